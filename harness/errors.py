@@ -1,0 +1,76 @@
+"""Errors that say what happened, where, and what to do; and the exit codes of every command.
+
+HarnessError            70, an internal error
+├── UsageError           2, the command line or a configuration file is wrong
+└── TargetError         40, the target is not ready or this run may not touch it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process answers to its caller. `docs/exit-codes.md` is this table in prose."""
+
+    PASS = 0
+    USAGE = 2
+    SLO_MISSED = 10
+    DATA = 11
+    REGRESSION = 12
+    INCONCLUSIVE = 20
+    ABORTED = 30
+    TARGET = 40
+    INTERNAL = 70
+
+
+PRECEDENCE = (
+    ExitCode.USAGE,
+    ExitCode.INTERNAL,
+    ExitCode.TARGET,
+    ExitCode.ABORTED,
+    ExitCode.DATA,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.SLO_MISSED,
+    ExitCode.REGRESSION,
+    ExitCode.PASS,
+)
+"""When several apply, the first of these wins."""
+
+
+def first_of(codes: Iterable[ExitCode]) -> ExitCode:
+    """The one code a process exits with when all of `codes` apply; PASS for none."""
+    return min(codes, key=PRECEDENCE.index, default=ExitCode.PASS)
+
+
+class HarnessError(Exception):
+    """Something a person has to know about: what happened, where, and what to do."""
+
+    exit_code = ExitCode.INTERNAL
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.remedy:
+            lines.append(f"  remedy: {self.remedy}")
+        return "\n".join(lines)
+
+
+class UsageError(HarnessError):
+    """The command line or a configuration file is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class TargetError(HarnessError):
+    """The target is not ready, not reachable, or this run may not touch it."""
+
+    exit_code = ExitCode.TARGET

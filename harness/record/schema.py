@@ -1,0 +1,89 @@
+"""What a run directory holds: file names, columns, phases, views. (pure)
+
+    manifest.json      what was asked, of whom, with which seed and versions, and how it ended
+    latency.parquet    counts per (second, phase, operation, view, outcome, bucket_us)
+    arrivals.parquet   one row per planned session
+    health.parquet     the generator's own health, per worker and second
+    stream/*.arrows    the same three as they are written, one Arrow IPC stream per table;
+                       read when the run died before they were compacted into the Parquet files
+    verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
+
+All instants in tables are relative to the run's zero (start of warm-up): `second` in whole seconds, `*_us` in
+microseconds. `second` may be negative only by rounding; it is clamped to 0.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+MANIFEST = "manifest.json"
+LATENCY = "latency"
+ARRIVALS = "arrivals"
+HEALTH = "health"
+STREAM_FOLDER = "stream"
+
+
+class Phase(StrEnum):
+    """Part of a run. SLOs read `measure` only."""
+
+    WARMUP = "warmup"
+    MEASURE = "measure"
+    DRAIN = "drain"
+
+
+class View(StrEnum):
+    """Which latency a row counts. Never mixed.
+
+    server: one attempt, first byte written on an open connection to last byte read.
+    e2e: one operation, from the instant it was intended until the app could show it done.
+    lag: how late the generator's own loop woke (operation `generator`); 10 ms apart.
+    lateness: how late a session started against its plan because of the generator (operation `generator`).
+    """
+
+    SERVER = "server"
+    E2E = "e2e"
+    LAG = "lag"
+    LATENESS = "lateness"
+
+
+SCHEMAS: dict[str, pa.Schema] = {
+    LATENCY: pa.schema(
+        [
+            ("second", pa.int32()),  # of the attempt's send, or of the operation's intent
+            ("phase", pa.string()),
+            ("operation", pa.string()),  # server view: the call's name; e2e view: the operation's
+            ("view", pa.string()),
+            ("outcome", pa.string()),
+            ("bucket_us", pa.int64()),  # the bucket's representative value, within 0.5 % of every sample in it
+            ("count", pa.int64()),
+        ]
+    ),
+    ARRIVALS: pa.schema(
+        [
+            ("ticket", pa.int64()),  # position in the seeded plan; unique
+            ("worker", pa.int32()),
+            ("persona", pa.string()),
+            ("person", pa.int32()),
+            ("planned_us", pa.int64()),
+            ("started_us", pa.int64()),  # null: never started
+            ("ended_us", pa.int64()),  # null: never started, or the run died first
+            ("late_cause", pa.string()),  # "" on time, "phone_busy", "generator", "never_started"
+            ("end", pa.string()),  # "finished", "closed" (run ended it), "failed" (our bug), "never_started"
+        ]
+    ),
+    HEALTH: pa.schema(
+        [
+            ("second", pa.int32()),
+            ("worker", pa.int32()),
+            ("lag_p50_us", pa.int64()),
+            ("lag_p99_us", pa.int64()),
+            ("lag_max_us", pa.int64()),
+            ("cpu_share", pa.float64()),  # of one core, over that second
+            ("rss_bytes", pa.int64()),
+            ("descriptors", pa.int32()),
+            ("sessions", pa.int32()),  # open at that instant
+        ]
+    ),
+}

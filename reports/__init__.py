@@ -1,0 +1,1 @@
+"""What it meant: frames, SLOs, verdict, comparison, and one renderer a file."""

@@ -1,0 +1,79 @@
+"""The deployment's keys and access tokens: HS256 JWTs in GoTrue's shape."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jwt
+import orjson
+
+from sandbox.principal import Principal
+
+ROLES = frozenset({"anon", "authenticated", "service_role"})
+KEY_ISSUED_AT = 1_700_000_000  # fixed, so that the same secret always gives the same keys
+KEY_EXPIRES_AT = 2_300_000_000
+
+
+class TokenError(Exception):
+    """The token is missing, malformed, forged or expired."""
+
+    def __init__(self, message: str, *, expired: bool = False) -> None:
+        super().__init__(message)
+        self.expired = expired
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Everything that follows from one JWT secret."""
+
+    secret: str
+
+    @cached_property
+    def anon(self) -> str:
+        return self._sign({"iss": "supabase", "role": "anon", "iat": KEY_ISSUED_AT, "exp": KEY_EXPIRES_AT})
+
+    @cached_property
+    def service(self) -> str:
+        return self._sign({"iss": "supabase", "role": "service_role", "iat": KEY_ISSUED_AT, "exp": KEY_EXPIRES_AT})
+
+    def access_token(
+        self, user_id: str, email: str, *, lifetime_s: int, issuer: str, metadata: dict[str, Any] | None = None
+    ) -> str:
+        """A signed-in person's access token, valid for `lifetime_s` seconds from now."""
+        now = int(time.time())
+        return self._sign(
+            {
+                "iss": issuer,
+                "sub": user_id,
+                "aud": "authenticated",
+                "role": "authenticated",
+                "email": email,
+                "session_id": str(uuid.uuid4()),
+                "aal": "aal1",
+                "is_anonymous": False,
+                "app_metadata": {"provider": "email", "providers": ["email"]},
+                "user_metadata": metadata or {},
+                "iat": now,
+                "exp": now + lifetime_s,
+            }
+        )
+
+    def principal(self, token: str) -> Principal:
+        """Verify signature and expiry; :raises TokenError: when either does not hold."""
+        try:
+            claims = jwt.decode(token, self.secret, algorithms=["HS256"], options={"verify_aud": False})
+        except jwt.ExpiredSignatureError as error:
+            raise TokenError("JWT expired", expired=True) from error
+        except jwt.InvalidTokenError as error:
+            raise TokenError(f"invalid JWT: {error}") from error
+        role = claims.get("role")
+        if role not in ROLES:
+            raise TokenError(f"unknown role in JWT: {role!r}")
+        return Principal(role=role, user_id=claims.get("sub"), claims=orjson.dumps(claims).decode())
+
+    def _sign(self, claims: dict[str, Any]) -> str:
+        return jwt.encode(claims, self.secret, algorithm="HS256")

@@ -1,0 +1,1 @@
+"""What people do: one persona a file, the profiles, and the SLOs."""
