@@ -26,8 +26,8 @@ class ExitCode(IntEnum):
 
 
 PRECEDENCE = (
-    ExitCode.USAGE,
     ExitCode.INTERNAL,
+    ExitCode.USAGE,
     ExitCode.TARGET,
     ExitCode.ABORTED,
     ExitCode.DATA,

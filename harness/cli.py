@@ -1,0 +1,207 @@
+"""The commands. Thin: they load files, call the rooms, print, and exit with the verdict's code.
+
+The roof of the house: only here, and only inside commands, does `harness` reach up to `reports` and `sandbox`.
+That also keeps `harness --help` fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from harness import __version__
+from harness.errors import ExitCode, HarnessError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="harness")
+def cli() -> None:
+    """Load tests and chaos for MoviNesta: does it hold, what breaks first, did tonight's build get slower?
+
+    The exit code is the verdict: 0 pass, 2 usage, 10 SLO missed, 11 data lost or doubled, 12 regression,
+    20 inconclusive, 30 aborted, 40 target not ready or not allowed, 70 internal error.
+    """
+
+
+@cli.command()
+@click.argument("profile", required=False)
+@click.option(
+    "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, a sandbox is started."
+)
+@click.option("--url", help="A sandbox that already runs on this machine, instead of --target.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
+@click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
+@click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes here.")
+@click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
+@click.option(
+    "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
+)
+@click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
+@click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
+@click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def run(profile: str | None, **options: Any) -> None:
+    """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
+
+    With no target it starts a sandbox of its own and removes it afterwards.
+    """
+    if options["master_address"]:
+        from harness.worker import work
+
+        sys.exit(work(options["master_address"], options["target_file"], options["url"]))
+    if not profile:
+        raise click.UsageError("which profile? For example: harness run smoke")
+
+    from harness import progress, rehearsal
+    from harness.config.load import load_profile, load_slos, load_target
+
+    if options["target_file"] and options["url"]:
+        raise click.UsageError("--target and --url exclude each other")
+    wish = rehearsal.Wish(
+        profile=load_profile(profile),
+        slos=load_slos(options["slo_file"]) if options["slo_file"] else load_slos(),
+        out=options["out"],
+        target=load_target(options["target_file"]) if options["target_file"] else None,
+        sandbox_url=options["url"],
+        seed=options["seed"],
+        processes=options["processes"],
+        master_port=options["master_port"],
+        expect_workers=options["expect_workers"],
+        quirks=options["quirks"],
+        allow_production=options["allow_production"],
+    )
+    with progress.watcher() as watcher:
+        folder = rehearsal.rehearse(wish, watcher)
+    _judge(folder, options["baseline"])
+
+
+def _judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False) -> NoReturn:
+    """Write and show the report of a closed record; leave with its code."""
+    from reports import render_terminal
+    from reports.report import report
+
+    verdict = report(folder, baselines, force=force)
+    render_terminal.write(verdict, folder, sys.stdout)
+    sys.exit(verdict.exit_code)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+def report(folder: Path) -> None:
+    """Judge RUN again and render its report, from the record alone."""
+    _judge(folder)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
+def compare(folder: Path, baselines: tuple[Path, ...], force: bool) -> None:
+    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed."""
+    from harness.record.store import open_run
+    from reports import render_terminal
+    from reports.compare import compare as compared
+    from reports.frames import load
+
+    found = compared(load(open_run(folder)), [load(open_run(baseline)) for baseline in baselines], force=force)
+    click.echo("\n".join(render_terminal.comparison(found)))
+    sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))
+
+
+@cli.group()
+def sandbox() -> None:
+    """A MoviNesta as shipped, on this machine, to run against."""
+
+
+@sandbox.command("up")
+@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--people", type=int, default=200, show_default=True)
+@click.option("--catalogue", type=int, default=600, show_default=True, help="Titles.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Named switch; `harness sandbox quirks`.")
+@click.option("--data", type=click.Path(), help="Keep the database in this folder.")
+def sandbox_up(**options: Any) -> None:
+    """Start the sandbox and stay until Ctrl-C."""
+    from sandbox.server import main as serve
+
+    arguments = [f"--{name}={options[name]}" for name in ("port", "host", "people", "catalogue", "seed")]
+    arguments += [f"--quirk={quirk}" for quirk in options["quirks"]]
+    arguments += [f"--data={options['data']}"] if options["data"] else []
+    sys.exit(serve(arguments))
+
+
+@sandbox.command("quirks")
+def sandbox_quirks() -> None:
+    """List the sandbox's named switches."""
+    from sandbox.quirks import describe
+
+    click.echo(describe())
+
+
+@cli.group()
+def users() -> None:
+    """Synthetic people on a target: made before a rehearsal, removed after it."""
+
+
+@users.command("provision")
+@click.option("--target", "target_file", type=click.Path(), required=True, help="Target file (TOML).")
+@click.option("--count", type=click.IntRange(min=1), required=True, help="How many there should be in the end.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def users_provision(target_file: str, count: int, concurrency: int, allow_production: bool) -> None:
+    """Create the people that are missing. Safe to repeat and to interrupt."""
+    from harness import provision
+    from harness.config.load import load_target
+
+    target = load_target(target_file)
+    click.echo(provision.provision(target, count, concurrency=concurrency, allow_production=allow_production))
+
+
+@users.command("cleanup")
+@click.option("--target", "target_file", type=click.Path(), required=True, help="Target file (TOML).")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--dry-run", is_flag=True, help="Only say who would be removed.")
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def users_cleanup(target_file: str, concurrency: int, dry_run: bool, allow_production: bool) -> None:
+    """Remove the people that `provision` made with this target's tag, and nobody else."""
+    from harness import provision
+    from harness.config.load import load_target
+
+    target = load_target(target_file)
+    click.echo(provision.cleanup(target, concurrency=concurrency, dry_run=dry_run, allow_production=allow_production))
+
+
+def main() -> None:
+    """Entry point: every error becomes one message and its documented exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(int(ExitCode.ABORTED))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(ExitCode.USAGE))
+    except KeyboardInterrupt:
+        sys.exit(int(ExitCode.ABORTED))
+    except HarnessError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(int(ExitCode.PASS))
+    except Exception:
+        click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
+        traceback.print_exc()
+        sys.exit(int(ExitCode.INTERNAL))

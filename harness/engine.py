@@ -1,0 +1,302 @@
+"""One event loop per worker process: starts sessions at their instants and runs the phones.
+
+Asyncio only: neither Locust nor gevent. The shell runs `serve` in a native thread and talks to it through the few
+thread-safe methods; results come back through two deques that the shell drains (DESIGN decisions 1 and 2).
+
+    shell (gevent)                         engine (uvloop, native thread)
+    submit(ticket, body, done)  ------->   call_at(planned instant) -> session -> done
+    attempts, batches, problems <-------   appended as they happen, batches once a second
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections import deque
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from harness.arrivals import Ticket
+from harness.guard import RateGuard
+from harness.order import Order
+from harness.outcome import Outcome
+from harness.people import People, Secrets
+from harness.phone.phone import Phone, PhoneKit
+from harness.phone.tls import shared_context
+from harness.phone.wire import Origin
+from harness.pulse import Pulse, SessionClosed
+from harness.record.health import Health
+from harness.record.recorder import Recorder
+from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
+
+LATE_S = 0.1
+"""A session that starts later than this after its plan counts as late."""
+
+KEPT_PROBLEMS = 20
+"""Tracebacks kept per worker; the count goes on."""
+
+SessionBody = Callable[[Phone], Awaitable[None]]
+
+
+class Attempt(NamedTuple):
+    """A finished attempt on its way into Locust's own statistics."""
+
+    method: str
+    name: str
+    milliseconds: float
+    size: int
+    outcome: Outcome
+    code: str
+
+
+class Engine:
+    """The traffic of one worker process."""
+
+    def __init__(self, order: Order, secrets: Secrets, *, zero: float, worker: int, workers: int = 1) -> None:
+        """`zero` is the epoch second at which the plan's zero lies, the same for all workers."""
+        limit = order.requests_per_second
+        self._guard = RateGuard(None if limit is None else limit / workers)
+        self.order = order
+        self.worker = worker
+        self._secrets = secrets
+        self._zero_epoch = zero
+        self.attempts: deque[Attempt] = deque()
+        self.batches: deque[tuple[str, pa.RecordBatch]] = deque()
+        self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
+        self.failures = 0  # of our own code
+        self.open_sessions = 0
+        self._submitted = 0  # written by the shell's thread only
+        self._taken = 0  # written by the loop's thread only
+        self.stop_reason = ""
+        self.ready = False
+        self.over = False
+        self.recorder = Recorder(order.windows)
+        self._arrivals: list[tuple[object, ...]] = []
+        self._phones: dict[int, Phone] = {}
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
+
+    # ---- the loop's own thread -------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Run the loop until `stop`. Call it in a thread that does nothing else."""
+        self.loop = new_loop()
+        asyncio.set_event_loop(self.loop)
+        self.zero = monotonic() + (self._zero_epoch - time.time())
+        self.pulse = Pulse(self.loop)
+        origin = Origin.parse(self.order.url)
+        self._kit = PhoneKit(
+            loop=self.loop,
+            zero=self.zero,
+            pulse=self.pulse,
+            origin=origin,
+            tls=shared_context() if origin.scheme == "https" else None,
+            people=People(self.order.email_pattern, self.order.profile.people, self._secrets),
+            run_tag=self.order.run_tag,
+            seed=self.order.seed,
+            behaviour=self.order.profile.behaviour,
+            observer=self,
+        )
+        self._health = Health(
+            self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
+        )
+        self._health.start()
+        self.loop.call_later(1.0, self._flush_each_second)
+        self.ready = True
+        try:
+            self.loop.run_forever()
+        finally:
+            self.flush()
+            self.loop.close()
+            self.over = True
+
+    def now(self) -> float:
+        """Seconds since the run's zero."""
+        return monotonic() - self.zero
+
+    def _flush_each_second(self) -> None:
+        self.flush()
+        self.loop.call_later(1.0, self._flush_each_second)
+
+    def flush(self) -> None:
+        """Move everything recorded so far into `batches`."""
+        if (latency := self.recorder.take()) is not None:
+            self.batches.append((LATENCY, latency))
+        if (health := self._health.take()) is not None:
+            self.batches.append((HEALTH, health))
+        if self._arrivals:
+            rows, self._arrivals = self._arrivals, []
+            schema = SCHEMAS[ARRIVALS]
+            columns = [
+                pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
+            ]
+            self.batches.append((ARRIVALS, pa.RecordBatch.from_arrays(columns, schema=schema)))
+
+    def _start(self, ticket: Ticket, body: SessionBody, done: Callable[[], None], *, slot_was_free: bool) -> None:
+        self._pending.pop(ticket.ticket, None)
+        self._taken += 1
+        task = self.loop.create_task(self._session(ticket, body, slot_was_free=slot_was_free))
+        self._sessions.add(task)
+
+        def over(finished: asyncio.Task[None]) -> None:
+            self._sessions.discard(finished)
+            done()
+
+        task.add_done_callback(over)
+
+    async def _session(self, ticket: Ticket, body: SessionBody, *, slot_was_free: bool) -> None:
+        phone = self._phone(ticket.person)
+        phone_was_free = slot_was_free and not phone.in_use.locked()
+        try:
+            await phone.in_use.acquire()
+        except asyncio.CancelledError:
+            self.never_started(ticket)
+            return
+        started, end = self.now(), "finished"
+        if phone_was_free:
+            self.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, max(0.0, started - ticket.at_s))
+        self.open_sessions += 1
+        try:
+            if self.pulse.closing:
+                raise SessionClosed
+            phone.begin(ticket.ticket, ticket.at_s)
+            await body(phone)
+        except (SessionClosed, asyncio.CancelledError):
+            end = "closed"
+        except Exception as error:  # a persona's bug must cost one session, and be seen
+            end = "failed"
+            self.problem(error)
+        finally:
+            await phone.end()
+            phone.in_use.release()
+            self.open_sessions -= 1
+            cause = ""
+            if started - ticket.at_s > LATE_S:
+                cause = "generator" if phone_was_free else "phone_busy"
+            self._arrive(ticket, started, self.now(), cause, end)
+
+    def _phone(self, person: int) -> Phone:
+        phone = self._phones.get(person)
+        if phone is None:
+            phone = self._phones[person] = Phone(self._kit, person)
+        return phone
+
+    def _arrive(self, ticket: Ticket, started: float | None, ended: float | None, cause: str, end: str) -> None:
+        self._arrivals.append(
+            (
+                ticket.ticket,
+                self.worker,
+                ticket.persona,
+                ticket.person,
+                round(ticket.at_s * 1e6),
+                None if started is None else round(started * 1e6),
+                None if ended is None else round(ended * 1e6),
+                cause,
+                end,
+            )
+        )
+
+    # ---- what phones report (Observer) -----------------------------------------------------------------------
+
+    def attempt(
+        self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
+    ) -> None:
+        """One attempt is over: sent at `at` (loop time), answered or given up after `seconds`."""
+        self.recorder.sample(View.SERVER, name, outcome, at - self.zero, seconds)
+        if (reason := self._guard.add(monotonic())) is not None:
+            self.stop_reason = reason
+        self.attempts.append(Attempt(method, name, seconds * 1000.0, size, outcome, code))
+
+    def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
+        """One operation is over: intended at `intended` (loop time), done or given up after `seconds`."""
+        self.recorder.sample(View.E2E, name, outcome, intended - self.zero, seconds)
+
+    def problem(self, error: BaseException) -> None:
+        """Our own code failed, in a session or beside it."""
+        self.failures += 1
+        self.problems.append("".join(traceback.format_exception(error)))
+
+    # ---- for other threads -----------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Sessions submitted whose instant has not come yet."""
+        return self._submitted - self._taken
+
+    def submit(self, ticket: Ticket, body: SessionBody, done: Callable[[], None]) -> None:
+        """Have the session start at its planned instant, or now when that has passed.
+
+        `done` is called on the engine's thread when the session is over or will never start.
+        """
+        self._submitted += 1
+        self.loop.call_soon_threadsafe(self._submit, ticket, body, done)
+
+    def _submit(self, ticket: Ticket, body: SessionBody, done: Callable[[], None]) -> None:
+        if self.pulse.closing:
+            self._waived(ticket, done)
+            return
+        wait = ticket.at_s - self.now()
+        if wait <= 0.0:
+            self._start(ticket, body, done, slot_was_free=False)
+            return
+
+        def start() -> None:
+            self._start(ticket, body, done, slot_was_free=True)
+
+        self._pending[ticket.ticket] = (self.loop.call_later(wait, start), ticket, done)
+
+    def never_started(self, ticket: Ticket) -> None:
+        """The run ended before this session's turn, or no slot was free for it until then. Loop thread only."""
+        self._arrive(ticket, None, None, "never_started", "never_started")
+
+    def _waived(self, ticket: Ticket, done: Callable[[], None]) -> None:
+        self._taken += 1
+        self.never_started(ticket)
+        done()
+
+    def close(self, grace_s: float, left: list[Ticket]) -> None:
+        """End all sessions: thinking people put the phone away now, requests in flight get `grace_s` seconds.
+
+        `left` are tickets that nobody took; they are recorded as never started.
+        """
+        self.loop.call_soon_threadsafe(self._close, grace_s, left)
+
+    def _close(self, grace_s: float, left: list[Ticket]) -> None:
+        if self.pulse.closing:
+            return
+        self.pulse.close()
+        for ticket in left:
+            self.never_started(ticket)
+        for timer, ticket, done in list(self._pending.values()):
+            timer.cancel()
+            self._waived(ticket, done)
+        self._pending.clear()
+        self.loop.call_later(grace_s, self._cancel_sessions)
+
+    def _cancel_sessions(self) -> None:
+        for task in self._sessions:
+            task.cancel()
+
+    def stop(self) -> None:
+        """End `serve` after a last flush. Sessions should be over by now (`close`)."""
+        self.loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        self._cancel_sessions()
+        for phone in self._phones.values():
+            phone.discard()
+        self.loop.call_later(0.05, self.loop.stop)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop where it exists; elsewhere (Windows) the stock loop, slower and documented so."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

@@ -1,0 +1,75 @@
+"""Client-made ids that carry their own ledger position, as well-formed UUID v4. (pure)
+
+The real service refuses other versions (contract T34), and a v4 has 122 free bits. They hold, from the top:
+32 bits run tag, 26 bits person, 32 bits sequence, 32 check bits keyed by the run tag. A stored id can therefore be
+traced to who made it and when in that person's run, and a foreign id is recognised (DESIGN decision 9).
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from hashlib import blake2s
+
+RUN_BITS, PERSON_BITS, SEQUENCE_BITS, CHECK_BITS = 32, 26, 32, 32
+MAX_PERSON = (1 << PERSON_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an id stands in its run."""
+
+    person: int
+    sequence: int
+
+
+def make(run_tag: int, person: int, sequence: int) -> str:
+    """The id of a person's n-th client-made thing in the run `run_tag` (any 32-bit number)."""
+    if not 0 <= person <= MAX_PERSON:
+        raise ValueError(f"person {person} is outside 0..{MAX_PERSON}")
+    if not 0 <= sequence < 1 << SEQUENCE_BITS:
+        raise ValueError(f"sequence {sequence} is outside 32 bits")
+    position = (run_tag << PERSON_BITS | person) << SEQUENCE_BITS | sequence
+    free = position << CHECK_BITS | _check(run_tag, position)
+    return str(uuid.UUID(int=_spread(free)))
+
+
+def position(run_tag: int, text: str) -> Position | None:
+    """Where the id stands in the run `run_tag`; None when this run did not make it."""
+    try:
+        value = uuid.UUID(text)
+    except ValueError:
+        return None
+    if value.version != 4 or value.variant != uuid.RFC_4122:
+        return None
+    free = _gather(value.int)
+    place, check = free >> CHECK_BITS, free & (1 << CHECK_BITS) - 1
+    if place >> PERSON_BITS + SEQUENCE_BITS != run_tag or _check(run_tag, place) != check:
+        return None
+    return Position(
+        person=place >> SEQUENCE_BITS & MAX_PERSON,
+        sequence=place & (1 << SEQUENCE_BITS) - 1,
+    )
+
+
+def _check(run_tag: int, place: int) -> int:
+    digest = blake2s(place.to_bytes(12, "big"), key=run_tag.to_bytes(4, "big"), digest_size=4).digest()
+    return int.from_bytes(digest, "big")
+
+
+# RFC 9562 section 5.4: bits 48-51 from the top are the version, bits 64-65 the variant.
+_HIGH, _MIDDLE, _LOW = 48, 12, 62
+
+
+def _spread(free: int) -> int:
+    high = free >> _MIDDLE + _LOW
+    middle = free >> _LOW & (1 << _MIDDLE) - 1
+    low = free & (1 << _LOW) - 1
+    return high << 80 | 4 << 76 | middle << 64 | 2 << 62 | low
+
+
+def _gather(value: int) -> int:
+    high = value >> 80
+    middle = value >> 64 & (1 << _MIDDLE) - 1
+    low = value & (1 << _LOW) - 1
+    return high << _MIDDLE + _LOW | middle << _LOW | low

@@ -1,0 +1,46 @@
+"""A signed-in person's tokens on one device, and when they are renewed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+REFRESH_MARGIN_S = 90.0
+"""`getSession` refreshes when less than this remains (contract 1.2)."""
+
+
+class Account:
+    """Session storage of the auth client."""
+
+    def __init__(self, user_id: str, access_token: str, refresh_token: str, expires_at: float) -> None:
+        self.user_id = user_id
+        self.refreshing = asyncio.Lock()
+        self._set(access_token, refresh_token, expires_at)
+
+    @classmethod
+    def from_reply(cls, data: Any, now: float) -> Account | None:
+        """From a token endpoint's reply at loop time `now`; None when the reply is not usable."""
+        try:
+            return cls(
+                str(data["user"]["id"]),
+                str(data["access_token"]),
+                str(data["refresh_token"]),
+                now + float(data["expires_in"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def renew(self, data: Any, now: float) -> None:
+        """Take over a refreshed session; an unusable reply leaves the old one in place."""
+        if (fresh := Account.from_reply(data, now)) is not None:
+            self._set(fresh.access_token, fresh.refresh_token, fresh.expires_at)
+
+    def due(self, now: float) -> bool:
+        """Whether the next request refreshes first."""
+        return self.expires_at - now < REFRESH_MARGIN_S
+
+    def _set(self, access_token: str, refresh_token: str, expires_at: float) -> None:
+        self.access_token = access_token
+        self.refresh_token = refresh_token
+        self.expires_at = expires_at
+        self.authorization = b"authorization: Bearer " + access_token.encode() + b"\r\n"

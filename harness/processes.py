@@ -1,0 +1,63 @@
+"""Child processes that cannot outlive us: started in a session of their own, tied to our life, killed as a group."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be
+
+
+def start(
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    stdout: int | IO[Any] | None = subprocess.PIPE,
+    stderr: int | IO[Any] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a child that the terminal's Ctrl-C does not reach and that is killed when we die (Linux)."""
+    return subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+    )
+
+
+def end(process: subprocess.Popen[str], *, patience_s: float) -> None:
+    """Ask the child to leave (SIGTERM), wait, then kill its whole group."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
+    kill_group(process)
+    process.wait()
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill whatever is left of the child's session, grandchildren included."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one, for us and our children; returns it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

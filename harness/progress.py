@@ -1,0 +1,101 @@
+"""How a run looks while it runs: one updating block in a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live as Screen
+from rich.table import Table
+from rich.text import Text
+
+PLAIN_EVERY_S = 5.0
+
+
+def watcher() -> PlainWatcher | ScreenWatcher:
+    """The one that fits where stderr goes."""
+    console = Console(stderr=True, highlight=False)
+    return ScreenWatcher(console) if console.is_terminal else PlainWatcher(console)
+
+
+class PlainWatcher:
+    """Lines for logs: no colour, no cursor movement, each complete in itself."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = -PLAIN_EVERY_S
+
+    def __enter__(self) -> PlainWatcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def stage(self, text: str) -> None:
+        """Something new begins."""
+        self._line(text)
+
+    def problem(self, text: str) -> None:
+        """Something is wrong with the harness itself."""
+        self._line(f"problem: {text.strip()}")
+
+    def progress(self, facts: Mapping[str, Any]) -> None:
+        """Where the run stands; most calls print nothing."""
+        if time.monotonic() - self._last < PLAIN_EVERY_S:
+            return
+        self._last = time.monotonic()
+        self._line(f"{headline(facts)} | {'; '.join(short(*slo) for slo in facts['slos'] if slo[1] is not None)}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False, soft_wrap=True)
+
+
+class ScreenWatcher:
+    """A block that stays in place: headline and one row per latency SLO."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._screen = Screen(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> ScreenWatcher:
+        self._screen.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._screen.stop()
+
+    def stage(self, text: str) -> None:
+        """Something new begins; stays above the block."""
+        self._console.print(Text(text, style="bold"))
+
+    def problem(self, text: str) -> None:
+        """Something is wrong with the harness itself; stays above the block."""
+        self._console.print(Text(f"problem: {text.strip()}", style="red"))
+
+    def progress(self, facts: Mapping[str, Any]) -> None:
+        """Redraw the block."""
+        table = Table(box=None, title=headline(facts), title_justify="left", title_style="")
+        for column in ("SLO", "so far", "limit", "samples"):
+            table.add_column(column, justify="left" if column == "SLO" else "right")
+        for name, value, limit, samples in facts["slos"]:
+            style = "" if value is None else ("red" if value >= limit else "green")
+            shown = "-" if value is None else f"{value:.0f} ms{' !' if value >= limit else ''}"
+            table.add_row(name, Text(shown, style=style), f"{limit:.0f} ms", str(samples))
+        self._screen.update(table, refresh=True)
+
+
+def headline(facts: Mapping[str, Any]) -> str:
+    """One line: where on the time axis, how much is going on, how much failed."""
+    at = facts["at_s"]
+    where = "starting" if at < 0 else f"{at:.0f} of at most {facts['end_s']:.0f} s"
+    return (
+        f"{where} | {facts['sessions']} sessions open, {facts['left']} to come | {facts['per_second']:.0f} requests/s"
+        f" | {facts['attempts']} requests, {facts['failed']} failed"
+    )
+
+
+def short(name: str, value: float, limit: float, samples: int) -> str:
+    """An SLO in a plain line."""
+    return f"{name} {value:.0f}/{limit:.0f} ms{' MISSED' if value >= limit else ''}"

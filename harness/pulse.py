@@ -1,0 +1,43 @@
+"""Thinking time that a run can end: every sleeping session wakes when the run closes."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class SessionClosed(Exception):
+    """The run is closing: the person puts the phone away. Personas let it through."""
+
+
+class Pulse:
+    """Owned by one event loop; not thread-safe."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._sleepers: set[asyncio.Future[None]] = set()
+        self.closing = False
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep; :raises SessionClosed: at once when the run is closing or begins to."""
+        if self.closing:
+            raise SessionClosed
+        sleeper = self._loop.create_future()
+        timer = self._loop.call_later(seconds, _wake, sleeper)
+        self._sleepers.add(sleeper)
+        try:
+            await sleeper
+        finally:
+            timer.cancel()
+            self._sleepers.discard(sleeper)
+
+    def close(self) -> None:
+        """Wake everybody with `SessionClosed`, now and from now on."""
+        self.closing = True
+        for sleeper in self._sleepers:
+            if not sleeper.done():
+                sleeper.set_exception(SessionClosed())
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)

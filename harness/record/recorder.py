@@ -1,0 +1,225 @@
+"""Samples in, rows of the latency table out. One recorder per worker, owned by its event loop; not thread-safe.
+
+`sample` only appends to flat arrays (under 1 us); `take` bins what came in since with numpy. Memory is what one
+interval between two takes holds, plus a bounded set of running figures.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.outcome import Outcome
+from harness.record import buckets
+from harness.record.manifest import Window
+from harness.record.schema import LATENCY, SCHEMAS, Phase, View
+
+Key = tuple[View, str, Outcome]
+Integers = npt.NDArray[np.int64]
+
+MAX_FIGURES = 256
+"""Operations, times views, with running percentiles; later ones are recorded but not shown live."""
+_MICROSECONDS = 1_000_000
+_RECENT_S = 10
+_SHOWN = (View.SERVER, View.E2E)
+
+
+class Live(TypedDict):
+    """Figures for a progress line, since the start unless said otherwise. JSON-safe."""
+
+    attempts: int
+    operations: int
+    attempts_per_second: float  # sent in the last whole second
+    failures: int  # operations whose outcome is not good
+    outcomes: dict[str, int]  # of attempts
+    operation_outcomes: dict[str, int]
+    p95_ms: dict[str, dict[str, float]]  # operation -> view -> milliseconds; measure phase, every outcome
+
+
+class Tally:
+    """Running totals and percentiles over latency rows.
+
+    A recorder keeps one over its own rows; a master keeps one over the batches of all its workers.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes: dict[View, dict[Outcome, int]] = {view: {} for view in View}
+        self._rows: dict[tuple[str, View], int] = {}  # operation and view -> row of `_figures`
+        self._figures = np.zeros((0, buckets.BUCKETS), np.int64)  # counts of the measure phase
+        self._sent: dict[int, int] = {}  # second -> attempts, recent seconds only
+
+    @property
+    def attempts(self) -> int:
+        """Server-view samples."""
+        return sum(self.outcomes[View.SERVER].values())
+
+    @property
+    def operations(self) -> int:
+        """End-to-end samples."""
+        return sum(self.outcomes[View.E2E].values())
+
+    def absorb(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of a latency batch. No Python per row: it runs on a worker's event loop, once a second."""
+        if batch.num_rows == 0:
+            return
+        encoded = [batch.column(name).dictionary_encode() for name in ("view", "operation", "outcome")]
+        shape = [len(column.dictionary) for column in encoded]
+        codes = np.ravel_multi_index([column.indices.to_numpy() for column in encoded], shape)
+        cells, key = np.unique(codes, return_inverse=True)
+        names = [column.dictionary.to_pylist() for column in encoded]
+        places = zip(*np.unravel_index(cells, shape), strict=True)
+        keys = [(View(names[0][v]), names[1][o], Outcome(names[2][u])) for v, o, u in places]
+        count = batch.column("count").to_numpy()
+        measured = pc.equal(batch.column("phase"), str(Phase.MEASURE)).to_numpy(zero_copy_only=False)
+        self._count(keys, np.bincount(key, weights=count, minlength=len(keys)))
+        self._see(keys, key[measured], buckets.index(batch.column("bucket_us").to_numpy()[measured]), count[measured])
+        sent = np.array([view is View.SERVER for view, _, _ in keys])[key]
+        self._send(batch.column("second").to_numpy()[sent], count[sent])
+
+    def _count(self, keys: Sequence[Key], counts: npt.NDArray[Any]) -> None:
+        for (view, _, outcome), count in zip(keys, counts.tolist(), strict=True):
+            self.outcomes[view][outcome] = self.outcomes[view].get(outcome, 0) + int(count)
+
+    def _see(self, keys: Sequence[Key], key: Integers, bucket: Integers, count: Integers) -> None:
+        """Add to the percentile figures, opening a row for what is new while there is room."""
+        for number in np.unique(key):
+            view, operation, _ = keys[number]
+            if view in _SHOWN and len(self._rows) < MAX_FIGURES:
+                self._rows.setdefault((operation, view), len(self._rows))
+        if len(self._rows) > len(self._figures):
+            more = np.zeros((len(self._rows) - len(self._figures), buckets.BUCKETS), np.int64)
+            self._figures = np.concatenate((self._figures, more))
+        row = np.array([self._rows.get((operation, view), -1) for view, operation, _ in keys], np.int64)[key]
+        np.add.at(self._figures, (row[row >= 0], bucket[row >= 0]), count[row >= 0])
+
+    def _send(self, second: Integers, count: Integers) -> None:
+        seconds, place = np.unique(second, return_inverse=True)
+        for at, sent in zip(seconds.tolist(), np.bincount(place, weights=count).tolist(), strict=True):
+            self._sent[at] = self._sent.get(at, 0) + int(sent)
+        for at in sorted(self._sent)[:-_RECENT_S]:
+            del self._sent[at]
+
+    def live(self, now_s: float | None = None) -> Live:
+        """The figures now.
+
+        :param now_s: seconds since zero; without it the newest sample tells which second is over, so that a
+            standstill would go on showing the last rate.
+        """
+        last = int(now_s) - 1 if now_s is not None else max(self._sent, default=0) - 1
+        p95: dict[str, dict[str, float]] = {}
+        for (operation, view), row in sorted(self._rows.items()):
+            counts = self._figures[row]
+            seen = np.flatnonzero(counts)
+            value = buckets.percentile(buckets.representative(seen), counts[seen], 95)
+            p95.setdefault(operation, {})[str(view)] = value / 1000
+        return Live(
+            attempts=self.attempts,
+            operations=self.operations,
+            attempts_per_second=float(self._sent.get(last, 0)),
+            failures=sum(n for outcome, n in self.outcomes[View.E2E].items() if not outcome.good),
+            outcomes={str(outcome): n for outcome, n in sorted(self.outcomes[View.SERVER].items())},
+            operation_outcomes={str(outcome): n for outcome, n in sorted(self.outcomes[View.E2E].items())},
+            p95_ms=p95,
+        )
+
+
+class Recorder:
+    """What one worker measured.
+
+    :param windows: the phases in order of their start; a sample before the first counts to the first, one after the
+        last to the last.
+    """
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        if not windows:
+            raise ValueError("a recorder needs at least one window")
+        ordered = sorted(windows, key=lambda window: (window.start_s, window.end_s))
+        self._starts = np.array([window.start_s for window in ordered])
+        self._phases = [str(window.phase) for window in ordered]
+        self._ids: dict[Key, int] = {}
+        self._keys: list[Key] = []
+        self._key, self._at, self._value = array("i"), array("d"), array("d")
+        self._append_key, self._append_at, self._append_value = self._key.append, self._at.append, self._value.append
+        self._tally = Tally()
+        # pyarrow imports pandas at its first conversion, a quarter of a second: here, not in a take on the loop
+        pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
+
+    def sample(self, view: View, operation: str, outcome: Outcome, at_s: float, value_s: float) -> None:
+        """One finished attempt, operation or wake-up.
+
+        :param at_s: the attempt's send or the operation's intent, seconds since the run's zero; decides second and
+            phase.
+        :param value_s: how long it took, seconds.
+        """
+        try:
+            key = self._ids[view, operation, outcome]
+        except KeyError:
+            key = self._ids[view, operation, outcome] = len(self._keys)
+            self._keys.append((View(view), str(operation), Outcome(outcome)))
+        self._append_key(key)
+        self._append_at(at_s)
+        self._append_value(value_s)
+
+    @property
+    def attempts(self) -> int:
+        """Server-view samples so far, those not yet taken included."""
+        return self._tally.attempts + self._pending(View.SERVER)
+
+    @property
+    def operations(self) -> int:
+        """End-to-end samples so far, those not yet taken included."""
+        return self._tally.operations + self._pending(View.E2E)
+
+    @property
+    def outcomes(self) -> dict[View, dict[Outcome, int]]:
+        """Samples per view and outcome, up to the last take."""
+        return {view: dict(counts) for view, counts in self._tally.outcomes.items()}
+
+    def live(self, now_s: float | None = None) -> Live:
+        """Figures up to the last take; see `Tally.live`."""
+        return self._tally.live(now_s)
+
+    def take(self) -> pa.RecordBatch | None:
+        """Everything sampled since the last take as rows of the latency table, each key once; None when nothing was."""
+        if not self._key:
+            return None
+        key = np.array(self._key, dtype=np.int64)
+        at = np.nan_to_num(np.array(self._at), nan=0.0)
+        # a value that is no number would be our bug: let it show as the longest one there is
+        value = np.nan_to_num(np.array(self._value), nan=np.inf, posinf=np.inf)
+        for pending in (self._key, self._at, self._value):
+            del pending[:]
+        at = np.clip(at, 0.0, 2.0**31 - 1)
+        us = np.rint(np.clip(value * _MICROSECONDS, 0, buckets.MAX_US)).astype(np.int64)
+        phase = np.maximum(np.searchsorted(self._starts, at, side="right") - 1, 0)
+        batch = self._rows(np.floor(at).astype(np.int64), phase, key, buckets.index(us))
+        self._tally.absorb(batch)
+        return batch
+
+    def _pending(self, view: View) -> int:
+        counts = np.bincount(np.array(self._key, dtype=np.int64), minlength=len(self._keys))
+        return sum(int(counts[number]) for number, key in enumerate(self._keys) if key[0] is view)
+
+    def _rows(self, second: Integers, phase: Integers, key: Integers, bucket: Integers) -> pa.RecordBatch:
+        """Group by all four columns and name what the numbers stand for."""
+        first = int(second.min())
+        shape = (int(second.max()) - first + 1, len(self._phases), len(self._keys), buckets.BUCKETS)
+        cell, count = np.unique(np.ravel_multi_index((second - first, phase, key, bucket), shape), return_counts=True)
+        second, phase, key, bucket = np.unravel_index(cell, shape)
+        views, operations, outcomes = zip(*self._keys, strict=True)
+        columns = [
+            pa.array((second + first).astype(np.int32)),
+            pa.array(self._phases, pa.string()).take(pa.array(phase)),
+            pa.array(operations, pa.string()).take(pa.array(key)),
+            pa.array([str(view) for view in views], pa.string()).take(pa.array(key)),
+            pa.array([str(outcome) for outcome in outcomes], pa.string()).take(pa.array(key)),
+            pa.array(buckets.representative(bucket)),
+            pa.array(count.astype(np.int64)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[LATENCY])

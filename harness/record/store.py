@@ -1,0 +1,357 @@
+"""The run directory: written as the run goes, compacted at its end, readable at every moment in between.
+
+Each table is an Arrow IPC stream file (Arrow columnar format, "IPC Streaming Format"). One append is one write of one
+whole message straight to the operating system, so a process that is killed loses nothing it had appended, and a disk
+that fills up leaves everything before. Readers stop at the first incomplete message.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from harness.errors import HarnessError, UsageError
+from harness.record.manifest import Manifest
+from harness.record.schema import ARRIVALS, HEALTH, LATENCY, MANIFEST, SCHEMAS, STREAM_FOLDER
+
+TABLES = (LATENCY, ARRIVALS, HEALTH)
+LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
+BLOCK_ROWS = 4_000_000
+"""Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def to_bytes(batch: pa.RecordBatch) -> bytes:
+    """A batch with its schema as one Arrow IPC stream, to ship between processes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def from_bytes(data: bytes) -> pa.RecordBatch:
+    """The batch that `to_bytes` packed.
+
+    :raises HarnessError: the bytes are not one.
+    """
+    try:
+        with pa.ipc.open_stream(data) as reader:
+            batch = reader.read_next_batch()
+            batch.validate(full=True)
+            return batch
+    except (pa.ArrowInvalid, OSError, StopIteration) as error:
+        raise HarnessError(
+            f"{len(data)} bytes from a worker are no record batch: {error}",
+            remedy="run master and workers from the same version of the harness",
+        ) from error
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------
+
+
+class RunStore:
+    """The writer of one run directory. One process at a time; not thread-safe."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self._manifest = manifest
+        self._streams: dict[str, _Stream] = {}
+
+    @classmethod
+    def create(cls, folder: Path, manifest: Manifest) -> RunStore:
+        """Start a run in `folder`, which is made, parents included.
+
+        :raises UsageError: the folder is already in use.
+        :raises HarnessError: it cannot be written.
+        """
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise UsageError(
+                    "the run directory is not empty", where=str(folder), remedy="choose another with --out"
+                )
+            (folder / STREAM_FOLDER).mkdir()
+        store = cls(folder, manifest)
+        store._write_manifest()
+        return store
+
+    @property
+    def manifest(self) -> Manifest:
+        """As it stands in the file."""
+        return self._manifest
+
+    def append(self, table: str, batch: pa.RecordBatch, worker: int | None = None) -> None:
+        """Write `batch` to the end of that table's stream, in the operating system's hands on return.
+
+        :param worker: fills the batch's `worker` column, where the table has one; None leaves it as it is.
+        :raises ValueError: there is no such table, or the batch is none of it.
+        :raises HarnessError: the disk is full or failing. The record up to then stays readable.
+        """
+        schema = SCHEMAS.get(table)
+        if schema is None or not batch.schema.equals(schema):
+            raise ValueError(f"not a batch of table {table!r}: {batch.schema.names}")
+        if worker is not None and "worker" in schema.names:
+            column = pa.array([worker], pa.int32()).take(pa.array([0] * batch.num_rows, pa.int32()))
+            batch = batch.set_column(schema.get_field_index("worker"), schema.field("worker"), column)
+        if batch.num_rows:
+            self._stream(table).append(batch)
+
+    def update(self, **changes: Any) -> Manifest:
+        """Change fields of `manifest.json`; a reader sees the old file or the new one, never a half.
+
+        :raises pydantic.ValidationError: no such field, or not its type.
+        :raises HarnessError: the disk is full or failing; the old file stays.
+        """
+        self._manifest = Manifest.model_validate(dict(self._manifest) | changes)
+        self._write_manifest()
+        return self._manifest
+
+    def close(self) -> None:
+        """Compact the streams into Parquet files and remove them. Harmless when repeated.
+
+        :raises HarnessError: the disk is full or failing. The streams stay, and so the record stays readable.
+        """
+        for stream in self._streams.values():
+            stream.close()
+        self._streams.clear()
+        streams = self.folder / STREAM_FOLDER
+        if not streams.is_dir():
+            return
+        for table in TABLES:
+            path = _parquet(self.folder, table)
+            with _writing(path), _replacing(path) as draft:
+                _compact(table, streams / f"{table}.arrows", draft)
+        with _writing(streams):
+            shutil.rmtree(streams)
+
+    def _stream(self, table: str) -> _Stream:
+        if table not in self._streams:
+            self._streams[table] = _Stream(self.folder / STREAM_FOLDER / f"{table}.arrows", SCHEMAS[table])
+        return self._streams[table]
+
+    def _write_manifest(self) -> None:
+        path = self.folder / MANIFEST
+        with _writing(path), _replacing(path) as draft:
+            draft.write_text(self._manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+class _Stream:
+    """One growing stream file; after every `append` it ends with a whole message."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._size = 0
+        self._head = bytes(schema.serialize())
+        with _writing(path):
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o644)
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        message = bytes(batch.serialize())
+        with _writing(self._path):
+            self._write(self._head + message if self._size == 0 else message)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            # A torn message in the middle would hide all that follows it.
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+                os.lseek(self._file, self._size, os.SEEK_SET)
+            raise
+        self._size += len(data)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in _FULL
+        raise HarnessError(
+            "the disk is full, so the record cannot go on" if full else f"the record cannot be written: {error}",
+            where=str(path),
+            remedy=(
+                "free space or choose another disk with --out; the record up to now is kept and can be read"
+                if full
+                else "check that the folder exists, is writable and its disk works; what was recorded is kept"
+            ),
+        ) from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A draft beside `path` that takes its place, durably, once the block ends well; gone otherwise."""
+    draft = path.with_name(path.name + ".tmp")
+    try:
+        yield draft
+        _sync(draft)
+        draft.replace(path)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    if os.name == "posix":
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """One run directory, finished or not."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run ended as it should and its record was closed."""
+        return self.manifest.status == "complete" and not (self.folder / STREAM_FOLDER).exists()
+
+    def latency(self) -> pa.Table:
+        """Counts per key, each key once, sorted by key."""
+        return self._table(LATENCY)
+
+    def arrivals(self) -> pa.Table:
+        """One row per ticket, sorted; when a ticket was written more than once, its last row."""
+        return self._table(ARRIVALS)
+
+    def health(self) -> pa.Table:
+        """One row per second and worker, sorted."""
+        return self._table(HEALTH)
+
+    def _table(self, table: str) -> pa.Table:
+        path = _parquet(self.folder, table)
+        if not path.exists():
+            return tidy(table, pa.Table.from_batches(_batches(_stream_path(self.folder, table)), SCHEMAS[table]))
+        try:
+            return pq.read_table(path, schema=SCHEMAS[table])
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(
+                f"this table of the record cannot be read: {error}",
+                where=str(path),
+                remedy="the file is damaged or not ours; restore it or run again",
+            ) from error
+
+
+def open_run(folder: Path) -> RunFiles:
+    """The run in `folder`: finished, killed, or still going on.
+
+    :raises UsageError: it is no run directory, or its manifest cannot be read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise UsageError(
+            f"not a run directory: {f'{MANIFEST} is missing in it' if folder.is_dir() else 'there is no such folder'}",
+            where=str(folder),
+            remedy="name a folder that `harness run` made, for example one of runs/",
+        )
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        problem = _first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise UsageError(
+            f"the run's manifest cannot be read: {problem}",
+            where=str(path),
+            remedy="use the harness version that wrote it, or run again",
+        ) from error
+    return RunFiles(folder, manifest)
+
+
+def tidy(table: str, rows: pa.Table) -> pa.Table:
+    """Rows as they stand in the compacted table: latency grouped, arrivals one per ticket, everything sorted."""
+    if table == LATENCY:
+        grouped = rows.group_by(LATENCY_KEY).aggregate([("count", "sum")]).rename_columns([*LATENCY_KEY, "count"])
+        return (
+            grouped.select(SCHEMAS[LATENCY].names)
+            .cast(SCHEMAS[LATENCY])
+            .sort_by([(k, "ascending") for k in LATENCY_KEY])
+        )
+    if table == ARRIVALS:
+        numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+        last = numbered.group_by("ticket").aggregate([("row", "max")]).sort_by("ticket")
+        return rows.take(last["row_max"])
+    return rows.sort_by([("second", "ascending"), ("worker", "ascending")])
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+
+
+def _parquet(folder: Path, table: str) -> Path:
+    return folder / f"{table}.parquet"
+
+
+def _stream_path(folder: Path, table: str) -> Path:
+    return folder / STREAM_FOLDER / f"{table}.arrows"
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The whole batches of a stream file; what a dying writer left half-written after them is ignored."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    with pa.OSFile(str(path)) as source:
+        try:
+            reader = pa.ipc.open_stream(source)
+        except (pa.ArrowInvalid, OSError):
+            return  # died while writing the schema
+        while True:
+            try:
+                batch = reader.read_next_batch()
+                batch.validate()
+            except (StopIteration, pa.ArrowInvalid, OSError):
+                return
+            yield batch
+
+
+def _compact(table: str, stream: Path, target: Path) -> None:
+    """Write a stream's rows to a Parquet file, in blocks of whole seconds so that memory stays bounded."""
+    schema = SCHEMAS[table]
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        if table != LATENCY:
+            writer.write_table(tidy(table, pa.Table.from_batches(_batches(stream), schema)))
+            return
+        for first, last in _blocks(stream):
+            inside = (
+                batch.filter(pc.and_(pc.greater_equal(batch["second"], first), pc.less_equal(batch["second"], last)))
+                for batch in _batches(stream)
+            )
+            writer.write_table(tidy(table, pa.Table.from_batches(inside, schema)))
+
+
+def _blocks(stream: Path) -> Iterator[tuple[int, int]]:
+    """Ranges of seconds, first and last, that hold about BLOCK_ROWS latency rows each."""
+    rows, end = 0, 0
+    for batch in _batches(stream):
+        rows += batch.num_rows
+        end = max(end, pc.max(batch["second"]).as_py() + 1)
+    step = max(1, -(-end // max(1, -(-rows // BLOCK_ROWS))))
+    return ((first, first + step - 1) for first in range(0, end, step))

@@ -1,0 +1,293 @@
+"""The only module that knows Locust and gevent: PhoneUser, the runners' events, the order's way to the workers.
+
+Personas are Locust User classes; Locust spawns them, counts them, distributes them and shows them. Each one's single
+task takes the next ticket from the desk, hands the whole session to the engine's loop in its native thread, and waits
+(DESIGN decision 1). Two modes:
+
+planned: an order was given with `--harness-order`; the seeded timetable decides when sessions start.
+closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session after the other, as Locust users expect.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gevent
+from gevent import monkey
+from gevent.event import Event
+from gevent.hub import get_hub
+from locust import User, events, task
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from harness.arrivals import Ticket
+from harness.desk import Desk
+from harness.discovery import closed_order, secrets_for
+from harness.engine import Engine, SessionBody
+from harness.errors import HarnessError
+from harness.order import Order
+from harness.phone.phone import Phone
+from harness.record.store import RunStore, open_run
+from harness.scribe import Report, Scribe
+
+log = logging.getLogger(__name__)
+
+LEAD_S = 1.5
+"""From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
+LEAD_WITH_WORKERS_S = 3.0
+REPORT_EVERY_S = 1.0
+LOCUST_EVERY_S = 0.1
+CLOSED_WAIT_S = (1.0, 5.0)
+MESSAGE = "harness_report"
+
+
+@dataclass(slots=True)
+class _Sides:
+    """What this process is: a worker, the master, or (single process) both."""
+
+    worker: WorkerSide | None = None
+    master: MasterSide | None = None
+
+
+_here = _Sides()
+
+
+class PhoneUser(User):
+    """A slot in which one phone at a time is in use. Personas derive from it and define `session`."""
+
+    abstract = True
+    persona: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.persona = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    async def session(self, phone: Phone) -> None:
+        """What this kind of person does from opening the app to closing it. Runs on the engine's loop."""
+        raise TypeError(f"{type(self).__name__} does not define session()")
+
+    def wait_time(self) -> float:
+        """Between two sessions: none when the plan decides, a few seconds in closed mode."""
+        return random.uniform(*CLOSED_WAIT_S) if _here.worker is None or _here.worker.closed else 0.0
+
+    @task
+    def next_session(self) -> None:
+        worker = _here.worker
+        ticket = worker.desk.take(self.persona) if worker is not None else None
+        if worker is None or ticket is None:
+            gevent.sleep(1.0)
+        else:
+            worker.run(ticket, self.session)
+
+
+class WorkerSide:
+    """Lives where users live (worker or single process), from test start to test stop."""
+
+    def __init__(self, environment: Environment, order: Order, *, zero: float, closed: bool) -> None:
+        runner = environment.runner
+        options = environment.parsed_options
+        distributed = isinstance(runner, WorkerRunner)
+        workers = max(1, getattr(options, "expect_workers", 1) or 1) if distributed else 1
+        worker = max(0, runner.worker_index)
+        self.closed = closed
+        self.environment = environment
+        self._order = order
+        self._over: deque[Event] = deque()
+        self._wake = get_hub().loop.async_()
+        self._wake.start(self._release)
+        engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers)
+        # Threads and their locks are patched into greenlets here; the engine needs a real one.
+        monkey.get_original("_thread", "start_new_thread")(engine.serve, ())
+        while not engine.ready:
+            gevent.sleep(0.005)
+        self.desk = Desk(order, engine, worker=worker, workers=workers, closed=closed)
+        self._feeder = gevent.spawn(self._feed_locust)
+        self.reporter = None if closed else gevent.spawn(self._report)
+
+    def run(self, ticket: Ticket, body: SessionBody) -> None:
+        """Block the calling greenlet until the session is over."""
+        over = Event()
+
+        def done() -> None:  # on the engine's thread
+            self._over.append(over)
+            self._wake.send()
+
+        self.desk.engine.submit(ticket, body, done)
+        over.wait()
+
+    def _release(self) -> None:
+        while self._over:
+            self._over.popleft().set()
+
+    def _feed_locust(self) -> None:
+        """Every attempt reaches Locust's request event, a tenth of a second late at most, off the hot path."""
+        fire = self.environment.events.request.fire
+        attempts = self.desk.engine.attempts
+        while True:
+            while attempts:
+                attempt = attempts.popleft()
+                failure = None if attempt.outcome.good else AttemptFailed(attempt.outcome.value, attempt.code)
+                fire(
+                    request_type=attempt.method,
+                    name=attempt.name,
+                    response_time=attempt.milliseconds,
+                    response_length=attempt.size,
+                    exception=failure,
+                    context={},
+                )
+            gevent.sleep(LOCUST_EVERY_S)
+
+    def _report(self) -> None:
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            self._send(self.desk.report())
+
+    def _send(self, report: Report) -> None:
+        runner = self.environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner.send_message(MESSAGE, report.pack())
+        elif _here.master is not None:
+            _here.master.receive(report)
+
+    def close(self) -> None:
+        """Locust is about to stop its users: have their sessions end first."""
+        self.desk.close(self._order.grace_s)
+
+    def finish(self) -> None:
+        """All users have stopped: stop the engine, hand over the rest."""
+        engine = self.desk.engine
+        engine.stop()
+        while not engine.over:
+            gevent.sleep(0.01)
+        gevent.sleep(LOCUST_EVERY_S)
+        self._feeder.kill()
+        if self.reporter is not None:
+            self.reporter.kill()
+            self._send(self.desk.report(final=True))
+        for problem in engine.problems:
+            log.error("a session failed:\n%s", problem)
+
+
+class AttemptFailed(Exception):
+    """How Locust's statistics see an attempt that was not good: few distinct texts, so few error rows."""
+
+    def __init__(self, outcome: str, code: str) -> None:
+        super().__init__(f"{outcome} {code}".rstrip())
+
+
+class MasterSide:
+    """Lives where the run is decided (master or single process): the record, the clock, the end."""
+
+    def __init__(self, environment: Environment, order: Order) -> None:
+        self.environment = environment
+        self.order = order
+        runner = environment.runner
+        self._distributed = isinstance(runner, MasterRunner)
+        workers = max(1, environment.parsed_options.expect_workers) if self._distributed else 1
+        self.scribe = Scribe(order, _record_of(order), workers)
+        self._reason = ""
+        if self._distributed:
+            runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
+
+    def receive(self, report: Report) -> None:
+        """Write a report down; a record that cannot be written ends the run."""
+        try:
+            self.scribe.take(report)
+        except HarnessError as error:
+            self._reason = self._reason or f"the record cannot be written: {error.what}"
+            log.error("%s", error)
+
+    def start(self) -> float:
+        """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
+        zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
+        self.scribe.start(zero)
+        gevent.signal_handler(signal.SIGUSR1, self._interrupted)
+        gevent.spawn(self._conduct)
+        return zero
+
+    def _interrupted(self) -> None:
+        self._reason = self._reason or "interrupted"
+
+    def _conduct(self) -> None:
+        """Until the run is over: tell the progress; then stop the users, write the end, leave."""
+        scribe, order = self.scribe, self.order
+        while not (self._reason or scribe.stop_reason):
+            gevent.sleep(REPORT_EVERY_S)
+            scribe.progress()
+            elapsed = time.time() - scribe.zero
+            if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and scribe.idle):
+                break
+        self.environment.runner.stop()
+        deadline = time.monotonic() + 5.0
+        while not scribe.all_final and time.monotonic() < deadline:
+            gevent.sleep(0.05)
+        scribe.end(self._reason or scribe.stop_reason)
+        self.environment.runner.quit()
+
+
+def _record_of(order: Order) -> RunStore:
+    folder = Path(order.folder)
+    return RunStore(folder, open_run(folder).manifest)
+
+
+@events.init_command_line_parser.add_listener
+def _add_options(parser: Any, **_: Any) -> None:
+    group = parser.add_argument_group("MoviNesta harness")
+    group.add_argument(
+        "--harness-order",
+        default="",
+        metavar="FILE",
+        include_in_web_ui=False,
+        help="order file of a planned run, written by `harness run`; without it users run closed",
+    )
+
+
+@events.init.add_listener
+def _prepare(environment: Environment, **_: Any) -> None:
+    options = environment.parsed_options
+    path = getattr(options, "harness_order", "")
+    if not path or isinstance(environment.runner, WorkerRunner):
+        return
+    text = Path(path).read_text(encoding="utf-8")
+    order = Order.model_validate_json(text)
+    # Locust copies options to the workers with the spawn message: the order travels as its own text.
+    options.harness_order = text
+    for user_class in environment.user_classes:
+        user_class.weight = order.profile.mix[user_class.persona]
+    _here.master = MasterSide(environment, order)
+
+
+@events.test_start.add_listener
+def _start(environment: Environment, **_: Any) -> None:
+    options = environment.parsed_options
+    if _here.master is not None:
+        options.harness_zero = _here.master.start()
+    if isinstance(environment.runner, MasterRunner):
+        return
+    text = getattr(options, "harness_order", "")
+    if text:
+        order, zero = Order.model_validate_json(text), float(options.harness_zero)
+    else:
+        order, zero = closed_order(environment.host or ""), time.time()
+    _here.worker = WorkerSide(environment, order, zero=zero, closed=not text)
+
+
+@events.test_stopping.add_listener
+def _stopping(environment: Environment, **_: Any) -> None:
+    if _here.worker is not None:
+        _here.worker.close()
+
+
+@events.test_stop.add_listener
+def _stop(environment: Environment, **_: Any) -> None:
+    if _here.worker is not None:
+        _here.worker.finish()
+        _here.worker = None

@@ -1,0 +1,52 @@
+"""Being one worker of a master elsewhere: plain Locust, with the secrets from this machine's environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+from harness import processes
+from harness.config.load import load_target, resolve_keys
+from harness.discovery import discover
+from harness.errors import ExitCode, UsageError
+from harness.order import ANON_KEY_ENV, PASSWORD_ENV
+from harness.rehearsal import LOCUSTFILE
+
+
+def work(master: str, target_file: str | None, url: str | None) -> int:
+    """Serve the master at `HOST:PORT` until it says that the run is over; 0 when it did."""
+    host, _, port = master.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"not an address: {master!r}", where="--worker", remedy="give HOST:PORT of the master")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    if target_file:
+        keys = resolve_keys(load_target(target_file), os.environ)
+        environ |= {ANON_KEY_ENV: keys.anon, PASSWORD_ENV: keys.password or ""}
+    elif url:
+        found = discover(url)
+        environ |= {ANON_KEY_ENV: found.anon_key, PASSWORD_ENV: found.people.password}
+    elif ANON_KEY_ENV not in environ:
+        raise UsageError(
+            "a worker needs the target's keys",
+            where="harness run --worker",
+            remedy=f"give --target FILE, or --url of a sandbox on this machine, or set {ANON_KEY_ENV}",
+        )
+    processes.raise_descriptor_limit()
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker"]
+    command += ["--master-host", host, "--master-port", port]
+    process = processes.start(command, environ=environ, stdout=None)
+
+    def leave(number: int, frame: object) -> None:
+        process.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+    try:
+        code = process.wait()
+    except subprocess.SubprocessError:
+        code = int(ExitCode.INTERNAL)
+    finally:
+        processes.end(process, patience_s=5.0)
+    return int(ExitCode.PASS) if code == 0 else int(ExitCode.INTERNAL)

@@ -1,0 +1,205 @@
+"""Pandas frames from a run's tables: the one place where records become figures. (pure)
+
+One definition of a latency sample runs through the whole report. A sample's `value_us` is its bucket's representative
+value, except that a failure is not a fast success: it counts as slower than every answer (infinity).
+
+- e2e view: every operation that did not end well (anything but ok and conflict) is such a failure.
+- server view: no complete or no usable answer (timeout, network, server_error, gave_up) is such a failure; every other
+  complete reply, also a refusal, counts with its time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from harness.outcome import OUTCOMES, Outcome
+from harness.record.manifest import Manifest
+from harness.record.schema import Phase, View
+from reports.ranks import grouped_percentiles
+
+MEASURED_VIEWS = (View.SERVER, View.E2E)
+NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
+    View.SERVER: frozenset({Outcome.TIMEOUT, Outcome.NETWORK, Outcome.SERVER_ERROR, Outcome.GAVE_UP}),
+    View.E2E: frozenset(outcome for outcome in OUTCOMES if not outcome.good),
+}
+"""Outcomes that count as slower than every limit, per view."""
+
+PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+KEYS = ["second", "phase", "operation", "view", "outcome", "bucket_us"]
+
+
+class RunLike(Protocol):
+    """What `harness.record.store.open_run` returns, as far as reports need it."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def complete(self) -> bool: ...
+    def latency(self) -> pa.Table: ...
+    def arrivals(self) -> pa.Table: ...
+    def health(self) -> pa.Table: ...
+
+
+class SessionFigures(BaseModel):
+    """The arrival schedule against what happened. Counts of sessions; lateness in milliseconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    planned: int
+    started: int
+    on_time: int
+    late_phone_busy: int
+    late_generator: int
+    never_started: int
+    finished: int
+    closed: int
+    failed: int
+    open_at_end: int  # started, with no end on record: the run died first
+    lateness_p99_ms: float | None  # of started sessions, whatever the cause
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A run as frames. `samples` holds the measured views, `generator` the generator's own, all phases in both."""
+
+    manifest: Manifest
+    complete: bool
+    samples: pd.DataFrame  # KEYS, count, value_us
+    generator: pd.DataFrame  # KEYS, count, value_us
+    arrivals: pd.DataFrame
+    health: pd.DataFrame
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """Samples of the measure phase: all that an SLO may read."""
+        return self.samples[self.samples["phase"] == Phase.MEASURE]
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """The measure phase in seconds since zero, cut at the last sample when the run did not reach its end."""
+        start, end = _planned_window(self.manifest)
+        if not self.complete:
+            last = self.measured["second"].max() if len(self.measured) else start
+            end = min(end, float(last) + 1.0)
+        return start, max(end, start)
+
+
+def _planned_window(manifest: Manifest) -> tuple[float, float]:
+    for window in manifest.windows:
+        if window.phase is Phase.MEASURE:
+            return window.start_s, window.end_s
+    phases = manifest.profile.phases
+    return phases.warmup_s, phases.warmup_s + phases.measure_s
+
+
+def load(run: RunLike) -> Frames:
+    """Frames of a run. Rows of several workers with the same key are added up."""
+    rows = run.latency().to_pandas()
+    merged = rows.groupby(KEYS, sort=True, dropna=False)["count"].sum().reset_index()
+    merged["value_us"] = merged["bucket_us"].astype("float64")
+    for view, outcomes in NOT_AN_ANSWER.items():
+        failed = (merged["view"] == view) & merged["outcome"].isin([str(outcome) for outcome in outcomes])
+        merged.loc[failed, "value_us"] = np.inf
+    measured = merged["view"].isin([str(view) for view in MEASURED_VIEWS])
+    return Frames(
+        manifest=run.manifest,
+        complete=run.complete,
+        samples=merged[measured].reset_index(drop=True),
+        generator=merged[~measured].reset_index(drop=True),
+        arrivals=run.arrivals().to_pandas(),
+        health=run.health().to_pandas(),
+    )
+
+
+def latency_table(frames: Frames) -> pd.DataFrame:
+    """Per operation and view over the measure phase: samples, failed (counts), p50, p90, p95, p99, max in ms.
+
+    A percentile that falls on a failure is infinite; `max` is of answers only.
+    """
+    measured = frames.measured
+    table = grouped_percentiles(measured, ["operation", "view"], PERCENTILES)
+    for percentile in PERCENTILES:
+        table[f"p{percentile:g}"] /= 1000.0
+    answered = measured[np.isfinite(measured["value_us"])]
+    failed = measured[np.isinf(measured["value_us"])]
+    keys = pd.MultiIndex.from_frame(table[["operation", "view"]])
+    largest = answered.groupby(["operation", "view"])["value_us"].max() / 1000.0
+    lost = failed.groupby(["operation", "view"])["count"].sum()
+    table["max"] = largest.reindex(keys).to_numpy()
+    table["failed"] = lost.reindex(keys, fill_value=0).to_numpy()
+    return table
+
+
+def slowest(frames: Frames, view: View, limit: int = 15) -> pd.DataFrame:
+    """The `limit` operations of one view with the largest p95, slowest first."""
+    table = latency_table(frames)
+    chosen = table[table["view"] == view]
+    return chosen.sort_values(["p95", "p50"], ascending=False).head(limit).reset_index(drop=True)
+
+
+def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> pd.DataFrame:
+    """Percentiles over time, all phases: second (start of a slot of `width_s`), samples, p50, p95, p99 in ms."""
+    samples = frames.samples
+    chosen = samples[(samples["operation"] == operation) & (samples["view"] == view)]
+    slots = chosen.assign(second=chosen["second"] // width_s * width_s)
+    table = grouped_percentiles(slots, ["second"], (50.0, 95.0, 99.0))
+    table[["p50", "p95", "p99"]] /= 1000.0
+    return table
+
+
+def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
+    """Samples per second by outcome: index second (slots of `width_s` with no gaps), one column an outcome present."""
+    chosen = frames.samples[frames.samples["view"] == view]
+    if chosen.empty:
+        return pd.DataFrame()
+    slots = chosen["second"] // width_s * width_s
+    table = chosen.groupby([slots, "outcome"])["count"].sum().unstack(fill_value=0) / width_s
+    seconds = range(0, int(table.index.max()) + width_s, width_s)
+    present = [str(outcome) for outcome in OUTCOMES if str(outcome) in table.columns]
+    return table.reindex(seconds, fill_value=0.0)[present]
+
+
+def outcome_table(frames: Frames, view: View) -> pd.DataFrame:
+    """Counts over the measure phase: index operation, one column an outcome that occurred, in OUTCOMES order."""
+    chosen = frames.measured[frames.measured["view"] == view]
+    if chosen.empty:
+        return pd.DataFrame()
+    table = chosen.groupby(["operation", "outcome"])["count"].sum().unstack(fill_value=0)
+    return table[[str(outcome) for outcome in OUTCOMES if str(outcome) in table.columns]]
+
+
+def sessions(frames: Frames) -> SessionFigures:
+    """Figures of the whole schedule, warm-up included; tickets missing from the record count as never started."""
+    arrivals = frames.arrivals
+    started = arrivals[arrivals["started_us"].notna()]
+    lateness = (started["started_us"] - started["planned_us"]).clip(lower=0)
+    planned = max(frames.manifest.planned_sessions, len(arrivals))
+    ends = started["end"].value_counts()
+    causes = started["late_cause"].value_counts()
+    ended = sum(int(ends.get(end, 0)) for end in ("finished", "closed", "failed"))
+    return SessionFigures(
+        planned=planned,
+        started=len(started),
+        on_time=int(causes.get("", 0)),
+        late_phone_busy=int(causes.get("phone_busy", 0)),
+        late_generator=int(causes.get("generator", 0)),
+        never_started=planned - len(started),
+        finished=int(ends.get("finished", 0)),
+        closed=int(ends.get("closed", 0)),
+        failed=int(ends.get("failed", 0)),
+        open_at_end=len(started) - ended,
+        lateness_p99_ms=float(lateness.quantile(0.99, interpolation="higher")) / 1000.0 if len(started) else None,
+    )
+
+
+def samples_in(frames: Frames, view: View, phase: Phase | None = None) -> int:
+    """Number of samples of a view, in one phase or in all."""
+    chosen = frames.samples[frames.samples["view"] == view]
+    if phase is not None:
+        chosen = chosen[chosen["phase"] == phase]
+    return int(chosen["count"].sum())

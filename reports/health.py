@@ -1,0 +1,244 @@
+"""May this run be believed? The generator judged before the target. (pure)
+
+Levels: `valid`; `suspect` (reported, does not change the verdict); `invalid` (a veto: the run is inconclusive and can
+never pass). Bounds, with their source in DESIGN decision 5:
+
+- loop lag p99, measure phase, all workers: valid under 5 ms, suspect above, invalid above 20 ms or above 5 % of the
+  smallest latency limit judged, whichever is larger: lag that large could by itself move an answer.
+- CPU of the busiest worker process, median over the measure phase: valid up to 50 % of a core, invalid above 80 %.
+- starts: at least 99 % of the sessions planned in the measure phase must have started, or have found every phone busy.
+  Busy phones are the target being slow (or the profile having too few phones), not the generator.
+- lateness: at most 1 % of those sessions may have started late because of the generator.
+- counters: what the workers say they sent is what stands in the tables.
+- roster: every worker reports its health until the end of the measure phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from harness.config.models import LatencySlo, Slo
+from harness.record.schema import Phase, View
+from reports.frames import Frames, samples_in
+from reports.ranks import value_at_share
+from reports.text import count, ms, percent, plural
+
+LAG_VALID_MS, LAG_INVALID_MS, LAG_OF_LIMIT = 5.0, 20.0, 0.05
+CPU_VALID, CPU_INVALID = 0.5, 0.8
+MIN_STARTED, MAX_LATE = 0.99, 0.01
+SILENT_S = 5.0  # a worker whose last health row is this much older than the phase's end died or hung
+
+Level = Literal["valid", "suspect", "invalid"]
+
+
+class HealthRow(BaseModel):
+    """One question about the generator, its answer, and what to do about it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    check: str
+    level: Level
+    value: str
+    bound: str
+    reason: str = ""
+    remedy: str = ""
+
+
+def judge(frames: Frames, slos: Iterable[Slo]) -> tuple[HealthRow, ...]:
+    return (
+        _record(frames),
+        _lag(frames, slos),
+        _cpu(frames),
+        *_starts(frames),
+        _counters(frames),
+        _roster(frames),
+    )
+
+
+def _record(frames: Frames) -> HealthRow:
+    status = frames.manifest.status
+    bound = "closed by the run itself"
+    if frames.complete or status == "aborted":
+        return HealthRow(check="record", level="valid", value=status, bound=bound)
+    return HealthRow(
+        check="record",
+        level="invalid",
+        value="incomplete",
+        bound=bound,
+        reason="the run died before it closed its record; what it had written until then is shown",
+        remedy="look at the run's log for the cause (killed, out of memory, disk full), then run again",
+    )
+
+
+def _lag(frames: Frames, slos: Iterable[Slo]) -> HealthRow:
+    rows = frames.generator
+    rows = rows[(rows["view"] == View.LAG) & (rows["phase"] == Phase.MEASURE)]
+    limits = [slo.limit_ms for slo in slos if isinstance(slo, LatencySlo)]
+    veto = max(LAG_INVALID_MS, LAG_OF_LIMIT * min(limits, default=0.0))
+    bound = f"p99 under {ms(LAG_VALID_MS)}; veto above {ms(veto)}"
+    if rows.empty:
+        return HealthRow(
+            check="loop lag",
+            level="invalid",
+            value="not recorded",
+            bound=bound,
+            reason="the generator's own delay was not recorded in the measure phase, so no latency can be believed",
+            remedy="run again; a worker that records samples but no lag is a defect of the harness",
+        )
+    lag = value_at_share(rows, 0.99) / 1000.0
+    level: Level = "valid" if lag < LAG_VALID_MS else "invalid" if lag > veto else "suspect"
+    return HealthRow(
+        check="loop lag",
+        level=level,
+        value=f"p99 {ms(round(lag, 1))}",
+        bound=bound,
+        reason="" if level == "valid" else "the generator woke late, and what it measured includes that delay",
+        remedy="" if level == "valid" else "use more worker processes or cores, or move the sandbox to another machine",
+    )
+
+
+def _cpu(frames: Frames) -> HealthRow:
+    bound = f"median up to {percent(CPU_VALID)} of a core; veto above {percent(CPU_INVALID)}"
+    rows = _health_in_window(frames)
+    if rows.empty:
+        return HealthRow(
+            check="worker CPU",
+            level="suspect",
+            value="not recorded",
+            bound=bound,
+            reason="no worker recorded its CPU in the measure phase",
+            remedy="the loop lag above still tells whether the generator kept up",
+        )
+    medians = rows.groupby("worker")["cpu_share"].median()
+    worst = float(medians.max())
+    level: Level = "valid" if worst <= CPU_VALID else "invalid" if worst > CPU_INVALID else "suspect"
+    return HealthRow(
+        check="worker CPU",
+        level=level,
+        value=f"{percent(worst, 0)} of a core (worker {medians.idxmax()})",
+        bound=bound,
+        reason="" if level == "valid" else "a worker this busy queues its own work and measures the queue",
+        remedy="" if level == "valid" else "spread the load over more worker processes",
+    )
+
+
+def _starts(frames: Frames) -> tuple[HealthRow, HealthRow]:
+    start, end = frames.window
+    arrivals = frames.arrivals
+    planned = arrivals[(arrivals["planned_us"] >= start * 1e6) & (arrivals["planned_us"] < end * 1e6)]
+    unrecorded = 0
+    if frames.complete:
+        unrecorded = max(0, frames.manifest.planned_sessions - len(arrivals))
+    due = len(planned) + unrecorded
+    missing = planned[planned["started_us"].isna()]
+    busy = int(_phones_were_busy(frames, missing).sum())
+    lost = len(missing) - busy + unrecorded
+    late = int((planned["late_cause"] == "generator").sum())
+    return _started_row(due, lost, busy), _late_row(len(planned), late)
+
+
+def _started_row(due: int, lost: int, busy: int) -> HealthRow:
+    share = 1.0 - lost / due if due else 1.0
+    invalid = share < MIN_STARTED
+    beside = f"; {count(busy)} found every phone busy" if busy else ""
+    return HealthRow(
+        check="planned starts",
+        level="invalid" if invalid else "valid",
+        value=f"{count(lost)} of {count(due)} lost by the generator{beside}" if due else "none planned",
+        bound=f"at most {percent(1 - MIN_STARTED)} lost by the generator",
+        reason="the target saw less load than planned, and not because it was slow" if invalid else "",
+        remedy="use more worker processes; see the worker roster and the log for workers that died" if invalid else "",
+    )
+
+
+def _late_row(planned: int, late: int) -> HealthRow:
+    invalid = late > MAX_LATE * planned
+    return HealthRow(
+        check="start lateness",
+        level="invalid" if invalid else "valid",
+        value=f"{count(late)} of {plural(planned, 'session')} late by the generator",
+        bound=f"at most {percent(MAX_LATE)}",
+        reason="sessions began late although a phone was free: the arrivals were not the planned ones"
+        if invalid
+        else "",
+        remedy="use more worker processes or a quieter machine" if invalid else "",
+    )
+
+
+def _phones_were_busy(frames: Frames, missing: pd.DataFrame) -> pd.Series[bool]:
+    """For each session that never started: were all phones that could have taken it open at its planned instant?
+
+    Phones are dealt out evenly over workers, and within a worker by the mix, so a session waits for its own persona's
+    share. Rounding may take one phone from either, hence the floors; a persona always has at least one.
+    """
+    profile, workers = frames.manifest.profile, max(1, frames.manifest.workers)
+    per_worker = profile.phones // workers
+    started = frames.arrivals[frames.arrivals["started_us"].notna()]
+    busy = pd.Series(False, index=missing.index)
+    for worker, rows in missing.groupby("worker"):
+        of_worker = started[started["worker"] == worker]
+        busy.loc[rows.index] = _open_at(of_worker, rows["planned_us"]) >= max(1, per_worker)
+        for persona, waiting in rows.groupby("persona"):
+            share = max(1, int(per_worker * profile.mix.get(str(persona), 0.0)))
+            same = _open_at(of_worker[of_worker["persona"] == persona], waiting["planned_us"])
+            busy.loc[waiting.index] |= same >= share
+    return busy
+
+
+def _open_at(started: pd.DataFrame, instants: pd.Series[int]) -> np.ndarray:
+    """How many of the `started` sessions were open at each instant (microseconds)."""
+    begins = np.sort(started["started_us"].to_numpy(dtype="float64"))
+    ends = np.sort(started["ended_us"].astype("float64").fillna(np.inf).to_numpy())
+    at = instants.to_numpy(dtype="float64")
+    opened: np.ndarray = np.searchsorted(begins, at, side="right")
+    return opened - np.searchsorted(ends, at, side="right")
+
+
+def _counters(frames: Frames) -> HealthRow:
+    said, stored = frames.manifest.recorded_attempts, samples_in(frames, View.SERVER)
+    bound = "the workers' counters and the tables agree"
+    if said is None:
+        return HealthRow(
+            check="counters",
+            level="suspect",
+            value=f"{count(stored)} in the tables",
+            bound=bound,
+            reason="the workers did not report how many attempts they recorded",
+            remedy="nothing to do when the run died or was aborted; otherwise a defect of the harness",
+        )
+    return HealthRow(
+        check="counters",
+        level="valid" if said == stored else "invalid",
+        value=f"{count(said)} sent, {count(stored)} in the tables",
+        bound=bound,
+        reason="" if said == stored else f"{plural(abs(said - stored), 'attempt')} went missing or was counted twice",
+        remedy="" if said == stored else "look for a worker that lost its master, or a full disk, in the log",
+    )
+
+
+def _roster(frames: Frames) -> HealthRow:
+    expected = frames.manifest.workers
+    start, end = frames.window
+    last = frames.health.groupby("worker")["second"].max()
+    silent = [int(worker) for worker in last.index[last < end - SILENT_S]] if end > start else []
+    absent = max(0, expected - len(last))
+    level: Level = "invalid" if silent or absent else "valid"
+    parts = [f"worker {worker} silent after {int(last[worker])} s" for worker in silent]
+    parts += [f"{plural(absent, 'worker')} never reported"] if absent else []
+    return HealthRow(
+        check="worker roster",
+        level=level,
+        value=f"{len(last)} of {plural(expected, 'worker')}" + (f"; {', '.join(parts)}" if parts else ""),
+        bound="every worker reports until the end",
+        reason="part of the load was not made" if parts else "",
+        remedy="look for a killed worker (out of memory, signal) in the log" if parts else "",
+    )
+
+
+def _health_in_window(frames: Frames) -> pd.DataFrame:
+    start, end = frames.window
+    return frames.health[(frames.health["second"] >= start) & (frames.health["second"] < end)]

@@ -1,0 +1,115 @@
+"""`report.html`: one self-contained page that opens offline.
+
+The page forbids itself every request by its Content-Security-Policy, so an address in a profile's text cannot make the
+reader's browser call anybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.outcome import Outcome
+from harness.record.schema import View
+from reports import charts, text
+from reports.frames import Frames, outcome_table, slowest
+from reports.verdict import Verdict
+
+MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
+LEVEL_MARK = {"valid": "✓", "suspect": "!", "invalid": "✗"}
+CHANGE_MARK = {"regressed": "✗", "slower": "!", "ok": "✓", "faster": "✓", "not enough samples": "?"}
+VIEW_TITLE = {View.SERVER: "Attempts (server view)", View.E2E: "Operations (e2e view)"}
+COPY_CUT = 16  # characters of a digest that people compare by eye
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    operation: str
+    counts: tuple[int, ...]
+    total: int
+    bad_share: float
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    title: str
+    outcomes: tuple[Outcome, ...]
+    rows: tuple[OutcomeRow, ...]
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    operation: str
+    samples: int
+    failed: int
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class LatencyTable:
+    title: str
+    rows: tuple[LatencyRow, ...]
+
+
+def render(verdict: Verdict, frames: Frames) -> str:
+    drawn = charts.draw(frames)
+    page = _environment().get_template("report.html")
+    return page.render(
+        v=verdict,
+        facts=verdict.facts,
+        charts=drawn.charts,
+        library=Markup(drawn.library),
+        script=Markup(drawn.script),
+        divs=[Markup(chart.div) for chart in drawn.charts],
+        outcomes=tuple(_outcomes(frames, view) for view in VIEW_TITLE),
+        latencies=tuple(_latencies(frames, view) for view in VIEW_TITLE),
+        marks={**MARK, **LEVEL_MARK, **CHANGE_MARK},
+        cut=COPY_CUT,
+        text=text,
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _outcomes(frames: Frames, view: View) -> OutcomeTable:
+    table = outcome_table(frames, view)
+    outcomes = tuple(Outcome(name) for name in table.columns)
+    rows = []
+    for operation, counts in table.iterrows():
+        total = int(counts.sum())
+        bad = sum(int(counts[str(outcome)]) for outcome in outcomes if not outcome.good)
+        rows.append(OutcomeRow(str(operation), tuple(int(number) for number in counts), total, bad / total))
+    rows.sort(key=lambda row: (-row.bad_share, -row.total))
+    return OutcomeTable(VIEW_TITLE[view], outcomes, tuple(rows))
+
+
+def _latencies(frames: Frames, view: View) -> LatencyTable:
+    return LatencyTable(VIEW_TITLE[view], tuple(_latency_row(row) for _, row in slowest(frames, view).iterrows()))
+
+
+def _latency_row(row: pd.Series) -> LatencyRow:
+    return LatencyRow(
+        operation=str(row["operation"]),
+        samples=int(row["samples"]),
+        failed=int(row["failed"]),
+        p50=float(row["p50"]),
+        p90=float(row["p90"]),
+        p95=float(row["p95"]),
+        p99=float(row["p99"]),
+        largest=float(row["max"]),
+    )

@@ -1,0 +1,128 @@
+"""The last words of a run in a terminal: a table where there is one, plain aligned lines of 80 columns elsewhere."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from reports.compare import Comparison
+from reports.slo import SloRow
+from reports.text import count
+from reports.verdict import Verdict
+
+WIDTH = 80
+MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
+COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
+CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
+
+
+def write(verdict: Verdict, folder: Path, stream: TextIO) -> None:
+    """Write the verdict block to `stream`; with colours and borders only when it is a terminal."""
+    if stream.isatty():
+        _rich(verdict, folder, Console(file=stream))
+    else:
+        stream.write("\n".join(plain(verdict, folder)) + "\n")
+
+
+def plain(verdict: Verdict, folder: Path) -> list[str]:
+    """Lines of at most 80 columns, save for paths and long names."""
+    lines = [f"verdict: {verdict.verdict.upper()}  {verdict.facts.profile} on {verdict.facts.target_name}"]
+    lines += _wrapped(verdict.sentence)
+    lines += ["", *_columns(("", "SLO", "value", "limit", "samples"), map(_slo_cells, verdict.slos))]
+    for row in verdict.slos:
+        if row.note and row.status != "pass":
+            lines += _wrapped(f"{row.name}: {row.note}")
+    if verdict.comparison is not None:
+        lines += ["", *comparison(verdict.comparison)]
+    troubled = [row for row in verdict.health if row.level != "valid"]
+    if troubled:
+        lines += ["", "generator:"]
+        for check in troubled:
+            lines += _wrapped(f"{check.level}: {check.check} {check.value} ({check.bound}); {check.remedy}")
+    lines += ["", *_closing(verdict, folder)]
+    return lines
+
+
+def comparison(found: Comparison) -> list[str]:
+    """The comparison as plain aligned lines."""
+    cells = [
+        (row.change, f"{row.operation} ({row.view})", row.value_text, row.baseline_text, row.ratio_text)
+        for row in found.rows
+    ]
+    lines = _wrapped(found.sentence, indent="")
+    for note in found.notes:
+        lines += _wrapped(f"compared although {note}")
+    return lines + _columns(("", "operation", "p95", "baseline", "change"), cells)
+
+
+def _closing(verdict: Verdict, folder: Path) -> list[str]:
+    codes = ", ".join(str(code) for code in verdict.exit_codes[1:])
+    also = f"; also applies: {codes}" if codes else ""
+    return [
+        f"integrity: {verdict.integrity.status}",
+        f"report:    {folder / 'report.html'}",
+        f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
+    ]
+
+
+def _slo_cells(row: SloRow) -> tuple[str, ...]:
+    return (f"{MARK[row.status]} {row.status}", row.name, row.value_text, row.limit_text, count(row.samples))
+
+
+def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Two columns to the left, the others to the right; the second gives way when the line gets too long."""
+    table = [head, *rows]
+    widths = [max(len(cells[index]) for cells in table) for index in range(len(head))]
+    over = sum(widths) + 2 * (len(widths) - 1) - WIDTH
+    if over > 0:
+        widths[1] = max(16, widths[1] - over)
+    lines = []
+    for cells in table:
+        name = cells[1] if len(cells[1]) <= widths[1] else cells[1][: widths[1] - 1] + "…"
+        rest = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
+        lines.append("  ".join([cells[0].ljust(widths[0]), name.ljust(widths[1]), *rest]).rstrip())
+    return lines
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+
+
+def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
+    colour = COLOUR[verdict.verdict]
+    facts = verdict.facts
+    title = Text(f" {MARK[verdict.verdict]} {verdict.verdict.upper()} ", style=f"bold reverse {colour}")
+    title.append(f" {facts.profile} on {facts.target_name} ", style="not reverse bold")
+    console.print(Panel(Text(verdict.sentence), title=title, title_align="left", border_style=colour))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head, side in (("", "left"), ("SLO", "left"), ("view", "left"), ("value", "right"), ("limit", "right")):
+        table.add_column(head, justify=side)  # type: ignore[arg-type]
+    table.add_column("margin", justify="right")
+    table.add_column("samples", justify="right")
+    for row in verdict.slos:
+        status = Text(f"{MARK[row.status]} {row.status}", style=COLOUR[row.status])
+        name = Text(row.name)
+        if row.note:
+            name.append(f"\n{row.note}", style="dim")
+        limit, margin = Text(row.limit_text), Text(row.margin_text)
+        table.add_row(status, name, Text(row.view), Text(row.value_text), limit, margin, Text(count(row.samples)))
+    console.print(table)
+    if verdict.comparison is not None:
+        console.print()
+        for line in comparison(verdict.comparison):
+            console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
+    for check in verdict.health:
+        if check.level != "valid":
+            style = "red" if check.level == "invalid" else "yellow"
+            text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
+            console.print(Text(text, style=style))
+    console.print()
+    for line in _closing(verdict, folder):
+        console.print(Text(line), soft_wrap=True)

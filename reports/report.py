@@ -1,0 +1,57 @@
+"""From a run directory to a verdict and its files: what `harness report` and `harness compare` call.
+
+Works from the record alone, so also for a run that was killed (its streams are read) and for one without any sample.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.record.store import open_run
+from reports import render_html, render_junit, render_summary, render_verdict
+from reports.compare import compare
+from reports.frames import Frames, load
+from reports.verdict import Verdict, judge_frames
+
+VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
+
+
+def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False) -> Verdict:
+    """Judge the run in `folder`, against `baselines` when given, and write its four files.
+
+    Raises UsageError when a folder holds no run or the runs are not alike (see `reports.compare`).
+    """
+    frames = load(open_run(folder))
+    found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
+    verdict = judge_frames(frames, found)
+    write_all(folder, verdict, frames)
+    return verdict
+
+
+def write_all(folder: Path, verdict: Verdict, frames: Frames) -> list[Path]:
+    """Write verdict.json, junit.xml, summary.md and report.html; each appears whole or not at all."""
+    return [
+        _write(folder / VERDICT, render_verdict.render(verdict)),
+        _write(folder / JUNIT, render_junit.render(verdict)),
+        _write(folder / SUMMARY, render_summary.render(verdict)),
+        _write(folder / REPORT, render_html.render(verdict, frames)),
+    ]
+
+
+def _write(path: Path, text: str) -> Path:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise HarnessError(
+            f"cannot write {path.name}: {error.strerror or error}",
+            where=str(path),
+            remedy="free some space or choose another folder, then render again with `harness report RUN`",
+        ) from error
+    return path

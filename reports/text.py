@@ -1,0 +1,51 @@
+"""Figures as people read them. One rounding for every renderer, so that no two outputs disagree. (pure)"""
+
+from __future__ import annotations
+
+import math
+
+DASH = "\N{EN DASH}"  # between the ends of a range, and where there is no value
+MINUS = "\N{MINUS SIGN}"
+
+
+def ms(value: float | None) -> str:
+    """A latency in milliseconds; None or infinity is a percentile that falls on a failure."""
+    if value is None or math.isinf(value) or math.isnan(value):
+        return "no answer"
+    if value >= 10_000:
+        return f"{value / 1000:,.1f} s"
+    return f"{value:,.1f}".removesuffix(".0") + " ms"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share of one as a percentage with no trailing zeros; a share that is not zero never reads as 0 %."""
+    if share is None:
+        return DASH
+    text = f"{share * 100:.{digits}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if share > 0 and float(text) == 0:
+        return f"< {10**-digits:g} %"
+    return f"{text} %"
+
+
+def count(value: int) -> str:
+    return f"{value:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def seconds(value: float) -> str:
+    """A length of time: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(value)
+    if whole < 60:
+        return f"{value:.0f} s" if value >= 10 or value == whole else f"{value:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(value: float) -> str:
+    return f"{value / 2**20:,.0f} MiB"

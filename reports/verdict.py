@@ -1,0 +1,216 @@
+"""The verdict of a run, and everything the renderers say. (pure)
+
+`verdict.json` is this module's `Verdict` as JSON: UTF-8, `version` 1. Within a version fields are only added. Latencies
+are milliseconds, shares fractions of one, instants ISO 8601 in UTC. null as a latency means that there were no samples
+or that the percentile falls on a failure; the `*_text` beside it says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.errors import PRECEDENCE, ExitCode, first_of
+from harness.record.manifest import Manifest, Window
+from harness.record.schema import Phase, View
+from reports import health as generator
+from reports import slo as objectives
+from reports.compare import Comparison
+from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
+from reports.health import HealthRow
+from reports.slo import SloRow
+from reports.text import percent, plural
+
+Word = Literal["pass", "fail", "inconclusive", "aborted"]
+
+WORD_OF_CODE: dict[ExitCode, Word] = {
+    ExitCode.PASS: "pass",
+    ExitCode.SLO_MISSED: "fail",
+    ExitCode.DATA: "fail",
+    ExitCode.REGRESSION: "fail",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.ABORTED: "aborted",
+}
+MEANING: dict[ExitCode, str] = {
+    ExitCode.PASS: "every SLO met",
+    ExitCode.SLO_MISSED: "an SLO was missed",
+    ExitCode.DATA: "data was lost or doubled",
+    ExitCode.REGRESSION: "slower than the baseline",
+    ExitCode.INCONCLUSIVE: "this run cannot answer",
+    ExitCode.ABORTED: "the run was aborted",
+}
+NOT_CHECKED = (
+    "Integrity: whether every acknowledged write is in the database, exactly once. A pass here says nothing about it.",
+    "CPU steal, garbage-collection pauses and descriptor limits of the generator's machine.",
+)
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Integrity(Model):
+    """The data check. Until one has run, it is neither passed nor failed."""
+
+    status: Literal["not checked"] = "not checked"
+    text: str = NOT_CHECKED[0]
+
+
+class Facts(Model):
+    """What was run, and how much of it happened."""
+
+    run_id: str
+    profile: str
+    description: str
+    target_name: str
+    target_url: str
+    target_environment: str
+    started_at: str
+    finished_at: str | None
+    status: str
+    seed: int
+    plan_digest: str
+    workers: int
+    windows: tuple[Window, ...]
+    measured_s: float  # length of the measure phase that was reached
+    attempts: int  # over the whole run
+    attempts_measured: int
+    operations_measured: int
+    attempts_per_s: float  # over the measure phase
+    sessions: SessionFigures
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+
+
+class Verdict(Model):
+    """What the run meant."""
+
+    version: Literal[1] = 1
+    verdict: Word
+    sentence: str  # the verdict's reason in one sentence
+    reasons: tuple[str, ...]  # every reason, the winning one's first; empty for a pass
+    exit_code: int  # the one that wins
+    exit_codes: tuple[int, ...]  # all that apply, the winning one first
+    slos: tuple[SloRow, ...]
+    health: tuple[HealthRow, ...]
+    integrity: Integrity = Integrity()
+    comparison: Comparison | None = None
+    not_checked: tuple[str, ...] = NOT_CHECKED
+    facts: Facts
+
+    @property
+    def meaning(self) -> str:
+        """The exit code in words."""
+        return MEANING[ExitCode(self.exit_code)]
+
+    @property
+    def vetoes(self) -> tuple[HealthRow, ...]:
+        return tuple(row for row in self.health if row.level == "invalid")
+
+
+def judge(run: RunLike, baseline: Comparison | None = None) -> Verdict:
+    """Judge a run from its record alone, against the objectives in its manifest."""
+    return judge_frames(load(run), baseline)
+
+
+def judge_frames(frames: Frames, baseline: Comparison | None = None) -> Verdict:
+    """`judge`, for who has the frames already."""
+    manifest = frames.manifest
+    rows = objectives.judge(frames, manifest.slos)
+    health = generator.judge(frames, manifest.slos)
+    found = _findings(manifest, rows, health, baseline)
+    winner = first_of(code for code, _ in found)
+    ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))
+    codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
+    reasons = tuple(reason for _, reason in ordered)
+    return Verdict(
+        verdict=WORD_OF_CODE[winner],
+        sentence=_sentence(reasons, rows),
+        reasons=reasons,
+        exit_code=int(winner),
+        exit_codes=codes,
+        slos=rows,
+        health=health,
+        comparison=baseline,
+        facts=_facts(frames),
+    )
+
+
+def _findings(
+    manifest: Manifest, rows: Sequence[SloRow], health: Sequence[HealthRow], baseline: Comparison | None
+) -> list[tuple[ExitCode, str]]:
+    found: list[tuple[ExitCode, str]] = []
+    if manifest.status == "aborted":
+        found.append((ExitCode.ABORTED, f"The run was aborted: {manifest.abort_reason or 'no reason recorded'}."))
+    found += [
+        (ExitCode.INCONCLUSIVE, f"{row.check.capitalize()} {row.value}: {row.reason}.")
+        for row in health
+        if row.level == "invalid"
+    ]
+    if not rows:
+        found.append((ExitCode.INCONCLUSIVE, "The run had no SLO to judge."))
+    for row in rows:
+        if row.status == "inconclusive":
+            found.append((ExitCode.INCONCLUSIVE, f"{row.name} could not be judged: {row.note}."))
+        elif row.status == "fail":
+            found.append((ExitCode.SLO_MISSED, missed(row)))
+    if baseline is not None and baseline.regressed:
+        found.append((ExitCode.REGRESSION, baseline.sentence))
+    return found
+
+
+def missed(row: SloRow) -> str:
+    """A missed objective in one sentence that names operation, figure and limit."""
+    operations = ", ".join(row.operations)
+    if row.kind == "share":
+        what = f"{percent(row.value, 3)} of {operations} ({row.view}) ended badly, the limit is {row.limit_text}"
+    elif row.value is None:
+        what = f"{operations} ({row.view}): {row.note}; the limit is {row.limit_text}"
+    else:
+        percentile = row.objective.split()[0]
+        what = f"{operations} ({row.view}) {percentile} is {row.value_text}, the limit is {row.limit_text}"
+    return f"{row.name} missed: {what}."
+
+
+def _sentence(reasons: Sequence[str], rows: Sequence[SloRow]) -> str:
+    if reasons:
+        more = len(reasons) - 1
+        return reasons[0] + (f" ({plural(more, 'more reason')} below.)" if more else "")
+    closest = min(
+        (row for row in rows if row.margin_share is not None), key=lambda row: row.margin_share or 0.0, default=None
+    )
+    met = f"All {plural(len(rows), 'SLO')} met" if len(rows) > 1 else "The SLO is met"
+    if closest is None:
+        return f"{met}."
+    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}."
+
+
+def _facts(frames: Frames) -> Facts:
+    manifest = frames.manifest
+    start, end = frames.window
+    attempts = samples_in(frames, View.SERVER, Phase.MEASURE)
+    return Facts(
+        run_id=manifest.run_id,
+        profile=manifest.profile.name,
+        description=manifest.profile.description,
+        target_name=manifest.target_name,
+        target_url=manifest.target_url,
+        target_environment=manifest.target_environment,
+        started_at=manifest.started_at,
+        finished_at=manifest.finished_at,
+        status=manifest.status if frames.complete or manifest.status != "complete" else "incomplete",
+        seed=manifest.seed,
+        plan_digest=manifest.plan_digest,
+        workers=manifest.workers,
+        windows=manifest.windows,
+        measured_s=end - start,
+        attempts=samples_in(frames, View.SERVER),
+        attempts_measured=attempts,
+        operations_measured=samples_in(frames, View.E2E, Phase.MEASURE),
+        attempts_per_s=attempts / (end - start) if end > start else 0.0,
+        sessions=sessions(frames),
+        versions=manifest.versions,
+        notes=manifest.notes,
+    )

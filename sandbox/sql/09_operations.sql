@@ -1,0 +1,190 @@
+-- Running the service: settings, rate limits, experiments, recommender side tables, maintenance. Contract 6.5, 7, 8.
+
+create table public.app_settings (
+  key text primary key,
+  scope text not null,
+  value jsonb not null,
+  description text,
+  version bigint not null default 1,
+  updated_at timestamptz not null default now(),
+  updated_by uuid,
+  constraint app_settings_scope_chk check (scope in ('public', 'admin', 'server_only'))
+);
+
+create table public.app_settings_meta (
+  id integer primary key default 1 check (id = 1),
+  version bigint not null default 1,
+  updated_at timestamptz not null default now()
+);
+insert into public.app_settings_meta (id) values (1);
+
+-- One bump per statement: every isolate that probes the version afterwards reloads all settings.
+create function public.app_settings_bump_version() returns trigger
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+begin
+  update public.app_settings_meta set version = version + 1, updated_at = now() where id = 1;
+  return null;
+end $$;
+create trigger app_settings_bump after insert or update or delete on public.app_settings
+  for each statement execute function public.app_settings_bump_version();
+
+create table public.assistant_settings (
+  id integer primary key default 1 check (id = 1),
+  behavior jsonb not null default '{"rate_limit": {"chat_reply": {"max": 6, "window_seconds": 60}}}',
+  updated_at timestamptz not null default now()
+);
+insert into public.assistant_settings (id) values (1);
+
+create table public.rate_limits (
+  key text not null,
+  action text not null default '',
+  window_start timestamptz not null,
+  count integer not null default 0,
+  updated_at timestamptz not null default now(),
+  primary key (key, action)
+);
+create index rate_limits_window_start_idx on public.rate_limits (window_start);
+
+-- Calendar minutes, one row per key and action overwritten each minute; blocked calls count too. The two bursts that
+-- fit around a minute's end, and the row lock per person, are the shipped behaviour.
+create function public.check_rate_limit(p_key text, p_action text, p_max_per_minute integer)
+  returns table (ok boolean, remaining integer, reset_at timestamptz, retry_after_seconds integer)
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+declare
+  v_window timestamptz := date_trunc('minute', now());
+  v_max integer := greatest(coalesce(p_max_per_minute, 1), 1);
+  v_count integer;
+begin
+  insert into public.rate_limits as r (key, action, window_start, count, updated_at)
+  values (p_key, coalesce(p_action, ''), v_window, 1, now())
+  on conflict on constraint rate_limits_pkey do update set
+    -- A transaction that began in the old minute and waited for the lock counts into the new one.
+    count = case when r.window_start >= excluded.window_start then r.count + 1 else 1 end,
+    window_start = greatest(r.window_start, excluded.window_start),
+    updated_at = now()
+  returning r.count, r.window_start into v_count, v_window;
+  ok := v_count <= v_max;
+  remaining := greatest(v_max - v_count, 0);
+  reset_at := v_window + interval '1 minute';
+  retry_after_seconds := case when ok then 0
+    else least(greatest(ceil(extract(epoch from reset_at - clock_timestamp()))::integer, 1), 60) end;
+  return next;
+end $$;
+
+-- The assistant's limiter: windows of any length, counted from the epoch.
+create function public.rate_limit_check_v1(p_key text, p_limit integer, p_window_seconds integer) returns jsonb
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+declare
+  v_seconds integer := greatest(coalesce(p_window_seconds, 60), 1);
+  v_limit integer := greatest(coalesce(p_limit, 1), 1);
+  v_window timestamptz := to_timestamp(floor(extract(epoch from now()) / v_seconds) * v_seconds);
+  v_count integer;
+begin
+  insert into public.rate_limits as r (key, action, window_start, count, updated_at)
+  values (p_key, 'v1', v_window, 1, now())
+  on conflict on constraint rate_limits_pkey do update set
+    count = case when r.window_start >= excluded.window_start then r.count + 1 else 1 end,
+    window_start = greatest(r.window_start, excluded.window_start),
+    updated_at = now()
+  returning r.count, r.window_start into v_count, v_window;
+  return jsonb_build_object(
+    'ok', true, 'windowStart', v_window, 'windowSeconds', v_seconds, 'limit', v_limit, 'count', v_count,
+    'allowed', v_count <= v_limit, 'remaining', greatest(v_limit - v_count, 0),
+    'retryAfterSec', case when v_count <= v_limit then 0 else
+      greatest(ceil(extract(epoch from v_window - clock_timestamp()) + v_seconds)::integer, 1) end
+  );
+end $$;
+
+create table public.rec_experiments (
+  id uuid primary key default gen_random_uuid(),
+  key text not null unique,
+  description text,
+  status text not null default 'draft',
+  variants jsonb not null default '[]',
+  salt text not null default encode(extensions.gen_random_bytes(12), 'hex'),
+  started_at timestamptz,
+  ended_at timestamptz,
+  created_by uuid,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint rec_experiments_status_chk check (status in ('draft', 'active', 'ended'))
+);
+create trigger rec_experiments_set_updated_at before update on public.rec_experiments
+  for each row execute function public.set_updated_at();
+
+create table public.rec_user_experiment_assignments (
+  experiment_id uuid not null references public.rec_experiments (id) on delete cascade,
+  user_id uuid not null,
+  variant text not null,
+  assigned_at timestamptz not null default now(),
+  assignment_mode text not null default 'auto',
+  assigned_by uuid,
+  primary key (experiment_id, user_id)
+);
+
+create table public.cf_recos (
+  user_id uuid not null,
+  media_item_id uuid not null,
+  model_version text not null default 'als_v1',
+  score double precision not null,
+  rank integer,
+  created_at timestamptz not null default now(),
+  primary key (user_id, model_version, media_item_id)
+);
+
+-- As shipped: the log lacks the column that the maintenance job writes.
+create table public.job_run_log (
+  id bigint generated always as identity primary key,
+  job text not null,
+  started_at timestamptz not null default now(),
+  finished_at timestamptz,
+  details jsonb
+);
+
+-- Next month's partition, and no other. Fails with 23514 once the default partition holds rows of that month.
+create function public.create_media_events_partition_if_needed() returns void
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+declare
+  v_first date := (date_trunc('month', now() at time zone 'utc') + interval '1 month')::date;
+  v_name text := 'media_events' || to_char(v_first, '_YYYY_MM');
+begin
+  if to_regclass('public.' || v_name) is null then
+    execute format('create table public.%I partition of public.media_events for values from (%L) to (%L)',
+      v_name, v_first, v_first + interval '1 month');
+    execute format('alter table public.%I enable row level security', v_name);
+  end if;
+end $$;
+
+-- Drops the months that `p_keep_days` leaves behind; the default partition is never trimmed.
+create function public.drop_old_partitions(p_parent regclass, p_keep_days integer) returns integer
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+declare
+  v_child text;
+  v_dropped integer := 0;
+begin
+  for v_child in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = p_parent and c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+      and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+        < (now() at time zone 'utc')::date - p_keep_days
+  loop
+    execute format('drop table public.%I', v_child);
+    v_dropped := v_dropped + 1;
+  end loop;
+  return v_dropped;
+end $$;
+
+create function public.run_scheduled_maintenance() returns void
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+begin
+  insert into public.job_run_log (job, status) values ('scheduled_maintenance', 'running');
+  perform public.create_media_events_partition_if_needed();
+  perform public.drop_old_partitions('public.media_events', 90);
+  perform public.drop_old_partitions('public.rec_impressions', 30);
+end $$;

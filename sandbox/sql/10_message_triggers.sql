@@ -1,0 +1,184 @@
+-- What happens around a message. Exact error texts and the assistant's queue rule: contract 5.4, 6.6, 8.2.
+
+create function public.get_assistant_user_id_v1() returns uuid
+  language sql stable security definer set search_path = public, pg_temp
+  as $$
+    select coalesce(c.assistant_user_id, (select p.id from public.profiles p where p.username = c.assistant_username))
+    from public.assistant_system_config c where c.id = 1
+  $$;
+
+-- Whether the row comes through the API from a person or the anonymous key, not from the service or a direct login.
+create function public.is_client_request() returns boolean
+  language sql stable
+  as $$ select coalesce(auth.role(), 'service_role') <> 'service_role' $$;
+
+create function public.messages_set_sender_id_v1() returns trigger
+  language plpgsql
+  as $$
+begin
+  new.sender_id := new.user_id;
+  return new;
+end $$;
+
+create function public.enforce_message_payload_safety() returns trigger
+  language plpgsql
+  as $$
+declare
+  v_object jsonb := case when jsonb_typeof(new.body) = 'object' then new.body else '{}' end;
+begin
+  if octet_length(new.body::text) > 16000 then
+    raise exception 'Message too large';
+  end if;
+  if new.attachment_url is not null then
+    if new.attachment_url ~* '^([a-z][a-z0-9+.-]*:)?//' then
+      raise exception 'external_attachment_url_not_allowed';
+    end if;
+    if new.attachment_url !~ ('^message_attachments/' || new.conversation_id || '/' || new.user_id || '/[^/]+$') then
+      raise exception 'Invalid attachment path';
+    end if;
+  end if;
+  if public.is_client_request() then
+    if v_object ->> 'type' = 'system' then
+      raise exception 'system_message_not_allowed';
+    end if;
+    if v_object ->> 'deleted' = 'true' then
+      raise exception 'deleted_flag_not_allowed_on_insert';
+    end if;
+  end if;
+  return new;
+end $$;
+
+create function public.validate_message_insert_v1() returns trigger
+  language plpgsql
+  as $$
+begin
+  if not public.is_client_request() then
+    return new;
+  end if;
+  if new.message_type = 'system' then
+    raise exception 'Cannot insert system messages from client';
+  end if;
+  if new.deleted_at is not null
+    or (jsonb_typeof(new.body) = 'object' and new.body ?| array['editedAt', 'deletedAt'])
+    or (jsonb_typeof(new.meta) = 'object' and new.meta ?| array['editedAt', 'deletedAt', 'deleted'])
+  then
+    raise exception 'Cannot set edit/delete fields on insert';
+  end if;
+  return new;
+end $$;
+
+create function public.prevent_message_conversation_change() returns trigger
+  language plpgsql
+  as $$
+begin
+  if new.conversation_id is distinct from old.conversation_id then
+    raise exception 'conversation_id cannot be changed';
+  end if;
+  return new;
+end $$;
+
+-- One hot row per conversation, fully logged for realtime: the price of a message.
+create function public.bump_conversation_updated_at() returns trigger
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+begin
+  update public.conversations set updated_at = now() where id = new.conversation_id;
+  return new;
+end $$;
+
+create function public.bump_conversation_on_participant_change() returns trigger
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+begin
+  update public.conversations set updated_at = now()
+  where id = case tg_op when 'DELETE' then old.conversation_id else new.conversation_id end;
+  return null;
+end $$;
+
+create function public.canonicalize_direct_participant_ids() returns trigger
+  language plpgsql
+  as $$
+begin
+  if new.is_group then
+    new.direct_participant_ids := null;
+  elsif new.direct_participant_ids is not null then
+    new.direct_participant_ids := (select array_agg(u order by u) from unnest(new.direct_participant_ids) u);
+  end if;
+  return new;
+end $$;
+
+create function public.enforce_reaction_conversation_scope() returns trigger
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+begin
+  if not exists (
+    select 1 from public.messages m where m.id = new.message_id and m.conversation_id = new.conversation_id
+  ) then
+    raise exception 'Reaction does not belong to this conversation';
+  end if;
+  return new;
+end $$;
+
+-- A text in a conversation with the assistant queues one reply and supersedes what that person still has queued
+-- there. More than 12 texts a minute queue one notice instead, which the next text supersedes in turn: 15 in a row
+-- leave nothing pending. As shipped.
+create function public.enqueue_assistant_reply_job_v1() returns trigger
+  language plpgsql security definer set search_path = public, pg_temp
+  as $$
+declare
+  v_assistant uuid;
+  v_limit jsonb;
+  v_kind text := 'reply';
+  v_key text := new.conversation_id || ':' || new.id;
+begin
+  if new.message_type <> 'text' or new.deleted_at is not null then
+    return new;
+  end if;
+  v_assistant := public.get_assistant_user_id_v1();
+  if v_assistant is null or new.user_id = v_assistant or not exists (
+    select 1 from public.conversation_participants p
+    where p.conversation_id = new.conversation_id and p.user_id = v_assistant
+  ) then
+    return new;
+  end if;
+  v_limit := public.rate_limit_check_v1('assistant_enqueue:' || new.user_id || ':' || new.conversation_id, 12, 60);
+  if not (v_limit ->> 'allowed')::boolean then
+    v_kind := 'rate_limit_notice';
+    v_key := new.conversation_id || ':' || new.user_id || ':rate_limit:' || (v_limit ->> 'windowStart');
+  end if;
+  update public.assistant_reply_jobs
+  set status = 'done', updated_at = now(), meta = meta || jsonb_build_object('supersededBy', new.id)
+  where user_id = new.user_id and conversation_id = new.conversation_id and status = 'pending';
+  insert into public.assistant_reply_jobs (user_id, conversation_id, user_message_id, dedupe_key, job_kind)
+  values (new.user_id, new.conversation_id, new.id, v_key, v_kind)
+  on conflict (dedupe_key) do nothing;
+  return new;
+end $$;
+
+create trigger trg_messages_10_payload_safety before insert on public.messages
+  for each row execute function public.enforce_message_payload_safety();
+create trigger trg_messages_20_set_sender_id before insert on public.messages
+  for each row execute function public.messages_set_sender_id_v1();
+create trigger trg_messages_30_validate_insert before insert on public.messages
+  for each row execute function public.validate_message_insert_v1();
+create trigger trg_messages_prevent_conversation_change before update on public.messages
+  for each row execute function public.prevent_message_conversation_change();
+create trigger trg_messages_assistant_job after insert on public.messages
+  for each row execute function public.enqueue_assistant_reply_job_v1();
+create trigger trg_bump_conversation_updated_at after insert on public.messages
+  for each row execute function public.bump_conversation_updated_at();
+
+-- The same check twice, as shipped.
+create trigger message_reactions_scope before insert or update on public.message_reactions
+  for each row execute function public.enforce_reaction_conversation_scope();
+create trigger message_reactions_scope_v1 before insert or update on public.message_reactions
+  for each row execute function public.enforce_reaction_conversation_scope();
+
+create trigger conversations_canonical_pair before insert or update on public.conversations
+  for each row execute function public.canonicalize_direct_participant_ids();
+create trigger conversations_set_updated_at before update on public.conversations
+  for each row execute function public.set_updated_at();
+create trigger conversation_participants_bump after insert or delete on public.conversation_participants
+  for each row execute function public.bump_conversation_on_participant_change();
+create trigger conversation_prefs_set_updated_at before update on public.conversation_prefs
+  for each row execute function public.set_updated_at();

@@ -1,0 +1,868 @@
+"""Contract 3.8: one test per row of the transition table and of the poison table, then the machine as a whole."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from harness.phone.outbox import (
+    Answer,
+    EmissionRules,
+    Event,
+    Flush,
+    Outbox,
+    State,
+    Storage,
+    encode,
+    parse_answer,
+    strict_uuid,
+)
+from harness.phone.swipe_event import for_wire
+
+SESSION, DECK, RECOMMENDATION = (str(uuid.UUID(int=n, version=4)) for n in (1, 2, 3))
+FAIL_ONCE_WAIT_S = 0.25  # what `Low` draws: the floor
+
+
+class Low(random.Random):
+    """Full jitter at its lowest: every back-off is the 250 ms floor."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+class High(random.Random):
+    def random(self) -> float:
+        return 1.0 - 2**-53
+
+
+def event(number: int, kind: str = "like") -> Event:
+    item = str(uuid.UUID(int=1000 + number, version=4))
+    return Event(
+        event_type=kind,
+        client_event_id=str(uuid.UUID(int=number, version=4)),
+        session_id=SESSION,
+        media_item_id=item,
+        deck_id=DECK,
+        rec_request_id=RECOMMENDATION,
+        position=number % 5000,
+        dedupe_key=f"{RECOMMENDATION}:{number % 5000}:{item}",
+        source="for-you",
+    )
+
+
+def ids(events: Iterable[Event]) -> list[str]:
+    return [item.client_event_id for item in events]
+
+
+def accepts(*events: Event, should_retry: bool = False) -> Answer:
+    return Answer(accepted=frozenset(ids(events)), should_retry=should_retry)
+
+
+class Desk:
+    """An outbox whose every event's state is written down."""
+
+    def __init__(self, storage: Storage | None = None, dice: random.Random | None = None) -> None:
+        self.states: dict[str, State] = {}
+        self.storage = storage or Storage()
+        self.outbox = Outbox(self.storage, dice or Low(), self._moved)
+
+    def _moved(self, item: Event, state: State) -> None:
+        self.states[item.client_event_id] = state
+
+    def mounted(self, now: float = 0.0) -> Desk:
+        assert self.outbox.mount(now) == []
+        return self
+
+    def emit(self, numbers: Iterable[int], now: float = 0.0) -> list[Flush]:
+        return [flush for number in numbers for flush in self.outbox.emit(event(number), now)]
+
+    def fail_one(self, now: float = 0.0) -> None:
+        """Leave event 999 in the queue and a back-off of 250 ms from `now`."""
+        self.outbox.emit(event(999), now)
+        (flush,) = self.outbox.hidden(now)
+        self.outbox.failed(flush, now)
+
+    def all_in(self, state: State, numbers: Iterable[int]) -> bool:
+        return all(self.states[event(number).client_event_id] is state for number in numbers)
+
+
+# ---- transition table -------------------------------------------------------------------------------------------
+
+
+def test_emit_while_mounted_goes_to_the_buffer() -> None:
+    desk = Desk().mounted()
+    assert desk.emit([1]) == []
+    assert desk.all_in(State.BUFFER, [1])
+
+
+def test_emit_outside_a_mount_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="mount"):
+        Desk().emit([1])
+
+
+def test_the_timer_sends_the_buffer_one_second_after_the_first_event() -> None:
+    desk = Desk().mounted()
+    desk.emit([1], now=10.0)
+    desk.emit([2], now=10.9)
+    assert desk.outbox.next_deadline() == 11.0  # single shot, from the first
+    assert desk.outbox.tick(10.999) == []
+    (flush,) = desk.outbox.tick(11.0)
+    assert ids(flush.events) == ids([event(1), event(2)])
+    assert flush.origin == "buffer"
+    assert desk.all_in(State.IN_FLIGHT, [1, 2])
+    assert desk.outbox.next_deadline() is None
+
+
+def test_the_25th_event_sends_at_once() -> None:
+    desk = Desk().mounted()
+    assert desk.emit(range(24)) == []
+    (flush,) = desk.emit([24])
+    assert ids(flush.events) == ids(event(n) for n in range(25))
+
+
+def test_back_off_keeps_the_buffer_and_arms_one_timer() -> None:
+    desk = Desk().mounted()
+    desk.fail_one(now=0.0)
+    assert desk.emit(range(25), now=0.1) == []
+    assert desk.all_in(State.BUFFER, range(25))
+    assert desk.outbox.next_deadline() == pytest.approx(FAIL_ONCE_WAIT_S + 0.05)
+    (flush,) = desk.outbox.tick(FAIL_ONCE_WAIT_S + 0.051)
+    assert len(flush.events) == 25
+
+
+def test_the_back_off_timer_is_capped_at_65_seconds() -> None:
+    desk = Desk().mounted()
+    desk.storage.next_at = 1000.0  # another tab's clock, far ahead
+    desk.emit([1], now=0.0)
+    assert desk.outbox.tick(1.0) == []
+    assert desk.outbox.next_deadline() == 66.0
+
+
+def test_a_hidden_tab_sends_at_once() -> None:
+    desk = Desk().mounted()
+    desk.emit([1, 2], now=0.0)
+    (flush,) = desk.outbox.hidden(0.1)
+    assert ids(flush.events) == ids([event(1), event(2)])
+    assert desk.outbox.next_deadline() is None
+    assert desk.outbox.hidden(0.2) == []
+
+
+def test_a_hidden_tab_has_no_25_cap() -> None:
+    desk = Desk().mounted()
+    desk.storage.next_at = 5.0
+    desk.emit(range(40), now=0.0)
+    desk.storage.next_at = 0.0  # another tab succeeded
+    (flush,) = desk.outbox.hidden(0.5)
+    assert len(flush.events) == 40
+    assert desk.outbox.buffer == []
+
+
+def test_a_hidden_tab_under_back_off_leaves_a_pending_timer_as_it_is() -> None:
+    desk = Desk().mounted()
+    desk.storage.next_at = 5.0
+    desk.emit(range(40), now=0.0)
+    pending = desk.outbox.next_deadline()
+    assert desk.outbox.hidden(1.0) == []
+    assert desk.outbox.next_deadline() == pending == 5.05
+    (flush,) = desk.outbox.tick(5.05)
+    assert len(flush.events) == 25  # it kept its cap
+
+
+def test_a_hidden_tab_under_back_off_arms_a_forced_timer_when_none_is_pending() -> None:
+    desk = Desk().mounted()
+    desk.storage.next_at = 5.0
+    desk.emit(range(70), now=0.0)
+    (flush,) = desk.outbox.tick(5.05)  # 25 go, 45 are stranded without a timer
+    desk.outbox.failed(flush, 5.05)
+    assert desk.outbox.next_deadline() is None
+    assert desk.outbox.hidden(5.06) == []
+    deadline = desk.outbox.next_deadline()
+    assert deadline == pytest.approx(5.05 + FAIL_ONCE_WAIT_S + 0.05)
+    (flush,) = desk.outbox.tick(deadline)
+    assert len(flush.events) == 45
+
+
+def test_what_a_25_chunk_leaves_behind_is_stranded_until_something_happens() -> None:
+    desk = Desk().mounted()
+    desk.storage.next_at = 0.5
+    desk.emit(range(30), now=0.0)
+    (flush,) = desk.outbox.tick(0.55)
+    assert len(flush.events) == 25
+    assert desk.outbox.next_deadline() is None
+    assert desk.outbox.tick(1000.0) == []
+    desk.emit([30], now=1000.0)
+    assert desk.outbox.next_deadline() == 1001.0
+    (flush,) = desk.outbox.tick(1001.0)
+    assert ids(flush.events) == ids(event(n) for n in range(25, 31))
+
+
+def flown(desk: Desk, numbers: Iterable[int], now: float = 0.0) -> Flush:
+    desk.emit(numbers, now)
+    (flush,) = desk.outbox.hidden(now)
+    return flush
+
+
+def test_an_accepted_id_is_gone() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1])
+    desk.outbox.answered(flush, accepts(event(1)), 0.1)
+    assert desk.all_in(State.ACCEPTED, [1])
+    assert desk.storage.queue == ()
+
+
+def test_a_rejected_id_is_gone() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1])
+    desk.outbox.answered(flush, Answer(rejected=frozenset(ids([event(1)]))), 0.1)
+    assert desk.all_in(State.REJECTED, [1])
+    assert desk.storage.queue == ()
+
+
+def test_an_id_to_retry_is_queued() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1])
+    desk.outbox.answered(flush, Answer(retry=frozenset(ids([event(1)])), should_retry=True), 0.1)
+    assert desk.all_in(State.QUEUED, [1])
+
+
+def test_an_unclassified_id_is_queued() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1, 2])
+    desk.outbox.answered(flush, accepts(event(1)), 0.1)
+    assert desk.all_in(State.ACCEPTED, [1])
+    assert desk.all_in(State.QUEUED, [2])
+
+
+def test_an_answer_without_should_retry_resets_the_back_off_even_for_bad_json() -> None:
+    desk = Desk().mounted()
+    desk.fail_one()
+    assert desk.storage.fail_count == 1
+    flush = flown(desk, [1], now=1.0)
+    answer = parse_answer(
+        200,
+        b'{"ok":true,"acceptedClientEventIds":[],"rejectedClientEventIds":[],"retryClientEventIds":[],'
+        b'"shouldRetry":false,"issues":[{"level":"error","code":"BAD_JSON","message":"x"}]}',
+    )
+    assert answer is not None
+    desk.outbox.answered(flush, answer, 1.1)
+    assert (desk.storage.fail_count, desk.storage.next_at) == (0, 0.0)
+    assert desk.all_in(State.QUEUED, [1])
+
+
+def test_an_answer_with_should_retry_bumps_the_back_off() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1])
+    desk.outbox.answered(flush, accepts(event(1), should_retry=True), 2.0)
+    assert (desk.storage.fail_count, desk.storage.next_at) == (1, 2.25)
+    assert desk.all_in(State.ACCEPTED, [1])
+
+
+def test_ok_false_is_no_answer() -> None:
+    assert parse_answer(200, b'{"ok":false,"code":"AUTH_REQUIRED"}') is None
+
+
+def test_a_failed_request_queues_everything_and_bumps() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, range(5))
+    assert desk.outbox.failed(flush, 3.0) == []
+    assert desk.all_in(State.QUEUED, range(5))
+    assert (desk.storage.fail_count, desk.storage.next_at) == (1, 3.25)
+
+
+@pytest.mark.parametrize("leave", ["page_hide", "unmount"])
+def test_leaving_stores_the_buffer_and_what_is_in_flight(leave: str) -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1, 2])
+    desk.emit([3], now=0.2)
+    getattr(desk.outbox, leave)(0.3)
+    assert desk.all_in(State.QUEUED, [1, 2, 3])
+    desk.outbox.answered(flush, accepts(event(1), event(2)), 0.4)  # the server did store them ...
+    (again,) = desk.outbox.mount(1.0)
+    assert ids(again.events) == ids(event(n) for n in (1, 2, 3))  # ... and gets them twice
+
+
+def test_a_late_failure_after_leaving_moves_only_the_back_off() -> None:
+    desk = Desk().mounted()
+    flush = flown(desk, [1])
+    desk.outbox.unmount(0.3)
+    desk.outbox.failed(flush, 0.4)
+    assert len(desk.storage.queue) == 1
+    assert desk.storage.fail_count == 1
+
+
+def queued(count: int, *, writable: bool = True) -> Storage:
+    storage = Storage()
+    storage.append(event(n) for n in range(count))
+    storage.writable = writable
+    return storage
+
+
+@pytest.mark.parametrize("trigger", ["mount", "online", "tick"])
+def test_mount_online_and_the_queue_timer_drain_the_queue_oldest_first(trigger: str) -> None:
+    desk = Desk(queued(60))
+    if trigger == "mount":
+        (first,) = desk.outbox.mount(0.0)
+    else:
+        desk.storage.next_at = 1.0
+        desk.mounted(0.0)
+        assert desk.outbox.next_deadline() == 1.05
+        (first,) = desk.outbox.online(1.0) if trigger == "online" else desk.outbox.tick(1.05)
+    assert first.origin == "queue"
+    assert ids(first.events) == ids(event(n) for n in range(25))
+
+
+def test_back_off_keeps_the_queue_and_arms_a_timer() -> None:
+    desk = Desk(queued(3))
+    desk.storage.next_at = 100.0
+    assert desk.outbox.mount(0.0) == []
+    assert desk.outbox.next_deadline() == 65.0
+    assert desk.outbox.tick(65.0) == []
+    assert desk.outbox.next_deadline() == pytest.approx(100.05)
+    assert len(desk.outbox.tick(100.05)) == 1
+
+
+def test_chunks_go_one_after_another_and_removal_comes_once_at_the_end() -> None:
+    desk = Desk(queued(60))
+    (flush,) = desk.outbox.mount(0.0)
+    sizes = []
+    while True:
+        sizes.append(len(flush.events))
+        following = desk.outbox.answered(flush, Answer(accepted=frozenset(ids(flush.events))), 1.0)
+        if not following:
+            break
+        assert len(desk.storage.queue) == 60
+        (flush,) = following
+    assert sizes == [25, 25, 10]
+    assert desk.storage.queue == ()
+    assert desk.all_in(State.ACCEPTED, range(60))
+
+
+def test_a_queue_answer_removes_the_listed_and_keeps_the_rest() -> None:
+    desk = Desk(queued(4))
+    (flush,) = desk.outbox.mount(0.0)
+    one, two, three, _ = (item.client_event_id for item in flush.events)
+    assert desk.outbox.answered(flush, Answer(frozenset([one]), frozenset([two]), frozenset([three])), 1.0) == []
+    assert ids(desk.storage.queue) == ids([event(2), event(3)])
+    assert desk.states == {one: State.ACCEPTED, two: State.REJECTED}
+
+
+def test_should_retry_stops_the_queue_loop() -> None:
+    desk = Desk(queued(30))
+    (flush,) = desk.outbox.mount(0.0)
+    assert desk.outbox.answered(flush, accepts(*flush.events[:10], should_retry=True), 1.0) == []
+    assert len(desk.storage.queue) == 20
+    assert desk.storage.fail_count == 1
+
+
+def test_should_retry_false_resets_and_goes_on() -> None:
+    desk = Desk(queued(30))
+    desk.storage.fail_count = 4
+    (flush,) = desk.outbox.mount(0.0)
+    (following,) = desk.outbox.answered(flush, Answer(), 1.0)
+    assert desk.storage.fail_count == 0
+    assert len(following.events) == 5
+
+
+def test_a_failed_chunk_blocks_the_younger_ones() -> None:
+    desk = Desk(queued(30))
+    (first,) = desk.outbox.mount(0.0)
+    assert desk.outbox.failed(first, 1.0) == []
+    assert len(desk.storage.queue) == 30
+    assert desk.storage.fail_count == 1
+    (second,) = desk.outbox.online(2.0)
+    assert second.events == first.events
+
+
+def test_a_failure_after_an_accepted_chunk_still_removes_that_chunk() -> None:
+    desk = Desk(queued(30))
+    (first,) = desk.outbox.mount(0.0)
+    (second,) = desk.outbox.answered(first, accepts(*first.events), 1.0)
+    desk.outbox.failed(second, 2.0)
+    assert ids(desk.storage.queue) == ids(event(n) for n in range(25, 30))
+
+
+def test_unmount_in_the_middle_of_a_loop_resends_accepted_chunks() -> None:
+    desk = Desk(queued(30))
+    (first,) = desk.outbox.mount(0.0)
+    (second,) = desk.outbox.answered(first, accepts(*first.events), 1.0)
+    desk.outbox.unmount(1.5)
+    assert desk.outbox.answered(second, accepts(*second.events), 2.0) == []
+    assert len(desk.storage.queue) == 30
+    (again,) = desk.outbox.mount(3.0)
+    assert again.events == first.events
+
+
+def test_beyond_200_the_oldest_are_lost() -> None:
+    desk = Desk().mounted()
+    desk.storage.next_at = 1.0
+    desk.emit(range(230), now=0.0)
+    desk.outbox.unmount(0.5)
+    assert ids(desk.storage.queue) == ids(event(n) for n in range(30, 230))
+    assert desk.all_in(State.LOST, range(30))
+    assert desk.all_in(State.QUEUED, range(30, 230))
+
+
+def test_a_storage_that_refuses_writes_loses_silently() -> None:
+    desk = Desk(queued(2, writable=False))
+    desk.outbox.mount(0.0)
+    flush = flown(desk, [10])
+    desk.outbox.failed(flush, 0.1)
+    assert desk.all_in(State.LOST, [10])
+    assert len(desk.storage.queue) == 2
+    assert desk.storage.fail_count == 0  # the back-off is a write as well
+
+
+def test_after_a_failure_nothing_happens_until_mount_online_or_an_armed_timer() -> None:
+    desk = Desk().mounted()
+    desk.fail_one()
+    assert desk.outbox.next_deadline() is None
+    assert desk.outbox.tick(10_000.0) == []
+    assert len(desk.outbox.online(10_000.0)) == 1
+
+
+# ---- poison table -----------------------------------------------------------------------------------------------
+
+
+def test_poison_a_deterministic_reject_is_removed() -> None:
+    desk = Desk(queued(1))
+    (flush,) = desk.outbox.mount(0.0)
+    desk.outbox.answered(flush, Answer(rejected=frozenset(ids(flush.events))), 1.0)
+    assert desk.storage.queue == ()
+    assert desk.all_in(State.REJECTED, [0])
+
+
+def test_poison_a_chunk_that_always_fails_blocks_until_evicted() -> None:
+    desk = Desk(queued(200))
+    now = 0.0
+    flushes = desk.outbox.mount(now)
+    for _ in range(5):
+        assert ids(flushes[0].events) == ids(event(n) for n in range(25))
+        desk.outbox.failed(flushes[0], now)
+        now += 100.0
+        flushes = desk.outbox.online(now)
+    desk.storage.append(event(n) for n in range(200, 225))
+    (flush,) = desk.outbox.online(now)
+    assert ids(flush.events) == ids(event(n) for n in range(25, 50))
+
+
+def test_poison_an_event_without_a_type_is_never_sent_and_stays() -> None:
+    storage = Storage()
+    storage.append([event(1, kind=""), event(2)])
+    desk = Desk(storage)
+    (flush,) = desk.outbox.mount(0.0)
+    assert ids(flush.events) == ids([event(2)])
+    desk.outbox.answered(flush, accepts(event(2)), 1.0)
+    assert ids(storage.queue) == ids([event(1)])
+    assert desk.outbox.online(2.0) == []  # nothing left that may be sent: no request
+
+
+def test_poison_an_event_without_a_type_leaves_the_buffer_for_the_queue() -> None:
+    desk = Desk().mounted()
+    desk.outbox.emit(event(1, kind=""), 0.0)
+    assert desk.outbox.tick(1.0) == []
+    assert desk.all_in(State.QUEUED, [1])
+
+
+def test_poison_a_bad_id_is_resent_for_ever_under_new_ids() -> None:
+    bad = replace(
+        event(1), client_event_id=str(uuid.UUID(int=uuid.UUID(int=5, version=4).int & ~(0xF << 76) | 7 << 76))
+    )
+    assert not strict_uuid(bad.client_event_id)
+    storage = Storage()
+    storage.append([bad])
+    desk = Desk(storage, random.Random(1))
+    flushes = desk.outbox.mount(0.0)
+    sent = set()
+    for round_ in range(4):
+        (item,) = flushes[0].events
+        assert strict_uuid(item.client_event_id)
+        sent.add(item.client_event_id)
+        desk.outbox.answered(flushes[0], accepts(item), round_)
+        assert storage.queue == (bad,)
+        flushes = desk.outbox.online(round_ + 0.5)
+    assert len(sent) == 4
+
+
+def test_poison_doubles_are_both_sent_and_both_removed() -> None:
+    storage = Storage()
+    storage.append([event(1), event(1)])
+    desk = Desk(storage)
+    (flush,) = desk.outbox.mount(0.0)
+    assert ids(flush.events) == ids([event(1), event(1)])
+    desk.outbox.answered(flush, accepts(event(1)), 1.0)
+    assert storage.queue == ()
+
+
+def test_poison_two_drains_at_once_send_twice() -> None:
+    desk = Desk(queued(3))
+    (first,) = desk.outbox.mount(0.0)
+    (second,) = desk.outbox.online(0.1)
+    assert first.events == second.events
+    desk.outbox.answered(first, accepts(*first.events), 1.0)
+    assert desk.outbox.answered(second, accepts(*second.events), 1.0) == []
+    assert desk.storage.queue == ()
+
+
+def test_poison_the_queue_and_the_back_off_outlive_the_user() -> None:
+    storage = Storage()
+    alice = Desk(storage).mounted()
+    alice.fail_one(now=0.0)
+    alice.outbox.unmount(0.1)
+    bob = Desk(storage)
+    assert bob.outbox.mount(0.2) == []  # Alice's back-off holds
+    (flush,) = bob.outbox.tick(0.3)
+    assert ids(flush.events) == ids([event(999)])  # and her event goes out under Bob's token
+
+
+# ---- back-off ---------------------------------------------------------------------------------------------------
+
+
+def test_the_back_off_doubles_to_its_cap() -> None:
+    storage, ceilings = Storage(), []
+    for _ in range(12):
+        storage.bump(0.0, High())
+        ceilings.append(storage.next_at)
+    assert storage.fail_count == 10
+    assert ceilings == pytest.approx([0.999, 1.999, 3.999, 7.999, 15.999, 31.999] + [59.999] * 6)
+
+
+@given(failures=st.integers(1, 15), seed=st.integers())
+def test_the_back_off_keeps_its_bounds(failures: int, seed: int) -> None:
+    storage, dice = Storage(), random.Random(seed)
+    for _ in range(failures):
+        storage.bump(50.0, dice)
+    delay = storage.wait(50.0)
+    assert 0.25 - 1e-9 <= delay <= 60.0
+    assert storage.wait(50.0 + delay) < 1e-9
+    storage.reset()
+    assert storage.wait(50.0) == 0.0
+
+
+# ---- emission ---------------------------------------------------------------------------------------------------
+
+
+def test_an_impression_is_recorded_once_per_mount_deck_and_title() -> None:
+    rules = EmissionRules()
+    assert rules.impression("d", "m")
+    assert not rules.impression("d", "m")
+    assert rules.impression("e", "m")
+    assert rules.impression("d", "n")
+    assert EmissionRules().impression("d", "m")
+
+
+def test_a_swipe_is_recorded_once_whatever_it_was() -> None:
+    rules = EmissionRules()
+    assert rules.swipe("d", "m")
+    assert not rules.swipe("d", "m")
+
+
+def test_a_dwell_needs_1200_ms_and_8_s_of_distance() -> None:
+    rules = EmissionRules()
+    assert rules.dwell("d", "m", 1199.9, 0.0) is None
+    assert rules.dwell("d", "m", 1200.5, 1.0) == 1201
+    assert rules.dwell("d", "m", 5000.0, 8.999) is None
+    assert rules.dwell("d", "n", 5000.0, 8.999) == 5000
+    assert rules.dwell("d", "m", 5000.4, 9.0) == 5000
+
+
+# ---- wire shape -------------------------------------------------------------------------------------------------
+
+
+def test_the_body_has_exactly_the_apps_keys_in_order() -> None:
+    item = for_wire(replace(event(7, "rating"), rating0_10=8.0, payload={"ui": "SwipePage", "action": "rating"}), str)
+    assert encode([item]).decode() == (
+        '{"items":[{'
+        f'"sessionId":"{SESSION}","deckId":"{DECK}","recRequestId":"{RECOMMENDATION}","position":7,'
+        f'"dedupeKey":"{item.dedupe_key}","mediaItemId":"{item.media_item_id}","source":"for_you",'
+        '"events":[{"eventType":"rating","dwellMs":null,"rating0_10":8,"inWatchlist":null,'
+        f'"clientEventId":"{item.client_event_id}","payload":{{"ui":"SwipePage","action":"rating"}}}}],'
+        f'"rec_request_id":"{RECOMMENDATION}","dedupe_key":"{item.dedupe_key}"}}]}}'
+    )
+
+
+def test_a_missing_served_key_is_computed() -> None:
+    repaired = for_wire(replace(event(7), dedupe_key=None), str)
+    assert repaired.dedupe_key == event(7).dedupe_key
+
+
+@pytest.mark.parametrize("missing", ["rec_request_id", "position"])
+def test_a_served_key_that_cannot_be_computed_drops_the_deck_context(missing: str) -> None:
+    repaired = for_wire(replace(event(7), dedupe_key=None, **{missing: None}), str)  # type: ignore[arg-type]
+    assert (repaired.deck_id, repaired.rec_request_id, repaired.position, repaired.dedupe_key) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("source", "wire"), [("for-you", "for_you"), ("from-friends", "friends"), ("trending", "trending"), (None, None)]
+)
+def test_sources_are_renamed(source: str | None, wire: str | None) -> None:
+    assert for_wire(replace(event(1), source=source), str).source == wire
+
+
+@pytest.mark.parametrize("version", range(16))
+def test_only_versions_one_to_five_pass(version: int) -> None:
+    text = str(uuid.UUID(int=uuid.UUID(int=5, version=4).int & ~(0xF << 76) | version << 76))
+    assert strict_uuid(text) == strict_uuid(text.upper()) == (1 <= version <= 5)
+    assert not strict_uuid(text + "\n")
+
+
+# ---- answers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(500, b"{}"), (401, b'{"ok":true}'), (200, b"<html>"), (200, b""), (200, b"null"), (200, b"[]"), (302, b"{}")],
+)
+def test_unusable_answers(status: int, body: bytes) -> None:
+    assert parse_answer(status, body) is None
+
+
+def test_accepted_beats_rejected_beats_retry() -> None:
+    answer = parse_answer(
+        200,
+        b'{"ok":true,"acceptedClientEventIds":["a"],"rejectedClientEventIds":["a","b"],'
+        b'"retryClientEventIds":["a","b","c",7],"shouldRetry":true,'
+        b'"issues":[{"level":"warn","code":"DB_RETRY","clientEventId":"c"},5]}',
+    )
+    assert answer is not None
+    assert (answer.accepted, answer.rejected, answer.retry) == ({"a"}, {"b"}, {"c"})
+    assert answer.should_retry
+    assert [(issue.code, issue.client_event_id) for issue in answer.issues] == [("DB_RETRY", "c")]
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+           st.sampled_from(["ok", "acceptedClientEventIds", "rejectedClientEventIds", "retryClientEventIds",
+                            "shouldRetry", "issues", "code", "clientEventId"]), inner, max_size=5),
+       max_leaves=10).map(orjson.dumps))  # fmt: skip
+def test_any_body_is_read_without_complaint(body: bytes) -> None:
+    answer = parse_answer(200, body)
+    assert answer is None or not (answer.accepted & answer.rejected | answer.accepted & answer.retry)
+
+
+# ---- the machine as a whole -------------------------------------------------------------------------------------
+
+
+class Browser(RuleBasedStateMachine):
+    """Two tabs on one device, a server that answers as it likes, and a model that predicts where each event is."""
+
+    @initialize(seed=st.integers(0, 2**32))
+    def start(self, seed: int) -> None:
+        self.now, self.emitted = 0.0, 0
+        self.storage = Storage()
+        self.tabs = [Outbox(self.storage, random.Random(seed + n), self._moved) for n in (0, 1)]
+        # The model: ids by place, and what each request under way carries.
+        self.buffers: list[list[str]] = [[], []]
+        self.flying: list[dict[int, list[str]]] = [{}, {}]
+        self.queue: list[str] = []
+        self.final: dict[str, State] = {}
+        self.seen_final: dict[str, State] = {}
+        self.requests: list[tuple[int, Flush]] = []
+        self.loops: dict[tuple[int, int], dict[str, list[str]]] = {}
+
+    def _moved(self, item: Event, state: State) -> None:
+        if state in (State.ACCEPTED, State.REJECTED, State.LOST):
+            assert item.client_event_id not in self.seen_final, "a final state was left"
+            self.seen_final[item.client_event_id] = state
+
+    def _stored(self, fresh: list[str]) -> None:
+        if not self.storage.writable:
+            self.final.update(dict.fromkeys(fresh, State.LOST))
+            return
+        self.queue += fresh
+        self.final.update(dict.fromkeys(self.queue[:-200], State.LOST))
+        self.queue = self.queue[-200:]
+
+    def _sent(self, tab: int, flushes: list[Flush], *, continues: Flush | None = None, whole: bool = False) -> None:
+        """Every request is one that the rules allow, and the model follows."""
+        for flush in flushes:
+            assert self.tabs[tab].mounted
+            assert self.storage.wait(self.now) == 0.0
+            carried = ids(flush.events)
+            assert all(map(strict_uuid, carried))
+            assert carried
+            if flush.origin == "buffer":
+                assert continues is None
+                assert carried == self.buffers[tab][: len(carried)], "oldest first"
+                assert len(carried) == min(25, len(self.buffers[tab])) or (
+                    whole and len(carried) == len(self.buffers[tab])
+                )
+                del self.buffers[tab][: len(carried)]
+                self.flying[tab][flush.id] = carried
+            else:
+                if continues is None:
+                    loop = {"left": list(self.queue), "accepted": [], "rejected": []}
+                else:
+                    loop = self.loops.pop((tab, continues.id))
+                assert carried == loop["left"][:25], "oldest first, 25 at a time, from the snapshot"
+                loop["left"] = loop["left"][25:]
+                self.loops[tab, flush.id] = loop
+            self.requests.append((tab, flush))
+
+    @rule(tab=st.integers(0, 1))
+    def mount(self, tab: int) -> None:
+        if self.tabs[tab].mounted:
+            self.unmount(tab)
+        self._sent(tab, self.tabs[tab].mount(self.now))
+
+    @rule(tab=st.integers(0, 1), count=st.sampled_from([1, 1, 2, 24, 25, 60]))
+    def emit(self, tab: int, count: int) -> None:
+        if not self.tabs[tab].mounted:
+            return
+        for _ in range(count):
+            self.emitted += 1
+            item = event(self.emitted)
+            self.buffers[tab].append(item.client_event_id)
+            due = len(self.buffers[tab]) >= 25 and self.storage.wait(self.now) == 0.0
+            flushes = self.tabs[tab].emit(item, self.now)
+            assert bool(flushes) == due
+            self._sent(tab, flushes)
+
+    @rule(seconds=st.sampled_from([0.01, 0.3, 1.0, 5.0, 70.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        for tab, outbox in enumerate(self.tabs):
+            deadline = outbox.next_deadline()
+            flushes = outbox.tick(self.now)
+            if deadline is None or deadline > self.now:
+                assert not flushes
+            self._sent(tab, flushes, whole=True)
+            assert (outbox.next_deadline() or self.now + 1) > self.now, "a timer that is due has fired"
+
+    @rule(tab=st.integers(0, 1))
+    def hidden(self, tab: int) -> None:
+        flushes = self.tabs[tab].hidden(self.now)
+        waiting = self.tabs[tab].mounted and self.buffers[tab]
+        if waiting and self.storage.wait(self.now) == 0.0:
+            assert ids(flushes[0].events) == self.buffers[tab]
+        self._sent(tab, flushes, whole=True)
+
+    @rule(tab=st.integers(0, 1))
+    def online(self, tab: int) -> None:
+        flushes = self.tabs[tab].online(self.now)
+        assert bool(flushes) == bool(self.tabs[tab].mounted and self.queue and self.storage.wait(self.now) == 0.0)
+        self._sent(tab, flushes)
+
+    def _left(self, tab: int) -> None:
+        flying = [item for carried in self.flying[tab].values() for item in carried]
+        self.flying[tab] = {key: [] for key in self.flying[tab]}
+        self._stored(flying + self.buffers[tab])
+        self.buffers[tab] = []
+
+    @rule(tab=st.integers(0, 1))
+    def page_hide(self, tab: int) -> None:
+        self.tabs[tab].page_hide(self.now)
+        self._left(tab)
+
+    @rule(tab=st.integers(0, 1))
+    def unmount(self, tab: int) -> None:
+        self.tabs[tab].unmount(self.now)
+        self._left(tab)
+        self.loops = {key: loop for key, loop in self.loops.items() if key[0] != tab}
+        assert self.tabs[tab].next_deadline() is None
+
+    @rule(writable=st.booleans())
+    def storage_changes(self, writable: bool) -> None:
+        self.storage.writable = writable
+
+    def _loop_ends(self, tab: int, flush: Flush) -> None:
+        loop = self.loops.pop((tab, flush.id), None)
+        if loop is None or not self.storage.writable:
+            return
+        for item in [*loop["rejected"], *loop["accepted"]]:  # accepted last: it beats rejected
+            if item in self.queue:
+                self.final[item] = State.ACCEPTED if item in loop["accepted"] else State.REJECTED
+        gone = {*loop["accepted"], *loop["rejected"]}
+        self.queue = [item for item in self.queue if item not in gone]
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data(), should_retry=st.booleans())
+    def answered(self, data: st.DataObject, should_retry: bool) -> None:
+        tab, flush = self.requests.pop(data.draw(st.integers(0, len(self.requests) - 1)))
+        verdicts = random.Random(data.draw(st.integers(0, 2**16)))
+        lists: dict[str, set[str]] = {"accepted": set(), "rejected": set(), "retry": set(), "silent": set()}
+        for item in ids(flush.events):
+            lists[verdicts.choice(list(lists))].add(item)
+        answer = Answer(
+            *(frozenset(lists[name]) for name in ("accepted", "rejected", "retry")), should_retry=should_retry
+        )
+        kept = []
+        for item in self.flying[tab].pop(flush.id, []):
+            if item in lists["accepted"]:
+                self.final[item] = State.ACCEPTED
+            elif item in lists["rejected"]:
+                self.final[item] = State.REJECTED
+            else:
+                kept.append(item)
+        self._stored(kept)
+        loop = self.loops.get((tab, flush.id))
+        if loop is not None:
+            loop["accepted"] += [item for item in ids(flush.events) if item in lists["accepted"]]
+            loop["rejected"] += [item for item in ids(flush.events) if item in lists["rejected"]]
+        goes_on = loop is not None and bool(loop["left"]) and not should_retry
+        flushes = self.tabs[tab].answered(flush, answer, self.now)
+        assert bool(flushes) == goes_on
+        if goes_on:
+            # A storage that refuses writes cannot reset its back-off; the app's loop goes on all the same.
+            if not self.storage.writable:
+                self._follow_unwritable(tab, flush, flushes)
+            else:
+                self._sent(tab, flushes, continues=flush)
+        else:
+            self._loop_ends(tab, flush)
+
+    def _follow_unwritable(self, tab: int, flush: Flush, flushes: list[Flush]) -> None:
+        before, self.storage.next_at = self.storage.next_at, 0.0
+        self._sent(tab, flushes, continues=flush)
+        self.storage.next_at = before
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data())
+    def failed(self, data: st.DataObject) -> None:
+        tab, flush = self.requests.pop(data.draw(st.integers(0, len(self.requests) - 1)))
+        self._stored(self.flying[tab].pop(flush.id, []))
+        assert self.tabs[tab].failed(flush, self.now) == []
+        self._loop_ends(tab, flush)
+
+    @invariant()
+    def every_event_is_where_the_model_says_and_nowhere_else(self) -> None:
+        if not hasattr(self, "tabs"):
+            return
+        places: list[str] = []
+        for tab, outbox in enumerate(self.tabs):
+            assert ids(outbox.buffer) == self.buffers[tab]
+            flying = [item for carried in self.flying[tab].values() for item in carried]
+            assert sorted(ids(outbox.in_flight)) == sorted(flying)
+            places += self.buffers[tab] + flying
+        assert ids(self.storage.queue) == self.queue
+        assert self.seen_final == self.final
+        places += [*self.queue, *self.final]
+        assert len(places) == len(set(places)) == self.emitted
+
+    def teardown(self) -> None:
+        """Whatever happened, one reopened tab and a healthy server bring every event home."""
+        if not hasattr(self, "tabs"):
+            return
+        self.storage.writable = True
+        for tab in (0, 1):
+            self.unmount(tab)
+        self.now += 100.0
+        flushes = self.tabs[0].mount(self.now)
+        for _ in range(20):
+            if not flushes:
+                break
+            answer = Answer(accepted=frozenset(ids(flushes[0].events)))
+            flushes = self.tabs[0].answered(flushes[0], answer, self.now)
+        assert self.storage.queue == ()
+        assert len(self.seen_final) == self.emitted
+
+
+TestBrowser = Browser.TestCase
+TestBrowser.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
