@@ -110,6 +110,7 @@ class Engine:
         try:
             self.loop.run_forever()
         finally:
+            self._health.stop()
             self.flush()
             self.loop.close()
             self.over = True

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from bokeh.embed import components
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, PrintfTickFormatter, Range1d
 from bokeh.models.annotations import BoxAnnotation, Span
+from bokeh.models.tickers import BasicTicker
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
@@ -106,8 +107,11 @@ def _plot(frames: Frames, axis: Range1d, unit: str, label: str) -> Any:
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
+    plot.toolbar_inner = True
     plot.name = label
-    plot.xaxis.formatter = NumeralTickFormatter(format="00:00:00")
+    short = _last_second(frames) <= 600
+    plot.xaxis.formatter = PrintfTickFormatter(format="%d s") if short else NumeralTickFormatter(format="00:00:00")
+    plot.xaxis.ticker = BasicTicker(desired_num_ticks=5)  # labels must not touch on a phone
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     plot.yaxis.axis_label = unit
     for one in (plot.xaxis, plot.yaxis):
@@ -139,7 +143,7 @@ def _finish(plot: Any, tips: Sequence[tuple[str, str]], renderers: Iterable[Any]
         legend.label_text_font_size = "12px"
         legend.padding, legend.margin, legend.spacing = 2, 2, 8
         legend.border_line_color = None
-        legend.ncols = 4
+        legend.ncols = 4 if len(legend.items) <= 4 else 3
         plot.add_layout(legend, "below")
     return plot
 

@@ -84,8 +84,8 @@ class Frames:
         """The measure phase in seconds since zero, cut at the last sample when the run did not reach its end."""
         start, end = _planned_window(self.manifest)
         if not self.complete:
-            last = self.measured["second"].max() if len(self.measured) else start
-            end = min(end, float(last) + 1.0)
+            reached = self.measured["second"].max() + 1.0 if len(self.measured) else start
+            end = min(end, float(reached))
         return start, max(end, start)
 
 

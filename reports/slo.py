@@ -199,7 +199,7 @@ def _latency_note(slo: LatencySlo, value: float | None, close: bool, failed: int
         return f"{percent(failed / samples)} of the samples failed: p{slo.percentile:g} falls on a failure"
     if close:
         return "close: the limit lies inside the interval, a repeat may answer differently"
-    return f"{plural(failed, 'failure')} counted as over the limit" if failed else ""
+    return f"{count(failed)} failed, counted as over the limit" if failed else ""
 
 
 # ---- intervals ------------------------------------------------------------------------------------------------

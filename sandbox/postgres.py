@@ -249,7 +249,7 @@ class Postgres:
                 extra_groups=[] if account else None,
                 start_new_session=True,
                 umask=0o077,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one prctl call, made ready before the fork
+                preexec_fn=_die_with_parent(),
             )
         )
 

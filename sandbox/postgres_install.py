@@ -7,7 +7,6 @@ the install is copied once to a folder of our own instead.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -40,10 +39,13 @@ class Account:
 
     def may_enter(self, folder: Path) -> bool:
         """Whether this account can pass through `folder` and all its parents, by their mode bits."""
-        return all(self._may(parent, stat.S_IXOTH) for parent in (folder, *folder.parents))
+        try:
+            return all(self._may(parent, stat.S_IXOTH) for parent in (folder, *folder.parents))
+        except PermissionError:
+            return False  # we ourselves are not let far enough to look
 
     def may_read(self, file: Path) -> bool:
-        return self._may(file, stat.S_IROTH) and self.may_enter(file.parent)
+        return self.may_enter(file.parent) and self._may(file, stat.S_IROTH)
 
     def _may(self, path: Path, other_bit: int) -> bool:
         """`other_bit` is the bit for everybody else; the owner's and the group's lie 6 and 3 places higher."""
@@ -126,13 +128,17 @@ def _copied(source: Path, target: Path) -> Path:
         for path in (draft, *draft.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        # Somebody else may have finished the same copy first: theirs is as good, rename then finds it not empty.
-        with contextlib.suppress(OSError):
+        try:
             draft.rename(target)
+        except OSError:  # somebody else finished the same copy first, and theirs is as good
+            if not target.is_dir():
+                raise
+    except (OSError, shutil.Error) as error:
+        raise SandboxError(
+            f"PostgreSQL's binaries could not be copied: {error}",
+            where=f"{source} to {target}",
+            remedy="check free space and permissions",
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    if not target.is_dir():
-        raise SandboxError(
-            "PostgreSQL's binaries could not be copied", where=str(target), remedy="check free space and permissions"
-        )
     return target

@@ -16,25 +16,28 @@ async def apply(dsn: str) -> None:
 
     Does nothing when the schema is there already, so that a kept data folder can be started again.
 
-    :raises SandboxError: naming file and line, when PostgreSQL refuses a statement.
+    :raises SandboxError: naming the file, and the line where it is known, when PostgreSQL refuses a statement.
     """
     connection = await asyncpg.connect(dsn)
     try:
         if await connection.fetchval("select to_regclass('public.media_events')"):
             return
         async with connection.transaction():
-            for file in sorted(FOLDER.glob("*.sql")):
-                await _run(connection, file)
+            for name, text in scripts():
+                await _run(connection, name, text)
     finally:
         await connection.close()
 
 
-async def _run(connection: asyncpg.Connection, file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
+def scripts() -> list[tuple[str, str]]:
+    """(file name, text) of the schema's files, in the order in which they run."""
+    return [(file.name, file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.sql"))]
+
+
+async def _run(connection: asyncpg.Connection, name: str, text: str) -> None:
     try:
         await connection.execute(text)
     except asyncpg.PostgresError as error:
         position = int(getattr(error, "position", None) or 0)
-        line = text.count("\n", 0, position) + 1 if position else 0
-        where = f"{file.name}, line {line}" if line else file.name
+        where = f"{name}, line {text.count(chr(10), 0, position) + 1}" if position else name
         raise SandboxError(f"the schema could not be built: {error}", where=where, remedy="correct the file") from error

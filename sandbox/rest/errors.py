@@ -1,4 +1,4 @@
-"""What goes wrong, as PostgREST says it: a status and a body `{code, details, hint, message}`.
+"""What goes wrong, as PostgREST says it: a status and a body `{code, details, hint, message}`. (pure)
 
 Source of codes and texts: PostgREST's documented error reference (version 13), https://docs.postgrest.org.
 """
@@ -7,13 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import asyncpg
-
-from sandbox.tokens import TokenError
-
-SERVER_GONE = (asyncpg.InterfaceError, OSError, EOFError)
-"""What asyncpg raises when the connection, not the statement, failed."""
 
 BY_SQLSTATE: Mapping[str, int] = {
     "23503": 409,
@@ -76,7 +69,7 @@ class ApiError(Exception):
 
 
 class NotInCatalogue(ApiError):
-    """The request names something the catalogue does not know; it may have been created since the catalogue was read."""
+    """The request names something the catalogue does not know; it may have been created since that was read."""
 
 
 def status_of(sqlstate: str, message: str, *, signed_in: bool) -> int:
@@ -91,21 +84,6 @@ def status_of(sqlstate: str, message: str, *, signed_in: bool) -> int:
         custom = sqlstate[2:]
         return int(custom) if custom.isdigit() and 100 <= int(custom) <= 599 else 500
     return BY_SQLSTATE.get(sqlstate) or BY_CLASS.get(sqlstate[:2], 400)
-
-
-def from_postgres(error: asyncpg.PostgresError, *, signed_in: bool) -> ApiError:
-    """A statement's error, passed on word for word."""
-    code = error.sqlstate or "XX000"
-    message = error.args[0] if error.args else str(error)
-    status = status_of(code, message, signed_in=signed_in)
-    return ApiError(
-        status,
-        code,
-        message,
-        details=getattr(error, "detail", None),
-        hint=getattr(error, "hint", None),
-        headers={"WWW-Authenticate": "Bearer"} if status == 401 else None,
-    )
 
 
 def connection_lost(error: BaseException) -> ApiError:
@@ -131,10 +109,10 @@ def pool_exhausted() -> ApiError:
     return ApiError(504, "PGRST003", "Timed out acquiring connection from connection pool.")
 
 
-def bad_token(error: TokenError, parts: int) -> ApiError:
+def bad_token(expired: bool, parts: int) -> ApiError:
     """parts: how many dot-separated parts the presented token has."""
     details: str | None = None
-    if error.expired:
+    if expired:
         code, message = "PGRST303", "JWT expired"
     elif parts != 3:
         code, message = "PGRST301", f"Expected 3 parts in JWT; got {parts}"

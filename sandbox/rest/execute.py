@@ -16,15 +16,9 @@ import orjson
 
 from sandbox.principal import Principal
 from sandbox.rest.compile import Statement
-from sandbox.rest.errors import (
-    SERVER_GONE,
-    connection_lost,
-    connection_refused,
-    from_postgres,
-    not_singular,
-    pool_exhausted,
-    too_many_affected,
-)
+from sandbox.rest.errors import connection_refused, not_singular, pool_exhausted, too_many_affected
+from sandbox.rest.faults import SERVER_GONE, refusal
+from sandbox.rest.result import Result
 from sandbox.rest.sql import literal
 from sandbox.rest.syntax import Value
 
@@ -51,17 +45,6 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """total: rows there are or that were changed, None when nobody asked; page: rows in the body."""
-
-    total: int | None
-    page: int
-    body: str | None
-    inserted: int | None = None
-    estimated: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """acquire_s: wait for a free connection; statement_ms: per role, none for a role not named; lock_ms: for all."""
 
@@ -82,12 +65,8 @@ async def run(pool: asyncpg.Pool, limits: Limits, principal: Principal, method: 
             if job.affected_limit is not None and (result.total or 0) > job.affected_limit:
                 raise too_many_affected(result.total or 0)
             return result
-    except asyncpg.PostgresConnectionError as error:
-        raise connection_lost(error) from error
-    except asyncpg.PostgresError as error:
-        raise from_postgres(error, signed_in=principal.role != "anon") from error
-    except SERVER_GONE as error:
-        raise connection_lost(error) from error
+    except (asyncpg.PostgresError, *SERVER_GONE) as error:
+        raise refusal(error, signed_in=principal.role != "anon") from error
     finally:
         with contextlib.suppress(asyncpg.PostgresError, *SERVER_GONE):
             await pool.release(connection)

@@ -33,7 +33,7 @@ def relation_named(catalogue: Catalogue, name: str) -> Relation:
 
 
 def function_for(catalogue: Catalogue, name: str, arguments: frozenset[str], *, post: bool) -> Call:
-    """The overload whose parameters these argument names fit; :raises ApiError: PGRST202 for none, PGRST203 for several.
+    """The overload whose parameters these argument names fit; :raises ApiError: PGRST202 (none), PGRST203 (several).
 
     post: the arguments come as a JSON body, which a single unnamed json parameter can also take.
     """

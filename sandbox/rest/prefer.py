@@ -72,4 +72,4 @@ def parse_prefer(header: str | None) -> Preferences:
             unknown.append(item)
     if unknown and chosen.get("handling") == "strict":
         raise bad_preferences(unknown)
-    return Preferences(**chosen, max_affected=max_affected)  # type: ignore[arg-type]
+    return Preferences(**chosen, max_affected=max_affected)

@@ -1,4 +1,4 @@
-"""A result as an HTTP response: status, Content-Range, Preference-Applied, body. (pure)"""
+"""A result as an HTTP response: status, Content-Range, Preference-Applied, body."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from sandbox.rest.catalogue import SCHEMA
 from sandbox.rest.errors import ApiError, bad_media_type, beyond_the_end
-from sandbox.rest.execute import Result
 from sandbox.rest.prefer import Preferences
+from sandbox.rest.result import Result
 
 JSON = "application/json; charset=utf-8"
 OBJECT = "application/vnd.pgrst.object+json; charset=utf-8"

@@ -17,10 +17,11 @@ from sandbox.rest.catalogue import EXPOSED
 from sandbox.rest.compile import LIMIT, OFFSET, Form
 from sandbox.rest.compiler import Compiled
 from sandbox.rest.errors import ApiError
-from sandbox.rest.execute import Job, Limits, Result, run
+from sandbox.rest.execute import Job, Limits, run
 from sandbox.rest.payload import arguments_payload, rows_payload
 from sandbox.rest.prefer import Preferences, parse_prefer
 from sandbox.rest.query import parse_query, parse_range
+from sandbox.rest.result import Result
 from sandbox.rest.schema import SchemaCache
 from sandbox.tokens import TokenError
 
@@ -117,7 +118,7 @@ class _Service:
             principal = self._context.authenticate(request)
         except TokenError as error:
             token = headers.get("authorization", "").rpartition(" ")[2]
-            raise errors.bad_token(error, token.count(".") + 1) from error
+            raise errors.bad_token(error.expired, token.count(".") + 1) from error
         method = request.method
         profile = headers.get("accept-profile" if method in ("GET", "HEAD") else "content-profile")
         if profile is not None and profile not in EXPOSED:

@@ -1,4 +1,4 @@
-"""A cursor over one query parameter's text, with the lexical rules that all of PostgREST's small languages share. (pure)"""
+"""A cursor over one query parameter's text, with the lexical rules that PostgREST's small languages share. (pure)"""
 
 from __future__ import annotations
 

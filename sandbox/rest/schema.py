@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import asyncpg
 
-from sandbox.rest.catalogue import Catalogue
 from sandbox.rest.compiler import Compiler
-from sandbox.rest.errors import SERVER_GONE, NotInCatalogue, catalogue_unreadable
+from sandbox.rest.errors import NotInCatalogue, catalogue_unreadable
+from sandbox.rest.faults import SERVER_GONE
+from sandbox.rest.introspect import read_catalogue
 
 RELOAD_INTERVAL_S = 1.0
 _T = TypeVar("_T")
@@ -57,7 +58,7 @@ class SchemaCache:
 
     async def _read(self) -> None:
         try:
-            catalogue = await Catalogue.load(self._pool, timeout_s=self._timeout_s)
+            catalogue = await read_catalogue(self._pool, timeout_s=self._timeout_s)
         except (asyncpg.PostgresError, TimeoutError, *SERVER_GONE) as error:
             raise catalogue_unreadable() from error
         self._read_at = time.monotonic()

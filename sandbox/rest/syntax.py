@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """A related resource inside the reply: `alias:name!hint!inner(items)`, or `...name(items)` spread into its parent."""
+    """A related resource in the reply: `alias:name!hint!inner(items)`, or `...name(items)` spread into its parent."""
 
     name: str
     items: tuple[Column | Embed, ...]

@@ -185,6 +185,7 @@ def test_a_hidden_tab_under_back_off_arms_a_forced_timer_when_none_is_pending() 
     assert desk.outbox.next_deadline() is None
     assert desk.outbox.hidden(5.06) == []
     deadline = desk.outbox.next_deadline()
+    assert deadline is not None
     assert deadline == pytest.approx(5.05 + FAIL_ONCE_WAIT_S + 0.05)
     (flush,) = desk.outbox.tick(deadline)
     assert len(flush.events) == 45
@@ -632,7 +633,7 @@ def test_accepted_beats_rejected_beats_retry() -> None:
         b'"issues":[{"level":"warn","code":"DB_RETRY","clientEventId":"c"},5]}',
     )
     assert answer is not None
-    assert (answer.accepted, answer.rejected, answer.retry) == ({"a"}, {"b"}, {"c"})
+    assert (answer.accepted, answer.rejected, answer.retry) == (frozenset("a"), frozenset("b"), frozenset("c"))
     assert answer.should_retry
     assert [(issue.code, issue.client_event_id) for issue in answer.issues] == [("DB_RETRY", "c")]
 

@@ -60,7 +60,8 @@ def test_the_landing_deck_waits_less() -> None:
 
 @pytest.mark.parametrize("status", [None, 502, 503, 504])
 def test_a_refresh_is_tried_until_thirty_seconds(status: int | None) -> None:
-    elapsed, delays = 0.0, []
+    elapsed = 0.0
+    delays: list[float] = []
     while (delay := retry.refresh_delay(len(delays) + 1, status, elapsed)) is not None:
         delays.append(delay)
         elapsed += delay

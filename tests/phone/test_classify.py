@@ -1,0 +1,107 @@
+"""Nothing is believed because it answered 200."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.outcome import Outcome
+from harness.phone.calls import Service
+from harness.phone.classify import read
+
+
+def outcome(service: Service, status: int, body: object) -> Outcome:
+    return read(service, status, body if isinstance(body, bytes) else orjson.dumps(body)).outcome
+
+
+def events(**changes: object) -> dict[str, object]:
+    return {
+        "ok": True,
+        "acceptedClientEventIds": ["a"],
+        "rejectedClientEventIds": [],
+        "retryClientEventIds": [],
+        "shouldRetry": False,
+        "issues": [],
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (events(), Outcome.OK),
+        (events(issues=[{"level": "warn", "code": "DECK_CONTEXT_DROPPED"}]), Outcome.OK),
+        (
+            events(acceptedClientEventIds=[], shouldRetry=True, issues=[{"level": "warn", "code": "RATE_LIMIT"}]),
+            Outcome.RATE_LIMITED,
+        ),
+        (events(acceptedClientEventIds=[], issues=[{"level": "error", "code": "BAD_JSON"}]), Outcome.SOFT_FAILURE),
+        (events(issues=[{"level": "error", "code": "UNEXPECTED"}]), Outcome.SOFT_FAILURE),
+        (events(retryClientEventIds=["b"], shouldRetry=True), Outcome.SOFT_FAILURE),
+        (events(rejectedClientEventIds=["b"], issues=[{"code": "DB_REJECTED"}]), Outcome.REJECTED),
+        ({"ok": True}, Outcome.SOFT_FAILURE),
+        (b"<html>gateway</html>", Outcome.SOFT_FAILURE),
+        (b"", Outcome.SOFT_FAILURE),
+        (b"null", Outcome.SOFT_FAILURE),
+    ],
+)
+def test_the_event_endpoint_is_judged_by_its_body(body: object, expected: Outcome) -> None:
+    assert outcome(Service.EVENTS, 200, body) is expected
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "body", "expected"),
+    [
+        (Service.FUNCTION, 200, {"ok": True, "cards": []}, Outcome.OK),
+        (Service.FUNCTION, 200, {"ok": False, "code": "X"}, Outcome.SOFT_FAILURE),
+        (Service.FUNCTION, 200, b"null", Outcome.SOFT_FAILURE),
+        (Service.FUNCTION, 429, {"ok": False, "code": "RATE_LIMIT"}, Outcome.RATE_LIMITED),
+        (Service.FUNCTION, 401, {"ok": False, "code": "INVALID_SESSION"}, Outcome.AUTH),
+        (Service.REST, 200, [], Outcome.OK),
+        (Service.REST, 201, b"", Outcome.OK),
+        (Service.REST, 204, b"", Outcome.OK),
+        (Service.REST, 200, b'[{"id":', Outcome.SOFT_FAILURE),
+        (Service.REST, 302, b"", Outcome.CLIENT_ERROR),
+        (Service.REST, 403, {"code": "42501"}, Outcome.REJECTED),
+        (Service.REST, 409, {"code": "23505"}, Outcome.CONFLICT),
+        (Service.REST, 400, {"code": "P0001"}, Outcome.CLIENT_ERROR),
+        (Service.REST, 504, {"code": "PGRST003"}, Outcome.QUOTA),
+        (Service.REST, 500, {"code": "57014"}, Outcome.SERVER_ERROR),
+        (Service.REST, 503, b"<html>", Outcome.SERVER_ERROR),
+        (Service.REST, 408, b"", Outcome.TIMEOUT),
+        (Service.AUTH, 400, {"code": "invalid_credentials"}, Outcome.AUTH),
+        (Service.AUTH, 200, {"access_token": "t"}, Outcome.OK),
+    ],
+)
+def test_status_and_body_give_the_outcome(service: Service, status: int, body: object, expected: Outcome) -> None:
+    assert outcome(service, status, body) is expected
+
+
+@given(st.sampled_from(list(Service)), st.integers(200, 599), st.binary(max_size=200))
+def test_garbage_is_an_outcome_never_an_exception(service: Service, status: int, body: bytes) -> None:
+    reading = read(service, status, body)
+    assert reading.status == status
+    assert reading.body == body
+    if status >= 400:
+        assert reading.outcome is not Outcome.OK
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["ok", "code", "issues", "acceptedClientEventIds", "rejectedClientEventIds", "retryClientEventIds"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(list(Service)), st.sampled_from([200, 201, 400, 401, 403, 429, 500, 503]), json_values)
+def test_any_json_is_an_outcome(service: Service, status: int, value: object) -> None:
+    assert isinstance(read(service, status, orjson.dumps(value)).outcome, Outcome)

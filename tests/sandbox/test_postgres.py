@@ -1,0 +1,266 @@
+"""The private PostgreSQL: quick to start, closed to others, gone without a trace, careful with folders."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+
+from sandbox import postgres as module
+from sandbox.errors import SandboxError
+from sandbox.postgres import MARKER, Postgres
+from sandbox.postgres_install import PROBES, Account, install_for, wheel_install
+
+ROOT = Path(__file__).parents[2]
+SOMEBODY = Account(23_456, 23_456)
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder every account may enter; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="mn-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def ask(postgres: Postgres, sql: str) -> object:
+    async def run() -> object:
+        connection = await asyncpg.connect(postgres.dsn())
+        try:
+            return await connection.fetchval(sql)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def gone(pid: int, limit_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_starts_in_under_three_seconds_and_leaves_nothing() -> None:
+    durations = []
+    for _ in range(3):
+        postgres = Postgres()
+        before = time.perf_counter()
+        postgres.start()
+        durations.append(time.perf_counter() - before)
+        pid, folder = postgres.pid, postgres.socket_folder
+        assert pid is not None
+        family = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+        assert ask(postgres, "select 1") == 1
+        postgres.stop()
+        assert all(gone(member) for member in family)
+        assert not folder.exists()
+        if durations[-1] < 3:
+            break
+    assert min(durations) < 3, durations
+
+
+def test_settings_and_privacy() -> None:
+    with Postgres() as postgres:
+        shown = "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name = any($1)"
+
+        async def read() -> str:
+            connection = await asyncpg.connect(postgres.dsn())
+            names = ["fsync", "jit", "listen_addresses", "max_connections", "TimeZone", "wal_level"]
+            try:
+                return str(await connection.fetchval(shown, names))
+            finally:
+                await connection.close()
+
+        assert asyncio.run(read()) == (
+            "fsync=off jit=off listen_addresses= max_connections=60 TimeZone=UTC wal_level=logical"
+        )
+        assert stat.S_IMODE(postgres.socket_folder.stat().st_mode) == 0o700
+        assert not [c for c in psutil.Process(postgres.pid).net_connections("inet")]
+        if os.geteuid() == 0:
+            assert psutil.Process(postgres.pid).uids().real != 0
+        with pytest.raises(SandboxError, match="already running"):
+            postgres.start()
+    with pytest.raises(SandboxError, match="not been started"):
+        postgres.dsn()
+    postgres.stop()  # again: harmless
+
+
+def test_durable_waits_for_the_disk() -> None:
+    with Postgres(durable=True) as postgres:
+        assert ask(postgres, "show fsync") == "on"
+        assert ask(postgres, "show synchronous_commit") == "on"
+
+
+def test_the_server_dies_with_a_killed_parent() -> None:
+    script = (
+        "import sys, time\nfrom sandbox.postgres import Postgres\npostgres = Postgres()\npostgres.start()\n"
+        "sys.stdout.write(f'{postgres.pid} {postgres.socket_folder}\\n'); sys.stdout.flush(); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid, folder = parent.stdout.readline().split()
+    assert psutil.pid_exists(int(pid))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(10)
+    parent.stdout.close()
+    assert gone(int(pid))
+    assert not (Path(folder) / "data" / "postmaster.pid").exists(), "it shut down, it did not crash"
+    with Postgres():
+        assert not Path(folder).exists(), "the next start sweeps what the kill left"
+
+
+def test_the_server_outlives_the_thread_that_started_it() -> None:
+    postgres = Postgres()
+    thread = threading.Thread(target=postgres.start)
+    thread.start()
+    thread.join(30)
+    try:
+        time.sleep(0.3)
+        assert ask(postgres, "select 2") == 2
+    finally:
+        postgres.stop()
+
+
+def test_sweeping_spares_the_living() -> None:
+    with Postgres() as first, Postgres() as second:
+        assert first.socket_folder != second.socket_folder
+        assert ask(first, "select 3") == 3
+
+
+def test_a_folder_keeps_the_data(open_folder: Path) -> None:
+    folder = open_folder / "kept"
+    with Postgres(folder) as postgres:
+        ask(postgres, "create table t as select 41 + 1 as n")
+        with pytest.raises(SandboxError, match="exit code") as caught:
+            Postgres(folder).start()
+        assert "postmaster.pid" in str(caught.value)
+    assert (folder / MARKER).is_file()
+    with Postgres(folder) as postgres:
+        assert ask(postgres, "select n from t") == 42
+
+
+@pytest.mark.parametrize("disguise", [None, "something else"])
+def test_a_foreign_folder_is_refused_untouched(open_folder: Path, disguise: str | None) -> None:
+    folder = open_folder / "foreign"
+    folder.mkdir()
+    (folder / "diary.txt").write_text("mine")
+    if disguise is not None:
+        (folder / MARKER).write_text(disguise)
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    with pytest.raises(SandboxError) as caught:
+        Postgres(folder).start()
+    assert str(folder) in str(caught.value)
+    assert caught.value.remedy
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+
+
+def test_a_file_and_an_older_version_are_refused(open_folder: Path) -> None:
+    file = open_folder / "file"
+    file.touch()
+    with pytest.raises(SandboxError, match="is a file"):
+        Postgres(file).start()
+    folder = open_folder / "old"
+    with Postgres(folder):
+        pass
+    (folder / "data" / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(SandboxError, match=r"made by PostgreSQL 9\.6"):
+        Postgres(folder).start()
+
+
+@as_root
+def test_a_folder_below_a_closed_one_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with pytest.raises(SandboxError, match="cannot enter the data folder"):
+        Postgres(tmp_path / "data").start()
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_binaries_out_of_reach_are_copied_once_and_run(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = open_folder / "home"
+    shutil.copytree(wheel_install(), home / "pginstall", symlinks=True)
+    home.chmod(0o700)
+    cache = open_folder / "cache"
+    account = SOMEBODY if os.geteuid() else module.unprivileged_account()
+    install = install_for(account, source=home / "pginstall", caches=(cache,))
+    assert install.parent == cache
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700, "existing modes stay as they are"
+    assert all(account.may_read(install / probe) for probe in PROBES)
+    made = install.stat().st_ino
+    assert install_for(account, source=home / "pginstall", caches=(cache,)).stat().st_ino == made
+    assert [path.name for path in cache.iterdir()] == [install.name], "no draft is left"
+    monkeypatch.setattr(module, "install_for", lambda account: install)
+    with Postgres() as postgres:
+        assert ask(postgres, "select count(*) from pg_available_extensions where name = 'vector'") == 1
+
+
+def test_a_cache_that_others_can_write_is_not_trusted(open_folder: Path) -> None:
+    home = open_folder / "home"
+    (home / "pginstall" / "bin").mkdir(parents=True)
+    (home / "pginstall" / "bin" / "postgres").touch()
+    home.chmod(0o700)
+    shared = open_folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    link = open_folder / "link"
+    link.symlink_to(open_folder)
+    with pytest.raises(SandboxError, match="cannot read its binaries"):
+        install_for(SOMEBODY, source=home / "pginstall", caches=(shared, link))
+    assert not list(shared.iterdir())
+
+
+@as_root
+def test_starts_as_an_ordinary_user() -> None:
+    if not SOMEBODY.may_read(wheel_install() / "bin" / "postgres"):
+        pytest.skip("the virtual environment is closed to other users")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(SOMEBODY.gid)
+            os.setuid(SOMEBODY.uid)
+            with Postgres() as postgres:
+                mine = psutil.Process(postgres.pid).uids().real == SOMEBODY.uid
+                code = 0 if mine and ask(postgres, "select 4") == 4 else 2
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_failed_start_shows_the_servers_words_and_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.SETTINGS, "shared_preload_libraries", "no_such_library")
+    folders: list[Path] = []
+    real = module._short_folder
+
+    def watched(account: Account) -> str:
+        folder = real(account)
+        folders.append(Path(folder))
+        return folder
+
+    monkeypatch.setattr(module, "_short_folder", watched)
+    postgres = Postgres()
+    with pytest.raises(SandboxError, match="no_such_library"):
+        postgres.start()
+    assert folders
+    assert postgres.pid is None
+    with pytest.raises(SandboxError, match="not been started"):
+        postgres.dsn()
