@@ -184,7 +184,7 @@ def users_cleanup(target_file: str, concurrency: int, dry_run: bool, allow_produ
 def main() -> None:
     """Entry point: every error becomes one message and its documented exit code."""
     try:
-        cli(standalone_mode=False)
+        sys.exit(cli(standalone_mode=False) or int(ExitCode.PASS))
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.Abort:

@@ -92,6 +92,7 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     :raises UsageError: when the wish cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
+    _known_personas(wish.profile)
     processes.raise_descriptor_limit()
     with contextlib.ExitStack() as stack:
         if wish.target is not None:
@@ -110,6 +111,17 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
         Generator(wish, access, order, Path(order.folder), watcher).drive()
     return Path(order.folder)
+
+
+def _known_personas(profile: Profile) -> None:
+    known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
+    unknown = sorted(set(profile.mix) - set(known))
+    if unknown:
+        raise UsageError(
+            f"no such persona: {', '.join(unknown)}",
+            where=f"profile {profile.name}, [mix]",
+            remedy=f"known are {', '.join(known)}",
+        )
 
 
 def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:

@@ -120,18 +120,25 @@ def _usable(cache: Path, account: Account) -> bool:
 
 
 def _copied(source: Path, target: Path) -> Path:
-    if target.is_dir():
-        return target
+    """Copy the package's install and the libraries beside the package, which the binaries find by relative path."""
+    package = source.parent
+    install = target / package.name / source.name
+    if install.is_dir():
+        return install
     draft = target.with_name(f"{target.name}.draft-{secrets.token_hex(6)}")
+    libraries = package.with_name(f"{package.name}.libs")
+    skip = shutil.ignore_patterns("include", "doc", "pgxs", "*.a")
     try:
-        shutil.copytree(source, draft, symlinks=True, ignore=shutil.ignore_patterns("include", "doc", "pgxs", "*.a"))
+        shutil.copytree(source, draft / package.name / source.name, symlinks=True, ignore=skip)
+        if libraries.is_dir():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         for path in (draft, *draft.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         try:
             draft.rename(target)
         except OSError:  # somebody else finished the same copy first, and theirs is as good
-            if not target.is_dir():
+            if not install.is_dir():
                 raise
     except (OSError, shutil.Error) as error:
         raise SandboxError(
@@ -141,4 +148,4 @@ def _copied(source: Path, target: Path) -> Path:
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return target
+    return install

@@ -263,7 +263,7 @@ def test_any_value_at_any_key_is_accepted_or_named(value: Any, data: st.DataObje
     """No malformed document makes the translation of errors itself fail."""
     from pydantic import ValidationError
 
-    from harness.config.load import _sentence
+    from harness.config.problems import sentences
 
     document = tomllib.loads(PROFILE)
     place: Any = document
@@ -278,8 +278,8 @@ def test_any_value_at_any_key_is_accepted_or_named(value: Any, data: st.DataObje
     try:
         Profile.model_validate(document)
     except ValidationError as error:
-        for detail in error.errors():
-            assert str(keys[0]) in _sentence(detail, document, Profile) or keys[0] in ("people", "phases", "mix")
+        for line in sentences(error.errors(), document, Profile):
+            assert str(keys[0]) in line or keys[0] in ("people", "phases", "mix")
 
 
 def test_urls_are_normalised_and_split() -> None:

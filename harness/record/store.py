@@ -7,11 +7,8 @@ that fills up leaves everything before. Readers stop at the first incomplete mes
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,41 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.record.manifest import Manifest
 from harness.record.schema import ARRIVALS, HEALTH, LATENCY, MANIFEST, SCHEMAS, STREAM_FOLDER
+from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
+
+__all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
 TABLES = (LATENCY, ARRIVALS, HEALTH)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def to_bytes(batch: pa.RecordBatch) -> bytes:
-    """A batch with its schema as one Arrow IPC stream, to ship between processes."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue())
-
-
-def from_bytes(data: bytes) -> pa.RecordBatch:
-    """The batch that `to_bytes` packed.
-
-    :raises HarnessError: the bytes are not one.
-    """
-    try:
-        with pa.ipc.open_stream(data) as reader:
-            batch = reader.read_next_batch()
-            batch.validate(full=True)
-            return batch
-    except (pa.ArrowInvalid, OSError, StopIteration) as error:
-        raise HarnessError(
-            f"{len(data)} bytes from a worker are no record batch: {error}",
-            remedy="run master and workers from the same version of the harness",
-        ) from error
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -67,7 +40,7 @@ class RunStore:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self._manifest = manifest
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Stream] = {}
 
     @classmethod
     def create(cls, folder: Path, manifest: Manifest) -> RunStore:
@@ -76,7 +49,7 @@ class RunStore:
         :raises UsageError: the folder is already in use.
         :raises HarnessError: it cannot be written.
         """
-        with _writing(folder):
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise UsageError(
@@ -131,93 +104,20 @@ class RunStore:
             return
         for table in TABLES:
             path = _parquet(self.folder, table)
-            with _writing(path), _replacing(path) as draft:
+            with writing(path), replacing(path) as draft:
                 _compact(table, streams / f"{table}.arrows", draft)
-        with _writing(streams):
+        with writing(streams):
             shutil.rmtree(streams)
 
-    def _stream(self, table: str) -> _Stream:
+    def _stream(self, table: str) -> Stream:
         if table not in self._streams:
-            self._streams[table] = _Stream(self.folder / STREAM_FOLDER / f"{table}.arrows", SCHEMAS[table])
+            self._streams[table] = Stream(self.folder / STREAM_FOLDER / f"{table}.arrows", SCHEMAS[table])
         return self._streams[table]
 
     def _write_manifest(self) -> None:
         path = self.folder / MANIFEST
-        with _writing(path), _replacing(path) as draft:
+        with writing(path), replacing(path) as draft:
             draft.write_text(self._manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-class _Stream:
-    """One growing stream file; after every `append` it ends with a whole message."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path = path
-        self._size = 0
-        self._head = bytes(schema.serialize())
-        with _writing(path):
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o644)
-
-    def append(self, batch: pa.RecordBatch) -> None:
-        message = bytes(batch.serialize())
-        with _writing(self._path):
-            self._write(self._head + message if self._size == 0 else message)
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _write(self, data: bytes) -> None:
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError:
-            # A torn message in the middle would hide all that follows it.
-            with suppress(OSError):
-                os.ftruncate(self._file, self._size)
-                os.lseek(self._file, self._size, os.SEEK_SET)
-            raise
-        self._size += len(data)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into an error that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in _FULL
-        raise HarnessError(
-            "the disk is full, so the record cannot go on" if full else f"the record cannot be written: {error}",
-            where=str(path),
-            remedy=(
-                "free space or choose another disk with --out; the record up to now is kept and can be read"
-                if full
-                else "check that the folder exists, is writable and its disk works; what was recorded is kept"
-            ),
-        ) from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A draft beside `path` that takes its place, durably, once the block ends well; gone otherwise."""
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        yield draft
-        _sync(draft)
-        draft.replace(path)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    if os.name == "posix":
-        _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------
@@ -250,7 +150,7 @@ class RunFiles:
     def _table(self, table: str) -> pa.Table:
         path = _parquet(self.folder, table)
         if not path.exists():
-            return tidy(table, pa.Table.from_batches(_batches(_stream_path(self.folder, table)), SCHEMAS[table]))
+            return tidy(table, pa.Table.from_batches(batches(_stream_path(self.folder, table)), SCHEMAS[table]))
         try:
             return pq.read_table(path, schema=SCHEMAS[table])
         except (pa.ArrowException, OSError) as error:
@@ -314,35 +214,17 @@ def _stream_path(folder: Path, table: str) -> Path:
     return folder / STREAM_FOLDER / f"{table}.arrows"
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The whole batches of a stream file; what a dying writer left half-written after them is ignored."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return
-    with pa.OSFile(str(path)) as source:
-        try:
-            reader = pa.ipc.open_stream(source)
-        except (pa.ArrowInvalid, OSError):
-            return  # died while writing the schema
-        while True:
-            try:
-                batch = reader.read_next_batch()
-                batch.validate()
-            except (StopIteration, pa.ArrowInvalid, OSError):
-                return
-            yield batch
-
-
 def _compact(table: str, stream: Path, target: Path) -> None:
     """Write a stream's rows to a Parquet file, in blocks of whole seconds so that memory stays bounded."""
     schema = SCHEMAS[table]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         if table != LATENCY:
-            writer.write_table(tidy(table, pa.Table.from_batches(_batches(stream), schema)))
+            writer.write_table(tidy(table, pa.Table.from_batches(batches(stream), schema)))
             return
         for first, last in _blocks(stream):
             inside = (
                 batch.filter(pc.and_(pc.greater_equal(batch["second"], first), pc.less_equal(batch["second"], last)))
-                for batch in _batches(stream)
+                for batch in batches(stream)
             )
             writer.write_table(tidy(table, pa.Table.from_batches(inside, schema)))
 
@@ -350,7 +232,7 @@ def _compact(table: str, stream: Path, target: Path) -> None:
 def _blocks(stream: Path) -> Iterator[tuple[int, int]]:
     """Ranges of seconds, first and last, that hold about BLOCK_ROWS latency rows each."""
     rows, end = 0, 0
-    for batch in _batches(stream):
+    for batch in batches(stream):
         rows += batch.num_rows
         end = max(end, pc.max(batch["second"]).as_py() + 1)
     step = max(1, -(-end // max(1, -(-rows // BLOCK_ROWS))))

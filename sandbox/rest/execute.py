@@ -46,7 +46,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """acquire_s: wait for a free connection; statement_ms: per role, none for a role not named; lock_ms: for all."""
+    """acquire_s: wait for a free connection; statement_ms: per role, else what the session has; lock_ms: for all."""
 
     acquire_s: float
     statement_ms: Mapping[str, int]
@@ -109,9 +109,10 @@ def _begin(limits: Limits, principal: Principal, method: str, path: str, read_on
         "request.jwt.claims": principal.claims,
         "request.method": method,
         "request.path": path,
-        "statement_timeout": str(limits.statement_ms.get(principal.role, 0)),
         "lock_timeout": str(limits.lock_ms),
     }
+    if principal.role in limits.statement_ms:
+        settings["statement_timeout"] = str(limits.statement_ms[principal.role])
     calls = ", ".join(f"set_config('{name}', {literal(value)}, true)" for name, value in settings.items())
     return f"begin{' read only' if read_only else ''}; select {calls}"
 

@@ -39,7 +39,8 @@ class RestContext:
 
     authenticate: who is asking; raises `sandbox.tokens.TokenError`.
     acquire_timeout_s: how long a request waits for a free connection before 504 PGRST003.
-    statement_ms: time limit of a statement by role, as the platform's role settings have it; none for other roles.
+    statement_ms: time limit of a statement by role, as the platform's role settings have it; for other roles
+        whatever the login role of the pool has.
     max_rows: rows of one read at most, as the platform is configured; None for no cap.
     """
 

@@ -1,0 +1,83 @@
+"""Puts the sandbox's rooms together into one ASGI application."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from sandbox import auth, rest
+from sandbox.functions import routes as functions
+from sandbox.gateway import Gateway, rest_principal
+from sandbox.interference import Interference
+from sandbox.rest import RestContext
+from sandbox.services import Services
+
+DISCOVERY_PATH = "/.well-known/movinesta-sandbox"
+
+
+def rest_context(services: Services) -> RestContext:
+    """What the REST routes stand on; load its schema before serving."""
+    return RestContext(
+        pool=services.pool,
+        authenticate=functools.partial(rest_principal, services.tokens),
+        acquire_timeout_s=services.acquire_timeout_s,
+    )
+
+
+def build(services: Services, context: RestContext, discovery: Callable[[], Mapping[str, Any]]) -> ASGIApp:
+    """The application. discovery: what its discovery document says, secrets included."""
+    starlette = Starlette(
+        routes=[
+            *functions.routes(services),
+            *rest.routes(context),
+            *auth.routes(services),
+            Route("/health", _health, methods=["GET"]),
+            Route(DISCOVERY_PATH, _discovery(discovery), methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _unrouted},
+    )
+    app: ASGIApp = Gateway(starlette, frozenset({services.keys.anon, services.keys.service}))
+    if Interference.needed(services.quirks):
+        app = Interference(app, quirks=services.quirks, rng=services.rng)
+    return app
+
+
+async def _health(request: Request) -> Response:
+    return _json({"ok": True})
+
+
+def _discovery(document: Callable[[], Mapping[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        if not _from_this_machine(request):
+            raise HTTPException(404)
+        return _json(dict(document()))
+
+    return answer
+
+
+def _from_this_machine(request: Request) -> bool:
+    """The document holds every secret: only a peer that could read our memory anyway may have it."""
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = "no Route matched with those values" if error.status_code == 404 else error.detail
+    return _json({"message": message}, error.status_code)
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status, media_type="application/json")
