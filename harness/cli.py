@@ -68,6 +68,7 @@ def run(profile: str | None, **options: Any) -> None:
         raise click.UsageError("--target and --url exclude each other")
     wish = rehearsal.Wish(
         profile=load_profile(profile),
+        source=profile,
         slos=load_slos(options["slo_file"]) if options["slo_file"] else load_slos(),
         out=options["out"],
         target=load_target(options["target_file"]) if options["target_file"] else None,

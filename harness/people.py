@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.config.models import TargetPeople
+
+
+def email_pattern(people: TargetPeople) -> str:
+    """The addresses of a target's synthetic people, for `People.pattern`; `{index}` counts from 0.
+
+    Lower case, because GoTrue stores addresses so. The part before the @ (tag, underscore, 6 to 10 digits) stays
+    within the `[a-z0-9_]{1,21}` that the application's sign-up trigger demands (contract T54).
+    """
+    return f"{people.tag}_{{index:06d}}@{people.domain.lower()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:

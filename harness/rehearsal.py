@@ -50,6 +50,7 @@ class Wish:
     """What somebody asked for on the command line, loaded and valid."""
 
     profile: Profile
+    source: str  # where the profile came from, for messages
     slos: tuple[Slo, ...]
     out: Path
     target: Target | None = None
@@ -92,7 +93,7 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     :raises UsageError: when the wish cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
-    _known_personas(wish.profile)
+    _known_personas(wish)
     processes.raise_descriptor_limit()
     with contextlib.ExitStack() as stack:
         if wish.target is not None:
@@ -113,13 +114,13 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     return Path(order.folder)
 
 
-def _known_personas(profile: Profile) -> None:
+def _known_personas(wish: Wish) -> None:
     known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
-    unknown = sorted(set(profile.mix) - set(known))
+    unknown = sorted(set(wish.profile.mix) - set(known))
     if unknown:
         raise UsageError(
             f"no such persona: {', '.join(unknown)}",
-            where=f"profile {profile.name}, [mix]",
+            where=f"{wish.source}, [mix]",
             remedy=f"known are {', '.join(known)}",
         )
 
@@ -308,18 +309,24 @@ class Generator:
                     self._close(process.returncode)
 
     def _close(self, code: int) -> None:
-        store = RunStore(self._folder, open_run(self._folder).manifest)
-        if self._end is None:
-            reason = "interrupted before the generator was ready" if self._interrupts else ""
-            status = "aborted" if self._interrupts else "incomplete"
-            self._watcher.problem(
-                f"the generator died with code {code}; its words are in {self._folder / 'locust.log'}"
-            )
-        else:
+        log = self._folder / "locust.log"
+        if self._end is not None:
             reason = str(self._end["reason"])
             status = "aborted" if reason else "complete"
+        elif self._interrupts:
+            status, reason = "aborted", "interrupted before the record could be finished"
+        else:
+            status, reason = "incomplete", ""
+            self._watcher.problem(f"the generator died with code {code}; its words are in {log}")
+        store = RunStore(self._folder, open_run(self._folder).manifest)
         store.update(status=status, abort_reason=reason, finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         store.close()
+        if status == "incomplete" and not self._started:
+            raise HarnessError(
+                "the load generator did not start:\n" + "".join(log.read_text().splitlines(keepends=True)[-6:]).rstrip(),
+                where=str(log),
+                remedy="the log tells why; if that does not help, please report it with the log",
+            )
 
     def _listen(self, process: subprocess.Popen[str], log: Any) -> None:
         assert process.stdout is not None

@@ -240,8 +240,7 @@ def _record_of(order: Order) -> RunStore:
 
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any, **_: Any) -> None:
-    group = parser.add_argument_group("MoviNesta harness")
-    group.add_argument(
+    parser.add_argument(
         "--harness-order",
         default="",
         metavar="FILE",

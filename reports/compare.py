@@ -144,11 +144,12 @@ def _change(p95: float, samples: int, baseline: float, usable: bool, baseline_sa
         return ("ok", "failed before, too") if math.isinf(p95) else ("faster", "failed before")
     if math.isinf(p95):
         return "regressed", "more than 5 % of the samples fail now"
-    if p95 > REGRESSED * baseline and p95 - baseline > FLOOR_MS:
+    ratio = p95 / max(baseline, 0.001)  # a microsecond, the record's resolution
+    if ratio > REGRESSED and p95 - baseline > FLOOR_MS:
         return "regressed", ""
-    if p95 > WARN * baseline:
+    if ratio > WARN:
         return "slower", ""
-    return ("faster" if p95 < FASTER * baseline else "ok"), ""
+    return ("faster" if ratio < FASTER else "ok"), ""
 
 
 def _differences(run: Frames, baseline: Frames) -> list[str]:

@@ -149,7 +149,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
 
 def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
     measured = frames.measured[frames.measured["view"] == slo.view]
-    chosen = measured if "*" in slo.operations else measured[measured["operation"].isin(slo.operations)]
+    chosen = measured[measured["operation"].isin(slo.operations)]
     samples = int(chosen["count"].sum())
     counted = chosen["outcome"].isin([str(outcome) for outcome in slo.outcomes])
     bad = int(chosen.loc[counted, "count"].sum())

@@ -135,7 +135,8 @@ class Postgres:
         """Stop the server and remove everything temporary. Harmless when it does not run."""
         atexit.unregister(self.stop)
         if self._process is not None:
-            _end(self._process)
+            # Data that is deleted anyway needs no last checkpoint.
+            _end(self._process, signal.SIGINT if self._folder else signal.SIGQUIT)
             self._process = None
         if self._runtime is not None:
             shutil.rmtree(self._runtime, ignore_errors=True)
@@ -324,9 +325,9 @@ def _ready(data: Path, pid: int) -> bool:
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Fast shutdown, then immediate, then by force."""
-    for attempt in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+def _end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:
+    """Ask with `first` (SIGINT: fast shutdown), then for immediate shutdown, then use force."""
+    for attempt in (first, signal.SIGQUIT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(attempt)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -58,13 +58,20 @@ class Account:
 
 
 def unprivileged_account() -> Account:
-    """Ourselves, or for root the existing `nobody`: no account is ever created."""
+    """Ourselves, or for root the existing `nobody` (else any other account): none is ever created.
+
+    initdb looks its user up by id, so the account needs an entry in the user database.
+    """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        return Account(65534, 65534)  # the kernel's overflow ids: unprivileged wherever they have no name
+    entries = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
+    if not entries:
+        raise SandboxError(
+            "PostgreSQL refuses to run as root, and this machine has no other user",
+            where="the user database",
+            remedy="run as an ordinary user, or add one",
+        )
+    entry = max(entries, key=lambda entry: (entry.pw_name == "nobody", entry.pw_uid))
     return Account(entry.pw_uid, entry.pw_gid)
 
 

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from harness.arrivals import expected_sessions, expected_until, peak_rate, plan, rate_at
 from harness.config.models import Stage
 
+settings.register_profile("patient", deadline=None)  # test machines are busy
+settings.load_profile("patient")
+
 MIX = {"swiper": 0.5, "reader": 0.2, "chatter": 0.3}
 stage = st.builds(
     Stage,

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config.draw import draw, draw_count
 from harness.config.load import load_profile, load_slos, load_target, resolve_keys
 from harness.config.models import Constant, LatencySlo, LogNormal, Profile, ShareSlo, Target, TargetKeys, Uniform
 from harness.errors import ExitCode, UsageError
+
+settings.register_profile("patient", deadline=None)  # test machines are busy
+settings.load_profile("patient")
 
 PROFILE = """
 name = "tiny"

@@ -6,12 +6,15 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config.models import Target
 from harness.errors import ExitCode, TargetError
 from harness.guard import RateGuard, is_loopback, permit
+
+settings.register_profile("patient", deadline=None)  # test machines are busy
+settings.load_profile("patient")
 
 
 def target(url: str, environment: str = "staging", **limits: dict[str, Any]) -> Target:

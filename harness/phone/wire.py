@@ -119,6 +119,7 @@ class Wire:
                     connection.abandon(waiter)
                     raise
                 except WireError as error:
+                    del waiter  # it holds the error, whose traceback holds this frame: a cycle per failed request
                     if resent or not error.stale or method not in _RESENT_BY_BROWSERS:
                         raise
                 else:

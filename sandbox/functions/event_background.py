@@ -19,31 +19,7 @@ from sandbox.functions.gate import Caller
 from sandbox.services import Services
 from sandbox.settings import Snapshot
 
-# Calls the taste function once per event and swallows each failure by itself. In the shipped schema every call fails,
-# because a table it needs does not exist; each costs its parse, its subtransaction and its error all the same.
-HELPERS_SQL = """
-create schema if not exists sandbox_internal;
-grant usage on schema sandbox_internal to authenticated, service_role;
-create or replace function sandbox_internal.update_taste(
-  p_sessions uuid[], p_items uuid[], p_types text[], p_dwells text[], p_ratings text[], p_strong boolean[]
-) returns integer language plpgsql as $$
-declare
-  stored integer := 0;
-begin
-  for i in 1 .. coalesce(array_length(p_sessions, 1), 0) loop
-    begin
-      perform public.media_update_taste_vectors_v1(
-        p_session_id => p_sessions[i], p_media_item_id => p_items[i], p_event_type => p_types[i],
-        p_dwell_ms => p_dwells[i]::integer, p_rating_0_10 => p_ratings[i]::numeric,
-        p_is_strong_signal => p_strong[i]);
-      stored := stored + 1;
-    exception when others then null;
-    end;
-  end loop;
-  return stored;
-end $$;
-"""
-_TASTE_SQL = "select sandbox_internal.update_taste($1::uuid[], $2::uuid[], $3, $4, $5, $6)"
+_AFTERMATH_SQL = f"select sandbox_internal.aftermath({', '.join(f'${number}' for number in range(1, 18))})"
 _KINDS_SQL = "select id::text as id, kind::text as kind from public.media_items where id = any($1::uuid[])"
 _LIBRARY_UPSERT = """
 insert into public.library_entries
@@ -66,23 +42,6 @@ on conflict (user_id, title_id) do update set
   content_type = excluded.content_type, rating = excluded.rating, updated_at = excluded.updated_at
 """
 _RATING_DELETE = "delete from public.ratings where user_id = $1 and title_id = $2"
-_CENTROIDS_SQL = "select public.media_refresh_user_centroids_v1(p_user_id => $1, p_k => $2, p_max_items => $3)"
-_LABELS_SQL = """
-select id, dedupe_key, labels::text from public.media_rank_feature_items_v2
-where user_id = $1 and dedupe_key = any($2::text[])
-"""
-_LABELS_UPDATE = """
-update public.media_rank_feature_items_v2 f set labels = n.labels::jsonb
-from unnest($1::uuid[], $2::text[]) as n(id, labels) where f.id = n.id
-"""
-_LABELS_INSERT = """
-insert into public.media_rank_feature_items_v2
-  (user_id, dedupe_key, rec_request_id, media_item_id, position, labels)
-select $1, n.dedupe_key, n.rec_request_id, n.media_item_id, n.position, n.labels::jsonb
-from unnest($2::text[], $3::uuid[], $4::uuid[], $5::integer[], $6::text[])
-  as n(dedupe_key, rec_request_id, media_item_id, position, labels)
-on conflict (user_id, dedupe_key) do nothing
-"""
 _CONTENT_TYPES = {"series": "series", "anime": "anime", "episode": "series"}
 
 
@@ -142,13 +101,9 @@ async def run(services: Services, work: Aftermath) -> None:
         await _library(services, work.caller, watch.media_item_id, "want_to_watch", watch.enabled, kind, now)
     for rating in work.rating_ops:
         await _rating(services, work.caller, rating, kinds.get(rating.media_item_id.lower(), "movie"), now)
-    if work.taste:
-        await _as_caller(services, work.caller, "taste", lambda connection: _taste(connection, work.taste))
-    if work.strong_positive and services.rng.random() < work.centroid_share:
-        arguments = (work.caller.user_id, work.centroid_k, work.centroid_items)
-        await _as_caller(services, work.caller, "centroids", lambda c: c.execute(_CENTROIDS_SQL, *arguments))
-    if work.labels:
-        await _labels(services, work)
+    refresh = work.strong_positive and services.rng.random() < work.centroid_share
+    if work.taste or work.labels or refresh:
+        await _learn(services, work, refresh)
 
 
 async def _as_caller(
@@ -195,55 +150,31 @@ async def _rating(services: Services, caller: Caller, op: RatingOp, kind: str, n
         await _as_caller(services, caller, "rating", lambda c: c.execute(_RATING_UPSERT, *arguments))
 
 
-async def _taste(connection: asyncpg.Connection, rows: tuple[Row, ...]) -> None:
-    await connection.execute(
-        _TASTE_SQL,
-        [row.session_id for row in rows],
-        [row.media_item_id for row in rows],
-        [row.event_type for row in rows],
-        [row.dwell_ms for row in rows],
-        [row.rating for row in rows],
-        [bool(row.in_watchlist) for row in rows],
-    )
-
-
-async def _labels(services: Services, work: Aftermath) -> None:
-    """Merge training labels into the feature rows: read, then write, so that concurrent requests can lose some."""
-    user_id = work.caller.user_id
+async def _learn(services: Services, work: Aftermath, refresh: bool) -> None:
+    """Taste, centroids and labels; the database swallows their failures one by one."""
+    caller, taste = work.caller, work.taste
+    served = [(key, *parsed, names) for key, names in work.labels.items() if (parsed := parse_served_key(key))]
     try:
-        async with services.acting(services.service) as connection:
-            stored = await connection.fetch(_LABELS_SQL, user_id, list(work.labels))
-            ids, merged = [], []
-            for row in stored:
-                old = orjson.loads(row["labels"])
-                labels = dict.fromkeys(map(str, old if isinstance(old, list) else []))
-                labels.update(work.labels[row["dedupe_key"]])
-                ids.append(row["id"])
-                merged.append(orjson.dumps(list(labels)).decode())
-            if ids:
-                await connection.execute(_LABELS_UPDATE, ids, merged)
-            missing = _missing(work, {row["dedupe_key"] for row in stored})
-            if missing[0]:
-                await connection.execute(_LABELS_INSERT, user_id, *missing)
+        async with services.connection() as connection:
+            await connection.execute(
+                _AFTERMATH_SQL,
+                caller.principal.role,
+                caller.principal.claims,
+                services.service.claims,
+                caller.user_id,
+                [row.session_id for row in taste],
+                [row.media_item_id for row in taste],
+                [row.event_type for row in taste],
+                [row.dwell_ms for row in taste],
+                [row.rating for row in taste],
+                [bool(row.in_watchlist) for row in taste],
+                work.centroid_k if refresh else None,
+                work.centroid_items,
+                [key for key, *_ in served],
+                [request for _, request, *_ in served],
+                [position for _, _, position, *_ in served],
+                [title for _, _, _, title, _ in served],
+                [orjson.dumps(list(names)).decode() for *_, names in served],
+            )
     except Exception as error:
-        services.note_swallowed("labels", error)
-
-
-def _missing(
-    work: Aftermath, stored: set[str]
-) -> tuple[list[str], list[str], list[str], list[int], list[str]]:
-    """Columns of the feature rows to insert: served keys nobody logged when their deck was served."""
-    keys: list[str] = []
-    requests: list[str] = []
-    titles: list[str] = []
-    positions: list[int] = []
-    labels: list[str] = []
-    for key, names in work.labels.items():
-        parsed = parse_served_key(key)
-        if key not in stored and parsed is not None:
-            keys.append(key)
-            requests.append(parsed[0])
-            positions.append(parsed[1])
-            titles.append(parsed[2])
-            labels.append(orjson.dumps(list(names)).decode())
-    return keys, requests, titles, positions, labels
+        services.note_swallowed("taste, centroids, labels", error)

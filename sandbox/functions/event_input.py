@@ -15,7 +15,6 @@ from sandbox.functions import js
 from sandbox.functions.event_keys import (
     dedupe_key,
     is_uuid,
-    parse_served_key,
     payload_json,
     served_key,
     valid_position,
@@ -101,6 +100,7 @@ class Ingest:
     rejected: dict[str, None] = field(default_factory=dict)
     retry: dict[str, None] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
+    _last_context: tuple[tuple[Any, ...], Context] | None = None
 
     def issue(
         self, level: str, code: str, message: str, client_event_id: str | None = None, meta: dict[str, Any] | None = None
@@ -155,11 +155,22 @@ class Ingest:
                 identifier, _ = self._identify(event, item)
                 self.reject(identifier, "BAD_INPUT", "Invalid or missing sessionId/mediaItemId.", meta)
             return
-        context = read_context(item, media_item_id)
+        context = self._context(item, media_item_id)
         raw_source = item.get("source")
         source = raw_source if raw_source is None or isinstance(raw_source, str) else js.stringify(raw_source)
         for event in _events(item):
             self._event(item, event, session_id, media_item_id, source, context)
+
+    def _context(self, item: dict[str, Any], media_item_id: str) -> Context:
+        """An item's context. In the multi form a card's events come as items of their own, which share it."""
+        given = item.get("dedupeKey")
+        if type(given) is not str:
+            return read_context(item, media_item_id)
+        known = self._last_context
+        identity = (given, media_item_id, item.get("deckId"), item.get("recRequestId"), item.get("position"))
+        if known is None or known[0] != identity or item.get("recRequestId") is None:
+            known = self._last_context = (identity, read_context(item, media_item_id))
+        return known[1]
 
     def _identify(self, event: dict[str, Any], item: dict[str, Any]) -> tuple[str, str]:
         given = event.get("clientEventId")
@@ -241,9 +252,7 @@ class Ingest:
     ) -> None:
         label = label_for(event_type, payload, rating, in_watchlist)
         if label and served:
-            parsed = parse_served_key(served)
-            if parsed is not None and parsed[2] == media_item_id:
-                self.labels.setdefault(served, {})[label] = None
+            self.labels.setdefault(served, {})[label] = None
         if event_type == "watchlist":
             self.watchlist_ops.append(WatchlistOp(media_item_id, bool(in_watchlist)))
         elif event_type in _WATCHLIST_ON:
@@ -298,6 +307,9 @@ def _first(item: dict[str, Any], name: str, alias: str) -> Any:
 
 def read_context(item: dict[str, Any], media_item_id: str) -> Context:
     """An item's deck context: kept whole, or dropped whole with the issue that says so."""
+    plain = _plain_context(item, media_item_id)
+    if plain is not None:
+        return plain
     deck_id = js.string(item.get("deckId")).strip() or None
     rec_request_id = js.string(_first(item, "recRequestId", "rec_request_id")).strip() or None
     raw_position = item.get("position")
@@ -322,6 +334,19 @@ def read_context(item: dict[str, Any], media_item_id: str) -> Context:
         message = "Missing/invalid served identity. Event recorded without deck context."
         return Context(None, None, None, None, ("SERVED_KEY_MISSING", message, None))
     return Context(deck_id, rec_request_id, place, key, None)
+
+
+def _plain_context(item: dict[str, Any], media_item_id: str) -> Context | None:
+    """What an app that works as meant sends: all parts there and fitting together. None: look closer."""
+    deck_id, rec_request_id, position = item.get("deckId"), item.get("recRequestId"), item.get("position")
+    if type(deck_id) is not str or type(rec_request_id) is not str or type(position) is not int:
+        return None
+    key = item.get("dedupeKey")
+    if not 0 <= position <= 5000 or key != f"{rec_request_id}:{position}:{media_item_id}":
+        return None
+    if not is_uuid(deck_id) or not is_uuid(rec_request_id):
+        return None
+    return Context(deck_id, rec_request_id, position, key, None)
 
 
 def label_for(event_type: str, payload: Any, rating: Any, in_watchlist: Any) -> str | None:

@@ -12,18 +12,7 @@ from sandbox.functions.event_input import Ingest, Row
 from sandbox.functions.gate import Caller
 from sandbox.services import PoolExhausted, Services
 
-_INSERT = """
-insert into public.media_events (user_id, event_day, session_id, deck_id, rec_request_id, position, media_item_id,
-  event_type, source, dwell_ms, payload, client_event_id, rating_0_10, in_watchlist, dedupe_key, served_dedupe_key)
-select $1, $2, r.session_id, r.deck_id, r.rec_request_id, r.position, r.media_item_id,
-  r.event_type::public.media_event_type, r.source, r.dwell_ms::integer, r.payload::jsonb, r.client_event_id,
-  r.rating::numeric, r.in_watchlist, r.dedupe_key, r.served_key
-from unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::uuid[], $8::text[], $9::text[], $10::text[],
-  $11::text[], $12::uuid[], $13::text[], $14::boolean[], $15::text[], $16::text[])
-  as r(session_id, deck_id, rec_request_id, position, media_item_id, event_type, source, dwell_ms,
-    payload, client_event_id, rating, in_watchlist, dedupe_key, served_key)
-on conflict (user_id, dedupe_key, event_day) do nothing
-"""
+_INSERT = f"select sandbox_internal.insert_events({', '.join(f'${number}' for number in range(1, 19))})"
 # SQLSTATE classes that another try cannot help: data, integrity, syntax or privileges; and whatever PostgREST itself says
 _FINAL = ("22", "23", "42", "PGRST")
 _TOKEN_EXPIRED = "PGRST303"
@@ -47,9 +36,11 @@ async def upsert(services: Services, caller: Caller, day: date, rows: Sequence[R
     """One PostgREST request under the caller's token, ignoring duplicates. :raises StoreError: all or nothing."""
     if caller.expires_at <= time.time():
         raise StoreError(_TOKEN_EXPIRED, "JWT expired")
+    actor = caller.principal
     try:
-        async with services.acting(caller.principal) as connection:
-            await connection.execute(_INSERT, caller.user_id, day, *map(list, zip(*rows, strict=True)))
+        async with services.connection() as connection:
+            columns = map(list, zip(*rows, strict=True))
+            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, *columns)
     except asyncpg.PostgresError as error:
         raise StoreError(error.sqlstate or "", str(error.args[0] if error.args else error)) from error
     except PoolExhausted as error:

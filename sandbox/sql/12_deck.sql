@@ -150,7 +150,7 @@ begin
       ) f;
   end if;
 
-  -- One row a title: the source that wants it most. Then the order by score and seeded jitter.
+  -- One row a title: the source in which it stands highest. Then the order by score and seeded jitter.
   insert into _take
     select s.media_item_id, s.kind, s.source, s.why, s.friend_ids, s.base, s.score,
       row_number() over (partition by s.genre order by s.score desc, s.media_item_id),
@@ -159,17 +159,20 @@ begin
     from (
       select distinct on (c.media_item_id)
         c.media_item_id, m.kind::text as kind, c.source, c.why, c.friend_ids, c.base,
-        0.6 * coalesce(c.base, 0)
+        0.6 * c.standing
           + 0.4 * (hashtextextended(v_seed || c.media_item_id, 7) & 16777215) / 16777216.0 as score,
         coalesce(m.tmdb_genre_ids[1], -1) as genre,
         m.tmdb_collection_id as collection
-      from _cand c
+      from (
+        -- Scores of different sources do not compare, their places within each source do.
+        select *, 1 - percent_rank() over (partition by source order by base desc nulls last) as standing from _cand
+      ) c
       join public.media_items m on m.id = c.media_item_id
       where m.deleted_at is null
         and (p_kind_filter is null or m.kind::text = p_kind_filter)
         and not exists (select 1 from _blocked b where b.media_item_id = c.media_item_id)
         and not exists (select 1 from _served30m r where r.media_item_id = c.media_item_id)
-      order by c.media_item_id, c.base desc nulls last, c.source
+      order by c.media_item_id, c.standing desc, c.source, c.why
     ) s;
 
   insert into _picked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import gzip
 import ipaddress
 import os
@@ -104,6 +105,15 @@ class Peer:
 
 
 Script = Callable[[Peer], Awaitable[None]]
+
+
+async def eventually(happens: Callable[[], bool]) -> None:
+    """Wait until `happens`, two seconds at most."""
+    for _ in range(1000):
+        if happens():
+            return
+        await asyncio.sleep(0.002)
+    pytest.fail("it never happened")
 
 
 @dataclass
@@ -441,7 +451,7 @@ ZIP_BOMB = gzip.compress(b"\0" * 5_000_000)
 def test_a_broken_reply_becomes_a_wire_error(
     run: Any, reply: bytes, end: str, outcome: Outcome, detail: Detail
 ) -> None:
-    patience = 0.3 if outcome is Outcome.TIMEOUT else 5.0
+    patience = 0.15 if outcome is Outcome.TIMEOUT else 5.0
     error = fails(run(outcome_of(ending_with(reply, end), timeout_s=patience, max_body=1_000_000)), outcome, detail)
     assert error.sent_at is not None
 
@@ -461,8 +471,8 @@ def test_a_never_ending_chunked_body_ends_at_the_limit_or_the_timeout(run: Any) 
             await asyncio.sleep(0.02)
 
     fails(run(outcome_of(flood, max_body=500_000)), SERVER, Detail.BODY_TOO_LARGE)
-    error = fails(run(outcome_of(drip, timeout_s=0.3)), Outcome.TIMEOUT, Detail.TIMEOUT)
-    assert 0.25 < error.elapsed_s < 1.0
+    error = fails(run(outcome_of(drip, timeout_s=0.2)), Outcome.TIMEOUT, Detail.TIMEOUT)
+    assert 0.18 < error.elapsed_s < 1.0
 
 
 @pytest.mark.parametrize("junk", [b"H", b"HTTP/1.1 200 OK\r\n", b"\0\0\0", sized(b"wrong"), head() + b"wrong"])
@@ -474,7 +484,7 @@ def test_bytes_after_a_reply_are_never_taken_for_the_next(run: Any, junk: bytes,
         first = head(b"content-length: 5") + (b"" if request.startswith(b"HEAD") else b"right")
         await peer.write(first + (b"" if late else junk))
         if late:
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.01)
             await peer.write(junk)
         while await peer.request():
             await peer.write(sized(b"wrong"))
@@ -483,9 +493,7 @@ def test_bytes_after_a_reply_are_never_taken_for_the_next(run: Any, junk: bytes,
         async with serving(script) as server:
             wire = wire_to(server.port)
             assert (await get(wire, method=method)).status == 200
-            if late:
-                await asyncio.sleep(0.1)
-            assert wire.open_connections == 0
+            await eventually(lambda: wire.open_connections == 0)
             assert (await get(wire)).body == b"right"
             assert server.connections == 2
             wire.close()
@@ -519,8 +527,7 @@ def test_a_connection_closed_while_idle_is_noticed(run: Any) -> None:
             for expected in (1, 2):
                 reply = await get(wire, method="POST", body=b"{}")
                 assert (reply.body, reply.resent) == (b"ok", False)
-                await asyncio.sleep(0.05)
-                assert wire.open_connections == 0
+                await eventually(lambda: wire.open_connections == 0)
                 assert server.connections == expected
             wire.close()
 
@@ -615,14 +622,14 @@ def test_concurrent_sends_open_connections_up_to_the_limit_then_wait_in_line(run
 def test_connections_beyond_the_last_close_when_idle(run: Any) -> None:
     async def work() -> None:
         async with serving(answering(OK)) as server:
-            wire = wire_to(server.port, connections=4, idle_close_s=0.15)
+            wire = wire_to(server.port, connections=4, idle_close_s=0.1)
             await asyncio.gather(*(get(wire) for _ in range(4)))
             assert wire.open_connections == 4
-            for _ in range(8):  # one stays in use throughout
+            for _ in range(6):  # one stays in use throughout
                 await get(wire)
                 await asyncio.sleep(0.05)
             assert wire.open_connections == 1
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.15)
             assert (wire.open_connections, server.open) == (1, 1)
             await get(wire)
             assert server.connections == 4
@@ -634,13 +641,13 @@ def test_connections_beyond_the_last_close_when_idle(run: Any) -> None:
 def test_cancelling_closes_the_connection_so_that_no_reply_is_misread(run: Any) -> None:
     async def script(peer: Peer) -> None:
         while request := await peer.request():
-            await asyncio.sleep(0.1 if b"/slow" in request else 0)
+            await asyncio.sleep(0.05 if b"/slow" in request else 0)
             await peer.write(sized(request.split(b" ")[1]))
 
     async def work() -> None:
         async with serving(script) as server:
             wire = wire_to(server.port, connections=1)
-            for pause in (0.05, 0.0, 0.0999, 0.1, 0.101):
+            for pause in (0.02, 0.0, 0.0499, 0.05, 0.051):
                 slow = asyncio.ensure_future(wire.send("GET", "/slow", b"", None, timeout_s=5))
                 waiting = asyncio.ensure_future(wire.send("GET", "/next", b"", None, timeout_s=5))
                 await asyncio.sleep(pause)
@@ -649,8 +656,7 @@ def test_cancelling_closes_the_connection_so_that_no_reply_is_misread(run: Any) 
                 await asyncio.gather(slow, return_exceptions=True)
             assert wire.open_connections == 1
             wire.close()
-            await asyncio.sleep(0.15)
-            assert server.open == 0
+            await eventually(lambda: server.open == 0)
 
     run(work())
 
@@ -684,7 +690,8 @@ def stormy(dice: random.Random) -> Script:
                 case 0:
                     return
                 case 1:
-                    return peer.reset()
+                    peer.reset()
+                    return
                 case 2:
                     await peer.write(b"junk")
                 case _:
@@ -844,7 +851,7 @@ def test_a_name_that_does_not_exist(run: Any) -> None:
     ("options", "timeout_s", "detail"),
     [({"connect_timeout_s": 0.2}, 5.0, Detail.CONNECT_TIMEOUT), ({"connect_timeout_s": 9.0}, 0.2, Detail.TIMEOUT)],
 )
-def test_a_host_that_does_not_accept(run: Any, options: dict[str, float], timeout_s: float, detail: Detail) -> None:
+def test_a_host_that_does_not_accept(run: Any, options: dict[str, Any], timeout_s: float, detail: Detail) -> None:
     async def work() -> None:
         with socket.socket() as deaf:
             deaf.bind(("127.0.0.1", 0))
@@ -920,8 +927,7 @@ def test_tls_with_a_named_authority(run: Any, certificate: tuple[Path, Path]) ->
             assert server.connections == 1
             assert first.connect_s > 0
             wire.close()
-            await asyncio.sleep(0.1)
-            assert server.open == 0
+            await eventually(lambda: server.open == 0)
 
     run(work())
 
@@ -1120,7 +1126,7 @@ def test_no_descriptor_is_left_behind(run: Any, certificate: tuple[Path, Path]) 
         for reply, end in ((OK, "close"), (b"junk", "stay"), (sized(TEXT)[:-1], "reset"), (b"", "stay")):
             async with serving(ending_with(reply, end)) as server:
                 wire = wire_to(server.port, connections=2)
-                await asyncio.gather(*(get(wire, timeout_s=0.1) for _ in range(4)), return_exceptions=True)
+                await asyncio.gather(*(get(wire, timeout_s=0.04) for _ in range(4)), return_exceptions=True)
                 send = asyncio.ensure_future(get(wire))
                 await asyncio.sleep(0.01)
                 send.cancel()
@@ -1131,13 +1137,36 @@ def test_no_descriptor_is_left_behind(run: Any, certificate: tuple[Path, Path]) 
                 wire = wire_to(server.port, scheme="https", tls=tls)
                 await asyncio.gather(*(get(wire) for _ in range(3)), return_exceptions=True)
                 wire.close()
-        await asyncio.sleep(0.2)
 
     async def work() -> None:
         await troubles()  # whatever is opened once and kept
+        await asyncio.sleep(0.1)
         before = descriptors()
         for _ in range(3):
             await troubles()
-        assert descriptors() <= before
+        await eventually(lambda: descriptors() <= before)
 
     run_tolerating_server_noise(run, work)
+
+
+def test_failed_requests_leave_no_work_for_the_garbage_collector(run: Any) -> None:
+    """Under chaos thousands fail a second, and a worker may keep the collector out of its measured window."""
+
+    def alive() -> int:
+        return sum(isinstance(thing, Connection) for thing in gc.get_objects())
+
+    async def work() -> None:
+        gc.collect()
+        before = alive()
+        gc.disable()
+        try:
+            for reply, end in ((OK, "close"), (b"junk", "stay"), (b"", "reset"), (b"", "stay")):
+                async with serving(ending_with(reply, end)) as server:
+                    wire = wire_to(server.port)
+                    await asyncio.gather(*(get(wire, timeout_s=0.1) for _ in range(3)), return_exceptions=True)
+                    wire.close()
+                    await eventually(lambda: alive() <= before)
+        finally:
+            gc.enable()
+
+    run(work())

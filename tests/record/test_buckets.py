@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.record.buckets import BUCKETS, MAX_US, RELATIVE_ERROR, Histogram, index, percentile, representative
+
+settings.register_profile("patient", deadline=None)  # test machines are busy
+settings.load_profile("patient")
 
 values = st.integers(0, MAX_US) | st.integers(0, 2000) | st.integers(0, 31).map(lambda n: 2**n)
 samples = st.lists(values, min_size=1, max_size=200)

@@ -8,7 +8,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.outcome import OUTCOMES, Outcome
@@ -16,6 +16,9 @@ from harness.record import buckets
 from harness.record.manifest import Window
 from harness.record.recorder import MAX_FIGURES, Recorder, Tally
 from harness.record.schema import LATENCY, SCHEMAS, Phase, View
+
+settings.register_profile("patient", deadline=None)  # test machines are busy
+settings.load_profile("patient")
 
 WINDOWS = (
     Window(phase=Phase.WARMUP, start_s=0, end_s=2),

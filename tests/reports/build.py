@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from harness.outcome import Outcome
 from harness.record import buckets
 from harness.record.manifest import Manifest, Window
 from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, Phase, View
+from harness.record.store import RunStore
 
 WARMUP_S, MEASURE_S, DRAIN_S = 10, 60, 10
 START, END = WARMUP_S, WARMUP_S + MEASURE_S
@@ -205,3 +207,15 @@ def realistic(seed: int = 1, *, slow: float = 1.0, bad: float = 0.0, rate: int =
         length = random_source.uniform(2, 6)
         run.session(planned, planned + 0.0004, planned + length, persona=random_source.choice(["swiper", "chatter"]))
     return run.fit().finished()
+
+
+def save(run: Run, folder: Path, *, killed: bool = False) -> Path:
+    """Write a run as the harness would: streams, then compacted. A killed run leaves streams and status `running`."""
+    store = RunStore.create(folder, run.manifest.model_copy(update={"status": "running", "recorded_attempts": None}))
+    for name, table in ((LATENCY, run.latency()), (ARRIVALS, run.arrivals()), (HEALTH, run.health())):
+        for batch in table.to_batches(max_chunksize=500):
+            store.append(name, batch)
+    if not killed:
+        store.update(status=run.manifest.status, recorded_attempts=run.manifest.recorded_attempts)
+        store.close()
+    return folder

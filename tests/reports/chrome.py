@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from websockets.sync.client import ClientConnection, connect
 
 FLAGS = (
@@ -111,8 +112,6 @@ def browser(executable: str, profile: Path) -> Iterator[Page]:
 
 def _page_address(profile: Path, process: subprocess.Popen[bytes]) -> str:
     """The web socket of the first tab; Chromium writes its port into its profile folder."""
-    import httpx
-
     port_file = profile / "DevToolsActivePort"
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -32,13 +33,7 @@ def serving(application: Callable[[], AbstractAsyncContextManager[Starlette]]) -
         async with application() as app:
             server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
             servers.append(server)
-            serve = asyncio.create_task(server.serve())
-            while not server.started and not serve.done():
-                await asyncio.sleep(0.005)
-            if server.started:
-                address.append(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-                ready.set()
-            await serve
+            await _announce(server, address, ready)
 
     def run() -> None:
         try:
@@ -62,6 +57,20 @@ def serving(application: Callable[[], AbstractAsyncContextManager[Starlette]]) -
         assert not thread.is_alive(), "the server did not stop in time"
         if failure:
             raise failure[0]
+
+
+async def _announce(server: uvicorn.Server, address: list[str], ready: threading.Event) -> None:
+    """Run the server until it is told to stop; say its address as soon as its socket is open."""
+    startup = server.startup
+
+    async def started(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
+        if server.started:
+            address.append(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
+            ready.set()
+
+    server.startup = started  # type: ignore[method-assign]
+    await server.serve()
 
 
 def authenticator(keys: Keys) -> Callable[[Request], Principal]:

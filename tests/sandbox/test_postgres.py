@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -233,18 +234,23 @@ def test_a_cache_that_others_can_write_is_not_trusted(open_folder: Path) -> None
 
 @as_root
 def test_starts_as_an_ordinary_user() -> None:
-    if not SOMEBODY.may_read(wheel_install() / "bin" / "postgres"):
+    # initdb looks its own user up, so it has to be an existing one.
+    entry = next(entry for entry in pwd.getpwall() if entry.pw_uid != 0 and entry.pw_name != "nobody")
+    somebody = Account(entry.pw_uid, entry.pw_gid)
+    if not somebody.may_read(wheel_install() / "bin" / "postgres"):
         pytest.skip("the virtual environment is closed to other users")
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setgroups([])
-            os.setgid(SOMEBODY.gid)
-            os.setuid(SOMEBODY.uid)
+            os.setgid(somebody.gid)
+            os.setuid(somebody.uid)
             with Postgres() as postgres:
-                mine = psutil.Process(postgres.pid).uids().real == SOMEBODY.uid
+                mine = psutil.Process(postgres.pid).uids().real == somebody.uid
                 code = 0 if mine and ask(postgres, "select 4") == 4 else 2
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)

@@ -1,0 +1,91 @@
+"""What `harness users` does: provision, cleanup, and looking up who is there.
+
+Every function asks the guard before a packet leaves, holds the target's request rate, and can be interrupted and
+repeated at any point: the target itself is the only memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from harness.config.load import ResolvedKeys
+from harness.config.models import MAX_PEOPLE, Target
+from harness.errors import UsageError
+from harness.guard import permit
+from harness.provision.display import Display
+from harness.provision.job import Job, resolve, run
+from harness.provision.make import Provisioning
+from harness.provision.pacing import DEFAULT_PATIENCE, Patience
+from harness.provision.remove import Removal
+
+
+def provision(
+    target: Target,
+    count: int,
+    *,
+    concurrency: int = 8,
+    allow_production: bool = False,
+    patience: Patience = DEFAULT_PATIENCE,
+    display: Display | None = None,
+) -> str:
+    """Create those of the people 0 to `count` - 1 that the target does not have yet; returns a summary in one line.
+
+    :raises UsageError: no service key or no password.
+    :raises TargetError: not allowed, not reachable, refused, or not understood; what was created stays.
+    :raises KeyboardInterrupt: on Ctrl-C, after a line on stderr about what was done.
+    """
+    allowed = permit(target, peak_phones=0, allow_production=allow_production)
+    if not 1 <= count <= MAX_PEOPLE:
+        raise UsageError(f"{count} people cannot be made", where="--count", remedy=f"use 1 to {MAX_PEOPLE}")
+    job = Job(target, resolve(target, password=True), allowed, concurrency, patience, display or Display())
+    done = Provisioning(job, count)
+    run(done.work, done.state, job.display)
+    return done.summary()
+
+
+def cleanup(
+    target: Target,
+    *,
+    concurrency: int = 8,
+    dry_run: bool = False,
+    allow_production: bool = False,
+    patience: Patience = DEFAULT_PATIENCE,
+    display: Display | None = None,
+) -> str:
+    """Delete the users with both an address of this target's pattern and its tag; returns a summary in one line.
+
+    Who has only one of the two marks is left alone and named on stderr. After deleting, the list is read again, so
+    that the summary states what is there and not what was asked for.
+
+    :param dry_run: delete nobody, only say how many would be and show three of them.
+    :raises UsageError: no service key.
+    :raises TargetError: not allowed, not reachable, refused, not understood, or some users cannot be deleted.
+    :raises KeyboardInterrupt: on Ctrl-C, after a line on stderr about what was done.
+    """
+    allowed = permit(target, peak_phones=0, allow_production=allow_production)
+    job = Job(target, resolve(target, password=False), allowed, concurrency, patience, display or Display())
+    done = Removal(job)
+    run(done.look if dry_run else done.work, done.state, job.display)
+    return done.forecast() if dry_run else done.summary()
+
+
+def user_ids(
+    target: Target, keys: ResolvedKeys, count: int, *, allow_production: bool = False, display: Display | None = None
+) -> dict[int, str]:
+    """`find_user_ids` for callers without an event loop."""
+    return asyncio.run(find_user_ids(target, keys, count, allow_production=allow_production, display=display))
+
+
+async def find_user_ids(
+    target: Target, keys: ResolvedKeys, count: int, *, allow_production: bool = False, display: Display | None = None
+) -> dict[int, str]:
+    """User id by index, of those of the people 0 to `count` - 1 who are there with both marks; the rest is absent.
+
+    :raises UsageError: no service key.
+    :raises TargetError: not allowed, not reachable, refused, or not understood.
+    """
+    allowed = permit(target, peak_phones=0, allow_production=allow_production)
+    job = Job(target, keys, allowed, 1, DEFAULT_PATIENCE, display or Display())
+    async with job.admin() as admin:
+        census = await job.census(admin)
+    return {index: str(census.mine[index]) for index in sorted(census.mine) if index < count}

@@ -1,0 +1,74 @@
+"""Creating the people that a target does not have yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.errors import TargetError
+from harness.people import email_pattern
+from harness.provision.job import Job, each, some
+from harness.provision.roster import TAG_KEY, Census, new_user
+
+
+@dataclass
+class Provisioning:
+    job: Job
+    count: int
+    created: int = 0
+    raced: int = 0  # taken between our look and our leap
+    census: Census | None = None
+
+    async def work(self) -> None:
+        job, password = self.job, self.job.keys.password or ""
+        async with job.admin() as admin:
+            self.census = await job.census(admin)
+            missing = list(self.census.missing(self.count))
+
+            async def create(index: int) -> None:
+                if await admin.create(new_user(index, job.target.people, password)):
+                    self.created += 1
+                else:
+                    self.raced += 1
+                job.display.advance()
+
+            with job.display.work("creating people", len(missing)):
+                await each(missing, create, job.concurrency)
+            if self.raced:
+                self.census = await job.census(admin)
+                self._all_there(self.census)
+
+    def _all_there(self, census: Census) -> None:
+        gone = list(census.missing(self.count))
+        if gone:
+            pattern = email_pattern(self.job.target.people)
+            raise TargetError(
+                f"the target says that {some(pattern.format(index=index) for index in gone)} exist, but does not "
+                "list them",
+                where=f"target {self.job.target.name}",
+                remedy="look for soft-deleted users, or somebody who removes them meanwhile; another people.tag helps",
+            )
+
+    def state(self) -> str:
+        if self.census is None:
+            return "nobody was created; the list of existing people was being read"
+        return f"{self.created:,} people were created before that, of {self.count:,} wanted in all"
+
+    def summary(self) -> str:
+        """One line."""
+        assert self.census is not None
+        people, pattern = self.job.target.people, email_pattern(self.job.target.people)
+        foreign = [index for index in sorted(self.census.untagged) if index < self.count]
+        beyond = sum(index >= self.count for index in self.census.mine)
+        text = (
+            f"target {self.job.target.name}: all {self.count:,} people are there, {self.created:,} created now, "
+            f"{self.count - self.created:,} found; {pattern.format(index=0)} to {pattern.format(index=self.count - 1)}"
+        )
+        if beyond:
+            text += f"; {beyond:,} more with higher numbers"
+        if foreign:
+            text += (
+                f"; warning: {len(foreign):,} of them have no {TAG_KEY} {people.tag!r} "
+                f"({some(pattern.format(index=index) for index in foreign)}), so somebody else made them: their "
+                "password may differ, and cleanup leaves them"
+            )
+        return text

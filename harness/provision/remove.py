@@ -1,0 +1,112 @@
+"""Deleting the people that a target has from us, and nobody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from harness.errors import TargetError
+from harness.people import email_pattern
+from harness.provision.admin import Admin, Stubborn
+from harness.provision.job import Job, each, some
+from harness.provision.roster import TAG_KEY, Census
+
+MAX_STUCK = 5
+"""People that the target cannot delete, before it is the target that is broken."""
+PASSES = 3
+
+
+@dataclass
+class Removal:
+    job: Job
+    deleted: int = 0
+    gone: int = 0  # deleted by somebody else meanwhile
+    stuck: dict[UUID, str] = field(default_factory=dict)  # whom the target cannot delete -> what it says
+    census: Census | None = None
+
+    async def look(self) -> None:
+        async with self.job.admin() as admin:
+            self.census = await self.job.census(admin)
+        self._report_skipped(self.census)
+
+    async def work(self) -> None:
+        async with self.job.admin() as admin:
+            self.census = await self.job.census(admin)
+            self._report_skipped(self.census)
+            for _ in range(PASSES):
+                left = [(index, who) for index, who in self.census.mine.items() if who not in self.stuck]
+                if not left:
+                    break
+                await self._delete(admin, left)
+                self.census = await self.job.census(admin)
+        if self.census.mine:
+            raise self._incomplete(self.census)
+
+    async def _delete(self, admin: Admin, left: list[tuple[int, UUID]]) -> None:
+        async def delete(item: tuple[int, UUID]) -> None:
+            index, who = item
+            try:
+                if await admin.delete(who):
+                    self.deleted += 1
+                else:
+                    self.gone += 1
+            except Stubborn as error:
+                self.stuck[who] = f"{self._address(index)}: {error.what}"
+                if len(self.stuck) >= MAX_STUCK:
+                    raise
+            self.job.display.advance()
+
+        with self.job.display.work("removing people", len(left)):
+            await each(left, delete, self.job.concurrency)
+
+    def _incomplete(self, census: Census) -> TargetError:
+        if self.stuck:
+            reason = next(iter(self.stuck.values()))
+            remedy = "see the target's Postgres log: a row may refer to them without ON DELETE CASCADE"
+        else:
+            reason, remedy = some(map(self._address, census.mine)), "see that nobody is provisioning at the same time"
+        return TargetError(
+            f"{len(census.mine):,} people are still there: {reason}",
+            where=f"target {self.job.target.name}",
+            remedy=remedy,
+        )
+
+    def _report_skipped(self, census: Census) -> None:
+        tag = self.job.target.people.tag
+        if census.untagged:
+            self.job.display.say(
+                f"left alone: {len(census.untagged):,} with an address of the pattern but without "
+                f"app_metadata.{TAG_KEY} = {tag!r}: {some(map(self._address, census.untagged))}"
+            )
+        if census.elsewhere:
+            # By id: their addresses may be real people's.
+            self.job.display.say(
+                f"left alone: {len(census.elsewhere):,} with app_metadata.{TAG_KEY} = {tag!r} but an address that is "
+                f"not {email_pattern(self.job.target.people)}: user ids {some(map(str, census.elsewhere))}"
+            )
+
+    def state(self) -> str:
+        if self.census is None:
+            return "nobody was removed; the list of existing people was being read"
+        return f"{self.deleted:,} people were removed before that"
+
+    def forecast(self) -> str:
+        """One line about what a cleanup would do."""
+        assert self.census is not None
+        mine, where = self.census.mine, f"dry run, target {self.job.target.name}"
+        examples = f", for example {some(map(self._address, sorted(mine)))}" if mine else ""
+        return f"{where}: {len(mine):,} people would be removed{examples}; {self._kept()}"
+
+    def summary(self) -> str:
+        """One line about what was done."""
+        also = f" ({self.gone:,} were already gone)" if self.gone else ""
+        return f"target {self.job.target.name}: {self.deleted:,} people removed{also}, none left; {self._kept()}"
+
+    def _kept(self) -> str:
+        assert self.census is not None
+        half = len(self.census.untagged) + len(self.census.elsewhere)
+        skipped = f"{half:,} with only one of address and tag left alone, " if half else ""
+        return f"{skipped}{self.census.others:,} other users untouched"
+
+    def _address(self, index: int) -> str:
+        return email_pattern(self.job.target.people).format(index=index)

@@ -1,0 +1,79 @@
+"""How a sandbox is to be run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+from sandbox.quirks import Quirks
+
+SECRET_VARIABLE = "SANDBOX_JWT_SECRET"
+SHORTEST_SECRET = 32  # bytes: HS256's own minimum (RFC 7518, 3.2)
+EMAIL_PATTERN = "p{index:06d}@people.sandbox.test"
+
+
+class OptionError(SandboxError):
+    """An option has a value that cannot work."""
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """One sandbox.
+
+    people, catalogue, seed: how many people and titles, drawn from which number.
+    port: 0 picks a free one. secret: signs every token and key; default the environment's SANDBOX_JWT_SECRET, else
+    random. password: every seeded person's; default random. database: a folder that keeps the data across runs.
+    pool_size: database connections of the REST tier and the edge functions together, as PostgREST's pool.
+    access_token_lifetime_s: how long a sign-in lasts without a refresh.
+
+    :raises OptionError: for a value that cannot work.
+    """
+
+    people: int = 200
+    catalogue: int = 600
+    seed: int = 1
+    port: int = 0
+    host: str = "127.0.0.1"
+    quirks: Quirks = field(default_factory=Quirks)
+    secret: str | None = field(default=None, repr=False)
+    database: Path | None = None
+    pool_size: int = 10
+    acquire_timeout_s: float = 10.0
+    password: str | None = field(default=None, repr=False)
+    access_token_lifetime_s: int = 3600
+    access_log: bool = False
+    email_pattern: str = EMAIL_PATTERN
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("people", 1, 1_000_000),
+            ("catalogue", 1, 1_000_000),
+            ("port", 0, 65_535),
+            ("pool_size", 1, 40),
+            ("access_token_lifetime_s", 1, 31_536_000),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise OptionError(f"{name} is {value}", remedy=f"give a whole number from {low} to {high}")
+        if not 0 < self.acquire_timeout_s <= 60:
+            raise OptionError(f"acquire_timeout_s is {self.acquire_timeout_s:g}", remedy="give seconds up to 60")
+        if self.password is not None and len(self.password) < 6:
+            raise OptionError("the password is shorter than 6 characters", remedy="give a longer one, or none at all")
+        if self.secret is not None and len(self.secret.encode()) < SHORTEST_SECRET:
+            raise OptionError(
+                f"the JWT secret is shorter than {SHORTEST_SECRET} bytes", remedy="give a longer one, or none at all"
+            )
+
+    def resolved_secret(self) -> str:
+        """The given secret, else the environment's, else a fresh one. :raises OptionError: when it is too short."""
+        secret = self.secret or os.environ.get(SECRET_VARIABLE) or secrets.token_urlsafe(48)
+        if len(secret.encode()) < SHORTEST_SECRET:
+            raise OptionError(
+                f"the JWT secret is shorter than {SHORTEST_SECRET} bytes",
+                where=f"environment variable {SECRET_VARIABLE}",
+                remedy="set a longer one, or unset it",
+            )
+        return secret

@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs what some tests need beside Python: Chromium (browser tests) and the npm packages under tests/node.
+# Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
+set -u
+cd "$(dirname "$0")/.." || exit 0
+
+log=$(mktemp) || exit 0
+trap 'rm -f "$log"' EXIT
+
+missed() {
+    printf 'test-tools: %s not installed: %s\n' "$1" "$2"
+}
+
+last_line() {
+    tail -n 1 "$log"
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+may_install() {
+    [ "$(id -u)" -eq 0 ] || { command -v sudo && sudo -n true; } >"$log" 2>&1
+}
+
+apt_install() {
+    # An update may fail for one source of several and the install still work, so only the install decides.
+    as_root apt-get update -qq >"$log" 2>&1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >"$log" 2>&1 </dev/null
+}
+
+install_chromium() {
+    command -v chromium >"$log" 2>&1 && return
+    if ! command -v apt-get >"$log" 2>&1; then
+        missed chromium "no apt-get here; install chromium by hand and put it on PATH"
+    elif ! may_install; then
+        missed chromium "needs root or a sudo without password"
+    elif ! apt_install chromium; then
+        missed chromium "apt-get said: $(last_line)"
+    elif ! command -v chromium >"$log" 2>&1; then
+        missed chromium "the package brought no command of that name"
+    fi
+}
+
+install_node_packages() {
+    [ -f tests/node/package.json ] || return
+    if ! command -v node >"$log" 2>&1 || ! command -v npm >"$log" 2>&1; then
+        missed "npm packages of tests/node" "no node and npm on PATH"
+    elif [ tests/node/node_modules/.package-lock.json -nt tests/node/package-lock.json ]; then
+        return
+    elif ! (cd tests/node && npm ci --silent --no-audit --no-fund) >"$log" 2>&1; then
+        missed "npm packages of tests/node" "npm said: $(last_line)"
+    fi
+}
+
+install_chromium
+install_node_packages
+exit 0

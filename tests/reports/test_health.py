@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.outcome import Outcome
+from harness.record.schema import View
+from reports import health
+from reports.frames import load
+from tests.reports import build
+
+
+def rows(run: build.Run, slos: tuple = (build.latency_slo(limit_ms=400.0),)) -> dict[str, health.HealthRow]:  # type: ignore[type-arg]
+    return {row.check: row for row in health.judge(load(run), slos)}
+
+
+def fit(**how: object) -> build.Run:
+    run = build.Run(build.manifest()).fit(**how)  # type: ignore[arg-type]
+    run.add(20, 10.0, number=50)
+    for ticket in range(100):
+        run.session(build.START + ticket / 2, build.START + ticket / 2, build.START + ticket / 2 + 1)
+    return run.finished()
+
+
+def test_a_generator_that_kept_up_is_valid_throughout() -> None:
+    assert {row.level for row in rows(fit()).values()} == {"valid"}
+
+
+@pytest.mark.parametrize(
+    ("lag_ms", "limit_ms", "level"),
+    [
+        (4.9, 400, "valid"),
+        (5.2, 400, "suspect"),
+        (19.9, 400, "suspect"),
+        (20.5, 400, "invalid"),
+        (45.0, 1000, "suspect"),
+        (55.0, 1000, "invalid"),
+    ],
+)
+def test_loop_lag_is_judged_by_what_it_can_do_to_the_answer(lag_ms: float, limit_ms: float, level: str) -> None:
+    found = rows(fit(lag_ms=lag_ms), (build.latency_slo(limit_ms=limit_ms), build.latency_slo(limit_ms=9000.0)))
+    assert found["loop lag"].level == level
+
+
+def test_loop_lag_of_the_warm_up_does_not_count() -> None:
+    run = fit()
+    run.add(3, 900.0, operation="generator", view=View.LAG, number=5000)
+    assert rows(run)["loop lag"].level == "valid"
+    run.add(30, 900.0, operation="generator", view=View.LAG, number=200)
+    assert rows(run)["loop lag"].level == "invalid"
+
+
+def test_a_lag_nobody_recorded_is_a_veto() -> None:
+    run = build.Run(build.manifest())
+    run.add(20, 10.0)
+    assert rows(run.finished())["loop lag"].level == "invalid"
+
+
+@pytest.mark.parametrize(("cpu", "level"), [(0.48, "valid"), (0.6, "suspect"), (0.85, "invalid")])
+def test_cpu_of_the_busiest_worker(cpu: float, level: str) -> None:
+    run = fit(cpu=cpu)
+    run.seconds += [row | {"worker": 1, "cpu_share": 0.01} for row in run.seconds]
+    assert rows(run)["worker CPU"].level == level
+
+
+def lose(run: build.Run, number: int) -> None:
+    for _ in range(number):
+        run.session(40.0, None, None)
+
+
+def test_starts_lost_by_the_generator_are_a_veto_above_one_percent() -> None:
+    run = fit()
+    lose(run, 1)
+    assert rows(run.finished())["planned starts"].level == "valid"  # 1 of 101
+    lose(run, 1)
+    found = rows(run.finished())["planned starts"]
+    assert (found.level, found.value) == ("invalid", "2 of 102 lost by the generator")
+
+
+def test_tickets_that_left_no_row_are_lost_by_the_generator() -> None:
+    assert rows(fit().finished(planned_sessions=110))["planned starts"].level == "invalid"
+
+
+def test_busy_phones_are_the_target_being_slow() -> None:
+    run = fit()
+    for _ in range(20):  # all twenty phones of the profile hang from second 30 on
+        run.session(30.0, 30.0, None, end="closed")
+    lose(run, 50)
+    found = rows(run.finished())["planned starts"]
+    assert found.level == "valid"
+    assert "50 found every phone busy" in found.value
+
+
+def test_busy_phones_of_one_persona_and_of_another_worker() -> None:
+    run = fit()
+    for _ in range(8):  # the chatters' share: 40 % of twenty phones
+        run.session(30.0, 30.0, None, persona="chatter", end="closed")
+    run.session(40.0, None, None, persona="chatter")
+    assert "1 found every phone busy" in rows(run.finished())["planned starts"].value
+    run.session(40.0, None, None, persona="chatter", worker=1)
+    run.session(40.0, None, None, persona="swiper")
+    assert rows(run.finished())["planned starts"].value.startswith("2 of 111 lost by the generator; 1 found")
+
+
+def test_lateness_counts_only_against_the_generator_that_caused_it() -> None:
+    run = fit()
+    for position in range(20):
+        run.sessions[position]["late_cause"] = "phone_busy"
+    assert rows(run)["start lateness"].level == "valid"
+    for position in range(2):
+        run.sessions[position]["late_cause"] = "generator"
+    assert rows(run)["start lateness"].level == "invalid"
+    run.sessions[0]["late_cause"] = ""
+    assert rows(run)["start lateness"].level == "valid"
+
+
+def test_counters_must_agree_with_the_tables() -> None:
+    assert rows(fit().finished(recorded_attempts=50))["counters"].level == "valid"
+    found = rows(fit().finished(recorded_attempts=53))["counters"]
+    assert (found.level, found.reason) == ("invalid", "3 attempts went missing or was counted twice")
+    assert rows(fit().finished(recorded_attempts=None))["counters"].level == "suspect"
+
+
+def test_a_worker_that_fell_silent_or_never_spoke_is_a_veto() -> None:
+    run = fit(workers=2).finished(workers=2)
+    assert rows(run)["worker roster"].level == "valid"
+    run.seconds = [row for row in run.seconds if row["worker"] == 0 or row["second"] < 40]
+    found = rows(run)["worker roster"]
+    assert (found.level, found.value) == ("invalid", "2 of 2 workers; worker 1 silent after 39 s")
+    assert rows(run.finished(workers=3))["worker roster"].value.endswith("1 worker never reported")
+
+
+@pytest.mark.parametrize("status", ["running", "incomplete"])
+def test_a_run_that_died_is_a_veto_but_an_abort_is_closed(status: str) -> None:
+    run = fit().finished(status=status)
+    run.complete = False
+    assert rows(run)["record"].level == "invalid"
+    assert rows(run.finished(status="aborted"))["record"].level == "valid"
+
+
+def test_every_veto_has_a_reason_and_a_remedy() -> None:
+    run = fit(lag_ms=50, cpu=0.9).finished(recorded_attempts=1, workers=3, planned_sessions=500, status="running")
+    run.complete = False
+    run.sessions[0]["late_cause"] = run.sessions[1]["late_cause"] = "generator"
+    run.add(20, 1.0, outcome=Outcome.GAVE_UP)
+    troubled = [row for row in rows(run).values() if row.level != "valid"]
+    assert len(troubled) >= 6
+    assert all(row.reason and row.remedy for row in troubled)

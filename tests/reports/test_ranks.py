@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.record import buckets
+from reports.ranks import grouped_percentiles, rank_of, value_at_share
+
+VALUES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 40)), min_size=1, max_size=30)
+PERCENTILE = st.sampled_from([1.0, 50.0, 90.0, 95.0, 99.0, 99.9])
+
+
+def frame(pairs: list[tuple[float, int]]) -> pd.DataFrame:
+    return pd.DataFrame({"value_us": [float(v) for v, _ in pairs], "count": [n for _, n in pairs], "key": 0})
+
+
+def one(pairs: list[tuple[float, int]], percentile: float) -> float:
+    return float(grouped_percentiles(frame(pairs), ["key"], (percentile,))[f"p{percentile:g}"].iloc[0])
+
+
+def test_rank_is_exact_where_floating_point_is_not() -> None:
+    assert rank_of(95, 100) == 95
+    assert rank_of(95, 101) == 96
+    assert rank_of(99.9, 1000) == 999
+    assert rank_of(55, 100) == 55  # 0.55 * 100 is 55.00000000000001
+    assert rank_of(1, 3) == 1
+
+
+@given(VALUES, PERCENTILE)
+def test_percentile_is_the_sorted_sample_at_its_rank(pairs: list[tuple[int, int]], percentile: float) -> None:
+    samples = sorted(value for value, number in pairs for _ in range(number))
+    assert one(pairs, percentile) == samples[rank_of(percentile, len(samples)) - 1]
+
+
+@given(VALUES, PERCENTILE, st.integers(1, 51))
+def test_percentile_and_proportion_never_contradict(
+    pairs: list[tuple[int, int]], percentile: float, limit: int
+) -> None:
+    total = sum(number for _, number in pairs)
+    under = sum(number for value, number in pairs if value < limit)
+    assert (one(pairs, percentile) < limit) == (under >= rank_of(percentile, total))
+
+
+@given(VALUES, PERCENTILE)
+def test_agrees_with_the_record(pairs: list[tuple[int, int]], percentile: float) -> None:
+    assert one(pairs, percentile) == buckets.percentile([v for v, _ in pairs], [n for _, n in pairs], percentile)
+
+
+def test_infinite_values_are_the_largest() -> None:
+    pairs = [(10.0, 94), (math.inf, 6)]
+    assert one(pairs, 90.0) == 10.0
+    assert math.isinf(one(pairs, 95.0))
+
+
+def test_empty_frames() -> None:
+    empty = frame([]).astype({"value_us": "float64", "count": "int64"})
+    assert math.isnan(value_at_share(empty, 0.5))
+    assert list(grouped_percentiles(empty, ["key"], (95.0,)).columns) == ["key", "samples", "p95"]

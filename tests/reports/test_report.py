@@ -1,0 +1,74 @@
+"""From a real run directory on disk to its four files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError, UsageError
+from reports.report import JUNIT, REPORT, SUMMARY, VERDICT, report
+from tests.reports import build
+
+
+def test_the_four_files_of_a_finished_run_and_again_the_same(tmp_path: Path) -> None:
+    folder = build.save(build.realistic(), tmp_path / "run")
+    verdict = report(folder)
+    assert (verdict.verdict, verdict.exit_code) == ("pass", 0)
+    files = {name: (folder / name).read_text(encoding="utf-8") for name in (VERDICT, JUNIT, SUMMARY, REPORT)}
+    assert json.loads(files[VERDICT])["facts"]["run_id"] == verdict.facts.run_id
+    assert report(folder) == verdict
+    assert (folder / VERDICT).read_text(encoding="utf-8") == files[VERDICT]
+    assert not list(folder.glob(".*.part"))
+
+
+def test_the_record_on_disk_says_what_the_run_in_memory_said(tmp_path: Path) -> None:
+    from reports.verdict import judge
+
+    run = build.realistic(slow=4.0, bad=0.02)
+    assert report(build.save(run, tmp_path / "run")) == judge(run)
+
+
+def test_a_killed_run_is_rendered_from_its_streams(tmp_path: Path) -> None:
+    folder = build.save(build.realistic(), tmp_path / "run", killed=True)
+    stream = folder / "stream" / "latency.arrows"
+    stream.write_bytes(stream.read_bytes()[:-100])  # torn in its last message
+    verdict = report(folder)
+    assert (verdict.verdict, verdict.exit_code, verdict.facts.status) == ("inconclusive", 20, "running")
+    assert verdict.facts.attempts_measured > 1000
+    assert "incomplete" in (folder / REPORT).read_text(encoding="utf-8")
+
+
+def test_a_run_killed_before_its_first_sample(tmp_path: Path) -> None:
+    verdict = report(build.save(build.Run(build.manifest(build.DEFAULT_SLOS)), tmp_path / "run", killed=True))
+    assert (verdict.exit_code, verdict.facts.attempts) == (20, 0)
+
+
+def test_against_baselines(tmp_path: Path) -> None:
+    before = [build.save(build.realistic(s, run_id=f"b{s}"), tmp_path / f"b{s}") for s in (2, 3)]
+    same = report(build.save(build.realistic(1), tmp_path / "same"), before)
+    assert (same.exit_code, same.comparison is not None) == (0, True)
+    slower = report(build.save(build.realistic(4, slow=1.45), tmp_path / "slower"), before)
+    assert slower.exit_code == 12
+    assert "swipe_deck" in slower.sentence
+    assert slower.comparison is not None
+    assert {row.operation for row in slower.comparison.regressed} == {"swipe_deck"}
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        report(tmp_path)
+    folder = build.save(build.realistic(), tmp_path / "run")
+    with pytest.raises(UsageError):
+        report(folder, [tmp_path / "nothing"])
+    assert not (folder / VERDICT).exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    folder = build.save(build.realistic(), tmp_path / "run")
+    (folder / JUNIT).mkdir()
+    with pytest.raises(HarnessError, match=r"junit\.xml") as caught:
+        report(folder)
+    assert caught.value.remedy
+    assert not list(folder.glob(".*.part"))
