@@ -15,7 +15,7 @@ _Item = TypeVar("_Item")
 
 
 class Desk:
-    """The tickets of one worker, per persona, in planned order. In closed mode it prints tickets on demand."""
+    """The tickets of one worker, in planned order. In closed mode it prints tickets on demand."""
 
     def __init__(self, order: Order, engine: Engine, *, worker: int, workers: int, closed: bool = False) -> None:
         self.engine = engine
@@ -25,26 +25,24 @@ class Desk:
         self._closed = closed
         self._printed = 0
         self._reports = 0
-        self._queues: dict[str, deque[Ticket]] = {name: deque() for name in order.profile.mix}
+        self._queue: deque[Ticket] = deque()
         if not closed:
             profile = order.profile
-            for ticket in plan(profile.arrivals, profile.mix, profile.people, order.seed).tickets(worker, workers):
-                self._queues[ticket.persona].append(ticket)
+            planned = plan(profile.arrivals, profile.mix, profile.people, order.seed)
+            self._queue.extend(planned.tickets(worker, workers))
 
     def take(self, persona: str) -> Ticket | None:
-        """The persona's next ticket; None when there are no more."""
+        """The next ticket, whoever it is for; None when there are no more. In closed mode one for `persona`, now."""
         if self._closed:
             person = (self._printed * self._workers + self.worker) % self._people
             self._printed += 1
             return Ticket(self._printed * self._workers + self.worker, self.engine.now(), persona, person)
-        queue = self._queues.get(persona)
-        return queue.popleft() if queue else None
+        return self._queue.popleft() if self._queue else None
 
     def close(self, grace_s: float) -> None:
         """End all sessions (see `Engine.close`); tickets still here are recorded as never started."""
-        left = [ticket for queue in self._queues.values() for ticket in queue]
-        for queue in self._queues.values():
-            queue.clear()
+        left = list(self._queue)
+        self._queue.clear()
         self.engine.close(grace_s, left)
 
     def report(self, *, final: bool = False) -> Report:
@@ -57,7 +55,7 @@ class Desk:
             batches=list(_drained(engine.batches)),
             attempts=engine.recorder.attempts,
             open_sessions=engine.open_sessions,
-            tickets_left=sum(map(len, self._queues.values())) + engine.waiting,
+            tickets_left=len(self._queue) + engine.waiting,
             failures=engine.failures,
             final=final,
             problems=list(_drained(engine.problems)),

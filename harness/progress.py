@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -46,7 +46,7 @@ class PlainWatcher:
         if time.monotonic() - self._last < PLAIN_EVERY_S:
             return
         self._last = time.monotonic()
-        self._line(f"{headline(facts)} | {'; '.join(short(*slo) for slo in facts['slos'] if slo[1] is not None)}")
+        self._line(f"{headline(facts)}{closest(facts['slos'])}")
 
     def _line(self, text: str) -> None:
         self._console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False, soft_wrap=True)
@@ -96,6 +96,9 @@ def headline(facts: Mapping[str, Any]) -> str:
     )
 
 
-def short(name: str, value: float, limit: float, samples: int) -> str:
-    """An SLO in a plain line."""
-    return f"{name} {value:.0f}/{limit:.0f} ms{' MISSED' if value >= limit else ''}"
+def closest(slos: Sequence[Sequence[Any]]) -> str:
+    """The latency SLO nearest to its limit, or every one that is over it; empty before the first sample."""
+    standing = sorted(((value / limit, name, value, limit) for name, value, limit, _ in slos if value), reverse=True)
+    over = [slo for slo in standing if slo[0] >= 1]
+    shown = [f"{name} {value:.0f}/{limit:.0f} ms" for _, name, value, limit in over or standing[:1]]
+    return (" | over the limit: " if over else " | closest: ") + ", ".join(shown) if shown else ""

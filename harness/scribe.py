@@ -13,9 +13,10 @@ from typing import Any, TextIO
 import orjson
 import pyarrow as pa
 
-from harness.live import Live
+from harness.config.models import LatencySlo
 from harness.order import Order
-from harness.record.schema import LATENCY
+from harness.record.recorder import Tally
+from harness.record.schema import LATENCY, View
 from harness.record.store import RunStore, from_bytes, to_bytes
 
 LINE_MARK = "\x1eharness "
@@ -58,7 +59,7 @@ class Scribe:
         self._store = store
         self._workers = workers
         self._out = sys.stdout if out is None else out
-        self._live = Live(store.manifest.slos)
+        self._tally = Tally()
         self._latest: dict[int, Report] = {}
         self._told = (time.monotonic(), 0)
         self.zero = 0.0  # epoch second
@@ -69,7 +70,7 @@ class Scribe:
         for table, batch in report.batches:
             self._store.append(table, batch)
             if table == LATENCY:
-                self._live.fold(batch)
+                self._tally.absorb(batch)
         for problem in report.problems:
             self._say("problem", text=problem)
         if report.stop_reason and not self.stop_reason:
@@ -90,21 +91,26 @@ class Scribe:
 
     def progress(self) -> None:
         """Say where the run stands; once a second."""
-        now = time.monotonic()
+        now, attempts = time.monotonic(), self._tally.attempts
         then, before = self._told
-        self._told = (now, self._live.attempts)
+        self._told = (now, attempts)
         self._say(
             "progress",
             at_s=round(time.time() - self.zero, 1),
             end_s=self._order.end_s,
             sessions=sum(report.open_sessions for report in self._latest.values()),
             left=sum(report.tickets_left for report in self._latest.values()),
-            attempts=self._live.attempts,
-            failed=self._live.failed,
-            per_second=round((self._live.attempts - before) / max(now - then, 0.001), 1),
+            attempts=attempts,
+            failed=sum(n for outcome, n in self._tally.outcomes[View.SERVER].items() if not outcome.good),
+            per_second=round((attempts - before) / max(now - then, 0.001), 1),
             workers=len(self._latest),
-            slos=[[gauge.name, gauge.value_ms, gauge.limit_ms, gauge.samples] for gauge in self._live.gauges()],
+            slos=[self._standing(slo) for slo in self._store.manifest.slos if isinstance(slo, LatencySlo)],
         )
+
+    def _standing(self, slo: LatencySlo) -> tuple[str, float | None, float, int]:
+        """Name, percentile over the measure phase so far, limit (both milliseconds), samples."""
+        value, samples = self._tally.percentile_ms(slo.operation, slo.view, slo.percentile) or (None, 0)
+        return slo.name, value, slo.limit_ms, samples
 
     def start(self, zero: float) -> None:
         """The plan's zero is set, an epoch second."""

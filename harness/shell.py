@@ -1,10 +1,12 @@
 """The only module that knows Locust and gevent: PhoneUser, the runners' events, the order's way to the workers.
 
 Personas are Locust User classes; Locust spawns them, counts them, distributes them and shows them. Each one's single
-task takes the next ticket from the desk, hands the whole session to the engine's loop in its native thread, and waits
-(DESIGN decision 1). Two modes:
+task takes the next ticket from the desk, hands the whole session to the engine's loop in its native thread, and waits.
+Two modes:
 
-planned: an order was given with `--harness-order`; the seeded timetable decides when sessions start.
+planned: an order was given with `--harness-order`; the seeded timetable decides when sessions start, and of whom. Every
+         user is a free slot for any persona's ticket, because Locust deals its users out to workers by the mix over all
+         workers: one worker of two may get all the swipers.
 closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session after the other, as Locust users expect.
 """
 
@@ -43,6 +45,9 @@ log = logging.getLogger(__name__)
 LEAD_S = 1.5
 """From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
 LEAD_WITH_WORKERS_S = 3.0
+LAST_WORDS_S = 2.0
+"""Beyond the grace period, for closing sessions to flush their queues."""
+STOP_TIMEOUT_S = 15.0
 REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
 CLOSED_WAIT_S = (1.0, 5.0)
@@ -85,7 +90,7 @@ class PhoneUser(User):
         if worker is None or ticket is None:
             gevent.sleep(1.0)
         else:
-            worker.run(ticket, self.session)
+            worker.run(ticket, self.session if worker.closed else worker.bodies[ticket.persona])
 
 
 class WorkerSide:
@@ -99,6 +104,7 @@ class WorkerSide:
         worker = max(0, runner.worker_index)
         self.closed = closed
         self.environment = environment
+        self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
         self._order = order
         self._over: deque[Event] = deque()
         self._wake = get_hub().loop.async_()
@@ -164,6 +170,9 @@ class WorkerSide:
     def finish(self) -> None:
         """All users have stopped: stop the engine, hand over the rest."""
         engine = self.desk.engine
+        deadline = time.monotonic() + self._order.grace_s + LAST_WORDS_S
+        while engine.open_sessions and time.monotonic() < deadline:  # Locust may have killed users under them
+            gevent.sleep(0.02)
         engine.stop()
         while not engine.over:
             gevent.sleep(0.01)
@@ -252,6 +261,8 @@ def _add_options(parser: Any, **_: Any) -> None:
 @events.init.add_listener
 def _prepare(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
+    if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
+        environment.stop_timeout = STOP_TIMEOUT_S
     path = getattr(options, "harness_order", "")
     if not path or isinstance(environment.runner, WorkerRunner):
         return

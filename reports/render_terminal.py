@@ -36,7 +36,7 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
     lines = [f"verdict: {verdict.verdict.upper()}  {verdict.facts.profile} on {verdict.facts.target_name}"]
     lines += _wrapped(verdict.sentence)
     lines += ["", *_columns(("", "SLO", "value", "limit", "samples"), map(_slo_cells, verdict.slos))]
-    for row in verdict.slos:
+    for row in verdict.slos if any(row.samples for row in verdict.slos) else ():
         if row.note and row.status != "pass":
             lines += _wrapped(f"{row.name}: {row.note}")
     if verdict.comparison is not None:

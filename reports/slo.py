@@ -29,6 +29,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from harness.config.models import LatencySlo, ShareSlo, Slo
+from harness.outcome import OUTCOMES
 from harness.record.schema import View
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles, rank_of, share_of, value_at_share
@@ -168,7 +169,7 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
         kind="share",
         operations=slo.operations,
         view=slo.view,
-        objective=f"{' + '.join(slo.outcomes)} ≤ {percent(slo.max_share, 3)}",
+        objective=f"{_outcomes_text(slo)} ≤ {percent(slo.max_share, 3)}",
         unit="share",
         value=value,
         value_text="no samples" if value is None else f"{percent(value, 3)} ({count(bad)})",
@@ -182,6 +183,11 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
         status=status,
         note=note,
     )
+
+
+def _outcomes_text(slo: ShareSlo) -> str:
+    every_failure = {outcome for outcome in OUTCOMES if not outcome.good}
+    return "any failure" if set(slo.outcomes) == every_failure else " + ".join(slo.outcomes)
 
 
 def _status(frames: Frames, slo: Slo, operations: str, samples: int, met: bool) -> tuple[Status, str]:

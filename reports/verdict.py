@@ -151,6 +151,9 @@ def _findings(
     ]
     if not rows:
         found.append((ExitCode.INCONCLUSIVE, "The run had no SLO to judge."))
+    if rows and not any(row.samples for row in rows):
+        found.append((ExitCode.INCONCLUSIVE, "No objective has a sample in the measure phase."))
+        rows = ()
     for row in rows:
         if row.status == "inconclusive":
             found.append((ExitCode.INCONCLUSIVE, f"{row.name} could not be judged: {row.note}."))

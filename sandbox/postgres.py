@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
 import os
 import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
 from sandbox.errors import SandboxError
 from sandbox.postgres_install import Account, install_for, unprivileged_account
+from sandbox.postgres_process import die_with_parent, end, popen_from_lasting_thread
 
 PORT = 5432  # only part of the socket's name: nothing listens on TCP
 PREFIX = "mn-pg-"
@@ -33,9 +30,7 @@ MARKER = "movinesta-sandbox"
 MARKER_TEXT = "This folder was made by the MoviNesta sandbox. It holds a throw-away PostgreSQL; `data` is its data.\n"
 SOCKET_PATH_LIMIT = 100  # sun_path holds 104 (macOS) or 108 bytes, one of them the end
 START_LIMIT_S = 30.0
-STOP_LIMIT_S = 10.0
 POLL_S = 0.004
-PR_SET_PDEATHSIG = 1
 
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
@@ -77,6 +72,7 @@ class Postgres:
         self._data: Path | None = None
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
 
     def __enter__(self) -> Postgres:
         self.start()
@@ -115,6 +111,7 @@ class Postgres:
 
     def start(self) -> None:
         """Make the data folder where there is none, start the server, return when it accepts connections."""
+        self._owner = os.getpid()
         if self._runtime is not None:
             raise SandboxError("this PostgreSQL is already running", where=str(self._runtime))
         install = install_for(self._account)
@@ -132,11 +129,13 @@ class Postgres:
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Stop the server and remove everything temporary. Harmless when it does not run."""
+        """Stop the server and remove everything temporary. Harmless when it does not run, or in a forked copy."""
         atexit.unregister(self.stop)
+        if os.getpid() != self._owner:
+            return
         if self._process is not None:
             # Data that is deleted anyway needs no last checkpoint.
-            _end(self._process, signal.SIGINT if self._folder else signal.SIGQUIT)
+            end(self._process, signal.SIGINT if self._folder else signal.SIGQUIT)
             self._process = None
         if self._runtime is not None:
             shutil.rmtree(self._runtime, ignore_errors=True)
@@ -237,7 +236,7 @@ class Postgres:
     def _spawn(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
         """Start `command` as the account, in a session of its own so that Ctrl-C reaches only us."""
         account = None if self._account.is_self else self._account
-        return _popen_from_lasting_thread(
+        return popen_from_lasting_thread(
             lambda: subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -250,7 +249,7 @@ class Postgres:
                 extra_groups=[] if account else None,
                 start_new_session=True,
                 umask=0o077,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
         )
 
@@ -272,50 +271,6 @@ def _short_folder(account: Account) -> str:
     return str(candidate) if room <= SOCKET_PATH_LIMIT and account.may_enter(candidate) else "/tmp"
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """For the child, after it has changed its user (which clears the setting): fast shutdown when we are gone."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def arm() -> None:
-        prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)  # we died between fork and prctl
-
-    return arm
-
-
-def _popen_from_lasting_thread(popen: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """Start a process from a thread that lives as long as the process does.
-
-    The death signal follows the thread that forked, not the whole parent: from an executor's thread the server would
-    be shut down as soon as that thread is retired.
-    """
-    started = threading.Event()
-    result: list[subprocess.Popen[bytes]] = []
-    failure: list[BaseException] = []
-
-    def keep() -> None:
-        try:
-            process = popen()
-        except BaseException as error:
-            failure.append(error)
-            return
-        else:
-            result.append(process)
-        finally:
-            started.set()
-        process.wait()
-
-    threading.Thread(target=keep, name="postgres-keeper", daemon=True).start()
-    started.wait()
-    if failure:
-        raise SandboxError(f"PostgreSQL could not be run: {failure[0]}", remedy="see the reason above") from failure[0]
-    return result[0]
-
-
 def _ready(data: Path, pid: int) -> bool:
     """The server's own report, as pg_ctl reads it: line 8 of postmaster.pid says `ready`."""
     try:
@@ -323,16 +278,6 @@ def _ready(data: Path, pid: int) -> bool:
     except OSError:
         return False
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-
-def _end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:
-    """Ask with `first` (SIGINT: fast shutdown), then for immediate shutdown, then use force."""
-    for attempt in (first, signal.SIGQUIT, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(attempt)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_LIMIT_S)
-            return
 
 
 def _sweep_abandoned() -> None:

@@ -22,7 +22,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.config.load import ResolvedKeys, load_target
-from harness.config.models import DOMAIN, MAX_PEOPLE, TAG, Target, TargetPeople
+from harness.config.models import DOMAIN, MAX_PEOPLE, TAG, Target, TargetKeys, TargetLimits, TargetPeople
 from harness.errors import ExitCode, HarnessError, TargetError, UsageError
 from harness.people import email_pattern
 from harness.provision import cleanup, find_user_ids, provision, user_ids
@@ -195,6 +195,19 @@ def test_a_key_that_cannot_be_a_header_is_not_shown(key: str, monkeypatch: pytes
             cleanup(described("http://127.0.0.1:9"))
     assert "T_SERVICE" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_the_guides_example_is_a_target_that_loads(tmp_path: Path) -> None:
+    guide = (Path(__file__).resolve().parents[1] / "docs" / "targets.md").read_text(encoding="utf-8")
+    example = re.search(r"```toml\n(.*?)```", guide, re.DOTALL)
+    assert example
+    (tmp_path / "staging.toml").write_text(example[1], encoding="utf-8")
+    shown = load_target("staging", folder=tmp_path)
+    assert shown.limits[shown.host].phones == 2000
+    said = set(re.findall(r"^(\w+) = ", example[1], re.MULTILINE)) | {"keys", "people", "limits"}
+    models = (Target, TargetKeys, TargetPeople, TargetLimits)
+    assert said == {key for model in models for key in model.model_fields}, "the example shows every key there is"
+    assert (shown.people.tag, shown.people.domain) == (TargetPeople().tag, TargetPeople().domain)
 
 
 # ---- on the sandbox --------------------------------------------------------------------------------------------

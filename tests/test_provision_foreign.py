@@ -1,4 +1,4 @@
-"""Provisioning against a deployment that misbehaves: a scripted foreign server that throttles, fails, lies and babbles."""
+"""Provisioning against a deployment that misbehaves: a foreign server that throttles, fails and lies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.provision import admin, cleanup, display, provision
 from harness.provision.display import Display
 from harness.provision.pacing import Patience
 
-SERVICE, PASSWORD = "service-key-nobody-may-read", "a-password-nobody-may-read"
+SERVICE, PASSWORD = "service-key-nobody-may-read", 'a-"password"-nobody\\may-read'
 QUICK = Patience(base_s=0.002, cap_s=0.02)
 ADDRESS = "load_{:06d}@people.example.com"
 
@@ -54,7 +54,7 @@ def refused(status: int, code: str, message: str = "no") -> Answer:
 
 
 class Foreign:
-    """A GoTrue that belongs to somebody else: keeps users, and answers `fault` instead whenever that gives something."""
+    """A GoTrue that belongs to somebody else: keeps users, but answers what `fault` gives when it gives something."""
 
     def __init__(self) -> None:
         self.users: dict[str, dict[str, Any]] = {}
@@ -156,7 +156,7 @@ def failing(capsys: pytest.CaptureFixture[str]) -> Callable[[Callable[[], object
         assert caught.value.exit_code == ExitCode.TARGET, caught.value
         out, err = capsys.readouterr()
         traces = "".join(traceback.format_exception(caught.value))
-        for secret in (SERVICE, PASSWORD):
+        for secret in (SERVICE, PASSWORD, json.dumps(PASSWORD)[1:-1], repr(PASSWORD)[1:-1]):
             assert secret not in f"{caught.value!r}{traces}{out}{err}"
         assert caught.value.where
         assert caught.value.remedy

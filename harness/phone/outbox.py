@@ -165,7 +165,7 @@ class Outbox:
         self.page_hide(now)
         self.mounted = False
         self._queue_timer = None
-        pass
+        self._flights = {key: flight for key, flight in self._flights.items() if flight.loop is None}
 
     def answered(self, flush: Flush, answer: Answer, now: float) -> list[Flush]:
         """A usable answer came. The next chunk, for a queue flush that may go on. A second report is ignored."""

@@ -7,6 +7,7 @@ refusals of older versions are understood too.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import unicodedata
@@ -76,7 +77,9 @@ class Admin:
         chance: random.Random | None = None,
     ) -> None:
         self._url = url.rstrip("/") + "/auth/v1/admin/users"
-        self._secrets = sorted({service_key, *secrets} - {""}, key=len, reverse=True)
+        known = {service_key, *secrets} - {""}
+        # Also as JSON writes them: a target may quote a whole request inside its message.
+        self._secrets = sorted(known | {json.dumps(secret)[1:-1] for secret in known}, key=len, reverse=True)
         self._pacer = Pacer(requests_per_second)
         self._patience = patience
         self._on_trouble = on_trouble

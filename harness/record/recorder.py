@@ -105,6 +105,15 @@ class Tally:
         for at in sorted(self._sent)[:-_RECENT_S]:
             del self._sent[at]
 
+    def percentile_ms(self, operation: str, view: View, q: float) -> tuple[float, int] | None:
+        """The q-th percentile so far in milliseconds, and its samples; None before the first. Measure phase only."""
+        row = self._rows.get((operation, view))
+        if row is None:
+            return None
+        counts = self._figures[row]
+        seen = np.flatnonzero(counts)
+        return buckets.percentile(buckets.representative(seen), counts[seen], q) / 1000, int(counts.sum())
+
     def live(self, now_s: float | None = None) -> Live:
         """The figures now.
 
@@ -113,11 +122,9 @@ class Tally:
         """
         last = int(now_s) - 1 if now_s is not None else max(self._sent, default=0) - 1
         p95: dict[str, dict[str, float]] = {}
-        for (operation, view), row in sorted(self._rows.items()):
-            counts = self._figures[row]
-            seen = np.flatnonzero(counts)
-            value = buckets.percentile(buckets.representative(seen), counts[seen], 95)
-            p95.setdefault(operation, {})[str(view)] = value / 1000
+        for operation, view in sorted(self._rows):
+            if (found := self.percentile_ms(operation, view, 95)) is not None:
+                p95.setdefault(operation, {})[str(view)] = found[0]
         return Live(
             attempts=self.attempts,
             operations=self.operations,

@@ -34,6 +34,8 @@ async def create(connection: asyncpg.Connection, request: Request, body: dict[st
         user_id = uuid.UUID(identifier) if isinstance(identifier, str) and identifier else None
     except ValueError:
         raise AuthError(400, "validation_failed", "ID must conform to the uuid v4 format") from None
+    if await people.taken(connection, email):
+        raise _email_exists()
     try:
         async with connection.transaction():
             person = await people.create(

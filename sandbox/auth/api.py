@@ -208,6 +208,8 @@ async def _signup(services: Services, request: Request) -> Response:
     people.strong_password(password)
     metadata = data if isinstance(data, dict) else {}
     async with services.auth_pool.acquire() as connection, connection.transaction():
+        if await people.taken(connection, email):
+            raise AuthError(422, "user_already_exists", "User already registered")
         try:
             async with connection.transaction():
                 person = await people.create(

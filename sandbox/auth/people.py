@@ -67,6 +67,11 @@ async def by_password(connection: asyncpg.Connection, email: str, password: str)
     return row
 
 
+async def taken(connection: asyncpg.Connection, email: str) -> bool:
+    """Whether somebody has this e-mail address."""
+    return bool(await connection.fetchval("select true from auth.users where email = $1 and not is_sso_user", email))
+
+
 async def create(
     connection: asyncpg.Connection,
     *,

@@ -36,7 +36,7 @@ where t.token = $1 for update of s
 _ACTIVE_TOKEN = """
 select token, parent from auth.refresh_tokens where session_id = $1 and not revoked order by id desc limit 1
 """
-_REVOKE = "update auth.refresh_tokens set revoked = true, updated_at = now() where token = $1"
+_REVOKE = "update auth.refresh_tokens set revoked = true, updated_at = now() where token = $1 and not revoked"
 _REVOKE_SESSION = "update auth.refresh_tokens set revoked = true, updated_at = now() where session_id = $1 and not revoked"
 _REFRESHED = "update auth.sessions set refreshed_at = now(), updated_at = now() where id = $1"
 # The row stays: a token of an ended session must be told from one that was minted elsewhere with the same secret.

@@ -9,7 +9,7 @@ from sandbox.rest.errors import unparsable
 from sandbox.rest.syntax import Field, Step
 
 NAME = re.compile(r"(?:[\w $]|-(?!>))+")
-INDEX = re.compile(r"-?\d+(?=$|->|::|[.,)])")
+INDEX = re.compile(r"-?[0-9]+(?=$|->|::|[.,)])")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 

@@ -10,7 +10,7 @@ from sandbox.rest.scanner import Scanner
 from sandbox.rest.syntax import EVERYTHING, Column, Embed, Field, OrderTerm, Select
 
 MAX_DEPTH = 16
-CAST = re.compile(r"[A-Za-z_][\w ]*(?:\[\])?")
+CAST = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*(?:\[\])?")
 AGGREGATE = re.compile(r"\.(?:count|sum|avg|min|max)\(\)")
 
 

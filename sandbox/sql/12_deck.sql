@@ -23,7 +23,7 @@ create function public.media_swipe_deck_v3_core(
   )
   language plpgsql volatile security definer
   set search_path = public, extensions, pg_temp
-  set hnsw.ef_search = 200
+  set hnsw.ef_search = 120
   as $$
 #variable_conflict use_column
 declare
@@ -40,7 +40,9 @@ begin
     return;
   end if;
   -- Six temporary tables a call: catalogue churn that the shipped function pays too.
-  drop table if exists _cand, _take, _picked, _seen24h, _blocked, _served30m;
+  if to_regclass('pg_temp._cand') is not null then  -- a second deck in the same transaction
+    drop table _cand, _take, _picked, _seen24h, _blocked, _served30m;
+  end if;
   create temp table _cand (
     media_item_id uuid, source text, why text, friend_ids uuid[], base double precision
   ) on commit drop;
@@ -87,7 +89,7 @@ begin
           where m.provider = v_profile.active_provider and m.model = v_profile.active_model
             and m.task = v_profile.active_task
           order by m.embedding <=> v_taste
-          limit 200
+          limit 120
         ) n;
     end if;
     -- Neighbours of the last three likes, and of the tastes' centres.

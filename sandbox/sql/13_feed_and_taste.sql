@@ -227,7 +227,9 @@ begin
     raise exception 'Not authorized';
   end if;
   select * into v_profile from public.embedding_settings where id = 1;
-  drop table if exists _liked;
+  if to_regclass('pg_temp._liked') is not null then
+    drop table _liked;
+  end if;
   create temp table _liked on commit drop as
     select m.media_item_id, m.embedding
     from (

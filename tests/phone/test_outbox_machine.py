@@ -88,10 +88,10 @@ class Browser(RuleBasedStateMachine):
             self.unmount(tab)
         self._sent(tab, self.tabs[tab].mount(self.now))
 
-    @rule(tab=st.integers(0, 1), count=st.sampled_from([1, 1, 2, 24, 25, 60]))
+    @rule(tab=st.integers(0, 1), count=st.sampled_from([1, 2, 24, 25, 60, 180]))
     def emit(self, tab: int, count: int) -> None:
         if not self.tabs[tab].mounted:
-            return
+            self.mount(tab)
         for _ in range(count):
             self.emitted += 1
             item = event(self.emitted)
@@ -144,7 +144,7 @@ class Browser(RuleBasedStateMachine):
         self.loops = {key: loop for key, loop in self.loops.items() if key[0] != tab}
         assert self.tabs[tab].next_deadline() is None
 
-    @rule(writable=st.booleans())
+    @rule(writable=st.sampled_from([True, True, False]))
     def storage_changes(self, writable: bool) -> None:
         self.storage.writable = writable
 
@@ -240,4 +240,4 @@ class Browser(RuleBasedStateMachine):
 
 
 TestBrowser = Browser.TestCase
-TestBrowser.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBrowser.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -89,7 +89,9 @@ def test_no_slo_and_no_sample_are_inconclusive() -> None:
     run = build.Run(build.manifest()).fit()
     run.spread([1.0] * 10)
     assert verdict_of(run.finished()).exit_code == 20
-    assert verdict_of(build.Run(build.manifest(build.DEFAULT_SLOS))).exit_code == 20
+    empty = verdict_of(build.Run(build.manifest(build.DEFAULT_SLOS)))
+    assert empty.exit_code == 20
+    assert "No objective has a sample in the measure phase." in empty.reasons
 
 
 def test_facts_count_the_measure_phase() -> None:

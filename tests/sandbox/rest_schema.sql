@@ -70,6 +70,7 @@ create function nap(seconds float) returns void language sql volatile as 'select
 grant all on authors, books, labels, book_labels, covers, loose, cheap_books, notes, parted
   to anon, authenticated, service_role;
 
+-- Rows
 insert into authors values (1, 'Ada', '1815-12-10'), (2, 'Bob', null), (3, 'Cy', '1990-01-01');
 insert into books (id, title, author_id, editor_id, price, mood, tags, meta, pages) values
   (1, 'Running engines', 1, 2, 12.00, 'happy', '{a,b}', '{"k": {"n": 7}, "list": [1, 2]}', '[10,20)'),

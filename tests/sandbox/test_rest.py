@@ -19,7 +19,8 @@ from sandbox.tokens import Keys
 from tests.sandbox.serving import rest_application, serving
 
 KEYS = Keys("a-secret-of-at-least-thirty-two-characters")
-SCHEMA = (Path(__file__).parent / "rest_schema.sql").read_text()
+SCHEMA, _, ROWS = (Path(__file__).parent / "rest_schema.sql").read_text().partition("-- Rows\n")
+EMPTY = "truncate authors, books, labels, book_labels, covers, loose, notes, parted restart identity cascade"
 OBJECT = {"accept": "application/vnd.pgrst.object+json"}
 REPRESENTATION = {"prefer": "return=representation"}
 Client = httpx.Client
@@ -36,21 +37,21 @@ async def _statements(dsn: str, *statements: str) -> list[Any]:
         await connection.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres(server: Postgres) -> Postgres:
     """The shared server, with a template of this file's own small schema."""
     asyncio.run(_statements(server.dsn(), "create database template_rest"))
-    asyncio.run(_statements(server.dsn("template_rest"), SCHEMA))
+    asyncio.run(_statements(server.dsn("template_rest"), SCHEMA, ROWS))
     return server
 
 
 @pytest.fixture
 def dsn(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the test's own, so that tests may write."""
+    """A database of the test's own."""
     name = f"test_{abs(hash(request.node.nodeid))}"
     asyncio.run(_statements(postgres.dsn(), f"create database {name} template template_rest"))
     yield postgres.dsn(name)
-    asyncio.run(_statements(postgres.dsn(), f"drop database {name} with (force)"))
+    asyncio.run(_statements(postgres.dsn(), f"drop database if exists {name} with (force)"))
 
 
 def headers_for(token: str) -> dict[str, str]:
@@ -70,13 +71,21 @@ def client_of(dsn: str, **options: Any) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture
-def client(dsn: str) -> Iterator[Client]:
-    with client_of(dsn) as client:
+@pytest.fixture(scope="session")
+def writer(postgres: Postgres) -> Iterator[Client]:
+    asyncio.run(_statements(postgres.dsn(), "create database writing template template_rest"))
+    with client_of(postgres.dsn("writing")) as client:
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def client(writer: Client, postgres: Postgres) -> Client:
+    """For tests that write: the rows are as `rest_schema.sql` made them."""
+    asyncio.run(_statements(postgres.dsn("writing"), EMPTY, ROWS))
+    return writer
+
+
+@pytest.fixture(scope="session")
 def reader(postgres: Postgres) -> Iterator[Client]:
     """For tests that change nothing: one database and server for all of them."""
     asyncio.run(_statements(postgres.dsn(), "create database reading template template_rest"))
@@ -574,7 +583,8 @@ def test_identifiers_and_values_cannot_leave_their_place(client: Client) -> None
 # Operation -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_table_is_found_without_a_restart(client: Client, dsn: str) -> None:
+def test_a_new_table_is_found_without_a_restart(client: Client, postgres: Postgres) -> None:
+    dsn = postgres.dsn("writing")
     assert error(client.get("/fresh")) == (404, "PGRST205")
     asyncio.run(_statements(dsn, "create table fresh (id int)", "grant all on fresh to authenticated"))
     deadline = time.monotonic() + 5
@@ -622,6 +632,16 @@ def test_a_killed_connection_is_a_503_and_the_next_request_works(dsn: str) -> No
         sleeper.join()
         assert error(answers[0]) in ((503, "57P01"), (503, "PGRST001"))
         assert client.get("/books").status_code == 200
+
+
+def test_a_database_that_is_gone_is_a_503(dsn: str, postgres: Postgres) -> None:
+    with client_of(dsn) as client:
+        assert client.get("/books").status_code == 200
+        name = dsn.partition("@/")[2].partition("?")[0]
+        asyncio.run(_statements(postgres.dsn(), f"drop database {name} with (force)"))
+        answers = {error(client.get("/books")) for _ in range(6)}
+        assert answers <= {(503, "57P01"), (503, "PGRST001"), (503, "PGRST000")}
+        assert error(client.get("/books")) == (503, "PGRST000")
 
 
 def test_many_at_once_keep_their_identities(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""The REST subset on the application's own schema: what the contract says the shipped client meets (sections 4 to 8)."""
+"""The REST subset on the application's own schema: what the shipped client meets (contract, sections 4 to 8)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
+from sandbox.postgres import Postgres
 from sandbox.tokens import Keys
 from tests.sandbox.conftest import Seeded
 from tests.sandbox.serving import rest_application, serving
@@ -67,15 +68,25 @@ async def _people(dsn: str) -> Any:
         await connection.close()
 
 
-@pytest.fixture
-def chat(own: Seeded) -> Iterator[Chat]:
-    row = asyncio.run(_people(own.dsn()))
+@pytest.fixture(scope="session")
+def chat(server: Postgres, seed_template: Seeded) -> Iterator[Chat]:
+    """One server on a copy of the seeded data; each test looks only at what it wrote itself."""
+    asyncio.run(_execute(server.dsn(), f"create database rest_app template {seed_template.name}"))
+    row = asyncio.run(_people(server.dsn("rest_app")))
     assert row is not None, "the seed made no conversation"
     with (
-        serving(lambda: rest_application(own.dsn(user="authenticator"), KEYS)) as url,
+        serving(lambda: rest_application(server.dsn("rest_app", "authenticator"), KEYS)) as url,
         httpx.Client(base_url=f"{url}/rest/v1", headers=bearer(row["me"]), timeout=30) as client,
     ):
         yield Chat(client, row["conversation_id"], row["me"], row["other"], row["stranger"])
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def code(response: httpx.Response) -> tuple[int, str]:
@@ -85,7 +96,8 @@ def code(response: httpx.Response) -> tuple[int, str]:
 def test_reading_messages_page_by_page(chat: Chat) -> None:
     sent = [chat.send(text=f"number {n}").json()["id"] for n in range(5)]
     query = {
-        "select": MESSAGE, "conversation_id": f"eq.{chat.conversation}", "order": "created_at.desc,id.desc", "limit": "3",
+        "select": MESSAGE, "conversation_id": f"eq.{chat.conversation}", "order": "created_at.desc,id.desc",
+        "limit": "3",
     }  # fmt: skip
     first = chat.client.get("/messages", params=query).json()
     assert [row["id"] for row in first] == sent[:1:-1]
@@ -168,8 +180,9 @@ def test_receipts(chat: Chat) -> None:
 
 
 def test_blocking(chat: Chat) -> None:
-    pair = f"(and(blocker_id.eq.{chat.me},blocked_id.eq.{chat.other}),and(blocker_id.eq.{chat.other},blocked_id.eq.{chat.me}))"
-    query = {"select": "blocker_id,blocked_id", "or": pair}
+    pairs = ((chat.me, chat.other), (chat.other, chat.me))
+    pair = ",".join(f"and(blocker_id.eq.{a},blocked_id.eq.{b})" for a, b in pairs)
+    query = {"select": "blocker_id,blocked_id", "or": f"({pair})"}
     assert chat.client.get("/blocked_users", params=query).json() == []
     row = {"blocker_id": chat.me, "blocked_id": chat.other}
     blocked = chat.client.post("/blocked_users?on_conflict=blocker_id,blocked_id", json=row, headers=MERGE)

@@ -190,7 +190,7 @@ async def direct(pool: asyncpg.Pool, one: uuid.UUID, other: uuid.UUID) -> uuid.U
 
 async def title(pool: asyncpg.Pool) -> uuid.UUID:
     made: uuid.UUID = await pool.fetchval(
-        "insert into public.media_items (tmdb_title, tmdb_genre_ids, tmdb_popularity) values ('A', '{18}', 1) returning id"
+        "insert into public.media_items (tmdb_title, tmdb_genre_ids) values ('A', '{18}') returning id"
     )
     return made
 
@@ -217,7 +217,10 @@ def test_probes_give_the_values_of_the_shipped_dump(database: Any) -> None:
 
 
 def test_number_of_indexes(database: Any) -> None:
-    sql = "select c.relname, count(*) from pg_index i join pg_class c on c.oid = i.indrelid where c.relname = any($1) group by 1"
+    sql = (
+        "select c.relname, count(*) from pg_index i join pg_class c on c.oid = i.indrelid"
+        " where c.relname = any($1) group by 1"
+    )
     rows = run(database, lambda pool: pool.fetch(sql, list(INDEXES)), "postgres")
     assert dict(map(tuple, rows)) == INDEXES
 
@@ -297,7 +300,8 @@ def test_people_see_their_own_rows_only(seeded: Any) -> None:
                 assert await db.fetchval(f"select count(*) from public.{table}") == 0, table
             foreign = await db.fetchval(
                 "select count(*) from public.messages m where not exists (select 1"
-                " from public.conversation_participants p where p.conversation_id = m.conversation_id and p.user_id = $1)",
+                " from public.conversation_participants p where p.user_id = $1"
+                " and p.conversation_id = m.conversation_id)",
                 one,
             )
             assert foreign == 0
@@ -499,19 +503,23 @@ def test_a_member_sends_reads_and_marks(database: Any) -> None:
     ],
 )
 def test_what_a_message_may_not_be(database: Any, change: dict[str, Any], message: str) -> None:
+    async def attempt(client: asyncpg.Pool, me: uuid.UUID, conversation: uuid.UUID) -> None:
+        async with acting(client, person(me)) as db:
+            if "attachment_url" in change:
+                insert = (
+                    "insert into public.messages (conversation_id, user_id, body, attachment_url)"
+                    " values ($1, $2, '{}', $3)"
+                )
+                await db.execute(insert, conversation, me, change["attachment_url"])
+            else:
+                await send(db, conversation, me, **change)
+
     async def work(pool: asyncpg.Pool) -> None:
         me, you = await sign_up(pool, 2)
         conversation = await direct(pool, me, you)
         async with asyncpg.create_pool(database.dsn(user="authenticator"), min_size=1, max_size=1) as client:
             with pytest.raises(asyncpg.RaiseError) as caught:
-                async with acting(client, person(me)) as db:
-                    if "attachment_url" in change:
-                        await db.execute(
-                            "insert into public.messages (conversation_id, user_id, body, attachment_url)"
-                            " values ($1, $2, '{}', $3)", conversation, me, change["attachment_url"],
-                        )  # fmt: skip
-                    else:
-                        await send(db, conversation, me, **change)
+                await attempt(client, me, conversation)
             assert (caught.value.sqlstate, str(caught.value)) == ("P0001", message)
             async with acting(client, person(me)) as db:
                 await db.execute(
@@ -536,7 +544,10 @@ def test_other_limits_of_messages_and_reactions(database: Any) -> None:
         message = await pool.fetchval("select id from public.messages where conversation_id = $1", here)
         with pytest.raises(asyncpg.RaiseError):
             await pool.execute("update public.messages set conversation_id = $2 where id = $1", message, there)
-        react = "insert into public.message_reactions (conversation_id, message_id, user_id, emoji) values ($1, $2, $3, '🔥')"
+        react = (
+            "insert into public.message_reactions (conversation_id, message_id, user_id, emoji)"
+            " values ($1, $2, $3, '🔥')"
+        )
         with pytest.raises(asyncpg.RaiseError):
             await pool.execute(react, there, message, me)
         await pool.execute(react, here, message, me)
@@ -645,7 +656,10 @@ def test_settings_version_moves_once_per_statement(own: Any) -> None:
 def test_what_always_fails_as_shipped(own: Any) -> None:
     async def work(pool: asyncpg.Pool) -> None:
         me = own.summary.people[0]
-        taste = "select public.media_update_taste_vectors_v1(p_session_id => $1, p_media_item_id => $2, p_event_type => 'like'"
+        taste = (
+            "select public.media_update_taste_vectors_v1(p_session_id => $1, p_media_item_id => $2,"
+            " p_event_type => 'like'"
+        )
         film = await pool.fetchval("select id from public.media_items limit 1")
         async with asyncpg.create_pool(own.dsn(user="authenticator"), min_size=1, max_size=1) as client:
             with pytest.raises(asyncpg.UndefinedTableError, match="media_swipe_sessions"):

@@ -1,0 +1,52 @@
+"""The unmodified @supabase/supabase-js against a whole sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox.server import Sandbox, SandboxOptions
+
+FOLDER = Path(__file__).parent / "node"
+LIMIT_S = 90
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """The path of node; skips where the client cannot run, saying what is missing."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("node is not on PATH; install Node.js 20 or newer")
+    if not (FOLDER / "node_modules" / "@supabase" / "supabase-js").is_dir():
+        pytest.skip("tests/node/node_modules is missing; run `npm ci` in tests/node, or `make test-all`")
+    return found
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert "://" not in (FOLDER / "package-lock.json").read_text()
+
+
+@pytest.mark.node
+def test_the_real_client_works_against_the_sandbox(node: str) -> None:
+    with Sandbox(SandboxOptions(people=20, catalogue=60, seed=5)) as sandbox:
+        known = sandbox.discovery
+        people = known["people"]
+        environment = os.environ | {
+            "SANDBOX_URL": known["url"],
+            "SANDBOX_ANON_KEY": known["anon_key"],
+            "SANDBOX_EMAIL": people["email_pattern"].format(index=0),
+            "SANDBOX_PASSWORD": people["password"],
+        }
+        finished = subprocess.run(
+            [node, "--test", "rest.test.mjs"],
+            cwd=FOLDER,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
