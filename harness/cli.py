@@ -133,11 +133,11 @@ def sandbox() -> None:
 @click.option("--data", type=click.Path(), help="Keep the database in this folder.")
 def sandbox_up(**options: Any) -> None:
     """Start the sandbox and stay until Ctrl-C."""
-    from sandbox.server import main as serve
+    from sandbox.command import main as serve
 
     arguments = [f"--{name}={options[name]}" for name in ("port", "host", "people", "catalogue", "seed")]
     arguments += [f"--quirk={quirk}" for quirk in options["quirks"]]
-    arguments += [f"--data={options['data']}"] if options["data"] else []
+    arguments += [f"--database={options['data']}"] if options["data"] else []
     sys.exit(serve(arguments))
 
 

@@ -22,7 +22,7 @@ import orjson
 
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
-from sandbox.quirks import REGISTRY, QuirkError, Quirks
+from sandbox.quirks import QuirkError, Quirks, describe
 from sandbox.server import Sandbox
 
 EXIT_OPTION = 2
@@ -37,11 +37,10 @@ class _Stopped(BaseException):
 def parser() -> argparse.ArgumentParser:
     """The options; those of `SandboxOptions` under the same names."""
     defaults = SandboxOptions()
-    quirks = "\n".join(f"  {quirk.name}: {quirk.kind.value}; {quirk.effect}" for quirk in REGISTRY)
     made = argparse.ArgumentParser(
         prog="python -m sandbox.server",
         description="Run a MoviNesta sandbox until SIGINT or SIGTERM.",
-        epilog=f"quirks:\n{quirks}",
+        epilog=f"quirks:\n{describe()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -139,3 +139,12 @@ def _value(quirk: Quirk, text: str) -> int | float | bool:
 
 def _example(quirk: Quirk) -> str:
     return {Kind.SWITCH: "on", Kind.COUNT: "10", Kind.SHARE: "0.01"}[quirk.kind]
+
+
+def describe() -> str:
+    """Every switch in two lines, for people."""
+    return "\n".join(
+        f"{quirk.name}  ({quirk.kind.value}; default {'off' if quirk.default == 0 else quirk.default})\n"
+        f"    {quirk.effect} [{quirk.source}]"
+        for quirk in REGISTRY
+    )

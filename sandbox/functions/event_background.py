@@ -24,7 +24,7 @@ _KINDS_SQL = "select id::text as id, kind::text as kind from public.media_items 
 _LIBRARY_UPSERT = """
 insert into public.library_entries
   (user_id, title_id, content_type, status, updated_at, completed_at, started_at)
-values ($1, $2, $3::text::public.content_type, $4::text::public.library_status, $5,
+values ($1, $2, $3::text::public.content_type, $4::text::public.library_status, $5::timestamptz,
   case when $4 = 'watched' then $5 end, case when $4 = 'watching' then $5 end)
 on conflict (user_id, title_id) do update set
   content_type = excluded.content_type, status = excluded.status, updated_at = excluded.updated_at,
@@ -37,7 +37,7 @@ where user_id = $1 and title_id = $2 and status = $3::text::public.library_statu
 """
 _RATING_UPSERT = """
 insert into public.ratings (user_id, title_id, content_type, rating, updated_at)
-values ($1, $2, $3::text::public.content_type, $4::text::numeric, $5)
+values ($1, $2, $3::text::public.content_type, $4::text::numeric, $5::timestamptz)
 on conflict (user_id, title_id) do update set
   content_type = excluded.content_type, rating = excluded.rating, updated_at = excluded.updated_at
 """
