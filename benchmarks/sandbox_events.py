@@ -5,7 +5,8 @@
 Sandbox and Postgres are pinned to one core, the client to another. Each batch is what the app's buffer sends: the multi
 form with 25 items of one event, for about 9 cards (impression, most with a dwell, a swipe), all with deck context, all
 new. Time counts until the last training label is in the database, not only until the last reply. What is judged is
-batches per second of that core's time, so that a busy machine does not look like a slow sandbox. Exits 1 under the floor.
+batches per second of that core's time, so that a busy machine does not look like a slow sandbox. Exits 1 under the
+floor.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def batch(rng: random.Random, session: str) -> bytes:
     while len(items) < EVENTS:
         media = str(uuid.UUID(int=rng.getrandbits(128), version=4))
         key = f"{request}:{position}:{media}"
-        events = [("impression", None, None)]
+        events: list[tuple[str, int | None, dict[str, str] | None]] = [("impression", None, None)]
         if rng.random() < 0.8:
             events.append(("dwell", rng.randrange(1200, 9000), None))
         swipe = rng.choice(SWIPES)

@@ -63,10 +63,11 @@ def run(profile: str | None, **options: Any) -> None:
 
     from harness import progress, rehearsal
     from harness.config.load import load_profile, load_slos, load_target
+    from harness.wish import Wish
 
     if options["target_file"] and options["url"]:
         raise click.UsageError("--target and --url exclude each other")
-    wish = rehearsal.Wish(
+    wish = Wish(
         profile=load_profile(profile),
         source=profile,
         slos=load_slos(options["slo_file"]) if options["slo_file"] else load_slos(),
@@ -147,6 +148,20 @@ def sandbox_quirks() -> None:
     from sandbox.quirks import describe
 
     click.echo(describe())
+
+
+@sandbox.command("keys")
+def sandbox_keys() -> None:
+    """Print an environment file with a sandbox's secrets, for processes that do not share its loopback.
+
+    Fresh ones, or those that follow from SANDBOX_JWT_SECRET and SANDBOX_PASSWORD where they are set. Keep it private:
+    harness sandbox keys > .env
+    """
+    from sandbox.env_file import environment
+    from sandbox.options import SandboxOptions
+
+    for name, value in environment(SandboxOptions()).items():
+        click.echo(f"{name}={value}")
 
 
 @cli.group()

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.config.load import load_profile
 from harness.errors import TargetError
 from harness.guard import is_loopback
-from harness.order import ANON_KEY_ENV, PASSWORD_ENV, Order, windows_of
+from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order, windows_of
 from harness.people import Secrets
 
 WELL_KNOWN = "/.well-known/movinesta-sandbox"
@@ -64,7 +64,7 @@ def secrets_for(url: str) -> Secrets:
     """From the environment where the supervisor put them, else from the sandbox. :raises TargetError:"""
     anon_key = os.environ.get(ANON_KEY_ENV, "")
     if anon_key:
-        return Secrets(anon_key, os.environ.get(PASSWORD_ENV, ""))
+        return Secrets(anon_key, os.environ.get(PASSWORD_ENV, ""), os.environ.get(JWT_SECRET_ENV, ""))
     found = discover(url)
     return Secrets(found.anon_key, found.people.password)
 

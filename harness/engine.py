@@ -95,7 +95,7 @@ class Engine:
             pulse=self.pulse,
             origin=origin,
             tls=shared_context() if origin.scheme == "https" else None,
-            people=People(self.order.email_pattern, self.order.profile.people, self._secrets),
+            people=People(self.order.email_pattern, self.order.profile.people, self._secrets, self.order.user_ids),
             run_tag=self.order.run_tag,
             seed=self.order.seed,
             behaviour=self.order.profile.behaviour,

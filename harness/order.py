@@ -30,6 +30,7 @@ class Order(BaseModel):
     seed: int
     profile: Profile
     email_pattern: str  # with {index}
+    user_ids: tuple[str, ...] = ()  # by person's number, where tokens are minted instead of signed in for
     windows: tuple[Window, ...]
     requests_per_second: float | None = None  # the target's limit, over all workers; None on loopback
     grace_s: float = 5.0  # for in-flight operations when the run is ended early

@@ -22,6 +22,7 @@ class Secrets:
 
     anon_key: str = field(repr=False)
     password: str = field(repr=False, default="")
+    jwt_secret: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Person:
 
     number: int
     email: str
+    user_id: str | None = None  # known only when tokens are minted
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,10 @@ class People:
     pattern: str
     count: int
     secrets: Secrets
+    user_ids: tuple[str, ...] = ()
 
     def person(self, number: int) -> Person:
         """:raises IndexError: for a number the target has nobody for."""
         if not 0 <= number < self.count:
             raise IndexError(f"person {number} of {self.count}")
-        return Person(number, self.pattern.format(index=number))
+        return Person(number, self.pattern.format(index=number), self.user_ids[number] if self.user_ids else None)

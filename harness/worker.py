@@ -11,8 +11,8 @@ from harness import processes
 from harness.config.load import load_target, resolve_keys
 from harness.discovery import discover
 from harness.errors import ExitCode, UsageError
-from harness.order import ANON_KEY_ENV, PASSWORD_ENV
-from harness.rehearsal import LOCUSTFILE
+from harness.generator import LOCUSTFILE
+from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV
 
 
 def work(master: str, target_file: str | None, url: str | None) -> int:
@@ -23,7 +23,11 @@ def work(master: str, target_file: str | None, url: str | None) -> int:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     if target_file:
         keys = resolve_keys(load_target(target_file), os.environ)
-        environ |= {ANON_KEY_ENV: keys.anon, PASSWORD_ENV: keys.password or ""}
+        environ |= {
+            ANON_KEY_ENV: keys.anon,
+            PASSWORD_ENV: keys.password or "",
+            JWT_SECRET_ENV: keys.jwt_secret or "",
+        }
     elif url:
         found = discover(url)
         environ |= {ANON_KEY_ENV: found.anon_key, PASSWORD_ENV: found.people.password}

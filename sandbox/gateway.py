@@ -16,14 +16,18 @@ from sandbox.services import TokenCache
 _PREFIX = "/rest/v1"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location"),
+    (
+        b"access-control-expose-headers",
+        b"Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location",
+    ),
 ]
 _PREFLIGHT = [
     *_CORS,
     (b"access-control-allow-methods", b"GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"authorization, apikey, accept-profile, content-profile, content-type, prefer, range, x-client-info, x-request-id",
+        b"authorization, apikey, accept-profile, content-profile, content-type, prefer, range, x-client-info, "
+        b"x-request-id",
     ),
     (b"access-control-max-age", b"86400"),
     (b"content-length", b"0"),

@@ -48,10 +48,9 @@ class Interference:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
-            if self._error_share and path.startswith(("/functions/v1/", "/rest/v1/")):
-                if self._rng.random() < self._error_share:
-                    await self._gateway_page(send)
-                    return
+            if path.startswith(("/functions/v1/", "/rest/v1/")) and self._rng.random() < self._error_share:
+                await self._gateway_page(send)
+                return
             delay = self._delay_s.get((scope["method"], path))
             if delay:
                 await asyncio.sleep(delay)

@@ -11,8 +11,9 @@ from sandbox.errors import SandboxError
 from sandbox.quirks import Quirks
 
 SECRET_VARIABLE = "SANDBOX_JWT_SECRET"
+PASSWORD_VARIABLE = "SANDBOX_PASSWORD"
 SHORTEST_SECRET = 32  # bytes: HS256's own minimum (RFC 7518, 3.2)
-EMAIL_PATTERN = "p{index:06d}@people.sandbox.test"
+EMAIL_PATTERN = "p_{index:06d}@people.sandbox.test"
 
 
 class OptionError(SandboxError):
@@ -25,7 +26,8 @@ class SandboxOptions:
 
     people, catalogue, seed: how many people and titles, drawn from which number.
     port: 0 picks a free one. secret: signs every token and key; default the environment's SANDBOX_JWT_SECRET, else
-    random. password: every seeded person's; default random. database: a folder that keeps the data across runs.
+    random. password: every seeded person's; default the environment's
+    SANDBOX_PASSWORD, else random. database: a folder that keeps the data across runs.
     pool_size: database connections of the REST tier and the edge functions together, as PostgREST's pool.
     access_token_lifetime_s: how long a sign-in lasts without a refresh.
 
@@ -66,6 +68,10 @@ class SandboxOptions:
             raise OptionError(
                 f"the JWT secret is shorter than {SHORTEST_SECRET} bytes", remedy="give a longer one, or none at all"
             )
+
+    def resolved_password(self) -> str:
+        """The given password, else the environment's, else a fresh one."""
+        return self.password or os.environ.get(PASSWORD_VARIABLE) or secrets.token_urlsafe(12)
 
     def resolved_secret(self) -> str:
         """The given secret, else the environment's, else a fresh one. :raises OptionError: when it is too short."""

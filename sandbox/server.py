@@ -7,7 +7,6 @@ import contextlib
 import errno
 import random
 import resource
-import secrets
 import socket
 import threading
 import time
@@ -62,7 +61,7 @@ class Sandbox:
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options or SandboxOptions()
         self._keys = Keys(self.options.resolved_secret())
-        self._password = self.options.password or secrets.token_urlsafe(12)
+        self._password = self.options.resolved_password()
         self._postgres = Postgres(self.options.database)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -176,7 +175,7 @@ class Sandbox:
             server = uvicorn.Server(self._config(services, context))
             self._leave = lambda: setattr(server, "should_exit", True)
             serving = asyncio.ensure_future(server.serve(sockets=[self._socket] if self._socket else None))
-            while not server.started and not serving.done():
+            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event
                 await asyncio.sleep(0.002)
             self._ready.set()
             await serving

@@ -138,7 +138,7 @@ class Services:
         """A pooled connection outside any transaction. :raises PoolExhausted: after the acquisition timeout."""
         try:
             connection = await self.pool.acquire(timeout=self.acquire_timeout_s)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             raise PoolExhausted from None
         try:
             yield connection

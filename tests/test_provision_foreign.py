@@ -115,7 +115,7 @@ def target(foreign: Foreign, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target
 
         def respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            answer = foreign.answer(self.command, self.path, f"{self.headers}{body.decode()}", body)
+            answer = foreign.answer(self.command, self.path, f"{body.decode()} {self.headers}", body)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -276,6 +276,16 @@ def test_a_cleanup_that_is_acknowledged_but_not_done(foreign: Foreign, target: T
     assert "2 people are still there" in failing(lambda: cleanup(target, patience=QUICK))
 
 
+def test_whom_the_first_list_missed_the_second_finds(foreign: Foreign, target: Target) -> None:
+    """Pages by offset lose people when somebody deletes others meanwhile."""
+    provision(target, 10, patience=QUICK)
+    half = json.dumps({"users": list(foreign.users.values())[:5]}).encode()
+    foreign.asked.clear()
+    foreign.fault = lambda asked: Answer(200, half) if len(foreign.asked) == 1 else None
+    assert "10 people removed, none left" in cleanup(target, patience=QUICK)
+    assert not foreign.users
+
+
 def test_a_server_that_never_finishes(
     foreign: Foreign, target: Target, failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,19 +326,27 @@ def test_a_list_that_cannot_be_understood(body: bytes, foreign: Foreign, target:
     assert len(foreign.asked) == 2, "nonsense is not asked for again"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *(NONSENSE[name] for name in ("not JSON", "empty", "truncated", "a list")),
-        b'{"id": "4c7d6a53-6a0e-4a39-8a3c-0d8e64a9b0e5", "email": "other@example.com"}',
+CREATED = {
+    **{name: (NONSENSE[name], "") for name in ("not JSON", "empty", "truncated", "a list")},
+    "somebody else": (
+        b'{"id": "4c7d6a53-6a0e-4a39-8a3c-0d8e64a9b0e5", "email": "a@b.cd", "app_metadata": {"harness_tag": "load"}}',
+        "a user with another address",
+    ),
+    "tag not kept": (
         b'{"id": "4c7d6a53-6a0e-4a39-8a3c-0d8e64a9b0e5", "email": "load_000000@people.example.com"}',
-    ],
-    ids=["not JSON", "empty", "truncated", "a list", "somebody else", "tag not kept"],
-)
-def test_a_creation_that_cannot_be_understood(body: bytes, foreign: Foreign, target: Target, failing: Failing) -> None:
+        "did not keep the app_metadata",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "problem"), CREATED.values(), ids=CREATED.keys())
+def test_a_creation_that_cannot_be_understood(
+    body: bytes, problem: str, foreign: Foreign, target: Target, failing: Failing
+) -> None:
     foreign.fault = lambda asked: Answer(200, body) if asked.method == "POST" else None
     said = failing(lambda: provision(target, 1, patience=QUICK))
     assert "cannot be understood" in said
+    assert problem in said
     assert "0 people were created before that" in said
 
 

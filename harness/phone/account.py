@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import jwt
+
+MINTED_LIFETIME_S = 3600
 REFRESH_MARGIN_S = 90.0
 """`getSession` refreshes when less than this remains (contract 1.2)."""
 
@@ -29,6 +32,24 @@ class Account:
             )
         except (KeyError, TypeError, ValueError):
             return None
+
+    @classmethod
+    def minted(cls, user_id: str, email: str, jwt_secret: str, *, now: float, epoch: float) -> Account:
+        """As GoTrue would have signed in (HS256), without asking it: for rehearsals that are not about sign-in.
+
+        now: loop time; epoch: the same instant in epoch seconds.
+        """
+        claims = {
+            "aud": "authenticated",
+            "role": "authenticated",
+            "sub": user_id,
+            "email": email,
+            "aal": "aal1",
+            "iat": int(epoch),
+            "exp": int(epoch) + MINTED_LIFETIME_S,
+        }
+        token = jwt.encode(claims, jwt_secret, algorithm="HS256")
+        return cls(user_id, token, "", now + MINTED_LIFETIME_S)
 
     def renew(self, data: Any, now: float) -> None:
         """Take over a refreshed session; an unusable reply leaves the old one in place."""

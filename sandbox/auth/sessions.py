@@ -37,7 +37,9 @@ _ACTIVE_TOKEN = """
 select token, parent from auth.refresh_tokens where session_id = $1 and not revoked order by id desc limit 1
 """
 _REVOKE = "update auth.refresh_tokens set revoked = true, updated_at = now() where token = $1 and not revoked"
-_REVOKE_SESSION = "update auth.refresh_tokens set revoked = true, updated_at = now() where session_id = $1 and not revoked"
+_REVOKE_SESSION = (
+    "update auth.refresh_tokens set revoked = true, updated_at = now() where session_id = $1 and not revoked"
+)
 _REFRESHED = "update auth.sessions set refreshed_at = now(), updated_at = now() where id = $1"
 # The row stays: a token of an ended session must be told from one that was minted elsewhere with the same secret.
 _END_OWN = """
@@ -112,9 +114,7 @@ async def end(connection: asyncpg.Connection, user_id: str, session_id: uuid.UUI
     await connection.execute(_FORGET_TOKENS, user_id)
 
 
-def _reply(
-    services: Services, person: Mapping[str, Any], session_id: uuid.UUID, refresh_token: str
-) -> dict[str, Any]:
+def _reply(services: Services, person: Mapping[str, Any], session_id: uuid.UUID, refresh_token: str) -> dict[str, Any]:
     lifetime = services.access_token_lifetime_s
     token = services.keys.access_token(
         person["id"],

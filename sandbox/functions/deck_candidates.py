@@ -26,8 +26,8 @@ _BEST_EFFORT = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExha
 _DECK_SQL = "select * from public.media_swipe_deck_v3($1, $2, $3, $4, $5)"
 _RECENT_SQL = """
 select count(*) filter (where strong) from (
-  select event_type = 'like' or (event_type = 'watchlist' and in_watchlist) or (event_type = 'rating' and rating_0_10 >= 7)
-    or (event_type = 'dwell' and dwell_ms >= 12000) as strong
+  select event_type = 'like' or (event_type = 'watchlist' and in_watchlist)
+    or (event_type = 'rating' and rating_0_10 >= 7) or (event_type = 'dwell' and dwell_ms >= 12000) as strong
   from public.media_events where user_id = $1 and created_at >= now() - make_interval(days => $2)
   order by created_at desc limit $3
 ) recent

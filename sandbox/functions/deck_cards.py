@@ -17,7 +17,11 @@ _YEAR = re.compile(r"\d{4}")
 
 
 def build(
-    rows: Sequence[Mapping[str, Any]], titles: Mapping[str, Mapping[str, Any]], request: DeckRequest, mode: str, cap: int
+    rows: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, Mapping[str, Any]],
+    request: DeckRequest,
+    mode: str,
+    cap: int,
 ) -> list[Card]:
     """Cards for the rows that have a poster and pass the filters, at most `cap`, in the rows' order."""
     cards: list[Card] = []

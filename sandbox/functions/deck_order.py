@@ -35,7 +35,8 @@ def mix(cards: Sequence[Card], variant: str) -> list[Card]:
     while len(mixed) < len(cards):
         served = max(1, len(mixed))
         source = max(
-            (name for name, queue in queues.items() if queue), key=lambda name: weights[name] / total - taken[name] / served
+            (name for name, queue in queues.items() if queue),
+            key=lambda name: weights[name] / total - taken[name] / served,
         )
         mixed.append(queues[source].popleft())
         taken[source] += 1

@@ -15,9 +15,7 @@ MODES = ("for_you", "friends", "trending", "combined")
 KINDS = ("movie", "series", "anime")
 LIMIT_RANGE = (1, 120)
 GENRES_LIMIT = 20
-_SESSION_ID = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
-)
+_SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class DeckRefusal(Exception):

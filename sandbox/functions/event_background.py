@@ -118,7 +118,8 @@ async def _as_caller(
 
 async def _kinds(services: Services, work: Aftermath) -> dict[str, str]:
     """Content types by lower-case title id, for the library and rating operations."""
-    ids = {op.media_item_id for op in (*work.status_ops, *work.watchlist_ops, *work.rating_ops)}
+    ids = {op.media_item_id for op in work.status_ops}
+    ids |= {op.media_item_id for op in work.watchlist_ops} | {op.media_item_id for op in work.rating_ops}
     kinds: dict[str, str] = {}
     if ids:
 

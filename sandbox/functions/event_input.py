@@ -12,22 +12,29 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sandbox.functions import js
-from sandbox.functions.event_keys import (
-    dedupe_key,
-    is_uuid,
-    payload_json,
-    served_key,
-    valid_position,
-)
+from sandbox.functions.event_context import Context, read_context
+from sandbox.functions.event_keys import dedupe_key, is_uuid, payload_json
+from sandbox.functions.event_labels import RATINGS, WATCHLIST_ON, label_for
 
 ISSUE_LIMIT = 200
 EVENT_TYPES = frozenset(
-    "impression detail_open detail_close dwell like dislike skip watchlist watchlist_add watchlist_remove "
-    "rating rating_set share".split()
+    [
+        "impression",
+        "detail_open",
+        "detail_close",
+        "dwell",
+        "like",
+        "dislike",
+        "skip",
+        "watchlist",
+        "watchlist_add",
+        "watchlist_remove",
+        "rating",
+        "rating_set",
+        "share",
+    ]
 )
 TASTE_TYPES = EVENT_TYPES - {"impression", "detail_close", "share"}
-_RATINGS = frozenset({"rating", "rating_set"})
-_WATCHLIST_ON = {"watchlist_add": True, "watchlist_remove": False}
 
 
 class Row(NamedTuple):
@@ -71,16 +78,6 @@ class RatingOp(NamedTuple):
     rating: str | None
 
 
-class Context(NamedTuple):
-    """The deck context of one item after the server's own checks."""
-
-    deck_id: str | None
-    rec_request_id: str | None
-    position: int | None
-    served_key: str | None
-    issue: tuple[str, str, dict[str, Any] | None] | None
-
-
 @dataclass
 class Ingest:
     """Everything one request said; the id lists are dicts for JavaScript's insertion-ordered sets."""
@@ -103,7 +100,12 @@ class Ingest:
     _last_context: tuple[tuple[Any, ...], Context] | None = None
 
     def issue(
-        self, level: str, code: str, message: str, client_event_id: str | None = None, meta: dict[str, Any] | None = None
+        self,
+        level: str,
+        code: str,
+        message: str,
+        client_event_id: str | None = None,
+        meta: dict[str, Any] | None = None,
     ) -> None:
         """Note one issue; after 200 the rest goes unsaid."""
         if len(self.issues) >= ISSUE_LIMIT:
@@ -212,14 +214,24 @@ class Ingest:
         dwell = None if raw_dwell is None else js.number(raw_dwell)
         rating = None if raw_rating is None else js.number(raw_rating)
         deck_id, rec_request_id, position, served, _ = context
-        key = dedupe_key(
-            session_id, media_item_id, event_type, deck_id, position, in_watchlist, rating, dwell, text
-        )  # fmt: skip
+        key = dedupe_key(session_id, media_item_id, event_type, deck_id, position, in_watchlist, rating, dwell, text)
         self.rows.append(
             Row(
-                session_id, deck_id, rec_request_id, position, media_item_id, event_type, source,
-                dwell, text, identifier, rating, in_watchlist, key, served,
-            )  # fmt: skip
+                session_id,
+                deck_id,
+                rec_request_id,
+                position,
+                media_item_id,
+                event_type,
+                source,
+                dwell,
+                text,
+                identifier,
+                rating,
+                in_watchlist,
+                key,
+                served,
+            )
         )
         self.row_ids.append(identifier)
         self._follow_up(event_type, media_item_id, payload, raw_rating, in_watchlist, served)
@@ -241,9 +253,21 @@ class Ingest:
         origin = "diary" if source is None else source
         self.rows.append(
             Row(
-                session_id, None, None, None, media_item_id, "dwell", origin,
-                dwell, text, self.new_id(), None, None, key, None,
-            )  # fmt: skip
+                session_id,
+                None,
+                None,
+                None,
+                media_item_id,
+                "dwell",
+                origin,
+                dwell,
+                text,
+                self.new_id(),
+                None,
+                None,
+                key,
+                None,
+            )
         )
         self.row_ids.append(None)
 
@@ -255,14 +279,14 @@ class Ingest:
             self.labels.setdefault(served, {})[label] = None
         if event_type == "watchlist":
             self.watchlist_ops.append(WatchlistOp(media_item_id, bool(in_watchlist)))
-        elif event_type in _WATCHLIST_ON:
-            self.watchlist_ops.append(WatchlistOp(media_item_id, _WATCHLIST_ON[event_type]))
-        elif event_type in _RATINGS:
+        elif event_type in WATCHLIST_ON:
+            self.watchlist_ops.append(WatchlistOp(media_item_id, WATCHLIST_ON[event_type]))
+        elif event_type in RATINGS:
             self.rating_ops.append(RatingOp(media_item_id, None if rating is None else js.number(rating)))
         if (
             event_type in ("like", "watchlist_add")
             or (event_type == "watchlist" and in_watchlist is True)
-            or (event_type in _RATINGS and rating is not None and rating >= 8)
+            or (event_type in RATINGS and rating is not None and rating >= 8)
         ):
             self.strong_positive = True
 
@@ -298,72 +322,3 @@ def _complaint(event_type: str, event: dict[str, Any]) -> str | None:
 
 def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _first(item: dict[str, Any], name: str, alias: str) -> Any:
-    value = item.get(name)
-    return item.get(alias) if value is None else value
-
-
-def read_context(item: dict[str, Any], media_item_id: str) -> Context:
-    """An item's deck context: kept whole, or dropped whole with the issue that says so."""
-    plain = _plain_context(item, media_item_id)
-    if plain is not None:
-        return plain
-    deck_id = js.string(item.get("deckId")).strip() or None
-    rec_request_id = js.string(_first(item, "recRequestId", "rec_request_id")).strip() or None
-    raw_position = item.get("position")
-    position = None if raw_position is None else js.to_number(raw_position)
-    given_key = _first(item, "dedupeKey", "dedupe_key")
-    has_key = isinstance(given_key, str) and bool(given_key.strip())
-    if deck_id is None and rec_request_id is None and raw_position is None and not has_key:
-        return Context(None, None, None, None, None)
-    place = valid_position(position)
-    fits = (
-        (deck_id is None or is_uuid(deck_id))
-        and (rec_request_id is None or is_uuid(rec_request_id))
-        and (raw_position is None or place is not None)
-    )
-    if not fits:
-        shown = position if position is not None and math.isfinite(position) else None
-        meta = {"deckId": deck_id, "recRequestId": rec_request_id, "position": shown}
-        message = "Dropped invalid deck context fields to avoid poisoning the batch."
-        return Context(None, None, None, None, ("DECK_CONTEXT_DROPPED", message, meta))
-    key = served_key(given_key, rec_request_id, position, media_item_id)
-    if key is None:
-        message = "Missing/invalid served identity. Event recorded without deck context."
-        return Context(None, None, None, None, ("SERVED_KEY_MISSING", message, None))
-    return Context(deck_id, rec_request_id, place, key, None)
-
-
-def _plain_context(item: dict[str, Any], media_item_id: str) -> Context | None:
-    """What an app that works as meant sends: all parts there and fitting together. None: look closer."""
-    deck_id, rec_request_id, position = item.get("deckId"), item.get("recRequestId"), item.get("position")
-    if type(deck_id) is not str or type(rec_request_id) is not str or type(position) is not int:
-        return None
-    key = item.get("dedupeKey")
-    if not 0 <= position <= 5000 or key != f"{rec_request_id}:{position}:{media_item_id}":
-        return None
-    if not is_uuid(deck_id) or not is_uuid(rec_request_id):
-        return None
-    return Context(deck_id, rec_request_id, position, key, None)
-
-
-def label_for(event_type: str, payload: Any, rating: Any, in_watchlist: Any) -> str | None:
-    """The training label an event puts on the card it answers, None for events without one."""
-    action = payload.get("action") if isinstance(payload, dict) else None
-    action = action.strip() if isinstance(action, str) else None
-    if event_type == "like":
-        return {"status": "status_watched", "more_like_this": "swipe_more_like_this"}.get(action or "", "swipe_like")
-    if event_type == "dislike":
-        return {"not_interested": "swipe_not_interested", "hide": "swipe_hide"}.get(action or "", "swipe_dislike")
-    if event_type == "skip":
-        return "swipe_skip"
-    if event_type in ("watchlist", "watchlist_add", "watchlist_remove"):
-        on = _WATCHLIST_ON.get(event_type, bool(in_watchlist))
-        return "watchlist_add" if on else "watchlist_remove"
-    if event_type in _RATINGS:
-        if rating is not None and rating >= 8:
-            return "rating_positive"
-        return "rating_negative" if rating is not None and rating <= 4 else "rating_set"
-    return None

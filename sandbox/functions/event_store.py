@@ -13,7 +13,7 @@ from sandbox.functions.gate import Caller
 from sandbox.services import PoolExhausted, Services
 
 _INSERT = f"select sandbox_internal.insert_events({', '.join(f'${number}' for number in range(1, 19))})"
-# SQLSTATE classes that another try cannot help: data, integrity, syntax or privileges; and whatever PostgREST itself says
+# SQLSTATE classes that another try cannot help: data, integrity, syntax or privileges; and all of PostgREST's own codes
 _FINAL = ("22", "23", "42", "PGRST")
 _TOKEN_EXPIRED = "PGRST303"
 
@@ -87,9 +87,7 @@ def _classify(ingest: Ingest, identifier: str, error: StoreError) -> None:
         ingest.later(identifier, "Temporary DB error; retry later.")
 
 
-def _without_lost(
-    services: Services, rows: list[Row], row_ids: list[str | None]
-) -> tuple[list[Row], list[str | None]]:
+def _without_lost(services: Services, rows: list[Row], row_ids: list[str | None]) -> tuple[list[Row], list[str | None]]:
     """The quirk `event_silent_loss`: every n-th row of the whole sandbox is forgotten, its id stays accepted."""
     kept = []
     for row, identifier in zip(rows, row_ids, strict=True):

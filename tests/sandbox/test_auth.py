@@ -13,6 +13,7 @@ import httpx
 import jwt
 import pytest
 
+from sandbox.options import EMAIL_PATTERN
 from sandbox.server import Sandbox, SandboxOptions
 
 VERSION = {"x-supabase-api-version": "2024-01-01"}
@@ -95,10 +96,10 @@ def test_password_grant_gives_a_session_of_the_right_person(sandbox: Sandbox, ap
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"email": "p000001@people.sandbox.test", "password": "wrong"}, "invalid_credentials"),
+        ({"email": EMAIL_PATTERN.format(index=1), "password": "wrong"}, "invalid_credentials"),
         ({"email": "nobody@people.sandbox.test", "password": "wrong"}, "invalid_credentials"),
         ({"password": "wrong"}, "validation_failed"),
-        ({"email": "p000001@people.sandbox.test"}, "validation_failed"),
+        ({"email": EMAIL_PATTERN.format(index=1)}, "validation_failed"),
     ],
 )
 def test_bad_passwords_are_refused(api: httpx.Client, body: dict[str, str], code: str) -> None:
@@ -271,8 +272,14 @@ def test_admin_pages_through_everybody(sandbox: Sandbox, admin: httpx.Client) ->
     total = int(first.headers["x-total-count"])
     assert total >= 6
     pages = -(-total // 2)
-    assert f'page=2&per_page=2>; rel="next", </admin/users?page={pages}&per_page=2>; rel="last"' in first.headers["link"]
-    seen = [user["id"] for page in range(1, pages + 1) for user in admin.get(f"/users?page={page}&per_page=2").json()["users"]]
+    assert (
+        f'page=2&per_page=2>; rel="next", </admin/users?page={pages}&per_page=2>; rel="last"' in first.headers["link"]
+    )
+    seen = [
+        user["id"]
+        for page in range(1, pages + 1)
+        for user in admin.get(f"/users?page={page}&per_page=2").json()["users"]
+    ]
     assert len(set(seen)) == total
     assert 'rel="next"' not in admin.get(f"/users?page={pages}&per_page=2").headers["link"]
 

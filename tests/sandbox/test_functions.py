@@ -1,4 +1,4 @@
-"""The edge functions over real HTTP against a real database: replies, failures inside 200, rows and what follows them."""
+"""The edge functions over real HTTP and a real database: replies, failures inside 200, rows and what follows them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Person:
         columns = " and ".join(f"{name} = ${number}" for number, name in enumerate(where, 2))
         return sql(
             self.sandbox,
-            f"select * from public.media_events where user_id = $1 {'and ' + columns if columns else ''} order by created_at",
+            f"select * from public.media_events where user_id = $1 and {columns or 'true'} order by created_at",
             self.id,
             *where.values(),
         )
@@ -377,11 +377,22 @@ def library(someone: Person, title: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [("watched", "watched"), ("watchlist", "want_to_watch"), ("watching", "watching"), ("dropped", "dropped"), (None, "watched")],
+    [
+        ("watched", "watched"),
+        ("watchlist", "want_to_watch"),
+        ("watching", "watching"),
+        ("dropped", "dropped"),
+        (None, "watched"),
+    ],
 )
 def test_status_operations_fill_the_library_not_the_events(someone: Person, status: str | None, expected: str) -> None:
     title = title_of(someone.sandbox)
-    sql(someone.sandbox, "delete from public.library_entries where user_id = $1 and title_id = $2", someone.id, uuid.UUID(title))
+    sql(
+        someone.sandbox,
+        "delete from public.library_entries where user_id = $1 and title_id = $2",
+        someone.id,
+        uuid.UUID(title),
+    )
     event = like(payload={"action": "status", "status": status, "enabled": True})
     reply = someone.event({"items": [someone.item(event, mediaItemId=title)]})
     assert reply["acceptedClientEventIds"] == [event["clientEventId"]]
@@ -398,7 +409,12 @@ def test_status_operations_fill_the_library_not_the_events(someone: Person, stat
 
 def test_the_watchlist_goes_on_and_off(someone: Person) -> None:
     title = title_of(someone.sandbox)
-    sql(someone.sandbox, "delete from public.library_entries where user_id = $1 and title_id = $2", someone.id, uuid.UUID(title))
+    sql(
+        someone.sandbox,
+        "delete from public.library_entries where user_id = $1 and title_id = $2",
+        someone.id,
+        uuid.UUID(title),
+    )
     on = {"eventType": "watchlist", "inWatchlist": True, "clientEventId": str(uuid.uuid4())}
     someone.event({"items": [someone.item(on, mediaItemId=title)]})
     assert eventually(lambda: library(someone, title)) == ["want_to_watch"]
@@ -409,7 +425,9 @@ def test_the_watchlist_goes_on_and_off(someone: Person) -> None:
 
 def test_a_rating_is_accepted_and_as_shipped_never_kept(someone: Person) -> None:
     title = title_of(someone.sandbox)
-    sql(someone.sandbox, "delete from public.ratings where user_id = $1 and title_id = $2", someone.id, uuid.UUID(title))
+    sql(
+        someone.sandbox, "delete from public.ratings where user_id = $1 and title_id = $2", someone.id, uuid.UUID(title)
+    )
     event = {"eventType": "rating", "rating0_10": 9, "clientEventId": str(uuid.uuid4())}
     after = {"eventType": "watchlist", "inWatchlist": True, "clientEventId": str(uuid.uuid4())}
     assert someone.event({"items": [someone.item(event, mediaItemId=title)]})["sent"] == 1
@@ -465,7 +483,11 @@ def test_a_deck_is_complete_and_leaves_its_traces(someone: Person) -> None:
     stored = sql(someone.sandbox, "select * from public.rec_impressions where rec_request_id = $1", request)
     assert {row["dedupe_key"] for row in stored} == {card["dedupeKey"] for card in cards}
     assert {str(row["deck_id"]) for row in stored} == {deck["deckId"]}
-    logged = sql(someone.sandbox, 'select mode, user_id, "limit" as n from public.rec_requests where rec_request_id = $1', request)
+    logged = sql(
+        someone.sandbox,
+        'select mode, user_id, "limit" as n from public.rec_requests where rec_request_id = $1',
+        request,
+    )
     assert [(row["mode"], str(row["user_id"]), row["n"]) for row in logged] == [("combined", someone.id, 12)]
     features = "select 1 from public.media_rank_feature_items_v2 where rec_request_id = $1"
     assert len(sql(someone.sandbox, features, request)) == len(cards)
@@ -525,7 +547,10 @@ def test_a_newcomer_gets_a_combined_deck_for_for_you(sandbox: Sandbox, someone: 
         deck = someone.deck(mode="for_you", limit=4, **body).json()
         found = "select mode, requested_mode, seed from public.rec_requests where rec_request_id = $1"
         requested += sql(sandbox, found, uuid.UUID(deck["recRequestId"]))
-    assert [(row["mode"], row["requested_mode"]) for row in requested] == [("combined", "for_you"), ("for_you", "for_you")]
+    assert [(row["mode"], row["requested_mode"]) for row in requested] == [
+        ("combined", "for_you"),
+        ("for_you", "for_you"),
+    ]
     assert requested[0]["seed"].startswith(f"cold:{someone.session}:all:20")
     someone.event({"items": [someone.item(like()) for _ in range(3)]})
     deck = someone.deck(mode="for_you", limit=4).json()
@@ -631,7 +656,9 @@ def test_an_unknown_function(sandbox: Sandbox) -> None:
 
 
 def test_cross_origin_requests(sandbox: Sandbox, someone: Person) -> None:
-    known = someone.client.post(EVENT, json={"items": []}, headers={**someone.headers, "origin": "https://movinesta.app"})
+    known = someone.client.post(
+        EVENT, json={"items": []}, headers={**someone.headers, "origin": "https://movinesta.app"}
+    )
     assert known.headers["access-control-allow-origin"] == "https://movinesta.app"
     assert known.headers["access-control-allow-credentials"] == "true"
     unknown = someone.client.post(EVENT, json={"items": []}, headers={**someone.headers, "origin": "https://evil.test"})
@@ -745,7 +772,9 @@ def test_an_exhausted_pool_rejects_events_for_good(limited: Sandbox) -> None:
                 await connection.execute("lock table public.media_events in access exclusive mode")
                 waiting = loop.run_in_executor(None, blocked.event, {"items": [blocked.item(like())]})
                 await asyncio.sleep(0.3)
-                refused = await loop.run_in_executor(None, person.event, {"items": [person.item(like(), like(dwellMs=1))]})
+                refused = await loop.run_in_executor(
+                    None, person.event, {"items": [person.item(like(), like(dwellMs=1))]}
+                )
             return await waiting, refused
         finally:
             await connection.close()
@@ -805,7 +834,11 @@ def test_number_text_reads_back_as_the_same_number(value: float) -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=12,
 )
@@ -839,7 +872,10 @@ def card(source: str, number: int) -> dict[str, Any]:
     return {"source": source, "mediaItemId": str(number), "genres": [source], "actors": "", "director": None}
 
 
-@given(st.lists(st.sampled_from(["for_you", "friends", "trending", "odd"]), max_size=30), st.sampled_from(["control", "balanced", "friends_heavy"]))
+@given(
+    st.lists(st.sampled_from(["for_you", "friends", "trending", "odd"]), max_size=30),
+    st.sampled_from(["control", "balanced", "friends_heavy"]),
+)
 def test_reordering_never_loses_a_card(sources: list[str], variant: str) -> None:
     cards = [card(source, number) for number, source in enumerate(sources)]
     for reordered in (deck_order.mix(cards, variant), deck_order.diversify(cards)):
@@ -851,7 +887,9 @@ def test_reordering_never_loses_a_card(sources: list[str], variant: str) -> None
 
 
 def test_variants_follow_their_weights() -> None:
-    arms = experiments.parse_variants([{"name": "a", "weight": 1}, {"name": "b", "weight": "3"}, {"name": "c", "weight": -1}])
+    arms = experiments.parse_variants(
+        [{"name": "a", "weight": 1}, {"name": "b", "weight": "3"}, {"name": "c", "weight": -1}]
+    )
     chosen = [experiments.choose(str(uuid.UUID(int=number)), "k", "s", arms) for number in range(2000)]
     assert set(chosen) == {"a", "b"}
     assert 0.21 < chosen.count("a") / 2000 < 0.29
