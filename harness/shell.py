@@ -16,6 +16,7 @@ import logging
 import random
 import re
 import signal
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ LEAD_S = 1.5
 LEAD_WITH_WORKERS_S = 3.0
 LAST_WORDS_S = 2.0
 """Beyond the grace period, for closing sessions to flush their queues."""
+LEAVE_S = 1.0
+"""From a worker's last report to its end, for Locust's own farewell to get out."""
 STOP_TIMEOUT_S = 15.0
+SWITCH_S = 0.0005
 REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
 CLOSED_WAIT_S = (1.0, 5.0)
@@ -110,6 +114,8 @@ class WorkerSide:
         self._wake = get_hub().loop.async_()
         self._wake.start(self._release)
         engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers)
+        # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
+        sys.setswitchinterval(SWITCH_S)
         # Threads and their locks are patched into greenlets here; the engine needs a real one.
         monkey.get_original("_thread", "start_new_thread")(engine.serve, ())
         while not engine.ready:
@@ -181,6 +187,9 @@ class WorkerSide:
         if self.reporter is not None:
             self.reporter.kill()
             self._send(self.desk.report(final=True))
+            if isinstance(self.environment.runner, WorkerRunner):
+                # Locust would have this worker wait for another test; the master has forgotten it by then.
+                gevent.spawn_later(LEAVE_S, self.environment.runner.greenlet.kill, block=False)
         for problem in engine.problems:
             log.error("a session failed:\n%s", problem)
 

@@ -38,7 +38,7 @@ def work(master: str, target_file: str | None, url: str | None) -> int:
             remedy=f"give --target FILE, or --url of a sandbox on this machine, or set {ANON_KEY_ENV}",
         )
     processes.raise_descriptor_limit()
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker"]
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker", "--exit-code-on-error", "0"]
     command += ["--master-host", host, "--master-port", port]
     process = processes.start(command, environ=environ, stdout=None)
 

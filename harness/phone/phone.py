@@ -190,11 +190,19 @@ class Phone:
         async with account.refreshing:
             if not account.due(self.now()) or self._mint():
                 return
-            reading = await self.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
-            if reading.outcome is Outcome.OK:
-                account.renew(reading.data, self.now())
-            elif reading.outcome not in (Outcome.NETWORK, Outcome.TIMEOUT, Outcome.SERVER_ERROR):
-                self.account = None  # the client removes the local session on any other error
+            begun, failures = self.now(), 0
+            while True:
+                reading = await self.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
+                if reading.outcome is Outcome.OK:
+                    account.renew(reading.data, self.now())
+                    return
+                status, failures = reading.status or None, failures + 1
+                delay = retry.refresh_delay(failures, status, self.now() - begun)
+                if delay is None:
+                    break
+                await asyncio.sleep(delay)
+            if retry.refresh_loses_session(status):
+                self.account = None
 
     # ---- requests -------------------------------------------------------------------------------------------
 

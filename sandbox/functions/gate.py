@@ -114,7 +114,8 @@ async def admit(services: Services, request: Request, *, action: str, default: i
     """
     bearer, caller = verified(services, request)
     settings = services.settings.fresh(SERVER_ONLY, EVENT_AND_DECK_TTL_S)
-    key = subject_key(request.headers)
+    # the limiter reads the token unverified; here it is verified already, so both name the same person
+    key = f"user:{subject}" if (subject := (bearer.principal.user_id or "").strip()) else subject_key(request.headers)
     if settings is not None:
         limit = override or settings.rate_limit(action, default)
         try:
