@@ -166,7 +166,7 @@ def _everybody(target: Target, keys: ResolvedKeys, wish: Wish) -> tuple[str, ...
 def _probe(access: Access) -> None:
     url = access.url + "/auth/v1/health"
     try:
-        reply = httpx.get(url, headers={"apikey": access.anon_key}, timeout=10.0)
+        reply = httpx.get(url, headers={"apikey": access.anon_key}, timeout=10.0, trust_env=False)
     except httpx.HTTPError as error:
         raise TargetError(
             f"the target does not answer: {error or type(error).__name__}",
