@@ -369,3 +369,12 @@ def test_other_draws() -> None:
     assert statistics.mean(values) == pytest.approx(3, abs=0.05)
     assert draw_count(Constant(dist="constant", value=2.5), source) == 3
     assert draw_count(Constant(dist="constant", value=2.49), source) == 2
+
+
+@pytest.mark.parametrize("value", ["key\n", "key\r", "two words", "schlüssel"])
+def test_a_key_that_cannot_be_a_header_is_refused_without_being_shown(value: str) -> None:
+    target = Target(name="t", url="http://127.0.0.1:1", environment="local", keys=TargetKeys(anon_env="KEY"))
+    with pytest.raises(UsageError) as refused:
+        resolve_keys(target, {"KEY": value})
+    assert "KEY" in str(refused.value)
+    assert value not in str(refused.value)

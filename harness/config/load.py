@@ -54,6 +54,10 @@ def load_slos(path: str | Path = SLOS) -> tuple[Slo, ...]:
     return _load(Path(path), "SLO file", SloFile).slo
 
 
+HEADER_SAFE = re.compile(r"[!-~]+")
+"""What a header value may hold (RFC 9110, 5.5), without the spaces no key has."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedKeys:
     """A target's secrets. Never printed: the repr holds none."""
@@ -67,7 +71,7 @@ class ResolvedKeys:
 def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
     """Read the secrets that the target names from the environment.
 
-    :raises UsageError: naming every variable that is not set or empty.
+    :raises UsageError: naming every variable that is not set, empty, or no possible key.
     """
     names = {
         "keys.anon_env": target.keys.anon_env,
@@ -81,6 +85,17 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
             f"not set or empty in the environment: {', '.join(missing)}",
             where=f"target {target.name}",
             remedy="export them in the shell that starts the harness; keys never stand in a file",
+        )
+    broken = [
+        names[key]
+        for key in ("keys.anon_env", "keys.service_env")
+        if (variable := names[key]) and not HEADER_SAFE.fullmatch(environ[variable])
+    ]
+    if broken:
+        raise UsageError(
+            f"no key can look like what stands in: {', '.join(map(str, broken))}",
+            where=f"target {target.name}",
+            remedy="export it again without spaces, line ends or quotes; keys are sent as header values",
         )
     anon, service, jwt_secret, password = (environ[name] if name else None for name in names.values())
     return ResolvedKeys(anon=anon or "", service=service, jwt_secret=jwt_secret, password=password)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from harness.config.load import ResolvedKeys, resolve_keys
+from harness.config.load import HEADER_SAFE, ResolvedKeys, resolve_keys
 from harness.config.models import Target
 from harness.errors import TargetError, UsageError
 from harness.guard import Permit
@@ -86,7 +85,7 @@ def service_key(target: Target, keys: ResolvedKeys) -> str:
     where = f"target {target.name}, keys.service_env = {target.keys.service_env}"
     if not keys.service:
         raise UsageError("there is no service key", where=where, remedy="name its variable there, and export it")
-    if not re.fullmatch(r"[!-~]+", keys.service):
+    if not HEADER_SAFE.fullmatch(keys.service):
         raise UsageError(
             "the service key has characters that no key has, such as a space or a line end",
             where=where,
