@@ -251,8 +251,9 @@ class Engine:
         self._pending[ticket.ticket] = (self.loop.call_later(wait, start), ticket, done)
 
     def never_started(self, ticket: Ticket) -> None:
-        """The run ended before this session's turn, or no slot was free for it until then. Loop thread only."""
-        self._arrive(ticket, None, None, "never_started", "never_started")
+        """The run ended before this session's turn, or no phone was free for it until then. Loop thread only."""
+        cause = "phone_busy" if ticket.at_s < self.now() - LATE_S else "run_ended"
+        self._arrive(ticket, None, None, cause, "never_started")
 
     def _waived(self, ticket: Ticket, done: Callable[[], None]) -> None:
         self._taken += 1

@@ -9,6 +9,7 @@ never pass). Bounds, with their source in DESIGN decision 5:
 - starts: at least 99 % of the sessions planned in the measure phase must have started, or have found every phone busy.
   Busy phones are the target being slow (or the profile having too few phones), not the generator.
 - lateness: at most 1 % of those sessions may have started late because of the generator.
+- own faults: no session broke off by a fault of the harness itself.
 - counters: what the workers say they sent is what stands in the tables.
 - roster: every worker reports its health until the end of the measure phase.
 """
@@ -18,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
@@ -54,6 +54,7 @@ def judge(frames: Frames, slos: Iterable[Slo]) -> tuple[HealthRow, ...]:
         _lag(frames, slos),
         _cpu(frames),
         *_starts(frames),
+        _faults(frames),
         _counters(frames),
         _roster(frames),
     )
@@ -135,8 +136,10 @@ def _starts(frames: Frames) -> tuple[HealthRow, HealthRow]:
         unrecorded = max(0, frames.manifest.planned_sessions - len(arrivals))
     due = len(planned) + unrecorded
     missing = planned[planned["started_us"].isna()]
-    busy = int(_phones_were_busy(frames, missing).sum())
-    lost = len(missing) - busy + unrecorded
+    busy = int((missing["late_cause"] == "phone_busy").sum())
+    unreached = int((missing["late_cause"] == "run_ended").sum()) if frames.manifest.status == "aborted" else 0
+    due -= unreached
+    lost = len(missing) - busy - unreached + unrecorded
     late = int((planned["late_cause"] == "generator").sum())
     return _started_row(due, lost, busy), _late_row(len(planned), late)
 
@@ -169,33 +172,16 @@ def _late_row(planned: int, late: int) -> HealthRow:
     )
 
 
-def _phones_were_busy(frames: Frames, missing: pd.DataFrame) -> pd.Series[bool]:
-    """For each session that never started: were all phones that could have taken it open at its planned instant?
-
-    Phones are dealt out evenly over workers, and within a worker by the mix, so a session waits for its own persona's
-    share. Rounding may take one phone from either, hence the floors; a persona always has at least one.
-    """
-    profile, workers = frames.manifest.profile, max(1, frames.manifest.workers)
-    per_worker = profile.phones // workers
-    started = frames.arrivals[frames.arrivals["started_us"].notna()]
-    busy = pd.Series(False, index=missing.index)
-    for worker, rows in missing.groupby("worker"):
-        of_worker = started[started["worker"] == worker]
-        busy.loc[rows.index] = _open_at(of_worker, rows["planned_us"]) >= max(1, per_worker)
-        for persona, waiting in rows.groupby("persona"):
-            share = max(1, int(per_worker * profile.mix.get(str(persona), 0.0)))
-            same = _open_at(of_worker[of_worker["persona"] == persona], waiting["planned_us"])
-            busy.loc[waiting.index] |= same >= share
-    return busy
-
-
-def _open_at(started: pd.DataFrame, instants: pd.Series[int]) -> np.ndarray:
-    """How many of the `started` sessions were open at each instant (microseconds)."""
-    begins = np.sort(started["started_us"].to_numpy(dtype="float64"))
-    ends = np.sort(started["ended_us"].astype("float64").fillna(np.inf).to_numpy())
-    at = instants.to_numpy(dtype="float64")
-    opened: np.ndarray = np.searchsorted(begins, at, side="right")
-    return opened - np.searchsorted(ends, at, side="right")
+def _faults(frames: Frames) -> HealthRow:
+    failed = int((frames.arrivals["end"] == "failed").sum())
+    return HealthRow(
+        check="own faults",
+        level="invalid" if failed else "valid",
+        value=f"{plural(failed, 'session')} broke off by a fault of the harness",
+        bound="none",
+        reason="what those people would have done was not done" if failed else "",
+        remedy="the tracebacks are in the run's locust.log; please report them" if failed else "",
+    )
 
 
 def _counters(frames: Frames) -> HealthRow:

@@ -69,7 +69,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("planned_us", pa.int64()),
             ("started_us", pa.int64()),  # null: never started
             ("ended_us", pa.int64()),  # null: never started, or the run died first
-            ("late_cause", pa.string()),  # "" on time, "phone_busy", "generator", "never_started"
+            ("late_cause", pa.string()),  # "" on time, "phone_busy", "generator", "run_ended" (never started)
             ("end", pa.string()),  # "finished", "closed" (run ended it), "failed" (our bug), "never_started"
         ]
     ),

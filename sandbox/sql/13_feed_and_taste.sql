@@ -220,32 +220,29 @@ create function public.media_refresh_user_centroids_v1(
 #variable_conflict use_column
 declare
   v_profile public.embedding_settings;
-  v_chosen uuid[] := '{}';
-  v_next uuid;
+  v_liked uuid[];
+  v_tastes halfvec[];
+  v_chosen integer[] := '{}';
+  v_next integer;
 begin
   if coalesce(auth.role(), 'service_role') <> 'service_role' and auth.uid() is distinct from p_user_id then
     raise exception 'Not authorized';
   end if;
   select * into v_profile from public.embedding_settings where id = 1;
-  if to_regclass('pg_temp._liked') is not null then
-    drop table _liked;
-  end if;
-  create temp table _liked on commit drop as
-    select m.media_item_id, m.embedding
-    from (
-      select e.media_item_id, max(e.created_at) as at from public.media_events e
-      where e.user_id = p_user_id and e.event_type = 'like' group by 1 order by 2 desc
-      limit least(greatest(coalesce(p_max_items, 60), 1), 200)
-    ) l
-    join public.media_embeddings m on m.media_item_id = l.media_item_id and m.provider = v_profile.active_provider
-      and m.model = v_profile.active_model and m.task = v_profile.active_task;
-  for i in 1 .. least(greatest(coalesce(p_k, 3), 1), 5) loop
-    select l.media_item_id into v_next from _liked l
-    where l.media_item_id <> all (v_chosen)
-    order by (select min(l.embedding <=> c.embedding) from _liked c where c.media_item_id = any (v_chosen)) desc nulls first,
-      l.media_item_id
+  select array_agg(m.media_item_id order by m.media_item_id), array_agg(m.embedding order by m.media_item_id)
+  into v_liked, v_tastes
+  from (
+    select e.media_item_id, max(e.created_at) as at from public.media_events e
+    where e.user_id = p_user_id and e.event_type = 'like' group by 1 order by 2 desc
+    limit least(greatest(coalesce(p_max_items, 60), 1), 200)
+  ) l
+  join public.media_embeddings m on m.media_item_id = l.media_item_id and m.provider = v_profile.active_provider
+    and m.model = v_profile.active_model and m.task = v_profile.active_task;
+  for i in 1 .. least(greatest(coalesce(p_k, 3), 1), 5, coalesce(cardinality(v_liked), 0)) loop
+    select n into v_next from generate_subscripts(v_liked, 1) n
+    where n <> all (v_chosen)
+    order by (select min(v_tastes[n] <=> v_tastes[c]) from unnest(v_chosen) c) desc nulls first, n
     limit 1;
-    exit when v_next is null;
     v_chosen := v_chosen || v_next;
   end loop;
   delete from public.media_user_centroids c
@@ -253,8 +250,8 @@ begin
     and c.task = v_profile.active_task;
   insert into public.media_user_centroids
     (user_id, centroid, exemplar_media_item_id, taste, provider, model, dimensions, task)
-  select p_user_id, c.ord, l.media_item_id, l.embedding, v_profile.active_provider, v_profile.active_model,
+  select p_user_id, c.ord, v_liked[c.n], v_tastes[c.n], v_profile.active_provider, v_profile.active_model,
     v_profile.active_dimensions, v_profile.active_task
-  from unnest(v_chosen) with ordinality as c (id, ord) join _liked l on l.media_item_id = c.id
+  from unnest(v_chosen) with ordinality as c (n, ord)
   on conflict do nothing;
 end $$;

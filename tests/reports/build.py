@@ -160,7 +160,7 @@ class Run:
             "planned_us": us(planned_s),
             "started_us": us(started_s),
             "ended_us": us(ended_s),
-            "late_cause": "" if started_s is not None else "never_started",
+            "late_cause": "" if started_s is not None else "run_ended",
             "end": "finished" if started_s is not None else "never_started",
         }
         self.sessions.append(row | changes)

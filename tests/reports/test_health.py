@@ -82,23 +82,27 @@ def test_tickets_that_left_no_row_are_lost_by_the_generator() -> None:
 
 def test_busy_phones_are_the_target_being_slow() -> None:
     run = fit()
-    for _ in range(20):  # all twenty phones of the profile hang from second 30 on
-        run.session(30.0, 30.0, None, end="closed")
-    lose(run, 50)
+    for _ in range(50):
+        run.session(40.0, None, None, late_cause="phone_busy")
     found = rows(run.finished())["planned starts"]
     assert found.level == "valid"
     assert "50 found every phone busy" in found.value
+    lose(run, 2)
+    assert rows(run.finished())["planned starts"].value.startswith("2 of 152 lost by the generator; 50 found")
 
 
-def test_busy_phones_of_one_persona_and_of_another_worker() -> None:
+def test_what_an_aborted_run_did_not_come_to_is_not_lost_by_the_generator() -> None:
     run = fit()
-    for _ in range(8):  # the chatters' share: 40 % of twenty phones
-        run.session(30.0, 30.0, None, persona="chatter", end="closed")
-    run.session(40.0, None, None, persona="chatter")
-    assert "1 found every phone busy" in rows(run.finished())["planned starts"].value
-    run.session(40.0, None, None, persona="chatter", worker=1)
-    run.session(40.0, None, None, persona="swiper")
-    assert rows(run.finished())["planned starts"].value.startswith("2 of 111 lost by the generator; 1 found")
+    lose(run, 50)
+    assert rows(run.finished(status="aborted"))["planned starts"].level == "valid"
+
+
+def test_a_fault_of_the_harness_itself_is_a_veto() -> None:
+    run = fit()
+    assert rows(run.finished())["own faults"].level == "valid"
+    run.session(40.0, 40.0, 41.0, end="failed")
+    found = rows(run.finished())["own faults"]
+    assert (found.level, found.value) == ("invalid", "1 session broke off by a fault of the harness")
 
 
 def test_lateness_counts_only_against_the_generator_that_caused_it() -> None:

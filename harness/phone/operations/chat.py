@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.outcome import Outcome
+from harness.phone import shapes
 from harness.phone.calls import (
     BLOCKED_CHECK,
     CONVERSATION_LIST,
@@ -20,6 +21,7 @@ from harness.phone.calls import (
 )
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
+from harness.phone.shapes import Message, Summary
 
 POLL_S = 5.0
 """Poll interval of an open conversation while its channel is SUBSCRIBED."""
@@ -27,26 +29,12 @@ POLL_UNSUBSCRIBED_S = 1.5
 READ_RECEIPT_EVERY_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One row of the conversation list."""
-
-    conversation: str
-    is_group: bool
-    others: tuple[str, ...]
-
-
 async def conversation_list(phone: Phone) -> list[Summary]:
     """The list screen; empty when it did not come."""
     reading = await phone.request(CONVERSATION_LIST, body={"p_user_id": phone.user_id})
-    if reading.outcome is not Outcome.OK or not isinstance(reading.data, list):
+    if reading.outcome is not Outcome.OK:
         return []
-    return [_summary(row, phone.user_id) for row in reading.data]
-
-
-def _summary(row: dict[str, Any], me: str) -> Summary:
-    others = tuple(p["id"] for p in row.get("participants") or () if p.get("id") != me)
-    return Summary(row["conversation_id"], bool(row["is_group"]), others)
+    return shapes.summaries(reading.data, phone.user_id) or []
 
 
 @dataclass(slots=True)
@@ -88,22 +76,26 @@ class Conversation:
 
     async def _load_messages(self) -> Outcome:
         reading = await self.phone.request(MESSAGES_POLL, self.summary.conversation)
-        if reading.outcome is Outcome.OK and isinstance(reading.data, list):
-            self._seen(reading.data)
-        return reading.outcome
+        if reading.outcome is not Outcome.OK:
+            return reading.outcome
+        messages = shapes.messages(reading.data)
+        if messages is None:
+            return Outcome.SOFT_FAILURE
+        self._seen(messages)
+        return Outcome.OK
 
-    def _seen(self, newest_first: list[dict[str, Any]]) -> None:
+    def _seen(self, newest_first: list[Message]) -> None:
         """Newly seen messages of others get a delivery receipt each; the newest one is marked read (5.6)."""
         for message in newest_first:
-            if message["user_id"] == self.phone.user_id:
+            if message.sender == self.phone.user_id:
                 if self.last_own is None:
-                    self.last_own = message["id"]
-            elif message["id"] not in self._receipted:
-                self._receipted.add(message["id"])
-                self.phone.chore(self._delivered(message["id"]))
-        if newest_first and newest_first[0]["id"] != self._read_up_to:
+                    self.last_own = message.id
+            elif message.id not in self._receipted:
+                self._receipted.add(message.id)
+                self.phone.chore(self._delivered(message.id))
+        if newest_first and newest_first[0].id != self._read_up_to:
             first_time = self._read_up_to is None
-            self._read_up_to = newest_first[0]["id"]
+            self._read_up_to = newest_first[0].id
             self.phone.chore(self._read(self._read_up_to, 0.0 if first_time else READ_RECEIPT_EVERY_S))
 
     async def _delivered(self, message: str) -> None:
@@ -149,9 +141,12 @@ class Conversation:
                 "attachment_url": None,
             }
             sent = await phone.request(MESSAGE_SEND, body=row)
-            operation.ends(sent.outcome)
-            if sent.outcome is Outcome.OK and isinstance(sent.data, dict):
-                self.last_own = sent.data["id"]
+            if operation.ends(sent.outcome) and sent.outcome is not Outcome.CONFLICT:
+                stored = shapes.message(sent.data)
+                if stored is None:
+                    operation.ends(Outcome.SOFT_FAILURE)
+                    return Outcome.SOFT_FAILURE
+                self.last_own = stored.id
             return sent.outcome
 
     def leave(self) -> None:

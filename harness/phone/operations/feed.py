@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from harness.outcome import Outcome
+from harness.phone import shapes
 from harness.phone.calls import HOME_FEED, TITLE_DETAIL
 from harness.phone.phone import Phone
+from harness.phone.shapes import Cursor
 
 PAGE = 40
 """Rows a page; the server answers one more when there are more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where the next page starts: the last row shown."""
-
-    created_at: str
-    row: str
-
-
-@dataclass(frozen=True, slots=True)
 class FeedPage:
-    """What one request brought. `rows` are as the server sent them, without the look-ahead row."""
+    """What one request brought: rows on screen, and where the next page starts if there is one."""
 
-    rows: list[dict[str, Any]]
+    rows: int
     next: Cursor | None
 
 
@@ -38,11 +32,14 @@ async def home_feed(phone: Phone, cursor: Cursor | None = None) -> FeedPage | No
             "p_cursor_id": cursor.row if cursor else None,
         }
         reading = await phone.request(HOME_FEED, body=body)
-        if not operation.ends(reading.outcome) or not isinstance(reading.data, list):
+        if not operation.ends(reading.outcome):
             return None
-    shown = reading.data[:PAGE]
-    more = len(reading.data) > PAGE
-    return FeedPage(shown, Cursor(shown[-1]["created_at"], shown[-1]["id"]) if more else None)
+        rows = shapes.feed(reading.data)
+        if rows is None:
+            operation.ends(Outcome.SOFT_FAILURE)
+            return None
+    shown = rows[:PAGE]
+    return FeedPage(len(shown), shown[-1] if len(rows) > PAGE else None)
 
 
 async def title_detail(phone: Phone, title: str) -> None:

@@ -6,11 +6,13 @@ import asyncio
 from typing import Any
 
 from harness.outcome import Outcome
+from harness.phone import shapes
 from harness.phone.calls import EXPERIMENTS, SWIPE_DECK
 from harness.phone.emission import EmissionRules
 from harness.phone.operations.feed import title_detail
 from harness.phone.outbox import Event
 from harness.phone.phone import Phone
+from harness.phone.shapes import Card
 
 FIRST_BATCH = 72
 REFILL = 60
@@ -25,8 +27,6 @@ EXPERIMENT_KEYS = (
     "swipe_cf_v1",
     "swipe_blend_v1",
 )
-
-Card = dict[str, Any]
 
 
 class SwipePage:
@@ -48,8 +48,7 @@ class SwipePage:
         phone = self._phone
         phone.courier.mount()
         assigned = await phone.request(EXPERIMENTS, body={"keys": EXPERIMENT_KEYS})
-        if assigned.outcome is Outcome.OK and assigned.data.get("assignments"):
-            self._experiments = assigned.data["assignments"]
+        self._experiments = shapes.assignments(assigned.data)
         return await self._deck(FIRST_BATCH)
 
     @property
@@ -65,7 +64,7 @@ class SwipePage:
 
     async def look_and_swipe(self, card: Card, seconds: float, gesture: str) -> None:
         """Look at the card on top for that long, then swipe it with `like`, `dislike` or `skip`."""
-        phone, deck, title = self._phone, card["_deck"], card["mediaItemId"]
+        phone, deck, title = self._phone, card.deck, card.title
         if self._rules.impression(deck, title):
             self._emit("impression", card, payload=self._payload(card, why=True))
         await phone.pause(seconds)
@@ -77,7 +76,7 @@ class SwipePage:
         self._index += 1
         ahead = self._index + READ_AHEAD
         if ahead < len(self._cards):
-            phone.chore(title_detail(phone, self._cards[ahead]["mediaItemId"]))
+            phone.chore(title_detail(phone, self._cards[ahead].title))
         self._refill_if_low()
 
     def _refill_if_low(self) -> None:
@@ -109,24 +108,24 @@ class SwipePage:
             reading = await self._phone.request(SWIPE_DECK, body=body)
             if not operation.ends(reading.outcome):
                 return False
-            deck, cards = reading.data.get("deckId"), reading.data.get("cards")
-            if not deck or not isinstance(cards, list):
+            cards = shapes.deck(reading.data)
+            if cards is None:
                 return operation.ends(Outcome.SOFT_FAILURE)
-            self._add(deck, reading.data.get("recRequestId"), cards)
+            self._add(cards)
         return True
 
-    def _add(self, deck: str, request: str | None, cards: list[Card]) -> None:
+    def _add(self, cards: list[Card]) -> None:
         for card in cards:
-            if card["mediaItemId"] not in self._seen:
-                self._seen.add(card["mediaItemId"])
-                self._cards.append({**card, "_deck": deck, "_request": request})
+            if card.title not in self._seen:
+                self._seen.add(card.title)
+                self._cards.append(card)
 
     def _payload(self, card: Card, *, why: bool = False) -> dict[str, Any] | None:
         payload: dict[str, Any] = {}
         if self._experiments:
             payload["experiments"] = self._experiments
-        if why and card.get("why"):
-            payload["why"] = card["why"]
+        if why and card.why:
+            payload["why"] = card.why
         return payload or None
 
     def _emit(
@@ -138,12 +137,12 @@ class SwipePage:
                 event_type=event_type,
                 client_event_id=phone.new_id(),
                 session_id=phone.device_session,
-                media_item_id=card["mediaItemId"],
-                deck_id=card["_deck"],
-                rec_request_id=card["_request"],
-                position=card.get("position"),
-                dedupe_key=card.get("dedupeKey"),
-                source=card.get("source"),
+                media_item_id=card.title,
+                deck_id=card.deck,
+                rec_request_id=card.request,
+                position=card.position,
+                dedupe_key=card.dedupe_key,
+                source=card.source,
                 dwell_ms=dwell_ms,
                 payload=payload,
             )

@@ -1,0 +1,132 @@
+"""What the app takes out of replies, checked: anything of another shape is None, never an exception. (pure)
+
+Field names: contract 2.2 (deck), 4 (feed), 5.1 (conversation list), 5.3 (messages), 6.5 (experiments).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card of a deck, as far as the swipe page uses it."""
+
+    deck: str
+    request: str | None
+    title: str
+    position: int | None
+    dedupe_key: str | None
+    source: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next feed page starts: the last row shown."""
+
+    created_at: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One row of the conversation list."""
+
+    conversation: str
+    is_group: bool
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, as far as pollers and receipts use it."""
+
+    id: str
+    sender: str
+
+
+def deck(data: Any) -> list[Card] | None:
+    """The cards of a deck reply; the client refuses one without `deckId` or a list of cards."""
+    if not isinstance(data, dict):
+        return None
+    deck_id, cards = data.get("deckId"), data.get("cards")
+    if not isinstance(deck_id, str) or not deck_id or not isinstance(cards, list):
+        return None
+    request = _text(data.get("recRequestId"))
+    found = [_card(deck_id, request, card) for card in cards]
+    return None if any(card is None for card in found) else [card for card in found if card is not None]
+
+
+def _card(deck_id: str, request: str | None, card: Any) -> Card | None:
+    if not isinstance(card, dict) or not isinstance(card.get("mediaItemId"), str):
+        return None
+    position = card.get("position")
+    return Card(
+        deck=deck_id,
+        request=request,
+        title=card["mediaItemId"],
+        position=position if isinstance(position, int) and not isinstance(position, bool) else None,
+        dedupe_key=_text(card.get("dedupeKey")),
+        source=_text(card.get("source")),
+        why=_text(card.get("why")),
+    )
+
+
+def feed(data: Any) -> list[Cursor] | None:
+    """The rows of a feed page, each as the cursor it would be."""
+    if not isinstance(data, list):
+        return None
+    rows = []
+    for row in data:
+        if (
+            not isinstance(row, dict)
+            or not isinstance(row.get("created_at"), str)
+            or not isinstance(row.get("id"), str)
+        ):
+            return None
+        rows.append(Cursor(row["created_at"], row["id"]))
+    return rows
+
+
+def summaries(data: Any, me: str) -> list[Summary] | None:
+    """The conversation list, `me` left out of the participants."""
+    if not isinstance(data, list):
+        return None
+    rows = []
+    for row in data:
+        if not isinstance(row, dict) or not isinstance(row.get("conversation_id"), str):
+            return None
+        participants = row.get("participants")
+        ids = [p.get("id") for p in participants if isinstance(p, dict)] if isinstance(participants, list) else []
+        others = tuple(id_ for id_ in ids if isinstance(id_, str) and id_ != me)
+        rows.append(Summary(row["conversation_id"], bool(row.get("is_group")), others))
+    return rows
+
+
+def messages(data: Any) -> list[Message] | None:
+    """Messages, newest first as the server sends them."""
+    if not isinstance(data, list):
+        return None
+    rows = [message(row) for row in data]
+    return None if any(row is None for row in rows) else [row for row in rows if row is not None]
+
+
+def message(data: Any) -> Message | None:
+    """One message."""
+    if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("user_id"), str):
+        return None
+    return Message(data["id"], data["user_id"])
+
+
+def assignments(data: Any) -> dict[str, str] | None:
+    """Experiment variants by key; None when there are none or they are no such thing."""
+    found = data.get("assignments") if isinstance(data, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(variant, str) for variant in found.values()):
+        return None
+    return {str(key): variant for key, variant in found.items()} or None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
