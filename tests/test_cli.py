@@ -32,6 +32,8 @@ url = "{url}"
 environment = "staging"
 [keys]
 anon_env = "TEST_ANON_KEY"
+[people]
+password_env = "TEST_PASSWORD"
 """
 
 
@@ -44,6 +46,11 @@ def harness(
     said = capsys.readouterr()
     assert "Traceback" not in said.err + said.out
     return int(left.value.code or 0), said.err + said.out
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_PASSWORD", "a-secret-password")
 
 
 @pytest.fixture
@@ -151,6 +158,17 @@ def test_a_missing_key_names_its_variable(
     code, said = harness("run", tiny, "--target", path, capsys=capsys, monkeypatch=monkeypatch)
     assert code == 2
     assert "TEST_ANON_KEY" in said
+
+
+def test_a_target_without_a_way_to_sign_in_is_refused(
+    tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "target.toml"
+    path.write_text(TARGET.format(url="http://127.0.0.1:9").split("[people]")[0])
+    monkeypatch.setenv("TEST_ANON_KEY", "a-secret-key")
+    code, said = harness("run", tiny, "--target", path, capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2
+    assert "people.password_env" in said
 
 
 def test_quirks_belong_to_a_sandbox_of_our_own(

@@ -114,7 +114,7 @@ def garbage(seed: int) -> Iterator[str]:
 
     def run() -> None:
         asyncio.set_event_loop(loop)
-        starting = loop.create_task(start())  # noqa: F841 - a task nobody holds may be collected
+        loop.run_until_complete(start())
         loop.run_forever()
 
     thread = threading.Thread(target=run, daemon=True)
