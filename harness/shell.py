@@ -292,11 +292,16 @@ def _start(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         return
     text = getattr(options, "harness_order", "")
-    if text:
-        order, zero = Order.model_validate_json(text), float(options.harness_zero)
-    else:
-        order, zero = closed_order(environment.host or ""), time.time()
-    _here.worker = WorkerSide(environment, order, zero=zero, closed=not text)
+    try:
+        if text:
+            order, zero = Order.model_validate_json(text), float(options.harness_zero)
+        else:
+            order, zero = closed_order(environment.host or ""), time.time()
+        _here.worker = WorkerSide(environment, order, zero=zero, closed=not text)
+    except HarnessError as error:
+        log.error("%s", error)
+        environment.process_exit_code = int(error.exit_code)
+        gevent.spawn(environment.runner.quit if options.headless else environment.runner.stop)
 
 
 @events.test_stopping.add_listener
