@@ -41,9 +41,21 @@ class Keys:
         return self._sign({"iss": "supabase", "role": "service_role", "iat": KEY_ISSUED_AT, "exp": KEY_EXPIRES_AT})
 
     def access_token(
-        self, user_id: str, email: str, *, lifetime_s: int, issuer: str, metadata: dict[str, Any] | None = None
+        self,
+        user_id: str,
+        email: str,
+        *,
+        lifetime_s: int,
+        issuer: str,
+        metadata: dict[str, Any] | None = None,
+        session_id: str | None = None,
+        app_metadata: dict[str, Any] | None = None,
     ) -> str:
-        """A signed-in person's access token, valid for `lifetime_s` seconds from now."""
+        """A signed-in person's access token, valid for `lifetime_s` seconds from now.
+
+        metadata: the person's own claims. session_id: the session it belongs to, default one never opened here.
+        app_metadata: the server's claims, default those of a person who signed in with a password.
+        """
         now = int(time.time())
         return self._sign(
             {
@@ -52,10 +64,10 @@ class Keys:
                 "aud": "authenticated",
                 "role": "authenticated",
                 "email": email,
-                "session_id": str(uuid.uuid4()),
+                "session_id": session_id or str(uuid.uuid4()),
                 "aal": "aal1",
                 "is_anonymous": False,
-                "app_metadata": {"provider": "email", "providers": ["email"]},
+                "app_metadata": {"provider": "email", "providers": ["email"]} if app_metadata is None else app_metadata,
                 "user_metadata": metadata or {},
                 "iat": now,
                 "exp": now + lifetime_s,

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
-import orjson
 
 from sandbox.functions.event_input import TASTE_TYPES, Ingest, RatingOp, Row, StatusOp, WatchlistOp
-from sandbox.functions.event_keys import parse_served_key
+from sandbox.functions.event_rows import labels_json, taste_json
 from sandbox.functions.gate import Caller
 from sandbox.services import Services
 from sandbox.settings import Snapshot
 
-_AFTERMATH_SQL = f"select sandbox_internal.aftermath({', '.join(f'${number}' for number in range(1, 18))})"
+_AFTERMATH_SQL = "select sandbox_internal.aftermath($1, $2, $3, $4, $5, $6, $7, $8)"
 _KINDS_SQL = "select id::text as id, kind::text as kind from public.media_items where id = any($1::uuid[])"
 _LIBRARY_UPSERT = """
 insert into public.library_entries
@@ -153,8 +152,7 @@ async def _rating(services: Services, caller: Caller, op: RatingOp, kind: str, n
 
 async def _learn(services: Services, work: Aftermath, refresh: bool) -> None:
     """Taste, centroids and labels; the database swallows their failures one by one."""
-    caller, taste = work.caller, work.taste
-    served = [(key, *parsed, names) for key, names in work.labels.items() if (parsed := parse_served_key(key))]
+    caller = work.caller
     try:
         async with services.connection() as connection:
             await connection.execute(
@@ -163,19 +161,10 @@ async def _learn(services: Services, work: Aftermath, refresh: bool) -> None:
                 caller.principal.claims,
                 services.service.claims,
                 caller.user_id,
-                [row.session_id for row in taste],
-                [row.media_item_id for row in taste],
-                [row.event_type for row in taste],
-                [row.dwell_ms for row in taste],
-                [row.rating for row in taste],
-                [bool(row.in_watchlist) for row in taste],
+                taste_json(work.taste),
                 work.centroid_k if refresh else None,
                 work.centroid_items,
-                [key for key, *_ in served],
-                [request for _, request, *_ in served],
-                [position for _, _, position, *_ in served],
-                [title for _, _, _, title, _ in served],
-                [orjson.dumps(list(names)).decode() for *_, names in served],
+                labels_json(work.labels),
             )
     except Exception as error:
         services.note_swallowed("taste, centroids, labels", error)

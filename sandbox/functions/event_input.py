@@ -7,7 +7,7 @@ issue that says why (contract 3.1 to 3.4).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,10 +35,11 @@ EVENT_TYPES = frozenset(
     ]
 )
 TASTE_TYPES = EVENT_TYPES - {"impression", "detail_close", "share"}
+_WITHOUT_FOLLOW_UP = frozenset({"impression", "detail_open", "detail_close", "dwell", "share"})
 
 
 class Row(NamedTuple):
-    """One `media_events` row. Numbers and JSON are text, so that Postgres itself judges them, as behind PostgREST."""
+    """One `media_events` row. Numbers and payloads are JSON text: they are computed with once, for the key."""
 
     session_id: str
     deck_id: str | None
@@ -98,6 +99,7 @@ class Ingest:
     retry: dict[str, None] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     _last_context: tuple[tuple[Any, ...], Context] | None = None
+    _ids: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
     def issue(
         self,
@@ -149,9 +151,9 @@ class Ingest:
                 self._item({})  # an array is an object without any of the members
 
     def _item(self, item: dict[str, Any]) -> None:
-        session_id = js.string(item.get("sessionId")).strip()
-        media_item_id = js.string(item.get("mediaItemId")).strip()
-        if not is_uuid(session_id) or not is_uuid(media_item_id):
+        session_id, session_fits = self._id(item.get("sessionId"))
+        media_item_id, media_fits = self._id(item.get("mediaItemId"))
+        if not session_fits or not media_fits:
             meta = {"sessionId": session_id, "mediaItemId": media_item_id}
             for event in _events(item):
                 identifier, _ = self._identify(event, item)
@@ -162,6 +164,17 @@ class Ingest:
         source = raw_source if raw_source is None or isinstance(raw_source, str) else js.stringify(raw_source)
         for event in _events(item):
             self._event(item, event, session_id, media_item_id, source, context)
+
+    def _id(self, given: Any) -> tuple[str, bool]:
+        """An id trimmed, and whether it is one. The items of a batch share most of theirs."""
+        if type(given) is not str:
+            text = js.string(given).strip()
+            return text, is_uuid(text) is not None
+        known = self._ids.get(given)
+        if known is None:
+            text = given.strip()
+            known = self._ids[given] = (text, is_uuid(text) is not None)
+        return known
 
     def _context(self, item: dict[str, Any], media_item_id: str) -> Context:
         """An item's context. In the multi form a card's events come as items of their own, which share it."""
@@ -195,7 +208,8 @@ class Ingest:
             message = "clientEventId was missing/invalid and was replaced."
             self.issue("warn", "CLIENT_EVENT_ID_REPLACED", message, identifier, {"replacedFrom": replaced})
         event_type = js.string(event.get("eventType"))
-        complaint = _complaint(event_type, event)
+        raw_dwell, raw_rating, in_watchlist = event.get("dwellMs"), event.get("rating0_10"), event.get("inWatchlist")
+        complaint = _complaint(event_type, raw_dwell, raw_rating, in_watchlist)
         if complaint:
             self.reject(identifier, "BAD_INPUT", complaint)
             return
@@ -210,7 +224,6 @@ class Ingest:
             self.accepted[identifier] = None
             return
         text = payload_json(payload)
-        raw_dwell, raw_rating, in_watchlist = event.get("dwellMs"), event.get("rating0_10"), event.get("inWatchlist")
         dwell = None if raw_dwell is None else js.number(raw_dwell)
         rating = None if raw_rating is None else js.number(raw_rating)
         deck_id, rec_request_id, position, served, _ = context
@@ -234,7 +247,8 @@ class Ingest:
             )
         )
         self.row_ids.append(identifier)
-        self._follow_up(event_type, media_item_id, payload, raw_rating, in_watchlist, served)
+        if event_type not in _WITHOUT_FOLLOW_UP:
+            self._follow_up(event_type, media_item_id, payload, raw_rating, in_watchlist, served)
         self.accepted[identifier] = None
 
     def _status(self, payload: dict[str, Any], session_id: str, media_item_id: str, source: str | None) -> None:
@@ -294,27 +308,22 @@ class Ingest:
 _STATUS = {"want_to_watch": "want_to_watch", "watchlist": "want_to_watch", "watching": "watching", "dropped": "dropped"}
 
 
-def _events(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _events(item: dict[str, Any]) -> list[dict[str, Any]]:
     events = item.get("events")
     if isinstance(events, list) and events:
-        for event in events:
-            yield event if isinstance(event, dict) else {}
-    else:
-        yield item  # the single form: the base fields are the event's own
+        return [event if isinstance(event, dict) else {} for event in events]
+    return [item]  # the single form: the base fields are the event's own
 
 
-def _complaint(event_type: str, event: dict[str, Any]) -> str | None:
+def _complaint(event_type: str, dwell: Any, rating: Any, in_watchlist: Any) -> str | None:
     if event_type not in EVENT_TYPES:
         return f"Invalid eventType: {event_type}"
-    dwell = event.get("dwellMs")
     if dwell is not None and not (_finite(dwell) and dwell >= 0):
         return "Invalid dwellMs"
-    rating = event.get("rating0_10")
     if rating is not None and not (
         _finite(rating) and 0 <= rating <= 10 and abs(rating * 2 - round(rating * 2)) < 1e-9
     ):
         return "Invalid rating0_10"
-    in_watchlist = event.get("inWatchlist")
     if in_watchlist is not None and not isinstance(in_watchlist, bool):
         return "Invalid inWatchlist"
     return None

@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime
 import asyncpg
 
 from sandbox.functions.event_input import Ingest, Row
+from sandbox.functions.event_rows import rows_json
 from sandbox.functions.gate import Caller
 from sandbox.services import PoolExhausted, Services
 
-_INSERT = f"select sandbox_internal.insert_events({', '.join(f'${number}' for number in range(1, 19))})"
+_INSERT = "select sandbox_internal.insert_events($1, $2, $3, $4, $5)"
 # SQLSTATE classes that another try cannot help: data, integrity, syntax or privileges; and all of PostgREST's own codes
 _FINAL = ("22", "23", "42", "PGRST")
 _TOKEN_EXPIRED = "PGRST303"
@@ -39,8 +40,7 @@ async def upsert(services: Services, caller: Caller, day: date, rows: Sequence[R
     actor = caller.principal
     try:
         async with services.connection() as connection:
-            columns = map(list, zip(*rows, strict=True))
-            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, *columns)
+            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, rows_json(rows))
     except asyncpg.PostgresError as error:
         raise StoreError(error.sqlstate or "", str(error.args[0] if error.args else error)) from error
     except PoolExhausted as error:

@@ -216,6 +216,8 @@ create function public.media_refresh_user_centroids_v1(
   p_user_id uuid default auth.uid(), p_k integer default 3, p_max_items integer default 60
 ) returns void
   language plpgsql security definer set search_path = public, extensions, pg_temp
+  -- a plan made anew for each call's arrays would cost more than it saves
+  set plan_cache_mode = force_generic_plan
   as $$
 #variable_conflict use_column
 declare
