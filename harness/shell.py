@@ -243,12 +243,14 @@ class MasterSide:
             elapsed = time.time() - scribe.zero
             if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and scribe.idle):
                 break
-        self.environment.runner.stop()
-        deadline = time.monotonic() + 5.0
-        while not scribe.all_final and time.monotonic() < deadline:
-            gevent.sleep(0.05)
-        scribe.end(self._reason or scribe.stop_reason)
-        self.environment.runner.quit()
+        try:
+            self.environment.runner.stop()
+            deadline = time.monotonic() + 5.0
+            while not scribe.all_final and time.monotonic() < deadline:
+                gevent.sleep(0.05)
+            scribe.end(self._reason or scribe.stop_reason)
+        finally:  # whatever failed on the way out, Locust must not stay
+            self.environment.runner.quit()
 
 
 def _record_of(order: Order) -> RunStore:

@@ -35,7 +35,7 @@ def load_profile(name_or_path: str | Path, *, folder: Path = PROFILES) -> Profil
 
     :raises UsageError: there is no such file, or something in it is wrong.
     """
-    return _load(_locate(name_or_path, folder, "profile"), "profile", Profile)
+    return load_model(_locate(name_or_path, folder, "profile"), "profile", Profile)
 
 
 def load_target(name_or_path: str | Path, *, folder: Path = TARGETS) -> Target:
@@ -43,7 +43,7 @@ def load_target(name_or_path: str | Path, *, folder: Path = TARGETS) -> Target:
 
     :raises UsageError: there is no such file, or something in it is wrong.
     """
-    return _load(_locate(name_or_path, folder, "target"), "target", Target)
+    return load_model(_locate(name_or_path, folder, "target"), "target", Target)
 
 
 def load_slos(path: str | Path = SLOS) -> tuple[Slo, ...]:
@@ -51,7 +51,7 @@ def load_slos(path: str | Path = SLOS) -> tuple[Slo, ...]:
 
     :raises UsageError: there is no such file, or something in it is wrong.
     """
-    return _load(Path(path), "SLO file", SloFile).slo
+    return load_model(Path(path), "SLO file", SloFile).slo
 
 
 HEADER_SAFE = re.compile(r"[!-~]+")
@@ -119,8 +119,8 @@ def _locate(name_or_path: str | Path, folder: Path, kind: str) -> Path:
     return path
 
 
-def _load(path: Path, kind: str, model: type[AnyModel]) -> AnyModel:
-    data = _parse(path, kind)
+def load_model(path: Path, kind: str, model: type[AnyModel]) -> AnyModel:
+    data = read_toml(path, kind)
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -135,7 +135,7 @@ def _load(path: Path, kind: str, model: type[AnyModel]) -> AnyModel:
     )
 
 
-def _parse(path: Path, kind: str) -> dict[str, Any]:
+def read_toml(path: Path, kind: str) -> dict[str, Any]:
     try:
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             raise UsageError(

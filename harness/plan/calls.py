@@ -1,0 +1,247 @@
+"""What one session sends: the contract's rules as a table. (pure)
+
+A `Call` says how many requests of one endpoint follow from one unit of a `Driver`; `sessions.py` says how many
+units a session of each persona has. The last column is the section of the wire contract the number comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+
+class Kind(Enum):
+    """Which part of the platform answers."""
+
+    AUTH = "auth"
+    REST = "rest"
+    EDGE = "edge"
+    STORAGE = "storage"
+
+
+class Driver(Enum):
+    """What makes a session send: things done, and time spent. Units are per session unless said otherwise."""
+
+    REFRESH = "token refresh"
+    LOAD = "signed-in page load"
+    SIGN_UP = "sign-up"
+    FRESH_LOAD = "page load right after signing up"
+    MINUTE = "visible minute after the first"
+    BUSY_MINUTE = "minute on swipe, search or message screens"
+    HOME_MINUTE = "minute on the home screen"
+    HOME = "home screen opened"
+    FEED_PAGE = "feed page after the first"
+    SWIPE_PAGE = "swipe page opened"
+    REFILL = "deck refill"
+    SWIPE = "swipe"
+    EVENT_POST = "batch of swipe events"
+    EVENT_ROW = "swipe event"
+    TITLE = "title page"
+    QUERY = "settled search query"
+    LIBRARY = "library write"
+    LIST_MINUTE = "minute with the conversation list mounted"
+    OPEN = "conversation opened"
+    POLL = "poll of an open conversation"
+    MESSAGE = "message sent to people"
+    DIRECT_MESSAGE = "message sent into a direct chat"
+    LIVE_COPY = "message seen live by another member"
+    FIRST_COPY = "message first seen on opening"
+    SEEN_COPY = "old message receipted again on opening"
+    READ = "read receipt"
+    TURN = "question to the assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`size` and `item_size` in bytes: of a reply without items, and of each item (card, row) in it.
+
+    Sizes are of uncompressed bodies. Those marked [S] were measured against the sandbox with its seeded data, the
+    others follow from the columns the contract names.
+    """
+
+    name: str
+    kind: Kind
+    size: int = 2
+    item_size: int = 0
+    rated: bool = False  # costs an upsert of `rate_limits` (contract 7.3)
+    inner: float = 0.0  # database and auth calls behind one invocation, where the contract measured them
+
+
+def _edge(name: str, size: int, item_size: int = 0, *, rated: bool = False, inner: float = 0.0) -> Endpoint:
+    return Endpoint(f"POST functions/{name}", Kind.EDGE, size, item_size, rated, inner)
+
+
+def _rest(name: str, size: int = 2, item_size: int = 0) -> Endpoint:
+    return Endpoint(name, Kind.REST, size, item_size)
+
+
+TOKEN = Endpoint("POST auth/token", Kind.AUTH, 1_830)  # [S]
+SIGN_UP = Endpoint("POST auth/signup", Kind.AUTH, 1_830)
+UPDATE_USER = Endpoint("PUT auth/user", Kind.AUTH, 1_060)
+USER = Endpoint("GET auth/user", Kind.AUTH, 1_060)  # [S]
+AVATAR_SIGN = Endpoint("POST storage/sign/avatars", Kind.STORAGE, 250)
+AVATAR = Endpoint("GET storage/avatars", Kind.STORAGE, 15_000)  # our assumption: a small square picture
+
+SETTINGS = _edge("public-app-settings", 935)  # [S]
+DECK = _edge("media-swipe-deck", 120, 1_020, rated=True, inner=14)  # [S]; calls: 2.4
+EVENTS = _edge("media-swipe-event", 250, rated=True, inner=7)  # calls: 3.6, one gesture with a served key
+EXPERIMENTS = _edge("experiment-assign", 30)  # [S]: none active
+SEARCH = _edge("media-search", 200, 1_500, rated=True)
+TMDB = _edge("tmdb-proxy", 400, 700, rated=True)
+SYNC_BATCH = _edge("catalog-sync-batch", 100, 150)
+SYNC = _edge("catalog-sync", 150, rated=True)
+ASSISTANT_OPEN = _edge("assistant-get-conversation", 250)
+ORCHESTRATOR = _edge("assistant-orchestrator", 1_500, rated=True)
+SUGGESTION = _edge("assistant-suggestion-action", 50, rated=True)
+CHAT_REPLY = _edge("assistant-chat-reply", 1_500, rated=True)
+
+FEED = _rest("POST rpc/get_home_feed_v2", 2, 1_300)  # [S]
+SUMMARIES = _rest("POST rpc/get_conversation_summaries_v2", 2, 1_350)  # [S]
+DIARY = _rest("POST rpc/get_diary_stats", 480)  # [S]
+RATING_SUMMARY = _rest("POST rpc/get_title_rating_summary_v1", 150)
+REPLY_STATUS = _rest("POST rpc/assistant_reply_status_v1", 150)
+TOUCH = _rest("PATCH profiles")
+PROFILE = _rest("GET profiles", 320)  # [S]
+PUBLIC_PROFILE = _rest("GET profiles_public", 2, 390)  # [S]
+STATS = _rest("GET user_stats", 230)  # [S]
+PREFERENCES = _rest("GET user_preferences", 200)  # [S]
+MEDIA_ITEM = _rest("GET media_items", 2_750)  # [S]; real `tmdb_raw` may well be larger
+LIBRARY = _rest("GET library_entries", 380)  # [S], one row
+RATING = _rest("GET ratings")  # no SELECT policy: always empty (6.7)
+REVIEWS = _rest("GET reviews")  # likewise
+FEEDBACK = _rest("GET media_feedback")  # never fed by swipes (8.2)
+LIBRARY_WRITE = _rest("POST library_entries")
+MESSAGES = _rest("GET messages", 2, 650)  # [S]
+READ_POLL = _rest("GET message_read_receipts", 2, 220)  # [S]
+DELIVERY_POLL = _rest("GET message_delivery_receipts", 2, 260)
+REACTIONS = _rest("GET message_reactions")  # [S]: none
+BLOCKED = _rest("GET blocked_users")
+LAST_SEEN = _rest("GET profiles_public last_seen")  # RLS hides others: empty (5.5)
+SEND = _rest("POST messages", 650)  # [S]
+DELIVERY = _rest("POST message_delivery_receipts")
+READ = _rest("POST message_read_receipts")
+
+BACKGROUND_DECKS = (36, 18, 18, 18)
+LANDING_DECK = 10
+FIRST_DECK = 72
+REFILL_DECK = 60
+HOME_DECK = 60
+FEED_PAGE = 40
+MESSAGE_PAGE = 40
+FRIENDS_FEED = 200
+SEARCH_PAGE = 20
+SYNCED_ITEMS = 5
+POLL_SECONDS = 5.0
+"""Between polls of an open conversation while its channel is SUBSCRIBED (5.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`times` requests of `endpoint` per unit of `per`, each reply with `items` items."""
+
+    endpoint: Endpoint
+    per: Driver
+    times: float
+    section: str
+    items: float = 0.0
+    nested: bool = False  # one function calls another: an invocation, but no request of a phone
+    listed: Literal["", "times", "items"] = ""  # which of the two counts per row of the conversation list
+
+
+LOAD, TURN, QUERY, TITLE = Driver.LOAD, Driver.TURN, Driver.QUERY, Driver.TITLE
+
+CALLS: tuple[Call, ...] = (
+    # ---- opening the app ------------------------------------------------------------------------------------
+    Call(TOKEN, Driver.REFRESH, 1, "1.2: sessions lie further apart than a token lives"),
+    Call(USER, LOAD, 1, "10.1 row 1"),
+    # Of settings and tmdb /configuration, the first edge call of a page load never leaves the phone (quirk A); the
+    # other one does. Counted as settings.
+    Call(SETTINGS, LOAD, 1, "10.1 row 2, 1.2 quirk A"),
+    Call(TOUCH, LOAD, 1, "10.1 row 3"),
+    Call(FEED, LOAD, 1, "10.1 row 4", FEED_PAGE),
+    Call(SUMMARIES, LOAD, 1, "10.1 row 4", 1, listed="items"),
+    Call(PUBLIC_PROFILE, LOAD, 1, "10.1 row 4, 5.1", 1, listed="items"),
+    # A signed address is new on each load, so no cache holds the picture.
+    Call(AVATAR_SIGN, LOAD, 1, "10.1 row 4, 5.1", listed="times"),
+    Call(AVATAR, LOAD, 1, "5.1", listed="times"),
+    Call(DIARY, LOAD, 1, "10.1 row 4"),
+    *(Call(DECK, LOAD, 1, "10.1 row 4, 2.6", limit) for limit in BACKGROUND_DECKS),
+    Call(PROFILE, LOAD, 1, "10.1 row 5"),
+    Call(PUBLIC_PROFILE, LOAD, 1, "10.1 row 5", 1),
+    Call(STATS, LOAD, 1, "10.1 row 5"),
+    Call(PREFERENCES, LOAD, 1, "10.1 row 5"),
+    Call(ASSISTANT_OPEN, LOAD, 1, "10.1 row 5: at most one in 6 h"),
+    Call(ORCHESTRATOR, LOAD, 1, "10.1 row 5"),
+    Call(SUGGESTION, LOAD, 1, "10.1 row 5"),
+    Call(DECK, LOAD, 1, "10.1 row 6, 2.6", LANDING_DECK),
+    Call(FEED, LOAD, 1, "10.1 row 6", FRIENDS_FEED),
+    # Signed up without a reload: what needs `requireAuth` stays on the phone (quirk B), the rest goes out.
+    Call(SIGN_UP, Driver.SIGN_UP, 1, "1.1"),
+    Call(UPDATE_USER, Driver.SIGN_UP, 1, "1.1"),
+    Call(TOUCH, Driver.SIGN_UP, 1, "1.1: display name and user name"),
+    Call(USER, Driver.FRESH_LOAD, 1, "10.1 row 1"),
+    Call(SETTINGS, Driver.FRESH_LOAD, 1, "10.1 row 2"),
+    Call(TOUCH, Driver.FRESH_LOAD, 1, "10.1 row 3"),
+    Call(FEED, Driver.FRESH_LOAD, 1, "10.1 row 4"),
+    Call(SUMMARIES, Driver.FRESH_LOAD, 1, "10.1 row 4"),
+    Call(DIARY, Driver.FRESH_LOAD, 1, "10.1 row 4"),
+    Call(PROFILE, Driver.FRESH_LOAD, 1, "10.1 row 5"),
+    Call(STATS, Driver.FRESH_LOAD, 1, "10.1 row 5"),
+    Call(PREFERENCES, Driver.FRESH_LOAD, 1, "10.1 row 5"),
+    # ---- while the app is open ------------------------------------------------------------------------------
+    Call(TOUCH, Driver.MINUTE, 1, "10.2: at most one in 60 s"),
+    Call(ORCHESTRATOR, Driver.BUSY_MINUTE, 1 / 2, "6.6: each 120 s"),
+    Call(ORCHESTRATOR, Driver.HOME_MINUTE, 1 / 7, "6.6: each 420 s"),
+    # ---- home -----------------------------------------------------------------------------------------------
+    Call(DECK, Driver.HOME, 1, "10.2, 2.6", HOME_DECK),
+    Call(FEED, Driver.FEED_PAGE, 1, "4: the first page was prefetched", FEED_PAGE),
+    # ---- swiping --------------------------------------------------------------------------------------------
+    Call(EXPERIMENTS, Driver.SWIPE_PAGE, 1, "2.6: refetched on each mount"),
+    Call(DECK, Driver.SWIPE_PAGE, 1, "2.6", FIRST_DECK),
+    Call(DECK, Driver.REFILL, 1, "2.6: under 12 cards left", REFILL_DECK),
+    Call(MEDIA_ITEM, Driver.SWIPE, 2, "2.6: detail read ahead, preview"),
+    Call(LIBRARY, Driver.SWIPE, 1, "2.6"),
+    Call(RATING, Driver.SWIPE, 1, "2.6"),
+    Call(EVENTS, Driver.EVENT_POST, 1, "3.8"),
+    # ---- titles, library ------------------------------------------------------------------------------------
+    Call(MEDIA_ITEM, TITLE, 1, "6.7"),
+    Call(RATING_SUMMARY, TITLE, 1, "6.7"),
+    Call(REVIEWS, TITLE, 1, "6.7"),
+    Call(FEEDBACK, TITLE, 1, "6.7"),
+    Call(LIBRARY, TITLE, 1, "6.7"),
+    Call(RATING, TITLE, 1, "6.7"),
+    Call(EVENTS, TITLE, 2, "10.2: opened and closed, one event each"),
+    Call(LIBRARY_WRITE, Driver.LIBRARY, 1, "6.7"),
+    # ---- searching ------------------------------------------------------------------------------------------
+    Call(SEARCH, QUERY, 1, "6.2", SEARCH_PAGE),
+    Call(TMDB, QUERY, 1, "6.2: /search/multi", SEARCH_PAGE),
+    Call(TMDB, QUERY, SEARCH_PAGE, "6.2: external_ids, at most 20"),
+    Call(SYNC_BATCH, QUERY, 1, "6.2", SYNCED_ITEMS),
+    Call(SYNC, QUERY, SYNCED_ITEMS, "6.2: at most 5, called by the batch", nested=True),
+    # ---- conversations --------------------------------------------------------------------------------------
+    Call(SUMMARIES, Driver.LIST_MINUTE, 1, "5.1: each 60 s", 1, listed="items"),
+    Call(MESSAGES, Driver.OPEN, 1, "5.3", MESSAGE_PAGE),
+    Call(READ_POLL, Driver.OPEN, 1, "5.3", 1),
+    Call(DELIVERY_POLL, Driver.OPEN, 1, "5.3", 1),
+    Call(REACTIONS, Driver.OPEN, 1, "5.3"),
+    Call(LAST_SEEN, Driver.OPEN, 1, "5.5"),
+    Call(MESSAGES, Driver.POLL, 1, "5.3: (P + 3) each 5 s, one page", MESSAGE_PAGE),
+    Call(READ_POLL, Driver.POLL, 1, "5.3", 1),
+    Call(DELIVERY_POLL, Driver.POLL, 1, "5.3", 1),
+    Call(REACTIONS, Driver.POLL, 1, "5.3"),
+    Call(LAST_SEEN, Driver.POLL, POLL_SECONDS / 60, "5.5: each 60 s"),
+    Call(BLOCKED, Driver.DIRECT_MESSAGE, 1, "5.4 step 0"),
+    Call(SEND, Driver.MESSAGE, 1, "5.4 step 1"),
+    Call(DELIVERY, Driver.LIVE_COPY, 2, "5.6: callback and list effect both fire"),
+    Call(DELIVERY, Driver.FIRST_COPY, 1, "5.6: on opening"),
+    Call(DELIVERY, Driver.SEEN_COPY, 1, "5.6: repeated on every opening"),
+    Call(READ, Driver.READ, 1, "5.6"),
+    # ---- assistant ------------------------------------------------------------------------------------------
+    Call(SEND, TURN, 1, "5.4"),
+    Call(BLOCKED, TURN, 1, "5.4 step 0"),
+    Call(CHAT_REPLY, TURN, 1, "5.4 step 2"),
+    Call(REPLY_STATUS, TURN, 3, "6.6: each 2 s while busy; our assumption: busy for 6 s"),
+    Call(DELIVERY, TURN, 2, "5.6: of the answer"),
+    Call(READ, TURN, 2, "5.6: question and answer"),
+)

@@ -1,0 +1,116 @@
+"""The price file as a frozen model. Reading it: `files.py`. (pure)"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from harness.config.models import Model, Number, PlainName, Text, closest
+
+Money = Annotated[Number, Field(ge=0)]
+Amount = Annotated[Number, Field(ge=0)]
+Rate = Annotated[Number, Field(gt=0)]
+
+Usage = Literal["edge_invocations", "realtime_messages", "realtime_connections", "egress_gb", "mau", "disk_gb"]
+USAGES: tuple[Usage, ...] = (
+    "edge_invocations",
+    "realtime_messages",
+    "realtime_connections",
+    "egress_gb",
+    "mau",
+    "disk_gb",
+)
+Countable = Literal["assistant_turns", "searches", "sessions", "requests", "rows"]
+
+
+class PlanPrices(Model):
+    """One subscription: its price, what it includes, and where Realtime stops."""
+
+    title: Text
+    subscription: Money
+    compute_credit: Money = 0.0
+    overage: bool  # False: beyond the quota the platform restricts instead of billing
+    connections: Rate
+    messages_per_second: Rate
+    joins_per_second: Rate
+    presence_per_second: Rate
+    channels_per_connection: Rate
+    included: dict[Usage, Amount]
+
+    @field_validator("included")
+    @classmethod
+    def _every_usage(cls, included: dict[Usage, float]) -> dict[Usage, float]:
+        _all_named(included)
+        return included
+
+
+class Package(Model):
+    """`price` for each begun `size` of a usage beyond what is included."""
+
+    size: Rate
+    price: Money
+    note: str = ""
+
+    def cost(self, quantity: float, included: float) -> float:
+        """Of `quantity` with `included` free: whole packages, the begun one too."""
+        return math.ceil(max(0.0, quantity - included) / self.size - 1e-9) * self.price
+
+
+class Compute(Model):
+    hour: Money
+    max_database_gb: Rate
+
+
+class Extra(Model):
+    """Something else that has a price, such as the language model behind the assistant."""
+
+    name: Text
+    per: Countable
+    size: Rate = 1.0
+    price: Money
+
+
+class Prices(Model):
+    as_of: datetime.date
+    source: Text
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    plans: Annotated[dict[PlainName, PlanPrices], Field(min_length=1)]
+    plan: str  # one of plans
+    computes: Annotated[dict[Text, Compute], Field(min_length=1)]
+    compute: str  # one of computes: chosen, not derived
+    hours_per_month: Rate
+    overage: dict[Usage, Package]
+    extras: tuple[Extra, ...] = ()
+
+    @field_validator("plan", "compute")
+    @classmethod
+    def _known(cls, name: str, info: ValidationInfo) -> str:
+        table: str = f"{info.field_name}s"
+        known = info.data.get(table)
+        if known is not None and name not in known:
+            raise ValueError(f"{name!r} is not in [{table}]; {closest(name, known)}")
+        return name
+
+    @field_validator("overage")
+    @classmethod
+    def _every_overage(cls, overage: dict[Usage, Package]) -> dict[Usage, Package]:
+        _all_named(overage)
+        return overage
+
+    @property
+    def chosen(self) -> PlanPrices:
+        return self.plans[self.plan]
+
+    @property
+    def machine(self) -> Compute:
+        return self.computes[self.compute]
+
+
+def _all_named(table: Mapping[Usage, object]) -> None:
+    missing = [usage for usage in USAGES if usage not in table]
+    if missing:
+        raise ValueError(f"without {', '.join(missing)}; give a figure for each")

@@ -1,0 +1,181 @@
+"""How much of each driver one session of a persona has. (pure)"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from harness.plan.calls import FIRST_DECK, MESSAGE_PAGE, POLL_SECONDS, Driver
+from harness.plan.inputs import PlanInputs
+
+Amounts = dict[Driver, float]
+
+REFILL_BELOW = 12
+"""Cards left when the swipe page asks for more (contract 2.6)."""
+SWIPES_PER_REFILL = 54.0
+"""The middle of the contract's 48-60 (10.3)."""
+BUFFER_SECONDS = 1.0
+"""From the first buffered event to its request (contract 3.8)."""
+CHUNK = 25
+"""Events in a request of the offline queue, at most (contract 3.8)."""
+DWELL_SECONDS = 1.2
+"""A shorter look is no dwell event (contract 3.8)."""
+QUANTILES = 101
+
+
+def amounts(persona: str, inputs: PlanInputs) -> Amounts:
+    """Units per session of `persona`."""
+    made = _common(inputs)
+    for driver, units in _PERSONAS[persona](inputs).items():
+        made[driver] = made.get(driver, 0.0) + units
+    return made
+
+
+def mean_amounts(inputs: PlanInputs) -> Amounts:
+    """Units per mean session of the mix."""
+    total = dict.fromkeys(Driver, 0.0)
+    for persona, share in inputs.mix.items():
+        for driver, units in amounts(persona, inputs).items():
+            total[driver] += share * units
+    return total
+
+
+def refills(inputs: PlanInputs, share: float = 1.0) -> float:
+    """Expected refills of a swipe page on which `share` of a session's swipes happen.
+
+    The first comes when fewer than 12 of 72 cards are left, the next each 48-60 swipes (contract 2.6, 10.3). Swipes
+    are evenly spread over their range, so this is a mean over its quantiles.
+    """
+    low, high = inputs.swipes_per_session.low * share, inputs.swipes_per_session.high * share
+    before_first = FIRST_DECK - REFILL_BELOW
+    total = 0.0
+    for index in range(QUANTILES):
+        over = low + (high - low) * (index + 0.5) / QUANTILES - before_first
+        total += 0.0 if over <= 0 else 1 + math.floor(over / SWIPES_PER_REFILL)
+    return total / QUANTILES
+
+
+def posts_per_swipe(seconds_per_card: float) -> float:
+    """Event requests per swipe of somebody online.
+
+    A swipe's events leave one second after the first of them (contract 3.8); what is swiped within that second goes
+    along. At human pace that is one request a swipe: gesture, dwell, and the next card's impression together.
+    """
+    return 1.0 / (1 + math.floor(BUFFER_SECONDS / seconds_per_card)) if seconds_per_card > 0 else 0.0
+
+
+def events_per_swipe(seconds_per_card: float) -> float:
+    """Impression and gesture, and a dwell when the look was long enough (contract 10.3)."""
+    return 3.0 if seconds_per_card >= DWELL_SECONDS else 2.0
+
+
+def _common(inputs: PlanInputs) -> Amounts:
+    return {
+        Driver.REFRESH: 1.0,
+        Driver.LOAD: inputs.page_loads_per_session,
+        Driver.MINUTE: max(0.0, inputs.session_minutes - 1),
+        Driver.LIBRARY: inputs.library_writes_per_session,
+    }
+
+
+def _swiping(inputs: PlanInputs, *, share: float = 1.0, offline: float = 0.0) -> Amounts:
+    swipes, pace = inputs.swipes_per_session.mean * share, inputs.seconds_per_card
+    events = swipes * events_per_swipe(pace)
+    online, queued = swipes * (1 - offline), events * offline
+    return {
+        Driver.SWIPE_PAGE: 1.0,
+        Driver.REFILL: refills(inputs, share),
+        Driver.SWIPE: swipes,
+        Driver.EVENT_ROW: events,
+        Driver.EVENT_POST: online * posts_per_swipe(pace) + queued / CHUNK,
+        Driver.BUSY_MINUTE: inputs.session_minutes * share,
+    }
+
+
+def _swiper(inputs: PlanInputs) -> Amounts:
+    return _swiping(inputs) | {Driver.TITLE: inputs.titles_per_session}
+
+
+def _commuter(inputs: PlanInputs) -> Amounts:
+    return _swiping(inputs, offline=inputs.offline_share) | {Driver.TITLE: inputs.titles_per_session}
+
+
+def _newcomer(inputs: PlanInputs) -> Amounts:
+    """Signs up, finds no deck (contract 1.2, quirk B), reloads, and has half a session of swiping left.
+
+    `onboarding-initial-likes` is refused by the browser's own preflight (contract 6.5) and never arrives.
+    """
+    return _swiping(inputs, share=0.5) | {
+        Driver.SIGN_UP: 1.0,
+        Driver.FRESH_LOAD: 1.0,
+        Driver.REFRESH: -1.0,  # sign-up brought the token that everybody else has to refresh
+        Driver.TITLE: inputs.titles_per_session,
+    }
+
+
+def _reader(inputs: PlanInputs) -> Amounts:
+    return {
+        Driver.HOME: 1.0,
+        Driver.FEED_PAGE: max(0.0, inputs.feed_pages_per_session - 1),
+        Driver.HOME_MINUTE: inputs.session_minutes,
+        Driver.TITLE: inputs.titles_per_session,
+    }
+
+
+def _searcher(inputs: PlanInputs) -> Amounts:
+    return {
+        Driver.QUERY: inputs.searches_per_session,
+        Driver.BUSY_MINUTE: inputs.session_minutes,
+        Driver.TITLE: inputs.titles_per_session,
+    }
+
+
+def _chatter(inputs: PlanInputs) -> Amounts:
+    """Receipts are counted with the one who caused them: a message carries those of its readers."""
+    messages, opened = inputs.messages_per_session, inputs.conversations_per_session
+    others = other_members(inputs)
+    burst = opened * MESSAGE_PAGE * foreign_share(inputs)
+    missed = min(messages * others * (1 - inputs.live_share), burst)
+    return {
+        Driver.BUSY_MINUTE: inputs.session_minutes,
+        Driver.LIST_MINUTE: inputs.session_minutes,
+        Driver.OPEN: opened,
+        Driver.POLL: inputs.session_seconds * inputs.conversation_share / POLL_SECONDS,
+        Driver.MESSAGE: messages,
+        Driver.DIRECT_MESSAGE: messages * (1 - inputs.group_share),
+        Driver.LIVE_COPY: messages * others * inputs.live_share,
+        Driver.FIRST_COPY: missed,
+        Driver.SEEN_COPY: burst - missed,
+        Driver.READ: messages * (1 + others * inputs.live_share) + opened,
+    }
+
+
+def _assistant_user(inputs: PlanInputs) -> Amounts:
+    return {
+        Driver.BUSY_MINUTE: inputs.session_minutes,
+        Driver.LIST_MINUTE: inputs.session_minutes,
+        Driver.OPEN: 1.0,
+        Driver.POLL: inputs.session_seconds * inputs.conversation_share / POLL_SECONDS,
+        Driver.TURN: inputs.turns_per_session,
+    }
+
+
+def other_members(inputs: PlanInputs) -> float:
+    """Members of a message's conversation besides its writer, on average."""
+    return (1 - inputs.group_share) + inputs.group_share * (inputs.group_size - 1)
+
+
+def foreign_share(inputs: PlanInputs) -> float:
+    """Share of a conversation's messages that others wrote, everybody writing alike."""
+    return (1 - inputs.group_share) / 2 + inputs.group_share * (1 - 1 / inputs.group_size)
+
+
+_PERSONAS: Mapping[str, Callable[[PlanInputs], Amounts]] = {
+    "swiper": _swiper,
+    "reader": _reader,
+    "chatter": _chatter,
+    "searcher": _searcher,
+    "commuter": _commuter,
+    "newcomer": _newcomer,
+    "assistant_user": _assistant_user,
+}

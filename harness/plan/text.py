@@ -1,0 +1,63 @@
+"""Numbers and aligned columns for a reader who is tired. (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+WIDTH = 80
+SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
+
+
+def number(value: float) -> str:
+    """Three figures that matter: 0.42, 7.3, 1,234, 43.2 M, 1.3 bn."""
+    if value < 0:
+        return f"-{number(-value)}"
+    for scale, sign in SCALES:
+        if value >= scale * 0.9995:
+            return f"{three_figures(value / scale)} {sign}"
+    return three_figures(value)
+
+
+def three_figures(value: float) -> str:
+    """Without a scale; whole above a hundred."""
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    if value >= 9.995:
+        return f"{value:.1f}".removesuffix(".0")
+    text = f"{value:.2f}"
+    if value and text == "0.00":
+        return f"{value:.1g}" if value >= 1e-4 else "~0"
+    return text.rstrip("0").rstrip(".")
+
+
+def money(value: float, currency: str) -> str:
+    """Whole units, or cents below a hundred."""
+    sign, size = ("-", -value) if value < 0 else ("", value)
+    amount = f"{size:,.2f}" if 0 < size < 100 else number(size) if size >= 1e7 else f"{size:,.0f}"
+    return f"{sign}{'$' if currency == 'USD' else currency + ' '}{amount}"
+
+
+def percent(share: float) -> str:
+    """Of a share; a multiple where percent stop being readable."""
+    return f"{share * 100:+.0f} %"
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, indent: str = "  ") -> list[str]:
+    """Aligned lines under a head: the first `left` columns to the left, the others to the right; the last, when one
+    more than the head has, is a remark.
+    """
+    table = [list(head), *map(list, rows)]
+    widths = [max(len(row[column]) for row in table if column < len(row)) for column in range(len(head))]
+    lines = []
+    for row in table:
+        cells = [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        lines.append((indent + "  ".join([*cells, *row[len(head) :]])).rstrip())
+    return lines
+
+
+def clipped(line: str) -> str:
+    """No longer than 80 columns; what is cut off ends in an ellipsis."""
+    return line if len(line) <= WIDTH else line[: WIDTH - 1].rstrip() + "…"

@@ -1,0 +1,171 @@
+"""From people to arrivals, open phones, requests and rows. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.plan.calls import CALLS, DECK, Call, Driver, Endpoint, Kind
+from harness.plan.inputs import PERSONAS, PlanInputs
+from harness.plan.model import EndpointLoad, Hour, SwipeSession, TableLoad
+from harness.plan.rows import WRITES, Table
+from harness.plan.sessions import Amounts, amounts, mean_amounts
+
+HOUR_S = 3600.0
+
+
+@dataclass(slots=True)
+class Sent:
+    """Of one endpoint in one session."""
+
+    requests: float = 0.0
+    nested: float = 0.0
+    items: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.requests + self.nested
+
+
+def sent(units: Amounts, inputs: PlanInputs) -> dict[Endpoint, Sent]:
+    """Requests and items per endpoint of a session with these driver amounts."""
+    made: dict[Endpoint, Sent] = {}
+    for call in CALLS:
+        times, items = _counts(call, inputs)
+        count = units.get(call.per, 0.0) * times
+        of = made.setdefault(call.endpoint, Sent())
+        if call.nested:
+            of.nested += count
+        else:
+            of.requests += count
+        of.items += count * items
+    return made
+
+
+def _counts(call: Call, inputs: PlanInputs) -> tuple[float, float]:
+    listed = inputs.conversations_listed
+    times = call.times * listed if call.listed == "times" else call.times
+    return times, call.items * listed if call.listed == "items" else call.items
+
+
+def written(units: Amounts, traffic: dict[Endpoint, Sent]) -> dict[Table, tuple[float, float]]:
+    """Rows written and rows kept per table of a session."""
+    made: dict[Table, tuple[float, float]] = {}
+    for write in WRITES:
+        if isinstance(write.cause, Driver):
+            count = units.get(write.cause, 0.0)
+        else:
+            of = traffic[write.cause]
+            count = of.items if write.per_item else of.total
+        rows, kept = made.get(write.table, (0.0, 0.0))
+        made[write.table] = rows + count * write.rows, kept + count * write.kept
+    return made
+
+
+def concurrency(arrivals: float, seconds: float) -> float:
+    """Mean number open at once: L = lambda * W (Little, A Proof for the Queuing Formula, Operations Research 9, 1961).
+
+    It holds for any distribution of length; an hour is long enough beside a session of minutes to count as steady.
+    """
+    return arrivals * seconds
+
+
+def hours(inputs: PlanInputs, requests_per_session: float, sockets_per_phone: float) -> tuple[Hour, ...]:
+    """The day, hour by hour."""
+    made = []
+    for hour, share in enumerate(inputs.curve):
+        arrivals = inputs.sessions * share / HOUR_S
+        phones = concurrency(arrivals, inputs.session_seconds)
+        made.append(
+            Hour(
+                hour,
+                inputs.sessions * share,
+                arrivals,
+                phones,
+                phones * sockets_per_phone,
+                arrivals * requests_per_session,
+            )
+        )
+    return tuple(made)
+
+
+def busiest(day: tuple[Hour, ...]) -> Hour:
+    """The first of the busiest hours."""
+    return max(day, key=lambda hour: (hour.arrivals, -hour.hour))
+
+
+def endpoint_loads(traffic: dict[Endpoint, Sent], sessions: float, peak: float) -> tuple[EndpointLoad, ...]:
+    """Per endpoint of the mean session, busiest first; `sessions` a day, `peak` of them per second."""
+    loads = (
+        EndpointLoad(
+            name=endpoint.name,
+            kind=endpoint.kind,
+            per_session=of.total,
+            per_day=of.total * sessions,
+            peak=of.total * peak,
+            bytes_per_day=(of.requests * endpoint.size + of.items * endpoint.item_size) * sessions,
+            nested_per_day=of.nested * sessions,
+        )
+        for endpoint, of in traffic.items()
+    )
+    return tuple(sorted((load for load in loads if load.per_day > 0), key=lambda load: (-load.per_day, load.name)))
+
+
+def table_loads(rows: dict[Table, tuple[float, float]], sessions: float, peak: float) -> tuple[TableLoad, ...]:
+    """Per table, most rows first."""
+    loads = (
+        TableLoad(
+            name=table.name,
+            rows_per_day=count * sessions,
+            peak=count * peak,
+            index_entries_per_day=count * sessions * table.indexes,
+            kept_bytes_per_day=kept * sessions * table.row_bytes,
+        )
+        for table, (count, kept) in rows.items()
+    )
+    return tuple(
+        sorted((load for load in loads if load.rows_per_day > 0), key=lambda load: (-load.rows_per_day, load.name))
+    )
+
+
+def persona_requests(inputs: PlanInputs) -> dict[str, float]:
+    """Requests per session of each persona of the mix."""
+    return {
+        persona: sum(of.requests for of in sent(amounts(persona, inputs), inputs).values())
+        for persona in PERSONAS
+        if inputs.mix.get(persona, 0.0) > 0
+    }
+
+
+def swipe_session(inputs: PlanInputs) -> SwipeSession:
+    """One session of a swiper."""
+    units = amounts("swiper", inputs)
+    traffic = sent(units, inputs)
+    rows = {table: count for table, (count, _) in written(units, traffic).items() if count > 0}
+    decks = traffic[DECK]
+    return SwipeSession(
+        swipes=units[Driver.SWIPE],
+        requests=sum(of.requests for of in traffic.values()),
+        rows=sum(rows.values()),
+        rows_of_decks=2 * decks.items + 2 * decks.total,  # impression and feature a card; request and rate limit a deck
+        index_entries=sum(count * table.indexes for table, count in rows.items()),
+        tables=tuple(
+            (table.name, count) for table, count in sorted(rows.items(), key=lambda pair: (-pair[1], pair[0].name))
+        ),
+    )
+
+
+def mean_session(inputs: PlanInputs) -> tuple[Amounts, dict[Endpoint, Sent], dict[Table, tuple[float, float]]]:
+    """Drivers, requests and rows of the mix's mean session."""
+    units = mean_amounts(inputs)
+    traffic = sent(units, inputs)
+    return units, traffic, written(units, traffic)
+
+
+def invocations(traffic: dict[Endpoint, Sent]) -> float:
+    """Edge invocations per session."""
+    return sum(of.total for endpoint, of in traffic.items() if endpoint.kind is Kind.EDGE)
+
+
+def inner_calls(traffic: dict[Endpoint, Sent]) -> float:
+    """Database and auth calls per session behind the functions whose number the contract measured."""
+    return sum(of.total * endpoint.inner for endpoint, of in traffic.items())

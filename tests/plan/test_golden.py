@@ -1,0 +1,144 @@
+"""The tiny plan, computed by hand beside what the code says."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plan import PlanInputs, Prices, make
+from harness.plan.model import Figures
+
+
+@pytest.fixture(scope="module")
+def figures(tiny: PlanInputs, prices: Prices) -> Figures:
+    return make(tiny, prices.model_copy(update={"compute": "micro"})).figures
+
+
+def test_arrivals_and_phones(figures: Figures) -> None:
+    # 1,200 sessions over 24 equal hours: 50 an hour, 50 / 3,600 = 0.013888.. a second; each open for 600 s
+    assert figures.peak.arrivals == pytest.approx(50 / 3600)
+    assert figures.peak.phones == pytest.approx(50 / 3600 * 600)  # 8.33
+    assert figures.peak.sockets == pytest.approx(figures.peak.phones)  # presence: one each
+
+
+def test_requests_of_a_session(figures: Figures) -> None:
+    # 600 s / 20 cards = 30 s a card: a request of three events each (gesture, dwell, next impression)
+    by_hand = {
+        "POST auth/token": 1,
+        "GET auth/user": 1,
+        "POST functions/public-app-settings": 1,
+        "PATCH profiles": 1 + 9,  # at load, then each full minute of ten
+        "POST rpc/get_home_feed_v2": 2,
+        "POST rpc/get_conversation_summaries_v2": 1,
+        "GET profiles_public": 2,
+        "POST storage/sign/avatars": 2,  # two conversations listed
+        "GET storage/avatars": 2,
+        "POST rpc/get_diary_stats": 1,
+        "POST functions/media-swipe-deck": 4 + 1 + 1,  # background, landing, swipe page; 20 swipes need no refill
+        "GET profiles": 1,
+        "GET user_stats": 1,
+        "GET user_preferences": 1,
+        "POST functions/assistant-get-conversation": 1,
+        "POST functions/assistant-orchestrator": 1 + 5,  # shell, then each 120 s
+        "POST functions/assistant-suggestion-action": 1,
+        "POST functions/experiment-assign": 1,
+        "GET media_items": 2 * 20,
+        "GET library_entries": 20,
+        "GET ratings": 20,
+        "POST functions/media-swipe-event": 20,
+    }
+    assert {load.name: round(load.per_session, 9) for load in figures.endpoints} == by_hand
+    assert figures.requests_per_day == pytest.approx(141 * 1200)  # 141 is their sum
+    assert figures.peak.requests == pytest.approx(141 * 50 / 3600)
+    assert figures.persona_requests == {"swiper": pytest.approx(141)}
+    # settings 1, decks 6, assistant 1 + 6 + 1, experiments 1, events 20
+    assert figures.invocations_per_day == pytest.approx(36 * 1200)
+    assert figures.peak.inner_calls == pytest.approx((6 * 14 + 20 * 7) * 50 / 3600)
+
+
+def test_rows_of_a_session(figures: Figures) -> None:
+    cards = 36 + 18 + 18 + 18 + 10 + 72  # 172
+    by_hand = {
+        "rec_impressions": cards,
+        "media_rank_feature_items_v2": cards + 20,  # and a label for each gesture
+        "rec_requests": 6,
+        "media_events": 60,
+        "rate_limits": 6 + 20 + 6 + 1,  # decks, events, orchestrator, suggestion
+        "swipe_ingest_hourly_metrics": 2,  # one event request in ten
+        "profiles": 10,
+        "auth.refresh_tokens": 2,
+        "auth.sessions": 1,
+    }
+    assert {load.name: round(load.rows_per_day / 1200, 9) for load in figures.tables} == by_hand
+    swipe = figures.swipe_session
+    assert swipe.rows == pytest.approx(478)  # their sum
+    assert swipe.rows_per_swipe == pytest.approx(478 / 20)
+    assert swipe.rows_of_decks == pytest.approx(2 * cards + 2 * 6)
+    # index entries: 172*4 + 192*4 + 6*3 + 60*8 + 33 + 2 + 10*5 + 2*5 + 1*3
+    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 33 + 2 + 50 + 10 + 3)
+
+
+def test_presence_messages(figures: Figures) -> None:
+    online, arrivals = 25 / 3, 50 / 3600
+    # each phone tracks once in 20 s and once on joining: sent once, heard by all; leaving is heard by all
+    per_second = (online / 20 + arrivals) * (1 + online) + arrivals * online
+    assert per_second == pytest.approx(4.13426, rel=1e-5)
+    presence = figures.realtime.streams[0]
+    assert presence.peak == pytest.approx(per_second)
+    assert presence.per_day == pytest.approx(357_200)
+    assert presence.delivered_per_day == pytest.approx(presence.per_day)  # far below 1,000 a second
+    assert figures.realtime.streams[1].per_day == 0
+    assert figures.realtime.joins == pytest.approx(arrivals)
+    assert figures.realtime.reconnect_joins == pytest.approx(online)
+
+
+def test_the_bill(figures: Figures) -> None:
+    amounts = {item.name: round(item.amount, 6) for item in figures.cost.items}
+    # kept: 172 impressions * 730 B + 172 features * 900 B + 6 requests * 700 B + 60 events * 950 B + 1 token * 600 B
+    # = 342,160 B a session, * 1,200 * 30 d = 12.32 GB, 4.32 beyond the 8 included: 5 begun
+    disk = next(item for item in figures.cost.items if item.name == "database disk")
+    assert disk.quantity == pytest.approx(342_160 * 1200 * 30 / 1e9)
+    assert amounts == {
+        "subscription": 25,
+        "compute micro": 9.8112,  # 730 h * 0.01344
+        "compute credit": -9.8112,  # 10, but no more than the compute
+        "edge invocations": 0,  # 36 * 1,200 * 30 = 1.3 M of 2 M included
+        "realtime messages": 15,  # 357,200 * 30 = 10.7 M, 5.7 M beyond 5 M: 6 begun * 2.50
+        "realtime connections": 0,
+        "egress": 0,
+        "monthly active users": 0,
+        "database disk": 0.625,  # 5 * 0.125
+    }
+    assert figures.cost.total == pytest.approx(40.625)
+    assert figures.cost.asked == pytest.approx(40.625)
+    assert [row.name for row in figures.limits if row.over] == ["database size"]  # 12.3 GB on a micro for 10
+
+
+def test_a_days_chat(prices: Prices) -> None:
+    """100 people, one session of 300 s each, in it ten messages to one person who always looks."""
+    from harness.plan import Range
+
+    inputs = PlanInputs(
+        dau=100,
+        sessions_per_day=1,
+        session_minutes=5,
+        curve=(1 / 24,) * 24,
+        mix={"chatter": 1.0},
+        messages_per_person=Range(10, 10),
+        group_share=0,
+        live_share=1,
+        conversations_per_session=1,
+        conversation_share=1,
+        library_writes_per_session=0,
+    )
+    figures = make(inputs, prices).figures
+    per_session = {load.name: load.per_session for load in figures.endpoints}
+    assert per_session["POST messages"] == pytest.approx(10)
+    assert per_session["GET blocked_users"] == pytest.approx(10)
+    assert per_session["GET messages"] == pytest.approx(1 + 300 / 5)
+    # one reader, two upserts a message; on opening one for each of the 20 of 40 messages that the other wrote
+    assert per_session["POST message_delivery_receipts"] == pytest.approx(2 * 10 + 20)
+    assert per_session["POST message_read_receipts"] == pytest.approx(2 * 10 + 1)
+    # 10 messages * 5 changes * 2 who listen, and (20 receipts + 1 read mark) * 2 on opening; typing 4 s: first key,
+    # twice more, and the end: 4 broadcasts, sent and heard
+    assert figures.realtime.streams[1].per_day == pytest.approx(100 * (10 * 10 + 21 * 2))
+    assert figures.realtime.streams[2].per_day == pytest.approx(100 * 10 * 4 * 2)

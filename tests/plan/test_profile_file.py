@@ -1,0 +1,149 @@
+"""The planned peak as a profile that a run takes as it is."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.arrivals import peak_rate
+from harness.config.draw import draw
+from harness.config.load import load_profile
+from harness.config.models import Constant, Profile
+from harness.errors import UsageError
+from harness.plan import CapacityPlan, PlanInputs, Prices, Range, make, profile_toml
+from harness.plan.core import figures
+from harness.plan.inputs import PERSONAS
+from harness.plan.profile_file import KNOWN, human, known_mix
+
+
+def written(folder: Path, text: str) -> Profile:
+    path = folder / "profile.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_profile(path)
+
+
+def test_it_loads_and_holds_the_peak(tmp_path: Path, prices: Prices) -> None:
+    inputs = PlanInputs()
+    plan = make(inputs, prices)
+    profile = written(tmp_path, profile_toml(plan, inputs))
+    ramp, hold, cool = profile.arrivals
+    assert peak_rate(profile.arrivals) == pytest.approx(plan.figures.peak.arrivals, rel=1e-5)
+    assert (ramp.rate, hold.rate, hold.to, cool.to) == (0, ramp.to, None, 0)
+    assert hold.seconds == 480 + 15 * 60  # to settle, then to measure
+    assert profile.phases.warmup_s == 2 * 480
+    assert profile.phones >= plan.figures.peak.phones
+    assert profile.people >= 2 * profile.phones
+    assert profile.sandbox.people > profile.people
+    assert profile.mix == pytest.approx({"swiper": 0.51, "reader": 0.24, "chatter": 0.25})
+
+
+def test_sessions_last_as_long_as_the_plan_says(tmp_path: Path, prices: Prices) -> None:
+    """Drawn as the personas draw them: a swiper's cards, a reader's pages, a chatter's messages take 8 minutes."""
+    inputs = PlanInputs()
+    behaviour = written(tmp_path, profile_toml(make(inputs, prices), inputs)).behaviour
+    dice = random.Random(7)
+
+    def seconds(persona: str) -> float:
+        quantities = behaviour[persona]
+        if persona == "chatter":
+            count = round(draw(quantities["messages"], dice))
+            pairs = [draw(quantities["typing_s"], dice) + draw(quantities["read_s"], dice) for _ in range(count)]
+            return draw(quantities["read_s"], dice) + sum(pairs)
+        many, each = ("swipes", "dwell_s") if persona == "swiper" else ("pages", "read_s")
+        return sum(draw(quantities[each], dice) for _ in range(round(draw(quantities[many], dice))))
+
+    for persona in KNOWN:
+        assert statistics.fmean(seconds(persona) for _ in range(3_000)) == pytest.approx(480, rel=0.05)
+
+
+def test_a_share_of_the_peak(tmp_path: Path, prices: Prices) -> None:
+    inputs = PlanInputs()
+    plan = make(inputs, prices)
+    tenth = written(tmp_path, profile_toml(plan, inputs, minutes=2, scale=0.1))
+    assert peak_rate(tenth.arrivals) == pytest.approx(plan.figures.peak.arrivals / 10, rel=1e-5)
+    assert tenth.phones < plan.figures.peak.phones / 5
+    assert tenth.phases.measure_s == 2 * 60 + 240
+
+
+@given(
+    dau=st.floats(1, 5e6),
+    minutes=st.floats(0.01, 2_000),
+    session=st.floats(0.01, 120),
+    swipes=st.tuples(st.floats(0, 200), st.floats(0, 200)).map(sorted),
+    weights=st.lists(st.floats(0.001, 1), min_size=len(PERSONAS), max_size=len(PERSONAS)),
+    pages=st.floats(0, 50),
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_plan_becomes_a_valid_profile_or_is_refused_by_figure(
+    dau: float,
+    minutes: float,
+    session: float,
+    swipes: list[float],
+    weights: list[float],
+    pages: float,
+    tmp_path: Path,
+    prices: Prices,
+) -> None:
+    mix = {persona: weight / sum(weights) for persona, weight in zip(PERSONAS, weights, strict=True)}
+    inputs = PlanInputs(
+        dau=dau,
+        session_minutes=session,
+        mix=mix,
+        swipes_per_session=Range(*swipes),
+        feed_pages_per_session=pages,
+    )
+    plan = CapacityPlan(inputs, figures(inputs, prices), ())
+    sessions = plan.figures.peak.arrivals * (1.5 * session * 60 + minutes * 60 + max(60, session * 30) / 2)
+    if sessions > 50_000_000:
+        with pytest.raises(UsageError, match="sessions = "):
+            profile_toml(plan, inputs, minutes=minutes)
+    else:
+        assert written(tmp_path, profile_toml(plan, inputs, minutes=minutes)).phones >= 1
+
+
+def test_more_than_a_run_can_have_is_refused_by_figure(prices: Prices) -> None:
+    inputs = PlanInputs(dau=1e10, session_minutes=60)
+    with pytest.raises(UsageError, match=r"people = [\d,]+, more than 2,147,483,647") as caught:
+        profile_toml(make(inputs, prices), inputs)
+    assert "--scale" in caught.value.remedy
+    inputs = PlanInputs(dau=1e9)
+    with pytest.raises(UsageError, match=r"sessions = [\d,]+, more than 50,000,000"):
+        profile_toml(make(inputs, prices), inputs)
+
+
+@pytest.mark.parametrize(("name", "value"), [("minutes", 0.0), ("minutes", -1.0), ("scale", 0.0), ("scale", -0.5)])
+def test_impossible_wishes(name: str, value: float, prices: Prices) -> None:
+    inputs = PlanInputs()
+    with pytest.raises(UsageError, match=f"{name} = {value}"):
+        profile_toml(make(inputs, prices), inputs, **{name: value})  # type: ignore[arg-type]
+
+
+def test_personas_that_exist_keep_their_sessions(tmp_path: Path, prices: Prices) -> None:
+    inputs = PlanInputs()
+    behaviour = {persona: {"extra_s": Constant(dist="constant", value=1.5)} for persona in PERSONAS[3:]}
+    text = profile_toml(make(inputs, prices), inputs, known=PERSONAS, behaviour=behaviour)
+    profile = written(tmp_path, text)
+    assert profile.mix == pytest.approx(dict(inputs.mix))
+    assert profile.behaviour["searcher"]["extra_s"] == Constant(dist="constant", value=1.5)
+    assert "Not built yet" not in text
+
+
+def test_stand_ins() -> None:
+    assert known_mix({"newcomer": 1.0}, KNOWN) == {"swiper": 0.5, "reader": 0.5}
+    assert known_mix({"newcomer": 0.4, "swiper": 0.6}, ["swiper"]) == {"swiper": 1.0}
+    with pytest.raises(UsageError, match="persona chatter does not exist yet"):
+        known_mix({"chatter": 1.0}, ["swiper"])
+
+
+@pytest.mark.parametrize("mean", [0.01, 1.0, 11.3, 4000.0])
+def test_human_times_have_the_mean_asked_for(mean: float) -> None:
+    dice = random.Random(3)
+    times = human(mean)
+    drawn = [draw(times, dice) for _ in range(20_000)]
+    assert statistics.fmean(drawn) == pytest.approx(mean, rel=0.02)
+    assert max(drawn) <= 4 * mean * 1.001
