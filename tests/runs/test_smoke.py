@@ -1,0 +1,101 @@
+"""The main job, exactly as `make smoke` does it, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from tests.reports.chrome import browser
+from tests.runs.conftest import Run
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, float]:
+    out = tmp_path_factory.mktemp("smoke")
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "smoke", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=170,
+        stdin=subprocess.DEVNULL,
+    )
+    took = time.monotonic() - begun
+    (folder,) = out.iterdir()
+    return Run(done.returncode, done.stdout + done.stderr, folder), took
+
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> None:
+    """The verdict itself may be inconclusive where tests share two cores; a miss or an abort would be a defect."""
+    run, took = smoke
+    assert run.code in (0, 20), run.said
+    if run.code == 20:
+        assert {row["level"] for row in run.verdict["health"]} & {"invalid"}, "inconclusive for another reason"
+        assert all(slo["status"] == "pass" for slo in run.verdict["slos"]), run.said
+    assert took < 120
+    assert f"{run.folder}/report.html" in run.said
+
+
+def test_it_records_more_than_3000_attempts_of_every_kind(smoke: tuple[Run, float]) -> None:
+    run, _ = smoke
+    table = pq.read_table(run.folder / "latency.parquet")
+    server = table.filter(pc.equal(table["view"], "server"))
+    assert pc.sum(server["count"]).as_py() > 3000
+    assert set(server["operation"].to_pylist()) >= {
+        "sign_in",
+        "user",
+        "app_settings",
+        "experiments",
+        "home_feed",
+        "swipe_deck",
+        "swipe_events",
+        "title_detail",
+        "conversation_list",
+        "messages_poll",
+        "blocked_check",
+        "message_send",
+        "delivery_receipt",
+        "read_receipt",
+    }
+    assert set(server["outcome"].to_pylist()) == {"ok"}
+    assert set(table["phase"].to_pylist()) == {"warmup", "measure", "drain"}
+
+
+def test_its_files_are_what_other_tools_expect(smoke: tuple[Run, float]) -> None:
+    run, _ = smoke
+    root = ElementTree.parse(run.folder / "junit.xml").getroot()
+    assert len(list(root.iter("testcase"))) >= 9
+    assert "| " in (run.folder / "summary.md").read_text()
+    assert json.loads((run.folder / "verdict.json").read_text())["version"] == 1
+    assert len(run.manifest["plan_digest"]) == 64
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH (scripts/test-tools.sh installs it)")
+def test_its_report_opens_offline_without_a_console_error(smoke: tuple[Run, float], tmp_path: Path) -> None:
+    run, _ = smoke
+    artifacts = Path(os.environ.get("HARNESS_TEST_ARTIFACTS") or tmp_path)
+    address = (run.folder / "report.html").as_uri()
+    with browser(str(CHROMIUM), tmp_path / "chromium") as page:
+        page.open(address)
+        page.wait_for("document.querySelectorAll('.chart .bk-Figure').length >= 8")
+        page.resize(1280)
+        page.screenshot(artifacts / "smoke-report.png")
+        assert page.problems == []
+        assert [one for one in page.requests if one != address and not one.startswith(("data:", "blob:"))] == []
+    assert (artifacts / "smoke-report.png").stat().st_size > 50_000
