@@ -24,6 +24,7 @@ from harness.provision import user_ids
 from harness.wish import Watcher, Wish
 
 SANDBOX_READY_S = 60.0
+SEEDED_PER_S = 50.0  # people, at the very least
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _own_sandbox(wish: Wish) -> Iterator[Access]:
         command += ["--quirk", quirk]
     process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
     try:
-        found = _await_ready(process)
+        found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
         yield _discovered(found)
         if process.poll() is not None:
             raise HarnessError(
@@ -102,12 +103,12 @@ def _discovered(found: Discovered) -> Access:
     )
 
 
-def _await_ready(process: subprocess.Popen[str]) -> Discovered:
+def _await_ready(process: subprocess.Popen[str], limit_s: float) -> Discovered:
     assert process.stdout is not None
     assert process.stderr is not None
     said: list[str] = []
     threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True).start()
-    timer = threading.Timer(SANDBOX_READY_S, lambda: processes.kill_group(process))
+    timer = threading.Timer(limit_s, lambda: processes.kill_group(process))
     timer.start()
     try:
         line = process.stdout.readline()

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox import auth, rest
+from sandbox import auth, broadcast, rest, storage
 from sandbox.functions import routes as functions
 from sandbox.gateway import Gateway, rest_principal
 from sandbox.interference import Interference
@@ -41,6 +41,8 @@ def build(services: Services, context: RestContext, discovery: Callable[[], Mapp
             *functions.routes(services),
             *rest.routes(context),
             *auth.routes(services),
+            *storage.routes(services),
+            *broadcast.routes(services),
             Route("/health", _health, methods=["GET"]),
             Route(DISCOVERY_PATH, _discovery(discovery), methods=["GET"]),
         ],

@@ -59,7 +59,7 @@ def _message(message: dict[str, Any]) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     for name in _REQUIRED:
         value = message.get(name)
-        if value is None or value in ("", {}):
+        if value is None or value == "":
             wrong[name] = [_BLANK]
         elif not isinstance(value, dict if name == "payload" else str):
             wrong[name] = ["is invalid"]

@@ -81,6 +81,30 @@ REGISTRY: tuple[Quirk, ...] = (
         "acknowledges every event but does not store every n-th; 0 stores all",
         "contract T03",
     ),
+    Quirk("tmdb_delay_ms", Kind.COUNT, 0, "adds so many ms to every answer of the stand-in for TMDb", "contract 6.3"),
+    Quirk(
+        "tmdb_status",
+        Kind.COUNT,
+        0,
+        "the stand-in for TMDb answers everything with this HTTP status, such as 401, 429 or 503; 0 leaves it well",
+        "contract 6.3",
+    ),
+    Quirk("assistant_delay_ms", Kind.COUNT, 0, "adds so many ms to every reply of the assistant", "contract 6.6"),
+    Quirk(
+        "assistant_failure_share",
+        Kind.SHARE,
+        0,
+        "this share of the assistant's replies fails at the model: HTTP 200 with a friendly text and aiError, "
+        "or an error event while streaming",
+        "contract 6.6, T08",
+    ),
+    Quirk(
+        "assistant_unconfigured",
+        Kind.SWITCH,
+        0,
+        "the assistant has no key for its model: HTTP 200 with a text that says so",
+        "contract 6.6, T08",
+    ),
 )
 NAMES: tuple[str, ...] = tuple(quirk.name for quirk in REGISTRY)
 _BY_NAME = {quirk.name: quirk for quirk in REGISTRY}
@@ -98,6 +122,11 @@ class Quirks:
     unique_client_id: bool = False
     error_share: float = 0.0
     event_silent_loss: int = 0
+    tmdb_delay_ms: int = 0
+    tmdb_status: int = 0
+    assistant_delay_ms: int = 0
+    assistant_failure_share: float = 0.0
+    assistant_unconfigured: bool = False
 
     @classmethod
     def parse(cls, assignments: Iterable[str]) -> Quirks:

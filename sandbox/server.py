@@ -32,6 +32,7 @@ __all__ = ["AddressInUse", "OptionError", "Sandbox", "SandboxOptions"]
 
 NAME = "movinesta-sandbox"
 START_LIMIT_S = 120.0
+SEEDED_PER_S = 50.0  # people, at the very least; a quiet machine seeds several hundred
 STOP_LIMIT_S = 10.0
 DRAIN_S = 1.0
 _AUTH_CONNECTIONS = 4
@@ -110,8 +111,9 @@ class Sandbox:
             self._postgres.start()
             self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
             self._thread.start()
-            if not self._ready.wait(START_LIMIT_S):
-                raise SandboxError(f"the sandbox was not ready after {START_LIMIT_S:g} s")
+            limit_s = START_LIMIT_S + self.options.people / SEEDED_PER_S
+            if not self._ready.wait(limit_s):
+                raise SandboxError(f"the sandbox was not ready after {limit_s:.0f} s")
             if self._failure is not None:
                 raise self._failure
         except BaseException:

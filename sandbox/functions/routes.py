@@ -10,12 +10,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.functions import (
+    assistant_chat_reply,
+    assistant_get_conversation,
+    assistant_message_action,
+    assistant_orchestrator,
+    assistant_suggestion_action,
+    assistant_tool_result,
+    catalog_sync,
+    catalog_sync_batch,
     create_direct_conversation,
     envelope,
     experiment_assign,
+    media_search,
     media_swipe_deck,
     media_swipe_event,
+    onboarding_initial_likes,
     public_app_settings,
+    tmdb_proxy,
+    update_notification_prefs,
 )
 from sandbox.services import Services, log
 
@@ -27,6 +39,18 @@ FUNCTIONS: Mapping[str, Handler] = {
     "public-app-settings": public_app_settings.handle,
     "create-direct-conversation": create_direct_conversation.handle,
     "experiment-assign": experiment_assign.handle,
+    "onboarding-initial-likes": onboarding_initial_likes.handle,
+    "media-search": media_search.handle,
+    "tmdb-proxy": tmdb_proxy.handle,
+    "catalog-sync": catalog_sync.handle,
+    "catalog-sync-batch": catalog_sync_batch.handle,
+    "update-notification-prefs": update_notification_prefs.handle,
+    "assistant-get-conversation": assistant_get_conversation.handle,
+    "assistant-chat-reply": assistant_chat_reply.handle,
+    "assistant-orchestrator": assistant_orchestrator.handle,
+    "assistant-suggestion-action": assistant_suggestion_action.handle,
+    "assistant-message-action": assistant_message_action.handle,
+    "assistant-tool-result": assistant_tool_result.handle,
 }
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _JSON = (("content-type", "application/json"),)

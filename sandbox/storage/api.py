@@ -1,8 +1,8 @@
 """The routes of `/storage/v1`. Rows and rights are Postgres's business, bytes the store's.
 
-Statuses and bodies follow storage-api, which the contract does not quote: every refusal is HTTP 400 with the real status
-in the body. An object's row outlives its bytes when the store dropped them or the server was started again: then a
-download says 404.
+Statuses and bodies follow storage-api, which the contract does not quote: every refusal is HTTP 400 with the real
+status in the body. An object's row outlives its bytes when the store dropped them or the server was started again:
+then a download says 404.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Blob:
 
 
 class BlobStore:
-    """Bytes by bucket and name. A soak must not eat the machine: beyond `limit_bytes` the oldest uploads are dropped."""
+    """Bytes by bucket and name. Beyond `limit_bytes` the oldest uploads are dropped: a soak must not eat memory."""
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self._limit = limit_bytes

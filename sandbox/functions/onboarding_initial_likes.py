@@ -1,0 +1,123 @@
+"""`POST /functions/v1/onboarding-initial-likes`: always fails as shipped (contract 6.5, T15).
+
+The upsert names a conflict target that no unique index has, so Postgres itself answers 42P10. The preferred genres are
+stored by then.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.functions import cors, envelope, gate, intake
+from sandbox.services import Bearer, Services
+from sandbox.tokens import TokenError
+
+NAME = "onboarding-initial-likes"
+ITEMS_LIMIT = 20
+GENRES_STORED = 50
+_GENRES_SQL = "select recsys::text from public.user_preferences where user_id = $1"
+_STORE_GENRES_SQL = """
+insert into public.user_preferences (user_id, recsys, updated_at) values ($1, $2::text::jsonb, now())
+on conflict (user_id) do update set recsys = excluded.recsys, updated_at = excluded.updated_at
+"""
+# No unique index over these two columns alone can exist: the table is partitioned by the day.
+_LIKES_SQL = """
+insert into public.media_events (user_id, session_id, deck_id, position, media_item_id, event_type, source, payload,
+  event_day, dedupe_key)
+select $1, $2::text::uuid, $3::text::uuid, i.place - 1, i.id::uuid, 'like', $4, '{"onboarding": true}', $6::text::date,
+  'onb:' || $6 || ':' || i.id
+from unnest($5::text[]) with ordinality as i(id, place)
+on conflict (user_id, dedupe_key) do nothing
+"""
+
+
+async def handle(services: Services, request: Request) -> Response:
+    """Key, then the token's claims, then the body; any method."""
+    if request.method == "OPTIONS":
+        return _reply(200, {"ok": True})
+    given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
+    if given not in (services.keys.anon, services.keys.service):
+        return _reply(401, {"ok": False, "code": "INVALID_APIKEY"})
+    try:
+        bearer, user_id = await _caller(services, request)
+    except TokenError as error:
+        if error.expired:  # the claims check throws instead of answering
+            return _reply(500, {"ok": False, "code": "INTERNAL_ERROR", "message": "JWT has expired"})
+        return _reply(401, {"ok": False, "code": "UNAUTHORIZED"})
+    try:
+        body = envelope.parse_json(await request.body())
+    except ValueError:
+        body = None
+    if body is None or body in ("", 0):  # what JavaScript takes for false
+        return _reply(400, {"ok": False, "code": "BAD_JSON"})
+    members = body if isinstance(body, dict) else {}
+    session = _text(members.get("sessionId"))
+    if not session:
+        return _reply(400, {"ok": False, "code": "MISSING_SESSION"})
+    titles = _texts(members.get("mediaItemIds"))[:ITEMS_LIMIT]
+    if not titles:
+        return _reply(400, {"ok": False, "code": "MISSING_MEDIA_ITEM_IDS"})
+    genres = _texts(members.get("preferredGenres"))[:ITEMS_LIMIT]
+    if genres:
+        await _remember(services, bearer, user_id, genres)
+    deck = _text(members.get("deckId")) or str(uuid.uuid4())
+    source = _text(members.get("source")) or "onboarding"
+    day = datetime.now(UTC).date().isoformat()
+    try:
+        async with services.acting(bearer.principal) as connection:
+            await connection.execute(_LIKES_SQL, user_id, session, deck, source, titles, day)
+    except intake.DATABASE_ERRORS as error:
+        return _reply(500, {"ok": False, "code": "UPSERT_FAILED", "message": str(error)})
+    return _reply(200, {"ok": True, "deckId": deck, "inserted": len(titles)})
+
+
+async def _caller(services: Services, request: Request) -> tuple[Bearer, str]:
+    """:raises TokenError: without a token, or with one that does not hold or whose person is gone."""
+    bearer = services.tokens.verify(gate.bearer_token(request))
+    try:
+        user_id = str(uuid.UUID(bearer.principal.user_id or ""))
+    except ValueError as error:
+        raise TokenError("no subject") from error
+    if not await gate.person_exists(services, bearer, user_id):
+        raise TokenError("no such person")
+    return bearer, user_id
+
+
+async def _remember(services: Services, bearer: Bearer, user_id: str, genres: list[str]) -> None:
+    """Add to the preferred genres; a failure changes nothing."""
+    try:
+        async with services.acting(bearer.principal) as connection:
+            known = await _known_genres(connection, user_id)
+            stored = known.get("preferredGenres")
+            merged = [*(stored if isinstance(stored, list) else []), *genres]
+            known["preferredGenres"] = list(dict.fromkeys(str(genre) for genre in merged))[:GENRES_STORED]
+            await connection.execute(_STORE_GENRES_SQL, user_id, orjson.dumps(known).decode())
+    except intake.DATABASE_ERRORS as error:
+        services.note_swallowed("preferred genres", error)
+
+
+async def _known_genres(connection: asyncpg.Connection, user_id: str) -> dict[str, Any]:
+    known = orjson.loads(await connection.fetchval(_GENRES_SQL, user_id) or "{}")
+    return known if isinstance(known, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> list[str]:
+    """The distinct non-empty strings of a list."""
+    texts = (_text(entry) for entry in value) if isinstance(value, list) else ()
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def _reply(status: int, body: dict[str, Any]) -> Response:
+    headers = (("content-type", "application/json; charset=utf-8"), *cors.OWN_OPEN)
+    return envelope.raw(orjson.dumps(body), status, headers)
