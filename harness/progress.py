@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
@@ -76,14 +76,14 @@ class ScreenWatcher:
 
     def progress(self, facts: Mapping[str, Any]) -> None:
         """Redraw the block."""
-        table = Table(box=None, title=headline(facts), title_justify="left", title_style="")
+        table = Table(box=None)
         for column in ("SLO", "so far", "limit", "samples"):
             table.add_column(column, justify="left" if column == "SLO" else "right")
         for name, value, limit, samples in facts["slos"]:
             style = "" if value is None else ("red" if value >= limit else "green")
             shown = "-" if value is None else f"{value:.0f} ms{' !' if value >= limit else ''}"
             table.add_row(name, Text(shown, style=style), f"{limit:.0f} ms", str(samples))
-        self._screen.update(table, refresh=True)
+        self._screen.update(Group(Text(headline(facts)), table), refresh=True)
 
 
 def headline(facts: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -21,6 +22,10 @@ from harness.record.store import RunStore, from_bytes, to_bytes
 
 LINE_MARK = "\x1eharness "
 """Starts every line that the supervisor reads; everything else on stdout is Locust talking."""
+
+
+RATE_OVER = 5
+"""Progress lines over which requests per second are averaged; reports arrive in lumps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Scribe:
         self._out = sys.stdout if out is None else out
         self._tally = Tally()
         self._latest: dict[int, Report] = {}
-        self._told = (time.monotonic(), 0)
+        self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
         self.zero = 0.0  # epoch second
         self.stop_reason = ""
 
@@ -92,8 +97,8 @@ class Scribe:
     def progress(self) -> None:
         """Say where the run stands; once a second."""
         now, attempts = time.monotonic(), self._tally.attempts
-        then, before = self._told
-        self._told = (now, attempts)
+        then, before = self._told[0]
+        self._told.append((now, attempts))
         self._say(
             "progress",
             at_s=round(time.time() - self.zero, 1),
