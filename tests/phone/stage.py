@@ -190,9 +190,14 @@ class Scripted:
 
     def __init__(self, script: Script | None = None) -> None:
         self.script: Script = script or (lambda heard: None)
+        self.delay_s: Callable[[Heard], float] = lambda heard: 0.0
         self.heard: list[Heard] = []
         self.url = ""
         self._tokens = 0
+
+    def decks(self) -> list[dict[str, Any]]:
+        """The bodies of all deck requests."""
+        return [heard.body for heard in self.of("media-swipe-deck")]
 
     def of(self, fragment: str) -> list[Heard]:
         """The requests whose path, decoded, contains this."""
@@ -233,6 +238,8 @@ class Scripted:
                 method, path, _ = head[0].split(" ")
                 heard = Heard(method, path, headers, orjson.loads(raw) if raw else None, time.monotonic())
                 self.heard.append(heard)
+                if delay_s := self.delay_s(heard):
+                    await asyncio.sleep(delay_s)
                 writer.write(self._reply(heard))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
