@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.phone.operations.app import open_app
+from harness.phone.operations.feed import Lead
 from harness.phone.operations.home import Home
 from harness.phone.operations.library import Diary, follow, set_status, to_watchlist_from_title
 from harness.phone.operations.presence import maybe_look_away
 from harness.phone.operations.title import TitlePage
 from harness.phone.phone import Phone
-from harness.phone.shapes import FeedRow
 from harness.shell import PhoneUser
 
 
@@ -27,9 +27,8 @@ class Reader(PhoneUser):
             if page is None:
                 break
             await phone.pause(phone.draws("reader", "read_s"))
-            leads_on = [row for row in page.shown if row.title is not None]
-            if leads_on and phone.chance("reader", "titles"):
-                await self._look_closer(phone, phone.dice.choice(leads_on))
+            if phone.chance("reader", "titles") and page.leads:
+                await self._look_closer(phone, phone.dice.choice(page.leads))
             await maybe_look_away(phone, "reader")
             page = await home.more()
         await phone.pause(phone.draws("reader", "read_s"))
@@ -37,9 +36,8 @@ class Reader(PhoneUser):
         if phone.chance("reader", "diary"):
             await self._diary(phone)
 
-    async def _look_closer(self, phone: Phone, row: FeedRow) -> None:
+    async def _look_closer(self, phone: Phone, row: Lead) -> None:
         """The title's page over the feed, and what people do there."""
-        assert row.title is not None
         title = TitlePage(phone, row.title)
         if await title.open():
             await phone.pause(phone.draws("reader", "title_s"))

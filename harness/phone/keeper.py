@@ -11,9 +11,15 @@ from harness.phone import retry
 from harness.phone.account import Account
 from harness.phone.calls import PROFILE_NAMES, SIGN_IN, SIGN_UP, TOKEN_REFRESH
 from harness.phone.edge_store import EdgeStore
+from harness.pulse import SessionClosed
 
 if TYPE_CHECKING:
     from harness.phone.phone import Phone
+
+
+class SignedOut(SessionClosed):
+    """A refresh was refused for good: the app is back at its sign-in form, and this session is over."""
+
 
 TICK_S = 30.0
 """auth-js looks at the token this often while the tab is visible, and refreshes when three ticks or less remain."""
@@ -24,6 +30,7 @@ class Keeper:
 
     def __init__(self, phone: Phone) -> None:
         self._phone = phone
+        self.lost = False  # whether a refused refresh ended the stored session
 
     async def sign_in(self) -> Outcome:
         """With e-mail and password, unless a session is stored on the device."""
@@ -76,7 +83,8 @@ class Keeper:
         if account is None or not account.due(phone.now()):
             return
         async with account.refreshing:
-            if account.due(phone.now()):
+            # Who waited for the lock may find the work done, or the session lost.
+            if phone.account is account and account.due(phone.now()):
                 await self._refresh(account)
 
     async def refresh_for(self, store: EdgeStore) -> None:
@@ -86,7 +94,7 @@ class Keeper:
         if account is None:
             return
         async with account.refreshing:
-            if store.due(phone.now()) and await self._refresh(account):
+            if phone.account is account and store.due(phone.now()) and await self._refresh(account):
                 store.take(account)
 
     async def _refresh(self, account: Account) -> bool:
@@ -110,6 +118,7 @@ class Keeper:
             await asyncio.sleep(delay)
         if retry.refresh_loses_session(status):
             phone.account = None
+            self.lost = True
         return False
 
     def _mint(self) -> bool:

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
 from typing import Any, Protocol
 
 import orjson
@@ -31,8 +30,9 @@ from harness.phone.chores import Chores
 from harness.phone.classify import Reading, read
 from harness.phone.courier import LAST_FLUSH_S, Courier
 from harness.phone.edge_store import Refusal
-from harness.phone.keeper import Keeper
+from harness.phone.keeper import Keeper, SignedOut
 from harness.phone.local_storage import LocalStorage
+from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
 from harness.phone.wire import Origin, Wire, WireError
@@ -88,7 +88,7 @@ class Phone:
         self.keeper = Keeper(self)
         self.visible = True
         self.ticket = 0
-        self.new_id = _Ids(kit.run_tag, number)
+        self.new_id = ids.Sequence(kit.run_tag, number)
         self._wire = self._fresh_wire()
         self._intended: float | None = None
         self._thinking: set[asyncio.Task[Any]] = set()
@@ -215,7 +215,9 @@ class Phone:
 
     @property
     def user_id(self) -> str:
-        """:raises RuntimeError: before sign-in."""
+        """:raises SignedOut: when a refused refresh ended the session. :raises RuntimeError: before sign-in."""
+        if self.account is None and self.keeper.lost:
+            raise SignedOut
         if self.account is None:
             raise RuntimeError("nobody is signed in on this phone")
         return self.account.user_id
@@ -314,44 +316,3 @@ class Phone:
             request_id = uuid.UUID(int=self._noise.getrandbits(128), version=4)
             block += b"content-type: application/json\r\nx-request-id: " + str(request_id).encode() + b"\r\n"
         return block + call.headers
-
-
-class _Ids:
-    """Fresh client-made ids that carry their position in the run."""
-
-    __slots__ = ("_person", "_run_tag", "_sequence")
-
-    def __init__(self, run_tag: int, person: int) -> None:
-        self._run_tag, self._person, self._sequence = run_tag, person, 0
-
-    def __call__(self) -> str:
-        self._sequence += 1
-        return ids.make(self._run_tag, self._person, self._sequence)
-
-
-class Operation:
-    """One thing the person did, from intent to done. Leaving by exception means the phone gave up."""
-
-    __slots__ = ("_phone", "intended", "name", "outcome")
-
-    def __init__(self, phone: Phone, name: str, intended: float) -> None:
-        self._phone = phone
-        self.name = name
-        self.intended = intended
-        self.outcome: Outcome | None = None
-
-    def ends(self, outcome: Outcome) -> bool:
-        """Note how it ended so far; the first outcome that is not good stays. Returns whether it is good."""
-        if self.outcome is None or self.outcome.good:
-            self.outcome = outcome
-        return outcome.good
-
-    def __enter__(self) -> Operation:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        outcome = Outcome.GAVE_UP if kind is not None else (self.outcome or Outcome.OK)
-        phone = self._phone
-        phone.kit.observer.operation(self.name, outcome, self.intended, phone.now() - self.intended)

@@ -21,7 +21,6 @@ class Card:
     dedupe_key: str | None
     source: str | None
     why: str | None
-    name: str | None = None  # the title as people read it
     kind: str | None = None
 
 
@@ -101,7 +100,6 @@ def _card(deck_id: str, request: str | None, card: Any) -> Card | None:
         dedupe_key=_text(card.get("dedupeKey")),
         source=_text(card.get("source")),
         why=_text(card.get("why")),
-        name=_text(card.get("title")),
         kind=_text(card.get("kind")),
     )
 
@@ -168,11 +166,12 @@ def assignments(data: Any) -> dict[str, str] | None:
     return {str(key): variant for key, variant in found.items()} or None
 
 
-def rows(data: Any) -> list[dict[str, Any]] | None:
-    """Rows of a table that the app only shows; a single missing one (`maybeSingle`) is an empty list as well."""
+def rows(data: Any) -> int | None:
+    """How many rows a table read brought, where the app only shows them: a phone remembers no more, because ten
+    thousand phones remember a page load each. Nothing at all (`maybeSingle`) is no row."""
     if data is None:
-        return []
-    return data if isinstance(data, list) and all(isinstance(row, dict) for row in data) else None
+        return 0
+    return len(data) if isinstance(data, list) and all(isinstance(row, dict) for row in data) else None
 
 
 def found_titles(data: Any) -> list[Found] | None:
@@ -213,8 +212,9 @@ def suggestion_ids(data: Any) -> list[str] | None:
 
 def people(data: Any) -> list[str] | None:
     """Ids of the people a search found."""
-    found = rows(data)
-    return None if found is None else [row["id"] for row in found if isinstance(row.get("id"), str)]
+    if rows(data) is None:
+        return None
+    return [row["id"] for row in data or () if isinstance(row.get("id"), str)]
 
 
 def _whole(value: Any) -> int | None:

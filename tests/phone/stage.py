@@ -19,6 +19,7 @@ from harness.config.models import Constant, Phases, Profile, SandboxSize, Stage
 from harness.engine import Engine, SessionBody
 from harness.order import Order, windows_of
 from harness.people import Secrets
+from harness.pulse import SessionClosed
 
 USER = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -98,6 +99,8 @@ def drive(engine: Engine, body: SessionBody, *, person: int = 0, ticket: int = 0
     async def watched(phone: Any) -> None:
         try:
             await body(phone)
+        except SessionClosed:
+            raise
         except Exception as error:
             raised.append(error)
             raise

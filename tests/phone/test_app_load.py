@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -20,7 +21,7 @@ from harness.phone.operations.presence import look_away
 from harness.phone.phone import Phone
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
-from tests.phone.stage import USER, Heard, Scripted, drive, running
+from tests.phone.stage import USER, Driven, Heard, Scripted, drive, running
 
 SECRETS = Secrets("anon", "password")
 PAGE_LOAD = Counter(
@@ -140,20 +141,17 @@ def test_presence_is_written_once_per_interval_and_never_while_hidden(
 ) -> None:
     monkeypatch.setattr(presence, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(presence, "TOUCH_EVERY_S", 0.3)
-    counts: list[int] = []
 
     async def body(phone: Phone) -> None:
         assert await open_app(phone, landing=False)
         await phone.pause(0.8)
-        counts.append(len(server.of("profiles?id=eq.")))
         await look_away(phone, 0.6)
-        counts.append(len(server.of("last_seen_at")) or len([h for h in server.heard if h.method == "PATCH"]))
         await phone.pause(0.2)
 
     with running(server.url, SECRETS) as engine:
         drive(engine, body)
     writes = [heard.at for heard in server.heard if heard.method == "PATCH"]
-    gaps = [after - before for before, after in zip(writes, writes[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(writes)]
     assert len(writes) >= 3
     assert min(gaps) >= 0.29
     assert max(gaps) >= 0.55, "hidden for 0.6 s"
@@ -240,6 +238,26 @@ def test_a_fresh_sign_in_without_reload_loads_no_user(server: Scripted) -> None:
         done = drive(engine, body)
     absent = Counter(user=1, background_deck=4, landing_deck=1, assistant_conversation=1)
     assert done.names == PAGE_LOAD - absent + Counter(sign_in=1, landing_titles=1)
+
+
+def test_a_refused_refresh_ends_the_session_and_breaks_nothing(server: Scripted) -> None:
+    server.script = lambda h: (400, {"code": "refresh_token_not_found"}) if "grant_type=refresh" in h.path else None
+
+    async def body(phone: Phone) -> None:
+        await load(phone)
+        assert phone.account is not None
+        phone.account.expires_at = phone.now()
+        home = Home(phone)
+        await home.open()
+        await home.titles_for_you()
+        _ = phone.user_id
+        raise AssertionError("nobody is signed in")
+
+    with running(server.url, SECRETS) as engine:
+        done = drive(engine, body)
+        assert done.names["token_refresh"] == 1
+        drive(engine, load, ticket=1)
+    assert Driven(engine).names["sign_in"] == 2, "the next session begins at the form"
 
 
 # ---- against the sandbox ---------------------------------------------------------------------------------------

@@ -173,7 +173,7 @@ def test_a_card_is_shown_once_per_mount_however_often_it_is_served(server: Scrip
 
 
 def test_variants_are_kept_for_six_hours_only_when_all_six_are_there(server: Scripted) -> None:
-    assigned: dict[str, str] = {key: "a" for key in EXPERIMENT_KEYS[:5]}
+    assigned: dict[str, str] = dict.fromkeys(EXPERIMENT_KEYS[:5], "a")
     server.script = lambda h: (200, {"ok": True, "assignments": assigned}) if "experiment" in h.path else None
 
     async def body(phone: Phone) -> None:
@@ -486,12 +486,21 @@ async def first_visit(host: Phone) -> None:
 
 
 def test_a_newcomer_signs_up_reloads_picks_and_lands(server: Scripted) -> None:
-    server.script = lambda heard: (500, {"ok": False, "code": "UPSERT_FAILED"}) if "initial-likes" in heard.path else None
+    server.script = lambda heard: (
+        (500, {"ok": False, "code": "UPSERT_FAILED"}) if "initial-likes" in heard.path else None
+    )
     with running(server.url, SECRETS, pattern="load_{index:06d}@people.test") as engine:
         done = drive(engine, first_visit, ticket=77)
     form = server.of("/auth/v1/signup")[0].body
     assert form["email"] == f"n{RUN_TAG:08x}_77@people.test"
-    assert list(form) == ["email", "password", "data", "gotrue_meta_security", "code_challenge", "code_challenge_method"]
+    assert list(form) == [
+        "email",
+        "password",
+        "data",
+        "gotrue_meta_security",
+        "code_challenge",
+        "code_challenge_method",
+    ]
     assert done.names["sign_up"] == done.names["profile_names"] == done.names["user_update"] == 1
     assert done.names["onboarding_deck"] == 1
     assert done.outcomes("onboarding_likes") == Counter(server_error=1)

@@ -15,8 +15,6 @@ the phone: no deck, no event, no assistant (trap T41).
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.phone import shapes
 from harness.phone.calls import (
     APP_SETTINGS,
@@ -128,17 +126,17 @@ async def _conversations(phone: Phone) -> Fetched[list[shapes.Summary]]:
     return fetched
 
 
-def diary_stats(phone: Phone) -> Query[list[dict[str, Any]]]:
+def diary_stats(phone: Phone) -> Query[int]:
     """The diary's figures, as the page remembers them."""
 
-    async def fetch() -> Fetched[list[dict[str, Any]]]:
+    async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
 
     return Query(("diary_stats", phone.user_id), fetch, DIARY_RULES)
 
 
-def _own(phone: Phone, call: Call) -> Query[list[dict[str, Any]]]:
-    async def fetch() -> Fetched[list[dict[str, Any]]]:
+def _own(phone: Phone, call: Call) -> Query[int]:
+    async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(call, phone.user_id), shapes.rows)
 
     return Query((call.name, phone.user_id), fetch)

@@ -11,7 +11,7 @@ from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query
 from harness.phone.query_cache import FEED
 from harness.phone.query_cache import FRIENDS_WATCHING as FRIENDS_WATCHING_RULES
-from harness.phone.shapes import Cursor, FeedRow
+from harness.phone.shapes import Cursor
 
 PAGE = 40
 """Rows a page; the server answers one more when there are more."""
@@ -19,15 +19,21 @@ FRIENDS_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """What a row on screen leads on to."""
+
+    title: str
+    kind: str | None
+    actor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FeedPage:
-    """What one request brought: rows on screen, and where the next page starts if there is one."""
+    """What one request brought: rows on screen, those of them with a title, and where the next page starts if any."""
 
-    shown: tuple[FeedRow, ...]
+    rows: int
+    leads: tuple[Lead, ...]
     next: Cursor | None
-
-    @property
-    def rows(self) -> int:
-        return len(self.shown)
 
 
 def first_page(phone: Phone) -> Query[FeedPage]:
@@ -35,13 +41,14 @@ def first_page(phone: Phone) -> Query[FeedPage]:
     return Query(("home_feed", phone.user_id), lambda: _page(phone, HOME_FEED, PAGE, None), FEED)
 
 
-def friends_watching(phone: Phone) -> Query[FeedPage]:
-    """The landing page's own long read of the same feed."""
-    return Query(
-        ("friends_watching", phone.user_id),
-        lambda: _page(phone, FRIENDS_WATCHING, FRIENDS_ROWS, None),
-        FRIENDS_WATCHING_RULES,
-    )
+def friends_watching(phone: Phone) -> Query[int]:
+    """The landing page's own long read of the same feed; how many rows came."""
+
+    async def fetch() -> Fetched[int]:
+        fetched = await _page(phone, FRIENDS_WATCHING, FRIENDS_ROWS, None)
+        return Fetched(fetched.outcome, None if fetched.value is None else fetched.value.rows)
+
+    return Query(("friends_watching", phone.user_id), fetch, FRIENDS_WATCHING_RULES)
 
 
 async def home_feed(phone: Phone, cursor: Cursor | None = None) -> FeedPage | None:
@@ -72,4 +79,5 @@ async def _page(phone: Phone, call: Call, limit: int, cursor: Cursor | None) -> 
     if rows is None:
         return Fetched(Outcome.SOFT_FAILURE)
     shown = rows[:limit]
-    return Fetched(Outcome.OK, FeedPage(tuple(shown), shown[-1].cursor if len(rows) > limit else None))
+    leads = tuple(Lead(row.title, row.kind, row.actor) for row in shown if row.title is not None)
+    return Fetched(Outcome.OK, FeedPage(len(shown), leads, shown[-1].cursor if len(rows) > limit else None))

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from harness.outcome import Outcome
 from harness.phone.calls import HOME_DECK
 from harness.phone.operations.decks import base_seed, fetch_deck
 from harness.phone.operations.feed import FeedPage, first_page, home_feed
 from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
-from harness.phone.queries import Query, Screen
+from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import HOME_DECK as DECK_RULES
-from harness.phone.shapes import Card
 
 DECK = 60
 
 
-def home_deck(phone: Phone) -> Query[list[Card]]:
-    """The titles for you, with a seed that never changes."""
-    return Query(
-        ("home_deck", phone.user_id),
-        lambda: fetch_deck(phone, HOME_DECK, "combined", DECK, base_seed(phone, "combined")),
-        DECK_RULES,
-    )
+def home_deck(phone: Phone) -> Query[int]:
+    """The titles for you, with a seed that never changes; how many came."""
+
+    async def fetch() -> Fetched[int]:
+        deck = await fetch_deck(phone, HOME_DECK, "combined", DECK, base_seed(phone, "combined"))
+        return Fetched(deck.outcome, None if deck.value is None else len(deck.value))
+
+    return Query(("home_deck", phone.user_id), fetch, DECK_RULES)
 
 
 class Home(Screen):
@@ -49,9 +48,7 @@ class Home(Screen):
         self._page = await home_feed(self.phone, self._page.next)
         return self._page
 
-    async def titles_for_you(self) -> list[Card]:
-        """The deck above the feed, once it is there; an operation of its own."""
+    async def titles_for_you(self) -> bool:
+        """Wait for the deck above the feed; an operation of its own. Whether it came."""
         with self.phone.operation("home_deck") as operation:
-            fetched = await self.phone.page.queries.settled(home_deck(self.phone))
-            operation.ends(fetched.outcome if fetched.value is None else Outcome.OK)
-        return fetched.value or []
+            return operation.ends((await self.phone.page.queries.settled(home_deck(self.phone))).outcome)

@@ -216,8 +216,8 @@ class SwipePage(Screen):
         )
 
 
-def _title_read(phone: Phone, call: Call, title: str) -> Query[list[Any]]:
-    async def fetch() -> Fetched[list[Any]]:
+def _title_read(phone: Phone, call: Call, title: str) -> Query[int]:
+    async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(call, title), shapes.rows)
 
     return Query((call.name, title), fetch, TITLE)

@@ -53,28 +53,28 @@ async def send_title_event(
     return reading.status == 200
 
 
-def diary_entry(phone: Phone, title: str) -> Query[list[Any]]:
-    """What this person noted about a title: two reads, side by side nowhere in the app, so one after the other."""
+def diary_entry(phone: Phone, title: str) -> Query[int]:
+    """What this person noted about a title: library entry, then rating; how many of the two there are."""
 
-    async def fetch() -> Fetched[list[Any]]:
+    async def fetch() -> Fetched[int]:
         entry = Fetched.of(await phone.request(LIBRARY_ENTRY, phone.user_id, title), shapes.rows)
         if entry.value is None:
             return Fetched(entry.outcome)
         rating = Fetched.of(await phone.request(OWN_RATING, phone.user_id, title), shapes.rows)
-        return rating if rating.value is None else Fetched(Outcome.OK, [*entry.value, *rating.value])
+        return rating if rating.value is None else Fetched(Outcome.OK, entry.value + rating.value)
 
     return Query(("diary_entry", phone.user_id, title), fetch)
 
 
-def _table(phone: Phone, call: Call, title: str, rules: Rules, *arguments: str) -> Query[list[Any]]:
-    async def fetch() -> Fetched[list[Any]]:
+def _table(phone: Phone, call: Call, title: str, rules: Rules, *arguments: str) -> Query[int]:
+    async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(call, *arguments), shapes.rows)
 
     return Query((call.name, title), fetch, rules)
 
 
 class TitlePage(Screen):
-    """One visit to a title's page. `kind` is the catalogue's: movie, series, anime or something else."""
+    """One visit to a title's page."""
 
     def __init__(self, phone: Phone, title: str) -> None:
         super().__init__(phone)
@@ -102,10 +102,10 @@ class TitlePage(Screen):
                 operation.ends((await queries.settled(query)).outcome)
         return good
 
-    def _rating_summary(self) -> Query[list[Any]]:
+    def _rating_summary(self) -> Query[int]:
         phone, title = self.phone, self.title
 
-        async def fetch() -> Fetched[list[Any]]:
+        async def fetch() -> Fetched[int]:
             return Fetched.of(await phone.request(TITLE_RATING_SUMMARY, body={"p_title_id": title}), shapes.rows)
 
         return Query((TITLE_RATING_SUMMARY.name, title), fetch, TITLE)
