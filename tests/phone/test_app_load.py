@@ -310,3 +310,20 @@ def test_heard_is_what_was_sent(server: Scripted) -> None:
     user: Heard = server.of("/auth/v1/user")[0]
     assert (user.method, user.body) == ("GET", None)
     assert user.headers["authorization"] == "Bearer token-1"
+
+
+def test_the_dice_fall_alike_however_slow_the_server_and_whatever_runs_beside(server: Scripted) -> None:
+    fallen: list[list[float]] = []
+
+    async def body(phone: Phone) -> None:
+        assert await open_app(phone)
+        await phone.pause(0.3)
+        home = Home(phone)
+        await home.open()
+        fallen.append([phone.dice.random() for _ in range(3)])
+
+    for delay_s in (0.0, 0.05):
+        server.delay_s = lambda heard, delay_s=delay_s: delay_s  # type: ignore[misc]
+        with running(server.url, SECRETS, seed=9) as engine:
+            drive(engine, body, person=2, ticket=5)
+    assert fallen[0] == fallen[1]

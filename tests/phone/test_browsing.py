@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.arrivals import Ticket
 from harness.outcome import Outcome
 from harness.people import Secrets
 from harness.phone import newcomers
 from harness.phone.operations.app import conversations, open_app
+from harness.phone.operations.home import Home
 from harness.phone.operations.library import (
     Diary,
     follow,
@@ -32,6 +35,7 @@ from harness.phone.phone import Phone
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.phone.stage import OTHER, RUN_TAG, TITLE, Answer, Driven, Heard, Scripted, cards, drive, running
+from tests.phone.test_garbage import garbage
 
 SECRETS = Secrets("anon", "password")
 DECK = "/functions/v1/media-swipe-deck"
@@ -521,6 +525,44 @@ def test_a_target_that_confirms_by_mail_lets_nobody_in(server: Scripted) -> None
 
     with running(server.url, SECRETS) as engine:
         assert drive(engine, body).names == Counter(sign_up=1)
+
+
+# ---- against a server of garbage --------------------------------------------------------------------------------
+
+
+async def every_screen(phone: Phone) -> None:
+    await open_app(phone)
+    home = Home(phone)
+    await home.open()
+    await home.more()
+    home.leave()
+    title = TitlePage(phone, TITLE)
+    await title.open()
+    await title.like()
+    title.leave()
+    await to_watchlist_from_search(phone, TITLE, None)
+    await Diary(phone).open()
+    screen = Search(phone)
+    await screen.type("ni", [0.0])
+    await screen.people("ann")
+    await look_away(phone, 0.01)
+    new = newcomers_phone(phone)
+    if await sign_up(new):
+        titles = await TastePage(new).open()
+        if len(titles) >= 5:
+            await TastePage(new).finish(titles)
+    await new.end()
+
+
+@pytest.mark.slow
+def test_garbage_on_every_screen_becomes_outcomes_never_an_exception() -> None:
+    with garbage(11) as url, running(url, SECRETS, people=8) as engine:
+        over = threading.Semaphore(0)
+        for number in range(16):
+            engine.submit(Ticket(number, engine.now(), "reader", number % 8), every_screen, over.release)
+        ended = sum(over.acquire(timeout=60) for _ in range(16))
+        assert ended == 16
+        assert engine.failures == 0, engine.problems[0]
 
 
 # ---- against the sandbox ---------------------------------------------------------------------------------------
