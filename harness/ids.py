@@ -34,6 +34,19 @@ def make(run_tag: int, person: int, sequence: int) -> str:
     return str(uuid.UUID(int=_spread(free)))
 
 
+class Sequence:
+    """The ids of one person, each with the next position: call it for a fresh one."""
+
+    __slots__ = ("_person", "_run_tag", "_sequence")
+
+    def __init__(self, run_tag: int, person: int) -> None:
+        self._run_tag, self._person, self._sequence = run_tag, person, 0
+
+    def __call__(self) -> str:
+        self._sequence += 1
+        return make(self._run_tag, self._person, self._sequence)
+
+
 def position(run_tag: int, text: str) -> Position | None:
     """Where the id stands in the run `run_tag`; None when this run did not make it."""
     try:

@@ -1,27 +1,58 @@
-"""Reads the home feed, page by page."""
+"""Reads the home feed, page by page, and what it leads to."""
 
 from __future__ import annotations
 
 from harness.phone.operations.app import open_app
-from harness.phone.operations.feed import home_feed
+from harness.phone.operations.feed import Lead
+from harness.phone.operations.home import Home
+from harness.phone.operations.library import Diary, follow, set_status, to_watchlist_from_title
+from harness.phone.operations.presence import maybe_look_away
+from harness.phone.operations.title import TitlePage
 from harness.phone.phone import Phone
 from harness.shell import PhoneUser
 
 
 class Reader(PhoneUser):
-    """Opens the app, reads a few pages of what friends watched, closes it."""
+    """Opens the app, reads a few pages of what friends watched, looks at a title or two, closes it."""
 
     weight = 3
 
     async def session(self, phone: Phone) -> None:
         if not await open_app(phone):
             return
-        cursor = None
-        for _ in range(round(phone.draws("reader", "pages"))):
-            page = await home_feed(phone, cursor)
+        await phone.pause(phone.draws("reader", "landing_s", 0.0))
+        home = Home(phone)
+        page = await home.open()
+        for _ in range(round(phone.draws("reader", "pages")) - 1):
             if page is None:
-                return
+                break
             await phone.pause(phone.draws("reader", "read_s"))
-            cursor = page.next
-            if cursor is None:
-                return
+            if phone.chance("reader", "titles") and page.leads:
+                await self._look_closer(phone, phone.dice.choice(page.leads))
+            await maybe_look_away(phone, "reader")
+            page = await home.more()
+        await phone.pause(phone.draws("reader", "read_s"))
+        home.leave()
+        if phone.chance("reader", "diary"):
+            await self._diary(phone)
+
+    async def _look_closer(self, phone: Phone, row: Lead) -> None:
+        """The title's page over the feed, and what people do there."""
+        title = TitlePage(phone, row.title)
+        if await title.open():
+            await phone.pause(phone.draws("reader", "title_s"))
+            if phone.chance("reader", "like"):
+                await title.like()
+            if phone.chance("reader", "watchlist"):
+                await to_watchlist_from_title(phone, row.title, row.kind)
+            if phone.chance("reader", "watched"):
+                await set_status(phone, row.title, row.kind, "watched")
+        title.leave()
+        if row.actor not in (None, phone.user_id) and phone.chance("reader", "follow"):
+            await follow(phone, str(row.actor))
+
+    async def _diary(self, phone: Phone) -> None:
+        diary = Diary(phone)
+        if await diary.open():
+            await phone.pause(phone.draws("reader", "read_s"))
+        diary.leave()

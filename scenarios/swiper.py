@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from harness.phone.operations.app import open_app
+from harness.phone.operations.library import to_watchlist_from_title
+from harness.phone.operations.presence import maybe_look_away
 from harness.phone.operations.swipe import SwipePage
+from harness.phone.operations.title import TitlePage
 from harness.phone.phone import Phone
+from harness.phone.shapes import Card
 from harness.shell import PhoneUser
 
 GESTURES = ("like", "dislike", "skip")
@@ -15,13 +19,14 @@ GESTURE_SHARES = (0.30, 0.45, 0.25)
 class Swiper(PhoneUser):
     """Opens the swipe page and swipes until bored; the outbox batches the gestures."""
 
-    weight = 6
+    weight = 5
 
     async def session(self, phone: Phone) -> None:
         if not await open_app(phone):
             return
+        await phone.pause(phone.draws("swiper", "landing_s", 0.0))
         page = SwipePage(phone)
-        if not await page.open():
+        if not await page.open() and not await page.retry():
             return
         for _ in range(round(phone.draws("swiper", "swipes"))):
             card = await page.next_card()
@@ -29,3 +34,19 @@ class Swiper(PhoneUser):
                 return
             gesture = phone.dice.choices(GESTURES, GESTURE_SHARES)[0]
             await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture)
+            if phone.chance("swiper", "titles"):
+                page.leave()
+                await self._look_closer(phone, card)
+                page = SwipePage(phone)
+                if not await page.open():
+                    return
+            await maybe_look_away(phone, "swiper")
+
+    async def _look_closer(self, phone: Phone, card: Card) -> None:
+        """The title's own page; coming back from it mounts the swipe page anew, with a deck of its own."""
+        title = TitlePage(phone, card.title)
+        if await title.open():
+            await phone.pause(phone.draws("swiper", "title_s"))
+            if phone.chance("swiper", "watchlist"):
+                await to_watchlist_from_title(phone, card.title, card.kind)
+        title.leave()

@@ -51,10 +51,16 @@ class Account:
         token = jwt.encode(claims, jwt_secret, algorithm="HS256")
         return cls(user_id, token, "", now + MINTED_LIFETIME_S)
 
-    def renew(self, data: Any, now: float) -> None:
-        """Take over a refreshed session; an unusable reply leaves the old one in place."""
-        if (fresh := Account.from_reply(data, now)) is not None:
-            self._set(fresh.access_token, fresh.refresh_token, fresh.expires_at)
+    def renew(self, data: Any, now: float) -> bool:
+        """Take over a refreshed session; an unusable reply leaves the old one in place and says False."""
+        fresh = Account.from_reply(data, now)
+        if fresh is not None:
+            self.adopt(fresh)
+        return fresh is not None
+
+    def adopt(self, fresh: Account) -> None:
+        """Go on with another session's tokens."""
+        self._set(fresh.access_token, fresh.refresh_token, fresh.expires_at)
 
     def due(self, now: float) -> bool:
         """Whether the next request refreshes first."""

@@ -1,7 +1,8 @@
 """One device with one signed-in person: identity, token, connections, queue; what every session stands on.
 
 A phone lives as long as the run and serves one session at a time; between sessions its connections are closed and
-everything a browser keeps (device session id, session token, event queue) stays.
+everything a browser keeps (localStorage, session token, event queue) stays. What a tab keeps only in memory is its
+`page`, and every session begins with a new one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import ssl
 import uuid
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from time import monotonic, time
-from types import TracebackType
+from time import monotonic
 from typing import Any, Protocol
 
 import orjson
@@ -22,15 +22,21 @@ from harness import __version__, ids
 from harness.config.draw import draw
 from harness.config.models import Distribution
 from harness.outcome import Outcome
-from harness.people import People
+from harness.people import People, Person
 from harness.phone import retry
 from harness.phone.account import Account
-from harness.phone.calls import SIGN_IN, TOKEN_REFRESH, Call, Caller, Service
+from harness.phone.calls import EDGE_SERVICES, Call, Caller, Service
+from harness.phone.chores import Chores
 from harness.phone.classify import Reading, read
-from harness.phone.courier import Courier
+from harness.phone.courier import LAST_FLUSH_S, Courier
+from harness.phone.edge_store import Refusal
+from harness.phone.keeper import Keeper, SignedOut
+from harness.phone.local_storage import LocalStorage
+from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
+from harness.phone.page import Page
 from harness.phone.wire import Origin, Wire, WireError
-from harness.pulse import Pulse, SessionClosed
+from harness.pulse import Pulse
 
 CLIENT = b"x-client-info: supabase-js-web/2.90.1\r\nuser-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
 CONNECTIONS = 6
@@ -68,21 +74,27 @@ class PhoneKit:
 class Phone:
     """Give it to a persona's `session`; everything a person does goes through it."""
 
-    def __init__(self, kit: PhoneKit, number: int) -> None:
+    def __init__(self, kit: PhoneKit, number: int, *, person: Person | None = None) -> None:
+        """`person` differs from the target's number `number` only on a newcomer's device (`guest`)."""
         self.kit = kit
-        self.person = kit.people.person(number)
-        self.device_session = str(
-            uuid.UUID(int=random.Random(f"device {self.person.email}").getrandbits(128), version=4)
-        )
+        self.person = person or kit.people.person(number)
+        self.local = LocalStorage(self.person.email)
         self.in_use = asyncio.Lock()
         self.account: Account | None = None
         self.storage = Storage()
         self.dice = random.Random()
+        self._noise = random.Random()  # for what decides nothing: requests beside the session would shift the dice
         self.courier = Courier(self)
-        self._wire = Wire(kit.origin, loop=kit.loop, tls=kit.tls, connections=CONNECTIONS)
-        self._sequence = 0
+        self.keeper = Keeper(self)
+        self.visible = True
+        self.ticket = 0
+        self.new_id = ids.Sequence(kit.run_tag, number)
+        self._wire = self._fresh_wire()
         self._intended: float | None = None
-        self._chores: set[asyncio.Task[None]] = set()
+        self._thinking: set[asyncio.Task[Any]] = set()
+        self._chores = Chores(kit.loop, kit.observer.problem, self._thinking)
+        self._errands = Chores(kit.loop, kit.observer.problem, self._thinking)
+        self.page = Page(self)
         self._apikey = b"apikey: " + kit.people.secrets.anon_key.encode() + b"\r\n"
         self._signed_out = (
             self._apikey + b"authorization: Bearer " + kit.people.secrets.anon_key.encode() + b"\r\n" + CLIENT
@@ -92,21 +104,36 @@ class Phone:
 
     def begin(self, ticket: int, planned: float) -> None:
         """A session begins that was planned at `planned` s since zero; its draws depend on seed and ticket only."""
+        self.ticket = ticket
         self.dice.seed(f"{self.kit.seed} {self.person.number} {ticket}")
         self._intended = self.kit.zero + planned
+        self.visible = True
 
     async def end(self) -> None:
-        """The app is closed: page hidden, queue stored, background work dropped, connections closed."""
+        """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
         self._intended = None
-        self.drop_chores()
-        await self.courier.close_app()
+        self.visible = False
+        await asyncio.gather(
+            self._chores.finish(LAST_FLUSH_S), self._errands.finish(LAST_FLUSH_S), self.courier.close_app()
+        )
         self._wire.close()
-        self._wire = Wire(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+        self._wire = self._fresh_wire()
+        self.page = Page(self)
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
         self.courier.settle()
         self._wire.close()
+
+    def guest(self, person: Person) -> Phone:
+        """Another device for somebody who is not among the target's people, in the middle of this phone's session: a
+        newcomer. It draws from this session's dice and counts this phone's ids on; whoever asks for it ends it.
+
+        Its first operation counts from its own beginning: a form is filled in before anything is asked of the server.
+        """
+        other = Phone(self.kit, self.person.number, person=person)
+        other.dice, other.new_id, other.ticket = self.dice, self.new_id, self.ticket
+        return other
 
     def now(self) -> float:
         """Seconds on the loop's clock, read directly: uvloop's own reading has whole milliseconds."""
@@ -114,33 +141,39 @@ class Phone:
 
     async def pause(self, seconds: float) -> None:
         """Think, look, type. :raises SessionClosed: when the run closes."""
-        await self.kit.pulse.sleep(seconds)
+        task = asyncio.current_task()
+        assert task is not None
+        self._thinking.add(task)
+        try:
+            await self.kit.pulse.sleep(seconds)
+        finally:
+            self._thinking.discard(task)
 
-    def draws(self, persona: str, quantity: str) -> float:
-        """Draw one value of a persona's behaviour from the profile."""
+    def draws(self, persona: str, quantity: str, default: float | None = None) -> float:
+        """Draw one value of a persona's behaviour from the profile; `default` for a habit that profiles may leave out.
+
+        :raises KeyError: without a default, for a quantity the profile does not have.
+        """
+        quantities = self.kit.behaviour.get(persona, {})
+        if default is not None and quantity not in quantities:
+            return default
         return draw(self.kit.behaviour[persona][quantity], self.dice)
 
-    def new_id(self) -> str:
-        """A fresh client-made id that carries its position in this run."""
-        self._sequence += 1
-        return ids.make(self.kit.run_tag, self.person.number, self._sequence)
+    def chance(self, persona: str, quantity: str) -> bool:
+        """Whether something happens whose share of cases, 0 to 1, is a quantity of the profile; never when absent."""
+        return self.dice.random() < self.draws(persona, quantity, 0.0)
 
     def chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something beside the session until it ends, like a screen's poller."""
-        task = self.kit.loop.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._chore_over)
-        return task
-
-    def _chore_over(self, task: asyncio.Task[None]) -> None:
-        self._chores.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SessionClosed):
-            self.kit.observer.problem(error)
+        """Run something beside the session until the screen is left (`drop_chores`), like a screen's poller."""
+        return self._chores.begin(work)
 
     def drop_chores(self) -> None:
         """Leave a screen: what ran beside the session on its behalf stops."""
-        for chore in self._chores:
-            chore.cancel()
+        self._chores.drop()
+
+    def errand(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that outlives its screen and ends with the page, like a read that fills the page's cache."""
+        return self._errands.begin(work)
 
     def operation(self, name: str, *, intended: float | None = None) -> Operation:
         """Measure one thing the person did, as a context manager. The session's first counts from its planned start."""
@@ -148,71 +181,63 @@ class Phone:
             intended, self._intended = self._intended, None
         return Operation(self, name, self.now() if intended is None else intended)
 
+    # ---- the tab --------------------------------------------------------------------------------------------
+
+    def load_page(self) -> Page:
+        """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""
+        self._chores.drop()
+        self._errands.drop()
+        self.page = Page(self)
+        return self.page
+
+    def hide(self) -> None:
+        """The person looks at something else: the outbox sends what it has, pollers and presence rest."""
+        self.visible = False
+        self.courier._launch(self.courier._outbox.hidden(self.now()))
+
+    def leave_outbox(self) -> None:
+        """The swipe page is left for another screen: what was not sent goes into the queue."""
+        self.courier._outbox.unmount(self.now())
+        self.courier._arm()
+
+    def show(self) -> None:
+        """The person is back: what is on screen and stale is read again."""
+        self.visible = True
+        self.errand(self.keeper.refresh_if_due())
+        self.page.queries.focused()
+
     # ---- identity -------------------------------------------------------------------------------------------
 
     @property
+    def device_session(self) -> str:
+        """`mediaSwipeSessionId`: one id per device, for life (trap T33)."""
+        return self.local.session_id
+
+    @property
     def user_id(self) -> str:
-        """:raises RuntimeError: before sign-in."""
+        """:raises SignedOut: when a refused refresh ended the session. :raises RuntimeError: before sign-in."""
+        if self.account is None and self.keeper.lost:
+            raise SignedOut
         if self.account is None:
             raise RuntimeError("nobody is signed in on this phone")
         return self.account.user_id
 
     async def sign_in(self) -> Outcome:
         """With e-mail and password, unless a session is stored on the device."""
-        if self.account is not None:
-            return Outcome.OK
-        if self._mint():
-            return Outcome.OK
-        body = {
-            "email": self.person.email,
-            "password": self.kit.people.secrets.password,
-            "gotrue_meta_security": {},
-        }
-        reading = await self.request(SIGN_IN, body=body)
-        if reading.outcome is Outcome.OK:
-            self.account = Account.from_reply(reading.data, self.now())
-            if self.account is None:
-                return Outcome.SOFT_FAILURE
-        return reading.outcome
-
-    def _mint(self) -> bool:
-        """Make the session ourselves where the target's JWT secret was given; False where it was not."""
-        secret, person = self.kit.people.secrets.jwt_secret, self.person
-        if not secret or person.user_id is None:
-            return False
-        self.account = Account.minted(person.user_id, person.email, secret, now=self.now(), epoch=time())
-        return True
-
-    async def _refresh_if_due(self) -> None:
-        account = self.account
-        if account is None or not account.due(self.now()):
-            return
-        async with account.refreshing:
-            if not account.due(self.now()) or self._mint():
-                return
-            begun, failures = self.now(), 0
-            while True:
-                reading = await self.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
-                if reading.outcome is Outcome.OK:
-                    account.renew(reading.data, self.now())
-                    return
-                status, failures = reading.status or None, failures + 1
-                delay = retry.refresh_delay(failures, status, self.now() - begun)
-                if delay is None:
-                    break
-                await asyncio.sleep(delay)
-            if retry.refresh_loses_session(status):
-                self.account = None
+        return await self.keeper.sign_in()
 
     # ---- requests -------------------------------------------------------------------------------------------
 
     async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading:
         """Make a call as the app does, with the tries its callers make; the last try's reading.
 
-        `body` is encoded as JSON; `raw` is sent as it is. Never raises but for cancellation.
+        `body` is encoded as JSON; `raw` is sent as it is. A call that the app itself refuses to send (contract 1.2,
+        quirks A and B) ends with status 0 and leaves no attempt. Never raises but for cancellation.
         """
         if call.signed_in:
-            await self._refresh_if_due()
+            await self.keeper.refresh_if_due()
+        if call.service in EDGE_SERVICES and (refused := await self._refused(call)) is not None:
+            return refused
         payload = raw if raw is not None else (None if body is None else orjson.dumps(body))
         path = call.path.format(*arguments) if arguments else call.path
         headers = self._headers(call)
@@ -223,6 +248,17 @@ class Phone:
             await asyncio.sleep(delay)
             reading = await self._with_transport_retries(call, path, headers, payload)
         return reading
+
+    async def _refused(self, call: Call) -> Reading | None:
+        """What the edge token store says to a call; None when it may go out, with the store's token renewed if due."""
+        store = self.page.edge
+        refusal = store.admit(self.account, require_auth=call.require_auth)
+        if refusal is not None:
+            outcome = Outcome.AUTH if refusal is Refusal.AUTH_REQUIRED else Outcome.CLIENT_ERROR
+            return Reading(outcome, code=refusal.value)
+        if store.due(self.now()):
+            await self.keeper.refresh_for(store)
+        return None
 
     async def _with_transport_retries(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Reading:
         status, reading = await self._attempt(call, path, headers, payload)
@@ -253,10 +289,16 @@ class Phone:
         )
         return reply.status, reading
 
+    def _fresh_wire(self) -> Wire:
+        return Wire(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+
     def _headers(self, call: Call) -> bytes:
         """Header profiles of contract section 0.1."""
         if call.signed_in and self.account is not None:
-            block = self._apikey + self.account.authorization + CLIENT
+            authorization = self.account.authorization
+            if call.service in EDGE_SERVICES and self.page.edge.authorization is not None:
+                authorization = self.page.edge.authorization
+            block = self._apikey + authorization + CLIENT
         else:
             block = self._signed_out
         if call.service is Service.REST:
@@ -271,34 +313,6 @@ class Phone:
             if call.method != "GET":
                 block += b"content-type: application/json;charset=UTF-8\r\n"
         else:
-            request_id = uuid.UUID(int=self.dice.getrandbits(128), version=4)
+            request_id = uuid.UUID(int=self._noise.getrandbits(128), version=4)
             block += b"content-type: application/json\r\nx-request-id: " + str(request_id).encode() + b"\r\n"
         return block + call.headers
-
-
-class Operation:
-    """One thing the person did, from intent to done. Leaving by exception means the phone gave up."""
-
-    __slots__ = ("_phone", "intended", "name", "outcome")
-
-    def __init__(self, phone: Phone, name: str, intended: float) -> None:
-        self._phone = phone
-        self.name = name
-        self.intended = intended
-        self.outcome: Outcome | None = None
-
-    def ends(self, outcome: Outcome) -> bool:
-        """Note how it ended so far; the first outcome that is not good stays. Returns whether it is good."""
-        if self.outcome is None or self.outcome.good:
-            self.outcome = outcome
-        return outcome.good
-
-    def __enter__(self) -> Operation:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        outcome = Outcome.GAVE_UP if kind is not None else (self.outcome or Outcome.OK)
-        phone = self._phone
-        phone.kit.observer.operation(self.name, outcome, self.intended, phone.now() - self.intended)

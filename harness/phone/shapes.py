@@ -1,6 +1,7 @@
 """What the app takes out of replies, checked: anything of another shape is None, never an exception. (pure)
 
-Field names: contract 2.2 (deck), 4 (feed), 5.1 (conversation list), 5.3 (messages), 6.5 (experiments).
+Field names: contract 2.2 (deck), 4 (feed), 5.1 (conversation list), 5.3 (messages), 6.2 and 6.3 (search), 6.5
+(experiments), 6.6 (suggestions).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class Card:
     dedupe_key: str | None
     source: str | None
     why: str | None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,33 @@ class Cursor:
 
     created_at: str
     row: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One row of the feed, as far as the screen leads on from it."""
+
+    cursor: Cursor
+    actor: str | None
+    title: str | None
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One title of a search result that is in the catalogue."""
+
+    title: str
+    tmdb: int | None
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """One title of TMDb's own search. `kind` is movie or tv."""
+
+    tmdb: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +100,12 @@ def _card(deck_id: str, request: str | None, card: Any) -> Card | None:
         dedupe_key=_text(card.get("dedupeKey")),
         source=_text(card.get("source")),
         why=_text(card.get("why")),
+        kind=_text(card.get("kind")),
     )
 
 
-def feed(data: Any) -> list[Cursor] | None:
-    """The rows of a feed page, each as the cursor it would be."""
+def feed(data: Any) -> list[FeedRow] | None:
+    """The rows of a feed page."""
     if not isinstance(data, list):
         return None
     rows = []
@@ -86,7 +116,15 @@ def feed(data: Any) -> list[Cursor] | None:
             or not isinstance(row.get("id"), str)
         ):
             return None
-        rows.append(Cursor(row["created_at"], row["id"]))
+        item = row.get("media_item")
+        rows.append(
+            FeedRow(
+                Cursor(row["created_at"], row["id"]),
+                actor=_text(row.get("user_id")),
+                title=_text(row.get("media_item_id")),
+                kind=_text(item.get("kind")) if isinstance(item, dict) else None,
+            )
+        )
     return rows
 
 
@@ -126,6 +164,61 @@ def assignments(data: Any) -> dict[str, str] | None:
     if not isinstance(found, dict) or not all(isinstance(variant, str) for variant in found.values()):
         return None
     return {str(key): variant for key, variant in found.items()} or None
+
+
+def rows(data: Any) -> int | None:
+    """How many rows a table read brought, where the app only shows them: a phone remembers no more, because ten
+    thousand phones remember a page load each. Nothing at all (`maybeSingle`) is no row."""
+    if data is None:
+        return 0
+    return len(data) if isinstance(data, list) and all(isinstance(row, dict) for row in data) else None
+
+
+def found_titles(data: Any) -> list[Found] | None:
+    """The titles of a search, from the function's reply or from the table itself."""
+    found = data.get("results") if isinstance(data, dict) else data
+    if not isinstance(found, list) or not all(
+        isinstance(row, dict) and isinstance(row.get("id"), str) for row in found
+    ):
+        return None
+    return [Found(row["id"], _whole(row.get("tmdb_id")), _text(row.get("kind"))) for row in found]
+
+
+def external_titles(data: Any) -> list[External]:
+    """Films and series of TMDb's search, people left out; the app takes anything else for no result."""
+    body = data.get("data") if isinstance(data, dict) else None
+    results = body.get("results") if isinstance(body, dict) else None
+    found = []
+    for row in results if isinstance(results, list) else ():
+        number = _whole(row.get("id")) if isinstance(row, dict) else None
+        if number is not None and row.get("media_type") in ("movie", "tv"):
+            found.append(External(number, row["media_type"]))
+    return found[:20]
+
+
+def imdb_id(data: Any) -> str | None:
+    """The IMDb id of an external-ids reply."""
+    body = data.get("data") if isinstance(data, dict) else None
+    return _text(body.get("imdb_id")) if isinstance(body, dict) else None
+
+
+def suggestion_ids(data: Any) -> list[str] | None:
+    """Ids of the assistant's suggestions, the first one first."""
+    found = data.get("suggestions") if isinstance(data, dict) else None
+    if not isinstance(found, list):
+        return None
+    return [row["id"] for row in found if isinstance(row, dict) and isinstance(row.get("id"), str)]
+
+
+def people(data: Any) -> list[str] | None:
+    """Ids of the people a search found."""
+    if rows(data) is None:
+        return None
+    return [row["id"] for row in data or () if isinstance(row.get("id"), str)]
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _text(value: Any) -> str | None:

@@ -1,23 +1,36 @@
-"""The swipe page: decks ahead of the thumb, gestures into the outbox (contract 2.6, 3.8, 3.9)."""
+"""The swipe page: decks ahead of the thumb, gestures into the outbox (contract 2.6, 3.8, 3.9, 10.2).
+
+Per card on top it reads four things beside the deck: a title's details eight cards ahead, its preview, and what the
+person noted about it (two reads). Decks are fetched one at a time; a fetch asks up to three times until a card comes
+that this visit has not had, so that an exhausted catalogue costs three requests a swipe.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from harness.outcome import Outcome
 from harness.phone import shapes
-from harness.phone.calls import EXPERIMENTS, SWIPE_DECK
+from harness.phone.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW, Call
 from harness.phone.emission import EmissionRules
-from harness.phone.operations.feed import title_detail
+from harness.phone.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
+from harness.phone.local_storage import EXPERIMENTS_S
+from harness.phone.operations.decks import base_seed, fetch_deck
+from harness.phone.operations.suggestions import show_suggestions
+from harness.phone.operations.title import diary_entry
 from harness.phone.outbox import Event
 from harness.phone.phone import Phone
+from harness.phone.queries import Fetched, Query, Screen
+from harness.phone.query_cache import TITLE
 from harness.phone.shapes import Card
 
 FIRST_BATCH = 72
 REFILL = 60
 REFILL_MARGIN = 24
 REFILL_BELOW = 12
+RETRY_AFTER_ERROR = 32
+RETRY_WHEN_EMPTY = 36
+FILL_TRIES = 3
 READ_AHEAD = 8
 EXPERIMENT_KEYS = (
     "swipe_pipeline_v1",
@@ -29,27 +42,35 @@ EXPERIMENT_KEYS = (
 )
 
 
-class SwipePage:
+class SwipePage(Screen):
     """One mount of the swipe page."""
 
     def __init__(self, phone: Phone) -> None:
-        self._phone = phone
+        super().__init__(phone)
         self._cards: list[Card] = []
         self._index = 0
         self._seen: set[str] = set()
         self._page = 0
-        self._base_seed = f"{phone.device_session}:combined:*"
         self._rules = EmissionRules()
         self._fetch: asyncio.Task[None] | None = None
+        self._failed = False
         self._experiments: dict[str, str] | None = None
+        self._on_top: list[Query[Any]] = []
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
-        phone = self._phone
-        phone.courier.mount()
-        assigned = await phone.request(EXPERIMENTS, body={"keys": EXPERIMENT_KEYS})
-        self._experiments = shapes.assignments(assigned.data)
-        return await self._deck(FIRST_BATCH)
+        self.phone.courier.mount()
+        show_suggestions(self, "swipe")
+        self._experiments = await self._assigned()
+        await self._fill(FIRST_BATCH)
+        self._look_at_top()
+        return not self._failed
+
+    async def retry(self) -> bool:
+        """The button that an error or an empty stack leaves; whether there is a card now."""
+        if self._fetch is None:
+            self._start_fetch(RETRY_AFTER_ERROR if self._failed else RETRY_WHEN_EMPTY)
+        return await self.next_card() is not None
 
     @property
     def card(self) -> Card | None:
@@ -58,13 +79,14 @@ class SwipePage:
 
     async def next_card(self) -> Card | None:
         """The card on top, waiting for a fetch under way when the stack is empty; None when there is none."""
-        if self.card is None and self._fetch is not None:
-            await self._fetch
+        while self.card is None and self._fetch is not None:
+            await asyncio.wait((self._fetch,))
+            await asyncio.sleep(0)  # the fetch's own callback runs first
         return self.card
 
     async def look_and_swipe(self, card: Card, seconds: float, gesture: str) -> None:
         """Look at the card on top for that long, then swipe it with `like`, `dislike` or `skip`."""
-        phone, deck, title = self._phone, card.deck, card.title
+        phone, deck, title = self.phone, card.deck, card.title
         if self._rules.impression(deck, title):
             self._emit("impression", card, payload=self._payload(card, why=True))
         await phone.pause(seconds)
@@ -74,51 +96,96 @@ class SwipePage:
         if dwell_ms is not None:
             self._emit("dwell", card, payload=self._payload(card, why=True), dwell_ms=dwell_ms)
         self._index += 1
-        ahead = self._index + READ_AHEAD
-        if ahead < len(self._cards):
-            phone.chore(title_detail(phone, self._cards[ahead].title))
+        self._look_at_top()
         self._refill_if_low()
 
+    def leave(self) -> None:
+        """To another screen: what was not sent goes into the queue."""
+        super().leave()
+        self.phone.leave_outbox()
+
+    # ---- decks ----------------------------------------------------------------------------------------------
+
+    async def _assigned(self) -> dict[str, str] | None:
+        """Experiment variants, kept for six hours only where all six are assigned; else asked for at each mount."""
+        phone = self.phone
+        kept: dict[str, str] | None = phone.local.young(EXPERIMENTS_KEPT, EXPERIMENTS_S, phone.now())
+        if kept is not None:
+            return kept
+        assigned = shapes.assignments((await phone.request(EXPERIMENTS, body={"keys": EXPERIMENT_KEYS})).data)
+        if assigned is not None and all(key in assigned for key in EXPERIMENT_KEYS):
+            phone.local.put(EXPERIMENTS_KEPT, assigned, phone.now())
+        return assigned
+
     def _refill_if_low(self) -> None:
+        """The app asks this whenever a card goes or cards come."""
         remaining = len(self._cards) - self._index
         if remaining < REFILL_BELOW and self._fetch is None:
-            self._fetch = self._phone.chore(self._refill(max(REFILL, remaining + REFILL_MARGIN)))
-            self._fetch.add_done_callback(self._fetched)
+            self._start_fetch(max(REFILL, remaining + REFILL_MARGIN))
 
-    def _fetched(self, task: asyncio.Task[None]) -> None:
+    def _start_fetch(self, limit: int) -> None:
+        before = len(self._cards)
+        self._fetch = self.phone.errand(self._fill(limit))
+        self._fetch.add_done_callback(lambda task: self._fetched(task, before))
+
+    def _fetched(self, task: asyncio.Task[None], before: int) -> None:
         self._fetch = None
+        if not task.cancelled() and len(self._cards) > before:
+            self._look_at_top()
+            self._refill_if_low()
 
-    async def _refill(self, limit: int) -> None:
-        await self._deck(limit)
+    async def _fill(self, limit: int) -> None:
+        """From needing cards to having at least one that is new, as one operation."""
+        with self.phone.operation("swipe_deck") as operation:
+            for _ in range(FILL_TRIES):
+                fetched = await self._deck(limit)
+                self._failed = fetched.value is None
+                if not operation.ends(fetched.outcome) or self._add(fetched.value or []):
+                    return
 
-    async def _deck(self, limit: int) -> bool:
-        """One deck, as an operation of its own: from needing cards to having them."""
-        body = {
-            "sessionId": self._phone.device_session,
-            "mode": "combined",
-            "limit": limit,
-            "kindFilter": None,
-            "seed": f"{self._base_seed}:{self._page}",
-            "minImdbRating": None,
-            "genresAny": None,
-            "experiments": self._experiments,
-        }
+    async def _deck(self, limit: int) -> Fetched[list[Card]]:
+        seed = f"{base_seed(self.phone, 'combined')}:{self._page}"
         self._page += 1
-        with self._phone.operation("swipe_deck") as operation:
-            reading = await self._phone.request(SWIPE_DECK, body=body)
-            if not operation.ends(reading.outcome):
-                return False
-            cards = shapes.deck(reading.data)
-            if cards is None:
-                return operation.ends(Outcome.SOFT_FAILURE)
-            self._add(cards)
-        return True
+        return await fetch_deck(
+            self.phone,
+            SWIPE_DECK,
+            "combined",
+            limit,
+            seed,
+            minImdbRating=None,
+            genresAny=None,
+            experiments=self._experiments,
+        )
 
-    def _add(self, cards: list[Card]) -> None:
-        for card in cards:
-            if card.title not in self._seen:
-                self._seen.add(card.title)
-                self._cards.append(card)
+    def _add(self, cards: list[Card]) -> bool:
+        """Put the unseen ones under the stack; whether there were any."""
+        fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
+        self._seen.update(card.title for card in fresh)
+        self._cards += fresh
+        return bool(fresh)
+
+    # ---- reads beside the deck ------------------------------------------------------------------------------
+
+    def _look_at_top(self) -> None:
+        """The card on top is shown: its own reads, and the details of the ones below it."""
+        card = self.card
+        for query in self._on_top:
+            self.unmount(query)
+        self._on_top = []
+        if card is None:
+            return
+        phone = self.phone
+        self._on_top = [
+            _title_read(phone, TITLE_DETAIL, card.title),
+            _title_read(phone, TITLE_PREVIEW, card.title),
+            diary_entry(phone, card.title),
+        ]
+        for query in self._on_top:
+            self.mount(query)
+        for ahead in self._cards[self._index + 1 : self._index + 1 + READ_AHEAD]:
+            phone.page.queries.prefetch(_title_read(phone, TITLE_DETAIL, ahead.title))
+
+    # ---- events ---------------------------------------------------------------------------------------------
 
     def _payload(self, card: Card, *, why: bool = False) -> dict[str, Any] | None:
         payload: dict[str, Any] = {}
@@ -131,7 +198,7 @@ class SwipePage:
     def _emit(
         self, event_type: str, card: Card, *, payload: dict[str, Any] | None, dwell_ms: int | None = None
     ) -> None:
-        phone = self._phone
+        phone = self.phone
         phone.courier.emit(
             Event(
                 event_type=event_type,
@@ -147,3 +214,10 @@ class SwipePage:
                 payload=payload,
             )
         )
+
+
+def _title_read(phone: Phone, call: Call, title: str) -> Query[int]:
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.request(call, title), shapes.rows)
+
+    return Query((call.name, title), fetch, TITLE)

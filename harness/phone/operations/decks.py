@@ -1,0 +1,35 @@
+"""Asking for a deck, wherever in the app (contract 2.1, 2.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.outcome import Outcome
+from harness.phone import shapes
+from harness.phone.calls import Call
+from harness.phone.phone import Phone
+from harness.phone.queries import Fetched
+from harness.phone.shapes import Card
+
+
+def base_seed(phone: Phone, mode: str) -> str:
+    """The device's seed of a deck mode; the same in every session, so that the server can cache."""
+    return phone.local.deck_seed(mode)
+
+
+async def fetch_deck(phone: Phone, call: Call, mode: str, limit: int, seed: str, **extras: Any) -> Fetched[list[Card]]:
+    """One deck. `extras` are the members that only some callers send; left out ones are absent, not null, because a
+    null is not nothing here: `minImdbRating: null` counts as a filter (trap T38)."""
+    body = {
+        "sessionId": phone.device_session,
+        "mode": mode,
+        "limit": limit,
+        "kindFilter": None,
+        "seed": seed,
+        **extras,
+    }
+    reading = await phone.request(call, body=body)
+    if not reading.outcome.good:
+        return Fetched(reading.outcome)
+    cards = shapes.deck(reading.data)
+    return Fetched(Outcome.SOFT_FAILURE) if cards is None else Fetched(Outcome.OK, cards)

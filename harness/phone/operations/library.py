@@ -1,0 +1,129 @@
+"""What people note: diary, watchlist, ratings, whom they follow (contract 3.9, 6.7)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from harness.outcome import Outcome
+from harness.phone.calls import FOLLOW, LIBRARY_DELETE, LIBRARY_WRITE, RATING_WRITE, UNFOLLOW
+from harness.phone.clock import utc_now
+from harness.phone.operations.app import diary_stats
+from harness.phone.operations.suggestions import show_suggestions
+from harness.phone.operations.title import ORIGIN, send_title_event
+from harness.phone.phone import Phone
+from harness.phone.queries import Screen
+
+Status = Literal["want_to_watch", "watching", "watched", "dropped"]
+_CONTENT_TYPES = frozenset(("movie", "series", "anime"))
+
+
+class Diary(Screen):
+    """One visit to the diary."""
+
+    async def open(self) -> bool:
+        """From tapping the tab to the figures on screen."""
+        show_suggestions(self, "diary")
+        with self.phone.operation("diary_open") as operation:
+            return operation.ends((await self.show(diary_stats(self.phone))).outcome)
+
+
+async def set_status(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
+    """Put a title into the library: an upsert, so that saying it twice is once."""
+    with phone.operation("library_write") as operation:
+        outcome = await _write(phone, title, kind, status)
+        operation.ends(outcome)
+    return outcome
+
+
+async def forget(phone: Phone, title: str) -> Outcome:
+    """Take it out again."""
+    with phone.operation("library_write") as operation:
+        outcome = (await phone.request(LIBRARY_DELETE, phone.user_id, title)).outcome
+        operation.ends(outcome)
+    _changed(phone, title)
+    return outcome
+
+
+async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None) -> Outcome:
+    """The title page's button: event and library entry at once; the entry is what counts."""
+    with phone.operation("watchlist_add") as operation:
+        _, outcome = await asyncio.gather(
+            send_title_event(
+                phone,
+                "watchlist",
+                title,
+                in_watchlist=True,
+                payload={"action": "watchlist_add", "origin": ORIGIN},
+            ),
+            _write(phone, title, kind, "want_to_watch"),
+        )
+        operation.ends(outcome)
+    return outcome
+
+
+async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -> Outcome:
+    """A search result's button: first the event, and only where that seems to have arrived the entry."""
+    with phone.operation("watchlist_add") as operation:
+        if await send_title_event(phone, "watchlist", title, source="search", in_watchlist=True):
+            outcome = await _write(phone, title, kind, "want_to_watch")
+        else:
+            outcome = Outcome.SOFT_FAILURE
+        operation.ends(outcome)
+    return outcome
+
+
+async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
+    """One to ten half stars. As shipped nobody may read ratings, so the upsert is refused every time (trap T16)."""
+    body = {
+        "user_id": phone.user_id,
+        "title_id": title,
+        "rating": half_stars,
+        "content_type": _content_type(kind),
+        "updated_at": utc_now(),
+    }
+    with phone.operation("rating_write") as operation:
+        outcome = (await phone.request(RATING_WRITE, body=body)).outcome
+        operation.ends(outcome)
+    _changed(phone, title)
+    return outcome
+
+
+async def follow(phone: Phone, other: str) -> Outcome:
+    """Somebody already followed counts as followed."""
+    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": utc_now()}
+    with phone.operation("follow") as operation:
+        outcome = (await phone.request(FOLLOW, body=body)).outcome
+        operation.ends(outcome)
+    return outcome
+
+
+async def unfollow(phone: Phone, other: str) -> Outcome:
+    """Nobody followed is as good as somebody no longer followed."""
+    with phone.operation("follow") as operation:
+        outcome = (await phone.request(UNFOLLOW, phone.user_id, other)).outcome
+        operation.ends(outcome)
+    return outcome
+
+
+async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
+    body = {
+        "user_id": phone.user_id,
+        "title_id": title,
+        "status": status,
+        "updated_at": utc_now(),
+        "content_type": _content_type(kind),
+    }
+    outcome = (await phone.request(LIBRARY_WRITE, body=body)).outcome
+    _changed(phone, title)
+    return outcome
+
+
+def _changed(phone: Phone, title: str) -> None:
+    """The contract does not say what the app reads again after a write; here, what it noted about this title."""
+    phone.page.queries.invalidate("diary_entry", phone.user_id, title)
+
+
+def _content_type(kind: str | None) -> str:
+    """What the library can hold; the catalogue knows more kinds."""
+    return kind if kind in _CONTENT_TYPES else "movie"

@@ -1,0 +1,60 @@
+"""The assistant's hints in the shell and on each screen (contract 6.6, 10.2). Chatting with it is another room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.outcome import Outcome
+from harness.phone import shapes
+from harness.phone.calls import ASSISTANT_CONVERSATION, ASSISTANT_SUGGESTIONS, SUGGESTION_SHOWN
+from harness.phone.local_storage import ASSISTANT, ASSISTANT_S
+from harness.phone.phone import Phone
+from harness.phone.queries import Fetched, Query, Screen
+from harness.phone.query_cache import Rules
+
+LIMIT = 3
+EVERY_S: Mapping[str, float] = {
+    "swipe": 120.0,
+    "search": 120.0,
+    "messages": 120.0,
+    "title": 300.0,
+    "home": 420.0,
+    "diary": 600.0,
+}
+"""Poll interval by surface, at proactivity level 1, the default."""
+
+
+async def find_assistant(phone: Phone) -> None:
+    """Which conversation is the assistant's; the device remembers for six hours."""
+    if phone.local.young(ASSISTANT, ASSISTANT_S, phone.now()) is not None:
+        return
+    reading = await phone.request(ASSISTANT_CONVERSATION, body={"reason": "app_shell"})
+    found = reading.data.get("conversationId") if isinstance(reading.data, dict) else None
+    if reading.outcome.good and isinstance(found, str):
+        phone.local.put(ASSISTANT, found, phone.now())
+
+
+def show_suggestions(screen: Screen, surface: str) -> None:
+    """The hint chip of a screen: read when stale, polled while it is shown."""
+    every_s = EVERY_S[surface]
+    phone = screen.phone
+    screen.mount(
+        Query(("suggestions", surface), lambda: _suggestions(phone, surface), Rules(stale_s=every_s)), every_s=every_s
+    )
+
+
+async def _suggestions(phone: Phone, surface: str) -> Fetched[list[str]]:
+    reading = await phone.request(ASSISTANT_SUGGESTIONS, body={"surface": surface, "context": {}, "limit": LIMIT})
+    if not reading.outcome.good:
+        return Fetched(reading.outcome)
+    found = shapes.suggestion_ids(reading.data)
+    if found is None:
+        return Fetched(Outcome.SOFT_FAILURE)
+    if found and found[0] not in phone.page.shown:
+        phone.page.shown.add(found[0])
+        phone.errand(_report_shown(phone, found[0]))
+    return Fetched(Outcome.OK, found)
+
+
+async def _report_shown(phone: Phone, suggestion: str) -> None:
+    await phone.request(SUGGESTION_SHOWN, body={"suggestionId": suggestion, "kind": "shown"})

@@ -1,0 +1,131 @@
+"""A title's own page (contract 3.9, 6.7, 10.2).
+
+Its events go straight to the event endpoint, one a request. The app takes any 200 for success, whatever the body says,
+and never tries again or queues: what a limiter or the database refused is lost (contract 3.8, direct path).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.outcome import Outcome
+from harness.phone import shapes
+from harness.phone.calls import (
+    LIBRARY_ENTRY,
+    OWN_RATING,
+    TITLE_EVENT,
+    TITLE_FEEDBACK,
+    TITLE_PAGE,
+    TITLE_RATING_SUMMARY,
+    TITLE_REVIEWS,
+    Call,
+)
+from harness.phone.operations.suggestions import show_suggestions
+from harness.phone.phone import Phone
+from harness.phone.queries import Fetched, Query, Screen
+from harness.phone.query_cache import DEFAULT, TITLE, Rules
+
+ORIGIN = "title_detail"
+
+
+async def send_title_event(
+    phone: Phone,
+    event_type: str,
+    title: str,
+    *,
+    source: str = "title",
+    payload: dict[str, Any] | None = None,
+    in_watchlist: bool | None = None,
+) -> bool:
+    """One event, single form. Whether the app believes it arrived: after any 200, never because of the body."""
+    body: dict[str, Any] = {
+        "sessionId": phone.device_session,
+        "mediaItemId": title,
+        "eventType": event_type,
+        "source": source,
+    }
+    if in_watchlist is not None:
+        body["inWatchlist"] = in_watchlist
+    if payload is not None:
+        body["payload"] = payload
+    body["clientEventId"] = phone.new_id()
+    reading = await phone.request(TITLE_EVENT, body=body)
+    return reading.status == 200
+
+
+def diary_entry(phone: Phone, title: str) -> Query[int]:
+    """What this person noted about a title: library entry, then rating; how many of the two there are."""
+
+    async def fetch() -> Fetched[int]:
+        entry = Fetched.of(await phone.request(LIBRARY_ENTRY, phone.user_id, title), shapes.rows)
+        if entry.value is None:
+            return Fetched(entry.outcome)
+        rating = Fetched.of(await phone.request(OWN_RATING, phone.user_id, title), shapes.rows)
+        return rating if rating.value is None else Fetched(Outcome.OK, entry.value + rating.value)
+
+    return Query(("diary_entry", phone.user_id, title), fetch)
+
+
+def _table(phone: Phone, call: Call, title: str, rules: Rules, *arguments: str) -> Query[int]:
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.request(call, *arguments), shapes.rows)
+
+    return Query((call.name, title), fetch, rules)
+
+
+class TitlePage(Screen):
+    """One visit to a title's page."""
+
+    def __init__(self, phone: Phone, title: str) -> None:
+        super().__init__(phone)
+        self.title = title
+
+    async def open(self) -> bool:
+        """From tapping the title to its page; False when the title itself did not come."""
+        phone, title = self.phone, self.title
+        show_suggestions(self, "title")
+        phone.errand(self._tell("detail_open"))
+        with phone.operation("title_open") as operation:
+            page = _table(phone, TITLE_PAGE, title, TITLE, title)
+            others = [
+                self._rating_summary(),
+                _table(phone, TITLE_REVIEWS, title, TITLE, title),
+                _table(phone, TITLE_FEEDBACK, title, DEFAULT, phone.user_id, title),
+                diary_entry(phone, title),
+            ]
+            self.mount(page)
+            for query in others:
+                self.mount(query)
+            queries = phone.page.queries
+            good = operation.ends((await queries.settled(page)).outcome)
+            for query in others:
+                operation.ends((await queries.settled(query)).outcome)
+        return good
+
+    def _rating_summary(self) -> Query[int]:
+        phone, title = self.phone, self.title
+
+        async def fetch() -> Fetched[int]:
+            return Fetched.of(await phone.request(TITLE_RATING_SUMMARY, body={"p_title_id": title}), shapes.rows)
+
+        return Query((TITLE_RATING_SUMMARY.name, title), fetch, TITLE)
+
+    async def like(self, *, liked: bool = True) -> bool:
+        """The heart. Whether the app shows it as done."""
+        with self.phone.operation("title_like") as operation:
+            done = await send_title_event(
+                self.phone,
+                "like" if liked else "skip",
+                self.title,
+                payload={"action": "like" if liked else "unlike", "origin": ORIGIN},
+            )
+            operation.ends(Outcome.OK if done else Outcome.SOFT_FAILURE)
+        return done
+
+    def leave(self) -> None:
+        """Back to where the person came from; the page says so itself, and nobody waits."""
+        self.phone.errand(self._tell("detail_close"))
+        super().leave()
+
+    async def _tell(self, event_type: str) -> None:
+        await send_title_event(self.phone, event_type, self.title, payload={"origin": ORIGIN})

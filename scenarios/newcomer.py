@@ -1,0 +1,41 @@
+"""Signs up, meets the taste page, and takes a first look. On a device of their own (see `harness.phone.newcomers`)."""
+
+from __future__ import annotations
+
+from harness.phone.operations.app import open_app
+from harness.phone.operations.onboarding import FEWEST_LIKES, TastePage, newcomers_phone, sign_up
+from harness.phone.phone import Phone
+from harness.shell import PhoneUser
+
+
+class Newcomer(PhoneUser):
+    """Fills in the sign-up form, finds an empty taste page, reloads, picks some titles, lands."""
+
+    weight = 1
+
+    async def session(self, phone: Phone) -> None:
+        new = newcomers_phone(phone)
+        try:
+            await self._first_visit(new)
+        finally:
+            await new.end()
+            new.discard()
+
+    async def _first_visit(self, phone: Phone) -> None:
+        await phone.pause(phone.draws("newcomer", "form_s"))
+        if not await sign_up(phone):
+            return
+        page = TastePage(phone)
+        cards = await page.open()
+        if not cards:  # as shipped always: nothing that needs a signed-in person works before a reload
+            page.leave()
+            await phone.pause(phone.draws("newcomer", "puzzled_s"))
+            if not await open_app(phone, landing=False):
+                return
+            page = TastePage(phone)
+            cards = await page.open()
+        liked = phone.dice.sample(cards, k=min(len(cards), round(phone.draws("newcomer", "likes"))))
+        for _ in liked:
+            await phone.pause(phone.draws("newcomer", "pick_s"))
+        if len(liked) >= FEWEST_LIKES and await page.finish(liked):
+            await phone.pause(phone.draws("newcomer", "landing_s", 0.0))

@@ -1,0 +1,51 @@
+"""Searches for titles, looks at some, notes one."""
+
+from __future__ import annotations
+
+from harness.phone.operations.app import open_app
+from harness.phone.operations.library import to_watchlist_from_search
+from harness.phone.operations.presence import maybe_look_away
+from harness.phone.operations.search import Search
+from harness.phone.operations.title import TitlePage
+from harness.phone.phone import Phone
+from harness.phone.shapes import Found
+from harness.shell import PhoneUser
+
+_TEXT = """
+love night star house last dark king blood city summer girl road moon world dead life day river fire dream war wild
+heart lost home black white golden secret winter island train garden shadow mountain ocean mirror storm
+"""
+WORDS = tuple(_TEXT.split())
+"""What people look for: words that titles are made of. Our choice; the contract has no search log."""
+
+
+class Searcher(PhoneUser):
+    """Types a few queries into the search field."""
+
+    weight = 2
+
+    async def session(self, phone: Phone) -> None:
+        if not await open_app(phone):
+            return
+        await phone.pause(phone.draws("searcher", "landing_s", 0.0))
+        search = Search(phone)
+        search.open()
+        for _ in range(round(phone.draws("searcher", "queries"))):
+            text = " ".join(phone.dice.sample(WORDS, k=round(phone.draws("searcher", "words"))))
+            gaps = [phone.draws("searcher", "key_s") for _ in text[1:]]
+            found = await search.type(text, gaps)
+            await phone.pause(phone.draws("searcher", "read_s"))
+            if found and phone.chance("searcher", "titles"):
+                await self._look_closer(phone, phone.dice.choice(found))
+            if phone.chance("searcher", "people"):
+                await search.people(text)
+            await maybe_look_away(phone, "searcher")
+        search.leave()
+
+    async def _look_closer(self, phone: Phone, found: Found) -> None:
+        if phone.chance("searcher", "watchlist"):
+            await to_watchlist_from_search(phone, found.title, found.kind)
+        title = TitlePage(phone, found.title)
+        if await title.open():
+            await phone.pause(phone.draws("searcher", "title_s"))
+        title.leave()
