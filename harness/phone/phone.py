@@ -26,13 +26,19 @@ from harness.people import People
 from harness.phone import retry
 from harness.phone.account import Account
 from harness.phone.calls import SIGN_IN, TOKEN_REFRESH, Call, Caller, Service
+from harness.phone.chat_calls import SpecialCall
 from harness.phone.classify import Reading, read
 from harness.phone.courier import Courier
+from harness.phone.link import Change, Link
+from harness.phone.memory import Memory
 from harness.phone.outbox import Storage
 from harness.phone.wire import Origin, Wire, WireError
 from harness.pulse import Pulse, SessionClosed
 
-CLIENT = b"x-client-info: supabase-js-web/2.90.1\r\nuser-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
+CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
+CLIENT = CLIENT_INFO + b"user-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
+OFFLINE = "offline"
+"""The code of a request that found no network."""
 CONNECTIONS = 6
 """What a browser opens to one origin over HTTP/1.1; most of the time one is in use."""
 
@@ -77,9 +83,13 @@ class Phone:
         self.in_use = asyncio.Lock()
         self.account: Account | None = None
         self.storage = Storage()
+        self.device = Memory()
+        self.page = Memory()
         self.dice = random.Random()
+        self.link = Link()
+        self.link.watch(self._link_changed, lasting=True)
         self.courier = Courier(self)
-        self._wire = Wire(kit.origin, loop=kit.loop, tls=kit.tls, connections=CONNECTIONS)
+        self._wire = self._new_wire()
         self._sequence = 0
         self._intended: float | None = None
         self._chores: set[asyncio.Task[None]] = set()
@@ -100,8 +110,25 @@ class Phone:
         self._intended = None
         self.drop_chores()
         await self.courier.close_app()
+        self.page.clear()
+        self._cut()
+        self.link.reset()
+
+    def _new_wire(self) -> Wire:
+        return Wire(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+
+    def _cut(self) -> None:
+        """Connections end, with what is under way on them."""
         self._wire.close()
-        self._wire = Wire(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+        self._wire = self._new_wire()
+
+    def _link_changed(self, change: Change) -> None:
+        if change is Change.OFFLINE:
+            self._cut()
+        elif change is Change.KILLED:
+            self.drop_chores()
+            self.page.clear()
+            self._cut()
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
@@ -204,6 +231,15 @@ class Phone:
             if retry.refresh_loses_session(status):
                 self.account = None
 
+    async def refresh_session(self) -> bool:
+        """Renew the token now, as the app's one raw call does when refused (contract 0.2); whether it changed."""
+        account = self.account
+        if account is None:
+            return False
+        before, account.expires_at = account.access_token, self.now()
+        await self._refresh_if_due()
+        return self.account is not None and self.account.access_token != before
+
     # ---- requests -------------------------------------------------------------------------------------------
 
     async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading:
@@ -238,16 +274,19 @@ class Phone:
     ) -> tuple[int | None, Reading]:
         """One wire request. The status is None when there was no complete answer."""
         observer, begun = self.kit.observer, self.now()
+        if not self.link.online:
+            return None, Reading(Outcome.NETWORK, code=OFFLINE)  # no packet, hence no attempt
         try:
             reply = await self._wire.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at
-            observer.attempt(call.method, call.name, error.outcome, at, self.now() - at, 0, error.detail)
-            return None, Reading(error.outcome, code=error.detail)
+            outcome, code = (error.outcome, error.detail) if self.link.online else (Outcome.NETWORK, OFFLINE)
+            observer.attempt(call.method, call.name, outcome, at, self.now() - at, 0, code)
+            return None, Reading(outcome, code=code)
         except asyncio.CancelledError:
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, self.now() - begun, 0, "cancelled")
             raise
-        reading = read(call.service, reply.status, reply.body)
+        reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
@@ -259,6 +298,8 @@ class Phone:
             block = self._apikey + self.account.authorization + CLIENT
         else:
             block = self._signed_out
+        if isinstance(call, SpecialCall) and call.bare:
+            return (block if call.client_info else block.replace(CLIENT_INFO, b"")) + call.headers
         if call.service is Service.REST:
             if call.method in ("GET", "HEAD"):
                 block += b"accept-profile: public\r\n"
