@@ -48,6 +48,7 @@ class Courier:
         """The person leaves the swipe page for another one; requests under way go on."""
         if self._outbox.mounted:
             self._outbox.unmount(self._phone.now())
+            self._count_lost()
             self._arm()
 
     def emit(self, event: Event) -> None:
@@ -91,7 +92,6 @@ class Courier:
         elif change is Change.KILLED:
             self._lost += (*self._outbox.in_flight, *self._outbox.buffer)
             self._gone()
-            self._count_lost()
 
     def _gone(self) -> None:
         """The page no longer runs: no answer reaches anybody, no timer fires. What is stored stays."""
@@ -100,6 +100,7 @@ class Courier:
             task.cancel()
             self._note(flush.events, Outcome.GAVE_UP)
         self._outbox = self._new_page()
+        self._count_lost()
         self._arm()
 
     def _new_page(self) -> Outbox:
@@ -149,7 +150,8 @@ class Courier:
         self._settled(sent & answer.accepted, Outcome.OK)
         self._settled(sent & answer.rejected, Outcome.REJECTED)
         rest = [e for e in flush.events if e.client_event_id not in answer.accepted | answer.rejected]
-        self._note(rest, Outcome.SOFT_FAILURE if reading.outcome.good else reading.outcome)
+        told = reading.outcome in (Outcome.OK, Outcome.REJECTED)  # of the others, not of these
+        self._note(rest, Outcome.SOFT_FAILURE if told else reading.outcome)
         self._launch(self._outbox.answered(flush, answer, now))
 
     # ---- counting -------------------------------------------------------------------------------------------
