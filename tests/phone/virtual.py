@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,17 @@ import orjson
 
 from harness.outcome import Outcome
 from harness.people import People, Secrets
+from harness.phone.account import Account
 from harness.phone.origin import Origin
 from harness.phone.phone import Phone, PhoneKit
 from harness.phone.reply import Detail, Reply, WireError
 from harness.pulse import Pulse
 
 JUST_AFTER_S = 1e-9
+LATENCY_S = 0.05
+"""How long a scripted server takes, where a phone has one."""
+
+ME = "00000000-0000-4000-8000-00000000000a"
 
 
 class _Selector(selectors.SelectSelector):
@@ -77,6 +82,8 @@ class Sent:
         return [item["events"][0]["clientEventId"] for item in self.json["items"]]
 
     def answer(self, body: Any, status: int = 200, headers: dict[bytes, bytes] | None = None) -> None:
+        if self.future.done():  # the phone has given up on it
+            return
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         self.future.set_result(Reply(status, headers or {}, raw, self.at, 0.0, 0.0, 0.0, 0, 0))
 
@@ -96,6 +103,8 @@ class ScriptedWire:
         sent = Sent(method, path, headers, body, self._phone.now(), loop.create_future())
         self.open.append(sent)
         self._phone.sent.append(sent)
+        if self._phone.server is not None:
+            loop.call_later(LATENCY_S, self._phone.server, sent)
         # Requests of one instant time out in the order in which they were made, which no real clock guarantees.
         timer = loop.call_later(timeout_s + len(self._phone.sent) * 1e-6, self._time_out, sent)
         try:
@@ -119,6 +128,7 @@ class VirtualPhone(Phone):
 
     def __init__(self, kit: PhoneKit, number: int) -> None:
         self.sent: list[Sent] = []
+        self.server: Callable[[Sent], None] | None = None
         super().__init__(kit, number)
 
     def now(self) -> float:
@@ -132,9 +142,14 @@ class VirtualPhone(Phone):
         """Requests that wait for an answer."""
         return [sent for sent in self.sent if not sent.future.done()]
 
-    def to(self, path: str) -> list[Sent]:
+    def to(self, path: str, method: str = "") -> list[Sent]:
         """Requests whose path holds this."""
-        return [sent for sent in self.sent if path in sent.path]
+        return [sent for sent in self.sent if path in sent.path and sent.method.startswith(method)]
+
+    def signed_in(self) -> VirtualPhone:
+        """With a token that outlasts every test."""
+        self.account = Account(ME, "token", "refresh", self.now() + 1e6)
+        return self
 
 
 @dataclass
