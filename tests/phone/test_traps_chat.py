@@ -342,7 +342,7 @@ def test_t47_a_joined_channel_needs_no_http_for_typing(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxOptions(people=8, catalogue=120)) as running:
+    with Sandbox(SandboxOptions(people=20, catalogue=120)) as running:
         yield running
 
 
@@ -351,11 +351,12 @@ _run_tags = itertools.count(1)
 
 @contextmanager
 def driving(sandbox: Sandbox, url: str = "") -> Iterator[Callable[[Callable[[Phone], Awaitable[None]]], Engine]]:
-    """An engine against the sandbox; call what it yields with a session of person 0."""
+    """An engine against the sandbox; call what it yields with a session. Each engine is another person's."""
+    tag = next(_run_tags)
     profile = Profile(
         name="traps",
-        people=8,
-        phones=8,
+        people=20,
+        phones=20,
         phases=Phases(warmup_s=0, measure_s=60, drain_s=1),
         arrivals=(Stage(seconds=60, rate=1),),
         mix={"chatter": 1.0},
@@ -363,7 +364,7 @@ def driving(sandbox: Sandbox, url: str = "") -> Iterator[Callable[[Callable[[Pho
     found = sandbox.discovery
     order = Order(
         run_id="t",
-        run_tag=next(_run_tags),
+        run_tag=tag,
         folder="",
         url=url or sandbox.url,
         seed=1,
@@ -380,7 +381,7 @@ def driving(sandbox: Sandbox, url: str = "") -> Iterator[Callable[[Callable[[Pho
 
     def run(session: Callable[[Phone], Awaitable[None]]) -> Engine:
         over = threading.Event()
-        engine.submit(Ticket(next(numbers), engine.now(), "chatter", 0), session, over.set)
+        engine.submit(Ticket(next(numbers), engine.now(), "chatter", tag), session, over.set)
         assert over.wait(40)
         assert engine.failures == 0, engine.problems[0]
         return engine
