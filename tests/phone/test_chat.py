@@ -215,6 +215,17 @@ def test_every_loaded_page_is_fetched_again_one_after_another(world: World) -> N
     assert [re.search(r"limit=(\d+)", sent.path)[1] for sent in asked] == ["40"] * 3  # type: ignore[index]
 
 
+def test_a_page_loaded_while_a_poll_is_under_way_stays(world: World) -> None:
+    phone = chatting(world, ChatServer(100))
+    conversation = opened(world, phone)
+    while not any("/messages?" in sent.path for sent in phone.open):
+        world.loop.sleep(0.01)
+    assert world.run(conversation.load_older())  # the poll has asked for one page and answers meanwhile
+    before = len(phone.to(MESSAGES, "GET"))
+    world.loop.sleep(5.5)
+    assert len(phone.to(MESSAGES, "GET")) - before == 2
+
+
 def test_pollers_rest_in_the_background_and_offline_and_catch_up(world: World) -> None:
     phone = chatting(world, ChatServer())
     opened(world, phone)

@@ -355,6 +355,14 @@ class Commute(RuleBasedStateMachine):
         commute.kill(self.phone)
         self.world.loop.settle()
 
+    @rule()
+    def killed_and_opened_at_once(self) -> None:
+        self.model.kill()
+        self.model.mount(self.now)
+        commute.kill(self.phone)
+        self.phone.courier.mount()
+        self.world.loop.settle()
+
     # -- the world
 
     @rule(seconds=st.sampled_from([0.0130007, 0.3100003, 1.0070011, 5.0300017, 71.9000023]))

@@ -29,9 +29,10 @@ from harness.people import Secrets
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.emission import EmissionRules
 from harness.phone.operations.chat import Conversation, Inbox, conversation_list
-from harness.phone.operations.commute import come_back, go_offline
+from harness.phone.operations.commute import come_back, go_offline, plan_outages
 from harness.phone.operations.keyboard import TOPIC
-from harness.phone.outbox import strict_uuid
+from harness.phone.operations.swipe import SwipePage
+from harness.phone.outbox import Event, strict_uuid
 from harness.phone.phone import Phone
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
@@ -589,3 +590,42 @@ def test_t46_every_open_writes_the_receipts_again(sandbox: Sandbox) -> None:
         engine = run(session)
     assert counts[0] > 0
     assert sum(attempt.name == "delivery_receipt" for attempt in engine.attempts) == counts[0]
+
+
+def test_a_commuters_swipes_all_arrive_after_the_tunnel(sandbox: Sandbox) -> None:
+    emitted: list[str] = []
+    offline: list[float] = []
+
+    async def rides(phone: Phone) -> None:
+        assert await phone.sign_in() is Outcome.OK
+        page = SwipePage(phone)
+        assert await page.open()
+        record = phone.courier.emit
+
+        def emit(event: Event) -> None:
+            emitted.append(event.client_event_id)
+            record(event)
+
+        phone.courier.emit = emit  # type: ignore[method-assign]
+        begun = phone.now()
+        plan_outages(phone, [(0.7, 1.5)])
+        for _ in range(15):
+            card = await page.next_card()
+            assert card is not None
+            await page.look_and_swipe(card, 0.2, "like")
+        assert phone.link.online
+        offline.append(phone.link.offline_seconds(begun, phone.now()))
+
+    async def opens_again(phone: Phone) -> None:
+        phone.courier.mount()
+        await phone.pause(3.0)
+
+    with driving(sandbox) as run:
+        run(rides)
+        engine = run(opens_again)
+        failed = [a for a in engine.attempts if a.name == "swipe_events" and a.outcome is not Outcome.OK]
+    query = "select count(distinct client_event_id) n from media_events where client_event_id = any($1)"
+    [row] = rows(sandbox, query, [uuid.UUID(id_) for id_ in emitted])
+    assert offline == [pytest.approx(1.5, abs=0.1)]
+    assert row["n"] == len(emitted) == 30
+    assert len(failed) <= 1, "offline requests are no attempts; at most the one under way broke"
