@@ -216,13 +216,18 @@ def test_every_loaded_page_is_fetched_again_one_after_another(world: World) -> N
 
 
 def test_a_page_loaded_while_a_poll_is_under_way_stays(world: World) -> None:
-    phone = chatting(world, ChatServer(100))
+    server = ChatServer(100)
+    phone = chatting(world, server)
     conversation = opened(world, phone)
-    while not any("/messages?" in sent.path for sent in phone.open):
-        world.loop.sleep(0.01)
-    assert world.run(conversation.load_older())  # the poll has asked for one page and answers meanwhile
+    phone.server = lambda sent: None if MESSAGES in sent.path else server(sent)
+    world.loop.sleep(5.0)
+    [poll] = [sent for sent in phone.open if MESSAGES in sent.path]  # it asks for one page, and takes its time
+    phone.server = server
+    assert world.run(conversation.load_older())
+    server(poll)
+    world.loop.sleep(0.5)
     before = len(phone.to(MESSAGES, "GET"))
-    world.loop.sleep(5.5)
+    world.loop.sleep(5.0)
     assert len(phone.to(MESSAGES, "GET")) - before == 2
 
 
