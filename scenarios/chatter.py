@@ -5,7 +5,15 @@ from __future__ import annotations
 from faker import Faker
 
 from harness.phone.operations.app import open_app
-from harness.phone.operations.chat import Conversation, conversation_list
+from harness.phone.operations.chat import (
+    Attachment,
+    AttachmentKind,
+    Conversation,
+    File,
+    conversation_list,
+    start_conversation,
+    upload,
+)
 from harness.phone.phone import Phone
 from harness.shell import PhoneUser
 
@@ -13,6 +21,8 @@ _fake = Faker("en_US", use_weighting=False)
 _fake.seed_instance(0)
 PHRASES = tuple(_fake.sentences(nb=400))
 """What people write; made once, because making text costs more than sending it."""
+
+EMOJI = ("❤️", "😂", "👍", "🔥", "😮")
 
 
 class Chatter(PhoneUser):
@@ -27,11 +37,44 @@ class Chatter(PhoneUser):
         if not conversations:
             return
         await phone.pause(phone.draws("chatter", "read_s"))
-        conversation = Conversation(phone, phone.dice.choice(conversations))
-        if not await conversation.open():
-            return
-        for _ in range(round(phone.draws("chatter", "messages"))):
-            await phone.pause(phone.draws("chatter", "typing_s"))
-            await conversation.send(phone.dice.choice(PHRASES))
-            await phone.pause(phone.draws("chatter", "read_s"))
+        summary = phone.dice.choice(conversations)
+        if summary.others and happens(phone, "new_chat"):
+            summary = await start_conversation(phone, phone.dice.choice(summary.others)) or summary
+        conversation = Conversation(phone, summary, joined=not happens(phone, "not_joined"))
+        if await conversation.open():
+            if happens(phone, "scrolls_up"):
+                await conversation.load_older()
+            for _ in range(round(phone.draws("chatter", "messages"))):
+                await one_message(phone, conversation)
         conversation.leave()
+
+
+async def one_message(phone: Phone, conversation: Conversation) -> None:
+    """Write, send, and what may follow: try again, edit, delete, react; then read."""
+    await conversation.types(phone.draws("chatter", "typing_s"))
+    bubble = await conversation.send(phone.dice.choice(PHRASES), await attachment(phone, conversation))
+    await phone.pause(phone.draws("chatter", "read_s"))
+    if bubble.failed and happens(phone, "retry"):
+        await conversation.try_again(bubble)
+    if happens(phone, "edit"):
+        await conversation.edit(bubble, phone.dice.choice(PHRASES))
+    if happens(phone, "delete"):
+        await conversation.delete(bubble)
+    if happens(phone, "react") and conversation.messages:
+        await conversation.react(phone.dice.choice(conversation.messages[:10]), phone.dice.choice(EMOJI))
+
+
+async def attachment(phone: Phone, conversation: Conversation) -> Attachment | None:
+    """Sometimes a picture comes with it."""
+    if not happens(phone, "attach"):
+        return None
+    size = round(phone.draws("chatter", "attachment_bytes"))
+    file = File.generated(phone, AttachmentKind.IMAGE, size)
+    return await upload(phone, conversation.summary.conversation, file)
+
+
+def happens(phone: Phone, quantity: str) -> bool:
+    """Whether something with this chance happens; never, and without a draw, where the profile does not name it."""
+    if quantity not in phone.kit.behaviour["chatter"]:
+        return False
+    return phone.dice.random() < phone.draws("chatter", quantity)

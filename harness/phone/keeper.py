@@ -87,6 +87,18 @@ class Keeper:
             if phone.account is account and account.due(phone.now()):
                 await self._refresh(account)
 
+    async def refresh_now(self) -> bool:
+        """As the app's one raw call does when it was refused (contract 0.2); whether the token changed."""
+        phone = self._phone
+        account = phone.account
+        if account is None:
+            return False
+        before = account.access_token
+        async with account.refreshing:
+            if phone.account is account and account.access_token == before:
+                await self._refresh(account)
+        return phone.account is not None and phone.account.access_token != before
+
     async def refresh_for(self, store: EdgeStore) -> None:
         """The second store's own refresh: forced, because it never heard of the first one (quirk C)."""
         phone = self._phone

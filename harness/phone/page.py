@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.phone.edge_store import EdgeStore
+from harness.phone.memory import Memory
 from harness.phone.queries import Queries
 
 if TYPE_CHECKING:
     from harness.phone.phone import Phone
 
 
-class Page:
+class Page(Memory):
     """edge: the token store of edge-function calls. queries: what was read and when. last_seen_at: loop time of the
     last presence write, None before the first. shown: suggestions whose `shown` was already reported."""
 
     def __init__(self, phone: Phone) -> None:
+        super().__init__()
         self.edge = EdgeStore()
         self.queries = Queries(phone)
         self.last_seen_at: float | None = None

@@ -26,19 +26,25 @@ from harness.people import People, Person
 from harness.phone import retry
 from harness.phone.account import Account
 from harness.phone.calls import EDGE_SERVICES, Call, Caller, Service
+from harness.phone.chat_calls import SpecialCall
 from harness.phone.chores import Chores
 from harness.phone.classify import Reading, read
 from harness.phone.courier import LAST_FLUSH_S, Courier
 from harness.phone.edge_store import Refusal
 from harness.phone.keeper import Keeper, SignedOut
+from harness.phone.link import Change, Link
 from harness.phone.local_storage import LocalStorage
+from harness.phone.memory import Memory
 from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
 from harness.phone.wire import Origin, Wire, WireError
 from harness.pulse import Pulse
 
-CLIENT = b"x-client-info: supabase-js-web/2.90.1\r\nuser-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
+CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
+CLIENT = CLIENT_INFO + b"user-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
+OFFLINE = "offline"
+"""The code of a request that found no network."""
 CONNECTIONS = 6
 """What a browser opens to one origin over HTTP/1.1; most of the time one is in use."""
 
@@ -82,11 +88,13 @@ class Phone:
         self.in_use = asyncio.Lock()
         self.account: Account | None = None
         self.storage = Storage()
+        self.device = Memory()
         self.dice = random.Random()
         self._noise = random.Random()  # for what decides nothing: requests beside the session would shift the dice
+        self.link = Link()
+        self.link.watch(self._link_changed, lasting=True)
         self.courier = Courier(self)
         self.keeper = Keeper(self)
-        self.visible = True
         self.ticket = 0
         self.new_id = ids.Sequence(kit.run_tag, number)
         self._wire = self._fresh_wire()
@@ -107,18 +115,34 @@ class Phone:
         self.ticket = ticket
         self.dice.seed(f"{self.kit.seed} {self.person.number} {ticket}")
         self._intended = self.kit.zero + planned
-        self.visible = True
 
     async def end(self) -> None:
         """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
         self._intended = None
-        self.visible = False
+        self.link.hide()
         await asyncio.gather(
             self._chores.finish(LAST_FLUSH_S), self._errands.finish(LAST_FLUSH_S), self.courier.close_app()
         )
+        self.page = Page(self)
+        self._cut()
+        self.link.reset()
+
+    def _cut(self) -> None:
+        """Connections end, with what is under way on them."""
         self._wire.close()
         self._wire = self._fresh_wire()
-        self.page = Page(self)
+
+    def _link_changed(self, change: Change) -> None:
+        if change is Change.OFFLINE:
+            self._cut()
+        elif change is Change.ONLINE:
+            self.page.queries.reconnected()
+        elif change is Change.VISIBLE:
+            self.errand(self.keeper.refresh_if_due())
+            self.page.queries.focused()
+        elif change is Change.KILLED:
+            self.load_page()
+            self._cut()
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
@@ -190,21 +214,18 @@ class Phone:
         self.page = Page(self)
         return self.page
 
+    @property
+    def visible(self) -> bool:
+        """Whether the app is on screen."""
+        return self.link.visible
+
     def hide(self) -> None:
         """The person looks at something else: the outbox sends what it has, pollers and presence rest."""
-        self.visible = False
-        self.courier._launch(self.courier._outbox.hidden(self.now()))
-
-    def leave_outbox(self) -> None:
-        """The swipe page is left for another screen: what was not sent goes into the queue."""
-        self.courier._outbox.unmount(self.now())
-        self.courier._arm()
+        self.link.hide()
 
     def show(self) -> None:
         """The person is back: what is on screen and stale is read again."""
-        self.visible = True
-        self.errand(self.keeper.refresh_if_due())
-        self.page.queries.focused()
+        self.link.show()
 
     # ---- identity -------------------------------------------------------------------------------------------
 
@@ -274,16 +295,19 @@ class Phone:
     ) -> tuple[int | None, Reading]:
         """One wire request. The status is None when there was no complete answer."""
         observer, begun = self.kit.observer, self.now()
+        if not self.link.online:
+            return None, Reading(Outcome.NETWORK, code=OFFLINE)  # no packet, hence no attempt
         try:
             reply = await self._wire.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at
-            observer.attempt(call.method, call.name, error.outcome, at, self.now() - at, 0, error.detail)
-            return None, Reading(error.outcome, code=error.detail)
+            outcome, code = (error.outcome, error.detail) if self.link.online else (Outcome.NETWORK, OFFLINE)
+            observer.attempt(call.method, call.name, outcome, at, self.now() - at, 0, code)
+            return None, Reading(outcome, code=code)
         except asyncio.CancelledError:
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, self.now() - begun, 0, "cancelled")
             raise
-        reading = read(call.service, reply.status, reply.body)
+        reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
@@ -301,6 +325,8 @@ class Phone:
             block = self._apikey + authorization + CLIENT
         else:
             block = self._signed_out
+        if isinstance(call, SpecialCall) and call.bare:
+            return (block if call.client_info else block.replace(CLIENT_INFO, b"")) + call.headers
         if call.service is Service.REST:
             if call.method in ("GET", "HEAD"):
                 block += b"accept-profile: public\r\n"

@@ -291,7 +291,7 @@ def test_t41_gestures_of_such_a_page_wait_in_the_queue_until_after_the_reload(se
         await phone.pause(1.1)
         assert len(phone.storage.queue) == 1, "refused on the phone, so stored"
         assert server.of("media-swipe-event") == []
-        phone.leave_outbox()
+        phone.courier.unmount()
         assert await open_app(phone, landing=False)
         await phone.pause(max(0.0, phone.storage.next_at - phone.now()))
         phone.courier.mount()

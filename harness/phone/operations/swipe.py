@@ -102,7 +102,7 @@ class SwipePage(Screen):
     def leave(self) -> None:
         """To another screen: what was not sent goes into the queue."""
         super().leave()
-        self.phone.leave_outbox()
+        self.phone.courier.unmount()
 
     # ---- decks ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,203 @@
+"""The calls of conversations and of the assistant, beyond those in `calls`. (pure)
+
+Paths, headers and patience: contract 0.1, 5.1-5.6, 6.6, 6.7; the broadcast also realtime contract 1.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from harness.phone.assistant_reading import read_reply, read_status
+from harness.phone.calls import (
+    CONVERSATION_LIST,
+    DELIVERY_RECEIPT,
+    FUNCTION_TIMEOUT_S,
+    MESSAGE_SEND,
+    MESSAGES_POLL,
+    READ_RECEIPT,
+    Call,
+    Caller,
+    Service,
+)
+from harness.phone.classify import Reading, read
+
+Reader = Callable[[Service, int, bytes], Reading]
+
+CREATE_CONVERSATION_TIMEOUT_S = 25.0
+BROADCAST_TIMEOUT_S = 10.0  # realtime-js's own
+UPLOAD_TIMEOUT_S = 120.0
+"""storage-js sets none; two minutes is our bound."""
+
+FORM_BOUNDARY = "----WebKitFormBoundaryMoviNestaPhone0"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialCall(Call):
+    """A call outside the common header profiles, or whose reply is read in a way of its own.
+
+    bare: key, bearer and `headers` only, as storage, broadcast and the app's raw fetch send them.
+    client_info: whether a bare call says which client library it comes from.
+    """
+
+    bare: bool = True
+    client_info: bool = True
+    reader: Reader = read
+
+
+_SINGLE = MESSAGE_SEND.headers
+_UPSERT = DELIVERY_RECEIPT.headers
+_MAYBE_ONE = b"accept: application/json\r\n"
+_JSON = b"content-type: application/json\r\n"
+_COLUMNS = MESSAGE_SEND.path.partition("select=")[2]
+
+# ---- the list (5.1) ---------------------------------------------------------------------------------------------
+
+LIST_V2 = replace(CONVERSATION_LIST, caller=Caller.PLAIN)
+"""The second try of react-query goes around v2 and v1 together."""
+LIST_V1 = Call("conversation_list_v1", "POST", "/rest/v1/rpc/get_conversation_summaries", Service.REST, Caller.PLAIN)
+PROFILES_PUBLIC = Call(
+    "profiles_public",
+    "GET",
+    "/rest/v1/profiles_public?select=id,is_verified,verified_type,verified_label,verified_at,verified_by_org"
+    "&id=in.({})",
+    Service.REST,
+    Caller.PLAIN,
+)
+AVATAR_SIGN = SpecialCall(
+    "avatar_sign", "POST", "/storage/v1/object/sign/avatars/{}", Service.REST, Caller.PLAIN, headers=_JSON
+)
+PREFS_PROBE_ID = Call(
+    "prefs_probe", "GET", "/rest/v1/conversation_prefs?select=conversation_id&limit=1", Service.REST, Caller.PLAIN
+)
+PREFS_PROBE_MUTED = Call(
+    "prefs_probe", "GET", "/rest/v1/conversation_prefs?select=muted_until&limit=1", Service.REST, Caller.PLAIN
+)
+PREFS_WRITE = Call(
+    "prefs_write",
+    "POST",
+    "/rest/v1/conversation_prefs?on_conflict=user_id,conversation_id",
+    Service.REST,
+    Caller.MUTATION,
+    headers=_UPSERT,
+)
+PREFS_DELETE = Call(
+    "prefs_delete",
+    "DELETE",
+    "/rest/v1/conversation_prefs?user_id=eq.{}&conversation_id=eq.{}",
+    Service.REST,
+    Caller.MUTATION,
+)
+MARK_READ = Call("mark_read", "POST", "/rest/v1/rpc/mark_conversation_read", Service.REST, Caller.MUTATION)
+MARK_UNREAD = Call(
+    "mark_unread",
+    "DELETE",
+    "/rest/v1/message_read_receipts?conversation_id=eq.{}&user_id=eq.{}",
+    Service.REST,
+    Caller.MUTATION,
+)
+CREATE_CONVERSATION = Call(
+    "create_direct_conversation",
+    "POST",
+    "/functions/v1/create-direct-conversation",
+    Service.FUNCTION,
+    Caller.MUTATION,
+    CREATE_CONVERSATION_TIMEOUT_S,
+)
+
+# ---- an open conversation (5.3-5.6) -----------------------------------------------------------------------------
+
+OLDER_MESSAGES = replace(
+    MESSAGES_POLL,
+    name="messages_older",
+    path=MESSAGES_POLL.path.replace(
+        "&order=", "&or=(created_at.lt.%22{1}%22,and(created_at.eq.%22{1}%22,id.lt.{2}))&order="
+    ).replace("conversation_id=eq.{}", "conversation_id=eq.{0}"),
+)
+"""Arguments: conversation, `created_at` of the oldest row (percent-encoded), its id."""
+LAST_ACTIVE = Call(
+    "last_active",
+    "GET",
+    "/rest/v1/profiles_public?select=id,last_seen_at,updated_at&id=eq.{}",
+    Service.REST,
+    Caller.QUERY,
+    headers=_MAYBE_ONE,
+)
+MESSAGE_EDIT = Call(
+    "message_edit",
+    "PATCH",
+    "/rest/v1/messages?id=eq.{}&conversation_id=eq.{}&user_id=eq.{}&select=" + _COLUMNS,
+    Service.REST,
+    Caller.MUTATION,
+    headers=_SINGLE,
+)
+MESSAGE_DELETE = replace(MESSAGE_EDIT, name="message_delete")
+REACT = Call("react", "POST", "/rest/v1/message_reactions", Service.REST, Caller.MUTATION)
+UNREACT = Call(
+    "unreact",
+    "DELETE",
+    "/rest/v1/message_reactions?message_id=eq.{}&user_id=eq.{}&emoji=eq.{}",
+    Service.REST,
+    Caller.MUTATION,
+)
+DELIVERY_RECEIPT_INSERT = replace(DELIVERY_RECEIPT, path=DELIVERY_RECEIPT.path.partition("?")[0], headers=b"")
+READ_RECEIPT_INSERT = replace(READ_RECEIPT, path=READ_RECEIPT.path.partition("?")[0], headers=b"")
+
+TYPING_BROADCAST = SpecialCall(
+    "typing_broadcast",
+    "POST",
+    "/realtime/v1/api/broadcast",
+    Service.REST,
+    Caller.PLAIN,
+    BROADCAST_TIMEOUT_S,
+    headers=_JSON,
+    client_info=False,
+)
+
+ATTACHMENT_UPLOAD = SpecialCall(
+    "attachment_upload",
+    "POST",
+    "/storage/v1/object/chat-media/{}",
+    Service.REST,
+    Caller.MUTATION,
+    UPLOAD_TIMEOUT_S,
+    headers=f"x-upsert: false\r\ncontent-type: multipart/form-data; boundary={FORM_BOUNDARY}\r\n".encode(),
+)
+ATTACHMENT_SIGN = SpecialCall(
+    "attachment_sign", "POST", "/storage/v1/object/sign/chat-media/{}", Service.REST, Caller.PLAIN, headers=_JSON
+)
+ATTACHMENT_REMOVE = SpecialCall(
+    "attachment_remove", "DELETE", "/storage/v1/object/chat-media", Service.REST, Caller.PLAIN, headers=_JSON
+)
+
+# ---- the assistant (6.6) ----------------------------------------------------------------------------------------
+
+ASSISTANT_CONVERSATION = Call(
+    "assistant_conversation",
+    "POST",
+    "/functions/v1/assistant-get-conversation",
+    Service.FUNCTION,
+    Caller.PLAIN,
+    FUNCTION_TIMEOUT_S,
+)
+ASSISTANT_REPLY = SpecialCall(
+    "assistant_reply",
+    "POST",
+    "/functions/v1/assistant-chat-reply",
+    Service.FUNCTION,
+    Caller.PLAIN,
+    FUNCTION_TIMEOUT_S,
+    headers=_JSON + b"accept: text/event-stream\r\n",
+    client_info=False,
+    reader=read_reply,
+)
+"""The 20 s are for the reply's headers, but those come only after the whole completion."""
+ASSISTANT_STATUS = SpecialCall(
+    "assistant_status",
+    "POST",
+    "/rest/v1/rpc/assistant_reply_status_v1",
+    Service.REST,
+    Caller.QUERY,
+    bare=False,
+    reader=read_status,
+)

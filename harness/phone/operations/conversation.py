@@ -1,0 +1,247 @@
+"""An open conversation: its pages, its pollers, its receipts (contract 5.3, 5.6, 10.2).
+
+While it is open it asks for every loaded page, the read receipts, the reactions and the delivery receipts of the last
+own message each 5 s, each 1.5 s while its channel is not SUBSCRIBED; for the list and, in direct chats, for when the
+other was last active each 60 s. The pollers are the app's own safety net and never stop while the screen is visible:
+most of a chat's traffic is theirs (trap T42).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from harness.outcome import Outcome
+from harness.phone import chat_calls as calls
+from harness.phone import chat_shapes as shapes
+from harness.phone.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL, Call
+from harness.phone.chat_shapes import Message, Summary
+from harness.phone.clock import utc_now
+from harness.phone.operations.attachments import SignedFiles
+from harness.phone.operations.inbox import Inbox
+from harness.phone.operations.keyboard import Keyboard
+from harness.phone.operations.query import STALE_S, Fetch, Query
+from harness.phone.operations.receipts import Receipts
+from harness.phone.operations.sending import Attachment, Bubble, Sender
+from harness.phone.phone import Phone
+from harness.phone.timeline import Timeline
+
+PAGE = 40
+POLL_S = 5.0
+"""Poll interval of an open conversation while its channel is SUBSCRIBED."""
+POLL_UNSUBSCRIBED_S = 1.5
+LAST_ACTIVE_EVERY_S = 60.0
+MESSAGES_STALE_S = 5.0
+LIVE_COPIES = 2
+"""Delivery receipts of a message that arrives on a joined channel: the callback's and the list effect's."""
+
+
+class Conversation:
+    """One conversation on screen.
+
+    joined: whether its channel is SUBSCRIBED; the poll interval, the receipts of live messages and the way of typing
+    signals follow it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
+    """
+
+    def __init__(
+        self,
+        phone: Phone,
+        summary: Summary,
+        *,
+        joined: bool = True,
+        poll_s: float | None = None,
+        clock: Callable[[], str] = utc_now,
+    ) -> None:
+        self.phone = phone
+        self.summary = summary
+        self.failed: list[Bubble] = []
+        self._joined = joined
+        self._poll_s = poll_s
+        self._on_screen = False
+        self._live = False  # the first page is there: what comes from now on comes live
+        self._pages: list[list[Message]] = []
+        self._timeline = Timeline(phone.user_id)
+        self._last_own: str | None = None  # whose delivery receipts are asked for
+        self._receipts = Receipts(phone, summary.conversation, clock)
+        self._files = SignedFiles.of(phone)
+        self._sender = Sender(phone, summary)
+        self._keyboard = Keyboard(phone, summary.conversation, lambda: self._joined)
+        self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
+        self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
+        self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
+        self._delivery_receipts = self._polled(self._load_delivery_receipts)
+        self._last_active = Query(phone, self._load_last_active, every_s=lambda: LAST_ACTIVE_EVERY_S)
+
+    def _polled(self, fetch: Fetch, stale_s: float = STALE_S) -> Query:
+        return Query(self.phone, fetch, every_s=lambda: self.poll_s, stale_s=stale_s)
+
+    # ---- the screen -----------------------------------------------------------------------------------------
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds between two rounds of polls."""
+        if self._poll_s is not None:
+            return self._poll_s
+        return POLL_S if self._joined else POLL_UNSUBSCRIBED_S
+
+    @property
+    def joined(self) -> bool:
+        """Whether the channel is SUBSCRIBED."""
+        return self._joined
+
+    @joined.setter
+    def joined(self, joined: bool) -> None:
+        if joined != self._joined:
+            self._joined = joined
+            for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
+                query.restart_beat()
+
+    async def open(self) -> bool:
+        """From tapping the row to messages on screen. The pollers run until `leave`, whatever came."""
+        with self.phone.operation("conversation_open") as operation:
+            self._on_screen = True
+            Inbox.of(self.phone).show()
+            for query in self._always():
+                query.mount()
+            return operation.ends(await self._messages.ready())
+
+    def leave(self) -> None:
+        """Back to the list: the pollers stop, requests under way go on."""
+        self._keyboard.cleared()
+        self._on_screen = False
+        for query in (*self._always(), self._delivery_receipts):
+            query.unmount()
+
+    def _always(self) -> list[Query]:
+        queries = [self._messages, self._read_receipts, self._reactions]
+        direct = not self.summary.is_group and self.summary.others
+        return [*queries, self._last_active] if direct else queries
+
+    # ---- reading --------------------------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> list[Message]:
+        """What is loaded, newest first, each once."""
+        return self._timeline.messages()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the app offers older messages: the oldest page is full."""
+        return bool(self._pages) and len(self._pages[-1]) >= PAGE
+
+    async def load_older(self) -> bool:
+        """Scroll up to the next older page; every poll carries it from then on. False when there is none."""
+        if not self.has_more:
+            return False
+        with self.phone.operation("messages_older") as operation:
+            page, outcome = await self._page(self._pages[-1][-1])
+            if not operation.ends(outcome):
+                return False
+            self._pages.append(page)
+            self._arrived(page, copies=1)
+        return bool(page)
+
+    async def _load_pages(self) -> Outcome:
+        """All loaded pages, one after another, each starting where the fresh one before it ends."""
+        fresh: list[list[Message]] = []
+        loaded = len(self._pages)
+        while len(fresh) < max(1, loaded) and (not fresh or len(fresh[-1]) >= PAGE):
+            page, outcome = await self._page(fresh[-1][-1] if fresh else None)
+            if not outcome.good:
+                return outcome
+            fresh.append(page)
+        self._pages = fresh + self._pages[loaded:]  # a page that was loaded meanwhile stays
+        copies = LIVE_COPIES if self._live and self._joined else 1
+        self._live = True
+        self._arrived([message for page in fresh for message in page], copies)
+        return Outcome.OK
+
+    async def _page(self, before: Message | None) -> tuple[list[Message], Outcome]:
+        id_ = self.summary.conversation
+        if before is None:
+            reading = await self.phone.request(MESSAGES_POLL, id_)
+        else:
+            since = quote(before.created_at, safe="")
+            reading = await self.phone.request(calls.OLDER_MESSAGES, id_, since, before.id)
+        if not reading.outcome.good:
+            return [], reading.outcome
+        page = shapes.messages(reading.data)
+        return (page, Outcome.OK) if page is not None else ([], Outcome.SOFT_FAILURE)
+
+    def _arrived(self, messages: list[Message], copies: int) -> None:
+        """Messages are in the cache; the screen, if still there, writes receipts and shows files."""
+        self._timeline.merge(messages)
+        if not self._on_screen:
+            return
+        self._receipts.arrived(messages, copies)
+        for message in messages:
+            if message.attachment is not None:
+                self._files.show(message.attachment)
+        if self._timeline.newest is not None:
+            self._receipts.newest(self._timeline.newest.id)
+        own = self._timeline.newest_own
+        self._follow(own.id if own is not None else None)
+
+    def _follow(self, own: str | None) -> None:
+        """Delivery receipts are asked for the last own message: another one is another query, fetched at once."""
+        if own == self._last_own:
+            return
+        self._last_own = own
+        self._delivery_receipts.unmount()
+        self._delivery_receipts = self._polled(self._load_delivery_receipts)
+        if own is not None:
+            self._delivery_receipts.mount()
+
+    async def _load_delivery_receipts(self) -> Outcome:
+        own = self._last_own or ""
+        return (await self.phone.request(DELIVERY_RECEIPTS_POLL, self.summary.conversation, own)).outcome
+
+    async def _get(self, call: Call) -> Outcome:
+        return (await self.phone.request(call, self.summary.conversation)).outcome
+
+    async def _load_last_active(self) -> Outcome:
+        return (await self.phone.request(calls.LAST_ACTIVE, self.summary.others[0])).outcome
+
+    # ---- writing --------------------------------------------------------------------------------------------
+
+    async def types(self, seconds: float) -> None:
+        """Write a text for that long; the others see it."""
+        await self._keyboard.types(seconds)
+
+    async def send(self, text: str, attachment: Attachment | None = None) -> Bubble:
+        """Press send. The bubble stays in `failed` until a later try succeeds."""
+        bubble = Bubble(self.phone.new_id(), text, attachment)
+        await self.try_again(bubble)
+        return bubble
+
+    async def try_again(self, bubble: Bubble) -> None:
+        """Post a bubble, for the first time or again with the same client id."""
+        self._keyboard.cleared()
+        if bubble not in self.failed:
+            self.failed.append(bubble)
+        await self._sender.post(bubble)
+        if bubble.message is not None:
+            self.failed.remove(bubble)
+            self._arrived([bubble.message], copies=1)  # the answer shows before any poll brings it
+
+    async def edit(self, bubble: Bubble, text: str) -> Outcome:
+        """Change an own message."""
+        return self._changed(bubble, await self._sender.edit(bubble, text))
+
+    async def delete(self, bubble: Bubble) -> Outcome:
+        """Delete an own message for everybody."""
+        return self._changed(bubble, await self._sender.delete(bubble))
+
+    def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
+        if outcome.good and bubble.message is not None:
+            self._arrived([bubble.message], copies=1)
+        return outcome
+
+    async def react(self, message: Message, emoji: str) -> Outcome:
+        """Put an emoji on a message or take it off; then all reactions are read again."""
+        outcome = await self._sender.react(message, emoji)
+        self.phone.chore(self._read_reactions())
+        return outcome
+
+    async def _read_reactions(self) -> None:
+        await self._reactions.refetch()

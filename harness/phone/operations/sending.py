@@ -1,0 +1,163 @@
+"""What a person does to messages: send, try again, edit, delete, react (contract 5.4, 5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from harness.outcome import Outcome
+from harness.phone import chat_calls as calls
+from harness.phone import chat_shapes as shapes
+from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND, Call
+from harness.phone.chat_shapes import Message, Summary
+from harness.phone.clock import utc_now
+from harness.phone.phone import Phone
+
+
+class AttachmentKind(Enum):
+    """What hangs on a message; the value is the kind in the message's body."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that lies in storage."""
+
+    path: str
+    kind: AttachmentKind
+
+
+@dataclass(slots=True)
+class Bubble:
+    """One message as the screen shows it. message: the server's row, None while pending and when sending failed."""
+
+    client_id: str
+    text: str
+    attachment: Attachment | None = None
+    message: Message | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the bubble offers to try again."""
+        return self.message is None and self.outcome is not None
+
+    def body(self) -> dict[str, Any]:
+        """The message's content in the app's key order."""
+        kind = "text"
+        if self.attachment is not None:
+            kind = f"text+{self.attachment.kind.value}" if self.text else self.attachment.kind.value
+        return {"type": kind, "text": self.text, "clientId": self.client_id}
+
+    @property
+    def message_type(self) -> str:
+        """The column knows fewer kinds than the body: any attachment counts as an image."""
+        if self.attachment is None:
+            return "text"
+        return "text+image" if self.text else "image"
+
+
+class Sender:
+    """Writes into one conversation."""
+
+    def __init__(self, phone: Phone, summary: Summary) -> None:
+        self._phone = phone
+        self._summary = summary
+
+    async def post(self, bubble: Bubble) -> None:
+        """From pressing send (or "try again": same client id, trap T43) to the server's row. No retry by itself."""
+        phone, summary = self._phone, self._summary
+        bubble.outcome = Outcome.GAVE_UP  # until proven otherwise
+        with phone.operation("message_send") as operation:
+            if not summary.is_group and summary.others:
+                blocked = await phone.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
+                if not operation.ends(blocked.outcome):
+                    bubble.outcome = blocked.outcome
+                    return
+            sent = await phone.request(MESSAGE_SEND, body=self._row(bubble))
+            operation.ends(sent.outcome)
+            bubble.outcome = sent.outcome
+            if not sent.outcome.good:
+                return
+            bubble.message = shapes.message(sent.data)
+            if bubble.message is None:
+                bubble.outcome = Outcome.SOFT_FAILURE
+                operation.ends(Outcome.SOFT_FAILURE)
+
+    def _row(self, bubble: Bubble) -> dict[str, Any]:
+        content = bubble.body()
+        return {
+            "conversation_id": self._summary.conversation,
+            "user_id": self._phone.user_id,
+            "sender_id": self._phone.user_id,
+            "body": content,
+            "meta": content,
+            "message_type": bubble.message_type,
+            "text": bubble.text,
+            "client_id": bubble.client_id,
+            "attachment_url": bubble.attachment.path if bubble.attachment else None,
+        }
+
+    async def edit(self, bubble: Bubble, text: str) -> Outcome:
+        """Change a sent text. Messages with an attachment cannot be edited."""
+        if bubble.message is None or bubble.attachment is not None:
+            return Outcome.GAVE_UP
+        edited_at = utc_now()
+        bubble.text = text
+        row = {
+            "body": {**bubble.body(), "editedAt": edited_at},
+            "message_type": "text",
+            "text": text,
+            "client_id": bubble.client_id,
+            "meta": {"editedAt": edited_at},
+        }
+        return await self._patch(calls.MESSAGE_EDIT, bubble, bubble.message, row)
+
+    async def delete(self, bubble: Bubble) -> Outcome:
+        """Delete for everybody. The new body is JSON in a JSON string, and the client id goes (trap T44)."""
+        if bubble.message is None:
+            return Outcome.GAVE_UP
+        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": utc_now()}
+        row = {
+            "body": orjson.dumps(deleted).decode(),
+            "message_type": "system",
+            "text": None,
+            "client_id": None,
+            "meta": {"deleted": True, "deletedAt": deleted["deletedAt"]},
+            "attachment_url": None,
+        }
+        outcome = await self._patch(calls.MESSAGE_DELETE, bubble, bubble.message, row)
+        if outcome.good and bubble.attachment is not None:
+            await self._phone.request(calls.ATTACHMENT_REMOVE, body={"prefixes": [bubble.attachment.path]})
+        return outcome
+
+    async def _patch(self, call: Call, bubble: Bubble, message: Message, row: dict[str, Any]) -> Outcome:
+        phone = self._phone
+        with phone.operation(call.name) as operation:
+            reading = await phone.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
+            if operation.ends(reading.outcome):
+                bubble.message = shapes.message(reading.data) or message
+        return reading.outcome
+
+    async def react(self, message: Message, emoji: str) -> Outcome:
+        """Put an emoji on a message; the same one again takes it off, which the app learns from a 409."""
+        phone = self._phone
+        row = {
+            "conversation_id": self._summary.conversation,
+            "message_id": message.id,
+            "user_id": phone.user_id,
+            "emoji": emoji,
+        }
+        with phone.operation("message_react") as operation:
+            reading = await phone.request(calls.REACT, body=row)
+            if reading.outcome is Outcome.CONFLICT:
+                reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
+            operation.ends(reading.outcome)
+        return reading.outcome

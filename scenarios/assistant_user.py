@@ -1,0 +1,40 @@
+"""Asks the assistant: a few questions, each waited for."""
+
+from __future__ import annotations
+
+from harness.phone.operations.app import open_app
+from harness.phone.operations.assistant import AssistantChat, assistant_conversation
+from harness.phone.operations.chat import Conversation, conversation_list
+from harness.phone.phone import Phone
+from harness.shell import PhoneUser
+
+QUESTIONS = (
+    "What should we watch tonight?",
+    "Something funny under two hours, please.",
+    "Which of these has my partner not seen yet?",
+    "Find me a thriller like the last one I liked.",
+    "Put that on my watchlist.",
+    "Anything new with the same director?",
+)
+
+
+class AssistantUser(PhoneUser):
+    """Opens the assistant's conversation and talks for a while."""
+
+    weight = 1
+
+    async def session(self, phone: Phone) -> None:
+        if not await open_app(phone):
+            return
+        summary = await assistant_conversation(phone)
+        await conversation_list(phone)
+        if summary is None:
+            return
+        conversation = Conversation(phone, summary)
+        chat = AssistantChat(phone, conversation)
+        if await conversation.open():
+            for _ in range(round(phone.draws("assistant_user", "questions"))):
+                await conversation.types(phone.draws("assistant_user", "typing_s"))
+                await chat.say(phone.dice.choice(QUESTIONS))
+                await phone.pause(phone.draws("assistant_user", "read_s"))
+        chat.leave()

@@ -1,0 +1,45 @@
+"""Swipes on the way to work: tunnels, other apps, and a system that may end the app."""
+
+from __future__ import annotations
+
+from harness.phone.operations.app import open_app
+from harness.phone.operations.commute import kill, plan_outages, use_another_app
+from harness.phone.operations.swipe import SwipePage
+from harness.phone.phone import Phone
+from harness.shell import PhoneUser
+from scenarios.swiper import GESTURE_SHARES, GESTURES
+
+
+class Commuter(PhoneUser):
+    """Swipes like a swiper; the network goes in the middle of it and comes back."""
+
+    weight = 2
+
+    async def session(self, phone: Phone) -> None:
+        if not await open_app(phone):
+            return
+        page = SwipePage(phone)
+        if not await page.open():
+            return
+        plan_outages(phone, tunnels(phone))
+        for _ in range(round(phone.draws("commuter", "swipes"))):
+            card = await page.next_card()
+            if card is None:
+                break
+            gesture = phone.dice.choices(GESTURES, GESTURE_SHARES)[0]
+            await page.look_and_swipe(card, phone.draws("commuter", "dwell_s"), gesture)
+            if phone.dice.random() < phone.draws("commuter", "looks_away"):
+                await use_another_app(phone, phone.draws("commuter", "away_s"))
+        if phone.dice.random() < phone.draws("commuter", "killed"):
+            kill(phone)
+
+
+def tunnels(phone: Phone) -> list[tuple[float, float]]:
+    """Outages one after another: seconds from now, seconds long."""
+    found, after = [], 0.0
+    for _ in range(round(phone.draws("commuter", "tunnels"))):
+        after += phone.draws("commuter", "daylight_s")
+        seconds = phone.draws("commuter", "tunnel_s")
+        found.append((after, seconds))
+        after += seconds
+    return found
