@@ -20,8 +20,10 @@ from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order, win
 from harness.people import Secrets
 
 WELL_KNOWN = "/.well-known/movinesta-sandbox"
-CLOSED_PROFILE = "smoke"
-"""Whose behaviour closed users show under plain `locust -f`."""
+CLOSED_PROFILE = "nightly"
+"""Whose behaviour closed users show under plain `locust -f`: human size, and every persona has one."""
+CLOSED_PERSONAS = frozenset({"swiper", "reader", "chatter"})
+"""Who takes part there unless classes are named: people whose calls all succeed on a deployment as shipped."""
 
 
 class SandboxPeople(BaseModel):
@@ -70,7 +72,7 @@ def secrets_for(url: str) -> Secrets:
 
 
 def closed_order(url: str) -> Order:
-    """What plain Locust users do against `--host`: the smoke profile's behaviour, one session after the other."""
+    """What plain Locust users do against `--host`: one session after the other."""
     if not url:
         raise TargetError("no host to load", where="locust --host", remedy="give --host http://127.0.0.1:PORT")
     found = discover(url)

@@ -33,7 +33,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from harness.arrivals import Ticket
 from harness.desk import Desk
-from harness.discovery import closed_order, secrets_for
+from harness.discovery import CLOSED_PERSONAS, closed_order, secrets_for
 from harness.engine import Engine, SessionBody
 from harness.errors import HarnessError
 from harness.order import Order
@@ -275,7 +275,11 @@ def _prepare(environment: Environment, **_: Any) -> None:
     if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
         environment.stop_timeout = STOP_TIMEOUT_S
     path = getattr(options, "harness_order", "")
-    if not path or isinstance(environment.runner, WorkerRunner):
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    if not path:
+        if not options.user_classes:
+            environment.user_classes[:] = [kind for kind in environment.user_classes if kind.persona in CLOSED_PERSONAS]
         return
     text = Path(path).read_text(encoding="utf-8")
     order = Order.model_validate_json(text)

@@ -151,7 +151,7 @@ async def browse(phone: Phone) -> None:
         assert card is not None
         await page.look_and_swipe(card, 0.0, "like")
     phone.hide()
-    phone.visible = True
+    phone.show()
     title = TitlePage(phone, TITLE)
     await title.open()
     title.leave()
