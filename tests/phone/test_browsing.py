@@ -15,8 +15,9 @@ from harness.arrivals import Ticket
 from harness.outcome import Outcome
 from harness.people import Secrets
 from harness.phone import newcomers
-from harness.phone.operations.app import conversations, open_app
+from harness.phone.operations.app import open_app
 from harness.phone.operations.home import Home
+from harness.phone.operations.inbox import Inbox
 from harness.phone.operations.library import (
     Diary,
     follow,
@@ -615,9 +616,9 @@ def test_every_read_and_write_of_the_screens_is_one_the_real_schema_takes(sandbo
 
 
 async def _somebody(phone: Phone) -> str:
-    summaries = await phone.page.queries.once(conversations(phone))
-    assert summaries.value
-    return next(other for summary in summaries.value for other in summary.others)
+    inbox = Inbox.of(phone)
+    await inbox.prefetch()
+    return next(other for summary in inbox.rows for other in summary.others)
 
 
 def test_a_real_sign_up_makes_a_person_the_app_lets_in(sandbox: Sandbox) -> None:

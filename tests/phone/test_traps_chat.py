@@ -26,6 +26,7 @@ from harness.engine import Engine
 from harness.order import Order, windows_of
 from harness.outcome import Outcome
 from harness.people import Secrets
+from harness.phone.calls import APP_SETTINGS
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.emission import EmissionRules
 from harness.phone.operations.chat import Conversation, Inbox, conversation_list

@@ -59,8 +59,8 @@ def test_it_records_more_than_3000_attempts_of_every_kind(smoke: tuple[Run, floa
     assert set(server["operation"].to_pylist()) >= {
         "sign_in",
         "user",
-        "app_settings",
         "experiments",
+        "background_deck",
         "home_feed",
         "swipe_deck",
         "swipe_events",

@@ -19,8 +19,6 @@ from harness.phone import shapes
 from harness.phone.calls import (
     APP_SETTINGS,
     BACKGROUND_DECK,
-    CONVERSATION_LIST,
-    CONVERSATION_PROFILES,
     DIARY_STATS,
     OWN_PREFERENCES,
     OWN_PROFILE,
@@ -34,12 +32,12 @@ from harness.phone.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.phone.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
 from harness.phone.operations.decks import base_seed, fetch_deck
 from harness.phone.operations.feed import first_page
+from harness.phone.operations.inbox import Inbox
 from harness.phone.operations.landing import Landing
 from harness.phone.operations.presence import heartbeat
 from harness.phone.operations.suggestions import find_assistant
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
-from harness.phone.query_cache import CONVERSATIONS
 from harness.phone.query_cache import DIARY_STATS as DIARY_RULES
 
 BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
@@ -105,25 +103,10 @@ def read_ahead(phone: Phone) -> None:
     """Row 4, once per page load."""
     queries = phone.page.queries
     queries.prefetch(first_page(phone))
-    queries.prefetch(conversations(phone))
+    phone.errand(Inbox.of(phone).prefetch())
     queries.prefetch(diary_stats(phone))
     for mode, limit in BACKGROUND_DECKS:
         phone.errand(_background_deck(phone, mode, limit))
-
-
-def conversations(phone: Phone) -> Query[list[shapes.Summary]]:
-    """The conversation list with the profiles of those in it, as the page remembers it."""
-    return Query(("conversations", phone.user_id), lambda: _conversations(phone), CONVERSATIONS)
-
-
-async def _conversations(phone: Phone) -> Fetched[list[shapes.Summary]]:
-    me = phone.user_id
-    reading = await phone.request(CONVERSATION_LIST, body={"p_user_id": me})
-    fetched = Fetched.of(reading, lambda data: shapes.summaries(data, me))
-    others = sorted({other for summary in fetched.value or () for other in summary.others})
-    if others:
-        await phone.request(CONVERSATION_PROFILES, ",".join(others))
-    return fetched
 
 
 def diary_stats(phone: Phone) -> Query[int]:

@@ -40,8 +40,20 @@ class Inbox:
         return phone.page.of(cls, lambda: cls(phone))
 
     def show(self) -> None:
-        """A screen that needs the list opens: fetched when older than 60 s, then every 60 s while visible."""
+        """A screen that needs the list opens: fetched when older than 60 s, then every 60 s while visible.
+
+        The first time on a page it also probes for the columns of the preferences.
+        """
         self._query.mount()
+        if not self._probed:
+            self._probed = True
+            self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_ID)))
+            self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_MUTED)))
+
+    async def prefetch(self) -> None:
+        """What the app reads ahead: fetched when older than 60 s, shown by nobody yet."""
+        if self._query.stale:
+            await self._query.refetch()
 
     async def ready(self) -> Outcome:
         """Wait for a fetch under way."""
@@ -75,7 +87,7 @@ class Inbox:
         return reading if reading.outcome.good else await self._phone.request(calls.LIST_V1, body=body)
 
     def _read_beside(self) -> None:
-        """Avatars that have no signature yet, profiles of everybody listed, and once a page the prefs probes."""
+        """Avatars that have no signature yet, and the profiles of everybody listed."""
         phone, now = self._phone, self._phone.now()
         for path in dict.fromkeys(path for row in self.rows for path in row.avatars):
             if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S:
@@ -84,10 +96,6 @@ class Inbox:
         people = dict.fromkeys(person for row in self.rows for person in row.others)
         if people:
             phone.chore(self._just(phone.request(calls.PROFILES_PUBLIC, ",".join(people))))
-        if not self._probed:
-            self._probed = True
-            phone.chore(self._just(phone.request(calls.PREFS_PROBE_ID)))
-            phone.chore(self._just(phone.request(calls.PREFS_PROBE_MUTED)))
 
     async def _sign(self, path: str) -> None:
         reading = await self._phone.request(calls.AVATAR_SIGN, quote(path), body={"expiresIn": SIGNED_FOR_S})
