@@ -20,8 +20,8 @@ from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order, win
 from harness.people import Secrets
 
 WELL_KNOWN = "/.well-known/movinesta-sandbox"
-CLOSED_PROFILE = "nightly"
-"""Whose behaviour closed users show under plain `locust -f`: human size, and every persona has one."""
+CLOSED_PROFILE, EVERYBODY = "smoke", "nightly"
+"""Whose behaviour closed users show under plain `locust -f`: short sessions; who is not in it, as in the other."""
 CLOSED_PERSONAS = frozenset({"swiper", "reader", "chatter"})
 """Who takes part there unless classes are named: people whose calls all succeed on a deployment as shipped."""
 
@@ -76,7 +76,9 @@ def closed_order(url: str) -> Order:
     if not url:
         raise TargetError("no host to load", where="locust --host", remedy="give --host http://127.0.0.1:PORT")
     found = discover(url)
-    profile = load_profile(CLOSED_PROFILE).model_copy(update={"people": found.people.count})
+    profile = load_profile(CLOSED_PROFILE)
+    behaviour = load_profile(EVERYBODY).behaviour | profile.behaviour
+    profile = profile.model_copy(update={"people": found.people.count, "behaviour": behaviour})
     return Order(
         run_id="closed",
         run_tag=secrets.randbits(32),

@@ -307,7 +307,8 @@ def _start(environment: Environment, **_: Any) -> None:
     except HarnessError as error:
         log.error("%s", error)
         environment.process_exit_code = int(error.exit_code)
-        gevent.spawn(environment.runner.quit if options.headless else environment.runner.stop)
+        # Later, because Locust goes on starting the test that this event belongs to.
+        gevent.spawn_later(1.0, environment.runner.quit if options.headless else environment.runner.stop)
 
 
 @events.test_stopping.add_listener

@@ -56,7 +56,7 @@ def test_locust_with_processes_runs_them_too(sandbox: Sandbox) -> None:
 
 
 def test_a_host_without_a_sandbox_is_one_clear_error() -> None:
-    command = [sys.executable, "-m", "locust", "-f", "scenarios/locustfile.py", "--headless", "-u", "1", "-t", "2s"]
+    command = [sys.executable, "-m", "locust", "-f", "scenarios/locustfile.py", "--headless", "-u", "1", "-t", "20s"]
     done = subprocess.run(
         [*command, "--host", "http://127.0.0.1:9", "--only-summary"],
         cwd=ROOT,
