@@ -25,11 +25,11 @@ smoke: $(STAMP) ## the main job: sandbox up, run the smoke profile, judge it, wr
 	$(BIN)/harness run smoke --out $(OUT)
 
 test: $(STAMP) ## the fast suite (unit, property and integration tests)
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not slow"
 
 test-all: $(STAMP) ## everything, browser and Node tests included (installs both where missing)
 	sh scripts/test-tools.sh
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

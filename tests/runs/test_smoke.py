@@ -41,9 +41,11 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> None:
-    """The verdict itself may be inconclusive where tests share two cores; a miss or an abort would be a defect."""
+    """Where tests share two cores the run may doubt its generator; a miss without such a doubt would be a defect."""
     run, took = smoke
-    run.assert_target_passed()
+    assert run.code in (0, 20), run.said
+    doubts = [row["check"] for row in run.verdict["health"] if row["level"] == "invalid"]
+    assert (run.code == 20) == bool(doubts), run.said
     assert took < 120
     assert f"{run.folder}/report.html" in run.said
 
