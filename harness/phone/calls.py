@@ -13,7 +13,7 @@ contract sections 0.2, 1.1, 2, 3, 4, 5, 6.
 | tmdb_configuration | page load, when the device's copy is older than 24 h |
 | presence | page load, then at most once a minute while the tab is visible |
 | background_deck | page load: four decks that no screen reads |
-| conversation_list, conversation_profiles, diary_stats, home_feed | page load (ahead of need), then their screens |
+| conversation_list, diary_stats, home_feed | page load (ahead of need), then their screens |
 | own_profile, own_profile_public, own_stats, own_preferences | page load, the shell |
 | assistant_conversation | page load, at most every 6 h per device |
 | assistant_suggestions, suggestion_shown | shell and screens, polled; each new first suggestion |
@@ -234,9 +234,6 @@ PEOPLE_SEARCH = _read(
 )
 PEOPLE_STATS = _read("people_stats", "user_stats?select=user_id,followers_count,following_count&user_id=in.({})")
 PEOPLE_FOLLOWED = _read("people_followed", "follows?select=followed_id&follower_id=eq.{}")
-CONVERSATION_PROFILES = _read(
-    "conversation_profiles", "profiles_public?select=id,username,display_name,avatar_url&id=in.({})"
-)
 OWN_PROFILE = _read("own_profile", "profiles?select=id,username,display_name,avatar_url,bio&id=eq.{}", maybe_one=True)
 OWN_PROFILE_PUBLIC = _read(
     "own_profile_public", "profiles_public?select=id,username,display_name,avatar_url&id=eq.{}", maybe_one=True

@@ -1,7 +1,7 @@
 """What the app takes out of replies, checked: anything of another shape is None, never an exception. (pure)
 
-Field names: contract 2.2 (deck), 4 (feed), 5.1 (conversation list), 5.3 (messages), 6.2 and 6.3 (search), 6.5
-(experiments), 6.6 (suggestions).
+Field names: contract 2.2 (deck), 4 (feed), 6.2 and 6.3 (search), 6.5 (experiments), 6.6 (suggestions). Conversations
+have theirs in `chat_shapes`.
 """
 
 from __future__ import annotations
@@ -59,23 +59,6 @@ class External:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One row of the conversation list."""
-
-    conversation: str
-    is_group: bool
-    others: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a conversation, as far as pollers and receipts use it."""
-
-    id: str
-    sender: str
-
-
 def deck(data: Any) -> list[Card] | None:
     """The cards of a deck reply; the client refuses one without `deckId` or a list of cards."""
     if not isinstance(data, dict):
@@ -126,36 +109,6 @@ def feed(data: Any) -> list[FeedRow] | None:
             )
         )
     return rows
-
-
-def summaries(data: Any, me: str) -> list[Summary] | None:
-    """The conversation list, `me` left out of the participants."""
-    if not isinstance(data, list):
-        return None
-    rows = []
-    for row in data:
-        if not isinstance(row, dict) or not isinstance(row.get("conversation_id"), str):
-            return None
-        participants = row.get("participants")
-        ids = [p.get("id") for p in participants if isinstance(p, dict)] if isinstance(participants, list) else []
-        others = tuple(id_ for id_ in ids if isinstance(id_, str) and id_ != me)
-        rows.append(Summary(row["conversation_id"], bool(row.get("is_group")), others))
-    return rows
-
-
-def messages(data: Any) -> list[Message] | None:
-    """Messages, newest first as the server sends them."""
-    if not isinstance(data, list):
-        return None
-    rows = [message(row) for row in data]
-    return None if any(row is None for row in rows) else [row for row in rows if row is not None]
-
-
-def message(data: Any) -> Message | None:
-    """One message."""
-    if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("user_id"), str):
-        return None
-    return Message(data["id"], data["user_id"])
 
 
 def assignments(data: Any) -> dict[str, str] | None:
