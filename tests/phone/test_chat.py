@@ -95,6 +95,18 @@ def test_beside_the_list_one_signature_an_hour_profiles_each_time_and_the_probes
     ]
 
 
+def test_a_beat_that_found_no_network_is_made_up_for_although_the_read_is_still_fresh(world: World) -> None:
+    phone = chatting(world, ChatServer())
+    opened(world, phone)
+    world.loop.sleep(2.0)  # 3 s: receipts are stale from 15 s on, their beat comes at 5 s
+    phone.link.lose(phone.now())
+    world.loop.sleep(3.0)
+    before = len(phone.to(READ, "GET"))
+    phone.link.regain(phone.now())
+    world.loop.sleep(0.5)
+    assert (before, len(phone.to(READ, "GET"))) == (1, 2)
+
+
 def test_the_list_rests_in_the_background_and_catches_up_when_stale(world: World) -> None:
     phone = chatting(world, ChatServer())
     world.run(conversation_list(phone))

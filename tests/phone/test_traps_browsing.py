@@ -12,6 +12,7 @@ import pytest
 
 from harness.outcome import Outcome
 from harness.people import Secrets
+from harness.phone.call import Call, Caller
 from harness.phone.calls import (
     ASSISTANT_SUGGESTIONS,
     BACKGROUND_DECK,
@@ -33,8 +34,6 @@ from harness.phone.calls import (
     TITLE_PAGE,
     TMDB_SEARCH,
     USER,
-    Call,
-    Caller,
 )
 from harness.phone.operations.app import open_app, sign_in_and_stay
 from harness.phone.operations.home import Home

@@ -17,6 +17,7 @@ from harness.phone.classify import Reading
 from harness.phone.operations.query import Query
 from harness.phone.operations.receipts import ReceiptWriter
 from harness.phone.phone import Phone
+from harness.phone.query_cache import CONVERSATIONS
 
 LIST_EVERY_S = 60.0
 AVATAR_KEPT_S = 3600.0
@@ -32,7 +33,7 @@ class Inbox:
         self.rows: list[Summary] = []
         self._signed: dict[str, float] = {}  # avatar path -> when it was signed
         self._probed = False
-        self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=LIST_EVERY_S)
+        self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=CONVERSATIONS.stale_s)
 
     @classmethod
     def of(cls, phone: Phone) -> Inbox:
@@ -52,8 +53,8 @@ class Inbox:
 
     async def prefetch(self) -> None:
         """What the app reads ahead: fetched when older than 60 s, shown by nobody yet."""
-        if self._query.stale:
-            await self._query.refetch()
+        self._query.prefetch()
+        await self._query.ready()
 
     async def ready(self) -> Outcome:
         """Wait for a fetch under way."""

@@ -11,7 +11,8 @@ import asyncio
 from typing import Any
 
 from harness.phone import shapes
-from harness.phone.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW, Call
+from harness.phone.call import Call
+from harness.phone.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW
 from harness.phone.emission import EmissionRules
 from harness.phone.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
 from harness.phone.local_storage import EXPERIMENTS_S
@@ -125,7 +126,7 @@ class SwipePage(Screen):
 
     def _start_fetch(self, limit: int) -> None:
         before = len(self._cards)
-        self._fetch = self.phone.errand(self._fill(limit))
+        self._fetch = self.phone.chore(self._fill(limit))
         self._fetch.add_done_callback(lambda task: self._fetched(task, before))
 
     def _fetched(self, task: asyncio.Task[None], before: int) -> None:

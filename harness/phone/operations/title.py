@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.outcome import Outcome
 from harness.phone import shapes
+from harness.phone.call import Call
 from harness.phone.calls import (
     LIBRARY_ENTRY,
     OWN_RATING,
@@ -18,7 +19,6 @@ from harness.phone.calls import (
     TITLE_PAGE,
     TITLE_RATING_SUMMARY,
     TITLE_REVIEWS,
-    Call,
 )
 from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
@@ -84,7 +84,7 @@ class TitlePage(Screen):
         """From tapping the title to its page; False when the title itself did not come."""
         phone, title = self.phone, self.title
         show_suggestions(self, "title")
-        phone.errand(self._tell("detail_open"))
+        phone.chore(self._tell("detail_open"))
         with phone.operation("title_open") as operation:
             page = _table(phone, TITLE_PAGE, title, TITLE, title)
             others = [
@@ -124,7 +124,7 @@ class TitlePage(Screen):
 
     def leave(self) -> None:
         """Back to where the person came from; the page says so itself, and nobody waits."""
-        self.phone.errand(self._tell("detail_close"))
+        self.phone.chore(self._tell("detail_close"))
         super().leave()
 
     async def _tell(self, event_type: str) -> None:
