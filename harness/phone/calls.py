@@ -27,7 +27,7 @@ contract sections 0.2, 1.1, 2, 3, 4, 5, 6.
 | media_search, search_titles | search: the function; the table, when the function failed |
 | tmdb_search, tmdb_external_ids, catalog_sync_batch | search, per settled query: 1; up to 20; up to 1 |
 | people_search, people_stats, people_followed | search, people tab |
-| library_write, library_delete, rating_write, follow, unfollow | diary, title, search |
+| library_write, library_delete, rating_write, review_write, follow, unfollow | diary, title, search |
 | onboarding_deck, onboarding_likes | onboarding |
 | messages_poll, blocked_check, message_send, …_receipt, …_poll | conversations, see `operations/chat.py` |
 """
@@ -164,6 +164,7 @@ PRESENCE = write("presence", "PATCH", "profiles?id=eq.{}", caller=Caller.PLAIN)
 LIBRARY_WRITE = upsert("library_write", "library_entries", "user_id,title_id")
 LIBRARY_DELETE = write("library_delete", "DELETE", "library_entries?user_id=eq.{}&title_id=eq.{}")
 RATING_WRITE = upsert("rating_write", "ratings", "user_id,title_id")
+REVIEW_WRITE = write("review_write", "POST", "reviews")
 FOLLOW = write("follow", "POST", "follows")
 UNFOLLOW = write("unfollow", "DELETE", "follows?follower_id=eq.{}&followed_id=eq.{}")
 

@@ -182,7 +182,9 @@ class Phone:
 
     def chance(self, persona: str, quantity: str) -> bool:
         """Whether something happens whose share of cases, 0 to 1, is a quantity of the profile; never when absent."""
-        return self.dice.random() < self.draws(persona, quantity, 0.0)
+        if quantity not in self.kit.behaviour.get(persona, {}):
+            return False
+        return self.dice.random() < self.draws(persona, quantity)
 
     def chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the session that ends with the page: a read for the page's cache, a screen's beat."""

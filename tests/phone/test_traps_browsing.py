@@ -190,8 +190,8 @@ def test_t34_every_id_the_phone_makes_is_a_version_4(server: Scripted) -> None:
     events = [event for heard in server.of("media-swipe-event") for event in _events(heard.body)]
     made = [event["clientEventId"] for event in events] + session_ids(server)
     made += [heard.headers["x-request-id"] for heard in server.of("/functions/v1/")]
-    assert len(events) == 8
-    assert len({event["clientEventId"] for event in events}) == 8
+    assert len(events) == 9
+    assert len({event["clientEventId"] for event in events}) == 9
     assert all(V4.fullmatch(id_) for id_ in made)
 
 

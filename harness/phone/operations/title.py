@@ -36,6 +36,7 @@ async def send_title_event(
     source: str = "title",
     payload: dict[str, Any] | None = None,
     in_watchlist: bool | None = None,
+    rating0_10: float | None = None,
 ) -> bool:
     """One event, single form. Whether the app believes it arrived: after any 200, never because of the body."""
     body: dict[str, Any] = {
@@ -44,6 +45,8 @@ async def send_title_event(
         "eventType": event_type,
         "source": source,
     }
+    if rating0_10 is not None:
+        body["rating0_10"] = rating0_10
     if in_watchlist is not None:
         body["inWatchlist"] = in_watchlist
     if payload is not None:
