@@ -16,7 +16,9 @@ from harness.phone.chat_shapes import Summary
 from harness.phone.classify import Reading
 from harness.phone.operations.query import Query
 from harness.phone.operations.receipts import ReceiptWriter
+from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
+from harness.phone.queries import Screen
 from harness.phone.query_cache import CONVERSATIONS
 
 LIST_EVERY_S = 60.0
@@ -33,6 +35,7 @@ class Inbox:
         self.rows: list[Summary] = []
         self._signed: dict[str, float] = {}  # avatar path -> when it was signed
         self._probed = False
+        self._hints: Screen | None = None
         self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=CONVERSATIONS.stale_s)
 
     @classmethod
@@ -46,6 +49,9 @@ class Inbox:
         The first time on a page it also probes for the columns of the preferences.
         """
         self._query.mount()
+        if self._hints is None:
+            self._hints = Screen(self._phone)
+            show_suggestions(self._hints, "messages")
         if not self._probed:
             self._probed = True
             self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_ID)))
@@ -63,6 +69,9 @@ class Inbox:
     def leave(self) -> None:
         """The person leaves for a screen without it."""
         self._query.unmount()
+        if self._hints is not None:
+            self._hints.leave()
+            self._hints = None
 
     async def _load(self) -> Outcome:
         phone = self._phone
