@@ -32,7 +32,7 @@ class Swiper(PhoneUser):
             card = await page.next_card()
             if card is None:
                 return
-            gesture = phone.dice.choices(GESTURES, GESTURE_SHARES)[0]
+            gesture = phone.dice.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture)
             if phone.chance("swiper", "titles"):
                 page.leave()

@@ -172,14 +172,6 @@ ATTACHMENT_REMOVE = SpecialCall(
 
 # ---- the assistant (6.6) ----------------------------------------------------------------------------------------
 
-ASSISTANT_CONVERSATION = Call(
-    "assistant_conversation",
-    "POST",
-    "/functions/v1/assistant-get-conversation",
-    Service.FUNCTION,
-    Caller.PLAIN,
-    FUNCTION_TIMEOUT_S,
-)
 ASSISTANT_REPLY = SpecialCall(
     "assistant_reply",
     "POST",

@@ -22,7 +22,7 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.record import store as store_module
 from harness.record.manifest import Manifest, Window
 from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, Phase
-from harness.record.store import RunStore, from_bytes, open_run, to_bytes
+from harness.record.store import TABLES, RunStore, from_bytes, open_run, to_bytes
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -87,7 +87,7 @@ def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     assert (after.manifest.status, after.manifest.recorded_attempts) == ("complete", 6)
     assert [after.latency(), after.arrivals(), after.health()] == during
     assert sorted(path.name for path in store.folder.iterdir()) == [
-        *("arrivals.parquet", "health.parquet", "latency.parquet", "manifest.json")
+        *("arrivals.parquet", "deeds.parquet", "health.parquet", "latency.parquet", "manifest.json", "traffic.parquet")
     ]
     assert pq.ParquetFile(store.folder / "latency.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     assert after.latency().select(["second", "bucket_us", "count"]).to_pylist() == [
@@ -106,7 +106,8 @@ def test_a_run_without_a_single_row_has_empty_tables(tmp_path: Path) -> None:
     assert open_run(store.folder).latency().num_rows == 0
     store.close()
     run = open_run(store.folder)
-    for table, name in ((run.latency(), LATENCY), (run.arrivals(), ARRIVALS), (run.health(), HEALTH)):
+    tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.deeds())
+    for table, name in zip(tables, TABLES, strict=True):
         assert (table.num_rows, table.schema) == (0, SCHEMAS[name])
 
 

@@ -9,45 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
-from harness.phone import chat_shapes as shapes
 from harness.phone.assistant_reading import ReplyStatus, reply_status
 from harness.phone.assistant_turns import Turns
 from harness.phone.chat_shapes import Summary
 from harness.phone.classify import Reading
 from harness.phone.operations.conversation import Conversation
 from harness.phone.operations.sending import Bubble
+from harness.phone.operations.suggestions import find_assistant
 from harness.phone.phone import Phone
+from harness.record.deeds import Deed
 
-KNOWN_FOR_S = 6 * 3600.0
 STATUS_EVERY_S = 2.0
 _REFUSED = frozenset((401, 403))
 
 
-@dataclass(slots=True)
-class _Known:
-    """`movinesta.assistantCache.v1`: survives sessions."""
-
-    summary: Summary | None = None
-    at: float = 0.0
-
-
 async def assistant_conversation(phone: Phone) -> Summary | None:
-    """Which conversation is the assistant's; asked at most every 6 h per device. None when it did not come."""
-    known = phone.device.of(_Known, _Known)
-    if known.summary is not None and phone.now() - known.at < KNOWN_FOR_S:
-        return known.summary
-    reading = await phone.request(calls.ASSISTANT_CONVERSATION, body={"reason": "messages"})
-    found = shapes.conversation_id(reading.data) if reading.outcome.good else None
-    if found is None:
-        return None
-    assistant = shapes.assistant_id(reading.data)
-    known.summary = Summary(found, False, (assistant,) if assistant else ())
-    known.at = phone.now()
-    return known.summary
+    """Go to the assistant's conversation; None when nobody knows which that is."""
+    return await find_assistant(phone, "messages")
 
 
 class AssistantChat:
@@ -96,14 +78,17 @@ class AssistantChat:
 
     async def _ask(self, message: str) -> None:
         """One answer, from pressing send to knowing it is stored."""
+        asked = self._phone.now()
+        self._phone.did(Deed.ASKED)
         with self._phone.operation("assistant_reply", intended=self._written_at.pop(message)) as operation:
             reading = await self._request(message)
             if reading.status in _REFUSED and await self._phone.keeper.refresh_now():
                 reading = await self._request(message)
             operation.ends(reading.outcome)
+        self._phone.did(Deed.ANSWERED, seconds=self._phone.now() - asked)
 
     async def _request(self, message: str) -> Reading:
-        id_ = str(uuid.UUID(int=self._phone.dice.getrandbits(128), version=4))
+        id_ = str(uuid.UUID(int=self._phone.noise.getrandbits(128), version=4))
         headers = calls.ASSISTANT_REPLY.headers + f"x-request-id: {id_}\r\n".encode()
         body = {
             "conversationId": self.conversation.summary.conversation,

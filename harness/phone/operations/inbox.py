@@ -16,7 +16,10 @@ from harness.phone.chat_shapes import Summary
 from harness.phone.classify import Reading
 from harness.phone.operations.query import Query
 from harness.phone.operations.receipts import ReceiptWriter
+from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
+from harness.phone.queries import Screen
+from harness.record.deeds import Deed
 
 LIST_EVERY_S = 60.0
 AVATAR_KEPT_S = 3600.0
@@ -32,6 +35,7 @@ class Inbox:
         self.rows: list[Summary] = []
         self._signed: dict[str, float] = {}  # avatar path -> when it was signed
         self._probed = False
+        self._hints: Screen | None = None
         self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=LIST_EVERY_S)
 
     @classmethod
@@ -44,7 +48,11 @@ class Inbox:
 
         The first time on a page it also probes for the columns of the preferences.
         """
+        self._phone.did(Deed.OPEN, "list")
         self._query.mount()
+        if self._hints is None:
+            self._hints = Screen(self._phone)
+            show_suggestions(self._hints, "messages")
         if not self._probed:
             self._probed = True
             self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_ID)))
@@ -61,6 +69,9 @@ class Inbox:
 
     def leave(self) -> None:
         """The person leaves for a screen without it."""
+        if self._hints is not None:
+            self._hints.leave()
+            self._hints = None
         self._query.unmount()
 
     async def _load(self) -> Outcome:
@@ -89,11 +100,14 @@ class Inbox:
     def _read_beside(self) -> None:
         """Avatars that have no signature yet, and the profiles of everybody listed."""
         phone, now = self._phone, self._phone.now()
-        for path in dict.fromkeys(path for row in self.rows for path in row.avatars):
-            if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S:
-                self._signed[path] = now
-                phone.chore(self._sign(path))
+        paths = dict.fromkeys(path for row in self.rows for path in row.avatars)
+        new = [path for path in paths if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S]
         people = dict.fromkeys(person for row in self.rows for person in row.others)
+        phone.did(Deed.LISTED, number=len(people))
+        phone.did(Deed.AVATARS, number=len(new))
+        for path in new:
+            self._signed[path] = now
+            phone.chore(self._sign(path))
         if people:
             phone.chore(self._just(phone.request(calls.PROFILES_PUBLIC, ",".join(people))))
 
@@ -157,6 +171,7 @@ async def conversation_list(phone: Phone) -> list[Summary]:
 
 async def start_conversation(phone: Phone, other: str) -> Summary | None:
     """Open or make the direct conversation with a person; the same one every time (contract 5.2)."""
+    phone.did(Deed.NEW_CHAT)
     with phone.operation("create_direct_conversation") as operation:
         reading = await phone.request(calls.CREATE_CONVERSATION, body={"targetUserId": other})
         if not operation.ends(reading.outcome):

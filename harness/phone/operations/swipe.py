@@ -23,6 +23,7 @@ from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import TITLE
 from harness.phone.shapes import Card
+from harness.record.deeds import Deed
 
 FIRST_BATCH = 72
 REFILL = 60
@@ -45,6 +46,8 @@ EXPERIMENT_KEYS = (
 class SwipePage(Screen):
     """One mount of the swipe page."""
 
+    name = "swipe"
+
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone)
         self._cards: list[Card] = []
@@ -59,6 +62,7 @@ class SwipePage(Screen):
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
+        self.opens()
         self.phone.courier.mount()
         show_suggestions(self, "swipe")
         self._experiments = await self._assigned()
@@ -87,9 +91,11 @@ class SwipePage(Screen):
     async def look_and_swipe(self, card: Card, seconds: float, gesture: str) -> None:
         """Look at the card on top for that long, then swipe it with `like`, `dislike` or `skip`."""
         phone, deck, title = self.phone, card.deck, card.title
+        phone.did(Deed.LOOK, title, seconds=seconds)
         if self._rules.impression(deck, title):
             self._emit("impression", card, payload=self._payload(card, why=True))
         await phone.pause(seconds)
+        phone.did(Deed.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(gesture, card, payload=self._payload(card))
         dwell_ms = self._rules.dwell(deck, title, seconds * 1000.0, phone.now())
@@ -162,6 +168,7 @@ class SwipePage(Screen):
         fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
         self._seen.update(card.title for card in fresh)
         self._cards += fresh
+        self.phone.did(Deed.CARDS, number=len(fresh))
         return bool(fresh)
 
     # ---- reads beside the deck ------------------------------------------------------------------------------
