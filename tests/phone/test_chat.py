@@ -108,7 +108,9 @@ def test_the_list_rests_in_the_background_and_catches_up_when_stale(world: World
 
 def test_messages_have_hints_of_their_own_each_two_minutes(world: World) -> None:
     """Contract 6.6: the surface `messages`, polled each 120 s while on screen."""
-    phone = chatting(world, ChatServer())
+    server = ChatServer()
+    server.first("assistant-orchestrator", *[(200, {"ok": True, "suggestions": []})] * 9)
+    phone = chatting(world, server)
     world.run(conversation_list(phone))
     opened(world, phone)
     world.loop.sleep(250.0)
