@@ -21,14 +21,16 @@ def fetches(
     wakes: Sequence[float] = (),
     asleep: Sequence[Span] = (),
     offline: Sequence[Span] = (),
+    changes: Sequence[float] = (),
 ) -> list[float]:
     """The instants at which one read is fetched.
 
     shown: when it is on screen. ahead: when it is fetched ahead of need. every_s: its interval at an instant, counted
-    from the last fetch. wakes: when the window or the network came back. asleep: when the window was hidden. What is
-    asked for offline never leaves, and is no fetch.
+    from the last fetch. wakes: when the window or the network came back. asleep: when the window was hidden. changes:
+    when the interval became another. What is asked for offline never leaves, and is no fetch.
     """
     moments = [(at, 0) for at in ahead] + [(start, 1) for start, _ in shown] + [(at, 2) for at in wakes]
+    moments += [(at, 3) for at in changes]
     found: list[float] = []
     last: float | None = None
 
@@ -45,7 +47,7 @@ def fetches(
         for start, end in shown:
             beat = max(start, last if last is not None else start)
             while True:
-                beat += every_s(beat)
+                beat += every_s(max(beat, since))
                 if beat >= min(until, end):
                     break
                 if beat > since and not inside(beat, asleep):
@@ -55,7 +57,7 @@ def fetches(
     for at, kind in sorted(moments):
         beats(at)
         stale = last is None or at - last >= stale_s
-        if stale and (kind == 0 or kind == 1 or inside(at, shown)) and not (kind == 2 and inside(at, asleep)):
+        if stale and (kind < 2 or (kind == 2 and inside(at, shown) and not inside(at, asleep))):
             fetch(at)
         since = at
     beats(max((end for _, end in shown), default=0.0))

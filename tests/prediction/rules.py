@@ -164,8 +164,8 @@ def deck_requests(lines: list[Line]) -> int:
         if line.deed == "cards":
             left += line.number
             waiting = line.number == 0 and tries < FILL_TRIES
-            if waiting:
-                requests, tries = requests + 1, tries + 1
+            if line.number == 0:  # the number of cards has not changed: nobody looks whether they are few
+                requests, tries = requests + waiting, tries + waiting
                 continue
         elif line.deed == "gesture":
             left -= 1
@@ -336,6 +336,7 @@ def polls(page: Page, lines: list[Line], start: float, end: float) -> Counts:
     """5.3: P pages, read receipts, reactions, delivery receipts of the last own message."""
     every_s, span = interval(lines), [(start, end)]
     more = {"wakes": page.wakes, "asleep": page.hidden, "offline": page.offline, "every_s": every_s}
+    more["changes"] = [line.at for line in lines if line.deed == "channel"]
     messages = fetches(span, stale_s=POLL_S, **more)  # type: ignore[arg-type]
     others = fetches(span, stale_s=DEFAULT_STALE_S, **more)  # type: ignore[arg-type]
     own = [line.at for line in lines if line.deed == "own"]
