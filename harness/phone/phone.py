@@ -328,17 +328,19 @@ class Phone:
             at = begun if error.sent_at is None else error.sent_at
             outcome, code = (error.outcome, error.detail) if self.link.online else (Outcome.NETWORK, OFFLINE)
             observer.attempt(call.method, call.name, outcome, at, self.now() - at, 0, code)
-            log.sent(call.name)
+            log.sent(call.name, self.now() - begun, failed=outcome is not Outcome.GAVE_UP)
             return None, Reading(outcome, code=code)
         except asyncio.CancelledError:
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, self.now() - begun, 0, "cancelled")
-            log.sent(call.name)
+            log.sent(call.name, self.now() - begun)
             raise
         reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
-        log.sent(call.name, reply.bytes_out, reply.bytes_in, rows_written(call.name, reading))
+        rows = rows_written(call.name, reading)
+        bad = not reading.outcome.good
+        log.sent(call.name, self.now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
         return reply.status, reading
 
     def _fresh_wire(self) -> Wire:

@@ -54,6 +54,7 @@ class Deed(StrEnum):
     # ---- what the target gave them to see -------------------------------------------------------------------------
     CARDS = "cards"  # fresh ones under the stack of the swipe page. number: how many
     HINT = "hint"  # the assistant's first suggestion on a screen. subject: which
+    RESULTS = "results"  # what the app's own search answered for a text. subject: the text; number: titles
     FOUND = "found"  # titles TMDb knows for a text. subject: the text; number: how many
     UNKNOWN = "unknown"  # those of them that the catalogue did not answer. subject: the text; number: how many
     FOUND_PEOPLE = "found_people"  # number: how many

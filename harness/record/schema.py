@@ -96,6 +96,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("worker", pa.int32()),
             ("call", pa.string()),  # as in the latency table's server view
             ("requests", pa.int64()),  # attempts, answered or not
+            ("failed", pa.int64()),  # of them: refused, or not answered; not those that the phone itself gave up
+            ("seconds", pa.float64()),  # waited for them, all together
             ("bytes_out", pa.int64()),  # headers and body, before TLS; of answered requests
             ("bytes_in", pa.int64()),  # likewise, as transferred
             ("rows", pa.int64()),  # written, as far as the replies tell (`harness.phone.written`)

@@ -27,23 +27,27 @@ class SessionLog:
     def __init__(self, ticket: int, begun: float) -> None:
         self.ticket = ticket
         self._begun = begun
-        self._calls: dict[str, list[int]] = {}
+        self._calls: dict[str, list[Any]] = {}
         self._deeds: list[tuple[int, str, str, int, float]] = []
         self._draws: dict[str, list[float]] = {}
 
-    def sent(self, call: str, bytes_out: int = 0, bytes_in: int = 0, rows: int = 0) -> None:
-        """One request is over, answered or not."""
+    def sent(
+        self, call: str, seconds: float, bytes_out: int = 0, bytes_in: int = 0, rows: int = 0, *, failed: bool = False
+    ) -> None:
+        """One request is over, answered or not, after `seconds`."""
         noted = self._calls.get(call)
         if noted is None:
-            noted = self._calls[call] = [0, 0, 0, 0]
+            noted = self._calls[call] = [0, 0, 0.0, 0, 0, 0]
         noted[0] += 1
-        noted[1] += bytes_out
-        noted[2] += bytes_in
-        noted[3] += rows
+        noted[1] += failed
+        noted[2] += seconds
+        noted[3] += bytes_out
+        noted[4] += bytes_in
+        noted[5] += rows
 
     def wrote(self, call: str, rows: int) -> None:
         """More rows of a request that `sent` has noted: those only its caller can know."""
-        self._calls.setdefault(call, [0, 0, 0, 0])[3] += rows
+        self._calls.setdefault(call, [0, 0, 0.0, 0, 0, 0])[5] += rows
 
     def did(self, deed: Deed, at: float, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
         """A deed, at this instant; what the columns mean: `harness.record.deeds`."""

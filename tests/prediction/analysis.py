@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.record.store import RunFiles
 from tests.prediction.rules import Counts, predict
-from tests.prediction.story import Device, story
+from tests.prediction.story import Answers, Device, story
 
 SHARE, FLOOR = 0.10, 5
 """Allowed distance of an endpoint's total: a tenth, and five requests where a tenth is less than five requests.
@@ -49,18 +49,19 @@ def compare(run: RunFiles) -> list[Compared]:
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in run.deeds().to_pylist():
         rows[row["ticket"]].append(row)
-    sent: dict[int, Counts] = defaultdict(Counter)
+    answers: dict[int, dict[str, Answers]] = defaultdict(dict)
     for row in run.traffic().to_pylist():
-        sent[row["ticket"]][row["call"]] += row["requests"]
+        answers[row["ticket"]][row["call"]] = Answers(row["requests"], row["failed"], row["seconds"])
     devices: dict[int, Device] = defaultdict(Device)
     found = []
     started = [row for row in run.arrivals().to_pylist() if row["started_us"] is not None]
     for row in sorted(started, key=lambda one: one["started_us"]):
         ticket, newcomer = row["ticket"], row["persona"] == "newcomer"
         device = Device() if newcomer else devices[row["person"]]
-        predicted = predict(story(ticket, rows[ticket], newcomer=newcomer), device)
+        predicted = predict(story(ticket, rows[ticket], newcomer=newcomer), device, answers[ticket])
         if row["end"] == "finished":
-            found.append(Compared(ticket, row["persona"], sent[ticket], predicted))
+            sent = Counter({call: of.requests for call, of in answers[ticket].items()})
+            found.append(Compared(ticket, row["persona"], sent, predicted))
     return sorted(found, key=lambda one: one.ticket)
 
 

@@ -22,12 +22,14 @@ def fetches(
     asleep: Sequence[Span] = (),
     offline: Sequence[Span] = (),
     changes: Sequence[float] = (),
+    wait_s: float = 0.0,
 ) -> list[float]:
     """The instants at which one read is fetched.
 
     shown: when it is on screen. ahead: when it is fetched ahead of need. every_s: its interval at an instant, counted
     from the last fetch. wakes: when the window or the network came back. asleep: when the window was hidden. changes:
-    when the interval became another. What is asked for offline never leaves, and is no fetch.
+    when the interval became another. wait_s: for an answer, from which the next interval counts. What is asked for
+    offline never leaves, and is no fetch.
     """
     moments = [(at, 0) for at in ahead] + [(start, 1) for start, _ in shown] + [(at, 2) for at in wakes]
     moments += [(at, 3) for at in changes]
@@ -47,7 +49,7 @@ def fetches(
         for start, end in shown:
             beat = max(start, last if last is not None else start)
             while True:
-                beat += every_s(max(beat, since))
+                beat += every_s(max(beat, since)) + wait_s
                 if beat >= min(until, end):
                     break
                 if beat > since and not inside(beat, asleep):

@@ -12,9 +12,11 @@ from collections.abc import Callable
 
 from tests.prediction.outbox import DWELL_S, Buffer, Moment
 from tests.prediction.reads import fetches, inside
-from tests.prediction.story import Device, Line, Page, Span, Story
+from tests.prediction.story import Answers, Device, Line, Page, Span, Story, Target
 
 Counts = Counter[str]
+
+NOBODY_WAITS: Target = {}
 
 DEFAULT_STALE_S = 15.0  # 0.2
 LIST_S = 60.0  # 5.1
@@ -266,10 +268,15 @@ def search(page: Page) -> Counts:
         until = queries[index + 1].at if index + 1 < len(queries) else math.inf
         if line.at - done.get(line.subject, -math.inf) < SEARCH_STALE_S:
             continue
-        of = [one for one in page.of("found", "unknown") if one.subject == line.subject and line.at <= one.at < until]
+        of = [
+            one
+            for one in page.of("results", "found", "unknown")
+            if one.subject == line.subject and line.at <= one.at < until
+        ]
         found = sum(one.number for one in of if one.deed == "found")
         unknown = [one for one in of if one.deed == "unknown"]
-        made += Counter(media_search=1, tmdb_search=1, tmdb_external_ids=min(RESULTS, found))
+        answered = any(one.deed == "results" for one in of)
+        made += Counter(media_search=1, tmdb_search=int(answered), tmdb_external_ids=min(RESULTS, found))
         if unknown:
             done[line.subject] = line.at
             made["catalog_sync_batch"] += unknown[0].number > 0
@@ -297,12 +304,12 @@ def inbox(page: Page) -> Counts:
     )
 
 
-def chats(page: Page) -> Counts:
+def chats(page: Page, target: Target) -> Counts:
     """5.3-5.6 for each open conversation."""
     made: Counts = Counter()
     for start, end, direct in chat_spans(page):
         lines = [line for line in page.lines if start <= line.at <= end]
-        made += polls(page, lines, start, end)
+        made += polls(page, lines, (start, end), target)
         if direct:
             made["last_active"] += kept(page, [(start, end)], DEFAULT_STALE_S, every_s=lambda at: LIST_S)
         made["read_receipt"] += marks([line.at for line in lines if line.deed == "newest"], end)
@@ -332,26 +339,36 @@ def interval(lines: list[Line]) -> Callable[[float], float]:
     return every_s
 
 
-def polls(page: Page, lines: list[Line], start: float, end: float) -> Counts:
+def polls(page: Page, lines: list[Line], span: Span, target: Target) -> Counts:
     """5.3: P pages, read receipts, reactions, delivery receipts of the last own message."""
-    every_s, span = interval(lines), [(start, end)]
-    more = {"wakes": page.wakes, "asleep": page.hidden, "offline": page.offline, "every_s": every_s}
-    more["changes"] = [line.at for line in lines if line.deed == "channel"]
-    messages = fetches(span, stale_s=POLL_S, **more)  # type: ignore[arg-type]
-    others = fetches(span, stale_s=DEFAULT_STALE_S, **more)  # type: ignore[arg-type]
+    every_s, changes = interval(lines), [line.at for line in lines if line.deed == "channel"]
+
+    def times(call: str, start: float, end: float, stale_s: float) -> list[float]:
+        return fetches(
+            [(start, end)],
+            stale_s=stale_s,
+            every_s=every_s,
+            wakes=page.wakes,
+            asleep=page.hidden,
+            offline=page.offline,
+            changes=changes,
+            wait_s=target.get(call, Answers()).wait_s,
+        )
+
+    messages = times("messages_poll", *span, POLL_S)
     own = [line.at for line in lines if line.deed == "own"]
     deliveries = 0
     for index, at in enumerate(own):
-        until = own[index + 1] if index + 1 < len(own) else end
-        deliveries += len(fetches([(at, until)], stale_s=DEFAULT_STALE_S, **more))  # type: ignore[arg-type]
+        until = own[index + 1] if index + 1 < len(own) else span[1]
+        deliveries += len(times("delivery_receipts_poll", at, until, DEFAULT_STALE_S))
     pages = [(line.at, line.number) for line in lines if line.deed == "pages"]
     older = len([line for line in lines if line.deed == "older"])
     older += sum(max((number for since, number in pages if since < at), default=1) - 1 for at in messages)
-    reactions = len(others) + sum(line.deed == "react" for line in lines)
+    reactions = len(times("reactions_poll", *span, DEFAULT_STALE_S)) + sum(line.deed == "react" for line in lines)
     return Counter(
         messages_poll=len(messages),
         messages_older=older,
-        read_receipts_poll=len(others),
+        read_receipts_poll=len(times("read_receipts_poll", *span, DEFAULT_STALE_S)),
         reactions_poll=reactions,
         delivery_receipts_poll=deliveries,
     )
@@ -391,7 +408,7 @@ def written(page: Page) -> Counts:
     return made
 
 
-def assistant(page: Page) -> Counts:
+def assistant(page: Page, target: Target) -> Counts:
     """6.6: asked 600 ms after a message, one at a time and one queued; its status each 2 s while busy."""
     answers = page.of("answered")
     if not page.of("asked"):
@@ -406,7 +423,8 @@ def assistant(page: Page) -> Counts:
         elif not queued:
             asks, queued = asks + 1, True
     waits = [line.seconds + DEBOUNCE_S for line in answers]
-    return Counter(assistant_reply=asks, assistant_status=sum(max(1, math.ceil(wait / STATUS_S)) for wait in waits))
+    beat = STATUS_S + target.get("assistant_status", Answers()).wait_s
+    return Counter(assistant_reply=asks, assistant_status=sum(max(1, math.ceil(wait / beat)) for wait in waits))
 
 
 # ---- newcomers: 2.6, 6.5 ------------------------------------------------------------------------------------------
@@ -423,17 +441,41 @@ def onboarding(page: Page) -> Counts:
 
 # ---- all of it ----------------------------------------------------------------------------------------------------
 
-PAGE_RULES = (shell, presence, hints, feed, titles, decks, cards, diary, search, inbox, chats, assistant, onboarding)
+PAGE_RULES = (shell, presence, hints, feed, titles, decks, cards, diary, search, inbox, onboarding)
+TIMED_RULES = (chats, assistant)
+
+AGAIN_ON_ERROR = frozenset(
+    (
+        *("user", "title_detail", "title_preview", "title_page", "title_reviews", "title_feedback", "library_entry"),
+        *("own_rating", "own_profile", "own_profile_public", "own_stats", "own_preferences", "profiles_public"),
+        *("messages_poll", "messages_older", "read_receipts_poll", "delivery_receipts_poll", "reactions_poll"),
+        *("last_active", "blocked_check", "prefs_probe", "people_search", "people_stats", "people_followed"),
+        *("home_feed", "friends_watching", "diary_stats", "title_rating_summary", "assistant_suggestions"),
+        *("home_deck", "landing_deck", "assistant_status"),
+    )
+)
+"""0.2: GETs by the transport, and every query once more by react-query, RPCs and functions in one included."""
 
 
-def predict(story: Story, device: Device) -> Counts:
+def repeats(target: Target) -> Counts:
+    """0.2: a failure is followed by another try. Exact while no chain of tries (six of a GET, two of an RPC) ends in
+    failure. The list's is the older RPC at once, and only then the first again (5.1)."""
+    made = Counter({call: of.failed for call, of in target.items() if call in AGAIN_ON_ERROR})
+    listed = target.get("conversation_list", Answers()).failed
+    again = target.get("conversation_list_v1", Answers()).failed
+    return made + Counter(conversation_list_v1=listed, conversation_list=again)
+
+
+def predict(story: Story, device: Device, target: Target = NOBODY_WAITS) -> Counts:
     """Requests of one session per call; `device` is brought up to what it knows afterwards."""
     made: Counts = Counter()
     for page in story.pages:
         made += sign_in(page, device) + page_load(page, device)
         for rule in PAGE_RULES:
             made += rule(page)
+        for timed in TIMED_RULES:
+            made += timed(page, target)
         if page.live_at is not None:
             device.signed_in = device.tmdb_known = True
             device.assistant_known = device.assistant_known or not page.fresh
-    return made + events(story, device)
+    return made + events(story, device) + repeats(target)

@@ -31,6 +31,24 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """How the target answered one call in a session."""
+
+    requests: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def wait_s(self) -> float:
+        """For one answer, on average."""
+        return self.seconds / self.requests if self.requests else 0.0
+
+
+Target = Mapping[str, Answers]
+"""Call -> answers. What is slow is asked later again, what fails is asked again: the contract says how."""
+
+
+@dataclass(frozen=True)
 class Page:
     """One page load: from there to the next one or to the end of the session.
 

@@ -11,7 +11,7 @@ from tests.prediction.analysis import EndpointRow
 from tests.prediction.endpoints import ENDPOINTS
 from tests.prediction.outbox import Buffer, Moment
 from tests.prediction.reads import fetches
-from tests.prediction.story import Device, Line, Page, Story, story
+from tests.prediction.story import Answers, Device, Line, Page, Story, story
 
 LOAD = Line(0.0, "page_load", "signed_in")
 
@@ -165,6 +165,7 @@ def test_what_a_device_could_not_send_goes_with_the_next_visit() -> None:
 def test_a_settled_query_fans_out_and_a_remembered_one_does_not() -> None:
     lines = [
         Line(1.0, "query", "dark", 1),
+        Line(1.1, "results", "dark", 8),
         Line(1.2, "found", "dark", 14),
         Line(1.5, "unknown", "dark", 3),
         Line(9.0, "query", "dark", 1),
@@ -174,8 +175,9 @@ def test_a_settled_query_fans_out_and_a_remembered_one_does_not() -> None:
 
 
 def test_a_query_that_the_next_key_ended_asks_only_as_far_as_it_got() -> None:
-    lines = [Line(1.0, "query", "da", 0), Line(1.2, "found", "da", 20), Line(1.4, "query", "dark", 1)]
-    assert rules.search(page(*lines)) == Counter(media_search=2, tmdb_search=2, tmdb_external_ids=20)
+    lines = [Line(1.0, "query", "da", 0), Line(1.1, "results", "da", 4), Line(1.2, "found", "da", 20)]
+    lines.append(Line(1.4, "query", "dark", 1))
+    assert rules.search(page(*lines)) == Counter(media_search=2, tmdb_search=1, tmdb_external_ids=20)
 
 
 # ---- conversations ------------------------------------------------------------------------------------------------
@@ -189,20 +191,29 @@ def test_the_list_is_read_ahead_and_each_minute() -> None:
 @pytest.mark.parametrize(("joined", "rounds"), [(1, 6), (0, 20)])
 def test_four_pollers_each_5_s_or_each_1_5_s_while_not_joined(joined: int, rounds: int) -> None:
     lines = (Line(10.0, "chat", "direct", joined), Line(10.0, "own"), Line(39.9, "chat_leave"))
-    made = rules.chats(page(*lines))
+    made = rules.chats(page(*lines), {})
     polls = ("messages_poll", "read_receipts_poll", "reactions_poll", "delivery_receipts_poll")
     assert [made[name] for name in polls] == [rounds] * 4
     assert made["last_active"] == 1
 
 
+def test_a_slow_answer_delays_the_next_poll_and_a_failure_is_asked_again() -> None:
+    lines = (Line(10.0, "chat", "group", 1), Line(49.0, "chat_leave"))
+    slow = {"messages_poll": Answers(requests=6, seconds=12.0)}
+    made = rules.chats(page(*lines), slow)
+    assert (made["messages_poll"], made["reactions_poll"]) == (6, 8)
+    failed = {call: Answers(requests=9, failed=2) for call in ("messages_poll", "message_send", "conversation_list")}
+    assert rules.repeats(failed) == Counter(messages_poll=2, conversation_list_v1=2)
+
+
 def test_a_channel_that_joins_slows_the_pollers_from_then_on() -> None:
     lines = (Line(0.0, "chat", "group", 0), Line(15.1, "channel", number=1), Line(35.0, "chat_leave"))
-    assert rules.chats(page(*lines))["messages_poll"] == 1 + 10 + 3
+    assert rules.chats(page(*lines), {})["messages_poll"] == 1 + 10 + 3
 
 
 def test_an_older_page_rides_with_every_poll_from_then_on() -> None:
     lines = (Line(0.0, "chat", "group", 1), Line(7.0, "older"), Line(7.1, "pages", number=2), Line(19.0, "chat_leave"))
-    assert rules.chats(page(*lines))["messages_older"] == 1 + 2
+    assert rules.chats(page(*lines), {})["messages_older"] == 1 + 2
 
 
 def test_receipts_one_a_loaded_message_two_a_live_one() -> None:
@@ -226,7 +237,7 @@ def test_typing_goes_by_http_only_while_not_joined() -> None:
 
 def test_an_answer_is_asked_for_once_a_message_and_its_state_each_two_seconds() -> None:
     lines = (Line(1.0, "send", "direct"), Line(1.6, "asked"), Line(6.6, "answered", seconds=5.0))
-    assert rules.assistant(page(*lines)) == Counter(assistant_reply=1, assistant_status=3)
+    assert rules.assistant(page(*lines), {}) == Counter(assistant_reply=1, assistant_status=3)
 
 
 # ---- the story and the claim --------------------------------------------------------------------------------------

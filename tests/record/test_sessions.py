@@ -21,15 +21,14 @@ def rows(batches: list[tuple[str, pa.RecordBatch]], table: str) -> list[dict[str
 def test_an_ended_session_is_written_at_the_next_take_and_late_requests_at_the_one_after() -> None:
     logs, log = SessionLogs(worker=2), SessionLog(7, begun=100.0)
     logs.begin(log)
-    log.sent("user", 300, 900)
-    log.sent("user", 300, 800)
+    log.sent("user", 0.5, 300, 900)
+    log.sent("user", 0.25, 300, 800, failed=True)
     log.did(Deed.LOOK, 101.5, "title", seconds=2.0)
     assert logs.take() == []  # still open
     logs.end(log)
     first = logs.take()
-    assert rows(first, TRAFFIC) == [
-        {"ticket": 7, "worker": 2, "call": "user", "requests": 2, "bytes_out": 600, "bytes_in": 1700, "rows": 0}
-    ]
+    counted = {"requests": 2, "failed": 1, "seconds": 0.75, "bytes_out": 600, "bytes_in": 1700, "rows": 0}
+    assert rows(first, TRAFFIC) == [{"ticket": 7, "worker": 2, "call": "user"} | counted]
     assert rows(first, DEEDS) == [
         {
             "ticket": 7,
@@ -41,7 +40,7 @@ def test_an_ended_session_is_written_at_the_next_take_and_late_requests_at_the_o
             "seconds": 2.0,
         }
     ]
-    log.sent("swipe_events")  # cancelled with the page, reported after the session's end
+    log.sent("swipe_events", 0.1)  # cancelled with the page, reported after the session's end
     assert [row["call"] for row in rows(logs.take(), TRAFFIC)] == ["swipe_events"]
     assert logs.take() == []
 
@@ -49,10 +48,10 @@ def test_an_ended_session_is_written_at_the_next_take_and_late_requests_at_the_o
 def test_open_sessions_hand_over_now_and_then_and_at_the_end() -> None:
     logs, log = SessionLogs(0), SessionLog(1, 0.0)
     logs.begin(log)
-    log.sent("user")
+    log.sent("user", 0.1)
     taken = [logs.take() for _ in range(OPEN_EVERY_S)]
     assert [len(one) for one in taken] == [0] * (OPEN_EVERY_S - 1) + [1]
-    log.sent("user")
+    log.sent("user", 0.1)
     assert len(rows(logs.take(everything=True), TRAFFIC)) == 1
 
 
@@ -77,7 +76,7 @@ def test_whenever_rows_are_taken_their_sums_are_what_was_noted(notes: list[tuple
     batches: list[tuple[str, pa.RecordBatch]] = []
     expected: dict[tuple[int, str], list[int]] = {}
     for ticket, call, size, take in notes:
-        of[ticket].sent(call, size, 2 * size, 1)
+        of[ticket].sent(call, 0.0, size, 2 * size, 1)
         sums = expected.setdefault((ticket, call), [0, 0, 0, 0])
         expected[(ticket, call)] = [a + b for a, b in zip(sums, (1, size, 2 * size, 1), strict=True)]
         if take:

@@ -122,6 +122,7 @@ async def _search(phone: Phone, text: str) -> Fetched[list[Found]]:
     own = Fetched.of(await phone.request(MEDIA_SEARCH, body=body), shapes.found_titles)
     if own.value is None:
         own = Fetched.of(await phone.request(SEARCH_TITLES, quote(text, safe="")), shapes.found_titles)
+    phone.did(Deed.RESULTS, text, number=len(own.value or ()))
     body = {"path": "/search/multi", "params": {"query": text, "include_adult": "false", "page": 1}}
     external = shapes.external_titles((await phone.request(TMDB_SEARCH, body=body)).data)
     phone.did(Deed.FOUND, text, number=len(external))
