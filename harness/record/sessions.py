@@ -1,8 +1,8 @@
 """What each session did and sent: written down as it happens, rows of the traffic and deeds tables once it is over.
 
-Noting is an addition to a dict or an append to a list (under 1 us, `benchmarks/session_log.py`); the rows are made outside the hot path. A
-log is one session's, belongs to its worker's event loop and may be noted in after the session's end: what a closed
-app still had under way is that session's traffic.
+Noting is an addition to a dict or an append to a list (under 1 us, `benchmarks/session_log.py`); rows are made outside
+the hot path. A log is one session's, belongs to its worker's event loop and may be noted in after the session's end:
+what a closed app still had under way is that session's traffic.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from sandbox.server import Sandbox
 from tests.runs.conftest import DATA, finish, start
 
 EVERYBODY = DATA / "everybody.toml"
-WORKERS = (1, 2, 3)
+WORKERS, TRIES = (1, 2, 3), 3
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 Session: TypeAlias = tuple[tuple[Any, ...], ...]
 
@@ -47,14 +47,21 @@ def _ordered(deeds: list[tuple[Any, ...]]) -> Session:
 @pytest.fixture(scope="module")
 def runs(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[int, RunFiles]:
     """One after another against one sandbox: by the last its tables hold more than at the first."""
-    found = {}
-    for workers in WORKERS:
-        out = tmp_path_factory.mktemp(f"workers-{workers}")
+    return {workers: _run(sandbox, workers, tmp_path_factory) for workers in WORKERS}
+
+
+def _run(sandbox: Sandbox, workers: int, tmp_path_factory: pytest.TempPathFactory) -> RunFiles:
+    """Locust ends a test when its workers, starved of a core while they start, miss three heartbeats; such a run has
+    no session to compare and is made again."""
+    for _ in range(TRIES):
+        out = tmp_path_factory.mktemp(f"workers-{workers}-")
         arguments = (EVERYBODY, "--url", sandbox.url, "--processes", str(workers))
         run = finish(start(out, *arguments), out, patience_s=190)
-        assert run.manifest["status"] == "complete", run.said
-        assert run.manifest["workers"] == workers
-        found[workers] = open_run(run.folder)
+        found = open_run(run.folder)
+        if "never_started" not in found.arrivals()["end"].to_pylist():
+            break
+    assert found.manifest.status == "complete", run.said
+    assert found.manifest.workers == workers
     return found
 
 
