@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.record.store import RunFiles
-from tests.prediction.rules import Counts, predict
+from tests.prediction.base import Counts
+from tests.prediction.rules import predict
 from tests.prediction.story import Answers, Device, story
 
 SHARE, FLOOR = 0.10, 5

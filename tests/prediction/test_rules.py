@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.prediction import rules
+from tests.prediction import browsing, chatting, opening, rules, swiping
 from tests.prediction.analysis import EndpointRow
 from tests.prediction.endpoints import ENDPOINTS
 from tests.prediction.outbox import Buffer, Moment
@@ -69,39 +69,39 @@ def test_after_a_sign_up_without_reload_nothing_leaves_that_needs_the_second_tok
 
 def test_the_shell_reads_again_on_coming_back_after_fifteen_seconds() -> None:
     away = (Line(10.0, "away"), Line(14.0, "back"), Line(20.0, "away"), Line(50.0, "back"))
-    assert set(rules.shell(page(*away)).values()) == {2}
+    assert set(opening.shell(page(*away)).values()) == {2}
 
 
 def test_presence_is_written_once_a_minute_while_visible() -> None:
-    assert rules.presence(page(end=130.0)) == Counter(presence=3)
-    assert rules.presence(page(Line(50.0, "away"), Line(70.0, "back"), end=100.0)) == Counter(presence=2)
-    assert rules.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=1)
+    assert opening.presence(page(end=130.0)) == Counter(presence=3)
+    assert opening.presence(page(Line(50.0, "away"), Line(70.0, "back"), end=100.0)) == Counter(presence=2)
+    assert opening.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=1)
 
 
 def test_hints_are_one_surface_for_landing_and_search_and_shown_once_each() -> None:
     seen = (Line(2.0, "hint", "a"), Line(130.0, "hint", "a"), Line(131.0, "hint", "b"))
     lines = (*opened("landing", 1.0, 3.0), *opened("search", 5.0, 200.0), *seen)
-    assert rules.hints(page(*lines, end=200.0)) == Counter(assistant_suggestions=2, suggestion_shown=2)
+    assert opening.hints(page(*lines, end=200.0)) == Counter(assistant_suggestions=2, suggestion_shown=2)
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------
 
 
 def test_the_feed_is_read_ahead_and_each_further_page_asked_for() -> None:
-    made = rules.feed(page(*opened("landing", 0.1, 1.0), *opened("home", 5.0, 60.0), Line(9.0, "more")))
+    made = browsing.feed(page(*opened("landing", 0.1, 1.0), *opened("home", 5.0, 60.0), Line(9.0, "more")))
     assert made == Counter(home_feed=2, home_deck=1, friends_watching=1, landing_deck=1, diary_stats=1)
 
 
 def test_a_title_page_reads_six_things_and_tells_of_both_ends() -> None:
     lines = (*opened("title", 5.0, 20.0), Line(5.0, "title", "t1"), Line(8.0, "heart", "t1"), Line(9.0, "status"))
-    made = rules.titles(page(*lines)) + rules.diary(page(*lines))
+    made = browsing.titles(page(*lines)) + swiping.diary(page(*lines))
     reads = Counter(title_page=1, title_rating_summary=1, title_reviews=1, title_feedback=1)
     assert made == reads + Counter(title_event=3, library_write=1, library_entry=2, own_rating=2)
 
 
 def test_a_title_seen_again_within_a_minute_is_remembered() -> None:
     twice = [line for at in (5.0, 30.0) for line in (*opened("title", at, at + 9.0), Line(at, "title", "t"))]
-    made = rules.titles(page(*twice))
+    made = browsing.titles(page(*twice))
     assert (made["title_page"], made["title_feedback"], made["title_event"]) == (1, 2, 4)
 
 
@@ -119,25 +119,25 @@ def swiped(count: int, came: int, every_s: float = 2.0) -> list[Line]:
 
 @pytest.mark.parametrize(("swipes", "decks"), [(10, 1), (60, 1), (61, 2)])
 def test_a_second_deck_is_asked_for_when_fewer_than_twelve_of_72_are_left(swipes: int, decks: int) -> None:
-    assert rules.deck_requests(swiped(swipes, 72)) == decks
+    assert swiping.deck_requests(swiped(swipes, 72)) == decks
 
 
 def test_an_exhausted_catalogue_costs_three_decks_a_swipe() -> None:
     empty = [Line(9.0, "cards", number=0)] * 3
-    assert rules.deck_requests([*swiped(0, 12), Line(5.0, "gesture"), *empty]) == 4
-    assert rules.deck_requests([*swiped(0, 12), Line(5.0, "gesture"), *empty, Line(9.5, "gesture"), *empty]) == 7
+    assert swiping.deck_requests([*swiped(0, 12), Line(5.0, "gesture"), *empty]) == 4
+    assert swiping.deck_requests([*swiped(0, 12), Line(5.0, "gesture"), *empty, Line(9.5, "gesture"), *empty]) == 7
 
 
 def test_cards_cost_four_reads_each_and_eight_more_details_ahead() -> None:
-    made = rules.cards(page(*swiped(20, 72))) + rules.diary(page(*swiped(20, 72)))
+    made = swiping.cards(page(*swiped(20, 72))) + swiping.diary(page(*swiped(20, 72)))
     assert made == Counter(title_detail=29, title_preview=21, library_entry=21, own_rating=21)
 
 
 def test_events_leave_a_second_after_the_first_of_them() -> None:
     """At a card each 2 s: the first impression, then gesture, dwell and next impression together."""
-    made = rules.events(told(*swiped(20, 72), end=60.0), Device())
+    made = swiping.events(told(*swiped(20, 72), end=60.0), Device())
     assert made == Counter(swipe_events=21)
-    hasty = rules.events(told(*swiped(20, 72, every_s=0.5), end=60.0), Device())
+    hasty = swiping.events(told(*swiped(20, 72, every_s=0.5), end=60.0), Device())
     assert 10 <= hasty["swipe_events"] <= 11  # in ten seconds
 
 
@@ -155,7 +155,7 @@ def test_the_queue_leaves_in_chunks_of_25_when_the_network_is_back() -> None:
 
 def test_what_a_device_could_not_send_goes_with_the_next_visit() -> None:
     device = Device(queued=3)
-    assert rules.events(told(*swiped(0, 72)), device) == Counter(swipe_events=1)
+    assert swiping.events(told(*swiped(0, 72)), device) == Counter(swipe_events=1)
     assert device.queued == 0
 
 
@@ -170,28 +170,28 @@ def test_a_settled_query_fans_out_and_a_remembered_one_does_not() -> None:
         Line(1.5, "unknown", "dark", 3),
         Line(9.0, "query", "dark", 1),
     ]
-    made = rules.search(page(*lines))
+    made = browsing.search(page(*lines))
     assert made == Counter(media_search=1, tmdb_search=1, tmdb_external_ids=14, catalog_sync_batch=1)
 
 
 def test_a_query_that_the_next_key_ended_asks_only_as_far_as_it_got() -> None:
     lines = [Line(1.0, "query", "da", 0), Line(1.1, "results", "da", 4), Line(1.2, "found", "da", 20)]
     lines.append(Line(1.4, "query", "dark", 1))
-    assert rules.search(page(*lines)) == Counter(media_search=2, tmdb_search=1, tmdb_external_ids=20)
+    assert browsing.search(page(*lines)) == Counter(media_search=2, tmdb_search=1, tmdb_external_ids=20)
 
 
 # ---- conversations ------------------------------------------------------------------------------------------------
 
 
 def test_the_list_is_read_ahead_and_each_minute() -> None:
-    made = rules.inbox(page(Line(0.5, "listed", number=4), Line(10.0, "open", "list"), end=140.0))
+    made = chatting.inbox(page(Line(0.5, "listed", number=4), Line(10.0, "open", "list"), end=140.0))
     assert made == Counter(conversation_list=3, profiles_public=3, prefs_probe=2)
 
 
 @pytest.mark.parametrize(("joined", "rounds"), [(1, 6), (0, 20)])
 def test_four_pollers_each_5_s_or_each_1_5_s_while_not_joined(joined: int, rounds: int) -> None:
     lines = (Line(10.0, "chat", "direct", joined), Line(10.0, "own"), Line(39.9, "chat_leave"))
-    made = rules.chats(page(*lines), {})
+    made = chatting.chats(page(*lines), {})
     polls = ("messages_poll", "read_receipts_poll", "reactions_poll", "delivery_receipts_poll")
     assert [made[name] for name in polls] == [rounds] * 4
     assert made["last_active"] == 1
@@ -200,7 +200,7 @@ def test_four_pollers_each_5_s_or_each_1_5_s_while_not_joined(joined: int, round
 def test_a_slow_answer_delays_the_next_poll_and_a_failure_is_asked_again() -> None:
     lines = (Line(10.0, "chat", "group", 1), Line(49.0, "chat_leave"))
     slow = {"messages_poll": Answers(requests=6, seconds=12.0)}
-    made = rules.chats(page(*lines), slow)
+    made = chatting.chats(page(*lines), slow)
     assert (made["messages_poll"], made["reactions_poll"]) == (6, 8)
     failed = {call: Answers(requests=9, failed=2) for call in ("messages_poll", "message_send", "conversation_list")}
     assert rules.repeats(failed) == Counter(messages_poll=2, conversation_list_v1=2)
@@ -208,36 +208,36 @@ def test_a_slow_answer_delays_the_next_poll_and_a_failure_is_asked_again() -> No
 
 def test_a_channel_that_joins_slows_the_pollers_from_then_on() -> None:
     lines = (Line(0.0, "chat", "group", 0), Line(15.1, "channel", number=1), Line(35.0, "chat_leave"))
-    assert rules.chats(page(*lines), {})["messages_poll"] == 1 + 10 + 3
+    assert chatting.chats(page(*lines), {})["messages_poll"] == 1 + 10 + 3
 
 
 def test_an_older_page_rides_with_every_poll_from_then_on() -> None:
     lines = (Line(0.0, "chat", "group", 1), Line(7.0, "older"), Line(7.1, "pages", number=2), Line(19.0, "chat_leave"))
-    assert rules.chats(page(*lines), {})["messages_older"] == 1 + 2
+    assert chatting.chats(page(*lines), {})["messages_older"] == 1 + 2
 
 
 def test_receipts_one_a_loaded_message_two_a_live_one() -> None:
-    made = rules.written(page(Line(1.0, "foreign", "loaded", 30), Line(9.0, "foreign", "live", 2)))
+    made = chatting.written(page(Line(1.0, "foreign", "loaded", 30), Line(9.0, "foreign", "live", 2)))
     assert made["delivery_receipt"] == 34
 
 
 def test_read_marks_at_most_one_in_three_seconds_and_never_the_last_lost() -> None:
-    assert rules.marks([0.0], 10.0) == 1
-    assert rules.marks([0.0, 1.0, 2.0], 10.0) == 2
-    assert rules.marks([0.0, 1.0, 4.5], 10.0) == 3
-    assert rules.marks([0.0, 1.0], 2.0) == 1  # left before the throttle let it out
+    assert chatting.marks([0.0], 10.0) == 1
+    assert chatting.marks([0.0, 1.0, 2.0], 10.0) == 2
+    assert chatting.marks([0.0, 1.0, 4.5], 10.0) == 3
+    assert chatting.marks([0.0, 1.0], 2.0) == 1  # left before the throttle let it out
 
 
 def test_typing_goes_by_http_only_while_not_joined() -> None:
     typed = (Line(2.0, "type", seconds=5.0), Line(7.0, "send", "direct"))
-    assert rules.written(page(Line(1.0, "chat", "direct", 1), *typed))["typing_broadcast"] == 0
-    assert rules.written(page(Line(1.0, "chat", "direct", 0), *typed))["typing_broadcast"] == 4
-    assert rules.written(page(*typed)) >= Counter(blocked_check=1, message_send=1)
+    assert chatting.written(page(Line(1.0, "chat", "direct", 1), *typed))["typing_broadcast"] == 0
+    assert chatting.written(page(Line(1.0, "chat", "direct", 0), *typed))["typing_broadcast"] == 4
+    assert chatting.written(page(*typed)) >= Counter(blocked_check=1, message_send=1)
 
 
 def test_an_answer_is_asked_for_once_a_message_and_its_state_each_two_seconds() -> None:
     lines = (Line(1.0, "send", "direct"), Line(1.6, "asked"), Line(6.6, "answered", seconds=5.0))
-    assert rules.assistant(page(*lines), {}) == Counter(assistant_reply=1, assistant_status=3)
+    assert chatting.assistant(page(*lines), {}) == Counter(assistant_reply=1, assistant_status=3)
 
 
 # ---- the story and the claim --------------------------------------------------------------------------------------
