@@ -21,7 +21,7 @@ from tests.prediction.endpoints import ENDPOINTS
 from tests.runs.conftest import finish, start
 
 SECONDS = int(os.environ.get("HARNESS_PREDICTION_SECONDS", "600"))
-RATE = float(os.environ.get("HARNESS_PREDICTION_RATE", "0.7"))  # sessions/s that two shared cores carry with ease
+RATE = float(os.environ.get("HARNESS_PREDICTION_RATE", "0.5"))  # sessions/s that two shared cores carry with ease
 RUN = os.environ.get("HARNESS_PREDICTION_RUN", "")  # a run directory to look at again, in place of a new run
 DRAIN_S = 240
 ARRIVALS = r"^(\[\[arrivals\]\]\nseconds = .*\nrate = .*\n(to = .*\n)?\n?)+"
