@@ -14,7 +14,7 @@ class Deed(StrEnum):
     """One kind of deed."""
 
     # ---- decided by the person, hence by the session's dice ----------------------------------------------------
-    DRAWN = "drawn"  # subject: quantity of the profile; number: draws; seconds: sum of the values, whatever their unit
+    DRAWN = "drawn"  # since the last flush. subject: quantity; number: draws; seconds: sum of values, in their unit
     SIGN_UP = "sign_up"
     LOOK = "look"  # at the card on top. subject: title; seconds: for how long
     GESTURE = "gesture"  # subject: like, dislike or skip; when the look is over
