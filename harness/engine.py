@@ -32,6 +32,7 @@ from harness.pulse import Pulse, SessionClosed
 from harness.record.health import Health
 from harness.record.recorder import Recorder
 from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
+from harness.record.sessions import SessionLogs
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
@@ -76,6 +77,7 @@ class Engine:
         self.over = False
         self.recorder = Recorder(order.windows)
         self._arrivals: list[tuple[object, ...]] = []
+        self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
         self._sessions: set[asyncio.Task[None]] = set()
         self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
@@ -111,7 +113,7 @@ class Engine:
             self.loop.run_forever()
         finally:
             self._health.stop()
-            self.flush()
+            self.flush(last=True)
             self.loop.close()
             self.over = True
 
@@ -123,8 +125,9 @@ class Engine:
         self.flush()
         self.loop.call_later(1.0, self._flush_each_second)
 
-    def flush(self) -> None:
-        """Move everything recorded so far into `batches`."""
+    def flush(self, *, last: bool = False) -> None:
+        """Move everything recorded so far into `batches`; of open sessions what they sent only now and then, or at
+        the `last` flush."""
         if (latency := self.recorder.take()) is not None:
             self.batches.append((LATENCY, latency))
         if (health := self._health.take()) is not None:
@@ -136,6 +139,7 @@ class Engine:
                 pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
             ]
             self.batches.append((ARRIVALS, pa.RecordBatch.from_arrays(columns, schema=schema)))
+        self.batches.extend(self._logs.take(everything=last))
 
     def _start(self, ticket: Ticket, body: SessionBody, done: Callable[[], None], *, slot_was_free: bool) -> None:
         self._pending.pop(ticket.ticket, None)
@@ -162,9 +166,10 @@ class Engine:
             self.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, max(0.0, started - ticket.at_s))
         self.open_sessions += 1
         try:
+            phone.begin(ticket.ticket, ticket.at_s)
+            self._logs.begin(phone.log)
             if self.pulse.closing:
                 raise SessionClosed
-            phone.begin(ticket.ticket, ticket.at_s)
             await body(phone)
         except (SessionClosed, asyncio.CancelledError):
             end = "closed"
@@ -173,6 +178,7 @@ class Engine:
             self.problem(error)
         finally:
             await phone.end()
+            self._logs.end(phone.log)
             phone.in_use.release()
             self.open_sessions -= 1
             cause = ""

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.plan import load_prices
 from harness.record.store import open_run
 from reports import render_html, render_junit, render_summary, render_verdict
 from reports.compare import compare
 from reports.frames import Frames, load
+from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
@@ -26,7 +28,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
     """
     frames = load(open_run(folder))
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
-    verdict = judge_frames(frames, found)
+    verdict = judge_frames(frames, found, measure(frames, load_prices()))
     write_all(folder, verdict, frames)
     return verdict
 

@@ -22,6 +22,7 @@ from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, se
 from reports.health import HealthRow
 from reports.slo import SloRow
 from reports.text import percent, plural
+from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]
 
@@ -97,6 +98,7 @@ class Verdict(Model):
     health: tuple[HealthRow, ...]
     integrity: Integrity = Integrity()
     comparison: Comparison | None = None
+    traffic: Traffic | None = None  # what one session sent; null when none ended
     not_checked: tuple[str, ...] = NOT_CHECKED
     facts: Facts
 
@@ -115,7 +117,7 @@ def judge(run: RunLike, baseline: Comparison | None = None) -> Verdict:
     return judge_frames(load(run), baseline)
 
 
-def judge_frames(frames: Frames, baseline: Comparison | None = None) -> Verdict:
+def judge_frames(frames: Frames, baseline: Comparison | None = None, traffic: Traffic | None = None) -> Verdict:
     """`judge`, for who has the frames already."""
     manifest = frames.manifest
     rows = objectives.judge(frames, manifest.slos)
@@ -134,6 +136,7 @@ def judge_frames(frames: Frames, baseline: Comparison | None = None) -> Verdict:
         slos=rows,
         health=health,
         comparison=baseline,
+        traffic=traffic,
         facts=_facts(frames),
     )
 

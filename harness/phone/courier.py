@@ -22,6 +22,7 @@ from harness.phone.outbox import CHUNK, Event, Flush, Outbox, State, encode, par
 if TYPE_CHECKING:
     from harness.phone.phone import Phone
 
+LABELLED = frozenset(("like", "dislike", "skip"))
 LAST_FLUSH_S = 1.0
 """How long a page in the background keeps running before it is gone; phones freeze it after moments."""
 
@@ -139,6 +140,7 @@ class Courier:
         self._launch(self._outbox.tick(self._phone.now()))
 
     async def _send(self, flush: Flush) -> None:
+        log = self._phone.log
         reading = await self._phone.request(SWIPE_EVENTS, raw=encode(flush.events))
         answer = parse_answer(reading.status, reading.body) if reading.status else None
         now = self._phone.now()
@@ -147,7 +149,9 @@ class Courier:
             self._launch(self._outbox.failed(flush, now))
             return
         sent = {event.client_event_id for event in flush.events}
-        self._settled(sent & answer.accepted, Outcome.OK)
+        accepted = sent & answer.accepted
+        log.wrote(SWIPE_EVENTS.name, sum(_labels(event) for event in flush.events if event.client_event_id in accepted))
+        self._settled(accepted, Outcome.OK)
         self._settled(sent & answer.rejected, Outcome.REJECTED)
         rest = [e for e in flush.events if e.client_event_id not in answer.accepted | answer.rejected]
         told = reading.outcome in (Outcome.OK, Outcome.REJECTED)  # of the others, not of these
@@ -181,3 +185,8 @@ class Courier:
 
     def _ended(self, outcome: Outcome, intended: float) -> None:
         self._phone.kit.observer.operation("swipe_batch", outcome, intended, self._phone.now() - intended)
+
+
+def _labels(event: Event) -> bool:
+    """Whether the target labels a feature row for it, in the background (contract 3.5, row 7)."""
+    return event.dedupe_key is not None and event.event_type in LABELLED

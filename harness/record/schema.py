@@ -4,7 +4,9 @@
     latency.parquet    counts per (second, phase, operation, view, outcome, bucket_us)
     arrivals.parquet   one row per planned session
     health.parquet     the generator's own health, per worker and second
-    stream/*.arrows    the same three as they are written, one Arrow IPC stream per table;
+    traffic.parquet    what each session sent, per call
+    deeds.parquet      what each session's person did (`harness.record.deeds`)
+    stream/*.arrows    the same five as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
     verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
 
@@ -22,6 +24,8 @@ MANIFEST = "manifest.json"
 LATENCY = "latency"
 ARRIVALS = "arrivals"
 HEALTH = "health"
+TRAFFIC = "traffic"
+DEEDS = "deeds"
 STREAM_FOLDER = "stream"
 
 
@@ -84,6 +88,30 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rss_bytes", pa.int64()),
             ("descriptors", pa.int32()),
             ("sessions", pa.int32()),  # open at that instant
+        ]
+    ),
+    TRAFFIC: pa.schema(
+        [
+            ("ticket", pa.int64()),  # the session that caused the requests, also those after its end
+            ("worker", pa.int32()),
+            ("call", pa.string()),  # as in the latency table's server view
+            ("requests", pa.int64()),  # attempts, answered or not
+            ("failed", pa.int64()),  # of them: refused, or not answered; not those that the phone itself gave up
+            ("seconds", pa.float64()),  # waited for them, all together
+            ("bytes_out", pa.int64()),  # headers and body, before TLS; of answered requests
+            ("bytes_in", pa.int64()),  # likewise, as transferred
+            ("rows", pa.int64()),  # written, as far as the replies tell (`harness.phone.written`)
+        ]
+    ),
+    DEEDS: pa.schema(
+        [
+            ("ticket", pa.int64()),
+            ("worker", pa.int32()),
+            ("at_us", pa.int64()),  # since the session began
+            ("deed", pa.string()),
+            ("subject", pa.string()),
+            ("number", pa.int64()),
+            ("seconds", pa.float64()),
         ]
     ),
 }

@@ -20,13 +20,14 @@ from pydantic import ValidationError
 
 from harness.errors import UsageError
 from harness.record.manifest import Manifest
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, MANIFEST, SCHEMAS, STREAM_FOLDER
+from harness.record.schema import ARRIVALS, DEEDS, HEALTH, LATENCY, MANIFEST, SCHEMAS, STREAM_FOLDER, TRAFFIC
 from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-TABLES = (LATENCY, ARRIVALS, HEALTH)
+TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, DEEDS)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
+TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
 
@@ -147,6 +148,14 @@ class RunFiles:
         """One row per second and worker, sorted."""
         return self._table(HEALTH)
 
+    def traffic(self) -> pa.Table:
+        """What each session sent per call, each pair once, sorted. Empty in records older than this table."""
+        return self._table(TRAFFIC)
+
+    def deeds(self) -> pa.Table:
+        """What each session's person did, in order. Likewise."""
+        return self._table(DEEDS)
+
     def _table(self, table: str) -> pa.Table:
         path = _parquet(self.folder, table)
         if not path.exists():
@@ -198,6 +207,15 @@ def tidy(table: str, rows: pa.Table) -> pa.Table:
         numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
         last = numbered.group_by("ticket").aggregate([("row", "max")]).sort_by("ticket")
         return rows.take(last["row_max"])
+    if table == TRAFFIC:
+        counted = [name for name in SCHEMAS[TRAFFIC].names if name not in TRAFFIC_KEY]
+        summed = rows.group_by(TRAFFIC_KEY).aggregate([(name, "sum") for name in counted])
+        summed = summed.rename_columns([*TRAFFIC_KEY, *counted]).cast(SCHEMAS[TRAFFIC])
+        return summed.sort_by([(key, "ascending") for key in TRAFFIC_KEY])
+    if table == DEEDS:
+        numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))  # the sort need not be stable
+        keys = [("ticket", "ascending"), ("at_us", "ascending"), ("row", "ascending")]
+        return numbered.sort_by(keys).drop_columns(["row"])
     return rows.sort_by([("second", "ascending"), ("worker", "ascending")])
 
 

@@ -73,13 +73,19 @@ class Receipts:
         self._marker = ReadMarker()
         self._marking: asyncio.Task[None] | None = None
 
-    def arrived(self, messages: Iterable[Message], copies: int) -> None:
-        """Messages are in view; those of others that are new get `copies` delivery receipts each, all at once."""
+    def arrived(self, messages: Iterable[Message], copies: int) -> int:
+        """Messages are in view; those of others that are new get `copies` delivery receipts each, all at once.
+
+        How many of others are new.
+        """
+        new = 0
         for message in messages:
             if message.sender != self._phone.user_id and message.id not in self._seen:
                 self._seen.add(message.id)
+                new += 1
                 for _ in range(copies):
                     self._phone.chore(self._deliver(message.id))
+        return new
 
     def newest(self, message: str) -> None:
         """The person is at the end and this is the last message the server knows."""

@@ -17,6 +17,7 @@ from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
+from harness.record.deeds import Deed
 
 
 class AttachmentKind(Enum):
@@ -159,6 +160,7 @@ class Sender:
         with phone.operation("message_react") as operation:
             reading = await phone.request(calls.REACT, body=row)
             if reading.outcome is Outcome.CONFLICT:
+                phone.did(Deed.REACTED)
                 reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
             operation.ends(reading.outcome)
         return reading.outcome

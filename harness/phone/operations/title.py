@@ -24,6 +24,7 @@ from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import DEFAULT, TITLE, Rules
+from harness.record.deeds import Deed
 
 ORIGIN = "title_detail"
 
@@ -79,6 +80,8 @@ def _table(phone: Phone, call: Call, title: str, rules: Rules, *arguments: str) 
 class TitlePage(Screen):
     """One visit to a title's page."""
 
+    name = "title"
+
     def __init__(self, phone: Phone, title: str) -> None:
         super().__init__(phone)
         self.title = title
@@ -86,6 +89,8 @@ class TitlePage(Screen):
     async def open(self) -> bool:
         """From tapping the title to its page; False when the title itself did not come."""
         phone, title = self.phone, self.title
+        self.opens()
+        phone.did(Deed.TITLE, title)
         show_suggestions(self, "title")
         phone.chore(self._tell("detail_open"))
         with phone.operation("title_open") as operation:
@@ -115,6 +120,7 @@ class TitlePage(Screen):
 
     async def like(self, *, liked: bool = True) -> bool:
         """The heart. Whether the app shows it as done."""
+        self.phone.did(Deed.HEART, self.title)
         with self.phone.operation("title_like") as operation:
             done = await send_title_event(
                 self.phone,
