@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
+from harness.ledger import Ledger
 from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
@@ -75,6 +76,7 @@ class Engine:
         self.ready = False
         self.over = False
         self.recorder = Recorder(order.windows)
+        self.ledger = Ledger(order.run_tag, worker=worker)
         self._arrivals: list[tuple[object, ...]] = []
         self._phones: dict[int, Phone] = {}
         self._sessions: set[asyncio.Task[None]] = set()
@@ -100,6 +102,8 @@ class Engine:
             seed=self.order.seed,
             behaviour=self.order.profile.behaviour,
             observer=self,
+            worker=self.worker,
+            ledger=self.ledger,
         )
         self._health = Health(
             self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
@@ -129,6 +133,7 @@ class Engine:
             self.batches.append((LATENCY, latency))
         if (health := self._health.take()) is not None:
             self.batches.append((HEALTH, health))
+        self.batches.extend(self.ledger.take())
         if self._arrivals:
             rows, self._arrivals = self._arrivals, []
             schema = SCHEMAS[ARRIVALS]

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from hashlib import blake2s
 
 RUN_BITS, PERSON_BITS, SEQUENCE_BITS, CHECK_BITS = 32, 26, 32, 32
+WORKER_SHIFT = 24
+"""Sequences begin at worker number << 24, so that a person whom another worker takes over never repeats an id; 16.7
+million ids per person and worker, 256 workers."""
 MAX_PERSON = (1 << PERSON_BITS) - 1
 
 
@@ -39,8 +42,8 @@ class Sequence:
 
     __slots__ = ("_person", "_run_tag", "_sequence")
 
-    def __init__(self, run_tag: int, person: int) -> None:
-        self._run_tag, self._person, self._sequence = run_tag, person, 0
+    def __init__(self, run_tag: int, person: int, *, worker: int = 0) -> None:
+        self._run_tag, self._person, self._sequence = run_tag, person, worker << WORKER_SHIFT
 
     def __call__(self) -> str:
         self._sequence += 1

@@ -21,6 +21,7 @@ import orjson
 from harness import __version__, ids
 from harness.config.draw import draw
 from harness.config.models import Distribution
+from harness.ledger import Ledger, WriteKind
 from harness.outcome import Outcome
 from harness.people import People, Person
 from harness.phone import retry
@@ -39,6 +40,7 @@ from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
 from harness.phone.wire import Origin, Wire, WireError
+from harness.phone.write import Write
 from harness.pulse import Pulse
 
 CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
@@ -75,6 +77,8 @@ class PhoneKit:
     seed: int
     behaviour: Mapping[str, Mapping[str, Distribution]]
     observer: Observer
+    ledger: Ledger
+    worker: int = 0
 
 
 class Phone:
@@ -96,7 +100,7 @@ class Phone:
         self.courier = Courier(self)
         self.keeper = Keeper(self)
         self.ticket = 0
-        self.new_id = ids.Sequence(kit.run_tag, number)
+        self.new_id = ids.Sequence(kit.run_tag, number, worker=kit.worker)
         self._wire = self._fresh_wire()
         self._intended: float | None = None
         self._thinking: set[asyncio.Task[Any]] = set()
@@ -195,6 +199,15 @@ class Phone:
         if intended is None:
             intended, self._intended = self._intended, None
         return Operation(self, name, self.now() if intended is None else intended)
+
+    def write(self, kind: WriteKind, **facts: Any) -> Write:
+        """Note in the ledger that this person wants something written, now; `facts` as in `Ledger.intend`."""
+        at = self.now() - self.kit.zero
+        return Write(self, self.kit.ledger.intend(kind, self.person.number, at, **facts))
+
+    def written(self, kind: WriteKind, id_: str) -> Write:
+        """The write noted earlier under a client-made id."""
+        return Write(self, self.kit.ledger.entry(kind, id_))
 
     # ---- the tab --------------------------------------------------------------------------------------------
 

@@ -20,15 +20,28 @@ from pydantic import ValidationError
 
 from harness.errors import UsageError
 from harness.record.manifest import Manifest
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, MANIFEST, SCHEMAS, STREAM_FOLDER
+from harness.record.schema import (
+    ARRIVALS,
+    HEALTH,
+    LATENCY,
+    LEDGER_STEPS,
+    LEDGER_WRITES,
+    MANIFEST,
+    SCHEMAS,
+    STREAM_FOLDER,
+)
 from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-TABLES = (LATENCY, ARRIVALS, HEALTH)
+UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
+"""Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
+TABLES = (LATENCY, ARRIVALS, HEALTH, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
+GROUP_ROWS = 500_000
+"""Rows of an unsorted table in one Parquet row group."""
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -104,14 +117,16 @@ class RunStore:
             return
         for table in TABLES:
             path = _parquet(self.folder, table)
+            with writing(path):
+                path.parent.mkdir(exist_ok=True)
             with writing(path), replacing(path) as draft:
-                _compact(table, streams / f"{table}.arrows", draft)
+                _compact(table, _stream_path(self.folder, table), draft)
         with writing(streams):
             shutil.rmtree(streams)
 
     def _stream(self, table: str) -> Stream:
         if table not in self._streams:
-            self._streams[table] = Stream(self.folder / STREAM_FOLDER / f"{table}.arrows", SCHEMAS[table])
+            self._streams[table] = Stream(_stream_path(self.folder, table), SCHEMAS[table])
         return self._streams[table]
 
     def _write_manifest(self) -> None:
@@ -146,6 +161,10 @@ class RunFiles:
     def health(self) -> pa.Table:
         """One row per second and worker, sorted."""
         return self._table(HEALTH)
+
+    def ledger(self) -> tuple[pa.Table, pa.Table]:
+        """Intended writes, and what happened to them; see `harness.ledger`."""
+        return self._table(LEDGER_WRITES), self._table(LEDGER_STEPS)
 
     def _table(self, table: str) -> pa.Table:
         path = _parquet(self.folder, table)
@@ -198,6 +217,8 @@ def tidy(table: str, rows: pa.Table) -> pa.Table:
         numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
         last = numbered.group_by("ticket").aggregate([("row", "max")]).sort_by("ticket")
         return rows.take(last["row_max"])
+    if table in UNSORTED:
+        return rows
     return rows.sort_by([("second", "ascending"), ("worker", "ascending")])
 
 
@@ -211,13 +232,17 @@ def _parquet(folder: Path, table: str) -> Path:
 
 
 def _stream_path(folder: Path, table: str) -> Path:
-    return folder / STREAM_FOLDER / f"{table}.arrows"
+    return folder / STREAM_FOLDER / f"{table.replace('/', '-')}.arrows"
 
 
 def _compact(table: str, stream: Path, target: Path) -> None:
     """Write a stream's rows to a Parquet file, in blocks of whole seconds so that memory stays bounded."""
     schema = SCHEMAS[table]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        if table in UNSORTED:
+            for rows in _gathered(batches(stream), schema):
+                writer.write_table(rows)
+            return
         if table != LATENCY:
             writer.write_table(tidy(table, pa.Table.from_batches(batches(stream), schema)))
             return
@@ -227,6 +252,19 @@ def _compact(table: str, stream: Path, target: Path) -> None:
                 for batch in batches(stream)
             )
             writer.write_table(tidy(table, pa.Table.from_batches(inside, schema)))
+
+
+def _gathered(parts: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in tables of about GROUP_ROWS: what compresses well and still fits into memory."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for part in parts:
+        held.append(part)
+        rows += part.num_rows
+        if rows >= GROUP_ROWS:
+            yield pa.Table.from_batches(held, schema)
+            held, rows = [], 0
+    yield pa.Table.from_batches(held, schema)
 
 
 def _blocks(stream: Path) -> Iterator[tuple[int, int]]:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from harness.config.load import load_profile, load_slos
 from harness.errors import ExitCode, HarnessError, UsageError
+from harness.ledger import Ledger, Step, WriteKind
 from harness.record import store as store_module
 from harness.record.manifest import Manifest, Window
 from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, Phase
@@ -72,22 +73,28 @@ def filled(folder: Path) -> RunStore:
         store.append(ARRIVALS, batch)
     store.append(HEALTH, health(1))
     store.append(HEALTH, health(0), worker=3)
+    ledger = Ledger(7)
+    for second in (2.0, 1.0):
+        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), Step.SENT, second)
+        for table, batch in ledger.take():
+            store.append(table, batch)
     return store
 
 
 def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     store = filled(tmp_path / "runs" / "r1")
     before = open_run(store.folder)
-    during = [before.latency(), before.arrivals(), before.health()]
+    during = [before.latency(), before.arrivals(), before.health(), *before.ledger()]
+    assert [table.num_rows for table in before.ledger()] == [2, 2]
     assert not before.complete
     store.close()
     store.update(status="complete", finished_at="2026-01-15T00:01:00Z", recorded_attempts=6)
     after = open_run(store.folder)
     assert after.complete
     assert (after.manifest.status, after.manifest.recorded_attempts) == ("complete", 6)
-    assert [after.latency(), after.arrivals(), after.health()] == during
+    assert [after.latency(), after.arrivals(), after.health(), *after.ledger()] == during
     assert sorted(path.name for path in store.folder.iterdir()) == [
-        *("arrivals.parquet", "health.parquet", "latency.parquet", "manifest.json")
+        *("arrivals.parquet", "health.parquet", "latency.parquet", "ledger", "manifest.json")
     ]
     assert pq.ParquetFile(store.folder / "latency.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     assert after.latency().select(["second", "bucket_us", "count"]).to_pylist() == [
