@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,8 +33,8 @@ def keep(folder: Path, table: StoredTable, batches: Iterable[pa.RecordBatch]) ->
     return rows
 
 
-def kept(folder: Path, table: StoredTable) -> pa.Table | None:
-    """A table as it was read; None when it was not.
+def kept(folder: Path, table: StoredTable, columns: Sequence[str] | None = None) -> pa.Table | None:
+    """A table as it was read, or some of its columns; None when it was not.
 
     :raises UsageError: the file is damaged.
     """
@@ -42,7 +42,7 @@ def kept(folder: Path, table: StoredTable) -> pa.Table | None:
     if not path.is_file():
         return None
     try:
-        return pq.read_table(path, schema=table.schema)
+        return pq.read_table(path, columns=None if columns is None else list(columns), schema=table.schema)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(
             f"this table of the evidence cannot be read: {error}",

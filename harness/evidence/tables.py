@@ -33,7 +33,7 @@ class Column:
 
     @property
     def expression(self) -> str:
-        return f"{self.sql or self.source or self.name} as {self.name}"
+        return f'{self.sql or self.source or self.name} as "{self.name}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,12 @@ CONVERSATIONS = StoredTable(
     "updated_at",
     ("updated_at", "id"),
 )
+PARTICIPANTS = StoredTable(
+    "conversation_participants",
+    (Column("conversation_id", _ID), Column("user_id", _ID)),
+    "",
+    ("conversation_id", "user_id"),
+)
 LIBRARY = StoredTable(
     "library_entries",
     (
@@ -156,7 +162,7 @@ REQUESTS = StoredTable(
         Column("created_at", _INSTANT),
         Column("user_id", _ID),
         Column("deck_id", _ID),
-        Column("limit", pa.int32(), "", '"limit"'),
+        Column("limit", pa.int32(), sql='"limit"'),
     ),
     "created_at",
     ("created_at", "rec_request_id"),

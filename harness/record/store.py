@@ -8,7 +8,7 @@ that fills up leaves everything before. Readers stop at the first incomplete mes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,9 +162,16 @@ class RunFiles:
         """One row per second and worker, sorted."""
         return self._table(HEALTH)
 
-    def ledger(self) -> tuple[pa.Table, pa.Table]:
-        """Intended writes, and what happened to them; see `harness.ledger`."""
-        return self._table(LEDGER_WRITES), self._table(LEDGER_STEPS)
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
+        path = _parquet(self.folder, table)
+        if not path.exists():
+            return (batch.select(columns) for batch in batches(_stream_path(self.folder, table)))
+        try:
+            pieces: Iterator[pa.RecordBatch] = pq.ParquetFile(path).iter_batches(GROUP_ROWS, columns=list(columns))
+            return pieces
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
 
     def _table(self, table: str) -> pa.Table:
         path = _parquet(self.folder, table)
@@ -173,11 +180,15 @@ class RunFiles:
         try:
             return pq.read_table(path, schema=SCHEMAS[table])
         except (pa.ArrowException, OSError) as error:
-            raise UsageError(
-                f"this table of the record cannot be read: {error}",
-                where=str(path),
-                remedy="the file is damaged or not ours; restore it or run again",
-            ) from error
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"this table of the record cannot be read: {error}",
+        where=str(path),
+        remedy="the file is damaged or not ours; restore it or run again",
+    )
 
 
 def open_run(folder: Path) -> RunFiles:

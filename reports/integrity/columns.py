@@ -31,12 +31,6 @@ def integers(column: pa.ChunkedArray) -> Integers:
     return values
 
 
-def equals(column: pa.ChunkedArray, value: object) -> Flags:
-    """Where a column has this value; false for nulls."""
-    flags: Flags = np.asarray(pc.fill_null(pc.equal(column, value), False))
-    return flags
-
-
 def text(raw: bytes | None) -> str:
     """A 16-byte id as people search for it."""
     return "-" if raw is None else str(uuid.UUID(bytes=raw))

@@ -15,9 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harness import ids
+from harness.ledger import WriteKind
 from harness.phone.event_key import STATUS
-from reports.integrity.columns import Flags, Integers, equals, halves, integers
-from reports.integrity.writes import Writes
+from reports.integrity.columns import Flags, Integers, halves, integers
+from reports.integrity.writes import Rows, Writes, of_kind
 
 DAY_US = 86_400_000_000
 CLOCK_ERROR_US = 2_000_000
@@ -58,12 +59,17 @@ def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredEvents:
     return StoredEvents(table, table["dedupe_key"].to_numpy(), integers(table["event_day"]), writes.find(place[ours]))
 
 
+def gathered(rows: Rows) -> Writes:
+    """All events of the ledger; those that only move the library are marked."""
+    return of_kind(WriteKind.EVENT, rows, marked=STATUS)
+
+
 def classify(writes: Writes, stored: StoredEvents, zero_epoch_us: int) -> EventClasses:
     """Put every event where it belongs. `zero_epoch_us`: the run's zero, microseconds since 1970."""
     size = len(writes)
     known = stored.write >= 0
     own_rows = np.bincount(stored.write[known], minlength=size)
-    status_op = equals(writes.rows["detail"], STATUS)
+    status_op = writes.marked
     present = own_rows > 0
     missing = writes.acknowledged & ~present & ~status_op
     merged = np.zeros(size, np.bool_)

@@ -37,3 +37,40 @@ class Check(Model):
     offenders: tuple[Offender, ...] = ()
     meaning: str = ""  # what it means for people when it is broken
     look_at: str = ""  # where to begin
+
+    @property
+    def sentence(self) -> str:
+        """The finding in one sentence that names the first offender."""
+        first = self.offenders[0] if self.offenders else None
+        named = f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first else ""
+        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{named}."
+
+
+class Integrity(Model):
+    """The data check of one run. Until it was made it is neither passed nor failed, and nothing reads as if it was."""
+
+    status: Literal["held", "broken", "not checked"] = "not checked"
+    text: str  # the answer in one sentence
+    source: str = ""  # how the target was read
+    writes: int = 0  # that the ledger holds
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def broken(self) -> tuple[Check, ...]:
+        """Checks that found data lost, doubled or misplaced."""
+        return tuple(check for check in self.checks if check.status == "broken")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One for each broken check, with the first offender by name."""
+        return tuple(check.sentence for check in self.broken)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What a reader must not take for checked."""
+        return () if self.status != "not checked" else (f"Integrity: {self.text}",)
+
+
+UNCHECKED = Integrity(
+    text="whether every acknowledged write is in the database, exactly once. A pass here says nothing about it."
+)

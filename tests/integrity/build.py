@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,6 @@ import pyarrow as pa
 from harness import ids
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
 from harness.ledger import Entry, Ledger, Step, WriteKind
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
 
 TAG = 77
 ZERO = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -58,13 +58,10 @@ class Story:
         columns.setdefault("conversation_id", raw(CONVERSATION))
         self.store(MESSAGES, at, client_id=None if id_ is None else raw(id_), **columns)
 
-    def ledger_tables(self) -> tuple[pa.Table, pa.Table]:
+    def ledger_rows(self, table: str, columns: Sequence[str]) -> list[pa.RecordBatch]:
+        """As `RunFiles.rows`."""
         self.noted += self.ledger.take()
-        tables = [
-            pa.Table.from_batches([batch for table, batch in self.noted if table == name], SCHEMAS[name])
-            for name in (LEDGER_WRITES, LEDGER_STEPS)
-        ]
-        return tables[0], tables[1]
+        return [batch.select(columns) for name, batch in self.noted if name == table]
 
     def stored(self, table: StoredTable) -> pa.Table:
         return pa.Table.from_pylist(self.rows.get(table.name, []), schema=table.schema)

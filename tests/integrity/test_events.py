@@ -13,7 +13,6 @@ from harness.evidence.tables import EVENTS
 from harness.ledger import Step, WriteKind
 from harness.phone.event_key import STATUS
 from reports.integrity import events
-from reports.integrity.writes import of_kind
 from tests.integrity.build import TAG, ZERO, Story
 
 ZERO_US = round(ZERO.timestamp() * 1e6)
@@ -22,7 +21,7 @@ SENT, YES, NO, OPEN, SILENCE = Step.SENT, Step.ACKNOWLEDGED, Step.REFUSED, Step.
 
 
 def classes(story: Story) -> tuple[events.EventClasses, list[int]]:
-    writes = of_kind(WriteKind.EVENT, *story.ledger_tables())
+    writes = events.gathered(story.ledger_rows)
     found = events.matched(writes, story.stored(EVENTS), TAG)
     return events.classify(writes, found, ZERO_US), [int(place) & 0xFFFFFFFF for place in writes.place]
 

@@ -19,7 +19,7 @@ ROW = str(uuid.UUID(int=99, version=4))
 
 
 def look(story: Story) -> tuple[Writes, messages.StoredMessages, messages.MessageClasses]:
-    writes = of_kind(WriteKind.MESSAGE, *story.ledger_tables())
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
     found = messages.matched(writes, story.stored(MESSAGES), TAG)
     return writes, found, messages.classify(writes, found)
 

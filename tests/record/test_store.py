@@ -22,8 +22,8 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.ledger import Ledger, Step, WriteKind
 from harness.record import store as store_module
 from harness.record.manifest import Manifest, Window
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, Phase
-from harness.record.store import RunStore, from_bytes, open_run, to_bytes
+from harness.record.schema import ARRIVALS, HEALTH, LATENCY, LEDGER_STEPS, LEDGER_WRITES, SCHEMAS, Phase
+from harness.record.store import RunFiles, RunStore, from_bytes, open_run, to_bytes
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -81,18 +81,23 @@ def filled(folder: Path) -> RunStore:
     return store
 
 
+def ledger(run: RunFiles) -> list[list[dict[str, object]]]:
+    tables = (LEDGER_WRITES, LEDGER_STEPS)
+    return [pa.Table.from_batches(run.rows(table, SCHEMAS[table].names)).to_pylist() for table in tables]
+
+
 def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     store = filled(tmp_path / "runs" / "r1")
     before = open_run(store.folder)
-    during = [before.latency(), before.arrivals(), before.health(), *before.ledger()]
-    assert [table.num_rows for table in before.ledger()] == [2, 2]
+    during = [before.latency(), before.arrivals(), before.health(), *ledger(before)]
+    assert [len(rows) for rows in ledger(before)] == [2, 2]
     assert not before.complete
     store.close()
     store.update(status="complete", finished_at="2026-01-15T00:01:00Z", recorded_attempts=6)
     after = open_run(store.folder)
     assert after.complete
     assert (after.manifest.status, after.manifest.recorded_attempts) == ("complete", 6)
-    assert [after.latency(), after.arrivals(), after.health(), *after.ledger()] == during
+    assert [after.latency(), after.arrivals(), after.health(), *ledger(after)] == during
     assert sorted(path.name for path in store.folder.iterdir()) == [
         *("arrivals.parquet", "health.parquet", "latency.parquet", "ledger", "manifest.json")
     ]
