@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -31,6 +32,7 @@ from reports.integrity.check import checks
 
 RUN_TAG = 0x5EED5EED
 ZERO_EPOCH_S = 1_795_780_800.0
+READ_AT = pd.Timestamp(ZERO_EPOCH_S, unit="s", tz="UTC") + pd.Timedelta(days=1)
 PEOPLE = 100_000
 MESSAGE_SHARE = 0.2
 TITLES = 20_000
@@ -59,7 +61,7 @@ def main() -> int:
 def look(folder: Path) -> None:
     """In a process of its own: the check itself, from files to findings."""
     started = time.perf_counter()
-    found = checks(RunFiles(folder, None), RUN_TAG, ZERO_EPOCH_S)  # type: ignore[arg-type]  # the manifest is not needed
+    found = checks(RunFiles(folder, None), RUN_TAG, ZERO_EPOCH_S, READ_AT)  # type: ignore[arg-type]  # the manifest is not needed
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     broken = {check.id: check.count for check in found if check.count}

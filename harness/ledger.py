@@ -51,6 +51,7 @@ class WriteKind(IntEnum):
     LIBRARY = 8  # library_entries upsert; subject: title, detail: status
     UNLIBRARY = 9  # its removal
     DECK = 10  # rec_requests, rec_impressions; subject: rec_request_id, object: deck, key: limit, number: cards
+    PERSON = 11  # no write: subject is the account behind the person's number; a newcomer adds one to it
 
 
 class Step(IntEnum):

@@ -91,6 +91,7 @@ class Phone:
         self.local = LocalStorage(self.person.email)
         self.in_use = asyncio.Lock()
         self.account: Account | None = None
+        self._writes_as = ""  # the account that the ledger knows this phone's writes by
         self.storage = Storage()
         self.device = Memory()
         self.dice = random.Random()
@@ -202,8 +203,11 @@ class Phone:
 
     def write(self, kind: WriteKind, **facts: Any) -> Write:
         """Note in the ledger that this person wants something written, now; `facts` as in `Ledger.intend`."""
-        at = self.now() - self.kit.zero
-        return Write(self, self.kit.ledger.intend(kind, self.person.number, at, **facts))
+        at, number, ledger = self.now() - self.kit.zero, self.person.number, self.kit.ledger
+        if self.account is not None and self.account.user_id != self._writes_as:
+            self._writes_as = self.account.user_id
+            ledger.intend(WriteKind.PERSON, number, at, subject=self._writes_as)
+        return Write(self, ledger.intend(kind, number, at, **facts))
 
     def written(self, kind: WriteKind, id_: str) -> Write:
         """The write noted earlier under a client-made id."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from harness import ids
@@ -17,7 +18,8 @@ from harness.record.store import RunFiles
 from reports.integrity import events, messages
 from reports.integrity.columns import Flags, Integers, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
-from reports.integrity.texts import QUESTIONS
+from reports.integrity.rules import rules
+from reports.integrity.texts import ORDER, QUESTIONS
 from reports.integrity.writes import Facts, Rows, Writes, facts_of, of_kind
 from reports.text import count, plural
 
@@ -32,7 +34,7 @@ def integrity(run: RunFiles) -> Integrity:
         return UNCHECKED
     if found.problem:
         return Integrity(text=f"the target's data could not be read ({found.problem}). {UNCHECKED.text.capitalize()}")
-    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s)
+    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, pd.Timestamp(found.read_at))
     broken = [row for row in rows if row.status == "broken"]
     writes = sum(batch.num_rows for batch in run.rows(LEDGER_WRITES, ("kind",)))
     if broken:
@@ -44,7 +46,7 @@ def integrity(run: RunFiles) -> Integrity:
     return Integrity(status="broken" if broken else "held", text=text_, source=found.source, writes=writes, checks=rows)
 
 
-def checks(run: RunFiles, run_tag: int, zero_epoch_s: float) -> tuple[Check, ...]:
+def checks(run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp) -> tuple[Check, ...]:
     """Every check that the record allows, in the order of the contract."""
     book = Book(run.rows, run_tag)
     rows: list[Check] = []
@@ -52,7 +54,8 @@ def checks(run: RunFiles, run_tag: int, zero_epoch_s: float) -> tuple[Check, ...
         rows += _events(book, stored, round(zero_epoch_s * 1e6))
     if (stored := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
         rows += _messages(book, stored)
-    return tuple(rows)
+    rows += rules(run.folder, run.rows, read_at)
+    return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
 
 def _events(book: Book, table: pa.Table, zero_epoch_us: int) -> Iterator[Check]:

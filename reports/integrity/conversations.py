@@ -1,4 +1,4 @@
-"""Conversations, receipts, reactions: rules that the schema promises or leaves to luck (contract 8.3, I20 to I28). (pure)
+"""Conversations, receipts, reactions: what the schema promises or leaves to luck (contract 8.3, I20 to I28). (pure)
 
 Everything here is about rows of the run's own time. Tables hold ids as 16 bytes; functions return the offending rows.
 """
@@ -10,8 +10,6 @@ from collections.abc import Iterable
 import pandas as pd
 import pyarrow as pa
 
-from reports.integrity.writes import Rows
-
 Frame = pd.DataFrame
 SKEW_S = 2.0
 """Read receipts carry the phone's clock; so much of it is nobody's fault."""
@@ -19,7 +17,8 @@ SKEW_S = 2.0
 
 def frame(table: pa.Table) -> Frame:
     """A table of evidence as a frame; ids stay bytes."""
-    return table.to_pandas(date_as_object=True)
+    rows: Frame = table.to_pandas()
+    return rows
 
 
 def repeated(rows: Frame, key: Iterable[str]) -> Frame:
@@ -31,7 +30,9 @@ def strangers(messages: Frame, participants: Frame) -> Frame:
     """Messages whose sender is no member of the conversation, or is not who wrote the row (I20)."""
     members = set(zip(participants["conversation_id"], participants["user_id"], strict=True))
     outside = [pair not in members for pair in zip(messages["conversation_id"], messages["user_id"], strict=True)]
-    return messages[pd.Series(outside, index=messages.index, dtype=bool) | (messages["sender_id"] != messages["user_id"])]
+    return messages[
+        pd.Series(outside, index=messages.index, dtype=bool) | (messages["sender_id"] != messages["user_id"])
+    ]
 
 
 def stale(conversations: Frame, messages: Frame) -> Frame:
@@ -47,9 +48,8 @@ def mixed_pairs(conversations: Frame, participants: Frame) -> Frame:
     members = participants.groupby("conversation_id")["user_id"].agg(lambda ids: sorted(ids))
     direct = conversations[~conversations["is_group"].astype(bool)].join(members.rename("members"), on="id")
     direct = direct[direct["members"].notna()]
-    wrong = [
-        pair is None or list(pair) != who or len(who) != 2 for pair, who in zip(direct["direct_participant_ids"], direct["members"], strict=True)
-    ]
+    pairs = zip(direct["direct_participant_ids"], direct["members"], strict=True)
+    wrong = [pair is None or list(pair) != who or len(who) != 2 for pair, who in pairs]
     return direct[pd.Series(wrong, index=direct.index, dtype=bool)]
 
 
