@@ -132,7 +132,7 @@ CONVERSATIONS = StoredTable(
         Column("id", _ID),
         Column("updated_at", _INSTANT),
         Column("is_group", pa.bool_()),
-        Column("direct_participant_ids", pa.list_(_ID)),
+        Column("direct_participant_ids", pa.list_(pa.binary())),  # lists of fixed size have no pandas form,
     ),
     "updated_at",
     ("updated_at", "id"),
