@@ -56,7 +56,14 @@ async def send_title_event(
         body["payload"] = payload
     body["clientEventId"] = id_ = phone.new_id()
     event = Event(
-        event_type, id_, phone.device_session, title, source=source, in_watchlist=in_watchlist, payload=payload
+        event_type,
+        id_,
+        phone.device_session,
+        title,
+        source=source,
+        rating0_10=rating0_10,
+        in_watchlist=in_watchlist,
+        payload=payload,
     )
     write = phone.write(WriteKind.EVENT, **event_facts(event))
     write.sent()
