@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
+from harness.ledger import Ledger
 from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
@@ -76,6 +77,7 @@ class Engine:
         self.ready = False
         self.over = False
         self.recorder = Recorder(order.windows)
+        self.ledger = Ledger(order.run_tag, worker=worker)
         self._arrivals: list[tuple[object, ...]] = []
         self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
@@ -102,6 +104,8 @@ class Engine:
             seed=self.order.seed,
             behaviour=self.order.profile.behaviour,
             observer=self,
+            worker=self.worker,
+            ledger=self.ledger,
         )
         self._health = Health(
             self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
@@ -132,6 +136,7 @@ class Engine:
             self.batches.append((LATENCY, latency))
         if (health := self._health.take()) is not None:
             self.batches.append((HEALTH, health))
+        self.batches.extend(self.ledger.take())
         if self._arrivals:
             rows, self._arrivals = self._arrivals, []
             schema = SCHEMAS[ARRIVALS]

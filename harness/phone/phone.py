@@ -21,6 +21,7 @@ import orjson
 from harness import __version__, ids
 from harness.config.draw import draw
 from harness.config.models import Distribution
+from harness.ledger import Ledger, WriteKind
 from harness.outcome import Outcome
 from harness.people import People, Person
 from harness.phone import retry
@@ -40,6 +41,7 @@ from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
 from harness.phone.wire import Origin, Wire, WireError
+from harness.phone.write import Write
 from harness.phone.written import rows_written
 from harness.pulse import Pulse
 from harness.record.deeds import Deed
@@ -81,6 +83,8 @@ class PhoneKit:
     seed: int
     behaviour: Mapping[str, Mapping[str, Distribution]]
     observer: Observer
+    ledger: Ledger
+    worker: int = 0
 
 
 class Phone:
@@ -93,6 +97,7 @@ class Phone:
         self.local = LocalStorage(self.person.email)
         self.in_use = asyncio.Lock()
         self.account: Account | None = None
+        self._writes_as = ""  # the account that the ledger knows this phone's writes by
         self.storage = Storage()
         self.device = Memory()
         self.dice = Dice("")
@@ -103,7 +108,7 @@ class Phone:
         self.courier = Courier(self)
         self.keeper = Keeper(self)
         self.ticket = 0
-        self.new_id = ids.Sequence(kit.run_tag, number)
+        self.new_id = ids.Sequence(kit.run_tag, number, worker=kit.worker)
         self._wire = self._fresh_wire()
         self._intended: float | None = None
         self._thinking: set[asyncio.Task[Any]] = set()
@@ -220,6 +225,18 @@ class Phone:
         if intended is None:
             intended, self._intended = self._intended, None
         return Operation(self, name, self.now() if intended is None else intended)
+
+    def write(self, kind: WriteKind, **facts: Any) -> Write:
+        """Note in the ledger that this person wants something written, now; `facts` as in `Ledger.intend`."""
+        at, number, ledger = self.now() - self.kit.zero, self.person.number, self.kit.ledger
+        if self.account is not None and self.account.user_id != self._writes_as:
+            self._writes_as = self.account.user_id
+            ledger.intend(WriteKind.PERSON, number, at, subject=self._writes_as)
+        return Write(self, ledger.intend(kind, number, at, **facts))
+
+    def written(self, kind: WriteKind, id_: str) -> Write:
+        """The write noted earlier under a client-made id."""
+        return Write(self, self.kit.ledger.entry(kind, id_))
 
     # ---- the tab --------------------------------------------------------------------------------------------
 

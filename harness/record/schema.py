@@ -6,7 +6,8 @@
     health.parquet     the generator's own health, per worker and second
     traffic.parquet    what each session sent, per call
     deeds.parquet      what each session's person did (`harness.record.deeds`)
-    stream/*.arrows    the same five as they are written, one Arrow IPC stream per table;
+    ledger/*.parquet   every intended write, and what became of it (`harness.ledger`)
+    stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
     verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
 
@@ -26,6 +27,8 @@ ARRIVALS = "arrivals"
 HEALTH = "health"
 TRAFFIC = "traffic"
 DEEDS = "deeds"
+LEDGER_WRITES = "ledger/writes"
+LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
 
 
@@ -112,6 +115,30 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("subject", pa.string()),
             ("number", pa.int64()),
             ("seconds", pa.float64()),
+        ]
+    ),
+    LEDGER_WRITES: pa.schema(
+        [
+            ("kind", pa.uint8()),  # WriteKind
+            ("person", pa.uint32()),
+            ("sequence", pa.uint32()),  # with kind and person: which write
+            ("at_us", pa.int64()),  # intended
+            ("key", pa.uint64()),  # stands for the key it is stored under; 0 where the kind has none
+            ("subject", pa.binary(16)),  # UUIDs whose meaning depends on the kind, see WriteKind
+            ("object", pa.binary(16)),
+            ("detail", pa.string()),
+            ("number", pa.int32()),
+        ]
+    ),
+    LEDGER_STEPS: pa.schema(
+        [
+            ("kind", pa.uint8()),
+            ("person", pa.uint32()),
+            ("sequence", pa.uint32()),
+            ("at_us", pa.int64()),
+            ("step", pa.uint8()),  # Step
+            ("outcome", pa.uint8()),  # position in OUTCOMES
+            ("row", pa.binary(16)),  # the server's own id for it, where it said one
         ]
     ),
 }

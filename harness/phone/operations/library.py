@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone.calls import (
     FOLLOW,
@@ -143,15 +144,21 @@ async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> 
         "updated_at": utc_now(),
         "content_type": _content_type(kind),
     }
-    outcome = (await phone.request(LIBRARY_WRITE, body=body)).outcome
+    write = phone.write(WriteKind.LIBRARY, subject=title, detail=status)
+    write.sent()
+    reading = await phone.request(LIBRARY_WRITE, body=body)
+    write.answered(reading)
     _changed(phone, title)
-    return outcome
+    return reading.outcome
 
 
 async def _delete(phone: Phone, title: str) -> Outcome:
-    outcome = (await phone.request(LIBRARY_DELETE, phone.user_id, title)).outcome
+    write = phone.write(WriteKind.UNLIBRARY, subject=title)
+    write.sent()
+    reading = await phone.request(LIBRARY_DELETE, phone.user_id, title)
+    write.answered(reading)
     _changed(phone, title)
-    return outcome
+    return reading.outcome
 
 
 async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:

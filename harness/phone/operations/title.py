@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone import shapes
 from harness.phone.call import Call
@@ -20,10 +21,12 @@ from harness.phone.calls import (
     TITLE_RATING_SUMMARY,
     TITLE_REVIEWS,
 )
+from harness.phone.event_key import event_facts
 from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import DEFAULT, TITLE, Rules
+from harness.phone.swipe_event import Event, parse_answer
 from harness.record.deeds import Deed
 
 ORIGIN = "title_detail"
@@ -52,8 +55,25 @@ async def send_title_event(
         body["inWatchlist"] = in_watchlist
     if payload is not None:
         body["payload"] = payload
-    body["clientEventId"] = phone.new_id()
+    body["clientEventId"] = id_ = phone.new_id()
+    event = Event(
+        event_type,
+        id_,
+        phone.device_session,
+        title,
+        source=source,
+        rating0_10=rating0_10,
+        in_watchlist=in_watchlist,
+        payload=payload,
+    )
+    write = phone.write(WriteKind.EVENT, **event_facts(event))
+    write.sent()
     reading = await phone.request(TITLE_EVENT, body=body)
+    answer = parse_answer(reading.status, reading.body)
+    if answer is None:
+        write.answered(reading)
+    else:
+        write.settled(answer.outcome_of(id_))
     return reading.status == 200
 
 
