@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -52,14 +53,18 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore.create(tmp_path / "run", manifest)
 
 
+SEQUENCE = itertools.count(1)
+
+
 def report(worker: int, attempts: int, *, left: int = 0, open_sessions: int = 0, final: bool = False) -> Report:
+    """With a number of its own; gaps in a worker's numbers are only recorded."""
     recorder = Recorder(ORDER.windows)
     for _ in range(attempts):
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 20.0, 0.05)
     batch = recorder.take()
     return Report(
         worker=worker,
-        sequence=1,
+        sequence=next(SEQUENCE),
         batches=[] if batch is None else [(LATENCY, batch)],
         attempts=attempts,
         open_sessions=open_sessions,
@@ -129,6 +134,6 @@ def test_the_first_workers_wish_to_stop_is_kept(store: RunStore) -> None:
     scribe = Scribe(ORDER, store, 1, io.StringIO())
     base = report(0, 1)
     fields = {name: getattr(base, name) for name in base.__slots__}
-    scribe.take(Report(**{**fields, "stop_reason": "too many requests"}))
-    scribe.take(Report(**{**fields, "stop_reason": "later"}))
+    scribe.take(Report(**{**fields, "sequence": 1, "stop_reason": "too many requests"}))
+    scribe.take(Report(**{**fields, "sequence": 2, "stop_reason": "later"}))
     assert scribe.stop_reason == "too many requests"
