@@ -11,6 +11,7 @@ thread-safe methods; results come back through two deques that the shell drains 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 import traceback
 from collections import deque
@@ -36,6 +37,9 @@ from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
+
+BACKLOG_SAMPLE = 300
+"""Phones whose unsent bytes are counted each second."""
 
 KEPT_PROBLEMS = 20
 """Tracebacks kept per worker; the count goes on."""
@@ -81,6 +85,7 @@ class Engine:
         self.recorder = Recorder(order.windows)
         self._arrivals: list[tuple[object, ...]] = []
         self._phones: dict[int, Phone] = {}
+        self._in_session: dict[Phone, None] = {}  # in order of their start
         self._sessions: set[asyncio.Task[None]] = set()
         self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
 
@@ -106,7 +111,12 @@ class Engine:
             observer=self,
         )
         self._health = Health(
-            self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
+            self.recorder,
+            self.loop,
+            self.zero,
+            worker=self.worker,
+            sessions=lambda: self.open_sessions,
+            backlog=self._backlog_bytes,
         )
         self._health.start()
         self._flushed = monotonic()
@@ -193,6 +203,7 @@ class Engine:
         if phone_was_free:
             self.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, max(0.0, started - ticket.at_s))
         self.open_sessions += 1
+        self._in_session[phone] = None
         try:
             if self.pulse.closing:
                 raise SessionClosed
@@ -207,7 +218,15 @@ class Engine:
             await phone.end()
             phone.in_use.release()
             self.open_sessions -= 1
+            del self._in_session[phone]
             self._arrive(ticket, started, self.now(), cause, end)
+
+    def _backlog_bytes(self) -> int:
+        """Over all phones, from a sample of those with a session; a full count would hold up the loop it judges."""
+        if len(self._in_session) <= BACKLOG_SAMPLE:
+            return sum(phone.backlog_bytes for phone in self._in_session)
+        some = itertools.islice(self._in_session, BACKLOG_SAMPLE)  # the longest in session: what is stuck is there
+        return round(sum(phone.backlog_bytes for phone in some) * len(self._in_session) / BACKLOG_SAMPLE)
 
     def _cause(self, ticket: Ticket, started: float, *, phone_was_free: bool) -> str:
         """Why a session starts late; empty when it does not."""

@@ -132,7 +132,7 @@ class Roster:
     """The master's list of workers. Instants are seconds since zero, given by the caller and never falling."""
 
     def __init__(self, tickets: Iterable[int], now_s: float) -> None:
-        """`tickets` are each worker's planned sessions, by its number; silence counts from zero, or `now_s` if later."""
+        """`tickets` are each worker's planned sessions, by number; silence counts from zero, or `now_s` if later."""
         self._entries = [_Entry(number, max(0.0, now_s)) for number in tickets]
         self._checked_s = now_s
 
