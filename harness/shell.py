@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import gevent
+import locust.runners
+import pandas  # noqa: F401  # pyarrow imports it at its first conversion: once here, before Locust forks its workers
 from gevent import monkey
 from gevent.event import Event
 from gevent.hub import get_hub
@@ -49,6 +51,10 @@ from harness.scribe import Report, Scribe
 from harness.sizing import processes_for
 
 log = logging.getLogger(__name__)
+
+locust.runners.HEARTBEAT_LIVENESS = 7
+"""Locust gives a worker up, and with the last one the run, after this many silent seconds instead of 4. Ours is the
+roster, whose patience is LOST_S; a worker that starts on a busy machine may need more than Locust's."""
 
 LEAD_S = 1.5
 """From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
