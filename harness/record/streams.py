@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from harness.errors import HarnessError
 
-_QUICK, _SMALL = pa.ipc.IpcWriteOptions(), pa.ipc.IpcWriteOptions(compression="zstd")
+_QUICK = pa.ipc.IpcWriteOptions(use_threads=False)  # a batch is small: handing its columns to threads costs more
+_SMALL = pa.ipc.IpcWriteOptions(use_threads=False, compression=pa.Codec("zstd", compression_level=1))
 """Between processes, and on disk: a long run's stream is a fifth of the size for a millisecond a second."""
 _END = 8
 """Bytes of the mark that ends a stream; a growing one has none."""
