@@ -70,6 +70,7 @@ Stumbler.persona = "reader"  # behaves as one
 """
 
 
+@pytest.mark.slow
 def test_a_user_whose_start_fails_starts_again(sandbox: Sandbox, tmp_path: Path) -> None:
     """Plain Locust drops it for good, and with it its share of the load."""
     (tmp_path / "locustfile.py").write_text(STUMBLES)
