@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
+from harness.ledger import Ledger
 from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
@@ -34,6 +35,7 @@ from harness.record.health import Health
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S
 from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
+from harness.record.sessions import SessionLogs
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
@@ -83,7 +85,9 @@ class Engine:
         self.ready = False
         self.over = False
         self.recorder = Recorder(order.windows)
+        self.ledger = Ledger(order.run_tag, worker=worker)
         self._arrivals: list[tuple[object, ...]] = []
+        self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
         self._in_session: dict[Phone, None] = {}  # in order of their start
         self._sessions: set[asyncio.Task[None]] = set()
@@ -109,6 +113,8 @@ class Engine:
             seed=self.order.seed,
             behaviour=self.order.profile.behaviour,
             observer=self,
+            worker=self.worker,
+            ledger=self.ledger,
         )
         self._health = Health(
             self.recorder,
@@ -126,7 +132,7 @@ class Engine:
             self.loop.run_forever()
         finally:
             self._health.stop()
-            self.flush()
+            self.flush(last=True)
             self.loop.close()
             self.over = True
 
@@ -158,12 +164,14 @@ class Engine:
             done()
         self._pending.clear()
 
-    def flush(self) -> None:
-        """Move everything recorded so far into `batches`."""
+    def flush(self, *, last: bool = False) -> None:
+        """Move everything recorded so far into `batches`; of open sessions what they sent only now and then, or at
+        the `last` flush."""
         if (latency := self.recorder.take()) is not None:
             self.batches.append((LATENCY, latency))
         if (health := self._health.take()) is not None:
             self.batches.append((HEALTH, health))
+        self.batches.extend(self.ledger.take())
         if self._arrivals:
             rows, self._arrivals = self._arrivals, []
             schema = SCHEMAS[ARRIVALS]
@@ -171,6 +179,7 @@ class Engine:
                 pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
             ]
             self.batches.append((ARRIVALS, pa.RecordBatch.from_arrays(columns, schema=schema)))
+        self.batches.extend(self._logs.take(everything=last))
 
     def _start(self, ticket: Ticket, body: SessionBody, done: Callable[[], None], *, slot_was_free: bool) -> None:
         self._pending.pop(ticket.ticket, None)
@@ -205,9 +214,10 @@ class Engine:
         self.open_sessions += 1
         self._in_session[phone] = None
         try:
+            phone.begin(ticket.ticket, ticket.at_s)
+            self._logs.begin(phone.log)
             if self.pulse.closing:
                 raise SessionClosed
-            phone.begin(ticket.ticket, ticket.at_s)
             await body(phone)
         except (SessionClosed, asyncio.CancelledError):
             end = "closed"
@@ -216,6 +226,7 @@ class Engine:
             self.problem(error)
         finally:
             await phone.end()
+            self._logs.end(phone.log)
             phone.in_use.release()
             self.open_sessions -= 1
             del self._in_session[phone]

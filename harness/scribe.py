@@ -197,6 +197,7 @@ class Scribe:
         """The plan's zero is set, an epoch second; so many workers are there to serve it."""
         self.zero = zero
         self._expect(self.workers if workers is None else workers)
+        self._store.update(zero_epoch_s=zero)
         self._say("start", zero=zero)
 
     def end(self, reason: str) -> None:

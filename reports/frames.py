@@ -44,6 +44,7 @@ class RunLike(Protocol):
     def latency(self) -> pa.Table: ...
     def arrivals(self) -> pa.Table: ...
     def health(self) -> pa.Table: ...
+    def traffic(self) -> pa.Table: ...
 
 
 class SessionFigures(BaseModel):
@@ -73,6 +74,7 @@ class Frames:
     generator: pd.DataFrame  # KEYS, count, value_us
     arrivals: pd.DataFrame
     health: pd.DataFrame
+    traffic: pd.DataFrame  # what each session sent, per call
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -113,6 +115,7 @@ def load(run: RunLike) -> Frames:
         generator=merged[~measured].reset_index(drop=True),
         arrivals=run.arrivals().to_pandas(),
         health=run.health().to_pandas(),
+        traffic=run.traffic().to_pandas(),
     )
 
 

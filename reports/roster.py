@@ -50,8 +50,7 @@ def channel(frames: Frames) -> Answer:
     parts = []
     for record in frames.manifest.roster:
         short = record.sent.samples - record.received.samples
-        rows = record.sent.arrivals + record.sent.health - record.received.arrivals - record.received.health
-        if record.missing or short or rows:
+        if record.missing or record.sent != record.received:
             parts.append(
                 f"{record.name}: {plural(record.missing, 'report')} missing, {count(abs(short))} samples apart"
             )

@@ -29,6 +29,7 @@ class Counters(BaseModel):
     samples: int = 0  # of all views, the generator's own included
     arrivals: int = 0  # rows: one when a session starts, one when it ends
     health: int = 0  # rows
+    others: int = 0  # rows of all other tables
 
     @classmethod
     def of(cls, table: str, batch: pa.RecordBatch) -> Counters:
@@ -37,7 +38,7 @@ class Counters(BaseModel):
             count, server = batch.column("count"), pc.equal(batch.column("view"), str(View.SERVER))
             attempts = pc.sum(count.filter(server)).as_py() or 0
             return cls(attempts=attempts, samples=pc.sum(count).as_py() or 0)
-        return cls(**{{ARRIVALS: "arrivals", HEALTH: "health"}[table]: batch.num_rows})
+        return cls(**{{ARRIVALS: "arrivals", HEALTH: "health"}.get(table, "others"): batch.num_rows})
 
     @classmethod
     def total(cls, batches: Iterable[tuple[str, pa.RecordBatch]]) -> Counters:
@@ -50,6 +51,7 @@ class Counters(BaseModel):
             samples=self.samples + other.samples,
             arrivals=self.arrivals + other.arrivals,
             health=self.health + other.health,
+            others=self.others + other.others,
         )
 
 

@@ -26,6 +26,7 @@ from harness.phone.operations.receipts import Receipts
 from harness.phone.operations.sending import Attachment, Bubble, Sender
 from harness.phone.phone import Phone
 from harness.phone.timeline import Timeline
+from harness.record.deeds import Deed
 
 PAGE = 40
 POLL_S = 5.0
@@ -94,6 +95,7 @@ class Conversation:
     def joined(self, joined: bool) -> None:
         if joined != self._joined:
             self._joined = joined
+            self.phone.did(Deed.CHANNEL, number=int(joined))
             for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
                 query.restart_beat()
 
@@ -101,6 +103,7 @@ class Conversation:
         """From tapping the row to messages on screen. The pollers run until `leave`, whatever came."""
         with self.phone.operation("conversation_open") as operation:
             self._on_screen = True
+            self.phone.did(Deed.CHAT, self._kind, int(self._joined))
             Inbox.of(self.phone).show()
             for query in self._always():
                 query.mount()
@@ -109,14 +112,19 @@ class Conversation:
     def leave(self) -> None:
         """Back to the list: the pollers stop, requests under way go on."""
         self._keyboard.cleared()
+        if self._on_screen:
+            self.phone.did(Deed.CHAT_LEAVE)
         self._on_screen = False
         for query in (*self._always(), self._delivery_receipts):
             query.unmount()
 
     def _always(self) -> list[Query]:
         queries = [self._messages, self._read_receipts, self._reactions]
-        direct = not self.summary.is_group and self.summary.others
-        return [*queries, self._last_active] if direct else queries
+        return [*queries, self._last_active] if self._kind == "direct" else queries
+
+    @property
+    def _kind(self) -> str:
+        return "direct" if not self.summary.is_group and self.summary.others else "group"
 
     # ---- reading --------------------------------------------------------------------------------------------
 
@@ -134,11 +142,13 @@ class Conversation:
         """Scroll up to the next older page; every poll carries it from then on. False when there is none."""
         if not self.has_more:
             return False
+        self.phone.did(Deed.OLDER)
         with self.phone.operation("messages_older") as operation:
             page, outcome = await self._page(self._pages[-1][-1])
             if not operation.ends(outcome):
                 return False
             self._pages.append(page)
+            self.phone.did(Deed.PAGES, number=len(self._pages))
             self._arrived(page, copies=1)
         return bool(page)
 
@@ -171,10 +181,13 @@ class Conversation:
 
     def _arrived(self, messages: list[Message], copies: int) -> None:
         """Messages are in the cache; the screen, if still there, writes receipts and shows files."""
+        newest, own_before = self._timeline.newest, self._timeline.newest_own
         self._timeline.merge(messages)
         if not self._on_screen:
             return
-        self._receipts.arrived(messages, copies)
+        self._note(newest, own_before)
+        if foreign := self._receipts.arrived(messages, copies):
+            self.phone.did(Deed.FOREIGN, "live" if copies == LIVE_COPIES else "loaded", foreign)
         for message in messages:
             if message.attachment is not None:
                 self._files.show(message.attachment)
@@ -182,6 +195,14 @@ class Conversation:
             self._receipts.newest(self._timeline.newest.id)
         own = self._timeline.newest_own
         self._follow(own.id if own is not None else None)
+
+    def _note(self, newest: Message | None, own: Message | None) -> None:
+        """What is new at the end of the conversation."""
+        now = self._timeline
+        if now.newest is not None and (newest is None or newest.id != now.newest.id):
+            self.phone.did(Deed.NEWEST)
+        if now.newest_own is not None and (own is None or own.id != now.newest_own.id):
+            self.phone.did(Deed.OWN)
 
     def _follow(self, own: str | None) -> None:
         """Delivery receipts are asked for the last own message: another one is another query, fetched at once."""
@@ -207,6 +228,7 @@ class Conversation:
 
     async def types(self, seconds: float) -> None:
         """Write a text for that long; the others see it."""
+        self.phone.did(Deed.TYPE, seconds=seconds)
         await self._keyboard.types(seconds)
 
     async def send(self, text: str, attachment: Attachment | None = None) -> Bubble:
@@ -217,6 +239,7 @@ class Conversation:
 
     async def try_again(self, bubble: Bubble) -> None:
         """Post a bubble, for the first time or again with the same client id."""
+        self.phone.did(Deed.SEND, self._kind)
         self._keyboard.cleared()
         if bubble not in self.failed:
             self.failed.append(bubble)
@@ -227,10 +250,12 @@ class Conversation:
 
     async def edit(self, bubble: Bubble, text: str) -> Outcome:
         """Change an own message."""
+        self.phone.did(Deed.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
         return self._changed(bubble, await self._sender.edit(bubble, text))
 
     async def delete(self, bubble: Bubble) -> Outcome:
         """Delete an own message for everybody."""
+        self.phone.did(Deed.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
         return self._changed(bubble, await self._sender.delete(bubble))
 
     def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
@@ -240,6 +265,7 @@ class Conversation:
 
     async def react(self, message: Message, emoji: str) -> Outcome:
         """Put an emoji on a message or take it off; then all reactions are read again."""
+        self.phone.did(Deed.REACT)
         outcome = await self._sender.react(message, emoji)
         self.phone.chore(self._read_reactions())
         return outcome

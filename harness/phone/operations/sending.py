@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone import chat_shapes as shapes
@@ -17,6 +18,8 @@ from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
+from harness.phone.write import Write
+from harness.record.deeds import Deed
 
 
 class AttachmentKind(Enum):
@@ -44,6 +47,7 @@ class Bubble:
     attachment: Attachment | None = None
     message: Message | None = None
     outcome: Outcome | None = None
+    write: Write | None = None
 
     @property
     def failed(self) -> bool:
@@ -82,15 +86,29 @@ class Sender:
                 if not operation.ends(blocked.outcome):
                     bubble.outcome = blocked.outcome
                     return
+            write = self._written(bubble)
+            write.sent()
             sent = await phone.request(MESSAGE_SEND, body=self._row(bubble))
             operation.ends(sent.outcome)
             bubble.outcome = sent.outcome
-            if not sent.outcome.good:
-                return
-            bubble.message = shapes.message(sent.data)
-            if bubble.message is None:
+            bubble.message = shapes.message(sent.data) if sent.outcome.good else None
+            write.answered(sent, bubble.message.id if bubble.message else None)
+            if sent.outcome.good and bubble.message is None:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
+
+    def _written(self, bubble: Bubble) -> Write:
+        """The message's place in the ledger, made with the first try; a try again is the same write."""
+        if bubble.write is None:
+            summary = self._summary
+            bubble.write = self._phone.write(
+                WriteKind.MESSAGE,
+                id_=bubble.client_id,
+                subject=summary.conversation,
+                detail="group" if summary.is_group else "direct",
+                number=1 + len(summary.others),
+            )
+        return bubble.write
 
     def _row(self, bubble: Bubble) -> dict[str, Any]:
         content = bubble.body()
@@ -142,7 +160,11 @@ class Sender:
     async def _patch(self, call: Call, bubble: Bubble, message: Message, row: dict[str, Any]) -> Outcome:
         phone = self._phone
         with phone.operation(call.name) as operation:
+            kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
+            write = phone.write(kind, subject=self._summary.conversation, object_=message.id)
+            write.sent()
             reading = await phone.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
+            write.answered(reading)
             if operation.ends(reading.outcome):
                 bubble.message = shapes.message(reading.data) or message
         return reading.outcome
@@ -157,8 +179,15 @@ class Sender:
             "emoji": emoji,
         }
         with phone.operation("message_react") as operation:
+            write = phone.write(WriteKind.REACTION, subject=message.id, detail=emoji)
+            write.sent()
             reading = await phone.request(calls.REACT, body=row)
+            write.answered(reading)
             if reading.outcome is Outcome.CONFLICT:
+                phone.did(Deed.REACTED)
+                write = phone.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
+                write.sent()
                 reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
+                write.answered(reading)
             operation.ends(reading.outcome)
         return reading.outcome
