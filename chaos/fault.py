@@ -41,13 +41,14 @@ class Fault(BaseModel):
     layer: ClassVar[Layer]
 
     @classmethod
-    def parse(cls, parameters: Mapping[str, object]) -> Self:
+    def parse(cls, parameters: Mapping[str, object], *, strict: bool = False) -> Self:
         """From untyped parameters.
 
+        :param strict: take no text for a number and no fraction for a whole one, even where it is one.
         :raises FaultError: naming fault, key, value and remedy, one line a problem.
         """
         try:
-            return cls.model_validate(dict(parameters))
+            return cls.model_validate(dict(parameters), strict=strict)
         except ValidationError as error:
             raise FaultError("\n".join(_sentence(cls, detail) for detail in error.errors())) from None
 
