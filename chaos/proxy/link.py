@@ -33,7 +33,7 @@ class Kind(Enum):
 class Link:
     """From the accepted client to both sockets' end."""
 
-    __slots__ = ("_task", "client", "down", "key", "kind", "proxy", "server", "talk", "up")
+    __slots__ = ("_early", "_task", "client", "down", "key", "kind", "proxy", "server", "talk", "up")
 
     def __init__(self, proxy: Proxy, number: int) -> None:
         self.proxy = proxy
@@ -46,6 +46,7 @@ class Link:
         self.down = Pipe(self, Direction.DOWNSTREAM, self.server, self.client, clock, seed)
         self.client.out, self.server.out = self.up, self.down
         self._task: asyncio.Task[None] | None = None
+        self._early = b""  # came before the upstream was there; uvloop cannot pause in connection_made
         self.tune()
 
     # ---- opening ----------------------------------------------------------------------------------------------
@@ -72,6 +73,11 @@ class Link:
             return
         finally:
             self._task = None
+        early, self._early = self._early, b""
+        if early:
+            self._first(early)
+        if self.client.ended:
+            self._pass_end(self.client)
         self.client.resume(Hold.CONNECTING)
 
     # ---- what flows -------------------------------------------------------------------------------------------
@@ -101,6 +107,11 @@ class Link:
 
     def _first(self, data: bytes) -> None:
         """A websocket is followed from its handshake on; HTTP only where something may act on it."""
+        if self._task is not None:
+            self._early += data
+            self.client.resume(Hold.CONNECTING)
+            self.client.pause(Hold.CONNECTING)
+            return
         self.kind = Kind.RAW
         if self.proxy.reads_http or (data.startswith(b"GET ") and b"upgrade: websocket" in data[:4096].lower()):
             self._converse(data)
@@ -145,6 +156,10 @@ class Link:
         if side.ended:
             return
         side.ended = True
+        if self._task is None:
+            self._pass_end(side)
+
+    def _pass_end(self, side: Side) -> None:
         if self.talk is None:
             side.out.eof()
         else:
