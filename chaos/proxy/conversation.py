@@ -64,8 +64,9 @@ class Conversation:
         """One side will send nothing more."""
         link = self._link
         if from_client:
-            if link.is_tls(link.server) and self._exchange is not None and not link.client.gone:
-                return  # TLS knows no half-close: the upstream is closed when the reply is through
+            waits = link.is_tls(link.server) or self._requests.buffered
+            if waits and self._exchange is not None and not link.client.gone:
+                return  # more requests are waiting; or TLS, which knows no half-close and would lose the reply
             self._pass_rest()
             link.up.eof()
             return
@@ -220,19 +221,16 @@ class Conversation:
             self._upgrade()
         elif self._server_ended:
             link.down.eof()
-        elif link.client.ended:
-            self._pass_rest()
-            link.up.eof()
         elif exchange.treatment.answer is not None and not self._requests.between:
             link.down.eof()  # the rest of a request that was answered early can only be garbage
         elif link.proxy.reads_http:
             if self._requests.buffered:
                 self._read_requests()
+            self._pass_end()
         else:
-            rest = self._requests.rest()
             link.become_raw()
-            if rest:
-                link.up.feed(rest)
+            self._pass_rest()
+            self._pass_end()
 
     def _upgrade(self) -> None:
         link, from_client, from_server = self._link, self._requests.rest(), self._replies.rest()
@@ -241,6 +239,12 @@ class Conversation:
             link.up.feed_frames(from_client)
         if from_server:
             link.down.feed_frames(from_server)
+
+    def _pass_end(self) -> None:
+        """The client had ended while an exchange was in flight."""
+        if self._link.client.ended and self._exchange is None:
+            self._pass_rest()
+            self._link.up.eof()
 
     def _pass_rest(self) -> None:
         rest = self._requests.rest()
