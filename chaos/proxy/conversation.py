@@ -80,8 +80,12 @@ class Conversation:
             link.down.eof()
 
     def tune(self) -> None:
-        """The faults changed: a reply that is held back by one that is no more goes on."""
-        exchange = self._exchange
+        """The faults changed: a reply that is held back by one that is no more goes on, and so does half a head."""
+        link, exchange = self._link, self._exchange
+        if exchange is None and not link.proxy.reads_http:
+            link.become_raw()
+            self._pass_rest()
+            return
         if exchange is None or exchange.held is None:
             return
         present = {id(toxic.fault) for toxic in self._link.proxy.http_toxics}

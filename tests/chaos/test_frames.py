@@ -70,8 +70,9 @@ def test_following_can_turn_into_splitting_and_back_anywhere(
         (Frame(Opcode.CLOSE, b"").serialize(mask=True), False),
         (Frame(Opcode.TEXT, b"x", fin=False).serialize(mask=True), False),
         (Frame(Opcode.CONT, b"x").serialize(mask=True), False),
-        (b"\xc1\x01x", False),  # compressed
+        (b"\xc1\x01x", False),
     ],
+    ids=["text", "binary", "ping", "close", "first fragment", "fragment", "compressed"],
 )
 def test_only_whole_plain_messages_are_judged(frame: bytes, judged: bool) -> None:
     assert is_message(frame) is judged

@@ -257,3 +257,18 @@ def test_a_head_request_and_a_hundred_continue_keep_their_place() -> None:
             await rig.remove(toxic)
 
     on_loop(main())
+
+
+def test_half_a_head_goes_on_when_the_last_rule_ends() -> None:
+    """What may become a request is held back while a rule may concern it, and not a moment longer."""
+
+    async def main() -> None:
+        async with proxied() as rig:
+            toxic = await rig.toxic("http_status")
+            reader, writer = await rig.connect()
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+            await rig.remove(toxic)
+            assert await asyncio.wait_for(reader.read(1), 2) == b"x"
+
+    on_loop(main())
