@@ -156,7 +156,7 @@ def haproxy(upstream: int, core: int) -> Iterator[tuple[int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "haproxy.cfg"
         config.write_text(
-            "global\n  nbthread 1\n  maxconn 20000\n"
+            "global\n  nbthread 1\n  maxconn 4000\n"
             "defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n"
             f"listen bench\n  bind 127.0.0.1:{port}\n  server target 127.0.0.1:{upstream}\n"
         )
