@@ -193,7 +193,8 @@ def parse_head(raw: bytes, *, reply: bool) -> Head:
         with contextlib.suppress(httptools.HttpParserUpgrade):
             parser.feed_data(raw)
     except httptools.HttpParserError as error:
-        raise Malformed(str(error)) from None
+        if not (reply and parser.get_status_code() == 101):  # llhttp pauses at an upgrade, which it is
+            raise Malformed(str(error)) from None
     if reply:
         return Head(raw, collected.headers, status=parser.get_status_code())
     method, target = parser.get_method().decode("ascii"), collected.target.decode("latin-1")

@@ -180,6 +180,7 @@ class Link:
     def lost(self, side: Side) -> None:
         """The socket is closed. What it had sent still goes its way; what was on its way to it is void."""
         self.other(side).out.dispose()
+        self.other(side).resume(Hold.HELD | Hold.SINK | Hold.TALK)  # nobody is left to wait for
         self.aim()
         self.source_ended(side)
         other = self.other(side)

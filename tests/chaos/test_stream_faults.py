@@ -420,3 +420,29 @@ def test_a_chain_keeps_order_and_ends_clean() -> None:
             assert await waiting < 3
 
     on_loop(main())
+
+
+def test_a_client_held_back_by_a_peer_that_dies_is_let_go() -> None:
+    """Nothing can be written any more, but only a socket that is read shows that the client hangs up."""
+    there: list[asyncio.StreamWriter] = []
+
+    async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        there.append(writer)
+
+    async def main() -> None:
+        async with proxied(never_reads) as rig:
+            await rig.toxic("slow_close", delay=10**7)
+            _, writer = await rig.connect()
+            writer.write(bytes(20_000_000))
+            await asyncio.sleep(0.2)
+            (link,) = rig.proxy.links
+            assert link.client.received < 20_000_000
+            there[0].transport.abort()
+            for _ in range(500):
+                if link.client.received == 20_000_000:
+                    return
+                await asyncio.sleep(0.02)
+            raise AssertionError(link.client.received)
+
+    on_loop(main())
