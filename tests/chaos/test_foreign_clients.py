@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.client import Toxiproxy
+from chaos.toolkit import journal
 from tests.chaos.process import proxy_process
 
 ROOT = Path(__file__).parents[2]
@@ -48,3 +51,29 @@ def test_python_client(client: str) -> None:
             timeout=60,
         )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_chaos_toolkit_experiment_with_our_actions(tmp_path: Path) -> None:
+    """Run by the unmodified `chaos run`; our own journal of the same faults has the keys of its journal."""
+    if not PYTHON.exists():
+        pytest.skip(f"needs the clients in {PYTHON.parents[1].name}; `make test-all` installs them")
+    with proxy_process("--upstream", "127.0.0.1:9") as running:
+        done = subprocess.run(
+            [PYTHON.with_name("chaos"), "--no-version-check", "run", Path(__file__).with_name("experiment.json")],
+            cwd=tmp_path,
+            env=os.environ | {"CHAOS_PROXY_URL": running.api, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        theirs = json.loads((tmp_path / "journal.json").read_text())
+        with Toxiproxy(running.api) as server:
+            ours = journal(server.journal())
+    assert (theirs["status"], theirs["deviated"]) == ("completed", False)
+    assert [run["output"] for run in theirs["run"]] == ["slow", True, True, 2, 2, True, True]
+    assert set(theirs) == set(ours) - {"x-harness"}
+    (activity,) = ours["run"]
+    assert set(activity) == set(theirs["run"][0])
+    assert activity["activity"]["provider"]["arguments"]["attributes"] == {"latency": 10, "jitter": 0}
