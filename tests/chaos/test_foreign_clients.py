@@ -12,6 +12,7 @@ import pytest
 
 from chaos.client import Toxiproxy
 from chaos.toolkit import journal
+from sandbox.server import Sandbox, SandboxOptions
 from tests.chaos.process import proxy_process
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,39 @@ def test_toxiproxy_node_client() -> None:
             text=True,
             timeout=60,
         )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.node
+@pytest.mark.slow
+def test_supabase_js_notices_nothing_while_its_requests_are_read_and_delayed() -> None:
+    """The whole test of the sandbox's client again, with the proxy in between."""
+    node = shutil.which("node")
+    if node is None or not (NODE / "node_modules" / "@supabase" / "supabase-js").is_dir():
+        pytest.skip("needs Node.js 20 and `npm ci` in tests/node; `make test-all` does both")
+    with Sandbox(SandboxOptions(people=20, catalogue=60, seed=5)) as sandbox:
+        known = sandbox.discovery
+        with (
+            proxy_process("--upstream", known["url"].removeprefix("http://")) as running,
+            Toxiproxy(running.api) as api,
+        ):
+            api.add_toxic("target", "http_status", {"path": "/never"})
+            for stream in ("upstream", "downstream"):
+                api.add_toxic("target", "latency", {"latency": 5, "jitter": 5}, stream=stream)
+            environment = os.environ | {
+                "SANDBOX_URL": f"http://{running.proxies['target']}",
+                "SANDBOX_ANON_KEY": known["anon_key"],
+                "SANDBOX_EMAIL": known["people"]["email_pattern"].format(index=0),
+                "SANDBOX_PASSWORD": known["people"]["password"],
+            }
+            done = subprocess.run(
+                [node, "--test", "rest.test.mjs"],
+                cwd=NODE,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=90,
+            )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -100,12 +100,19 @@ def test_a_chunk_in_flight_is_let_go_when_latency_ends() -> None:
 
 
 def test_bandwidth_is_met_to_five_percent() -> None:
+    """Up to three tries: other work on this machine makes a measurement late, never early."""
+
     async def main() -> None:
-        async with proxied() as rig:
-            await rig.toxic("bandwidth", rate=200)
-            reader, writer = await rig.connect()
-            took = await round_trip(reader, writer, bytes(300_000))
-            assert abs(took - 1.5) < 0.05 * 1.5
+        errors = []
+        for _ in range(3):
+            async with proxied() as rig:
+                await rig.toxic("bandwidth", rate=200)
+                reader, writer = await rig.connect()
+                errors.append(await round_trip(reader, writer, bytes(300_000)) / 1.5 - 1)
+            assert errors[-1] > -0.05
+            if errors[-1] < 0.05:
+                return
+        raise AssertionError(errors)
 
     on_loop(main())
 
