@@ -15,8 +15,7 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def time(self) -> float:
-        return monotonic()
+    time = staticmethod(monotonic)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.Handle:
         wait = when - monotonic()

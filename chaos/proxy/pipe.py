@@ -22,6 +22,7 @@ class Pipe:
     """
 
     __slots__ = (
+        "_full",
         "_held",
         "_room",
         "clock",
@@ -51,6 +52,7 @@ class Pipe:
         self.splitter: FrameSplitter | None = None
         self._held = 0
         self._room = 0
+        self._full = False
         self.feed = sink.feed
 
     # ---- bytes ------------------------------------------------------------------------------------------------
@@ -130,9 +132,11 @@ class Pipe:
 
     def holds(self, size: int) -> None:
         self._held += size
-        if size > 0 and self._held > self._room:
+        if not self._full and self._held > self._room:
+            self._full = True
             self.source.pause(Hold.HELD)
-        elif size < 0 and self._held <= self._room // 2:
+        elif self._full and self._held <= self._room // 2:
+            self._full = False
             self.source.resume(Hold.HELD)
 
     def close(self) -> None:
