@@ -119,7 +119,7 @@ def judge_frames(frames: Frames, baseline: Comparison | None = None) -> Verdict:
     """`judge`, for who has the frames already."""
     manifest = frames.manifest
     rows = objectives.judge(frames, manifest.slos)
-    health = generator.judge(frames, manifest.slos)
+    health = generator.judge(frames)
     found = _findings(manifest, rows, health, baseline)
     winner = first_of(code for code, _ in found)
     ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))

@@ -116,7 +116,9 @@ def answer(folder: Path, wanted: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(float(table[f"p{q:g}"].iloc[0]) / 1e6 for q in wanted)
 
 
-def truth(folder: Path, log: npt.NDArray[np.float64], schedule: Schedule, wanted: tuple[float, ...]) -> tuple[float, ...]:
+def truth(
+    folder: Path, log: npt.NDArray[np.float64], schedule: Schedule, wanted: tuple[float, ...]
+) -> tuple[float, ...]:
     """What a perfect generator would have seen on this plan, percentiles in seconds.
 
     For every intended arrival of the measure phase: the answer's instant by the schedule, plus how much later than its

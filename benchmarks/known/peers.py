@@ -15,7 +15,7 @@ from known.schedule import Schedule, percentiles
 
 LOCUST_USERS = 20
 K6_USERS = 100
-PLAIN = '''
+PLAIN = """
 import json
 from locust import FastHttpUser, constant_throughput, events, task
 
@@ -31,7 +31,7 @@ def tell(environment, **_):
     total = environment.stats.total
     figures = [total.get_response_time_percentile(q / 100) for q in {wanted!r}]
     print("FIGURES", json.dumps([total.num_requests, figures]), flush=True)
-'''
+"""
 SCRIPT = """
 import http from 'k6/http';
 export const options = {{
@@ -78,7 +78,9 @@ def _output(command: list[str], core: int, seconds: float) -> str:
     return done.stdout
 
 
-def truth(log: npt.NDArray[np.float64], schedule: Schedule, rate: float, seconds: float, wanted: tuple[float, ...]) -> tuple[float, ...]:
+def truth(
+    log: npt.NDArray[np.float64], schedule: Schedule, rate: float, seconds: float, wanted: tuple[float, ...]
+) -> tuple[float, ...]:
     """What steady open arrivals at `rate` would have seen in the peer's own time, percentiles in seconds."""
     origin, first = float(log[0, 1]), float(log[1:, 1].min())
     arrivals = first + np.arange(round(rate * seconds)) / rate

@@ -1,7 +1,7 @@
 """When a request is to be answered: a function of its arrival and its number, so that the truth can be computed. (pure)
 
-Every request takes 20 ms. `stall` adds a standstill of 3 s in every 20 s: what arrives in it is answered 20 ms after its
-end. `tail` adds to each request a draw of its own from a log-normal distribution (median 4 ms, sigma 1.4: one in a
+Every request takes 20 ms. `stall` adds a standstill of 3 s in every 20 s: what arrives in it is answered 20 ms after
+its end. `tail` adds to each request a draw of its own from a log-normal distribution (median 4 ms, sigma 1.4: one in a
 thousand above 300 ms), seeded by the request's number. `all` does both.
 """
 

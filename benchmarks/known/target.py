@@ -23,9 +23,7 @@ import uvloop
 
 from known.schedule import SCHEDULES
 
-ANSWER = (
-    b"HTTP/1.1 200 OK\r\nserver: known\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n" b'{"ok":true}'
-)
+ANSWER = b'HTTP/1.1 200 OK\r\nserver: known\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"ok":true}'
 EARLY_S = 0.0015
 """uvloop's timers have whole milliseconds: wake this much early, then wait for the instant itself."""
 
