@@ -156,6 +156,7 @@ class Health:
             resident_bytes(),
             self._descriptors.count(),
             self._sessions(),
+            *[None] * (len(SCHEMAS[HEALTH]) - 9),
         )
         del self._rows[: max(0, len(self._rows) + 1 - MAX_ROWS)]
         self._rows.append(row)
