@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import orjson
 import pyarrow as pa
 
+from harness.abort import Watch
 from harness.config.models import LatencySlo
 from harness.order import Order
 from harness.record.recorder import Tally
@@ -65,6 +66,7 @@ class Scribe:
         self._workers = workers
         self._out = sys.stdout if out is None else out
         self._tally = Tally()
+        self._watch = Watch(order.profile.abort, store.manifest.slos)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
         self.zero = 0.0  # epoch second
@@ -76,6 +78,7 @@ class Scribe:
             self._store.append(table, batch)
             if table == LATENCY:
                 self._tally.absorb(batch)
+                self._watch.absorb(batch, time.monotonic())
         for problem in report.problems:
             self._say("problem", text=problem)
         if report.stop_reason and not self.stop_reason:
@@ -95,8 +98,10 @@ class Scribe:
         )
 
     def progress(self) -> None:
-        """Say where the run stands; once a second."""
+        """Say where the run stands, and look whether an abort rule fires; once a second."""
         now, attempts = time.monotonic(), self._tally.attempts
+        if time.time() < self.zero + self._order.schedule_end_s:  # what drains is over soon enough
+            self.stop_reason = self.stop_reason or self._watch.reason(now)
         then, before = self._told[0]
         self._told.append((now, attempts))
         self._say(

@@ -11,10 +11,12 @@ T > x or waited longer than e. For n samples completed in a second, and every e,
 
     #{T > x}  >=  #{V > x + e} - n * G(e)                (Makarov 1981, in counts)
 
-The best e is taken for each second, and the seconds are added up: B(x). A percentile of rank r among N samples is above
-x when more than N - r samples are. The lower bound of the undisturbed percentile is therefore the largest x with
-B(x) > N - r, and what the generator could have added is at most the recorded percentile minus that x. A quiet second
-costs its own largest lag and no more, one bad second among sixty costs its samples and no more.
+Seconds are put together by their largest lag, one stratum for every doubling of it; n * G(e) adds up over the seconds
+of a stratum, the best e is taken for each stratum, and the strata are added up: B(x). (The best e of each single second
+would be chosen by the luck of its few samples.) A percentile of rank r among N samples is above x when more than N - r
+samples are. The lower bound of the undisturbed percentile is therefore the largest x with B(x) > N - r, and what the
+generator could have added is at most the recorded percentile minus that x. A quiet second costs its own largest lag and
+no more, one bad second among sixty costs its samples and no more.
 
 How often a sample can wait: in the server view once, for its reply. An e2e operation also waits at its start, as long
 as the lateness view says, and between its requests: its start and three lags are allowed for, each as in the worst
@@ -55,9 +57,10 @@ def moved_ms(frames: Frames, chosen: pd.DataFrame, view: View, percentile: float
     """By how many milliseconds, at most, the generator could have raised the percentile of `chosen` to `value_us`.
 
     `chosen` are samples of one operation and view, with columns second, value_us, count. 0 for a percentile that falls
-    on a failure, the whole value where no lag is on record.
+    on a failure, and for a run without any lag on record: there the health check vetoes the whole run.
     """
-    if chosen.empty or not math.isfinite(value_us):
+    lagless = not (frames.generator["view"] == View.LAG).any()
+    if chosen.empty or not math.isfinite(value_us) or lagless:
         return 0.0
     samples = int(chosen["count"].sum())
     needed = samples - rank_of(percentile, samples)
@@ -80,33 +83,37 @@ class _Bound:
         began = chosen["second"].to_numpy(dtype="int64")
         lasted = np.where(np.isfinite(self._value), self._value, 0.0) / 1e6
         ended = began + np.floor(lasted).astype("int64")
-        groups, self._group = np.unique(2 * ended + (lasted >= LONG_S), return_inverse=True)
+        groups, group = np.unique(2 * ended + (lasted >= LONG_S), return_inverse=True)
         last = groups // 2
         first = last.copy()
         if view is View.E2E:
-            np.minimum.at(first, self._group, began)
+            np.minimum.at(first, group, began)
         lag_rows = generator[generator["view"] == View.LAG]
-        tried = np.unique([value_at_share(lag_rows, share) for share in SHARES]) if len(lag_rows) else np.zeros(1)
+        tried = np.unique([value_at_share(lag_rows, share) for share in SHARES])
         lag = _Delays.of(lag_rows, tried, served=True).worst(first, last)
         late = _Delays.of(generator[generator["view"] == View.LATENESS], tried, served=False).worst(first, last)
         lags, starts = LAGS[view], int(view is View.E2E)
-        population = np.bincount(self._group, weights=self._count, minlength=len(groups))
+        population = np.bincount(group, weights=self._count, minlength=len(groups))
         unknown = np.isnan(lag.largest)
         missed = np.where(unknown[:, None], 1.0, lags * lag.above + starts * np.nan_to_num(late.above))
-        self._lost = population[:, None] * np.minimum(1.0, missed)  # group x tried: n * G(e)
+        largest = np.where(unknown, math.inf, lags * lag.largest + starts * np.nan_to_num(late.largest))
+        stratum = np.minimum(np.log2(np.maximum(largest, 1.0)), 63).astype("int64")
+        self._lost = np.zeros((64, len(tried)))  # stratum x tried: the sum of n * G(e)
+        np.add.at(self._lost, stratum, population[:, None] * np.minimum(1.0, missed))
         self._tried = (lags + starts) * tried
-        self._largest = np.where(unknown, math.inf, lags * lag.largest + starts * np.nan_to_num(late.largest))
+        self._largest = largest[group]
+        self._stratum = stratum[group]
 
     def surely_above(self, x: float) -> float:
         """B(x), for x in microseconds."""
         above = self._value > x
-        value, count, group = self._value[above], self._count[above], self._group[above]
+        value, count, stratum = self._value[above], self._count[above], self._stratum[above]
 
         def beyond(delay: Floats | float) -> Floats:
             weights = np.where(value > x + delay, count, 0.0)
-            return np.bincount(group, weights, minlength=len(self._largest)).astype(np.float64)
+            return np.bincount(stratum, weights, minlength=len(self._lost)).astype(np.float64)
 
-        best = beyond(self._largest[group])
+        best = beyond(self._largest[above])
         for number, delay in enumerate(self._tried.tolist()):
             best = np.maximum(best, beyond(delay) - self._lost[:, number])
         return float(best.sum())
