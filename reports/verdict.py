@@ -167,7 +167,9 @@ def _findings(
 def missed(row: SloRow) -> str:
     """A missed objective in one sentence that names operation, figure and limit."""
     operations = ", ".join(row.operations)
-    if row.kind == "share":
+    if row.value is not None and row.margin is not None and row.margin >= 0 and row.windows is not None and row.note:
+        what = f"{operations} ({row.view}) {row.note}"
+    elif row.kind == "share":
         what = f"{percent(row.value, 3)} of {operations} ({row.view}) ended badly, the limit is {row.limit_text}"
     elif row.value is None:
         what = f"{operations} ({row.view}): {row.note}; the limit is {row.limit_text}"
@@ -187,7 +189,9 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow]) -> str:
     met = f"All {plural(len(rows), 'SLO')} met" if len(rows) > 1 else "The SLO is met"
     if closest is None:
         return f"{met}."
-    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}."
+    close = sum(row.close for row in rows)
+    mark = f" Too close to call: {close} of them, see the intervals." if close else ""
+    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{mark}"
 
 
 def _facts(frames: Frames) -> Facts:
