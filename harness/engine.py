@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from harness.alarms import Alarm, Alarms
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
 from harness.order import Order
@@ -78,7 +79,7 @@ class Engine:
         self._arrivals: list[tuple[object, ...]] = []
         self._phones: dict[int, Phone] = {}
         self._sessions: set[asyncio.Task[None]] = set()
-        self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
+        self._pending: dict[int, tuple[Alarm, Ticket, Callable[[], None]]] = {}
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -88,6 +89,7 @@ class Engine:
         asyncio.set_event_loop(self.loop)
         self.zero = monotonic() + (self._zero_epoch - time.time())
         self.pulse = Pulse(self.loop)
+        self._alarms = Alarms(self.loop)
         origin = Origin.parse(self.order.url)
         self._kit = PhoneKit(
             loop=self.loop,
@@ -112,6 +114,7 @@ class Engine:
         finally:
             self._health.stop()
             self.flush()
+            self._alarms.close()
             self.loop.close()
             self.over = True
 
@@ -248,7 +251,7 @@ class Engine:
         def start() -> None:
             self._start(ticket, body, done, slot_was_free=True)
 
-        self._pending[ticket.ticket] = (self.loop.call_later(wait, start), ticket, done)
+        self._pending[ticket.ticket] = (self._alarms.at(self.zero + ticket.at_s, start), ticket, done)
 
     def never_started(self, ticket: Ticket) -> None:
         """The run ended before this session's turn, or no phone was free for it until then. Loop thread only."""

@@ -27,6 +27,8 @@ from known.schedule import Schedule, percentiles
 from reports.frames import load
 from reports.ranks import grouped_percentiles
 
+AHEAD_S = 0.5
+"""As in the locustfile: from opening the app to what is measured."""
 WARMUP_S, DRAIN_S = 4.0, 10.0
 PEOPLE_FOR_S = 12.0
 """How long a person rests between two sessions: longer than anything the target does."""
@@ -87,7 +89,7 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
     )
     RunStore.create(folder, manifest)
     (folder / "order.json").write_text(order.model_dump_json())
-    np.save(folder / "planned.npy", planned.instants_s)  # before the run: the intended arrivals
+    np.save(folder / "intended.npy", planned.instants_s + AHEAD_S)  # before the run: the intended arrivals
     wish = Wish(profile=profile, source="truth", slos=slos, out=folder.parent)
     access = Access("known", url, "local", "anon", "", order.email_pattern)
     os.environ["TRUTH_ZERO"] = str(folder / "zero")
@@ -125,7 +127,7 @@ def truth(
     schedule the target really wrote that answer (its log knows), minus the intended arrival.
     """
     zero, origin = float((folder / "zero").read_text()), float(log[0, 1])
-    intended = zero + np.load(folder / "planned.npy")
+    intended = zero + np.load(folder / "intended.npy")
     seconds = open_run(folder).manifest.profile.phases.measure_s
     late = {int(number): written - schedule.due(arrived, int(number), origin) for number, arrived, written in log[1:]}
     values = [
