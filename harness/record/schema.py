@@ -24,6 +24,7 @@ LATENCY = "latency"
 ARRIVALS = "arrivals"
 HEALTH = "health"
 STREAM_FOLDER = "stream"
+WORKERS_FOLDER = "workers"
 
 
 class Phase(StrEnum):
