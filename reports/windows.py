@@ -59,9 +59,19 @@ class Sliding:
 
 
 def slide(
-    window: Window, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, window_s: float
+    window: Window,
+    chosen: pd.DataFrame,
+    bad: pd.Series[bool],
+    allowed: float,
+    window_s: float,
+    *,
+    slow: pd.Series[bool] | None = None,
 ) -> Sliding | None:
-    """Windows over `chosen` (columns second, count); None when the phase is no longer than one window, or empty."""
+    """Windows over `chosen` (columns second, count); None when the phase is no longer than one window, or empty.
+
+    The worst window is the one with the most of `slow`, of bad where that is not given: where nothing is bad there is
+    still a slowest moment.
+    """
     start, end = math.ceil(window[0]), math.floor(window[1])
     length, width = end - start, max(1, round(window_s))
     if length <= width or chosen.empty:
@@ -82,7 +92,9 @@ def slide(
     ]
     longest = max((stretch(run[0], run[-1]) for run in runs), key=lambda one: one.length_s, default=None)
     lowest = wilson(float(longest.bad), float(longest.samples), ONE_SIDED_99)[0] if longest is not None else 0.0
-    worst = int(np.argmax(_lower(wrong, total)))
+    marked = (bad if slow is None else slow).to_numpy()
+    heavy = _sums(np.bincount(second, np.where(marked, count, 0.0), minlength=length), width)
+    worst = int(np.argmax(_lower(heavy, total)))
     return Sliding(stretch(worst, worst), longest, lowest > allowed, _trace(wrong, total, allowed))
 
 

@@ -40,6 +40,13 @@ def test_the_worst_window_is_named_with_its_time_and_informs_only() -> None:
     assert max(share for share in row.windows.trace if share is not None) == pytest.approx(4.0)
 
 
+def test_where_nothing_is_over_the_limit_the_slowest_moment_is_named() -> None:
+    row = judged(slow_between(30, 40), build.latency_slo(limit_ms=2000.0, window_s=10.0))
+    assert row.windows is not None
+    assert (row.windows.worst_start_s, row.windows.worst_value, row.windows.worst_over) == (30.0, 900.0, False)
+    assert row.windows.over_start_s is None
+
+
 @pytest.mark.parametrize(("sustained", "status"), [(None, "pass"), (24.0, "fail"), (25.0, "pass")])
 def test_a_lasting_miss_is_a_miss_where_the_slo_says_so(sustained: float | None, status: str) -> None:
     row = judged(slow_between(30, 40), build.latency_slo(window_s=10.0, sustained_s=sustained))
