@@ -15,6 +15,8 @@ from sandbox.seed.plan import Person, Plan, uuid4_from
 GROUP_SHARE = 0.1
 EXTRA_DIRECT_SHARE = 0.5
 HISTORY_DAYS = 50
+LENGTH = (3, 12)  # messages of a direct conversation
+SHORT = (1, 2)  # and of one between two people without a full life
 EMOJI = ("❤️", "😂", "👍", "🔥", "😮")
 
 
@@ -49,22 +51,26 @@ def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
     """Every person has at least two direct conversations (where there are three people), some have groups."""
     rng = plan.stream("conversations")
     rows = Inbox()
-    for one, other in sorted(_pairs(rng, [person.id for person in everybody])):
-        _conversation(plan, rng, rows, [one, other], None, rng.randint(3, 12))
-    for _ in range(round(len(everybody) * GROUP_SHARE) if len(everybody) >= 3 else 0):
-        members = [person.id for person in rng.sample(everybody, rng.randint(3, min(8, len(everybody))))]
+    lively = [person for person in everybody if person.full]
+    full = {person.id for person in lively}
+    for one, other in sorted(_pairs(rng, [person.id for person in everybody], [person.id for person in lively])):
+        length = LENGTH if one in full or other in full else SHORT
+        _conversation(plan, rng, rows, [one, other], None, rng.randint(*length))
+    for _ in range(round(len(lively) * GROUP_SHARE) if len(lively) >= 3 else 0):
+        members = [person.id for person in rng.sample(lively, rng.randint(3, min(8, len(lively))))]
         title = " ".join(rng.choice(plan.words.sentences).split()[:3]).rstrip(".").title()
         _conversation(plan, rng, rows, members, title, rng.randint(5, 20))
     return rows
 
 
-def _pairs(rng: random.Random, ids: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
-    """A ring through everybody, which gives each two, and some more at random. Sorted within, as the table wants."""
+def _pairs(rng: random.Random, ids: list[uuid.UUID], lively: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
+    """A ring through everybody, which gives each two, and some more at random among the lively. Sorted within, as the
+    table wants."""
     ring = list(ids)
     rng.shuffle(ring)
     pairs = {_sorted(ring[place - 1], ring[place]) for place in range(len(ring)) if len(ring) > 1}
-    for _ in range(round(len(ids) * EXTRA_DIRECT_SHARE) if len(ids) > 3 else 0):
-        one, other = rng.sample(ids, 2)
+    for _ in range(round(len(lively) * EXTRA_DIRECT_SHARE) if len(lively) > 3 else 0):
+        one, other = rng.sample(lively, 2)
         pairs.add(_sorted(one, other))
     return pairs
 

@@ -24,7 +24,7 @@ KILL = DATA / "kill.toml"
 SPAN_S = 7.0  # warm-up and measure phase
 INSTANTS = range(int(os.environ.get("HARNESS_KILLS", "10")))
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def victims(process: subprocess.Popen[str], who: str) -> list[int]:
@@ -50,7 +50,7 @@ def await_zero(process: subprocess.Popen[str], out: Path) -> None:
 def rendered_again(run: Run) -> int:
     """The exit code of `harness report` on it."""
     again = subprocess.run(
-        [sys.executable, "-m", "harness", "report", str(run.folder)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "harness", "report", str(run.folder)], capture_output=True, text=True, timeout=300
     )
     assert "Traceback" not in again.stderr, again.stderr
     return again.returncode
@@ -82,7 +82,7 @@ def test_a_kill_at_any_moment_leaves_a_record_that_renders_and_never_passes(
     except BaseException:
         process.terminate()
         raise
-    run = finish(process, tmp_path, patience_s=150.0)
+    run = finish(process, tmp_path, patience_s=400.0)
     code = rendered_again(run)
     samples = sum(open_run(run.folder).latency()["count"].to_pylist())
     tell(
@@ -105,7 +105,7 @@ def test_a_kill_at_any_moment_leaves_a_record_that_renders_and_never_passes(
 
 def test_a_report_killed_while_rendering_leaves_whole_files_and_can_be_rendered_again(tmp_path: Path) -> None:
     process = start(tmp_path, KILL, "--slo", BRIEF_SLO)
-    run = finish(process, tmp_path, patience_s=150.0)
+    run = finish(process, tmp_path, patience_s=400.0)
     before = {name: (run.folder / name).read_bytes() for name in ("verdict.json", "summary.md", "junit.xml")}
     dice = random.Random(9)
     for _ in range(6):

@@ -20,7 +20,7 @@ from sandbox.server import Sandbox
 
 from .conftest import BRIEF, BRIEF_SLO, Run, command_line, descendants, finish, start
 
-pytestmark = [pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 PLAIN = """
 from locust import User, constant, events, task

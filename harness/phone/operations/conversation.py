@@ -14,7 +14,8 @@ from urllib.parse import quote
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone import chat_shapes as shapes
-from harness.phone.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL, Call
+from harness.phone.call import Call
+from harness.phone.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.operations.attachments import SignedFiles

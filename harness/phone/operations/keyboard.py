@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from harness.phone.calls import Call
+from harness.phone.call import Call
 from harness.phone.chat_calls import TYPING_BROADCAST
 from harness.phone.phone import Phone
 
