@@ -138,7 +138,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     bad = chosen["value_us"] >= slo.limit_ms * 1000.0
     under = samples - int(chosen.loc[bad, "count"].sum())
     failed = int(chosen.loc[np.isinf(chosen["value_us"]), "count"].sum())
-    slow = bad | (chosen["value_us"] >= value_us)
+    slow = bad | (chosen["value_us"] > value_us)
     sliding = slide(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.window_s, slow=slow)
     missed = _missed_stretch(slo, sliding)
     close = intervals.undecided(frames.window, chosen, slo.percentile, slo.limit_ms * 1000.0)
