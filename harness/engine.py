@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from harness.alarms import Alarm, Alarms
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
 from harness.ledger import Ledger
@@ -91,7 +92,7 @@ class Engine:
         self._phones: dict[int, Phone] = {}
         self._in_session: dict[Phone, None] = {}  # in order of their start
         self._sessions: set[asyncio.Task[None]] = set()
-        self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
+        self._pending: dict[int, tuple[Alarm, Ticket, Callable[[], None]]] = {}
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -101,6 +102,7 @@ class Engine:
         asyncio.set_event_loop(self.loop)
         self.zero = monotonic() + (self._zero_epoch - time.time())
         self.pulse = Pulse(self.loop)
+        self._alarms = Alarms(self.loop)
         origin = Origin.parse(self.order.url)
         self._kit = PhoneKit(
             loop=self.loop,
@@ -133,6 +135,7 @@ class Engine:
         finally:
             self._health.stop()
             self.flush(last=True)
+            self._alarms.close()
             self.loop.close()
             self.over = True
 
@@ -322,7 +325,7 @@ class Engine:
             if not self.forfeited:
                 self._start(ticket, body, done, slot_was_free=True)
 
-        self._pending[ticket.ticket] = (self.loop.call_later(wait, start), ticket, done)
+        self._pending[ticket.ticket] = (self._alarms.at(self.zero + ticket.at_s, start), ticket, done)
 
     def never_started(self, ticket: Ticket) -> None:
         """The run ended before this session's turn, or no phone was free for it until then. Loop thread only."""

@@ -1,12 +1,7 @@
 #!/bin/sh
-<<<<<<< HEAD
-# Installs what some tests need: Chromium (browser tests), the npm packages under tests/node, and the Python Realtime
-# client in an environment of its own. Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
-=======
-# Installs what some tests need beside .venv: Chromium (browser tests), the npm packages under tests/node, and
-# Toxiproxy's Python clients in an environment of their own.
+# Installs what some tests need beside .venv: Chromium (browser tests), the npm packages under tests/node, and the Python
+# clients of Realtime and of Toxiproxy, each in an environment of its own.
 # Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
->>>>>>> proxy
 set -u
 cd "$(dirname "$0")/.." || exit 0
 
@@ -96,9 +91,6 @@ install_toxiproxy_clients() {
 
 install_chromium
 install_node_packages
-<<<<<<< HEAD
 install_realtime_client
-=======
 install_toxiproxy_clients
->>>>>>> proxy
 exit 0
