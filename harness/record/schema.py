@@ -4,7 +4,9 @@
     latency.parquet    counts per (second, phase, operation, view, outcome, bucket_us)
     arrivals.parquet   one row per planned session
     health.parquet     the generator's own health, per worker and second
-    stream/*.arrows    the same three as they are written, one Arrow IPC stream per table;
+    delivery.parquet   what phones saw of Realtime: messages sent and heard, channels up and down
+    realtime.parquet   sockets, channels and frames, per worker and second
+    stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
     verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
 
@@ -22,6 +24,8 @@ MANIFEST = "manifest.json"
 LATENCY = "latency"
 ARRIVALS = "arrivals"
 HEALTH = "health"
+DELIVERY = "delivery"
+REALTIME = "realtime"
 STREAM_FOLDER = "stream"
 
 
@@ -38,12 +42,14 @@ class View(StrEnum):
 
     server: one attempt, first byte written on an open connection to last byte read.
     e2e: one operation, from the instant it was intended until the app could show it done.
+    delivery: one thing that Realtime did, from its cause (a message's send, a join) until it was read at a socket.
     lag: how late the generator's own loop woke (operation `generator`); 10 ms apart.
     lateness: how late a session started against its plan because of the generator (operation `generator`).
     """
 
     SERVER = "server"
     E2E = "e2e"
+    DELIVERY = "delivery"
     LAG = "lag"
     LATENESS = "lateness"
 
@@ -84,6 +90,26 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rss_bytes", pa.int64()),
             ("descriptors", pa.int32()),
             ("sessions", pa.int32()),  # open at that instant
+        ]
+    ),
+    DELIVERY: pa.schema(  # harness.record.delivery says what each kind of row means
+        [
+            ("at_us", pa.int64()),  # on the worker's own clock
+            ("worker", pa.int32()),
+            ("kind", pa.string()),
+            ("person", pa.int32()),  # whose phone saw it
+            ("conversation", pa.string()),
+            ("key", pa.string()),
+            ("detail", pa.string()),
+            ("mark_us", pa.int64()),  # an instant on the database's clock, epoch; null: none
+        ]
+    ),
+    REALTIME: pa.schema(
+        [
+            ("second", pa.int32()),
+            ("worker", pa.int32()),
+            ("what", pa.string()),  # a gauge at that instant, or "frames <kind>" and "bytes" within that second
+            ("value", pa.int64()),
         ]
     ),
 }

@@ -20,12 +20,12 @@ from pydantic import ValidationError
 
 from harness.errors import UsageError
 from harness.record.manifest import Manifest
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, MANIFEST, SCHEMAS, STREAM_FOLDER
+from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, MANIFEST, REALTIME, SCHEMAS, STREAM_FOLDER
 from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-TABLES = (LATENCY, ARRIVALS, HEALTH)
+TABLES = (LATENCY, ARRIVALS, HEALTH, DELIVERY, REALTIME)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
@@ -147,6 +147,14 @@ class RunFiles:
         """One row per second and worker, sorted."""
         return self._table(HEALTH)
 
+    def delivery(self) -> pa.Table:
+        """What phones saw of Realtime, sorted by instant; empty for a run without it."""
+        return self._table(DELIVERY)
+
+    def realtime(self) -> pa.Table:
+        """Sockets, channels and frames, sorted by second; empty for a run without Realtime."""
+        return self._table(REALTIME)
+
     def _table(self, table: str) -> pa.Table:
         path = _parquet(self.folder, table)
         if not path.exists():
@@ -198,6 +206,8 @@ def tidy(table: str, rows: pa.Table) -> pa.Table:
         numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
         last = numbered.group_by("ticket").aggregate([("row", "max")]).sort_by("ticket")
         return rows.take(last["row_max"])
+    if table == DELIVERY:
+        return rows.sort_by([("at_us", "ascending"), ("worker", "ascending")])
     return rows.sort_by([("second", "ascending"), ("worker", "ascending")])
 
 
