@@ -9,7 +9,11 @@ from typing import TypeVar
 from harness.arrivals import Ticket, plan
 from harness.engine import Engine
 from harness.order import Order
+from harness.record.clocks import Round, offset
 from harness.scribe import Report
+
+KEPT_ROUNDS = 20
+"""The shortest questions for the master's time that are remembered."""
 
 _Item = TypeVar("_Item")
 
@@ -26,6 +30,7 @@ class Desk:
         self._printed = 0
         self._reports = 0
         self._queue: deque[Ticket] = deque()
+        self._rounds: list[Round] = []
         if not closed:
             profile = order.profile
             planned = plan(profile.arrivals, profile.mix, profile.people, order.seed)
@@ -45,6 +50,11 @@ class Desk:
         self._queue.clear()
         self.engine.close(grace_s, left)
 
+    def answered(self, asked: float, theirs: float) -> None:
+        """The master's run time, asked for at `asked` of ours; both in seconds since zero."""
+        self._rounds.append(Round(asked, theirs, self.engine.now()))
+        self._rounds = sorted(self._rounds, key=lambda one: one.trip)[:KEPT_ROUNDS]
+
     def report(self, *, final: bool = False) -> Report:
         """What happened since the last report."""
         engine = self.engine
@@ -60,6 +70,7 @@ class Desk:
             final=final,
             problems=list(_drained(engine.problems)),
             stop_reason=engine.stop_reason,
+            clock=offset(self.worker, self._rounds),
         )
 
 

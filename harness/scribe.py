@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from harness.config.models import LatencySlo
 from harness.order import Order
+from harness.record.clocks import ClockOffset
 from harness.record.recorder import Tally
 from harness.record.schema import LATENCY, View
 from harness.record.store import RunStore, from_bytes, to_bytes
@@ -42,18 +43,21 @@ class Report:
     final: bool = False
     problems: list[str] = field(default_factory=list)
     stop_reason: str = ""  # the worker wants the run to end
+    clock: ClockOffset | None = None  # against the master's; None in a single process
 
     def pack(self) -> dict[str, Any]:
         """For Locust's channel, which carries msgpack."""
         message = {name: getattr(self, name) for name in self.__slots__}
         message["batches"] = [(table, to_bytes(batch)) for table, batch in self.batches]
+        message["clock"] = None if self.clock is None else self.clock.model_dump()
         return message
 
     @classmethod
     def unpack(cls, message: dict[str, Any]) -> Report:
         """The inverse of `pack`."""
         batches = [(table, from_bytes(data)) for table, data in message["batches"]]
-        return cls(**{**message, "batches": batches})
+        clock = None if message.get("clock") is None else ClockOffset.model_validate(message["clock"])
+        return cls(**{**message, "batches": batches, "clock": clock})
 
 
 class Scribe:
@@ -127,6 +131,7 @@ class Scribe:
         self._store.update(
             recorded_attempts=sum(report.attempts for report in self._latest.values()),
             workers=self._workers,
+            clocks=tuple(report.clock for _, report in sorted(self._latest.items()) if report.clock is not None),
         )
         self._say("end", reason=reason, failures=sum(report.failures for report in self._latest.values()))
 

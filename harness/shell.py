@@ -56,6 +56,9 @@ REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
 CLOSED_WAIT_S = (1.0, 5.0)
 MESSAGE = "harness_report"
+CLOCK_MESSAGE = "harness_clock"
+CLOCK_EVERY_S = 2.0
+"""How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
 
 
 @dataclass(slots=True)
@@ -123,6 +126,9 @@ class WorkerSide:
         self.desk = Desk(order, engine, worker=worker, workers=workers, closed=closed)
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
+        if distributed and not closed:
+            runner.register_message(CLOCK_MESSAGE, lambda environment, msg, **_: self.desk.answered(**msg.data))
+            self._clock = gevent.spawn(self._ask_time)
 
     def run(self, ticket: Ticket, body: SessionBody) -> None:
         """Block the calling greenlet until the session is over."""
@@ -161,6 +167,11 @@ class WorkerSide:
         while True:
             gevent.sleep(REPORT_EVERY_S)
             self._send(self.desk.report())
+
+    def _ask_time(self) -> None:
+        while not self.desk.engine.over:
+            self.environment.runner.send_message(CLOCK_MESSAGE, self.desk.engine.now())
+            gevent.sleep(CLOCK_EVERY_S)
 
     def _send(self, report: Report) -> None:
         runner = self.environment.runner
@@ -214,6 +225,7 @@ class MasterSide:
         self._reason = ""
         if self._distributed:
             runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
+            runner.register_message(CLOCK_MESSAGE, self._tell_time)
 
     def receive(self, report: Report) -> None:
         """Write a report down; a record that cannot be written ends the run."""
@@ -222,6 +234,11 @@ class MasterSide:
         except HarnessError as error:
             self._reason = self._reason or f"the record cannot be written: {error.what}"
             log.error("%s", error)
+
+    def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Answer a worker with the run time of this process, and with its own question."""
+        answer = {"asked": msg.data, "theirs": time.time() - self.scribe.zero}
+        environment.runner.send_message(CLOCK_MESSAGE, answer, client_id=msg.node_id)
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""

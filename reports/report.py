@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.plan.files import load_prices
 from harness.record.store import open_run
 from reports import render_html, render_junit, render_summary, render_verdict
 from reports.compare import compare
@@ -26,7 +27,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
     """
     frames = load(open_run(folder))
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
-    verdict = judge_frames(frames, found)
+    verdict = judge_frames(frames, found, load_prices().plans)
     write_all(folder, verdict, frames)
     return verdict
 

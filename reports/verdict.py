@@ -7,12 +7,13 @@ or that the percentile falls on a failure; the `*_text` beside it says which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.errors import PRECEDENCE, ExitCode, first_of
+from harness.plan.prices import PlanPrices
 from harness.record.manifest import Manifest, Window
 from harness.record.schema import Phase, View
 from reports import health as generator
@@ -20,6 +21,7 @@ from reports import slo as objectives
 from reports.compare import Comparison
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health import HealthRow
+from reports.realtime import Realtime, figures
 from reports.slo import SloRow
 from reports.text import percent, plural
 
@@ -97,6 +99,7 @@ class Verdict(Model):
     health: tuple[HealthRow, ...]
     integrity: Integrity = Integrity()
     comparison: Comparison | None = None
+    realtime: Realtime | None = None
     not_checked: tuple[str, ...] = NOT_CHECKED
     facts: Facts
 
@@ -115,12 +118,16 @@ def judge(run: RunLike, baseline: Comparison | None = None) -> Verdict:
     return judge_frames(load(run), baseline)
 
 
-def judge_frames(frames: Frames, baseline: Comparison | None = None) -> Verdict:
-    """`judge`, for who has the frames already."""
+def judge_frames(
+    frames: Frames, baseline: Comparison | None = None, plans: Mapping[str, PlanPrices] | None = None
+) -> Verdict:
+    """`judge`, for who has the frames already. Realtime's figures stand beside the limits of `plans`."""
     manifest = frames.manifest
     rows = objectives.judge(frames, manifest.slos)
     health = generator.judge(frames, manifest.slos)
+    realtime = figures(frames, plans or {})
     found = _findings(manifest, rows, health, baseline)
+    found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
     winner = first_of(code for code, _ in found)
     ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
@@ -134,6 +141,7 @@ def judge_frames(frames: Frames, baseline: Comparison | None = None) -> Verdict:
         slos=rows,
         health=health,
         comparison=baseline,
+        realtime=realtime,
         facts=_facts(frames),
     )
 

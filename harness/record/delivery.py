@@ -304,10 +304,16 @@ def _fate(message: _Open, member: _Expected, now_us: int | None) -> Fate | None:
         return Fate.LOST
     if until is not None and until - known >= (TYPING_DEADLINE_S if typing else DEADLINE_S) * MICROSECONDS:
         return Fate.LOST
-    if channel.latest_us is not None and message.created_us is not None:
-        if channel.latest_us - message.created_us >= LATER_S * MICROSECONDS:
-            return Fate.LOST
+    if _passed_over(message, channel):
+        return Fate.LOST
     return Fate.DEAF if channel.ended is State.DOWN else Fate.LEFT
+
+
+def _passed_over(message: _Open, channel: _Up) -> bool:
+    """Whether the channel heard something that was clearly committed after the message."""
+    if channel.latest_us is None or message.created_us is None:
+        return False
+    return channel.latest_us - message.created_us >= LATER_S * MICROSECONDS
 
 
 def _delivery(message: _Open, person: int, member: _Expected, fate: Fate) -> Delivery:

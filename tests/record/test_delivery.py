@@ -187,7 +187,8 @@ def test_the_true_offset_lies_within_the_uncertainty(true_us: int, trips: list[t
         for at, there, back in trips
     ]
     found = offset(3, rounds)
-    assert found is not None and found.worker == 3
+    assert found is not None
+    assert found.worker == 3
     assert abs(found.offset_us - true_us) <= found.uncertainty_us + 1
     assert found.uncertainty_us <= min(there + back for _, there, back in trips) // 2 + 1
 
