@@ -228,7 +228,7 @@ class Wire:
         except BaseException as problem:
             connection.abort()
             if isinstance(problem, OSError | UnicodeError):
-                raise _connect_error(problem, short_of_time=total <= self._connect_timeout_s) from problem
+                raise connect_error(problem, short_of_time=total <= self._connect_timeout_s) from problem
             raise
         if self._closed:
             connection.abort()
@@ -282,7 +282,7 @@ _UNREACHABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE))
 
 
-def _connect_error(problem: OSError | UnicodeError, *, short_of_time: bool) -> WireError:
+def connect_error(problem: OSError | UnicodeError, *, short_of_time: bool) -> WireError:
     """What kept a connection from opening, in our words."""
     match problem:
         case TimeoutError():

@@ -1,0 +1,106 @@
+"""What a channel tells its listeners, and what it is told to listen to. (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, NamedTuple
+
+
+class Status(StrEnum):
+    """What the client reports to `subscribe`'s callback."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    CHANNEL_ERROR = "CHANNEL_ERROR"
+    TIMED_OUT = "TIMED_OUT"
+    CLOSED = "CLOSED"
+
+
+class Sent(Enum):
+    """How a message went out: on the socket, into the buffer until the channel has joined, or not at all, because the
+    client would use REST (`POST /realtime/v1/api/broadcast`), which is the caller's to do."""
+
+    SOCKET = "socket"
+    BUFFERED = "buffered"
+    REST = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Which changes of the database a channel asks for. event: `*`, `INSERT`, `UPDATE` or `DELETE`."""
+
+    event: str
+    schema: str
+    table: str
+    filter: str | None = None
+
+    def request(self) -> dict[str, str]:
+        """As it stands in the join."""
+        asked = {"event": self.event, "schema": self.schema, "table": self.table}
+        if self.filter is not None:
+            asked["filter"] = self.filter
+        return asked
+
+    def echoed_by(self, answer: Any) -> bool:
+        """Whether the server's object at the same position is this binding."""
+        return isinstance(answer, dict) and (
+            answer.get("event"),
+            answer.get("schema"),
+            answer.get("table"),
+            answer.get("filter"),
+        ) == (self.event, self.schema, self.table, self.filter)
+
+
+class Change(NamedTuple):
+    """One change of one row.
+
+    type: `INSERT`, `UPDATE` or `DELETE`. record: empty for a DELETE; old_record: empty for an INSERT.
+    commit_timestamp: of the database's clock, as text; None when the row may not be read.
+    errors: what the server could not do, as texts; None for nothing.
+    binding: position in the channel's `changes`. received_at: monotonic seconds, before parsing. size: of the frame.
+    """
+
+    table: str
+    type: str
+    record: Mapping[str, Any]
+    old_record: Mapping[str, Any]
+    commit_timestamp: str | None
+    errors: list[str] | None
+    binding: int
+    received_at: float
+    size: int
+
+
+class Broadcast(NamedTuple):
+    """One message of a peer. payload: what the peer sent, JSON or bytes. meta: of messages from the database."""
+
+    event: str
+    payload: Any
+    meta: Mapping[str, Any] | None
+    received_at: float
+    size: int
+
+
+class Presence(NamedTuple):
+    """Who is there (`full`, after a join) or who came and went. Both map a presence key to `{"metas": [...]}`."""
+
+    full: bool
+    joins: Mapping[str, Any]
+    leaves: Mapping[str, Any]
+    received_at: float
+    size: int
+
+
+class System(NamedTuple):
+    """A notice of the server, like `Subscribed to PostgreSQL`: the instant from which changes really come."""
+
+    status: str
+    message: str
+    extension: str
+    received_at: float
+
+    @property
+    def subscribed_to_postgres(self) -> bool:
+        """Changes committed from about now on are delivered; those before were not and never will be."""
+        return self.extension == "postgres_changes" and self.status == "ok"
