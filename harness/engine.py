@@ -26,12 +26,15 @@ from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
 from harness.phone.phone import Phone, PhoneKit
+from harness.phone.realtime.client import Ticker
+from harness.phone.sockets import Sockets
 from harness.phone.tls import shared_context
 from harness.phone.wire import Origin
 from harness.pulse import Pulse, SessionClosed
+from harness.record.delivery import Kind
 from harness.record.health import Health
 from harness.record.recorder import Recorder
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
+from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, View
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
@@ -76,6 +79,7 @@ class Engine:
         self.over = False
         self.recorder = Recorder(order.windows)
         self._arrivals: list[tuple[object, ...]] = []
+        self._facts: list[tuple[object, ...]] = []
         self._phones: dict[int, Phone] = {}
         self._sessions: set[asyncio.Task[None]] = set()
         self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
@@ -89,6 +93,8 @@ class Engine:
         self.zero = monotonic() + (self._zero_epoch - time.time())
         self.pulse = Pulse(self.loop)
         origin = Origin.parse(self.order.url)
+        self._ticker = Ticker(self.loop)
+        self._sockets = Sockets(self._ticker.wheel, self._secrets.anon_key) if self.order.profile.realtime else None
         self._kit = PhoneKit(
             loop=self.loop,
             zero=self.zero,
@@ -100,6 +106,7 @@ class Engine:
             seed=self.order.seed,
             behaviour=self.order.profile.behaviour,
             observer=self,
+            sockets=self._sockets,
         )
         self._health = Health(
             self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
@@ -111,6 +118,7 @@ class Engine:
             self.loop.run_forever()
         finally:
             self._health.stop()
+            self._ticker.stop()
             self.flush()
             self.loop.close()
             self.over = True
@@ -129,13 +137,35 @@ class Engine:
             self.batches.append((LATENCY, latency))
         if (health := self._health.take()) is not None:
             self.batches.append((HEALTH, health))
-        if self._arrivals:
-            rows, self._arrivals = self._arrivals, []
-            schema = SCHEMAS[ARRIVALS]
+        rows, self._arrivals = self._arrivals, []
+        self._write(ARRIVALS, rows)
+        facts, self._facts = self._facts, []
+        self._write(DELIVERY, facts)
+        self._write(REALTIME, self._gauges())
+
+    def _write(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        if rows:
+            schema = SCHEMAS[table]
             columns = [
                 pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
             ]
-            self.batches.append((ARRIVALS, pa.RecordBatch.from_arrays(columns, schema=schema)))
+            self.batches.append((table, pa.RecordBatch.from_arrays(columns, schema=schema)))
+
+    def _gauges(self) -> list[tuple[object, ...]]:
+        """What Realtime has open now, and what came since the last time."""
+        if self._sockets is None:
+            return []
+        second, worker = max(0, int(self.now())), self.worker
+        changes = {f"changes {table}": number for table, number in self._sockets.changes.items()}
+        self._sockets.changes.clear()
+        rows: list[tuple[object, ...]] = [
+            (second, worker, what, value) for what, value in (self._sockets.gauges() | changes).items()
+        ]
+        for count in self._sockets.tally.take():
+            at = max(0, int(count.second - self.zero))
+            rows.append((at, worker, f"frames {count.kind.value}", count.frames))
+            rows.append((at, worker, "bytes", count.size))
+        return rows
 
     def _start(self, ticket: Ticket, body: SessionBody, done: Callable[[], None], *, slot_was_free: bool) -> None:
         self._pending.pop(ticket.ticket, None)
@@ -215,6 +245,13 @@ class Engine:
     def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
         """One operation is over: intended at `intended` (loop time), done or given up after `seconds`."""
         self.recorder.sample(View.E2E, name, outcome, intended - self.zero, seconds)
+
+    def saw(
+        self, at: float, kind: Kind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+    ) -> None:
+        """A phone saw something of Realtime at `at` (loop time)."""
+        at_us = round((at - self.zero) * 1e6)
+        self._facts.append((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
 
     def problem(self, error: BaseException) -> None:
         """Our own code failed, in a session or beside it."""

@@ -36,6 +36,8 @@ WRITES: dict[str, tuple[str, ...]] = {
 """Tables that conversations subscribe to, and the calls that change a row of them."""
 CHANGES_OF = "changes "
 """Before a table's name: changes of it that reached a listener."""
+FLOWS = ("frames ", "bytes", CHANGES_OF)
+"""How the names begin of what is counted within a second; all others are gauges."""
 CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_FRAMES = ("frames presence_diff", "frames presence_state")
 
@@ -264,16 +266,25 @@ def _uncertainty(frames: Frames) -> float:
 
 
 def per_second(realtime: pd.DataFrame) -> pd.DataFrame:
-    """Index second, one column a gauge or frame kind: the workers' values added up; 0 where nobody said anything."""
+    """Index second, one column a gauge or frame kind: the workers' values added up.
+
+    What came within a second is added, 0 where nothing came. Of a gauge the last value counts and stands until the
+    next: workers report about once a second, so that a second may have two reports or none.
+    """
     if realtime.empty:
         return pd.DataFrame()
-    table = realtime.groupby(["second", "what"])["value"].sum().unstack(fill_value=0)
-    return table.reindex(range(int(table.index.min()), int(table.index.max()) + 1), fill_value=0)
+    seconds = range(int(realtime["second"].min()), int(realtime["second"].max()) + 1)
+    flows = realtime["what"].str.startswith(FLOWS)
+    came = realtime[flows].groupby(["second", "what"])["value"].sum().unstack()
+    gauges = realtime[~flows].groupby(["second", "worker", "what"])["value"].last().unstack(["worker", "what"])
+    stood = gauges.reindex(seconds).ffill().T.groupby(level="what").sum().T
+    table: pd.DataFrame = came.reindex(seconds).join(stood).fillna(0).astype("int64")
+    return table
 
 
 def _peaks(realtime: pd.DataFrame) -> dict[str, int]:
     table = per_second(realtime)
-    names = [name for name in table.columns if not str(name).startswith(("frames ", "bytes", CHANGES_OF))]
+    names = [name for name in table.columns if not str(name).startswith(FLOWS)]
     return {str(name): int(table[name].max()) for name in names}
 
 

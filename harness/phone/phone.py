@@ -38,8 +38,10 @@ from harness.phone.memory import Memory
 from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
+from harness.phone.sockets import Sockets
 from harness.phone.wire import Origin, Wire, WireError
 from harness.pulse import Pulse
+from harness.record.delivery import Kind
 
 CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
 CLIENT = CLIENT_INFO + b"user-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
@@ -60,6 +62,10 @@ class Observer(Protocol):
 
     def problem(self, error: BaseException) -> None: ...
 
+    def saw(
+        self, at: float, kind: Kind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+    ) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneKit:
@@ -75,6 +81,7 @@ class PhoneKit:
     seed: int
     behaviour: Mapping[str, Mapping[str, Distribution]]
     observer: Observer
+    sockets: Sockets | None = None  # None: phones use no Realtime
 
 
 class Phone:
@@ -123,7 +130,7 @@ class Phone:
         await asyncio.gather(
             self._chores.finish(LAST_FLUSH_S), self._errands.finish(LAST_FLUSH_S), self.courier.close_app()
         )
-        self.page = Page(self)
+        self._turn_page()
         self._cut()
         self.link.reset()
 
@@ -133,20 +140,28 @@ class Phone:
         self._wire = self._fresh_wire()
 
     def _link_changed(self, change: Change) -> None:
+        page = self.page
         if change is Change.OFFLINE:
             self._cut()
+            page.live.lost()
         elif change is Change.ONLINE:
-            self.page.queries.reconnected()
+            page.live.back()
+            page.queries.reconnected()
+        elif change is Change.HIDDEN:
+            page.live.hidden()
         elif change is Change.VISIBLE:
             self.errand(self.keeper.refresh_if_due())
-            self.page.queries.focused()
+            page.live.shown()
+            page.queries.focused()
         elif change is Change.KILLED:
+            page.live.close(killed=True)
             self.load_page()
             self._cut()
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
         self.courier.settle()
+        self.page.live.close()
         self._wire.close()
 
     def guest(self, person: Person) -> Phone:
@@ -199,6 +214,21 @@ class Phone:
         """Run something that outlives its screen and ends with the page, like a read that fills the page's cache."""
         return self._errands.begin(work)
 
+    def saw(
+        self,
+        kind: Kind,
+        conversation: str,
+        key: str,
+        detail: str = "",
+        *,
+        at: float | None = None,
+        mark_us: int | None = None,
+    ) -> None:
+        """Write down what happened on Realtime, now or at `at` (loop time); see `harness.record.delivery`."""
+        if self.kit.sockets is not None:
+            at = self.now() if at is None else at
+            self.kit.observer.saw(at, kind, self.person.number, conversation, key, detail, mark_us)
+
     def operation(self, name: str, *, intended: float | None = None) -> Operation:
         """Measure one thing the person did, as a context manager. The session's first counts from its planned start."""
         if intended is None:
@@ -211,6 +241,10 @@ class Phone:
         """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""
         self._chores.drop()
         self._errands.drop()
+        return self._turn_page()
+
+    def _turn_page(self) -> Page:
+        self.page.live.close()
         self.page = Page(self)
         return self.page
 

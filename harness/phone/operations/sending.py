@@ -16,6 +16,8 @@ from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND, Call
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
+from harness.phone.room import epoch_us
+from harness.record.delivery import Kind
 
 
 class AttachmentKind(Enum):
@@ -43,6 +45,7 @@ class Bubble:
     attachment: Attachment | None = None
     message: Message | None = None
     outcome: Outcome | None = None
+    tried: bool = False  # whether it was ever posted: a message is awaited from its first send on
 
     @property
     def failed(self) -> bool:
@@ -76,6 +79,9 @@ class Sender:
         phone, summary = self._phone, self._summary
         bubble.outcome = Outcome.GAVE_UP  # until proven otherwise
         with phone.operation("message_send") as operation:
+            if not bubble.tried:
+                bubble.tried = True
+                phone.saw(Kind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
             if not summary.is_group and summary.others:
                 blocked = await phone.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
                 if not operation.ends(blocked.outcome):
@@ -90,6 +96,10 @@ class Sender:
             if bubble.message is None:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
+                return
+            row = bubble.message
+            created = epoch_us(row.created_at)
+            phone.saw(Kind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
 
     def _row(self, bubble: Bubble) -> dict[str, Any]:
         content = bubble.body()
