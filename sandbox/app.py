@@ -15,14 +15,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox import auth, broadcast, rest, storage
+from sandbox import auth, rest, storage
 from sandbox.functions import routes as functions
 from sandbox.gateway import Gateway, rest_principal
 from sandbox.interference import Interference
+from sandbox.realtime import Hub, admin, broadcast
 from sandbox.rest import RestContext
 from sandbox.services import Services
 
 DISCOVERY_PATH = "/.well-known/movinesta-sandbox"
+REALTIME_PATH = DISCOVERY_PATH + "/realtime"
 
 
 def rest_context(services: Services) -> RestContext:
@@ -34,7 +36,9 @@ def rest_context(services: Services) -> RestContext:
     )
 
 
-def build(services: Services, context: RestContext, discovery: Callable[[], Mapping[str, Any]]) -> ASGIApp:
+def build(
+    services: Services, context: RestContext, realtime: Hub, discovery: Callable[[], Mapping[str, Any]]
+) -> ASGIApp:
     """The application. discovery: what its discovery document says, secrets included."""
     starlette = Starlette(
         routes=[
@@ -42,9 +46,10 @@ def build(services: Services, context: RestContext, discovery: Callable[[], Mapp
             *rest.routes(context),
             *auth.routes(services),
             *storage.routes(services),
-            *broadcast.routes(services),
+            *broadcast.routes(realtime),
             Route("/health", _health, methods=["GET"]),
             Route(DISCOVERY_PATH, _discovery(discovery), methods=["GET"]),
+            *admin.routes(realtime, REALTIME_PATH, _from_this_machine),
         ],
         exception_handlers={HTTPException: _unrouted},
     )

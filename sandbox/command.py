@@ -24,6 +24,7 @@ import orjson
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
 from sandbox.quirks import QuirkError, Quirks, describe
+from sandbox.realtime import RealtimeSettings, SettingError
 from sandbox.server import Sandbox
 
 EXIT_OPTION = 2
@@ -54,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--token-lifetime", type=int, default=defaults.access_token_lifetime_s, help="seconds")
     made.add_argument("--database", type=Path, help="folder that keeps the data across runs (default: none is kept)")
     made.add_argument("--quirk", action="append", default=[], metavar="NAME=VALUE", help="see below; repeatable")
+    made.add_argument(
+        "--realtime", action="append", default=[], metavar="NAME=VALUE", help="a Realtime setting or plan; repeatable"
+    )
     made.add_argument("--access-log", action="store_true", help="log every request to standard error")
     made.add_argument("--with-parent", action="store_true", help="end when the process that started this one does")
     return made
@@ -81,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             threading.Event().wait()
     except _Stopped:
         return 0
-    except (OptionError, QuirkError) as error:
+    except (OptionError, QuirkError, SettingError) as error:
         return _complain(error, EXIT_OPTION)
     except SandboxError as error:
         return _complain(error, EXIT_NOT_READY)
@@ -89,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> SandboxOptions:
-    """:raises OptionError: and QuirkError."""
+    """:raises OptionError: QuirkError and SettingError."""
     return SandboxOptions(
         people=arguments.people,
         catalogue=arguments.catalogue,
@@ -101,6 +105,7 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
         pool_size=arguments.pool_size,
         access_token_lifetime_s=arguments.token_lifetime,
         access_log=arguments.access_log,
+        realtime=RealtimeSettings.parse(arguments.realtime),
     )
 
 

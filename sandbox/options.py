@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.quirks import Quirks
+from sandbox.realtime.settings import RealtimeSettings
 
 SECRET_VARIABLE = "SANDBOX_JWT_SECRET"
 PASSWORD_VARIABLE = "SANDBOX_PASSWORD"
@@ -29,7 +30,7 @@ class SandboxOptions:
     random. password: every seeded person's; default the environment's
     SANDBOX_PASSWORD, else random. database: a folder that keeps the data across runs.
     pool_size: database connections of the REST tier and the edge functions together, as PostgREST's pool.
-    access_token_lifetime_s: how long a sign-in lasts without a refresh.
+    access_token_lifetime_s: how long a sign-in lasts without a refresh. realtime: limits, delays and cost of Realtime.
 
     :raises OptionError: for a value that cannot work.
     """
@@ -48,6 +49,7 @@ class SandboxOptions:
     access_token_lifetime_s: int = 3600
     access_log: bool = False
     email_pattern: str = EMAIL_PATTERN
+    realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
 
     def __post_init__(self) -> None:
         for name, low, high in (

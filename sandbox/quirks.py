@@ -105,6 +105,79 @@ REGISTRY: tuple[Quirk, ...] = (
         "the assistant has no key for its model: HTTP 200 with a text that says so",
         "contract 6.6, T08",
     ),
+    Quirk(
+        "realtime_drop_one_in",
+        Kind.COUNT,
+        0,
+        "stores every database change but delivers each n-th of a table and action to no channel; 0 delivers all",
+        "realtime contract 5, 1.6",
+    ),
+    Quirk(
+        "realtime_duplicate_one_in",
+        Kind.COUNT,
+        0,
+        "delivers each n-th database change of a table and action twice",
+        "realtime contract 5",
+    ),
+    Quirk(
+        "realtime_swap_one_in",
+        Kind.COUNT,
+        0,
+        "lets the next database change overtake each n-th of a table and action, within a second",
+        "realtime contract 5",
+    ),
+    Quirk(
+        "realtime_ignore_rls",
+        Kind.SWITCH,
+        0,
+        "delivers database changes to whoever subscribed, may they read the row or not",
+        "realtime contract 2.5, 4.1",
+    ),
+    Quirk(
+        "realtime_subscribe_delay_ms",
+        Kind.COUNT,
+        0,
+        "so many ms more from the reply to a join until its Postgres subscription exists; changes between are lost",
+        "realtime contract 1.5",
+    ),
+    Quirk(
+        "realtime_join_delay_ms",
+        Kind.COUNT,
+        0,
+        "so many ms more until a channel join is answered; the socket does nothing else meanwhile",
+        "realtime contract 5",
+    ),
+    Quirk(
+        "realtime_swallow_heartbeats", Kind.SWITCH, 0, "answers no heartbeat on a socket", "realtime contract 5, 1.8"
+    ),
+    Quirk(
+        "realtime_refuse_status",
+        Kind.COUNT,
+        0,
+        "answers every WebSocket upgrade with this HTTP status, such as 503 or 429; 0 accepts",
+        "realtime contract 5, 1.1",
+    ),
+    Quirk(
+        "realtime_freeze",
+        Kind.SWITCH,
+        0,
+        "open sockets stay open, but nothing is handled or sent on them until it is off again",
+        "realtime contract 5, 1.8",
+    ),
+    Quirk(
+        "realtime_keep_left_channels",
+        Kind.SWITCH,
+        0,
+        "a channel that was left keeps its subscriptions and deliveries until its socket ends",
+        "realtime contract 5",
+    ),
+    Quirk(
+        "realtime_db_event_limit",
+        Kind.COUNT,
+        0,
+        "database events per second beyond which changes are skipped silently; 0 leaves the plan's limit",
+        "realtime contract 1.6",
+    ),
 )
 NAMES: tuple[str, ...] = tuple(quirk.name for quirk in REGISTRY)
 _BY_NAME = {quirk.name: quirk for quirk in REGISTRY}
@@ -127,6 +200,17 @@ class Quirks:
     assistant_delay_ms: int = 0
     assistant_failure_share: float = 0.0
     assistant_unconfigured: bool = False
+    realtime_drop_one_in: int = 0
+    realtime_duplicate_one_in: int = 0
+    realtime_swap_one_in: int = 0
+    realtime_ignore_rls: bool = False
+    realtime_subscribe_delay_ms: int = 0
+    realtime_join_delay_ms: int = 0
+    realtime_swallow_heartbeats: bool = False
+    realtime_refuse_status: int = 0
+    realtime_freeze: bool = False
+    realtime_keep_left_channels: bool = False
+    realtime_db_event_limit: int = 0
 
     @classmethod
     def parse(cls, assignments: Iterable[str]) -> Quirks:

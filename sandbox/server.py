@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import uvicorn
@@ -24,6 +24,7 @@ from sandbox.app import build, rest_context
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
 from sandbox.postgres import Postgres
+from sandbox.realtime import Faults, Hub
 from sandbox.seed import already_seeded, seed
 from sandbox.services import Services
 from sandbox.tokens import Keys
@@ -99,6 +100,7 @@ class Sandbox:
             },
             "seed": options.seed,
             "quirks": options.quirks.as_dict(),
+            "realtime": options.realtime.as_dict(),
         }
 
     def start(self) -> None:
@@ -171,10 +173,10 @@ class Sandbox:
         self._leave = task.cancel if task is not None else None
         dsn = self._postgres.dsn()
         await self._populate(dsn)
-        async with self._services(dsn) as services:
+        async with self._services(dsn) as services, self._realtime(dsn) as realtime:
             context = rest_context(services)
             await context.schema.load()
-            server = uvicorn.Server(self._config(services, context))
+            server = uvicorn.Server(self._config(services, context, realtime))
             self._leave = lambda: setattr(server, "should_exit", True)
             serving = asyncio.ensure_future(server.serve(sockets=[self._socket] if self._socket else None))
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event
@@ -183,12 +185,12 @@ class Sandbox:
             await serving
             await services.background.drain(DRAIN_S)
 
-    def _config(self, services: Services, context: Any) -> uvicorn.Config:
+    def _config(self, services: Services, context: Any, realtime: Hub) -> uvicorn.Config:
         return uvicorn.Config(
-            build(services, context, lambda: self.discovery),
+            build(services, context, realtime, lambda: self.discovery),
             loop="none",
             http="httptools",
-            ws="none",
+            ws=cast(Any, realtime.protocol),  # called for a protocol, as the class it asks for would be
             lifespan="off",
             log_config=None,
             access_log=self.options.access_log,
@@ -253,6 +255,22 @@ class Sandbox:
         finally:
             for pool in pools:
                 pool.terminate()
+
+    @asynccontextmanager
+    async def _realtime(self, dsn: str) -> AsyncIterator[Hub]:
+        options = self.options
+        hub = Hub(
+            dsn=dsn,
+            secret=self._keys.secret,
+            settings=options.realtime,
+            faults=Faults(options.quirks.as_dict()),
+            rng=random.Random(options.seed),
+        )
+        await hub.start()
+        try:
+            yield hub
+        finally:
+            await hub.stop()
 
 
 async def _pool(dsn: str, size: int) -> asyncpg.Pool:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import broadcast
+from sandbox.realtime import broadcast
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.storage import api, multipart, signing
 from sandbox.storage.errors import StorageError

@@ -1,0 +1,304 @@
+"""From a committed change to the sockets that may hear of it: a serial poller over the database's change stream.
+
+It starts with the first subscriber, who therefore waits for it, and stops when there was none for a while. What was
+committed before a subscription exists, or while the feed is down, is never delivered (realtime contract, 1.5, 4.1, 5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from sandbox.realtime import cost, fan
+from sandbox.realtime.catalogue import Catalogue
+from sandbox.realtime.cost import Found
+from sandbox.realtime.frames import Out
+from sandbox.realtime.payloads import data
+from sandbox.realtime.pgoutput import Change
+from sandbox.realtime.subscriptions import Registry, Subscription, SubscriptionError, requests
+from sandbox.realtime.table import Table
+from sandbox.realtime.wal import FeedError, Stream
+
+if TYPE_CHECKING:
+    from sandbox.realtime.channel import Channel
+    from sandbox.realtime.hub import Hub
+
+log = logging.getLogger("sandbox")
+_MOST_WAITING = 20_000
+_RETRY_S = 0.5
+
+
+@dataclass
+class Metrics:
+    """Since the start. lag_ms: from commit to delivery, of the last one delivered; batch: changes in the last poll."""
+
+    polls: int = 0
+    changes: int = 0
+    delivered: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    lost: int = 0
+    starts: int = 0
+    batch: int = 0
+    lag_ms: float = 0.0
+    cost_ms: float = 0.0
+    found: str = Found.NOTHING.value
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """One change with those that hear of it: binding ids by channel and role."""
+
+    change: Change
+    table: Table
+    number: int
+    readers: dict[Channel, list[int]] = field(default_factory=dict)
+
+
+class Feed:
+    """The poller and its subscriptions."""
+
+    def __init__(self, hub: Hub, dsn: str) -> None:
+        self.metrics = Metrics()
+        self.registry: Registry[Channel] = Registry()
+        self.paused_until = 0.0
+        self._hub = hub
+        self._dsn = dsn
+        self._task: asyncio.Task[None] | None = None
+        self._ready = False
+        self._published: dict[tuple[str, str], Table] = {}
+        self._waiting: deque[list[Change]] = deque()
+        self._room = asyncio.Event()
+        self._wanted: set[Channel] = set()
+        self._unused_since = 0.0
+        self._number = 0
+
+    @property
+    def queue(self) -> int:
+        """Changes that wait for a poll."""
+        return sum(len(changes) for changes in self._waiting)
+
+    @property
+    def running(self) -> bool:
+        """Whether subscriptions are taken without a cold start."""
+        return self._ready
+
+    # --- subscriptions
+
+    def subscribe(self, channel: Channel) -> None:
+        """Register its bindings once the feed runs, and then say so; changes until then are lost to it."""
+        self._wanted.add(channel)
+        settings = self._hub.settings
+        delay_ms: float = settings.subscribe_ms + self._hub.fault("realtime_subscribe_delay_ms", channel.place)
+        if not self._ready:
+            self._start()
+            delay_ms += self._hub.rng.uniform(settings.cold_retry_min_ms, settings.cold_retry_max_ms)
+        self._after(delay_ms, channel)
+
+    def resubscribe(self, channel: Channel) -> None:
+        """Again, with its present claims, as after a token refresh; until then the old registration holds."""
+        settings = self._hub.settings
+        self._after(self._hub.rng.uniform(settings.resubscribe_min_ms, settings.resubscribe_max_ms), channel)
+
+    def resubscribe_all(self) -> None:
+        """What a change of the publication does: all registrations go at once and are made again."""
+        self.registry.clear()
+        for channel in tuple(self._wanted):
+            self.resubscribe(channel)
+
+    def unsubscribe(self, channel: Channel) -> None:
+        """Forget the channel."""
+        self.registry.remove(channel)
+        self._wanted.discard(channel)
+        if not self._wanted:
+            self._unused_since = time.monotonic()
+
+    def _after(self, delay_ms: float, channel: Channel) -> None:
+        if delay_ms > 0:
+            self._hub.later(delay_ms / 1000, lambda: self._register(channel))
+        else:
+            self._register(channel)
+
+    def _register(self, channel: Channel) -> None:
+        if channel not in self._wanted:
+            return
+        if not self._ready:
+            self._start()
+            settings = self._hub.settings
+            retry_ms = self._hub.rng.uniform(settings.cold_retry_min_ms, settings.cold_retry_max_ms)
+            self._after(max(retry_ms, 20.0), channel)
+            return
+        published = {name: table.types for name, table in self._published.items()}
+        try:
+            wanted = requests(channel.config.bindings, published)
+        except SubscriptionError as error:
+            channel.notice(str(error), status="error")
+            return
+        self.registry.replace(channel, channel.access.role, channel.access.claims, wanted)
+        channel.notice("Subscribed to PostgreSQL")
+
+    # --- life
+
+    def _start(self) -> None:
+        if self._task is None or self._task.done():
+            self.metrics.starts += 1
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        catalogue = stream = reader = None
+        try:
+            catalogue = await Catalogue.open(self._dsn)
+            stream = await Stream.open(self._dsn)
+            self._published = await catalogue.published()
+            reader = asyncio.get_running_loop().create_task(self._read(stream))
+            self._unused_since = time.monotonic()
+            self._ready = True
+            await self._poll(catalogue, reader)
+        except (FeedError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("the change feed broke: %s", error)
+            await asyncio.sleep(_RETRY_S)
+        finally:
+            self._ready = False
+            self._waiting.clear()
+            self.registry.clear()
+            if reader is not None:
+                reader.cancel()
+            for opened in (stream, catalogue):
+                if opened is not None:
+                    opened.close()
+            if self._wanted:  # it broke under its subscribers: they register again when it is back
+                self._hub.later(0, self._again)
+
+    def _again(self) -> None:
+        for channel in tuple(self._wanted):
+            self.resubscribe(channel)
+
+    async def _read(self, stream: Stream) -> None:
+        async for changes in stream.transactions():
+            self._waiting.append(changes)
+            while len(self._waiting) > _MOST_WAITING:  # let them wait in the database instead
+                self._room.clear()
+                await self._room.wait()
+
+    # --- polling
+
+    async def _poll(self, catalogue: Catalogue, reader: asyncio.Task[None]) -> None:
+        while not reader.done():
+            now = time.monotonic()
+            if now < self.paused_until:
+                await asyncio.sleep(min(0.05, self.paused_until - now))
+                self.metrics.lost += self.queue
+                self._waiting.clear()
+                continue
+            found = await self._batch(catalogue)
+            self.metrics.polls += 1
+            self.metrics.found = found.value
+            stop_s = self._hub.settings.feed_stop_ms / 1000
+            if not self._wanted and time.monotonic() - self._unused_since > stop_s:
+                return
+            await asyncio.sleep(cost.wait_ms(found, self._hub.settings.poll_ms, self._hub.rng) / 1000)
+        await reader
+
+    async def _batch(self, catalogue: Catalogue) -> Found:
+        changes: list[Change] = []
+        while self._waiting and len(changes) < self._hub.settings.batch:
+            changes += self._waiting.popleft()
+        self._room.set()
+        self.metrics.batch = len(changes)
+        if not changes:
+            return Found.NOTHING
+        begun = time.monotonic()
+        deliveries: list[_Delivery] = []
+        cost_ms = 0.0
+        for change in changes:
+            delivery, spent_ms = await self._examine(catalogue, change)
+            cost_ms += spent_ms
+            if delivery.readers:
+                deliveries.append(delivery)
+        cost_ms *= self._hub.settings.cost_percent / 100
+        self.metrics.cost_ms += cost_ms
+        left_s = cost_ms / 1000 - (time.monotonic() - begun)
+        if left_s > 0:
+            await asyncio.sleep(left_s)
+        for delivery in deliveries:
+            self._deliver(delivery)
+        return Found.DELIVERED if deliveries else Found.UNRELATED
+
+    async def _examine(self, catalogue: Catalogue, change: Change) -> tuple[_Delivery, float]:
+        """Who is to hear of it, and what finding out would have cost the real server."""
+        self.metrics.changes += 1
+        self._number += 1
+        table = await catalogue.table(change.relation)
+        name = (table.schema, table.name)
+        self._published[name] = table
+        delivery = _Delivery(change, table, self._number)
+        subscribed = self.registry.count(name, change.type)
+        if not subscribed:
+            return delivery, cost.change_ms(0, 0)
+        values = (change.old if change.type == "DELETE" else change.new) or {}
+        matching = self.registry.matching(name, change.type, values)
+        for one in await self._allowed(catalogue, table, change, matching):
+            delivery.readers.setdefault(one.owner, []).append(one.request.binding.id)
+        return delivery, cost.change_ms(subscribed, len(matching))
+
+    async def _allowed(
+        self, catalogue: Catalogue, table: Table, change: Change, matching: list[Subscription[Channel]]
+    ) -> list[Subscription[Channel]]:
+        """Those to whom row level security shows the row; nobody can be asked about a row that was deleted."""
+        asked: dict[tuple[str, str], bool] = {}
+        if change.type != "DELETE" and table.secured and table.keys:
+            for one in matching:
+                if table.keys_readable(one.role) and not self._hub.fault("realtime_ignore_rls", one.owner.place):
+                    asked[one.role, one.claims] = False
+        if asked:
+            callers = list(asked)
+            asked = dict(zip(callers, await catalogue.visible(table, change, callers), strict=True))
+        return [
+            one
+            for one in matching
+            if asked.get((one.role, one.claims), True) or self._hub.fault("realtime_ignore_rls", one.owner.place)
+        ]
+
+    def _deliver(self, delivery: _Delivery) -> None:
+        change, hub, now = delivery.change, self._hub, time.monotonic()
+        limit = hub.fault("realtime_db_event_limit")
+        hub.db_events.limit = limit or hub.settings.max_events_per_second
+        hub.db_events.add(sum(len(ids) for ids in delivery.readers.values()), now)
+        if hub.db_events.tripped:
+            self.metrics.skipped += 1
+            return
+        series = (delivery.table.name, change.type)
+        said: dict[str, dict[str, Any]] = {}
+        sent: dict[tuple[str, str, tuple[int, ...]], fan.Fan] = {}
+        for channel, ids in delivery.readers.items():
+            if not channel.open:
+                continue
+            place = channel.place
+            if hub.faults.hits("realtime_drop_one_in", now, place, series, delivery.number):
+                self.metrics.dropped += 1
+                continue
+            role = channel.access.role
+            if role not in said:
+                said[role] = data(change, delivery.table, role)
+            key = (channel.topic, role, tuple(sorted(ids)))
+            if key not in sent:
+                sent[key] = fan.text(Out(channel.topic, "postgres_changes", {"data": said[role], "ids": list(key[2])}))
+            twice = hub.faults.hits("realtime_duplicate_one_in", now, place, series, delivery.number)
+            swap = hub.faults.hits("realtime_swap_one_in", now, place, series, delivery.number)
+            channel.deliver(sent[key], swap=swap, copies=2 if twice else 1)
+            self.metrics.delivered += 1
+        self.metrics.lag_ms = max(0.0, (time.time() - change.committed_s) * 1000)

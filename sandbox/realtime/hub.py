@@ -1,0 +1,198 @@
+"""The Realtime server of one project: its sockets, topics, counters and settings, and the clock they share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from sandbox.realtime.channel import Channel
+from sandbox.realtime.fan import Fan
+from sandbox.realtime.faults import EVERYWHERE, Faults, Place
+from sandbox.realtime.feed import Feed
+from sandbox.realtime.limits import RateCounter
+from sandbox.realtime.presence import references
+from sandbox.realtime.settings import RealtimeSettings
+from sandbox.realtime.socket import Socket
+from sandbox.realtime.topics import Topic
+
+SWEEP_S = 0.5
+
+
+class Hub:
+    """Everything runs on one loop; nothing here is safe to use from another thread."""
+
+    def __init__(
+        self, *, dsn: str, secret: str, settings: RealtimeSettings, faults: Faults, rng: random.Random
+    ) -> None:
+        self.settings = settings
+        self.secret = secret
+        self.faults = faults
+        self.rng = rng
+        self.references = references(rng)
+        self.sockets: dict[int, Socket] = {}
+        self.rooms: dict[tuple[str, bool], Topic] = {}
+        self.users = 0
+        self.draining = False
+        self.received = self.malformed = self.killed = self.refused_joins = self.refused_upgrades = 0
+        self._numbers = 0
+        self._sweeper: asyncio.Task[None] | None = None
+        now = time.monotonic()
+        self.joins = RateCounter(settings.max_joins_per_second, now)
+        self.events = RateCounter(settings.max_events_per_second, now)
+        self.presence_events = RateCounter(settings.max_presence_events_per_second, now)
+        self.db_events = RateCounter(settings.max_events_per_second, now)
+        self.feed = Feed(self, dsn)
+
+    # --- life
+
+    async def start(self) -> None:
+        """Begin to watch idle sockets and ending tokens."""
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """End every socket and the change feed."""
+        for socket in tuple(self.sockets.values()):
+            socket.close(1012)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        await self.feed.stop()
+
+    def protocol(self, config: uvicorn.Config, server_state: Any, app_state: Any) -> Socket:
+        """What uvicorn calls for each upgrade."""
+        return Socket(self, server_state.connections)
+
+    def configure(self, settings: RealtimeSettings) -> None:
+        """Other settings from now on; channels keep their presence windows."""
+        self.settings = settings
+        self.joins.limit = settings.max_joins_per_second
+        self.events.limit = self.db_events.limit = settings.max_events_per_second
+        self.presence_events.limit = settings.max_presence_events_per_second
+
+    # --- clock and faults
+
+    @staticmethod
+    def monotonic() -> float:
+        """Seconds, for durations."""
+        return time.monotonic()
+
+    @staticmethod
+    def now() -> float:
+        """Unix time, for tokens."""
+        return time.time()
+
+    @staticmethod
+    def later(seconds: float, work: Callable[[], object]) -> asyncio.TimerHandle:
+        """Do it then."""
+        return asyncio.get_running_loop().call_later(seconds, work)
+
+    def fault(self, name: str, place: Place = EVERYWHERE) -> int:
+        """A fault's value there, 0 where it is off."""
+        return self.faults.value(name, time.monotonic(), place)
+
+    # --- sockets and channels
+
+    def next_socket(self) -> int:
+        """A number that no socket had before."""
+        self._numbers += 1
+        return self._numbers
+
+    def entered(self, socket: Socket) -> None:
+        """An upgrade succeeded."""
+        self.sockets[socket.id] = socket
+
+    def left(self, socket: Socket) -> None:
+        """A socket ended, and its channels with it."""
+        self.sockets.pop(socket.id, None)
+        for channel in tuple(socket.channels.values()):
+            channel.stop()
+
+    def room(self, topic: str, *, private: bool) -> Topic:
+        """The topic, made when nobody is on it."""
+        return self.rooms.get((topic, private)) or Topic(self, topic)
+
+    def started(self, channel: Channel) -> None:
+        """A join succeeded."""
+        socket = channel.socket
+        if not socket.channels:
+            self.users += 1
+        socket.channels[channel.topic] = channel
+        socket.person = channel.access.person or socket.person
+        socket.expires_at = min(socket.expires_at, channel.access.expires_at)
+        self.rooms[channel.topic, channel.config.private] = channel.room
+        channel.room.channels[channel] = None
+
+    def stopped(self, channel: Channel) -> None:
+        """A channel ended: its presence goes, its subscriptions go, an empty topic goes."""
+        socket, room = channel.socket, channel.room
+        if socket.channels.get(channel.topic) is channel:
+            del socket.channels[channel.topic]
+            if not socket.channels:
+                self.users -= 1
+                socket.idle_since = self.monotonic()
+        room.channels.pop(channel, None)
+        self.feed.unsubscribe(channel)
+        diff = room.presence.untrack(channel)
+        if not room.channels:
+            self.rooms.pop((channel.topic, channel.config.private), None)
+        elif diff is not None:
+            room.tell_presence(diff)
+
+    def channels(self) -> list[Channel]:
+        """All of them."""
+        return [channel for socket in self.sockets.values() for channel in socket.channels.values()]
+
+    # --- counting
+
+    def count_broadcast(self) -> None:
+        """One message was sent."""
+        self.events.add(1, self.monotonic())
+
+    def count_event(self) -> bool:
+        """One message reaches a channel; whether that is over the limit."""
+        now = self.monotonic()
+        self.events.add(1, now)
+        return self.events.tripped
+
+    def count_presence(self, events: int) -> None:
+        """So many presence events."""
+        self.presence_events.add(events, self.monotonic())
+
+    def presence_over(self) -> bool:
+        """Whether presence is over its limit."""
+        return self.presence_events.over(self.monotonic())
+
+    def publish(self, name: str, frames: Fan, *, private: bool) -> None:
+        """A message that came by REST."""
+        self.count_broadcast()
+        room = self.rooms.get((f"realtime:{name}", private))
+        if room is not None:
+            room.fan_out(frames, None)
+
+    # --- what time does
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            monotonic, now = self.monotonic(), self.now()
+            idle_s, lonely_s = self.settings.idle_ms / 1000, self.settings.no_channel_ms / 1000
+            for socket in tuple(self.sockets.values()):
+                if monotonic - socket.heard > idle_s:
+                    socket.close(1000)
+                elif not socket.channels and monotonic - socket.idle_since > lonely_s:
+                    socket.abort()
+                elif socket.expires_at <= now:
+                    for channel in tuple(socket.channels.values()):
+                        channel.check_expiry(now)
+                    socket.expires_at = min(
+                        (channel.access.expires_at for channel in socket.channels.values()), default=float("inf")
+                    )
+                if socket.is_frozen and not self.fault("realtime_freeze", socket.place):
+                    socket.thaw()
