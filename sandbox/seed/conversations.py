@@ -14,6 +14,9 @@ from sandbox.seed.plan import Person, Plan, uuid4_from
 
 GROUP_SHARE = 0.1
 EXTRA_DIRECT_SHARE = 0.5
+CLUB = 12
+"""People with neighbouring numbers who share a group: sessions come in order of the people's numbers, so that members
+of a club have it open at the same time."""
 HISTORY_DAYS = 50
 EMOJI = ("❤️", "😂", "👍", "🔥", "😮")
 
@@ -46,7 +49,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
-    """Every person has at least two direct conversations (where there are three people), some have groups."""
+    """Everybody has at least two direct conversations (where there are three people) and a club; some have groups."""
     rng = plan.stream("conversations")
     rows = Inbox()
     for one, other in sorted(_pairs(rng, [person.id for person in everybody])):
@@ -55,6 +58,10 @@ def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
         members = [person.id for person in rng.sample(everybody, rng.randint(3, min(8, len(everybody))))]
         title = " ".join(rng.choice(plan.words.sentences).split()[:3]).rstrip(".").title()
         _conversation(plan, rng, rows, members, title, rng.randint(5, 20))
+    clubs = plan.stream("clubs")
+    for first in range(0, len(everybody) - 2, CLUB):
+        members = [person.id for person in everybody[first : first + CLUB]]
+        _conversation(plan, clubs, rows, members, f"Club {first // CLUB + 1}", clubs.randint(3, 6))
     return rows
 
 

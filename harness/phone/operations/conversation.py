@@ -42,7 +42,7 @@ LIVE_COPIES = 2
 class Conversation:
     """One conversation on screen.
 
-    joined: fixed, for phones without Realtime, where it is True unless given; otherwise the status of the channel, which
+    joined: fixed, for phones without Realtime, where it is True unless given; otherwise the status of its channel, that
     lives as long as the screen. The poll interval, the receipts of live messages and the way of typing
     signals follow it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
     """
