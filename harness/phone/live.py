@@ -76,6 +76,8 @@ class Live:
         if self._presence is None:
             self._presence = PresenceRoom(self._phone, client)
             self._presence.join()
+            # auth-js reports the stored session right after: the first join goes without a token, all later ones with
+            client.set_auth(self._phone.account.access_token)
         else:
             self._presence.track()
 
@@ -96,6 +98,8 @@ class Live:
         client = self.client
         if client is None:
             return None
+        if self._presence is None:
+            self.track()  # the app is in its room before any screen is
         room = self._rooms.get(summary.conversation)
         if room is None:
             room = self._rooms[summary.conversation] = Room(self._phone, client, summary)
