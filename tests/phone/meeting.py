@@ -134,6 +134,11 @@ class Meeting:
         body = {"name": name, "value": value, **place}
         httpx.post(f"{self.sandbox.url}{ADMIN}/faults", json=body, trust_env=False, timeout=10).raise_for_status()
 
+    def command(self, do: str, **how: Any) -> None:
+        """Have the sandbox's Realtime do something."""
+        body = {"do": do, **how}
+        httpx.post(f"{self.sandbox.url}{ADMIN}/commands", json=body, trust_env=False, timeout=10).raise_for_status()
+
     def heal(self) -> None:
         """End all faults."""
         httpx.delete(f"{self.sandbox.url}{ADMIN}/faults", trust_env=False, timeout=10).raise_for_status()
