@@ -328,6 +328,7 @@ class Channel:
         self._report_join(Outcome.TIMEOUT, "no reply" if self._join_written_at is not None else "not connected")
         if generation.leaves_on_timeout and line.connected:
             line.push(self, line.new_ref(), "phx_leave", {})
+            self.join_ref = None  # the answer to that leave is not for the next join
         self.state = State.ERRORED
         self._plan_rejoin()
         self._say(Status.TIMED_OUT, "")
