@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from harness.outcome import Outcome
-from harness.phone.realtime.channel import Channel, Config
+from harness.phone.realtime.channel import Channel
 from harness.phone.realtime.generation import Generation
 from harness.phone.realtime.line import UNANSWERED, Ending, Handle, Line
-from harness.phone.realtime.news import Binding, Status
+from harness.phone.realtime.news import Binding, Config, Status
 from harness.phone.realtime.stats import Stats
 from harness.phone.realtime.wheel import Wheel
 
