@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from tests.sandbox.signed_in import sql
 
 FOLDER = Path(__file__).parent / "node"
 VERSIONS = ("2.90.1", "2.119.1")
-PYTHON = FOLDER.parent / "python-realtime" / ".venv" / "bin" / "python"
+PYTHON_CLIENT = FOLDER.parent / "python-client"
+PYTHON = FOLDER.parents[1] / ".venv" / "realtime-client" / "bin" / "python"
 LIMIT_S = 100
 SETTINGS = RealtimeSettings().changed(
     {
@@ -111,3 +111,14 @@ def test_the_real_client_in_full(node: str, environment: dict[str, str], version
     finished = run(node, environment, version, "all")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "23 passed, 0 failed" in finished.stdout, finished.stdout
+
+
+@pytest.mark.slow
+def test_the_python_client(environment: dict[str, str]) -> None:
+    if not PYTHON.exists():
+        pytest.skip("the Python client's environment is missing; run `sh scripts/test-tools.sh`")
+    finished = subprocess.run(
+        [PYTHON, "cases.py"], cwd=PYTHON_CLIENT, env=environment, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "5 passed, 0 failed" in finished.stdout, finished.stdout
