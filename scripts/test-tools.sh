@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what some tests need beside Python: Chromium (browser tests) and the npm packages under tests/node.
-# Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
+# Installs what some tests need: Chromium (browser tests), the npm packages under tests/node, and the Python Realtime
+# client in an environment of its own. Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
 set -u
 cd "$(dirname "$0")/.." || exit 0
 
@@ -47,16 +47,34 @@ install_chromium() {
 }
 
 install_node_packages() {
-    [ -f tests/node/package.json ] || return
-    if ! command -v node >"$log" 2>&1 || ! command -v npm >"$log" 2>&1; then
-        missed "npm packages of tests/node" "no node and npm on PATH"
-    elif [ tests/node/node_modules/.package-lock.json -nt tests/node/package-lock.json ]; then
-        return
-    elif ! (cd tests/node && npm ci --silent --no-audit --no-fund) >"$log" 2>&1; then
-        missed "npm packages of tests/node" "npm said: $(last_line)"
+    for folder in tests/node tests/node/supabase-2.90.1 tests/node/supabase-2.119.1; do
+        [ -f "$folder/package.json" ] || continue
+        if ! command -v node >"$log" 2>&1 || ! command -v npm >"$log" 2>&1; then
+            missed "npm packages of $folder" "no node and npm on PATH"
+        elif [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
+            continue
+        elif ! (cd "$folder" && npm ci --silent --no-audit --no-fund) >"$log" 2>&1; then
+            missed "npm packages of $folder" "npm said: $(last_line)"
+        fi
+    done
+}
+
+# The Python Realtime client needs an older websockets than we do, hence an environment of its own.
+install_realtime_client() {
+    wanted=tests/python-client/requirements.txt
+    home=.venv/realtime-client
+    [ -x .venv/bin/python ] || return
+    cmp -s "$wanted" "$home/installed" && return
+    if ! .venv/bin/python -m venv "$home" >"$log" 2>&1; then
+        missed "the Python realtime client" "venv said: $(last_line)"
+    elif ! "$home/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" >"$log" 2>&1; then
+        missed "the Python realtime client" "pip said: $(last_line)"
+    else
+        cp "$wanted" "$home/installed"
     fi
 }
 
 install_chromium
 install_node_packages
+install_realtime_client
 exit 0

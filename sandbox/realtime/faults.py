@@ -80,6 +80,10 @@ class Faults:
             if name.startswith(PREFIX) and value:
                 self.set(name, int(value))
 
+    def __bool__(self) -> bool:
+        """Whether there may be any: the usual answer, and all that a healthy server asks."""
+        return bool(self._rules)
+
     def set(self, name: str, value: int, place: Place = EVERYWHERE, until: float | None = None) -> Rule:
         """:raises FaultError: for an unknown name, a negative value, or a place the fault cannot be limited to."""
         if name not in NAMES:

@@ -276,7 +276,9 @@ class Feed:
     def _deliver(self, delivery: _Delivery) -> None:
         change, hub, now = delivery.change, self._hub, time.monotonic()
         limit = hub.fault("realtime_db_event_limit")
-        hub.db_events.limit = limit or hub.settings.max_events_per_second
+        limit = limit or hub.settings.max_events_per_second
+        if limit != hub.db_events.limit:
+            hub.db_events.limit_to(limit)
         hub.db_events.add(sum(len(ids) for ids in delivery.readers.values()), now)
         if hub.db_events.tripped:
             self.metrics.skipped += 1

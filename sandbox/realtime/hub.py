@@ -72,9 +72,10 @@ class Hub:
     def configure(self, settings: RealtimeSettings) -> None:
         """Other settings from now on; channels keep their presence windows."""
         self.settings = settings
-        self.joins.limit = settings.max_joins_per_second
-        self.events.limit = self.db_events.limit = settings.max_events_per_second
-        self.presence_events.limit = settings.max_presence_events_per_second
+        self.joins.limit_to(settings.max_joins_per_second)
+        self.events.limit_to(settings.max_events_per_second)
+        self.db_events.limit_to(settings.max_events_per_second)
+        self.presence_events.limit_to(settings.max_presence_events_per_second)
 
     # --- clock and faults
 

@@ -45,6 +45,11 @@ class RateCounter:
         self.advance(now)
         return self.tripped
 
+    def limit_to(self, limit: int) -> None:
+        """Another limit, judged at once on what was counted until the last tick."""
+        self.limit = limit
+        self._judge()
+
     @property
     def average(self) -> float:
         """Events per second, as of the last tick."""
@@ -54,6 +59,9 @@ class RateCounter:
         self._next += TICK_S
         self._buckets.append(self._count)
         self._count = 0
+        self._judge()
+
+    def _judge(self) -> None:
         self.tripped = self.limit > 0 and sum(self._buckets) >= self.limit * TICK_S * len(self._buckets)
 
 

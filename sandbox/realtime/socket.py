@@ -93,7 +93,7 @@ class Socket(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """A whole frame. A client that does not read is cut off once too much waits for it."""
-        if self.is_open and self._hub.fault("realtime_freeze", self.place):
+        if self.is_open and self._faulty("realtime_freeze"):
             self._frozen.append(data)
         elif self.is_open and not self._transport.is_closing():
             self._transport.write(data)
@@ -127,6 +127,9 @@ class Socket(asyncio.Protocol):
             else:
                 self.write(item)
 
+    def _faulty(self, name: str) -> bool:
+        return bool(self._hub.faults) and self._hub.fault(name, self.place) > 0
+
     @property
     def is_frozen(self) -> bool:
         """Whether something waits for a thaw."""
@@ -143,7 +146,7 @@ class Socket(asyncio.Protocol):
         self._flush()
 
     def _flush(self) -> None:
-        if self.is_open and self._hub.fault("realtime_freeze", self.place):
+        if self.is_open and self._faulty("realtime_freeze"):
             return  # answers to pings wait inside the protocol
         for data in self._protocol.data_to_send():
             if self._transport.is_closing():
@@ -174,7 +177,7 @@ class Socket(asyncio.Protocol):
         except FrameError:
             self._hub.malformed += 1
             return
-        if self._hub.fault("realtime_freeze", self.place):
+        if self._faulty("realtime_freeze"):
             self._frozen.append(push)
         else:
             self._take(push)
@@ -194,7 +197,7 @@ class Socket(asyncio.Protocol):
             delay_ms = self._hub.fault("realtime_join_delay_ms", self._place_of(push))
             self._after(delay_ms, lambda: self._join(push))
         elif push.topic == "phoenix" and push.event == "heartbeat":
-            if not self._hub.fault("realtime_swallow_heartbeats", self.place):
+            if not self._faulty("realtime_swallow_heartbeats"):
                 self.write(encode(self.vsn, reply(push, {})))
         elif channel is not None:
             channel.receive(push)

@@ -6,9 +6,7 @@ A state machine without I/O: the line it belongs to writes for it and turns its 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -16,13 +14,12 @@ from harness.outcome import Outcome
 from harness.phone.realtime import refusal
 from harness.phone.realtime.codec import Frame, Kind
 from harness.phone.realtime.generation import Generation
-from harness.phone.realtime.news import Binding, Broadcast, Change, Presence, Sent, Status, System
+from harness.phone.realtime.listeners import Listeners
+from harness.phone.realtime.news import Broadcast, Change, Config, Presence, Sent, Status, System
+from harness.phone.realtime.pushes import Done, Push, Pushes
 from harness.phone.realtime.wheel import Backoff, Timer, Wheel
 
 MISMATCH = "mismatch between server and client bindings for postgres changes"
-
-Done = Callable[[Outcome, str], None]
-"""How a push ended, and the server's word for it."""
 
 
 class State(Enum):
@@ -55,37 +52,6 @@ class Uplink(Protocol):
     def report(self, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A join's `config`, and the name its attempts are recorded under."""
-
-    changes: tuple[Binding, ...] = ()
-    broadcast_self: bool = False
-    ack: bool = False
-    presence_key: str = ""
-    private: bool = False
-    label: str = ""
-
-    def request(self, *, presence: bool) -> dict[str, Any]:
-        """The object that goes into the join."""
-        return {
-            "broadcast": {"ack": self.ack, "self": self.broadcast_self},
-            "presence": {"key": self.presence_key, "enabled": presence},
-            "postgres_changes": [binding.request() for binding in self.changes],
-            "private": self.private,
-        }
-
-
-class _Push:
-    """A push that waits for its reply, or for the join."""
-
-    __slots__ = ("at", "done", "event", "payload", "timer")
-
-    def __init__(self, event: str, payload: Mapping[str, Any], at: float, done: Done | None) -> None:
-        self.event, self.payload, self.at, self.done = event, payload, at, done
-        self.timer: Timer | None = None
-
-
 class Channel:
     """One topic of one client.
 
@@ -94,19 +60,14 @@ class Channel:
     """
 
     __slots__ = (
-        "_buffer",
-        "_ids",
         "_join_at",
         "_join_timer",
         "_join_token",
         "_join_written_at",
         "_line",
+        "_listeners",
         "_notice",
-        "_on_broadcast",
-        "_on_change",
-        "_on_presence",
-        "_on_status",
-        "_on_system",
+        "_positions",
         "_presence",
         "_pushes",
         "_rejoin_timer",
@@ -132,54 +93,41 @@ class Channel:
         self._presence = presence
         self._token: str | None = None
         self._join_token: str | None = None  # as it was when the join was made, perhaps before the socket was open
-        self._ids: dict[int, int] = {}  # the server's number of a binding to its position
+        self._positions: dict[int, int] = {}  # the server's number of a binding to its position
         self._join_at = 0.0
         self._join_written_at: float | None = None
         self._join_timer: Timer | None = None
         self._rejoin_timer = Backoff(line.wheel, line.generation.delay, self._rejoin_when_connected)
-        self._pushes: dict[str, _Push] | None = None
-        self._buffer: deque[_Push] | None = None
+        self._pushes = Pushes(line)
+        self._listeners = Listeners()
         self._notice = ""  # the last error the server announced
-        self._on_change: Callable[[Change], object] | None = None
-        self._on_broadcast: dict[str, Callable[[Broadcast], object]] | None = None
-        self._on_presence: Callable[[Presence], object] | None = None
-        self._on_status: Callable[[Status, str], object] | None = None
-        self._on_system: Callable[[System], object] | None = None
 
     # ---- listeners ------------------------------------------------------------------------------------------
 
     def on_change(self, listener: Callable[[Change], object]) -> None:
         """Called for every change, once per binding that matches. Without it changes are counted, not parsed."""
-        self._on_change = listener
+        self._listeners.change = listener
 
     def on_broadcast(self, event: str, listener: Callable[[Broadcast], object]) -> None:
         """Called for broadcasts of `event`, whose case does not matter; `*` takes those that no other listener does."""
-        if self._on_broadcast is None:
-            self._on_broadcast = {}
-        self._on_broadcast[event.lower()] = listener
+        self._listeners.add_broadcast(event, listener)
 
     def on_presence(self, listener: Callable[[Presence], object]) -> None:
         """Called for presence states and diffs. The join then asks for them."""
-        self._on_presence = listener
+        self._listeners.presence = listener
         self._presence = True
 
     def on_status(self, listener: Callable[[Status, str], object]) -> None:
         """Called with what the client library reports, and the reason of an error."""
-        self._on_status = listener
+        self._listeners.status = listener
 
     def on_system(self, listener: Callable[[System], object]) -> None:
         """Called for the server's notices."""
-        self._on_system = listener
+        self._listeners.system = listener
 
     def wants(self, event: str) -> bool:
         """Whether a frame of this event has to be parsed."""
-        if event == "postgres_changes":
-            return self._on_change is not None
-        if event == "broadcast":
-            return self._on_broadcast is not None
-        if event in ("presence_diff", "presence_state"):
-            return self._on_presence is not None
-        return event in ("phx_reply", "phx_close", "phx_error", "system")
+        return self._listeners.wants(event)
 
     # ---- what the app does ----------------------------------------------------------------------------------
 
@@ -208,9 +156,9 @@ class Channel:
         ref = self._line.new_ref()
         self._line.broadcast(self, ref, event, payload)
         if self.config.ack:
-            self._await_reply(ref, _Push(event, {}, self._line.wheel.clock(), done))
+            self._pushes.await_reply(ref, Push(event, {}, self._line.wheel.clock(), done))
         elif done is not None:
-            done(Outcome.OK, "")  # the client does not wait either
+            self._line.tell(done, Outcome.OK, "")  # the client does not wait either
         return Sent.SOCKET
 
     def track(self, payload: Mapping[str, Any], done: Done | None = None) -> Sent:
@@ -221,53 +169,18 @@ class Channel:
         """Say that this person is gone."""
         return self._push("presence", {"type": "presence", "event": "untrack"}, done)
 
-    # ---- pushes ---------------------------------------------------------------------------------------------
-
     def _push(self, event: str, payload: Mapping[str, Any], done: Done | None) -> Sent:
-        push = _Push(event, payload, self._line.wheel.clock(), done)
+        push = Push(event, payload, self._line.wheel.clock(), done)
         if self.joined:
             self._write(push)
             return Sent.SOCKET
-        if self._buffer is None:
-            self._buffer = deque()
-        self._buffer.append(push)
-        if len(self._buffer) > self._line.generation.push_buffer:
-            self._settle(self._buffer.popleft(), Outcome.GAVE_UP, "buffer full")
+        self._pushes.keep(push)
         return Sent.BUFFERED
 
-    def _write(self, push: _Push) -> None:
+    def _write(self, push: Push) -> None:
         ref = self._line.new_ref()
         self._line.push(self, ref, push.event, push.payload)
-        self._await_reply(ref, push)
-
-    def _await_reply(self, ref: str, push: _Push) -> None:
-        pushes = self._pushes
-        if pushes is None:
-            pushes = self._pushes = {}
-
-        def unanswered() -> None:
-            if pushes.pop(ref, None) is not None:
-                self._settle(push, Outcome.TIMEOUT, "no reply")
-
-        push.timer = self._line.wheel.after(self._line.generation.join_timeout_s, unanswered)
-        pushes[ref] = push
-
-    @staticmethod
-    def _settle(push: _Push, outcome: Outcome, code: str) -> None:
-        if push.timer is not None:
-            push.timer.cancel()
-        if push.done is not None:
-            push.done(outcome, code)
-
-    def _flush(self) -> None:
-        """Send what was said before the join; what has waited longer than a push may is dropped."""
-        buffer, self._buffer = self._buffer, None
-        oldest = self._line.wheel.clock() - self._line.generation.join_timeout_s
-        for push in buffer or ():
-            if push.at <= oldest:
-                self._settle(push, Outcome.TIMEOUT, "not joined")
-            else:
-                self._write(push)
+        self._pushes.await_reply(ref, push)
 
     # ---- joining --------------------------------------------------------------------------------------------
 
@@ -328,6 +241,7 @@ class Channel:
         self._report_join(Outcome.TIMEOUT, "no reply" if self._join_written_at is not None else "not connected")
         if generation.leaves_on_timeout and line.connected:
             line.push(self, line.new_ref(), "phx_leave", {})
+            self.join_ref = None  # the answer to that leave is not for the next join
         self.state = State.ERRORED
         self._plan_rejoin()
         self._say(Status.TIMED_OUT, "")
@@ -352,9 +266,10 @@ class Channel:
         self.state = State.JOINED
         self.subscribed_at = at
         self._rejoin_timer.reset()
-        self._flush()
+        for push in self._pushes.take_kept():
+            self._write(push)
         self._line.refresh_token()
-        if not self._take_ids(response):
+        if not self._take_positions(response):
             self._report_join(Outcome.SERVER_ERROR, "binding_mismatch", size)
             self.leave(quiet=True)
             self._say(Status.CHANNEL_ERROR, MISMATCH)
@@ -362,7 +277,7 @@ class Channel:
         self._report_join(Outcome.OK, "", size)
         self._say(Status.SUBSCRIBED, "")
 
-    def _take_ids(self, response: Any) -> bool:
+    def _take_positions(self, response: Any) -> bool:
         """Learn the server's numbers for the bindings; False when it did not answer with the same ones."""
         answers = response.get("postgres_changes") if isinstance(response, dict) else None
         if answers is None:
@@ -370,13 +285,13 @@ class Channel:
         bindings = self.config.changes
         if not isinstance(answers, list) or len(answers) < len(bindings):
             return False
-        self._ids = {}
+        self._positions = {}
         for position, (binding, answer) in enumerate(zip(bindings, answers, strict=False)):
             if not binding.echoed_by(answer):
                 return False
             number = answer.get("id")
             if isinstance(number, int) and number:  # 0 is false in JavaScript and never matches
-                self._ids.setdefault(number, position)
+                self._positions.setdefault(number, position)
         return True
 
     # ---- what the line tells --------------------------------------------------------------------------------
@@ -430,12 +345,8 @@ class Channel:
         self._cancel_join_timer()
         self._rejoin_timer.reset()
         self.state = State.CLOSED
-        for push in (self._pushes or {}).values():
-            self._settle(push, Outcome.GAVE_UP, "channel closed")
-        for push in self._buffer or ():
-            self._settle(push, Outcome.GAVE_UP, "channel closed")
-        self._pushes = self._buffer = None
         self._line.detach(self)
+        self._pushes.give_up()
         if status is not None:
             self._say(status, reason)
 
@@ -447,11 +358,12 @@ class Channel:
             return  # of an earlier join; only version 2.0.0 can tell
         match frame.kind:
             case Kind.CHANGE:
-                self._changed(frame.payload, at, size)
+                tell = self._line.tell
+                self._listeners.tell_change(tell, frame.payload, self.config.changes, self._positions, at, size)
             case Kind.BROADCAST:
-                self._heard(frame.payload, at, size)
+                self._listeners.tell_broadcast(self._line.tell, frame.payload, at, size)
             case Kind.PRESENCE_STATE | Kind.PRESENCE_DIFF:
-                self._present(frame, at, size)
+                self._listeners.tell_presence(self._line.tell, frame, at, size)
             case Kind.REPLY:
                 self._answered(frame, at, size)
             case Kind.SYSTEM:
@@ -467,10 +379,7 @@ class Channel:
         if ref == self.join_ref:
             self._join_answered(str(status), response, at, size)
             return
-        push = self._pushes.pop(ref, None) if self._pushes else None
-        if push is not None:
-            outcome, code = (Outcome.OK, "") if status == "ok" else refusal.push(response)
-            self._settle(push, outcome, code)
+        self._pushes.answered(ref, status, response)
 
     def _ended(self, kind: Kind) -> None:
         """The server closed the channel for good, or its process crashed."""
@@ -487,67 +396,17 @@ class Channel:
         status, message = str(payload.get("status", "")), str(payload.get("message", ""))
         notice = System(status, message, str(payload.get("extension", "")), at)
         if status == "error":
-            self._notice = message
-            if notice.extension == "postgres_changes":
+            if notice.extension == "system":
+                self._notice = message
+            elif notice.extension == "postgres_changes":
                 self._report("realtime_postgres", Outcome.SERVER_ERROR, "not_subscribed", at=self.subscribed_at or at)
         elif notice.subscribed_to_postgres:
             if self.postgres_at is None or self.postgres_at < (self.subscribed_at or 0.0):
                 self._report("realtime_postgres", Outcome.OK, "", at=self.subscribed_at or at)
             self.postgres_at = at
-        if self._on_system is not None:
-            self._line.tell(self._on_system, notice)
-
-    def _changed(self, payload: Mapping[str, Any], at: float, size: int) -> None:
-        data, numbers = payload.get("data"), payload.get("ids")
-        if self._on_change is None or not isinstance(data, dict) or not isinstance(numbers, list):
-            return
-        kind, table = str(data.get("type", "")), str(data.get("table", ""))
-        for number in numbers:
-            position = self._ids.get(number) if isinstance(number, int) else None
-            if position is None:
-                continue
-            binding = self.config.changes[position]
-            if binding.event not in ("*", kind) and binding.event.upper() != kind.upper():
-                continue
-            errors = data.get("errors")
-            change = Change(
-                table,
-                kind,
-                _mapping(data.get("record")),
-                _mapping(data.get("old_record")),
-                data.get("commit_timestamp"),
-                [str(error) for error in errors] if isinstance(errors, list) else None,
-                position,
-                at,
-                size,
-            )
-            self._line.tell(self._on_change, change)
-
-    def _heard(self, payload: Mapping[str, Any], at: float, size: int) -> None:
-        listeners = self._on_broadcast
-        if listeners is None:
-            return
-        event = str(payload.get("event", ""))
-        listener = listeners.get(event.lower()) or listeners.get("*")
-        if listener is not None:
-            meta = payload.get("meta")
-            news = Broadcast(event, payload.get("payload"), meta if isinstance(meta, dict) else None, at, size)
-            self._line.tell(listener, news)
-
-    def _present(self, frame: Frame, at: float, size: int) -> None:
-        if self._on_presence is None:
-            return
-        if frame.kind is Kind.PRESENCE_STATE:
-            news = Presence(True, frame.payload, {}, at, size)
-        else:
-            joins, leaves = _mapping(frame.payload.get("joins")), _mapping(frame.payload.get("leaves"))
-            news = Presence(False, joins, leaves, at, size)
-        self._line.tell(self._on_presence, news)
+        if self._listeners.system is not None:
+            self._line.tell(self._listeners.system, notice)
 
     def _say(self, status: Status, reason: str) -> None:
-        if self._on_status is not None:
-            self._line.tell(self._on_status, status, reason)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+        if self._listeners.status is not None:
+            self._line.tell(self._listeners.status, status, reason)

@@ -29,10 +29,10 @@ from urllib.parse import urlencode
 from websockets.uri import WebSocketURI
 
 from harness.phone.origin import Origin
-from harness.phone.realtime.channel import Channel, Config
+from harness.phone.realtime.channel import Channel
 from harness.phone.realtime.generation import JS_2_90, JS_2_119, Generation
 from harness.phone.realtime.line import Line, Reporter
-from harness.phone.realtime.news import Binding, Broadcast, Change, Presence, Sent, Status, System
+from harness.phone.realtime.news import Binding, Broadcast, Change, Config, Presence, Sent, Status, System
 from harness.phone.realtime.socket import Socket
 from harness.phone.realtime.stats import Reconnect, Stats
 from harness.phone.realtime.tally import FrameCount, Tally

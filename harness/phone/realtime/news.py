@@ -42,6 +42,10 @@ class Binding:
             asked["filter"] = self.filter
         return asked
 
+    def takes(self, kind: str) -> bool:
+        """Whether a change of this type is one it asks for."""
+        return self.event in ("*", kind) or self.event.upper() == kind.upper()
+
     def echoed_by(self, answer: Any) -> bool:
         """Whether the server's object at the same position is this binding."""
         return isinstance(answer, dict) and (
@@ -50,6 +54,27 @@ class Binding:
             answer.get("table"),
             answer.get("filter"),
         ) == (self.event, self.schema, self.table, self.filter)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A join's `config`, and the name its attempts are recorded under."""
+
+    changes: tuple[Binding, ...] = ()
+    broadcast_self: bool = False
+    ack: bool = False
+    presence_key: str = ""
+    private: bool = False
+    label: str = ""
+
+    def request(self, *, presence: bool) -> dict[str, Any]:
+        """The object that goes into the join."""
+        return {
+            "broadcast": {"ack": self.ack, "self": self.broadcast_self},
+            "presence": {"key": self.presence_key, "enabled": presence},
+            "postgres_changes": [binding.request() for binding in self.changes],
+            "private": self.private,
+        }
 
 
 class Change(NamedTuple):
