@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from harness.phone.operations.chat import Conversation
 from harness.phone.phone import Phone
 from harness.phone.realtime.codec import Kind as FrameKind
 from harness.plan.realtime import changes_of_message, events_of_message
-from harness.record.delivery import Fate
+from harness.record.delivery import Fate, Topic
 from sandbox.options import SandboxOptions
 from sandbox.realtime.settings import RealtimeSettings
 from sandbox.server import Sandbox
@@ -29,7 +31,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.mark.parametrize("members", [2, 5, 20])
+@pytest.mark.parametrize("members", [2, 5, pytest.param(20, marks=pytest.mark.slow)])
 def test_one_message_fans_out_as_the_formulas_say(sandbox: Sandbox, members: int) -> None:
     """Contract realtime 2.5: 3n-1 writes, 3n-1 changes on subscribed tables and one more, n(3n-1) events."""
     room = room_of(sandbox, members)
@@ -70,7 +72,7 @@ def test_one_message_fans_out_as_the_formulas_say(sandbox: Sandbox, members: int
         }
         assert found["changes"] - 1 == changes_of_message(members - 1)
         assert found["events"] == events_of_message(members - 1)
-        delivered = people.deliveries()
+        delivered = [one for one in people.deliveries() if one.topic is Topic.CHANGES]
         assert [one.fate for one in delivered] == [Fate.DELIVERED] * members
         assert sum(one.sender != one.receiver for one in delivered) == members - 1
 
@@ -98,6 +100,7 @@ def chat(people: Meeting, room: Room, members: int, messages: int, *, stranger: 
                 if stranger is not None:
                     await people.all(phone, "overhearing", 2)
                 for n in range(messages):
+                    await conversation.types(0.1)
                     await conversation.send(f"message {n}")
                     await phone.pause(0.3)
                 await phone.pause(SETTLED_S)
@@ -111,9 +114,79 @@ def test_a_healthy_chat_has_nothing_wrong(sandbox: Sandbox) -> None:
     room = room_of(sandbox, 3)
     with meeting(sandbox, PEOPLE) as people:
         chat(people, room, 3, 5, stranger=3)
-        assert {one.fate for one in people.deliveries()} == {Fate.DELIVERED}
-        assert len(people.deliveries()) == 15
+        messages = [one for one in people.deliveries() if one.topic is Topic.CHANGES]
+        assert Counter(one.fate for one in messages) == {Fate.DELIVERED: 15}
+        typing = Counter(one.fate for one in people.deliveries() if one.topic is Topic.TYPING)
+        assert typing[Fate.DELIVERED] >= 10
+        assert not typing[Fate.LOST]
         assert not {"doubled", "strange", "misordered", "leaked"} & set(people.kinds())
+
+
+def test_a_screen_holds_its_channels_and_no_longer(sandbox: Sandbox) -> None:
+    """Two screens of one conversation share them; typing goes by HTTP until the channel is joined, then on it."""
+    room = room_of(sandbox, 2)
+    summary = room.seen_by(0)
+    with meeting(sandbox, PEOPLE) as people:
+
+        async def session(phone: Phone, number: int) -> None:
+            first, second = Conversation(phone, summary), Conversation(phone, summary)
+            assert not phone.page.live.channels
+            opening = phone.chore(typing_at_once(first))
+            assert await first.open()
+            await opening
+            assert await second.open()
+            names = [channel.topic.partition(room.conversation)[0] for channel in phone.page.live.channels]
+            assert names == [
+                "realtime:presence:global",
+                "realtime:conversation-db-",
+                "realtime:supabase_realtime_typing:conversation:",
+            ]
+            await people.until(phone, lambda: first.joined and second.joined)
+            assert first.poll_s == 5.0
+            first.leave()
+            assert len(phone.page.live.channels) == 3
+            second.leave()
+            assert [channel.topic for channel in phone.page.live.channels] == ["realtime:presence:global"]
+            assert "leaked" not in people.kinds()
+            # a hook that forgets its channel
+            client = phone.page.live.client
+            assert client is not None
+            client.channel("conversation-db-forgotten").subscribe()
+            (await opened(phone, summary)).leave()
+            assert people.kinds()["leaked"] == 1
+
+        async def typing_at_once(conversation: Conversation) -> None:
+            await conversation.phone.pause(0)
+            await conversation.types(0.01)
+
+        people.together([0], session)
+        said = [fact.detail for fact in people.note() if fact.kind == "said"]
+        assert said[0] == "http"
+        assert people.names()["typing_broadcast"] >= 1
+
+
+def test_presence_lives_with_the_page_and_joins_again_on_return(sandbox: Sandbox) -> None:
+    with meeting(sandbox, PEOPLE) as people:
+
+        async def session(phone: Phone, number: int) -> None:
+            def joins() -> int:
+                return people.names()["realtime_join_presence"]
+
+            phone.page.live.track()
+            await people.until(phone, lambda: joins() == 1 and people.metrics()["presences"] == 1)
+            phone.hide()
+            phone.show()
+            await people.until(phone, lambda: joins() == 2 and people.metrics()["presences"] == 1)
+            phone.load_page()
+            await people.until(phone, lambda: people.metrics()["presences"] == 0)
+            phone.page.live.track()
+            await people.until(phone, lambda: joins() == 3 and phone.page.live.connected)
+            phone.link.lose(phone.now())
+            await people.until(phone, lambda: not phone.page.live.connected)
+            phone.link.regain(phone.now())
+            await people.until(phone, lambda: joins() == 4, 20)
+
+        people.together([0], session)
 
 
 def test_a_message_stored_but_never_delivered_is_found(sandbox: Sandbox) -> None:
@@ -125,7 +198,8 @@ def test_a_message_stored_but_never_delivered_is_found(sandbox: Sandbox) -> None
             chat(people, room, 3, 6)
         finally:
             people.heal()
-        fates = [(one.receiver, one.fate) for one in people.deliveries() if one.fate is not Fate.DELIVERED]
+        messages = [one for one in people.deliveries() if one.topic is Topic.CHANGES]
+        fates = [(one.receiver, one.fate) for one in messages if one.fate is not Fate.DELIVERED]
         lost = [receiver for receiver, fate in fates if fate is Fate.LOST]
         assert lost
         assert set(lost) == {2}, "only that person's frames were dropped"
