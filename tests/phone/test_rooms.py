@@ -131,9 +131,9 @@ def test_a_screen_holds_its_channels_and_no_longer(sandbox: Sandbox) -> None:
         async def session(phone: Phone, number: int) -> None:
             first, second = Conversation(phone, summary), Conversation(phone, summary)
             assert not phone.page.live.channels
-            opening = phone.chore(typing_at_once(first))
+            typing = phone.chore(first.types(0.01))  # its first step is when `open` first waits: nothing is joined yet
             assert await first.open()
-            await opening
+            await typing
             assert await second.open()
             names = [channel.topic.partition(room.conversation)[0] for channel in phone.page.live.channels]
             assert names == [
@@ -154,10 +154,6 @@ def test_a_screen_holds_its_channels_and_no_longer(sandbox: Sandbox) -> None:
             client.channel("conversation-db-forgotten").subscribe()
             (await opened(phone, summary)).leave()
             assert people.kinds()["leaked"] == 1
-
-        async def typing_at_once(conversation: Conversation) -> None:
-            await conversation.phone.pause(0)
-            await conversation.types(0.01)
 
         people.together([0], session)
         said = [fact.detail for fact in people.note() if fact.kind == "said"]
