@@ -600,7 +600,7 @@ def main() -> None:
         f"{'lost':>7}{'heartbeats':>12}"
     )
     missed: list[str] = []
-    for name in (options.only,) if options.only else ("ours", "ours v2", *PEERS):
+    for name in (options.only,) if options.only else ("ours", *PEERS):
         missed += [f"{name}: {what}" for what in one_client(name, options, cores)]
     if missed:
         sys.exit("\nmissed: " + "; ".join(missed))
