@@ -488,18 +488,24 @@ def over_gevent(name: str, port: int, sockets: int, seconds: float) -> Figures:
     return meter.figures(sockets, connect_s, core)
 
 
+def figures_of(name: str, port: int, sockets: int, seconds: float) -> Figures:
+    if name in ("websockets.sync", "websocket-client"):
+        return over_gevent(name, port, sockets, seconds)
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if name == "websockets.asyncio":
+            return runner.run(websockets_asyncio(port, sockets, seconds))
+        return runner.run(ours(port, sockets, seconds, "2.0.0" if name.endswith("v2") else "1.0.0"))
+
+
 def client_process(name: str, port: int, sockets: int, seconds: float) -> None:
     """Run one client in this process and print its figures."""
-    if name in ("websockets.sync", "websocket-client"):
-        figures = over_gevent(name, port, sockets, seconds)
-    else:
-        import uvloop
-
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            if name == "websockets.asyncio":
-                figures = runner.run(websockets_asyncio(port, sockets, seconds))
-            else:
-                figures = runner.run(ours(port, sockets, seconds, "2.0.0" if name.endswith("v2") else "1.0.0"))
+    try:
+        figures = figures_of(name, port, sockets, seconds)
+    except (OSError, RuntimeError) as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+        os._exit(1)
     print(json.dumps(asdict(figures)), flush=True)
     os._exit(0)  # thousands of sockets close faster without asking each
 
@@ -524,13 +530,13 @@ def measured(name: str, sockets: int, seconds: float, cores: tuple[int, int]) ->
         options = ("--port", port, "--sockets", str(sockets), "--seconds", str(seconds), "--core", str(cores[1]))
         client = child("--client", name, *options)
         assert client.stdout is not None
-        if client.stdout.readline().strip() != "go":
-            return f"exit code {client.wait(10)}"
+        if (said := client.stdout.readline().strip()) != "go":
+            return said or f"exit code {client.wait(10)}"
         server.stdin.write(f"{int(seconds / EVERY_S)}\n")
         server.stdin.flush()
         said = client.stdout.readline()
-        if not said:
-            return f"exit code {client.wait(10)}"
+        if not said.startswith("{"):
+            return said.strip() or f"exit code {client.wait(10)}"
         return Figures(**json.loads(said)), int(server.stdout.readline())
     finally:
         for process in (client, server):
@@ -600,7 +606,7 @@ def main() -> None:
         f"{'lost':>7}{'heartbeats':>12}"
     )
     missed: list[str] = []
-    for name in (options.only,) if options.only else ("ours", "ours v2", *PEERS):
+    for name in (options.only,) if options.only else ("ours", *PEERS):
         missed += [f"{name}: {what}" for what in one_client(name, options, cores)]
     if missed:
         sys.exit("\nmissed: " + "; ".join(missed))

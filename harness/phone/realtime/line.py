@@ -15,11 +15,11 @@ from harness.phone.realtime import codec
 from harness.phone.realtime.channel import Channel
 from harness.phone.realtime.codec import PHOENIX, Buffer, Kind
 from harness.phone.realtime.generation import Generation
+from harness.phone.realtime.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
 from harness.phone.realtime.stats import Stats
 from harness.phone.realtime.tally import Tally
 from harness.phone.realtime.wheel import Backoff, Timer, Wheel
 
-HEARTBEAT_TIMEOUT = "heartbeat timeout"
 FALLBACK_S = 0.1
 """How soon after a heartbeat timeout the older generation plans a reconnect, close answered or not."""
 NORMAL, GOING_AWAY = 1000, 1001
@@ -75,9 +75,7 @@ class Line:
         "_dropped_at",
         "_empty_timer",
         "_handle",
-        "_heartbeat_at",
-        "_heartbeat_ref",
-        "_heartbeat_timer",
+        "_heartbeat",
         "_hidden",
         "_observer",
         "_open",
@@ -123,9 +121,7 @@ class Line:
         self._connect_at = 0.0
         self._dropped_at: float | None = None
         self._backoff = Backoff(wheel, self._delay, self._reconnect)
-        self._heartbeat_timer: Timer | None = None
-        self._heartbeat_ref: str | None = None
-        self._heartbeat_at = 0.0
+        self._heartbeat = Heartbeat(self)
         self._timed_out: Handle | None = None  # closed by us for a heartbeat timeout, its end not yet known
         self._timed_out_at = 0.0
         self._empty_timer: Timer | None = None
@@ -266,8 +262,8 @@ class Line:
         self._wanted = False
         self._dropped_at = None
         self._backoff.reset()
-        self._stop_heartbeat()
-        self._heartbeat_ref = None
+        self._heartbeat.stop()
+        self._heartbeat.forget()
         if self._empty_timer is not None:
             self._empty_timer.cancel()
             self._empty_timer = None
@@ -276,6 +272,8 @@ class Line:
             if not was_open and handle is not self._timed_out:
                 self._report_connect(Ending(Outcome.GAVE_UP, "client closed"))
             handle.close(code, "", APP_CLOSE_WAIT_S if self._closed else self.generation.close_wait_s)
+        if self._closed and self._timed_out is not None and not self._timed_out.over:
+            self._timed_out.abort()
 
     # ---- what sockets tell ----------------------------------------------------------------------------------
 
@@ -290,7 +288,7 @@ class Line:
         self.stats.opened += 1
         self._observer.attempt("WS", "realtime_connect", Outcome.OK, self._connect_at, now - self._connect_at, 0, "")
         self._backoff.reset()
-        self._start_heartbeat()
+        self._heartbeat.start()
         self.refresh_token()  # asked for when it connected, here since about then
         for channel in tuple(self.channels.values()):
             channel.line_opened()
@@ -310,7 +308,7 @@ class Line:
             self._report_end(ending)
         if not orphan:
             self._handle, self._open = None, False
-            self._stop_heartbeat()
+            self._heartbeat.stop()
             self._drop()
         self._fail_channels(ending.code)
         if self._wanted:
@@ -353,7 +351,7 @@ class Line:
         if kind is Kind.MALFORMED:
             self._observer.attempt("WS", "realtime_frame", Outcome.SERVER_ERROR, at, 0.0, size, frame.detail)
         elif kind is Kind.HEARTBEAT:
-            self._heartbeat_answered(frame.ref, at, size)
+            self._heartbeat.answered(frame.ref, at, size)
         elif frame.payload is not None and (channel := self.channels.get(frame.topic)) is not None:
             channel.received(frame, at, size)
 
@@ -369,46 +367,17 @@ class Line:
 
     # ---- heartbeat ------------------------------------------------------------------------------------------
 
-    def _start_heartbeat(self) -> None:
-        self._stop_heartbeat()
-        if self.generation.heartbeat_own_timer:
-            self._heartbeat_ref = None  # the older generation forgets to (defect a)
-        self._heartbeat_timer = self.wheel.after(self.generation.heartbeat_s, self._beat)
-
-    def _stop_heartbeat(self) -> None:
-        if self._heartbeat_timer is not None:
-            self._heartbeat_timer.cancel()
-            self._heartbeat_timer = None
-
-    def _beat(self) -> None:
-        if self._heartbeat_ref is not None:
-            self._heartbeat_unanswered()
-            return
-        self._heartbeat_ref = ref = self.new_ref()
-        self._heartbeat_at = self.wheel.clock()
+    def send_heartbeat(self, ref: str) -> None:
+        """Write one; the client looks for a new token on this occasion."""
         self._write(codec.encode(self.generation.version, None, ref, PHOENIX, "heartbeat", {}))
-        self._heartbeat_timer = self.wheel.after(self.generation.heartbeat_s, self._beat)
         self.refresh_token()
 
-    def _heartbeat_answered(self, ref: str | None, at: float, size: int) -> None:
-        if ref is None or ref != self._heartbeat_ref:
-            return
-        self._heartbeat_ref = None
-        sent = self._heartbeat_at
-        self._observer.attempt("WS", "realtime_heartbeat", Outcome.OK, sent, at - sent, size, "")
-        if self.generation.heartbeat_own_timer:
-            self._start_heartbeat()
-
-    def _heartbeat_unanswered(self) -> None:
+    def heartbeat_missed(self) -> None:
         """No answer in time: the client closes the socket, healthy or not."""
-        now = self.wheel.clock()
-        self._heartbeat_ref = None
-        sent = self._heartbeat_at
-        self._observer.attempt("WS", "realtime_heartbeat", Outcome.TIMEOUT, sent, now - sent, 0, "heartbeat timeout")
-        self._stop_heartbeat()
         handle = self._handle
         if handle is None:
             return
+        now = self.wheel.clock()
         self.stats.drops += 1
         self._observer.attempt("WS", "realtime_drop", Outcome.TIMEOUT, now, 0.0, 0, HEARTBEAT_TIMEOUT)
         self._open = False

@@ -17,14 +17,13 @@ Finding = tuple[Outcome, str]
 _QUOTAS: dict[str, str] = {
     "Too many connected users": "too_many_connections",
     "Too many joins per second": "too_many_joins",
-    "Too many channels": "too_many_channels",
-    "too many channels joined": "too_many_channels",
 }
 
 _JOIN: dict[str, Finding] = {
     "ClientJoinRateLimitReached": (Outcome.QUOTA, "too_many_joins"),
     "ConnectionRateLimitReached": (Outcome.QUOTA, "too_many_connections"),
     "ChannelRateLimitReached": (Outcome.QUOTA, "too_many_channels"),
+    "too many channels joined": (Outcome.QUOTA, "too_many_channels"),
     "IncreaseConnectionPool": (Outcome.QUOTA, "increase_connection_pool"),
     "DatabaseLackOfConnections": (Outcome.QUOTA, "database_lack_of_connections"),
     "DatabaseConnectionRateLimitReached": (Outcome.QUOTA, "database_connection_rate"),

@@ -93,7 +93,7 @@ class Socket(asyncio.Protocol):
 
     def abort(self) -> None:
         """The network is gone."""
-        self._end(Ending(Outcome.NETWORK, OFFLINE))
+        self._end(Ending(Outcome.NETWORK, OFFLINE), abruptly=True)
 
     # ---- opening --------------------------------------------------------------------------------------------
 
@@ -170,11 +170,11 @@ class Socket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer does not read: answer no more of its pings until it does."""
-        if self._transport is not None and not self.over:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self._transport is not None and not self.over:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     # ---- frames ---------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Socket(asyncio.Protocol):
         if self._protocol.close_rcvd is not None:
             self._end(self._ending(Detail.CLOSED_EARLY))
         else:
-            self._end(Ending(Outcome.TIMEOUT, UNANSWERED))
+            self._end(Ending(Outcome.TIMEOUT, UNANSWERED), abruptly=True)
 
     def _ending(self, detail: Detail) -> Ending:
         """What the protocol knows of the end; `detail` when it knows nothing."""
@@ -254,17 +254,17 @@ class Socket(asyncio.Protocol):
             return Ending(Outcome.NETWORK, detail)
         return Ending(*refusal.close(1006))
 
-    def _end(self, ending: Ending) -> None:
-        """Be done with the connection, in order when something is still to be sent."""
+    def _end(self, ending: Ending, *, abruptly: bool = False) -> None:
+        """Be done with the connection: in order (our close frame, FIN), or at once when nobody may be there."""
         if self._dialling is not None and self._transport is None:
             self._dialling.cancel()
         transport = self._transport
         if transport is not None:
-            if self._protocol.parser_exc is not None and not transport.get_write_buffer_size():
-                self._flush()
-                transport.close()
-            else:
+            self._flush()
+            if abruptly or transport.get_write_buffer_size():
                 transport.abort()
+            else:
+                transport.close()
         self._finish(ending)
 
     def _finish(self, ending: Ending) -> None:
