@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 
@@ -336,5 +337,37 @@ def test_over_the_event_limit_changes_are_skipped_silently(stage: Stage, faults:
                 await asyncio.sleep(0.3)
             assert skipped
             assert all(isinstance(one, Heard) and one.event == "postgres_changes" for one in socket.kept)
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_doubled_or_out_of_order_under_concurrent_writers(stage: Stage) -> None:
+    writers, each = 8, 40
+    write = (
+        "insert into public.messages (user_id, sender_id, conversation_id, body, text) values ($1, $1, $2, '{}', $3)"
+    )
+
+    async def run() -> None:
+        async with wire(stage.sandbox) as socket:
+            await socket.join(topic(), stage.token(stage.ann), postgres_changes=stage.bindings("messages"))
+            person, conversation = uuid.UUID(stage.bob.id), uuid.UUID(stage.conversation)
+
+            async def writer(number: int) -> None:
+                connection = await asyncpg.connect(stage.sandbox.discovery["dsn"])
+                try:
+                    for turn in range(each):
+                        await connection.execute(write, person, conversation, f"{number} {turn:03}")
+                finally:
+                    await connection.close()
+
+            writing = asyncio.gather(*(writer(number) for number in range(writers)))
+            heard = await texts(socket, writers * each)
+            await writing
+            assert len(set(heard)) == len(heard)
+            for number in range(writers):
+                mine = [one for one in heard if one.startswith(f"{number} ")]
+                assert mine == sorted(mine)
+            await socket.silence()
 
     asyncio.run(run())
