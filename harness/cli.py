@@ -163,6 +163,9 @@ def sandbox() -> None:
 @click.option("--catalogue", type=int, default=600, show_default=True, help="Titles.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Named switch; `harness sandbox quirks`.")
+@click.option(
+    "--realtime", multiple=True, metavar="NAME=VALUE", help="Realtime setting, or plan=free; docs/sandbox.md."
+)
 @click.option("--data", type=click.Path(), help="Keep the database in this folder.")
 def sandbox_up(**options: Any) -> None:
     """Start the sandbox and stay until Ctrl-C."""
@@ -170,6 +173,7 @@ def sandbox_up(**options: Any) -> None:
 
     arguments = [f"--{name}={options[name]}" for name in ("port", "host", "people", "catalogue", "seed")]
     arguments += [f"--quirk={quirk}" for quirk in options["quirks"]]
+    arguments += [f"--realtime={setting}" for setting in options["realtime"]]
     arguments += [f"--database={options['data']}"] if options["data"] else []
     sys.exit(serve(arguments))
 

@@ -31,13 +31,18 @@ select n.nspname, c.relname, c.relrowsecurity from pg_class c join pg_namespace 
 where c.oid = $1::oid
 """
 _ROLES = ["anon", "authenticated", "service_role"]
+# A commit is streamed a moment before other sessions see it: asking at once would find nothing, and lose the change.
 _VISIBLE = """
-create function pg_temp.visible(query text, keys text[], roles text[], claims text[]) returns boolean[]
+create function pg_temp.visible(xid xid8, query text, keys text[], roles text[], claims text[]) returns boolean[]
 language plpgsql as $body$
 declare
   found boolean[] := '{}';
   seen boolean;
 begin
+  for attempt in 1 .. 5000 loop
+    exit when pg_visible_in_snapshot(xid, pg_current_snapshot());
+    perform pg_sleep(0.001);
+  end loop;
   for n in 1 .. cardinality(roles) loop
     perform set_config('role', roles[n], true), set_config('request.jwt.claims', claims[n], true);
     execute query into seen using keys;
@@ -93,7 +98,9 @@ class Catalogue:
         )
         query = f"select exists (select 1 from {_quoted(table.schema)}.{_quoted(table.name)} where {conditions})"
         roles, claims = [role for role, _ in callers], [claim for _, claim in callers]
-        seen = await self._connection.fetchval("select pg_temp.visible($1, $2, $3, $4)", query, keys, roles, claims)
+        seen = await self._connection.fetchval(
+            "select pg_temp.visible($1::text::xid8, $2, $3, $4, $5)", str(change.xid), query, keys, roles, claims
+        )
         return list(seen)
 
     async def _load(self, oid: int) -> Table:

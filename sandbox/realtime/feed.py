@@ -171,6 +171,9 @@ class Feed:
         except (FeedError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("the change feed broke: %s", error)
             await asyncio.sleep(_RETRY_S)
+        except Exception:
+            log.exception("the change feed broke")
+            await asyncio.sleep(_RETRY_S)
         finally:
             self._ready = False
             self._waiting.clear()

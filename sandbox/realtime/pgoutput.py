@@ -43,7 +43,7 @@ class Change:
     and did not change is absent.
 
     new: None for DELETE. old: what the replica identity says of the row before; None when it says nothing.
-    committed_s: Unix time of the commit.
+    committed_s: Unix time of the commit. xid: its transaction.
     """
 
     relation: Relation
@@ -51,6 +51,7 @@ class Change:
     committed_s: float
     new: dict[str, str | None] | None
     old: dict[str, str | None] | None
+    xid: int = 0
 
 
 class Decoder:
@@ -60,13 +61,15 @@ class Decoder:
         self._relations: dict[int, Relation] = {}
         self._changes: list[Change] = []
         self._committed_s = 0.0
+        self._xid = 0
 
     def feed(self, message: bytes) -> list[Change] | None:
         """The transaction's changes when this message commits it, else None. One without changes is an empty list."""
         kind = message[:1]
         if kind == b"B":
             self._changes = []
-            self._committed_s = _EPOCH_S + struct.unpack_from("!q", message, 9)[0] / 1e6
+            committed_us, self._xid = struct.unpack_from("!qI", message, 9)
+            self._committed_s = _EPOCH_S + committed_us / 1e6
         elif kind == b"C":
             return self._changes
         elif kind == b"R":
@@ -90,7 +93,7 @@ class Decoder:
             new, position = _tuple(relation, message, position + 1)
             new = {**{name: text for name, text in (old or {}).items() if name not in new}, **new}
         kind = {b"I": "INSERT", b"U": "UPDATE", b"D": "DELETE"}[message[:1]]
-        return Change(relation, kind, self._committed_s, new, old)
+        return Change(relation, kind, self._committed_s, new, old, self._xid)
 
 
 def _relation(message: bytes) -> Relation:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx
 import pytest
 
 from sandbox.realtime import RealtimeSettings
@@ -59,7 +58,7 @@ class Stage:
         return keys.access_token(person.id, "x@y.test", lifetime_s=seconds, issuer="test")
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        reply = httpx.request(method, f"{self.sandbox.url}{ADMIN}{path}", json=body, timeout=20)
+        reply = self.eve.client.request(method, ADMIN + path, json=body)  # a client of httpx's own costs 50 ms each
         assert reply.status_code == 200, reply.text
         return reply.json()
 

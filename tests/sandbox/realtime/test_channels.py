@@ -332,7 +332,7 @@ def test_broadcasts_over_http(stage: Stage) -> None:
 
     def post(path: str, content: bytes, kind: str = "application/json") -> httpx.Response:
         headers = {"apikey": key, "content-type": kind}
-        return httpx.post(f"{stage.sandbox.url}/realtime/v1/api/broadcast{path}", content=content, headers=headers)
+        return stage.eve.client.post(f"/realtime/v1/api/broadcast{path}", content=content, headers=headers)
 
     async def run() -> None:
         async with wire(stage.sandbox, V1) as old, wire(stage.sandbox) as new:
@@ -602,7 +602,7 @@ def test_a_client_that_never_reads_is_cut_off(stage: Stage, settings: Settings) 
     ],
 )
 def test_wrong_commands_say_what_would_be_right(stage: Stage, method: str, path: str, body: Any, message: str) -> None:
-    reply = httpx.request(method, f"{stage.sandbox.url}{ADMIN}{path}", json=body)
+    reply = stage.eve.client.request(method, ADMIN + path, json=body)
     assert reply.status_code == 400
     assert message in reply.json()["message"]
     assert stage.admin("GET", "")["settings"] == SETTINGS.as_dict()

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -133,6 +133,7 @@ class PresenceMachine(RuleBasedStateMachine):
 
 
 TestPresence = PresenceMachine.TestCase
+TestPresence.settings = settings(max_examples=30, stateful_step_count=20)
 
 
 def test_an_update_is_a_join_and_a_leave() -> None:
