@@ -23,6 +23,7 @@ from harness.people import email_pattern
 from harness.provision import user_ids
 from harness.wish import Watcher, Wish
 
+MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
 SEEDED_PER_S = 50.0  # people, at the very least
 
@@ -59,7 +60,9 @@ def target_of(wish: Wish, watcher: Watcher) -> Iterator[Access]:
     elif wish.sandbox_url is not None:
         yield _discovered(discover(wish.sandbox_url))
     else:
-        watcher.stage("starting a sandbox")
+        people = wish.profile.sandbox.people
+        patience = "; so many take a minute or more" if people > MANY_PEOPLE else ""
+        watcher.stage(f"starting a sandbox with {people:,} people{patience}")
         with _own_sandbox(wish) as access:
             yield access
 

@@ -16,6 +16,9 @@ from pathlib import Path
 from harness import __version__, processes
 from harness.access import Access, target_of
 from harness.arrivals import plan
+from harness.config.habits import COMPLETE, misfits
+from harness.config.load import load_profile
+from harness.config.models import closest
 from harness.errors import UsageError
 from harness.generator import LOCUSTFILE, Generator
 from harness.order import Order, windows_of
@@ -40,13 +43,21 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
 
 
 def _known_personas(wish: Wish) -> None:
+    """Before anything is started: every persona of the mix exists, and every quantity is one that somebody draws."""
     known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
     unknown = sorted(set(wish.profile.mix) - set(known))
     if unknown:
         raise UsageError(
             f"no such persona: {', '.join(unknown)}",
             where=f"{wish.source}, [mix]",
-            remedy=f"known are {', '.join(known)}",
+            remedy="; ".join(dict.fromkeys(closest(persona, known) for persona in unknown)),
+        )
+    problems = misfits(wish.profile.behaviour, load_profile(COMPLETE).behaviour)
+    if problems:
+        raise UsageError(
+            "\n".join(("behaviour that nobody would follow:", *(f"  {problem}" for problem in problems))),
+            where=str(wish.source),
+            remedy="correct the keys named above; docs/personas.md explains the quantities",
         )
 
 

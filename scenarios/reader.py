@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.phone.operations.app import open_app
 from harness.phone.operations.feed import Lead
 from harness.phone.operations.home import Home
-from harness.phone.operations.library import Diary, follow, set_status, to_watchlist_from_title
+from harness.phone.operations.library import Diary, follow, review, set_status, to_watchlist_from_title, unfollow
 from harness.phone.operations.presence import maybe_look_away
 from harness.phone.operations.title import TitlePage
 from harness.phone.phone import Phone
@@ -47,8 +47,13 @@ class Reader(PhoneUser):
                 await to_watchlist_from_title(phone, row.title, row.kind)
             if phone.chance("reader", "watched"):
                 await set_status(phone, row.title, row.kind, "watched")
+            if phone.chance("reader", "review"):
+                await review(phone, row.title, row.kind, phone.dice.randint(1, 10), "Better than I thought.")
         title.leave()
         if row.actor not in (None, phone.user_id) and phone.chance("reader", "follow"):
+            # Whoever comes up in the feed is followed already, so a second follow would only ever be refused.
+            await unfollow(phone, str(row.actor))
+            await phone.pause(phone.draws("reader", "read_s"))
             await follow(phone, str(row.actor))
 
     async def _diary(self, phone: Phone) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.phone.operations.app import open_app
 from harness.phone.operations.library import to_watchlist_from_title
 from harness.phone.operations.presence import maybe_look_away
-from harness.phone.operations.swipe import SwipePage
+from harness.phone.operations.swipe import Button, SwipePage
 from harness.phone.operations.title import TitlePage
 from harness.phone.phone import Phone
 from harness.phone.shapes import Card
@@ -33,7 +33,8 @@ class Swiper(PhoneUser):
             if card is None:
                 return
             gesture = phone.dice.choices(GESTURES, GESTURE_SHARES)[0]
-            await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture)
+            self._note(phone, page, card)
+            await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture, self._button(phone))
             if phone.chance("swiper", "titles"):
                 page.leave()
                 await self._look_closer(phone, card)
@@ -41,6 +42,21 @@ class Swiper(PhoneUser):
                 if not await page.open():
                     return
             await maybe_look_away(phone, "swiper")
+
+    def _note(self, phone: Phone, page: SwipePage, card: Card) -> None:
+        """What some tap under a card before they swipe it."""
+        if phone.chance("swiper", "rates"):
+            page.rate(card, phone.dice.randint(1, 10) / 2)
+        if phone.chance("swiper", "marks_watched"):
+            page.mark_watched(card)
+        if phone.chance("swiper", "bookmarks"):
+            page.put_on_watchlist(card)
+
+    def _button(self, phone: Phone) -> Button | None:
+        """Now and then one of the two buttons instead of a gesture."""
+        if phone.chance("swiper", "not_interested"):
+            return "not_interested"
+        return "more_like_this" if phone.chance("swiper", "more_like_this") else None
 
     async def _look_closer(self, phone: Phone, card: Card) -> None:
         """The title's own page; coming back from it mounts the swipe page anew, with a deck of its own."""

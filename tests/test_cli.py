@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -104,6 +105,74 @@ def test_a_wrong_profile_names_file_key_and_value(
     for word in named:
         assert word in said
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("differs", "named"),
+    [
+        ("[mix]\nswipper = 0.5\nreader = 0.5", ["no such persona: swipper", "[mix]", "did you mean swiper?"]),
+        (
+            '[behaviour.swiper.swips]\ndist = "constant"\nvalue = 3',
+            ["behaviour.swiper.swips: swiper has no such quantity; did you mean swipes?"],
+        ),
+        (
+            '[behaviour.chatter.retry]\ndist = "constant"\nvalue = 1.7\n'
+            '[behaviour.reader.like]\ndist = "uniform"\nlow = 0\nhigh = 2',
+            ["behaviour.chatter.retry = 1.7: is a share of cases", "behaviour.reader.like = 2", "give 0 to 1"],
+        ),
+        ("[mix]\nswiper = 0.5\nreader = 0.4", ["shares sum to 0.9, not 1; adjust one of them by +0.1"]),
+        (
+            '[behaviour.swiper.dwell_s]\ndist = "lognormal"\nmedian = 2\nsigma = 0.5\nmin = 3',
+            ["behaviour.swiper.dwell_s.min = 3: not below median = 2"],
+        ),
+        (
+            '[behaviour.swiper.dwell_s]\ndist = "uniform"\nlow = 3\nhigh = 1',
+            ["behaviour.swiper.dwell_s.high = 1: below low = 3; swap them"],
+        ),
+        ("[sandbox]\npeople = 50", ["the profile needs 500 people, its sandbox has 50", "sandbox.people"]),
+    ],
+)
+def test_bad_input_is_refused_with_the_figure_that_is_wrong_before_anything_starts(
+    differs: str, named: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\nextends = "nightly"\n{differs}\n')
+    code, said = harness("run", path, "--out", tmp_path / "runs", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2, said
+    assert [words for words in ["mine", *named] if words not in said] == [], said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_more_phones_than_the_target_allows_are_refused_with_both_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "target.toml"
+    limits = "[limits.localhost]\nrequests_per_second = 5000\nphones = 50\n"
+    path.write_text(TARGET.format(url="http://localhost:9") + limits)
+    monkeypatch.setenv("TEST_ANON_KEY", "a-secret-key")
+    code, said = harness(
+        "run", "nightly", "--target", path, "--out", tmp_path / "runs", capsys=capsys, monkeypatch=monkeypatch
+    )
+    assert code == 40, said
+    assert "the plan needs 400 phones at once, the target file allows 50" in said
+    assert "lower the profile, or raise phones of" in said
+
+
+def test_the_plan_of_half_a_million_people_prints_in_two_seconds() -> None:
+    """Best of three, in a process of its own, imports included."""
+    seconds = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "plan", "--dau", "500000"], capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - begun)
+        assert "10,4" in done.stdout
+        if seconds[-1] < 2:
+            break
+    if min(seconds) >= 2 and os.getloadavg()[0] > 1.2 * (os.cpu_count() or 1):
+        pytest.skip("this machine is too busy to time anything")
+    assert min(seconds) < 2, seconds
 
 
 def test_an_unknown_profile_lists_the_shipped_ones(

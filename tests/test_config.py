@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import statistics
 import tomllib
 from pathlib import Path
@@ -13,9 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config.draw import draw, draw_count
-from harness.config.load import load_profile, load_slos, load_target, resolve_keys
-from harness.config.models import Constant, LatencySlo, LogNormal, Profile, ShareSlo, Target, TargetKeys, Uniform
+from harness.config.habits import COMPLETE, misfits
+from harness.config.load import PROFILES, load_profile, load_slos, load_target, resolve_keys
+from harness.config.models import (
+    Constant,
+    LatencySlo,
+    LogNormal,
+    Phases,
+    Profile,
+    ShareSlo,
+    Stage,
+    Target,
+    TargetKeys,
+    Uniform,
+)
 from harness.errors import ExitCode, UsageError
+from harness.plan import PlanInputs, load_prices, make, profile_toml
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")
@@ -94,15 +108,145 @@ def test_the_files_these_tests_start_from_are_good(kind: str, tmp_path: Path) ->
     assert load(tmp_path / "good.toml")
 
 
-@pytest.mark.parametrize("name", ["smoke", "nightly"])
+SHIPPED = sorted(path.stem for path in PROFILES.glob("*.toml"))
+
+
+def test_the_issues_profiles_are_shipped() -> None:
+    assert {"smoke", "nightly", "rehearsal", "spike", "soak"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_packaged_profiles_load_by_name(name: str) -> None:
     profile = load_profile(name)
     assert profile.name == name
+    assert profile.description
     assert set(profile.behaviour) == set(profile.mix) >= {"swiper", "reader", "chatter"}
     assert {quantity for of in profile.behaviour.values() for quantity in of} >= {
         *("swipes", "dwell_s", "pages", "read_s", "messages", "typing_s")
     }
     assert profile.sandbox.people >= profile.people
+    busiest = max(max(stage.rate, stage.end_rate) for stage in profile.arrivals)
+    assert profile.people / busiest > 55, "a person would come round while still there"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_packaged_profiles_say_in_comments_what_they_are_for(name: str) -> None:
+    text = (PROFILES / f"{name}.toml").read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_rehearsal_is_a_tenth_of_the_plan(tmp_path: Path) -> None:
+    inputs = PlanInputs()
+    path = tmp_path / "planned.toml"
+    path.write_text(profile_toml(make(inputs, load_prices()), inputs, scale=0.1), encoding="utf-8")
+    own = {"name", "description"}
+    assert load_profile("rehearsal").model_dump(exclude=own) == load_profile(path).model_dump(exclude=own)
+
+
+def test_every_shipped_profile_has_only_quantities_that_somebody_draws() -> None:
+    complete = load_profile(COMPLETE).behaviour
+    for name in SHIPPED:
+        assert misfits(load_profile(name).behaviour, complete) == []
+
+
+def test_what_personas_take_as_a_chance_is_a_constant_in_the_complete_profile_and_nothing_else_is() -> None:
+    """That is how a run knows which quantities are shares."""
+    scenarios = PROFILES.parent
+    asked: dict[str, set[str]] = {}
+    for path in scenarios.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        found = set(re.findall(r'chance\(\w+, "\w+", "(\w+)"|chance\("\w+", "(\w+)"', text))
+        asked[path.stem] = {name for pair in found for name in pair if name}
+    complete = load_profile(COMPLETE).behaviour
+    for persona in ("swiper", "reader", "searcher"):
+        constants = {name for name, of in complete[persona].items() if isinstance(of, Constant)}
+        assert constants == asked[persona] | {"away"}, persona
+
+
+def test_personas_of_ones_own_may_have_any_quantity() -> None:
+    any_one = {"skater": {"ollies": Constant(dist="constant", value=7)}}
+    assert misfits(any_one, load_profile(COMPLETE).behaviour) == []
+
+
+# ---- a profile that extends another ----------------------------------------------------------------------------
+
+
+def extending(folder: Path, **files: str) -> Path:
+    """Profiles in a folder; the path of the first."""
+    for name, text in files.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder / f"{next(iter(files))}.toml"
+
+
+def test_a_profile_says_only_what_differs(tmp_path: Path) -> None:
+    text = """
+        name = "mine"
+        extends = "nightly"
+        phones = 7
+        [phases]
+        measure_s = 540
+        drain_s = 5
+        [[arrivals]]
+        seconds = 600
+        rate = 1
+        [mix]
+        swiper = 0.5
+        reader = 0.5
+        [behaviour.swiper.dwell_s]
+        dist = "constant"
+        value = 1
+    """
+    mine, nightly = load_profile(extending(tmp_path, mine=text)), load_profile("nightly")
+    assert (mine.name, mine.description, mine.phones, mine.people) == ("mine", "", 7, nightly.people)
+    assert mine.phases == Phases(warmup_s=nightly.phases.warmup_s, measure_s=540, drain_s=5)
+    assert mine.arrivals == (Stage(seconds=600, rate=1),)
+    assert set(mine.behaviour) == set(mine.mix) == {"swiper", "reader"}
+    assert mine.behaviour["swiper"] == nightly.behaviour["swiper"] | {"dwell_s": Constant(dist="constant", value=1)}
+    assert mine.behaviour["reader"] == nightly.behaviour["reader"]
+    assert mine.sandbox == nightly.sandbox
+
+
+def test_profiles_extend_in_a_chain_and_by_path_from_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "base.toml").write_text('name = "base"\nextends = "smoke"\nseed = 99\n')
+    path = tmp_path / "deep" / "top.toml"
+    path.write_text('name = "top"\nextends = "../base.toml"\n')
+    assert load_profile(path).seed == 99
+    assert load_profile(path).mix == load_profile("smoke").mix
+
+
+@pytest.mark.parametrize(
+    ("files", "parts"),
+    [
+        ({"a": 'name = "a"\nextends = "nihgtly"'}, ["extends = 'nihgtly'", "a.toml", "did you mean nightly?"]),
+        ({"a": 'name = "a"\nextends = "./b.toml"', "c": ""}, ["extends = './b.toml'", "a.toml", "did you mean"]),
+        ({"a": 'name = "a"\nextends = 7'}, ["extends = 7", "in quotes", "a.toml"]),
+        ({"a": 'name = "a"\nextends = ""'}, ["extends = ''", "a.toml"]),
+        ({"a": 'name = "a"\nextends = "./a.toml"'}, ["circle", "a.toml extends ", "take extends out"]),
+        (
+            {"a": 'name = "a"\nextends = "./b.toml"', "b": 'name = "b"\nextends = "./a.toml"'},
+            ["circle", "b.toml extends ", "take extends out"],
+        ),
+        ({"a": 'name = "a"\nextends = "./b.toml"', "b": "= 3"}, ["b.toml", "line 1, column 1"]),
+        ({"a": 'extends = "smoke"'}, ["name is missing", "a.toml"]),
+        ({"a": 'name = "a"\nextends = "smoke"\nbehaviour = 3'}, ["behaviour = 3", "must be a table"]),
+        ({"a": 'name = "a"\nextends = "smoke"\nphases = 3'}, ["phases = 3", "must be a table"]),
+        (
+            {"a": 'name = "a"\nextends = "smoke"\n[phases]\nmeasure_s = 70'},
+            ["stages last 60 s together, but warmup_s + measure_s is 80 s"],
+        ),
+        (
+            {"a": 'name = "a"\nextends = "smoke"\n[behaviour.redaer]\nread_s = {dist = "constant", value = 1}'},
+            ["redaer is not a persona of [mix]", "did you mean reader?"],
+        ),
+    ],
+)
+def test_what_cannot_be_extended_is_said(files: dict[str, str], parts: list[str], tmp_path: Path) -> None:
+    path = extending(tmp_path, **files)
+    with pytest.raises(UsageError) as caught:
+        load_profile(path)
+    assert [part for part in parts if part not in str(caught.value)] == [], str(caught.value)
 
 
 def test_packaged_slos_are_those_of_the_manual() -> None:
@@ -249,7 +393,7 @@ def test_a_missing_file_names_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no profile called 'smok'") as caught:
         load_profile("smok")
     assert "did you mean smoke?" in str(caught.value)
-    with pytest.raises(UsageError, match="known: nightly, smoke"):
+    with pytest.raises(UsageError, match=f"known: {', '.join(SHIPPED)}"):
         load_profile("zzz")
     (tmp_path / "mine.toml").write_text(TARGET)
     with pytest.raises(UsageError, match=r"did you mean mine\.toml\?"):

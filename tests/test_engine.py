@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pyarrow as pa
 import pytest
@@ -13,10 +12,10 @@ import pytest
 from harness.arrivals import Ticket
 from harness.config.models import Phases, Profile, Stage
 from harness.engine import Engine
-from harness.order import Order, windows_of
 from harness.people import Secrets
 from harness.phone.phone import Phone
 from harness.record.schema import ARRIVALS, LATENCY
+from tests.engines import engine_of
 
 PROFILE = Profile(
     name="engine",
@@ -28,29 +27,9 @@ PROFILE = Profile(
 )
 
 
-@contextmanager
-def running() -> Iterator[Engine]:
-    order = Order(
-        run_id="t",
-        run_tag=1,
-        folder="",
-        url="http://127.0.0.1:9",  # nothing listens there; these sessions only think
-        seed=1,
-        profile=PROFILE,
-        email_pattern="p{index}@x.test",
-        windows=windows_of(PROFILE),
-    )
-    engine = Engine(order, Secrets("anon"), zero=time.time(), worker=0)
-    thread = threading.Thread(target=engine.serve)
-    thread.start()
-    while not engine.ready:
-        time.sleep(0.001)
-    try:
-        yield engine
-    finally:
-        engine.stop()
-        thread.join(10)
-        assert engine.over
+def running() -> AbstractContextManager[Engine]:
+    """Nothing listens at its target; these sessions only think."""
+    return engine_of(PROFILE, "http://127.0.0.1:9", Secrets("anon"))
 
 
 class Gate:

@@ -25,6 +25,7 @@ from harness.config.load import ResolvedKeys, load_target
 from harness.config.models import DOMAIN, MAX_PEOPLE, TAG, Target, TargetKeys, TargetLimits, TargetPeople
 from harness.errors import ExitCode, HarnessError, TargetError, UsageError
 from harness.people import email_pattern
+from harness.phone.newcomers import newcomer
 from harness.provision import cleanup, find_user_ids, provision, user_ids
 from harness.provision.pacing import Patience
 from harness.provision.roster import TAG_KEY, Census, User, index_of, new_user, username
@@ -316,6 +317,38 @@ def test_cleanup_takes_only_those_with_both_marks(
     assert f"left alone: 2 with app_metadata.{TAG_KEY} = '{tag}' but an address that is not" in told
     assert of(target, service).keys() | {f"{tag}real@people.example.com"} == strangers.keys()
     assert "0 people removed" in cleanup(target)
+
+
+def test_cleanup_takes_who_signed_up_during_a_run_and_nobody_who_only_looks_like_it(
+    target: Target, service: httpx.Client, box: Sandbox
+) -> None:
+    def sign_up(email: str, username: str) -> None:
+        answer = httpx.post(
+            f"{box.url}/auth/v1/signup",
+            headers={"apikey": box.discovery["anon_key"]},
+            json={"email": email, "password": PASSWORD, "data": {"display_name": "N", "username": username}},
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+
+    new = newcomer(0xABCDEF01, 7, email_pattern(target.people))
+    sign_up(new.email, new.username)
+    strangers = {
+        "n12345678_1@people.example.com": "someone",  # the address alone
+        "n12345678_2@people.example.org": "n12345678_2",  # another domain
+        "n1234567_2@people.example.com": "n1234567_2",  # seven digits
+    }
+    for email, name in strangers.items():
+        sign_up(email, name)
+    provision(target, 2)
+
+    assert "3 people would be removed, 1 of them signed up during runs" in cleanup(target, dry_run=True)
+    assert "3 people removed, none left" in cleanup(target)
+    left = listed(service)
+    assert new.email not in left
+    assert strangers.keys() <= left.keys()
+    for email in strangers:
+        service.delete(f"/users/{left[email]['id']}")
 
 
 def test_an_address_somebody_else_took_is_not_silently_ours(target: Target, service: httpx.Client) -> None:

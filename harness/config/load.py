@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from harness.config.extend import EXTENDS, extended
 from harness.config.models import Profile, Slo, SloFile, Target, closest
 from harness.config.problems import sentences
 from harness.errors import UsageError
@@ -31,11 +32,46 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def load_profile(name_or_path: str | Path, *, folder: Path = PROFILES) -> Profile:
-    """A profile by the name of one in `folder`, or by a path.
+    """A profile by the name of one in `folder`, or by a path, completed by those it extends.
 
     :raises UsageError: there is no such file, or something in it is wrong.
     """
-    return load_model(_locate(name_or_path, folder, "profile"), "profile", Profile)
+    path = _locate(name_or_path, folder, "profile")
+    return validated(_resolved(path, folder), path, "profile", Profile)
+
+
+def _resolved(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a profile's file says together with what it extends. `above`: the files that led here."""
+    if any(path.resolve() == other.resolve() for other in above):
+        circle = " extends ".join(map(str, (*above, path)))
+        raise UsageError(
+            f"profiles extend each other in a circle: {circle}",
+            where=f"{above[-1]}, {EXTENDS}",
+            remedy=f"take {EXTENDS} out of one of them",
+        )
+    data = read_toml(path, "profile")
+    if EXTENDS not in data:
+        return data
+    base = data[EXTENDS]
+    if not isinstance(base, str) or not base:
+        raise UsageError(
+            f"{EXTENDS} = {base!r}: must be a profile's name, or a path, in quotes",
+            where=str(path),
+            remedy=f'write it like {EXTENDS} = "nightly", before the first [table]',
+        )
+    return extended(data, _resolved(_base_of(path, base, folder), folder, (*above, path)))
+
+
+def _base_of(path: Path, base: str, folder: Path) -> Path:
+    """The file that the one at `path` extends: a name of `folder`, or a path from where the file itself is."""
+    try:
+        found = path.parent / base if _is_path(base) else _locate(base, folder, "profile")
+        if found.is_file():
+            return found
+        names = sorted(other.name for other in found.parent.glob("*.toml")) if found.parent.is_dir() else []
+        raise UsageError(f"there is no profile {found}", remedy=closest(found.name, names))
+    except UsageError as error:
+        raise UsageError(f"{EXTENDS} = {base!r}: {error.what}", where=str(path), remedy=error.remedy) from error
 
 
 def load_target(name_or_path: str | Path, *, folder: Path = TARGETS) -> Target:
@@ -104,9 +140,13 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
 # ---- finding and parsing ---------------------------------------------------------------------------------------
 
 
+def _is_path(text: str) -> bool:
+    return text.endswith(".toml") or "/" in text or "\\" in text
+
+
 def _locate(name_or_path: str | Path, folder: Path, kind: str) -> Path:
     text = str(name_or_path)
-    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+    if isinstance(name_or_path, Path) or _is_path(text):
         return Path(name_or_path)
     path = folder / f"{text}.toml"
     if not path.is_file():
@@ -120,7 +160,11 @@ def _locate(name_or_path: str | Path, folder: Path, kind: str) -> Path:
 
 
 def load_model(path: Path, kind: str, model: type[AnyModel]) -> AnyModel:
-    data = read_toml(path, kind)
+    return validated(read_toml(path, kind), path, kind, model)
+
+
+def validated(data: Mapping[str, Any], path: Path, kind: str, model: type[AnyModel]) -> AnyModel:
+    """What a file says as a model. :raises UsageError: listing everything that is wrong with it."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from harness.outcome import Outcome
-from harness.phone.calls import Service
+from harness.phone.call import Service
 from harness.phone.classify import Reading, read
 
 AI_ERROR = "AI_ERROR"

@@ -27,63 +27,31 @@ contract sections 0.2, 1.1, 2, 3, 4, 5, 6.
 | media_search, search_titles | search: the function; the table, when the function failed |
 | tmdb_search, tmdb_external_ids, catalog_sync_batch | search, per settled query: 1; up to 20; up to 1 |
 | people_search, people_stats, people_followed | search, people tab |
-| library_write, library_delete, rating_write, follow, unfollow | diary, title, search |
+| library_write, library_delete, rating_write, review_write, follow, unfollow | diary, title, search |
 | onboarding_deck, onboarding_likes | onboarding |
 | messages_poll, blocked_check, message_send, …_receipt, …_poll | conversations, see `operations/chat.py` |
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 
-REST_TIMEOUT_S = 60.0
-"""supabase-js sets no timeout on PostgREST calls and browsers end them after minutes; a minute is our bound."""
+from harness.phone.call import (
+    MAYBE_ONE,
+    SINGLE,
+    Call,
+    Caller,
+    Service,
+    function,
+    rpc,
+    table,
+    upsert,
+    write,
+)
 
-FUNCTION_TIMEOUT_S = 20.0  # ops.frontend.function_timeout_ms
 DECK_TIMEOUT_S = 25.0
 SETTINGS_TIMEOUT_S = 10.0
 
-
-class Service(Enum):
-    """Which server part answers; decides how the reply is read."""
-
-    AUTH = "auth"
-    REST = "rest"
-    FUNCTION = "function"
-    EVENTS = "events"  # the one function whose status means nothing: the body decides
-
-
-EDGE_SERVICES = frozenset((Service.FUNCTION, Service.EVENTS))
-"""What goes through the app's edge-function caller, and so through its second token store (contract 1.2)."""
-
-
-class Caller(Enum):
-    """What stands around the call in the app, and therefore who tries again (contract 0.2)."""
-
-    QUERY = "query"  # react-query: one more try after 1 s
-    MUTATION = "mutation"  # no second try
-    PLAIN = "plain"  # neither: timers, outbox, auth client
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One kind of request. `path` is completed with `{}` arguments by the operation that makes it."""
-
-    name: str
-    method: str
-    path: str
-    service: Service
-    caller: Caller
-    timeout_s: float = REST_TIMEOUT_S
-    signed_in: bool = True  # bearer is the person's token; else the anon key
-    headers: bytes = b""  # beyond the profile's own
-    require_auth: bool = False  # edge calls the app refuses to make without a token in its second store (1.2)
-
-
-_SINGLE = b"accept: application/vnd.pgrst.object+json\r\nprefer: return=representation\r\n"
-_UPSERT = b"prefer: resolution=merge-duplicates\r\n"
-_MAYBE_ONE = b"accept: application/json\r\n"
 _COUNT = b"prefer: count=exact\r\n"
 _MESSAGE_COLUMNS = "id,conversation_id,user_id,body,message_type,text,client_id,meta,attachment_url,created_at"
 
@@ -96,23 +64,18 @@ TOKEN_REFRESH = Call(
 USER = Call("user", "GET", "/auth/v1/user", Service.AUTH, Caller.PLAIN)
 SIGN_UP = Call("sign_up", "POST", "/auth/v1/signup", Service.AUTH, Caller.PLAIN, 30.0, signed_in=False)
 USER_UPDATE = Call("user_update", "PUT", "/auth/v1/user", Service.AUTH, Caller.PLAIN, 30.0)
-PROFILE_NAMES = Call("profile_names", "PATCH", "/rest/v1/profiles?id=eq.{}", Service.REST, Caller.PLAIN)
+PROFILE_NAMES = write("profile_names", "PATCH", "profiles?id=eq.{}", caller=Caller.PLAIN)
 
-APP_SETTINGS = Call(
-    "app_settings",
-    "POST",
-    "/functions/v1/public-app-settings",
-    Service.FUNCTION,
-    Caller.PLAIN,
-    SETTINGS_TIMEOUT_S,
-)
-EXPERIMENTS = Call(
-    "experiments", "POST", "/functions/v1/experiment-assign", Service.FUNCTION, Caller.PLAIN, FUNCTION_TIMEOUT_S
-)
+APP_SETTINGS = function("app_settings", "public-app-settings", SETTINGS_TIMEOUT_S)
+EXPERIMENTS = function("experiments", "experiment-assign")
 
 
 def _deck(name: str, timeout_s: float = DECK_TIMEOUT_S, caller: Caller = Caller.PLAIN) -> Call:
-    return Call(name, "POST", "/functions/v1/media-swipe-deck", Service.FUNCTION, caller, timeout_s, require_auth=True)
+    return function(name, "media-swipe-deck", timeout_s, caller, require_auth=True)
+
+
+def _events(name: str) -> Call:
+    return replace(function(name, "media-swipe-event", require_auth=True), service=Service.EVENTS)
 
 
 SWIPE_DECK = _deck("swipe_deck")
@@ -120,217 +83,119 @@ BACKGROUND_DECK = _deck("background_deck")
 LANDING_DECK = _deck("landing_deck")
 HOME_DECK = _deck("home_deck", caller=Caller.QUERY)
 ONBOARDING_DECK = _deck("onboarding_deck", 30.0)
-SWIPE_EVENTS = Call(
-    "swipe_events",
-    "POST",
-    "/functions/v1/media-swipe-event",
-    Service.EVENTS,
-    Caller.PLAIN,
-    FUNCTION_TIMEOUT_S,
-    require_auth=True,
-)
-TITLE_EVENT = Call(
-    "title_event",
-    "POST",
-    "/functions/v1/media-swipe-event",
-    Service.EVENTS,
-    Caller.PLAIN,
-    FUNCTION_TIMEOUT_S,
-    require_auth=True,
-)
+SWIPE_EVENTS = _events("swipe_events")
+TITLE_EVENT = _events("title_event")
+TMDB_CONFIGURATION = function("tmdb_configuration", "tmdb-proxy")
+TMDB_SEARCH = function("tmdb_search", "tmdb-proxy")
+TMDB_EXTERNAL_IDS = function("tmdb_external_ids", "tmdb-proxy")
+MEDIA_SEARCH = function("media_search", "media-search")
+CATALOG_SYNC_BATCH = function("catalog_sync_batch", "catalog-sync-batch")
+ASSISTANT_CONVERSATION = function("assistant_conversation", "assistant-get-conversation", require_auth=True)
+ASSISTANT_SUGGESTIONS = function("assistant_suggestions", "assistant-orchestrator", 12.0, Caller.QUERY)
+SUGGESTION_SHOWN = function("suggestion_shown", "assistant-suggestion-action")
+ONBOARDING_LIKES = function("onboarding_likes", "onboarding-initial-likes", 45.0, require_auth=True)
 
+HOME_FEED = rpc("home_feed", "get_home_feed_v2")
+FRIENDS_WATCHING = rpc("friends_watching", "get_home_feed_v2")
+DIARY_STATS = rpc("diary_stats", "get_diary_stats")
 
-def _function(name: str, function: str, timeout_s: float = FUNCTION_TIMEOUT_S, caller: Caller = Caller.PLAIN) -> Call:
-    return Call(name, "POST", f"/functions/v1/{function}", Service.FUNCTION, caller, timeout_s)
-
-
-TMDB_CONFIGURATION = _function("tmdb_configuration", "tmdb-proxy")
-TMDB_SEARCH = _function("tmdb_search", "tmdb-proxy")
-TMDB_EXTERNAL_IDS = _function("tmdb_external_ids", "tmdb-proxy")
-MEDIA_SEARCH = _function("media_search", "media-search")
-CATALOG_SYNC_BATCH = _function("catalog_sync_batch", "catalog-sync-batch")
-ASSISTANT_CONVERSATION = Call(
-    "assistant_conversation",
-    "POST",
-    "/functions/v1/assistant-get-conversation",
-    Service.FUNCTION,
-    Caller.PLAIN,
-    FUNCTION_TIMEOUT_S,
-    require_auth=True,
-)
-ASSISTANT_SUGGESTIONS = _function("assistant_suggestions", "assistant-orchestrator", 12.0, Caller.QUERY)
-SUGGESTION_SHOWN = _function("suggestion_shown", "assistant-suggestion-action")
-ONBOARDING_LIKES = Call(
-    "onboarding_likes",
-    "POST",
-    "/functions/v1/onboarding-initial-likes",
-    Service.FUNCTION,
-    Caller.PLAIN,
-    45.0,
-    require_auth=True,
-)
-
-HOME_FEED = Call("home_feed", "POST", "/rest/v1/rpc/get_home_feed_v2", Service.REST, Caller.QUERY)
-FRIENDS_WATCHING = Call("friends_watching", "POST", "/rest/v1/rpc/get_home_feed_v2", Service.REST, Caller.QUERY)
-DIARY_STATS = Call("diary_stats", "POST", "/rest/v1/rpc/get_diary_stats", Service.REST, Caller.QUERY)
-
-
-def _read(name: str, path: str, *, maybe_one: bool = False, headers: bytes = b"") -> Call:
-    """A PostgREST read; `maybe_one` reads one row or none (H-GET-maybe1)."""
-    return Call(
-        name, "GET", f"/rest/v1/{path}", Service.REST, Caller.QUERY, headers=_MAYBE_ONE if maybe_one else headers
-    )
-
-
-TITLE_DETAIL = _read(
+TITLE_DETAIL = table(
     "title_detail",
     "media_items?select=id,kind,tmdb_id,tmdb_title,tmdb_name,tmdb_overview,tmdb_poster_path,"
     "tmdb_backdrop_path,omdb_imdb_rating,omdb_rating_rotten_tomatoes,omdb_rated,omdb_runtime&id=eq.{}",
 )
-TITLE_PREVIEW = _read(
+TITLE_PREVIEW = table(
     "title_preview", "media_items?select=id,tmdb_poster_path,tmdb_backdrop_path,tmdb_overview,omdb_plot&id=eq.{}"
 )
-LIBRARY_ENTRY = _read(
-    "library_entry", "library_entries?select=status,updated_at&user_id=eq.{}&title_id=eq.{}", maybe_one=True
+LIBRARY_ENTRY = table(
+    "library_entry", "library_entries?select=status,updated_at&user_id=eq.{}&title_id=eq.{}", headers=MAYBE_ONE
 )
-OWN_RATING = _read("own_rating", "ratings?select=rating&user_id=eq.{}&title_id=eq.{}", maybe_one=True)
-TITLE_PAGE = _read(
+OWN_RATING = table("own_rating", "ratings?select=rating&user_id=eq.{}&title_id=eq.{}", headers=MAYBE_ONE)
+TITLE_PAGE = table(
     "title_page",
     "media_items?select=id,kind,tmdb_title,tmdb_name,tmdb_release_date,tmdb_first_air_date,tmdb_runtime,"
     "tmdb_poster_path,tmdb_backdrop_path,tmdb_genre_ids,tmdb_overview,tmdb_vote_average,tmdb_raw,omdb_title,omdb_year,"
     "omdb_rated,omdb_runtime,omdb_plot,omdb_genre&id=eq.{}",
-    maybe_one=True,
+    headers=MAYBE_ONE,
 )
-TITLE_RATING_SUMMARY = Call(
-    "title_rating_summary", "POST", "/rest/v1/rpc/get_title_rating_summary_v1", Service.REST, Caller.QUERY
-)
-TITLE_REVIEWS = _read(
+TITLE_RATING_SUMMARY = rpc("title_rating_summary", "get_title_rating_summary_v1")
+TITLE_REVIEWS = table(
     "title_reviews",
     "reviews?select=id,user_id,title_id,rating,headline,body,spoiler,created_at&title_id=eq.{}"
     "&order=created_at.desc&limit=2",
 )
-TITLE_FEEDBACK = _read(
-    "title_feedback", "media_feedback?select=last_action&user_id=eq.{}&media_item_id=eq.{}", maybe_one=True
+TITLE_FEEDBACK = table(
+    "title_feedback", "media_feedback?select=last_action&user_id=eq.{}&media_item_id=eq.{}", headers=MAYBE_ONE
 )
 _TITLE_COLUMNS = (
     "id,kind,tmdb_id,tmdb_title,tmdb_name,tmdb_original_title,tmdb_original_name,tmdb_release_date,"
     "tmdb_first_air_date,tmdb_poster_path,tmdb_backdrop_path,tmdb_original_language,tmdb_genre_ids,omdb_title,"
     "omdb_year,omdb_language,omdb_imdb_id,omdb_imdb_rating,omdb_rating_rotten_tomatoes,omdb_poster,omdb_rated"
 )
-LANDING_TITLES = _read(
+LANDING_TITLES = table(
     "landing_titles",
     f"media_items?select={_TITLE_COLUMNS}&kind=in.(movie,series)&order=tmdb_popularity.desc.nullslast&limit=10",
 )
-SEARCH_TITLES = _read(
+SEARCH_TITLES = table(
     "search_titles",
     f"media_items?select={_TITLE_COLUMNS}&search_vector=wfts(english).{{}}&order=tmdb_release_date.desc.nullslast,"
     "tmdb_first_air_date.desc.nullslast,tmdb_title.asc.nullsfirst&offset=0&limit=20",
     headers=_COUNT,
 )
-PEOPLE_SEARCH = _read(
+PEOPLE_SEARCH = table(
     "people_search",
     "profiles_public?select=id,username,display_name,avatar_url"
     "&or=(username.ilike.*{0}*,display_name.ilike.*{0}*)&limit=20",
 )
-PEOPLE_STATS = _read("people_stats", "user_stats?select=user_id,followers_count,following_count&user_id=in.({})")
-PEOPLE_FOLLOWED = _read("people_followed", "follows?select=followed_id&follower_id=eq.{}")
-OWN_PROFILE = _read("own_profile", "profiles?select=id,username,display_name,avatar_url,bio&id=eq.{}", maybe_one=True)
-OWN_PROFILE_PUBLIC = _read(
-    "own_profile_public", "profiles_public?select=id,username,display_name,avatar_url&id=eq.{}", maybe_one=True
+PEOPLE_STATS = table("people_stats", "user_stats?select=user_id,followers_count,following_count&user_id=in.({})")
+PEOPLE_FOLLOWED = table("people_followed", "follows?select=followed_id&follower_id=eq.{}")
+OWN_PROFILE = table(
+    "own_profile", "profiles?select=id,username,display_name,avatar_url,bio&id=eq.{}", headers=MAYBE_ONE
 )
-OWN_STATS = _read("own_stats", "user_stats?select=*&user_id=eq.{}", maybe_one=True)
-OWN_PREFERENCES = _read(
-    "own_preferences", "user_preferences?select=settings,notifications,updated_at&user_id=eq.{}", maybe_one=True
+OWN_PROFILE_PUBLIC = table(
+    "own_profile_public", "profiles_public?select=id,username,display_name,avatar_url&id=eq.{}", headers=MAYBE_ONE
 )
-
-PRESENCE = Call("presence", "PATCH", "/rest/v1/profiles?id=eq.{}", Service.REST, Caller.PLAIN)
-LIBRARY_WRITE = Call(
-    "library_write",
-    "POST",
-    "/rest/v1/library_entries?on_conflict=user_id,title_id",
-    Service.REST,
-    Caller.MUTATION,
-    headers=_UPSERT,
-)
-LIBRARY_DELETE = Call(
-    "library_delete", "DELETE", "/rest/v1/library_entries?user_id=eq.{}&title_id=eq.{}", Service.REST, Caller.MUTATION
-)
-RATING_WRITE = Call(
-    "rating_write",
-    "POST",
-    "/rest/v1/ratings?on_conflict=user_id,title_id",
-    Service.REST,
-    Caller.MUTATION,
-    headers=_UPSERT,
-)
-FOLLOW = Call("follow", "POST", "/rest/v1/follows", Service.REST, Caller.MUTATION)
-UNFOLLOW = Call(
-    "unfollow", "DELETE", "/rest/v1/follows?follower_id=eq.{}&followed_id=eq.{}", Service.REST, Caller.MUTATION
+OWN_STATS = table("own_stats", "user_stats?select=*&user_id=eq.{}", headers=MAYBE_ONE)
+OWN_PREFERENCES = table(
+    "own_preferences", "user_preferences?select=settings,notifications,updated_at&user_id=eq.{}", headers=MAYBE_ONE
 )
 
-CONVERSATION_LIST = Call(
-    "conversation_list", "POST", "/rest/v1/rpc/get_conversation_summaries_v2", Service.REST, Caller.QUERY
-)
-MESSAGES_POLL = Call(
+PRESENCE = write("presence", "PATCH", "profiles?id=eq.{}", caller=Caller.PLAIN)
+LIBRARY_WRITE = upsert("library_write", "library_entries", "user_id,title_id")
+LIBRARY_DELETE = write("library_delete", "DELETE", "library_entries?user_id=eq.{}&title_id=eq.{}")
+RATING_WRITE = upsert("rating_write", "ratings", "user_id,title_id")
+REVIEW_WRITE = write("review_write", "POST", "reviews")
+FOLLOW = write("follow", "POST", "follows")
+UNFOLLOW = write("unfollow", "DELETE", "follows?follower_id=eq.{}&followed_id=eq.{}")
+
+CONVERSATION_LIST = rpc("conversation_list", "get_conversation_summaries_v2")
+MESSAGES_POLL = table(
     "messages_poll",
-    "GET",
-    f"/rest/v1/messages?select={_MESSAGE_COLUMNS}&conversation_id=eq.{{}}&order=created_at.desc,id.desc&limit=40",
-    Service.REST,
-    Caller.QUERY,
+    f"messages?select={_MESSAGE_COLUMNS}&conversation_id=eq.{{}}&order=created_at.desc,id.desc&limit=40",
 )
-READ_RECEIPTS_POLL = Call(
+READ_RECEIPTS_POLL = table(
     "read_receipts_poll",
-    "GET",
-    "/rest/v1/message_read_receipts?select=user_id,conversation_id,last_read_at,last_read_message_id"
+    "message_read_receipts?select=user_id,conversation_id,last_read_at,last_read_message_id"
     "&conversation_id=eq.{}&order=last_read_at.desc",
-    Service.REST,
-    Caller.QUERY,
 )
-DELIVERY_RECEIPTS_POLL = Call(
+DELIVERY_RECEIPTS_POLL = table(
     "delivery_receipts_poll",
-    "GET",
-    "/rest/v1/message_delivery_receipts?select=id,conversation_id,message_id,user_id,delivered_at,created_at"
+    "message_delivery_receipts?select=id,conversation_id,message_id,user_id,delivered_at,created_at"
     "&conversation_id=eq.{}&message_id=in.({})&order=created_at.asc",
-    Service.REST,
-    Caller.QUERY,
 )
-REACTIONS_POLL = Call(
+REACTIONS_POLL = table(
     "reactions_poll",
-    "GET",
-    "/rest/v1/message_reactions?select=id,conversation_id,message_id,user_id,emoji,created_at"
+    "message_reactions?select=id,conversation_id,message_id,user_id,emoji,created_at"
     "&conversation_id=eq.{}&order=created_at.asc",
-    Service.REST,
-    Caller.QUERY,
 )
-BLOCKED_CHECK = Call(
+BLOCKED_CHECK = table(
     "blocked_check",
-    "GET",
-    "/rest/v1/blocked_users?select=blocker_id,blocked_id"
+    "blocked_users?select=blocker_id,blocked_id"
     "&or=(and(blocker_id.eq.{0},blocked_id.eq.{1}),and(blocker_id.eq.{1},blocked_id.eq.{0}))",
-    Service.REST,
-    Caller.PLAIN,
+    caller=Caller.PLAIN,
 )
-MESSAGE_SEND = Call(
-    "message_send",
-    "POST",
-    f"/rest/v1/messages?select={_MESSAGE_COLUMNS}",
-    Service.REST,
-    Caller.MUTATION,
-    headers=_SINGLE,
+MESSAGE_SEND = write("message_send", "POST", f"messages?select={_MESSAGE_COLUMNS}", headers=SINGLE)
+DELIVERY_RECEIPT = upsert(
+    "delivery_receipt", "message_delivery_receipts", "conversation_id,message_id,user_id", Caller.PLAIN
 )
-DELIVERY_RECEIPT = Call(
-    "delivery_receipt",
-    "POST",
-    "/rest/v1/message_delivery_receipts?on_conflict=conversation_id,message_id,user_id",
-    Service.REST,
-    Caller.PLAIN,
-    headers=_UPSERT,
-)
-READ_RECEIPT = Call(
-    "read_receipt",
-    "POST",
-    "/rest/v1/message_read_receipts?on_conflict=conversation_id,user_id",
-    Service.REST,
-    Caller.PLAIN,
-    headers=_UPSERT,
-)
+READ_RECEIPT = upsert("read_receipt", "message_read_receipts", "conversation_id,user_id", Caller.PLAIN)

@@ -9,17 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.phone.assistant_reading import read_reply, read_status
-from harness.phone.calls import (
-    CONVERSATION_LIST,
-    DELIVERY_RECEIPT,
+from harness.phone.call import (
     FUNCTION_TIMEOUT_S,
-    MESSAGE_SEND,
-    MESSAGES_POLL,
-    READ_RECEIPT,
+    MAYBE_ONE,
+    SINGLE,
     Call,
     Caller,
     Service,
+    function,
+    rpc,
+    table,
+    upsert,
+    write,
 )
+from harness.phone.calls import CONVERSATION_LIST, DELIVERY_RECEIPT, MESSAGE_SEND, MESSAGES_POLL, READ_RECEIPT
 from harness.phone.classify import Reading, read
 
 Reader = Callable[[Service, int, bytes], Reading]
@@ -45,9 +48,6 @@ class SpecialCall(Call):
     reader: Reader = read
 
 
-_SINGLE = MESSAGE_SEND.headers
-_UPSERT = DELIVERY_RECEIPT.headers
-_MAYBE_ONE = b"accept: application/json\r\n"
 _JSON = b"content-type: application/json\r\n"
 _COLUMNS = MESSAGE_SEND.path.partition("select=")[2]
 
@@ -55,54 +55,23 @@ _COLUMNS = MESSAGE_SEND.path.partition("select=")[2]
 
 LIST_V2 = replace(CONVERSATION_LIST, caller=Caller.PLAIN)
 """The second try of react-query goes around v2 and v1 together."""
-LIST_V1 = Call("conversation_list_v1", "POST", "/rest/v1/rpc/get_conversation_summaries", Service.REST, Caller.PLAIN)
-PROFILES_PUBLIC = Call(
+LIST_V1 = rpc("conversation_list_v1", "get_conversation_summaries", Caller.PLAIN)
+PROFILES_PUBLIC = table(
     "profiles_public",
-    "GET",
-    "/rest/v1/profiles_public?select=id,is_verified,verified_type,verified_label,verified_at,verified_by_org"
-    "&id=in.({})",
-    Service.REST,
-    Caller.PLAIN,
+    "profiles_public?select=id,is_verified,verified_type,verified_label,verified_at,verified_by_org&id=in.({})",
+    caller=Caller.PLAIN,
 )
 AVATAR_SIGN = SpecialCall(
     "avatar_sign", "POST", "/storage/v1/object/sign/avatars/{}", Service.REST, Caller.PLAIN, headers=_JSON
 )
-PREFS_PROBE_ID = Call(
-    "prefs_probe", "GET", "/rest/v1/conversation_prefs?select=conversation_id&limit=1", Service.REST, Caller.PLAIN
-)
-PREFS_PROBE_MUTED = Call(
-    "prefs_probe", "GET", "/rest/v1/conversation_prefs?select=muted_until&limit=1", Service.REST, Caller.PLAIN
-)
-PREFS_WRITE = Call(
-    "prefs_write",
-    "POST",
-    "/rest/v1/conversation_prefs?on_conflict=user_id,conversation_id",
-    Service.REST,
-    Caller.MUTATION,
-    headers=_UPSERT,
-)
-PREFS_DELETE = Call(
-    "prefs_delete",
-    "DELETE",
-    "/rest/v1/conversation_prefs?user_id=eq.{}&conversation_id=eq.{}",
-    Service.REST,
-    Caller.MUTATION,
-)
-MARK_READ = Call("mark_read", "POST", "/rest/v1/rpc/mark_conversation_read", Service.REST, Caller.MUTATION)
-MARK_UNREAD = Call(
-    "mark_unread",
-    "DELETE",
-    "/rest/v1/message_read_receipts?conversation_id=eq.{}&user_id=eq.{}",
-    Service.REST,
-    Caller.MUTATION,
-)
-CREATE_CONVERSATION = Call(
-    "create_direct_conversation",
-    "POST",
-    "/functions/v1/create-direct-conversation",
-    Service.FUNCTION,
-    Caller.MUTATION,
-    CREATE_CONVERSATION_TIMEOUT_S,
+PREFS_PROBE_ID = table("prefs_probe", "conversation_prefs?select=conversation_id&limit=1", caller=Caller.PLAIN)
+PREFS_PROBE_MUTED = table("prefs_probe", "conversation_prefs?select=muted_until&limit=1", caller=Caller.PLAIN)
+PREFS_WRITE = upsert("prefs_write", "conversation_prefs", "user_id,conversation_id")
+PREFS_DELETE = write("prefs_delete", "DELETE", "conversation_prefs?user_id=eq.{}&conversation_id=eq.{}")
+MARK_READ = rpc("mark_read", "mark_conversation_read", Caller.MUTATION)
+MARK_UNREAD = write("mark_unread", "DELETE", "message_read_receipts?conversation_id=eq.{}&user_id=eq.{}")
+CREATE_CONVERSATION = function(
+    "create_direct_conversation", "create-direct-conversation", CREATE_CONVERSATION_TIMEOUT_S, Caller.MUTATION
 )
 
 # ---- an open conversation (5.3-5.6) -----------------------------------------------------------------------------
@@ -115,31 +84,16 @@ OLDER_MESSAGES = replace(
     ).replace("conversation_id=eq.{}", "conversation_id=eq.{0}"),
 )
 """Arguments: conversation, `created_at` of the oldest row (percent-encoded), its id."""
-LAST_ACTIVE = Call(
-    "last_active",
-    "GET",
-    "/rest/v1/profiles_public?select=id,last_seen_at,updated_at&id=eq.{}",
-    Service.REST,
-    Caller.QUERY,
-    headers=_MAYBE_ONE,
-)
-MESSAGE_EDIT = Call(
+LAST_ACTIVE = table("last_active", "profiles_public?select=id,last_seen_at,updated_at&id=eq.{}", headers=MAYBE_ONE)
+MESSAGE_EDIT = write(
     "message_edit",
     "PATCH",
-    "/rest/v1/messages?id=eq.{}&conversation_id=eq.{}&user_id=eq.{}&select=" + _COLUMNS,
-    Service.REST,
-    Caller.MUTATION,
-    headers=_SINGLE,
+    "messages?id=eq.{}&conversation_id=eq.{}&user_id=eq.{}&select=" + _COLUMNS,
+    headers=SINGLE,
 )
 MESSAGE_DELETE = replace(MESSAGE_EDIT, name="message_delete")
-REACT = Call("react", "POST", "/rest/v1/message_reactions", Service.REST, Caller.MUTATION)
-UNREACT = Call(
-    "unreact",
-    "DELETE",
-    "/rest/v1/message_reactions?message_id=eq.{}&user_id=eq.{}&emoji=eq.{}",
-    Service.REST,
-    Caller.MUTATION,
-)
+REACT = write("react", "POST", "message_reactions")
+UNREACT = write("unreact", "DELETE", "message_reactions?message_id=eq.{}&user_id=eq.{}&emoji=eq.{}")
 DELIVERY_RECEIPT_INSERT = replace(DELIVERY_RECEIPT, path=DELIVERY_RECEIPT.path.partition("?")[0], headers=b"")
 READ_RECEIPT_INSERT = replace(READ_RECEIPT, path=READ_RECEIPT.path.partition("?")[0], headers=b"")
 
@@ -172,14 +126,6 @@ ATTACHMENT_REMOVE = SpecialCall(
 
 # ---- the assistant (6.6) ----------------------------------------------------------------------------------------
 
-ASSISTANT_CONVERSATION = Call(
-    "assistant_conversation",
-    "POST",
-    "/functions/v1/assistant-get-conversation",
-    Service.FUNCTION,
-    Caller.PLAIN,
-    FUNCTION_TIMEOUT_S,
-)
 ASSISTANT_REPLY = SpecialCall(
     "assistant_reply",
     "POST",

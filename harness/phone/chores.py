@@ -1,4 +1,4 @@
-"""Work beside a session: what stops with a screen, and what goes on until the page is gone."""
+"""Work beside a session: what goes on until the page is gone."""
 
 from __future__ import annotations
 

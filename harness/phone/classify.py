@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from harness.outcome import Outcome
-from harness.phone.calls import Service
+from harness.phone.call import Service
 
 _QUOTA_CODES = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "53300"})
 

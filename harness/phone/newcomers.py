@@ -37,6 +37,12 @@ def newcomer(run_tag: int, ticket: int, people_pattern: str) -> Newcomer:
     return Newcomer(f"{local}@{domain}", f"Newcomer {ticket}", local)
 
 
+def signed_up_here(email: str, username: object, domain: str) -> bool:
+    """Whether an account is a newcomer of some run against a target whose people have this domain: both marks."""
+    match = ADDRESS.fullmatch(email)
+    return match is not None and match["domain"] == domain and username == email.partition("@")[0]
+
+
 def run_tag_of(email: str) -> int | None:
     """Which run signed up the owner of this address; None when none did."""
     match = ADDRESS.fullmatch(email)

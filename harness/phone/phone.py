@@ -25,7 +25,7 @@ from harness.outcome import Outcome
 from harness.people import People, Person
 from harness.phone import retry
 from harness.phone.account import Account
-from harness.phone.calls import EDGE_SERVICES, Call, Caller, Service
+from harness.phone.call import EDGE_SERVICES, Call, Caller, Service
 from harness.phone.chat_calls import SpecialCall
 from harness.phone.chores import Chores
 from harness.phone.classify import Reading, read
@@ -108,7 +108,6 @@ class Phone:
         self._intended: float | None = None
         self._thinking: set[asyncio.Task[Any]] = set()
         self._chores = Chores(kit.loop, kit.observer.problem, self._thinking)
-        self._errands = Chores(kit.loop, kit.observer.problem, self._thinking)
         self.page = Page(self)
         self._apikey = b"apikey: " + kit.people.secrets.anon_key.encode() + b"\r\n"
         self._signed_out = (
@@ -127,9 +126,7 @@ class Phone:
         """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
         self._intended = None
         self.link.hide()
-        await asyncio.gather(
-            self._chores.finish(LAST_FLUSH_S), self._errands.finish(LAST_FLUSH_S), self.courier.close_app()
-        )
+        await asyncio.gather(self._chores.finish(LAST_FLUSH_S), self.courier.close_app())
         self._turn_page()
         self._cut()
         self.link.reset()
@@ -150,7 +147,7 @@ class Phone:
         elif change is Change.HIDDEN:
             page.live.hidden()
         elif change is Change.VISIBLE:
-            self.errand(self.keeper.refresh_if_due())
+            self.chore(self.keeper.refresh_if_due())
             page.live.shown()
             page.queries.focused()
         elif change is Change.KILLED:
@@ -200,19 +197,13 @@ class Phone:
 
     def chance(self, persona: str, quantity: str) -> bool:
         """Whether something happens whose share of cases, 0 to 1, is a quantity of the profile; never when absent."""
-        return self.dice.random() < self.draws(persona, quantity, 0.0)
+        if quantity not in self.kit.behaviour.get(persona, {}):
+            return False
+        return self.dice.random() < self.draws(persona, quantity)
 
     def chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something beside the session until the screen is left (`drop_chores`), like a screen's poller."""
+        """Run something beside the session that ends with the page: a read for the page's cache, a screen's beat."""
         return self._chores.begin(work)
-
-    def drop_chores(self) -> None:
-        """Leave a screen: what ran beside the session on its behalf stops."""
-        self._chores.drop()
-
-    def errand(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something that outlives its screen and ends with the page, like a read that fills the page's cache."""
-        return self._errands.begin(work)
 
     def saw(
         self,
@@ -240,7 +231,6 @@ class Phone:
     def load_page(self) -> Page:
         """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""
         self._chores.drop()
-        self._errands.drop()
         return self._turn_page()
 
     def _turn_page(self) -> Page:

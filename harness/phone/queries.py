@@ -59,6 +59,8 @@ class Queries:
         self._known: dict[Key, Query[Any]] = {}
         self._flights: dict[Key, asyncio.Task[None]] = {}
         self._ends: dict[Key, Outcome] = {}
+        self._landed_at: dict[Key, float] = {}
+        self._missed: set[Key] = set()  # a beat came while there was no network
 
     def prefetch(self, query: Query[T]) -> None:
         """Fetch what no screen shows yet, unless it is fresh. Nobody waits for it."""
@@ -71,11 +73,17 @@ class Queries:
         self.prefetch(query)
         return await self.settled(query)
 
+    async def landed(self, query: Query[Any]) -> Outcome:
+        """Wait for the fetch under way and say how it ended; OK when there is none to wait for."""
+        flight = self._flights.get(query.key)
+        if flight is None:
+            return Outcome.OK
+        await asyncio.wait((flight,))  # never cancels the flight, as awaiting it would
+        return self._ends.get(query.key, Outcome.GAVE_UP)
+
     async def settled(self, query: Query[T]) -> Fetched[T]:
         """What is known of it once no fetch of it is under way."""
-        flight = self._flights.get(query.key)
-        if flight is not None:
-            await asyncio.wait((flight,))  # never cancels the flight, as awaiting it would
+        await self.landed(query)
         value = self.cache.value(query.key, self._phone.now())
         if value is not None:
             return Fetched(Outcome.OK, value)
@@ -94,10 +102,29 @@ class Queries:
         if query.abortable and flight is not None:
             flight.cancel()
 
-    def poll(self, query: Query[T]) -> None:
-        """The screen's interval is over."""
+    async def refetch(self, query: Query[Any]) -> Outcome:
+        """Fetch what a screen shows, whatever its age, or join the fetch under way; how it ended."""
         if self.cache.poll(query.key, self._phone.now()):
             self._fetch_soon(query.key)
+        return await self.landed(query)
+
+    async def keep_fresh(self, query: Query[Any], every_s: Callable[[], float]) -> None:
+        """A screen's beat, until cancelled: fetched again so long after its last fetch ended; asked anew each time.
+
+        It rests while the app is not on screen. A beat that finds no network is made up for when that is back.
+        """
+        phone = self._phone
+        rested_at = self._landed_at.get(query.key, phone.now())
+        while True:
+            wait = max(rested_at, self._landed_at.get(query.key, rested_at)) + every_s() - phone.now()
+            if wait > 0:
+                await phone.pause(wait)
+            elif phone.link.online and phone.visible:
+                await self.refetch(query)
+            else:
+                if phone.visible:
+                    self._missed.add(query.key)
+                rested_at = phone.now()
 
     def focused(self) -> None:
         """The tab is visible again."""
@@ -106,7 +133,10 @@ class Queries:
 
     def reconnected(self) -> None:
         """The browser is online again."""
-        for key in self.cache.reconnected(self._phone.now()):
+        now = self._phone.now()
+        due = self.cache.reconnected(now) + [key for key in self._missed if self.cache.poll(key, now)]
+        self._missed.clear()
+        for key in due:
             self._fetch_soon(key)
 
     def invalidate(self, *prefix: str) -> None:
@@ -115,7 +145,7 @@ class Queries:
             self._fetch_soon(key)
 
     def _fetch_soon(self, key: Key) -> None:
-        task = self._phone.errand(self._fetch(self._known[key]))
+        task = self._phone.chore(self._fetch(self._known[key]))
         self._flights[key] = task
         # A task cancelled before its first step never reaches its own `finally`.
         task.add_done_callback(lambda over: self._over(key, over))
@@ -123,6 +153,7 @@ class Queries:
     def _over(self, key: Key, task: asyncio.Task[None]) -> None:
         if self._flights.get(key) is task:
             del self._flights[key]
+            self._landed_at[key] = self._phone.now()
         if task.cancelled() or task.exception() is not None:
             self._ends[key] = Outcome.GAVE_UP
             self.cache.failed(key, self._phone.now())
@@ -152,7 +183,7 @@ class Screen:
         self.phone.page.queries.mount(query)
         self._shown.append(query)
         if every_s is not None:
-            self._pollers.append(self.phone.errand(self._poll(query, every_s)))
+            self._pollers.append(self.phone.chore(self.phone.page.queries.keep_fresh(query, lambda: every_s)))
 
     async def show(self, query: Query[T]) -> Fetched[T]:
         """Mount it and wait until it is there, from memory or from the server."""
@@ -172,9 +203,3 @@ class Screen:
         for query in self._shown:
             self.phone.page.queries.unmount(query)
         self._pollers, self._shown = [], []
-
-    async def _poll(self, query: Query[Any], every_s: float) -> None:
-        while True:
-            await self.phone.pause(every_s)
-            if self.phone.visible:
-                self.phone.page.queries.poll(query)

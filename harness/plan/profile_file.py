@@ -7,7 +7,7 @@ phones are open as the plan says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import NormalDist
 
 from harness.config.models import MAX_PEOPLE, MAX_SESSIONS, Constant, Distribution, LogNormal, Uniform
@@ -16,19 +16,13 @@ from harness.plan.inputs import PlanInputs, Range, refuse
 from harness.plan.model import CapacityPlan
 from harness.plan.text import number
 
-KNOWN = ("swiper", "reader", "chatter")
-"""Personas that exist today."""
+BASE = "nightly"
+"""The shipped profile that the file extends: habits that do not decide how long a session lasts come from there."""
 
-STAND_INS: Mapping[str, Mapping[str, float]] = {
-    "commuter": {"swiper": 1.0},  # swipes like one; only the offline stretch is missing
-    "searcher": {"reader": 1.0},  # reads lists, writes little; its edge calls are missing
-    "newcomer": {"swiper": 0.5, "reader": 0.5},  # looks round; its sign-up is missing
-    "assistant_user": {"chatter": 1.0},  # a conversation with pollers; its answers are missing
-    "swiper": {"reader": 1.0},
-    "reader": {"swiper": 1.0},
-    "chatter": {"reader": 1.0},
-}
-"""Who takes the sessions of a persona that does not exist yet."""
+QUERIES, QUESTIONS, PICKS = (Range(2, 4), Range(2, 4), Range(6, 10))
+"""A searcher's, an assistant user's, a newcomer's session, as `nightly` has it about."""
+SECONDS_BESIDE = 10.0
+"""What a query takes besides reading its results: typing it, and now and then a title's page."""
 
 FACTOR_OF_PHONES = 1.25
 """Above the expected number open, so that a slow target does not make sessions wait for a phone."""
@@ -45,13 +39,10 @@ def profile_toml(
     *,
     minutes: float = 15.0,
     scale: float = 1.0,
-    known: Sequence[str] = KNOWN,
-    behaviour: Mapping[str, Mapping[str, Distribution]] | None = None,
 ) -> str:
     """Ramp to the peak, let the number of open phones settle, hold for `minutes`, cool down.
 
-    `scale` is the share of the peak to rehearse. Sessions of personas that are not in `known` go to `STAND_INS`.
-    `behaviour` has the quantities of personas that this module has none for, as a profile's `[behaviour]` does.
+    `scale` is the share of the peak to rehearse.
 
     :raises UsageError: what was asked for is impossible or more than a run can have; the message names the figure.
     """
@@ -67,14 +58,14 @@ def profile_toml(
     sessions = rate * (ramp / 2 + ramp + hold + cool / 2)
     _bound("people", people, MAX_PEOPLE, "a record numbers people up to that")
     _bound("sessions", sessions, MAX_SESSIONS, "a schedule is held in memory")
-    mix = known_mix(inputs.mix, known)
-    made = dict(_behaviours(inputs)) | dict(behaviour or {})
+    mix = shares(inputs.mix)
+    made = _behaviours(inputs)
     return "\n".join(
         (
             *_head(plan, inputs, scale, people, phones),
             *_schedule(_round(rate), ramp, hold, cool),
-            *_mix(inputs, mix),
-            *(line for persona in mix for line in _behaviour(persona, made.get(persona, {}))),
+            *_mix(mix),
+            *(line for persona in mix for line in _behaviour(persona, made[persona])),
             "# The sandbox a run without a target starts.",
             "[sandbox]",
             f"people = {people + 100}",
@@ -98,51 +89,47 @@ def _bound(name: str, need: float, most: float, why: str) -> None:
         )
 
 
-def known_mix(mix: Mapping[str, float], known: Sequence[str]) -> dict[str, float]:
-    """Shares of `known` personas, with those of the others handed to who stands in for them.
-
-    :raises UsageError: nobody who could stand in is known either.
-    """
-    shares: dict[str, float] = {}
-    for persona, share in mix.items():
-        if share <= 0:
-            continue
-        for heir, part in _heirs(persona, known).items():
-            shares[heir] = shares.get(heir, 0.0) + share * part
-    rounded = {persona: round(share, 6) for persona, share in shares.items() if round(share, 6) > 0}
+def shares(mix: Mapping[str, float]) -> dict[str, float]:
+    """A mix as a profile takes it: personas that nobody is left out, six digits, a sum of exactly 1."""
+    rounded = {persona: round(share, 6) for persona, share in mix.items() if round(share, 6) > 0}
     largest = max(rounded, key=lambda persona: rounded[persona])
     rounded[largest] = round(rounded[largest] + 1 - math.fsum(rounded.values()), 6)
     return rounded
-
-
-def _heirs(persona: str, known: Sequence[str]) -> Mapping[str, float]:
-    if persona in known:
-        return {persona: 1.0}
-    heirs = {heir: part for heir, part in STAND_INS.get(persona, {}).items() if heir in known}
-    if not heirs:
-        raise UsageError(
-            f"persona {persona} does not exist yet, nor does one that could stand in for it",
-            where=f"plan input mix.{persona}",
-            remedy=f"give its share to one of: {', '.join(known) or 'none known'}",
-        )
-    total = math.fsum(heirs.values())
-    return {heir: part / total for heir, part in heirs.items()}
 
 
 # ---- behaviour --------------------------------------------------------------------------------------------------
 
 
 def _behaviours(inputs: PlanInputs) -> dict[str, dict[str, Distribution]]:
-    """Quantities of today's personas, so that a session has the plan's mean length and the manual's swipes."""
+    """The quantities that make a session as long as the plan's mean one, with the manual's swipes and messages."""
     seconds = inputs.session_seconds
     swipes, messages = inputs.swipes_per_session, _messages(inputs)
+    swiping = {"swipes": _even(swipes), "dwell_s": human(seconds / max(swipes.mean, 1.0))}
     pages = max(1.0, inputs.feed_pages_per_session)
     typing = min(inputs.typing_seconds, seconds / 2 / messages.mean) if messages.mean else inputs.typing_seconds
     reading = max(0.0, seconds - messages.mean * typing) / (messages.mean + 1)
+    asking = min(inputs.typing_seconds, seconds / 2 / QUESTIONS.mean)
     return {
-        "swiper": {"swipes": _even(swipes), "dwell_s": human(seconds / max(swipes.mean, 1.0))},
+        "swiper": swiping,
+        "commuter": swiping,
         "reader": {"pages": human(pages, least=min(1.0, pages / 2)), "read_s": human(seconds / pages)},
         "chatter": {"messages": _even(messages), "typing_s": human(typing), "read_s": human(reading)},
+        "searcher": {
+            "queries": _even(QUERIES),
+            "read_s": human(max(seconds / QUERIES.mean - SECONDS_BESIDE, seconds / QUERIES.mean / 2)),
+        },
+        "assistant_user": {
+            "questions": _even(QUESTIONS),
+            "typing_s": human(asking),
+            "read_s": human(seconds / QUESTIONS.mean - asking),
+        },
+        "newcomer": {
+            "form_s": human(seconds / 10),
+            "puzzled_s": human(seconds / 50),
+            "likes": _even(PICKS),
+            "pick_s": human(seconds * 0.8 / PICKS.mean),
+            "landing_s": human(seconds * 0.08),
+        },
     }
 
 
@@ -195,9 +182,11 @@ def _head(plan: CapacityPlan, inputs: PlanInputs, scale: float, people: int, pho
     expected = f"{number(peak.phones * scale)} are open at once on average"
     return [
         f"# {part}the busiest hour ({peak.hour}-{peak.hour + 1} h) of a day with {number(inputs.dau)} people, made by",
-        "# `harness plan`. Everybody stays for the plan's mean session, so that as many phones are open as it says.",
+        "# `harness plan`. Everybody stays for the plan's mean session, so that as many phones are open as it says;",
+        f"# other habits are those of the shipped profile {BASE}.",
         "",
         'name = "planned-peak"',
+        f'extends = "{BASE}"',
         f'description = "{part}the planned peak of {number(inputs.dau)} people a day: ramp, hold, cool down."',
         f"seed = {SEED}",
         f"people = {people} # nobody comes round while still there; provision as many on a target",
@@ -226,12 +215,8 @@ def _stage(remark: str, seconds: float, rate: str, to: str | None = None) -> lis
     return [f"[[arrivals]] # {remark}", f"seconds = {_plain(seconds)}", f"rate = {rate}", *end, ""]
 
 
-def _mix(inputs: PlanInputs, mix: Mapping[str, float]) -> list[str]:
-    missing = [persona for persona, share in inputs.mix.items() if share > 0 and persona not in mix]
-    lines = ["# Share of sessions."]
-    if missing:
-        lines.append(f"# Not built yet, their sessions go to who is most like them: {', '.join(missing)}.")
-    return [*lines, "[mix]", *(f"{persona} = {share:.9g}" for persona, share in mix.items()), ""]
+def _mix(mix: Mapping[str, float]) -> list[str]:
+    return ["# Share of sessions.", "[mix]", *(f"{persona} = {share:.9g}" for persona, share in mix.items()), ""]
 
 
 def _behaviour(persona: str, quantities: Mapping[str, Distribution]) -> list[str]:

@@ -34,24 +34,24 @@ class Removal:
             self.census = await self.job.census(admin)
             self._report_skipped(self.census)
             for _ in range(PASSES):
-                left = [(index, who) for index, who in self.census.mine.items() if who not in self.stuck]
+                left = [(address, who) for address, who in self.census.ours().items() if who not in self.stuck]
                 if not left:
                     break
                 await self._delete(admin, left)
                 self.census = await self.job.census(admin)
-        if self.census.mine:
+        if self.census.ours():
             raise self._incomplete(self.census)
 
-    async def _delete(self, admin: Admin, left: list[tuple[int, UUID]]) -> None:
-        async def delete(item: tuple[int, UUID]) -> None:
-            index, who = item
+    async def _delete(self, admin: Admin, left: list[tuple[str, UUID]]) -> None:
+        async def delete(item: tuple[str, UUID]) -> None:
+            address, who = item
             try:
                 if await admin.delete(who):
                     self.deleted += 1
                 else:
                     self.gone += 1
             except Stubborn as error:
-                self.stuck[who] = f"{self._address(index)}: {error.what}"
+                self.stuck[who] = f"{address}: {error.what}"
                 if len(self.stuck) >= MAX_STUCK:
                     raise
             self.job.display.advance()
@@ -64,9 +64,9 @@ class Removal:
             reason = next(iter(self.stuck.values()))
             remedy = "see the target's Postgres log: a row may refer to them without ON DELETE CASCADE"
         else:
-            reason, remedy = some(map(self._address, census.mine)), "see that nobody is provisioning at the same time"
+            reason, remedy = some(census.ours()), "see that nobody is provisioning at the same time"
         return TargetError(
-            f"{len(census.mine):,} people are still there: {reason}",
+            f"{len(census.ours()):,} people are still there: {reason}",
             where=f"target {self.job.target.name}",
             remedy=remedy,
         )
@@ -93,9 +93,11 @@ class Removal:
     def forecast(self) -> str:
         """One line about what a cleanup would do."""
         assert self.census is not None
-        mine, where = self.census.mine, f"dry run, target {self.job.target.name}"
-        examples = f", for example {some(map(self._address, sorted(mine)))}" if mine else ""
-        return f"{where}: {len(mine):,} people would be removed{examples}; {self._kept()}"
+        ours, where = self.census.ours(), f"dry run, target {self.job.target.name}"
+        examples = f", for example {some(sorted(ours))}" if ours else ""
+        new = len(self.census.newcomers)
+        signed_up = f", {new:,} of them signed up during runs" if new else ""
+        return f"{where}: {len(ours):,} people would be removed{signed_up}{examples}; {self._kept()}"
 
     def summary(self) -> str:
         """One line about what was done."""

@@ -1,7 +1,7 @@
 """Which users of a target are its synthetic people, and what a new one looks like. (pure)
 
 Two marks make a user ours, and both are needed: an address that is exactly the target's pattern, and the target's tag
-in `app_metadata`, which only a service key can write.
+in `app_metadata`, which only a service key can write. Who signed up during a run has two other marks (`newcomers`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
 
 from harness.config.models import MAX_PEOPLE, TargetPeople
 from harness.people import email_pattern
+from harness.phone.newcomers import signed_up_here
 
 TAG_KEY = "harness_tag"
 USERNAME_LENGTH = 30
@@ -34,11 +35,17 @@ class User(BaseModel):
     id: UUID
     email: str | None = None  # absent or empty: signed up by phone
     app_metadata: dict[str, JsonValue] | None = None
+    user_metadata: dict[str, JsonValue] | None = None
 
     @property
     def tag(self) -> JsonValue:
         """The harness tag, None when there is none."""
         return (self.app_metadata or {}).get(TAG_KEY)
+
+    @property
+    def username(self) -> JsonValue:
+        """The user name given at sign-up, None when there is none."""
+        return (self.user_metadata or {}).get("username")
 
 
 class UserMetadata(BaseModel):
@@ -102,7 +109,8 @@ class Census:
     mine: dict[int, UUID] = field(default_factory=dict)  # both marks; index -> user id
     untagged: dict[int, UUID] = field(default_factory=dict)  # our address, but not our tag
     elsewhere: set[UUID] = field(default_factory=set)  # our tag, but not an address of the pattern
-    others: int = 0  # neither
+    newcomers: dict[str, UUID] = field(default_factory=dict)  # signed up during a run; address -> user id
+    others: int = 0  # none of these
 
     def add(self, users: Iterable[User]) -> None:
         """Count these users in."""
@@ -110,13 +118,21 @@ class Census:
         for user in users:
             index = index_of(user.email or "", pattern)
             if index is None and user.tag != tag:
-                self.others += 1
+                if signed_up_here(user.email or "", user.username, self.people.domain):
+                    self.newcomers[user.email or ""] = user.id
+                else:
+                    self.others += 1
             elif index is None:
                 self.elsewhere.add(user.id)
             elif user.tag == tag:
                 self.mine[index] = user.id
             else:
                 self.untagged[index] = user.id
+
+    def ours(self) -> dict[str, UUID]:
+        """Everybody a cleanup removes, by address: the target's people, then the newcomers."""
+        pattern = email_pattern(self.people)
+        return {pattern.format(index=index): who for index, who in self.mine.items()} | self.newcomers
 
     def missing(self, count: int) -> Iterator[int]:
         """Of the people 0 to count - 1, those whose address nobody has."""

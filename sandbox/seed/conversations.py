@@ -18,6 +18,8 @@ CLUB = 12
 """People with neighbouring numbers who share a group: sessions come in order of the people's numbers, so that members
 of a club have it open at the same time."""
 HISTORY_DAYS = 50
+LENGTH = (3, 12)  # messages of a direct conversation
+SHORT = (1, 2)  # and of one between two people without a full life
 EMOJI = ("❤️", "😂", "👍", "🔥", "😮")
 
 
@@ -49,29 +51,34 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
-    """Everybody has at least two direct conversations (where there are three people) and a club; some have groups."""
+    """Everybody has at least two direct conversations (where there are three people); the lively have a club,
+    some of them groups."""
     rng = plan.stream("conversations")
     rows = Inbox()
-    for one, other in sorted(_pairs(rng, [person.id for person in everybody])):
-        _conversation(plan, rng, rows, [one, other], None, rng.randint(3, 12))
-    for _ in range(round(len(everybody) * GROUP_SHARE) if len(everybody) >= 3 else 0):
-        members = [person.id for person in rng.sample(everybody, rng.randint(3, min(8, len(everybody))))]
+    lively = [person for person in everybody if person.full]
+    full = {person.id for person in lively}
+    for one, other in sorted(_pairs(rng, [person.id for person in everybody], [person.id for person in lively])):
+        length = LENGTH if one in full or other in full else SHORT
+        _conversation(plan, rng, rows, [one, other], None, rng.randint(*length))
+    for _ in range(round(len(lively) * GROUP_SHARE) if len(lively) >= 3 else 0):
+        members = [person.id for person in rng.sample(lively, rng.randint(3, min(8, len(lively))))]
         title = " ".join(rng.choice(plan.words.sentences).split()[:3]).rstrip(".").title()
         _conversation(plan, rng, rows, members, title, rng.randint(5, 20))
     clubs = plan.stream("clubs")
-    for first in range(0, len(everybody) - 2, CLUB):
-        members = [person.id for person in everybody[first : first + CLUB]]
+    for first in range(0, len(lively) - 2, CLUB):
+        members = [person.id for person in lively[first : first + CLUB]]
         _conversation(plan, clubs, rows, members, f"Club {first // CLUB + 1}", clubs.randint(3, 6))
     return rows
 
 
-def _pairs(rng: random.Random, ids: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
-    """A ring through everybody, which gives each two, and some more at random. Sorted within, as the table wants."""
+def _pairs(rng: random.Random, ids: list[uuid.UUID], lively: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
+    """A ring through everybody, which gives each two, and some more at random among the lively. Sorted within, as the
+    table wants."""
     ring = list(ids)
     rng.shuffle(ring)
     pairs = {_sorted(ring[place - 1], ring[place]) for place in range(len(ring)) if len(ring) > 1}
-    for _ in range(round(len(ids) * EXTRA_DIRECT_SHARE) if len(ids) > 3 else 0):
-        one, other = rng.sample(ids, 2)
+    for _ in range(round(len(lively) * EXTRA_DIRECT_SHARE) if len(lively) > 3 else 0):
+        one, other = rng.sample(lively, 2)
         pairs.add(_sorted(one, other))
     return pairs
 

@@ -13,6 +13,7 @@ from sandbox.seed.plan import Person, Plan, uuid4_from
 HISTORY_DAYS = 40  # within the 45 days of swipes that a friends' deck looks back
 LIBRARY_EACH = (8, 14)
 SWIPES_EACH = (8, 16)
+FEW_EACH = (1, 2)  # of both, for people without a full life
 STATUSES = {"watched": 0.55, "want_to_watch": 0.33, "watching": 0.08, "dropped": 0.04}
 SWIPES = {"like": 0.45, "skip": 0.2, "dislike": 0.12, "watchlist": 0.13, "dwell": 0.1}
 
@@ -47,9 +48,9 @@ def history(plan: Plan, everybody: list[Person], catalogue: list[Title]) -> Hist
     rows = History()
     for person in everybody:
         favourite = rng.choice(rng.choice(catalogue).genre_ids)
-        for title in _titles(rng, catalogue, favourite, rng.randint(*LIBRARY_EACH)):
+        for title in _titles(rng, catalogue, favourite, rng.randint(*(LIBRARY_EACH if person.full else FEW_EACH))):
             _diary(plan, rng, rows, person, title)
-        for title in _titles(rng, catalogue, favourite, rng.randint(*SWIPES_EACH)):
+        for title in _titles(rng, catalogue, favourite, rng.randint(*(SWIPES_EACH if person.full else FEW_EACH))):
             rows.media_events.append(_swipe(plan, rng, person, title))
     return rows
 

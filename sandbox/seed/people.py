@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sandbox.seed.plan import Person, Plan, uuid4_from
 
 FOLLOWS_MEAN = 12
+FOLLOWS_FEW = 3  # of people without a full life
 PRIVACY = {"public": 0.92, "followers_only": 0.05, "private": 0.03}
 OLDEST_ACCOUNT_DAYS = 300
 YOUNGEST_ACCOUNT_DAYS = 62  # older than every other seeded row
@@ -27,6 +28,7 @@ def people(plan: Plan) -> list[Person]:
             plan.email(index),
             f"{rng.choice(names).split()[0]} {rng.choice(names).split()[-1]}",
             uuid4_from(rng),
+            full=index < plan.full_lives,
         )
         for index in range(plan.people)
     ]
@@ -46,7 +48,7 @@ def follows(plan: Plan, everybody: list[Person]) -> list[tuple[uuid.UUID, uuid.U
     cumulative = list(itertools.accumulate(1 / (place + 1) ** 0.8 for place in range(len(fame))))
     rows = []
     for person in everybody:
-        wanted = min(len(fame) - 1, max(4, round(rng.gauss(FOLLOWS_MEAN, 3))))
+        wanted = min(len(fame) - 1, max(4, round(rng.gauss(FOLLOWS_MEAN, 3))) if person.full else FOLLOWS_FEW)
         chosen: dict[uuid.UUID, None] = {}
         # Bounded: in a tiny crowd the famous few may not be enough, then the next ones in line fill up.
         for _ in range(wanted * 6):

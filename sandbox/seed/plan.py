@@ -14,6 +14,9 @@ from faker import Faker
 from sandbox.errors import SandboxError
 
 LOCAL_PART = re.compile(r"[a-z0-9_]{1,21}")
+FULL_LIVES = 2_000
+"""So many people, the first ones, have weeks of life behind them. Who comes after has a few rows in each table: enough
+for every screen to show something, little enough that tens of thousands of people are there within a minute or two."""
 SENTENCE_POOL = 400
 NAME_POOL = 300
 
@@ -28,6 +31,8 @@ class Person:
     display_name: str
     session_id: uuid.UUID
     """The device's swipe session: one per device for its whole life."""
+    full: bool
+    """Whether weeks of life lie behind them (`FULL_LIVES`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Plan:
     seed: int
     now: datetime
     email_pattern: str
+    full_lives: int = FULL_LIVES
     words: Words = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from sandbox.seed import catalogue as catalogue_rows
 from sandbox.seed import conversations as conversation_rows
 from sandbox.seed import history as history_rows
 from sandbox.seed import people as people_rows
-from sandbox.seed.plan import Person, Plan, SeedSummary, uuid4_from
+from sandbox.seed.plan import FULL_LIVES, Person, Plan, SeedSummary, uuid4_from
 from sandbox.settings import REGISTRY
 
 ASSISTANT_EMAIL = "movinesta_ai@people.sandbox.test"
@@ -43,16 +43,18 @@ async def seed(
     password: str,
     now: datetime | None = None,
     embeddings: bool = True,
+    full_lives: int = FULL_LIVES,
 ) -> SeedSummary:
     """Fill an empty database that has the schema. Everybody can sign in with `password` and is past onboarding.
 
     now: the youngest instant in any row, default the present. Same arguments and same `now`, same rows.
     embeddings: give titles and people a place in taste space. Without them, people who have swiped get the popular
         list as their for_you deck, as on a deployment whose embeddings were never made (contract 2.5).
+    full_lives: how many people, the first ones, have weeks of life behind them; the others have a few rows each.
     :raises SandboxError: when the database holds people or titles already, or the e-mail pattern is no good.
     """
     started = time.perf_counter()
-    plan = Plan(people, catalogue, seed, now or datetime.now(UTC), email_pattern)
+    plan = Plan(people, catalogue, seed, now or datetime.now(UTC), email_pattern, full_lives)
     connection = await asyncpg.connect(dsn)
     try:
         if await connection.fetchval(_FULL):
@@ -93,6 +95,20 @@ async def _write(
     await _copy(connection, "media_trending_scores", ("media_item_id", "score_72h", "computed_at"), scores)
     everybody = people_rows.people(plan)
     assistant = await _accounts(connection, plan, everybody, password)
+    async with _without_indexes(connection, _GROWING if plan.people > plan.full_lives else ()):
+        await _lives(connection, plan, everybody, titles)
+    async with _without_triggers(connection):
+        await _touch_up(connection, plan, everybody, assistant)
+    if embeddings:
+        await _embed(connection, plan, titles)
+    await _settings(connection, plan)
+    return everybody, assistant
+
+
+async def _lives(
+    connection: asyncpg.Connection, plan: Plan, everybody: list[Person], titles: list[catalogue_rows.Title]
+) -> None:
+    """What everybody has done so far."""
     past = history_rows.history(plan, everybody, titles)
     for table in ("library_entries", "ratings", "reviews"):  # their triggers write the home feeds
         await _copy(connection, table, history_rows.COLUMNS[table], getattr(past, table))
@@ -103,11 +119,35 @@ async def _write(
             await _copy(connection, table, columns, getattr(inbox, table))
         follows = people_rows.follows(plan, everybody)
         await _copy(connection, "follows", ("follower_id", "followed_id", "created_at"), follows)
-        await _touch_up(connection, plan, everybody, assistant)
-    if embeddings:
-        await _embed(connection, plan, titles)
-    await _settings(connection, plan)
-    return everybody, assistant
+
+
+_GROWING = (
+    *("activity_events", "library_entries", "ratings", "reviews", "media_events", "follows"),
+    *conversation_rows.COLUMNS,
+)
+
+_INDEXES = """
+select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as made_by
+from pg_index i
+join pg_class t on t.oid = i.indrelid
+where t.relname = any($1) and t.relnamespace = 'public'::regnamespace
+  and not exists (select 1 from pg_constraint c where c.conindid = i.indexrelid)
+  and not exists (select 1 from pg_inherits h where h.inhrelid = i.indexrelid)
+order by 1
+"""
+
+
+@asynccontextmanager
+async def _without_indexes(connection: asyncpg.Connection, tables: Sequence[str]) -> AsyncIterator[None]:
+    """Sorting once at the end is several times cheaper than growing each index row by row. Constraints' own stay."""
+    indexes = await connection.fetch(_INDEXES, list(tables))
+    await connection.execute("set local maintenance_work_mem = '128MB'")
+    for index in indexes:
+        await connection.execute(f"drop index {index['name']}")
+    yield
+    for index in indexes:
+        # Of a partitioned table PostgreSQL writes ONLY, which would leave the partitions without theirs.
+        await connection.execute(index["made_by"].replace(" ON ONLY ", " ON ", 1))
 
 
 @asynccontextmanager

@@ -17,9 +17,9 @@ import orjson
 from harness.arrivals import Ticket
 from harness.config.models import Constant, Phases, Profile, SandboxSize, Stage
 from harness.engine import Engine, SessionBody
-from harness.order import Order, windows_of
 from harness.people import Secrets
 from harness.pulse import SessionClosed
+from tests.engines import engine_of
 
 USER = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -70,27 +70,8 @@ def running(
         sandbox=SandboxSize(people=max(people, 2), catalogue=100),
         realtime=realtime,
     )
-    order = Order(
-        run_id="t",
-        run_tag=RUN_TAG,
-        folder="",
-        url=url,
-        seed=seed,
-        profile=profile,
-        email_pattern=pattern,
-        windows=windows_of(profile),
-    )
-    engine = Engine(order, secrets, zero=time.time(), worker=0)
-    thread = threading.Thread(target=engine.serve, daemon=True)
-    thread.start()
-    while not engine.ready:
-        time.sleep(0.001)
-    try:
+    with engine_of(profile, url, secrets, pattern=pattern, seed=seed, run_tag=RUN_TAG) as engine:
         yield engine
-    finally:
-        engine.stop()
-        thread.join(10)
-        assert engine.over
 
 
 def drive(engine: Engine, body: SessionBody, *, person: int = 0, ticket: int = 0, patience_s: float = 40.0) -> Driven:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from harness.outcome import Outcome
 from harness.phone.assistant_reading import read_reply, read_status, reply_status
 from harness.phone.assistant_turns import DEBOUNCE_S, Turns
-from harness.phone.calls import Service
+from harness.phone.call import Service
 from harness.phone.chat_shapes import Summary
 from harness.phone.operations.assistant import AssistantChat, assistant_conversation
 from harness.phone.operations.chat import Conversation
+from harness.phone.operations.suggestions import find_assistant
 from tests.phone.chat_server import CONVERSATION, OTHER, ChatServer
 from tests.phone.virtual import VirtualPhone, World
 
@@ -171,6 +172,13 @@ def test_the_conversation_is_asked_for_every_six_hours_across_sessions(world: Wo
     world.loop.sleep(6 * 3600.0)
     world.run(assistant_conversation(phone))
     assert len(phone.to("assistant-get-conversation")) == 2
+
+
+def test_the_shell_and_the_messages_ask_for_it_once_between_them(world: World) -> None:
+    phone, _ = asking(world, ChatServer())
+    found = world.run(find_assistant(phone))
+    assert world.run(assistant_conversation(phone)) == found == Summary(CONVERSATION, False, (OTHER,))
+    assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{"reason": "app_shell"}]
 
 
 def test_leaving_ends_the_status_and_not_the_answer(world: World) -> None:

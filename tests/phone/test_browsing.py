@@ -23,6 +23,7 @@ from harness.phone.operations.library import (
     follow,
     forget,
     rate,
+    review,
     set_status,
     to_watchlist_from_search,
     to_watchlist_from_title,
@@ -92,7 +93,7 @@ def test_a_mount_asks_for_variants_then_a_deck_of_72(server: Scripted) -> None:
     assert (deck["mode"], deck["limit"], deck["minImdbRating"], deck["genresAny"]) == ("combined", 72, None, None)
     assert done.names == Counter(
         experiments=1, swipe_deck=1, assistant_suggestions=1, title_detail=9, title_preview=1, library_entry=1,
-        own_rating=1,
+        own_rating=1, swipe_events=1,
     )  # fmt: skip
     assert tuple(server.of("experiment-assign")[0].body["keys"]) == EXPERIMENT_KEYS
 
@@ -228,14 +229,14 @@ def test_leaving_the_swipe_page_stores_what_was_not_sent_and_the_next_mount_send
         await page.open()
         await swipe(phone, page, 3)
         page.leave()
-        assert len(phone.storage.queue) == 6
+        assert len(phone.storage.queue) == 7, "three swipes, and four cards that came up"
         await phone.pause(1.2)
         assert server.of(EVENTS) == []
         phone.courier.mount()
         await phone.pause(0.1)
 
     run(server, body)
-    assert [len(heard.body["items"]) for heard in server.of(EVENTS)] == [6]
+    assert [len(heard.body["items"]) for heard in server.of(EVENTS)] == [7]
 
 
 # ---- going away and coming back --------------------------------------------------------------------------------
@@ -250,7 +251,7 @@ def test_looking_away_flushes_the_outbox_and_coming_back_reads_what_is_stale(ser
         begun = phone.now()
         phone.hide()
         await phone.pause(0.1)
-        assert [len(heard.body["items"]) for heard in server.of(EVENTS)] == [4], "at once, not after a second"
+        assert [len(heard.body["items"]) for heard in server.of(EVENTS)] == [5], "at once, not after a second"
         phone.kit.observer.attempts.clear()  # type: ignore[attr-defined]
         _age(phone, begun - 20)
         phone.show()
@@ -363,6 +364,69 @@ def test_the_people_tab_asks_for_counters_only_of_people_it_found(server: Script
     assert run(server, body).names == Counter(people_search=2, people_stats=1, people_followed=1)
 
 
+def test_what_people_note_under_a_card_goes_out_as_the_app_writes_it(server: Scripted) -> None:
+    """Contract 3.9: order of keys included, because the server deduplicates by it (3.2)."""
+
+    def script(heard: Heard) -> Answer | None:
+        if "experiment" in heard.path:
+            return 200, {"ok": True, "assignments": dict.fromkeys(EXPERIMENT_KEYS, "b")}
+        return None
+
+    server.script = script
+
+    async def body(phone: Phone) -> None:
+        page = SwipePage(phone)
+        assert await page.open()
+        card = page.card
+        assert card is not None
+        page.rate(card, 3.5)
+        page.rate(card, None)
+        page.mark_watched(card)
+        page.put_on_watchlist(card)
+        page.put_on_watchlist(card, wanted=False)
+        await page.look_and_swipe(card, 0.0, "skip", "not_interested")
+        card = page.card
+        assert card is not None
+        await page.look_and_swipe(card, 0.0, "skip", "more_like_this")
+        await phone.pause(1.2)
+
+    run(server, body)
+    sent = [item["events"][0] for heard in server.of(EVENTS) for item in heard.body["items"]]
+    noted = {"experiments": dict.fromkeys(EXPERIMENT_KEYS, "b"), "ui": "SwipePage"}
+    found = [(e["eventType"], e["rating0_10"], e["inWatchlist"], e["payload"]) for e in sent]
+    expected = [
+        ("impression", None, None, {"experiments": noted["experiments"]}),
+        ("rating", 7, None, {**noted, "action": "rating"}),
+        ("rating", None, None, {**noted, "action": "rating"}),
+        ("like", None, None, {**noted, "action": "status", "status": "watched", "enabled": True}),
+        ("watchlist", None, True, {**noted, "action": "status", "status": "watchlist", "enabled": True}),
+        ("watchlist", None, False, {**noted, "action": "status", "status": "watchlist", "enabled": False}),
+        ("dislike", None, None, {"action": "not_interested", "experiments": noted["experiments"]}),
+        ("impression", None, None, {"experiments": noted["experiments"]}),
+        ("like", None, None, {"action": "more_like_this", "experiments": noted["experiments"]}),
+        ("impression", None, None, {"experiments": noted["experiments"]}),
+    ]
+    assert found == expected
+    assert [list(payload) for *_, payload in found] == [list(payload) for *_, payload in expected]
+    assert all(item["deckId"] for heard in server.of(EVENTS) for item in heard.body["items"]), "deck context"
+
+
+def test_a_card_that_comes_up_is_an_impression_and_leaving_the_page_ends_the_look_at_it(server: Scripted) -> None:
+    async def body(phone: Phone) -> None:
+        page = SwipePage(phone)
+        assert await page.open()
+        await phone.pause(1.3)
+        page.leave()
+        assert [event.event_type for event in phone.storage.queue] == ["dwell"], "the impression went after a second"
+        page = SwipePage(phone)
+        assert await page.open()
+        page.leave()
+        queued = [event.event_type for event in phone.storage.queue]
+        assert queued[-1] == "impression", "too short for a dwell, and another mount: an impression again"
+
+    run(server, body)
+
+
 # ---- title page ------------------------------------------------------------------------------------------------
 
 
@@ -412,6 +476,40 @@ def test_a_direct_event_that_failed_is_neither_retried_nor_queued(server: Script
         await phone.pause(1.3)
 
     assert run(server, body).names["title_event"] == 1
+
+
+def test_the_reviews_sheet_writes_event_rating_and_review_at_once_and_reads_the_reviews_again(server: Scripted) -> None:
+    server.script = lambda heard: (403, {"code": "42501"}) if "/ratings" in heard.path and heard.body else None
+    server.delay_s = lambda heard: 0.2 if heard.body else 0.0
+
+    async def body(phone: Phone) -> None:
+        page = TitlePage(phone, TITLE)
+        assert await page.open()
+        await phone.pause(0.3)
+        server.heard.clear()
+        assert await review(phone, TITLE, "movie", 9, "Fine.") is Outcome.OK, "a refused rating does not fail it"
+        await phone.pause(0.3)
+
+    run(server, body)
+    writes = {heard.endpoint: heard for heard in server.heard if heard.method == "POST"}
+    assert set(writes) == {EVENTS, "/rest/v1/ratings", "/rest/v1/reviews"}
+    at = [heard.at for heard in writes.values()]
+    assert max(at) - min(at) < 0.15, "none waited for another"
+    event = writes[EVENTS].body
+    assert (event["eventType"], event["rating0_10"], event["source"]) == ("rating", 9, "title_reviews")
+    assert list(event["payload"].items()) == [("action", "rate_and_review"), ("origin", "title_reviews")]
+    assert "return=representation" not in writes["/rest/v1/reviews"].headers.get("prefer", ""), "nobody may read it"
+    assert [heard.method for heard in server.of("reviews?select")] == ["GET"]
+
+
+def test_taking_a_title_off_the_watchlist_deletes_its_entry_beside_the_event(server: Scripted) -> None:
+    async def body(phone: Phone) -> None:
+        assert await to_watchlist_from_title(phone, TITLE, "movie", wanted=False) is Outcome.OK
+
+    run(server, body)
+    (event,) = (heard.body for heard in server.of(EVENTS))
+    assert (event["inWatchlist"], event["payload"]["action"]) == (False, "watchlist_remove")
+    assert [heard.method for heard in server.of("library_entries")] == ["DELETE"]
 
 
 def test_the_watchlist_button_of_a_search_result_needs_its_event_first(server: Scripted) -> None:
@@ -597,7 +695,9 @@ def test_every_read_and_write_of_the_screens_is_one_the_real_schema_takes(sandbo
         assert await title.like()
         assert await set_status(phone, card.title, card.kind, "watched") is Outcome.OK
         assert await to_watchlist_from_title(phone, card.title, card.kind) is Outcome.OK
+        assert await to_watchlist_from_title(phone, card.title, card.kind, wanted=False) is Outcome.OK
         assert await forget(phone, card.title) is Outcome.OK
+        assert await review(phone, card.title, card.kind, 8, "Fine.") is Outcome.OK, "T17: stored, though unreadable"
         assert await rate(phone, card.title, card.kind, 7) is Outcome.REJECTED, "T16: as shipped"
         assert (await follow(phone, await _somebody(phone))).good
         title.leave()

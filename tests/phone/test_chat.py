@@ -95,6 +95,32 @@ def test_beside_the_list_one_signature_an_hour_profiles_each_time_and_the_probes
     ]
 
 
+def test_the_messages_screens_ask_for_their_hint_each_120_s_until_they_are_left(world: World) -> None:
+    phone = chatting(world, ChatServer())
+    world.run(conversation_list(phone))
+    opened(world, phone)
+    world.loop.sleep(250.0)
+    Inbox.of(phone).leave()
+    world.loop.sleep(300.0)
+    hints = phone.to("assistant-orchestrator")
+    assert {sent.json["surface"] for sent in hints} == {"messages"}
+    answered = [sent.at - hints[0].at for sent in hints]
+    assert 3 <= len(hints) <= 6, answered  # each twice where the server has no answer: a query's second try
+    assert max(answered) < 251
+
+
+def test_a_beat_that_found_no_network_is_made_up_for_although_the_read_is_still_fresh(world: World) -> None:
+    phone = chatting(world, ChatServer())
+    opened(world, phone)
+    world.loop.sleep(2.0)  # 3 s: receipts are stale from 15 s on, their beat comes at 5 s
+    phone.link.lose(phone.now())
+    world.loop.sleep(3.0)
+    before = len(phone.to(READ, "GET"))
+    phone.link.regain(phone.now())
+    world.loop.sleep(0.5)
+    assert (before, len(phone.to(READ, "GET"))) == (1, 2)
+
+
 def test_the_list_rests_in_the_background_and_catches_up_when_stale(world: World) -> None:
     phone = chatting(world, ChatServer())
     world.run(conversation_list(phone))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.outcome import Outcome
-from harness.phone.calls import Service
+from harness.phone.call import Service
 from harness.phone.classify import read
 
 

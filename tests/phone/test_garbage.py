@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +15,6 @@ import pytest
 
 from harness.arrivals import Ticket
 from harness.config.models import Phases, Profile, Stage
-from harness.engine import Engine
-from harness.order import Order, windows_of
 from harness.outcome import OUTCOMES
 from harness.people import Secrets
 from harness.phone.operations.app import open_app
@@ -26,6 +23,7 @@ from harness.phone.operations.feed import home_feed
 from harness.phone.operations.swipe import SwipePage
 from harness.phone.phone import Phone
 from harness.record.schema import ARRIVALS, LATENCY
+from tests.engines import engine_of
 
 ID = "00000000-0000-4000-8000-000000000001"
 SIGNED_IN = {"access_token": "t", "refresh_token": "r", "expires_in": 3600, "user": {"id": ID}}
@@ -158,29 +156,12 @@ def test_garbage_becomes_outcomes_never_an_exception(seed: int) -> None:
         arrivals=(Stage(seconds=30, rate=1),),
         mix={"reader": 1.0},
     )
-    with garbage(seed) as url:
-        order = Order(
-            run_id="t",
-            run_tag=1,
-            folder="",
-            url=url,
-            seed=seed,
-            profile=profile,
-            email_pattern="p{index}@x.test",
-            windows=windows_of(profile),
-        )
-        engine = Engine(order, Secrets("anon", "password"), zero=time.time(), worker=0)
-        thread = threading.Thread(target=engine.serve)
-        thread.start()
-        while not engine.ready:
-            time.sleep(0.001)
+    with garbage(seed) as url, engine_of(profile, url, Secrets("anon", "password"), seed=seed) as engine:
         over = threading.Semaphore(0)
         sessions = 60
         for number in range(sessions):
             engine.submit(Ticket(number, engine.now(), "reader", number % 30), everything, over.release)
         ended = sum(over.acquire(timeout=40) for _ in range(sessions))
-        engine.stop()
-        thread.join(10)
     assert ended == sessions
     assert engine.failures == 0, engine.problems[0]
     arrivals = pa.Table.from_batches([batch for name, batch in engine.batches if name == ARRIVALS])

@@ -12,6 +12,7 @@ import pytest
 
 from harness.outcome import Outcome
 from harness.people import Secrets
+from harness.phone.call import Call, Caller
 from harness.phone.calls import (
     ASSISTANT_SUGGESTIONS,
     BACKGROUND_DECK,
@@ -33,8 +34,6 @@ from harness.phone.calls import (
     TITLE_PAGE,
     TMDB_SEARCH,
     USER,
-    Call,
-    Caller,
 )
 from harness.phone.operations.app import open_app, sign_in_and_stay
 from harness.phone.operations.home import Home
@@ -191,8 +190,8 @@ def test_t34_every_id_the_phone_makes_is_a_version_4(server: Scripted) -> None:
     events = [event for heard in server.of("media-swipe-event") for event in _events(heard.body)]
     made = [event["clientEventId"] for event in events] + session_ids(server)
     made += [heard.headers["x-request-id"] for heard in server.of("/functions/v1/")]
-    assert len(events) == 8
-    assert len({event["clientEventId"] for event in events}) == 8
+    assert len(events) == 9
+    assert len({event["clientEventId"] for event in events}) == 9
     assert all(V4.fullmatch(id_) for id_ in made)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ import pytest
 from harness.arrivals import Ticket
 from harness.config.models import Phases, Profile, Stage
 from harness.engine import Engine
-from harness.order import Order, windows_of
 from harness.outcome import Outcome
 from harness.people import Secrets
 from harness.phone.calls import APP_SETTINGS
@@ -37,6 +35,7 @@ from harness.phone.outbox import Event, strict_uuid
 from harness.phone.phone import Phone
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
+from tests.engines import engine_of
 from tests.phone.chat_server import CONVERSATION, OTHER, ChatServer
 from tests.phone.test_commuter import event
 from tests.phone.virtual import ME, Sent, VirtualPhone, World
@@ -364,35 +363,19 @@ def driving(sandbox: Sandbox, url: str = "") -> Iterator[Callable[[Callable[[Pho
         mix={"chatter": 1.0},
     )
     found = sandbox.discovery
-    order = Order(
-        run_id="t",
-        run_tag=tag,
-        folder="",
-        url=url or sandbox.url,
-        seed=1,
-        profile=profile,
-        email_pattern=found["people"]["email_pattern"],
-        windows=windows_of(profile),
-    )
-    engine = Engine(order, Secrets(found["anon_key"], found["people"]["password"]), zero=time.time(), worker=0)
-    thread = threading.Thread(target=engine.serve)
-    thread.start()
-    while not engine.ready:
-        time.sleep(0.001)
+    secrets = Secrets(found["anon_key"], found["people"]["password"])
     numbers = iter(range(100))
+    pattern = found["people"]["email_pattern"]
+    with engine_of(profile, url or sandbox.url, secrets, pattern=pattern, run_tag=tag) as engine:
 
-    def run(session: Callable[[Phone], Awaitable[None]]) -> Engine:
-        over = threading.Event()
-        engine.submit(Ticket(next(numbers), engine.now(), "chatter", tag), session, over.set)
-        assert over.wait(40)
-        assert engine.failures == 0, engine.problems[0]
-        return engine
+        def run(session: Callable[[Phone], Awaitable[None]]) -> Engine:
+            over = threading.Event()
+            engine.submit(Ticket(next(numbers), engine.now(), "chatter", tag), session, over.set)
+            assert over.wait(40)
+            assert engine.failures == 0, engine.problems[0]
+            return engine
 
-    try:
         yield run
-    finally:
-        engine.stop()
-        thread.join(10)
 
 
 def rows(sandbox: Sandbox, query: str, *arguments: object) -> list[dict[str, Any]]:

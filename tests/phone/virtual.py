@@ -13,7 +13,7 @@ import orjson
 from harness.outcome import Outcome
 from harness.people import People, Secrets
 from harness.phone.account import Account
-from harness.phone.calls import Call
+from harness.phone.call import Call
 from harness.phone.classify import Reading
 from harness.phone.origin import Origin
 from harness.phone.phone import Phone, PhoneKit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 from harness.arrivals import peak_rate
 from harness.config.draw import draw
 from harness.config.load import load_profile
-from harness.config.models import Constant, Profile
+from harness.config.models import Profile
 from harness.errors import UsageError
 from harness.plan import CapacityPlan, PlanInputs, Prices, Range, make, profile_toml
 from harness.plan.core import figures
 from harness.plan.inputs import PERSONAS
-from harness.plan.profile_file import KNOWN, human, known_mix
+from harness.plan.profile_file import human, shares
 
 
 def written(folder: Path, text: str) -> Profile:
@@ -39,7 +40,8 @@ def test_it_loads_and_holds_the_peak(tmp_path: Path, prices: Prices) -> None:
     assert profile.phones >= plan.figures.peak.phones
     assert profile.people >= 2 * profile.phones
     assert profile.sandbox.people > profile.people
-    assert profile.mix == pytest.approx({"swiper": 0.51, "reader": 0.24, "chatter": 0.25})
+    assert profile.mix == pytest.approx(dict(inputs.mix))
+    assert profile.behaviour["commuter"]["tunnels"] == load_profile("nightly").behaviour["commuter"]["tunnels"]
 
 
 def test_sessions_last_as_long_as_the_plan_says(tmp_path: Path, prices: Prices) -> None:
@@ -48,17 +50,26 @@ def test_sessions_last_as_long_as_the_plan_says(tmp_path: Path, prices: Prices) 
     behaviour = written(tmp_path, profile_toml(make(inputs, prices), inputs)).behaviour
     dice = random.Random(7)
 
-    def seconds(persona: str) -> float:
-        quantities = behaviour[persona]
-        if persona == "chatter":
-            count = round(draw(quantities["messages"], dice))
-            pairs = [draw(quantities["typing_s"], dice) + draw(quantities["read_s"], dice) for _ in range(count)]
-            return draw(quantities["read_s"], dice) + sum(pairs)
-        many, each = ("swipes", "dwell_s") if persona == "swiper" else ("pages", "read_s")
-        return sum(draw(quantities[each], dice) for _ in range(round(draw(quantities[many], dice))))
+    def each(persona: str, many: str, *lengths: str) -> float:
+        count = round(draw(behaviour[persona][many], dice))
+        return sum(draw(behaviour[persona][length], dice) for _ in range(count) for length in lengths)
 
-    for persona in KNOWN:
-        assert statistics.fmean(seconds(persona) for _ in range(3_000)) == pytest.approx(480, rel=0.05)
+    def once(persona: str, *lengths: str) -> float:
+        return sum(draw(behaviour[persona][length], dice) for length in lengths)
+
+    lasting: dict[str, Callable[[], float]] = {
+        "swiper": lambda: each("swiper", "swipes", "dwell_s"),
+        "commuter": lambda: each("commuter", "swipes", "dwell_s"),
+        "reader": lambda: each("reader", "pages", "read_s"),
+        "chatter": lambda: each("chatter", "messages", "typing_s", "read_s") + once("chatter", "read_s"),
+        "searcher": lambda: each("searcher", "queries", "read_s") + 10 * 3,
+        "assistant_user": lambda: each("assistant_user", "questions", "typing_s", "read_s"),
+        "newcomer": lambda: each("newcomer", "likes", "pick_s") + once("newcomer", "form_s", "puzzled_s", "landing_s"),
+    }
+    assert lasting.keys() == set(PERSONAS)
+    for persona, seconds in lasting.items():
+        mean = statistics.fmean(seconds() for _ in range(3_000))
+        assert mean == pytest.approx(480, rel=0.05), persona
 
 
 def test_a_share_of_the_peak(tmp_path: Path, prices: Prices) -> None:
@@ -123,21 +134,8 @@ def test_impossible_wishes(name: str, value: float, prices: Prices) -> None:
         profile_toml(make(inputs, prices), inputs, **{name: value})  # type: ignore[arg-type]
 
 
-def test_personas_that_exist_keep_their_sessions(tmp_path: Path, prices: Prices) -> None:
-    inputs = PlanInputs()
-    behaviour = {persona: {"extra_s": Constant(dist="constant", value=1.5)} for persona in PERSONAS[3:]}
-    text = profile_toml(make(inputs, prices), inputs, known=PERSONAS, behaviour=behaviour)
-    profile = written(tmp_path, text)
-    assert profile.mix == pytest.approx(dict(inputs.mix))
-    assert profile.behaviour["searcher"]["extra_s"] == Constant(dist="constant", value=1.5)
-    assert "Not built yet" not in text
-
-
-def test_stand_ins() -> None:
-    assert known_mix({"newcomer": 1.0}, KNOWN) == {"swiper": 0.5, "reader": 0.5}
-    assert known_mix({"newcomer": 0.4, "swiper": 0.6}, ["swiper"]) == {"swiper": 1.0}
-    with pytest.raises(UsageError, match="persona chatter does not exist yet"):
-        known_mix({"chatter": 1.0}, ["swiper"])
+def test_shares_are_rounded_and_sum_to_one() -> None:
+    assert shares({"swiper": 1 / 3, "reader": 2 / 3, "chatter": 0.0}) == {"swiper": 0.333333, "reader": 0.666667}
 
 
 @pytest.mark.parametrize("mean", [0.01, 1.0, 11.3, 4000.0])

@@ -125,6 +125,37 @@ def test_seeding_is_quick(empty: Any) -> None:
         asyncio.run(seed(dsn, people=1, catalogue=1, seed=3, password="x"))
 
 
+def test_who_comes_after_the_full_lives_has_a_little_of_everything_and_no_index_is_lost(empty: Any) -> None:
+    each = {
+        "library_entries": "select count(*) from public.library_entries l where l.user_id = u.id",
+        "events": "select count(*) from public.media_events e where e.user_id = u.id",
+        "follows": "select count(*) from public.follows f where f.follower_id = u.id",
+        "direct": "select count(*) from public.conversation_participants p join public.conversations c"
+        " on c.id = p.conversation_id where p.user_id = u.id and not c.is_group",
+        "unread_or_read": "select count(*) from public.message_read_receipts r where r.user_id = u.id",
+    }
+    counts = ", ".join(f"({query}) as {name}" for name, query in each.items())
+    indexes = "select array_agg(indexdef order by indexdef) from pg_indexes where schemaname = 'public'"
+
+    async def look(dsn: str, query: str) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return list(await connection.fetch(query))
+        finally:
+            await connection.close()
+
+    dsn = empty()
+    before = asyncio.run(look(dsn, indexes))
+    asyncio.run(seed(dsn, people=60, catalogue=80, seed=3, password="x", now=NOW, full_lives=20))
+    assert asyncio.run(look(dsn, indexes)) == before
+    rows = asyncio.run(look(dsn, f"select u.email, {counts} from auth.users u where u.email like 'p0%' order by 1"))
+    few = [dict(row) for row in rows[20:]]
+    assert len(few) == 40
+    assert all(row[name] >= 1 for row in few for name in each), few
+    assert all(row["direct"] >= 2 for row in few)
+    assert max(row["library_entries"] for row in few) <= 2 < min(row["library_entries"] for row in rows[:20])
+
+
 @pytest.mark.parametrize(("count", "films"), [(1, 1), (2, 3), (4, 10)])
 def test_small_numbers_work(empty: Any, count: int, films: int) -> None:
     dsn = empty()

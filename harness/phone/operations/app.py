@@ -16,6 +16,7 @@ the phone: no deck, no event, no assistant (trap T41).
 from __future__ import annotations
 
 from harness.phone import shapes
+from harness.phone.call import Call
 from harness.phone.calls import (
     APP_SETTINGS,
     BACKGROUND_DECK,
@@ -26,7 +27,6 @@ from harness.phone.calls import (
     OWN_STATS,
     TMDB_CONFIGURATION,
     USER,
-    Call,
 )
 from harness.phone.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.phone.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
@@ -59,7 +59,7 @@ async def open_app(phone: Phone, *, landing: bool = True) -> bool:
         user = await phone.request(USER)
         if not operation.ends(user.outcome) or phone.account is None:
             return False
-    phone.errand(_load_settings(phone))
+    phone.chore(_load_settings(phone))
     await enter(phone, landing=landing)
     return True
 
@@ -85,14 +85,14 @@ async def enter(phone: Phone, *, landing: bool) -> None:
 
     Waits for the landing page alone, because that is what the person sees.
     """
-    phone.errand(_load_tmdb_configuration(phone))
-    phone.errand(heartbeat(phone))
-    phone.errand(phone.keeper.tick())
+    phone.chore(_load_tmdb_configuration(phone))
+    phone.chore(heartbeat(phone))
+    phone.chore(phone.keeper.tick())
     read_ahead(phone)
     shell = Screen(phone)  # never left: its reads are shown as long as the page lives
     for call in SHELL_READS:
         shell.mount(_own(phone, call))
-    phone.errand(find_assistant(phone))
+    phone.chore(_find_assistant(phone))
     if landing:
         page = Landing(phone)
         await page.open()
@@ -103,10 +103,10 @@ def read_ahead(phone: Phone) -> None:
     """Row 4, once per page load."""
     queries = phone.page.queries
     queries.prefetch(first_page(phone))
-    phone.errand(Inbox.of(phone).prefetch())
+    phone.chore(Inbox.of(phone).prefetch())
     queries.prefetch(diary_stats(phone))
     for mode, limit in BACKGROUND_DECKS:
-        phone.errand(_background_deck(phone, mode, limit))
+        phone.chore(_background_deck(phone, mode, limit))
 
 
 def diary_stats(phone: Phone) -> Query[int]:
@@ -127,6 +127,10 @@ def _own(phone: Phone, call: Call) -> Query[int]:
 
 async def _background_deck(phone: Phone, mode: str, limit: int) -> None:
     await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), skipRerank=True)
+
+
+async def _find_assistant(phone: Phone) -> None:
+    await find_assistant(phone)
 
 
 async def _load_settings(phone: Phone) -> None:

@@ -9,45 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
-from harness.phone import chat_shapes as shapes
 from harness.phone.assistant_reading import ReplyStatus, reply_status
 from harness.phone.assistant_turns import Turns
 from harness.phone.chat_shapes import Summary
 from harness.phone.classify import Reading
 from harness.phone.operations.conversation import Conversation
 from harness.phone.operations.sending import Bubble
+from harness.phone.operations.suggestions import find_assistant
 from harness.phone.phone import Phone
 
-KNOWN_FOR_S = 6 * 3600.0
 STATUS_EVERY_S = 2.0
 _REFUSED = frozenset((401, 403))
 
 
-@dataclass(slots=True)
-class _Known:
-    """`movinesta.assistantCache.v1`: survives sessions."""
-
-    summary: Summary | None = None
-    at: float = 0.0
-
-
 async def assistant_conversation(phone: Phone) -> Summary | None:
-    """Which conversation is the assistant's; asked at most every 6 h per device. None when it did not come."""
-    known = phone.device.of(_Known, _Known)
-    if known.summary is not None and phone.now() - known.at < KNOWN_FOR_S:
-        return known.summary
-    reading = await phone.request(calls.ASSISTANT_CONVERSATION, body={"reason": "messages"})
-    found = shapes.conversation_id(reading.data) if reading.outcome.good else None
-    if found is None:
-        return None
-    assistant = shapes.assistant_id(reading.data)
-    known.summary = Summary(found, False, (assistant,) if assistant else ())
-    known.at = phone.now()
-    return known.summary
+    """Which conversation is the assistant's, for who goes there before the shell has found out."""
+    return await find_assistant(phone, reason="messages")
 
 
 class AssistantChat:

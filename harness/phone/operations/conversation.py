@@ -15,7 +15,8 @@ from harness import ids
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone import chat_shapes as shapes
-from harness.phone.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL, Call
+from harness.phone.call import Call
+from harness.phone.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.operations.attachments import SignedFiles
@@ -43,8 +44,8 @@ class Conversation:
     """One conversation on screen.
 
     joined: fixed, for phones without Realtime, where it is True unless given; otherwise the status of its channel, that
-    lives as long as the screen. The poll interval, the receipts of live messages and the way of typing
-    signals follow it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
+    lives as long as the screen. The poll interval, the receipts of live messages and the way of typing signals follow
+    it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
     """
 
     def __init__(

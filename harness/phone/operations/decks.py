@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.outcome import Outcome
 from harness.phone import shapes
-from harness.phone.calls import Call
+from harness.phone.call import Call
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched
 from harness.phone.shapes import Card

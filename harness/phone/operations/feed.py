@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from harness.outcome import Outcome
 from harness.phone import shapes
-from harness.phone.calls import FRIENDS_WATCHING, HOME_FEED, Call
+from harness.phone.call import Call
+from harness.phone.calls import FRIENDS_WATCHING, HOME_FEED
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query
 from harness.phone.query_cache import FEED

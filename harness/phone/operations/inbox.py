@@ -16,7 +16,10 @@ from harness.phone.chat_shapes import Summary
 from harness.phone.classify import Reading
 from harness.phone.operations.query import Query
 from harness.phone.operations.receipts import ReceiptWriter
+from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
+from harness.phone.queries import Screen
+from harness.phone.query_cache import CONVERSATIONS
 
 LIST_EVERY_S = 60.0
 AVATAR_KEPT_S = 3600.0
@@ -32,7 +35,8 @@ class Inbox:
         self.rows: list[Summary] = []
         self._signed: dict[str, float] = {}  # avatar path -> when it was signed
         self._probed = False
-        self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=LIST_EVERY_S)
+        self._hints: Screen | None = None
+        self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=CONVERSATIONS.stale_s)
 
     @classmethod
     def of(cls, phone: Phone) -> Inbox:
@@ -45,6 +49,9 @@ class Inbox:
         The first time on a page it also probes for the columns of the preferences.
         """
         self._query.mount()
+        if self._hints is None:
+            self._hints = Screen(self._phone)
+            show_suggestions(self._hints, "messages")
         if not self._probed:
             self._probed = True
             self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_ID)))
@@ -52,8 +59,8 @@ class Inbox:
 
     async def prefetch(self) -> None:
         """What the app reads ahead: fetched when older than 60 s, shown by nobody yet."""
-        if self._query.stale:
-            await self._query.refetch()
+        self._query.prefetch()
+        await self._query.ready()
 
     async def ready(self) -> Outcome:
         """Wait for a fetch under way."""
@@ -62,6 +69,9 @@ class Inbox:
     def leave(self) -> None:
         """The person leaves for a screen without it."""
         self._query.unmount()
+        if self._hints is not None:
+            self._hints.leave()
+            self._hints = None
 
     async def _load(self) -> Outcome:
         phone = self._phone

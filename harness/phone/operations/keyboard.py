@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from harness.phone.calls import Call
+from harness.phone.call import Call
 from harness.phone.chat_calls import TYPING_BROADCAST
 from harness.phone.phone import Phone
 from harness.phone.realtime.client import Sent

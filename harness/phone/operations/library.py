@@ -6,7 +6,15 @@ import asyncio
 from typing import Literal
 
 from harness.outcome import Outcome
-from harness.phone.calls import FOLLOW, LIBRARY_DELETE, LIBRARY_WRITE, RATING_WRITE, UNFOLLOW
+from harness.phone.calls import (
+    FOLLOW,
+    LIBRARY_DELETE,
+    LIBRARY_WRITE,
+    RATING_WRITE,
+    REVIEW_WRITE,
+    TITLE_REVIEWS,
+    UNFOLLOW,
+)
 from harness.phone.clock import utc_now
 from harness.phone.operations.app import diary_stats
 from harness.phone.operations.suggestions import show_suggestions
@@ -14,6 +22,7 @@ from harness.phone.operations.title import ORIGIN, send_title_event
 from harness.phone.phone import Phone
 from harness.phone.queries import Screen
 
+REVIEWS_SHEET = "title_reviews"
 Status = Literal["want_to_watch", "watching", "watched", "dropped"]
 _CONTENT_TYPES = frozenset(("movie", "series", "anime"))
 
@@ -39,27 +48,47 @@ async def set_status(phone: Phone, title: str, kind: str | None, status: Status)
 async def forget(phone: Phone, title: str) -> Outcome:
     """Take it out again."""
     with phone.operation("library_write") as operation:
-        outcome = (await phone.request(LIBRARY_DELETE, phone.user_id, title)).outcome
+        outcome = await _delete(phone, title)
         operation.ends(outcome)
-    _changed(phone, title)
     return outcome
 
 
-async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None) -> Outcome:
-    """The title page's button: event and library entry at once; the entry is what counts."""
-    with phone.operation("watchlist_add") as operation:
+async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
+    """The title page's button, on or off: event and library entry at once; the entry is what counts."""
+    action = "watchlist_add" if wanted else "watchlist_remove"
+    with phone.operation(action) as operation:
         _, outcome = await asyncio.gather(
             send_title_event(
-                phone,
-                "watchlist",
-                title,
-                in_watchlist=True,
-                payload={"action": "watchlist_add", "origin": ORIGIN},
+                phone, "watchlist", title, in_watchlist=wanted, payload={"action": action, "origin": ORIGIN}
             ),
-            _write(phone, title, kind, "want_to_watch"),
+            _write(phone, title, kind, "want_to_watch") if wanted else _delete(phone, title),
         )
         operation.ends(outcome)
     return outcome
+
+
+async def review(phone: Phone, title: str, kind: str | None, half_stars: int, text: str) -> Outcome:
+    """The reviews sheet: event, rating and review at once; the sheet closes once the review is stored.
+
+    As shipped the rating is refused (trap T16) and nobody can read the review (trap T17).
+    """
+    own = {"user_id": phone.user_id, "title_id": title, "content_type": _content_type(kind)}
+    with phone.operation("review_write") as operation:
+        _, _, reading = await asyncio.gather(
+            send_title_event(
+                phone,
+                "rating",
+                title,
+                source=REVIEWS_SHEET,
+                rating0_10=half_stars,
+                payload={"action": "rate_and_review", "origin": REVIEWS_SHEET},
+            ),
+            _rate(phone, title, kind, half_stars),
+            phone.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text}),
+        )
+        operation.ends(reading.outcome)
+    phone.page.queries.invalidate(TITLE_REVIEWS.name, title)
+    return reading.outcome
 
 
 async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -> Outcome:
@@ -75,17 +104,9 @@ async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -
 
 async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
     """One to ten half stars. As shipped nobody may read ratings, so the upsert is refused every time (trap T16)."""
-    body = {
-        "user_id": phone.user_id,
-        "title_id": title,
-        "rating": half_stars,
-        "content_type": _content_type(kind),
-        "updated_at": utc_now(),
-    }
     with phone.operation("rating_write") as operation:
-        outcome = (await phone.request(RATING_WRITE, body=body)).outcome
+        outcome = await _rate(phone, title, kind, half_stars)
         operation.ends(outcome)
-    _changed(phone, title)
     return outcome
 
 
@@ -115,6 +136,25 @@ async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> 
         "content_type": _content_type(kind),
     }
     outcome = (await phone.request(LIBRARY_WRITE, body=body)).outcome
+    _changed(phone, title)
+    return outcome
+
+
+async def _delete(phone: Phone, title: str) -> Outcome:
+    outcome = (await phone.request(LIBRARY_DELETE, phone.user_id, title)).outcome
+    _changed(phone, title)
+    return outcome
+
+
+async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
+    body = {
+        "user_id": phone.user_id,
+        "title_id": title,
+        "rating": half_stars,
+        "content_type": _content_type(kind),
+        "updated_at": utc_now(),
+    }
+    outcome = (await phone.request(RATING_WRITE, body=body)).outcome
     _changed(phone, title)
     return outcome
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.phone import chat_calls as calls
-from harness.phone.calls import DELIVERY_RECEIPT, READ_RECEIPT, Call
+from harness.phone.call import Call
+from harness.phone.calls import DELIVERY_RECEIPT, READ_RECEIPT
 from harness.phone.chat_shapes import Message
 from harness.phone.classify import Reading
 from harness.phone.clock import utc_now

@@ -12,7 +12,8 @@ import orjson
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone import chat_shapes as shapes
-from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND, Call
+from harness.phone.call import Call
+from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.outcome import Outcome
-from harness.phone import shapes
+from harness.phone import chat_shapes, shapes
 from harness.phone.calls import ASSISTANT_CONVERSATION, ASSISTANT_SUGGESTIONS, SUGGESTION_SHOWN
+from harness.phone.chat_shapes import Summary
 from harness.phone.local_storage import ASSISTANT, ASSISTANT_S
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
@@ -24,14 +25,19 @@ EVERY_S: Mapping[str, float] = {
 """Poll interval by surface, at proactivity level 1, the default."""
 
 
-async def find_assistant(phone: Phone) -> None:
-    """Which conversation is the assistant's; the device remembers for six hours."""
-    if phone.local.young(ASSISTANT, ASSISTANT_S, phone.now()) is not None:
-        return
-    reading = await phone.request(ASSISTANT_CONVERSATION, body={"reason": "app_shell"})
-    found = reading.data.get("conversationId") if isinstance(reading.data, dict) else None
-    if reading.outcome.good and isinstance(found, str):
-        phone.local.put(ASSISTANT, found, phone.now())
+async def find_assistant(phone: Phone, *, reason: str = "app_shell") -> Summary | None:
+    """Which conversation is the assistant's; the device remembers for six hours. None when the answer did not come."""
+    kept: Summary | None = phone.local.young(ASSISTANT, ASSISTANT_S, phone.now())
+    if kept is not None:
+        return kept
+    reading = await phone.request(ASSISTANT_CONVERSATION, body={"reason": reason})
+    found = chat_shapes.conversation_id(reading.data) if reading.outcome.good else None
+    if found is None:
+        return None
+    assistant = chat_shapes.assistant_id(reading.data)
+    summary = Summary(found, False, (assistant,) if assistant else ())
+    phone.local.put(ASSISTANT, summary, phone.now())
+    return summary
 
 
 def show_suggestions(screen: Screen, surface: str) -> None:
@@ -52,7 +58,7 @@ async def _suggestions(phone: Phone, surface: str) -> Fetched[list[str]]:
         return Fetched(Outcome.SOFT_FAILURE)
     if found and found[0] not in phone.page.shown:
         phone.page.shown.add(found[0])
-        phone.errand(_report_shown(phone, found[0]))
+        phone.chore(_report_shown(phone, found[0]))
     return Fetched(Outcome.OK, found)
 
 

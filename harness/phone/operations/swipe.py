@@ -8,10 +8,11 @@ that this visit has not had, so that an exhausted catalogue costs three requests
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from harness.phone import shapes
-from harness.phone.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW, Call
+from harness.phone.call import Call
+from harness.phone.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW
 from harness.phone.emission import EmissionRules
 from harness.phone.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
 from harness.phone.local_storage import EXPERIMENTS_S
@@ -32,6 +33,10 @@ RETRY_AFTER_ERROR = 32
 RETRY_WHEN_EMPTY = 36
 FILL_TRIES = 3
 READ_AHEAD = 8
+UI = "SwipePage"
+Button = Literal["not_interested", "more_like_this"]
+BUTTONS: dict[Button, str] = {"not_interested": "dislike", "more_like_this": "like"}
+"""The buttons under a card that swipe it too, and as what."""
 EXPERIMENT_KEYS = (
     "swipe_pipeline_v1",
     "swipe_rerank_v1",
@@ -56,6 +61,8 @@ class SwipePage(Screen):
         self._failed = False
         self._experiments: dict[str, str] | None = None
         self._on_top: list[Query[Any]] = []
+        self._top: Card | None = None
+        self._top_since = 0.0
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
@@ -84,23 +91,38 @@ class SwipePage(Screen):
             await asyncio.sleep(0)  # the fetch's own callback runs first
         return self.card
 
-    async def look_and_swipe(self, card: Card, seconds: float, gesture: str) -> None:
-        """Look at the card on top for that long, then swipe it with `like`, `dislike` or `skip`."""
+    async def look_and_swipe(self, card: Card, seconds: float, gesture: str, button: Button | None = None) -> None:
+        """Look at the card on top for that long, then swipe it with `like`, `dislike` or `skip`.
+
+        `button`: tapped instead of a gesture; it stands in the event's payload.
+        """
         phone, deck, title = self.phone, card.deck, card.title
-        if self._rules.impression(deck, title):
-            self._emit("impression", card, payload=self._payload(card, why=True))
         await phone.pause(seconds)
         if self._rules.swipe(deck, title):
-            self._emit(gesture, card, payload=self._payload(card))
-        dwell_ms = self._rules.dwell(deck, title, seconds * 1000.0, phone.now())
-        if dwell_ms is not None:
-            self._emit("dwell", card, payload=self._payload(card, why=True), dwell_ms=dwell_ms)
+            self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
+        self._dwell(card, seconds)
         self._index += 1
         self._look_at_top()
         self._refill_if_low()
 
+    def rate(self, card: Card, stars: float | None) -> None:
+        """Tap the stars under the card, half a star to five; None takes the rating back (trap T37)."""
+        rating = None if stars is None else stars * 2
+        self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
+
+    def mark_watched(self, card: Card, *, watched: bool = True) -> None:
+        """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
+        self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
+
+    def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
+        """The bookmark under the card."""
+        payload = self._note(card, action="status", status="watchlist", enabled=wanted)
+        self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
+
     def leave(self) -> None:
-        """To another screen: what was not sent goes into the queue."""
+        """To another screen: the card on top was looked at until now; what was not sent goes into the queue."""
+        if self._top is not None:
+            self._dwell(self._top, self.phone.now() - self._top_since)
         super().leave()
         self.phone.courier.unmount()
 
@@ -125,7 +147,7 @@ class SwipePage(Screen):
 
     def _start_fetch(self, limit: int) -> None:
         before = len(self._cards)
-        self._fetch = self.phone.errand(self._fill(limit))
+        self._fetch = self.phone.chore(self._fill(limit))
         self._fetch.add_done_callback(lambda task: self._fetched(task, before))
 
     def _fetched(self, task: asyncio.Task[None], before: int) -> None:
@@ -172,9 +194,13 @@ class SwipePage(Screen):
         for query in self._on_top:
             self.unmount(query)
         self._on_top = []
+        phone = self.phone
+        if card is not self._top:
+            self._top, self._top_since = card, phone.now()
         if card is None:
             return
-        phone = self.phone
+        if self._rules.impression(card.deck, card.title):
+            self._emit("impression", card, payload=self._payload(card, why=True))
         self._on_top = [
             _title_read(phone, TITLE_DETAIL, card.title),
             _title_read(phone, TITLE_PREVIEW, card.title),
@@ -187,16 +213,33 @@ class SwipePage(Screen):
 
     # ---- events ---------------------------------------------------------------------------------------------
 
-    def _payload(self, card: Card, *, why: bool = False) -> dict[str, Any] | None:
-        payload: dict[str, Any] = {}
+    def _dwell(self, card: Card, seconds: float) -> None:
+        dwell_ms = self._rules.dwell(card.deck, card.title, seconds * 1000.0, self.phone.now())
+        if dwell_ms is not None:
+            self._emit("dwell", card, payload=self._payload(card, why=True), dwell_ms=dwell_ms)
+
+    def _payload(self, card: Card, *, why: bool = False, action: str | None = None) -> dict[str, Any] | None:
+        """Keys in the app's order, which is part of the server's deduplication (contract 3.2, 3.9)."""
+        payload: dict[str, Any] = {} if action is None else {"action": action}
         if self._experiments:
             payload["experiments"] = self._experiments
         if why and card.why:
             payload["why"] = card.why
         return payload or None
 
+    def _note(self, card: Card, **noted: Any) -> dict[str, Any]:
+        """The payload of what a person notes about a card without swiping it."""
+        return {**(self._payload(card) or {}), "ui": UI, **noted}
+
     def _emit(
-        self, event_type: str, card: Card, *, payload: dict[str, Any] | None, dwell_ms: int | None = None
+        self,
+        event_type: str,
+        card: Card,
+        *,
+        payload: dict[str, Any] | None,
+        dwell_ms: int | None = None,
+        rating0_10: float | None = None,
+        in_watchlist: bool | None = None,
     ) -> None:
         phone = self.phone
         phone.courier.emit(
@@ -211,6 +254,8 @@ class SwipePage(Screen):
                 dedupe_key=card.dedupe_key,
                 source=card.source,
                 dwell_ms=dwell_ms,
+                rating0_10=rating0_10,
+                in_watchlist=in_watchlist,
                 payload=payload,
             )
         )

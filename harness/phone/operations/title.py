@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.outcome import Outcome
 from harness.phone import shapes
+from harness.phone.call import Call
 from harness.phone.calls import (
     LIBRARY_ENTRY,
     OWN_RATING,
@@ -18,7 +19,6 @@ from harness.phone.calls import (
     TITLE_PAGE,
     TITLE_RATING_SUMMARY,
     TITLE_REVIEWS,
-    Call,
 )
 from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
@@ -36,6 +36,7 @@ async def send_title_event(
     source: str = "title",
     payload: dict[str, Any] | None = None,
     in_watchlist: bool | None = None,
+    rating0_10: float | None = None,
 ) -> bool:
     """One event, single form. Whether the app believes it arrived: after any 200, never because of the body."""
     body: dict[str, Any] = {
@@ -44,6 +45,8 @@ async def send_title_event(
         "eventType": event_type,
         "source": source,
     }
+    if rating0_10 is not None:
+        body["rating0_10"] = rating0_10
     if in_watchlist is not None:
         body["inWatchlist"] = in_watchlist
     if payload is not None:
@@ -84,7 +87,7 @@ class TitlePage(Screen):
         """From tapping the title to its page; False when the title itself did not come."""
         phone, title = self.phone, self.title
         show_suggestions(self, "title")
-        phone.errand(self._tell("detail_open"))
+        phone.chore(self._tell("detail_open"))
         with phone.operation("title_open") as operation:
             page = _table(phone, TITLE_PAGE, title, TITLE, title)
             others = [
@@ -124,7 +127,7 @@ class TitlePage(Screen):
 
     def leave(self) -> None:
         """Back to where the person came from; the page says so itself, and nobody waits."""
-        self.phone.errand(self._tell("detail_close"))
+        self.phone.chore(self._tell("detail_close"))
         super().leave()
 
     async def _tell(self, event_type: str) -> None:

@@ -1,0 +1,41 @@
+"""An engine for a test, its loop in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.config.models import Profile
+from harness.engine import Engine
+from harness.order import Order, windows_of
+from harness.people import Secrets
+
+
+@contextmanager
+def engine_of(
+    profile: Profile, url: str, secrets: Secrets, *, pattern: str = "p{index}@x.test", seed: int = 1, run_tag: int = 1
+) -> Iterator[Engine]:
+    """Started and ready; stopped, and found to be over, at the end."""
+    order = Order(
+        run_id="t",
+        run_tag=run_tag,
+        folder="",
+        url=url,
+        seed=seed,
+        profile=profile,
+        email_pattern=pattern,
+        windows=windows_of(profile),
+    )
+    engine = Engine(order, secrets, zero=time.time(), worker=0)
+    thread = threading.Thread(target=engine.serve, daemon=True)
+    thread.start()
+    while not engine.ready:
+        time.sleep(0.001)
+    try:
+        yield engine
+    finally:
+        engine.stop()
+        thread.join(10)
+        assert engine.over
