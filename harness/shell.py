@@ -38,6 +38,7 @@ from harness.engine import Engine, SessionBody
 from harness.errors import HarnessError
 from harness.order import Order
 from harness.phone.phone import Phone
+from harness.record.recorder import Tally
 from harness.record.store import RunStore, open_run
 from harness.scribe import Report, Scribe
 
@@ -59,6 +60,11 @@ MESSAGE = "harness_report"
 CLOCK_MESSAGE = "harness_clock"
 CLOCK_EVERY_S = 2.0
 """How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
+
+
+# Loads what recording needs before Locust connects: on a busy machine it takes seconds, after which a worker counts as
+# missing and the test as over.
+Tally()
 
 
 @dataclass(slots=True)
