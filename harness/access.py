@@ -40,6 +40,8 @@ class Access:
     email_pattern: str
     requests_per_second: float | None = None
     jwt_secret: str = field(default="", repr=False)
+    service_key: str = field(default="", repr=False)
+    dsn: str = field(default="", repr=False)
     user_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -102,6 +104,8 @@ def _discovered(found: Discovered) -> Access:
         anon_key=found.anon_key,
         password=found.people.password,
         email_pattern=found.people.email_pattern,
+        service_key=found.service_key,
+        dsn=found.dsn,
         notes=tuple(f"sandbox switch {name}={value}" for name, value in found.quirks.items()),
     )
 
@@ -149,6 +153,8 @@ def _foreign(target: Target, wish: Wish) -> Access:
         email_pattern=email_pattern(target.people),
         requests_per_second=allowed.requests_per_second,
         jwt_secret=keys.jwt_secret or "" if mint else "",
+        service_key=keys.service or "",
+        dsn=keys.dsn or "",
         user_ids=_everybody(target, keys, wish) if mint else (),
         notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
     )

@@ -105,6 +105,30 @@ def report(folder: Path) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--target", "target_file", type=click.Path(), help="Target file (TOML): read its data again first.")
+@click.option("--url", help="A sandbox on this machine to read again, instead of --target.")
+def check(folder: Path, target_file: str | None, url: str | None) -> None:
+    """Was anything lost or doubled in RUN? Exit 11 when it was.
+
+    Holds the run's ledger against what the target stores: as it was read right after the run, or read anew with
+    --target or --url. A run without any such reading is not checked, and exits 20.
+    """
+    from harness import checking
+    from harness.record.store import open_run
+    from reports import render_terminal
+    from reports.integrity.check import integrity
+
+    if target_file and url:
+        raise click.UsageError("--target and --url exclude each other")
+    checking.read_again(folder, target_file, url)
+    found = integrity(open_run(folder))
+    click.echo("\n".join(render_terminal.integrity(found)))
+    codes = {"held": ExitCode.PASS, "broken": ExitCode.DATA, "not checked": ExitCode.INCONCLUSIVE}
+    sys.exit(int(codes[found.status]))
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
 def compare(folder: Path, baselines: tuple[Path, ...], force: bool) -> None:

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
+from harness.ledger import Ledger
 from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
@@ -35,6 +36,7 @@ from harness.record.delivery import Kind
 from harness.record.health import Health
 from harness.record.recorder import Recorder
 from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, View
+from harness.record.sessions import SessionLogs
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
@@ -78,8 +80,10 @@ class Engine:
         self.ready = False
         self.over = False
         self.recorder = Recorder(order.windows)
+        self.ledger = Ledger(order.run_tag, worker=worker)
         self._arrivals: list[tuple[object, ...]] = []
         self._facts: list[tuple[object, ...]] = []
+        self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
         self._sessions: set[asyncio.Task[None]] = set()
         self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
@@ -107,6 +111,8 @@ class Engine:
             behaviour=self.order.profile.behaviour,
             observer=self,
             sockets=self._sockets,
+            worker=self.worker,
+            ledger=self.ledger,
         )
         self._health = Health(
             self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
@@ -119,7 +125,7 @@ class Engine:
         finally:
             self._health.stop()
             self._ticker.stop()
-            self.flush()
+            self.flush(last=True)
             self.loop.close()
             self.over = True
 
@@ -131,17 +137,20 @@ class Engine:
         self.flush()
         self.loop.call_later(1.0, self._flush_each_second)
 
-    def flush(self) -> None:
-        """Move everything recorded so far into `batches`."""
+    def flush(self, *, last: bool = False) -> None:
+        """Move everything recorded so far into `batches`; of open sessions what they sent only now and then, or at
+        the `last` flush."""
         if (latency := self.recorder.take()) is not None:
             self.batches.append((LATENCY, latency))
         if (health := self._health.take()) is not None:
             self.batches.append((HEALTH, health))
+        self.batches.extend(self.ledger.take())
         rows, self._arrivals = self._arrivals, []
         self._write(ARRIVALS, rows)
         facts, self._facts = self._facts, []
         self._write(DELIVERY, facts)
         self._write(REALTIME, self._gauges())
+        self.batches.extend(self._logs.take(everything=last))
 
     def _write(self, table: str, rows: list[tuple[object, ...]]) -> None:
         if rows:
@@ -192,9 +201,10 @@ class Engine:
             self.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, max(0.0, started - ticket.at_s))
         self.open_sessions += 1
         try:
+            phone.begin(ticket.ticket, ticket.at_s)
+            self._logs.begin(phone.log)
             if self.pulse.closing:
                 raise SessionClosed
-            phone.begin(ticket.ticket, ticket.at_s)
             await body(phone)
         except (SessionClosed, asyncio.CancelledError):
             end = "closed"
@@ -203,6 +213,7 @@ class Engine:
             self.problem(error)
         finally:
             await phone.end()
+            self._logs.end(phone.log)
             phone.in_use.release()
             self.open_sessions -= 1
             cause = ""

@@ -20,6 +20,7 @@ from harness.config.habits import COMPLETE, misfits
 from harness.config.load import load_profile
 from harness.config.models import closest
 from harness.errors import UsageError
+from harness.evidence.collect import collect
 from harness.generator import LOCUSTFILE, Generator
 from harness.order import Order, windows_of
 from harness.record.manifest import Manifest
@@ -39,6 +40,10 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
         order, store = _prepare(wish, access)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
         Generator(wish, access, order, Path(order.folder), watcher).drive()
+        watcher.stage("reading what the target stored")
+        found = collect(Path(order.folder), access.url, service_key=access.service_key, dsn=access.dsn)
+        if found.problem:
+            watcher.problem(f"integrity is not checked: {found.problem}")
     return Path(order.folder)
 
 
@@ -93,6 +98,7 @@ def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
         windows=order.windows,
         planned_sessions=len(planned),
         plan_digest=planned.digest,
+        run_tag=tag,
         workers=wish.expect_workers or wish.processes,
         versions=_versions(),
         notes=access.notes,

@@ -124,6 +124,7 @@ class Scribe:
     def start(self, zero: float) -> None:
         """The plan's zero is set, an epoch second."""
         self.zero = zero
+        self._store.update(zero_epoch_s=zero)
         self._say("start", zero=zero)
 
     def end(self, reason: str) -> None:

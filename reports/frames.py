@@ -51,6 +51,7 @@ class RunLike(Protocol):
     def health(self) -> pa.Table: ...
     def delivery(self) -> pa.Table: ...
     def realtime(self) -> pa.Table: ...
+    def traffic(self) -> pa.Table: ...
 
 
 class SessionFigures(BaseModel):
@@ -80,6 +81,7 @@ class Frames:
     generator: pd.DataFrame  # KEYS, count, value_us
     arrivals: pd.DataFrame
     health: pd.DataFrame
+    traffic: pd.DataFrame  # what each session sent, per call
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
     deliveries: tuple[Delivery, ...] = ()
     realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -125,6 +127,7 @@ def load(run: RunLike) -> Frames:
         generator=merged[~measured].reset_index(drop=True),
         arrivals=run.arrivals().to_pandas(),
         health=run.health().to_pandas(),
+        traffic=run.traffic().to_pandas(),
         facts=facts,
         deliveries=deliveries,
         realtime=run.realtime().to_pandas(),

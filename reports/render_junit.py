@@ -64,6 +64,7 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
         found.append(("aborted", "error", "aborted", verdict.reasons[0]))
     if not verdict.slos:
         found.append(("slos", "error", "inconclusive", "The run had no SLO to judge."))
+    found += [(f"integrity: {row.id}", "failure", "data", row.sentence) for row in verdict.integrity.broken]
     found += [
         (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
         for row in verdict.vetoes

@@ -13,12 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.compare import Comparison
+from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.slo import SloRow
 from reports.text import count
 from reports.verdict import Verdict
 
 WIDTH = 80
+SHOWN_HERE = 3
+"""Offenders of a check in the terminal; the report names more."""
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
 COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
 CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
@@ -49,6 +52,8 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
         lines += ["", "generator:"]
         for check in troubled:
             lines += _wrapped(f"{check.level}: {check.check} {check.value} ({check.bound}); {check.remedy}")
+    if verdict.integrity.broken:
+        lines += ["", *integrity(verdict.integrity)]
     lines += ["", *_closing(verdict, folder)]
     return lines
 
@@ -74,6 +79,22 @@ def realtime(found: Realtime) -> str:
         f"lost {count(found.lost)}, twice {count(found.doubled)}, to no member {count(found.misdelivered)}, "
         f"out of order {count(found.misordered)}; sockets at most {count(found.peaks.get('sockets', 0))}"
     )
+
+
+def integrity(found: Integrity) -> list[str]:
+    """What became of the data, as plain lines: the answer, then every check that found something."""
+    lines = _wrapped(f"integrity: {found.status}: {found.text}", indent="")
+    for check in found.checks:
+        if not check.count:
+            continue
+        lines += _wrapped(f"{check.status}: {check.id} {check.title}: {count(check.count)} of {count(check.looked_at)}")
+        lines += _wrapped(check.meaning, indent="    ")
+        for offender in check.offenders[:SHOWN_HERE]:
+            named = ", ".join(f"{what} {id_}" for what, id_ in offender.ids.items())
+            lines.append(f"    {named}{f' ({offender.text})' if offender.text else ''}")
+        if check.count > SHOWN_HERE:
+            lines.append(f"    and {count(check.count - SHOWN_HERE)} more")
+    return lines
 
 
 def _closing(verdict: Verdict, folder: Path) -> list[str]:
@@ -139,6 +160,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
             style = "red" if check.level == "invalid" else "yellow"
             text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
             console.print(Text(text, style=style))
+    for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
+        console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
     for line in _closing(verdict, folder):
         console.print(Text(line), soft_wrap=True)

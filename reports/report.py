@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.plan.files import load_prices
+from harness.plan import load_prices
 from harness.record.store import open_run
 from reports import render_html, render_junit, render_summary, render_verdict
 from reports.compare import compare
 from reports.frames import Frames, load
+from reports.integrity.check import integrity
+from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
@@ -25,9 +27,11 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
 
     Raises UsageError when a folder holds no run or the runs are not alike (see `reports.compare`).
     """
-    frames = load(open_run(folder))
+    run = open_run(folder)
+    frames = load(run)
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
-    verdict = judge_frames(frames, found, load_prices().plans)
+    prices = load_prices()
+    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans)
     write_all(folder, verdict, frames)
     return verdict
 

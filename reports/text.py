@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from harness.plan.text import number
+
 DASH = "\N{EN DASH}"  # between the ends of a range, and where there is no value
 MINUS = "\N{MINUS SIGN}"
 
@@ -31,6 +33,21 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 def count(value: int) -> str:
     return f"{value:,}"
+
+
+def figure(value: float) -> str:
+    """Three figures that matter: 0.42, 7.3, 1,234, 43.2 M, 1.3 bn."""
+    return "0" if value == 0 else number(value)
+
+
+def ratio(value: float | None) -> str:
+    """Of two figures: `x 1.04`; a dash where there is nothing to compare with."""
+    return DASH if value is None else f"\N{MULTIPLICATION SIGN} {value:.2f}"
+
+
+def kilobytes(value: float) -> str:
+    """Bytes in kB, 1000 of them."""
+    return f"{figure(value / 1000)} kB"
 
 
 def plural(number: int, one: str, many: str = "") -> str:

@@ -21,9 +21,11 @@ from reports import slo as objectives
 from reports.compare import Comparison
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health import HealthRow
+from reports.integrity.model import UNCHECKED, Integrity
 from reports.realtime import Realtime, figures
 from reports.slo import SloRow
 from reports.text import percent, plural
+from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]
 
@@ -43,21 +45,11 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.INCONCLUSIVE: "this run cannot answer",
     ExitCode.ABORTED: "the run was aborted",
 }
-NOT_CHECKED = (
-    "Integrity: whether every acknowledged write is in the database, exactly once. A pass here says nothing about it.",
-    "CPU steal, garbage-collection pauses and descriptor limits of the generator's machine.",
-)
+NOT_CHECKED = ("CPU steal, garbage-collection pauses and descriptor limits of the generator's machine.",)
 
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Integrity(Model):
-    """The data check. Until one has run, it is neither passed nor failed."""
-
-    status: Literal["not checked"] = "not checked"
-    text: str = NOT_CHECKED[0]
 
 
 class Facts(Model):
@@ -97,9 +89,10 @@ class Verdict(Model):
     exit_codes: tuple[int, ...]  # all that apply, the winning one first
     slos: tuple[SloRow, ...]
     health: tuple[HealthRow, ...]
-    integrity: Integrity = Integrity()
+    integrity: Integrity
     comparison: Comparison | None = None
     realtime: Realtime | None = None
+    traffic: Traffic | None = None  # what one session sent; null when none ended
     not_checked: tuple[str, ...] = NOT_CHECKED
     facts: Facts
 
@@ -113,35 +106,44 @@ class Verdict(Model):
         return tuple(row for row in self.health if row.level == "invalid")
 
 
-def judge(run: RunLike, baseline: Comparison | None = None) -> Verdict:
+def judge(run: RunLike, baseline: Comparison | None = None, integrity: Integrity = UNCHECKED) -> Verdict:
     """Judge a run from its record alone, against the objectives in its manifest."""
-    return judge_frames(load(run), baseline)
+    return judge_frames(load(run), baseline, integrity=integrity)
 
 
 def judge_frames(
-    frames: Frames, baseline: Comparison | None = None, plans: Mapping[str, PlanPrices] | None = None
+    frames: Frames,
+    baseline: Comparison | None = None,
+    traffic: Traffic | None = None,
+    integrity: Integrity = UNCHECKED,
+    plans: Mapping[str, PlanPrices] | None = None,
 ) -> Verdict:
-    """`judge`, for who has the frames already. Realtime's figures stand beside the limits of `plans`."""
+    """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
+    figures stand beside the limits of `plans`."""
     manifest = frames.manifest
     rows = objectives.judge(frames, manifest.slos)
     health = generator.judge(frames, manifest.slos)
     realtime = figures(frames, plans or {})
     found = _findings(manifest, rows, health, baseline)
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
+    found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
     winner = first_of(code for code, _ in found)
     ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
     reasons = tuple(reason for _, reason in ordered)
     return Verdict(
         verdict=WORD_OF_CODE[winner],
-        sentence=_sentence(reasons, rows),
+        sentence=_sentence(reasons, rows, integrity),
         reasons=reasons,
         exit_code=int(winner),
         exit_codes=codes,
         slos=rows,
         health=health,
+        integrity=integrity,
+        not_checked=(*integrity.gaps, *NOT_CHECKED),
         comparison=baseline,
         realtime=realtime,
+        traffic=traffic,
         facts=_facts(frames),
     )
 
@@ -185,7 +187,7 @@ def missed(row: SloRow) -> str:
     return f"{row.name} missed: {what}."
 
 
-def _sentence(reasons: Sequence[str], rows: Sequence[SloRow]) -> str:
+def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integrity) -> str:
     if reasons:
         more = len(reasons) - 1
         return reasons[0] + (f" ({plural(more, 'more reason')} below.)" if more else "")
@@ -193,9 +195,10 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow]) -> str:
         (row for row in rows if row.margin_share is not None), key=lambda row: row.margin_share or 0.0, default=None
     )
     met = f"All {plural(len(rows), 'SLO')} met" if len(rows) > 1 else "The SLO is met"
+    data = "" if integrity.status == "held" else " Whether the data is all there was not checked."
     if closest is None:
-        return f"{met}."
-    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}."
+        return f"{met}.{data}"
+    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{data}"
 
 
 def _facts(frames: Frames) -> Facts:

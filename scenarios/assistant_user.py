@@ -35,6 +35,6 @@ class AssistantUser(PhoneUser):
         if await conversation.open():
             for _ in range(round(phone.draws("assistant_user", "questions"))):
                 await conversation.types(phone.draws("assistant_user", "typing_s"))
-                await chat.say(phone.dice.choice(QUESTIONS))
+                await chat.say(phone.pick("question", QUESTIONS))
                 await phone.pause(phone.draws("assistant_user", "read_s"))
         chat.leave()

@@ -38,11 +38,11 @@ class Chatter(PhoneUser):
         if not conversations:
             return
         await phone.pause(phone.draws("chatter", "read_s"))
-        summary = phone.dice.choice(conversations)
+        summary = phone.pick("conversation", conversations)
         if happens(phone, "in_largest"):
             summary = largest(conversations)
         elif summary.others and happens(phone, "new_chat"):
-            summary = await start_conversation(phone, phone.dice.choice(summary.others)) or summary
+            summary = await start_conversation(phone, phone.pick("other", summary.others)) or summary
         if happens(phone, "overhears"):
             overhear(phone)
         conversation = Conversation(phone, summary)
@@ -68,16 +68,16 @@ def overhear(phone: Phone) -> None:
 async def one_message(phone: Phone, conversation: Conversation) -> None:
     """Write, send, and what may follow: try again, edit, delete, react; then read."""
     await conversation.types(phone.draws("chatter", "typing_s"))
-    bubble = await conversation.send(phone.dice.choice(PHRASES), await attachment(phone, conversation))
+    bubble = await conversation.send(phone.pick("phrase", PHRASES), await attachment(phone, conversation))
     await phone.pause(phone.draws("chatter", "read_s"))
     if bubble.failed and happens(phone, "retry"):
         await conversation.try_again(bubble)
     if happens(phone, "edit"):
-        await conversation.edit(bubble, phone.dice.choice(PHRASES))
+        await conversation.edit(bubble, phone.pick("phrase", PHRASES))
     if happens(phone, "delete"):
         await conversation.delete(bubble)
     if happens(phone, "react") and conversation.messages:
-        await conversation.react(phone.dice.choice(conversation.messages[:10]), phone.dice.choice(EMOJI))
+        await conversation.react(phone.pick("message", conversation.messages[:10]), phone.pick("emoji", EMOJI))
 
 
 async def attachment(phone: Phone, conversation: Conversation) -> Attachment | None:
@@ -90,7 +90,5 @@ async def attachment(phone: Phone, conversation: Conversation) -> Attachment | N
 
 
 def happens(phone: Phone, quantity: str) -> bool:
-    """Whether something with this chance happens; never, and without a draw, where the profile does not name it."""
-    if quantity not in phone.kit.behaviour["chatter"]:
-        return False
-    return phone.dice.random() < phone.draws("chatter", quantity)
+    """Whether something with this chance happens; never where the profile does not name it."""
+    return phone.chance("chatter", quantity)

@@ -26,11 +26,11 @@ class Commuter(PhoneUser):
             card = await page.next_card()
             if card is None:
                 break
-            gesture = phone.dice.choices(GESTURES, GESTURE_SHARES)[0]
+            gesture = phone.dice.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             await page.look_and_swipe(card, phone.draws("commuter", "dwell_s"), gesture)
-            if phone.dice.random() < phone.draws("commuter", "looks_away"):
+            if phone.chance("commuter", "looks_away"):
                 await use_another_app(phone, phone.draws("commuter", "away_s"))
-        if phone.dice.random() < phone.draws("commuter", "killed"):
+        if phone.chance("commuter", "killed"):
             kill(phone)
 
 

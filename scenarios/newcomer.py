@@ -34,7 +34,7 @@ class Newcomer(PhoneUser):
                 return
             page = TastePage(phone)
             cards = await page.open()
-        liked = phone.dice.sample(cards, k=min(len(cards), round(phone.draws("newcomer", "likes"))))
+        liked = phone.dice.of("liked").sample(cards, k=min(len(cards), round(phone.draws("newcomer", "likes"))))
         for _ in liked:
             await phone.pause(phone.draws("newcomer", "pick_s"))
         if len(liked) >= FEWEST_LIKES and await page.finish(liked):

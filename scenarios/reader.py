@@ -28,7 +28,7 @@ class Reader(PhoneUser):
                 break
             await phone.pause(phone.draws("reader", "read_s"))
             if phone.chance("reader", "titles") and page.leads:
-                await self._look_closer(phone, phone.dice.choice(page.leads))
+                await self._look_closer(phone, phone.pick("title", page.leads))
             await maybe_look_away(phone, "reader")
             page = await home.more()
         await phone.pause(phone.draws("reader", "read_s"))

@@ -31,12 +31,12 @@ class Searcher(PhoneUser):
         search = Search(phone)
         search.open()
         for _ in range(round(phone.draws("searcher", "queries"))):
-            text = " ".join(phone.dice.sample(WORDS, k=round(phone.draws("searcher", "words"))))
+            text = " ".join(phone.dice.of("words").sample(WORDS, k=round(phone.draws("searcher", "words"))))
             gaps = [phone.draws("searcher", "key_s") for _ in text[1:]]
             found = await search.type(text, gaps)
             await phone.pause(phone.draws("searcher", "read_s"))
-            if found and phone.chance("searcher", "titles"):
-                await self._look_closer(phone, phone.dice.choice(found))
+            if phone.chance("searcher", "titles") and found:
+                await self._look_closer(phone, phone.pick("title", found))
             if phone.chance("searcher", "people"):
                 await search.people(text)
             await maybe_look_away(phone, "searcher")

@@ -32,7 +32,7 @@ class Swiper(PhoneUser):
             card = await page.next_card()
             if card is None:
                 return
-            gesture = phone.dice.choices(GESTURES, GESTURE_SHARES)[0]
+            gesture = phone.dice.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             self._note(phone, page, card)
             await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture, self._button(phone))
             if phone.chance("swiper", "titles"):
@@ -46,7 +46,7 @@ class Swiper(PhoneUser):
     def _note(self, phone: Phone, page: SwipePage, card: Card) -> None:
         """What some tap under a card before they swipe it."""
         if phone.chance("swiper", "rates"):
-            page.rate(card, phone.dice.randint(1, 10) / 2)
+            page.rate(card, phone.dice.of("stars").randint(1, 10) / 2)
         if phone.chance("swiper", "marks_watched"):
             page.mark_watched(card)
         if phone.chance("swiper", "bookmarks"):

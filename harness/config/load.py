@@ -101,6 +101,7 @@ class ResolvedKeys:
     anon: str = field(repr=False)
     service: str | None = field(default=None, repr=False)
     jwt_secret: str | None = field(default=None, repr=False)
+    dsn: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)  # of the synthetic people
 
 
@@ -113,6 +114,7 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
         "keys.anon_env": target.keys.anon_env,
         "keys.service_env": target.keys.service_env,
         "keys.jwt_secret_env": target.keys.jwt_secret_env,
+        "keys.dsn_env": target.keys.dsn_env,
         "people.password_env": target.people.password_env,
     }
     missing = [f"{variable} ({key})" for key, variable in names.items() if variable and not environ.get(variable)]
@@ -133,8 +135,8 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
             where=f"target {target.name}",
             remedy="export it again without spaces, line ends or quotes; keys are sent as header values",
         )
-    anon, service, jwt_secret, password = (environ[name] if name else None for name in names.values())
-    return ResolvedKeys(anon=anon or "", service=service, jwt_secret=jwt_secret, password=password)
+    anon, service, jwt_secret, dsn, password = (environ[name] if name else None for name in names.values())
+    return ResolvedKeys(anon=anon or "", service=service, jwt_secret=jwt_secret, dsn=dsn, password=password)
 
 
 # ---- finding and parsing ---------------------------------------------------------------------------------------

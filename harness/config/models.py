@@ -256,6 +256,7 @@ class TargetKeys(Model):
     anon_env: EnvName
     service_env: EnvName | None = None
     jwt_secret_env: EnvName | None = None
+    dsn_env: EnvName | None = None  # Postgres connection string, for the data check
 
 
 class TargetPeople(Model):

@@ -14,14 +14,19 @@ import random
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone.calls import SWIPE_EVENTS
+from harness.phone.event_key import event_facts
 from harness.phone.link import Change
 from harness.phone.outbox import CHUNK, Event, Flush, Outbox, State, encode, parse_answer
+from harness.phone.swipe_event import for_wire
+from harness.phone.write import Write
 
 if TYPE_CHECKING:
     from harness.phone.phone import Phone
 
+LABELLED = frozenset(("like", "dislike", "skip"))
 LAST_FLUSH_S = 1.0
 """How long a page in the background keeps running before it is gone; phones freeze it after moments."""
 
@@ -59,6 +64,7 @@ class Courier:
             raise ValueError(f"dwell_ms is {event.dwell_ms!r}; the app rounds to whole milliseconds")
         now = self._phone.now()
         self._intended[event.client_event_id] = now
+        self._phone.write(WriteKind.EVENT, **event_facts(for_wire(event, self._phone.new_id)))
         self._launch(self._outbox.emit(event, now))
 
     async def close_app(self) -> None:
@@ -110,6 +116,9 @@ class Courier:
         if state is State.LOST:
             self._lost.append(event)
 
+    def _written(self, event: Event) -> Write:
+        return self._phone.written(WriteKind.EVENT, event.client_event_id)
+
     # ---- sending --------------------------------------------------------------------------------------------
 
     def _launch(self, flushes: Iterable[Flush]) -> None:
@@ -139,17 +148,27 @@ class Courier:
         self._launch(self._outbox.tick(self._phone.now()))
 
     async def _send(self, flush: Flush) -> None:
+        log = self._phone.log
+        writes = {event.client_event_id: self._written(event) for event in flush.events}
+        for write in writes.values():
+            write.sent()
         reading = await self._phone.request(SWIPE_EVENTS, raw=encode(flush.events))
         answer = parse_answer(reading.status, reading.body) if reading.status else None
         now = self._phone.now()
         if answer is None:
+            for write in writes.values():
+                write.answered(reading)
             self._note(flush.events, reading.outcome)
             self._launch(self._outbox.failed(flush, now))
             return
         sent = {event.client_event_id for event in flush.events}
-        self._settled(sent & answer.accepted, Outcome.OK)
+        accepted = sent & answer.accepted
+        log.wrote(SWIPE_EVENTS.name, sum(_labels(event) for event in flush.events if event.client_event_id in accepted))
+        self._settled(accepted, Outcome.OK)
         self._settled(sent & answer.rejected, Outcome.REJECTED)
         rest = [e for e in flush.events if e.client_event_id not in answer.accepted | answer.rejected]
+        for id_, write in writes.items():
+            write.settled(answer.outcome_of(id_))
         told = reading.outcome in (Outcome.OK, Outcome.REJECTED)  # of the others, not of these
         self._note(rest, Outcome.SOFT_FAILURE if told else reading.outcome)
         self._launch(self._outbox.answered(flush, answer, now))
@@ -174,6 +193,8 @@ class Courier:
         if not self._lost:
             return
         lost, self._lost = self._lost, []
+        for event in lost:
+            self._written(event).dropped()
         known = {event.client_event_id for event in lost} & self._intended.keys()
         ids = sorted(known, key=self._intended.__getitem__)
         for start in range(0, len(ids), CHUNK):
@@ -181,3 +202,8 @@ class Courier:
 
     def _ended(self, outcome: Outcome, intended: float) -> None:
         self._phone.kit.observer.operation("swipe_batch", outcome, intended, self._phone.now() - intended)
+
+
+def _labels(event: Event) -> bool:
+    """Whether the target labels a feature row for it, in the background (contract 3.5, row 7)."""
+    return event.dedupe_key is not None and event.event_type in LABELLED

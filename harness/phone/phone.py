@@ -11,16 +11,17 @@ import asyncio
 import random
 import ssl
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
 from harness import __version__, ids
 from harness.config.draw import draw
 from harness.config.models import Distribution
+from harness.ledger import Ledger, WriteKind
 from harness.outcome import Outcome
 from harness.people import People, Person
 from harness.phone import retry
@@ -30,6 +31,7 @@ from harness.phone.chat_calls import SpecialCall
 from harness.phone.chores import Chores
 from harness.phone.classify import Reading, read
 from harness.phone.courier import LAST_FLUSH_S, Courier
+from harness.phone.dice import Dice
 from harness.phone.edge_store import Refusal
 from harness.phone.keeper import Keeper, SignedOut
 from harness.phone.link import Change, Link
@@ -40,8 +42,14 @@ from harness.phone.outbox import Storage
 from harness.phone.page import Page
 from harness.phone.sockets import Sockets
 from harness.phone.wire import Origin, Wire, WireError
+from harness.phone.write import Write
+from harness.phone.written import rows_written
 from harness.pulse import Pulse
+from harness.record.deeds import Deed
 from harness.record.delivery import Kind
+from harness.record.sessions import SessionLog
+
+T = TypeVar("T")
 
 CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
 CLIENT = CLIENT_INFO + b"user-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
@@ -81,6 +89,8 @@ class PhoneKit:
     seed: int
     behaviour: Mapping[str, Mapping[str, Distribution]]
     observer: Observer
+    ledger: Ledger
+    worker: int = 0
     sockets: Sockets | None = None  # None: phones use no Realtime
 
 
@@ -94,16 +104,18 @@ class Phone:
         self.local = LocalStorage(self.person.email)
         self.in_use = asyncio.Lock()
         self.account: Account | None = None
+        self._writes_as = ""  # the account that the ledger knows this phone's writes by
         self.storage = Storage()
         self.device = Memory()
-        self.dice = random.Random()
-        self._noise = random.Random()  # for what decides nothing: requests beside the session would shift the dice
+        self.dice = Dice("")
+        self.log = SessionLog(-1, kit.zero)
+        self.noise = random.Random()  # for what decides nothing: requests beside the session would shift the dice
         self.link = Link()
         self.link.watch(self._link_changed, lasting=True)
         self.courier = Courier(self)
         self.keeper = Keeper(self)
         self.ticket = 0
-        self.new_id = ids.Sequence(kit.run_tag, number)
+        self.new_id = ids.Sequence(kit.run_tag, number, worker=kit.worker)
         self._wire = self._fresh_wire()
         self._intended: float | None = None
         self._thinking: set[asyncio.Task[Any]] = set()
@@ -119,12 +131,14 @@ class Phone:
     def begin(self, ticket: int, planned: float) -> None:
         """A session begins that was planned at `planned` s since zero; its draws depend on seed and ticket only."""
         self.ticket = ticket
-        self.dice.seed(f"{self.kit.seed} {self.person.number} {ticket}")
+        self.dice = Dice(f"{self.kit.seed} {self.person.number} {ticket}")
+        self.log = SessionLog(ticket, self.now())
         self._intended = self.kit.zero + planned
 
     async def end(self) -> None:
         """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
         self._intended = None
+        self.did(Deed.CLOSED)
         self.link.hide()
         await asyncio.gather(self._chores.finish(LAST_FLUSH_S), self.courier.close_app())
         self._turn_page()
@@ -139,18 +153,23 @@ class Phone:
     def _link_changed(self, change: Change) -> None:
         page = self.page
         if change is Change.OFFLINE:
+            self.did(Deed.OFFLINE)
             self._cut()
             page.live.lost()
         elif change is Change.ONLINE:
+            self.did(Deed.ONLINE)
             page.live.back()
             page.queries.reconnected()
         elif change is Change.HIDDEN:
+            self.did(Deed.AWAY)
             page.live.hidden()
         elif change is Change.VISIBLE:
+            self.did(Deed.BACK)
             self.chore(self.keeper.refresh_if_due())
             page.live.shown()
             page.queries.focused()
         elif change is Change.KILLED:
+            self.did(Deed.KILLED)
             page.live.close(killed=True)
             self.load_page()
             self._cut()
@@ -168,7 +187,7 @@ class Phone:
         Its first operation counts from its own beginning: a form is filled in before anything is asked of the server.
         """
         other = Phone(self.kit, self.person.number, person=person)
-        other.dice, other.new_id, other.ticket = self.dice, self.new_id, self.ticket
+        other.dice, other.new_id, other.ticket, other.log = self.dice, self.new_id, self.ticket, self.log
         return other
 
     def now(self) -> float:
@@ -193,13 +212,23 @@ class Phone:
         quantities = self.kit.behaviour.get(persona, {})
         if default is not None and quantity not in quantities:
             return default
-        return draw(self.kit.behaviour[persona][quantity], self.dice)
+        value = draw(self.kit.behaviour[persona][quantity], self.dice.of(quantity))
+        self.log.drew(quantity, value)
+        return value
 
     def chance(self, persona: str, quantity: str) -> bool:
         """Whether something happens whose share of cases, 0 to 1, is a quantity of the profile; never when absent."""
         if quantity not in self.kit.behaviour.get(persona, {}):
             return False
-        return self.dice.random() < self.draws(persona, quantity)
+        return self.dice.of(quantity).random() < self.draws(persona, quantity)
+
+    def pick(self, question: str, things: Sequence[T]) -> T:
+        """One of `things`, by the die of this question. :raises IndexError: there are none."""
+        return self.dice.pick(question, things)
+
+    def did(self, deed: Deed, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
+        """Write down what the person did or saw, now (`harness.record.deeds`)."""
+        self.log.did(deed, self.now(), subject, number, seconds)
 
     def chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the session that ends with the page: a read for the page's cache, a screen's beat."""
@@ -225,6 +254,18 @@ class Phone:
         if intended is None:
             intended, self._intended = self._intended, None
         return Operation(self, name, self.now() if intended is None else intended)
+
+    def write(self, kind: WriteKind, **facts: Any) -> Write:
+        """Note in the ledger that this person wants something written, now; `facts` as in `Ledger.intend`."""
+        at, number, ledger = self.now() - self.kit.zero, self.person.number, self.kit.ledger
+        if self.account is not None and self.account.user_id != self._writes_as:
+            self._writes_as = self.account.user_id
+            ledger.intend(WriteKind.PERSON, number, at, subject=self._writes_as)
+        return Write(self, ledger.intend(kind, number, at, **facts))
+
+    def written(self, kind: WriteKind, id_: str) -> Write:
+        """The write noted earlier under a client-made id."""
+        return Write(self, self.kit.ledger.entry(kind, id_))
 
     # ---- the tab --------------------------------------------------------------------------------------------
 
@@ -318,7 +359,7 @@ class Phone:
         self, call: Call, path: str, headers: bytes, payload: bytes | None
     ) -> tuple[int | None, Reading]:
         """One wire request. The status is None when there was no complete answer."""
-        observer, begun = self.kit.observer, self.now()
+        observer, log, begun = self.kit.observer, self.log, self.now()
         if not self.link.online:
             return None, Reading(Outcome.NETWORK, code=OFFLINE)  # no packet, hence no attempt
         try:
@@ -327,14 +368,19 @@ class Phone:
             at = begun if error.sent_at is None else error.sent_at
             outcome, code = (error.outcome, error.detail) if self.link.online else (Outcome.NETWORK, OFFLINE)
             observer.attempt(call.method, call.name, outcome, at, self.now() - at, 0, code)
+            log.sent(call.name, self.now() - begun, failed=outcome is not Outcome.GAVE_UP)
             return None, Reading(outcome, code=code)
         except asyncio.CancelledError:
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, self.now() - begun, 0, "cancelled")
+            log.sent(call.name, self.now() - begun)
             raise
         reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
+        rows = rows_written(call.name, reading)
+        bad = not reading.outcome.good
+        log.sent(call.name, self.now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
         return reply.status, reading
 
     def _fresh_wire(self) -> Wire:
@@ -363,6 +409,6 @@ class Phone:
             if call.method != "GET":
                 block += b"content-type: application/json;charset=UTF-8\r\n"
         else:
-            request_id = uuid.UUID(int=self._noise.getrandbits(128), version=4)
+            request_id = uuid.UUID(int=self.noise.getrandbits(128), version=4)
             block += b"content-type: application/json\r\nx-request-id: " + str(request_id).encode() + b"\r\n"
         return block + call.headers

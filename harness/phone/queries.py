@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from harness.outcome import Outcome
 from harness.phone.classify import Reading
 from harness.phone.query_cache import DEFAULT, Key, QueryCache, Rules
+from harness.record.deeds import Deed
 
 if TYPE_CHECKING:
     from harness.phone.phone import Phone
@@ -171,12 +172,23 @@ class Queries:
 
 
 class Screen:
-    """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so."""
+    """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so.
+
+    name: what it is called in the record of deeds; "" for what is no screen of its own.
+    """
+
+    name = ""
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
         self._shown: list[Query[Any]] = []
         self._pollers: list[asyncio.Task[None]] = []
+        self._opened = False
+
+    def opens(self) -> None:
+        """The person gets here: written down, and so is leaving it."""
+        self._opened = True
+        self.phone.did(Deed.OPEN, self.name)
 
     def mount(self, query: Query[T], *, every_s: float | None = None) -> None:
         """Show this read; with `every_s`, fetch it again that often while the tab is visible."""
@@ -198,6 +210,9 @@ class Screen:
 
     def leave(self) -> None:
         """The person goes elsewhere. Idempotent."""
+        if self._opened:
+            self._opened = False
+            self.phone.did(Deed.LEAVE, self.name)
         for poller in self._pollers:
             poller.cancel()
         for query in self._shown:

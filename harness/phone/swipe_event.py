@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from harness.outcome import Outcome
+
 _STRICT_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _WIRE_SOURCES = {"for-you": "for_you", "from-friends": "friends"}
 
@@ -116,6 +118,12 @@ class Answer:
     retry: frozenset[str] = frozenset()
     should_retry: bool = False
     issues: tuple[Issue, ...] = ()
+
+    def outcome_of(self, id_: str) -> Outcome:
+        """What it says about one event; an event in no list is as undecided as one to try again."""
+        if id_ in self.accepted:
+            return Outcome.OK
+        return Outcome.REJECTED if id_ in self.rejected else Outcome.SOFT_FAILURE
 
 
 def parse_answer(status: int, body: bytes) -> Answer | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harness.plan import cost, limits, realtime, traffic
 from harness.plan.calls import Driver, Kind
 from harness.plan.cost import GB, Month
 from harness.plan.inputs import PlanInputs
-from harness.plan.model import CapacityPlan, EndpointLoad, Figures, Peak, RealtimeLoad, TableLoad
+from harness.plan.model import CapacityPlan, EndpointLoad, Figures, Hour, Peak, RealtimeLoad, TableLoad
 from harness.plan.prices import Prices, Usage
 from harness.plan.sensitivity import sensitivities
 from harness.plan.sessions import Amounts
@@ -19,13 +21,44 @@ def make(inputs: PlanInputs, prices: Prices) -> CapacityPlan:
 
 def figures(inputs: PlanInputs, prices: Prices) -> Figures:
     """The plan without its sensitivities."""
+    loads = _loads(inputs, prices)
+    month = _month(loads, inputs, prices)
+    return Figures(
+        hours=loads.day,
+        peak=loads.peak,
+        endpoints=loads.endpoints,
+        tables=loads.tables,
+        persona_requests=traffic.persona_requests(inputs),
+        swipe_session=traffic.swipe_session(inputs),
+        realtime=loads.live,
+        cost=cost.monthly(month, prices),
+        limits=limits.headroom(loads.peak, loads.live, month.delivered["disk_gb"], prices),
+    )
+
+
+def month(inputs: PlanInputs, prices: Prices) -> Month:
+    """The volumes of a month."""
+    return _month(_loads(inputs, prices), inputs, prices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loads:
+    """What a plan's figures are read from."""
+
+    units: Amounts
+    day: tuple[Hour, ...]
+    endpoints: tuple[EndpointLoad, ...]
+    tables: tuple[TableLoad, ...]
+    live: RealtimeLoad
+    peak: Peak
+
+
+def _loads(inputs: PlanInputs, prices: Prices) -> _Loads:
     units, sent, rows = traffic.mean_session(inputs)
     per_session = sum(of.requests for of in sent.values())
     day = traffic.hours(inputs, per_session, realtime.sockets_per_phone(inputs))
     top = traffic.busiest(day)
-    endpoints = traffic.endpoint_loads(sent, inputs.sessions, top.arrivals)
     tables = traffic.table_loads(rows, inputs.sessions, top.arrivals)
-    live = realtime.load(units, inputs, day, prices.chosen)
     peak = Peak(
         hour=top.hour,
         arrivals=top.arrivals,
@@ -36,29 +69,18 @@ def figures(inputs: PlanInputs, prices: Prices) -> Figures:
         rows=sum(table.peak for table in tables),
         inner_calls=top.arrivals * traffic.inner_calls(sent),
     )
-    month = _month(inputs, units, endpoints, tables, live, peak, prices)
-    return Figures(
-        hours=day,
-        peak=peak,
-        endpoints=endpoints,
+    return _Loads(
+        units=units,
+        day=day,
+        endpoints=traffic.endpoint_loads(sent, inputs.sessions, top.arrivals),
         tables=tables,
-        persona_requests=traffic.persona_requests(inputs),
-        swipe_session=traffic.swipe_session(inputs),
-        realtime=live,
-        cost=cost.monthly(month, prices),
-        limits=limits.headroom(peak, live, month.delivered["disk_gb"], prices),
+        live=realtime.load(units, inputs, day, prices.chosen),
+        peak=peak,
     )
 
 
-def _month(
-    inputs: PlanInputs,
-    units: Amounts,
-    endpoints: tuple[EndpointLoad, ...],
-    tables: tuple[TableLoad, ...],
-    live: RealtimeLoad,
-    peak: Peak,
-    prices: Prices,
-) -> Month:
+def _month(loads: _Loads, inputs: PlanInputs, prices: Prices) -> Month:
+    endpoints, tables, live, peak = loads.endpoints, loads.tables, loads.live, loads.peak
     days = inputs.days_per_month
     http = sum(load.bytes_per_day for load in endpoints)
     asked: dict[Usage, float] = {
@@ -76,8 +98,8 @@ def _month(
         "egress_gb": days * (http + live.bytes_per_day) / GB,
     }
     counted = {
-        "assistant_turns": days * inputs.sessions * units[Driver.TURN],
-        "searches": days * inputs.sessions * units[Driver.QUERY],
+        "assistant_turns": days * inputs.sessions * loads.units[Driver.TURN],
+        "searches": days * inputs.sessions * loads.units[Driver.QUERY],
         "sessions": days * inputs.sessions,
         "requests": days * sum(load.per_day - load.nested_per_day for load in endpoints),
         "rows": days * sum(table.rows_per_day for table in tables),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.config.models import Profile, Slo
 from harness.record.clocks import ClockOffset
@@ -18,6 +18,18 @@ class Window(BaseModel):
     phase: Phase
     start_s: float
     end_s: float
+
+
+class Evidence(BaseModel):
+    """What was read of the target's data after the run, or why it was not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    source: str = ""  # "PostgREST" or "Postgres"; empty: nothing was read
+    problem: str = ""  # why what is there is not all, or nothing
+    read_at: str = ""
+    rested_s: float = 0.0  # how long the target took to come to rest
+    at_rest: bool = True  # whether it did
+    rows: dict[str, int] = Field(default_factory=dict)  # per table
 
 
 class Manifest(BaseModel):
@@ -44,3 +56,6 @@ class Manifest(BaseModel):
     clocks: tuple[ClockOffset, ...] = ()  # of the workers against the master's; empty when one process did everything
     versions: dict[str, str]  # python, harness, locust, platform, ...
     notes: tuple[str, ...] = ()  # facts a reader must know: quirks switched on, what was left out
+    run_tag: int | None = None  # in every client-made id
+    zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
+    evidence: Evidence | None = None  # None until somebody looked

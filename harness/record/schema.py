@@ -6,6 +6,9 @@
     health.parquet     the generator's own health, per worker and second
     delivery.parquet   what phones saw of Realtime: messages sent and heard, channels up and down
     realtime.parquet   sockets, channels and frames, per worker and second
+    traffic.parquet    what each session sent, per call
+    deeds.parquet      what each session's person did (`harness.record.deeds`)
+    ledger/*.parquet   every intended write, and what became of it (`harness.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
     verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
@@ -26,6 +29,10 @@ ARRIVALS = "arrivals"
 HEALTH = "health"
 DELIVERY = "delivery"
 REALTIME = "realtime"
+TRAFFIC = "traffic"
+DEEDS = "deeds"
+LEDGER_WRITES = "ledger/writes"
+LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
 
 
@@ -110,6 +117,54 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("worker", pa.int32()),
             ("what", pa.string()),  # a gauge at that instant, or "frames <kind>" and "bytes" within that second
             ("value", pa.int64()),
+        ]
+    ),
+    TRAFFIC: pa.schema(
+        [
+            ("ticket", pa.int64()),  # the session that caused the requests, also those after its end
+            ("worker", pa.int32()),
+            ("call", pa.string()),  # as in the latency table's server view
+            ("requests", pa.int64()),  # attempts, answered or not
+            ("failed", pa.int64()),  # of them: refused, or not answered; not those that the phone itself gave up
+            ("seconds", pa.float64()),  # waited for them, all together
+            ("bytes_out", pa.int64()),  # headers and body, before TLS; of answered requests
+            ("bytes_in", pa.int64()),  # likewise, as transferred
+            ("rows", pa.int64()),  # written, as far as the replies tell (`harness.phone.written`)
+        ]
+    ),
+    DEEDS: pa.schema(
+        [
+            ("ticket", pa.int64()),
+            ("worker", pa.int32()),
+            ("at_us", pa.int64()),  # since the session began
+            ("deed", pa.string()),
+            ("subject", pa.string()),
+            ("number", pa.int64()),
+            ("seconds", pa.float64()),
+        ]
+    ),
+    LEDGER_WRITES: pa.schema(
+        [
+            ("kind", pa.uint8()),  # WriteKind
+            ("person", pa.uint32()),
+            ("sequence", pa.uint32()),  # with kind and person: which write
+            ("at_us", pa.int64()),  # intended
+            ("key", pa.uint64()),  # stands for the key it is stored under; 0 where the kind has none
+            ("subject", pa.binary(16)),  # UUIDs whose meaning depends on the kind, see WriteKind
+            ("object", pa.binary(16)),
+            ("detail", pa.string()),
+            ("number", pa.int32()),
+        ]
+    ),
+    LEDGER_STEPS: pa.schema(
+        [
+            ("kind", pa.uint8()),
+            ("person", pa.uint32()),
+            ("sequence", pa.uint32()),
+            ("at_us", pa.int64()),
+            ("step", pa.uint8()),  # Step
+            ("outcome", pa.uint8()),  # position in OUTCOMES
+            ("row", pa.binary(16)),  # the server's own id for it, where it said one
         ]
     ),
 }

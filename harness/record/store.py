@@ -8,7 +8,7 @@ that fills up leaves everything before. Readers stop at the first incomplete mes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,33 @@ from pydantic import ValidationError
 
 from harness.errors import UsageError
 from harness.record.manifest import Manifest
-from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, MANIFEST, REALTIME, SCHEMAS, STREAM_FOLDER
+from harness.record.schema import (
+    ARRIVALS,
+    DEEDS,
+    DELIVERY,
+    HEALTH,
+    LATENCY,
+    LEDGER_STEPS,
+    LEDGER_WRITES,
+    MANIFEST,
+    REALTIME,
+    SCHEMAS,
+    STREAM_FOLDER,
+    TRAFFIC,
+)
 from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-TABLES = (LATENCY, ARRIVALS, HEALTH, DELIVERY, REALTIME)
+UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
+"""Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
+TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, DEEDS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
+TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
+GROUP_ROWS = 500_000
+"""Rows of an unsorted table in one Parquet row group."""
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -104,14 +122,16 @@ class RunStore:
             return
         for table in TABLES:
             path = _parquet(self.folder, table)
+            with writing(path):
+                path.parent.mkdir(exist_ok=True)
             with writing(path), replacing(path) as draft:
-                _compact(table, streams / f"{table}.arrows", draft)
+                _compact(table, _stream_path(self.folder, table), draft)
         with writing(streams):
             shutil.rmtree(streams)
 
     def _stream(self, table: str) -> Stream:
         if table not in self._streams:
-            self._streams[table] = Stream(self.folder / STREAM_FOLDER / f"{table}.arrows", SCHEMAS[table])
+            self._streams[table] = Stream(_stream_path(self.folder, table), SCHEMAS[table])
         return self._streams[table]
 
     def _write_manifest(self) -> None:
@@ -155,6 +175,25 @@ class RunFiles:
         """Sockets, channels and frames, sorted by second; empty for a run without Realtime."""
         return self._table(REALTIME)
 
+    def traffic(self) -> pa.Table:
+        """What each session sent per call, each pair once, sorted. Empty in records older than this table."""
+        return self._table(TRAFFIC)
+
+    def deeds(self) -> pa.Table:
+        """What each session's person did, in order. Likewise."""
+        return self._table(DEEDS)
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
+        path = _parquet(self.folder, table)
+        if not path.exists():
+            return (batch.select(columns) for batch in batches(_stream_path(self.folder, table)))
+        try:
+            pieces: Iterator[pa.RecordBatch] = pq.ParquetFile(path).iter_batches(GROUP_ROWS, columns=list(columns))
+            return pieces
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
+
     def _table(self, table: str) -> pa.Table:
         path = _parquet(self.folder, table)
         if not path.exists():
@@ -162,11 +201,15 @@ class RunFiles:
         try:
             return pq.read_table(path, schema=SCHEMAS[table])
         except (pa.ArrowException, OSError) as error:
-            raise UsageError(
-                f"this table of the record cannot be read: {error}",
-                where=str(path),
-                remedy="the file is damaged or not ours; restore it or run again",
-            ) from error
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"this table of the record cannot be read: {error}",
+        where=str(path),
+        remedy="the file is damaged or not ours; restore it or run again",
+    )
 
 
 def open_run(folder: Path) -> RunFiles:
@@ -208,6 +251,17 @@ def tidy(table: str, rows: pa.Table) -> pa.Table:
         return rows.take(last["row_max"])
     if table == DELIVERY:
         return rows.sort_by([("at_us", "ascending"), ("worker", "ascending")])
+    if table == TRAFFIC:
+        counted = [name for name in SCHEMAS[TRAFFIC].names if name not in TRAFFIC_KEY]
+        summed = rows.group_by(TRAFFIC_KEY).aggregate([(name, "sum") for name in counted])
+        summed = summed.rename_columns([*TRAFFIC_KEY, *counted]).cast(SCHEMAS[TRAFFIC])
+        return summed.sort_by([(key, "ascending") for key in TRAFFIC_KEY])
+    if table == DEEDS:
+        numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))  # the sort need not be stable
+        keys = [("ticket", "ascending"), ("at_us", "ascending"), ("row", "ascending")]
+        return numbered.sort_by(keys).drop_columns(["row"])
+    if table in UNSORTED:
+        return rows
     return rows.sort_by([("second", "ascending"), ("worker", "ascending")])
 
 
@@ -221,13 +275,17 @@ def _parquet(folder: Path, table: str) -> Path:
 
 
 def _stream_path(folder: Path, table: str) -> Path:
-    return folder / STREAM_FOLDER / f"{table}.arrows"
+    return folder / STREAM_FOLDER / f"{table.replace('/', '-')}.arrows"
 
 
 def _compact(table: str, stream: Path, target: Path) -> None:
     """Write a stream's rows to a Parquet file, in blocks of whole seconds so that memory stays bounded."""
     schema = SCHEMAS[table]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        if table in UNSORTED:
+            for rows in _gathered(batches(stream), schema):
+                writer.write_table(rows)
+            return
         if table != LATENCY:
             writer.write_table(tidy(table, pa.Table.from_batches(batches(stream), schema)))
             return
@@ -237,6 +295,19 @@ def _compact(table: str, stream: Path, target: Path) -> None:
                 for batch in batches(stream)
             )
             writer.write_table(tidy(table, pa.Table.from_batches(inside, schema)))
+
+
+def _gathered(parts: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in tables of about GROUP_ROWS: what compresses well and still fits into memory."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for part in parts:
+        held.append(part)
+        rows += part.num_rows
+        if rows >= GROUP_ROWS:
+            yield pa.Table.from_batches(held, schema)
+            held, rows = [], 0
+    yield pa.Table.from_batches(held, schema)
 
 
 def _blocks(stream: Path) -> Iterator[tuple[int, int]]:

@@ -174,11 +174,28 @@ def test_the_conversation_is_asked_for_every_six_hours_across_sessions(world: Wo
     assert len(phone.to("assistant-get-conversation")) == 2
 
 
-def test_the_shell_and_the_messages_ask_for_it_once_between_them(world: World) -> None:
+def test_who_opens_the_chat_knows_the_conversation_from_the_page_load(world: World) -> None:
+    """One cache of six hours per device (contract 6.6), whoever on the page asks."""
     phone, _ = asking(world, ChatServer())
-    found = world.run(find_assistant(phone))
-    assert world.run(assistant_conversation(phone)) == found == Summary(CONVERSATION, False, (OTHER,))
+    found = world.run(find_assistant(phone, "app_shell"))
+    assert world.run(assistant_conversation(phone)) == found
     assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{"reason": "app_shell"}]
+
+
+def test_a_throw_of_the_dice_is_never_made_beside_the_session(world: World) -> None:
+    """An answer is asked for whenever the last one came: were its request id thrown with the session's dice, a slow
+    server would change what the person does next."""
+    thrown = []
+    for late_s in (0.05, 30.0):
+        server = ChatServer()
+        phone, chat = asking(world, server)
+        phone.begin(7, 0.0)
+        for _ in range(3):
+            world.run(chat.say("hello"))
+            world.loop.sleep(1.0)
+        world.loop.sleep(late_s)
+        thrown.append([phone.dice.random(), phone.pick("question", range(1000))])
+    assert thrown[0] == thrown[1]
 
 
 def test_leaving_ends_the_status_and_not_the_answer(world: World) -> None:

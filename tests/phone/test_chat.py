@@ -132,6 +132,19 @@ def test_the_list_rests_in_the_background_and_catches_up_when_stale(world: World
     assert len(phone.to(LIST)) == 2  # not stale yet
 
 
+def test_messages_have_hints_of_their_own_each_two_minutes(world: World) -> None:
+    """Contract 6.6: the surface `messages`, polled each 120 s while on screen."""
+    server = ChatServer()
+    server.first("assistant-orchestrator", *[(200, {"ok": True, "suggestions": []})] * 9)
+    phone = chatting(world, server)
+    world.run(conversation_list(phone))
+    opened(world, phone)
+    world.loop.sleep(250.0)
+    hints = phone.to("assistant-orchestrator")
+    assert {sent.json["surface"] for sent in hints} == {"messages"}
+    assert [round((sent.at - hints[0].at) / 120) for sent in hints] == [0, 1, 2]
+
+
 def test_the_list_is_asked_for_once_whoever_shows_it_within_a_minute(world: World) -> None:
     phone = chatting(world, ChatServer())
     world.run(conversation_list(phone))

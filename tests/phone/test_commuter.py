@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from harness import ids
 from harness.outcome import Outcome
 from harness.phone.operations import commute
 from harness.phone.outbox import Event
@@ -34,7 +35,7 @@ TIMEOUT_S = 20.0
 def event(number: int) -> Event:
     return Event(
         event_type="like",
-        client_event_id=str(uuid.UUID(int=number, version=4)),
+        client_event_id=ids.make(1, 0, number),  # the run tag of `World`
         session_id=str(uuid.UUID(int=1, version=4)),
         media_item_id=str(uuid.UUID(int=2, version=4)),
     )

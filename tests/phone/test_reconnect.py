@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from harness.engine import new_loop
+from harness.ledger import Ledger
 from harness.outcome import Outcome
 from harness.people import People, Secrets
 from harness.phone.phone import Phone, PhoneKit
@@ -104,6 +105,7 @@ def herd(number: int, tries: int) -> list[Herald]:
         seed=1,
         behaviour={},
         observer=heralds[0],
+        ledger=Ledger(1, worker=0),
         sockets=Sockets(ticker.wheel, "anon"),
     )
 

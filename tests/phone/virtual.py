@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from harness.ledger import Ledger
 from harness.outcome import Outcome
 from harness.people import People, Secrets
 from harness.phone.account import Account
@@ -197,6 +198,7 @@ class World:
             run_tag=1,
             seed=1,
             behaviour={},
+            ledger=Ledger(1),
             observer=self.notebook,
         )
 

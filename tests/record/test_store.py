@@ -19,10 +19,21 @@ from pydantic import ValidationError
 
 from harness.config.load import load_profile, load_slos
 from harness.errors import ExitCode, HarnessError, UsageError
+from harness.ledger import Ledger, Step, WriteKind
 from harness.record import store as store_module
 from harness.record.manifest import Manifest, Window
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, Phase
-from harness.record.store import RunStore, from_bytes, open_run, to_bytes
+from harness.record.schema import (
+    ARRIVALS,
+    DEEDS,
+    HEALTH,
+    LATENCY,
+    LEDGER_STEPS,
+    LEDGER_WRITES,
+    SCHEMAS,
+    TRAFFIC,
+    Phase,
+)
+from harness.record.store import TABLES, RunFiles, RunStore, from_bytes, open_run, to_bytes
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -72,22 +83,50 @@ def filled(folder: Path) -> RunStore:
         store.append(ARRIVALS, batch)
     store.append(HEALTH, health(1))
     store.append(HEALTH, health(0), worker=3)
+    for requests in (2, 3):
+        row = dict.fromkeys(SCHEMAS[TRAFFIC].names, 1) | {"call": "user", "requests": requests, "seconds": 0.5}
+        store.append(TRAFFIC, pa.RecordBatch.from_pylist([row], schema=SCHEMAS[TRAFFIC]))
+    for at_us in (9, 4):
+        deed = {"ticket": 1, "worker": 0, "at_us": at_us, "deed": "look", "subject": "", "number": 1, "seconds": 2.0}
+        store.append(DEEDS, pa.RecordBatch.from_pylist([deed], schema=SCHEMAS[DEEDS]))
+    ledger = Ledger(7)
+    for second in (2.0, 1.0):
+        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), Step.SENT, second)
+        for table, batch in ledger.take():
+            store.append(table, batch)
     return store
+
+
+def ledger(run: RunFiles) -> list[list[dict[str, object]]]:
+    tables = (LEDGER_WRITES, LEDGER_STEPS)
+    return [pa.Table.from_batches(run.rows(table, SCHEMAS[table].names)).to_pylist() for table in tables]
 
 
 def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     store = filled(tmp_path / "runs" / "r1")
     before = open_run(store.folder)
-    during = [before.latency(), before.arrivals(), before.health()]
+    during = [
+        *(before.latency(), before.arrivals(), before.health(), before.traffic(), before.deeds()),
+        *ledger(before),
+    ]
+    assert [len(rows) for rows in ledger(before)] == [2, 2]
     assert not before.complete
     store.close()
     store.update(status="complete", finished_at="2026-01-15T00:01:00Z", recorded_attempts=6)
     after = open_run(store.folder)
     assert after.complete
     assert (after.manifest.status, after.manifest.recorded_attempts) == ("complete", 6)
-    assert [after.latency(), after.arrivals(), after.health()] == during
+    assert [
+        *(after.latency(), after.arrivals(), after.health(), after.traffic(), after.deeds()),
+        *ledger(after),
+    ] == during
+    assert after.traffic().select(["requests", "failed", "seconds"]).to_pylist() == [
+        {"requests": 5, "failed": 2, "seconds": 1.0}
+    ]
+    assert after.deeds()["at_us"].to_pylist() == [4, 9]
     assert sorted(path.name for path in store.folder.iterdir()) == [
-        *("arrivals.parquet", "health.parquet", "latency.parquet", "manifest.json")
+        *("arrivals.parquet", "deeds.parquet", "health.parquet", "latency.parquet", "ledger", "manifest.json"),
+        "traffic.parquet",
     ]
     assert pq.ParquetFile(store.folder / "latency.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     assert after.latency().select(["second", "bucket_us", "count"]).to_pylist() == [
@@ -106,7 +145,8 @@ def test_a_run_without_a_single_row_has_empty_tables(tmp_path: Path) -> None:
     assert open_run(store.folder).latency().num_rows == 0
     store.close()
     run = open_run(store.folder)
-    for table, name in ((run.latency(), LATENCY), (run.arrivals(), ARRIVALS), (run.health(), HEALTH)):
+    tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.deeds())
+    for table, name in zip(tables, TABLES, strict=True):
         assert (table.num_rows, table.schema) == (0, SCHEMAS[name])
 
 

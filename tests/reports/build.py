@@ -16,7 +16,7 @@ from harness.outcome import Outcome
 from harness.record import buckets
 from harness.record.delivery import Fact
 from harness.record.manifest import Manifest, Window
-from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, Phase, View
+from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record.store import RunStore
 
 WARMUP_S, MEASURE_S, DRAIN_S = 10, 60, 10
@@ -97,6 +97,7 @@ class Run:
     seconds: list[dict[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     gauges: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
 
     def latency(self) -> pa.Table:
         names = ("second", "phase", "operation", "view", "outcome", "bucket_us", "count")
@@ -115,6 +116,9 @@ class Run:
 
     def realtime(self) -> pa.Table:
         return pa.Table.from_pylist(self.gauges, schema=SCHEMAS[REALTIME])
+
+    def traffic(self) -> pa.Table:
+        return pa.Table.from_pylist(self.requests, schema=SCHEMAS[TRAFFIC])
 
     def add(
         self,
@@ -222,7 +226,8 @@ def realistic(seed: int = 1, *, slow: float = 1.0, bad: float = 0.0, rate: int =
 def save(run: Run, folder: Path, *, killed: bool = False) -> Path:
     """Write a run as the harness would: streams, then compacted. A killed run leaves streams and status `running`."""
     store = RunStore.create(folder, run.manifest.model_copy(update={"status": "running", "recorded_attempts": None}))
-    for name, table in ((LATENCY, run.latency()), (ARRIVALS, run.arrivals()), (HEALTH, run.health())):
+    tables = {LATENCY: run.latency(), ARRIVALS: run.arrivals(), HEALTH: run.health(), TRAFFIC: run.traffic()}
+    for name, table in tables.items():
         for batch in table.to_batches(max_chunksize=500):
             store.append(name, batch)
     if not killed:

@@ -22,7 +22,10 @@ def good(*slos: object, **changes: object) -> build.Run:
 def test_a_pass_has_exit_code_0_and_says_that_integrity_was_not_checked() -> None:
     found = verdict_of(good())
     assert (found.verdict, found.exit_code, found.exit_codes, found.reasons) == ("pass", 0, (0,), ())
-    assert found.sentence == "The SLO is met; the closest is home_feed server, 100 ms of 400 ms."
+    assert found.sentence == (
+        "The SLO is met; the closest is home_feed server, 100 ms of 400 ms. "
+        "Whether the data is all there was not checked."
+    )
     assert found.integrity.status == "not checked"
     assert any("Integrity" in line for line in found.not_checked)
 

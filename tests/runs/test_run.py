@@ -17,6 +17,7 @@ import pytest
 
 from harness.arrivals import plan
 from harness.config.load import load_profile
+from harness.record.store import TABLES
 from sandbox.server import Sandbox
 
 from .conftest import BRIEF, BRIEF_SLO, Run, command_line, descendants, finish, start
@@ -52,6 +53,8 @@ def test_a_healthy_target_passes_and_every_file_is_there(passed: Run) -> None:
         "latency.parquet",
         "arrivals.parquet",
         "health.parquet",
+        "traffic.parquet",
+        "deeds.parquet",
         "verdict.json",
         "report.html",
         "junit.xml",
@@ -96,7 +99,7 @@ def test_no_secret_is_in_any_file(passed: Run, sandbox: Sandbox) -> None:
 def test_report_renders_again_from_the_record_alone(passed: Run, tmp_path: Path) -> None:
     folder = tmp_path / passed.folder.name
     folder.mkdir()
-    for name in ("manifest.json", "latency.parquet", "arrivals.parquet", "health.parquet"):
+    for name in ("manifest.json", *(f"{table}.parquet" for table in TABLES)):
         shutil.copy(passed.folder / name, folder)
     again = subprocess.run(
         [sys.executable, "-m", "harness", "report", str(folder)], capture_output=True, text=True, timeout=60

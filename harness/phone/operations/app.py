@@ -39,6 +39,7 @@ from harness.phone.operations.suggestions import find_assistant
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import DIARY_STATS as DIARY_RULES
+from harness.record.deeds import Deed
 
 BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
 SHELL_READS = (OWN_PROFILE, OWN_PROFILE_PUBLIC, OWN_STATS, OWN_PREFERENCES)
@@ -55,6 +56,7 @@ async def open_app(phone: Phone, *, landing: bool = True) -> bool:
             if not operation.ends(await phone.sign_in()):
                 return False
     phone.load_page()
+    phone.did(Deed.PAGE_LOAD, "signed_in")
     with phone.operation("app_open") as operation:
         user = await phone.request(USER)
         if not operation.ends(user.outcome) or phone.account is None:
@@ -70,6 +72,7 @@ async def sign_in_and_stay(phone: Phone, *, landing: bool = True) -> bool:
     with phone.operation("sign_in") as operation:
         if not operation.ends(await phone.sign_in()):
             return False
+    phone.did(Deed.ENTER)
     await enter(phone, landing=landing)
     return True
 
@@ -77,6 +80,7 @@ async def sign_in_and_stay(phone: Phone, *, landing: bool = True) -> bool:
 async def open_signed_out(phone: Phone) -> None:
     """The page load of somebody who is not signed in: the settings call, which dies on the phone as ever."""
     phone.load_page()
+    phone.did(Deed.PAGE_LOAD, "signed_out")
     await _load_settings(phone)
 
 
@@ -130,7 +134,7 @@ async def _background_deck(phone: Phone, mode: str, limit: int) -> None:
 
 
 async def _find_assistant(phone: Phone) -> None:
-    await find_assistant(phone)
+    await find_assistant(phone, "app_shell")
 
 
 async def _load_settings(phone: Phone) -> None:

@@ -21,14 +21,15 @@ from harness.phone.operations.conversation import Conversation
 from harness.phone.operations.sending import Bubble
 from harness.phone.operations.suggestions import find_assistant
 from harness.phone.phone import Phone
+from harness.record.deeds import Deed
 
 STATUS_EVERY_S = 2.0
 _REFUSED = frozenset((401, 403))
 
 
 async def assistant_conversation(phone: Phone) -> Summary | None:
-    """Which conversation is the assistant's, for who goes there before the shell has found out."""
-    return await find_assistant(phone, reason="messages")
+    """Go to the assistant's conversation; None when nobody knows which that is."""
+    return await find_assistant(phone, "messages")
 
 
 class AssistantChat:
@@ -77,14 +78,17 @@ class AssistantChat:
 
     async def _ask(self, message: str) -> None:
         """One answer, from pressing send to knowing it is stored."""
+        asked = self._phone.now()
+        self._phone.did(Deed.ASKED)
         with self._phone.operation("assistant_reply", intended=self._written_at.pop(message)) as operation:
             reading = await self._request(message)
             if reading.status in _REFUSED and await self._phone.keeper.refresh_now():
                 reading = await self._request(message)
             operation.ends(reading.outcome)
+        self._phone.did(Deed.ANSWERED, seconds=self._phone.now() - asked)
 
     async def _request(self, message: str) -> Reading:
-        id_ = str(uuid.UUID(int=self._phone.dice.getrandbits(128), version=4))
+        id_ = str(uuid.UUID(int=self._phone.noise.getrandbits(128), version=4))
         headers = calls.ASSISTANT_REPLY.headers + f"x-request-id: {id_}\r\n".encode()
         body = {
             "conversationId": self.conversation.summary.conversation,

@@ -10,6 +10,7 @@ from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone.operations.sending import Attachment, AttachmentKind
 from harness.phone.phone import Phone
+from harness.record.deeds import Deed
 
 SIGNED_KEPT_S = 59 * 60.0
 SIGNED_FOR_S = 3600
@@ -37,13 +38,15 @@ class File:
     def generated(cls, phone: Phone, kind: AttachmentKind, size: int) -> File:
         """Of `size` bytes: the kind's first bytes, then noise from the session's dice, which does not compress."""
         head = _HEADS[kind]
-        return cls(kind, head + phone.dice.randbytes(max(0, size - len(head))))
+        return cls(kind, head + phone.dice.of("file").randbytes(max(0, size - len(head))))
 
 
 async def upload(phone: Phone, conversation: str, file: File) -> Attachment | None:
     """Put a file beside a conversation; None when it did not get there."""
+    phone.did(Deed.ATTACH, number=len(file.content))
     ending, media_type = _TYPES[file.kind]
-    name = f"{round(time() * 1000)}-{uuid.UUID(int=phone.dice.getrandbits(128), version=4)}.{ending}"
+    id_ = uuid.UUID(int=phone.dice.of("file").getrandbits(128), version=4)
+    name = f"{round(time() * 1000)}-{id_}.{ending}"
     path = f"message_attachments/{conversation}/{phone.user_id}/{name}"
     with phone.operation("attachment_upload") as operation:
         reading = await phone.request(calls.ATTACHMENT_UPLOAD, path, raw=_form(name, media_type, file.content))
@@ -80,6 +83,7 @@ class SignedFiles:
         now = self._phone.now()
         if now - self._signed.get(path, -SIGNED_KEPT_S) >= SIGNED_KEPT_S:
             self._signed[path] = now
+            self._phone.did(Deed.FILES)
             self._phone.chore(self._sign(path))
 
     async def _sign(self, path: str) -> None:

@@ -28,6 +28,7 @@ from harness.phone.operations.sending import Attachment, Bubble, Sender
 from harness.phone.phone import Phone
 from harness.phone.room import Room
 from harness.phone.timeline import Timeline
+from harness.record.deeds import Deed
 from harness.record.delivery import Kind
 
 PAGE = 40
@@ -108,6 +109,7 @@ class Conversation:
         """The channel's status is another one: the beat of the polls follows it."""
         if self._beat_s != self.poll_s:
             self._beat_s = self.poll_s
+            self.phone.did(Deed.CHANNEL, number=int(self.joined))
             for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
                 query.restart_beat()
 
@@ -118,6 +120,7 @@ class Conversation:
             if self._fixed is None:
                 self._room = self.phone.page.live.enter(self.summary, self)
             self._beat_s = self.poll_s
+            self.phone.did(Deed.CHAT, self._kind, int(self.joined))
             Inbox.of(self.phone).show()
             for query in self._always():
                 query.mount()
@@ -126,6 +129,8 @@ class Conversation:
     def leave(self) -> None:
         """Back to the list: the pollers stop, requests under way go on."""
         self._keyboard.cleared()
+        if self._on_screen:
+            self.phone.did(Deed.CHAT_LEAVE)
         self._on_screen = False
         room, self._room = self._room, None
         if room is not None:
@@ -135,8 +140,11 @@ class Conversation:
 
     def _always(self) -> list[Query]:
         queries = [self._messages, self._read_receipts, self._reactions]
-        direct = not self.summary.is_group and self.summary.others
-        return [*queries, self._last_active] if direct else queries
+        return [*queries, self._last_active] if self._kind == "direct" else queries
+
+    @property
+    def _kind(self) -> str:
+        return "direct" if not self.summary.is_group and self.summary.others else "group"
 
     # ---- reading --------------------------------------------------------------------------------------------
 
@@ -154,11 +162,13 @@ class Conversation:
         """Scroll up to the next older page; every poll carries it from then on. False when there is none."""
         if not self.has_more:
             return False
+        self.phone.did(Deed.OLDER)
         with self.phone.operation("messages_older") as operation:
             page, outcome = await self._page(self._pages[-1][-1])
             if not operation.ends(outcome):
                 return False
             self._pages.append(page)
+            self.phone.did(Deed.PAGES, number=len(self._pages))
             self._arrived(page, copies=1)
         return bool(page)
 
@@ -210,19 +220,23 @@ class Conversation:
         for bubble in self.failed:
             if bubble.client_id == message.client_id:
                 bubble.message = message
-        self._arrived([message], copies=1)
+        self._arrived([message], copies=1, live=True)
 
     def updated(self, message: Message) -> None:
         """Replaces what is there; a message that is not stays away until a poll brings it."""
         if self._timeline.knows(message.id):
             self._arrived([message], copies=1)
 
-    def _arrived(self, messages: list[Message], copies: int) -> None:
-        """Messages are in the cache; the screen, if still there, writes receipts and shows files."""
+    def _arrived(self, messages: list[Message], copies: int, *, live: bool = False) -> None:
+        """Messages are in the cache; the screen, if still there, writes receipts and shows files. live: the channel's
+        callback has written a receipt of its own."""
+        newest, own_before = self._timeline.newest, self._timeline.newest_own
         self._timeline.merge(messages)
         if not self._on_screen:
             return
-        self._receipts.arrived(messages, copies)
+        self._note(newest, own_before)
+        if foreign := self._receipts.arrived(messages, copies):
+            self.phone.did(Deed.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
         for message in messages:
             if message.attachment is not None:
                 self._files.show(message.attachment)
@@ -230,6 +244,14 @@ class Conversation:
             self._receipts.newest(self._timeline.newest.id)
         own = self._timeline.newest_own
         self._follow(own.id if own is not None else None)
+
+    def _note(self, newest: Message | None, own: Message | None) -> None:
+        """What is new at the end of the conversation."""
+        now = self._timeline
+        if now.newest is not None and (newest is None or newest.id != now.newest.id):
+            self.phone.did(Deed.NEWEST)
+        if now.newest_own is not None and (own is None or own.id != now.newest_own.id):
+            self.phone.did(Deed.OWN)
 
     def _follow(self, own: str | None) -> None:
         """Delivery receipts are asked for the last own message: another one is another query, fetched at once."""
@@ -255,6 +277,7 @@ class Conversation:
 
     async def types(self, seconds: float) -> None:
         """Write a text for that long; the others see it."""
+        self.phone.did(Deed.TYPE, seconds=seconds)
         await self._keyboard.types(seconds)
 
     async def send(self, text: str, attachment: Attachment | None = None) -> Bubble:
@@ -265,6 +288,7 @@ class Conversation:
 
     async def try_again(self, bubble: Bubble) -> None:
         """Post a bubble, for the first time or again with the same client id."""
+        self.phone.did(Deed.SEND, self._kind)
         self._keyboard.cleared()
         if bubble not in self.failed:
             self.failed.append(bubble)
@@ -275,10 +299,12 @@ class Conversation:
 
     async def edit(self, bubble: Bubble, text: str) -> Outcome:
         """Change an own message."""
+        self.phone.did(Deed.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
         return self._changed(bubble, await self._sender.edit(bubble, text))
 
     async def delete(self, bubble: Bubble) -> Outcome:
         """Delete an own message for everybody."""
+        self.phone.did(Deed.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
         return self._changed(bubble, await self._sender.delete(bubble))
 
     def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
@@ -288,6 +314,7 @@ class Conversation:
 
     async def react(self, message: Message, emoji: str) -> Outcome:
         """Put an emoji on a message or take it off; then all reactions are read again."""
+        self.phone.did(Deed.REACT)
         outcome = await self._sender.react(message, emoji)
         self.phone.chore(self._read_reactions())
         return outcome

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone import shapes
 from harness.phone.call import Call
@@ -31,5 +33,16 @@ async def fetch_deck(phone: Phone, call: Call, mode: str, limit: int, seed: str,
     reading = await phone.request(call, body=body)
     if not reading.outcome.good:
         return Fetched(reading.outcome)
+    _note(phone, reading.data, mode, limit)
     cards = shapes.deck(reading.data)
     return Fetched(Outcome.SOFT_FAILURE) if cards is None else Fetched(Outcome.OK, cards)
+
+
+def _note(phone: Phone, data: Any, mode: str, limit: int) -> None:
+    """A served deck is a promise that its request and impressions are stored."""
+    try:
+        facts = {"subject": str(UUID(data["recRequestId"])), "object_": str(UUID(data["deckId"]))}
+        write = phone.write(WriteKind.DECK, **facts, key=limit, detail=mode, number=len(data["cards"]))
+    except (KeyError, TypeError, ValueError):
+        return  # not a deck: whoever asked for it finds out by itself
+    write.settled(Outcome.OK)

@@ -9,6 +9,7 @@ from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import HOME_DECK as DECK_RULES
+from harness.record.deeds import Deed
 
 DECK = 60
 
@@ -26,6 +27,8 @@ def home_deck(phone: Phone) -> Query[int]:
 class Home(Screen):
     """One visit to the home screen: titles for you above, what friends did below."""
 
+    name = "home"
+
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone)
         self._page: FeedPage | None = None
@@ -33,6 +36,7 @@ class Home(Screen):
     async def open(self) -> FeedPage | None:
         """From tapping the tab to rows of the feed on screen; None when they did not come."""
         phone = self.phone
+        self.opens()
         show_suggestions(self, "home")
         self.mount(home_deck(phone))
         with phone.operation("home_feed") as operation:
@@ -45,6 +49,7 @@ class Home(Screen):
         """Scroll to the end: the next page; None when there is none or it did not come."""
         if self._page is None or self._page.next is None:
             return None
+        self.phone.did(Deed.MORE)
         self._page = await home_feed(self.phone, self._page.next)
         return self._page
 

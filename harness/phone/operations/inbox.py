@@ -20,6 +20,7 @@ from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
 from harness.phone.queries import Screen
 from harness.phone.query_cache import CONVERSATIONS
+from harness.record.deeds import Deed
 
 LIST_EVERY_S = 60.0
 AVATAR_KEPT_S = 3600.0
@@ -48,6 +49,7 @@ class Inbox:
 
         The first time on a page it also probes for the columns of the preferences.
         """
+        self._phone.did(Deed.OPEN, "list")
         self._query.mount()
         if self._hints is None:
             self._hints = Screen(self._phone)
@@ -68,10 +70,10 @@ class Inbox:
 
     def leave(self) -> None:
         """The person leaves for a screen without it."""
-        self._query.unmount()
         if self._hints is not None:
             self._hints.leave()
             self._hints = None
+        self._query.unmount()
 
     async def _load(self) -> Outcome:
         phone = self._phone
@@ -99,11 +101,14 @@ class Inbox:
     def _read_beside(self) -> None:
         """Avatars that have no signature yet, and the profiles of everybody listed."""
         phone, now = self._phone, self._phone.now()
-        for path in dict.fromkeys(path for row in self.rows for path in row.avatars):
-            if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S:
-                self._signed[path] = now
-                phone.chore(self._sign(path))
+        paths = dict.fromkeys(path for row in self.rows for path in row.avatars)
+        new = [path for path in paths if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S]
         people = dict.fromkeys(person for row in self.rows for person in row.others)
+        phone.did(Deed.LISTED, number=len(people))
+        phone.did(Deed.AVATARS, number=len(new))
+        for path in new:
+            self._signed[path] = now
+            phone.chore(self._sign(path))
         if people:
             phone.chore(self._just(phone.request(calls.PROFILES_PUBLIC, ",".join(people))))
 
@@ -167,6 +172,7 @@ async def conversation_list(phone: Phone) -> list[Summary]:
 
 async def start_conversation(phone: Phone, other: str) -> Summary | None:
     """Open or make the direct conversation with a person; the same one every time (contract 5.2)."""
+    phone.did(Deed.NEW_CHAT)
     with phone.operation("create_direct_conversation") as operation:
         reading = await phone.request(calls.CREATE_CONVERSATION, body={"targetUserId": other})
         if not operation.ends(reading.outcome):

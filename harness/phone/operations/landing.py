@@ -21,9 +21,12 @@ TRENDING = 10
 class Landing(Screen):
     """One visit to it."""
 
+    name = "landing"
+
     async def open(self) -> bool:
         """From arriving to what is trending and what friends watch; whether both came."""
         phone = self.phone
+        self.opens()
         show_suggestions(self, "search")
         with phone.operation("landing") as operation:
             trending = trending_now(phone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone.calls import (
     FOLLOW,
@@ -21,6 +22,7 @@ from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.operations.title import ORIGIN, send_title_event
 from harness.phone.phone import Phone
 from harness.phone.queries import Screen
+from harness.record.deeds import Deed
 
 REVIEWS_SHEET = "title_reviews"
 Status = Literal["want_to_watch", "watching", "watched", "dropped"]
@@ -30,8 +32,11 @@ _CONTENT_TYPES = frozenset(("movie", "series", "anime"))
 class Diary(Screen):
     """One visit to the diary."""
 
+    name = "diary"
+
     async def open(self) -> bool:
         """From tapping the tab to the figures on screen."""
+        self.opens()
         show_suggestions(self, "diary")
         with self.phone.operation("diary_open") as operation:
             return operation.ends((await self.show(diary_stats(self.phone))).outcome)
@@ -39,6 +44,7 @@ class Diary(Screen):
 
 async def set_status(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
     """Put a title into the library: an upsert, so that saying it twice is once."""
+    phone.did(Deed.STATUS, status)
     with phone.operation("library_write") as operation:
         outcome = await _write(phone, title, kind, status)
         operation.ends(outcome)
@@ -56,6 +62,7 @@ async def forget(phone: Phone, title: str) -> Outcome:
 async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
     """The title page's button, on or off: event and library entry at once; the entry is what counts."""
     action = "watchlist_add" if wanted else "watchlist_remove"
+    phone.did(Deed.WATCHLIST, "title" if wanted else "title off")
     with phone.operation(action) as operation:
         _, outcome = await asyncio.gather(
             send_title_event(
@@ -93,6 +100,7 @@ async def review(phone: Phone, title: str, kind: str | None, half_stars: int, te
 
 async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -> Outcome:
     """A search result's button: first the event, and only where that seems to have arrived the entry."""
+    phone.did(Deed.WATCHLIST, "search")
     with phone.operation("watchlist_add") as operation:
         if await send_title_event(phone, "watchlist", title, source="search", in_watchlist=True):
             outcome = await _write(phone, title, kind, "want_to_watch")
@@ -112,6 +120,7 @@ async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> O
 
 async def follow(phone: Phone, other: str) -> Outcome:
     """Somebody already followed counts as followed."""
+    phone.did(Deed.FOLLOW)
     body = {"follower_id": phone.user_id, "followed_id": other, "created_at": utc_now()}
     with phone.operation("follow") as operation:
         outcome = (await phone.request(FOLLOW, body=body)).outcome
@@ -135,15 +144,21 @@ async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> 
         "updated_at": utc_now(),
         "content_type": _content_type(kind),
     }
-    outcome = (await phone.request(LIBRARY_WRITE, body=body)).outcome
+    write = phone.write(WriteKind.LIBRARY, subject=title, detail=status)
+    write.sent()
+    reading = await phone.request(LIBRARY_WRITE, body=body)
+    write.answered(reading)
     _changed(phone, title)
-    return outcome
+    return reading.outcome
 
 
 async def _delete(phone: Phone, title: str) -> Outcome:
-    outcome = (await phone.request(LIBRARY_DELETE, phone.user_id, title)).outcome
+    write = phone.write(WriteKind.UNLIBRARY, subject=title)
+    write.sent()
+    reading = await phone.request(LIBRARY_DELETE, phone.user_id, title)
+    write.answered(reading)
     _changed(phone, title)
-    return outcome
+    return reading.outcome
 
 
 async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:

@@ -21,6 +21,7 @@ from harness.phone.phone import Phone
 from harness.phone.queries import Query, Screen
 from harness.phone.query_cache import HOME_DECK
 from harness.phone.shapes import Card
+from harness.record.deeds import Deed
 
 DECK = 24
 FEWEST_LIKES, MOST_LIKES = 5, 20
@@ -41,11 +42,13 @@ async def sign_up(phone: Phone) -> bool:
     new = newcomer(phone.kit.run_tag, phone.ticket, phone.kit.people.pattern)
     password = phone.kit.people.secrets.password or secrets.token_urlsafe(_PASSWORD_BYTES)
     await open_signed_out(phone)
+    phone.did(Deed.SIGN_UP)
     with phone.operation("sign_up") as operation:
         if not operation.ends(await phone.keeper.sign_up(password, new.display_name, new.username)):
             return False
     if phone.account is None:
         return False
+    phone.did(Deed.ENTER)
     await enter(phone, landing=False)
     return True
 
@@ -53,8 +56,11 @@ async def sign_up(phone: Phone) -> bool:
 class TastePage(Screen):
     """The page behind the onboarding gate. It asks for its deck when it opens."""
 
+    name = "taste"
+
     async def open(self) -> list[Card]:
         """From the gate to titles to choose from; empty when no deck came."""
+        self.opens()
         with self.phone.operation("onboarding_deck") as operation:
             fetched = await self.show(_deck(self.phone))
             operation.ends(fetched.outcome)
@@ -68,6 +74,7 @@ class TastePage(Screen):
         if len(liked) < FEWEST_LIKES:
             raise ValueError(f"the page wants {FEWEST_LIKES} titles, not {len(liked)}")
         phone = self.phone
+        phone.did(Deed.LIKED, number=len(liked))
         body = {
             "sessionId": phone.device_session,
             "mediaItemIds": [card.title for card in liked[:MOST_LIKES]],

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from harness.ledger import WriteKind
 from harness.phone import chat_calls as calls
 from harness.phone.call import Call
 from harness.phone.calls import DELIVERY_RECEIPT, READ_RECEIPT
@@ -18,6 +19,7 @@ from harness.phone.classify import Reading
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
 from harness.phone.read_marker import ReadMarker
+from harness.phone.write import Write
 
 NO_SUCH_CONSTRAINT = "42P10"
 
@@ -40,7 +42,8 @@ class ReceiptWriter:
     async def delivered(self, conversation: str, message: str) -> Reading:
         """One delivery receipt; the server dates it."""
         body = {"conversation_id": conversation, "message_id": message, "user_id": self._phone.user_id}
-        return await self._write(DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
+        write = self._phone.write(WriteKind.DELIVERED, subject=conversation, object_=message)
+        return await self._write(write, DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
 
     async def read(self, conversation: str, message: str, clock: Callable[[], str] = utc_now) -> Reading:
         """The read marker, dated by the phone: it may go backwards."""
@@ -50,9 +53,16 @@ class ReceiptWriter:
             "last_read_message_id": message,
             "last_read_at": clock(),
         }
-        return await self._write(READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
+        write = self._phone.write(WriteKind.READ, subject=conversation, object_=message)
+        return await self._write(write, READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
 
-    async def _write(self, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
+    async def _write(self, write: Write, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
+        write.sent()
+        reading = await self._request(upsert, insert, body)
+        write.answered(reading)
+        return reading
+
+    async def _request(self, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
         if upsert.name not in self._plain:
             reading = await self._phone.request(upsert, body=body)
             if reading.code != NO_SUCH_CONSTRAINT:
@@ -73,13 +83,19 @@ class Receipts:
         self._marker = ReadMarker()
         self._marking: asyncio.Task[None] | None = None
 
-    def arrived(self, messages: Iterable[Message], copies: int) -> None:
-        """Messages are in view; those of others that are new get `copies` delivery receipts each, all at once."""
+    def arrived(self, messages: Iterable[Message], copies: int) -> int:
+        """Messages are in view; those of others that are new get `copies` delivery receipts each, all at once.
+
+        How many of others are new.
+        """
+        new = 0
         for message in messages:
             if message.sender != self._phone.user_id and message.id not in self._seen:
                 self._seen.add(message.id)
+                new += 1
                 for _ in range(copies):
                     self._phone.chore(self._deliver(message.id))
+        return new
 
     def live(self, message: Message) -> None:
         """The channel's callback has a new message: it writes a receipt of its own, whatever the list does."""

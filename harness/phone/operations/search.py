@@ -33,6 +33,7 @@ from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import SEARCH
 from harness.phone.shapes import External, Found
+from harness.record.deeds import Deed
 
 DEBOUNCE_S = 0.25
 SHORTEST = 2
@@ -66,12 +67,15 @@ def settled(text: str, gaps_s: Sequence[float]) -> list[Settled]:
 class Search(Screen):
     """One visit to the search screen."""
 
+    name = "search"
+
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone)
         self._shown_query: Query[list[Found]] | None = None
 
     def open(self) -> None:
         """Tap the field."""
+        self.opens()
         show_suggestions(self, "search")
 
     async def type(self, text: str, gaps_s: Sequence[float]) -> list[Found]:
@@ -85,17 +89,18 @@ class Search(Screen):
             if step.final:
                 return await self._final(step.text)
             await self.phone.pause(DEBOUNCE_S)
-            self._ask(step.text)
+            self._ask(step.text, final=False)
         return []
 
     async def _final(self, text: str) -> list[Found]:
         with self.phone.operation("search") as operation:
             await self.phone.pause(DEBOUNCE_S)
-            fetched = await self.phone.page.queries.settled(self._ask(text))
+            fetched = await self.phone.page.queries.settled(self._ask(text, final=True))
             operation.ends(fetched.outcome)
         return fetched.value or []
 
-    def _ask(self, text: str) -> Query[list[Found]]:
+    def _ask(self, text: str, *, final: bool) -> Query[list[Found]]:
+        self.phone.did(Deed.QUERY, text, number=int(final))
         if self._shown_query is not None:
             self.unmount(self._shown_query)
         query = Query(("search", "titles", text), lambda: _search(self.phone, text), SEARCH, abortable=True)
@@ -105,6 +110,7 @@ class Search(Screen):
 
     async def people(self, text: str) -> list[str]:
         """The people tab. As shipped nobody may read other people's public profiles, so it stays empty (trap T20)."""
+        self.phone.did(Deed.PEOPLE, text)
         with self.phone.operation("people_search") as operation:
             fetched = await self.show(Query(("search", "people", text), lambda: _people(self.phone, text), SEARCH))
             operation.ends(fetched.outcome)
@@ -116,11 +122,14 @@ async def _search(phone: Phone, text: str) -> Fetched[list[Found]]:
     own = Fetched.of(await phone.request(MEDIA_SEARCH, body=body), shapes.found_titles)
     if own.value is None:
         own = Fetched.of(await phone.request(SEARCH_TITLES, quote(text, safe="")), shapes.found_titles)
+    phone.did(Deed.RESULTS, text, number=len(own.value or ()))
     body = {"path": "/search/multi", "params": {"query": text, "include_adult": "false", "page": 1}}
     external = shapes.external_titles((await phone.request(TMDB_SEARCH, body=body)).data)
+    phone.did(Deed.FOUND, text, number=len(external))
     imdb_ids = await asyncio.gather(*(_imdb_id(phone, title) for title in external))
     known = {title.tmdb for title in own.value or ()}
     unknown = [pair for pair in zip(external, imdb_ids, strict=True) if pair[0].tmdb not in known]
+    phone.did(Deed.UNKNOWN, text, number=len(unknown))
     if unknown:
         await phone.request(CATALOG_SYNC_BATCH, body=_batch(unknown[:SYNCED]))
     return Fetched(Outcome.OK, own.value or [])
@@ -143,6 +152,7 @@ def _batch(titles: list[tuple[External, str | None]]) -> dict[str, object]:
 
 async def _people(phone: Phone, text: str) -> Fetched[list[str]]:
     found = Fetched.of(await phone.request(PEOPLE_SEARCH, quote(text, safe="")), shapes.people)
+    phone.did(Deed.FOUND_PEOPLE, number=len(found.value or ()))
     if found.value:
         await asyncio.gather(
             phone.request(PEOPLE_STATS, ",".join(found.value)), phone.request(PEOPLE_FOLLOWED, phone.user_id)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone import chat_shapes as shapes
@@ -18,6 +19,8 @@ from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
 from harness.phone.room import epoch_us
+from harness.phone.write import Write
+from harness.record.deeds import Deed
 from harness.record.delivery import Kind
 
 
@@ -47,6 +50,7 @@ class Bubble:
     message: Message | None = None
     outcome: Outcome | None = None
     tried: bool = False  # whether it was ever posted: a message is awaited from its first send on
+    write: Write | None = None
 
     @property
     def failed(self) -> bool:
@@ -88,19 +92,33 @@ class Sender:
                 if not operation.ends(blocked.outcome):
                     bubble.outcome = blocked.outcome
                     return
+            write = self._written(bubble)
+            write.sent()
             sent = await phone.request(MESSAGE_SEND, body=self._row(bubble))
             operation.ends(sent.outcome)
             bubble.outcome = sent.outcome
-            if not sent.outcome.good:
-                return
-            bubble.message = shapes.message(sent.data)
-            if bubble.message is None:
+            row = shapes.message(sent.data) if sent.outcome.good else None
+            write.answered(sent, row.id if row is not None else None)
+            if row is not None:
+                bubble.message = row  # the channel may have brought it already
+                created = epoch_us(row.created_at)
+                phone.saw(Kind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
+            elif sent.outcome.good:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
-                return
-            row = bubble.message
-            created = epoch_us(row.created_at)
-            phone.saw(Kind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
+
+    def _written(self, bubble: Bubble) -> Write:
+        """The message's place in the ledger, made with the first try; a try again is the same write."""
+        if bubble.write is None:
+            summary = self._summary
+            bubble.write = self._phone.write(
+                WriteKind.MESSAGE,
+                id_=bubble.client_id,
+                subject=summary.conversation,
+                detail="group" if summary.is_group else "direct",
+                number=1 + len(summary.others),
+            )
+        return bubble.write
 
     def _row(self, bubble: Bubble) -> dict[str, Any]:
         content = bubble.body()
@@ -152,7 +170,11 @@ class Sender:
     async def _patch(self, call: Call, bubble: Bubble, message: Message, row: dict[str, Any]) -> Outcome:
         phone = self._phone
         with phone.operation(call.name) as operation:
+            kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
+            write = phone.write(kind, subject=self._summary.conversation, object_=message.id)
+            write.sent()
             reading = await phone.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
+            write.answered(reading)
             if operation.ends(reading.outcome):
                 bubble.message = shapes.message(reading.data) or message
         return reading.outcome
@@ -167,8 +189,15 @@ class Sender:
             "emoji": emoji,
         }
         with phone.operation("message_react") as operation:
+            write = phone.write(WriteKind.REACTION, subject=message.id, detail=emoji)
+            write.sent()
             reading = await phone.request(calls.REACT, body=row)
+            write.answered(reading)
             if reading.outcome is Outcome.CONFLICT:
+                phone.did(Deed.REACTED)
+                write = phone.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
+                write.sent()
                 reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
+                write.answered(reading)
             operation.ends(reading.outcome)
         return reading.outcome

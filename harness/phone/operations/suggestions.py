@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.outcome import Outcome
-from harness.phone import chat_shapes, shapes
+from harness.phone import shapes
 from harness.phone.calls import ASSISTANT_CONVERSATION, ASSISTANT_SUGGESTIONS, SUGGESTION_SHOWN
-from harness.phone.chat_shapes import Summary
+from harness.phone.chat_shapes import Summary, assistant_id, conversation_id
 from harness.phone.local_storage import ASSISTANT, ASSISTANT_S
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import Rules
+from harness.record.deeds import Deed
 
 LIMIT = 3
 EVERY_S: Mapping[str, float] = {
@@ -25,16 +26,17 @@ EVERY_S: Mapping[str, float] = {
 """Poll interval by surface, at proactivity level 1, the default."""
 
 
-async def find_assistant(phone: Phone, *, reason: str = "app_shell") -> Summary | None:
-    """Which conversation is the assistant's; the device remembers for six hours. None when the answer did not come."""
-    kept: Summary | None = phone.local.young(ASSISTANT, ASSISTANT_S, phone.now())
-    if kept is not None:
-        return kept
+async def find_assistant(phone: Phone, reason: str) -> Summary | None:
+    """Which conversation is the assistant's, asked at most every six hours per device, whoever on it wants to know;
+    None when it did not come."""
+    known: Summary | None = phone.local.young(ASSISTANT, ASSISTANT_S, phone.now())
+    if known is not None:
+        return known
     reading = await phone.request(ASSISTANT_CONVERSATION, body={"reason": reason})
-    found = chat_shapes.conversation_id(reading.data) if reading.outcome.good else None
+    found = conversation_id(reading.data) if reading.outcome.good else None
     if found is None:
         return None
-    assistant = chat_shapes.assistant_id(reading.data)
+    assistant = assistant_id(reading.data)
     summary = Summary(found, False, (assistant,) if assistant else ())
     phone.local.put(ASSISTANT, summary, phone.now())
     return summary
@@ -56,6 +58,8 @@ async def _suggestions(phone: Phone, surface: str) -> Fetched[list[str]]:
     found = shapes.suggestion_ids(reading.data)
     if found is None:
         return Fetched(Outcome.SOFT_FAILURE)
+    if found:
+        phone.did(Deed.HINT, found[0])
     if found and found[0] not in phone.page.shown:
         phone.page.shown.add(found[0])
         phone.chore(_report_shown(phone, found[0]))

@@ -24,6 +24,7 @@ from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import TITLE
 from harness.phone.shapes import Card
+from harness.record.deeds import Deed
 
 FIRST_BATCH = 72
 REFILL = 60
@@ -50,6 +51,8 @@ EXPERIMENT_KEYS = (
 class SwipePage(Screen):
     """One mount of the swipe page."""
 
+    name = "swipe"
+
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone)
         self._cards: list[Card] = []
@@ -66,6 +69,7 @@ class SwipePage(Screen):
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
+        self.opens()
         self.phone.courier.mount()
         show_suggestions(self, "swipe")
         self._experiments = await self._assigned()
@@ -97,7 +101,9 @@ class SwipePage(Screen):
         `button`: tapped instead of a gesture; it stands in the event's payload.
         """
         phone, deck, title = self.phone, card.deck, card.title
+        phone.did(Deed.LOOK, title, seconds=seconds)
         await phone.pause(seconds)
+        phone.did(Deed.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
         self._dwell(card, seconds)
@@ -184,6 +190,7 @@ class SwipePage(Screen):
         fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
         self._seen.update(card.title for card in fresh)
         self._cards += fresh
+        self.phone.did(Deed.CARDS, number=len(fresh))
         return bool(fresh)
 
     # ---- reads beside the deck ------------------------------------------------------------------------------

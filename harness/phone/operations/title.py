@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.ledger import WriteKind
 from harness.outcome import Outcome
 from harness.phone import shapes
 from harness.phone.call import Call
@@ -20,10 +21,13 @@ from harness.phone.calls import (
     TITLE_RATING_SUMMARY,
     TITLE_REVIEWS,
 )
+from harness.phone.event_key import event_facts
 from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.phone import Phone
 from harness.phone.queries import Fetched, Query, Screen
 from harness.phone.query_cache import DEFAULT, TITLE, Rules
+from harness.phone.swipe_event import Event, parse_answer
+from harness.record.deeds import Deed
 
 ORIGIN = "title_detail"
 
@@ -51,8 +55,25 @@ async def send_title_event(
         body["inWatchlist"] = in_watchlist
     if payload is not None:
         body["payload"] = payload
-    body["clientEventId"] = phone.new_id()
+    body["clientEventId"] = id_ = phone.new_id()
+    event = Event(
+        event_type,
+        id_,
+        phone.device_session,
+        title,
+        source=source,
+        rating0_10=rating0_10,
+        in_watchlist=in_watchlist,
+        payload=payload,
+    )
+    write = phone.write(WriteKind.EVENT, **event_facts(event))
+    write.sent()
     reading = await phone.request(TITLE_EVENT, body=body)
+    answer = parse_answer(reading.status, reading.body)
+    if answer is None:
+        write.answered(reading)
+    else:
+        write.settled(answer.outcome_of(id_))
     return reading.status == 200
 
 
@@ -79,6 +100,8 @@ def _table(phone: Phone, call: Call, title: str, rules: Rules, *arguments: str) 
 class TitlePage(Screen):
     """One visit to a title's page."""
 
+    name = "title"
+
     def __init__(self, phone: Phone, title: str) -> None:
         super().__init__(phone)
         self.title = title
@@ -86,6 +109,8 @@ class TitlePage(Screen):
     async def open(self) -> bool:
         """From tapping the title to its page; False when the title itself did not come."""
         phone, title = self.phone, self.title
+        self.opens()
+        phone.did(Deed.TITLE, title)
         show_suggestions(self, "title")
         phone.chore(self._tell("detail_open"))
         with phone.operation("title_open") as operation:
@@ -115,6 +140,7 @@ class TitlePage(Screen):
 
     async def like(self, *, liked: bool = True) -> bool:
         """The heart. Whether the app shows it as done."""
+        self.phone.did(Deed.HEART, self.title)
         with self.phone.operation("title_like") as operation:
             done = await send_title_event(
                 self.phone,

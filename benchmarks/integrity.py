@@ -1,0 +1,219 @@
+"""Ten million writes, six of them wrong: are exactly those found, and what does it cost?
+
+    python benchmarks/integrity.py [--writes 10000000]
+
+Builds the ledger and the stored rows of a run, plants 3 lost, 2 doubled and 1 swapped, writes both as a run would, and
+has `reports.integrity` look for them in a process of its own. Prints what it found, the time, the peak memory and the
+size on disk; exits 1 when it finds anything else, or takes over 60 s, 4 GB of memory or 2 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.evidence.store import path_of
+from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
+from harness.ledger import Step, WriteKind
+from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
+from harness.record.store import GROUP_ROWS, RunFiles
+from reports.integrity.check import checks
+
+RUN_TAG = 0x5EED5EED
+ZERO_EPOCH_S = 1_795_780_800.0
+READ_AT = pd.Timestamp(ZERO_EPOCH_S, unit="s", tz="UTC") + pd.Timedelta(days=1)
+PEOPLE = 100_000
+MESSAGE_SHARE = 0.2
+TITLES = 20_000
+LIMIT_S, LIMIT_RSS, LIMIT_DISK = 60.0, 4e9, 2e9
+FREE = np.uint64((1 << 62) - 1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--writes", type=int, default=10_000_000)
+    parser.add_argument("--look", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.look is not None:
+        look(options.look)
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        planted = build(folder, options.writes)
+        disk = sum(path.stat().st_size for path in (folder / "ledger").iterdir())
+        said = subprocess.run(
+            [sys.executable, __file__, "--look", str(folder)], check=True, capture_output=True, text=True
+        ).stdout
+    return tell(json.loads(said), planted, disk, options.writes)
+
+
+def look(folder: Path) -> None:
+    """In a process of its own: the check itself, from files to findings."""
+    started = time.perf_counter()
+    found = checks(RunFiles(folder, None), RUN_TAG, ZERO_EPOCH_S, READ_AT)  # type: ignore[arg-type]  # the manifest is not needed
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    broken = {check.id: check.count for check in found if check.count}
+    print(json.dumps({"seconds": seconds, "peak": peak, "found": broken}))
+
+
+def tell(said: dict[str, object], planted: dict[str, int], disk: float, writes: int) -> int:
+    seconds, peak = float(str(said["seconds"])), float(str(said["peak"]))
+    print(f"writes                 {writes:>14,}")
+    print(f"ledger on disk         {disk / 1e6:>11,.0f} MB   ({disk / writes:.1f} bytes a write)")
+    print(f"checked in             {seconds:>11.1f} s")
+    print(f"peak memory            {peak / 1e6:>11,.0f} MB")
+    print(f"planted                {planted}")
+    print(f"found                  {said['found']}")
+    scale = max(writes / 10_000_000, 1e-9)
+    good = said["found"] == planted and seconds <= LIMIT_S and peak <= LIMIT_RSS and disk <= LIMIT_DISK * scale
+    print("ok" if good else "MISSED")
+    return 0 if good else 1
+
+
+# ---- building ----------------------------------------------------------------------------------------------------
+
+
+def build(folder: Path, writes: int) -> dict[str, int]:
+    dice = np.random.default_rng(1)
+    messages = int(writes * MESSAGE_SHARE)
+    (folder / "ledger").mkdir()
+    (folder / "stored").mkdir()
+    parts = [
+        Part(WriteKind.EVENT, writes - messages, 0, dice),
+        Part(WriteKind.MESSAGE, messages, writes - messages, dice),
+    ]
+    for table in (LEDGER_WRITES, LEDGER_STEPS):
+        with pq.ParquetWriter(folder / f"{table}.parquet", SCHEMAS[table], compression="zstd") as writer:
+            for part in parts:
+                rows = part.writes() if table == LEDGER_WRITES else part.steps()
+                writer.write_table(rows, row_group_size=GROUP_ROWS)
+    events, sent = parts
+    keep(folder, EVENTS, events.stored_events(lost=[11, 22, 33], doubled=[44]))
+    keep(folder, MESSAGES, sent.stored_messages(doubled=[55], swapped=(66, sent.next_of_same(66))))
+    return {"I01": 1, "I03": 3, "I18": 1, "order": 1}
+
+
+def keep(folder: Path, table: StoredTable, rows: pa.Table) -> None:
+    pq.write_table(rows, path_of(folder, table), compression="zstd", row_group_size=GROUP_ROWS)
+
+
+class Part:
+    """All writes of one kind: people take turns, one write each, one a microsecond."""
+
+    def __init__(self, kind: WriteKind, size: int, start: int, dice: np.random.Generator) -> None:
+        self.kind, self.size = kind, size
+        number = np.arange(start, start + size, dtype=np.uint64)
+        self.person, self.sequence = number % np.uint64(PEOPLE), number // np.uint64(PEOPLE) + np.uint64(1)
+        self.at = number.astype(np.int64) * 100
+        self.key = dice.integers(0, 2**63, size, dtype=np.int64).astype(np.uint64)
+        self.titles = dice.integers(0, 2**63, (TITLES, 2), dtype=np.int64)
+        free_high = (np.uint64(RUN_TAG) << np.uint64(28)) | self.person << np.uint64(2) | self.sequence >> np.uint64(30)
+        free_low = (self.sequence << np.uint64(32)) & FREE
+        high = (free_high >> np.uint64(12) << np.uint64(16)) | np.uint64(4 << 12) | (free_high & np.uint64(0xFFF))
+        self.id = np.stack([high, free_low | np.uint64(1 << 63)], axis=1)
+
+    def writes(self) -> pa.Table:
+        subject = self.person if self.kind is WriteKind.MESSAGE else self.key % np.uint64(TITLES)
+        return table_of(
+            LEDGER_WRITES,
+            np.full(self.size, self.kind, np.uint8),
+            self.person.astype(np.uint32),
+            self.sequence.astype(np.uint32),
+            self.at,
+            self.key,
+            self.uuids(subject),
+            None,
+            pa.array(["like"]).take(pa.array(np.zeros(self.size, np.int32))),
+            np.zeros(self.size, np.int32),
+        )
+
+    def steps(self) -> pa.Table:
+        twice = np.repeat(np.arange(self.size), 2)
+        step = np.tile(np.array([Step.SENT, Step.ACKNOWLEDGED], np.uint8), self.size)
+        at = self.at[twice] + np.where(step == Step.SENT, 10, 60)
+        return table_of(
+            LEDGER_STEPS,
+            np.full(2 * self.size, self.kind, np.uint8),
+            self.person.astype(np.uint32)[twice],
+            self.sequence.astype(np.uint32)[twice],
+            at,
+            step,
+            np.zeros(2 * self.size, np.uint8),
+            None,
+        )
+
+    def uuids(self, numbers: np.ndarray) -> pa.Array:
+        """Random-looking ids, the same for the same number."""
+        mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        return fixed(np.stack([mixed, mixed ^ np.uint64(0xABCDEF)], axis=1))
+
+    def next_of_same(self, row: int) -> int:
+        """The next message of the same person."""
+        return row + PEOPLE
+
+    def stored_events(self, *, lost: list[int], doubled: list[int]) -> pa.Table:
+        rows = np.concatenate([np.delete(np.arange(self.size), lost), doubled])
+        day = np.full(len(rows), int(ZERO_EPOCH_S // 86_400), np.int32)
+        return self._stored(
+            EVENTS,
+            rows,
+            self.at[rows] + 30,
+            {
+                "client_event_id": fixed(self.id[rows]),
+                "dedupe_key": pa.array(self.key[rows]),
+                "event_day": pa.array(day).cast(pa.date32()),
+            },
+        )
+
+    def stored_messages(self, *, doubled: list[int], swapped: tuple[int, int]) -> pa.Table:
+        rows = np.concatenate([np.arange(self.size), doubled])
+        at = self.at[rows] + 30
+        one, other = swapped
+        at[[one, other]] = at[[other, one]]
+        return self._stored(
+            MESSAGES,
+            rows,
+            at,
+            {
+                "client_id": fixed(self.id[rows]),
+                "conversation_id": self.uuids(self.person[rows]),
+            },
+        )
+
+    def _stored(self, table: StoredTable, rows: np.ndarray, at: np.ndarray, columns: dict[str, pa.Array]) -> pa.Table:
+        columns["id"] = self.uuids(np.arange(len(rows)) + int(self.kind) * 10**9)
+        columns["created_at"] = pa.array(at + int(ZERO_EPOCH_S * 1e6)).cast(pa.timestamp("us", tz="UTC"))
+        return pa.table(
+            [columns.get(field.name, pa.nulls(len(rows), field.type)) for field in table.schema], schema=table.schema
+        )
+
+
+def fixed(pairs: np.ndarray) -> pa.Array:
+    data = np.ascontiguousarray(pairs).astype(">u8")
+    return pa.Array.from_buffers(pa.binary(16), len(pairs), [None, pa.py_buffer(data)])
+
+
+def table_of(table: str, *columns: object) -> pa.Table:
+    schema = SCHEMAS[table]
+    size = len(columns[0])  # type: ignore[arg-type]
+    made = [
+        pa.nulls(size, field.type) if column is None else column if isinstance(column, pa.Array) else pa.array(column)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.table(made, schema=schema)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What it costs a phone to write down what its session did and sent, and to decide with a die for every question.
+
+    python benchmarks/session_log.py
+
+CPU time, best of seven rounds: it does not grow with what else the machine does.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import timeit
+from collections.abc import Callable
+
+from harness.phone.dice import Dice
+from harness.record.deeds import Deed
+from harness.record.sessions import SessionLog, SessionLogs
+
+CALLS, REQUESTS, DEEDS, QUESTIONS = 40, 200, 150, 10
+"""One session of a swiper in profile nightly, rounded up."""
+
+
+def best_us(work: Callable[[], object], number: int) -> float:
+    """Microseconds of CPU for one call of `work`."""
+    return min(timeit.repeat(work, number=number, repeat=7, timer=time.process_time)) / number * 1e6
+
+
+def session() -> None:
+    """Everything that one session writes down, and its rows."""
+    log, logs = SessionLog(1, 0.0), SessionLogs(0)
+    for number in range(REQUESTS):
+        log.sent(f"call {number % CALLS}", 0.1, 900, 1200, 1)
+    for number in range(DEEDS):
+        log.did(Deed.LOOK, float(number), "title", seconds=2.0)
+    logs.end(log)
+    logs.take()
+
+
+def dice() -> None:
+    """A session's dice, each thrown once."""
+    made = Dice("1 2 3")
+    for number in range(QUESTIONS):
+        made.of(f"question {number}").random()
+
+
+def main() -> int:
+    log = SessionLog(1, 0.0)
+    figures = {
+        "one request noted": best_us(lambda: log.sent("user", 0.1, 900, 1200, 1), 50_000),
+        "one deed noted": best_us(lambda: log.did(Deed.LOOK, 1.0, "title", seconds=2.0), 20_000),
+        f"a session, {REQUESTS} requests and {DEEDS} deeds, rows included": best_us(session, 200),
+        f"a session's dice, {QUESTIONS} questions": best_us(dice, 500),
+    }
+    for name, microseconds in figures.items():
+        sys.stdout.write(f"{name:60} {microseconds:9.2f} us\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

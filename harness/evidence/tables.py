@@ -1,0 +1,207 @@
+"""What is read from the target after a run, and how it stands in the record. (pure)
+
+One Parquet file a table under `stored/` in the run directory. Texts of messages, names and addresses of people are
+never read: ids, keys, instants and counts are enough to tell what was lost or doubled.
+
+Every table is read by time: rows whose `since` column lies in the run. PostgREST hands out pages of a bounded number of
+rows, so each table has an order that no two rows share, and the next page starts behind the last row of this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+FOLDER = "stored"
+_ID = pa.binary(16)
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name in the record, and where it comes from in the target's table."""
+
+    name: str
+    type: pa.DataType
+    source: str = ""  # PostgREST select expression; empty: the name itself
+    sql: str = ""  # the same for Postgres; empty: the source
+
+    @property
+    def rest(self) -> str:
+        return f"{self.name}:{self.source}" if self.source else self.name
+
+    @property
+    def expression(self) -> str:
+        return f'{self.sql or self.source or self.name} as "{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """One table of the target.
+
+    since: the column by whose time rows belong to the run; empty where the table has none and is read whole for the
+        conversations or people that others named.
+    order: columns that put rows into an order without ties, the first one `since`.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    since: str
+    order: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([(column.name, column.type) for column in self.columns])
+
+
+EVENTS = StoredTable(
+    "media_events",
+    (
+        Column("id", _ID),
+        Column("created_at", _INSTANT),
+        Column("user_id", _ID),
+        Column("client_event_id", _ID),
+        Column("dedupe_key", pa.uint64()),  # shortened as the ledger does, `harness.phone.event_key.short`
+        Column("event_day", pa.date32()),
+        Column("event_type", pa.string()),
+        Column("media_item_id", _ID),
+        Column("rec_request_id", _ID),
+        Column("position", pa.int32()),
+        Column("served_dedupe_key", pa.string()),
+        Column("synthetic", pa.string(), "payload->>_synthetic", "payload->>'_synthetic'"),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+MESSAGES = StoredTable(
+    "messages",
+    (
+        Column("id", _ID),
+        Column("created_at", _INSTANT),
+        Column("conversation_id", _ID),
+        Column("user_id", _ID),
+        Column("sender_id", _ID),
+        Column("client_id", _ID),
+        Column("meta_client_id", _ID, "meta->>clientId", "meta->>'clientId'"),
+        Column("message_type", pa.string()),
+        Column("triggered_by_message_id", _ID),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+DELIVERIES = StoredTable(
+    "message_delivery_receipts",
+    (
+        Column("id", _ID),
+        Column("created_at", _INSTANT),
+        Column("delivered_at", _INSTANT),
+        Column("conversation_id", _ID),
+        Column("message_id", _ID),
+        Column("user_id", _ID),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+READS = StoredTable(
+    "message_read_receipts",
+    (
+        Column("conversation_id", _ID),
+        Column("user_id", _ID),
+        Column("last_read_message_id", _ID),
+        Column("last_read_at", _INSTANT),
+    ),
+    "last_read_at",
+    ("last_read_at", "conversation_id", "user_id"),
+)
+REACTIONS = StoredTable(
+    "message_reactions",
+    (
+        Column("id", _ID),
+        Column("created_at", _INSTANT),
+        Column("message_id", _ID),
+        Column("user_id", _ID),
+        Column("emoji", pa.string()),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+CONVERSATIONS = StoredTable(
+    "conversations",
+    (
+        Column("id", _ID),
+        Column("updated_at", _INSTANT),
+        Column("is_group", pa.bool_()),
+        Column("direct_participant_ids", pa.list_(pa.binary())),  # lists of fixed size have no pandas form,
+    ),
+    "updated_at",
+    ("updated_at", "id"),
+)
+PARTICIPANTS = StoredTable(
+    "conversation_participants",
+    (Column("conversation_id", _ID), Column("user_id", _ID)),
+    "",
+    ("conversation_id", "user_id"),
+)
+LIBRARY = StoredTable(
+    "library_entries",
+    (
+        Column("id", _ID),
+        Column("updated_at", _INSTANT),
+        Column("user_id", _ID),
+        Column("title_id", _ID),
+        Column("status", pa.string()),
+    ),
+    "updated_at",
+    ("updated_at", "id"),
+)
+REQUESTS = StoredTable(
+    "rec_requests",
+    (
+        Column("rec_request_id", _ID),
+        Column("created_at", _INSTANT),
+        Column("user_id", _ID),
+        Column("deck_id", _ID),
+        Column("limit", pa.int32(), sql='"limit"'),
+    ),
+    "created_at",
+    ("created_at", "rec_request_id"),
+)
+IMPRESSIONS = StoredTable(
+    "rec_impressions",
+    (
+        Column("id", _ID),
+        Column("created_at", _INSTANT),
+        Column("rec_request_id", _ID),
+        Column("user_id", _ID),
+        Column("media_item_id", _ID),
+        Column("position", pa.int32()),
+        Column("dedupe_key", pa.string()),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+FEATURES = StoredTable(
+    "media_rank_feature_items_v2",
+    (
+        Column("id", _ID),
+        Column("created_at", _INSTANT),
+        Column("user_id", _ID),
+        Column("dedupe_key", pa.string()),
+        Column("labels", pa.string(), "labels::text", "labels::text"),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+TABLES = (
+    EVENTS,
+    MESSAGES,
+    DELIVERIES,
+    READS,
+    REACTIONS,
+    CONVERSATIONS,
+    LIBRARY,
+    REQUESTS,
+    IMPRESSIONS,
+    FEATURES,
+)

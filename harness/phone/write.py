@@ -1,0 +1,46 @@
+"""One write of one person on its way, noted in the ledger as it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.ledger import Entry, Step, proven
+from harness.outcome import Outcome
+
+if TYPE_CHECKING:
+    from harness.phone.classify import Reading
+    from harness.phone.phone import Phone
+
+NOT_SENT = frozenset({"offline", "AUTH_REQUIRED"})
+"""Codes of requests that never left the phone."""
+
+
+class Write:
+    """Made by `Phone.write` when the person wants it; tell it when a request leaves and how it ended."""
+
+    __slots__ = ("_entry", "_phone")
+
+    def __init__(self, phone: Phone, entry: Entry) -> None:
+        self._phone = phone
+        self._entry = entry
+
+    def sent(self) -> None:
+        """A request that carries it leaves."""
+        self._step(Step.SENT, Outcome.OK)
+
+    def answered(self, reading: Reading, row: str | None = None) -> None:
+        """The request is over. `row`: the server's own id for what it wrote."""
+        unsent = reading.status == 0 and reading.code in NOT_SENT
+        self._step(Step.UNSENT if unsent else proven(reading.outcome), reading.outcome, row)
+
+    def settled(self, outcome: Outcome) -> None:
+        """The server said so about this very write, whatever the request as a whole came to."""
+        self._step(proven(outcome), outcome)
+
+    def dropped(self) -> None:
+        """The phone will never send it again."""
+        self._step(Step.DROPPED, Outcome.GAVE_UP)
+
+    def _step(self, step: Step, outcome: Outcome, row: str | None = None) -> None:
+        kit = self._phone.kit
+        kit.ledger.step(self._entry, step, self._phone.now() - kit.zero, outcome, row)

@@ -1,0 +1,113 @@
+"""What each session did and sent: written down as it happens, rows of the traffic and deeds tables once it is over.
+
+Noting is an addition to a dict or an append to a list (under 1 us, `benchmarks/session_log.py`); rows are made outside
+the hot path. A log is one session's, belongs to its worker's event loop and may be noted in after the session's end:
+what a closed app still had under way is that session's traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from harness.record.deeds import Deed
+from harness.record.schema import DEEDS, SCHEMAS, TRAFFIC
+
+OPEN_EVERY_S = 10
+"""How often sessions that are still open hand over what they have noted: what a killed run may lack of them."""
+
+
+class SessionLog:
+    """One session's notes. Instants are seconds of the phone's clock."""
+
+    __slots__ = ("_begun", "_calls", "_deeds", "_draws", "ticket")
+
+    def __init__(self, ticket: int, begun: float) -> None:
+        self.ticket = ticket
+        self._begun = begun
+        self._calls: dict[str, list[Any]] = {}
+        self._deeds: list[tuple[int, str, str, int, float]] = []
+        self._draws: dict[str, list[float]] = {}
+
+    def sent(
+        self, call: str, seconds: float, bytes_out: int = 0, bytes_in: int = 0, rows: int = 0, *, failed: bool = False
+    ) -> None:
+        """One request is over, answered or not, after `seconds`."""
+        noted = self._calls.get(call)
+        if noted is None:
+            noted = self._calls[call] = [0, 0, 0.0, 0, 0, 0]
+        noted[0] += 1
+        noted[1] += failed
+        noted[2] += seconds
+        noted[3] += bytes_out
+        noted[4] += bytes_in
+        noted[5] += rows
+
+    def wrote(self, call: str, rows: int) -> None:
+        """More rows of a request that `sent` has noted: those only its caller can know."""
+        self._calls.setdefault(call, [0, 0, 0.0, 0, 0, 0])[5] += rows
+
+    def did(self, deed: Deed, at: float, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
+        """A deed, at this instant; what the columns mean: `harness.record.deeds`."""
+        self._deeds.append((max(0, round((at - self._begun) * 1e6)), deed, subject, number, seconds))
+
+    def drew(self, quantity: str, value: float) -> None:
+        """One draw of a quantity of the profile."""
+        noted = self._draws.get(quantity)
+        if noted is None:
+            noted = self._draws[quantity] = [0, 0.0]
+        noted[0] += 1
+        noted[1] += value
+
+    def take_traffic(self) -> list[tuple[Any, ...]]:
+        """Rows noted since the last take, without the worker."""
+        calls, self._calls = self._calls, {}
+        return [(self.ticket, call, *noted) for call, noted in calls.items()]
+
+    def take_deeds(self) -> list[tuple[Any, ...]]:
+        """Likewise; draws come as deeds of instant 0, added up."""
+        deeds, self._deeds = self._deeds, []
+        draws, self._draws = self._draws, {}
+        rows: list[tuple[Any, ...]] = [(self.ticket, *deed) for deed in deeds]
+        rows += [(self.ticket, 0, Deed.DRAWN, name, int(count), total) for name, (count, total) in draws.items()]
+        return rows
+
+
+class SessionLogs:
+    """The logs of one worker, on their way into the record."""
+
+    def __init__(self, worker: int) -> None:
+        self._worker = worker
+        self._open: set[SessionLog] = set()
+        self._ended: list[SessionLog] = []
+        self._leaving: list[SessionLog] = []
+        self._takes = 0
+
+    def begin(self, log: SessionLog) -> None:
+        """A session begins."""
+        self._open.add(log)
+
+    def end(self, log: SessionLog) -> None:
+        """It is over. Its log is looked at once more a second later: cancelled requests report last."""
+        self._open.discard(log)
+        self._ended.append(log)
+
+    def take(self, *, everything: bool = False) -> list[tuple[str, pa.RecordBatch]]:
+        """What has been noted; of open sessions every tenth time only, or with `everything`. Call once a second."""
+        self._takes += 1
+        logs = [*self._ended, *self._leaving]
+        if everything or self._takes % OPEN_EVERY_S == 0:
+            logs += self._open
+        self._ended, self._leaving = [], self._ended
+        traffic = [row for log in logs for row in log.take_traffic()]
+        deeds = [row for log in logs for row in log.take_deeds()]
+        return [(table, self._batch(table, rows)) for table, rows in ((TRAFFIC, traffic), (DEEDS, deeds)) if rows]
+
+    def _batch(self, table: str, rows: Sequence[Iterable[Any]]) -> pa.RecordBatch:
+        ticket, *others = zip(*rows, strict=True)
+        columns = (ticket, (self._worker,) * len(rows), *others)
+        schema = SCHEMAS[table]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -1,0 +1,1 @@
+"""Nothing lost, nothing doubled: the ledger held against what the target stores."""

@@ -1,0 +1,120 @@
+"""From the record alone to one row per question: was anything lost, doubled, or put where it does not belong?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from harness import ids
+from harness.evidence import store
+from harness.evidence.tables import EVENTS, MESSAGES
+from harness.ledger import WriteKind
+from harness.record.schema import LEDGER_WRITES
+from harness.record.store import RunFiles
+from reports.integrity import events, messages
+from reports.integrity.columns import Flags, Integers, text
+from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
+from reports.integrity.rules import rules
+from reports.integrity.texts import ORDER, QUESTIONS
+from reports.integrity.writes import Facts, Rows, Writes, facts_of, of_kind
+from reports.text import count, plural
+
+EVENT_COLUMNS = ("client_event_id", "dedupe_key", "event_day")
+MESSAGE_COLUMNS = ("id", "created_at", "conversation_id", "client_id", "meta_client_id")
+
+
+def integrity(run: RunFiles) -> Integrity:
+    """The data check of a run, from its ledger and from what was read of its target."""
+    manifest, found = run.manifest, run.manifest.evidence
+    if found is None or manifest.run_tag is None or manifest.zero_epoch_s is None:
+        return UNCHECKED
+    if found.problem:
+        return Integrity(text=f"the target's data could not be read ({found.problem}). {UNCHECKED.text.capitalize()}")
+    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, pd.Timestamp(found.read_at))
+    broken = [row for row in rows if row.status == "broken"]
+    writes = sum(batch.num_rows for batch in run.rows(LEDGER_WRITES, ("kind",)))
+    if broken:
+        text_ = f"{plural(len(broken), 'check')} of {len(rows)} found data that is lost, doubled or misplaced"
+    else:
+        text_ = f"all {plural(len(rows), 'check')} over {count(writes)} writes held"
+    if not found.at_rest:
+        text_ += "; the target was still writing when it was read"
+    return Integrity(status="broken" if broken else "held", text=text_, source=found.source, writes=writes, checks=rows)
+
+
+def checks(run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp) -> tuple[Check, ...]:
+    """Every check that the record allows, in the order of the contract."""
+    book = Book(run.rows, run_tag)
+    rows: list[Check] = []
+    if (stored := store.kept(run.folder, EVENTS, EVENT_COLUMNS)) is not None:
+        rows += _events(book, stored, round(zero_epoch_s * 1e6))
+    if (stored := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
+        rows += _messages(book, stored)
+    rows += rules(run.folder, run.rows, read_at)
+    return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
+
+
+def _events(book: Book, table: pa.Table, zero_epoch_us: int) -> Iterator[Check]:
+    writes = events.gathered(book.rows)
+    stored = events.matched(writes, table, book.run_tag)
+    found = events.classify(writes, stored, zero_epoch_us)
+    yield book.of_writes("I01", writes, found.doubled)
+    yield book.of_writes("I02", writes, found.midnight)
+    yield book.of_writes("I03", writes, found.lost)
+    yield book.of_writes("I04", writes, found.refused_but_stored)
+    yield book.of_writes("I05", writes, found.absent & writes.dropped)
+    yield book.unknown("I06", stored.table, found.unknown, "client_event_id")
+
+
+def _messages(book: Book, table: pa.Table) -> Iterator[Check]:
+    writes = of_kind(WriteKind.MESSAGE, book.rows)
+    stored = messages.matched(writes, table, book.run_tag)
+    found = messages.classify(writes, stored)
+    yield book.of_writes("I18", writes, found.doubled)
+    yield book.of_writes("I19 lost", writes, found.lost)
+    yield book.of_writes("I19 refused", writes, found.refused_but_stored)
+    late = np.zeros(len(writes), np.bool_)
+    late[[later for _, later in messages.out_of_order(writes, stored)]] = True
+    yield book.of_writes("order", writes, late)
+    yield book.unknown("unknown messages", stored.table, found.unknown, "client_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One run's ledger, and how its writes are named to people."""
+
+    rows: Rows
+    run_tag: int
+
+    def of_writes(self, id_: str, writes: Writes, offending: Flags) -> Check:
+        """A question whose offenders are writes."""
+        found = np.flatnonzero(offending)
+        shown = [int(row) for row in found[:SHOWN]]
+        facts = facts_of(writes.kind, self.rows, (int(writes.place[row]) for row in shown))
+        offenders = tuple(self._named(writes, row, facts[int(writes.place[row])]) for row in shown)
+        return QUESTIONS[id_].answered(len(writes), len(found), offenders)
+
+    def unknown(self, id_: str, table: pa.Table, rows: Integers, column: str) -> Check:
+        """A question whose offenders are rows with an id of this run that nobody made."""
+        found = [int(row) for row in rows if self._made_here(table[column][int(row)].as_py())]
+        offenders = tuple(Offender(ids={column: text(table[column][row].as_py())}) for row in found[:SHOWN])
+        return QUESTIONS[id_].answered(table.num_rows, len(found), offenders)
+
+    def _named(self, writes: Writes, row: int, facts: Facts) -> Offender:
+        person, sequence = int(writes.place[row]) >> 32, int(writes.place[row]) & 0xFFFFFFFF
+        named = {"client id": ids.make(self.run_tag, person, sequence), "person": str(person)}
+        if facts.subject is not None:
+            named["title" if writes.kind is WriteKind.EVENT else "conversation"] = text(facts.subject)
+        tries = "sent once" if writes.sent[row] == 1 else f"sent {writes.sent[row]} times"
+        return Offender(
+            ids=named,
+            text=f"{facts.detail}, {tries}".lstrip(", "),
+            at_s=round(int(writes.intended[row]) / 1e6, 3),
+        )
+
+    def _made_here(self, raw: bytes | None) -> bool:
+        return raw is not None and ids.position(self.run_tag, text(raw)) is not None

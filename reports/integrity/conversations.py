@@ -1,0 +1,97 @@
+"""Conversations, receipts, reactions: what the schema promises or leaves to luck (contract 8.3, I20 to I28). (pure)
+
+Everything here is about rows of the run's own time. Tables hold ids as 16 bytes; functions return the offending rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+
+Frame = pd.DataFrame
+SKEW_S = 2.0
+"""Read receipts carry the phone's clock; so much of it is nobody's fault."""
+
+
+def frame(table: pa.Table) -> Frame:
+    """A table of evidence as a frame; ids stay bytes."""
+    rows: Frame = table.to_pandas()
+    return rows
+
+
+def repeated(rows: Frame, key: Iterable[str]) -> Frame:
+    """Rows whose key occurs more than once, all but the first (I23, I28, I29)."""
+    return rows[rows.duplicated(list(key))]
+
+
+def strangers(messages: Frame, participants: Frame) -> Frame:
+    """Messages whose sender is no member of the conversation, or is not who wrote the row (I20)."""
+    members = set(zip(participants["conversation_id"], participants["user_id"], strict=True))
+    outside = [pair not in members for pair in zip(messages["conversation_id"], messages["user_id"], strict=True)]
+    return messages[
+        pd.Series(outside, index=messages.index, dtype=bool) | (messages["sender_id"] != messages["user_id"])
+    ]
+
+
+def stale(conversations: Frame, messages: Frame) -> Frame:
+    """Conversations that are older than their newest message (I21)."""
+    newest = messages.groupby("conversation_id")["created_at"].max()
+    joined = conversations.join(newest.rename("newest"), on="id")
+    return joined[joined["updated_at"] < joined["newest"]]
+
+
+def mixed_pairs(conversations: Frame, participants: Frame) -> Frame:
+    """Direct conversations whose pair is not sorted, or not their members (I22). Those without known members are left
+    out: participants are read for the conversations that were talked in."""
+    members = participants.groupby("conversation_id")["user_id"].agg(lambda ids: sorted(ids))
+    direct = conversations[~conversations["is_group"].astype(bool)].join(members.rename("members"), on="id")
+    direct = direct[direct["members"].notna()]
+    pairs = zip(direct["direct_participant_ids"], direct["members"], strict=True)
+    wrong = [pair is None or list(pair) != who or len(who) != 2 for pair, who in pairs]
+    return direct[pd.Series(wrong, index=direct.index, dtype=bool)]
+
+
+def misplaced_deliveries(deliveries: Frame, messages: Frame, participants: Frame) -> Frame:
+    """Delivery receipts of another conversation, of one's own message, before it existed, or by a stranger (I24)."""
+    known = messages.set_index("id")[["conversation_id", "user_id", "created_at"]]
+    joined = deliveries.join(known, on="message_id", rsuffix="_of_message", how="inner")
+    members = set(zip(participants["conversation_id"], participants["user_id"], strict=True))
+    inside = [pair in members for pair in zip(joined["conversation_id"], joined["user_id"], strict=True)]
+    wrong = (
+        (joined["conversation_id"] != joined["conversation_id_of_message"])
+        | (joined["user_id"] == joined["user_id_of_message"])
+        | (joined["delivered_at"] < joined["created_at_of_message"])
+        | ~pd.Series(inside, index=joined.index, dtype=bool)
+    )
+    return joined[wrong]
+
+
+def misplaced_reads(reads: Frame, messages: Frame) -> Frame:
+    """Read markers that point into another conversation (I25)."""
+    known = messages.set_index("id")[["conversation_id"]]
+    joined = reads.join(known, on="last_read_message_id", rsuffix="_of_message", how="inner")
+    return joined[joined["conversation_id"] != joined["conversation_id_of_message"]]
+
+
+def implausible_reads(reads: Frame, messages: Frame, now: pd.Timestamp) -> Frame:
+    """Read markers from before the message, or from the future (I26): clocks of phones."""
+    known = messages.set_index("id")[["created_at"]]
+    joined = reads.join(known, on="last_read_message_id", how="inner")
+    skew = pd.Timedelta(seconds=SKEW_S)
+    return joined[(joined["last_read_at"] < joined["created_at"] - skew) | (joined["last_read_at"] > now + skew)]
+
+
+def regressed_reads(marks: Frame, reads: Frame, messages: Frame) -> Frame:
+    """Read markers behind the newest one that was acknowledged (I27).
+
+    :param marks: acknowledged read receipts: conversation_id, user_id, message_id.
+    """
+    created = messages.set_index("id")["created_at"]
+    marks = marks.join(created.rename("marked"), on="message_id", how="inner")
+    best = marks.sort_values("marked").groupby(["conversation_id", "user_id"]).last()
+    current = reads.set_index(["conversation_id", "user_id"])["last_read_message_id"]
+    joined = best.join(current).join(created.rename("stands"), on="last_read_message_id")
+    behind = joined["last_read_message_id"].isna() | (joined["stands"] < joined["marked"])
+    return joined[behind].reset_index()

@@ -1,0 +1,130 @@
+"""Swipe events: exactly once, lost, doubled, and everything between (contract 8.3, I01 to I06). (pure)
+
+The server keeps one row per (person, key, UTC day). Two gestures with the same key on one day are therefore one row,
+and both are answered as accepted: an acknowledged event is *stored* when its own row is there, or a row with its key
+on a day on which it may have been processed. Only an event with neither is lost. Whether an event that nobody
+acknowledged is stored is its own affair, and never called a loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from harness import ids
+from harness.ledger import WriteKind
+from harness.phone.event_key import STATUS
+from reports.integrity.columns import Flags, Integers, halves, integers
+from reports.integrity.writes import Rows, Writes, of_kind
+
+DAY_US = 86_400_000_000
+CLOCK_ERROR_US = 2_000_000
+"""How far the clocks of phone, generator and server may be apart; widens the days an event may have been stored on."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredEvents:
+    """The rows of `media_events`, as far as this run made them; `write` is the row of `Writes` each belongs to."""
+
+    table: pa.Table
+    key: npt.NDArray[np.uint64]
+    day: Integers  # days since 1970
+    write: Integers  # -1: this run made its id, and the ledger does not know it
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EventClasses:
+    """Every event in exactly one of the first six; the others are about rows. Values are rows of `Writes`."""
+
+    exactly_once: Flags
+    merged: Flags  # acknowledged without a row of its own: another event with the same key is the row
+    lost: Flags
+    recovered: Flags  # never acknowledged, and stored all the same: legal
+    absent: Flags  # never acknowledged, and not stored: legal
+    not_stored_by_design: Flags  # moves the library only
+    doubled: Flags  # more than one row on one day
+    midnight: Flags  # rows on different days: a replay across UTC midnight
+    refused_but_stored: Flags
+    unknown: Integers  # rows of the stored table that carry an id of this run which no person made
+
+
+def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredEvents:
+    """The rows that this run made, each with its write. Rows of other runs and of the server itself are left out."""
+    high, low = halves(table["client_event_id"])
+    ours, place = ids.places(run_tag, high, low)
+    table = table.filter(pa.array(ours))
+    return StoredEvents(table, table["dedupe_key"].to_numpy(), integers(table["event_day"]), writes.find(place[ours]))
+
+
+def gathered(rows: Rows) -> Writes:
+    """All events of the ledger; those that only move the library are marked."""
+    return of_kind(WriteKind.EVENT, rows, marked=STATUS)
+
+
+def classify(writes: Writes, stored: StoredEvents, zero_epoch_us: int) -> EventClasses:
+    """Put every event where it belongs. `zero_epoch_us`: the run's zero, microseconds since 1970."""
+    size = len(writes)
+    known = stored.write >= 0
+    own_rows = np.bincount(stored.write[known], minlength=size)
+    status_op = writes.marked
+    present = own_rows > 0
+    missing = writes.acknowledged & ~present & ~status_op
+    merged = np.zeros(size, np.bool_)
+    merged[missing] = _stored_by_key(writes, stored, np.flatnonzero(missing), zero_epoch_us)
+    silent = ~writes.acknowledged & ~status_op
+    doubled, midnight = _repeated(writes, stored, own_rows)
+    return EventClasses(
+        exactly_once=writes.acknowledged & (own_rows == 1),
+        merged=merged,
+        lost=missing & ~merged,
+        recovered=silent & present,
+        absent=silent & ~present,
+        not_stored_by_design=status_op,
+        doubled=doubled | _key_twice(writes, stored),
+        midnight=midnight & ~doubled,
+        refused_but_stored=writes.refused & present & ~(writes.acknowledged | writes.unsettled | writes.unheard),
+        unknown=np.flatnonzero(~known),
+    )
+
+
+def _stored_by_key(writes: Writes, stored: StoredEvents, missing: Integers, zero_epoch_us: int) -> Flags:
+    """For events without a row of their own: is a row with their key there, on a day on which they may have come?"""
+    if not len(missing) or not len(stored.key):
+        return np.zeros(len(missing), np.bool_)
+    order = np.argsort(stored.key, kind="stable")
+    keys, days = stored.key[order], stored.day[order]
+    begin = np.searchsorted(keys, writes.key[missing], side="left")
+    end = np.searchsorted(keys, writes.key[missing], side="right")
+    first = (writes.first_sent[missing] - CLOCK_ERROR_US + zero_epoch_us) // DAY_US
+    last = (writes.last_said[missing] + CLOCK_ERROR_US + zero_epoch_us) // DAY_US
+    found = [
+        bool(((days[a:b] >= lo) & (days[a:b] <= hi)).any())
+        for a, b, lo, hi in zip(begin, end, first, last, strict=True)
+    ]
+    return np.array(found, np.bool_)
+
+
+def _repeated(writes: Writes, stored: StoredEvents, own_rows: Integers) -> tuple[Flags, Flags]:
+    """Events with several rows of their own: on one day (doubled), and on several (replayed across midnight)."""
+    doubled, midnight = np.zeros(len(writes), np.bool_), own_rows > 1
+    rows = np.flatnonzero(stored.write >= 0)
+    rows = rows[midnight[stored.write[rows]]]
+    rows = rows[np.lexsort((stored.day[rows], stored.write[rows]))]
+    write, day = stored.write[rows], stored.day[rows]
+    doubled[write[1:][(write[1:] == write[:-1]) & (day[1:] == day[:-1])]] = True
+    return doubled, midnight
+
+
+def _key_twice(writes: Writes, stored: StoredEvents) -> Flags:
+    """Events whose key stands twice on one day: the unique index is gone, or ignores what it should hold."""
+    twice = np.zeros(len(writes), np.bool_)
+    mixed = stored.key * np.uint64(0x9E3779B97F4A7C15) ^ stored.day.astype(np.uint64)
+    order = np.argsort(mixed, kind="stable")
+    key, day = stored.key[order], stored.day[order]
+    same = (key[1:] == key[:-1]) & (day[1:] == day[:-1])
+    again = stored.write[order][1:][same]
+    twice[again[again >= 0]] = True
+    return twice

@@ -1,0 +1,46 @@
+"""The ledger's smaller kinds as frames: one row per write, with the account that made it and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.ledger import Step, WriteKind
+from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
+from reports.integrity.writes import Rows
+
+NAME = ["kind", "person", "sequence"]
+
+
+def writes(rows: Rows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
+    """Writes of some kinds: the ledger's columns, user_id (None where a person has several accounts), sent_us, done_us
+    (of the last word, or the largest number there is when there was none) and acknowledged."""
+    wanted = [int(kind) for kind in kinds]
+    noted = _frame(LEDGER_WRITES, rows, wanted)
+    steps = _frame(LEDGER_STEPS, rows, wanted)
+    sent = steps[steps["step"] == Step.SENT].groupby(NAME)["at_us"].min().rename("sent_us")
+    said = steps[steps["step"] != Step.SENT].groupby(NAME)
+    done = said["at_us"].max().rename("done_us")
+    yes = said["step"].agg(lambda words: bool((words == Step.ACKNOWLEDGED).any())).rename("acknowledged")
+    found = noted.drop_duplicates(NAME).join(sent, on=NAME).join(done, on=NAME).join(yes, on=NAME)
+    found["acknowledged"] = found["acknowledged"].astype("boolean").fillna(False).astype(bool)
+    found["sent_us"] = found["sent_us"].fillna(found["at_us"])
+    found["done_us"] = found["done_us"].fillna(float("inf"))
+    return found.join(accounts(rows), on="person")
+
+
+def accounts(rows: Rows) -> pd.DataFrame:
+    """The account of each person, by person; people who had several (newcomers) are left out."""
+    people = _frame(LEDGER_WRITES, rows, [int(WriteKind.PERSON)])
+    known = people.drop_duplicates(["person", "subject"]).drop_duplicates("person", keep=False)
+    return known.set_index("person")[["subject"]].rename(columns={"subject": "user_id"})
+
+
+def _frame(table: str, rows: Rows, kinds: list[int]) -> pd.DataFrame:
+    names = SCHEMAS[table].names
+    chosen = [batch.filter(pc.is_in(batch["kind"], pa.array(kinds, pa.uint8()))) for batch in rows(table, names)]
+    frame: pd.DataFrame = pa.Table.from_batches(chosen, SCHEMAS[table]).to_pandas()
+    return frame

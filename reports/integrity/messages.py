@@ -1,0 +1,122 @@
+"""Messages: exactly once, lost, doubled, in order (contract 8.3, I18, I19). (pure)
+
+Nothing in the shipped schema makes a message's client id unique: a reply that is lost and a person who tries again are
+two rows (trap T43). Deleting takes the client id away and editing moves it (trap T44), so a row is found by its client
+id, by the one in its meta, or by the row id that the server answered with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from harness import ids
+from reports.integrity.columns import Flags, Integers, Numbers, halves, integers
+from reports.integrity.writes import Writes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredMessages:
+    """The rows of `messages` that this run made; `write` is the row of `Writes` each belongs to, -1 for none."""
+
+    table: pa.Table
+    created: Integers  # microseconds since 1970
+    write: Integers
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MessageClasses:
+    """Every message in exactly one of the first four; the others lie over them."""
+
+    exactly_once: Flags
+    lost: Flags
+    recovered: Flags
+    absent: Flags
+    doubled: Flags
+    refused_but_stored: Flags
+    unknown: Integers  # rows of the stored table with an id of this run that nobody made
+
+
+def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredMessages:
+    """The rows that this run made, each with its write. Rows of others are left out."""
+    write = np.full(table.num_rows, -1, np.int64)
+    ours = np.zeros(table.num_rows, np.bool_)
+    for column in ("meta_client_id", "client_id"):  # the column proper has the last word
+        tagged, place = ids.places(run_tag, *halves(table[column]))
+        found = writes.find(place[tagged])
+        write[np.flatnonzero(tagged)] = np.where(found >= 0, found, write[tagged])
+        ours |= tagged
+    by_row = _by_row(writes, halves(table["id"]))
+    write = np.where(write < 0, by_row, write)
+    ours |= by_row >= 0
+    return StoredMessages(table.filter(pa.array(ours)), integers(table["created_at"])[ours], write[ours])
+
+
+def _by_row(writes: Writes, row: tuple[Numbers, Numbers]) -> Integers:
+    """The write whose answer named each row; -1 for none."""
+    high, low = writes.row
+    named = np.flatnonzero((high | low) != 0)
+    if not len(named):
+        return np.full(len(row[0]), -1, np.int64)
+    mixed = high[named] ^ low[named]
+    order = np.argsort(mixed, kind="stable")
+    at = np.minimum(np.searchsorted(mixed[order], row[0] ^ row[1]), len(named) - 1)
+    candidate = named[order[at]]
+    found: Integers = np.where((high[candidate] == row[0]) & (low[candidate] == row[1]), candidate, -1)
+    return found
+
+
+def classify(writes: Writes, stored: StoredMessages) -> MessageClasses:
+    """Put every message where it belongs."""
+    known = stored.write >= 0
+    rows = np.bincount(stored.write[known], minlength=len(writes))
+    yes, present = writes.acknowledged, rows > 0
+    return MessageClasses(
+        exactly_once=yes & (rows == 1),
+        lost=yes & ~present,
+        recovered=~yes & present,
+        absent=~yes & ~present,
+        doubled=rows > 1,
+        refused_but_stored=writes.refused & present & ~(yes | writes.unsettled | writes.unheard),
+        unknown=np.flatnonzero(~known),
+    )
+
+
+def out_of_order(writes: Writes, stored: StoredMessages) -> list[tuple[int, int]]:
+    """Pairs (earlier, later) of one sender's messages in one conversation that the server put the other way round.
+
+    Order is promised where the later one was sent only after the earlier one had been acknowledged. Per conversation
+    and sender, in the order of the rows: a row is out of place when some row behind it had been acknowledged before
+    it was sent, which the smallest acknowledgement behind it tells.
+    """
+    once = np.flatnonzero(stored.write >= 0)
+    write = stored.write[once]
+    group = _groups(stored.table.take(pa.array(once)), writes.place[write] >> np.uint64(32))
+    order = np.lexsort((stored.created[once], group))
+    write, group = write[order], group[order]
+    sent, acknowledged = writes.first_sent[write], writes.first_acknowledged[write]
+    pairs: list[tuple[int, int]] = []
+    for start, end in _runs(group):
+        behind = np.minimum.accumulate(acknowledged[start:end][::-1])[::-1]
+        for late in np.flatnonzero(behind[1:] < sent[start:end][:-1]):
+            early = start + late + 1 + int(np.argmin(acknowledged[start + late + 1 : end]))
+            pairs.append((int(write[early]), int(write[start + late])))
+    return pairs
+
+
+def _groups(table: pa.Table, sender: Numbers) -> Numbers:
+    high, low = halves(table["conversation_id"])
+    mixed: Numbers = (high ^ low) * np.uint64(0x9E3779B97F4A7C15) ^ sender
+    return mixed
+
+
+def _runs(group: Numbers) -> list[tuple[int, int]]:
+    """Begin and end of each stretch of equal values, of those with at least two."""
+    if not len(group):
+        return []
+    cuts = np.flatnonzero(group[1:] != group[:-1]) + 1
+    begins, ends = np.concatenate(([0], cuts)), np.concatenate((cuts, [len(group)]))
+    long = ends - begins > 1
+    return list(zip(begins[long].tolist(), ends[long].tolist(), strict=True))

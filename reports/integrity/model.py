@@ -1,0 +1,76 @@
+"""What a check says. (pure)"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SHOWN = 50
+"""Offenders named one by one; the count goes on."""
+
+CheckStatus = Literal["held", "broken", "noted", "not checked"]
+"""broken: data was lost or doubled, or a rule of the schema does not hold: exit code 11.
+noted: legal or expected of this app, and worth knowing."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Offender(Model):
+    """One row or write that does not fit, in words that can be searched for."""
+
+    ids: dict[str, str]
+    text: str = ""
+    at_s: float | None = None  # when it was intended, seconds of the run
+
+
+class Check(Model):
+    """One question and its answer."""
+
+    id: str  # of the contract, section 8.3, where it has one there
+    title: str
+    status: CheckStatus
+    looked_at: int  # writes or rows that the question was asked of
+    count: int  # of those, how many do not fit
+    offenders: tuple[Offender, ...] = ()
+    meaning: str = ""  # what it means for people when it is broken
+    look_at: str = ""  # where to begin
+
+    @property
+    def sentence(self) -> str:
+        """The finding in one sentence that names the first offender."""
+        first = self.offenders[0] if self.offenders else None
+        named = f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first else ""
+        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{named}."
+
+
+class Integrity(Model):
+    """The data check of one run. Until it was made it is neither passed nor failed, and nothing reads as if it was."""
+
+    status: Literal["held", "broken", "not checked"] = "not checked"
+    text: str  # the answer in one sentence
+    source: str = ""  # how the target was read
+    writes: int = 0  # that the ledger holds
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def broken(self) -> tuple[Check, ...]:
+        """Checks that found data lost, doubled or misplaced."""
+        return tuple(check for check in self.checks if check.status == "broken")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One for each broken check, with the first offender by name."""
+        return tuple(check.sentence for check in self.broken)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What a reader must not take for checked."""
+        return () if self.status != "not checked" else (f"Integrity: {self.text}",)
+
+
+UNCHECKED = Integrity(
+    text="whether every acknowledged write is in the database, exactly once. A pass here says nothing about it."
+)

@@ -1,0 +1,239 @@
+"""The questions in words: what is asked, what it means when the answer is bad, where to look first. (pure)
+
+Ids are those of the contract, section 8.3, where it has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.integrity.model import Check, CheckStatus, Offender
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question. `bad`: what an offender makes of it."""
+
+    id: str
+    title: str
+    bad: CheckStatus
+    meaning: str
+    look_at: str
+
+    def answered(self, looked_at: int, count: int, offenders: tuple[Offender, ...]) -> Check:
+        """The check that comes of it."""
+        return Check(
+            id=self.id,
+            title=self.title,
+            status=self.bad if count else "held",
+            looked_at=looked_at,
+            count=count,
+            offenders=offenders,
+            meaning=self.meaning,
+            look_at=self.look_at,
+        )
+
+
+QUESTIONS = {
+    question.id: question
+    for question in (
+        Question(
+            "I01",
+            "No event is stored twice on one day",
+            "broken",
+            "Somebody's swipe counts twice: recommendations learn from gestures that nobody made.",
+            "the unique index media_events_user_dedupe_uq on every partition, and the conflict target of the upsert",
+        ),
+        Question(
+            "I02",
+            "No event is stored again after UTC midnight",
+            "noted",
+            "A batch that was sent again on the next UTC day is two rows: the day is part of the key as shipped.",
+            "event_day in the dedupe key; the client's queue that replays what was already accepted",
+        ),
+        Question(
+            "I03",
+            "Every acknowledged event is stored",
+            "broken",
+            "The app removed the swipe from its queue because the server said yes, and the server does not have it.",
+            "the issues in the replies of media-swipe-event, its early accepts, the REST tier in between",
+        ),
+        Question(
+            "I04",
+            "No rejected event is stored",
+            "broken",
+            "The server refused an event for good and kept it all the same.",
+            "media-swipe-event after an exception in the middle of a batch",
+        ),
+        Question(
+            "I05",
+            "No event was dropped by the app itself",
+            "noted",
+            "Swipes were evicted from the full queue of 200, or lost with a killed app. Nobody will send them again.",
+            "the length of outages against the queue's size; the buffer's one-second timer",
+        ),
+        Question(
+            "I06",
+            "No event is stored that nobody made",
+            "broken",
+            "Rows carry ids of this run that no phone ever used.",
+            "whoever writes to media_events beside the edge function",
+        ),
+        Question(
+            "I18",
+            "No message is stored twice",
+            "broken",
+            "Everybody in the conversation reads it twice: its reply was lost, and the sender tried again.",
+            "a unique index on messages (conversation_id, user_id, client_id), and 409 read as success by the client",
+        ),
+        Question(
+            "I19 lost",
+            "Every acknowledged message is stored",
+            "broken",
+            "The sender saw it delivered and nobody will ever read it.",
+            "triggers on messages, and whatever answers 201 before the commit",
+        ),
+        Question(
+            "I19 refused",
+            "No refused message is stored",
+            "broken",
+            "The sender was told that it failed, and the others read it.",
+            "policies on messages: an insert that may write but not read back is refused after the fact",
+        ),
+        Question(
+            "order",
+            "Messages of one sender stay in order",
+            "broken",
+            "What was said second stands first for everybody who loads the conversation.",
+            "created_at: clocks of several database hosts, or a queue between API and table",
+        ),
+        Question(
+            "unknown messages",
+            "No message is stored that nobody sent",
+            "broken",
+            "Rows carry client ids of this run that no phone ever used.",
+            "whoever writes to messages beside PostgREST",
+        ),
+        Question(
+            "I09",
+            "No impression is stored twice",
+            "broken",
+            "A card counts as shown twice: what people see too often is held back from them.",
+            "the insert of rec_impressions, which nothing makes unique",
+        ),
+        Question(
+            "I10",
+            "Decks have every position once and no title twice",
+            "broken",
+            "Somebody swipes the same title twice in one deck, or learns nothing from a place that was never shown.",
+            "media_swipe_deck_v3 and what mixes its sources",
+        ),
+        Question(
+            "I11",
+            "As many impressions as cards",
+            "broken",
+            "What was shown and what is remembered as shown differ; the deck's reply hides it.",
+            "the impressions insert of media-swipe-deck, whose errors are swallowed",
+        ),
+        Question(
+            "I12",
+            "Every deck has its request",
+            "broken",
+            "Swipes on this deck cannot be joined to what was asked.",
+            "the rec_requests upsert of media-swipe-deck, whose errors are swallowed",
+        ),
+        Question(
+            "foreign decks",
+            "Nobody is served another person's deck",
+            "broken",
+            "People see what was chosen for somebody else, and their swipes teach the wrong profile.",
+            "caches in front of media-swipe-deck: what is in their key",
+        ),
+        Question(
+            "I13",
+            "Every impression has its training features",
+            "broken",
+            "The model learns from a part of what was shown.",
+            "the media_rank_feature_items_v2 upsert of media-swipe-deck, whose errors are swallowed",
+        ),
+        Question(
+            "I20",
+            "Senders are members, and are who they say",
+            "broken",
+            "Somebody wrote into a conversation that is not theirs.",
+            "the INSERT policy on messages, which as shipped asks only for user_id = auth.uid()",
+        ),
+        Question(
+            "I21",
+            "Conversations are as new as their newest message",
+            "broken",
+            "The conversation does not move up in people's lists.",
+            "trigger trg_bump_conversation_updated_at",
+        ),
+        Question(
+            "I22",
+            "Direct conversations belong to exactly their pair",
+            "broken",
+            "Two people have two conversations, or a third one is in it.",
+            "canonicalize_direct_participant_ids and the unique index on the pair",
+        ),
+        Question(
+            "I23",
+            "One delivery receipt per message and person",
+            "broken",
+            "Ticks are counted twice.",
+            "the unique constraint on message_delivery_receipts",
+        ),
+        Question(
+            "I24",
+            "Delivery receipts make sense",
+            "broken",
+            "A receipt of another conversation, of an own message, from before it was sent, or by a stranger.",
+            "the INSERT policy on message_delivery_receipts",
+        ),
+        Question(
+            "I25",
+            "Read markers point into their own conversation",
+            "broken",
+            "Unread counts are wrong for good.",
+            "message_read_receipts: no key ties the message to the conversation",
+        ),
+        Question(
+            "I26",
+            "Read markers have plausible times",
+            "noted",
+            "Phones date their own read markers; these clocks are off.",
+            "last_read_at, which the client writes",
+        ),
+        Question(
+            "I27",
+            "Read markers never go back",
+            "broken",
+            "Messages that somebody has read are unread again.",
+            "the upsert of message_read_receipts, which overwrites whatever is there",
+        ),
+        Question(
+            "I28",
+            "One reaction per message, person and emoji",
+            "broken",
+            "Reactions are counted twice.",
+            "the unique constraints on message_reactions",
+        ),
+        Question(
+            "I29",
+            "One library entry per person and title",
+            "broken",
+            "A title stands twice in somebody's diary.",
+            "the unique constraint on library_entries",
+        ),
+        Question(
+            "I30",
+            "The library is what was last acknowledged",
+            "broken",
+            "The app showed a title as saved, and it is not, or as something else.",
+            "background work of media-swipe-event, which writes the same table late and swallows its errors",
+        ),
+    )
+}
+ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}
+"""How checks are listed."""

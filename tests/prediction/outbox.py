@@ -1,0 +1,113 @@
+"""How many requests the swipe events of a session make: contract 3.8, at its mean where it throws dice. (pure)"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TIMER_S = 1.0
+CHUNK = 25
+DWELL_S = 1.2
+SLACK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What happens to the buffer: events (so many of them), mount, leave, hide, offline, online, gone."""
+
+    at: float
+    what: str
+    number: int = 0
+
+
+class Buffer:
+    """Replays the moments. Answers are taken as instant and good while online, requests fail at once while not."""
+
+    def __init__(self, queued: int) -> None:
+        self.requests = 0
+        self.queued = queued
+        self._held = 0
+        self._timer: float | None = None
+        self._online = True
+        self._failed = 0
+        self._wait_until = 0.0
+        self._queue_timer: float | None = None
+
+    def run(self, moments: Sequence[Moment]) -> None:
+        for moment in sorted(moments, key=lambda one: one.at):
+            self._timers(moment.at)
+            getattr(self, f"_on_{moment.what}")(moment)
+
+    def _timers(self, until: float) -> None:
+        while True:
+            due = [timer for timer in (self._timer, self._queue_timer) if timer is not None and timer <= until]
+            if not due:
+                return
+            at = min(due)
+            if self._timer == at:
+                self._timer = None
+                self._flush(at, CHUNK)
+            else:
+                self._queue_timer = None
+                self._drain(at)
+
+    def _on_events(self, moment: Moment) -> None:
+        self._held += moment.number
+        if self._held >= CHUNK:
+            self._flush(moment.at, CHUNK)
+        elif self._timer is None:
+            self._timer = moment.at + TIMER_S
+
+    def _on_mount(self, moment: Moment) -> None:
+        self._drain(moment.at)
+
+    def _on_leave(self, moment: Moment) -> None:
+        self.queued += self._held
+        self._held, self._timer = 0, None
+
+    def _on_hide(self, moment: Moment) -> None:
+        if self._held and self._wait_until <= moment.at:
+            self._flush(moment.at, self._held)
+
+    def _on_gone(self, moment: Moment) -> None:
+        self._held, self._timer = 0, None
+
+    def _on_offline(self, moment: Moment) -> None:
+        self._online = False
+
+    def _on_online(self, moment: Moment) -> None:
+        self._online = True
+        self._drain(moment.at)
+
+    def _flush(self, at: float, most: int) -> None:
+        if self._wait_until > at:
+            self._timer = self._wait_until + SLACK_S
+            return
+        sent = min(self._held, most)
+        if not sent:
+            return
+        self._held -= sent
+        self._timer = None
+        if self._online:
+            self.requests += 1
+            self._failed = 0
+        else:
+            self.queued += sent
+            self._bump(at)
+
+    def _drain(self, at: float) -> None:
+        if not self.queued:
+            return
+        if self._wait_until > at:
+            self._queue_timer = self._wait_until + SLACK_S
+        elif self._online:
+            self.requests += math.ceil(self.queued / CHUNK)
+            self.queued = 0
+            self._failed = 0
+        else:
+            self._bump(at)
+
+    def _bump(self, at: float) -> None:
+        self._failed = min(10, self._failed + 1)
+        self._wait_until = at + max(0.25, 0.5 * min(60.0, 2.0 ** (self._failed - 1)))

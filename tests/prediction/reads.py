@@ -1,0 +1,66 @@
+"""When a remembered read is fetched: contract 0.2 (stale time, focus, reconnect) and 5.3 (intervals). (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tests.prediction.story import Span
+
+
+def inside(at: float, spans: Iterable[Span]) -> bool:
+    """Whether an instant lies in one of the spans."""
+    return any(start <= at < end for start, end in spans)
+
+
+def fetches(
+    shown: Sequence[Span],
+    *,
+    stale_s: float,
+    ahead: Sequence[float] = (),
+    every_s: Callable[[float], float] | None = None,
+    wakes: Sequence[float] = (),
+    asleep: Sequence[Span] = (),
+    offline: Sequence[Span] = (),
+    changes: Sequence[float] = (),
+    wait_s: float = 0.0,
+) -> list[float]:
+    """The instants at which one read is fetched.
+
+    shown: when it is on screen. ahead: when it is fetched ahead of need. every_s: its interval at an instant, counted
+    from the last fetch. wakes: when the window or the network came back. asleep: when the window was hidden. changes:
+    when the interval became another. wait_s: for an answer, from which the next interval counts. What is asked for
+    offline never leaves, and is no fetch.
+    """
+    moments = [(at, 0) for at in ahead] + [(start, 1) for start, _ in shown] + [(at, 2) for at in wakes]
+    moments += [(at, 3) for at in changes]
+    found: list[float] = []
+    last: float | None = None
+
+    def fetch(at: float) -> None:
+        nonlocal last
+        if not inside(at, offline):
+            found.append(at)
+            last = at
+
+    def beats(until: float) -> None:
+        """Intervals that end before `until`."""
+        if every_s is None:
+            return
+        for start, end in shown:
+            beat = max(start, last if last is not None else start)
+            while True:
+                beat += every_s(max(beat, since)) + wait_s
+                if beat >= min(until, end):
+                    break
+                if beat > since and not inside(beat, asleep):
+                    fetch(beat)
+
+    since = 0.0
+    for at, kind in sorted(moments):
+        beats(at)
+        stale = last is None or at - last >= stale_s
+        if stale and (kind < 2 or (kind == 2 and inside(at, shown) and not inside(at, asleep))):
+            fetch(at)
+        since = at
+    beats(max((end for _, end in shown), default=0.0))
+    return found

@@ -1,0 +1,122 @@
+"""The swipe page: decks, reads per card, events: contract 2.6, 3.8. (pure)"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from tests.prediction.base import DEFAULT_STALE_S, Counts, kept
+from tests.prediction.browsing import TITLE_STALE_S
+from tests.prediction.outbox import DWELL_S, Buffer, Moment
+from tests.prediction.reads import inside
+from tests.prediction.story import Device, Line, Page, Span, Story
+
+LOW, AHEAD = 12, 8  # 2.6
+FILL_TRIES = 3  # 2.6
+
+
+def swipe_visits(page: Page) -> list[list[Line]]:
+    """The lines of each visit to the swipe page."""
+    return [[line for line in page.lines if start <= line.at <= end] for start, end in page.visits("swipe")]
+
+
+def decks(page: Page) -> Counts:
+    """One on opening, one more whenever fewer than 12 cards are left, up to three until a new card comes."""
+    made = Counter(experiments=len(page.visits("swipe")))  # the shipped target assigns none: asked on each mount
+    for lines in swipe_visits(page):
+        made["swipe_deck"] += deck_requests(lines)
+    return made
+
+
+def deck_requests(lines: list[Line]) -> int:
+    """Of one visit, from its gestures and the cards that came."""
+    requests, tries, waiting, left = 1, 1, True, 0
+    for line in lines:
+        if line.deed == "cards":
+            left += line.number
+            waiting = line.number == 0 and tries < FILL_TRIES
+            if line.number == 0:  # the number of cards has not changed: nobody looks whether they are few
+                requests, tries = requests + waiting, tries + waiting
+                continue
+        elif line.deed == "gesture":
+            left -= 1
+        else:
+            continue
+        if left < LOW and not waiting:
+            requests, tries, waiting = requests + 1, 1, True
+    return requests
+
+
+def cards(page: Page) -> Counts:
+    """Per card on top its preview, and its details up to eight cards ahead: about 4 GETs a swipe with the diary's."""
+    details = previews = 0
+    for tops, available in card_tops(page):
+        fetched: dict[int, float] = {}
+        for index, (at, until, _) in enumerate(tops):
+            if inside(at, page.offline):
+                continue
+            previews += kept(page, [(at, until)], TITLE_STALE_S)
+            for place in range(index, min(index + 1 + AHEAD, available)):
+                if at - fetched.get(place, -math.inf) >= TITLE_STALE_S:
+                    fetched[place] = at
+                    details += 1
+            for wake in page.wakes:
+                if at < wake < until and wake - fetched.get(index, -math.inf) >= TITLE_STALE_S:
+                    fetched[index] = wake
+                    details += 1
+    return Counter(title_detail=details, title_preview=previews)
+
+
+def card_tops(page: Page) -> list[tuple[list[tuple[float, float, str]], int]]:
+    """Per visit: from when to when each card was on top, with its title; and how many cards came in all."""
+    found = []
+    for (_, end), lines in zip(page.visits("swipe"), swipe_visits(page), strict=True):
+        came = sum(line.number for line in lines if line.deed == "cards")
+        looks = [line for line in lines if line.deed == "look"]
+        gestures = [line.at for line in lines if line.deed == "gesture"]
+        first = min((line.at for line in lines if line.deed == "cards"), default=end)
+        begins = [first, *gestures][: came if came else 0]
+        names = [line.subject for line in looks] + [f"unseen {end}"]
+        tops = [
+            (at, begins[index + 1] if index + 1 < len(begins) else end, names[min(index, len(names) - 1)])
+            for index, at in enumerate(begins)
+        ]
+        found.append((tops, came))
+    return found
+
+
+def diary(page: Page) -> Counts:
+    """2.6 and 6.7: two reads per title, for the card on top and for the title's page alike, stale after 15 s; read
+    again when something was noted on the title's page (assumed: the contract does not say what a write refreshes)."""
+    shown: dict[str, list[Span]] = {}
+    for tops, _ in card_tops(page):
+        for at, until, title in tops:
+            shown.setdefault(title, []).append((at, until))
+    for line, span in zip(page.of("title"), page.visits("title"), strict=True):
+        shown.setdefault(line.subject, []).append(span)
+    times = sum(kept(page, sorted(spans), DEFAULT_STALE_S) for spans in shown.values())
+    noted = [line for line in page.of("watchlist", "status") if inside(line.at, page.visits("title"))]
+    return Counter(library_entry=times + len(noted), own_rating=times + len(noted))
+
+
+def events(story: Story, device: Device) -> Counts:
+    """3.8, over the whole session: an impression with each look, gesture and long look when it is over."""
+    moments: list[Moment] = []
+    for page in story.pages:
+        for start, end in page.visits("swipe"):
+            moments.append(Moment(start, "mount"))
+            moments.append(Moment(end, "leave" if end < story.end else ("gone" if story.killed else "hide")))
+        for line in page.lines:
+            if line.deed == "look":
+                moments.append(Moment(line.at, "events", 1))
+                if line.at + line.seconds <= story.end:
+                    moments.append(Moment(line.at + line.seconds, "events", 2 if line.seconds >= DWELL_S else 1))
+            elif line.deed == "away":
+                moments.append(Moment(line.at, "hide"))
+            elif line.deed in ("offline", "online"):
+                moments.append(Moment(line.at, line.deed))
+    buffer = Buffer(device.queued)
+    buffer.run(moments)
+    buffer.run([Moment(story.end, "leave")])
+    device.queued = buffer.queued
+    return Counter(swipe_events=buffer.requests)
