@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -17,7 +17,7 @@ from harness import processes
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.config.models import Target
 from harness.discovery import Discovered, discover
-from harness.errors import HarnessError, TargetError, UsageError
+from harness.errors import TargetError, UsageError
 from harness.guard import permit
 from harness.people import email_pattern
 from harness.provision import user_ids
@@ -44,6 +44,7 @@ class Access:
     dsn: str = field(default="", repr=False)
     user_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
 
 
 @contextlib.contextmanager
@@ -85,15 +86,14 @@ def _own_sandbox(wish: Wish) -> Iterator[Access]:
     process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
-        yield _discovered(found)
-        if process.poll() is not None:
-            raise HarnessError(
-                f"the sandbox died during the run (exit code {process.returncode})",
-                where="sandbox",
-                remedy="see the run's report for what was recorded; start it apart with `harness sandbox up`",
-            )
+        yield replace(_discovered(found), death=lambda: _death_of(process))
     finally:
         processes.end(process, patience_s=10.0)
+
+
+def _death_of(process: subprocess.Popen[str]) -> str:
+    code = process.poll()
+    return "" if code is None else f"the sandbox died during the run (exit code {code})"
 
 
 def _discovered(found: Discovered) -> Access:

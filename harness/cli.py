@@ -40,7 +40,12 @@ def cli() -> None:
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
-@click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes here.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    show_default="as many as the phones need",
+    help="Worker processes on this machine.",
+)
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option(
     "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
@@ -48,6 +53,7 @@ def cli() -> None:
 @click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
 @click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
+@click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def run(profile: str | None, **options: Any) -> None:
     """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
@@ -57,7 +63,7 @@ def run(profile: str | None, **options: Any) -> None:
     if options["master_address"]:
         from harness.worker import work
 
-        sys.exit(work(options["master_address"], options["target_file"], options["url"]))
+        sys.exit(work(options["master_address"], options["target_file"], options["url"], options["out"]))
     if not profile:
         raise click.UsageError("which profile? For example: harness run smoke")
 
@@ -78,6 +84,7 @@ def run(profile: str | None, **options: Any) -> None:
         processes=options["processes"],
         master_port=options["master_port"],
         expect_workers=options["expect_workers"],
+        rebalance=options["rebalance"],
         quirks=options["quirks"],
         allow_production=options["allow_production"],
     )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections import deque
 from collections.abc import Iterable
 from typing import TypeVar
 
+import pyarrow as pa
+
 from harness.arrivals import Ticket, plan
 from harness.engine import Engine
+from harness.errors import HarnessError
 from harness.order import Order
 from harness.record.clocks import Round, offset
+from harness.record.roster import Counters
+from harness.record.store import RunStore
 from harness.scribe import Report
 
 KEPT_ROUNDS = 20
@@ -29,12 +36,22 @@ class Desk:
         self._closed = closed
         self._printed = 0
         self._reports = 0
-        self._queue: deque[Ticket] = deque()
         self._rounds: list[Round] = []
-        if not closed:
-            profile = order.profile
-            planned = plan(profile.arrivals, profile.mix, profile.people, order.seed)
-            self._queue.extend(planned.tickets(worker, workers))
+        self._sent = Counters()
+        self._problems: list[str] = []
+        self._own: RunStore | None = None
+        profile = order.profile
+        self.plan = plan(profile.arrivals, profile.mix, profile.people, order.seed)
+        self._left: deque[int] = deque() if closed else deque(self.plan.share(worker, workers).tolist())
+
+    def keep_own_files(self, store: RunStore) -> None:
+        """Write everything down here too, before it leaves."""
+        self._own = store
+
+    @property
+    def tickets(self) -> int:
+        """How many nobody has taken yet."""
+        return len(self._left)
 
     def take(self, persona: str) -> Ticket | None:
         """The next ticket, whoever it is for; None when there are no more. In closed mode one for `persona`, now."""
@@ -42,12 +59,24 @@ class Desk:
             person = (self._printed * self._workers + self.worker) % self._people
             self._printed += 1
             return Ticket(self._printed * self._workers + self.worker, self.engine.now(), persona, person)
-        return self._queue.popleft() if self._queue else None
+        if self.engine.forfeited:
+            self._left.clear()
+        return self.plan.ticket(self._left.popleft()) if self._left else None
+
+    def inherit(self, tickets: Iterable[int]) -> None:
+        """Serve these too, in planned order: their worker was lost."""
+        more = list(tickets)
+        self.engine.inherited.update(more)
+        self._left = deque(sorted([*self._left, *more]))
+
+    def forfeit(self) -> None:
+        """Others serve our tickets from now on."""
+        self.engine.forfeit()
 
     def close(self, grace_s: float) -> None:
         """End all sessions (see `Engine.close`); tickets still here are recorded as never started."""
-        left = list(self._queue)
-        self._queue.clear()
+        left = [] if self.engine.forfeited else [self.plan.ticket(ticket) for ticket in self._left]
+        self._left.clear()
         self.engine.close(grace_s, left)
 
     def answered(self, asked: float, theirs: float) -> None:
@@ -58,20 +87,44 @@ class Desk:
     def report(self, *, final: bool = False) -> Report:
         """What happened since the last report."""
         engine = self.engine
+        attempts = engine.counted  # read first: what comes later is in a later report
+        batches = list(_drained(engine.batches))
+        self._sent += Counters.total(batches)
+        self._write_down(batches, attempts, final=final)
         self._reports += 1
+        problems, self._problems = [*self._problems, *_drained(engine.problems)], []
         return Report(
             worker=self.worker,
             sequence=self._reports,
-            batches=list(_drained(engine.batches)),
-            attempts=engine.recorder.attempts,
+            batches=batches,
+            attempts=attempts,
             open_sessions=engine.open_sessions,
-            tickets_left=len(self._queue) + engine.waiting,
+            tickets_left=len(self._left) + engine.waiting,
             failures=engine.failures,
             final=final,
-            problems=list(_drained(engine.problems)),
+            problems=problems,
             stop_reason=engine.stop_reason,
             clock=offset(self.worker, self._rounds),
+            sent=self._sent,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            folder="" if self._own is None else str(self._own.folder),
         )
+
+    def _write_down(self, batches: list[tuple[str, pa.RecordBatch]], attempts: int, *, final: bool) -> None:
+        """Into the worker's own files. They are a second copy: when they fail, the run goes on and says so."""
+        if self._own is None:
+            return
+        try:
+            for table, batch in batches:
+                self._own.append(table, batch)
+            if final:
+                self._own.update(status="complete", recorded_attempts=attempts)
+                self._own.release()
+        except HarnessError as error:
+            self._problems.append(f"worker {self.worker} keeps no files of its own any more: {error.what}")
+            self._own.release()
+            self._own = None
 
 
 def _drained(queue: deque[_Item]) -> Iterable[_Item]:

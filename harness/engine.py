@@ -11,6 +11,7 @@ thread-safe methods; results come back through two deques that the shell drains 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 import traceback
 from collections import deque
@@ -35,11 +36,15 @@ from harness.pulse import Pulse, SessionClosed
 from harness.record.delivery import Kind
 from harness.record.health import Health
 from harness.record.recorder import Recorder
+from harness.record.roster import LOST_S
 from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, View
 from harness.record.sessions import SessionLogs
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
+
+BACKLOG_SAMPLE = 300
+"""Phones whose unsent bytes are counted each second."""
 
 KEPT_PROBLEMS = 20
 """Tracebacks kept per worker; the count goes on."""
@@ -74,6 +79,9 @@ class Engine:
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
         self.failures = 0  # of our own code
         self.open_sessions = 0
+        self.counted = 0  # attempts, where they end
+        self.inherited: set[int] = set()  # tickets of a lost worker; added to before they are submitted
+        self.forfeited = False  # the master has given this worker's tickets to others
         self._submitted = 0  # written by the shell's thread only
         self._taken = 0  # written by the loop's thread only
         self.stop_reason = ""
@@ -85,6 +93,7 @@ class Engine:
         self._facts: list[tuple[object, ...]] = []
         self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
+        self._in_session: dict[Phone, None] = {}  # in order of their start
         self._sessions: set[asyncio.Task[None]] = set()
         self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
 
@@ -115,9 +124,15 @@ class Engine:
             ledger=self.ledger,
         )
         self._health = Health(
-            self.recorder, self.loop, self.zero, worker=self.worker, sessions=lambda: self.open_sessions
+            self.recorder,
+            self.loop,
+            self.zero,
+            worker=self.worker,
+            sessions=lambda: self.open_sessions,
+            backlog=self._backlog_bytes,
         )
         self._health.start()
+        self._flushed = monotonic()
         self.loop.call_later(1.0, self._flush_each_second)
         self.ready = True
         try:
@@ -134,8 +149,28 @@ class Engine:
         return monotonic() - self.zero
 
     def _flush_each_second(self) -> None:
+        self._keep_lease()
         self.flush()
         self.loop.call_later(1.0, self._flush_each_second)
+
+    def _keep_lease(self) -> None:
+        """After a standstill this long the master has given our tickets away; each must be served once."""
+        now = monotonic()
+        if self.order.rebalance and now - self._flushed > LOST_S:
+            self._forfeit()
+        self._flushed = now
+
+    def forfeit(self) -> None:
+        """Begin no more sessions, and record nothing about those not begun: others serve them now."""
+        self.loop.call_soon_threadsafe(self._forfeit)
+
+    def _forfeit(self) -> None:
+        self.forfeited = True
+        for timer, _, done in list(self._pending.values()):
+            timer.cancel()
+            self._taken += 1
+            done()
+        self._pending.clear()
 
     def flush(self, *, last: bool = False) -> None:
         """Move everything recorded so far into `batches`; of open sessions what they sent only now and then, or at
@@ -189,7 +224,12 @@ class Engine:
         task.add_done_callback(over)
 
     async def _session(self, ticket: Ticket, body: SessionBody, *, slot_was_free: bool) -> None:
-        phone = self._phone(ticket.person)
+        try:
+            phone = self._phone(ticket.person)
+        except Exception as error:  # no phone, no session; the next ticket of this person tries again
+            self.problem(error)
+            self._arrive(ticket, self.now(), self.now(), "", "failed")
+            return
         phone_was_free = slot_was_free and not phone.in_use.locked()
         try:
             await phone.in_use.acquire()
@@ -197,9 +237,12 @@ class Engine:
             self.never_started(ticket)
             return
         started, end = self.now(), "finished"
+        cause = self._cause(ticket, started, phone_was_free=phone_was_free)
+        self._arrive(ticket, started, None, cause, "")  # stands if this process dies first
         if phone_was_free:
             self.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, max(0.0, started - ticket.at_s))
         self.open_sessions += 1
+        self._in_session[phone] = None
         try:
             phone.begin(ticket.ticket, ticket.at_s)
             self._logs.begin(phone.log)
@@ -216,10 +259,23 @@ class Engine:
             self._logs.end(phone.log)
             phone.in_use.release()
             self.open_sessions -= 1
-            cause = ""
-            if started - ticket.at_s > LATE_S:
-                cause = "generator" if phone_was_free else "phone_busy"
+            del self._in_session[phone]
             self._arrive(ticket, started, self.now(), cause, end)
+
+    def _backlog_bytes(self) -> int:
+        """Over all phones, from a sample of those with a session; a full count would hold up the loop it judges."""
+        if len(self._in_session) <= BACKLOG_SAMPLE:
+            return sum(phone.backlog_bytes for phone in self._in_session)
+        some = itertools.islice(self._in_session, BACKLOG_SAMPLE)  # the longest in session: what is stuck is there
+        return round(sum(phone.backlog_bytes for phone in some) * len(self._in_session) / BACKLOG_SAMPLE)
+
+    def _cause(self, ticket: Ticket, started: float, *, phone_was_free: bool) -> str:
+        """Why a session starts late; empty when it does not."""
+        if started - ticket.at_s <= LATE_S:
+            return ""
+        if ticket.ticket in self.inherited:
+            return "worker_lost"
+        return "generator" if phone_was_free else "phone_busy"
 
     def _phone(self, person: int) -> Phone:
         phone = self._phones.get(person)
@@ -248,6 +304,7 @@ class Engine:
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
     ) -> None:
         """One attempt is over: sent at `at` (loop time), answered or given up after `seconds`."""
+        self.counted += 1
         self.recorder.sample(View.SERVER, name, outcome, at - self.zero, seconds)
         if (reason := self._guard.add(monotonic())) is not None:
             self.stop_reason = reason
@@ -285,6 +342,10 @@ class Engine:
         self.loop.call_soon_threadsafe(self._submit, ticket, body, done)
 
     def _submit(self, ticket: Ticket, body: SessionBody, done: Callable[[], None]) -> None:
+        if self.forfeited:
+            self._taken += 1
+            done()
+            return
         if self.pulse.closing:
             self._waived(ticket, done)
             return
@@ -294,7 +355,9 @@ class Engine:
             return
 
         def start() -> None:
-            self._start(ticket, body, done, slot_was_free=True)
+            self._keep_lease()
+            if not self.forfeited:
+                self._start(ticket, body, done, slot_was_free=True)
 
         self._pending[ticket.ticket] = (self.loop.call_later(wait, start), ticket, done)
 

@@ -19,12 +19,15 @@ from harness import processes
 from harness.access import Access
 from harness.errors import HarnessError
 from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order
+from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
 from harness.scribe import LINE_MARK
 from harness.wish import Watcher, Wish
 
 PATIENCE_S = 60.0
 """Beyond the planned end, before a generator that does not leave by itself is killed."""
+FAREWELL_S = 30.0
+"""From the end of the run to a kill; workers that hang keep Locust's master waiting for ever."""
 
 LOCUSTFILE = Path(__file__).parent.parent / "scenarios" / "locustfile.py"
 
@@ -50,6 +53,8 @@ class Generator:
             timer = threading.Timer(limit, lambda: processes.kill_group(process))
             timer.daemon = True
             timer.start()
+            # The workers hold the same pipe: without this a killed master's would keep us listening.
+            threading.Thread(target=_bury, args=(process,), daemon=True).start()
             with self._signals(process):
                 try:
                     self._listen(process, log)
@@ -72,6 +77,8 @@ class Generator:
         store = RunStore(self._folder, open_run(self._folder).manifest)
         store.update(status=status, abort_reason=reason, finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         store.close()
+        for problem in close_shares(self._folder, store.manifest.roster):
+            self._watcher.problem(problem)
         if status == "incomplete" and not self._started:
             raise HarnessError(
                 "the load generator did not start:\n"
@@ -97,6 +104,9 @@ class Generator:
                     self._watcher.problem(facts["text"])
                 case "end":
                     self._end = facts
+                    farewell = threading.Timer(FAREWELL_S, lambda: processes.kill_group(process))
+                    farewell.daemon = True
+                    farewell.start()
 
     def _command(self) -> list[str]:
         order, profile = self._order, self._order.profile
@@ -108,10 +118,12 @@ class Generator:
         if wish.master_port is not None:
             command += ["--master", "--master-bind-port", str(wish.master_port)]
             command += ["--expect-workers", str(wish.expect_workers)]
-        elif wish.processes > 1:
+        elif wish.processes is not None and wish.processes > 1:
             port = str(_free_port())
             command += ["--processes", str(wish.processes), "--master-bind-host", "127.0.0.1"]
             command += ["--master-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+        if wish.rebalance:  # Locust then spreads its users, which are our phones' slots, over who is left
+            command += ["--enable-rebalancing"]
         return command + [name.title().replace("_", "") for name in sorted(profile.mix)]
 
     def _environ(self) -> dict[str, str]:
@@ -144,6 +156,11 @@ class Generator:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _bury(process: subprocess.Popen[str]) -> None:
+    process.wait()
+    processes.kill_group(process)
 
 
 def _free_port() -> int:

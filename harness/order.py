@@ -34,6 +34,7 @@ class Order(BaseModel):
     windows: tuple[Window, ...]
     requests_per_second: float | None = None  # the target's limit, over all workers; None on loopback
     grace_s: float = 5.0  # for in-flight operations when the run is ended early
+    rebalance: bool = False  # whether the other workers take over what a lost one has not begun
 
     @property
     def schedule_end_s(self) -> float:

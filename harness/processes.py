@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from harness.phone.realtime.needs import Room
 
+MANY = 10_240
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be
 
@@ -58,8 +59,14 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 def raise_descriptor_limit() -> int:
     """Raise the soft limit of open files to the hard one, for us and our children; returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    wanted = MANY if hard == resource.RLIM_INFINITY else hard  # macOS refuses "unlimited" as a soft limit
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def room() -> Room:

@@ -6,9 +6,9 @@ the sandbox is gone, and somebody is there to say how it went.
 
 from __future__ import annotations
 
-import os
 import platform
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,8 @@ from harness.evidence.collect import collect
 from harness.generator import LOCUSTFILE, Generator
 from harness.order import Order, windows_of
 from harness.record.manifest import Manifest
-from harness.record.store import RunStore
+from harness.record.store import RunStore, open_run
+from harness.sizing import processes_for
 from harness.wish import Watcher, Wish
 
 
@@ -35,16 +36,24 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
     _known_personas(wish)
-    processes.raise_descriptor_limit()
+    wish = _sized(wish, processes.raise_descriptor_limit())
     with target_of(wish, watcher) as access:
         order, store = _prepare(wish, access)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
         Generator(wish, access, order, Path(order.folder), watcher).drive()
+        _check_target_lived(access, store)
         watcher.stage("reading what the target stored")
         found = collect(Path(order.folder), access.url, service_key=access.service_key, dsn=access.dsn)
         if found.problem:
             watcher.problem(f"integrity is not checked: {found.problem}")
     return Path(order.folder)
+
+
+def _check_target_lived(access: Access, store: RunStore) -> None:
+    """A sandbox of our own that died took the run's meaning with it, whenever it died."""
+    if reason := access.death():
+        folder = store.folder
+        RunStore(folder, open_run(folder).manifest).update(status="aborted", abort_reason=reason)
 
 
 def _known_personas(wish: Wish) -> None:
@@ -66,6 +75,14 @@ def _known_personas(wish: Wish) -> None:
         )
 
 
+def _sized(wish: Wish, descriptor_limit: int) -> Wish:
+    """With the number of worker processes settled. Workers elsewhere check for themselves."""
+    if wish.master_port is not None:
+        return wish
+    needed = processes_for(wish.profile.phones, descriptor_limit, processes.cores(), wish.processes)
+    return replace(wish, processes=needed)
+
+
 def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
     profile, seed = wish.profile, wish.profile.seed if wish.seed is None else wish.seed
     now = datetime.now(UTC)
@@ -84,6 +101,7 @@ def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
         user_ids=access.user_ids,
         windows=windows_of(profile),
         requests_per_second=access.requests_per_second,
+        rebalance=wish.rebalance,
     )
     manifest = Manifest(
         run_id=run_id,
@@ -99,7 +117,7 @@ def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
         planned_sessions=len(planned),
         plan_digest=planned.digest,
         run_tag=tag,
-        workers=wish.expect_workers or wish.processes,
+        workers=wish.expect_workers if wish.master_port is not None else wish.processes or 1,
         versions=_versions(),
         notes=access.notes,
     )
@@ -114,6 +132,6 @@ def _versions() -> dict[str, str]:
         "harness": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
-        "cores": str(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else str(os.cpu_count()),
+        "cores": str(processes.cores()),
         **packages,
     }

@@ -12,7 +12,9 @@ closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session 
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import random
 import re
 import signal
@@ -24,25 +26,36 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import gevent
+import locust.runners
+import pandas  # noqa: F401  # pyarrow imports it at its first conversion: once here, before Locust forks its workers
 from gevent import monkey
 from gevent.event import Event
 from gevent.hub import get_hub
 from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness.arrivals import Ticket
 from harness.desk import Desk
 from harness.discovery import CLOSED_PERSONAS, closed_order, secrets_for
 from harness.engine import Engine, SessionBody
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.order import Order
 from harness.phone.phone import Phone
+from harness.processes import raise_descriptor_limit
 from harness.record.recorder import Tally
+from harness.record.roster import LOST_S
+from harness.record.share import open_share
 from harness.record.store import RunStore, open_run
 from harness.scribe import Report, Scribe
+from harness.sizing import processes_for
 
 log = logging.getLogger(__name__)
+
+locust.runners.HEARTBEAT_LIVENESS = 7
+"""Locust gives a worker up, and with the last one the run, after this many silent seconds instead of 4. Ours is the
+roster, whose patience is LOST_S; a worker that starts on a busy machine may need more than Locust's."""
 
 LEAD_S = 1.5
 """From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
@@ -55,11 +68,14 @@ STOP_TIMEOUT_S = 15.0
 SWITCH_S = 0.0005
 REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
+START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
 CLOSED_WAIT_S = (1.0, 5.0)
 MESSAGE = "harness_report"
 CLOCK_MESSAGE = "harness_clock"
 CLOCK_EVERY_S = 2.0
 """How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
+INHERIT = "harness_inherit"
+REFUSAL = "harness_refusal"
 
 
 # Loads what recording needs before Locust connects: on a busy machine it takes seconds, after which a worker counts as
@@ -88,6 +104,22 @@ class PhoneUser(User):
         super().__init_subclass__(**options)
         cls.persona = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
+    def run(self) -> None:
+        """Locust's own, but a start that fails is tried again: Locust would drop the user and its share of the load."""
+        wait = START_AGAIN_S
+        while True:
+            try:
+                super().run()
+            except Exception as error:
+                if _here.worker is not None:
+                    _here.worker.desk.engine.problem(error)
+                gevent.sleep(wait)
+                wait = min(2.0 * wait, START_AGAIN_MAX_S)
+                if self._state == LOCUST_STATE_STOPPING:
+                    return
+            else:
+                return
+
     async def session(self, phone: Phone) -> None:
         """What this kind of person does from opening the app to closing it. Runs on the engine's loop."""
         raise TypeError(f"{type(self).__name__} does not define session()")
@@ -109,12 +141,9 @@ class PhoneUser(User):
 class WorkerSide:
     """Lives where users live (worker or single process), from test start to test stop."""
 
-    def __init__(self, environment: Environment, order: Order, *, zero: float, closed: bool) -> None:
-        runner = environment.runner
-        options = environment.parsed_options
-        distributed = isinstance(runner, WorkerRunner)
-        workers = max(1, getattr(options, "expect_workers", 1) or 1) if distributed else 1
-        worker = max(0, runner.worker_index)
+    def __init__(
+        self, environment: Environment, order: Order, *, zero: float, closed: bool, worker: int, workers: int
+    ) -> None:
         self.closed = closed
         self.environment = environment
         self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
@@ -130,11 +159,31 @@ class WorkerSide:
         while not engine.ready:
             gevent.sleep(0.005)
         self.desk = Desk(order, engine, worker=worker, workers=workers, closed=closed)
+        if isinstance(environment.runner, WorkerRunner) and not closed:
+            self._keep_own_files(zero, worker, workers)
+            environment.runner.register_message(
+                CLOCK_MESSAGE, lambda environment, msg, **_: self.desk.answered(**msg.data)
+            )
+            self._clock = gevent.spawn(self._ask_time)
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
-        if distributed and not closed:
-            runner.register_message(CLOCK_MESSAGE, lambda environment, msg, **_: self.desk.answered(**msg.data))
-            self._clock = gevent.spawn(self._ask_time)
+
+    def _keep_own_files(self, zero: float, worker: int, workers: int) -> None:
+        desk = self.desk
+        try:
+            store = open_share(
+                self._order,
+                worker,
+                zero=zero,
+                tickets=desk.tickets,
+                workers=workers,
+                plan_digest=desk.plan.digest,
+            )
+        except HarnessError as error:
+            desk.engine.problems.append(f"worker {worker} keeps no files of its own: {error}")
+        else:
+            desk.keep_own_files(store)
+            log.info("worker %s writes its own files to %s", worker, store.folder)
 
     def run(self, ticket: Ticket, body: SessionBody) -> None:
         """Block the calling greenlet until the session is over."""
@@ -173,6 +222,13 @@ class WorkerSide:
         while True:
             gevent.sleep(REPORT_EVERY_S)
             self._send(self.desk.report())
+            if self._order.rebalance and self._cut_off():
+                self.desk.forfeit()
+
+    def _cut_off(self) -> bool:
+        """Whether the master may have given this worker up: each side's silence is the other's."""
+        heard = getattr(self.environment.runner, "last_heartbeat_timestamp", None)
+        return heard is not None and time.time() - heard > LOST_S
 
     def _ask_time(self) -> None:
         while not self.desk.engine.over:
@@ -226,12 +282,13 @@ class MasterSide:
         self.order = order
         runner = environment.runner
         self._distributed = isinstance(runner, MasterRunner)
-        workers = max(1, environment.parsed_options.expect_workers) if self._distributed else 1
-        self.scribe = Scribe(order, _record_of(order), workers)
+        self.scribe = Scribe(order, _record_of(order), 1)
         self._reason = ""
+        self._clients: list[str] = []  # Locust's name of each worker, by number
         if self._distributed:
             runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
             runner.register_message(CLOCK_MESSAGE, self._tell_time)
+            runner.register_message(REFUSAL, lambda environment, msg, **_: self._refused(msg.data["why"]))
 
     def receive(self, report: Report) -> None:
         """Write a report down; a record that cannot be written ends the run."""
@@ -249,10 +306,26 @@ class MasterSide:
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
-        self.scribe.start(zero)
+        self.scribe.start(zero, workers=len(self._clients) if self._distributed else 1)
         gevent.signal_handler(signal.SIGUSR1, self._interrupted)
         gevent.spawn(self._conduct)
         return zero
+
+    def number_workers(self) -> str:
+        """Give those that are there now their numbers; Locust's own have holes once a worker came and went."""
+        runner = self.environment.runner
+        if self._distributed:
+            self._clients = sorted((client.id for client in runner.clients.ready), key=runner.get_worker_index)
+        return json.dumps(self._clients)
+
+    def _look_after_workers(self) -> None:
+        for lost in self.scribe.find_lost():
+            if self.order.rebalance and self._distributed:
+                for heir, tickets in self.scribe.hand_over(lost).items():
+                    self.environment.runner.send_message(INHERIT, tickets.tolist(), self._clients[heir])
+
+    def _refused(self, why: str) -> None:
+        self._reason = self._reason or f"a worker could not begin: {why}"
 
     def _interrupted(self) -> None:
         self._reason = self._reason or "interrupted"
@@ -262,7 +335,10 @@ class MasterSide:
         scribe, order = self.scribe, self.order
         while not (self._reason or scribe.stop_reason):
             gevent.sleep(REPORT_EVERY_S)
+            self._look_after_workers()
             scribe.progress()
+            if scribe.deserted:
+                break
             elapsed = time.time() - scribe.zero
             if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and scribe.idle):
                 break
@@ -297,8 +373,12 @@ def _prepare(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
         environment.stop_timeout = STOP_TIMEOUT_S
+    if options.headless and sys.stdin is not None and sys.stdin.isatty():
+        # At a terminal, keys would change the load. For as long as the process lives, hence no `with`.
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     path = getattr(options, "harness_order", "")
     if isinstance(environment.runner, WorkerRunner):
+        environment.runner.register_message(INHERIT, lambda environment, msg, **_: _inherit(msg.data))
         return
     if not path:
         if not options.user_classes:
@@ -313,10 +393,33 @@ def _prepare(environment: Environment, **_: Any) -> None:
     _here.master = MasterSide(environment, order)
 
 
+def _inherit(tickets: list[int]) -> None:
+    if _here.worker is not None:
+        _here.worker.desk.inherit(tickets)
+
+
+def _place(environment: Environment, options: Any) -> tuple[int, int]:
+    """This process' number and how many there are. :raises UsageError: it came when all places were taken."""
+    runner = environment.runner
+    if not isinstance(runner, WorkerRunner):
+        return 0, 1
+    if not getattr(options, "harness_order", ""):  # closed: numbers only keep people apart
+        return max(0, runner.worker_index), max(1, options.expect_workers or 1, runner.worker_index + 1)
+    clients = json.loads(options.harness_workers)
+    if runner.client_id not in clients:
+        raise UsageError(
+            "this run began without this worker, so there is no work for it",
+            where="harness run --worker",
+            remedy="start all workers before the run begins; --expect-workers says how many it waits for",
+        )
+    return clients.index(runner.client_id), len(clients)
+
+
 @events.test_start.add_listener
 def _start(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     if _here.master is not None:
+        options.harness_workers = _here.master.number_workers()
         options.harness_zero = _here.master.start()
     if isinstance(environment.runner, MasterRunner):
         return
@@ -326,9 +429,14 @@ def _start(environment: Environment, **_: Any) -> None:
             order, zero = Order.model_validate_json(text), float(options.harness_zero)
         else:
             order, zero = closed_order(environment.host or ""), time.time()
-        _here.worker = WorkerSide(environment, order, zero=zero, closed=not text)
+        worker, workers = _place(environment, options)
+        if text:
+            processes_for(order.profile.phones, raise_descriptor_limit(), 1, workers)
+        _here.worker = WorkerSide(environment, order, zero=zero, closed=not text, worker=worker, workers=workers)
     except HarnessError as error:
         log.error("%s", error)
+        if text and isinstance(environment.runner, WorkerRunner):
+            environment.runner.send_message(REFUSAL, {"why": error.what})
         environment.process_exit_code = int(error.exit_code)
         # Later, because Locust goes on starting the test that this event belongs to.
         gevent.spawn_later(1.0, environment.runner.quit if options.headless else environment.runner.stop)

@@ -21,9 +21,10 @@ class Wish:
     target: Target | None = None
     sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
     seed: int | None = None
-    processes: int = 1  # worker processes on this machine; 1: everything in one
+    processes: int | None = None  # worker processes on this machine; 1: everything in one; None: as many as it takes
     master_port: int | None = None  # set: workers on other machines connect here
     expect_workers: int = 0
+    rebalance: bool = False  # let the other workers take over what a lost one has not begun
     quirks: tuple[str, ...] = ()
     allow_production: bool = False
 

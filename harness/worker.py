@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from harness import processes
 from harness.config.load import load_target, resolve_keys
@@ -13,10 +14,15 @@ from harness.discovery import discover
 from harness.errors import ExitCode, UsageError
 from harness.generator import LOCUSTFILE
 from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV
+from harness.record.schema import MANIFEST
+from harness.record.share import WORKER_OUT_ENV, close_shares
 
 
-def work(master: str, target_file: str | None, url: str | None) -> int:
-    """Serve the master at `HOST:PORT` until it says that the run is over; 0 when it did."""
+def work(master: str, target_file: str | None, url: str | None, out: Path) -> int:
+    """Serve the master at `HOST:PORT` until it says that the run is over; 0 when it did.
+
+    The worker's own files go below `out`, unless the run directory is on this machine.
+    """
     host, _, port = master.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"not an address: {master!r}", where="--worker", remedy="give HOST:PORT of the master")
@@ -38,6 +44,7 @@ def work(master: str, target_file: str | None, url: str | None) -> int:
             remedy=f"give --target FILE, or --url of a sandbox on this machine, or set {ANON_KEY_ENV}",
         )
     processes.raise_descriptor_limit()
+    environ[WORKER_OUT_ENV] = str(out.absolute())
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker", "--exit-code-on-error", "0"]
     command += ["--master-host", host, "--master-port", port]
     process = processes.start(command, environ=environ, stdout=None)
@@ -53,4 +60,7 @@ def work(master: str, target_file: str | None, url: str | None) -> int:
         code = int(ExitCode.INTERNAL)
     finally:
         processes.end(process, patience_s=5.0)
+        for run in out.glob("*"):
+            if not (run / MANIFEST).exists():  # a run directory is its own supervisor's
+                close_shares(run, all_ended=False)
     return int(ExitCode.PASS) if code == 0 else int(ExitCode.INTERNAL)

@@ -10,8 +10,8 @@ never pass). Bounds, with their source in DESIGN decision 5:
   Busy phones are the target being slow (or the profile having too few phones), not the generator.
 - lateness: at most 1 % of those sessions may have started late because of the generator.
 - own faults: no session broke off by a fault of the harness itself.
-- counters: what the workers say they sent is what stands in the tables.
-- roster: every worker reports its health until the end of the measure phase.
+- counters: what the workers say they sent is what the master wrote down and what stands in the tables.
+- roster: every worker reports until the end, with no silence over 5 s (`reports.roster`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.config.models import LatencySlo, Slo
 from harness.record.schema import Phase, View
+from reports import roster
 from reports.frames import Frames, samples_in
 from reports.ranks import value_at_share
 from reports.text import count, ms, percent, plural
@@ -31,7 +32,6 @@ from reports.text import count, ms, percent, plural
 LAG_VALID_MS, LAG_INVALID_MS, LAG_OF_LIMIT = 5.0, 20.0, 0.05
 CPU_VALID, CPU_INVALID = 0.5, 0.8
 MIN_STARTED, MAX_LATE = 0.99, 0.01
-SILENT_S = 5.0  # a worker whose last health row is this much older than the phase's end died or hung
 
 Level = Literal["valid", "suspect", "invalid"]
 
@@ -196,32 +196,17 @@ def _counters(frames: Frames) -> HealthRow:
             reason="the workers did not report how many attempts they recorded",
             remedy="nothing to do when the run died or was aborted; otherwise a defect of the harness",
         )
-    return HealthRow(
-        check="counters",
-        level="valid" if said == stored else "invalid",
-        value=f"{count(said)} sent, {count(stored)} in the tables",
-        bound=bound,
-        reason="" if said == stored else f"{plural(abs(said - stored), 'attempt')} went missing or was counted twice",
-        remedy="" if said == stored else "look for a worker that lost its master, or a full disk, in the log",
-    )
+    return _row("counters", bound, roster.channel(frames))
 
 
 def _roster(frames: Frames) -> HealthRow:
-    expected = frames.manifest.workers
-    start, end = frames.window
-    last = frames.health.groupby("worker")["second"].max()
-    silent = [int(worker) for worker in last.index[last < end - SILENT_S]] if end > start else []
-    absent = max(0, expected - len(last))
-    level: Level = "invalid" if silent or absent else "valid"
-    parts = [f"worker {worker} silent after {int(last[worker])} s" for worker in silent]
-    parts += [f"{plural(absent, 'worker')} never reported"] if absent else []
+    return _row("worker roster", "every worker reports until the end", roster.workers(frames))
+
+
+def _row(check: str, bound: str, answer: roster.Answer) -> HealthRow:
+    level: Level = "invalid" if answer.reason else "valid"
     return HealthRow(
-        check="worker roster",
-        level=level,
-        value=f"{len(last)} of {plural(expected, 'worker')}" + (f"; {', '.join(parts)}" if parts else ""),
-        bound="every worker reports until the end",
-        reason="part of the load was not made" if parts else "",
-        remedy="look for a killed worker (out of memory, signal) in the log" if parts else "",
+        check=check, level=level, value=answer.value, bound=bound, reason=answer.reason, remedy=answer.remedy
     )
 
 

@@ -15,6 +15,7 @@ from harness.engine import Engine
 from harness.people import Secrets
 from harness.phone.phone import Phone
 from harness.record.schema import ARRIVALS, LATENCY
+from harness.record.store import tidy
 from tests.engines import engine_of
 
 PROFILE = Profile(
@@ -50,7 +51,7 @@ class Gate:
 
 def arrivals(engine: Engine) -> list[dict[str, object]]:
     tables = [pa.Table.from_batches([batch]) for name, batch in engine.batches if name == ARRIVALS]
-    return sorted(pa.concat_tables(tables).to_pylist(), key=lambda row: row["ticket"]) if tables else []
+    return tidy(ARRIVALS, pa.concat_tables(tables)).to_pylist() if tables else []
 
 
 def test_sessions_start_at_their_planned_instants() -> None:

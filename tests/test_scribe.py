@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -16,6 +19,7 @@ from harness.outcome import Outcome
 from harness.record.clocks import Round, offset
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
+from harness.record.roster import Counters
 from harness.record.schema import LATENCY, View
 from harness.record.store import RunStore, open_run
 from harness.scribe import LINE_MARK, Report, Scribe
@@ -54,14 +58,18 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore.create(tmp_path / "run", manifest)
 
 
+SEQUENCE = itertools.count(1)
+
+
 def report(worker: int, attempts: int, *, left: int = 0, open_sessions: int = 0, final: bool = False) -> Report:
+    """With a number of its own; gaps in a worker's numbers are only recorded."""
     recorder = Recorder(ORDER.windows)
     for _ in range(attempts):
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 20.0, 0.05)
     batch = recorder.take()
     return Report(
         worker=worker,
-        sequence=1,
+        sequence=next(SEQUENCE),
         batches=[] if batch is None else [(LATENCY, batch)],
         attempts=attempts,
         open_sessions=open_sessions,
@@ -145,6 +153,133 @@ def test_the_first_workers_wish_to_stop_is_kept(store: RunStore) -> None:
     scribe = Scribe(ORDER, store, 1, io.StringIO())
     base = report(0, 1)
     fields = {name: getattr(base, name) for name in base.__slots__}
-    scribe.take(Report(**{**fields, "stop_reason": "too many requests"}))
-    scribe.take(Report(**{**fields, "stop_reason": "later"}))
+    scribe.take(Report(**{**fields, "sequence": 1, "stop_reason": "too many requests"}))
+    scribe.take(Report(**{**fields, "sequence": 2, "stop_reason": "later"}))
     assert scribe.stop_reason == "too many requests"
+
+
+def sent(worker: int, number: int, attempts: int, before: Counters = Counters(), **facts: Any) -> Report:  # noqa: B008
+    base = report(worker, attempts, **facts)
+    return replace(base, sequence=number, sent=before + Counters.total(base.batches), host="h", pid=100 + worker)
+
+
+class Clock:
+    """Epoch seconds that the test moves."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def scribe_on(store: RunStore, workers: int = 2) -> tuple[Scribe, Clock, io.StringIO]:
+    clock, out = Clock(), io.StringIO()
+    scribe = Scribe(ORDER, store, workers, out, clock=clock)
+    scribe.start(1_003.0)
+    clock.now = 1_003.0
+    return scribe, clock, out
+
+
+def test_a_repeated_report_is_added_once_and_a_lost_one_is_seen(store: RunStore) -> None:
+    scribe, _, _ = scribe_on(store, 1)
+    first = sent(0, 1, 10)
+    lost = sent(0, 2, 5, first.sent)
+    third = sent(0, 3, 7, lost.sent, final=True)
+    for arriving in (first, first, third, third):
+        scribe.take(arriving)
+    scribe.end("")
+    store.close()
+    run = open_run(store.folder)
+    assert sum(run.latency()["count"].to_pylist()) == 17
+    (record,) = run.manifest.roster
+    assert (record.reports, record.missing, record.repeated) == (2, 1, 2)
+    assert (record.sent.attempts, record.received.attempts) == (22, 17)
+    assert (record.host, record.pid, record.final) == ("h", 100, True)
+
+
+def test_a_late_report_fills_its_gap(store: RunStore) -> None:
+    scribe, _, _ = scribe_on(store, 1)
+    first = sent(0, 1, 10)
+    second = sent(0, 2, 5, first.sent)
+    third = sent(0, 3, 7, second.sent, left=4)
+    for arriving in (first, third, second):
+        scribe.take(arriving)
+    (record,) = scribe.records
+    assert record.missing == 0
+    assert record.sent == record.received == third.sent
+    assert not scribe.idle  # the newest word counts, not the last to come
+
+
+def test_a_lost_worker_is_named_and_waited_for_no_longer(store: RunStore) -> None:
+    scribe, clock, out = scribe_on(store)
+    for second in range(12):
+        clock.now = 1_003.0 + second
+        scribe.take(sent(0, second + 1, 1, final=second == 11))
+        if second < 4:
+            scribe.take(sent(1, second + 1, 1, left=9, open_sessions=3))
+        found = scribe.find_lost()
+        assert found == ([1] if second == 9 else [])
+        assert scribe.idle == scribe.all_final == (second == 11) or second >= 9
+    assert not scribe.deserted
+    said = [line["text"] for line in lines(out) if line["what"] == "problem"]
+    assert len(said) == 1
+    assert "worker 1 (pid 101 on h) has said nothing for 5 s" in str(said[0])
+    assert open_run(store.folder).manifest.roster[1].lost_at_s == 9.0
+    scribe.end("")
+    rows = open_run(store.folder).arrivals().to_pylist()
+    assert len(rows) == scribe.records[1].tickets > 0
+    assert {(row["worker"], row["end"], row["late_cause"]) for row in rows} == {(1, "never_started", "worker_lost")}
+
+
+def test_what_is_handed_over_keeps_the_run_going(store: RunStore) -> None:
+    scribe, clock, _ = scribe_on(store)
+    for second in range(10):
+        clock.now = 1_003.0 + second
+        scribe.take(sent(0, second + 1, 1))
+        if second < 2:
+            scribe.take(sent(1, second + 1, 1))
+        lost = scribe.find_lost()
+        if lost:
+            break
+    assert lost == [1]
+    assert scribe.idle
+    shares = scribe.hand_over(1)
+    assert list(shares) == [0]
+    assert len(shares[0]) == scribe.records[1].tickets == scribe.records[1].taken_over
+    assert not scribe.idle
+    scribe.end("")
+    rows = open_run(store.folder).arrivals().to_pylist()  # worker 0 said no farewell either
+    assert [row["ticket"] for row in rows] == list(range(len(rows)))
+    assert {row["worker"] for row in rows} == {0}
+
+
+def test_a_deserted_master_knows_it(store: RunStore) -> None:
+    scribe, clock, _ = scribe_on(store)
+    for second in range(-3, 7):
+        assert not scribe.deserted
+        clock.now = 1_003.0 + second
+        scribe.find_lost()
+    assert scribe.deserted
+
+
+def test_the_masters_work_hardly_grows_with_the_rate(store: RunStore) -> None:
+    """Fifty times the requests in the same buckets are the same rows; CPU time, best of five."""
+
+    def cost(attempts: int) -> float:
+        recorder = Recorder(ORDER.windows)
+        for number in range(attempts):
+            recorder.sample(View.SERVER, f"call_{number % 20}", Outcome.OK, 20.0, 0.05 + number % 5 * 0.01)
+        batch = recorder.take()
+        assert batch is not None
+        packed = replace(report(0, 0), batches=[(LATENCY, batch)]).pack()
+        best = 1e9
+        for _ in range(5):
+            packed["sequence"] = next(SEQUENCE)
+            begun = time.process_time()
+            scribe.take(Report.unpack(packed))
+            best = min(best, time.process_time() - begun)
+        return best
+
+    scribe, _, _ = scribe_on(store, 1)
+    cost(100)
+    assert cost(5_000) < 3 * cost(100)

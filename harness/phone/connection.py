@@ -64,6 +64,11 @@ class Connection(asyncio.Protocol):
         """Name lookup, TCP and TLS took `connect_s`; the first reply reports it."""
         self._connect_s = connect_s
 
+    @property
+    def backlog_bytes(self) -> int:
+        """Written, and not yet taken by the system."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     def start(self, request: bytes, *, head: bool, timeout_s: float) -> Waiter:
         """Write one request; the future ends in a Reply or a WireError within `timeout_s`."""
         assert self._waiter is None, "a connection carries one request at a time"

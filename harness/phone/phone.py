@@ -126,6 +126,11 @@ class Phone:
             self._apikey + b"authorization: Bearer " + kit.people.secrets.anon_key.encode() + b"\r\n" + CLIENT
         )
 
+    @property
+    def backlog_bytes(self) -> int:
+        """What this phone has written and the system has not taken."""
+        return self._wire.backlog_bytes
+
     # ---- session --------------------------------------------------------------------------------------------
 
     def begin(self, ticket: int, planned: float) -> None:

@@ -93,6 +93,11 @@ class Wire:
         """Connections open or being opened."""
         return len(self._connections)
 
+    @property
+    def backlog_bytes(self) -> int:
+        """Written, and not yet taken by the system."""
+        return sum(connection.backlog_bytes for connection in self._connections)
+
     async def send(self, method: str, path: str, headers: bytes, body: bytes | None, *, timeout_s: float) -> Reply:
         """Send one request and read its whole reply, within `timeout_s` from now, waiting and connecting included.
 

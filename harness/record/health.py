@@ -1,7 +1,8 @@
-"""How well the generator itself is doing: loop lag, CPU, memory, descriptors, once a second.
+"""How well the generator itself is doing: loop lag, CPU, memory, descriptors, backlog, once a second.
 
 A load generator that cannot keep up reports its own slowness as the target's. Everything here is cheap enough to run
-beside the traffic: a timer every 10 ms, and three small reads a second (no psutil, which walks much more of /proc).
+beside the traffic: a timer every 10 ms, and a few small reads a second (no psutil, which walks much more of /proc);
+`benchmarks/health.py` measures what it costs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.outcome import Outcome
+from harness.record.machine import GcPauses, Machine
 from harness.record.recorder import Recorder
 from harness.record.schema import HEALTH, SCHEMAS, View
 
@@ -84,8 +86,11 @@ class LoopLag:
 class Health:
     """One row of the health table for every second since zero, and every lag sample to the recorder.
 
+    Make it on the loop's thread: that thread's waiting for a core is recorded.
+
     :param zero: the run's zero on the loop's clock, seconds. Wake-ups before it are not recorded.
     :param sessions: how many sessions are open now.
+    :param backlog: bytes that phones have written and the system has not taken.
     """
 
     def __init__(
@@ -96,10 +101,14 @@ class Health:
         *,
         worker: int = 0,
         sessions: Callable[[], int] = lambda: 0,
+        backlog: Callable[[], int] | None = None,
         clock: Clock = time.monotonic,
         cpu_clock: Clock = time.process_time,
     ) -> None:
         self._recorder, self._zero, self._worker, self._sessions = recorder, zero, worker, sessions
+        self._backlog = backlog
+        self._machine = Machine(clock=clock)
+        self._collector = GcPauses(clock=clock)
         self._clock, self._cpu_clock = clock, cpu_clock
         self._lag = LoopLag(loop, self._sample, clock=clock)
         self._second = 0
@@ -112,12 +121,16 @@ class Health:
     def start(self) -> None:
         """Begin measuring, on the loop's thread."""
         self._cpu_mark = (self._clock(), self._cpu_clock())
+        self._machine.read()  # what was before is nobody's second
+        self._collector.start()
         self._lag.start()
 
     def stop(self) -> None:
         """End measuring; the second under way gets its row."""
         self._lag.stop()
+        self._collector.stop()
         self._close_second()
+        self._machine.close()
 
     def take(self) -> pa.RecordBatch | None:
         """The rows since the last take, or None."""
@@ -146,6 +159,7 @@ class Health:
         lags = sorted(self._lags_us)
         self._lags_us.clear()
         self._update_cpu_share()
+        machine, pauses_us = self._machine.read(), self._collections()
         row = (
             self._second,
             self._worker,
@@ -156,9 +170,27 @@ class Health:
             resident_bytes(),
             self._descriptors.count(),
             self._sessions(),
+            machine.descriptor_limit,
+            machine.wait_share,
+            machine.steal_share,
+            machine.throttled_share,
+            machine.machine_share,
+            sum(pauses_us),
+            max(pauses_us, default=0),
+            machine.ports,
+            machine.port_limit,
+            None if self._backlog is None else self._backlog(),
         )
         del self._rows[: max(0, len(self._rows) + 1 - MAX_ROWS)]
         self._rows.append(row)
+
+    def _collections(self) -> list[int]:
+        """Microseconds of each garbage collection since the row before; each also becomes a sample."""
+        taken = [(begun - self._zero, length) for begun, length in self._collector.take()]
+        for at, length in taken:
+            if at >= 0:
+                self._recorder.sample(View.GC, OPERATION, Outcome.OK, at, length)
+        return [round(length * _MICROSECONDS) for at, length in taken if at >= 0]
 
     def _update_cpu_share(self) -> None:
         """CPU time of all threads over wall time since the row before; after a stall its seconds share one figure."""

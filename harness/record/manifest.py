@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.config.models import Profile, Slo
 from harness.record.clocks import ClockOffset
+from harness.record.roster import WorkerRecord
 from harness.record.schema import Phase
 
 
@@ -54,6 +55,7 @@ class Manifest(BaseModel):
     workers: int
     recorded_attempts: int | None = None  # sum of the workers' own counters, at the end
     clocks: tuple[ClockOffset, ...] = ()  # of the workers against the master's; empty when one process did everything
+    roster: tuple[WorkerRecord, ...] = ()  # one entry a worker that ever reported; written as things happen
     versions: dict[str, str]  # python, harness, locust, platform, ...
     notes: tuple[str, ...] = ()  # facts a reader must know: quirks switched on, what was left out
     run_tag: int | None = None  # in every client-made id

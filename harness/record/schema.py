@@ -6,6 +6,7 @@
     health.parquet     the generator's own health, per worker and second
     delivery.parquet   what phones saw of Realtime: messages sent and heard, channels up and down
     realtime.parquet   sockets, channels and frames, per worker and second
+    workers/<n>/       what worker n wrote down itself: a run directory of its own part (only with several processes)
     traffic.parquet    what each session sent, per call
     deeds.parquet      what each session's person did (`harness.record.deeds`)
     ledger/*.parquet   every intended write, and what became of it (`harness.ledger`)
@@ -34,6 +35,7 @@ DEEDS = "deeds"
 LEDGER_WRITES = "ledger/writes"
 LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
+WORKERS_FOLDER = "workers"
 
 
 class Phase(StrEnum):
@@ -52,6 +54,7 @@ class View(StrEnum):
     delivery: one thing that Realtime did, from its cause (a message's send, a join) until it was read at a socket.
     lag: how late the generator's own loop woke (operation `generator`); 10 ms apart.
     lateness: how late a session started against its plan because of the generator (operation `generator`).
+    gc: how long one garbage collection held the interpreter (operation `generator`).
     """
 
     SERVER = "server"
@@ -59,6 +62,7 @@ class View(StrEnum):
     DELIVERY = "delivery"
     LAG = "lag"
     LATENESS = "lateness"
+    GC = "gc"
 
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -81,9 +85,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("person", pa.int32()),
             ("planned_us", pa.int64()),
             ("started_us", pa.int64()),  # null: never started
-            ("ended_us", pa.int64()),  # null: never started, or the run died first
-            ("late_cause", pa.string()),  # "" on time, "phone_busy", "generator", "run_ended" (never started)
-            ("end", pa.string()),  # "finished", "closed" (run ended it), "failed" (our bug), "never_started"
+            ("ended_us", pa.int64()),  # null: never started, still open, or its worker died first
+            # "" on time, "phone_busy", "generator", "worker_lost" (taken over late, or by nobody), "run_ended"
+            ("late_cause", pa.string()),
+            # "finished", "closed" (run ended it), "failed" (our bug), "never_started", "" (no end on record)
+            ("end", pa.string()),
         ]
     ),
     HEALTH: pa.schema(
@@ -97,6 +103,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rss_bytes", pa.int64()),
             ("descriptors", pa.int32()),
             ("sessions", pa.int32()),  # open at that instant
+            # from here on null where the system does not tell
+            ("descriptor_limit", pa.int64()),
+            ("wait_share", pa.float64()),  # of that second that the engine's thread was ready to run and had no core
+            ("steal_share", pa.float64()),  # of the machine's CPU time, taken by its hypervisor
+            ("throttled_share", pa.float64()),  # of that second that the container's CPU quota held it back
+            ("machine_share", pa.float64()),  # of the machine's CPU time, in use by whatever runs there
+            ("gc_us", pa.int64()),  # all garbage collections of that second together
+            ("gc_max_us", pa.int64()),  # the longest one
+            ("ports", pa.int32()),  # local TCP ports taken on the machine, at most (docs/numbers.md)
+            ("port_limit", pa.int32()),  # size of the system's range for outgoing connections
+            ("backlog_bytes", pa.int64()),  # written by phones, not yet taken by the system; from a sample of phones
         ]
     ),
     DELIVERY: pa.schema(  # harness.record.delivery says what each kind of row means

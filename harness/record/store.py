@@ -114,9 +114,7 @@ class RunStore:
 
         :raises HarnessError: the disk is full or failing. The streams stay, and so the record stays readable.
         """
-        for stream in self._streams.values():
-            stream.close()
-        self._streams.clear()
+        self.release()
         streams = self.folder / STREAM_FOLDER
         if not streams.is_dir():
             return
@@ -128,6 +126,12 @@ class RunStore:
                 _compact(table, _stream_path(self.folder, table), draft)
         with writing(streams):
             shutil.rmtree(streams)
+
+    def release(self) -> None:
+        """Close the files and leave compacting to somebody with more time."""
+        for stream in self._streams.values():
+            stream.close()
+        self._streams.clear()
 
     def _stream(self, table: str) -> Stream:
         if table not in self._streams:

@@ -146,7 +146,7 @@ async def _command(hub: Hub, request: Request, body: dict[str, Any]) -> Any:
             hub.feed.resubscribe_all()
             done = len(hub.feed.registry)
         case "pause":
-            hub.feed.paused_until = hub.monotonic() + (_seconds(body, 1.0) or 0.0)
+            hub.feed.pause(_seconds(body, 1.0) or 0.0)
             done = 1
         case other:
             raise CommandError(f"cannot do {other!r}; can do: drain, close, crash, shutdown, resubscribe, pause")

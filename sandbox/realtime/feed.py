@@ -68,7 +68,6 @@ class Feed:
     def __init__(self, hub: Hub, dsn: str) -> None:
         self.metrics = Metrics()
         self.registry: Registry[Channel] = Registry()
-        self.paused_until = 0.0
         self._hub = hub
         self._dsn = dsn
         self._task: asyncio.Task[None] | None = None
@@ -78,6 +77,7 @@ class Feed:
         self._room = asyncio.Event()
         self._wanted: set[Channel] = set()
         self._unused_since = 0.0
+        self._paused_until = 0.0
         self._number = 0
 
     @property
@@ -112,6 +112,13 @@ class Feed:
         self.registry.clear()
         for channel in tuple(self._wanted):
             self.resubscribe(channel)
+
+    def pause(self, seconds: float) -> None:
+        """Lose what waits and what arrives within so long; 0 ends a pause."""
+        self._paused_until = time.monotonic() + seconds
+        if seconds > 0:
+            self.metrics.lost += self.queue
+            self._waiting.clear()
 
     def unsubscribe(self, channel: Channel) -> None:
         """Forget the channel."""
@@ -192,6 +199,9 @@ class Feed:
 
     async def _read(self, stream: Stream) -> None:
         async for changes in stream.transactions():
+            if time.monotonic() < self._paused_until:
+                self.metrics.lost += len(changes)
+                continue
             self._waiting.append(changes)
             while len(self._waiting) > _MOST_WAITING:  # let them wait in the database instead
                 self._room.clear()
@@ -201,12 +211,6 @@ class Feed:
 
     async def _poll(self, catalogue: Catalogue, reader: asyncio.Task[None]) -> None:
         while not reader.done():
-            now = time.monotonic()
-            if now < self.paused_until:
-                await asyncio.sleep(min(0.05, self.paused_until - now))
-                self.metrics.lost += self.queue
-                self._waiting.clear()
-                continue
             found = await self._batch(catalogue)
             self.metrics.polls += 1
             self.metrics.found = found.value

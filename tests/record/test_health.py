@@ -129,7 +129,7 @@ def test_one_row_a_second_from_zero_on() -> None:
     assert rest["second"].to_pylist() == [3]
     lags = recorder.take()
     assert lags is not None
-    rows = lags.to_pylist()
+    rows = [row for row in lags.to_pylist() if row["view"] != "gc"]  # garbage is collected when it is
     assert {(row["view"], row["operation"], row["outcome"]) for row in rows} == {("lag", "generator", "ok")}
     counts = {s: sum(row["count"] for row in rows if row["second"] == s) for s in range(4)}
     assert counts == pytest.approx({0: 100, 1: 100, 2: 100, 3: 40}, abs=1)
@@ -188,7 +188,7 @@ def test_a_real_loop_that_is_blocked_shows_it(make_loop: Callable[[], asyncio.Ab
     assert first["descriptors"] > 3
     lags = recorder.take()
     assert lags is not None
-    assert sum(lags["count"].to_pylist()) == pytest.approx(114, abs=15)
+    assert sum(row["count"] for row in lags.to_pylist() if row["view"] == "lag") == pytest.approx(114, abs=15)
 
 
 def test_descriptors_follow_what_is_open() -> None:

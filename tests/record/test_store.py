@@ -33,7 +33,7 @@ from harness.record.schema import (
     TRAFFIC,
     Phase,
 )
-from harness.record.store import TABLES, RunFiles, RunStore, from_bytes, open_run, to_bytes
+from harness.record.store import TABLES, UNSORTED, RunFiles, RunStore, from_bytes, open_run, to_bytes
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -146,7 +146,7 @@ def test_a_run_without_a_single_row_has_empty_tables(tmp_path: Path) -> None:
     store.close()
     run = open_run(store.folder)
     tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.deeds())
-    for table, name in zip(tables, TABLES, strict=True):
+    for table, name in zip(tables, [name for name in TABLES if name not in UNSORTED], strict=True):
         assert (table.num_rows, table.schema) == (0, SCHEMAS[name])
 
 

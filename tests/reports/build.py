@@ -158,6 +158,16 @@ class Run:
                         "rss_bytes": 90 << 20,
                         "descriptors": 60,
                         "sessions": 6,
+                        "descriptor_limit": 20_000,
+                        "wait_share": 0.01,
+                        "steal_share": 0.0,
+                        "throttled_share": 0.0,
+                        "machine_share": 0.4,
+                        "gc_us": 300,
+                        "gc_max_us": 200,
+                        "ports": 80,
+                        "port_limit": 28_232,
+                        "backlog_bytes": 0,
                     }
                 )
         return self

@@ -129,7 +129,7 @@ def test_a_worker_that_fell_silent_or_never_spoke_is_a_veto() -> None:
     assert rows(run)["worker roster"].level == "valid"
     run.seconds = [row for row in run.seconds if row["worker"] == 0 or row["second"] < 40]
     found = rows(run)["worker roster"]
-    assert (found.level, found.value) == ("invalid", "2 of 2 workers; worker 1 silent after 39 s")
+    assert (found.level, found.value) == ("invalid", "1 of 2 workers to the end; worker 1 silent after 39 s")
     assert rows(run.finished(workers=3))["worker roster"].value.endswith("1 worker never reported")
 
 

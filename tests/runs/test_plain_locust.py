@@ -55,6 +55,51 @@ def test_locust_with_processes_runs_them_too(sandbox: Sandbox) -> None:
     assert requests(done.stdout) > 60
 
 
+STUMBLES = """
+from scenarios.reader import Reader
+
+class Stumbler(Reader):
+    starts = 0
+
+    def on_start(self):
+        type(self).starts += 1
+        if type(self).starts <= 2:
+            raise RuntimeError("a start that fails")
+
+Stumbler.persona = "reader"  # behaves as one
+"""
+
+
+@pytest.mark.slow
+def test_a_user_whose_start_fails_starts_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Plain Locust drops it for good, and with it its share of the load."""
+    (tmp_path / "locustfile.py").write_text(STUMBLES)
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(tmp_path / "locustfile.py"),
+        "--headless",
+        "-u",
+        "1",
+        "-r",
+        "1",
+    ]
+    done = subprocess.run(
+        [*command, "-t", "20s", "--only-summary", "--host", sandbox.url, "Stumbler"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=90,
+    )
+    assert done.stdout.count("RuntimeError: a start that fails") >= 2, done.stdout
+    assert requests(done.stdout) > 3
+
+
 def test_a_host_without_a_sandbox_is_one_clear_error() -> None:
     command = [sys.executable, "-m", "locust", "-f", "scenarios/locustfile.py", "--headless", "-u", "1", "-t", "20s"]
     done = subprocess.run(

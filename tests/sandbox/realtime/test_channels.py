@@ -569,6 +569,7 @@ def test_upgrades_are_refused_for_a_time(stage: Stage, faults: Any) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_is_cut_off(stage: Stage, settings: Settings) -> None:
     async def run() -> None:
         async with wire(stage.sandbox) as slow, wire(stage.sandbox) as sender:

@@ -6,7 +6,7 @@ import contextlib
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.realtime import fan
@@ -85,6 +85,7 @@ def test_any_json_is_a_frame_error_or_a_push(vsn: str, value: object) -> None:
         assert isinstance(decode(vsn, orjson.dumps(value), binary=False), Push)
 
 
+@settings(max_examples=50)
 @given(st.sampled_from([V1, V2]), st.none() | short, st.none() | short, short, short, json_values)
 def test_text_pushes(vsn: str, join_ref: str | None, ref: str | None, topic: str, event: str, payload: object) -> None:
     fields = {"topic": topic, "event": event, "payload": payload, "ref": ref, "join_ref": join_ref}

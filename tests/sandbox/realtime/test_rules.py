@@ -293,6 +293,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(json_values)
 def test_any_join_payload_is_read_as_far_as_possible(payload: Any) -> None:
     config = join_config(payload)
