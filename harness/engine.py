@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from harness.alarms import Alarm, Alarms
 from harness.arrivals import Ticket
 from harness.guard import RateGuard
 from harness.ledger import Ledger
@@ -95,7 +96,7 @@ class Engine:
         self._phones: dict[int, Phone] = {}
         self._in_session: dict[Phone, None] = {}  # in order of their start
         self._sessions: set[asyncio.Task[None]] = set()
-        self._pending: dict[int, tuple[asyncio.TimerHandle, Ticket, Callable[[], None]]] = {}
+        self._pending: dict[int, tuple[Alarm, Ticket, Callable[[], None]]] = {}
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -105,6 +106,7 @@ class Engine:
         asyncio.set_event_loop(self.loop)
         self.zero = monotonic() + (self._zero_epoch - time.time())
         self.pulse = Pulse(self.loop)
+        self._alarms = Alarms(self.loop)
         origin = Origin.parse(self.order.url)
         self._ticker = Ticker(self.loop)
         self._sockets = Sockets(self._ticker.wheel, self._secrets.anon_key) if self.order.profile.realtime else None
@@ -141,6 +143,7 @@ class Engine:
             self._health.stop()
             self._ticker.stop()
             self.flush(last=True)
+            self._alarms.close()
             self.loop.close()
             self.over = True
 
@@ -359,7 +362,7 @@ class Engine:
             if not self.forfeited:
                 self._start(ticket, body, done, slot_was_free=True)
 
-        self._pending[ticket.ticket] = (self.loop.call_later(wait, start), ticket, done)
+        self._pending[ticket.ticket] = (self._alarms.at(self.zero + ticket.at_s, start), ticket, done)
 
     def never_started(self, ticket: Ticket) -> None:
         """The run ended before this session's turn, or no phone was free for it until then. Loop thread only."""

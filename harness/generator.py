@@ -35,7 +35,17 @@ LOCUSTFILE = Path(__file__).parent.parent / "scenarios" / "locustfile.py"
 class Generator:
     """Locust as a child process: started, listened to, ended."""
 
-    def __init__(self, wish: Wish, access: Access, order: Order, folder: Path, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        wish: Wish,
+        access: Access,
+        order: Order,
+        folder: Path,
+        watcher: Watcher,
+        *,
+        locustfile: Path = LOCUSTFILE,
+    ) -> None:
+        self._locustfile = locustfile
         self._wish = wish
         self._access = access
         self._order = order
@@ -110,7 +120,7 @@ class Generator:
 
     def _command(self) -> list[str]:
         order, profile = self._order, self._order.profile
-        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--host", order.url]
+        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), "--headless", "--host", order.url]
         command += ["-u", str(profile.phones), "-r", str(max(profile.phones, 1))]
         command += ["--stop-timeout", str(int(order.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
         command += ["--harness-order", str(self._folder / "order.json")]

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import orjson
 import pyarrow as pa
 
+from harness.abort import Watch
 from harness.arrivals import plan
 from harness.config.models import LatencySlo
 from harness.order import Order
@@ -91,6 +92,7 @@ class Scribe:
         self._out = sys.stdout if out is None else out
         self._clock = clock
         self._tally = Tally()
+        self._watch = Watch(order.profile.abort, store.manifest.slos)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
         self._planned = plan(order.profile.arrivals, order.profile.mix, order.profile.people, order.seed)
@@ -125,6 +127,7 @@ class Scribe:
             self._roster.wrote(worker, table, batch)
             if table == LATENCY:
                 self._tally.absorb(batch)
+                self._watch.absorb(batch, self._now())
             elif table == ARRIVALS:
                 self._book.saw(batch)
 
@@ -176,8 +179,10 @@ class Scribe:
         )
 
     def progress(self) -> None:
-        """Say where the run stands; once a second."""
+        """Say where the run stands, and look whether an abort rule fires; once a second."""
         now, attempts = time.monotonic(), self._tally.attempts
+        if self._now() < self._order.schedule_end_s:  # what drains is over soon enough
+            self.stop_reason = self.stop_reason or self._watch.reason(self._now())
         then, before = self._told[0]
         self._told.append((now, attempts))
         self._say(

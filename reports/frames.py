@@ -25,6 +25,7 @@ from harness.record import buckets
 from harness.record.delivery import Delivery, Fact, Fate, Kind, Topic, account
 from harness.record.manifest import Manifest
 from harness.record.schema import Phase, View
+from reports.intervals import Interval, of_percentile
 from reports.ranks import grouped_percentiles
 
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
@@ -195,7 +196,8 @@ def _phase(manifest: Manifest, at_s: float) -> str:
 def latency_table(frames: Frames) -> pd.DataFrame:
     """Per operation and view over the measure phase: samples, failed (counts), p50, p90, p95, p99, max in ms.
 
-    A percentile that falls on a failure is infinite; `max` is of answers only.
+    A percentile that falls on a failure is infinite; `max` is of answers only. How precisely p95 and p99 are known:
+    `interval_of`.
     """
     measured = frames.measured
     table = grouped_percentiles(measured, ["operation", "view"], PERCENTILES)
@@ -209,6 +211,16 @@ def latency_table(frames: Frames) -> pd.DataFrame:
     table["max"] = largest.reindex(keys).to_numpy()
     table["failed"] = lost.reindex(keys, fill_value=0).to_numpy()
     return table
+
+
+def interval_of(frames: Frames, operation: str, view: View, percentile: float) -> Interval | None:
+    """The 95 % interval of one operation's percentile over the measure phase, in ms; None as in `reports.intervals`."""
+    measured = frames.measured
+    chosen = measured[(measured["operation"] == operation) & (measured["view"] == view)]
+    if chosen.empty:
+        return None
+    value_us = float(grouped_percentiles(chosen, ["operation"], (percentile,))[f"p{percentile:g}"].iloc[0])
+    return of_percentile(frames.window, chosen, percentile, value_us)
 
 
 def slowest(frames: Frames, view: View, limit: int = 15) -> pd.DataFrame:

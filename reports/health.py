@@ -3,8 +3,8 @@
 Levels: `valid`; `suspect` (reported, does not change the verdict); `invalid` (a veto: the run is inconclusive and can
 never pass). Bounds, with their source in DESIGN decision 5:
 
-- loop lag p99, measure phase, all workers: valid under 5 ms, suspect above, invalid above 20 ms or above 5 % of the
-  smallest latency limit judged, whichever is larger: lag that large could by itself move an answer.
+- loop lag p99, measure phase, all workers: valid under 5 ms, suspect above, invalid above 20 ms. What less lag does to
+  a single answer is judged with that answer (`reports.disturbance`).
 - CPU of the busiest worker process, median over the measure phase: valid up to 50 % of a core, invalid above 80 %.
 - starts: at least 99 % of the sessions planned in the measure phase must have started, or have found every phone busy.
   Busy phones are the target being slow (or the profile having too few phones), not the generator.
@@ -16,20 +16,18 @@ never pass). Bounds, with their source in DESIGN decision 5:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.config.models import LatencySlo, Slo
 from harness.record.schema import Phase, View
 from reports import roster
 from reports.frames import Frames, samples_in
 from reports.ranks import value_at_share
 from reports.text import count, ms, percent, plural
 
-LAG_VALID_MS, LAG_INVALID_MS, LAG_OF_LIMIT = 5.0, 20.0, 0.05
+LAG_VALID_MS, LAG_INVALID_MS = 5.0, 20.0
 CPU_VALID, CPU_INVALID = 0.5, 0.8
 MIN_STARTED, MAX_LATE = 0.99, 0.01
 
@@ -48,10 +46,10 @@ class HealthRow(BaseModel):
     remedy: str = ""
 
 
-def judge(frames: Frames, slos: Iterable[Slo]) -> tuple[HealthRow, ...]:
+def judge(frames: Frames) -> tuple[HealthRow, ...]:
     return (
         _record(frames),
-        _lag(frames, slos),
+        _lag(frames),
         _cpu(frames),
         *_starts(frames),
         _faults(frames),
@@ -75,12 +73,10 @@ def _record(frames: Frames) -> HealthRow:
     )
 
 
-def _lag(frames: Frames, slos: Iterable[Slo]) -> HealthRow:
+def _lag(frames: Frames) -> HealthRow:
     rows = frames.generator
     rows = rows[(rows["view"] == View.LAG) & (rows["phase"] == Phase.MEASURE)]
-    limits = [slo.limit_ms for slo in slos if isinstance(slo, LatencySlo)]
-    veto = max(LAG_INVALID_MS, LAG_OF_LIMIT * min(limits, default=0.0))
-    bound = f"p99 under {ms(LAG_VALID_MS)}; veto above {ms(veto)}"
+    bound = f"p99 under {ms(LAG_VALID_MS)}; veto above {ms(LAG_INVALID_MS)}"
     if rows.empty:
         return HealthRow(
             check="loop lag",
@@ -91,7 +87,7 @@ def _lag(frames: Frames, slos: Iterable[Slo]) -> HealthRow:
             remedy="run again; a worker that records samples but no lag is a defect of the harness",
         )
     lag = value_at_share(rows, 0.99) / 1000.0
-    level: Level = "valid" if lag < LAG_VALID_MS else "invalid" if lag > veto else "suspect"
+    level: Level = "valid" if lag < LAG_VALID_MS else "invalid" if lag > LAG_INVALID_MS else "suspect"
     return HealthRow(
         check="loop lag",
         level=level,

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from harness.outcome import Outcome
 from harness.record.schema import View
-from reports import charts, text
-from reports.frames import Frames, outcome_table, slowest
+from reports import charts, spark, text
+from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
 from reports.verdict import Verdict
 
@@ -55,6 +55,8 @@ class LatencyRow:
     p95: float
     p99: float
     largest: float
+    p95_interval: str
+    p99_interval: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ def render(verdict: Verdict, frames: Frames) -> str:
         cut=COPY_CUT,
         shown=SHOWN_IDS,
         text=text,
+        spark=spark.points,
+        spark_limit=spark.LIMIT_Y,
     )
 
 
@@ -105,12 +109,14 @@ def _outcomes(frames: Frames, view: View) -> OutcomeTable:
 
 
 def _latencies(frames: Frames, view: View) -> LatencyTable:
-    return LatencyTable(VIEW_TITLE[view], tuple(_latency_row(row) for _, row in slowest(frames, view).iterrows()))
+    rows = tuple(_latency_row(frames, view, row) for _, row in slowest(frames, view).iterrows())
+    return LatencyTable(VIEW_TITLE[view], rows)
 
 
-def _latency_row(row: pd.Series) -> LatencyRow:
+def _latency_row(frames: Frames, view: View, row: pd.Series) -> LatencyRow:
+    operation = str(row["operation"])
     return LatencyRow(
-        operation=str(row["operation"]),
+        operation=operation,
         samples=int(row["samples"]),
         failed=int(row["failed"]),
         p50=float(row["p50"]),
@@ -118,4 +124,6 @@ def _latency_row(row: pd.Series) -> LatencyRow:
         p95=float(row["p95"]),
         p99=float(row["p99"]),
         largest=float(row["max"]),
+        p95_interval=text.span(interval_of(frames, operation, view, 95.0)),
+        p99_interval=text.span(interval_of(frames, operation, view, 99.0)),
     )

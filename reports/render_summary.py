@@ -31,6 +31,12 @@ def render(verdict: Verdict) -> str:
     if len(verdict.reasons) > 1:
         blocks.append(_details("All reasons", _list(verdict.reasons)))
     notes = [f"{row.name}: {row.note}" for row in verdict.slos if row.note]
+    notes += [
+        f"{row.name}: worst {row.windows.window_s:g} s {row.windows.text}"
+        + (f"; {row.windows.over_text}" if row.windows.over_text else "")
+        for row in verdict.slos
+        if row.windows is not None
+    ]
     if notes:
         blocks.append(_details("Notes on the SLOs", _list(notes)))
     blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
@@ -69,7 +75,7 @@ def _slo_table(rows: Sequence[SloRow]) -> str:
         return "No SLO was given."
     cells = [
         (
-            f"{MARK[row.status]} {row.status}",
+            f"{MARK[row.status]} {row.status}{' ≈ too close to call' if row.close else ''}",
             md(row.name),
             row.view,
             md(row.objective),

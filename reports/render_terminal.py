@@ -23,6 +23,7 @@ WIDTH = 80
 SHOWN_HERE = 3
 """Offenders of a check in the terminal; the report names more."""
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
+CLOSE = " ≈"  # too close to call: the limit lies inside the interval
 COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
 CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
 
@@ -41,7 +42,7 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
     lines += _wrapped(verdict.sentence)
     lines += ["", *_columns(("", "SLO", "value", "limit", "samples"), map(_slo_cells, verdict.slos))]
     for row in verdict.slos if any(row.samples for row in verdict.slos) else ():
-        if row.note and row.status != "pass":
+        if row.note and (row.status != "pass" or row.close):
             lines += _wrapped(f"{row.name}: {row.note}")
     if verdict.comparison is not None:
         lines += ["", *comparison(verdict.comparison)]
@@ -108,7 +109,8 @@ def _closing(verdict: Verdict, folder: Path) -> list[str]:
 
 
 def _slo_cells(row: SloRow) -> tuple[str, ...]:
-    return (f"{MARK[row.status]} {row.status}", row.name, row.value_text, row.limit_text, count(row.samples))
+    status = f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}"
+    return (status, row.name, row.value_text, row.limit_text, count(row.samples))
 
 
 def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -142,7 +144,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
     table.add_column("margin", justify="right")
     table.add_column("samples", justify="right")
     for row in verdict.slos:
-        status = Text(f"{MARK[row.status]} {row.status}", style=COLOUR[row.status])
+        status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
         name = Text(row.name)
         if row.note:
             name.append(f"\n{row.note}", style="dim")

@@ -5,16 +5,13 @@ The percentile reported is the nearest-rank percentile of the same samples, so v
 other (see `reports.ranks`). A failure counts as over every limit (see `reports.frames`). A bucket counts as over the
 limit when its representative value is at or over it; that value lies within 0.5 % of every sample in the bucket.
 
-Intervals respect that requests of the same moment share its weather. The measure phase is cut into k = 10 contiguous
-slices of equal length; slice i holds n_i samples, u_i of them in the class that is counted. With F = sum u / sum n,
+A limit that lies inside the objective's 95 % interval (`reports.intervals`) is marked as too close to call. The point
+estimate decides all the same: otherwise a system that runs near its limit could never be answered, however long the run
+is; the mark says that a repeat may answer differently.
 
-    se = sqrt( k / (k - 1) * sum (u_i - F * n_i)^2 ) / sum n,    h = t(0.975, k - 1) * se = 2.262 * se
-
-For a share the interval is F - h .. F + h, never narrower than Wilson's score interval (Wilson 1927), which still says
-something when no sample failed. For a percentile q with value v, F is the share at or below v and the interval is
-Q(q - h) .. Q(q + h), Q being the empirical quantile (Woodruff 1952): an upper end past the last answer is open.
-Simulated with noise that lasts (per-second AR(1), rho 0.95, log-normal latencies, 200 to 6,000 samples) the nominal
-95 % interval covers the truth in 91 to 96 % of runs; one from order statistics alone falls to 42 %.
+An objective cannot be answered (inconclusive) with too few samples, or when the generator's own delays could have moved
+its percentile by more than 5 % of its limit (`reports.disturbance`): that row alone, not the whole run. Sliding windows
+(`reports.windows`) turn a pass into a fail only where the SLO has `sustained_s`.
 """
 
 from __future__ import annotations
@@ -31,29 +28,50 @@ from pydantic import BaseModel, ConfigDict
 from harness.config.models import LatencySlo, ShareSlo, Slo
 from harness.outcome import OUTCOMES
 from harness.record.schema import View
+from reports import disturbance, intervals
 from reports.frames import Frames
-from reports.ranks import grouped_percentiles, rank_of, share_of, value_at_share
-from reports.text import DASH, MINUS, count, ms, percent, plural
-
-SLICES = 10
-STUDENT_T = 2.262  # two-sided 95 %, 9 degrees of freedom
-NORMAL_Z = 1.960  # two-sided 95 %
+from reports.intervals import Interval
+from reports.ranks import grouped_percentiles, rank_of, share_of
+from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
+from reports.windows import Sliding, Stretch, slide
 
 Status = Literal["pass", "fail", "inconclusive"]
 
 
-class Interval(BaseModel):
-    """A 95 % interval in the unit of its row. `high` is null when no upper end can be shown."""
-
+class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    low: float
-    high: float | None
 
 
-class SloRow(BaseModel):
+class WindowRow(Model):
+    """The objective over sliding windows. Instants and lengths in seconds, instants since the run's zero."""
+
+    window_s: float
+    sustained_s: float | None  # over the limit for this long is a miss; null: windows inform only
+    worst_start_s: float
+    worst_value: float | None  # in the row's unit; null: the percentile falls on a failure
+    worst_text: str
+    worst_samples: int
+    worst_over: bool
+    over_start_s: float | None  # longest stretch over the limit; null: there was none
+    over_s: float
+    trace: tuple[float | None, ...]  # bad samples over allowed ones, evenly spaced; 1 is the limit
+
+    @property
+    def text(self) -> str:
+        """The worst window in words."""
+        end = self.worst_start_s + self.window_s
+        return f"{self.worst_text} at {self.worst_start_s:.0f}{DASH}{end:.0f} s"
+
+    @property
+    def over_text(self) -> str:
+        """The longest stretch over the limit in words; empty without one."""
+        if self.over_start_s is None:
+            return ""
+        return f"over the limit for {seconds(self.over_s)} from {self.over_start_s:.0f} s on"
+
+
+class SloRow(Model):
     """One objective and how it was answered. Latencies in milliseconds, shares as fractions of one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     kind: Literal["latency", "share"]
@@ -71,6 +89,9 @@ class SloRow(BaseModel):
     failed: int  # latency: samples that count as over the limit because they failed; share: samples that are bad
     share_under: float | None = None  # latency: share of samples under the limit
     interval: Interval | None = None
+    close: bool = False  # the limit lies inside the interval: too close to call
+    moved: float | None = None  # latency: by how many ms, at most, the generator's delays could have raised the value
+    windows: WindowRow | None = None  # null: the measure phase is no longer than one window
     status: Status
     note: str = ""
 
@@ -112,19 +133,28 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     measured = frames.measured
     chosen = measured[(measured["operation"] == slo.operation) & (measured["view"] == slo.view)]
     samples = int(chosen["count"].sum())
-    value_us = math.nan
-    if samples:
-        name = f"p{slo.percentile:g}"
-        value_us = float(grouped_percentiles(chosen.assign(all=0), ["all"], (slo.percentile,))[name].iloc[0])
+    value_us = _percentile_us(chosen, slo.percentile)
     value = value_us / 1000.0 if math.isfinite(value_us) else None
-    under = int(chosen.loc[chosen["value_us"] < slo.limit_ms * 1000.0, "count"].sum())
+    bad = chosen["value_us"] >= slo.limit_ms * 1000.0
+    under = samples - int(chosen.loc[bad, "count"].sum())
     failed = int(chosen.loc[np.isinf(chosen["value_us"]), "count"].sum())
-    interval = _percentile_interval(frames, chosen, slo.percentile, value_us)
+    slow = bad | (chosen["value_us"] > value_us)
+    sliding = slide(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.window_s, slow=slow)
+    missed = _missed_stretch(slo, sliding)
+    close = intervals.undecided(frames.window, chosen, slo.percentile, slo.limit_ms * 1000.0)
+    moved = disturbance.moved_ms(frames, chosen, slo.view, slo.percentile, value_us) if samples else None
     met = samples > 0 and under >= rank_of(slo.percentile, samples)
-    status, note = _status(frames, slo, slo.operation, samples, met)
+    status, note = _status(frames, slo, slo.operation, samples, met and missed is None)
+    if status != "inconclusive":
+        decisive = moved or 0.0
+        if met and missed is not None:
+            part = missed.inside(chosen)
+            part_us = _percentile_us(part, slo.percentile)
+            decisive = disturbance.moved_ms(frames, part, slo.view, slo.percentile, part_us)
+        if decisive > disturbance.MAX_OF_LIMIT * slo.limit_ms:
+            status, note = "inconclusive", _moved_note(slo, decisive)
     if not note:
-        close = _limit_within(frames, chosen, slo)
-        note = _latency_note(slo, value, close, failed, samples)
+        note = _stretch_note(slo, missed) if met and missed else _latency_note(slo, value, close, failed, samples)
     margin = None if value is None else slo.limit_ms - value
     return SloRow(
         name=slo.name,
@@ -142,7 +172,10 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
         min_samples=slo.min_samples,
         failed=failed,
         share_under=under / samples if samples else None,
-        interval=interval,
+        interval=intervals.of_percentile(frames.window, chosen, slo.percentile, value_us),
+        close=close and status != "inconclusive",
+        moved=moved,
+        windows=_latency_windows(slo, chosen, sliding),
         status=status,
         note=note,
     )
@@ -155,14 +188,18 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
     counted = chosen["outcome"].isin([str(outcome) for outcome in slo.outcomes])
     bad = int(chosen.loc[counted, "count"].sum())
     value = bad / samples if samples else None
-    interval = _share_interval(frames, chosen, counted)
+    interval = intervals.of_share(frames.window, chosen, counted)
+    sliding = slide(frames.window, chosen, counted, slo.max_share, slo.window_s)
+    missed = _missed_stretch(slo, sliding)
     met = bad <= Fraction(str(slo.max_share)) * samples
-    status, note = _status(frames, slo, ", ".join(slo.operations), samples, met)
-    if not note and interval is not None and interval.high is not None and value is not None:
-        if status == "pass" and interval.high > slo.max_share:
-            note = f"met, but {plural(samples, 'sample')} cannot show it: the share may be {percent(interval.high, 3)}"
-        elif status == "fail" and interval.low <= slo.max_share:
-            note = "close: the limit lies inside the interval"
+    status, note = _status(frames, slo, ", ".join(slo.operations), samples, met and missed is None)
+    close = _share_close(slo, interval, met=met) and status != "inconclusive"
+    if not note and met and missed is not None:
+        note = _stretch_note(slo, missed)
+    elif not note and close and interval is not None and met:
+        note = f"met, but {plural(samples, 'sample')} cannot show it: the share may be {percent(interval.high, 3)}"
+    elif not note and close:
+        note = "close: the limit lies inside the interval"
     margin = None if value is None else slo.max_share - value
     return SloRow(
         name=slo.name,
@@ -180,9 +217,24 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
         min_samples=slo.min_samples,
         failed=bad,
         interval=interval,
+        close=close,
+        windows=_share_windows(slo, sliding),
         status=status,
         note=note,
     )
+
+
+def _percentile_us(chosen: pd.DataFrame, percentile: float) -> float:
+    """Infinite when it falls on a failure, NaN without samples."""
+    if chosen.empty:
+        return math.nan
+    return float(grouped_percentiles(chosen.assign(all=0), ["all"], (percentile,))[f"p{percentile:g}"].iloc[0])
+
+
+def _share_close(slo: ShareSlo, interval: Interval | None, *, met: bool) -> bool:
+    if interval is None or interval.high is None:
+        return False
+    return interval.high > slo.max_share if met else interval.low <= slo.max_share
 
 
 def _outcomes_text(slo: ShareSlo) -> str:
@@ -208,54 +260,57 @@ def _latency_note(slo: LatencySlo, value: float | None, close: bool, failed: int
     return f"{count(failed)} failed, counted as over the limit" if failed else ""
 
 
-# ---- intervals ------------------------------------------------------------------------------------------------
+def _moved_note(slo: LatencySlo, moved: float) -> str:
+    return (
+        f"the generator's own delays could have moved p{slo.percentile:g} by up to {ms(round(moved, 1))}, "
+        f"more than {percent(disturbance.MAX_OF_LIMIT)} of its limit"
+    )
 
 
-def _slices(frames: Frames, chosen: pd.DataFrame, counted: pd.Series[bool]) -> tuple[np.ndarray, np.ndarray] | None:
-    """(n_i, u_i) of the ten slices, or None when a slice has no sample or the phase is under ten seconds."""
-    start, end = frames.window
-    if end - start < SLICES or chosen.empty:
+# ---- windows --------------------------------------------------------------------------------------------------
+
+
+def _missed_stretch(slo: Slo, sliding: Sliding | None) -> Stretch | None:
+    """The stretch that makes the objective missed, where it says for how long it may be over its limit."""
+    if sliding is None or sliding.longest is None or slo.sustained_s is None or not sliding.shown:
         return None
-    index = np.clip(((chosen["second"] - start) * SLICES / (end - start)).astype("int64"), 0, SLICES - 1)
-    total = np.bincount(index, weights=chosen["count"], minlength=SLICES)
-    under = np.bincount(index, weights=chosen["count"].where(counted, 0), minlength=SLICES)
-    return (total, under) if bool((total > 0).all()) else None
+    return sliding.longest if sliding.longest.length_s >= slo.sustained_s else None
 
 
-def _half_width(total: np.ndarray, counted: np.ndarray) -> float:
-    share = counted.sum() / total.sum()
-    spread = SLICES / (SLICES - 1) * float(((counted - share * total) ** 2).sum())
-    return STUDENT_T * math.sqrt(spread) / float(total.sum())
+def _stretch_note(slo: Slo, missed: Stretch) -> str:
+    return (
+        f"met over the whole phase, but over the limit for {seconds(missed.length_s)} without a break "
+        f"({missed.start_s:.0f}{DASH}{missed.end_s:.0f} s): {seconds(slo.sustained_s or 0.0)} are a miss"
+    )
 
 
-def _percentile_interval(frames: Frames, chosen: pd.DataFrame, percentile: float, value_us: float) -> Interval | None:
-    if not math.isfinite(value_us):
+def _latency_windows(slo: LatencySlo, chosen: pd.DataFrame, sliding: Sliding | None) -> WindowRow | None:
+    if sliding is None:
         return None
-    slices = _slices(frames, chosen, chosen["value_us"] <= value_us)
-    if slices is None:
+    value_us = _percentile_us(sliding.worst.inside(chosen), slo.percentile)
+    value = value_us / 1000.0 if math.isfinite(value_us) else None
+    return _windows(slo, sliding, value, ms(value), float(1 - share_of(slo.percentile)))
+
+
+def _share_windows(slo: ShareSlo, sliding: Sliding | None) -> WindowRow | None:
+    if sliding is None:
         return None
-    share, half = float(share_of(percentile)), _half_width(*slices)
-    low = value_at_share(chosen, share - half)
-    high = value_at_share(chosen, share + half) if share + half < 1.0 else math.inf
-    return Interval(low=low / 1000.0, high=high / 1000.0 if math.isfinite(high) else None)
+    worst = sliding.worst
+    value = worst.bad / worst.samples if worst.samples else 0.0
+    return _windows(slo, sliding, value, percent(value, 3), slo.max_share)
 
 
-def _limit_within(frames: Frames, chosen: pd.DataFrame, slo: LatencySlo) -> bool:
-    """Does the interval of the share under the limit contain the share asked for?"""
-    slices = _slices(frames, chosen, chosen["value_us"] < slo.limit_ms * 1000.0)
-    if slices is None:
-        return False
-    return abs(float(slices[1].sum() / slices[0].sum()) - float(share_of(slo.percentile))) < _half_width(*slices)
-
-
-def _share_interval(frames: Frames, chosen: pd.DataFrame, counted: pd.Series[bool]) -> Interval | None:
-    slices = _slices(frames, chosen, counted)
-    if slices is None:
-        return None
-    samples, bad = float(slices[0].sum()), float(slices[1].sum())
-    share, half = bad / samples, _half_width(*slices)
-    centre = (share + NORMAL_Z**2 / (2 * samples)) / (1 + NORMAL_Z**2 / samples)
-    spread = math.sqrt(share * (1 - share) / samples + NORMAL_Z**2 / (4 * samples**2))
-    wilson = NORMAL_Z * spread / (1 + NORMAL_Z**2 / samples)
-    low, high = min(share - half, centre - wilson), max(share + half, centre + wilson)
-    return Interval(low=max(0.0, low) if bad else 0.0, high=min(1.0, high))
+def _windows(slo: Slo, sliding: Sliding, value: float | None, text: str, allowed: float) -> WindowRow:
+    worst, longest = sliding.worst, sliding.longest
+    return WindowRow(
+        window_s=worst.length_s,
+        sustained_s=slo.sustained_s,
+        worst_start_s=worst.start_s,
+        worst_value=value,
+        worst_text=text,
+        worst_samples=worst.samples,
+        worst_over=worst.bad > allowed * worst.samples + 1e-9,
+        over_start_s=None if longest is None else longest.start_s,
+        over_s=0.0 if longest is None else longest.length_s,
+        trace=sliding.trace,
+    )

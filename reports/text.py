@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from harness.plan.text import number
 
@@ -17,6 +18,22 @@ def ms(value: float | None) -> str:
     if value >= 10_000:
         return f"{value / 1000:,.1f} s"
     return f"{value:,.1f}".removesuffix(".0") + " ms"
+
+
+class Span(Protocol):
+    """Two ends, the upper one None where it is open."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float | None: ...
+
+
+def span(interval: Span | None) -> str:
+    """An interval of latencies in milliseconds; empty without one."""
+    if interval is None:
+        return ""
+    return f"{ms(interval.low)} or more" if interval.high is None else f"{ms(interval.low)} {DASH} {ms(interval.high)}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:

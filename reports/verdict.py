@@ -122,7 +122,7 @@ def judge_frames(
     figures stand beside the limits of `plans`."""
     manifest = frames.manifest
     rows = objectives.judge(frames, manifest.slos)
-    health = generator.judge(frames, manifest.slos)
+    health = generator.judge(frames)
     realtime = figures(frames, plans or {})
     found = _findings(manifest, rows, health, baseline)
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
@@ -177,7 +177,9 @@ def _findings(
 def missed(row: SloRow) -> str:
     """A missed objective in one sentence that names operation, figure and limit."""
     operations = ", ".join(row.operations)
-    if row.kind == "share":
+    if row.value is not None and row.margin is not None and row.margin >= 0 and row.windows is not None and row.note:
+        what = f"{operations} ({row.view}) {row.note}"
+    elif row.kind == "share":
         what = f"{percent(row.value, 3)} of {operations} ({row.view}) ended badly, the limit is {row.limit_text}"
     elif row.value is None:
         what = f"{operations} ({row.view}): {row.note}; the limit is {row.limit_text}"
@@ -198,7 +200,9 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integri
     data = "" if integrity.status == "held" else " Whether the data is all there was not checked."
     if closest is None:
         return f"{met}.{data}"
-    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{data}"
+    close = sum(row.close for row in rows)
+    mark = f" Too close to call: {close} of them, see the intervals." if close else ""
+    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{mark}{data}"
 
 
 def _facts(frames: Frames) -> Facts:

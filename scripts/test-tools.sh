@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what some tests need: Chromium (browser tests), the npm packages under tests/node, and the Python Realtime
-# client in an environment of its own. Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
+# Installs what some tests need beside .venv: Chromium (browser tests), the npm packages under tests/node, and the Python
+# clients of Realtime and of Toxiproxy, each in an environment of its own.
+# Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
 set -u
 cd "$(dirname "$0")/.." || exit 0
 
@@ -74,7 +75,22 @@ install_realtime_client() {
     fi
 }
 
+install_toxiproxy_clients() {
+    folder=.venv/toxiproxy-clients
+    wanted=tests/chaos/requirements-clients.txt
+    [ -d .venv ] && [ -f "$wanted" ] || return
+    [ "$folder/.installed" -nt "$wanted" ] && return
+    if ! "${PYTHON:-.venv/bin/python}" -m venv "$folder" >"$log" 2>&1; then
+        missed "Toxiproxy's Python clients" "venv said: $(last_line)"
+    elif ! "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" >"$log" 2>&1; then
+        missed "Toxiproxy's Python clients" "pip said: $(last_line)"
+    else
+        touch "$folder/.installed"
+    fi
+}
+
 install_chromium
 install_node_packages
 install_realtime_client
+install_toxiproxy_clients
 exit 0

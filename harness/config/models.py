@@ -11,10 +11,10 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from harness.outcome import Outcome
 from harness.record.schema import View
@@ -62,7 +62,27 @@ def closest(name: str, known: Iterable[str]) -> str:
 # ---- SLO file -------------------------------------------------------------------------------------------------
 
 
-class LatencySlo(Model):
+WINDOW_S = 60.0
+"""Length of the sliding windows of an SLO file that does not say."""
+
+
+class Windowed(Model):
+    """What every SLO may say about stretches of the measure phase. Without `sustained_s` windows inform, only."""
+
+    window_s: Annotated[Number, Field(ge=1)] = WINDOW_S  # length of the sliding windows; absent: the file's window_s
+    # missed also when the windows over the limit cover this long without a break, however good the whole phase is
+    sustained_s: Annotated[Number, Field(gt=0)] | None = None
+
+    @field_validator("sustained_s")
+    @classmethod
+    def _a_window_at_least(cls, sustained: float | None, info: ValidationInfo) -> float | None:
+        window = info.data.get("window_s")
+        if sustained is not None and window is not None and sustained < window:
+            raise ValueError(f"shorter than window_s = {window:g}; one window over the limit lasts that long: raise it")
+        return sustained
+
+
+class LatencySlo(Windowed):
     """At least `percentile` percent of samples under `limit_ms`."""
 
     kind: Literal["latency"] = "latency"
@@ -74,7 +94,7 @@ class LatencySlo(Model):
     min_samples: Annotated[Count, Field(ge=1)] = 100
 
 
-class ShareSlo(Model):
+class ShareSlo(Windowed):
     """At most `max_share` of the view's samples of `operations` end in one of `outcomes`."""
 
     kind: Literal["share"]
@@ -98,7 +118,18 @@ Slo = Annotated[LatencySlo | ShareSlo, Field(discriminator="kind")]
 
 
 class SloFile(Model):
+    """`window_s` here is the one of every entry that has none of its own."""
+
+    window_s: Annotated[Number, Field(ge=1)] = WINDOW_S
     slo: Annotated[tuple[Slo, ...], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hand_the_window_down(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "window_s" not in data or not isinstance(data.get("slo"), list):
+            return data
+        entries = [{"window_s": data["window_s"], **one} if isinstance(one, dict) else one for one in data["slo"]]
+        return {**data, "slo": entries}
 
     @field_validator("slo")
     @classmethod
@@ -182,6 +213,21 @@ class Phases(Model):
     drain_s: Annotated[Number, Field(ge=0)] = 30.0
 
 
+class Abort(Model):
+    """When a run is ended early, because going on would only hurt the target or prove nothing.
+
+    A rule looks back over `window_s` and fires when it has held for `grace_s` without a break. A key that is left out
+    is a rule that is not there.
+    """
+
+    window_s: Annotated[Number, Field(ge=1, le=600)] = 10.0
+    grace_s: Annotated[Number, Field(ge=0)] = 30.0
+    min_samples: Annotated[Count, Field(ge=1)] = 50  # in the window; fewer say nothing
+    error_share: Annotated[Number, Field(gt=0, lt=1)] | None = None  # of attempts, ended in any failure
+    p95_multiple: Annotated[Number, Field(ge=1)] | None = None  # a latency SLO's percentile over this times its limit
+    generator: bool = False  # the generator's loop lag p99 beyond what a verdict can bear
+
+
 class SandboxSize(Model):
     """The sandbox that a run without a target starts for itself."""
 
@@ -199,6 +245,7 @@ class Profile(Model):
     arrivals: Annotated[tuple[Stage, ...], Field(min_length=1)]
     mix: Annotated[dict[PlainName, Annotated[Number, Field(gt=0)]], Field(min_length=1)]  # persona -> share; sums to 1
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
+    abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
     realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
     sandbox: SandboxSize = SandboxSize()
 

@@ -10,6 +10,7 @@ from harness.outcome import Outcome
 from harness.record.schema import View
 from reports import slo
 from reports.frames import load
+from reports.intervals import Interval
 from tests.reports import build
 
 
@@ -122,10 +123,10 @@ def test_percentile_interval_by_hand() -> None:
     row = judged(run, build.latency_slo(percentile=50.0, limit_ms=50.0))
     # counted 9,..,9,0 of 10 each: sum (u - 8.1)^2 = 9 * 0.81 + 65.61 = 72.9; se = sqrt(10/9 * 72.9)/100 = 0.09;
     # h = 2.262 * 0.09 = 0.2036: from the 29.6 % quantile (10 ms) to the 70.4 % quantile (10 ms)
-    assert row.interval == slo.Interval(low=10.0, high=10.0)
+    assert row.interval == Interval(low=10.0, high=10.0)
     row = judged(run, build.latency_slo(percentile=80.0, limit_ms=50.0))
     # 59.6 % quantile is 10 ms; 80 % + 20.4 % is past the last sample: open
-    assert row.interval == slo.Interval(low=10.0, high=None)
+    assert row.interval == Interval(low=10.0, high=None)
     assert row.status == "pass"
     assert row.note.startswith("close:")
     assert row.interval_text == "10 ms or more"

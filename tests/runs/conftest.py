@@ -56,10 +56,12 @@ class Run:
     def assert_target_passed(self) -> None:
         """Every SLO met. Where tests share two cores the run may rightly doubt its generator, and nothing else."""
         assert self.code in (0, 20), self.said
-        assert {slo["status"] for slo in self.verdict["slos"]} == {"pass"}, self.said
-        doubts = {row["check"] for row in self.verdict["health"] if row["level"] == "invalid"}
+        doubted = {slo["name"] for slo in self.verdict["slos"] if "generator's own delays" in slo["note"]}
+        others = [slo for slo in self.verdict["slos"] if slo["name"] not in doubted]
+        assert {slo["status"] for slo in others} <= {"pass"}, self.said
+        doubts = {row["check"] for row in self.verdict["health"] if row["level"] == "invalid"} | doubted
         assert (self.code == 20) == bool(doubts), self.said
-        assert doubts <= {"loop lag", "start lateness", "worker CPU", "worker roster"}, self.said
+        assert doubts - doubted <= {"loop lag", "start lateness", "worker CPU", "worker roster"}, self.said
 
 
 def start(out: Path, *arguments: str | Path, file_size_limit: int | None = None) -> subprocess.Popen[str]:

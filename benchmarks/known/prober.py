@@ -1,0 +1,47 @@
+"""A locustfile for `harness`' own shell: people who have the app open and do one thing, once, at a planned instant."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from harness.alarms import Alarms
+from harness.phone.calls import Call, Caller, Service
+from harness.phone.phone import Phone
+from harness.shell import PhoneUser
+
+AHEAD_S = 0.5
+"""From opening the app, at the ticket's instant, to what is measured. A first request would also have to connect."""
+OPEN = Call("open", "GET", "/open", Service.REST, Caller.PLAIN, signed_in=False)
+PROBE = Call("probe", "GET", "/probe/{}", Service.REST, Caller.PLAIN, signed_in=False)
+
+_alarms: list[Alarms] = []
+
+
+async def until(instant: float) -> None:
+    """Wait for an instant of the loop's clock."""
+    loop = asyncio.get_running_loop()
+    if not _alarms:
+        _alarms.append(Alarms(loop))
+    come: asyncio.Future[None] = loop.create_future()
+    _alarms[0].at(instant, lambda: None if come.done() else come.set_result(None))
+    await come
+
+
+def tell_zero(zero: float) -> None:
+    """The plan's zero on CLOCK_MONOTONIC, for whoever lays plan and log side by side."""
+    Path(os.environ["TRUTH_ZERO"]).write_text(repr(zero))
+
+
+class Prober(PhoneUser):
+    async def session(self, phone: Phone) -> None:
+        """One request; its number is the ticket's, so that plan and the target's log can be laid side by side."""
+        if phone.ticket == 0:
+            tell_zero(phone.kit.zero)
+        with phone.operation("open") as opening:
+            intended = opening.intended + AHEAD_S
+            opening.ends((await phone.request(OPEN)).outcome)
+        await until(intended)
+        with phone.operation("probe", intended=intended) as operation:
+            operation.ends((await phone.request(PROBE, str(phone.ticket))).outcome)

@@ -1,0 +1,33 @@
+"""A connection that only one side still believes in. (pure)"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from chaos.fault import register
+from chaos.stage import KIB, Delayed, StreamFault
+
+
+class HalfOpenStage(Delayed):
+    __slots__ = ()
+    room = 64 * KIB
+
+    def hold(self, piece: bytes | None, due: float) -> None:
+        super().hold(piece, math.inf)
+
+    def end(self) -> None:
+        """What lay there is stale: as a NAT box that forgot the connection, answer it with a reset."""
+        held = bool(self.queue)
+        self.dispose()
+        if held:
+            self.spot.reset()
+
+
+@register
+class HalfOpenFault(StreamFault):
+    """The network went away without a word. Writes seem to work, nothing ever comes, not even the other side's close;
+    only a heartbeat finds out. When the fault ends, connections on which something was lost are reset."""
+
+    name: ClassVar[str] = "half_open"
+    stage: ClassVar = HalfOpenStage

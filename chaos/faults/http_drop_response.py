@@ -1,0 +1,23 @@
+"""The answer that never arrives. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.http_fault import HttpFault, Treatment
+
+
+@register
+class HttpDropResponseFault(HttpFault):
+    """The swipe was stored, the message was sent, and the phone believes that it was not."""
+
+    name: ClassVar[str] = "http_drop_response"
+
+    how: Literal["close", "reset"] = Field("close", description="how the client's connection ends")
+
+    def treat(self, treatment: Treatment, luck: float) -> Treatment:
+        return replace(treatment, drop=self.how)

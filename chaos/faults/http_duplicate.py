@@ -1,0 +1,23 @@
+"""A request that reaches the server twice. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.http_fault import HttpFault, Treatment
+
+
+@register
+class HttpDuplicateFault(HttpFault):
+    """Nothing seems wrong, but a message stands there twice: the same request, same ids, is delivered once more."""
+
+    name: ClassVar[str] = "http_duplicate"
+
+    delay: int = Field(0, ge=0, description="ms after the request; 0 sends both at the same time")
+
+    def treat(self, treatment: Treatment, luck: float) -> Treatment:
+        return replace(treatment, copies=(*treatment.copies, self.delay / 1000))

@@ -1,0 +1,25 @@
+"""An error in the upstream's place. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.http_fault import Answer, HttpFault, Treatment
+
+
+@register
+class HttpStatusFault(HttpFault):
+    """ "Something went wrong": the gateway answers with an error and the application never hears of the request."""
+
+    name: ClassVar[str] = "http_status"
+
+    status: int = Field(503, ge=200, le=599, description="status code of the answer")
+    body: str = Field('{"message":"injected by chaos"}', description="its body")
+    content_type: str = Field("application/json", pattern=r"^[^\r\n]*$", description="its content type")
+
+    def treat(self, treatment: Treatment, luck: float) -> Treatment:
+        return replace(treatment, answer=Answer(self.status, self.body, self.content_type))

@@ -1,0 +1,35 @@
+"""Latency with jitter on a stream. (pure)"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.stage import Delayed, StreamFault
+
+
+class LatencyStage(Delayed):
+    __slots__ = ()
+    fault: LatencyFault
+
+    def due(self, data: bytes, now: float) -> float:
+        fault = self.fault
+        if not fault.jitter:
+            return now + fault.latency / 1000
+        return now + max(0.0, fault.latency + (2 * self.draw() - 1) * fault.jitter) / 1000
+
+
+@register
+class LatencyFault(StreamFault):
+    """Everything takes a little longer: screens fill late, a message's tick comes late.
+
+    In both directions it counts twice: one for the request, one for the answer.
+    """
+
+    name: ClassVar[str] = "latency"
+    stage: ClassVar = LatencyStage
+
+    latency: int = Field(0, ge=0, description="ms added to every chunk")
+    jitter: int = Field(0, ge=0, description="ms; the delay is uniform within latency +- jitter, and never negative")

@@ -1,0 +1,16 @@
+"""Nothing. (pure)"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chaos.fault import register
+from chaos.stage import Stage, StreamFault
+
+
+@register
+class NoopFault(StreamFault):
+    """Nobody notices anything; it counts the connections of its direction."""
+
+    name: ClassVar[str] = "noop"
+    stage: ClassVar = Stage

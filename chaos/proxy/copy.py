@@ -1,0 +1,60 @@
+"""The second delivery of a request: its own connection, its reply read and thrown away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from typing import cast
+
+from chaos.http1 import Malformed, Mark, MessageScanner
+from chaos.proxy.address import Upstream
+
+log = logging.getLogger("chaos.proxy")
+PATIENCE_S = 30.0
+
+
+class _Copy(asyncio.Protocol):
+    def __init__(self, request: bytes, done: asyncio.Future[None]) -> None:
+        self._request = request
+        self._done = done
+        self._reply = MessageScanner(reply=True)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._reply.push(data)
+        try:
+            while (part := self._reply.pull()) is not None:
+                if part is Mark.END:
+                    self._finish()
+                    return
+        except Malformed:
+            self._finish()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+
+async def deliver(upstream: Upstream, tls: ssl.SSLContext | None, request: bytes, after_s: float) -> None:
+    """Wait, connect, send, and stay until the reply is complete, so that the server does not see an early hang-up."""
+    if after_s:
+        await asyncio.sleep(after_s)
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            transport, _ = await loop.create_connection(
+                lambda: _Copy(request, done), upstream.host, upstream.port, ssl=tls
+            )
+            try:
+                await done
+            finally:
+                transport.close()
+    except (OSError, TimeoutError) as error:
+        log.warning("a duplicate did not reach %s: %s", upstream.text, error or type(error).__name__)

@@ -1,0 +1,96 @@
+"""What was injected when, why it ended, and what it hit."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from chaos.proxy.toxic import Toxic
+
+CAPACITY = 10_000
+
+
+class Event(StrEnum):
+    STARTED = "started"
+    CHANGED = "changed"
+    ENDED = "ended"
+    DOWN = "down"
+    UP = "up"
+
+
+class Why(StrEnum):
+    """Who asked for it."""
+
+    API = "api"
+    LEASE = "lease"  # nobody renewed it
+    CLEAR = "clear"
+    REMOVED = "proxy removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event. at: Unix seconds. hits and seen: of the toxic until then; while it runs, read live.
+
+    attributes: the parameters from this event on.
+    """
+
+    id: int
+    at: float
+    event: Event
+    why: Why
+    proxy: str
+    toxic: str = ""
+    type: str = ""
+    stream: str = ""
+    toxicity: float = 0.0
+    hits: int = 0
+    seen: int = 0
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+class Journal:
+    """The newest 10,000 entries. Ids count from 1 and never repeat, so a reader notices what it missed."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=CAPACITY)
+        self._running: dict[int, Toxic] = {}
+        self._last = 0
+
+    def proxy(self, event: Event, why: Why, proxy: str) -> None:
+        """A proxy went down or came up again."""
+        self._last += 1
+        self._entries.append(Entry(self._last, time.time(), event, why, proxy))
+
+    def toxic(self, event: Event, why: Why, proxy: str, toxic: Toxic) -> None:
+        """A toxic started, changed or ended."""
+        self._last += 1
+        self._running.pop(toxic.journal_id, None)
+        if event is not Event.ENDED:
+            self._running[self._last] = toxic
+        toxic.journal_id = self._last
+        entry = Entry(
+            self._last,
+            time.time(),
+            event,
+            why,
+            proxy,
+            toxic.name,
+            toxic.type,
+            toxic.stream,
+            toxic.toxicity,
+            toxic.tally.hits,
+            toxic.tally.seen,
+            toxic.fault.model_dump(mode="json"),
+        )
+        self._entries.append(entry)
+
+    def since(self, number: int = 0) -> list[Entry]:
+        """Entries with a greater id, oldest first. Those of toxics that still run carry their counts of now."""
+        return [self._live(entry) for entry in self._entries if entry.id > number]
+
+    def _live(self, entry: Entry) -> Entry:
+        toxic = self._running.get(entry.id)
+        return replace(entry, hits=toxic.tally.hits, seen=toxic.tally.seen) if toxic else entry

@@ -1,0 +1,146 @@
+"""One direction of a proxied connection: from a socket through the stages into the other socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from chaos.fault import Layer
+from chaos.frames import FrameFault, FrameSplitter
+from chaos.proxy.side import Hold, Side
+from chaos.proxy.toxic import Direction, Toxic
+from chaos.stage import Clock, Sink, Stage, StreamFault
+
+if TYPE_CHECKING:
+    from chaos.proxy.link import Link
+
+
+class Pipe:
+    """`feed` is where bytes enter: the first stage, or the socket itself when nothing is wrong.
+
+    It is also the stages' `Spot`.
+    """
+
+    __slots__ = (
+        "_full",
+        "_held",
+        "_room",
+        "clock",
+        "direction",
+        "feed",
+        "key",
+        "link",
+        "seed",
+        "sink",
+        "source",
+        "splitter",
+        "stages",
+    )
+
+    feed: Callable[[bytes], object]
+    clock: Clock
+
+    def __init__(self, link: Link, direction: Direction, source: Side, sink: Side, clock: Clock, seed: int) -> None:
+        self.link = link
+        self.direction = direction
+        self.source = source
+        self.sink = sink
+        self.clock = clock
+        self.seed = seed
+        self.key = link.key
+        self.stages: Sequence[Stage] = ()
+        self.splitter: FrameSplitter | None = None
+        self._held = 0
+        self._room = 0
+        self._full = False
+        self.feed = sink.feed
+
+    # ---- bytes ------------------------------------------------------------------------------------------------
+
+    def feed_frames(self, data: bytes) -> None:
+        """The entrance once the connection is a websocket."""
+        splitter = self.splitter
+        assert splitter is not None
+        if self.stages and self.stages[0].fault.layer is Layer.FRAME:
+            for frame in splitter.split(data):
+                self.feed(frame)
+        else:
+            self.feed(splitter.track(data))
+
+    def eof(self) -> None:
+        """The source ended."""
+        if self.splitter is not None and self.splitter.held:
+            self.feed(self.splitter.track(b""))
+        self._head().eof()
+
+    # ---- stages -----------------------------------------------------------------------------------------------
+
+    def tune(self, toxics: Iterable[Toxic]) -> None:
+        """Make the stages those of `toxics`: frames before the stream, each in the order of creation.
+
+        One that stays keeps its state; one that goes lets go what it held, from the socket's end backwards.
+        """
+        wanted = sorted((t for t in toxics if self._wants(t)), key=lambda toxic: toxic.layer is Layer.STREAM)
+        names = {toxic.name for toxic in wanted}
+        for stage in reversed(self.stages):
+            if stage.label not in names:
+                self._join([other for other in self.stages if other is not stage])
+                stage.end()
+        if self.splitter is not None and self.splitter.held and not any(t.layer is Layer.FRAME for t in wanted):
+            self.feed(self.splitter.track(b""))
+        there = {stage.label: stage for stage in self.stages}
+        self._join([there.get(toxic.name) or self._made(toxic) for toxic in wanted])
+        for stage, toxic in zip(self.stages, wanted, strict=True):
+            if stage.fault is not toxic.fault:
+                stage.change(toxic.fault)
+            stage.share = toxic.toxicity
+
+    def dispose(self) -> None:
+        """The connection is gone."""
+        for stage in self.stages:
+            stage.dispose()
+        self.stages = ()
+        self.feed = self.sink.feed
+
+    def _wants(self, toxic: Toxic) -> bool:
+        if toxic.layer is Layer.FRAME:
+            return self.splitter is not None and toxic.direction is self.direction
+        if toxic.layer is not Layer.STREAM or toxic.direction is not self.direction:
+            return False
+        return toxic.hits_connection(self.seed, self.key)
+
+    def _made(self, toxic: Toxic) -> Stage:
+        fault = cast("StreamFault | FrameFault", toxic.fault)
+        return fault.stage(fault, toxic.name, toxic.toxicity, self, self.sink, toxic.tally.hit)
+
+    def _join(self, stages: list[Stage]) -> None:
+        self.stages = tuple(stages)
+        following: list[Sink] = [*stages[1:], self.sink]
+        for stage, after in zip(stages, following, strict=False):  # one longer when there are none
+            stage.after = after
+        self.feed = self._head().feed
+        self._room = max((stage.room for stage in stages), default=0)
+        self.link.aim()
+
+    def _head(self) -> Sink:
+        head: Sink = self.sink
+        if self.stages:
+            head = self.stages[0]
+        return head
+
+    # ---- the stages' view of the connection -------------------------------------------------------------------
+
+    def holds(self, size: int) -> None:
+        self._held += size
+        if not self._full and self._held > self._room:
+            self._full = True
+            self.source.pause(Hold.HELD)
+        elif self._full and self._held <= self._room // 2:
+            self._full = False
+            self.source.resume(Hold.HELD)
+
+    def close(self) -> None:
+        self.link.close()
+
+    def reset(self) -> None:
+        self.link.reset()

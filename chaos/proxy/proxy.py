@@ -1,0 +1,169 @@
+"""One proxy: a listening socket, its upstream, its toxics, and the connections through it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Sequence
+from functools import cached_property
+
+from chaos.fault import Fault, Layer
+from chaos.http_fault import UNTOUCHED, HttpFault, Request, Treatment
+from chaos.proxy.address import Address, Upstream
+from chaos.proxy.clock import LoopClock
+from chaos.proxy.copy import deliver
+from chaos.proxy.link import Link
+from chaos.proxy.side import Side
+from chaos.proxy.toxic import Direction, Toxic
+
+log = logging.getLogger("chaos.proxy")
+BACKLOG = 4096
+HOST_LINE = re.compile(rb"(?im)^host:[^\r\n]*")
+
+
+class Proxy:
+    """Made stopped; `start` binds, `stop` ends every connection. Toxics outlive both.
+
+    seed: of every draw. connect_timeout_s: after which a silent upstream counts as refused.
+    """
+
+    def __init__(self, name: str, listen: str, upstream: Upstream, *, seed: int, connect_timeout_s: float = 10) -> None:
+        self.name = name
+        self.listen = listen
+        self.upstream = upstream
+        self.seed = seed
+        self.connect_timeout_s = connect_timeout_s
+        self.enabled = False
+        self.toxics: list[Toxic] = []
+        self.http_toxics: list[Toxic] = []
+        self.links: set[Link] = set()
+        self.accepted = 0
+        self.loop = asyncio.get_running_loop()
+        self.clock = LoopClock(self.loop)
+        self._server: asyncio.Server | None = None
+        self._received, self._sent = [0, 0], [0, 0]
+        self._copies: set[asyncio.Task[None]] = set()
+        self._last_failure = ""
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext | None:
+        """Verifies the upstream's certificate and name against the system's authorities."""
+        return ssl.create_default_context() if self.upstream.tls else None
+
+    @property
+    def reads_http(self) -> bool:
+        """Whether requests have to be read: rules want it, or another Host has to be written."""
+        return bool(self.http_toxics) or self.upstream.tls
+
+    # ---- listening --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bind and accept.
+
+        :raises OSError: when the address is in use or not of this machine.
+        """
+        bound = bind(Address.parse(self.listen))
+        self.listen = str(Address(*bound.getsockname()[:2]))
+        self._server = await self.loop.create_server(self._accept, sock=bound, backlog=BACKLOG)
+        self.enabled = True
+
+    async def stop(self) -> None:
+        """Refuse new connections and end the present ones in order."""
+        self.enabled = False
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for link in tuple(self.links):
+            link.close()
+        for task in self._copies:
+            task.cancel()
+        for _ in range(3):  # the loop closes the socket in its next turn; the port has to be free when this returns
+            await asyncio.sleep(0)
+
+    def _accept(self) -> Side:
+        self.accepted += 1
+        return Link(self, self.accepted - 1).client
+
+    # ---- toxics -----------------------------------------------------------------------------------------------
+
+    def toxics_changed(self) -> None:
+        """Tell every connection."""
+        self.http_toxics = [toxic for toxic in self.toxics if toxic.layer is Layer.HTTP]
+        for link in tuple(self.links):
+            link.tune()
+
+    def judge(self, request: Request, key: str) -> tuple[Treatment, Sequence[Fault]]:
+        """Draw for one request of `key`, with each HTTP toxic that concerns it; and the faults that hit it."""
+        treatment, faults = UNTOUCHED, list[Fault]()
+        for toxic in self.http_toxics:
+            fault = toxic.fault
+            assert isinstance(fault, HttpFault)
+            if not fault.matches(request):
+                continue
+            luck = toxic.hits_request(self.seed, key)
+            if luck is not None:
+                treatment = fault.treat(treatment, luck)
+                faults.append(fault)
+        return treatment, faults
+
+    # ---- called by links --------------------------------------------------------------------------------------
+
+    def closed(self, link: Link) -> None:
+        """Both its sockets are gone."""
+        if link in self.links:
+            self.links.discard(link)
+            for direction, (source, sink) in enumerate(((link.client, link.server), (link.server, link.client))):
+                self._received[direction] += source.received
+                self._sent[direction] += sink.sent
+            for toxic in self.toxics:
+                toxic.turns.pop(link.key, None)
+
+    def received(self, direction: Direction) -> int:
+        """Bytes read so far in that direction, open connections included."""
+        sides = (link.client if direction is Direction.UPSTREAM else link.server for link in self.links)
+        return self._received[direction] + sum(side.received for side in sides)
+
+    def sent(self, direction: Direction) -> int:
+        """Bytes passed on so far in that direction, open connections included."""
+        sides = (link.server if direction is Direction.UPSTREAM else link.client for link in self.links)
+        return self._sent[direction] + sum(side.sent for side in sides)
+
+    def failed_to_connect(self, error: Exception) -> None:
+        """Say so once, not once a connection."""
+        text = f"{self.name}: no connection to {self.upstream.text}: {error or type(error).__name__}"
+        if text != self._last_failure:
+            self._last_failure = text
+            log.warning(text)
+
+    def readdressed(self, head: bytes) -> bytes:
+        """The head as the upstream has to see it: with its own Host where the client spoke to us as a web server."""
+        if not self.upstream.tls:
+            return head
+        return HOST_LINE.sub(b"Host: " + self.upstream.host_header.encode(), head, count=1)
+
+    def send_copy(self, request: bytes, after_s: float) -> None:
+        """Deliver the request once more, on a connection of its own."""
+        task = self.loop.create_task(deliver(self.upstream, self.tls, request, after_s))
+        self._copies.add(task)
+        task.add_done_callback(self._copies.discard)
+
+
+def bind(address: Address) -> socket.socket:
+    """A socket bound there, not yet listening.
+
+    :raises OSError: as the system says it.
+    """
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+    except OSError:
+        bound.close()
+        raise
+    return bound

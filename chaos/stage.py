@@ -1,0 +1,198 @@
+"""A fault at work in one direction of one connection: stages that bytes or frames pass one after the other. (pure)
+
+Nothing here opens sockets or knows a loop: clock, timers, and the connection's end come in through `Spot`.
+A stage passes on with `self.after.feed(data)` and, once, `self.after.eof()`. Whatever it holds back it must let go in
+`release`, which is called when the fault changes or ends, so that no connection outlives a fault in a stalled state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from chaos.fault import Fault, Layer, draw
+
+KIB = 1024
+SLACK_S = 0.0005  # chunks due within this share one wake-up
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Seconds that never run backwards, and timers on them."""
+
+    def time(self) -> float: ...
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer: ...
+
+
+class Sink(Protocol):
+    """Where bytes go next: another stage, or the socket."""
+
+    def feed(self, data: bytes) -> None: ...
+
+    def eof(self) -> None: ...
+
+
+class Spot(Protocol):
+    """The direction of a connection that a stage stands in.
+
+    seed and key feed the draw; `holds` is told of every byte held back (negative when let go) and pauses the source.
+    """
+
+    clock: Clock
+    seed: int
+    key: str
+
+    def holds(self, size: int) -> None: ...
+
+    def close(self) -> None:
+        """End the whole connection in order (FIN)."""
+
+    def reset(self) -> None:
+        """End the whole connection with RST on both sides."""
+
+
+class Stage:
+    """Base of all: passes everything on.
+
+    label: the name of this use of the fault, part of its draw. share: of messages, where each is drawn for.
+    """
+
+    __slots__ = ("after", "count", "fault", "label", "on_hit", "share", "spot")
+
+    room: ClassVar[int] = 256 * KIB
+    """Bytes held back in this direction before the source is no longer read."""
+
+    def __init__(
+        self, fault: Any, label: str, share: float, spot: Spot, after: Sink, on_hit: Callable[[], None]
+    ) -> None:
+        self.fault = fault
+        self.label = label
+        self.share = share
+        self.spot = spot
+        self.after = after
+        self.on_hit = on_hit
+        self.count = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """The fault begins on this connection."""
+        self.on_hit()
+
+    def feed(self, data: bytes) -> None:
+        self.after.feed(data)
+
+    def eof(self) -> None:
+        self.after.eof()
+
+    def change(self, fault: Any) -> None:
+        """The fault's parameters changed: let go what waits under the old ones."""
+        self.release()
+        self.fault = fault
+
+    def release(self) -> None:
+        """Pass on at once whatever is held back."""
+
+    def end(self) -> None:
+        """The fault is over."""
+        self.release()
+
+    def dispose(self) -> None:
+        """The connection is gone: cancel timers, forget what is held."""
+
+    def draw(self) -> float:
+        """The next number in [0, 1) of this fault on this connection."""
+        self.count += 1
+        return draw(self.spot.seed, self.label, self.spot.key, self.count - 1)
+
+    def draw_more(self, what: str) -> float:
+        """Another number for the same turn, so that how much does not disturb whom."""
+        return draw(self.spot.seed, f"{self.label} {what}", self.spot.key, self.count)
+
+
+class Delayed(Stage):
+    """A line in which pieces wait until they are due, in order: a late one holds those behind it.
+
+    Subclasses say when in `due`, or override `feed` and `hold` several pieces.
+    """
+
+    __slots__ = ("last", "queue", "timer")
+
+    room = 4096 * KIB
+    one_a_turn: ClassVar[bool] = False
+    """Let go one piece a turn of the loop, so that each becomes a segment of its own."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.queue: deque[tuple[float, bytes | None]] = deque()
+        self.timer: Timer | None = None
+        self.last = 0.0
+
+    def due(self, data: bytes, now: float) -> float:
+        """When `data`, read at `now`, goes on. May be infinite."""
+        return now
+
+    def eof_due(self, now: float) -> float:
+        """When the end of the stream goes on; never before what is held."""
+        return now
+
+    def feed(self, data: bytes) -> None:
+        self.hold(data, self.due(data, self.spot.clock.time()))
+
+    def eof(self) -> None:
+        self.hold(None, self.eof_due(self.spot.clock.time()))
+
+    def hold(self, piece: bytes | None, due: float) -> None:
+        """Keep a piece (None is the end of the stream) until `due`."""
+        self.last = due = max(due, self.last)
+        self.queue.append((due, piece))
+        if piece is not None:
+            self.spot.holds(len(piece))
+        if self.timer is None and due != math.inf:
+            self.timer = self.spot.clock.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self.timer = None
+        clock, queue = self.spot.clock, self.queue
+        limit = clock.time() + SLACK_S
+        while queue and queue[0][0] <= limit:
+            self._let_go(queue.popleft()[1])
+            if self.one_a_turn:
+                break
+        if queue and self.timer is None and queue[0][0] != math.inf:
+            self.timer = clock.call_at(queue[0][0], self._tick)
+
+    def _let_go(self, piece: bytes | None) -> None:
+        if piece is None:
+            self.after.eof()
+        else:
+            self.spot.holds(-len(piece))
+            self.after.feed(piece)
+
+    def release(self) -> None:
+        self._stop_timer()
+        self.last = 0.0
+        queue, self.queue = self.queue, deque()
+        for _, piece in queue:
+            self._let_go(piece)
+
+    def dispose(self) -> None:
+        self._stop_timer()
+        self.queue.clear()
+
+    def _stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class StreamFault(Fault):
+    """A fault of the byte stream. Its share is a share of connections, drawn once for each and direction."""
+
+    layer: ClassVar[Layer] = Layer.STREAM
+    stage: ClassVar[type[Stage]]

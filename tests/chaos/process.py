@@ -1,0 +1,47 @@
+"""The proxy as a process of its own, as a person starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+READY_S = 30
+
+
+@dataclass
+class Running:
+    """api: URL. proxies: listen addresses by name."""
+
+    process: subprocess.Popen[str]
+    api: str
+    proxies: dict[str, str]
+
+
+@contextlib.contextmanager
+def proxy_process(*arguments: str) -> Iterator[Running]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--with-parent", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        if not select.select([process.stdout], [], [], READY_S)[0]:
+            raise AssertionError("the proxy did not become ready")
+        line = process.stdout.readline()
+        if not line:
+            raise AssertionError(process.stderr.read())
+        ready = json.loads(line)
+        yield Running(process, ready["api"], ready["proxies"])
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+        process.stderr.close()

@@ -1,0 +1,105 @@
+"""An HTTPS target behind the proxy: reverse proxying with a verified certificate, and TLS passed through."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.chaos.rig import on_loop, proxied
+from tests.chaos.web import Shop, ask
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for localhost, key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+async def serve(shop: Shop, certificate: Path) -> tuple[asyncio.Server, int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.start_server(shop, "127.0.0.1", 0, ssl=context)
+    return server, server.sockets[0].getsockname()[1]
+
+
+def test_requests_reach_an_https_target_under_its_own_name(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def main() -> None:
+        shop = Shop()
+        server, port = await serve(shop, certificate)
+        async with proxied(upstream=f"https://localhost:{port}") as rig:
+            link = await rig.connect()
+            assert await ask(link, "POST /a", b"xyz") == (200, b"POST /a 3")
+            toxic = await rig.toxic("http_status", path="/a")
+            assert (await ask(link, "POST /a", b"xyz"))[0] == 503
+            assert (await ask(link, "POST /b", b"xyz"))[0] == 200
+            await rig.remove(toxic)
+            await rig.toxic("http_duplicate")
+            assert (await ask(link, "GET /c"))[0] == 200
+            link[1].write_eof()
+            await asyncio.sleep(0.2)
+            assert not rig.proxy.links, "the upstream is closed with its client"
+        assert all(f"Host: localhost:{port}\r\n".encode() in head for head in shop.heads)
+        assert shop.asked == ["POST /a xyz", "POST /b xyz", "GET /c", "GET /c"]
+        server.close()
+
+    on_loop(main())
+
+
+def test_a_certificate_that_does_not_verify_is_no_connection(certificate: Path) -> None:
+    async def main() -> None:
+        shop = Shop()
+        server, port = await serve(shop, certificate)
+        async with proxied(upstream=f"https://localhost:{port}") as rig:
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await ask(await rig.connect())
+        assert shop.asked == []
+        server.close()
+
+    on_loop(main())
+
+
+def test_tls_can_pass_through_end_to_end(certificate: Path) -> None:
+    async def main() -> None:
+        server, port = await serve(Shop(), certificate)
+        async with proxied(upstream=f"127.0.0.1:{port}") as rig:
+            await rig.toxic("latency", latency=20)
+            host, listen = rig.proxy.listen.split(":")
+            trusting = ssl.create_default_context(cafile=certificate)
+            link = await asyncio.open_connection(host, int(listen), ssl=trusting, server_hostname="localhost")
+            assert (await ask(link))[0] == 200
+            link[1].close()
+        server.close()
+
+    on_loop(main())
