@@ -46,20 +46,25 @@ def test_one_message_fans_out_as_the_formulas_say(sandbox: Sandbox, members: int
             events = stats.frames_in.get(FrameKind.CHANGE, 0)
             return {"writes": writes, "events": events, "changes": changes_fed(people)}
 
+        async def settled(phone: Phone) -> dict[str, int]:
+            """The figures once nothing more comes."""
+            last, now = {"": 0}, figures()
+            for _ in range(10):
+                if last == now:
+                    break
+                await phone.pause(SETTLED_S)
+                last, now = now, figures()
+            return now
+
         async def session(phone: Phone, number: int) -> None:
             # One after another: joins slower than 2 s, on a busy machine, make this client leave its own channel.
             await people.until(phone, lambda: people.listening(room.conversation) >= number, 50)
             conversation = await opened(phone, room.seen_by(number))
             await people.until(phone, lambda: people.listening(room.conversation) == members, 50)
             if number == 0:
-                before = figures()
+                before = await settled(phone)  # the making of the room is a change as well
                 await conversation.send("to all of you")
-                after = figures()
-                for _ in range(10):  # until nothing more comes
-                    await phone.pause(SETTLED_S)
-                    last, after = after, figures()
-                    if last == after:
-                        break
+                after = await settled(phone)
                 found.update({name: after[name] - before[name] for name in after})
             await people.all(phone, "done", members)
             conversation.leave()
