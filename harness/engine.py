@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from harness.alarms import Alarm, Alarms
 from harness.arrivals import Ticket
+from harness.garbage import Collector
 from harness.guard import RateGuard
 from harness.ledger import Ledger
 from harness.order import Order
@@ -35,7 +36,7 @@ from harness.phone.tls import shared_context
 from harness.phone.wire import Origin
 from harness.pulse import Pulse, SessionClosed
 from harness.record.delivery import Kind
-from harness.record.health import Health
+from harness.record.health import Health, resident_bytes
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S
 from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, View
@@ -134,12 +135,15 @@ class Engine:
             backlog=self._backlog_bytes,
         )
         self._health.start()
+        self._collector = Collector(self.loop, resident_bytes)
+        self._collector.start()
         self._flushed = monotonic()
         self.loop.call_later(1.0, self._flush_each_second)
         self.ready = True
         try:
             self.loop.run_forever()
         finally:
+            self._collector.stop()
             self._health.stop()
             self._ticker.stop()
             self.flush(last=True)
