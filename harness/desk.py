@@ -14,9 +14,13 @@ from harness.arrivals import Ticket, plan
 from harness.engine import Engine
 from harness.errors import HarnessError
 from harness.order import Order
+from harness.record.clocks import Round, offset
 from harness.record.roster import Counters
 from harness.record.store import RunStore
 from harness.scribe import Report
+
+KEPT_ROUNDS = 20
+"""The shortest questions for the master's time that are remembered."""
 
 _Item = TypeVar("_Item")
 
@@ -32,6 +36,7 @@ class Desk:
         self._closed = closed
         self._printed = 0
         self._reports = 0
+        self._rounds: list[Round] = []
         self._sent = Counters()
         self._problems: list[str] = []
         self._own: RunStore | None = None
@@ -74,6 +79,11 @@ class Desk:
         self._left.clear()
         self.engine.close(grace_s, left)
 
+    def answered(self, asked: float, theirs: float) -> None:
+        """The master's run time, asked for at `asked` of ours; both in seconds since zero."""
+        self._rounds.append(Round(asked, theirs, self.engine.now()))
+        self._rounds = sorted(self._rounds, key=lambda one: one.trip)[:KEPT_ROUNDS]
+
     def report(self, *, final: bool = False) -> Report:
         """What happened since the last report."""
         engine = self.engine
@@ -94,6 +104,7 @@ class Desk:
             final=final,
             problems=problems,
             stop_reason=engine.stop_reason,
+            clock=offset(self.worker, self._rounds),
             sent=self._sent,
             host=socket.gethostname(),
             pid=os.getpid(),

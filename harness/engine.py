@@ -30,13 +30,16 @@ from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
 from harness.phone.phone import Phone, PhoneKit
+from harness.phone.realtime.client import Ticker
+from harness.phone.sockets import Sockets
 from harness.phone.tls import shared_context
 from harness.phone.wire import Origin
 from harness.pulse import Pulse, SessionClosed
+from harness.record.delivery import Kind
 from harness.record.health import Health, resident_bytes
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
+from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, View
 from harness.record.sessions import SessionLogs
 
 LATE_S = 0.1
@@ -89,6 +92,7 @@ class Engine:
         self.recorder = Recorder(order.windows)
         self.ledger = Ledger(order.run_tag, worker=worker)
         self._arrivals: list[tuple[object, ...]] = []
+        self._facts: list[tuple[object, ...]] = []
         self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
         self._in_session: dict[Phone, None] = {}  # in order of their start
@@ -105,6 +109,8 @@ class Engine:
         self.pulse = Pulse(self.loop)
         self._alarms = Alarms(self.loop)
         origin = Origin.parse(self.order.url)
+        self._ticker = Ticker(self.loop)
+        self._sockets = Sockets(self._ticker.wheel, self._secrets.anon_key) if self.order.profile.realtime else None
         self._kit = PhoneKit(
             loop=self.loop,
             zero=self.zero,
@@ -116,6 +122,7 @@ class Engine:
             seed=self.order.seed,
             behaviour=self.order.profile.behaviour,
             observer=self,
+            sockets=self._sockets,
             worker=self.worker,
             ledger=self.ledger,
         )
@@ -138,6 +145,7 @@ class Engine:
         finally:
             self._collector.stop()
             self._health.stop()
+            self._ticker.stop()
             self.flush(last=True)
             self._alarms.close()
             self.loop.close()
@@ -179,14 +187,36 @@ class Engine:
         if (health := self._health.take()) is not None:
             self.batches.append((HEALTH, health))
         self.batches.extend(self.ledger.take())
-        if self._arrivals:
-            rows, self._arrivals = self._arrivals, []
-            schema = SCHEMAS[ARRIVALS]
+        rows, self._arrivals = self._arrivals, []
+        self._write(ARRIVALS, rows)
+        facts, self._facts = self._facts, []
+        self._write(DELIVERY, facts)
+        self._write(REALTIME, self._gauges())
+        self.batches.extend(self._logs.take(everything=last))
+
+    def _write(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        if rows:
+            schema = SCHEMAS[table]
             columns = [
                 pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
             ]
-            self.batches.append((ARRIVALS, pa.RecordBatch.from_arrays(columns, schema=schema)))
-        self.batches.extend(self._logs.take(everything=last))
+            self.batches.append((table, pa.RecordBatch.from_arrays(columns, schema=schema)))
+
+    def _gauges(self) -> list[tuple[object, ...]]:
+        """What Realtime has open now, and what came since the last time."""
+        if self._sockets is None:
+            return []
+        second, worker = max(0, int(self.now())), self.worker
+        changes = {f"changes {table}": number for table, number in self._sockets.changes.items()}
+        self._sockets.changes.clear()
+        rows: list[tuple[object, ...]] = [
+            (second, worker, what, value) for what, value in (self._sockets.gauges() | changes).items()
+        ]
+        for count in self._sockets.tally.take():
+            at = max(0, int(count.second - self.zero))
+            rows.append((at, worker, f"frames {count.kind.value}", count.frames))
+            rows.append((at, worker, "bytes", count.size))
+        return rows
 
     def _start(self, ticket: Ticket, body: SessionBody, done: Callable[[], None], *, slot_was_free: bool) -> None:
         self._pending.pop(ticket.ticket, None)
@@ -290,6 +320,13 @@ class Engine:
     def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
         """One operation is over: intended at `intended` (loop time), done or given up after `seconds`."""
         self.recorder.sample(View.E2E, name, outcome, intended - self.zero, seconds)
+
+    def saw(
+        self, at: float, kind: Kind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+    ) -> None:
+        """A phone saw something of Realtime at `at` (loop time)."""
+        at_us = round((at - self.zero) * 1e6)
+        self._facts.append((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
 
     def problem(self, error: BaseException) -> None:
         """Our own code failed, in a session or beside it."""

@@ -19,6 +19,7 @@ from harness.abort import Watch
 from harness.arrivals import plan
 from harness.config.models import LatencySlo
 from harness.order import Order
+from harness.record.clocks import ClockOffset
 from harness.record.recorder import Tally
 from harness.record.roster import LOST_S, Counters, Roster, WorkerRecord
 from harness.record.schema import ARRIVALS, LATENCY, View
@@ -47,6 +48,7 @@ class Report:
     final: bool = False
     problems: list[str] = field(default_factory=list)
     stop_reason: str = ""  # the worker wants the run to end
+    clock: ClockOffset | None = None  # against the master's; None in a single process
     sent: Counters = field(default_factory=Counters)  # all batches up to these
     host: str = ""
     pid: int = 0
@@ -56,6 +58,7 @@ class Report:
         """For Locust's channel, which carries msgpack."""
         message = {name: getattr(self, name) for name in self.__slots__}
         message["batches"] = [(table, to_bytes(batch)) for table, batch in self.batches]
+        message["clock"] = None if self.clock is None else self.clock.model_dump()
         message["sent"] = self.sent.model_dump()
         return message
 
@@ -63,7 +66,9 @@ class Report:
     def unpack(cls, message: dict[str, Any]) -> Report:
         """The inverse of `pack`."""
         batches = [(table, from_bytes(data)) for table, data in message["batches"]]
-        return cls(**{**message, "batches": batches, "sent": Counters(**message["sent"])})
+        clock = None if message.get("clock") is None else ClockOffset.model_validate(message["clock"])
+        sent = Counters(**message["sent"])
+        return cls(**{**message, "batches": batches, "clock": clock, "sent": sent})
 
 
 class Scribe:
@@ -215,6 +220,7 @@ class Scribe:
             recorded_attempts=sum(report.attempts for report in self._latest.values()),
             workers=self.workers,
             roster=records,
+            clocks=tuple(report.clock for _, report in sorted(self._latest.items()) if report.clock is not None),
         )
         self._say("end", reason=reason, failures=sum(report.failures for report in self._latest.values()))
 

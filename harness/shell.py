@@ -44,6 +44,7 @@ from harness.errors import HarnessError, UsageError
 from harness.order import Order
 from harness.phone.phone import Phone
 from harness.processes import raise_descriptor_limit
+from harness.record.recorder import Tally
 from harness.record.roster import LOST_S
 from harness.record.share import open_share
 from harness.record.store import RunStore, open_run
@@ -70,8 +71,16 @@ LOCUST_EVERY_S = 0.1
 START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
 CLOSED_WAIT_S = (1.0, 5.0)
 MESSAGE = "harness_report"
+CLOCK_MESSAGE = "harness_clock"
+CLOCK_EVERY_S = 2.0
+"""How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
 INHERIT = "harness_inherit"
 REFUSAL = "harness_refusal"
+
+
+# Loads what recording needs before Locust connects: on a busy machine it takes seconds, after which a worker counts as
+# missing and the test as over.
+Tally()
 
 
 @dataclass(slots=True)
@@ -152,6 +161,10 @@ class WorkerSide:
         self.desk = Desk(order, engine, worker=worker, workers=workers, closed=closed)
         if isinstance(environment.runner, WorkerRunner) and not closed:
             self._keep_own_files(zero, worker, workers)
+            environment.runner.register_message(
+                CLOCK_MESSAGE, lambda environment, msg, **_: self.desk.answered(**msg.data)
+            )
+            self._clock = gevent.spawn(self._ask_time)
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
 
@@ -217,6 +230,11 @@ class WorkerSide:
         heard = getattr(self.environment.runner, "last_heartbeat_timestamp", None)
         return heard is not None and time.time() - heard > LOST_S
 
+    def _ask_time(self) -> None:
+        while not self.desk.engine.over:
+            self.environment.runner.send_message(CLOCK_MESSAGE, self.desk.engine.now())
+            gevent.sleep(CLOCK_EVERY_S)
+
     def _send(self, report: Report) -> None:
         runner = self.environment.runner
         if isinstance(runner, WorkerRunner):
@@ -269,6 +287,7 @@ class MasterSide:
         self._clients: list[str] = []  # Locust's name of each worker, by number
         if self._distributed:
             runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
+            runner.register_message(CLOCK_MESSAGE, self._tell_time)
             runner.register_message(REFUSAL, lambda environment, msg, **_: self._refused(msg.data["why"]))
 
     def receive(self, report: Report) -> None:
@@ -278,6 +297,11 @@ class MasterSide:
         except HarnessError as error:
             self._reason = self._reason or f"the record cannot be written: {error.what}"
             log.error("%s", error)
+
+    def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Answer a worker with the run time of this process, and with its own question."""
+        answer = {"asked": msg.data, "theirs": time.time() - self.scribe.zero}
+        environment.runner.send_message(CLOCK_MESSAGE, answer, client_id=msg.node_id)
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""

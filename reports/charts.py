@@ -22,6 +22,7 @@ from harness.config.models import LatencySlo
 from harness.outcome import OUTCOMES, Outcome
 from harness.record.schema import Phase, View
 from reports.frames import Frames, latency_series, latency_table, throughput
+from reports.realtime import per_second
 
 HEIGHT = 270
 MAX_POINTS = 600  # a series: more than a wide screen can show
@@ -68,7 +69,7 @@ def draw(frames: Frames) -> Charts:
     if frames.samples.empty:
         return Charts(library="", script="", charts=())
     axis = Range1d(start=0, end=max(_last_second(frames), 1))
-    drawn = [_throughput(frames, axis), _sessions(frames, axis)]
+    drawn = [_throughput(frames, axis), _sessions(frames, axis), _sockets(frames, axis), _frames(frames, axis)]
     drawn += [_latency(frames, axis, operation, view) for operation, view in _chosen(frames)]
     drawn += [_lag(frames, axis), _cpu(frames, axis)]
     kept = [one for one in drawn if one is not None]
@@ -194,6 +195,47 @@ def _sessions(frames: Frames, axis: Range1d) -> Drawn | None:
     ]
     _finish(plot, [("open", "@open"), ("planned", "@planned{0.0}/s"), ("started", "@started{0.0}/s")], lines)
     return "Sessions", f"open at once, planned and started per second, {_every(width)}", plot
+
+
+SOCKET_LINES = (("sockets", GREEN, "solid"), ("channels", BLUE, "dashed"), ("conversations", ORANGE, "dotted"))
+FRAME_COLOUR = (BLUE, GREEN, ORANGE, PURPLE, SKY, YELLOW, VERMILION, GREY)
+
+
+def _sockets(frames: Frames, axis: Range1d) -> Drawn | None:
+    """Gauges of Realtime; the most within a slot."""
+    table = per_second(frames.realtime)
+    present = [line for line in SOCKET_LINES if line[0] in table.columns]
+    if not present:
+        return None
+    width = _slot(frames, float("inf"))
+    slots = table.groupby(table.index // width * width).max()
+    source = ColumnDataSource({"second": slots.index.to_numpy(), **{n: slots[n].to_numpy() for n, _, _ in present}})
+    plot = _plot(frames, axis, "open", "sockets")
+    lines = [
+        plot.step("second", n, source=source, mode="after", color=c, line_dash=dash, line_width=2, legend_label=n)
+        for n, c, dash in present
+    ]
+    _finish(plot, [(name, f"@{name}") for name, _, _ in present], lines)
+    return "Realtime: sockets and channels", f"open at once, {_every(width)}", plot
+
+
+def _frames(frames: Frames, axis: Range1d) -> Drawn | None:
+    """Frames received by kind."""
+    table = per_second(frames.realtime)
+    names = [str(name) for name in table.columns if str(name).startswith("frames ")]
+    if not names:
+        return None
+    width = _slot(frames, float("inf"))
+    slots = table[names].groupby(table.index // width * width).sum() / width
+    kinds = {name: name.removeprefix("frames ") for name in names}
+    source = ColumnDataSource({"second": slots.index.to_numpy(), **{kinds[n]: slots[n].to_numpy() for n in names}})
+    plot = _plot(frames, axis, "frames/s", "frames")
+    lines = [
+        plot.line("second", kinds[n], source=source, color=colour, line_width=2, legend_label=kinds[n])
+        for n, colour in zip(names, FRAME_COLOUR, strict=False)
+    ]
+    _finish(plot, [(kinds[n], f"@{{{kinds[n]}}}{{0,0.0}}/s") for n in names], lines)
+    return "Realtime: frames received", f"per second by kind, {_every(width)}", plot
 
 
 def _chosen(frames: Frames) -> list[tuple[str, View]]:

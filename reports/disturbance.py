@@ -23,6 +23,8 @@ as the lateness view says, and between its requests: its start and three lags ar
 second of the operation's life, E <= L + 3 * E'. It exceeds 4 * e only where L or one of the E' exceeds e, which happens
 with probability at most G_L(e) + 3 * G(e).
 
+A delivery starts within its sender's session and ends when a receiver's loop reads the frame: two lags, no start.
+
 Bounds, not estimates. Seconds are known to one second: the worst of a second and its neighbours counts; one with no lag
 on record could have held anything. A failure stays a failure: that a stall of the generator made a call time out is for
 the vetoes of `reports.health`.
@@ -41,7 +43,7 @@ from harness.record.schema import View
 from reports.frames import Frames
 from reports.ranks import rank_of, value_at_share
 
-LAGS = {View.SERVER: 1, View.E2E: 3}
+LAGS = {View.SERVER: 1, View.E2E: 3, View.DELIVERY: 2}
 MAX_OF_LIMIT = 0.05
 """How much of its limit a judged percentile may have been moved by, before the objective cannot be answered."""
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
@@ -86,7 +88,7 @@ class _Bound:
         groups, group = np.unique(2 * ended + (lasted >= LONG_S), return_inverse=True)
         last = groups // 2
         first = last.copy()
-        if view is View.E2E:
+        if view is not View.SERVER:
             np.minimum.at(first, group, began)
         lag_rows = generator[generator["view"] == View.LAG]
         tried = np.unique([value_at_share(lag_rows, share) for share in SHARES])

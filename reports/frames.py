@@ -4,13 +4,15 @@ One definition of a latency sample runs through the whole report. A sample's `va
 value, except that a failure is not a fast success: it counts as slower than every answer (infinity).
 
 - e2e view: every operation that did not end well (anything but ok and conflict) is such a failure.
+- delivery view: what Realtime should have brought and did not is such a failure.
 - server view: no complete or no usable answer (timeout, network, server_error, gave_up) is such a failure; every other
   complete reply, also a refusal, counts with its time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -19,15 +21,18 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from harness.outcome import OUTCOMES, Outcome
+from harness.record import buckets
+from harness.record.delivery import Delivery, Fact, Fate, Kind, Topic, account
 from harness.record.manifest import Manifest
 from harness.record.schema import Phase, View
 from reports.intervals import Interval, of_percentile
 from reports.ranks import grouped_percentiles
 
-MEASURED_VIEWS = (View.SERVER, View.E2E)
+MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
 NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
     View.SERVER: frozenset({Outcome.TIMEOUT, Outcome.NETWORK, Outcome.SERVER_ERROR, Outcome.GAVE_UP}),
     View.E2E: frozenset(outcome for outcome in OUTCOMES if not outcome.good),
+    View.DELIVERY: frozenset(outcome for outcome in OUTCOMES if not outcome.good),
 }
 """Outcomes that count as slower than every limit, per view."""
 
@@ -45,6 +50,8 @@ class RunLike(Protocol):
     def latency(self) -> pa.Table: ...
     def arrivals(self) -> pa.Table: ...
     def health(self) -> pa.Table: ...
+    def delivery(self) -> pa.Table: ...
+    def realtime(self) -> pa.Table: ...
     def traffic(self) -> pa.Table: ...
 
 
@@ -76,6 +83,9 @@ class Frames:
     arrivals: pd.DataFrame
     health: pd.DataFrame
     traffic: pd.DataFrame  # what each session sent, per call
+    facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
+    deliveries: tuple[Delivery, ...] = ()
+    realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -102,7 +112,9 @@ def _planned_window(manifest: Manifest) -> tuple[float, float]:
 
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
-    rows = run.latency().to_pandas()
+    facts = _facts(run)
+    deliveries = tuple(account(_in_order(facts)))
+    rows = pd.concat([run.latency().to_pandas(), _delivery_samples(run.manifest, deliveries)], ignore_index=True)
     merged = rows.groupby(KEYS, sort=True, dropna=False)["count"].sum().reset_index()
     merged["value_us"] = merged["bucket_us"].astype("float64")
     for view, outcomes in NOT_AN_ANSWER.items():
@@ -117,7 +129,68 @@ def load(run: RunLike) -> Frames:
         arrivals=run.arrivals().to_pandas(),
         health=run.health().to_pandas(),
         traffic=run.traffic().to_pandas(),
+        facts=facts,
+        deliveries=deliveries,
+        realtime=run.realtime().to_pandas(),
     )
+
+
+# ---- Realtime -------------------------------------------------------------------------------------------------
+
+DELIVERED = {Topic.CHANGES: "message_delivery", Topic.TYPING: "typing_delivery"}
+"""Operations of the delivery view that are matched here, from the facts of all workers."""
+SELF_DELIVERED = "self_delivery"
+SAMPLED: dict[Fate, Outcome] = {
+    Fate.DELIVERED: Outcome.OK,
+    Fate.LOST: Outcome.TIMEOUT,
+    Fate.DEAF: Outcome.NETWORK,
+    Fate.RECONNECTING: Outcome.NETWORK,
+}
+"""Fates that are samples; whoever came too late or left too early to hear a message was promised nothing."""
+
+
+def _facts(run: RunLike) -> pd.DataFrame:
+    """The delivery table with every worker's instants on the master's clock, in order."""
+    rows = run.delivery().to_pandas()
+    offsets = {clock.worker: clock.offset_us for clock in run.manifest.clocks}
+    rows["at_us"] += rows["worker"].map(offsets).fillna(0).astype("int64")
+    ordered: pd.DataFrame = rows.sort_values(["at_us", "worker"], kind="stable").reset_index(drop=True)
+    return ordered
+
+
+def _in_order(facts: pd.DataFrame) -> Iterator[Fact]:
+    marks = facts["mark_us"].to_numpy(dtype="float64", na_value=np.nan)
+    columns = [facts[name] for name in ("at_us", "worker", "kind", "person", "conversation", "key", "detail")]
+    for at, worker, kind, person, conversation, key, detail, mark in zip(*columns, marks, strict=True):
+        mark_us = None if np.isnan(mark) else int(mark)
+        yield Fact(int(at), int(worker), Kind(kind), int(person), conversation, key, detail, mark_us)
+
+
+def _delivery_samples(manifest: Manifest, deliveries: tuple[Delivery, ...]) -> pd.DataFrame:
+    """Rows of the latency table, one a delivery; a failure's length is not read by anybody."""
+    rows = [
+        (
+            max(0, one.sent_us // 1_000_000),
+            _phase(manifest, one.sent_us / 1e6),
+            SELF_DELIVERED if one.sender == one.receiver else DELIVERED[one.topic],
+            str(View.DELIVERY),
+            str(SAMPLED[one.fate]),
+            int(buckets.representative(buckets.index([one.delay_us or 0]))[0]),
+            1,
+        )
+        for one in deliveries
+        if one.fate in SAMPLED
+    ]
+    return pd.DataFrame(rows, columns=[*KEYS, "count"]).astype(
+        {"second": "int32", "bucket_us": "int64", "count": "int64"}
+    )
+
+
+def _phase(manifest: Manifest, at_s: float) -> str:
+    """As the recorder does: before the first window counts to it, after the last to the last."""
+    windows = sorted(manifest.windows, key=lambda window: window.start_s)
+    begun = [window for window in windows if window.start_s <= at_s] or windows[:1]
+    return str(begun[-1].phase) if begun else str(Phase.MEASURE)
 
 
 def latency_table(frames: Frames) -> pd.DataFrame:

@@ -16,12 +16,17 @@ from harness.outcome import Outcome
 from harness.record.schema import View
 from reports import charts, spark, text
 from reports.frames import Frames, interval_of, outcome_table, slowest
+from reports.realtime import SHOWN_IDS
 from reports.verdict import Verdict
 
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
 LEVEL_MARK = {"valid": "✓", "suspect": "!", "invalid": "✗"}
 CHANGE_MARK = {"regressed": "✗", "slower": "!", "ok": "✓", "faster": "✓", "not enough samples": "?"}
-VIEW_TITLE = {View.SERVER: "Attempts (server view)", View.E2E: "Operations (e2e view)"}
+VIEW_TITLE = {
+    View.SERVER: "Attempts (server view)",
+    View.E2E: "Operations (e2e view)",
+    View.DELIVERY: "Deliveries (delivery view)",
+}
 COPY_CUT = 16  # characters of a digest that people compare by eye
 
 
@@ -74,6 +79,7 @@ def render(verdict: Verdict, frames: Frames) -> str:
         latencies=tuple(_latencies(frames, view) for view in VIEW_TITLE),
         marks={**MARK, **LEVEL_MARK, **CHANGE_MARK},
         cut=COPY_CUT,
+        shown=SHOWN_IDS,
         text=text,
         spark=spark.points,
         spark_limit=spark.LIMIT_Y,

@@ -11,6 +11,7 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.errors import ExitCode
+from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
 from reports.verdict import Facts, Verdict
 
@@ -68,6 +69,11 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
         (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
         for row in verdict.vetoes
     ]
+    if verdict.realtime is not None:
+        found += [
+            (f"realtime: {one.what}", "failure", "data", f"{one.key} in {one.conversation}, person {one.person}")
+            for one in verdict.realtime.wrong[:SHOWN_IDS]
+        ]
     if verdict.comparison is not None:
         found += [
             (

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from reports.compare import Comparison
+from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
-from reports.text import count, plural, seconds
+from reports.text import count, ms, plural, seconds
 from reports.verdict import Facts, Verdict
 
 MARK = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "aborted": "⏹️"}
@@ -25,6 +26,8 @@ def render(verdict: Verdict) -> str:
     if verdict.comparison is not None:
         blocks.append(comparison(verdict.comparison))
     blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
+    if verdict.realtime is not None:
+        blocks.append(_details("Realtime", _realtime(verdict.realtime)))
     if len(verdict.reasons) > 1:
         blocks.append(_details("All reasons", _list(verdict.reasons)))
     notes = [f"{row.name}: {row.note}" for row in verdict.slos if row.note]
@@ -102,6 +105,25 @@ def _health(verdict: Verdict) -> str:
         for row in verdict.health
     ]
     return _table(("", "check", "value", "bound", "reason"), rows, "lllll")
+
+
+def _realtime(found: Realtime) -> str:
+    head = ("", "expected", "delivered", "lost", "deaf", "reconnecting", "before the notice", "left early")
+    members = [
+        (
+            md(row.what),
+            *map(count, (row.expected, row.delivered, row.lost, row.deaf, row.reconnecting)),
+            *map(count, (row.before_notice, row.left)),
+        )
+        for row in found.members
+    ]
+    times = [(md(row.operation), row.view, ms(row.p50), ms(row.p95), count(row.samples)) for row in found.latencies]
+    wrong = [f"{one.what}: {one.key} in {one.conversation}, person {one.person}" for one in found.wrong[:SHOWN_IDS]]
+    audits = [f"{'ok' if row.ok else 'FAILED'}: {row.name}: {row.text}" for row in found.audits]
+    blocks = [_table(head, members, "lrrrrrrr")] if members else []
+    if times:
+        blocks.append(_table(("operation", "view", "p50", "p95", "samples"), times, "llrrr"))
+    return "\n\n".join([*blocks, _list([*wrong, *audits])])
 
 
 def _facts(facts: Facts) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from reports.compare import Comparison
 from reports.integrity.model import Integrity
+from reports.realtime import Realtime
 from reports.slo import SloRow
 from reports.text import count
 from reports.verdict import Verdict
@@ -45,6 +46,8 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
             lines += _wrapped(f"{row.name}: {row.note}")
     if verdict.comparison is not None:
         lines += ["", *comparison(verdict.comparison)]
+    if verdict.realtime is not None:
+        lines += ["", "realtime:", *_wrapped(realtime(verdict.realtime))]
     troubled = [row for row in verdict.health if row.level != "valid"]
     if troubled:
         lines += ["", "generator:"]
@@ -66,6 +69,17 @@ def comparison(found: Comparison) -> list[str]:
     for note in found.notes:
         lines += _wrapped(f"compared although {note}")
     return lines + _columns(("", "operation", "p95", "baseline", "change"), cells)
+
+
+def realtime(found: Realtime) -> str:
+    """Realtime in one sentence."""
+    members = [row for row in found.members if row.what == "messages to others"]
+    expected, delivered = sum(row.expected for row in members), sum(row.delivered for row in members)
+    return (
+        f"{count(found.messages)} messages; {count(delivered)} of {count(expected)} expected deliveries came; "
+        f"lost {count(found.lost)}, twice {count(found.doubled)}, to no member {count(found.misdelivered)}, "
+        f"out of order {count(found.misordered)}; sockets at most {count(found.peaks.get('sockets', 0))}"
+    )
 
 
 def integrity(found: Integrity) -> list[str]:
@@ -141,6 +155,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
         console.print()
         for line in comparison(verdict.comparison):
             console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
+    if verdict.realtime is not None:
+        console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
     for check in verdict.health:
         if check.level != "valid":
             style = "red" if check.level == "invalid" else "yellow"

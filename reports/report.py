@@ -30,7 +30,8 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
     run = open_run(folder)
     frames = load(run)
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
-    verdict = judge_frames(frames, found, measure(frames, load_prices()), integrity(run))
+    prices = load_prices()
+    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans)
     write_all(folder, verdict, frames)
     return verdict
 

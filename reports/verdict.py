@@ -7,12 +7,13 @@ or that the percentile falls on a failure; the `*_text` beside it says which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.errors import PRECEDENCE, ExitCode, first_of
+from harness.plan.prices import PlanPrices
 from harness.record.manifest import Manifest, Window
 from harness.record.schema import Phase, View
 from reports import health as generator
@@ -21,6 +22,7 @@ from reports.compare import Comparison
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health import HealthRow
 from reports.integrity.model import UNCHECKED, Integrity
+from reports.realtime import Realtime, figures
 from reports.slo import SloRow
 from reports.text import percent, plural
 from reports.traffic import Traffic
@@ -89,6 +91,7 @@ class Verdict(Model):
     health: tuple[HealthRow, ...]
     integrity: Integrity
     comparison: Comparison | None = None
+    realtime: Realtime | None = None
     traffic: Traffic | None = None  # what one session sent; null when none ended
     not_checked: tuple[str, ...] = NOT_CHECKED
     facts: Facts
@@ -113,12 +116,16 @@ def judge_frames(
     baseline: Comparison | None = None,
     traffic: Traffic | None = None,
     integrity: Integrity = UNCHECKED,
+    plans: Mapping[str, PlanPrices] | None = None,
 ) -> Verdict:
-    """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`)."""
+    """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
+    figures stand beside the limits of `plans`."""
     manifest = frames.manifest
     rows = objectives.judge(frames, manifest.slos)
     health = generator.judge(frames)
+    realtime = figures(frames, plans or {})
     found = _findings(manifest, rows, health, baseline)
+    found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
     found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
     winner = first_of(code for code, _ in found)
     ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))
@@ -135,6 +142,7 @@ def judge_frames(
         integrity=integrity,
         not_checked=(*integrity.gaps, *NOT_CHECKED),
         comparison=baseline,
+        realtime=realtime,
         traffic=traffic,
         facts=_facts(frames),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faker import Faker
 
+from harness.phone.chat_shapes import Summary
 from harness.phone.operations.app import open_app
 from harness.phone.operations.chat import (
     Attachment,
@@ -38,15 +39,30 @@ class Chatter(PhoneUser):
             return
         await phone.pause(phone.draws("chatter", "read_s"))
         summary = phone.pick("conversation", conversations)
-        if happens(phone, "new_chat") and summary.others:
+        if happens(phone, "in_largest"):
+            summary = largest(conversations)
+        elif summary.others and happens(phone, "new_chat"):
             summary = await start_conversation(phone, phone.pick("other", summary.others)) or summary
-        conversation = Conversation(phone, summary, joined=not happens(phone, "not_joined"))
+        if happens(phone, "overhears"):
+            overhear(phone)
+        conversation = Conversation(phone, summary)
         if await conversation.open():
             if happens(phone, "scrolls_up"):
                 await conversation.load_older()
             for _ in range(round(phone.draws("chatter", "messages"))):
                 await one_message(phone, conversation)
         conversation.leave()
+
+
+def largest(conversations: list[Summary]) -> Summary:
+    """The one with the most members: where people meet, because all of its members find the same one."""
+    return max(conversations, key=lambda summary: (len(summary.others), summary.conversation))
+
+
+def overhear(phone: Phone) -> None:
+    """Listen, until the session ends, to a conversation somebody else has open: nothing may come."""
+    if phone.kit.sockets is not None and (foreign := phone.kit.sockets.foreign(phone.user_id)) is not None:
+        phone.page.live.overhear(foreign)
 
 
 async def one_message(phone: Phone, conversation: Conversation) -> None:

@@ -16,6 +16,7 @@ import pytest
 from harness.config.load import load_profile, load_slos
 from harness.order import Order, windows_of
 from harness.outcome import Outcome
+from harness.record.clocks import Round, offset
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
@@ -101,6 +102,20 @@ def test_batches_of_all_workers_add_up_in_the_record(store: RunStore) -> None:
     run = open_run(store.folder)
     assert sum(run.latency()["count"].to_pylist()) == 42
     assert run.manifest.recorded_attempts == 42
+
+
+def test_workers_clocks_travel_with_their_reports_into_the_manifest(store: RunStore) -> None:
+    scribe = Scribe(ORDER, store, workers=2, out=io.StringIO())
+    for worker in (1, 0):
+        clock = offset(worker, [Round(1.0, 3.0 + worker, 1.002), Round(5.0, 9.0, 5.5)])
+        said = msgpack.packb(replace(report(worker, 1, final=True), clock=clock).pack())
+        scribe.take(Report.unpack(msgpack.unpackb(said)))
+    scribe.end("")
+    clocks = open_run(store.folder).manifest.clocks
+    assert [(one.worker, one.offset_us, one.uncertainty_us) for one in clocks] == [
+        (0, 1_999_000, 1_000),
+        (1, 2_999_000, 1_000),
+    ]
 
 
 def test_idle_and_final_need_every_worker(store: RunStore) -> None:

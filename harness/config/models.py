@@ -246,6 +246,7 @@ class Profile(Model):
     mix: Annotated[dict[PlainName, Annotated[Number, Field(gt=0)]], Field(min_length=1)]  # persona -> share; sums to 1
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
+    realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
     sandbox: SandboxSize = SandboxSize()
 
     @field_validator("phones")

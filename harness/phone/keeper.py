@@ -117,12 +117,15 @@ class Keeper:
             if fresh is not None:  # the account object stays the one whose lock is held
                 account.adopt(fresh)
                 phone.account = account
+            phone.page.live.signed_in_anew()
             return True
         begun, failures = phone.now(), 0
         while True:
             reading = await phone.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
             if reading.outcome is Outcome.OK:
-                return account.renew(reading.data, phone.now())
+                renewed = account.renew(reading.data, phone.now())
+                phone.page.live.signed_in_anew()
+                return renewed
             status, failures = reading.status or None, failures + 1
             delay = retry.refresh_delay(failures, status, phone.now() - begun)
             if delay is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.phone.edge_store import EdgeStore
+from harness.phone.live import Live
 from harness.phone.memory import Memory
 from harness.phone.queries import Queries
 
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
 
 
 class Page(Memory):
-    """edge: the token store of edge-function calls. queries: what was read and when. last_seen_at: loop time of the
-    last presence write, None before the first. shown: suggestions whose `shown` was already reported."""
+    """edge: the token store of edge-function calls. queries: what was read and when. live: its Realtime.
+    last_seen_at: loop time of the last presence write, None before the first. shown: suggestions whose `shown` was
+    already reported."""
 
     def __init__(self, phone: Phone) -> None:
         super().__init__()
         self.edge = EdgeStore()
         self.queries = Queries(phone)
+        self.live = Live(phone)
         self.last_seen_at: float | None = None
         self.shown: set[str] = set()

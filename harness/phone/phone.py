@@ -40,11 +40,13 @@ from harness.phone.memory import Memory
 from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
+from harness.phone.sockets import Sockets
 from harness.phone.wire import Origin, Wire, WireError
 from harness.phone.write import Write
 from harness.phone.written import rows_written
 from harness.pulse import Pulse
 from harness.record.deeds import Deed
+from harness.record.delivery import Kind
 from harness.record.sessions import SessionLog
 
 T = TypeVar("T")
@@ -68,6 +70,10 @@ class Observer(Protocol):
 
     def problem(self, error: BaseException) -> None: ...
 
+    def saw(
+        self, at: float, kind: Kind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+    ) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneKit:
@@ -85,6 +91,7 @@ class PhoneKit:
     observer: Observer
     ledger: Ledger
     worker: int = 0
+    sockets: Sockets | None = None  # None: phones use no Realtime
 
 
 class Phone:
@@ -139,7 +146,7 @@ class Phone:
         self.did(Deed.CLOSED)
         self.link.hide()
         await asyncio.gather(self._chores.finish(LAST_FLUSH_S), self.courier.close_app())
-        self.page = Page(self)
+        self._turn_page()
         self._cut()
         self.link.reset()
 
@@ -149,26 +156,33 @@ class Phone:
         self._wire = self._fresh_wire()
 
     def _link_changed(self, change: Change) -> None:
+        page = self.page
         if change is Change.OFFLINE:
             self.did(Deed.OFFLINE)
             self._cut()
+            page.live.lost()
         elif change is Change.ONLINE:
             self.did(Deed.ONLINE)
-            self.page.queries.reconnected()
+            page.live.back()
+            page.queries.reconnected()
         elif change is Change.HIDDEN:
             self.did(Deed.AWAY)
+            page.live.hidden()
         elif change is Change.VISIBLE:
             self.did(Deed.BACK)
             self.chore(self.keeper.refresh_if_due())
-            self.page.queries.focused()
+            page.live.shown()
+            page.queries.focused()
         elif change is Change.KILLED:
             self.did(Deed.KILLED)
+            page.live.close(killed=True)
             self.load_page()
             self._cut()
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
         self.courier.settle()
+        self.page.live.close()
         self._wire.close()
 
     def guest(self, person: Person) -> Phone:
@@ -225,6 +239,21 @@ class Phone:
         """Run something beside the session that ends with the page: a read for the page's cache, a screen's beat."""
         return self._chores.begin(work)
 
+    def saw(
+        self,
+        kind: Kind,
+        conversation: str,
+        key: str,
+        detail: str = "",
+        *,
+        at: float | None = None,
+        mark_us: int | None = None,
+    ) -> None:
+        """Write down what happened on Realtime, now or at `at` (loop time); see `harness.record.delivery`."""
+        if self.kit.sockets is not None:
+            at = self.now() if at is None else at
+            self.kit.observer.saw(at, kind, self.person.number, conversation, key, detail, mark_us)
+
     def operation(self, name: str, *, intended: float | None = None) -> Operation:
         """Measure one thing the person did, as a context manager. The session's first counts from its planned start."""
         if intended is None:
@@ -248,6 +277,10 @@ class Phone:
     def load_page(self) -> Page:
         """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""
         self._chores.drop()
+        return self._turn_page()
+
+    def _turn_page(self) -> Page:
+        self.page.live.close()
         self.page = Page(self)
         return self.page
 

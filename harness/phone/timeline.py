@@ -33,6 +33,10 @@ class Timeline:
         own = (message for message in everything if message.sender == self._me and not message.deleted)
         self.newest_own = max(own, key=_place, default=None)
 
+    def knows(self, message: str) -> bool:
+        """Whether the message with this id is here."""
+        return message in self._known
+
     def messages(self) -> list[Message]:
         """All, newest first."""
         return sorted(self._known.values(), key=_place, reverse=True)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.config.models import Profile, Slo
+from harness.record.clocks import ClockOffset
 from harness.record.roster import WorkerRecord
 from harness.record.schema import Phase
 
@@ -53,6 +54,7 @@ class Manifest(BaseModel):
     plan_digest: str  # SHA-256 over the seeded schedule
     workers: int
     recorded_attempts: int | None = None  # sum of the workers' own counters, at the end
+    clocks: tuple[ClockOffset, ...] = ()  # of the workers against the master's; empty when one process did everything
     roster: tuple[WorkerRecord, ...] = ()  # one entry a worker that ever reported; written as things happen
     versions: dict[str, str]  # python, harness, locust, platform, ...
     notes: tuple[str, ...] = ()  # facts a reader must know: quirks switched on, what was left out

@@ -54,6 +54,9 @@ class Tally:
         self._rows: dict[tuple[str, View], int] = {}  # operation and view -> row of `_figures`
         self._figures = np.zeros((0, buckets.BUCKETS), np.int64)  # counts of the measure phase
         self._sent: dict[int, int] = {}  # second -> attempts, recent seconds only
+        # pyarrow imports pandas at its first conversion, a quarter of a second and on a busy machine many: here, not in
+        # a take on the loop, nor at a master's first report, where its workers would think it gone
+        pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
 
     @property
     def attempts(self) -> int:
@@ -156,8 +159,6 @@ class Recorder:
         self._key, self._at, self._value = array("i"), array("d"), array("d")
         self._append_key, self._append_at, self._append_value = self._key.append, self._at.append, self._value.append
         self._tally = Tally()
-        # pyarrow imports pandas at its first conversion, a quarter of a second: here, not in a take on the loop
-        pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
 
     def sample(self, view: View, operation: str, outcome: Outcome, at_s: float, value_s: float) -> None:
         """One finished attempt, operation or wake-up.

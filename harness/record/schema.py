@@ -4,6 +4,8 @@
     latency.parquet    counts per (second, phase, operation, view, outcome, bucket_us)
     arrivals.parquet   one row per planned session
     health.parquet     the generator's own health, per worker and second
+    delivery.parquet   what phones saw of Realtime: messages sent and heard, channels up and down
+    realtime.parquet   sockets, channels and frames, per worker and second
     workers/<n>/       what worker n wrote down itself: a run directory of its own part (only with several processes)
     traffic.parquet    what each session sent, per call
     deeds.parquet      what each session's person did (`harness.record.deeds`)
@@ -26,6 +28,8 @@ MANIFEST = "manifest.json"
 LATENCY = "latency"
 ARRIVALS = "arrivals"
 HEALTH = "health"
+DELIVERY = "delivery"
+REALTIME = "realtime"
 TRAFFIC = "traffic"
 DEEDS = "deeds"
 LEDGER_WRITES = "ledger/writes"
@@ -47,6 +51,7 @@ class View(StrEnum):
 
     server: one attempt, first byte written on an open connection to last byte read.
     e2e: one operation, from the instant it was intended until the app could show it done.
+    delivery: one thing that Realtime did, from its cause (a message's send, a join) until it was read at a socket.
     lag: how late the generator's own loop woke (operation `generator`); 10 ms apart.
     lateness: how late a session started against its plan because of the generator (operation `generator`).
     gc: how long one garbage collection held the interpreter (operation `generator`).
@@ -54,6 +59,7 @@ class View(StrEnum):
 
     SERVER = "server"
     E2E = "e2e"
+    DELIVERY = "delivery"
     LAG = "lag"
     LATENESS = "lateness"
     GC = "gc"
@@ -108,6 +114,26 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("ports", pa.int32()),  # local TCP ports taken on the machine, at most (docs/numbers.md)
             ("port_limit", pa.int32()),  # size of the system's range for outgoing connections
             ("backlog_bytes", pa.int64()),  # written by phones, not yet taken by the system; from a sample of phones
+        ]
+    ),
+    DELIVERY: pa.schema(  # harness.record.delivery says what each kind of row means
+        [
+            ("at_us", pa.int64()),  # on the worker's own clock
+            ("worker", pa.int32()),
+            ("kind", pa.string()),
+            ("person", pa.int32()),  # whose phone saw it
+            ("conversation", pa.string()),
+            ("key", pa.string()),
+            ("detail", pa.string()),
+            ("mark_us", pa.int64()),  # an instant on the database's clock, epoch; null: none
+        ]
+    ),
+    REALTIME: pa.schema(
+        [
+            ("second", pa.int32()),
+            ("worker", pa.int32()),
+            ("what", pa.string()),  # a gauge at that instant, or "frames <kind>" and "bytes" within that second
+            ("value", pa.int64()),
         ]
     ),
     TRAFFIC: pa.schema(

@@ -23,11 +23,13 @@ from harness.record.manifest import Manifest
 from harness.record.schema import (
     ARRIVALS,
     DEEDS,
+    DELIVERY,
     HEALTH,
     LATENCY,
     LEDGER_STEPS,
     LEDGER_WRITES,
     MANIFEST,
+    REALTIME,
     SCHEMAS,
     STREAM_FOLDER,
     TRAFFIC,
@@ -38,7 +40,7 @@ __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
 UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
 """Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
-TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, DEEDS, *UNSORTED)
+TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, DEEDS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
@@ -169,6 +171,14 @@ class RunFiles:
         """One row per second and worker, sorted."""
         return self._table(HEALTH)
 
+    def delivery(self) -> pa.Table:
+        """What phones saw of Realtime, sorted by instant; empty for a run without it."""
+        return self._table(DELIVERY)
+
+    def realtime(self) -> pa.Table:
+        """Sockets, channels and frames, sorted by second; empty for a run without Realtime."""
+        return self._table(REALTIME)
+
     def traffic(self) -> pa.Table:
         """What each session sent per call, each pair once, sorted. Empty in records older than this table."""
         return self._table(TRAFFIC)
@@ -243,6 +253,8 @@ def tidy(table: str, rows: pa.Table) -> pa.Table:
         numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
         last = numbered.group_by("ticket").aggregate([("row", "max")]).sort_by("ticket")
         return rows.take(last["row_max"])
+    if table == DELIVERY:
+        return rows.sort_by([("at_us", "ascending"), ("worker", "ascending")])
     if table == TRAFFIC:
         counted = [name for name in SCHEMAS[TRAFFIC].names if name not in TRAFFIC_KEY]
         summed = rows.group_by(TRAFFIC_KEY).aggregate([(name, "sum") for name in counted])

@@ -14,6 +14,9 @@ from sandbox.seed.plan import Person, Plan, uuid4_from
 
 GROUP_SHARE = 0.1
 EXTRA_DIRECT_SHARE = 0.5
+CLUB = 12
+"""People with neighbouring numbers who share a group: sessions come in order of the people's numbers, so that members
+of a club have it open at the same time."""
 HISTORY_DAYS = 50
 LENGTH = (3, 12)  # messages of a direct conversation
 SHORT = (1, 2)  # and of one between two people without a full life
@@ -48,7 +51,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
-    """Every person has at least two direct conversations (where there are three people), some have groups."""
+    """Everybody has at least two direct conversations (where there are three people); the lively have a club,
+    some of them groups."""
     rng = plan.stream("conversations")
     rows = Inbox()
     lively = [person for person in everybody if person.full]
@@ -60,6 +64,10 @@ def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
         members = [person.id for person in rng.sample(lively, rng.randint(3, min(8, len(lively))))]
         title = " ".join(rng.choice(plan.words.sentences).split()[:3]).rstrip(".").title()
         _conversation(plan, rng, rows, members, title, rng.randint(5, 20))
+    clubs = plan.stream("clubs")
+    for first in range(0, len(lively) - 2, CLUB):
+        members = [person.id for person in lively[first : first + CLUB]]
+        _conversation(plan, clubs, rows, members, f"Club {first // CLUB + 1}", clubs.randint(3, 6))
     return rows
 
 

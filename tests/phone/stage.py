@@ -53,8 +53,9 @@ def running(
     people: int = 10,
     behaviour: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 1,
+    realtime: bool = False,
 ) -> Iterator[Engine]:
-    """An engine whose loop runs in a thread of its own."""
+    """An engine whose loop runs in a thread of its own; its phones open sockets when asked to."""
     profile = Profile(
         name="stage",
         people=people,
@@ -67,6 +68,7 @@ def running(
             for persona, quantities in (behaviour or {}).items()
         },
         sandbox=SandboxSize(people=max(people, 2), catalogue=100),
+        realtime=realtime,
     )
     with engine_of(profile, url, secrets, pattern=pattern, seed=seed, run_tag=RUN_TAG) as engine:
         yield engine

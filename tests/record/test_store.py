@@ -125,8 +125,8 @@ def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     ]
     assert after.deeds()["at_us"].to_pylist() == [4, 9]
     assert sorted(path.name for path in store.folder.iterdir()) == [
-        *("arrivals.parquet", "deeds.parquet", "health.parquet", "latency.parquet", "ledger", "manifest.json"),
-        "traffic.parquet",
+        *("arrivals.parquet", "deeds.parquet", "delivery.parquet", "health.parquet", "latency.parquet", "ledger"),
+        *("manifest.json", "realtime.parquet", "traffic.parquet"),
     ]
     assert pq.ParquetFile(store.folder / "latency.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     assert after.latency().select(["second", "bucket_us", "count"]).to_pylist() == [
@@ -145,7 +145,7 @@ def test_a_run_without_a_single_row_has_empty_tables(tmp_path: Path) -> None:
     assert open_run(store.folder).latency().num_rows == 0
     store.close()
     run = open_run(store.folder)
-    tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.deeds())
+    tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.deeds(), run.delivery(), run.realtime())
     for table, name in zip(tables, [name for name in TABLES if name not in UNSORTED], strict=True):
         assert (table.num_rows, table.schema) == (0, SCHEMAS[name])
 

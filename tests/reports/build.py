@@ -14,8 +14,9 @@ import pyarrow as pa
 from harness.config.models import Constant, LatencySlo, Phases, Profile, ShareSlo, Slo, Stage
 from harness.outcome import Outcome
 from harness.record import buckets
+from harness.record.delivery import Fact
 from harness.record.manifest import Manifest, Window
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, TRAFFIC, Phase, View
+from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record.store import RunStore
 
 WARMUP_S, MEASURE_S, DRAIN_S = 10, 60, 10
@@ -94,6 +95,8 @@ class Run:
     counts: Counter[tuple[int, str, str, str, str, int]] = field(default_factory=Counter)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[dict[str, Any]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    gauges: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def latency(self) -> pa.Table:
@@ -106,6 +109,13 @@ class Run:
 
     def health(self) -> pa.Table:
         return pa.Table.from_pylist(self.seconds, schema=SCHEMAS[HEALTH])
+
+    def delivery(self) -> pa.Table:
+        rows = [{**fact._asdict(), "kind": str(fact.kind)} for fact in self.facts]
+        return pa.Table.from_pylist(rows, schema=SCHEMAS[DELIVERY])
+
+    def realtime(self) -> pa.Table:
+        return pa.Table.from_pylist(self.gauges, schema=SCHEMAS[REALTIME])
 
     def traffic(self) -> pa.Table:
         return pa.Table.from_pylist(self.requests, schema=SCHEMAS[TRAFFIC])

@@ -3,7 +3,7 @@
 While it is open it asks for every loaded page, the read receipts, the reactions and the delivery receipts of the last
 own message each 5 s, each 1.5 s while its channel is not SUBSCRIBED; for the list and, in direct chats, for when the
 other was last active each 60 s. The pollers are the app's own safety net and never stop while the screen is visible:
-most of a chat's traffic is theirs (trap T42).
+most of a chat's traffic is theirs (trap T42). What the channel brings is merged at once, before the next poll.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
+from harness import ids
 from harness.outcome import Outcome
 from harness.phone import chat_calls as calls
 from harness.phone import chat_shapes as shapes
@@ -25,8 +26,10 @@ from harness.phone.operations.query import STALE_S, Fetch, Query
 from harness.phone.operations.receipts import Receipts
 from harness.phone.operations.sending import Attachment, Bubble, Sender
 from harness.phone.phone import Phone
+from harness.phone.room import Room
 from harness.phone.timeline import Timeline
 from harness.record.deeds import Deed
+from harness.record.delivery import Kind
 
 PAGE = 40
 POLL_S = 5.0
@@ -41,8 +44,9 @@ LIVE_COPIES = 2
 class Conversation:
     """One conversation on screen.
 
-    joined: whether its channel is SUBSCRIBED; the poll interval, the receipts of live messages and the way of typing
-    signals follow it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
+    joined: fixed, for phones without Realtime, where it is True unless given; otherwise the status of its channel, that
+    lives as long as the screen. The poll interval, the receipts of live messages and the way of typing signals follow
+    it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
     """
 
     def __init__(
@@ -50,24 +54,26 @@ class Conversation:
         phone: Phone,
         summary: Summary,
         *,
-        joined: bool = True,
+        joined: bool | None = None,
         poll_s: float | None = None,
         clock: Callable[[], str] = utc_now,
     ) -> None:
         self.phone = phone
         self.summary = summary
         self.failed: list[Bubble] = []
-        self._joined = joined
+        self._fixed = joined
+        self._room: Room | None = None
         self._poll_s = poll_s
         self._on_screen = False
         self._live = False  # the first page is there: what comes from now on comes live
         self._pages: list[list[Message]] = []
         self._timeline = Timeline(phone.user_id)
         self._last_own: str | None = None  # whose delivery receipts are asked for
+        self._beat_s = POLL_S
         self._receipts = Receipts(phone, summary.conversation, clock)
         self._files = SignedFiles.of(phone)
         self._sender = Sender(phone, summary)
-        self._keyboard = Keyboard(phone, summary.conversation, lambda: self._joined)
+        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._room)
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
@@ -84,18 +90,26 @@ class Conversation:
         """Seconds between two rounds of polls."""
         if self._poll_s is not None:
             return self._poll_s
-        return POLL_S if self._joined else POLL_UNSUBSCRIBED_S
+        return POLL_S if self.joined else POLL_UNSUBSCRIBED_S
 
     @property
     def joined(self) -> bool:
         """Whether the channel is SUBSCRIBED."""
-        return self._joined
+        if self._fixed is not None or self._room is None:
+            return self._fixed is not False
+        return self._room.joined
 
     @joined.setter
     def joined(self, joined: bool) -> None:
-        if joined != self._joined:
-            self._joined = joined
-            self.phone.did(Deed.CHANNEL, number=int(joined))
+        if joined != self.joined:
+            self._fixed = joined
+            self.status_changed()
+
+    def status_changed(self) -> None:
+        """The channel's status is another one: the beat of the polls follows it."""
+        if self._beat_s != self.poll_s:
+            self._beat_s = self.poll_s
+            self.phone.did(Deed.CHANNEL, number=int(self.joined))
             for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
                 query.restart_beat()
 
@@ -103,7 +117,10 @@ class Conversation:
         """From tapping the row to messages on screen. The pollers run until `leave`, whatever came."""
         with self.phone.operation("conversation_open") as operation:
             self._on_screen = True
-            self.phone.did(Deed.CHAT, self._kind, int(self._joined))
+            if self._fixed is None:
+                self._room = self.phone.page.live.enter(self.summary, self)
+            self._beat_s = self.poll_s
+            self.phone.did(Deed.CHAT, self._kind, int(self.joined))
             Inbox.of(self.phone).show()
             for query in self._always():
                 query.mount()
@@ -115,6 +132,9 @@ class Conversation:
         if self._on_screen:
             self.phone.did(Deed.CHAT_LEAVE)
         self._on_screen = False
+        room, self._room = self._room, None
+        if room is not None:
+            self.phone.page.live.leave(room, self)
         for query in (*self._always(), self._delivery_receipts):
             query.unmount()
 
@@ -162,9 +182,13 @@ class Conversation:
                 return outcome
             fresh.append(page)
         self._pages = fresh + self._pages[loaded:]  # a page that was loaded meanwhile stays
-        copies = LIVE_COPIES if self._live and self._joined else 1
+        # without a channel's callback a joined screen's second receipt goes out with the poll that stands in for it
+        copies = LIVE_COPIES if self._live and self._room is None and self.joined else 1
+        messages = [message for page in fresh for message in page]
+        if self._live and self._room is not None:
+            self._note_polled(messages)
         self._live = True
-        self._arrived([message for page in fresh for message in page], copies)
+        self._arrived(messages, copies)
         return Outcome.OK
 
     async def _page(self, before: Message | None) -> tuple[list[Message], Outcome]:
@@ -179,15 +203,40 @@ class Conversation:
         page = shapes.messages(reading.data)
         return (page, Outcome.OK) if page is not None else ([], Outcome.SOFT_FAILURE)
 
-    def _arrived(self, messages: list[Message], copies: int) -> None:
-        """Messages are in the cache; the screen, if still there, writes receipts and shows files."""
+    def _note_polled(self, messages: list[Message]) -> None:
+        """A poll brought what no frame has: messages of this run, sent while the screen was open."""
+        phone = self.phone
+        for message in messages:
+            if message.client_id is None or message.sender == phone.user_id or self._timeline.knows(message.id):
+                continue
+            if ids.position(phone.kit.run_tag, message.client_id) is not None:
+                phone.saw(Kind.POLLED, self.summary.conversation, message.client_id, message.id)
+
+    # ---- what the channel brings ----------------------------------------------------------------------------
+
+    def inserted(self, message: Message) -> None:
+        """A new message, perhaps the row of an own bubble before its request is answered: merged by id."""
+        self._receipts.live(message)
+        for bubble in self.failed:
+            if bubble.client_id == message.client_id:
+                bubble.message = message
+        self._arrived([message], copies=1, live=True)
+
+    def updated(self, message: Message) -> None:
+        """Replaces what is there; a message that is not stays away until a poll brings it."""
+        if self._timeline.knows(message.id):
+            self._arrived([message], copies=1)
+
+    def _arrived(self, messages: list[Message], copies: int, *, live: bool = False) -> None:
+        """Messages are in the cache; the screen, if still there, writes receipts and shows files. live: the channel's
+        callback has written a receipt of its own."""
         newest, own_before = self._timeline.newest, self._timeline.newest_own
         self._timeline.merge(messages)
         if not self._on_screen:
             return
         self._note(newest, own_before)
         if foreign := self._receipts.arrived(messages, copies):
-            self.phone.did(Deed.FOREIGN, "live" if copies == LIVE_COPIES else "loaded", foreign)
+            self.phone.did(Deed.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
         for message in messages:
             if message.attachment is not None:
                 self._files.show(message.attachment)

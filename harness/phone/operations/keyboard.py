@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from harness.phone.call import Call
 from harness.phone.chat_calls import TYPING_BROADCAST
 from harness.phone.phone import Phone
+from harness.phone.realtime.client import Sent
+from harness.phone.room import MARK, Room
+from harness.record.delivery import Kind
 
 HEARTBEAT_S = 2.0
 INACTIVITY_S = 3.0
@@ -20,12 +24,17 @@ _CALL: Call = TYPING_BROADCAST
 
 
 class Keyboard:
-    """The input field of one open conversation. joined: whether its channel is, asked anew for each signal."""
+    """The input field of one open conversation. room: asked anew for each signal; while there is none, `joined` says
+    whether signals count as sent on it.
+    """
 
-    def __init__(self, phone: Phone, conversation: str, joined: Callable[[], bool]) -> None:
+    def __init__(
+        self, phone: Phone, conversation: str, joined: Callable[[], bool], room: Callable[[], Room | None]
+    ) -> None:
         self._phone = phone
         self._conversation = conversation
         self._joined = joined
+        self._room = room
         self._shown = False  # the others see us typing
         self._signalled_at = -HEARTBEAT_S
         self._idle: asyncio.Task[None] | None = None
@@ -61,20 +70,25 @@ class Keyboard:
 
     def _signal(self, *, typing: bool) -> None:
         self._shown = typing
-        self._signalled_at = self._phone.now()
-        if not self._joined():
-            self._phone.chore(self._broadcast(typing))
-
-    async def _broadcast(self, typing: bool) -> None:
-        phone = self._phone
-        message = {
-            "topic": TOPIC + self._conversation,
-            "event": "typing",
-            "payload": {
-                "userId": phone.user_id,
-                "displayName": phone.person.email.partition("@")[0],
-                "isTyping": typing,
-            },
-            "private": False,
+        phone, room = self._phone, self._room()
+        self._signalled_at = phone.now()
+        payload = {
+            "userId": phone.user_id,
+            "displayName": phone.person.email.partition("@")[0],
+            "isTyping": typing,
         }
+        if room is None:
+            if not self._joined():
+                phone.chore(self._broadcast(payload))
+            return
+        mark = room.mark()
+        payload[MARK] = mark
+        sent = room.say(payload)
+        phone.saw(Kind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
+        if sent is Sent.REST:
+            phone.chore(self._broadcast(payload))
+
+    async def _broadcast(self, payload: dict[str, Any]) -> None:
+        phone = self._phone
+        message = {"topic": TOPIC + self._conversation, "event": "typing", "payload": payload, "private": False}
         await phone.request(_CALL, body={"messages": [message]})

@@ -21,8 +21,9 @@ async def touch_presence(phone: Phone) -> None:
 
 
 async def heartbeat(phone: Phone) -> None:
-    """The page's presence timer, from load to close; a hidden tab writes nothing."""
+    """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing."""
     while True:
+        phone.page.live.track()
         if phone.visible and phone.account is not None:
             await touch_presence(phone)
         await phone.pause(HEARTBEAT_S)

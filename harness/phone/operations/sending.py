@@ -18,8 +18,10 @@ from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.phone.chat_shapes import Message, Summary
 from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
+from harness.phone.room import epoch_us
 from harness.phone.write import Write
 from harness.record.deeds import Deed
+from harness.record.delivery import Kind
 
 
 class AttachmentKind(Enum):
@@ -47,6 +49,7 @@ class Bubble:
     attachment: Attachment | None = None
     message: Message | None = None
     outcome: Outcome | None = None
+    tried: bool = False  # whether it was ever posted: a message is awaited from its first send on
     write: Write | None = None
 
     @property
@@ -81,6 +84,9 @@ class Sender:
         phone, summary = self._phone, self._summary
         bubble.outcome = Outcome.GAVE_UP  # until proven otherwise
         with phone.operation("message_send") as operation:
+            if not bubble.tried:
+                bubble.tried = True
+                phone.saw(Kind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
             if not summary.is_group and summary.others:
                 blocked = await phone.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
                 if not operation.ends(blocked.outcome):
@@ -91,9 +97,13 @@ class Sender:
             sent = await phone.request(MESSAGE_SEND, body=self._row(bubble))
             operation.ends(sent.outcome)
             bubble.outcome = sent.outcome
-            bubble.message = shapes.message(sent.data) if sent.outcome.good else None
-            write.answered(sent, bubble.message.id if bubble.message else None)
-            if sent.outcome.good and bubble.message is None:
+            row = shapes.message(sent.data) if sent.outcome.good else None
+            write.answered(sent, row.id if row is not None else None)
+            if row is not None:
+                bubble.message = row  # the channel may have brought it already
+                created = epoch_us(row.created_at)
+                phone.saw(Kind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
+            elif sent.outcome.good:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
 

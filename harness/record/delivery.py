@@ -1,0 +1,341 @@
+"""Which message reached whom over Realtime, and what became of the rest. (pure)
+
+Phones write down what they see, as facts; nothing is matched while the run goes on, because sender and receiver may be
+on different workers. Afterwards `account` goes once through the facts in order of time. A message is delivered to a
+member when the frame of its INSERT is fully read at that member's socket; the clock starts when its sender meant to
+send it, before the request (contract, realtime 3). The key is the client id, which exists before the row does.
+
+Who has to hear a message is who had its conversation's channel up when it was sent:
+
+    delivered       its frame came
+    lost            the channel was up, notice included, before the message was sent, the row is stored, the channel
+                    went on, and nothing came: it stayed up for DEADLINE_S, or heard changes that were committed later
+    deaf            up in the phone's own eyes when the message was sent, and found broken afterwards
+    reconnecting    the screen was open and its channel down: Realtime does not replay, the next poll brings it
+    before_notice   joined, but before "Subscribed to PostgreSQL": the server did not listen yet (contract, 0.3)
+    left            the screen was left before an answer could be known
+
+Only `lost` is a fault of the service; `deaf` and `reconnecting` are what an outage costs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+DEADLINE_S = 30.0
+"""After this a message that did not come will not come."""
+TYPING_DEADLINE_S = 5.0
+"""So long the app shows that somebody types without hearing more (contract, realtime 2.2)."""
+LATER_S = 1.0
+"""A channel that heard a change committed this much later has passed the message over: commits arrive in order."""
+EARLY_S = 5.0
+"""How long a frame is kept whose send has not been seen yet: clocks of two machines differ by less."""
+MICROSECONDS = 1_000_000
+
+
+class Kind(StrEnum):
+    """What a phone saw. `key`, `detail` and `mark_us` hold what is said here; empty and null where nothing is."""
+
+    SENT = "sent"  # a message was meant to be sent. key: client id
+    STORED = "stored"  # and the answer holds its row. key: client id; detail: row id; mark: its created_at
+    HEARD = "heard"  # a message's INSERT. key: client id; detail: row id; mark: commit
+    POLLED = "polled"  # a message of this run seen in a poll's answer before any frame brought it. key: client id
+    CHANNEL = "channel"  # a channel's state changed. key: Topic; detail: State; mark: latest commit heard on it.
+    # JOINING once, when the screen asks for it: a channel that comes back goes from DOWN to JOINED
+    DOUBLED = "doubled"  # the same change again on one channel. key: row id; detail: table and type; mark: commit
+    MISORDERED = "misordered"  # a message committed before the one heard last. key: row id; mark: commit
+    STRANGE = "strange"  # a change whose row is none of this person's. key: row id; detail: table and type
+    SAID = "said"  # a typing signal went out on the socket. key: its number; detail: how, "socket" or "http"
+    CAUGHT = "caught"  # and arrived. key: its number
+    LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: Topic
+
+
+class Topic(StrEnum):
+    """The app's channels (contract, realtime 2.1)."""
+
+    CHANGES = "changes"
+    TYPING = "typing"
+    PRESENCE = "presence"
+
+
+class State(StrEnum):
+    """Of a channel, as the phone knows it."""
+
+    JOINING = "joining"
+    JOINED = "joined"  # the server took the join: SUBSCRIBED
+    LISTENING = "listening"  # and the subscription to Postgres exists
+    DOWN = "down"  # error, timeout, closed, or its socket lost
+    LEFT = "left"
+
+
+class Fact(NamedTuple):
+    """One thing that one phone saw. at_us: run time, microseconds; on the worker's clock until it is corrected."""
+
+    at_us: int
+    worker: int
+    kind: Kind
+    person: int
+    conversation: str
+    key: str = ""
+    detail: str = ""
+    mark_us: int | None = None
+
+
+class Fate(StrEnum):
+    """What became of one message for one member."""
+
+    DELIVERED = "delivered"
+    LOST = "lost"
+    DEAF = "deaf"
+    RECONNECTING = "reconnecting"
+    BEFORE_NOTICE = "before_notice"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message, or typing signal, and one who should have got it. Instants and lengths in microseconds."""
+
+    topic: Topic
+    key: str
+    conversation: str
+    sender: int
+    receiver: int
+    sent_us: int
+    fate: Fate
+    delay_us: int | None  # None: it did not come
+    polled_us: int | None  # after which time a poll brought what no frame did
+    workers: tuple[int, int]  # the sender's and the receiver's
+
+
+# ---- at the phone --------------------------------------------------------------------------------------------------
+
+
+class Ear:
+    """What one channel heard, so that a copy and a message out of order are noticed. Remembers the last `KEPT`."""
+
+    KEPT = 512
+    __slots__ = ("_known", "_last", "_order", "latest_us")
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, str, str, int | None]] = set()
+        self._order: deque[tuple[str, str, str, int | None]] = deque()
+        self._last: dict[str, int] = {}
+        self.latest_us: int | None = None  # the latest commit heard
+
+    def doubled(self, table: str, type_: str, row: str, commit_us: int | None) -> bool:
+        """Whether this change came before on this channel: same row, same type, same commit."""
+        change = (table, type_, row, commit_us)
+        if change in self._known:
+            return True
+        self._known.add(change)
+        self._order.append(change)
+        if len(self._order) > self.KEPT:
+            self._known.discard(self._order.popleft())
+        return False
+
+    def misordered(self, table: str, commit_us: int) -> bool:
+        """Whether a later commit of the same table came before; notes this one."""
+        last = self._last.get(table)
+        self._last[table] = commit_us if last is None else max(last, commit_us)
+        self.latest_us = commit_us if self.latest_us is None else max(self.latest_us, commit_us)
+        return last is not None and commit_us < last
+
+
+# ---- afterwards ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Up:
+    """One channel of one phone, from its join until it is left or down."""
+
+    state: State
+    worker: int
+    ended_us: int | None = None
+    ended: State | None = None
+    latest_us: int | None = None  # database clock
+
+
+@dataclass(slots=True)
+class _Expected:
+    state: State  # when the message was sent
+    channel: _Up
+    heard_us: int | None = None
+    polled_us: int | None = None
+
+
+@dataclass(slots=True)
+class _Open:
+    topic: Topic
+    key: str
+    conversation: str
+    sender: int
+    worker: int
+    sent_us: int
+    stored_us: int | None = None  # run time of the answer
+    created_us: int | None = None  # database clock
+    seen: bool = False  # somebody saw the row: it is stored
+    members: dict[int, _Expected] = field(default_factory=dict)
+
+
+class Accounts:
+    """Goes through the facts in order of time; memory is what DEADLINE_S holds. Use `account`."""
+
+    def __init__(self) -> None:
+        self._channels: dict[tuple[Topic, str], dict[int, _Up]] = {}
+        self._open: dict[str, _Open] = {}
+        self._queue: deque[_Open] = deque()
+        self._early: dict[str, list[Fact]] = {}
+        self._early_order: deque[tuple[int, str]] = deque()
+
+    def add(self, fact: Fact) -> Iterator[Delivery]:
+        """Take in the next fact; what is settled by then comes out."""
+        yield from self._settle(fact.at_us - round(DEADLINE_S * MICROSECONDS))
+        if fact.kind is Kind.CHANNEL:
+            self._channel(fact)
+        elif fact.kind is Kind.SENT:
+            self._begin(Topic.CHANGES, fact)
+        elif fact.kind is Kind.SAID:
+            self._begin(Topic.TYPING, fact)
+        elif fact.kind in (Kind.STORED, Kind.HEARD, Kind.POLLED, Kind.CAUGHT):
+            self._saw(fact)
+
+    def close(self) -> Iterator[Delivery]:
+        """The record is over."""
+        yield from self._settle(None)
+
+    def _channel(self, fact: Fact) -> None:
+        phones = self._channels.setdefault((Topic(fact.key), fact.conversation), {})
+        state = State(fact.detail)
+        channel = phones.get(fact.person)
+        if state is State.LEFT or channel is None or channel.state is State.DOWN or state is State.JOINING:
+            if channel is not None:
+                _end(channel, state, fact)
+            if state is State.LEFT:
+                phones.pop(fact.person, None)
+                return
+            phones[fact.person] = _Up(state, fact.worker)
+            return
+        channel.state = state
+        if state is State.DOWN:
+            _end(channel, state, fact)
+
+    def _begin(self, topic: Topic, fact: Fact) -> None:
+        message = _Open(topic, fact.key, fact.conversation, fact.person, fact.worker, fact.at_us)
+        message.members = {
+            person: _Expected(channel.state, channel)
+            for person, channel in self._channels.get((topic, fact.conversation), {}).items()
+            if topic is Topic.CHANGES or person != fact.person  # a broadcast does not come back to its sender
+        }
+        self._open[fact.key] = message
+        self._queue.append(message)
+        for early in self._early.pop(fact.key, ()):
+            self._saw(early)
+
+    def _saw(self, fact: Fact) -> None:
+        message = self._open.get(fact.key)
+        if message is None:
+            self._keep(fact)
+            return
+        message.seen = True
+        if fact.kind is Kind.STORED:
+            message.stored_us, message.created_us = fact.at_us, fact.mark_us
+            return
+        member = message.members.get(fact.person)
+        if member is None:  # the channel came up after the send
+            channel = self._channels.get((message.topic, message.conversation), {}).get(fact.person)
+            if channel is None or fact.kind is Kind.POLLED:
+                return
+            member = message.members[fact.person] = _Expected(State.JOINING, channel)
+        if fact.kind is Kind.POLLED:
+            member.polled_us = fact.at_us if member.polled_us is None else member.polled_us
+        elif member.heard_us is None:
+            member.heard_us = fact.at_us
+            if message.created_us is None and fact.mark_us is not None:
+                message.created_us = fact.mark_us
+
+    def _keep(self, fact: Fact) -> None:
+        horizon = fact.at_us - round(EARLY_S * MICROSECONDS)
+        while self._early_order and self._early_order[0][0] < horizon:
+            self._early.pop(self._early_order.popleft()[1], None)
+        self._early.setdefault(fact.key, []).append(fact)
+        self._early_order.append((fact.at_us, fact.key))
+
+    def _settle(self, until_us: int | None) -> Iterator[Delivery]:
+        while self._queue and (until_us is None or self._queue[0].sent_us < until_us):
+            message = self._queue.popleft()
+            if self._open.get(message.key) is message:  # sent again with the same id: the later one counts
+                del self._open[message.key]
+            waited = None if until_us is None else until_us + round(DEADLINE_S * MICROSECONDS)
+            for person, member in message.members.items():
+                fate = _fate(message, member, waited)
+                if fate is not None:
+                    yield _delivery(message, person, member, fate)
+
+
+def _end(channel: _Up, state: State, fact: Fact) -> None:
+    if channel.ended is None:
+        channel.ended, channel.ended_us = state, fact.at_us
+    if fact.mark_us is not None:
+        channel.latest_us = fact.mark_us
+
+
+def _fate(message: _Open, member: _Expected, now_us: int | None) -> Fate | None:
+    """None: nothing was to be expected. now_us: until when the record is known; None at its end."""
+    if member.heard_us is not None:
+        return Fate.DELIVERED
+    typing = message.topic is Topic.TYPING
+    if not typing and not message.seen:
+        return None  # never stored, as far as anybody knows
+    if member.state is State.DOWN:
+        return Fate.RECONNECTING
+    if member.state is State.JOINING:
+        return None
+    if member.state is not (State.JOINED if typing else State.LISTENING):
+        return Fate.BEFORE_NOTICE
+    channel = member.channel
+    until = channel.ended_us if channel.ended_us is not None else now_us
+    known = message.stored_us if message.stored_us is not None else message.sent_us
+    if channel.ended_us is None and now_us is not None:
+        return Fate.LOST
+    if until is not None and until - known >= (TYPING_DEADLINE_S if typing else DEADLINE_S) * MICROSECONDS:
+        return Fate.LOST
+    if _passed_over(message, channel):
+        return Fate.LOST
+    return Fate.DEAF if channel.ended is State.DOWN else Fate.LEFT
+
+
+def _passed_over(message: _Open, channel: _Up) -> bool:
+    """Whether the channel heard something that was clearly committed after the message."""
+    if channel.latest_us is None or message.created_us is None:
+        return False
+    return channel.latest_us - message.created_us >= LATER_S * MICROSECONDS
+
+
+def _delivery(message: _Open, person: int, member: _Expected, fate: Fate) -> Delivery:
+    delay = None if member.heard_us is None else member.heard_us - message.sent_us
+    polled = None if member.polled_us is None or delay is not None else member.polled_us - message.sent_us
+    return Delivery(
+        topic=message.topic,
+        key=message.key,
+        conversation=message.conversation,
+        sender=message.sender,
+        receiver=person,
+        sent_us=message.sent_us,
+        fate=fate,
+        delay_us=delay,
+        polled_us=polled,
+        workers=(message.worker, member.channel.worker),
+    )
+
+
+def account(facts: Iterable[Fact]) -> Iterator[Delivery]:
+    """Every message and who should have got it, oldest first. `facts` in order of their (corrected) instants."""
+    accounts = Accounts()
+    for fact in facts:
+        yield from accounts.add(fact)
+    yield from accounts.close()

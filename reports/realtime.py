@@ -1,0 +1,404 @@
+"""What Realtime did in a run: who got which message, what it cost, what was left open. (pure)
+
+From the delivery and realtime tables, and from the latency table for joins and writes. Whole run unless said otherwise:
+a message that was lost in warm-up is lost. Definitions: `harness.record.delivery`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from harness.outcome import Outcome
+from harness.plan.prices import PlanPrices
+from harness.plan.realtime import change_cost_ms
+from harness.record.delivery import Delivery, Fate, Kind, State, Topic
+from harness.record.schema import Phase, View
+from reports.frames import Frames, latency_table
+from reports.text import plural
+
+SHOWN_IDS = 20
+"""Ids of one kind that a page lists; `verdict.json` has up to KEPT_IDS."""
+KEPT_IDS = 1_000
+LATENCIES = ("message_delivery", "self_delivery", "typing_delivery")
+SOCKET_CALLS = "realtime_"
+"""Joins, subscriptions and connects are attempts with this at the front of their name."""
+WRITES: dict[str, tuple[str, ...]] = {
+    "messages": ("message_send", "message_edit", "message_delete"),
+    "message_delivery_receipts": ("delivery_receipt", "delivery_receipt_insert"),
+    "message_read_receipts": ("read_receipt", "read_receipt_insert"),
+    "message_reactions": ("react", "unreact"),
+}
+"""Tables that conversations subscribe to, and the calls that change a row of them."""
+CHANGES_OF = "changes "
+"""Before a table's name: changes of it that reached a listener."""
+FLOWS = ("frames ", "bytes", CHANGES_OF)
+"""How the names begin of what is counted within a second; all others are gauges."""
+CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
+PRESENCE_FRAMES = ("frames presence_diff", "frames presence_state")
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FateRow(Model):
+    """What became of the messages (or typing signals) of one run, counted per member who should have heard."""
+
+    what: str
+    expected: int
+    delivered: int
+    lost: int
+    deaf: int
+    reconnecting: int
+    before_notice: int
+    left: int
+
+
+class LatencyRow(Model):
+    """Milliseconds over the measure phase. null: the percentile falls on a failure."""
+
+    operation: str
+    view: View
+    samples: int
+    failed: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Wrong(Model):
+    """One thing that must not happen: `what` is lost, doubled or misdelivered."""
+
+    what: str
+    key: str  # a client id; for doubled and misdelivered rows the row's id
+    conversation: str
+    person: int  # who should not have missed it, or heard it, or heard it twice
+    detail: str = ""
+
+
+class EventRow(Model):
+    kind: str
+    total: int
+    per_s: float
+    peak_per_s: int
+
+
+class CostRow(Model):
+    """Changes of one subscribed table, and the modelled work of the server's one poller for them."""
+
+    table: str
+    writes: int
+    changes_per_s: float
+    subscriptions: int
+    ms_per_change: float
+    busy_share: float
+
+
+class LimitRow(Model):
+    """One measured figure beside the published limits of the plans."""
+
+    what: str
+    measured: float
+    limits: dict[str, float]
+
+
+class Audit(Model):
+    name: str
+    ok: bool
+    text: str
+
+
+class Realtime(Model):
+    """A run's Realtime. null in the verdict for a run that opened no socket."""
+
+    messages: int
+    stored: int
+    members: tuple[FateRow, ...]
+    latencies: tuple[LatencyRow, ...]
+    across_workers: int  # deliveries whose sender and receiver were on different workers
+    clock_uncertainty_ms: float | None  # the worst of those workers' clocks; null: one clock
+    wrong: tuple[Wrong, ...]
+    lost: int
+    doubled: int
+    misdelivered: int
+    misordered: int
+    polled: int  # messages that a poll brought where no frame did
+    polled_p95_ms: float | None
+    members_per_message: float | None  # frames of a message's INSERT per stored message
+    frames_per_message: float | None  # frames of all database changes per stored message
+    events: tuple[EventRow, ...]
+    peaks: dict[str, int]  # sockets, channels, subscriptions at once
+    cost: tuple[CostRow, ...]
+    limits: tuple[LimitRow, ...]
+    audits: tuple[Audit, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What makes the run fail on data, one sentence a kind."""
+        return tuple(
+            f"{sentence}: {self._ids(what)}."
+            for what, number, sentence in (
+                ("lost", self.lost, f"Realtime lost {plural(self.lost, 'stored message')} on channels that stayed up"),
+                ("doubled", self.doubled, f"Realtime delivered {plural(self.doubled, 'change')} twice"),
+                (
+                    "misdelivered",
+                    self.misdelivered,
+                    f"Realtime delivered {plural(self.misdelivered, 'change')} to somebody who is no member",
+                ),
+            )
+            if number
+        )
+
+    def _ids(self, what: str) -> str:
+        keys = list(dict.fromkeys(one.key for one in self.wrong if one.what == what))
+        shown = ", ".join(keys[:3])
+        return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3:,} more"
+
+
+def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
+    """Everything above, beside the limits of `plans`; None when no phone used Realtime."""
+    facts = frames.facts
+    if facts.empty and frames.realtime.empty:
+        return None
+    kinds = Counter(facts["kind"])
+    stored = int(facts.loc[facts["kind"] == Kind.STORED, "key"].nunique())
+    others = [one for one in frames.deliveries if one.sender != one.receiver]
+    polled = sorted(one.polled_us for one in frames.deliveries if one.polled_us is not None)
+    peaks = _peaks(frames.realtime)
+    total = frames.realtime.groupby("what")["value"].sum() if len(frames.realtime) else pd.Series(dtype="int64")
+    wrong = _wrong(frames, others)
+    across = [one for one in others if one.delay_us is not None and one.workers[0] != one.workers[1]]
+    return Realtime(
+        messages=kinds[Kind.SENT],
+        stored=stored,
+        members=_members(frames.deliveries),
+        latencies=_latencies(frames),
+        across_workers=len(across),
+        clock_uncertainty_ms=_uncertainty(frames) if across else None,
+        wrong=tuple(wrong[:KEPT_IDS]),
+        lost=sum(one.what == "lost" for one in wrong),
+        doubled=kinds[Kind.DOUBLED],
+        misdelivered=kinds[Kind.STRANGE],
+        misordered=kinds[Kind.MISORDERED],
+        polled=len(polled),
+        polled_p95_ms=polled[math.ceil(0.95 * len(polled)) - 1] / 1000 if polled else None,
+        members_per_message=kinds[Kind.HEARD] / stored if stored else None,
+        frames_per_message=int(total.get(CHANGE_FRAMES, 0)) / stored if stored else None,
+        events=_events(frames),
+        peaks=peaks,
+        cost=_cost(frames, peaks.get("conversations", 0), int(total.get(CHANGE_FRAMES, 0))),
+        limits=_limits(frames, peaks, plans),
+        audits=_audits(frames),
+    )
+
+
+# ---- delivery --------------------------------------------------------------------------------------------------
+
+
+def _members(deliveries: Sequence[Delivery]) -> tuple[FateRow, ...]:
+    groups: dict[str, Counter[Fate]] = {}
+    for one in deliveries:
+        what = "typing signals to others" if one.topic is Topic.TYPING else "messages to others"
+        if one.sender == one.receiver:
+            what = "messages to their sender's own socket"
+        groups.setdefault(what, Counter())[one.fate] += 1
+    return tuple(
+        FateRow(what=what, expected=sum(fates.values()), **{str(fate): fates[fate] for fate in Fate})
+        for what, fates in sorted(groups.items())
+    )
+
+
+def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
+    lost = [
+        Wrong(what="lost", key=one.key, conversation=one.conversation, person=one.receiver)
+        for one in others
+        if one.fate is Fate.LOST and one.topic is Topic.CHANGES
+    ]
+    facts = frames.facts
+    seen = facts[facts["kind"].isin([str(Kind.DOUBLED), str(Kind.STRANGE)])]
+    columns = [seen[name] for name in ("kind", "key", "conversation", "person", "detail")]
+    return lost + [
+        Wrong(
+            what="doubled" if kind == Kind.DOUBLED else "misdelivered",
+            key=key,
+            conversation=conversation,
+            person=int(person),
+            detail=detail,
+        )
+        for kind, key, conversation, person, detail in zip(*columns, strict=True)
+    ]
+
+
+def _latencies(frames: Frames) -> tuple[LatencyRow, ...]:
+    table = latency_table(frames)
+    joins = (table["view"] == View.SERVER) & table["operation"].str.startswith(SOCKET_CALLS)
+    chosen = table[(table["view"] == View.DELIVERY) | joins].sort_values(["view", "operation"])
+    return tuple(
+        LatencyRow(
+            operation=str(row["operation"]),
+            view=View(row["view"]),
+            samples=int(row["samples"]),
+            failed=int(row["failed"]),
+            p50=_finite(row["p50"]),
+            p95=_finite(row["p95"]),
+            p99=_finite(row["p99"]),
+        )
+        for _, row in chosen.iterrows()
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _uncertainty(frames: Frames) -> float:
+    """Of two workers' clocks against each other: both are off by their own."""
+    worst = sorted((clock.uncertainty_us for clock in frames.manifest.clocks), reverse=True)[:2]
+    return sum(worst) / 1000
+
+
+# ---- load ------------------------------------------------------------------------------------------------------
+
+
+def per_second(realtime: pd.DataFrame) -> pd.DataFrame:
+    """Index second, one column a gauge or frame kind: the workers' values added up.
+
+    What came within a second is added, 0 where nothing came. Of a gauge the last value counts and stands until the
+    next: workers report about once a second, so that a second may have two reports or none.
+    """
+    if realtime.empty:
+        return pd.DataFrame()
+    seconds = range(int(realtime["second"].min()), int(realtime["second"].max()) + 1)
+    flows = realtime["what"].str.startswith(FLOWS)
+    came = realtime[flows].groupby(["second", "what"])["value"].sum().unstack()
+    gauges = realtime[~flows].groupby(["second", "worker", "what"])["value"].last().unstack(["worker", "what"])
+    stood = gauges.reindex(seconds).ffill().T.groupby(level="what").sum().T
+    table: pd.DataFrame = came.reindex(seconds).join(stood).fillna(0).astype("int64")
+    return table
+
+
+def _peaks(realtime: pd.DataFrame) -> dict[str, int]:
+    table = per_second(realtime)
+    names = [name for name in table.columns if not str(name).startswith(FLOWS)]
+    return {str(name): int(table[name].max()) for name in names}
+
+
+def _events(frames: Frames) -> tuple[EventRow, ...]:
+    table = per_second(frames.realtime)
+    rows = [
+        EventRow(
+            kind=str(name).removeprefix("frames "),
+            total=int(table[name].sum()),
+            per_s=float(table[name].sum()) / max(1, len(table)),
+            peak_per_s=int(table[name].max()),
+        )
+        for name in table.columns
+        if str(name).startswith("frames ")
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.total, row.kind)))
+
+
+def _cost(frames: Frames, subscriptions: int, change_frames: int) -> tuple[CostRow, ...]:
+    """Writes that were answered well are changes; each is checked against every subscription on its table."""
+    samples = frames.samples
+    good = samples[(samples["view"] == View.SERVER) & (samples["outcome"] == Outcome.OK)]
+    counts = good.groupby("operation")["count"].sum()
+    seconds = max((window.end_s for window in frames.manifest.windows if window.phase is not Phase.DRAIN), default=1.0)
+    writes = {table: sum(int(counts.get(name, 0)) for name in names) for table, names in WRITES.items()}
+    every = sum(writes.values())
+    if not subscriptions or not every:
+        return ()
+    each = change_cost_ms(subscriptions, change_frames / every)
+    return tuple(
+        CostRow(
+            table=table,
+            writes=number,
+            changes_per_s=number / seconds,
+            subscriptions=subscriptions,
+            ms_per_change=each,
+            busy_share=number / seconds * each / 1000,
+        )
+        for table, number in writes.items()
+    )
+
+
+Limit = Callable[[PlanPrices], float]
+
+
+def _limits(frames: Frames, peaks: dict[str, int], plans: Mapping[str, PlanPrices]) -> tuple[LimitRow, ...]:
+    table = per_second(frames.realtime)
+
+    def peak(*names: str) -> float:
+        chosen = [name for name in names if name in table.columns]
+        return float(table[chosen].sum(axis=1).max()) if chosen else 0.0
+
+    joins = frames.samples[frames.samples["operation"].str.startswith("realtime_join")]
+    joins_peak = float(joins.groupby("second")["count"].sum().max()) if len(joins) else 0.0
+    channels = math.ceil(peaks.get("channels", 0) / max(1, peaks.get("sockets", 0)))
+    rows: tuple[tuple[str, float, Limit], ...] = (
+        ("sockets at once", float(peaks.get("sockets", 0)), lambda plan: plan.connections),
+        ("joins, busiest second", joins_peak, lambda plan: plan.joins_per_second),
+        (
+            "database changes and broadcasts received, busiest second",
+            peak(CHANGE_FRAMES, BROADCAST_FRAMES),
+            lambda plan: plan.messages_per_second,
+        ),
+        ("presence received, busiest second", peak(*PRESENCE_FRAMES), lambda plan: plan.presence_per_second),
+        ("channels of a socket, mean at the peak", float(channels), lambda plan: plan.channels_per_connection),
+    )
+    return tuple(
+        LimitRow(what=what, measured=measured, limits={plan.title: float(of(plan)) for plan in plans.values()})
+        for what, measured, of in rows
+    )
+
+
+# ---- audits ----------------------------------------------------------------------------------------------------
+
+
+def _audits(frames: Frames) -> tuple[Audit, ...]:
+    facts = frames.facts
+    leaked = facts[facts["kind"] == Kind.LEAKED]
+    most = _most_channels(facts)
+    said = facts[facts["kind"] == Kind.SAID]
+    by_http = int((said["detail"] == "http").sum())
+    heard = [str(name) for name in frames.realtime["what"].unique() if str(name).startswith(CHANGES_OF)]
+    tables = sorted(name.removeprefix(CHANGES_OF) for name in heard)
+    other = [name for name in tables if name not in WRITES]
+    return (
+        Audit(
+            name="No channel outlives its screen",
+            ok=leaked.empty,
+            text=f"{plural(len(leaked), 'channel')} left behind"
+            + (f", first of person {int(leaked['person'].iloc[0])}" if len(leaked) else ""),
+        ),
+        Audit(
+            name="One channel per open conversation",
+            ok=most <= 1,
+            text=f"at most {most} for the same conversation on one phone",
+        ),
+        Audit(
+            name="Ephemeral signals are broadcast, not stored",
+            ok=not other,
+            text=f"{plural(len(said), 'typing signal')}: {len(said) - by_http:,} on the socket, {by_http:,} by HTTP "
+            f"while the channel was not joined; changes came of {', '.join(tables) or 'no table'}",
+        ),
+    )
+
+
+def _most_channels(facts: pd.DataFrame) -> int:
+    """The most channels of changes that one phone held at once for one conversation."""
+    rows = facts[(facts["kind"] == Kind.CHANNEL) & (facts["key"] == Topic.CHANGES)]
+    most = 0
+    held: Counter[tuple[int, str]] = Counter()
+    for person, conversation, state in zip(rows["person"], rows["conversation"], rows["detail"], strict=True):
+        if state == State.JOINING:
+            held[person, conversation] += 1
+            most = max(most, held[person, conversation])
+        elif state == State.LEFT:
+            held[person, conversation] -= 1
+    return most

@@ -1,0 +1,194 @@
+"""Several phones at once in conversations of a sandbox, and what they wrote down."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import httpx
+import pyarrow as pa
+
+from harness.arrivals import Ticket
+from harness.engine import Engine
+from harness.outcome import Outcome
+from harness.people import Secrets
+from harness.phone.chat_shapes import Summary
+from harness.phone.operations.chat import Conversation
+from harness.phone.phone import Phone
+from harness.record.delivery import Delivery, Fact, Kind, State, Topic, account
+from harness.record.schema import DELIVERY, SCHEMAS
+from sandbox.server import Sandbox
+from tests.phone.stage import running
+
+ADMIN = "/.well-known/movinesta-sandbox/realtime"
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Room:
+    """A conversation of exactly these people, by their numbers."""
+
+    conversation: str
+    ids: Sequence[str]
+
+    def seen_by(self, number: int) -> Summary:
+        """Its row in that person's list."""
+        others = tuple(id_ for n, id_ in enumerate(self.ids) if n != number)
+        return Summary(self.conversation, True, others)
+
+
+@dataclass
+class Meeting:
+    """An engine whose phones meet; facts pile up as they are written down."""
+
+    engine: Engine
+    sandbox: Sandbox
+    facts: list[Fact] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    _tickets: int = 0
+
+    def together(self, numbers: Sequence[int], body: Callable[[Phone, int], Awaitable[None]]) -> None:
+        """Each of these people runs the body at once; the first exception is raised here."""
+        over = [threading.Event() for _ in numbers]
+        raised: list[BaseException] = []
+        for number, done in zip(numbers, over, strict=True):
+
+            async def session(phone: Phone, number: int = number) -> None:
+                try:
+                    assert await phone.sign_in() is Outcome.OK
+                    await body(phone, number)
+                except BaseException as error:
+                    raised.append(error)
+                    raise
+
+            self._tickets += 1
+            self.engine.submit(Ticket(self._tickets, self.engine.now(), "chatter", number), session, done.set)
+        deadline = time.monotonic() + PATIENCE_S
+        for done in over:
+            if not done.wait(max(0.0, deadline - time.monotonic())):
+                self.counts["abandoned"] += 1  # lets those go who wait for the others
+        if raised:
+            raise raised[0]
+        assert not self.counts["abandoned"], "a session never ended"
+        assert self.engine.failures == 0, self.engine.problems[0]
+
+    async def all(self, phone: Phone, point: str, number: int) -> None:
+        """Wait until so many phones have come to this point."""
+        self.counts[point] += 1
+        while self.counts[point] < number:
+            assert not self.counts["abandoned"], point
+            await phone.pause(0.02)
+
+    async def until(self, phone: Phone, what: Callable[[], bool], patience_s: float = 20.0) -> None:
+        """Wait until it is so."""
+        end = phone.now() + patience_s
+        while not what():
+            assert phone.now() < end, "it never came to pass"
+            await phone.pause(0.02)
+
+    def listening(self, conversation: str) -> int:
+        """Phones whose channel of that conversation hears changes."""
+        states: dict[int, str] = {}
+        for fact in self.note():
+            if (fact.kind, fact.key, fact.conversation) == (Kind.CHANNEL, Topic.CHANGES, conversation):
+                states[fact.person] = fact.detail
+        return sum(state == State.LISTENING for state in states.values())
+
+    def note(self) -> list[Fact]:
+        """All facts so far; loop thread, or after the sessions."""
+        self.facts += [Fact(row[0], row[1], Kind(row[2]), *row[3:]) for row in self.engine._facts]  # type: ignore[arg-type]
+        self.engine._facts.clear()
+        while self.engine.batches:
+            table, batch = self.engine.batches.popleft()
+            if table == DELIVERY:
+                self.facts += facts_of(batch)
+        return self.facts
+
+    def deliveries(self) -> list[Delivery]:
+        """What became of every message."""
+        return list(account(sorted(self.note(), key=lambda fact: fact.at_us)))
+
+    def kinds(self) -> Counter[str]:
+        """How many facts of each kind."""
+        return Counter(str(fact.kind) for fact in self.note())
+
+    def names(self) -> Counter[str]:
+        """How many attempts of each name ended well."""
+        return Counter(attempt.name for attempt in self.engine.attempts if attempt.outcome is Outcome.OK)
+
+    def metrics(self) -> dict[str, Any]:
+        """The sandbox's own figures."""
+        answer: dict[str, Any] = httpx.get(self.sandbox.url + ADMIN, trust_env=False, timeout=10).json()
+        return answer
+
+    def fault(self, name: str, value: int, **place: Any) -> None:
+        """Break the sandbox's Realtime."""
+        body = {"name": name, "value": value, **place}
+        httpx.post(f"{self.sandbox.url}{ADMIN}/faults", json=body, trust_env=False, timeout=10).raise_for_status()
+
+    def command(self, do: str, **how: Any) -> None:
+        """Have the sandbox's Realtime do something."""
+        body = {"do": do, **how}
+        httpx.post(f"{self.sandbox.url}{ADMIN}/commands", json=body, trust_env=False, timeout=10).raise_for_status()
+
+    def heal(self) -> None:
+        """End all faults."""
+        httpx.delete(f"{self.sandbox.url}{ADMIN}/faults", trust_env=False, timeout=10).raise_for_status()
+
+
+def facts_of(batch: pa.RecordBatch) -> list[Fact]:
+    """Rows of the delivery table."""
+    names = SCHEMAS[DELIVERY].names
+    return [Fact(**{**row, "kind": Kind(row["kind"])}) for row in batch.select(names).to_pylist()]
+
+
+@contextmanager
+def meeting(sandbox: Sandbox, people: int) -> Iterator[Meeting]:
+    """An engine with sockets against the sandbox."""
+    found = sandbox.discovery
+    secrets = Secrets(found["anon_key"], found["people"]["password"])
+    pattern = found["people"]["email_pattern"]
+    with running(sandbox.url, secrets, pattern=pattern, people=people, realtime=True) as engine:
+        yield Meeting(engine, sandbox)
+
+
+def room_of(sandbox: Sandbox, members: int) -> Room:
+    """A new, empty group of the first so many people."""
+    pattern = sandbox.discovery["people"]["email_pattern"]
+
+    async def make() -> Room:
+        connection = await asyncpg.connect(sandbox.discovery["dsn"])
+        try:
+            emails = [pattern.format(index=number) for number in range(members)]
+            rows = await connection.fetch("select email, id from auth.users where email = any($1)", emails)
+            ids = {row["email"]: row["id"] for row in rows}
+            conversation = uuid.uuid4()
+            await connection.execute(
+                "insert into conversations (id, is_group, title, created_by) values ($1, true, 'Meeting', $2)",
+                conversation,
+                ids[emails[0]],
+            )
+            await connection.executemany(
+                "insert into conversation_participants (conversation_id, user_id, role) values ($1, $2, 'member')",
+                [(conversation, ids[email]) for email in emails],
+            )
+            return Room(str(conversation), [str(ids[email]) for email in emails])
+        finally:
+            await connection.close()
+
+    return asyncio.run(make())
+
+
+async def opened(phone: Phone, summary: Summary) -> Conversation:
+    """The conversation on screen."""
+    conversation = Conversation(phone, summary)
+    assert await conversation.open()
+    return conversation

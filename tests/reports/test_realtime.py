@@ -1,0 +1,178 @@
+"""Realtime's part of the verdict, from known facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import ExitCode
+from harness.plan.files import load_prices
+from harness.record.clocks import ClockOffset
+from harness.record.delivery import Fact, Kind, State, Topic
+from harness.record.schema import View
+from reports import render_html, render_junit, render_summary, render_terminal
+from reports.frames import load
+from reports.verdict import Verdict, judge, judge_frames
+from tests.reports import build
+
+ROOM = "5b0c7d2e-8f14-4c1b-9a63-2d7e90f4a111"
+S = 1_000_000
+T = (build.START + 5) * S
+
+
+def opened(person: int, worker: int = 0, at: int = T - 2 * S) -> list[Fact]:
+    states = (State.JOINING, State.JOINED, State.LISTENING)
+    return [
+        Fact(at + n, worker, Kind.CHANNEL, person, ROOM, str(Topic.CHANGES), str(state))
+        for n, state in enumerate(states)
+    ]
+
+
+def left(person: int, worker: int = 0, heard_us: int | None = None) -> Fact:
+    return Fact(T + 50 * S, worker, Kind.CHANNEL, person, ROOM, str(Topic.CHANGES), str(State.LEFT), heard_us)
+
+
+def sent(number: int, worker: int = 0) -> list[Fact]:
+    at = T + number * 100_000
+    return [
+        Fact(at, worker, Kind.SENT, 1, ROOM, f"m{number}"),
+        Fact(at + 20_000, worker, Kind.STORED, 1, ROOM, f"m{number}", f"row{number}", at),
+    ]
+
+
+def heard(number: int, person: int, ms: int, worker: int = 0) -> Fact:
+    at = T + number * 100_000 + ms * 1000
+    return Fact(at, worker, Kind.HEARD, person, ROOM, f"m{number}", f"row{number}", at)
+
+
+def chat(messages: int = 100, missing: tuple[int, ...] = (), *, worker: int = 0) -> build.Run:
+    """Person 1 writes to person 2, whose frames come after 200 ms; the `missing` ones never."""
+    run = build.Run(build.manifest([build.latency_slo("message_delivery", 1000.0, view=View.DELIVERY)])).fit()
+    run.facts += opened(1) + opened(2, worker)
+    for number in range(messages):
+        run.facts += [*sent(number), heard(number, 1, 210)]
+        if number not in missing:
+            run.facts.append(heard(number, 2, 200, worker))
+    run.facts += [left(1), left(2, worker)]
+    run.gauges += [
+        {"second": second, "worker": 0, "what": what, "value": value}
+        for second in range(build.END)
+        for what, value in (
+            ("sockets", 2), ("channels", 6), ("conversations", 2),
+            ("frames postgres_changes", 40), ("changes messages", 20),
+        )
+    ]  # fmt: skip
+    return run
+
+
+def verdict(run: build.Run) -> Verdict:
+    return judge_frames(load(run), plans=load_prices().plans)
+
+
+def test_delivery_has_its_own_objective() -> None:
+    found = verdict(chat())
+    assert (found.exit_code, found.verdict) == (ExitCode.PASS, "pass")
+    row = found.slos[0]
+    assert (row.view, row.samples, row.status) == (View.DELIVERY, 100, "pass")
+    assert row.value is not None
+    assert abs(row.value - 200) <= 1
+    assert found.realtime is not None
+    assert {one.what: (one.expected, one.delivered, one.lost) for one in found.realtime.members} == {
+        "messages to others": (100, 100, 0),
+        "messages to their sender's own socket": (100, 100, 0),
+    }
+    assert found.realtime.members_per_message == 2.0
+    assert found.realtime.peaks == {"sockets": 2, "channels": 6, "conversations": 2}
+    assert all(audit.ok for audit in found.realtime.audits)
+
+
+def test_a_lost_message_is_a_failure_on_data_and_named() -> None:
+    found = verdict(chat(missing=(7,)))
+    assert found.exit_code == ExitCode.DATA
+    assert "m7" in found.sentence
+    assert found.slos[0].status == "pass", "one of a hundred is within the percentile"
+    assert found.slos[0].failed == 1
+    assert found.realtime is not None
+    assert [(one.what, one.key, one.person) for one in found.realtime.wrong] == [("lost", "m7", 2)]
+
+
+def test_doubled_and_misdelivered_are_failures_on_data() -> None:
+    for kind, what in ((Kind.DOUBLED, "doubled"), (Kind.STRANGE, "misdelivered")):
+        run = chat()
+        run.facts.append(Fact(T, 0, kind, 2, ROOM, "row7", "messages INSERT"))
+        found = verdict(run)
+        assert found.exit_code == ExitCode.DATA
+        assert "row7" in found.sentence
+        assert found.realtime is not None
+        assert [one.what for one in found.realtime.wrong] == [what]
+        for text in (
+            render_summary.render(found),
+            render_junit.render(found),
+            render_html.render(found, load(run)),
+            "\n".join(render_terminal.plain(found, build_folder())),
+        ):
+            assert what in text or "row7" in text
+
+
+def test_an_outage_misses_the_objective_but_loses_no_data() -> None:
+    run = chat(messages=10)
+    run.facts.append(Fact(T + 2 * S, 0, Kind.CHANNEL, 2, ROOM, str(Topic.CHANGES), str(State.DOWN)))
+    for number in range(30, 40):
+        run.facts += [*sent(number), heard(number, 1, 210)]
+        at = T + number * 100_000 + 1_500_000
+        run.facts.append(Fact(at, 0, Kind.POLLED, 2, ROOM, f"m{number}"))
+    found = verdict(run)
+    assert found.exit_code == ExitCode.SLO_MISSED
+    assert found.realtime is not None
+    row = next(one for one in found.realtime.members if one.what == "messages to others")
+    assert (row.delivered, row.reconnecting, row.lost) == (10, 10, 0)
+    assert (found.realtime.polled, found.realtime.polled_p95_ms) == (10, 1500.0)
+
+
+def test_clocks_of_two_machines() -> None:
+    """Worker 1 is three seconds slow; corrected, its frames came 200 ms after the send."""
+    run = chat(worker=1)
+    run.facts = [fact._replace(at_us=fact.at_us - 3 * S) if fact.worker == 1 else fact for fact in run.facts]
+    clocks = (
+        ClockOffset(worker=0, offset_us=0, uncertainty_us=1_500, rounds=9),
+        ClockOffset(worker=1, offset_us=3 * S, uncertainty_us=2_500, rounds=9),
+    )
+    run.manifest = run.manifest.model_copy(update={"clocks": clocks})
+    found = verdict(run)
+    assert found.slos[0].value is not None
+    assert abs(found.slos[0].value - 200) <= 1
+    assert found.realtime is not None
+    assert (found.realtime.across_workers, found.realtime.clock_uncertainty_ms) == (100, 4.0)
+
+
+def test_audits_find_leaks_and_second_channels_and_stored_signals() -> None:
+    run = chat(messages=1)
+    run.facts += opened(2, at=T + S)
+    run.facts.append(Fact(T + 60 * S, 0, Kind.LEAKED, 2, ROOM, str(Topic.CHANGES)))
+    run.gauges.append({"second": 1, "worker": 0, "what": "changes typing_signals", "value": 1})
+    found = verdict(run)
+    assert found.realtime is not None
+    assert [audit.ok for audit in found.realtime.audits] == [False, False, False]
+
+
+def test_a_run_without_realtime_says_nothing_of_it() -> None:
+    found = judge(build.realistic(seed=1))
+    assert found.realtime is None
+    assert "Realtime" not in render_summary.render(found)
+
+
+def test_limits_and_cost_stand_beside_the_measured() -> None:
+    run = chat()
+    run.add(build.START, 30, operation="message_send", number=100)
+    found = verdict(run).realtime
+    assert found is not None
+    limits = {row.what: row for row in found.limits}
+    assert limits["sockets at once"].measured == 2
+    assert limits["sockets at once"].limits["Free"] == 200
+    cost = {row.table: row for row in found.cost}
+    assert (cost["messages"].writes, cost["messages"].subscriptions) == (100, 2)
+    assert cost["messages"].busy_share > 0
+
+
+def build_folder() -> Path:
+
+    return Path("runs/x")
