@@ -18,10 +18,13 @@ class Deed(StrEnum):
     SIGN_UP = "sign_up"
     LOOK = "look"  # at the card on top. subject: title; seconds: for how long
     GESTURE = "gesture"  # subject: like, dislike or skip; when the look is over
+    NOTE = "note"  # a tap under the card on top. subject: rating, watched or watchlist
     HEART = "heart"  # on a title's page. subject: title
-    WATCHLIST = "watchlist"  # subject: title page or search
+    WATCHLIST = "watchlist"  # subject: title, title off (taken off there again) or search
+    REVIEW = "review"  # of the title whose page is open
     STATUS = "status"  # subject: the library status given to a title
     FOLLOW = "follow"
+    UNFOLLOW = "unfollow"
     QUERY = "query"  # a text stood still in the search field. subject: the text; number: 1 when typing was over, else 0
     PEOPLE = "people"  # the people tab of a search. subject: the text
     LIKED = "liked"  # titles picked on the taste page. number: how many
@@ -76,7 +79,10 @@ BY_DICE = frozenset(
         Deed.SIGN_UP,
         Deed.LOOK,
         Deed.GESTURE,
+        Deed.NOTE,
         Deed.HEART,
+        Deed.REVIEW,
+        Deed.UNFOLLOW,
         Deed.WATCHLIST,
         Deed.STATUS,
         Deed.FOLLOW,

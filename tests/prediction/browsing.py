@@ -43,9 +43,12 @@ def titles(page: Page) -> Counts:
             ("title_feedback", DEFAULT_STALE_S),
         ):
             made[name] += kept(page, spans, stale_s)
-    noted = len(page.of("watchlist"))
-    made += Counter(title_event=len(page.of("heart")) + noted, library_write=noted + len(page.of("status")))
-    return made + Counter(follow=len(page.of("follow")))
+    noted, reviews = page.of("watchlist"), len(page.of("review"))
+    off = sum(line.subject == "title off" for line in noted)
+    made += Counter(title_event=len(page.of("heart")) + len(noted) + reviews)
+    made += Counter(library_write=len(noted) - off + len(page.of("status")), library_delete=off)
+    made += Counter(rating_write=reviews, review_write=reviews, title_reviews=reviews)  # 3.9, the sheet; read again
+    return made + Counter(follow=len(page.of("follow")), unfollow=len(page.of("unfollow")))
 
 
 def search(page: Page) -> Counts:

@@ -95,20 +95,24 @@ def diary(page: Page) -> Counts:
     for line, span in zip(page.of("title"), page.visits("title"), strict=True):
         shown.setdefault(line.subject, []).append(span)
     times = sum(kept(page, sorted(spans), DEFAULT_STALE_S) for spans in shown.values())
-    noted = [line for line in page.of("watchlist", "status") if inside(line.at, page.visits("title"))]
+    noted = [line for line in page.of("watchlist", "status", "review") if inside(line.at, page.visits("title"))]
     return Counter(library_entry=times + len(noted), own_rating=times + len(noted))
 
 
 def events(story: Story, device: Device) -> Counts:
-    """3.8, over the whole session: an impression with each look, gesture and long look when it is over."""
+    """3.8, over the whole session: an impression when a card comes up, gesture and long look when the look is over,
+    and what is tapped under the card at once."""
     moments: list[Moment] = []
     for page in story.pages:
         for start, end in page.visits("swipe"):
             moments.append(Moment(start, "mount"))
             moments.append(Moment(end, "leave" if end < story.end else ("gone" if story.killed else "hide")))
+        for tops, _ in card_tops(page):
+            moments += [Moment(at, "events", 1) for at, _, _ in tops]
         for line in page.lines:
-            if line.deed == "look":
+            if line.deed == "note":
                 moments.append(Moment(line.at, "events", 1))
+            elif line.deed == "look":
                 if line.at + line.seconds <= story.end:
                     moments.append(Moment(line.at + line.seconds, "events", 2 if line.seconds >= DWELL_S else 1))
             elif line.deed == "away":

@@ -79,6 +79,7 @@ async def review(phone: Phone, title: str, kind: str | None, half_stars: int, te
 
     As shipped the rating is refused (trap T16) and nobody can read the review (trap T17).
     """
+    phone.did(Deed.REVIEW)
     own = {"user_id": phone.user_id, "title_id": title, "content_type": _content_type(kind)}
     with phone.operation("review_write") as operation:
         _, _, reading = await asyncio.gather(
@@ -130,6 +131,7 @@ async def follow(phone: Phone, other: str) -> Outcome:
 
 async def unfollow(phone: Phone, other: str) -> Outcome:
     """Nobody followed is as good as somebody no longer followed."""
+    phone.did(Deed.UNFOLLOW)
     with phone.operation("follow") as operation:
         outcome = (await phone.request(UNFOLLOW, phone.user_id, other)).outcome
         operation.ends(outcome)

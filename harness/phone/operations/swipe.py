@@ -113,15 +113,18 @@ class SwipePage(Screen):
 
     def rate(self, card: Card, stars: float | None) -> None:
         """Tap the stars under the card, half a star to five; None takes the rating back (trap T37)."""
+        self.phone.did(Deed.NOTE, "rating")
         rating = None if stars is None else stars * 2
         self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
+        self.phone.did(Deed.NOTE, "watched")
         self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
+        self.phone.did(Deed.NOTE, "watchlist")
         payload = self._note(card, action="status", status="watchlist", enabled=wanted)
         self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
 
