@@ -38,8 +38,9 @@ def test_event_batches_whose_replies_are_lost_are_stored_once(sandbox: Sandbox, 
     assert 0 < int(str(total["hits"])) < int(str(total["seen"]))
     assert [window["name"] for window in run.manifest["chaos"]] == ["chaos:lost_reply"]
     assert run.code in (0, 10, 20), run.said  # not 11: nothing lost, nothing doubled
-    integrity = json.loads((run.folder / "integrity.json").read_text())
-    assert "I01" in json.dumps(integrity)
+    checks = {check["id"]: check for check in run.verdict["integrity"]["checks"]}
+    assert [(checks[id_]["status"], checks[id_]["count"]) for id_ in ("I01", "I03")] == [("held", 0), ("held", 0)]
+    assert checks["I01"]["looked_at"] > 0
 
 
 def test_messages_whose_replies_are_lost_are_found_doubled(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -47,6 +48,9 @@ def test_messages_whose_replies_are_lost_are_found_doubled(sandbox: Sandbox, tmp
     taps = '[behaviour.chatter]\nretry = { dist = "constant", value = 1 }\n'
     run = chaotic(sandbox, tmp_path, entry + taps)
     assert run.code == 11, run.said
+    (doubled,) = [check for check in run.verdict["integrity"]["checks"] if check["id"] == "I18"]
+    assert doubled["status"] == "broken"
+    assert doubled["offenders"]
 
 
 def test_faults_of_the_proxy_start_one_in_front_of_the_target(sandbox: Sandbox, tmp_path: Path) -> None:
