@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.config.models import Profile, Slo
+from harness.record.chaos import ChaosWindow
 from harness.record.clocks import ClockOffset
 from harness.record.roster import WorkerRecord
 from harness.record.schema import Phase
@@ -50,6 +51,7 @@ class Manifest(BaseModel):
     target_url: str
     target_environment: str
     windows: tuple[Window, ...]
+    chaos: tuple[ChaosWindow, ...] = ()  # over the phases: what was planned to go wrong, and the recovery after it
     planned_sessions: int
     plan_digest: str  # SHA-256 over the seeded schedule
     workers: int
