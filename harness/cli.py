@@ -46,6 +46,7 @@ def cli() -> None:
     show_default="as many as the phones need",
     help="Worker processes on this machine.",
 )
+@click.option("--proxy", metavar="URL", help="API of a chaos proxy or Toxiproxy that runs; by default one is started.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option(
     "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
@@ -85,6 +86,7 @@ def run(profile: str | None, **options: Any) -> None:
         master_port=options["master_port"],
         expect_workers=options["expect_workers"],
         rebalance=options["rebalance"],
+        proxy=options["proxy"],
         quirks=options["quirks"],
         allow_production=options["allow_production"],
     )

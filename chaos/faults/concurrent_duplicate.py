@@ -17,9 +17,7 @@ class ConcurrentDuplicateFault(PhoneFault):
 
     name: ClassVar[str] = "concurrent_duplicate"
 
-    copies: int = Field(
-        1, ge=1, le=5, description="how many more leave at once, on connections of their own"
-    )
+    copies: int = Field(1, ge=1, le=5, description="how many more leave at once, on connections of their own")
 
     def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
         return replace(treatment, copies_s=(*treatment.copies_s, *(0.0 for _ in range(self.copies))))

@@ -20,9 +20,7 @@ class KilledMidflushFault(PhoneFault):
 
     name: ClassVar[str] = "killed_midflush"
 
-    after: float = Field(
-        20.0, ge=0, le=60_000, description="ms from the request's leaving to the app's end"
-    )
+    after: float = Field(20.0, ge=0, le=60_000, description="ms from the request's leaving to the app's end")
 
     def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
         return replace(treatment, kill_s=self.after / 1000)

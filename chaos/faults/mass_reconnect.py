@@ -17,9 +17,7 @@ class MassReconnectFault(PhoneFault):
     name: ClassVar[str] = "mass_reconnect"
     per: ClassVar[Literal["attempt", "phone"]] = "phone"
 
-    within: float = Field(
-        0.0, ge=0, le=3600, description="s over which connections end, uniformly; 0 is all at once"
-    )
+    within: float = Field(0.0, ge=0, le=3600, description="s over which connections end, uniformly; 0 is all at once")
 
     def spell(self, luck: Luck) -> Spell:
         return Spell(cut=True, cut_s=luck("cut") * self.within)
