@@ -200,9 +200,7 @@ def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: W
             name = f"{PROXY}-{time.time_ns():x}"
             made = client.create(name, _upstream(url))
         except ClientError as error:
-            raise UsageError(
-                str(error), where=f"--proxy {api}", remedy="start the proxy, or leave --proxy out"
-            ) from None
+            raise UsageError(str(error), where=f"--proxy {api}", remedy="start it, or leave --proxy out") from None
         stack.callback(_removed, client, name)
         conductor = Conductor(client, name, timeline, watcher)
         stack.callback(conductor.clear)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.record.chaos import CHAOS, ChaosEvent, ChaosLine, ChaosWindow
-from harness.record.store import writing
+from harness.record.streams import writing
 
 Counts = Mapping[str, tuple[int, int]]
 
