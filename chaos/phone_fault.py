@@ -1,7 +1,7 @@
 """Faults in the phone: what becomes of one attempt, or of one phone for a while. (pure)
 
-Two kinds. Faults over attempts are drawn for each attempt they concern and `treat` it. Faults over phones have no
-draw for attempts: whoever is in the cohort lives through a `Spell`.
+Three kinds. Faults over attempts are drawn for each attempt they concern and `treat` it; those over realtime messages
+decide each message's `fate`. Faults over phones have no such draw: whoever is in the cohort lives through a `Spell`.
 """
 
 from __future__ import annotations
@@ -63,15 +63,30 @@ class Spell:
     skew_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one realtime message that came.
+
+    delays_s: after so long it reaches the app, once for each; none: never. in_order: whatever comes later waits for it.
+    """
+
+    delays_s: tuple[float, ...] = (0.0,)
+    in_order: bool = True
+
+
+ARRIVES = Fate()
+
+
 class PhoneFault(Fault):
-    """A fault of the layer PHONE. Override `treat`, or set `per = "phone"` and override `spell`."""
+    """A fault of the layer PHONE. Override `treat`; or set `per` to "phone" and override `spell`, or to "message" and
+    override `fate`."""
 
     layer: ClassVar[Layer] = Layer.PHONE
-    per: ClassVar[Literal["attempt", "phone"]] = "attempt"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "attempt"
 
     @property
-    def scope(self) -> Literal["attempt", "phone"]:
-        """What is hit: attempts, each with its draw, or the phones of the cohort."""
+    def scope(self) -> Literal["attempt", "phone", "message"]:
+        """What is hit: attempts or realtime messages, each with its draw, or the phones of the cohort."""
         return self.per
 
     def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
@@ -81,3 +96,7 @@ class PhoneFault(Fault):
     def spell(self, luck: Luck) -> Spell:
         """What a phone goes through."""
         return Spell()
+
+    def fate(self, luck: Luck) -> Fate:
+        """What becomes of a realtime message that is hit."""
+        return ARRIVES

@@ -51,6 +51,11 @@ class Entry:
         """Whether it hits phones, each for the whole time, instead of attempts."""
         return isinstance(self.fault, PhoneFault) and self.fault.scope == "phone"
 
+    @property
+    def over_messages(self) -> bool:
+        """Whether it hits realtime messages."""
+        return isinstance(self.fault, PhoneFault) and self.fault.scope == "message"
+
     def running(self, at_s: float) -> bool:
         """Whether it is under way."""
         return self.start_s <= at_s < self.end_s

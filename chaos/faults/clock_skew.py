@@ -15,7 +15,7 @@ class ClockSkewFault(PhoneFault):
     """Messages are dated wrongly; with a clock an hour ahead the app refreshes its token before every request."""
 
     name: ClassVar[str] = "clock_skew"
-    per: ClassVar[Literal["attempt", "phone"]] = "phone"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "phone"
 
     skew: float = Field(300.0, ge=-86_400, le=86_400, description="s by which the clock is ahead; negative: behind")
     spread: float = Field(0.0, ge=0, le=86_400, description="s; each phone's skew is uniform within skew +- spread")

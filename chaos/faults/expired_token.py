@@ -25,7 +25,7 @@ class ExpiredTokenFault(PhoneFault):
     phone: Literal["known", "unknown"] = Field("unknown", description="whether the phone knows that its token ran out")
 
     @property
-    def scope(self) -> Literal["attempt", "phone"]:
+    def scope(self) -> Literal["attempt", "phone", "message"]:
         return "phone" if self.phone == "known" else "attempt"
 
     def treat(self, treatment: Treatment, luck: Luck) -> Treatment:

@@ -15,7 +15,7 @@ class MassReconnectFault(PhoneFault):
     """Live updates stop for a moment and come back: a load balancer was restarted, and everybody connects anew."""
 
     name: ClassVar[str] = "mass_reconnect"
-    per: ClassVar[Literal["attempt", "phone"]] = "phone"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "phone"
 
     within: float = Field(0.0, ge=0, le=3600, description="s over which connections end, uniformly; 0 is all at once")
 

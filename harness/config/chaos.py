@@ -175,8 +175,8 @@ def _misfits(one: Chaos, entry: Entry, end_s: float, personas: Collection[str], 
         found.append(f"where.cohort = {one.where.cohort!r}: holds nobody; give a share above 0, or [from, to]")
     if entry.over_phones and one.share != 1:
         found.append(f"share = {one.share:g}: {one.fault} hits phones, not attempts; give where.cohort instead")
-    if entry.over_phones and one.where.calls:
-        found.append(f"where.calls: {one.fault} hits phones, not attempts; take it out")
+    if (entry.over_phones or entry.over_messages) and one.where.calls:
+        found.append(f"where.calls: {one.fault} hits {'phones' if entry.over_phones else 'messages'}; take it out")
     if not entry.in_phone:
         found += _of_proxy(one, entry)
     return found

@@ -40,9 +40,11 @@ class Forecast:
     ) -> None:
         phones = timeline.of_phones()
         self.seed = timeline.seed
+        self._entries = phones.entries
         self.loop = loop
         self.zero = zero
-        self.over_attempts = tuple(entry for entry in phones.entries if not entry.over_phones)
+        self.over_attempts = tuple(entry for entry in phones.entries if not (entry.over_phones or entry.over_messages))
+        self.over_messages = tuple(entry for entry in phones.entries if entry.over_messages)
         self.over_phones = tuple(entry for entry in phones.entries if entry.over_phones)
         self.counts: dict[str, list[int]] = {entry.name: [0, 0] for entry in phones.entries}  # hits, seen
         self.lines: deque[ChaosLine] = deque()
@@ -158,7 +160,7 @@ class Forecast:
                 task.cancel()
 
     def _planned(self) -> list[Entry]:
-        return [entry for entry in (*self.over_attempts, *self.over_phones) if entry.running(self.now())]
+        return [entry for entry in self._entries if entry.running(self.now())]
 
     def _look(self) -> None:
         assert self._lease_s is not None

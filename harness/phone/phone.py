@@ -183,6 +183,7 @@ class Phone:
     def drop_connections(self) -> None:
         """Every connection ends, as when a load balancer is restarted; the network stays, and the app knows nothing."""
         self._cut()
+        self.page.live.lost()
 
     def _link_changed(self, change: Change) -> None:
         page = self.page

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
-from chaos.phone_fault import UNTOUCHED, PhoneFault, Treatment
+from chaos.phone_fault import ARRIVES, UNTOUCHED, Fate, PhoneFault, Treatment
 from chaos.timeline import Entry
 from harness.outcome import Outcome
 from harness.phone.account import Account
@@ -20,6 +21,7 @@ from harness.phone.call import Call, Service
 from harness.phone.classify import Reading
 from harness.phone.link import Outage
 from harness.phone.outages import arm
+from harness.phone.realtime.line import Through
 from harness.phone.write import LOST_REQUEST, OFFLINE, carried
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 LOST_REPLY = "lost_reply"
 TOO_SLOW = "timeout"
+ORDER_S = 0.001
+"""Between two messages that wait for the same one: the loop's timers have whole milliseconds."""
 _BEARER = re.compile(rb"authorization: Bearer [^\r]*\r\n")
 _EXPIRED_FOR_S = 7200.0
 
@@ -43,9 +47,11 @@ class Weather:
         self._person = phone.person.number
         self._in_cohort = {
             entry.name: entry.in_cohort(forecast.seed, self._person)
-            for entry in (*forecast.over_attempts, *forecast.over_phones)
+            for entry in (*forecast.over_attempts, *forecast.over_phones, *forecast.over_messages)
         }
         self._mine: tuple[Entry, ...] = ()  # over attempts, that concern this session
+        self._messages: tuple[Entry, ...] = ()  # over messages, likewise
+        self._in_order_at = 0.0  # until when later messages wait
         self._turns: defaultdict[str, int] = defaultdict(int)
         self._met: set[str] = set()  # entries over phones that were counted
         self._hit: set[str] = set()
@@ -59,6 +65,7 @@ class Weather:
         self.persona, self.killed = persona, False
         self._session = asyncio.current_task()
         self._mine = tuple(entry for entry in forecast.over_attempts if self._concerned(entry))
+        self._messages = tuple(entry for entry in forecast.over_messages if self._concerned(entry))
         forecast.present.add(self)
         for entry in forecast.over_phones:
             if forecast.running(entry):
@@ -128,6 +135,42 @@ class Weather:
         self._phone.skew_s = 0.0
         if any(entry.name in self._hit for entry in self._forecast.over_phones):
             self._phone.link.end_outage(self._phone.now())
+
+    # ---- faults over realtime messages ----------------------------------------------------------------------
+
+    @property
+    def through(self) -> Through | None:
+        """What realtime messages pass; None when nothing is planned for any."""
+        return self.receive if self._forecast.over_messages else None
+
+    def receive(self, take: Callable[[float], None], at: float) -> None:
+        """A whole message was read at `at`: `take` it as often, and when, as its fate is; told when that was."""
+        fate, now, loop = self._fate(), self._phone.now(), self._forecast.loop
+        for delay in fate.delays_s:
+            due = now + delay
+            if fate.in_order:
+                if due < self._in_order_at:
+                    due = self._in_order_at + ORDER_S
+                self._in_order_at = due
+            if due <= now:
+                take(at)
+            else:
+                loop.call_later(due - now, lambda due=due: take(max(due, at)))
+
+    def _fate(self) -> Fate:
+        forecast, found = self._forecast, ARRIVES
+        at = forecast.now()
+        for entry in self._messages:
+            turn = self._turns[entry.name]
+            self._turns[entry.name] = turn + 1
+            if not forecast.running(entry):
+                continue
+            forecast.seen(entry)
+            if entry.hits(forecast.seed, self._person, turn, at):
+                forecast.hit(entry)
+                assert isinstance(entry.fault, PhoneFault)
+                found = entry.fault.fate(partial(self._luck, entry, turn))
+        return found
 
     # ---- faults over attempts -------------------------------------------------------------------------------
 

@@ -350,3 +350,48 @@ def test_a_profile_without_chaos_has_no_weather() -> None:
         assert over.wait(5)
         assert made.forecast is None
     assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "parameters"),
+    [
+        ("message_drop", {}),
+        ("message_duplicate", {}),
+        ("message_reorder", {"wait": 40.0}),
+        ("message_delay", {"delay": 40.0}),
+    ],
+)
+def test_realtime_messages_meet_their_fate(fault: str, parameters: dict[str, float]) -> None:
+    taken: list[tuple[int, float]] = []
+    came: list[float] = []
+    over = threading.Event()
+
+    async def body(phone: Phone) -> None:
+        assert phone.weather is not None
+        assert phone.weather.through is not None
+        for number in range(200):
+            came.append(phone.now())
+            phone.weather.through(lambda at, number=number: taken.append((number, at)), phone.now())
+            await phone.pause(0.001)
+        await phone.pause(0.2)
+
+    entry = {"fault": fault, "share": SHARE, "parameters": parameters}
+    with server() as target, engine(target.url, profile(entry)) as made:
+        made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
+        assert over.wait(5)
+        hits, seen = made.chaos_counts[fault]
+    numbers = [number for number, _ in taken]
+    late = sum(at - came[number] > 0.039 for number, at in taken)
+    assert seen == 200
+    assert binomial(hits, 200)
+    if fault == "message_drop":
+        assert len(set(numbers)) == len(numbers) == 200 - hits
+    elif fault == "message_duplicate":
+        assert len(numbers) == 200 + hits
+        assert set(numbers) == set(range(200))
+    elif fault == "message_reorder":
+        assert sorted(numbers) == list(range(200)) != numbers
+        assert late == hits
+    else:
+        assert numbers == list(range(200))
+        assert late >= hits
