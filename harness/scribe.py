@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import orjson
 import pyarrow as pa
 
-from harness.abort import Watch
+from harness.agreed import Agreed
 from harness.arrivals import plan
 from harness.config.models import LatencySlo
 from harness.order import Order
@@ -99,7 +99,7 @@ class Scribe:
         self._out = sys.stdout if out is None else out
         self._clock = clock
         self._tally = Tally()
-        self._watch = Watch(order.profile.abort, store.manifest.slos)
+        self._watch = Agreed(order.profile.abort, store.manifest.slos, store.manifest.chaos)
         self._chaos = ChaosLog(store.folder, store.manifest.chaos)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
