@@ -43,15 +43,8 @@ def test_slos_count_what_lies_outside_and_what_an_entry_wants_judged() -> None:
 
 def test_the_file_holds_each_workers_lines_and_everybodys_counts(tmp_path: Path) -> None:
     log = ChaosLog(tmp_path, chaos_windows(ENTRIES, ASKED, 60.0))
-    start = ChaosLine(
-        event=ChaosEvent.START,
-        entry="replies",
-        fault="lost_reply",
-        layer="phone",
-        at_s=10.002,
-        planned_s=10.0,
-        worker=1,
-    )
+    what = {"entry": "replies", "fault": "lost_reply", "layer": "phone"}
+    start = ChaosLine.model_validate(what | {"event": "start", "at_s": 10.002, "planned_s": 10.0, "worker": 1})
     log.take(0, [], {"replies": (2, 20)}, 11.0)
     log.take(1, [start], {"replies": (3, 30)}, 11.1)
     log.take(1, [], {"replies": (3, 30)}, 12.1)
