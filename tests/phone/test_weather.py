@@ -45,6 +45,11 @@ class Server:
     reply: bytes = b"[]"
 
 
+class Http(ThreadingHTTPServer):
+    request_queue_size = 128  # the usual 5 has the kernel drop connections, which come a second later
+    daemon_threads = True
+
+
 @contextmanager
 def server() -> Iterator[Server]:
     found, lock = Server(), threading.Lock()
@@ -71,8 +76,7 @@ def server() -> Iterator[Server]:
         def log_message(self, format: str, *arguments: Any) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
+    with Http(("127.0.0.1", 0), Handler) as http:
         found.url = f"http://127.0.0.1:{http.server_port}"
         threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
         yield found
