@@ -155,7 +155,7 @@ class Weather:
             if due <= now:
                 take(at)
             else:
-                loop.call_later(due - now, lambda due=due: take(max(due, at)))
+                loop.call_later(due - now, take, due)
 
     def _fate(self) -> Fate:
         forecast, found = self._forecast, ARRIVES

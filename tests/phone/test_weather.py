@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -368,6 +369,10 @@ def test_a_profile_without_chaos_has_no_weather() -> None:
 def test_realtime_messages_meet_their_fate(fault: str, parameters: dict[str, float]) -> None:
     taken: list[tuple[int, float]] = []
     came: list[float] = []
+
+    def took(number: int, at: float) -> None:
+        taken.append((number, at))
+
     over = threading.Event()
 
     async def body(phone: Phone) -> None:
@@ -375,7 +380,7 @@ def test_realtime_messages_meet_their_fate(fault: str, parameters: dict[str, flo
         assert phone.weather.through is not None
         for number in range(200):
             came.append(phone.now())
-            phone.weather.through(lambda at, number=number: taken.append((number, at)), phone.now())
+            phone.weather.through(partial(took, number), phone.now())
             await phone.pause(0.001)
         await phone.pause(0.2)
 

@@ -12,10 +12,11 @@ from harness.config.chaos import Allow, Chaos
 from harness.record.chaos import CHAOS, ChaosLine, chaos_windows, excused
 from harness.record.chaos_log import ChaosLog
 
+LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})
 ENTRIES = (
-    Entry("replies", LostReplyFault(), 10.0, 20.0, share=0.1),
-    Entry("dark", OfflineFault(), 15.0, 25.0, cohort=(0.0, 0.5)),
-    Entry("late", OfflineFault(), 40.0, 50.0),
+    Entry("replies", LOST, 10.0, 20.0, share=0.1),
+    Entry("dark", DARK, 15.0, 25.0, cohort=(0.0, 0.5)),
+    Entry("late", DARK, 40.0, 50.0),
 )
 ASKED = (
     Chaos.model_validate({"fault": "lost_reply", "name": "replies", "at": 10, "for": 10}),

@@ -31,7 +31,7 @@ def test_event_batches_whose_replies_are_lost_are_stored_once(sandbox: Sandbox, 
     run = chaotic(sandbox, tmp_path, entry, "--processes", "2")
     found = lines(run, "lost_reply")
     starts = [line for line in found if line["event"] == "start"]
-    assert sorted(line["worker"] for line in starts) == [0, 1]
+    assert sorted(str(line["worker"]) for line in starts) == ["0", "1"]
     assert all(abs(float(str(line["at_s"]))) < 1 for line in starts)
     assert len([line for line in found if line["event"] == "end"]) == 2
     total = [line for line in found if line["event"] == "count"][-1]
