@@ -15,6 +15,7 @@ from rich.text import Text
 from reports.compare import Comparison
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
+from reports.recovery.model import Recovery
 from reports.slo import SloRow
 from reports.text import count
 from reports.verdict import Verdict
@@ -55,6 +56,8 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
             lines += _wrapped(f"{check.level}: {check.check} {check.value} ({check.bound}); {check.remedy}")
     if verdict.integrity.broken:
         lines += ["", *integrity(verdict.integrity)]
+    if verdict.recovery is not None:
+        lines += ["", *recovery(verdict.recovery)]
     lines += ["", *_closing(verdict, folder)]
     return lines
 
@@ -96,6 +99,11 @@ def integrity(found: Integrity) -> list[str]:
         if check.count > SHOWN_HERE:
             lines.append(f"    and {count(check.count - SHOWN_HERE)} more")
     return lines
+
+
+def recovery(found: Recovery) -> list[str]:
+    """What the faults did, as plain lines: one sentence a fault."""
+    return ["faults:", *(line for sentence in found.lines for line in _wrapped(sentence))]
 
 
 def _closing(verdict: Verdict, folder: Path) -> list[str]:
@@ -164,6 +172,10 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
             console.print(Text(text, style=style))
     for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
+    if verdict.recovery is not None:
+        console.print()
+        for line in recovery(verdict.recovery):
+            console.print(Text(line))
     console.print()
     for line in _closing(verdict, folder):
         console.print(Text(line), soft_wrap=True)
