@@ -16,7 +16,7 @@ from reports.ranks import grouped_percentiles
 from reports.recovery import writes as ledger
 from reports.recovery.faults import FaultWindow, happened
 from reports.recovery.hysteresis import hysteresis
-from reports.recovery.model import Baseline, FaultReport, LatencyChange, Recovered, Recovery, WritePressure
+from reports.recovery.model import Baseline, FaultReport, LatencyChange, Queue, Recovered, Recovery, WritePressure
 from reports.recovery.seconds import Seconds, tally
 from reports.recovery.steady import HOLD_S, Steady, calm, recovered, steady
 
@@ -56,6 +56,7 @@ class _Window:
     ) -> None:
         self._frames, self._counted, self._fault = frames, counted, fault
         self._base = base if isinstance(base, Steady) else None
+        self._baseline = base.baseline if isinstance(base, Steady) else None
         self._why = "" if isinstance(base, Steady) else base
         load_end = frames.window[1]
         later = [other.start_s for other in faults if other.start_s >= fault.end_s]
@@ -68,7 +69,7 @@ class _Window:
         length = max(during.stop - during.start, 1)
         sent, wanted = int(counted.attempts[during].sum()), int(counted.operations[during].sum())
         goodput, answers = counted.good[during].sum() / length, counted.answers[during].sum() / length
-        base = self._base.baseline if self._base is not None else None
+        base = self._baseline
         amplification = sent / wanted if wanted else None
         busiest = int(counted.attempts[during].max(initial=0))
         herd = self._herd(base)
@@ -82,12 +83,12 @@ class _Window:
             operations=wanted,
             attempts=sent,
             amplification=amplification,
-            amplification_ratio=_over(amplification, base and base.attempts_per_operation),
+            amplification_ratio=_over(amplification, base.attempts_per_operation if base else None),
             amplification_peak=_over(float(busiest), wanted / length),
             attempts_per_s=sent / length,
             answers_per_s=float(answers),
             goodput_per_s=float(goodput),
-            goodput_share=_over(float(goodput), base and base.goodput_per_s),
+            goodput_share=_over(float(goodput), base.goodput_per_s if base else None),
             wasted_share=wasted(float(goodput), float(answers), base),
             latency=self._latency(),
             herd_per_s=herd[0],
@@ -105,7 +106,7 @@ class _Window:
             return None, None, None
         at = after.start + int(np.argmax(self._counted.attempts[after]))
         most = float(self._counted.attempts[at])
-        return most, _over(most, base and base.attempts_per_s), float(at)
+        return most, _over(most, base.attempts_per_s if base else None), float(at)
 
     def _recovered(self) -> Recovered:
         if self._base is None:
@@ -117,7 +118,7 @@ class _Window:
 
     def _latency(self) -> tuple[LatencyChange, ...]:
         """p95 before the first fault, in the window, and after it; all operations first, then who changed most."""
-        base = self._base.baseline if self._base is not None else None
+        base = self._baseline
         spans = (
             (base.start_s, base.end_s) if base is not None else (0.0, 0.0),
             (self._fault.start_s, self._fault.end_s),
@@ -149,11 +150,11 @@ class _Window:
             )
         }
 
-    def _queue(self, lives: Sequence[ledger.Lives]) -> ledger.Queue | None:
+    def _queue(self, lives: Sequence[ledger.Lives]) -> Queue | None:
         events = next((found for found in lives if found.kind is WriteKind.EVENT), None)
         if events is None:
             return None
-        base = self._base.baseline if self._base is not None else None
+        base = self._baseline
         quiet = (base.start_s, base.end_s) if base is not None else None
         return ledger.queue(events, self._fault.end_s, _record_end(self._frames), quiet)
 

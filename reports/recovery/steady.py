@@ -114,7 +114,8 @@ def _expected(counted: Seconds, part: slice, width: int) -> Reals:
         return np.ones(len(counted) + 1)
     total = np.concatenate([[0.0], np.cumsum(counted.load)])
     first = np.maximum(np.arange(len(total)) - width, 0)
-    return (total - total[first]) / np.maximum(np.arange(len(total)) - first, 1) / usual
+    found: Reals = (total - total[first]) / np.maximum(np.arange(len(total)) - first, 1) / usual
+    return found
 
 
 def recovered(within: Sequence[bool] | npt.NDArray[np.bool_], end_s: float, until_s: float) -> Recovered:
