@@ -140,9 +140,24 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
-def compare(folder: Path, baselines: tuple[Path, ...], force: bool) -> None:
-    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed."""
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="Only lay the runs side by side, in this file; exit 0."
+)
+def compare(folder: Path, baselines: tuple[Path, ...], force: bool, page: Path | None) -> None:
+    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
+
+    With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
+    run's faults did to it. It judges nothing.
+    """
     from harness.record.store import open_run
+
+    if page is not None:
+        from reports.report import side_by_side
+
+        laid = side_by_side((folder, *baselines), page)
+        click.echo(f"{len(laid.ids)} runs side by side: {page}")
+        return
+
     from reports import render_terminal
     from reports.compare import compare as compared
     from reports.frames import load

@@ -20,6 +20,7 @@ from reports.integrity.check import integrity
 from reports.recovery.faults import parsed
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
+from reports.side_by_side import Entrant, Page, lay
 from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
@@ -39,6 +40,14 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
     verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults)
     write_all(folder, verdict, frames)
     return verdict
+
+
+def side_by_side(folders: Sequence[Path], path: Path) -> Page:
+    """Lay runs side by side, in the order given, and write the page to `path`."""
+    runs = [open_run(folder) for folder in folders]
+    page = lay([Entrant(frames := load(run), recovery(run, frames)) for run in runs])
+    _write(path, render_html.side_by_side(page))
+    return page
 
 
 def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
