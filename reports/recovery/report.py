@@ -34,7 +34,7 @@ def recover(frames: Frames, rows: Rows, log: Sequence[ChaosLine] = ()) -> Recove
     faults = happened(frames.manifest.chaos, log, frames.window[1])
     if not faults:
         return None
-    where = calm(frames.window, faults[0].start_s)
+    where = calm(frames.window, _first(faults, frames.window))
     counted = tally(frames, where)
     base = steady(counted, where)
     lives = [
@@ -46,6 +46,17 @@ def recover(frames: Frames, rows: Rows, log: Sequence[ChaosLine] = ()) -> Recove
         faults=tuple(_Window(frames, counted, base, fault, faults).report(lives) for fault in faults),
         hysteresis=hysteresis(counted, frames),
     )
+
+
+def _first(faults: Sequence[FaultWindow], measure: tuple[float, float]) -> float:
+    """When the first fault interrupts; when none does, none has a before."""
+    return min((fault.start_s for fault in faults if not _lasts(fault, measure)), default=faults[0].start_s)
+
+
+def _lasts(fault: FaultWindow, measure: tuple[float, float]) -> bool:
+    """Whether a fault is on for the whole measure phase, as an emulated link is: that is how things are in this run.
+    It has no before, and the others are held against a baseline under it."""
+    return fault.start_s <= measure[0] and fault.end_s >= measure[1]
 
 
 class _Window:
@@ -61,7 +72,8 @@ class _Window:
         load_end = frames.window[1]
         later = [other.start_s for other in faults if other.start_s >= fault.end_s]
         self._until = max(min([load_end, *later]), fault.end_s)
-        self._also = [one for one in faults if one is not fault and one.start_s < fault.end_s < one.end_s]
+        others = [one for one in faults if not _lasts(one, frames.window)]
+        self._also = [one for one in others if one.start_s < fault.end_s < min(one.end_s, load_end)]
         self._during = counted.part(fault.start_s, fault.end_s)
 
     def report(self, lives: Sequence[ledger.Lives]) -> FaultReport:

@@ -154,3 +154,10 @@ def test_hysteresis_of_a_plan_that_goes_up_and_down() -> None:
     assert stuck.gap == pytest.approx(0.5, abs=0.03)
     assert stuck.vulnerable
     assert reported(build.calm).hysteresis is None
+
+
+def test_a_fault_that_is_always_on_is_how_things_are() -> None:
+    link = window("link", "link", 0, build.END_S)
+    found = reported(outage(), (link, FAULT))
+    assert found.baseline is not None
+    assert {fault.name: fault.recovered.status for fault in found.faults} == {"link": "unknown", "outage": "recovered"}
