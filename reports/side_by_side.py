@@ -179,7 +179,7 @@ FIGURES: tuple[tuple[str, Any], ...] = (
     ("afterwards", lambda fault: fault.recovered.text),
     ("goodput/s", _share_of_usual),
     ("answers/s", lambda fault: text.figure(fault.answers_per_s)),
-    ("wasted answers", lambda fault: text.percent(fault.wasted_share, 0)),
+    ("wasted attempts", lambda fault: text.percent(fault.wasted_share, 0)),
     ("attempts per operation", _amplified),
     ("its peak", lambda fault: text.DASH if fault.amplification_peak is None else f"{fault.amplification_peak:.2f}"),
     ("herd peak over usual", lambda fault: text.ratio(fault.herd_ratio)),

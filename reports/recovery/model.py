@@ -129,7 +129,7 @@ class FaultReport(Model):
     answers_per_s: float  # complete replies: the throughput
     goodput_per_s: float  # operations that ended well in time
     goodput_share: float | None  # of the baseline's
-    wasted_share: float | None  # of the answers: what the baseline would not have needed for this goodput
+    wasted_share: float | None  # of the attempts: what the baseline would not have needed for this goodput
     latency: tuple[LatencyChange, ...]
     herd_per_s: float | None  # attempts in the busiest second soon after the end
     herd_ratio: float | None  # over the baseline's mean second

@@ -101,7 +101,7 @@ class _Window:
             answers_per_s=float(answers),
             goodput_per_s=float(goodput),
             goodput_share=_over(float(goodput), base.goodput_per_s if base else None),
-            wasted_share=wasted(float(goodput), float(answers), base),
+            wasted_share=wasted(float(goodput), sent / length, base),
             latency=self._latency(),
             herd_per_s=herd[0],
             herd_ratio=herd[1],
@@ -176,13 +176,12 @@ class _Window:
         return tuple(sorted(found, key=lambda row: (-row.retries, -row.requests)))
 
 
-def wasted(goodput: float, answers: float, base: Baseline | None) -> float | None:
-    """Share of the answers that the baseline would not have needed for this goodput: 1 - (goodput / answers) over the
-    same quotient of the baseline, at least 0. With one request an operation and no failure in the baseline this is
-    1 - goodput / throughput."""
-    if base is None or not answers or not base.answers_per_s:
+def wasted(goodput: float, attempts: float, base: Baseline | None) -> float | None:
+    """Share of the attempts that the baseline would not have needed for this goodput: 1 - (goodput / attempts) over the
+    same quotient of the baseline, at least 0. Attempts, not answers: a target works for who gave up waiting, too."""
+    if base is None or not attempts:
         return None
-    return min(max(1.0 - (goodput / answers) / (base.goodput_per_s / base.answers_per_s), 0.0), 1.0)
+    return min(max(1.0 - (goodput / attempts) / (base.goodput_per_s / base.attempts_per_s), 0.0), 1.0)
 
 
 def _over(value: float | None, by: float | None) -> float | None:

@@ -69,16 +69,16 @@ def test_without_retries_the_queue_empties_by_itself(none: FaultReport) -> None:
     assert none.goodput_share < 0.2
     assert none.recovered.after_s is not None
     # 30 s with 20 too many a second leave 600 in the queue, of which 25 a second go: 24 s, and 5 s of rolling.
-    assert 20 <= none.recovered.after_s <= 35
+    assert 20 <= none.recovered.after_s <= 40
 
 
-def test_impatient_retries_keep_it_down(none: FaultReport) -> None:
+def test_impatient_retries_keep_it_down() -> None:
     found = storm("immediate")
     assert found.recovered.status == "never"
     assert found.amplification is not None
     assert found.amplification > 3.5
-    assert found.goodput_share is not None
-    assert found.goodput_share <= (none.goodput_share or 0) + 0.05
+    assert found.wasted_share is not None
+    assert found.wasted_share > 0.9
 
 
 def test_a_budget_brings_it_back(none: FaultReport) -> None:
