@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,9 @@ from reports.frames import Frames
 from reports.ranks import grouped_percentiles
 
 Counts = npt.NDArray[np.int64]
+Histogram = npt.NDArray[np.int32]  # thousands of values a second of the run: four hours take some 100 MB
 Reals = npt.NDArray[np.float64]
+Whole = TypeVar("Whole", np.int32, np.int64)
 
 DEADLINE_FACTOR, DEADLINE_LEAST_S = 3.0, 1.0
 NO_ANSWER = (Outcome.TIMEOUT, Outcome.NETWORK, Outcome.GAVE_UP)
@@ -37,7 +40,7 @@ class Seconds:
     answers: Counts
     operations: Counts
     good: Counts
-    histogram: Counts
+    histogram: Histogram
     values_us: Reals
     load: Reals  # expected load, in any unit: planned arrivals over the length of a session
 
@@ -89,9 +92,9 @@ def _per_second(samples: pd.DataFrame, size: int) -> Counts:
     return np.bincount(samples["second"], weights=samples["count"], minlength=size).astype(np.int64)
 
 
-def _histogram(e2e: pd.DataFrame, size: int) -> tuple[Reals, Counts]:
+def _histogram(e2e: pd.DataFrame, size: int) -> tuple[Reals, Histogram]:
     values, column = np.unique(e2e["value_us"].to_numpy(np.float64), return_inverse=True)
-    counts = np.zeros((size, len(values)), np.int64)
+    counts = np.zeros((size, len(values)), np.int32)
     np.add.at(counts, (e2e["second"].to_numpy(), column), e2e["count"].to_numpy())
     return values, counts
 
@@ -119,19 +122,20 @@ def _rates(stages: tuple[Stage, ...], size: int) -> Reals:
     return rates
 
 
-def rolling(counts: Counts, width: int) -> Counts:
+def rolling(counts: npt.NDArray[Whole], width: int) -> npt.NDArray[Whole]:
     """Sum of the `width` rows before each instant: entry t covers seconds [t - width, t), fewer near zero."""
-    total = np.concatenate([np.zeros((1, *counts.shape[1:]), np.int64), np.cumsum(counts, axis=0)])
+    total = np.zeros((len(counts) + 1, *counts.shape[1:]), counts.dtype)
+    np.cumsum(counts, axis=0, out=total[1:])
     first = np.maximum(np.arange(len(total)) - width, 0)
-    summed: Counts = total - total[first]
+    summed: npt.NDArray[Whole] = total - total[first]
     return summed
 
 
-def p95_us(histogram: Counts, values_us: Reals) -> Reals:
+def p95_us(histogram: npt.NDArray[Whole], values_us: Reals) -> Reals:
     """p95 by nearest rank of each row, in microseconds; NaN without samples."""
     if not len(values_us):
         return np.full(len(histogram), np.nan)
-    below = np.cumsum(histogram, axis=1)
+    below = np.cumsum(histogram, axis=1, dtype=histogram.dtype)
     samples = below[:, -1]
     rank = -(-samples * 19 // 20)
     at = (below < rank[:, None]).sum(axis=1)

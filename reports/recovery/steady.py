@@ -67,7 +67,7 @@ def steady(counted: Seconds, where: tuple[float, float]) -> Steady | str:
             "much to notice that half of them are missing"
         )
     p95 = p95_us(rolling(counted.histogram, width), counted.values_us)
-    whole = float(p95_us(counted.histogram[part].sum(axis=0)[None, :], counted.values_us)[0])
+    whole = float(p95_us(counted.histogram[part].sum(axis=0, dtype=np.int64)[None, :], counted.values_us)[0])
     ceiling = max(P95 * whole, _usual(p95, part, width, +SPREAD)) if np.isfinite(whole) else np.inf
     enough = _expected(counted, part, width) * floor * width
     within = (rolling(counted.good, width) >= enough) & (np.nan_to_num(p95, nan=np.inf) <= ceiling)

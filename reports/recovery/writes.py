@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,17 +152,20 @@ def _instants(start_s: float, end_s: float) -> Integers:
 
 
 def _earliest(write: Integers, at: Integers, chosen: Flags, size: int) -> Integers:
+    """Per write, of rows in the order of write and instant; NEVER where none was chosen."""
     first = np.full(size, NEVER, np.int64)
-    np.minimum.at(first, write[chosen], at[chosen])
+    mine, instant = write[chosen], at[chosen]
+    begins = np.flatnonzero(np.diff(mine, prepend=-1))
+    first[mine[begins]] = instant[begins]
     return first
 
 
-def _columns(kind: WriteKind, rows: Rows, table: str, names: tuple[str, ...]) -> dict[str, Integers]:
-    parts: dict[str, list[Integers]] = {name: [] for name in ("place", *names)}
+def _columns(kind: WriteKind, rows: Rows, table: str, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("place", *names)}
     for batch in rows(table, ("kind", "person", "sequence", *names)):
         mine: pa.RecordBatch = batch.filter(pc.equal(batch["kind"], int(kind)))
         person, sequence = (mine[name].to_numpy().astype(np.int64) for name in ("person", "sequence"))
         parts["place"].append(person << 32 | sequence)
         for name in names:
-            parts[name].append(mine[name].to_numpy().astype(np.int64))
-    return {name: np.concatenate([np.zeros(0, np.int64), *part]) for name, part in parts.items()}
+            parts[name].append(mine[name].to_numpy())
+    return {name: np.concatenate(part) if part else np.zeros(0, np.int64) for name, part in parts.items()}
