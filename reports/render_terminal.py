@@ -146,19 +146,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
     title = Text(f" {MARK[verdict.verdict]} {verdict.verdict.upper()} ", style=f"bold reverse {colour}")
     title.append(f" {facts.profile} on {facts.target_name} ", style="not reverse bold")
     console.print(Panel(Text(verdict.sentence), title=title, title_align="left", border_style=colour))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head, side in (("", "left"), ("SLO", "left"), ("view", "left"), ("value", "right"), ("limit", "right")):
-        table.add_column(head, justify=side)  # type: ignore[arg-type]
-    table.add_column("margin", justify="right")
-    table.add_column("samples", justify="right")
-    for row in verdict.slos:
-        status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
-        name = Text(row.name)
-        if row.note:
-            name.append(f"\n{row.note}", style="dim")
-        limit, margin = Text(row.limit_text), Text(row.margin_text)
-        table.add_row(status, name, Text(row.view), Text(row.value_text), limit, margin, Text(count(row.samples)))
-    console.print(table)
+    console.print(_slo_table(verdict.slos))
     if verdict.comparison is not None:
         console.print()
         for line in comparison(verdict.comparison):
@@ -179,3 +167,19 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
     console.print()
     for line in _closing(verdict, folder):
         console.print(Text(line), soft_wrap=True)
+
+
+def _slo_table(rows: Iterable[SloRow]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head, side in (("", "left"), ("SLO", "left"), ("view", "left"), ("value", "right"), ("limit", "right")):
+        table.add_column(head, justify=side)  # type: ignore[arg-type]
+    table.add_column("margin", justify="right")
+    table.add_column("samples", justify="right")
+    for row in rows:
+        status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
+        name = Text(row.name)
+        if row.note:
+            name.append(f"\n{row.note}", style="dim")
+        limit, margin = Text(row.limit_text), Text(row.margin_text)
+        table.add_row(status, name, Text(row.view), Text(row.value_text), limit, margin, Text(count(row.samples)))
+    return table
