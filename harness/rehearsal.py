@@ -23,6 +23,7 @@ from harness.errors import UsageError
 from harness.evidence.collect import collect
 from harness.generator import LOCUSTFILE, Generator
 from harness.order import Order, windows_of
+from harness.probes.ask import probe
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
 from harness.sizing import processes_for
@@ -40,6 +41,7 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     with target_of(wish, watcher) as access:
         order, store = _prepare(wish, access)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        store.update(probes=probe(access, wish.profile.people))
         Generator(wish, access, order, Path(order.folder), watcher).drive()
         _check_target_lived(access, store)
         watcher.stage("reading what the target stored")

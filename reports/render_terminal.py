@@ -55,6 +55,7 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
             lines += _wrapped(f"{check.level}: {check.check} {check.value} ({check.bound}); {check.remedy}")
     if verdict.integrity.broken:
         lines += ["", *integrity(verdict.integrity)]
+    lines += foreword(verdict)
     lines += ["", *_closing(verdict, folder)]
     return lines
 
@@ -96,6 +97,22 @@ def integrity(found: Integrity) -> list[str]:
         if check.count > SHOWN_HERE:
             lines.append(f"    and {count(check.count - SHOWN_HERE)} more")
     return lines
+
+
+def foreword(verdict: Verdict) -> list[str]:
+    """What was found before the load, and what got slower during it; nothing when there is nothing to say."""
+    lines = []
+    for check in verdict.probes:
+        if check.count:
+            lines += _wrapped(f"broken: {check.title}: {check.offenders[0].text if check.offenders else ''}")
+    for row in verdict.drift:
+        if row.drifts:
+            lines += _wrapped(row.sentence)
+    if verdict.findings:
+        lines += ["", "known facts of this target (no part of the verdict):"]
+        for finding in verdict.findings:
+            lines += _wrapped(f"{finding.severity}: {finding.title} [{finding.evidence}]")
+    return ["", *lines] if lines and lines[0] else lines
 
 
 def _closing(verdict: Verdict, folder: Path) -> list[str]:
@@ -163,6 +180,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
             text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
             console.print(Text(text, style=style))
     for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
+        console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
+    for line in foreword(verdict):
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
     for line in _closing(verdict, folder):
