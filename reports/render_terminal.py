@@ -110,8 +110,11 @@ def foreword(verdict: Verdict) -> list[str]:
             lines += _wrapped(row.sentence)
     if verdict.findings:
         lines += ["", "known facts of this target (no part of the verdict):"]
-        for finding in verdict.findings:
-            lines += _wrapped(f"{finding.severity}: {finding.title} [{finding.evidence}]")
+        grave = [finding for finding in verdict.findings if finding.severity == "high"]
+        for finding in grave:
+            lines += _wrapped(f"{finding.title} [{finding.evidence}]")
+        if len(grave) < len(verdict.findings):
+            lines.append(f"  and {len(verdict.findings) - len(grave)} lesser ones in the report")
     return ["", *lines] if lines and lines[0] else lines
 
 
