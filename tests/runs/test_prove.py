@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.prove.trials import SLO_FILE
-from tests.runs.conftest import Run, finish, start
+from sandbox.server import Sandbox
+from tests.runs.conftest import BRIEF, BRIEF_SLO, Run, finish, start
 
 
 @pytest.mark.slow
@@ -56,3 +57,29 @@ def test_a_unique_client_id_keeps_lost_replies_from_doubling(tmp_path: Path) -> 
     run = lost_replies(tmp_path, "unique_client_id=on")
     assert run.verdict["integrity"]["status"] == "held", run.said
     assert 11 not in run.verdict["exit_codes"], run.said
+
+
+@pytest.mark.slow
+def test_without_service_key_and_dsn_integrity_reads_as_not_checked(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discovery = sandbox.discovery
+    monkeypatch.setenv("PROVE_ANON", discovery["anon_key"])
+    monkeypatch.setenv("PROVE_PASSWORD", discovery["people"]["password"])
+    tag, _, domain = discovery["people"]["email_pattern"].partition("@")
+    target = tmp_path / "target.toml"
+    target.write_text(
+        f'name = "bare"\nurl = "{sandbox.url}"\nenvironment = "local"\n[keys]\nanon_env = "PROVE_ANON"\n'
+        f'[people]\ntag = "{tag.partition("_")[0]}"\ndomain = "{domain}"\npassword_env = "PROVE_PASSWORD"\n'
+    )
+    out = tmp_path / "runs"
+    run = finish(start(out, BRIEF, "--slo", BRIEF_SLO, "--target", target), out)
+    run.assert_target_passed()
+    assert run.verdict["integrity"]["status"] == "not checked"
+    assert "integrity: not checked" in run.said
+    lines = " ".join(run.verdict["not_checked"])
+    assert "Integrity: " in lines
+    assert "needs the service key or a connection string" in lines
+    assert "was not checked" in run.verdict["sentence"] or run.code == 20
+    held = {check["id"] for check in run.verdict["probes"] if check["status"] == "held"}
+    assert {"others' messages", "same event twice"} <= held, "what needs no key is asked all the same"
