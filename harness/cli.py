@@ -155,9 +155,10 @@ def compare(folder: Path, baselines: tuple[Path, ...], force: bool) -> None:
 @click.option("--healthy", type=click.IntRange(min=0), default=50, show_default=True, help="Runs without a defect.")
 @click.option("--only", multiple=True, metavar="NAME", help="This defect alone. Repeatable.")
 @click.option("--fast", is_flag=True, help="Four defects, one seed, one healthy run.")
+@click.option("--baseline", "baselines", multiple=True, type=click.Path(path_type=Path), help="Of an earlier proof.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/prove"), show_default=True)
 @click.option("--list", "listed", is_flag=True, help="Name the defects and their gates, and run nothing.")
-def prove(seeds: int, healthy: int, only: tuple[str, ...], fast: bool, out: Path, listed: bool) -> None:
+def prove(seeds: int, healthy: int, fast: bool, **options: Any) -> None:
     """Run seeded defects through whole runs: is each caught, and are healthy runs left alone?
 
     Some 30 seconds a run; everything takes hours. Writes prove.md and prove.json to the folder of --out. Exit 0 only
@@ -165,17 +166,8 @@ def prove(seeds: int, healthy: int, only: tuple[str, ...], fast: bool, out: Path
     """
     from harness.prove.command import prove as proven
 
-    sys.exit(
-        proven(
-            seeds=1 if fast else seeds,
-            healthy=1 if fast else healthy,
-            only=only,
-            fast=fast,
-            out=out,
-            listed=listed,
-            say=click.echo,
-        )
-    )
+    few = fast and not options["only"]
+    sys.exit(proven(seeds=1 if few else seeds, healthy=1 if few else healthy, fast=fast, say=click.echo, **options))
 
 
 @cli.command()

@@ -171,7 +171,7 @@ DEFECTS: tuple[Quirk, ...] = (
         "message_backdated_one_in",
         Kind.COUNT,
         0,
-        "dates every n-th message a minute back, before what was said earlier",
+        "dates every n-th message three seconds back, before what was said earlier",
         "contract 8.3",
     ),
     Quirk(

@@ -12,7 +12,17 @@ from harness.prove.trials import Plan, Prover, Say
 TABLE, DATA = "prove.md", "prove.json"
 
 
-def prove(*, seeds: int, healthy: int, only: tuple[str, ...], fast: bool, out: Path, listed: bool, say: Say) -> int:
+def prove(
+    *,
+    seeds: int,
+    healthy: int,
+    only: tuple[str, ...],
+    fast: bool,
+    baselines: tuple[Path, ...],
+    out: Path,
+    listed: bool,
+    say: Say,
+) -> int:
     """Prove, print the table, write both files. An interrupted proof leaves what it has.
 
     :raises UsageError: for a defect that does not exist.
@@ -27,7 +37,7 @@ def prove(*, seeds: int, healthy: int, only: tuple[str, ...], fast: bool, out: P
             say(f"{defect.name}: {' '.join(defect.all_switches)} -> {', '.join(defect.gates)}")
         return int(ExitCode.PASS)
     out.mkdir(parents=True, exist_ok=True)
-    prover = Prover(Plan(defects, tuple(range(1, seeds + 1)), healthy, out, say))
+    prover = Prover(Plan(defects, tuple(range(1, seeds + 1)), healthy, out, say, baselines=baselines))
     try:
         prover.run()
     finally:

@@ -41,7 +41,7 @@ class Plan:
     out: Path
     say: Say
     profile: str = PROFILE
-    before: tuple[str, ...] = ()  # put before each run's command, such as flock and a file
+    baselines: tuple[Path, ...] = ()  # healthy paced runs of an earlier proof
 
 
 @dataclass
@@ -51,7 +51,10 @@ class Prover:
     plan: Plan
     trials: list[Trial] = field(default_factory=list)
     healthy: list[Healthy] = field(default_factory=list)
-    _baselines: list[Path] = field(default_factory=list)
+    _baselines: list[Path] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._baselines = list(self.plan.baselines)
 
     def run(self) -> Proof:
         """Everything; healthy runs last, half of them paced and compared where baselines were made."""
@@ -113,7 +116,7 @@ class Prover:
     ) -> tuple[Judged | None, int, Path]:
         """One run: its verdict, its exit code, its directory."""
         out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"
-        command = [*self.plan.before, sys.executable, "-m", "harness", "run", self.plan.profile]
+        command = [sys.executable, "-m", "harness", "run", self.plan.profile]
         command += ["--slo", str(SLO_FILE), "--seed", str(seed), "--out", str(out)]
         for switch in switches:
             command += ["--quirk", switch]
