@@ -31,6 +31,11 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "Whoever has the app, or its public key, reads messages.",
         "policies on messages that name the role anon or public",
     ),
+    "strangers' changes": (
+        "Messages are not delivered to strangers",
+        "Whoever knows a conversation's id reads along as it is written.",
+        "row-level security as Realtime applies it: the subscriber's role and claims",
+    ),
     "invalid event": (
         "An event that cannot be stored is refused",
         "The app forgets swipes that were never stored, because it was told yes.",

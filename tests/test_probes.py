@@ -23,6 +23,7 @@ BROKEN = (
     "anon_reads_messages",
     "rls_off_messages",
     "rls_off_events",
+    "realtime_ignore_rls",
     "event_refused_accepted",
     "event_dedupe_off",
     "settings_stale",

@@ -22,6 +22,7 @@ from harness.probes.questions import (
     others_messages,
     same_event_other_day,
     same_event_twice,
+    strangers_changes,
 )
 from harness.probes.stage import Field, signed_in
 
@@ -34,6 +35,7 @@ QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[Answer]]], ...] = tuple(
         anonymous_messages,
         others_messages,
         others_events,
+        strangers_changes,
         invalid_event,
         same_event_twice,
         same_event_other_day,
@@ -74,7 +76,7 @@ async def _answers(http: httpx.AsyncClient, access: Access, people: int) -> tupl
     except (httpx.HTTPError, ValueError, KeyError) as error:
         why = f"nobody could sign in: {type(error).__name__}"
         return tuple(Answer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
-    return tuple([await _asked(field, id_, ask) for id_, ask in QUESTIONS])
+    return tuple(await asyncio.gather(*[_asked(field, id_, ask) for id_, ask in QUESTIONS]))
 
 
 async def _asked(field: Field, id_: str, ask: Callable[[Field], Awaitable[Answer]]) -> Answer:

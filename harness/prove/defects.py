@@ -57,9 +57,7 @@ DEFECTS: tuple[Defect, ...] = (
     _one("conversation_not_bumped=on", "I21"),
     _one("realtime_drop_one_in=10", "delivery: lost"),
     _one("realtime_duplicate_one_in=10", "delivery: doubled"),
-    _one("realtime_swap_one_in=5", "delivery: misordered"),
-    _one("realtime_ignore_rls=on", "delivery: misdelivered"),
-    _one("realtime_keep_left_channels=on", "delivery: leaked"),
+    _one("realtime_ignore_rls=on", "probe: strangers' changes", "delivery: misdelivered"),
     # decks and library
     _one("deck_repeat_one_in=10", "I10"),
     _one("deck_foreign_one_in=5", "foreign decks"),

@@ -48,17 +48,10 @@ class _Comparison(Model):
     rows: tuple[_Row, ...]
 
 
-class _Audit(Model):
-    name: str
-    ok: bool
-
-
 class _Realtime(Model):
     lost: int = 0
     doubled: int = 0
     misdelivered: int = 0
-    misordered: int = 0
-    audits: tuple[_Audit, ...] = ()
 
 
 class _Facts(Model):
@@ -99,10 +92,8 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
             instants = [one.at_s for one in check.offenders if one.at_s is not None]
             found.append(Fired(check.id, 11, max(0.0, min(instants, default=end))))
     if judged.realtime is not None:
-        counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdelivered", "misordered")}
+        counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdelivered")}
         found += [Fired(f"delivery: {what}", 11, end) for what, count in counts.items() if count]
-        leaks = [audit for audit in judged.realtime.audits if not audit.ok]
-        found += [Fired("delivery: leaked", 11, end) for _ in leaks[:1]]
     found += [Fired(f"SLO: {row.name}", 10, end) for row in judged.slos if row.status == "fail"]
     if judged.comparison is not None:
         slower = [row for row in judged.comparison.rows if row.change == "regressed"]
