@@ -14,6 +14,7 @@ import pytest
 from harness.evidence.postgres import PostgresReader
 from harness.evidence.tables import EVENTS
 from harness.people import Secrets
+from harness.phone.calls import APP_SETTINGS
 from harness.phone.outbox import Event
 from harness.phone.phone import Phone
 from reports.integrity.check import Book, _events
@@ -63,14 +64,20 @@ def test_a_replay_across_midnight_is_noted_and_is_no_doubling() -> None:
         with running(sandbox.url, secrets, pattern=people["email_pattern"], people=PEOPLE) as engine:
             zero_epoch_s = time.time() - (time.monotonic() - engine.zero) + offset  # the phones' clock is ahead as well
 
+            async def arrives(phone: Phone) -> None:
+                if phone.account is None:
+                    await phone.sign_in()
+                phone.load_page()
+                await phone.request(APP_SETTINGS, body={})  # the first edge call of a page dies on the phone
+
             async def swipes_and_leaves(phone: Phone) -> None:
-                await phone.keeper.sign_in()
+                await arrives(phone)
                 phone.courier.mount()
                 phone.courier.emit(like(phone))
                 await phone.pause(2.0)  # beyond the buffer's second: sent, stored, not answered
 
             async def comes_back(phone: Phone) -> None:
-                await phone.keeper.sign_in()
+                await arrives(phone)
                 phone.courier.mount()
                 await phone.pause(6.0)
 
