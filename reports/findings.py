@@ -80,9 +80,9 @@ _RULES = (
     ),
     _Rule(
         "maintenance_job",
-        lambda found: found in ("absent", "not scheduled"),
+        lambda found: found in ("absent", "not scheduled", "never ran", "failed"),
         "high",
-        "Nobody makes the next month's partitions: the maintenance job is not there, or not scheduled",
+        "Nobody makes the next month's partitions: the maintenance job is not there, does not run, or fails",
         "schedule run_scheduled_maintenance(), after mending the calls in it that fail as shipped",
         DECK_SEARCH,
     ),

@@ -116,8 +116,12 @@ PROBES = (
         "and pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'",
     ),
     Probe(
-        "maintenance_job",  # read, never run: as shipped it names a table or function that is not there
+        # Read, never run: how its last run ended by pg_cron's own log, which exists only where pg_cron does.
+        "maintenance_job",
         "select case when to_regprocedure('public.run_scheduled_maintenance()') is null then 'absent' "
-        "when to_regclass('cron.job') is null then 'not scheduled' else 'present' end",
+        "when to_regclass('cron.job_run_details') is null then 'not scheduled' "
+        "else coalesce((xpath('//status/text()', query_to_xml('select d.status from cron.job_run_details d "
+        "join cron.job j using (jobid) where j.command ilike ''%run_scheduled_maintenance%'' "
+        "order by d.start_time desc limit 1', true, false, '')))[1]::text, 'never ran') end",
     ),
 )
