@@ -127,7 +127,7 @@ class Prover:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=RUN_LIMIT_S)
         finally:
-            processes.end(process, patience_s=20.0)
+            processes.end(process, patience_s=5.0)
         folder = next(iter(sorted(out.glob("*/"))), out)
         return _judged(folder), int(process.returncode), folder
 
