@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from sandbox.defects import DEFECTS, Defects
 from sandbox.quirk import Kind, Quirk
@@ -209,7 +209,7 @@ class Quirks(Defects):
 
     def as_dict(self) -> dict[str, int | float | bool]:
         """Every switch by name, the unset ones included."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in NAMES}
 
 
 def _value(quirk: Quirk, text: str) -> int | float | bool:
