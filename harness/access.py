@@ -40,6 +40,7 @@ class Access:
     email_pattern: str
     requests_per_second: float | None = None
     jwt_secret: str = field(default="", repr=False)
+    signing_secret: str = field(default="", repr=False)  # for probes only: it makes nobody's tokens minted
     service_key: str = field(default="", repr=False)
     dsn: str = field(default="", repr=False)
     user_ids: tuple[str, ...] = ()
@@ -104,6 +105,7 @@ def _discovered(found: Discovered) -> Access:
         anon_key=found.anon_key,
         password=found.people.password,
         email_pattern=found.people.email_pattern,
+        signing_secret=found.jwt_secret,
         service_key=found.service_key,
         dsn=found.dsn,
         notes=tuple(f"sandbox switch {name}={value}" for name, value in found.quirks.items()),
@@ -153,6 +155,7 @@ def _foreign(target: Target, wish: Wish) -> Access:
         email_pattern=email_pattern(target.people),
         requests_per_second=allowed.requests_per_second,
         jwt_secret=keys.jwt_secret or "" if mint else "",
+        signing_secret=keys.jwt_secret or "",
         service_key=keys.service or "",
         dsn=keys.dsn or "",
         user_ids=_everybody(target, keys, wish) if mint else (),

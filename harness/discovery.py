@@ -41,6 +41,7 @@ class Discovered(BaseModel):
     url: str
     anon_key: str = Field(repr=False)
     service_key: str = Field(repr=False)
+    jwt_secret: str = Field(default="", repr=False)
     dsn: str = Field(default="", repr=False)
     people: SandboxPeople
     seed: int

@@ -25,6 +25,7 @@ from harness.errors import UsageError
 from harness.evidence.collect import collect
 from harness.generator import LOCUSTFILE, Generator
 from harness.order import Order, windows_of
+from harness.probes.ask import probe
 from harness.record.chaos import chaos_windows
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
@@ -45,6 +46,7 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
         front = stack.enter_context(_front(wish, access, watcher))
         order, store = _prepare(wish, access, front.url)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        store.update(probes=probe(access, wish.profile.people))
         Generator(wish, access, order, Path(order.folder), watcher, front).drive()
         _check_target_lived(access, store)
         watcher.stage("reading what the target stored")

@@ -65,6 +65,7 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
     if not verdict.slos:
         found.append(("slos", "error", "inconclusive", "The run had no SLO to judge."))
     found += [(f"integrity: {row.id}", "failure", "data", row.sentence) for row in verdict.integrity.broken]
+    found += [(f"probe: {row.id}", "failure", "data", row.sentence) for row in verdict.probes if row.status == "broken"]
     found += [
         (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
         for row in verdict.vetoes

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from reports.compare import Comparison
+from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
 from reports.text import count, ms, plural, seconds
@@ -32,6 +33,8 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Realtime", _realtime(verdict.realtime)))
     if len(verdict.reasons) > 1:
         blocks.append(_details("All reasons", _list(verdict.reasons)))
+    if verdict.findings:
+        blocks.append(_details("Known facts of this target", _findings(verdict.findings)))
     notes = [f"{row.name}: {row.note}" for row in verdict.slos if row.note]
     notes += [
         f"{row.name}: worst {row.windows.window_s:g} s {row.windows.text}"
@@ -43,6 +46,11 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Notes on the SLOs", _list(notes)))
     blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
     return "\n\n".join(blocks) + "\n"
+
+
+def _findings(found: Sequence[Finding]) -> str:
+    rows = [(one.severity, md(one.title), md(one.evidence), md(one.remedy), md(one.playbook)) for one in found]
+    return _table(("severity", "finding", "evidence", "remedy", "playbook"), rows, "lllll")
 
 
 def comparison(found: Comparison) -> str:

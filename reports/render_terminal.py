@@ -58,6 +58,7 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
         lines += ["", *integrity(verdict.integrity)]
     if verdict.recovery is not None:
         lines += ["", *recovery(verdict.recovery)]
+    lines += foreword(verdict)
     lines += ["", *_closing(verdict, folder)]
     return lines
 
@@ -104,6 +105,25 @@ def integrity(found: Integrity) -> list[str]:
 def recovery(found: Recovery) -> list[str]:
     """What the faults did, as plain lines: one sentence a fault."""
     return ["faults:", *(line for sentence in found.lines for line in _wrapped(sentence))]
+
+
+def foreword(verdict: Verdict) -> list[str]:
+    """What was found before the load, and what got slower during it; nothing when there is nothing to say."""
+    lines = []
+    for check in verdict.probes:
+        if check.count:
+            lines += _wrapped(f"broken: {check.title}: {check.offenders[0].text if check.offenders else ''}")
+    for row in verdict.drift:
+        if row.drifts:
+            lines += _wrapped(row.sentence)
+    if verdict.findings:
+        lines += ["", "known facts of this target (no part of the verdict):"]
+        grave = [finding for finding in verdict.findings if finding.severity == "high"]
+        for finding in grave:
+            lines += _wrapped(f"{finding.title} [{finding.evidence}]")
+        if len(grave) < len(verdict.findings):
+            lines.append(f"  and {len(verdict.findings) - len(grave)} lesser ones in the report")
+    return ["", *lines] if lines and lines[0] else lines
 
 
 def _closing(verdict: Verdict, folder: Path) -> list[str]:
@@ -164,6 +184,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
         console.print()
         for line in recovery(verdict.recovery):
             console.print(Text(line))
+    for line in foreword(verdict):
+        console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
     for line in _closing(verdict, folder):
         console.print(Text(line), soft_wrap=True)

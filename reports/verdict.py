@@ -16,12 +16,16 @@ from harness.errors import PRECEDENCE, ExitCode, first_of
 from harness.plan.prices import PlanPrices
 from harness.record.manifest import Manifest, Window
 from harness.record.schema import Phase, View
+from reports import findings as schema_facts
 from reports import health as generator
+from reports import probes as questions
 from reports import slo as objectives
 from reports.compare import Comparison
+from reports.drift import DriftRow, drift
+from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health import HealthRow
-from reports.integrity.model import UNCHECKED, Integrity
+from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
@@ -93,6 +97,9 @@ class Verdict(Model):
     integrity: Integrity
     comparison: Comparison | None = None
     realtime: Realtime | None = None
+    drift: tuple[DriftRow, ...] = ()  # empty where the load was not level
+    probes: tuple[Check, ...] = ()  # questions to the target before the load
+    findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
     not_checked: tuple[str, ...] = NOT_CHECKED
@@ -129,7 +136,10 @@ def judge_frames(
     realtime = figures(frames, plans or {})
     found = _findings(manifest, rows, health, baseline)
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
+    asked, drifted = questions.checks(manifest.probes), drift(frames)
+    found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
     found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
+    found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     winner = first_of(code for code, _ in found)
     ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
@@ -143,9 +153,17 @@ def judge_frames(
         slos=rows,
         health=health,
         integrity=integrity,
-        not_checked=(*integrity.gaps, *NOT_CHECKED),
+        not_checked=(
+            *integrity.gaps,
+            *questions.unasked(manifest.probes),
+            *schema_facts.unasked(manifest.probes),
+            *NOT_CHECKED,
+        ),
         comparison=baseline,
         realtime=realtime,
+        drift=drifted,
+        probes=asked,
+        findings=findings(manifest.probes),
         traffic=traffic,
         recovery=recovery,
         facts=_facts(frames),

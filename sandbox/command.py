@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", type=int, default=defaults.port, help="0 picks a free one (default)")
     made.add_argument("--pool-size", type=int, default=defaults.pool_size, help="database connections")
     made.add_argument("--token-lifetime", type=int, default=defaults.access_token_lifetime_s, help="seconds")
+    made.add_argument("--clock-offset", type=float, default=0.0, help="seconds that swipe events are dated ahead")
     made.add_argument("--database", type=Path, help="folder that keeps the data across runs (default: none is kept)")
     made.add_argument("--quirk", action="append", default=[], metavar="NAME=VALUE", help="see below; repeatable")
     made.add_argument(
@@ -105,6 +106,7 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
         pool_size=arguments.pool_size,
         access_token_lifetime_s=arguments.token_lifetime,
         access_log=arguments.access_log,
+        clock_offset_s=arguments.clock_offset,
         realtime=RealtimeSettings.parse(arguments.realtime),
     )
 

@@ -30,6 +30,7 @@ class SandboxOptions:
     random. password: every seeded person's; default the environment's
     SANDBOX_PASSWORD, else random. database: a folder that keeps the data across runs.
     pool_size: database connections of the REST tier and the edge functions together, as PostgREST's pool.
+    clock_offset_s: how far the clock that dates swipe events is ahead; a run across UTC midnight at any time of day.
     access_token_lifetime_s: how long a sign-in lasts without a refresh. realtime: limits, delays and cost of Realtime.
 
     :raises OptionError: for a value that cannot work.
@@ -49,6 +50,7 @@ class SandboxOptions:
     access_token_lifetime_s: int = 3600
     access_log: bool = False
     email_pattern: str = EMAIL_PATTERN
+    clock_offset_s: float = 0.0
     realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,8 @@ class SandboxOptions:
                 raise OptionError(f"{name} is {value}", remedy=f"give a whole number from {low} to {high}")
         if not 0 < self.acquire_timeout_s <= 60:
             raise OptionError(f"acquire_timeout_s is {self.acquire_timeout_s:g}", remedy="give seconds up to 60")
+        if not abs(self.clock_offset_s) <= 86_400:
+            raise OptionError(f"clock_offset_s is {self.clock_offset_s:g}", remedy="give at most a day, 86400")
         if self.password is not None and len(self.password) < 6:
             raise OptionError("the password is shorter than 6 characters", remedy="give a longer one, or none at all")
         if self.secret is not None and len(self.secret.encode()) < SHORTEST_SECRET:

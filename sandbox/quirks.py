@@ -9,36 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass
+
+from sandbox.defects import DEFECTS, Defects
+from sandbox.quirk import Kind, Quirk
+
+__all__ = ["NAMES", "REGISTRY", "Kind", "Quirk", "QuirkError", "Quirks", "describe"]
 
 
 class QuirkError(ValueError):
     """A switch that does not exist, or a value it cannot take. The text says which, and what would be right."""
-
-
-class Kind(StrEnum):
-    """What a switch's value is."""
-
-    COUNT = "a whole number of 0 or more"
-    SHARE = "a number from 0 to 1"
-    SWITCH = "on or off"
-
-
-@dataclass(frozen=True, slots=True)
-class Quirk:
-    """One switch.
-
-    default: the value that leaves the application as shipped.
-    effect: what it does when set, units included.
-    source: where the behaviour it changes or imitates is written down (a section of the wire contract).
-    """
-
-    name: str
-    kind: Kind
-    default: float
-    effect: str
-    source: str
 
 
 REGISTRY: tuple[Quirk, ...] = (
@@ -178,13 +158,14 @@ REGISTRY: tuple[Quirk, ...] = (
         "database events per second beyond which changes are skipped silently; 0 leaves the plan's limit",
         "realtime contract 1.6",
     ),
+    *DEFECTS,
 )
 NAMES: tuple[str, ...] = tuple(quirk.name for quirk in REGISTRY)
 _BY_NAME = {quirk.name: quirk for quirk in REGISTRY}
 
 
 @dataclass(frozen=True, slots=True)
-class Quirks:
+class Quirks(Defects):
     """The value of every switch; the fields are the registry's names."""
 
     delay_deck_ms: int = 0
@@ -228,7 +209,7 @@ class Quirks:
 
     def as_dict(self) -> dict[str, int | float | bool]:
         """Every switch by name, the unset ones included."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in NAMES}
 
 
 def _value(quirk: Quirk, text: str) -> int | float | bool:

@@ -19,7 +19,7 @@ from typing import Any, cast
 import asyncpg
 import uvicorn
 
-from sandbox import schema
+from sandbox import defective, schema
 from sandbox.app import build, rest_context
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
@@ -222,6 +222,7 @@ class Sandbox:
                 await connection.execute(_UNIQUE_CLIENT_ID_SQL)
             else:
                 await connection.execute("drop index if exists public.messages_client_id_uq")
+            await defective.apply(connection, options.quirks)
         finally:
             await connection.close()
 
@@ -250,6 +251,7 @@ class Sandbox:
                 rng=random.Random(options.seed),
                 acquire_timeout_s=options.acquire_timeout_s,
                 access_token_lifetime_s=options.access_token_lifetime_s,
+                clock_offset_s=options.clock_offset_s,
                 url=self.url,
             )
         finally:

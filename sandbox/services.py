@@ -7,9 +7,11 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -51,19 +53,20 @@ class Bearer:
 class TokenCache:
     """Verifies tokens once: a signature check per request would cost more than everything else in it."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, *, expired: bool = False, forged: bool = False) -> None:
         self._keys = keys
+        self._expired, self._forged = expired, forged  # defects: taken all the same
         self._known: dict[str, Bearer] = {}
 
     def verify(self, token: str) -> Bearer:
         """:raises TokenError: when it is malformed, forged or expired."""
         known = self._known.get(token)
         if known is not None:
-            if known.expires_at <= time.time():
+            if known.expires_at <= time.time() and not self._expired:
                 del self._known[token]
                 raise TokenError("JWT expired", expired=True)
             return known
-        principal = self._keys.principal(token)
+        principal = self._keys.principal(token, expired=self._expired, forged=self._forged)
         claims = orjson.loads(principal.claims)
         bearer = Bearer(principal, claims.get("session_id"), float(claims.get("exp", "inf")))
         if len(self._known) >= _TOKENS_REMEMBERED:
@@ -119,15 +122,30 @@ class Services:
     rng: random.Random = field(default_factory=random.Random)
     acquire_timeout_s: float = POSTGREST_ACQUIRE_TIMEOUT_S
     access_token_lifetime_s: int = 3600
+    clock_offset_s: float = 0.0
     url: str = ""
 
     def __post_init__(self) -> None:
-        self.tokens = TokenCache(self.keys)
+        quirks = self.quirks
+        self.tokens = TokenCache(self.keys, expired=quirks.expired_token_accepted, forged=quirks.forged_token_accepted)
         self.settings = SettingsCache()
         self.memory_limiter = MemoryLimiter()
         self.background = Background()
         self.service = self.keys.principal(self.keys.service)
-        self.events_seen = 0
+        self.last_deck: dict[str, Any] | None = None
+        self._turns: Counter[str] = Counter()
+
+    def now(self) -> datetime:
+        """The clock that dates swipe events."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
+
+    def turn(self, quirk: str) -> bool:
+        """Whether it is the n-th one's turn, n being the value of that switch; never while it is off."""
+        one_in = int(getattr(self.quirks, quirk))
+        if not one_in:
+            return False
+        self._turns[quirk] += 1
+        return self._turns[quirk] % one_in == 0
 
     def note_swallowed(self, what: str, error: Exception) -> None:
         """A failure the application hides: only the log at debug level hears of it."""

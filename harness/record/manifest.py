@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.config.models import Profile, Slo
+from harness.probes.model import Probes
 from harness.record.chaos import ChaosWindow
 from harness.record.clocks import ClockOffset
 from harness.record.roster import WorkerRecord
@@ -63,3 +64,4 @@ class Manifest(BaseModel):
     run_tag: int | None = None  # in every client-made id
     zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
     evidence: Evidence | None = None  # None until somebody looked
+    probes: Probes | None = None  # what the deployment is like; None when nobody asked

@@ -23,7 +23,7 @@ from reports.integrity.texts import ORDER, QUESTIONS
 from reports.integrity.writes import Facts, Rows, Writes, facts_of, of_kind
 from reports.text import count, plural
 
-EVENT_COLUMNS = ("client_event_id", "dedupe_key", "event_day")
+EVENT_COLUMNS = ("created_at", "client_event_id", "dedupe_key", "event_day")
 MESSAGE_COLUMNS = ("id", "created_at", "conversation_id", "client_id", "meta_client_id")
 
 
@@ -67,6 +67,7 @@ def _events(book: Book, table: pa.Table, zero_epoch_us: int) -> Iterator[Check]:
     yield book.of_writes("I03", writes, found.lost)
     yield book.of_writes("I04", writes, found.refused_but_stored)
     yield book.of_writes("I05", writes, found.absent & writes.dropped)
+    yield book.rows_of("event day", stored.table, events.misdated(stored.table), "client_event_id")
     yield book.unknown("I06", stored.table, found.unknown, "client_event_id")
 
 
@@ -100,7 +101,12 @@ class Book:
 
     def unknown(self, id_: str, table: pa.Table, rows: Integers, column: str) -> Check:
         """A question whose offenders are rows with an id of this run that nobody made."""
-        found = [int(row) for row in rows if self._made_here(table[column][int(row)].as_py())]
+        found = np.array([row for row in rows if self._made_here(table[column][int(row)].as_py())], np.int64)
+        return self.rows_of(id_, table, found, column)
+
+    def rows_of(self, id_: str, table: pa.Table, rows: Integers, column: str) -> Check:
+        """A question whose offenders are stored rows."""
+        found = [int(row) for row in rows]
         offenders = tuple(Offender(ids={column: text(table[column][row].as_py())}) for row in found[:SHOWN])
         return QUESTIONS[id_].answered(table.num_rows, len(found), offenders)
 

@@ -90,6 +90,14 @@ def classify(writes: Writes, stored: StoredEvents, zero_epoch_us: int) -> EventC
     )
 
 
+def misdated(table: pa.Table) -> Integers:
+    """Rows whose day is not that of their creation. Both are the server's; around midnight either may be meant."""
+    created = integers(table["created_at"])
+    day = integers(table["event_day"])
+    early, late = (created - CLOCK_ERROR_US) // DAY_US, (created + CLOCK_ERROR_US) // DAY_US
+    return np.flatnonzero((day < early) | (day > late))
+
+
 def _stored_by_key(writes: Writes, stored: StoredEvents, missing: Integers, zero_epoch_us: int) -> Flags:
     """For events without a row of their own: is a row with their key there, on a day on which they may have come?"""
     if not len(missing) or not len(stored.key):

@@ -42,7 +42,9 @@ class Check(Model):
     def sentence(self) -> str:
         """The finding in one sentence that names the first offender."""
         first = self.offenders[0] if self.offenders else None
-        named = f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first else ""
+        named = (
+            f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first and first.ids else ""
+        )
         return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{named}."
 
 

@@ -52,6 +52,13 @@ QUESTIONS = {
             "event_day in the dedupe key; the client's queue that replays what was already accepted",
         ),
         Question(
+            "event day",
+            "Events are stored under the day on which they were made",
+            "broken",
+            "Counts by day are wrong, and a replay on the right day is stored a second time.",
+            "event_day: the clock of whoever sets it, against created_at of the database",
+        ),
+        Question(
             "I03",
             "Every acknowledged event is stored",
             "broken",

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from sandbox.functions import deck_defects
 from sandbox.functions.deck_cards import Card
 from sandbox.functions.deck_request import DeckRequest
 from sandbox.services import Services
@@ -56,6 +57,7 @@ async def write(services: Services, served: Served) -> None:
     writes = [(_FEATURES_SQL, _features(served)), (_REQUEST_SQL, _request(served))]
     if served.cards:
         writes.append((_IMPRESSIONS_SQL, _impressions(served)))
+    writes = deck_defects.logged(services, writes, impressions=bool(served.cards))
     try:
         async with services.acting(services.service) as connection:
             for sql, arguments in writes:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 import asyncpg
 
+from sandbox.functions import event_defects
 from sandbox.functions.event_input import Ingest, Row
 from sandbox.functions.event_rows import rows_json
 from sandbox.functions.gate import Caller
 from sandbox.services import PoolExhausted, Services
 
-_INSERT = "select sandbox_internal.insert_events($1, $2, $3, $4, $5)"
+_INSERT = "select sandbox_internal.insert_events($1, $2, $3, $4, $5, $6)"
 # SQLSTATE classes that another try cannot help: data, integrity, syntax or privileges; and all of PostgREST's own codes
 _FINAL = ("22", "23", "42", "PGRST")
 _TOKEN_EXPIRED = "PGRST303"
@@ -35,12 +36,12 @@ class StoreError(Exception):
 
 async def upsert(services: Services, caller: Caller, day: date, rows: Sequence[Row]) -> None:
     """One PostgREST request under the caller's token, ignoring duplicates. :raises StoreError: all or nothing."""
-    if caller.expires_at <= time.time():
+    if caller.expires_at <= time.time() and not services.quirks.expired_token_accepted:
         raise StoreError(_TOKEN_EXPIRED, "JWT expired")
-    actor = caller.principal
+    actor, shift = caller.principal, services.clock_offset_s
     try:
         async with services.connection() as connection:
-            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, rows_json(rows))
+            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, rows_json(rows), shift)
     except asyncpg.PostgresError as error:
         raise StoreError(error.sqlstate or "", str(error.args[0] if error.args else error)) from error
     except PoolExhausted as error:
@@ -51,12 +52,10 @@ async def upsert(services: Services, caller: Caller, day: date, rows: Sequence[R
 
 async def store(services: Services, caller: Caller, ingest: Ingest) -> list[Row]:
     """Write an ingest's rows and sort its ids accordingly; the rows that were taken, for the background work."""
-    rows, row_ids = ingest.rows, ingest.row_ids
-    if services.quirks.event_silent_loss:
-        rows, row_ids = _without_lost(services, rows, row_ids)
+    rows, row_ids = await event_defects.shaped(services, caller, ingest)
     if not rows:
         return []
-    day = datetime.now(UTC).date()
+    day = event_defects.day_of(services)
     try:
         await upsert(services, caller, day, rows)
         return rows
@@ -85,13 +84,3 @@ def _classify(ingest: Ingest, identifier: str, error: StoreError) -> None:
         ingest.reject(identifier, "DB_REJECTED", "DB rejected this event (deterministic).")
     else:
         ingest.later(identifier, "Temporary DB error; retry later.")
-
-
-def _without_lost(services: Services, rows: list[Row], row_ids: list[str | None]) -> tuple[list[Row], list[str | None]]:
-    """The quirk `event_silent_loss`: every n-th row of the whole sandbox is forgotten, its id stays accepted."""
-    kept = []
-    for row, identifier in zip(rows, row_ids, strict=True):
-        services.events_seen += 1
-        if services.events_seen % services.quirks.event_silent_loss:
-            kept.append((row, identifier))
-    return [row for row, _ in kept], [identifier for _, identifier in kept]

@@ -10,7 +10,7 @@ revoke all on schema sandbox_internal from public;
 -- The bulk upsert of media-swipe-event. The rows come as one JSON array, as they reach PostgREST, and Postgres judges
 -- them. Only their ids are drawn by the caller: this build of Postgres opens /dev/urandom once for every uuid.
 create function sandbox_internal.insert_events(
-  p_role text, p_claims text, p_user uuid, p_day date, p_rows json
+  p_role text, p_claims text, p_user uuid, p_day date, p_rows json, p_shift float8 default 0
 ) returns void
   language plpgsql
   as $$
@@ -19,10 +19,10 @@ declare
 begin
   v_ignored := set_config('role', p_role, true);
   v_ignored := set_config('request.jwt.claims', p_claims, true);
-  insert into public.media_events (id, user_id, event_day, session_id, deck_id, rec_request_id, position,
+  insert into public.media_events (id, created_at, user_id, event_day, session_id, deck_id, rec_request_id, position,
     media_item_id, event_type, source, dwell_ms, payload, client_event_id, rating_0_10, in_watchlist, dedupe_key,
     served_dedupe_key)
-  select r.id, p_user, p_day, r.session_id, r.deck_id, r.rec_request_id, r.position,
+  select r.id, now() + make_interval(secs => p_shift), p_user, p_day, r.session_id, r.deck_id, r.rec_request_id, r.position,
     r.media_item_id, r.event_type, r.source, r.dwell_ms, r.payload, r.client_event_id, r.rating, r.in_watchlist,
     r.dedupe_key, r.served_key
   from json_to_recordset(p_rows) as r(

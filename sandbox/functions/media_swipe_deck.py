@@ -11,7 +11,17 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import cors, deck_candidates, deck_cards, deck_log, deck_order, deck_request, envelope, gate
+from sandbox.functions import (
+    cors,
+    deck_candidates,
+    deck_cards,
+    deck_defects,
+    deck_log,
+    deck_order,
+    deck_request,
+    envelope,
+    gate,
+)
 from sandbox.functions import experiments as experiments_room
 from sandbox.functions.deck_candidates import DeckFailed
 from sandbox.functions.deck_cards import Card
@@ -97,6 +107,7 @@ async def _serve(services: Services, admission: Admission, wanted: DeckRequest) 
         cards = deck_order.diversify(cards)
     cards = cards[: size.cards]
     rec_request_id, deck_id = str(uuid.uuid4()), str(uuid.uuid4())
+    deck_defects.repeated(services, cards)
     deck_cards.number_cards(cards, rec_request_id)
     await deck_log.write(
         services,
@@ -112,7 +123,8 @@ async def _serve(services: Services, admission: Admission, wanted: DeckRequest) 
             cards=cards,
         ),
     )
-    return {"ok": True, "deckId": deck_id, "recRequestId": rec_request_id, "cards": cards}
+    made = {"ok": True, "deckId": deck_id, "recRequestId": rec_request_id, "cards": cards}
+    return deck_defects.exchanged(services, made)
 
 
 def _own_seed(wanted: DeckRequest, cold: bool) -> str:

@@ -11,10 +11,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import cors, envelope, gate
+from sandbox.functions import cors, envelope, event_defects, gate
 from sandbox.functions.event_background import Aftermath, run
 from sandbox.functions.event_input import Ingest
 from sandbox.functions.event_store import store
+from sandbox.functions.gate import Admission
 from sandbox.limits import Verdict
 from sandbox.services import Services
 
@@ -38,6 +39,8 @@ async def handle(services: Services, request: Request) -> Response:
         default=LIMIT_PER_MINUTE,
         override=services.quirks.event_limit_per_minute,
     )
+    if not admission.verdict.ok and services.quirks.rate_limit_as_accepted:
+        return await _pretended(request, identifier, admission)
     if not admission.verdict.ok:
         return _rate_limited(request, identifier, admission.verdict)
     settings = admission.settings
@@ -51,6 +54,7 @@ async def handle(services: Services, request: Request) -> Response:
         ingest.read(raw)
         taken = await store(services, admission.caller, ingest)
         ingest.settle()
+        event_defects.retold(services, ingest)
         aftermath = Aftermath.of(admission.caller, ingest, taken, settings)
         if aftermath.needed:
             services.background.spawn(run(services, aftermath))
@@ -99,6 +103,16 @@ def _reply(
             *headers,
         ),
     )
+
+
+async def _pretended(request: Request, identifier: str, admission: Admission) -> Response:
+    """The defect `rate_limit_as_accepted`: the reply of success, and nothing behind it."""
+    settings = admission.settings
+    ingest = Ingest(int(settings["ranking.swipe.status_watched.synthetic_dwell_ms"]), lambda: str(uuid.uuid4()))
+    ingest.read(envelope.parse_json(await request.body()))
+    ingest.settle()
+    sent = len(ingest.accepted)
+    return _reply(request, identifier, ingest, {"shouldRetry": False, "sent": sent, "attempted": sent, "items": sent})
 
 
 def _rate_limited(request: Request, identifier: str, verdict: Verdict) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,14 +24,15 @@ async def handle(services: Services, request: Request) -> Response:
         return preflight
     gate.require_api_key(services, request, bearer_is_enough=True, public_only=True)
     try:
-        snapshot = services.settings.fresh(PUBLIC, PUBLIC_TTL_S)
+        stale = services.quirks.settings_stale
+        snapshot = services.settings.fresh(PUBLIC, math.inf if stale else PUBLIC_TTL_S)
         if snapshot is None:
             async with services.acting(_principal(services, request)) as connection:
                 snapshot = await services.settings.load(connection, PUBLIC, PUBLIC_TTL_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhausted, TokenError) as error:
         return envelope.error(request, str(error), 500, "SETTINGS_LOAD_FAILED")
     headers = (("cache-control", "public, max-age=30, stale-while-revalidate=300"), ("x-function", NAME))
-    body = {"ok": True, "version": snapshot.version, "settings": dict(snapshot.values)}
+    body = {"ok": True, "version": snapshot.version - stale, "settings": dict(snapshot.values)}
     return envelope.reply(request, body, extra=headers)
 
 

@@ -1,0 +1,86 @@
+"""Asks everything once, before the load: the schema's facts, then the questions, with two synthetic people."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from harness.access import Access
+from harness.phone.tls import shared_context
+from harness.probes import schema
+from harness.probes.model import Answer, Fact, Probes
+from harness.probes.questions import (
+    anonymous_messages,
+    expired_token,
+    forged_token,
+    fresh_settings,
+    invalid_event,
+    others_events,
+    others_messages,
+    same_event_other_day,
+    same_event_twice,
+    strangers_changes,
+)
+from harness.probes.stage import Field, signed_in
+
+TIMEOUT_S = 15.0
+QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[Answer]]], ...] = tuple(
+    (module.ID, module.ask)
+    for module in (
+        expired_token,
+        forged_token,
+        anonymous_messages,
+        others_messages,
+        others_events,
+        strangers_changes,
+        invalid_event,
+        same_event_twice,
+        same_event_other_day,
+        fresh_settings,
+    )
+)
+
+
+def probe(access: Access, people: int) -> Probes:
+    """Ask the target. Never raises for what it does. people: how many the target has; the first two are asked with."""
+    return asyncio.run(_probe(access, people))
+
+
+async def _probe(access: Access, people: int) -> Probes:
+    began = time.monotonic()
+    client = httpx.AsyncClient(
+        base_url=access.url,
+        timeout=TIMEOUT_S,
+        verify=shared_context() if access.url.startswith("https:") else False,
+        trust_env=False,
+    )
+    async with client as http:
+        source, facts = await _facts(http, access)
+        answers = await _answers(http, access, people)
+    return Probes(source=source, facts=facts, answers=answers, took_s=round(time.monotonic() - began, 2))
+
+
+async def _facts(http: httpx.AsyncClient, access: Access) -> tuple[str, tuple[Fact, ...]]:
+    if access.dsn:
+        return "Postgres", await schema.from_postgres(access.dsn)
+    facts = await schema.from_rest(http, access.service_key)
+    return ("PostgREST" if access.service_key else ""), facts
+
+
+async def _answers(http: httpx.AsyncClient, access: Access, people: int) -> tuple[Answer, ...]:
+    try:
+        field = Field(http, access, *[await signed_in(http, access, number % people) for number in range(2)])
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        why = f"nobody could sign in: {type(error).__name__}"
+        return tuple(Answer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
+    return tuple(await asyncio.gather(*[_asked(field, id_, ask) for id_, ask in QUESTIONS]))
+
+
+async def _asked(field: Field, id_: str, ask: Callable[[Field], Awaitable[Answer]]) -> Answer:
+    try:
+        return await ask(field)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError) as error:
+        return Answer(id=id_, status="not asked", text=f"the target's answer was of no use: {type(error).__name__}")

@@ -1,0 +1,22 @@
+"""Can messages be read without signing in?"""
+
+from __future__ import annotations
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field
+
+ID = "anonymous messages"
+
+
+async def ask(field: Field) -> Answer:
+    """Reads with nothing but the public key that every copy of the app holds."""
+    reply = await field.read("messages?select=id&limit=5", None)
+    rows = reply.json() if reply.status_code in (200, 206) else []
+    return Answer(
+        id=ID,
+        status="broken" if rows else "held",
+        asked=1,
+        count=len(rows),
+        text=f"without signing in {len(rows)} messages were readable (status {reply.status_code})",
+        ids=tuple(row["id"] for row in rows),
+    )

@@ -1,0 +1,30 @@
+"""Is an access token refused after its time?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field, resigned
+
+ID = "expired token"
+HOUR_S = 3600
+
+
+async def ask(field: Field) -> Answer:
+    """Reads with a token that ended an hour ago; to make one, the JWT secret has to be known."""
+    secret = field.access.signing_secret
+    if not secret:
+        return Answer(id=ID, status="not asked", text="needs the JWT secret: name keys.jwt_secret_env")
+    past = int(time.time()) - HOUR_S
+    token = resigned(field.me.token, secret, iat=past - HOUR_S, exp=past)
+    reply = await field.read("app_settings_meta?select=version&limit=1", replace(field.me, token=token))
+    taken = reply.status_code < 300
+    return Answer(
+        id=ID,
+        status="broken" if taken else "held",
+        asked=1,
+        count=int(taken),
+        text=f"a token an hour past its end was answered with {reply.status_code}",
+    )

@@ -1,0 +1,25 @@
+"""Is a token refused whose signature is somebody else's?"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field, resigned
+
+ID = "forged token"
+
+
+async def ask(field: Field) -> Answer:
+    """Reads with an own token that was signed with a key of ours."""
+    token = resigned(field.me.token, secrets.token_urlsafe(48))
+    reply = await field.read("app_settings_meta?select=version&limit=1", replace(field.me, token=token))
+    taken = reply.status_code < 300
+    return Answer(
+        id=ID,
+        status="broken" if taken else "held",
+        asked=1,
+        count=int(taken),
+        text=f"a token with a foreign signature was answered with {reply.status_code}",
+    )

@@ -1,0 +1,36 @@
+"""Are the settings that the app gets those that are in force?"""
+
+from __future__ import annotations
+
+import asyncio
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field
+
+ID = "fresh settings"
+TTL_S = 30.0  # each instance of the function may lag so long (contract 6.1)
+POLL_S = 5.0
+
+
+async def ask(field: Field) -> Answer:
+    """Compares versions; a difference has to be gone within the cache's time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TTL_S + POLL_S
+    served = in_force = -1
+    while loop.time() < until:
+        reply = await field.write("/functions/v1/public-app-settings", field.me, {})
+        rows = (await field.read("app_settings_meta?select=version&id=eq.1", field.me)).json()
+        if reply.status_code != 200 or not rows:
+            return Answer(id=ID, status="not asked", text=f"settings answered {reply.status_code}")
+        served, in_force = int(reply.json()["version"]), int(rows[0]["version"])
+        if served == in_force:
+            break
+        await asyncio.sleep(POLL_S)
+    late = served != in_force
+    return Answer(
+        id=ID,
+        status="broken" if late else "held",
+        asked=1,
+        count=int(late),
+        text=f"version {served} was served while {in_force} is in force",
+    )

@@ -1,0 +1,25 @@
+"""Is an event refused that cannot be stored?"""
+
+from __future__ import annotations
+
+import uuid
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field, event
+
+ID = "invalid event"
+
+
+async def ask(field: Field) -> Answer:
+    """Sends an event of a type that does not exist; the app would forget it if it were called accepted."""
+    wrong = event(await field.title(), str(uuid.uuid4())) | {"eventType": "open"}
+    reply = await field.swipe(field.me, **wrong)
+    accepted = wrong["clientEventId"] in reply.get("acceptedClientEventIds", ())
+    return Answer(
+        id=ID,
+        status="broken" if accepted else "held",
+        asked=1,
+        count=int(accepted),
+        text=f"an event of no known type was {'accepted' if accepted else 'refused'}",
+        ids=(wrong["clientEventId"],) if accepted else (),
+    )

@@ -1,0 +1,48 @@
+"""Is an event stored whose like was stored on another day?"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field, event
+
+ID = "same event, other day"
+
+
+async def ask(field: Field) -> Answer:
+    """Sends an event, puts its like under an earlier day, and sends the same gesture anew.
+
+    The policies let people insert own rows, so no special key is needed. The second gesture has to be acknowledged and
+    stored: the key belongs to one day (contract 3.2).
+    """
+    session, earlier = str(uuid.uuid4()), str(uuid.uuid4())
+    title = await field.title()
+    await field.swipe(field.me, **event(title, session))
+    rows = await field.stored_events(field.me, session)
+    if not rows:
+        return Answer(id=ID, status="not asked", text="the event that the question needs was not stored")
+    key = str(rows[0]["dedupe_key"]).replace(session, earlier)
+    day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    old = {
+        "user_id": field.me.user_id,
+        "session_id": earlier,
+        "media_item_id": title,
+        "event_type": "detail_open",
+        "event_day": day,
+        "dedupe_key": key,
+    }
+    made = await field.write("/rest/v1/media_events", field.me, old, prefer="return=minimal")
+    if made.status_code != 201:
+        return Answer(id=ID, status="not asked", text=f"an older row could not be made: {made.status_code}")
+    reply = await field.swipe(field.me, **event(title, earlier))
+    stored = [row for row in await field.stored_events(field.me, earlier) if row["event_day"] != day]
+    said = len(reply.get("acceptedClientEventIds", ()))
+    return Answer(
+        id=ID,
+        status="held" if stored else "broken",
+        asked=1,
+        count=int(not stored),
+        text=f"the same gesture on another day: {said} accepted, {len(stored)} stored",
+    )

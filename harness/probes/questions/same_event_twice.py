@@ -1,0 +1,29 @@
+"""Is an event that is sent twice on one day stored once?"""
+
+from __future__ import annotations
+
+import uuid
+
+from harness.probes.model import Answer
+from harness.probes.stage import Field, event
+
+ID = "same event twice"
+
+
+async def ask(field: Field) -> Answer:
+    """What every client does whose reply was lost."""
+    session = str(uuid.uuid4())
+    sent = event(await field.title(), session)
+    for _ in range(2):
+        await field.swipe(field.me, **sent)
+    rows = await field.stored_events(field.me, session)
+    days = {row["event_day"] for row in rows}
+    doubled = len(rows) - len(days)  # across midnight two rows are as shipped
+    return Answer(
+        id=ID,
+        status="broken" if doubled or not rows else "held",
+        asked=1,
+        count=max(doubled, int(not rows)),
+        text=f"one event, sent twice, is {len(rows)} rows",
+        ids=tuple(str(row["id"]) for row in rows),
+    )

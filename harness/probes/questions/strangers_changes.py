@@ -1,0 +1,99 @@
+"""Does Realtime keep a conversation's messages from somebody who is not in it?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from harness.phone.tls import shared_context
+from harness.probes.model import Answer
+from harness.probes.stage import Caller, Field
+
+ID = "strangers' changes"
+READY_S, HEAR_S = 10.0, 3.0
+GRACE_S = 0.7  # for the stranger, after the member has heard
+
+
+async def ask(field: Field) -> Answer:
+    """A member and a stranger listen, the member writes: the member has to hear it, the stranger must not."""
+    room = await _room(field)
+    if room is None:
+        return Answer(id=ID, status="not asked", text="the second person is in no conversation without the first")
+    base, key = field.access.url.removeprefix("http"), quote(field.access.anon_key)
+    url = f"ws{base}/realtime/v1/websocket?vsn=1.0.0&apikey={key}"
+    tls = shared_context() if url.startswith("wss:") else None
+    try:
+        async with connect(url, ssl=tls, proxy=None) as ours, connect(url, ssl=tls, proxy=None) as theirs:
+            await asyncio.gather(_listen(ours, field.me, room), _listen(theirs, field.other, room))
+            message = str(uuid.uuid4())
+            sent = await field.write("/rest/v1/messages", field.other, _row(field.other, room, message))
+            if sent.status_code != 201:
+                return Answer(id=ID, status="not asked", text=f"the message was refused: {sent.status_code}")
+            heard = await _hears(theirs, message, HEAR_S)
+            overheard = await _hears(ours, message, GRACE_S)
+    except (OSError, TimeoutError, websockets.WebSocketException) as error:
+        return Answer(id=ID, status="not asked", text=f"Realtime was of no use: {type(error).__name__}")
+    if not heard and not overheard:
+        return Answer(id=ID, status="not asked", text="not even the member heard of the message")
+    return Answer(
+        id=ID,
+        status="broken" if overheard else "held",
+        asked=1,
+        count=int(overheard),
+        text=f"a message was {'' if overheard else 'not '}delivered to somebody who is not in its conversation",
+        ids=(message,) if overheard else (),
+    )
+
+
+async def _room(field: Field) -> str | None:
+    """A conversation of the second person that the first one is not in."""
+
+    async def rooms(caller: Caller) -> set[str]:
+        reply = await field.read(
+            f"conversation_participants?select=conversation_id&user_id=eq.{caller.user_id}", caller
+        )
+        return {row["conversation_id"] for row in reply.json()}
+
+    return min(await rooms(field.other) - await rooms(field.me), default=None)
+
+
+def _row(caller: Caller, room: str, message: str) -> dict[str, Any]:
+    body = {"type": "text", "text": "probe", "clientId": message}
+    me = {"user_id": caller.user_id, "sender_id": caller.user_id}
+    row = {"conversation_id": room, "body": body, "meta": body, "message_type": "text", "text": "probe"}
+    return {**me, **row, "client_id": message}
+
+
+async def _listen(socket: ClientConnection, caller: Caller, room: str) -> None:
+    """Join a channel for the room's new messages, and wait until the database knows of it. :raises TimeoutError:"""
+    change = {"event": "INSERT", "schema": "public", "table": "messages", "filter": f"conversation_id=eq.{room}"}
+    join = {
+        "topic": "realtime:probe",
+        "event": "phx_join",
+        "payload": {"config": {"postgres_changes": [change]}, "access_token": caller.token},
+        "ref": "1",
+        "join_ref": "1",
+    }
+    await socket.send(json.dumps(join))
+    async with asyncio.timeout(READY_S):
+        async for frame in socket:
+            said = json.loads(frame)
+            if said["event"] == "system" and said["payload"].get("extension") == "postgres_changes":
+                return
+
+
+async def _hears(socket: ClientConnection, message: str, patience_s: float) -> bool:
+    try:
+        async with asyncio.timeout(patience_s):
+            async for frame in socket:
+                if message in str(frame):
+                    return True
+    except TimeoutError:
+        pass
+    return False

@@ -1,0 +1,102 @@
+"""The seeded defects that `harness prove` runs, and which gate has to see each. (pure)
+
+switches: of the sandbox. gates: any of them is the right one; a defect that only others notice counts as missed. Names
+of gates: `SLO: name`, the id of a data check, `probe: id`, `delivery: what`, `baseline: operation` and
+`drift: operation`, each also by the part before the colon alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DELAY_MS = 110
+PACED = (f"delay_all_ms={DELAY_MS}",)
+"""Every reply takes so long at least, with the defect and in its baseline: 30 % of it is then more than the noise of a
+shared machine, and stays below the objectives' bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One thing that is wrong with a deployment. paced: compared with healthy runs at `PACED`."""
+
+    name: str
+    switches: tuple[str, ...]
+    gates: tuple[str, ...]
+    paced: bool = False
+
+    @property
+    def all_switches(self) -> tuple[str, ...]:
+        """Those to start the sandbox with."""
+        return (*PACED, *self.switches) if self.paced else self.switches
+
+
+def _one(switch: str, *gates: str, paced: bool = False) -> Defect:
+    return Defect(switch.partition("=")[0], (switch,), gates, paced)
+
+
+DEFECTS: tuple[Defect, ...] = (
+    # events
+    _one("event_silent_loss=8", "I03"),
+    _one("event_dedupe_off=on", "probe: same event twice", "I01"),
+    _one("event_dedupe_ignores_day=on", "probe: same event, other day"),
+    _one("event_refused_accepted=on", "probe: invalid event"),
+    _one("event_refused_stored_one_in=8", "I04"),
+    _one("event_day_ahead_minutes=1440", "event day"),
+    Defect("rate_limit_as_accepted", ("rate_limit_as_accepted=on", "event_limit_per_minute=2"), ("I03",)),
+    Defect("retry_after_storm", ("event_limit_per_minute=2",), ("SLO: Failed operations on hot endpoints",)),
+    # messages
+    _one("message_vanishes_one_in=10", "I19 lost"),
+    _one("message_doubled_one_in=10", "I18"),
+    _one("message_lost_reply_one_in=10", "I18"),
+    _one("message_backdated_one_in=5", "order"),
+    _one("message_refused_stored_one_in=10", "I19 refused"),
+    _one("receipt_doubled=on", "I23"),
+    _one("receipt_backdated=on", "I24"),
+    _one("read_receipt_regresses_one_in=3", "I27"),
+    _one("read_receipt_misplaced_one_in=3", "I25"),
+    _one("conversation_not_bumped=on", "I21"),
+    _one("realtime_drop_one_in=10", "delivery: lost"),
+    _one("realtime_duplicate_one_in=10", "delivery: doubled"),
+    _one("realtime_ignore_rls=on", "probe: strangers' changes", "delivery: misdelivered"),
+    # decks and library
+    _one("deck_repeat_one_in=10", "I10"),
+    _one("deck_foreign_one_in=5", "foreign decks"),
+    _one("deck_impressions_lost_one_in=10", "I11"),
+    _one("deck_impressions_doubled_one_in=10", "I09"),
+    _one("deck_request_lost_one_in=10", "I12"),
+    _one("deck_features_lost_one_in=10", "I13"),
+    _one("library_lost_one_in=3", "I30"),
+    # who may do what
+    _one("expired_token_accepted=on", "probe: expired token"),
+    _one("forged_token_accepted=on", "probe: forged token"),
+    _one("rls_off_messages=on", "probe: others' messages"),
+    _one("rls_off_events=on", "probe: others' events"),
+    _one("anon_reads_messages=on", "probe: anonymous messages"),
+    _one("settings_stale=on", "probe: fresh settings"),
+    # slow and failing
+    _one("latency_percent=30", "baseline", paced=True),
+    _one("chat_latency_percent=30", "baseline: message_send", paced=True),
+    _one("latency_drift_percent=150", "drift", paced=True),
+    _one("latency_per_row_us=150", "drift", "baseline", paced=True),
+    _one("error_share=0.006", "SLO"),
+    _one("truncate_one_in=40", "SLO: Failed operations on hot endpoints"),
+    _one("slow_connection_ms=500", "SLO"),
+    _one("cold_start_ms=1500", "SLO: Swipe deck, server"),
+    _one("pool_hold_ms=1500", "SLO"),
+    _one("lock_wait_ms=60", "SLO: Message send, server"),
+    _one("write_amplification=20000", "SLO: Message send, server", "baseline: message_send", paced=True),
+)
+FAST = ("event_silent_loss", "message_doubled_one_in", "deck_repeat_one_in", "rls_off_messages")
+"""One of each kind of check, for a proof of a minute or two."""
+
+
+def chosen(only: tuple[str, ...], *, fast: bool) -> tuple[Defect, ...]:
+    """The defects to run. :raises KeyError: with the name of one that does not exist."""
+    known = {defect.name: defect for defect in DEFECTS}
+    names = only or (FAST if fast else tuple(known))
+    return tuple(known[name] for name in names)
+
+
+def matches(gate: str, fired: str) -> bool:
+    """Whether a gate that fired is the one asked for."""
+    return fired == gate or fired.startswith(f"{gate}: ")

@@ -1,0 +1,139 @@
+"""Runs what a proof consists of: each a `harness run` of its own, with a sandbox of its own, judged by its exit code.
+
+A fresh sandbox each time costs some seconds and keeps one defect's rows out of another one's checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness import processes
+from harness.prove.defects import PACED, Defect
+from harness.prove.table import Healthy, Proof, Trial, healthy, tried
+from harness.prove.verdicts import Judged
+
+PROFILE = "prove"
+SLO_FILE = Path(__file__).resolve().parents[2] / "scenarios" / "slo-prove.toml"
+RUN_LIMIT_S = 150.0
+BASELINES = 2
+TRIES = 2
+"""A run that cannot answer says nothing about the defect: once more."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to prove. say: progress, one line at a time."""
+
+    defects: tuple[Defect, ...]
+    seeds: tuple[int, ...]
+    healthy: int
+    out: Path
+    say: Say
+    profile: str = PROFILE
+    baselines: tuple[Path, ...] = ()  # healthy paced runs of an earlier proof
+
+
+@dataclass
+class Prover:
+    """Does a plan. `proof()` says what is known at any moment, so that an interrupted one still has its table."""
+
+    plan: Plan
+    trials: list[Trial] = field(default_factory=list)
+    healthy: list[Healthy] = field(default_factory=list)
+    _baselines: list[Path] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._baselines = list(self.plan.baselines)
+
+    def run(self) -> Proof:
+        """Everything; healthy runs last, half of them paced and compared where baselines were made."""
+        plan = self.plan
+        for seed in plan.seeds:
+            for defect in plan.defects:
+                trial = self._trial(defect, seed)
+                self.trials.append(trial)
+                plan.say(f"{defect.name} (seed {seed}): {trial.result} {trial.gate} {trial.note}".rstrip())
+        for number in range(plan.healthy):
+            paced = bool(self._baselines) and number % 2 == 1
+            run = self._healthy(1000 + number, paced)
+            self.healthy.append(run)
+            plan.say(
+                f"healthy (seed {run.seed}): exit code {run.exit_code} {', '.join(run.alarms)} {run.note}".rstrip()
+            )
+        return self.proof()
+
+    def proof(self) -> Proof:
+        """What was run so far."""
+        done = {trial.defect for trial in self.trials}
+        return Proof(
+            made_at=f"{datetime.now(UTC):%Y-%m-%d}",
+            trials=tuple(self.trials),
+            healthy=tuple(self.healthy),
+            not_run=tuple(defect.name for defect in self.plan.defects if defect.name not in done),
+        )
+
+    def _trial(self, defect: Defect, seed: int) -> Trial:
+        baselines = self._needed_baselines() if defect.paced else ()
+        for _ in range(TRIES):
+            judged, code, folder = self._run(defect.name, seed, defect.all_switches, baselines)
+            trial = tried(defect, seed, judged, code, folder.name)
+            if trial.result != "no answer":
+                break
+        return trial
+
+    def _healthy(self, seed: int, paced: bool) -> Healthy:
+        for _ in range(TRIES):
+            judged, code, folder = self._run(
+                "healthy", seed, PACED if paced else (), tuple(self._baselines) if paced else ()
+            )
+            run = healthy(seed, judged, code, folder.name, paced=paced)
+            if run.answered:
+                break
+        return run
+
+    def _needed_baselines(self) -> tuple[Path, ...]:
+        """Healthy runs to compare with, made when the first defect asks for them."""
+        while len(self._baselines) < BASELINES:
+            number = len(self._baselines)
+            _, code, folder = self._run("baseline", 900 + number, PACED, ())
+            self.plan.say(f"baseline {number + 1} of {BASELINES}: exit code {code}")
+            self._baselines.append(folder)
+        return tuple(self._baselines)
+
+    def _run(
+        self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path]
+    ) -> tuple[Judged | None, int, Path]:
+        """One run: its verdict, its exit code, its directory."""
+        out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"
+        command = [sys.executable, "-m", "harness", "run", self.plan.profile]
+        command += ["--slo", str(SLO_FILE), "--seed", str(seed), "--out", str(out)]
+        for switch in switches:
+            command += ["--quirk", switch]
+        for baseline in baselines:
+            command += ["--baseline", str(baseline)]
+        process = processes.start(command, environ=os.environ, stderr=subprocess.DEVNULL)
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=RUN_LIMIT_S)
+        finally:
+            processes.end(process, patience_s=5.0)
+        folder = next(iter(sorted(out.glob("*/"))), out)
+        return _judged(folder), int(process.returncode), folder
+
+
+def _judged(folder: Path) -> Judged | None:
+    try:
+        return Judged.model_validate_json((folder / "verdict.json").read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,102 @@
+"""What a run's `verdict.json` says of the gates: which of them fired, and how early the first sign was. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.record.manifest import Window
+from harness.record.schema import Phase
+
+ALARMS = frozenset({10, 11, 12})
+"""Exit codes that accuse the target."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Slo(Model):
+    name: str
+    status: str
+
+
+class _Offender(Model):
+    at_s: float | None = None
+
+
+class _Check(Model):
+    id: str
+    status: str
+    offenders: tuple[_Offender, ...] = ()
+
+
+class _Integrity(Model):
+    status: str
+    text: str = ""
+    checks: tuple[_Check, ...] = ()
+
+
+class _Row(Model):
+    operation: str
+    change: str = ""
+    drifts: bool = False
+
+
+class _Comparison(Model):
+    rows: tuple[_Row, ...]
+
+
+class _Realtime(Model):
+    lost: int = 0
+    doubled: int = 0
+    misdelivered: int = 0
+
+
+class _Facts(Model):
+    windows: tuple[Window, ...]
+
+
+class Judged(Model):
+    """The parts of a verdict that a proof reads."""
+
+    exit_code: int
+    exit_codes: tuple[int, ...]
+    sentence: str
+    reasons: tuple[str, ...] = ()
+    slos: tuple[_Slo, ...] = ()
+    probes: tuple[_Check, ...] = ()
+    integrity: _Integrity
+    comparison: _Comparison | None = None
+    drift: tuple[_Row, ...] = ()
+    realtime: _Realtime | None = None
+    facts: _Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """One gate that accuses the target. at_s: the first sign, seconds of the run; before zero for probes."""
+
+    gate: str
+    exit_code: int
+    at_s: float
+
+
+def fired(judged: Judged) -> tuple[Fired, ...]:
+    """All gates that accuse. What has no instant of its own is known when the measure phase is over."""
+    end = max((window.end_s for window in judged.facts.windows if window.phase is Phase.MEASURE), default=0.0)
+    found = [Fired(f"probe: {check.id}", 11, 0.0) for check in judged.probes if check.status == "broken"]
+    for check in judged.integrity.checks:
+        if check.status == "broken":
+            instants = [one.at_s for one in check.offenders if one.at_s is not None]
+            found.append(Fired(check.id, 11, max(0.0, min(instants, default=end))))
+    if judged.realtime is not None:
+        counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdelivered")}
+        found += [Fired(f"delivery: {what}", 11, end) for what, count in counts.items() if count]
+    found += [Fired(f"SLO: {row.name}", 10, end) for row in judged.slos if row.status == "fail"]
+    if judged.comparison is not None:
+        slower = [row for row in judged.comparison.rows if row.change == "regressed"]
+        found += [Fired(f"baseline: {operation}", 12, end) for operation in dict.fromkeys(r.operation for r in slower)]
+    found += [Fired(f"drift: {row.operation}", 12, end) for row in judged.drift if row.drifts]
+    return tuple(found)

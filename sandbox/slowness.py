@@ -1,0 +1,61 @@
+"""How much longer a reply is to take, by the switches that make the sandbox slow. (pure)"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from sandbox.quirks import Quirks
+
+ONE_IN = 8
+"""Of connections and of calls of a function: how many share one slow one."""
+_CHAT = (
+    "/rest/v1/messages",
+    "/rest/v1/message_",
+    "/rest/v1/conversation",
+    "/rest/v1/rpc/get_conversation",
+    "/rest/v1/blocked_users",
+)
+
+
+class Slowness:
+    """Decides for one request after the other. clock: seconds, monotonic."""
+
+    def __init__(self, quirks: Quirks, clock: Callable[[], float]) -> None:
+        self._quirks = quirks
+        self._clock = clock
+        self._began = clock()
+        self._writes = 0
+        self._connections: dict[tuple[str, int], int] = {}
+        self._calls: Counter[str] = Counter()
+        self._before_s = {
+            key: milliseconds / 1000
+            for key, milliseconds in (
+                (("POST", "/functions/v1/media-swipe-deck"), quirks.delay_deck_ms),
+                (("POST", "/rest/v1/rpc/get_home_feed_v2"), quirks.delay_feed_ms),
+                (("POST", "/rest/v1/messages"), quirks.delay_message_ms),
+            )
+        }
+
+    def before(self, method: str, path: str, peer: tuple[str, int]) -> float:
+        """Seconds to wait before the application sees the request."""
+        quirks = self._quirks
+        wait = self._before_s.get((method, path), 0.0) + quirks.delay_all_ms / 1000
+        wait += self._writes * quirks.latency_per_row_us / 1e6
+        if method == "POST":
+            self._writes += 1
+        if quirks.slow_connection_ms:
+            number = self._connections.setdefault(peer, len(self._connections))
+            wait += quirks.slow_connection_ms / 1000 if number % ONE_IN == ONE_IN - 1 else 0.0
+        if quirks.cold_start_ms and path.startswith("/functions/"):
+            self._calls[path] += 1
+            wait += quirks.cold_start_ms / 1000 if self._calls[path] % ONE_IN == 0 else 0.0
+        return wait
+
+    def after(self, path: str, took_s: float) -> float:
+        """Seconds to keep back a reply that took so long."""
+        quirks = self._quirks
+        percent = quirks.latency_percent + (self._clock() - self._began) / 60 * quirks.latency_drift_percent
+        if path.startswith(_CHAT):
+            percent += quirks.chat_latency_percent
+        return took_s * percent / 100

@@ -1,0 +1,1 @@
+alter table public.messages disable trigger trg_bump_conversation_updated_at;

@@ -1,0 +1,1 @@
+alter table public.media_events disable row level security;

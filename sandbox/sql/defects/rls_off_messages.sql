@@ -1,0 +1,1 @@
+alter table public.messages disable row level security;

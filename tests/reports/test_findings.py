@@ -1,0 +1,75 @@
+"""Findings and questions in the verdict: what changes the exit code, and what never does; and in every rendering."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from harness.probes.model import Answer, Fact, Probes
+from reports import render_html, render_junit, render_summary, render_terminal, render_verdict
+from reports.findings import findings
+from reports.frames import load
+from reports.verdict import judge
+from tests.reports.build import realistic
+
+AS_SHIPPED = Probes(
+    source="Postgres",
+    facts=(
+        Fact(name="uq_messages_client_id", found="0"),
+        Fact(name="uq_user_dedupe_without_day", found="0"),
+        Fact(name="ratings_select_policy", found="0"),
+        Fact(name="maintenance_job", found="not scheduled"),
+        Fact(name="media_events_current_partition", found="default"),
+        Fact(name="default_partition_rows", found="1234567"),
+        Fact(name="realtime_tables", why_not="only Postgres itself can tell"),
+    ),
+    answers=(Answer(id="forged token", status="held", asked=1, text="refused with 401"),),
+)
+MENDED = Probes(
+    source="Postgres",
+    facts=(
+        Fact(name="uq_messages_client_id", found="1"),
+        Fact(name="ratings_select_policy", found="2"),
+        Fact(name="media_events_current_partition", found="media_events_2026_11"),
+    ),
+)
+
+
+def test_findings_change_no_exit_code() -> None:
+    bare, known = judge(realistic()), judge(realistic(probes=AS_SHIPPED))
+    assert (known.exit_code, known.exit_codes) == (bare.exit_code, bare.exit_codes) == (0, (0,))
+    assert len(known.findings) == 5
+    assert bare.findings == ()
+
+
+def test_a_mended_deployment_has_no_findings() -> None:
+    assert findings(MENDED) == ()
+    assert findings(None) == ()
+
+
+def test_the_default_partition_says_how_full_it_is() -> None:
+    (finding,) = [one for one in findings(AS_SHIPPED) if "swipe events all go" in one.title]
+    assert finding.evidence == "media_events_current_partition = default, about 1,234,567 rows in the default partition"
+
+
+def test_what_could_not_be_asked_is_listed() -> None:
+    assert any("realtime_tables (only Postgres" in line for line in judge(realistic(probes=AS_SHIPPED)).not_checked)
+
+
+def test_a_broken_promise_is_exit_code_11_and_named_everywhere(tmp_path: Path) -> None:
+    text = "a token with a foreign signature was answered with 200"
+    answer = Answer(id="forged token", status="broken", asked=1, count=1, text=text)
+    run = realistic(probes=AS_SHIPPED.model_copy(update={"answers": (answer,)}))
+    verdict = judge(run)
+    assert verdict.exit_codes == (11,)
+    assert verdict.sentence.startswith("A token with a foreign signature is refused: broken 1 of 1 times.")
+    terminal = io.StringIO()
+    render_terminal.write(verdict, tmp_path, terminal)
+    assert text in " ".join(terminal.getvalue().split())
+    page = render_html.render(verdict, load(run))
+    assert text in page
+    assert "Known facts of this target" in page
+    assert "probe: forged token" in render_junit.render(verdict)
+    assert "uq_messages_client_id = 0" in render_summary.render(verdict).replace("\\", "")
+    assert json.loads(render_verdict.render(verdict))["probes"][0]["status"] == "broken"

@@ -1,0 +1,85 @@
+"""`harness prove` against real sandboxes: a few defects and one healthy run; and lost replies on message sends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.prove.trials import SLO_FILE
+from sandbox.server import Sandbox
+from tests.runs.conftest import BRIEF, BRIEF_SLO, Run, finish, start
+
+
+@pytest.mark.slow
+def test_the_fast_proof_catches_what_it_seeds(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "prove", "--seeds", "1", "--healthy", "1", "--out", str(tmp_path)]
+    for name in ("event_silent_loss", "message_doubled_one_in", "rls_off_messages"):
+        command += ["--only", name]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    proof = json.loads((tmp_path / "prove.json").read_text())
+    caught = {trial["defect"]: (trial["result"], trial["gate"], trial["exit_code"]) for trial in proof["trials"]}
+    assert caught == {
+        "event_silent_loss": ("caught", "I03", 11),
+        "message_doubled_one_in": ("caught", "I18", 11),
+        "rls_off_messages": ("caught", "probe: others' messages", 11),
+    }, said.stdout + said.stderr
+    (healthy,) = proof["healthy"]
+    assert healthy["alarms"] == [], healthy  # a busy machine may leave it without an answer, never with an alarm
+    assert (said.returncode == 0) == (healthy["exit_code"] == 0)
+    assert "| event_silent_loss=8 | I03 | 11 |" in (tmp_path / "prove.md").read_text()
+
+
+def lost_replies(out: Path, *quirks: str) -> Run:
+    """A run in which every tenth message is stored and its reply lost; everybody tries again."""
+    arguments = ["prove", "--slo", str(SLO_FILE), "--seed", "4", "--quirk", "message_lost_reply_one_in=10"]
+    for quirk in quirks:
+        arguments += ["--quirk", quirk]
+    return finish(start(out, *arguments), out, patience_s=150)
+
+
+@pytest.mark.slow
+def test_lost_replies_on_message_sends_double_messages_as_shipped(tmp_path: Path) -> None:
+    run = lost_replies(tmp_path)
+    assert run.code == 11, run.said
+    (doubled,) = [check for check in run.verdict["integrity"]["checks"] if check["status"] == "broken"]
+    assert doubled["id"] == "I18"
+    assert doubled["count"] == len(doubled["offenders"]) > 0
+    assert all(offender["ids"]["client id"] and offender["ids"]["conversation"] for offender in doubled["offenders"])
+    assert doubled["offenders"][0]["ids"]["client id"] in run.said
+
+
+@pytest.mark.slow
+def test_a_unique_client_id_keeps_lost_replies_from_doubling(tmp_path: Path) -> None:
+    run = lost_replies(tmp_path, "unique_client_id=on")
+    assert run.verdict["integrity"]["status"] == "held", run.said
+    assert 11 not in run.verdict["exit_codes"], run.said
+
+
+@pytest.mark.slow
+def test_without_service_key_and_dsn_integrity_reads_as_not_checked(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discovery = sandbox.discovery
+    monkeypatch.setenv("PROVE_ANON", discovery["anon_key"])
+    monkeypatch.setenv("PROVE_PASSWORD", discovery["people"]["password"])
+    tag, _, domain = discovery["people"]["email_pattern"].partition("@")
+    target = tmp_path / "target.toml"
+    target.write_text(
+        f'name = "bare"\nurl = "{sandbox.url}"\nenvironment = "local"\n[keys]\nanon_env = "PROVE_ANON"\n'
+        f'[people]\ntag = "{tag.partition("_")[0]}"\ndomain = "{domain}"\npassword_env = "PROVE_PASSWORD"\n'
+    )
+    out = tmp_path / "runs"
+    run = finish(start(out, BRIEF, "--slo", BRIEF_SLO, "--target", target), out)
+    run.assert_target_passed()
+    assert run.verdict["integrity"]["status"] == "not checked"
+    assert "integrity: not checked" in run.said
+    lines = " ".join(run.verdict["not_checked"])
+    assert "Integrity: " in lines
+    assert "needs the service key or a connection string" in lines
+    assert "was not checked" in run.verdict["sentence"] or run.code == 20
+    held = {check["id"] for check in run.verdict["probes"] if check["status"] == "held"}
+    assert {"others' messages", "same event twice"} <= held, "what needs no key is asked all the same"
