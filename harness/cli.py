@@ -46,6 +46,7 @@ def cli() -> None:
     show_default="as many as the phones need",
     help="Worker processes on this machine.",
 )
+@click.option("--proxy", metavar="URL", help="API of a chaos proxy or Toxiproxy that runs; by default one is started.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option(
     "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
@@ -85,6 +86,7 @@ def run(profile: str | None, **options: Any) -> None:
         master_port=options["master_port"],
         expect_workers=options["expect_workers"],
         rebalance=options["rebalance"],
+        proxy=options["proxy"],
         quirks=options["quirks"],
         allow_production=options["allow_production"],
     )
@@ -138,9 +140,24 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
-def compare(folder: Path, baselines: tuple[Path, ...], force: bool) -> None:
-    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed."""
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="Only lay the runs side by side, in this file; exit 0."
+)
+def compare(folder: Path, baselines: tuple[Path, ...], force: bool, page: Path | None) -> None:
+    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
+
+    With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
+    run's faults did to it. It judges nothing.
+    """
     from harness.record.store import open_run
+
+    if page is not None:
+        from reports.report import side_by_side
+
+        laid = side_by_side((folder, *baselines), page)
+        click.echo(f"{len(laid.ids)} runs side by side: {page}")
+        return
+
     from reports import render_terminal
     from reports.compare import compare as compared
     from reports.frames import load
@@ -148,6 +165,61 @@ def compare(folder: Path, baselines: tuple[Path, ...], force: bool) -> None:
     found = compared(load(open_run(folder)), [load(open_run(baseline)) for baseline in baselines], force=force)
     click.echo("\n".join(render_terminal.comparison(found)))
     sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))
+
+
+@cli.command()
+@click.argument("profile")
+@click.option("--fault", "name", help="Name of the [[chaos]] entry; needed when PROFILE has several.")
+@click.option("--shortest", type=float, default=5.0, show_default=True, help="Seconds.")
+@click.option("--longest", type=float, default=60.0, show_default=True, help="Seconds.")
+@click.option("--within", type=float, default=5.0, show_default=True, help="How narrow the answer should be, seconds.")
+@click.option("--recover", "recover_s", type=float, default=60.0, show_default=True, help="Time to recover, seconds.")
+@click.option("--runs", type=click.IntRange(1, 20), default=6, show_default=True, help="At most so many.")
+@click.option(
+    "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, each run has its own sandbox."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="The same in every run; the profile's by default.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
+@click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
+@click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandboxes started here.")
+def tip(profile: str, name: str | None, **options: Any) -> None:
+    """The shortest fault of PROFILE that the target does not recover from.
+
+    Runs PROFILE with its fault shorter and longer. Each run lasts warm-up, 45 s of calm, the fault, the time to recover
+    and 40 s more. Exit 20 when a run cannot tell.
+    """
+    from harness import progress, rehearsal
+    from harness import tip as tipping
+    from harness.config.load import load_profile, load_slos, load_target
+    from harness.wish import Wish
+    from reports.recovery.fate import fate
+    from reports.report import report
+
+    asked = load_profile(profile)
+    fault = tipping.chosen(asked, name, profile)
+    target = load_target(options["target_file"]) if options["target_file"] else None
+    if not 0 < options["shortest"] <= options["longest"]:
+        raise click.UsageError("--shortest must be above 0 and at most --longest")
+
+    def probe(seconds: float) -> tipping.Probe:
+        wish = Wish(
+            profile=tipping.lasting(asked, fault, seconds, options["recover_s"]),
+            source=profile,
+            slos=load_slos(),
+            out=options["out"],
+            target=target,
+            seed=options["seed"],
+            processes=options["processes"],
+            quirks=options["quirks"],
+        )
+        with progress.watcher() as watcher:
+            folder = rehearsal.rehearse(wish, watcher)
+        return fate(report(folder), seconds, options["recover_s"])
+
+    limits = {key: options[key] for key in ("shortest", "longest", "within", "runs")}
+    found = tipping.find(probe, told=lambda done: click.echo(done.text), **limits)
+    click.echo(f"{fault.name} ({fault.fault}) at {tipping.load_of(asked)}: {found.text}")
+    sys.exit(int(ExitCode.PASS if found.known else ExitCode.INCONCLUSIVE))
 
 
 @cli.command()

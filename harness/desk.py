@@ -109,6 +109,8 @@ class Desk:
             host=socket.gethostname(),
             pid=os.getpid(),
             folder="" if self._own is None else str(self._own.folder),
+            chaos=[] if engine.forecast is None else list(_drained(engine.forecast.lines)),
+            chaos_counts=engine.chaos_counts,
         )
 
     def _write_down(self, batches: list[tuple[str, pa.RecordBatch]], attempts: int, *, final: bool) -> None:

@@ -29,6 +29,7 @@ from harness.ledger import Ledger
 from harness.order import Order
 from harness.outcome import Outcome
 from harness.people import People, Secrets
+from harness.phone.forecast import Forecast
 from harness.phone.phone import Phone, PhoneKit
 from harness.phone.realtime.client import Ticker
 from harness.phone.sockets import Sockets
@@ -68,12 +69,26 @@ class Attempt(NamedTuple):
 class Engine:
     """The traffic of one worker process."""
 
-    def __init__(self, order: Order, secrets: Secrets, *, zero: float, worker: int, workers: int = 1) -> None:
-        """`zero` is the epoch second at which the plan's zero lies, the same for all workers."""
+    def __init__(
+        self,
+        order: Order,
+        secrets: Secrets,
+        *,
+        zero: float,
+        worker: int,
+        workers: int = 1,
+        lease_s: float | None = None,
+    ) -> None:
+        """`zero` is the epoch second at which the plan's zero lies, the same for all workers.
+
+        lease_s: phones become clean when `led` was not called for so long; None where nobody has to.
+        """
         limit = order.requests_per_second
         self._guard = RateGuard(None if limit is None else limit / workers)
         self.order = order
         self.worker = worker
+        self._lease_s = lease_s
+        self.forecast: Forecast | None = None
         self._secrets = secrets
         self._zero_epoch = zero
         self.attempts: deque[Attempt] = deque()
@@ -125,6 +140,9 @@ class Engine:
             sockets=self._sockets,
             worker=self.worker,
             ledger=self.ledger,
+            forecast=self._forecast_of(),
+            retry_policy=self.order.profile.retry_policy,
+            budget_ratio=self.order.profile.budget_ratio,
         )
         self._health = Health(
             self.recorder,
@@ -150,6 +168,24 @@ class Engine:
             self._alarms.close()
             self.loop.close()
             self.over = True
+
+    def _forecast_of(self) -> Forecast | None:
+        timeline = self.order.profile.timeline(self.order.seed).of_phones()
+        if timeline.entries:
+            self.forecast = Forecast(timeline, self.loop, self.zero, worker=self.worker, lease_s=self._lease_s)
+            self.forecast.start()
+        return self.forecast
+
+    def led(self) -> None:
+        """Somebody who leads the run was heard of; from any thread."""
+        if self.forecast is not None:
+            self.loop.call_soon_threadsafe(self.forecast.renew)
+
+    @property
+    def chaos_counts(self) -> dict[str, tuple[int, int]]:
+        """What chaos hit on this worker's phones: hits and seen by entry."""
+        counts = {} if self.forecast is None else self.forecast.counts
+        return {entry: (hits, seen) for entry, (hits, seen) in counts.items()}
 
     def now(self) -> float:
         """Seconds since the run's zero."""
@@ -251,13 +287,13 @@ class Engine:
         self.open_sessions += 1
         self._in_session[phone] = None
         try:
-            phone.begin(ticket.ticket, ticket.at_s)
+            phone.begin(ticket.ticket, ticket.at_s, ticket.persona)
             self._logs.begin(phone.log)
             if self.pulse.closing:
                 raise SessionClosed
             await body(phone)
         except (SessionClosed, asyncio.CancelledError):
-            end = "closed"
+            end = "finished" if phone.weather is not None and phone.weather.killed else "closed"
         except Exception as error:  # a persona's bug must cost one session, and be seen
             end = "failed"
             self.problem(error)
@@ -388,6 +424,8 @@ class Engine:
     def _close(self, grace_s: float, left: list[Ticket]) -> None:
         if self.pulse.closing:
             return
+        if self.forecast is not None:
+            self.forecast.clear()
         self.pulse.close()
         for ticket in left:
             self.never_started(ticket)

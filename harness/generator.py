@@ -17,6 +17,7 @@ from typing import Any
 
 from harness import processes
 from harness.access import Access
+from harness.chaos_proxy import Fronted
 from harness.errors import HarnessError
 from harness.order import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order
 from harness.record.share import close_shares
@@ -42,6 +43,7 @@ class Generator:
         order: Order,
         folder: Path,
         watcher: Watcher,
+        front: Fronted | None = None,
         *,
         locustfile: Path = LOCUSTFILE,
     ) -> None:
@@ -51,6 +53,7 @@ class Generator:
         self._order = order
         self._folder = folder
         self._watcher = watcher
+        self._front = front or Fronted(order.url, None)
         self._started = False
         self._interrupts = 0
         self._end: dict[str, Any] | None = None
@@ -107,11 +110,14 @@ class Generator:
             match facts.pop("what"):
                 case "start":
                     self._started = True
+                    self._front.begin(facts["zero"], self._folder)
                     self._watcher.stage("running")
                 case "progress":
                     self._watcher.progress(facts)
                 case "problem":
                     self._watcher.problem(facts["text"])
+                case "ending":
+                    self._front.clear()
                 case "end":
                     self._end = facts
                     farewell = threading.Timer(FAREWELL_S, lambda: processes.kill_group(process))

@@ -92,8 +92,14 @@ def headline(facts: Mapping[str, Any]) -> str:
     where = "starting" if at < 0 else f"{at:.0f} of at most {facts['end_s']:.0f} s"
     return (
         f"{where} | {facts['sessions']} sessions open, {facts['left']} to come | {facts['per_second']:.0f} requests/s"
-        f" | {facts['attempts']} requests, {facts['failed']} failed"
+        f" | {facts['attempts']} requests, {facts['failed']} failed{chaos(facts.get('chaos', ()))}"
     )
+
+
+def chaos(standing: Sequence[Sequence[Any]]) -> str:
+    """What goes wrong on purpose now, and how many it hit so far; empty when nothing does."""
+    shown = [f"{name} ({hits} hit, {left:.0f} s left)" for name, hits, left in standing]
+    return f" | chaos: {', '.join(shown)}" if shown else ""
 
 
 def closest(slos: Sequence[Sequence[Any]]) -> str:

@@ -6,6 +6,7 @@ the sandbox is gone, and somebody is there to say how it went.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import secrets
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from harness import __version__, processes
 from harness.access import Access, target_of
 from harness.arrivals import plan
+from harness.chaos_proxy import Fronted, fronted
 from harness.config.habits import COMPLETE, misfits
 from harness.config.load import load_profile
 from harness.config.models import closest
@@ -24,6 +26,7 @@ from harness.evidence.collect import collect
 from harness.generator import LOCUSTFILE, Generator
 from harness.order import Order, windows_of
 from harness.probes.ask import probe
+from harness.record.chaos import chaos_windows
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
 from harness.sizing import processes_for
@@ -38,17 +41,36 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     """
     _known_personas(wish)
     wish = _sized(wish, processes.raise_descriptor_limit())
-    with target_of(wish, watcher) as access:
-        order, store = _prepare(wish, access)
+    with contextlib.ExitStack() as stack:
+        access = stack.enter_context(target_of(wish, watcher))
+        front = stack.enter_context(_front(wish, access, watcher))
+        order, store = _prepare(wish, access, front.url)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
         store.update(probes=probe(access, wish.profile.people))
-        Generator(wish, access, order, Path(order.folder), watcher).drive()
+        Generator(wish, access, order, Path(order.folder), watcher, front).drive()
         _check_target_lived(access, store)
         watcher.stage("reading what the target stored")
         found = collect(Path(order.folder), access.url, service_key=access.service_key, dsn=access.dsn)
         if found.problem:
             watcher.problem(f"integrity is not checked: {found.problem}")
     return Path(order.folder)
+
+
+def _front(wish: Wish, access: Access, watcher: Watcher) -> contextlib.AbstractContextManager[Fronted]:
+    """The proxy that the profile's chaos needs, if it does."""
+    seed = _seed(wish)
+    timeline = wish.profile.timeline(seed)
+    if wish.master_port is not None and timeline.of_proxy().entries:
+        raise UsageError(
+            "faults of the proxy need all workers on this machine, where the proxy is",
+            where=f"{wish.source}, [[chaos]]",
+            remedy="leave --master out, or take the proxy's faults out of the profile",
+        )
+    return fronted(access.url, timeline, seed, wish.proxy, watcher)
+
+
+def _seed(wish: Wish) -> int:
+    return wish.profile.seed if wish.seed is None else wish.seed
 
 
 def _check_target_lived(access: Access, store: RunStore) -> None:
@@ -85,8 +107,9 @@ def _sized(wish: Wish, descriptor_limit: int) -> Wish:
     return replace(wish, processes=needed)
 
 
-def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
-    profile, seed = wish.profile, wish.profile.seed if wish.seed is None else wish.seed
+def _prepare(wish: Wish, access: Access, url: str) -> tuple[Order, RunStore]:
+    """url: where phones go, the target's or that of a proxy in front of it."""
+    profile, seed = wish.profile, _seed(wish)
     now = datetime.now(UTC)
     tag = secrets.randbits(32)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{profile.name}-{tag:08x}"
@@ -96,7 +119,7 @@ def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
         run_id=run_id,
         run_tag=tag,
         folder=str(folder.absolute()),
-        url=access.url,
+        url=url,
         seed=seed,
         profile=profile,
         email_pattern=access.email_pattern,
@@ -116,6 +139,7 @@ def _prepare(wish: Wish, access: Access) -> tuple[Order, RunStore]:
         target_url=access.url,
         target_environment=access.environment,
         windows=order.windows,
+        chaos=chaos_windows(profile.timeline(seed).entries, profile.chaos, profile.phases.end_s),
         planned_sessions=len(planned),
         plan_digest=planned.digest,
         run_tag=tag,

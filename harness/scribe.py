@@ -15,10 +15,12 @@ from typing import Any, TextIO
 import orjson
 import pyarrow as pa
 
-from harness.abort import Watch
+from harness.agreed import Agreed
 from harness.arrivals import plan
 from harness.config.models import LatencySlo
 from harness.order import Order
+from harness.record.chaos import ChaosLine
+from harness.record.chaos_log import ChaosLog
 from harness.record.clocks import ClockOffset
 from harness.record.recorder import Tally
 from harness.record.roster import LOST_S, Counters, Roster, WorkerRecord
@@ -53,6 +55,8 @@ class Report:
     host: str = ""
     pid: int = 0
     folder: str = ""  # the worker's own run files, on its machine
+    chaos: list[ChaosLine] = field(default_factory=list)  # what began, changed or ended on its phones
+    chaos_counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # entry -> hits and seen, ever
 
     def pack(self) -> dict[str, Any]:
         """For Locust's channel, which carries msgpack."""
@@ -60,6 +64,7 @@ class Report:
         message["batches"] = [(table, to_bytes(batch)) for table, batch in self.batches]
         message["clock"] = None if self.clock is None else self.clock.model_dump()
         message["sent"] = self.sent.model_dump()
+        message["chaos"] = [line.model_dump(mode="json") for line in self.chaos]
         return message
 
     @classmethod
@@ -67,8 +72,10 @@ class Report:
         """The inverse of `pack`."""
         batches = [(table, from_bytes(data)) for table, data in message["batches"]]
         clock = None if message.get("clock") is None else ClockOffset.model_validate(message["clock"])
-        sent = Counters(**message["sent"])
-        return cls(**{**message, "batches": batches, "clock": clock, "sent": sent})
+        lines = [ChaosLine(**line) for line in message["chaos"]]
+        counts = {entry: (hits, seen) for entry, (hits, seen) in message["chaos_counts"].items()}
+        told = {"batches": batches, "clock": clock, "sent": Counters(**message["sent"])}
+        return cls(**{**message, **told, "chaos": lines, "chaos_counts": counts})
 
 
 class Scribe:
@@ -92,7 +99,8 @@ class Scribe:
         self._out = sys.stdout if out is None else out
         self._clock = clock
         self._tally = Tally()
-        self._watch = Watch(order.profile.abort, store.manifest.slos)
+        self._watch = Agreed(order.profile.abort, store.manifest.slos, store.manifest.chaos)
+        self._chaos = ChaosLog(store.folder, store.manifest.chaos)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
         self._planned = plan(order.profile.arrivals, order.profile.mix, order.profile.people, order.seed)
@@ -122,6 +130,7 @@ class Scribe:
             self.stop_reason = report.stop_reason
         if worker not in self._latest or report.sequence > self._latest[worker].sequence:
             self._latest[worker] = replace(report, batches=[])
+        self._chaos.take(worker, report.chaos, report.chaos_counts, self._now())
         for table, batch in report.batches:
             self._store.append(table, batch)
             self._roster.wrote(worker, table, batch)
@@ -195,6 +204,7 @@ class Scribe:
             failed=sum(n for outcome, n in self._tally.outcomes[View.SERVER].items() if not outcome.good),
             per_second=round((attempts - before) / max(now - then, 0.001), 1),
             workers=sum(worker in self._latest for worker in self._roster.present),
+            chaos=self._chaos.standing(self._now()),
             slos=[self._standing(slo) for slo in self._store.manifest.slos if isinstance(slo, LatencySlo)],
         )
 
@@ -209,6 +219,10 @@ class Scribe:
         self._expect(self.workers if workers is None else workers)
         self._store.update(zero_epoch_s=zero)
         self._say("start", zero=zero)
+
+    def ending(self) -> None:
+        """The run is being ended before its plan: chaos stops first."""
+        self._say("ending")
 
     def end(self, reason: str) -> None:
         """The run is over; `reason` is empty when it ended by itself. Roster and counters go into the manifest."""

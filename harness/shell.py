@@ -42,6 +42,7 @@ from harness.discovery import CLOSED_PERSONAS, closed_order, secrets_for
 from harness.engine import Engine, SessionBody
 from harness.errors import HarnessError, UsageError
 from harness.order import Order
+from harness.phone.forecast import LEASE_S
 from harness.phone.phone import Phone
 from harness.processes import raise_descriptor_limit
 from harness.record.recorder import Tally
@@ -148,10 +149,12 @@ class WorkerSide:
         self.environment = environment
         self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
         self._order = order
+        self._heard: float | None = None  # the master's last word, an epoch second
         self._over: deque[Event] = deque()
         self._wake = get_hub().loop.async_()
         self._wake.start(self._release)
-        engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers)
+        lease_s = LEASE_S if isinstance(environment.runner, WorkerRunner) and not closed else None
+        engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers, lease_s=lease_s)
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
         # Threads and their locks are patched into greenlets here; the engine needs a real one.
@@ -221,9 +224,16 @@ class WorkerSide:
     def _report(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
+            if self._master_spoke():
+                self.desk.engine.led()
             self._send(self.desk.report())
             if self._order.rebalance and self._cut_off():
                 self.desk.forfeit()
+
+    def _master_spoke(self) -> bool:
+        """Whether it did since the last time this was asked."""
+        before, self._heard = self._heard, getattr(self.environment.runner, "last_heartbeat_timestamp", None)
+        return self._heard != before
 
     def _cut_off(self) -> bool:
         """Whether the master may have given this worker up: each side's silence is the other's."""
@@ -343,6 +353,8 @@ class MasterSide:
             if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and scribe.idle):
                 break
         try:
+            if self._reason or scribe.stop_reason:
+                scribe.ending()
             self.environment.runner.stop()
             deadline = time.monotonic() + 5.0
             while not scribe.all_final and time.monotonic() < deadline:

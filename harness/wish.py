@@ -25,6 +25,7 @@ class Wish:
     master_port: int | None = None  # set: workers on other machines connect here
     expect_workers: int = 0
     rebalance: bool = False  # let the other workers take over what a lost one has not begun
+    proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()
     allow_production: bool = False
 

@@ -126,6 +126,9 @@ def _plot(frames: Frames, axis: Range1d, unit: str, label: str) -> Any:
         if colour := SHADE.get(window.phase):
             shade: dict[str, Any] = {"fill_color": colour, "fill_alpha": 0.12, "level": "underlay"}
             plot.add_layout(BoxAnnotation(left=window.start_s, right=window.end_s, **shade))
+    for fault in (window for window in frames.manifest.chaos if window.kind == "chaos"):
+        edge: dict[str, Any] = {"fill_alpha": 0.16, "line_color": ORANGE, "line_dash": [4, 3], "level": "underlay"}
+        plot.add_layout(BoxAnnotation(left=fault.start_s, right=fault.end_s, fill_color=ORANGE, **edge))
     return plot
 
 

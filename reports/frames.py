@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.outcome import OUTCOMES, Outcome
 from harness.record import buckets
+from harness.record.chaos import excused
 from harness.record.delivery import Delivery, Fact, Fate, Kind, Topic, account
 from harness.record.manifest import Manifest
 from harness.record.schema import Phase, View
@@ -89,7 +90,17 @@ class Frames:
 
     @property
     def measured(self) -> pd.DataFrame:
-        """Samples of the measure phase: all that an SLO may read."""
+        """Samples of the measure phase: all that an SLO may read. Without those of chaos windows, unless an entry says
+        that they count, and of the recovery that it allows."""
+        measured = self._in_measure
+        second = measured["second"]
+        counts = pd.Series(True, index=measured.index)
+        for start, end in excused(self.manifest.chaos):
+            counts &= (second + 1 <= start) | (second >= end)
+        return measured[counts]
+
+    @property
+    def _in_measure(self) -> pd.DataFrame:
         return self.samples[self.samples["phase"] == Phase.MEASURE]
 
     @property
@@ -97,7 +108,7 @@ class Frames:
         """The measure phase in seconds since zero, cut at the last sample when the run did not reach its end."""
         start, end = _planned_window(self.manifest)
         if not self.complete:
-            reached = self.measured["second"].max() + 1.0 if len(self.measured) else start
+            reached = self._in_measure["second"].max() + 1.0 if len(self._in_measure) else start
             end = min(end, float(reached))
         return start, max(end, start)
 

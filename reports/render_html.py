@@ -17,6 +17,7 @@ from harness.record.schema import View
 from reports import charts, spark, text
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
+from reports.side_by_side import Page
 from reports.verdict import Verdict
 
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
@@ -84,6 +85,11 @@ def render(verdict: Verdict, frames: Frames) -> str:
         spark=spark.points,
         spark_limit=spark.LIMIT_Y,
     )
+
+
+def side_by_side(page: Page) -> str:
+    """Runs laid side by side, as a page of its own."""
+    return _environment().get_template("side_by_side.html").render(page=page, text=text)
 
 
 def _environment() -> Environment:

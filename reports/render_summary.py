@@ -26,6 +26,8 @@ def render(verdict: Verdict) -> str:
     ]
     if verdict.comparison is not None:
         blocks.append(comparison(verdict.comparison))
+    if verdict.recovery is not None:
+        blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
     blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
     if verdict.realtime is not None:
         blocks.append(_details("Realtime", _realtime(verdict.realtime)))

@@ -15,6 +15,7 @@ from rich.text import Text
 from reports.compare import Comparison
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
+from reports.recovery.model import Recovery
 from reports.slo import SloRow
 from reports.text import count
 from reports.verdict import Verdict
@@ -55,6 +56,8 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
             lines += _wrapped(f"{check.level}: {check.check} {check.value} ({check.bound}); {check.remedy}")
     if verdict.integrity.broken:
         lines += ["", *integrity(verdict.integrity)]
+    if verdict.recovery is not None:
+        lines += ["", *recovery(verdict.recovery)]
     lines += foreword(verdict)
     lines += ["", *_closing(verdict, folder)]
     return lines
@@ -97,6 +100,11 @@ def integrity(found: Integrity) -> list[str]:
         if check.count > SHOWN_HERE:
             lines.append(f"    and {count(check.count - SHOWN_HERE)} more")
     return lines
+
+
+def recovery(found: Recovery) -> list[str]:
+    """What the faults did, as plain lines: one sentence a fault."""
+    return ["faults:", *(line for sentence in found.lines for line in _wrapped(sentence))]
 
 
 def foreword(verdict: Verdict) -> list[str]:
@@ -158,19 +166,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
     title = Text(f" {MARK[verdict.verdict]} {verdict.verdict.upper()} ", style=f"bold reverse {colour}")
     title.append(f" {facts.profile} on {facts.target_name} ", style="not reverse bold")
     console.print(Panel(Text(verdict.sentence), title=title, title_align="left", border_style=colour))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head, side in (("", "left"), ("SLO", "left"), ("view", "left"), ("value", "right"), ("limit", "right")):
-        table.add_column(head, justify=side)  # type: ignore[arg-type]
-    table.add_column("margin", justify="right")
-    table.add_column("samples", justify="right")
-    for row in verdict.slos:
-        status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
-        name = Text(row.name)
-        if row.note:
-            name.append(f"\n{row.note}", style="dim")
-        limit, margin = Text(row.limit_text), Text(row.margin_text)
-        table.add_row(status, name, Text(row.view), Text(row.value_text), limit, margin, Text(count(row.samples)))
-    console.print(table)
+    console.print(_slo_table(verdict.slos))
     if verdict.comparison is not None:
         console.print()
         for line in comparison(verdict.comparison):
@@ -184,8 +180,28 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
             console.print(Text(text, style=style))
     for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
+    if verdict.recovery is not None:
+        console.print()
+        for line in recovery(verdict.recovery):
+            console.print(Text(line))
     for line in foreword(verdict):
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
     for line in _closing(verdict, folder):
         console.print(Text(line), soft_wrap=True)
+
+
+def _slo_table(rows: Iterable[SloRow]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head, side in (("", "left"), ("SLO", "left"), ("view", "left"), ("value", "right"), ("limit", "right")):
+        table.add_column(head, justify=side)  # type: ignore[arg-type]
+    table.add_column("margin", justify="right")
+    table.add_column("samples", justify="right")
+    for row in rows:
+        status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
+        name = Text(row.name)
+        if row.note:
+            name.append(f"\n{row.note}", style="dim")
+        limit, margin = Text(row.limit_text), Text(row.margin_text)
+        table.add_row(status, name, Text(row.view), Text(row.value_text), limit, margin, Text(count(row.samples)))
+    return table

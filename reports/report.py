@@ -11,11 +11,16 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.plan import load_prices
-from harness.record.store import open_run
+from harness.record.chaos import CHAOS
+from harness.record.store import RunFiles, open_run
 from reports import render_html, render_junit, render_summary, render_verdict
 from reports.compare import compare
 from reports.frames import Frames, load
 from reports.integrity.check import integrity
+from reports.recovery.faults import parsed
+from reports.recovery.model import Recovery
+from reports.recovery.report import recover
+from reports.side_by_side import Entrant, Page, lay
 from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
@@ -31,9 +36,24 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
     frames = load(run)
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
     prices = load_prices()
-    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans)
+    faults = recovery(run, frames)
+    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults)
     write_all(folder, verdict, frames)
     return verdict
+
+
+def side_by_side(folders: Sequence[Path], path: Path) -> Page:
+    """Lay runs side by side, in the order given, and write the page to `path`."""
+    runs = [open_run(folder) for folder in folders]
+    page = lay([Entrant(frames := load(run), recovery(run, frames)) for run in runs])
+    _write(path, render_html.side_by_side(page))
+    return page
+
+
+def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
+    """What the faults of a run did, from its record; None for a run without any."""
+    log = run.folder / CHAOS
+    return recover(frames, run.rows, parsed(log.read_bytes().splitlines()) if log.is_file() else ())
 
 
 def write_all(folder: Path, verdict: Verdict, frames: Frames) -> list[Path]:

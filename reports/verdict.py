@@ -27,6 +27,7 @@ from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, se
 from reports.health import HealthRow
 from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.realtime import Realtime, figures
+from reports.recovery.model import Recovery
 from reports.slo import SloRow
 from reports.text import percent, plural
 from reports.traffic import Traffic
@@ -100,6 +101,7 @@ class Verdict(Model):
     probes: tuple[Check, ...] = ()  # questions to the target before the load
     findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
+    recovery: Recovery | None = None  # what the faults did; null for a run without any
     not_checked: tuple[str, ...] = NOT_CHECKED
     facts: Facts
 
@@ -124,6 +126,7 @@ def judge_frames(
     traffic: Traffic | None = None,
     integrity: Integrity = UNCHECKED,
     plans: Mapping[str, PlanPrices] | None = None,
+    recovery: Recovery | None = None,
 ) -> Verdict:
     """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
     figures stand beside the limits of `plans`."""
@@ -162,6 +165,7 @@ def judge_frames(
         probes=asked,
         findings=findings(manifest.probes),
         traffic=traffic,
+        recovery=recovery,
         facts=_facts(frames),
     )
 

@@ -16,7 +16,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from chaos.timeline import Timeline
+from harness.config.chaos import Chaos, problems_of, timeline_of
 from harness.outcome import Outcome
+from harness.phone.call_names import call_names
+from harness.phone.retry_policy import RetryPolicy
 from harness.record.schema import View
 
 SHARE_TOLERANCE = 1e-6
@@ -212,6 +216,15 @@ class Phases(Model):
     measure_s: Annotated[Number, Field(gt=0)]
     drain_s: Annotated[Number, Field(ge=0)] = 30.0
 
+    @property
+    def end_s(self) -> float:
+        """When the planned schedule is over."""
+        return self.warmup_s + self.measure_s
+
+    def starts(self, phase: str) -> float:
+        """When `warmup` or `measure` begins."""
+        return 0.0 if phase == "warmup" else self.warmup_s
+
 
 class Abort(Model):
     """When a run is ended early, because going on would only hurt the target or prove nothing.
@@ -247,7 +260,14 @@ class Profile(Model):
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
     realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
+    chaos: tuple[Chaos, ...] = ()  # what goes wrong, when, for whom
+    retry_policy: RetryPolicy = RetryPolicy.SHIPPED  # how reads are tried again; any other is an experiment
+    budget_ratio: Annotated[Number, Field(gt=0, le=1)] = 0.1  # of retry_policy = "budget": retries per first try
     sandbox: SandboxSize = SandboxSize()
+
+    def timeline(self, seed: int) -> Timeline:
+        """What goes wrong, in seconds of the run."""
+        return timeline_of(self.chaos, self.phases.starts, seed)
 
     @field_validator("phones")
     @classmethod
@@ -292,6 +312,16 @@ class Profile(Model):
             if mix is not None and persona not in mix:
                 raise ValueError(f"{persona} is not a persona of [mix]; {closest(persona, mix)}")
         return behaviour
+
+    @field_validator("chaos")
+    @classmethod
+    def _chaos_that_can_be(cls, entries: tuple[Chaos, ...], info: ValidationInfo) -> tuple[Chaos, ...]:
+        phases, mix = info.data.get("phases"), info.data.get("mix")
+        if entries and phases is not None and mix is not None:
+            problems = problems_of(entries, phases.starts, phases.end_s, mix, call_names())
+            if problems:
+                raise ValueError("\n    ".join(("cannot be as it stands", *problems)))
+        return entries
 
 
 # ---- target ---------------------------------------------------------------------------------------------------

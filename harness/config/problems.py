@@ -172,14 +172,17 @@ def _tags(location: Location, model: object) -> list[str]:
 
 def _known_keys(annotation: object) -> list[str]:
     plain = _plain(annotation)
-    return list(plain.model_fields) if _is_model(plain) else []  # type: ignore[attr-defined]
+    if not _is_model(plain):
+        return []
+    return [info.alias or name for name, info in plain.model_fields.items()]  # type: ignore[attr-defined]
 
 
 def _below(annotation: object, step: str | int) -> object:
     """The type of what stands under `step`."""
     plain = _plain(annotation)
     if _is_model(plain):
-        info = plain.model_fields.get(str(step))  # type: ignore[attr-defined]
+        fields = {info.alias or name: info for name, info in plain.model_fields.items()}  # type: ignore[attr-defined]
+        info = fields.get(str(step))
         return info.annotation if info else None
     arguments = get_args(plain)
     if get_origin(plain) is dict:

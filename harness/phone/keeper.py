@@ -80,11 +80,11 @@ class Keeper:
         """What `getSession` does before every request of a signed-in person."""
         phone = self._phone
         account = phone.account
-        if account is None or not account.due(phone.now()):
+        if account is None or not account.due(phone.wall_now()):
             return
         async with account.refreshing:
             # Who waited for the lock may find the work done, or the session lost.
-            if phone.account is account and account.due(phone.now()):
+            if phone.account is account and account.due(phone.wall_now()):
                 await self._refresh(account)
 
     async def refresh_now(self) -> bool:

@@ -158,6 +158,13 @@ class Link:
                 self._inside = True
                 self.lose(due)
 
+    def end_outage(self, now: float) -> None:
+        """The outage under way ends now, whatever was planned."""
+        if self._inside:
+            self._inside = False
+            self._outages.pop(0)
+            self.regain(now)
+
     # ---- for the record -------------------------------------------------------------------------------------
 
     def offline_seconds(self, begun: float, ended: float) -> float:

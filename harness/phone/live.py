@@ -48,6 +48,7 @@ class Live:
                 online=lambda: phone.link.online,
                 stats=sockets.stats,
                 tally=sockets.tally,
+                through=None if phone.weather is None else phone.weather.through,
             )
             sockets.live.add(self)
         return self._client

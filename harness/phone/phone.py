@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -24,15 +24,17 @@ from harness.config.models import Distribution
 from harness.ledger import Ledger, WriteKind
 from harness.outcome import Outcome
 from harness.people import People, Person
-from harness.phone import retry
+from harness.phone import retry, retry_policy
 from harness.phone.account import Account
 from harness.phone.call import EDGE_SERVICES, Call, Caller, Service
 from harness.phone.chat_calls import SpecialCall
 from harness.phone.chores import Chores
 from harness.phone.classify import Reading, read
+from harness.phone.clock import utc_now
 from harness.phone.courier import LAST_FLUSH_S, Courier
 from harness.phone.dice import Dice
 from harness.phone.edge_store import Refusal
+from harness.phone.forecast import Forecast
 from harness.phone.keeper import Keeper, SignedOut
 from harness.phone.link import Change, Link
 from harness.phone.local_storage import LocalStorage
@@ -40,9 +42,11 @@ from harness.phone.memory import Memory
 from harness.phone.operation import Operation
 from harness.phone.outbox import Storage
 from harness.phone.page import Page
+from harness.phone.retry_policy import Retries, RetryPolicy
 from harness.phone.sockets import Sockets
+from harness.phone.weather import Weather
 from harness.phone.wire import Origin, Wire, WireError
-from harness.phone.write import Write
+from harness.phone.write import OFFLINE, Write
 from harness.phone.written import rows_written
 from harness.pulse import Pulse
 from harness.record.deeds import Deed
@@ -53,8 +57,6 @@ T = TypeVar("T")
 
 CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
 CLIENT = CLIENT_INFO + b"user-agent: movinesta-harness/" + __version__.encode() + b"\r\n"
-OFFLINE = "offline"
-"""The code of a request that found no network."""
 CONNECTIONS = 6
 """What a browser opens to one origin over HTTP/1.1; most of the time one is in use."""
 
@@ -92,6 +94,18 @@ class PhoneKit:
     ledger: Ledger
     worker: int = 0
     sockets: Sockets | None = None  # None: phones use no Realtime
+    forecast: Forecast | None = None  # None: nothing goes wrong on purpose
+    retry_policy: RetryPolicy = RetryPolicy.SHIPPED
+    budget_ratio: float = 0.1
+
+
+class Exchange(NamedTuple):
+    """One wire request and what came back. The status is None when there was no complete answer."""
+
+    status: int | None
+    reading: Reading
+    bytes_in: int = 0
+    connected: bool = False  # on a connection of its own making
 
 
 class Phone:
@@ -115,6 +129,13 @@ class Phone:
         self.courier = Courier(self)
         self.keeper = Keeper(self)
         self.ticket = 0
+        self.skew_s = 0.0  # by which its clock is ahead
+        self.weather = None if kit.forecast is None else Weather(self, kit.forecast)
+        self._retries = (
+            None
+            if kit.retry_policy is RetryPolicy.SHIPPED
+            else Retries(kit.retry_policy, kit.budget_ratio, self.noise.random)
+        )
         self.new_id = ids.Sequence(kit.run_tag, number, worker=kit.worker)
         self._wire = self._fresh_wire()
         self._intended: float | None = None
@@ -133,16 +154,20 @@ class Phone:
 
     # ---- session --------------------------------------------------------------------------------------------
 
-    def begin(self, ticket: int, planned: float) -> None:
+    def begin(self, ticket: int, planned: float, persona: str = "") -> None:
         """A session begins that was planned at `planned` s since zero; its draws depend on seed and ticket only."""
         self.ticket = ticket
         self.dice = Dice(f"{self.kit.seed} {self.person.number} {ticket}")
         self.log = SessionLog(ticket, self.now())
         self._intended = self.kit.zero + planned
+        if self.weather is not None:
+            self.weather.begin(persona)
 
     async def end(self) -> None:
         """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
         self._intended = None
+        if self.weather is not None:
+            self.weather.end()
         self.did(Deed.CLOSED)
         self.link.hide()
         await asyncio.gather(self._chores.finish(LAST_FLUSH_S), self.courier.close_app())
@@ -154,6 +179,11 @@ class Phone:
         """Connections end, with what is under way on them."""
         self._wire.close()
         self._wire = self._fresh_wire()
+
+    def drop_connections(self) -> None:
+        """Every connection ends, as when a load balancer is restarted; the network stays, and the app knows nothing."""
+        self._cut()
+        self.page.live.lost()
 
     def _link_changed(self, change: Change) -> None:
         page = self.page
@@ -193,11 +223,21 @@ class Phone:
         """
         other = Phone(self.kit, self.person.number, person=person)
         other.dice, other.new_id, other.ticket, other.log = self.dice, self.new_id, self.ticket, self.log
+        if other.weather is not None and self.weather is not None:
+            other.weather.begin(self.weather.persona)
         return other
 
     def now(self) -> float:
         """Seconds on the loop's clock, read directly: uvloop's own reading has whole milliseconds."""
         return monotonic()
+
+    def wall_now(self) -> float:
+        """`now` as the phone's own, perhaps wrong, clock has it."""
+        return monotonic() + self.skew_s
+
+    def wall_clock(self) -> str:
+        """The date and time on the phone, as the client sends it."""
+        return utc_now(self.skew_s)
 
     async def pause(self, seconds: float) -> None:
         """Think, look, type. :raises SessionClosed: when the run closes."""
@@ -332,6 +372,8 @@ class Phone:
         payload = raw if raw is not None else (None if body is None else orjson.dumps(body))
         path = call.path.format(*arguments) if arguments else call.path
         headers = self._headers(call)
+        if self._retries is not None and retry_policy.concerns(call):
+            return await self._with_policy(self._retries, call, path, headers, payload)
         reading = await self._with_transport_retries(call, path, headers, payload)
         for delay in retry.query_delays() if call.caller is Caller.QUERY else ():
             if reading.outcome.good:
@@ -360,13 +402,36 @@ class Phone:
             status, reading = await self._attempt(call, path, headers, payload)
         return reading
 
+    async def _with_policy(
+        self, retries: Retries, call: Call, path: str, headers: bytes, payload: bytes | None
+    ) -> Reading:
+        """As often as the profile's policy has it, in place of the two layers of the app."""
+        retries.began()
+        failures = 0
+        while True:
+            status, reading = await self._attempt(call, path, headers, payload)
+            if not retry_policy.failed(call, status, good=reading.outcome.good):
+                return reading
+            failures += 1
+            delay = retries.delay(failures)
+            if delay is None:
+                return reading
+            await asyncio.sleep(delay)
+
     async def _attempt(
         self, call: Call, path: str, headers: bytes, payload: bytes | None
     ) -> tuple[int | None, Reading]:
-        """One wire request. The status is None when there was no complete answer."""
-        observer, log, begun = self.kit.observer, self.log, self.now()
+        """One request, as the app sees it. The status is None when there was no complete answer."""
         if not self.link.online:
             return None, Reading(Outcome.NETWORK, code=OFFLINE)  # no packet, hence no attempt
+        if self.weather is not None:
+            return await self.weather.attempt(call, path, headers, payload)
+        found = await self.exchange(call, path, headers, payload)
+        return found.status, found.reading
+
+    async def exchange(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Exchange:
+        """One wire request, measured; for `_attempt` and `Weather`."""
+        observer, log, begun = self.kit.observer, self.log, self.now()
         try:
             reply = await self._wire.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
         except WireError as error:
@@ -374,7 +439,7 @@ class Phone:
             outcome, code = (error.outcome, error.detail) if self.link.online else (Outcome.NETWORK, OFFLINE)
             observer.attempt(call.method, call.name, outcome, at, self.now() - at, 0, code)
             log.sent(call.name, self.now() - begun, failed=outcome is not Outcome.GAVE_UP)
-            return None, Reading(outcome, code=code)
+            return Exchange(None, Reading(outcome, code=code))
         except asyncio.CancelledError:
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, self.now() - begun, 0, "cancelled")
             log.sent(call.name, self.now() - begun)
@@ -386,7 +451,7 @@ class Phone:
         rows = rows_written(call.name, reading)
         bad = not reading.outcome.good
         log.sent(call.name, self.now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
-        return reply.status, reading
+        return Exchange(reply.status, reading, reply.bytes_in, reply.connect_s > 0)
 
     def _fresh_wire(self) -> Wire:
         return Wire(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.config.models import Profile, Slo
 from harness.probes.model import Probes
+from harness.record.chaos import ChaosWindow
 from harness.record.clocks import ClockOffset
 from harness.record.roster import WorkerRecord
 from harness.record.schema import Phase
@@ -51,6 +52,7 @@ class Manifest(BaseModel):
     target_url: str
     target_environment: str
     windows: tuple[Window, ...]
+    chaos: tuple[ChaosWindow, ...] = ()  # over the phases: what was planned to go wrong, and the recovery after it
     planned_sessions: int
     plan_digest: str  # SHA-256 over the seeded schedule
     workers: int

@@ -8,6 +8,7 @@
     realtime.parquet   sockets, channels and frames, per worker and second
     workers/<n>/       what worker n wrote down itself: a run directory of its own part (only with several processes)
     traffic.parquet    what each session sent, per call
+    chaos.jsonl        what went wrong on purpose, when, and what it hit (`harness.record.chaos`)
     deeds.parquet      what each session's person did (`harness.record.deeds`)
     ledger/*.parquet   every intended write, and what became of it (`harness.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;

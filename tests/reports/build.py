@@ -142,9 +142,9 @@ class Run:
         for position, value in enumerate(values):
             self.add(START + position * MEASURE_S // len(values), value, exact=True, **how)
 
-    def fit(self, *, lag_ms: float = 0.5, cpu: float = 0.2, workers: int = 1) -> Run:
+    def fit(self, *, lag_ms: float = 0.5, cpu: float = 0.2, workers: int = 1, seconds: int = END + DRAIN_S) -> Run:
         """Add a generator that kept up, over the whole run."""
-        for second in range(END + DRAIN_S):
+        for second in range(seconds):
             self.add(second, lag_ms, operation="generator", view=View.LAG, number=100)
             for worker in range(workers):
                 self.seconds.append(

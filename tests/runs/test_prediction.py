@@ -80,7 +80,11 @@ def test_most_sessions_are_predicted_one_by_one(folder: Path) -> None:
 
 def test_every_request_belongs_to_a_session(folder: Path) -> None:
     run = open_run(folder)
-    recorded = sum(run.traffic()["requests"].to_pylist())
-    assert recorded == run.manifest.recorded_attempts
+    requests = sum(run.traffic()["requests"].to_pylist())
+    attempts = run.latency().to_pandas().query("view == 'server'")
+    sockets = attempts[attempts["operation"].str.startswith("realtime_")][
+        "count"
+    ].sum()  # no requests, and no session's
+    assert requests + sockets == run.manifest.recorded_attempts
     known = {row["ticket"] for row in run.arrivals().to_pylist()}
     assert set(run.traffic()["ticket"].to_pylist()) <= known

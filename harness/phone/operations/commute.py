@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.phone.link import Outage
+from harness.phone.outages import arm
 from harness.phone.phone import Phone
 
 
@@ -18,21 +19,7 @@ def plan_outages(phone: Phone, outages: Iterable[tuple[float, float]]) -> None:
     now = phone.now()
     for after, seconds in outages:
         phone.link.plan(Outage(now + after, seconds))
-    _arm(phone)
-
-
-def _arm(phone: Phone) -> None:
-    """One timer ahead; a timer that outlived its session finds nothing planned, or does what is due anyway."""
-    due = phone.link.next_change()
-    if due is not None:
-        phone.kit.loop.call_later(max(0.0, due - phone.now()), _advance, phone)
-
-
-def _advance(phone: Phone) -> None:
-    before = phone.link.next_change()
-    phone.link.advance(phone.now())
-    if before is not None:
-        _arm(phone)
+    arm(phone)
 
 
 def go_offline(phone: Phone) -> None:

@@ -18,7 +18,6 @@ from harness.phone import chat_shapes as shapes
 from harness.phone.call import Call
 from harness.phone.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
 from harness.phone.chat_shapes import Message, Summary
-from harness.phone.clock import utc_now
 from harness.phone.operations.attachments import SignedFiles
 from harness.phone.operations.inbox import Inbox
 from harness.phone.operations.keyboard import Keyboard
@@ -56,7 +55,7 @@ class Conversation:
         *,
         joined: bool | None = None,
         poll_s: float | None = None,
-        clock: Callable[[], str] = utc_now,
+        clock: Callable[[], str] | None = None,
     ) -> None:
         self.phone = phone
         self.summary = summary

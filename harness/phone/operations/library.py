@@ -16,7 +16,6 @@ from harness.phone.calls import (
     TITLE_REVIEWS,
     UNFOLLOW,
 )
-from harness.phone.clock import utc_now
 from harness.phone.operations.app import diary_stats
 from harness.phone.operations.suggestions import show_suggestions
 from harness.phone.operations.title import ORIGIN, send_title_event
@@ -122,7 +121,7 @@ async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> O
 async def follow(phone: Phone, other: str) -> Outcome:
     """Somebody already followed counts as followed."""
     phone.did(Deed.FOLLOW)
-    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": utc_now()}
+    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.wall_clock()}
     with phone.operation("follow") as operation:
         outcome = (await phone.request(FOLLOW, body=body)).outcome
         operation.ends(outcome)
@@ -143,7 +142,7 @@ async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> 
         "user_id": phone.user_id,
         "title_id": title,
         "status": status,
-        "updated_at": utc_now(),
+        "updated_at": phone.wall_clock(),
         "content_type": _content_type(kind),
     }
     write = phone.write(WriteKind.LIBRARY, subject=title, detail=status)
@@ -169,7 +168,7 @@ async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> 
         "title_id": title,
         "rating": half_stars,
         "content_type": _content_type(kind),
-        "updated_at": utc_now(),
+        "updated_at": phone.wall_clock(),
     }
     outcome = (await phone.request(RATING_WRITE, body=body)).outcome
     _changed(phone, title)

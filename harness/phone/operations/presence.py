@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.phone.calls import PRESENCE
-from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
 
 HEARTBEAT_S = 20.0
@@ -17,7 +16,7 @@ async def touch_presence(phone: Phone) -> None:
     if last is not None and now - last < TOUCH_EVERY_S:
         return
     phone.page.last_seen_at = now
-    await phone.request(PRESENCE, phone.user_id, body={"last_seen_at": utc_now()})
+    await phone.request(PRESENCE, phone.user_id, body={"last_seen_at": phone.wall_clock()})
 
 
 async def heartbeat(phone: Phone) -> None:

@@ -16,7 +16,6 @@ from harness.phone.call import Call
 from harness.phone.calls import DELIVERY_RECEIPT, READ_RECEIPT
 from harness.phone.chat_shapes import Message
 from harness.phone.classify import Reading
-from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
 from harness.phone.read_marker import ReadMarker
 from harness.phone.write import Write
@@ -45,13 +44,13 @@ class ReceiptWriter:
         write = self._phone.write(WriteKind.DELIVERED, subject=conversation, object_=message)
         return await self._write(write, DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
 
-    async def read(self, conversation: str, message: str, clock: Callable[[], str] = utc_now) -> Reading:
+    async def read(self, conversation: str, message: str, clock: Callable[[], str] | None = None) -> Reading:
         """The read marker, dated by the phone: it may go backwards."""
         body = {
             "conversation_id": conversation,
             "user_id": self._phone.user_id,
             "last_read_message_id": message,
-            "last_read_at": clock(),
+            "last_read_at": (clock or self._phone.wall_clock)(),
         }
         write = self._phone.write(WriteKind.READ, subject=conversation, object_=message)
         return await self._write(write, READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
@@ -74,7 +73,7 @@ class ReceiptWriter:
 class Receipts:
     """The receipts of one open conversation: what was seen since it opened, and what is marked read."""
 
-    def __init__(self, phone: Phone, conversation: str, clock: Callable[[], str] = utc_now) -> None:
+    def __init__(self, phone: Phone, conversation: str, clock: Callable[[], str] | None = None) -> None:
         self._phone = phone
         self._conversation = conversation
         self._clock = clock

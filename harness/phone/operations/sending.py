@@ -16,7 +16,6 @@ from harness.phone import chat_shapes as shapes
 from harness.phone.call import Call
 from harness.phone.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.phone.chat_shapes import Message, Summary
-from harness.phone.clock import utc_now
 from harness.phone.phone import Phone
 from harness.phone.room import epoch_us
 from harness.phone.write import Write
@@ -138,7 +137,7 @@ class Sender:
         """Change a sent text. Messages with an attachment cannot be edited."""
         if bubble.message is None or bubble.attachment is not None:
             return Outcome.GAVE_UP
-        edited_at = utc_now()
+        edited_at = self._phone.wall_clock()
         bubble.text = text
         row = {
             "body": {**bubble.body(), "editedAt": edited_at},
@@ -153,7 +152,7 @@ class Sender:
         """Delete for everybody. The new body is JSON in a JSON string, and the client id goes (trap T44)."""
         if bubble.message is None:
             return Outcome.GAVE_UP
-        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": utc_now()}
+        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": self._phone.wall_clock()}
         row = {
             "body": orjson.dumps(deleted).decode(),
             "message_type": "system",

@@ -31,7 +31,7 @@ from websockets.uri import WebSocketURI
 from harness.phone.origin import Origin
 from harness.phone.realtime.channel import Channel
 from harness.phone.realtime.generation import JS_2_90, JS_2_119, Generation
-from harness.phone.realtime.line import Line, Reporter
+from harness.phone.realtime.line import Line, Reporter, Through
 from harness.phone.realtime.news import Binding, Broadcast, Change, Config, Presence, Sent, Status, System
 from harness.phone.realtime.socket import Socket
 from harness.phone.realtime.stats import Reconnect, Stats
@@ -74,6 +74,7 @@ class RealtimeClient:
     observer: hears of attempts, the phone's own fits: `realtime_connect`, `realtime_join`, `realtime_heartbeat`,
     `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_half_open`, `realtime_frame`, all of method WS.
     stats: to share one between clients. tally: frames by kind and second, for the whole worker.
+    through: what messages pass on their way in, for faults.
     """
 
     __slots__ = ("_line", "_loop", "_online", "_origin", "_tls", "_uri")
@@ -92,6 +93,7 @@ class RealtimeClient:
         online: Callable[[], bool] = lambda: True,
         stats: Stats | None = None,
         tally: Tally | None = None,
+        through: Through | None = None,
     ) -> None:
         self._loop = loop
         self._origin = origin
@@ -99,6 +101,8 @@ class RealtimeClient:
         self._online = online
         self._uri = _uri(origin, apikey, generation.version)
         self._line = Line(self, wheel, generation, observer, token, stats=stats or Stats(), tally=tally)
+
+        self._line.through = through
 
     @property
     def stats(self) -> Stats:

@@ -64,6 +64,10 @@ class Reporter(Protocol):
     def problem(self, error: BaseException) -> None: ...
 
 
+Through = Callable[[Callable[[float], None], float], None]
+"""Given what takes a message in, told when it came, and when it was read from the network."""
+
+
 class Line:
     """One client's line to the server. `token` gives the person's access token, None while signed out."""
 
@@ -89,6 +93,7 @@ class Line:
         "channels",
         "generation",
         "stats",
+        "through",
         "wheel",
     )
 
@@ -108,6 +113,7 @@ class Line:
         self.stats = stats
         self.channels: dict[str, Channel] = {}
         self.access_token: str | None = None
+        self.through: Through | None = None  # what messages pass on their way in; None: nothing
         self._carrier = carrier
         self._observer = observer
         self._token = token
@@ -343,6 +349,12 @@ class Line:
 
     def received(self, data: Buffer, at: float, *, binary: bool) -> None:
         """One whole message, read from the network at `at`. Frames of an orphaned socket count as well."""
+        if self.through is None:
+            self._take(data, at, binary=binary)
+        else:
+            self.through(lambda when: self._take(data, when, binary=binary), at)
+
+    def _take(self, data: Buffer, at: float, *, binary: bool) -> None:
         frame = codec.decode(self.generation.version, data, binary=binary, wants=self.wants)
         kind, size = frame.kind, len(data)
         self.stats.received(kind, size)

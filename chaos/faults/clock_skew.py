@@ -1,0 +1,24 @@
+"""A phone whose clock is wrong. (pure)"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.phone_fault import Luck, PhoneFault, Spell
+
+
+@register
+class ClockSkewFault(PhoneFault):
+    """Messages are dated wrongly; with a clock an hour ahead the app refreshes its token before every request."""
+
+    name: ClassVar[str] = "clock_skew"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "phone"
+
+    skew: float = Field(300.0, ge=-86_400, le=86_400, description="s by which the clock is ahead; negative: behind")
+    spread: float = Field(0.0, ge=0, le=86_400, description="s; each phone's skew is uniform within skew +- spread")
+
+    def spell(self, luck: Luck) -> Spell:
+        return Spell(skew_s=self.skew + (2 * luck("skew") - 1) * self.spread)

@@ -1,0 +1,28 @@
+"""An emulated mobile link under every request. A model. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.links import LINKS, Air
+from chaos.phone_fault import Luck, PhoneFault, Treatment
+
+Kind = Literal["wifi_good", "5g", "lte", "slow_4g", "3g", "edge", "lossy_wifi", "metro"]
+
+
+@register
+class EmulatedLinkFault(PhoneFault):
+    """The app as it feels on the way: round trips, bandwidth, lost packets, dead moments (`chaos.links`)."""
+
+    name: ClassVar[str] = "link"
+
+    kind: Kind = Field("lte", description="which link; the numbers are in chaos/links.py")
+
+    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+        model = LINKS[self.kind]
+        air = Air(model, model.rtt(luck("rtt")), luck, luck("person shift"), lambda slot: luck(f"person stall {slot}"))
+        return replace(treatment, air=air)

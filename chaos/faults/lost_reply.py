@@ -1,0 +1,25 @@
+"""The reply that the phone never sees. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.phone_fault import Luck, PhoneFault, Treatment
+
+
+@register
+class LostReplyFault(PhoneFault):
+    """The swipe was stored, the message was sent, and the phone believes that it was not."""
+
+    name: ClassVar[str] = "lost_reply"
+
+    notice: Literal["close", "timeout"] = Field(
+        "close", description="the phone learns of it at once (the connection broke) or when its own time is up"
+    )
+
+    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+        return replace(treatment, lost=treatment.lost or "reply", patience=self.notice)

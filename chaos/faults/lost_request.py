@@ -1,0 +1,25 @@
+"""The request that never arrives. (pure)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.phone_fault import Luck, PhoneFault, Treatment
+
+
+@register
+class LostRequestFault(PhoneFault):
+    """A tap does nothing, or spins until the app gives up; the server never heard of it."""
+
+    name: ClassVar[str] = "lost_request"
+
+    notice: Literal["close", "timeout"] = Field(
+        "close", description="the phone learns of it at once (the connection broke) or when its own time is up"
+    )
+
+    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+        return replace(treatment, lost="request", patience=self.notice)

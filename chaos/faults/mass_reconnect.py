@@ -1,0 +1,23 @@
+"""Every connection ends at once. (pure)"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.phone_fault import Luck, PhoneFault, Spell
+
+
+@register
+class MassReconnectFault(PhoneFault):
+    """Live updates stop for a moment and come back: a load balancer was restarted, and everybody connects anew."""
+
+    name: ClassVar[str] = "mass_reconnect"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "phone"
+
+    within: float = Field(0.0, ge=0, le=3600, description="s over which connections end, uniformly; 0 is all at once")
+
+    def spell(self, luck: Luck) -> Spell:
+        return Spell(cut=True, cut_s=luck("cut") * self.within)

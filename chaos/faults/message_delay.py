@@ -1,0 +1,24 @@
+"""Realtime messages that come late, in order. (pure)"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.fault import register
+from chaos.phone_fault import Fate, Luck, PhoneFault
+
+
+@register
+class MessageDelayFault(PhoneFault):
+    """Live updates lag behind."""
+
+    name: ClassVar[str] = "message_delay"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "message"
+
+    delay: float = Field(500.0, ge=0, le=600_000, description="ms")
+    jitter: float = Field(0.0, ge=0, le=600_000, description="ms; uniform within delay +- jitter, never negative")
+
+    def fate(self, luck: Luck) -> Fate:
+        return Fate((max(0.0, self.delay + (2 * luck("delay") - 1) * self.jitter) / 1000,))

@@ -1,0 +1,19 @@
+"""Realtime messages that never reach the app. (pure)"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from chaos.fault import register
+from chaos.phone_fault import Fate, Luck, PhoneFault
+
+
+@register
+class MessageDropFault(PhoneFault):
+    """A chat message shows only with the next poll; typing signs and presence are missing."""
+
+    name: ClassVar[str] = "message_drop"
+    per: ClassVar[Literal["attempt", "phone", "message"]] = "message"
+
+    def fate(self, luck: Luck) -> Fate:
+        return Fate(())

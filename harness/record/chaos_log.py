@@ -1,0 +1,73 @@
+"""Writes `chaos.jsonl` as the workers tell what began, ended and was hit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.record.chaos import CHAOS, ChaosEvent, ChaosLine, ChaosWindow
+from harness.record.streams import writing
+
+Counts = Mapping[str, tuple[int, int]]
+
+
+def write_lines(folder: Path, lines: Sequence[ChaosLine]) -> None:
+    """Append, each line whole: the supervisor of a proxy writes into the same file. :raises OSError: it cannot."""
+    if not lines:
+        return
+    descriptor = os.open(folder / CHAOS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, b"".join(line.written() for line in lines))
+    finally:
+        os.close(descriptor)
+
+
+class ChaosLog:
+    """One run's, in the master."""
+
+    def __init__(self, folder: Path, windows: Sequence[ChaosWindow]) -> None:
+        self._folder = folder
+        self._windows = [window for window in windows if window.kind == "chaos"]
+        self._by_worker: dict[int, Counts] = {}
+        self._written: dict[str, tuple[int, int]] = {}
+
+    def take(self, worker: int, lines: Sequence[ChaosLine], counts: Counts, at_s: float) -> None:
+        """A worker's report came: its lines, then whatever changed of the sums over all workers.
+
+        :raises HarnessError: the disk is full or failing.
+        """
+        if not self._windows:
+            return
+        self._by_worker[worker] = counts
+        found = list(lines)
+        for window in self._windows:
+            total = self._total(window.entry)
+            if total != self._written.get(window.entry, (0, 0)):
+                self._written[window.entry] = total
+                found.append(
+                    ChaosLine(
+                        event=ChaosEvent.COUNT,
+                        entry=window.entry,
+                        fault=window.fault,
+                        layer=window.layer,
+                        at_s=round(at_s, 4),
+                        share=window.share,
+                        hits=total[0],
+                        seen=total[1],
+                    )
+                )
+        with writing(self._folder):
+            write_lines(self._folder, found)
+
+    def _total(self, entry: str) -> tuple[int, int]:
+        each = [counts.get(entry, (0, 0)) for counts in self._by_worker.values()]
+        return sum(hits for hits, _ in each), sum(seen for _, seen in each)
+
+    def standing(self, at_s: float) -> list[tuple[str, int, float]]:
+        """What is under way by plan: entry, hits so far, seconds left."""
+        return [
+            (window.entry, self._total(window.entry)[0], round(window.end_s - at_s, 1))
+            for window in self._windows
+            if window.start_s <= at_s < window.end_s
+        ]

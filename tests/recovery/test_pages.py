@@ -1,0 +1,101 @@
+"""The report's section, the terminal's lines, the summary, and the page that lays runs side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from harness.cli import cli
+from harness.phone.retry_policy import RetryPolicy
+from harness.record.store import RunStore
+from reports import render_summary, render_terminal
+from reports.recovery.report import recover
+from reports.report import REPORT, VERDICT, report
+from reports.side_by_side import Entrant, Row, lay
+from reports.text import DASH
+from reports.verdict import judge_frames
+from tests.recovery import build
+from tests.recovery.build import Book, no_rows, sent, unheard, yes
+from tests.reports import build as plain
+
+
+def saved(folder: Path, back_s: int, policy: RetryPolicy = RetryPolicy.SHIPPED) -> Path:
+    """A run on disk, with a ledger and a chaos log."""
+    made = build.run(build.jittery(1, lambda at: 80 <= at < back_s), run_id=folder.name)
+    profile = made.manifest.profile.model_copy(update={"retry_policy": policy})
+    made.manifest = made.manifest.model_copy(update={"profile": profile})
+    plain.save(made, folder)
+    book = Book()
+    for at in range(10, 200):
+        book.write(at, sent(at), unheard(at + 1), sent(at + 2), yes(at + 3))
+    store = RunStore.create(folder / "ledger-only", made.manifest)
+    for table, batch in book.ledger.take():
+        store.append(table, batch)
+    store.close()
+    for path in (folder / "ledger-only" / "ledger").iterdir():
+        path.replace(folder / "ledger" / path.name)
+    begun = {"event": "start", "entry": "outage", "fault": "http_status", "layer": "http", "at_s": 80.1}
+    counted = begun | {"event": "count", "at_s": 109.0, "hits": 1234}
+    (folder / "chaos.jsonl").write_text(f"{json.dumps(begun)}\n{json.dumps(counted)}\n", encoding="utf-8")
+    return folder
+
+
+def test_the_report_says_what_the_fault_did(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", 120)
+    verdict = report(folder)
+    assert verdict.recovery is not None
+    (fault,) = verdict.recovery.faults
+    assert (fault.start_s, fault.hits, fault.recovered.status) == (80.1, 1234, "recovered")
+    assert [row.kind for row in fault.writes] == ["event"]
+    written = json.loads((folder / VERDICT).read_text(encoding="utf-8"))["recovery"]
+    assert written["faults"][0]["recovered"]["after_s"] == fault.recovered.after_s
+    page = (folder / REPORT).read_text(encoding="utf-8")
+    assert 'id="recovery"' in page
+    assert fault.recovered.text in page
+    assert "1,234 hits" in page
+    assert "a fault was on" in page
+    said = " ".join(render_terminal.plain(verdict, folder))
+    assert f"outage (http_status), 80 to 110 s: {fault.recovered.text}" in " ".join(said.split())
+    assert max(map(len, render_terminal.recovery(verdict.recovery))) <= 80
+    assert fault.recovered.text in render_summary.render(verdict)
+
+
+def test_a_run_without_faults_says_nothing_of_them(tmp_path: Path) -> None:
+    folder = plain.save(build.run(faults=()), tmp_path / "run")
+    verdict = report(folder)
+    assert verdict.recovery is None
+    assert 'id="recovery"' not in (folder / REPORT).read_text(encoding="utf-8")
+    assert "faults:" not in render_terminal.plain(verdict, folder)
+
+
+def test_runs_with_other_retry_policies_side_by_side(tmp_path: Path) -> None:
+    runs = [saved(tmp_path / "shipped", 120), saved(tmp_path / "immediate", 999, RetryPolicy.IMMEDIATE)]
+    page = tmp_path / "page.html"
+    done = CliRunner().invoke(cli, ["compare", *map(str, runs), "--html", str(page)])
+    assert (done.exit_code, done.output) == (0, f"2 runs side by side: {page}\n")
+    text = page.read_text(encoding="utf-8")
+    for expected in (
+        "profile: retry_policy",
+        "<th>shipped</th><th>immediate</th>",
+        "never recovered",
+        "recovered after",
+    ):
+        assert expected in text
+
+
+def test_what_differs_is_named_to_the_leaf() -> None:
+    other = build.window("outage", "http_status", 80, 120)
+    runs = [build.frames(build.calm, (fault,), seed=seed) for fault, seed in ((build.FAULT, 1), (other, 2))]
+    page = lay([Entrant(run, judge_frames(run).recovery) for run in runs])
+    assert page.names == ("A", "B")
+    assert page.tables[0].rows == (Row("seed of the run", ("1", "2")),)
+
+
+def test_a_fault_that_only_one_run_had() -> None:
+    runs = [build.frames(build.calm, faults) for faults in ((build.FAULT,), ())]
+    page = lay([Entrant(run, recover(run, no_rows)) for run in runs])
+    table = next(table for table in page.tables if table.title == "Fault: outage")
+    assert all(row.cells[1] == DASH for row in table.rows)
+    assert ("afterwards", ("recovered at once", DASH)) in [(row.name, row.cells) for row in table.rows]
