@@ -233,7 +233,7 @@ class Phone:
 
     def wall_now(self) -> float:
         """`now` as the phone's own, perhaps wrong, clock has it."""
-        return monotonic() + self.skew_s
+        return self.now() + self.skew_s
 
     def wall_clock(self) -> str:
         """The date and time on the phone, as the client sends it."""

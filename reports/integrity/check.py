@@ -35,6 +35,8 @@ def integrity(run: RunFiles) -> Integrity:
     if found.problem:
         return Integrity(text=f"the target's data could not be read ({found.problem}). {UNCHECKED.text.capitalize()}")
     rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, pd.Timestamp(found.read_at))
+    if not rows:
+        return Integrity(text=f"what was read of the target is not in this record. {UNCHECKED.text.capitalize()}")
     broken = [row for row in rows if row.status == "broken"]
     writes = sum(batch.num_rows for batch in run.rows(LEDGER_WRITES, ("kind",)))
     if broken:

@@ -20,6 +20,7 @@ from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole runs need cores of their own: one after the other, on one of the parallel workers."""
     for item in items:

@@ -100,7 +100,9 @@ def test_report_renders_again_from_the_record_alone(passed: Run, tmp_path: Path)
     folder = tmp_path / passed.folder.name
     folder.mkdir()
     for name in ("manifest.json", *(f"{table}.parquet" for table in TABLES)):
-        shutil.copy(passed.folder / name, folder)
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(passed.folder / name, folder / name)
+    shutil.copytree(passed.folder / "stored", folder / "stored")
     again = subprocess.run(
         [sys.executable, "-m", "harness", "report", str(folder)], capture_output=True, text=True, timeout=60
     )
@@ -207,7 +209,7 @@ def _wait_for_load(out: Path) -> Path:
 def test_a_full_disk_ends_the_run_with_one_clear_message(sandbox: Sandbox, tmp_path: Path) -> None:
     """A file size limit stands in for the full disk: the same error path, without a file system of our own."""
     begun = time.monotonic()
-    process = start(tmp_path, BRIEF, "--slo", BRIEF_SLO, "--url", sandbox.url, file_size_limit=9_000)
+    process = start(tmp_path, BRIEF, "--slo", BRIEF_SLO, "--url", sandbox.url, file_size_limit=20_000)
     run = finish(process, tmp_path)
     assert run.code == 70, run.said
     assert "cannot write report.html" in run.said
