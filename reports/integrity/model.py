@@ -38,6 +38,10 @@ class Check(Model):
     meaning: str = ""  # what it means for people when it is broken
     look_at: str = ""  # where to begin
 
+    def doubted(self) -> Check:
+        """The same, where what is broken may be the record's own gap: worth knowing, and no verdict."""
+        return self.model_copy(update={"status": "noted"}) if self.status == "broken" else self
+
     @property
     def sentence(self) -> str:
         """The finding in one sentence that names the first offender."""

@@ -37,7 +37,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, float]:
     return Run(done.returncode, done.stdout + done.stderr, folder), took
 
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("runs")]
 
 
 def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> None:

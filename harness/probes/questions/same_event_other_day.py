@@ -37,6 +37,8 @@ async def ask(field: Field) -> Answer:
     if made.status_code != 201:
         return Answer(id=ID, status="not asked", text=f"an older row could not be made: {made.status_code}")
     reply = await field.swipe(field.me, **event(title, earlier))
+    if not reply.get("acceptedClientEventIds"):  # a limiter, for example: nobody was told anything wrong
+        return Answer(id=ID, status="not asked", text="the second event that the question needs was not accepted")
     stored = [row for row in await field.stored_events(field.me, earlier) if row["event_day"] != day]
     said = len(reply.get("acceptedClientEventIds", ()))
     return Answer(
