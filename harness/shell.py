@@ -42,6 +42,7 @@ from harness.discovery import CLOSED_PERSONAS, closed_order, secrets_for
 from harness.engine import Engine, SessionBody
 from harness.errors import HarnessError, UsageError
 from harness.order import Order
+from harness.outcome import Outcome
 from harness.phone.forecast import LEASE_S
 from harness.phone.phone import Phone
 from harness.processes import raise_descriptor_limit
@@ -210,7 +211,9 @@ class WorkerSide:
         while True:
             while attempts:
                 attempt = attempts.popleft()
-                failure = None if attempt.outcome.good else AttemptFailed(attempt.outcome.value, attempt.code)
+                # What a closing app or run cut off is no failure of the target's; our own record keeps it as gave_up.
+                fine = attempt.outcome.good or attempt.outcome is Outcome.GAVE_UP
+                failure = None if fine else AttemptFailed(attempt.outcome.value, attempt.code)
                 fire(
                     request_type=attempt.method,
                     name=attempt.name,

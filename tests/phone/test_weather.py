@@ -279,6 +279,7 @@ def test_an_app_killed_in_mid_flush_is_gone() -> None:
     assert 0 < hits <= PEOPLE
 
 
+@pytest.mark.slow  # half a second of real time, which a busy machine sleeps through
 def test_a_herd_is_offline_together_and_back_in_the_same_instant() -> None:
     storm = {"fault": "herd", "at": 0.3, "for": 0.5, "where": {"cohort": 0.5}}
     with server() as target:
