@@ -73,7 +73,7 @@ def test_it_records_more_than_3000_attempts_of_every_kind(smoke: tuple[Run, floa
     }
     outcomes = server.group_by("outcome").aggregate([("count", "sum")]).to_pydict()
     counts = dict(zip(outcomes["outcome"], outcomes["count_sum"], strict=True))
-    assert counts["ok"] >= 0.9 * sum(counts.values()), counts  # closing pages and a machine shared with other tests
+    assert counts["ok"] >= 0.98 * sum(counts.values()), counts  # closing pages cut a few requests off
     assert set(table["phase"].to_pylist()) == {"warmup", "measure", "drain"}
 
 
