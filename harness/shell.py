@@ -46,6 +46,7 @@ from harness.outcome import Outcome
 from harness.phone.forecast import LEASE_S
 from harness.phone.phone import Phone
 from harness.processes import raise_descriptor_limit
+from harness.promptness import be_prompt, go_first
 from harness.record.recorder import Tally
 from harness.record.roster import LOST_S
 from harness.record.share import open_share
@@ -158,6 +159,8 @@ class WorkerSide:
         engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers, lease_s=lease_s)
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
+        be_prompt()
+        go_first()
         # Threads and their locks are patched into greenlets here; the engine needs a real one.
         monkey.get_original("_thread", "start_new_thread")(engine.serve, ())
         while not engine.ready:

@@ -15,6 +15,78 @@
 --   retrieval_score  0..1 within its source, before jitter; null for popular
 --   "position"       0-based; rows come in this order
 
+-- What the core reads of a person's past. Statements of the core itself that fill a temporary table are planned anew at
+-- every call, over all partitions of the events; the plans of these are kept.
+
+create schema deck_internal;
+revoke all on schema deck_internal from public;
+
+create function deck_internal.seen(p_user uuid) returns setof uuid language plpgsql stable as $$
+begin
+  return query select distinct e.media_item_id from public.media_events e
+    where e.user_id = p_user and e.created_at > now() - interval '24 hours';
+end $$;
+
+create function deck_internal.blocked(p_user uuid) returns setof uuid language plpgsql stable as $$
+begin
+  return query
+    select f.media_item_id from public.media_feedback f
+    where f.user_id = p_user and (f.last_action = 'dislike' or f.negative_ema >= 0.95)
+    union
+    select e.media_item_id from public.media_events e
+    where e.user_id = p_user and e.created_at > now() - interval '365 days'
+      and (e.event_type = 'dislike' or e.rating_0_10 <= 3);
+end $$;
+
+create function deck_internal.served(p_user uuid) returns setof uuid language plpgsql stable as $$
+begin
+  return query select distinct i.media_item_id from public.rec_impressions i
+    where i.user_id = p_user and i.created_at > now() - interval '30 minutes';
+end $$;
+
+create function deck_internal.liked_by_friends(p_user uuid) returns table (media_item_id uuid, ids uuid[])
+  language plpgsql stable as $$
+begin
+  return query
+    select e.media_item_id, (array_agg(distinct e.user_id))[1:200]
+    from public.follows w
+    join public.media_events e on e.user_id = w.followed_id
+    where w.follower_id = p_user and e.created_at > now() - interval '45 days'
+      and (e.event_type in ('like', 'share', 'watchlist_add') or (e.event_type = 'watchlist' and e.in_watchlist)
+        or e.rating_0_10 >= 7)
+    group by e.media_item_id
+    limit 600;
+end $$;
+
+create function deck_internal.neighbours(
+  p_user uuid, p_provider text, p_model text, p_task text
+) returns table (media_item_id uuid, why text, distance double precision) language plpgsql stable
+  set search_path = public, extensions, pg_temp as $$
+begin
+  return query
+    select n.media_item_id, anchor.why, n.distance
+    from (
+      (select m.embedding as vector, 'Because of what you liked' as why
+       from public.media_events e
+       join public.media_embeddings m on m.media_item_id = e.media_item_id
+         and m.provider = p_provider and m.model = p_model and m.task = p_task
+       where e.user_id = p_user and e.event_type = 'like'
+       order by e.created_at desc limit 3)
+      union all
+      (select c.taste, 'Close to one of your favourites' from public.media_user_centroids c
+       where c.user_id = p_user and c.provider = p_provider and c.model = p_model and c.task = p_task
+         and c.taste is not null
+       order by c.centroid limit 5)
+    ) anchor
+    cross join lateral (
+      select m.media_item_id, (m.embedding <=> anchor.vector)::double precision as distance
+      from public.media_embeddings m
+      where m.provider = p_provider and m.model = p_model and m.task = p_task
+      order by m.embedding <=> anchor.vector
+      limit 40
+    ) n;
+end $$;
+
 create function public.media_swipe_deck_v3_core(
   p_session_id uuid, p_limit integer, p_mode text, p_kind_filter text, p_seed text
 ) returns table (
@@ -39,16 +111,19 @@ begin
   if v_user is null then
     return;
   end if;
-  -- Six temporary tables a call: catalogue churn that the shipped function pays too.
+  -- Six temporary tables a call: catalogue churn that the shipped function pays too. Kept in the rows, or two of them
+  -- would each bring a table and an index for long values that are never long.
   if to_regclass('pg_temp._cand') is not null then  -- a second deck in the same transaction
     drop table _cand, _take, _picked, _seen24h, _blocked, _served30m;
   end if;
   create temp table _cand (
-    media_item_id uuid, source text, why text, friend_ids uuid[], base double precision
+    media_item_id uuid, source text storage plain, why text storage plain, friend_ids uuid[] storage plain,
+    base double precision
   ) on commit drop;
   create temp table _take (
-    media_item_id uuid, kind text, source text, why text, friend_ids uuid[], base double precision,
-    score double precision, genre_rank bigint, collection_rank bigint
+    media_item_id uuid, kind text storage plain, source text storage plain, why text storage plain,
+    friend_ids uuid[] storage plain, base double precision, score double precision, genre_rank bigint,
+    collection_rank bigint
   ) on commit drop;
   create temp table _picked (ord bigint, media_item_id uuid) on commit drop;
   create temp table _seen24h (media_item_id uuid) on commit drop;
@@ -56,18 +131,11 @@ begin
   create temp table _served30m (media_item_id uuid) on commit drop;
 
   insert into _seen24h  -- filled and never read, as shipped
-    select distinct e.media_item_id from public.media_events e
-    where e.user_id = v_user and e.created_at > now() - interval '24 hours';
+    select * from deck_internal.seen(v_user);
   insert into _blocked
-    select f.media_item_id from public.media_feedback f
-    where f.user_id = v_user and (f.last_action = 'dislike' or f.negative_ema >= 0.95)
-    union
-    select e.media_item_id from public.media_events e
-    where e.user_id = v_user and e.created_at > now() - interval '365 days'
-      and (e.event_type = 'dislike' or e.rating_0_10 <= 3);
+    select * from deck_internal.blocked(v_user);
   insert into _served30m
-    select distinct i.media_item_id from public.rec_impressions i
-    where i.user_id = v_user and i.created_at > now() - interval '30 minutes';
+    select * from deck_internal.served(v_user);
 
   if v_mode in ('for_you', 'combined') then
     select * into v_profile from public.embedding_settings where id = 1;
@@ -94,28 +162,9 @@ begin
     end if;
     -- Neighbours of the last three likes, and of the tastes' centres.
     insert into _cand
-      select n.media_item_id, 'for_you', anchor.why, '{}', 1 - n.distance / 2
-      from (
-        (select m.embedding as vector, 'Because of what you liked' as why
-         from public.media_events e
-         join public.media_embeddings m on m.media_item_id = e.media_item_id
-           and m.provider = v_profile.active_provider and m.model = v_profile.active_model
-           and m.task = v_profile.active_task
-         where e.user_id = v_user and e.event_type = 'like'
-         order by e.created_at desc limit 3)
-        union all
-        (select c.taste, 'Close to one of your favourites' from public.media_user_centroids c
-         where c.user_id = v_user and c.provider = v_profile.active_provider and c.model = v_profile.active_model
-           and c.task = v_profile.active_task and c.taste is not null
-         order by c.centroid limit 5)
-      ) anchor
-      cross join lateral (
-        select m.media_item_id, (m.embedding <=> anchor.vector)::double precision as distance
-        from public.media_embeddings m
-        where m.provider = v_profile.active_provider and m.model = v_profile.active_model
-          and m.task = v_profile.active_task
-        order by m.embedding <=> anchor.vector
-        limit 40
+      select n.media_item_id, 'for_you', n.why, '{}', 1 - n.distance / 2
+      from deck_internal.neighbours(
+        v_user, v_profile.active_provider, v_profile.active_model, v_profile.active_task
       ) n;
     v_has_vectors := v_has_vectors or exists (select 1 from _cand);
     if not v_has_vectors and not exists (select 1 from public.media_events e where e.user_id = v_user) then
@@ -140,16 +189,7 @@ begin
     insert into _cand
       select f.media_item_id, 'friends', 'Liked by people you follow', f.ids,
         least(1.0, 0.4 + 0.15 * cardinality(f.ids))
-      from (
-        select e.media_item_id, array_agg(distinct e.user_id) as ids
-        from public.follows w
-        join public.media_events e on e.user_id = w.followed_id
-        where w.follower_id = v_user and e.created_at > now() - interval '45 days'
-          and (e.event_type in ('like', 'share', 'watchlist_add') or (e.event_type = 'watchlist' and e.in_watchlist)
-            or e.rating_0_10 >= 7)
-        group by e.media_item_id
-        limit 600
-      ) f;
+      from deck_internal.liked_by_friends(v_user) f;
   end if;
 
   -- One row a title: the source in which it stands highest. Then the order by score and seeded jitter.
