@@ -51,6 +51,7 @@ def test_every_service_runs_the_harness_image_with_its_secrets_from_the_env_file
     assert (ROOT / "deploy/Dockerfile").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_the_commands_of_the_compose_file_make_a_rehearsal(tmp_path: Path) -> None:
     made = subprocess.run(
