@@ -6,7 +6,7 @@ normal thread) lets a thread ask for short turns. Its share of the processor sta
 no privilege; elsewhere nothing happens.
 
 Linux also shares the processor among sessions (sched(7), "The autogroup feature"), and each of a Postgres's connections
-is a session of its own: a generator with a session of its own would be one of twenty. Where it may, it goes before them.
+is a session of its own: a generator in a session of its own is one of twenty. Where it may, it goes before them.
 """
 
 from __future__ import annotations
