@@ -38,6 +38,14 @@ from reports.verdict import judge
 WANTED = (50.0, 95.0, 99.0, 99.9)
 TOLERANCE = 0.02
 SHORT_S = 8.0
+LOOP = """
+import pathlib, sys
+from harness.promptness import go_first
+begun = pathlib.Path(sys.argv[1])
+while not begun.exists(): pass
+go_first()
+while True: pass
+"""
 LIMIT_MS = 250.0
 """The tightest limit of the manual."""
 
@@ -67,10 +75,11 @@ def target(schedule: str, folder: Path, core: int) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def busy(core: int, loops: int) -> Iterator[None]:
-    """Busy loops on `core`, as a neighbour who computes would be."""
-    command = ["taskset", "-c", str(core), sys.executable, "-c", "while True: pass"]
-    hogs = [subprocess.Popen(command) for _ in range(loops)]
+def busy(core: int, loops: int, begun: Path) -> Iterator[None]:
+    """Busy loops on `core`: neighbours who compute. Each is a session of its own and goes first, as the generator does,
+    from when `begun` exists: earlier the generator, still an ordinary session, would not even start."""
+    command = ["taskset", "-c", str(core), sys.executable, "-c", LOOP, str(begun)]
+    hogs = [subprocess.Popen(command, start_new_session=True) for _ in range(loops)]
     try:
         yield
     finally:
@@ -148,9 +157,10 @@ def verdicts(options: argparse.Namespace, folder: Path) -> bool:
 def judged(kind: str, number: int, options: argparse.Namespace, folder: Path) -> bool:
     first, last = options.cores
     loops = options.loops if kind == "starved" else 0
-    with target("constant", folder, first) as known, busy(last, loops):
+    place = folder / f"{kind}-{number}"
+    with target("constant", folder, first) as known, busy(last, loops, place / "zero"):
         run = ours.run(
-            folder / f"{kind}-{number}",
+            place,
             known.port,
             rate=options.rate,
             seconds=SHORT_S,

@@ -35,7 +35,6 @@ from harness.phone.realtime.client import Ticker
 from harness.phone.sockets import Sockets
 from harness.phone.tls import shared_context
 from harness.phone.wire import Origin
-from harness.promptness import be_prompt
 from harness.pulse import Pulse, SessionClosed
 from harness.record.delivery import Kind
 from harness.record.health import Health, resident_bytes
@@ -119,7 +118,6 @@ class Engine:
 
     def serve(self) -> None:
         """Run the loop until `stop`. Call it in a thread that does nothing else."""
-        be_prompt()
         self.loop = new_loop()
         asyncio.set_event_loop(self.loop)
         self.zero = monotonic() + (self._zero_epoch - time.time())

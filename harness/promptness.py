@@ -25,12 +25,12 @@ _AUTOGROUP = Path("/proc/self/autogroup")
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_NORMAL = 0
 _SIZE = 56
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC = ctypes.CDLL(None)
 
 
 def go_first() -> bool:
     """Put this process's session before others, if it leads one: nobody else's is touched. False where it may not."""
-    if not hasattr(os, "getsid") or os.getsid(0) != os.getpid():
+    if os.getsid(0) != os.getpid():
         return False
     try:
         _AUTOGROUP.write_text(str(SESSION_NICE), encoding="ascii")

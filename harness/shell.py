@@ -159,7 +159,7 @@ class WorkerSide:
         engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers, lease_s=lease_s)
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
-        be_prompt()
+        be_prompt()  # and with it the engine's thread, which starts below
         go_first()
         # Threads and their locks are patched into greenlets here; the engine needs a real one.
         monkey.get_original("_thread", "start_new_thread")(engine.serve, ())

@@ -55,12 +55,7 @@ class Run:
         return dict(json.loads((self.folder / "verdict.json").read_text()))
 
     def assert_target_passed(self) -> None:
-        """Every SLO met. Where tests share two cores the run may rightly doubt its generator, and the sandbox may be so
-        slow that the answer lies within the interval, which the report then says: nothing else."""
-        near = {slo["name"] for slo in self.verdict["slos"] if slo["note"].startswith("close:")}
-        if self.code == 10:
-            assert {slo["name"] for slo in self.verdict["slos"] if slo["status"] == "fail"} <= near, self.said
-            return
+        """Every SLO met. Where tests share two cores the run may rightly doubt its generator, and nothing else."""
         assert self.code in (0, 20), self.said
         doubted = {slo["name"] for slo in self.verdict["slos"] if "generator's own delays" in slo["note"]}
         others = [slo for slo in self.verdict["slos"] if slo["name"] not in doubted]

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from sandbox.server import Sandbox
 from tests.runs.conftest import BRIEF, BRIEF_SLO, finish, start
-
-pytestmark = pytest.mark.xdist_group("runs")  # whole runs take turns: they need the cores
 
 RULES = """
 [abort]

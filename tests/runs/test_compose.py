@@ -18,8 +18,6 @@ import yaml
 
 from tests.runs.conftest import Run
 
-pytestmark = pytest.mark.xdist_group("runs")  # whole runs take turns: they need the cores
-
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 BRIEF, BRIEF_SLO = ROOT / "tests/data/brief.toml", ROOT / "tests/data/brief-slo.toml"

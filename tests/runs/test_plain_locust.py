@@ -116,4 +116,4 @@ def test_a_host_without_a_sandbox_is_one_clear_error() -> None:
     assert done.returncode == 40
 
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("runs")]
+pytestmark = pytest.mark.timeout(120)

@@ -22,8 +22,6 @@ from sandbox.server import Sandbox
 
 from .conftest import BRIEF, BRIEF_SLO, Run, command_line, descendants, finish, start
 
-pytestmark = pytest.mark.xdist_group("runs")  # whole runs take turns: they need the cores
-
 
 def latency(run: Run) -> list[dict[str, object]]:
     return list(pq.read_table(run.folder / "latency.parquet").to_pylist())

@@ -37,17 +37,12 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, float]:
     return Run(done.returncode, done.stdout + done.stderr, folder), took
 
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("runs")]
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> None:
     """Where tests share two cores the run may doubt its generator; a miss without such a doubt would be a defect."""
     run, took = smoke
-    if run.code == 10:  # a sandbox slowed down by the tests beside it: only where the report calls it close
-        missed = [slo for slo in run.verdict["slos"] if slo["status"] == "fail"]
-        assert all(slo["note"].startswith("close:") for slo in missed), run.said
-        assert took < 120
-        return
     assert run.code in (0, 20), run.said
     doubts = [row["check"] for row in run.verdict["health"] if row["level"] == "invalid"]
     assert (run.code == 20) == bool(doubts), run.said
