@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,11 +68,14 @@ def _events(book: Book, table: pa.Table, zero_epoch_us: int) -> Iterator[Check]:
     writes = events.gathered(book.rows)
     stored = events.matched(writes, table, book.run_tag)
     found = events.classify(writes, stored, zero_epoch_us)
-    yield book.of_writes("I01", writes, found.doubled)
-    yield book.of_writes("I02", writes, found.midnight)
-    yield book.of_writes("I03", writes, found.lost)
-    yield book.of_writes("I04", writes, found.refused_but_stored)
-    yield book.of_writes("I05", writes, found.absent & writes.dropped)
+    asked = {
+        "I01": found.doubled,
+        "I02": found.midnight,
+        "I03": found.lost,
+        "I04": found.refused_but_stored,
+        "I05": found.absent & writes.dropped,
+    }
+    yield from book.of_writes(writes, asked)
     yield book.rows_of("event day", stored.table, events.misdated(stored.table), "client_event_id")
     yield book.unknown("I06", stored.table, found.unknown, "client_event_id")
 
@@ -81,12 +84,15 @@ def _messages(book: Book, table: pa.Table) -> Iterator[Check]:
     writes = of_kind(WriteKind.MESSAGE, book.rows)
     stored = messages.matched(writes, table, book.run_tag)
     found = messages.classify(writes, stored)
-    yield book.of_writes("I18", writes, found.doubled)
-    yield book.of_writes("I19 lost", writes, found.lost)
-    yield book.of_writes("I19 refused", writes, found.refused_but_stored)
     late = np.zeros(len(writes), np.bool_)
     late[[later for _, later in messages.out_of_order(writes, stored)]] = True
-    yield book.of_writes("order", writes, late)
+    asked = {
+        "I18": found.doubled,
+        "I19 lost": found.lost,
+        "I19 refused": found.refused_but_stored,
+        "order": late,
+    }
+    yield from book.of_writes(writes, asked)
     yield book.unknown("unknown messages", stored.table, found.unknown, "client_id")
 
 
@@ -97,13 +103,15 @@ class Book:
     rows: Rows
     run_tag: int
 
-    def of_writes(self, id_: str, writes: Writes, offending: Flags) -> Check:
-        """A question whose offenders are writes."""
-        found = np.flatnonzero(offending)
-        shown = [int(row) for row in found[:SHOWN]]
-        facts = facts_of(writes.kind, self.rows, (int(writes.place[row]) for row in shown))
-        offenders = tuple(self._named(writes, row, facts[int(writes.place[row])]) for row in shown)
-        return QUESTIONS[id_].answered(len(writes), len(found), offenders)
+    def of_writes(self, writes: Writes, asked: Mapping[str, Flags]) -> Iterator[Check]:
+        """Questions whose offenders are writes; the ledger is looked through once for all of them."""
+        found = {id_: np.flatnonzero(offending) for id_, offending in asked.items()}
+        shown = {id_: rows[:SHOWN].tolist() for id_, rows in found.items()}
+        places = {int(writes.place[row]) for rows in shown.values() for row in rows}
+        facts = facts_of(writes.kind, self.rows, places)
+        for id_, rows in shown.items():
+            offenders = tuple(self._named(writes, row, facts[int(writes.place[row])]) for row in rows)
+            yield QUESTIONS[id_].answered(len(writes), len(found[id_]), offenders)
 
     def unknown(self, id_: str, table: pa.Table, rows: Integers, column: str) -> Check:
         """A question whose offenders are rows with an id of this run that nobody made."""

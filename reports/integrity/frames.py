@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 import pyarrow as pa
@@ -32,6 +32,14 @@ def writes(rows: Rows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
     return found.join(accounts(rows), on="person")
 
 
+def intended(rows: Rows, kind: WriteKind, details: Iterable[str]) -> pd.DataFrame:
+    """Writes of one kind with one of some details, and the account that made each; not what became of them."""
+    wanted = pa.array(sorted(details))
+    chosen = [batch.filter(pc.is_in(batch["detail"], wanted)) for batch in _of_kinds(LEDGER_WRITES, rows, [int(kind)])]
+    frame: pd.DataFrame = pa.Table.from_batches(chosen, SCHEMAS[LEDGER_WRITES]).to_pandas()
+    return frame.join(accounts(rows), on="person")
+
+
 def accounts(rows: Rows) -> pd.DataFrame:
     """The account of each person, by person; people who had several (newcomers) are left out."""
     people = _frame(LEDGER_WRITES, rows, [int(WriteKind.PERSON)])
@@ -40,7 +48,10 @@ def accounts(rows: Rows) -> pd.DataFrame:
 
 
 def _frame(table: str, rows: Rows, kinds: list[int]) -> pd.DataFrame:
-    names = SCHEMAS[table].names
-    chosen = [batch.filter(pc.is_in(batch["kind"], pa.array(kinds, pa.uint8()))) for batch in rows(table, names)]
-    frame: pd.DataFrame = pa.Table.from_batches(chosen, SCHEMAS[table]).to_pandas()
+    frame: pd.DataFrame = pa.Table.from_batches(_of_kinds(table, rows, kinds), SCHEMAS[table]).to_pandas()
     return frame
+
+
+def _of_kinds(table: str, rows: Rows, kinds: list[int]) -> Iterator[pa.RecordBatch]:
+    wanted = pa.array(kinds, pa.uint8())
+    return (batch.filter(pc.is_in(batch["kind"], wanted)) for batch in rows(table, SCHEMAS[table].names))

@@ -106,11 +106,10 @@ def _library(seen: _Evidence, rows: Rows) -> Iterator[Check]:
         return
     key = ("user_id", "title_id")
     yield _asked("I29", len(found[0]), conversations.repeated(found[0], key), *key)
-    noted = frames.writes(rows, [WriteKind.LIBRARY, WriteKind.UNLIBRARY, WriteKind.EVENT])
-    noted = noted[noted["user_id"].notna()].rename(columns={"subject": "title_id"})
-    events = noted[(noted["kind"] == WriteKind.EVENT) & noted["detail"].isin(LIBRARY_EVENTS)]
-    writes = noted[noted["kind"] != WriteKind.EVENT]
-    mixed = pd.MultiIndex.from_frame(events[list(key)])
+    writes = frames.writes(rows, [WriteKind.LIBRARY, WriteKind.UNLIBRARY])
+    writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
+    events = frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS).rename(columns={"subject": "title_id"})
+    mixed = pd.MultiIndex.from_frame(events[events["user_id"].notna()][list(key)])
     writes = writes[~pd.MultiIndex.from_frame(writes[list(key)]).isin(mixed)]
     writes = writes.assign(status=writes["detail"].where(writes["kind"] == WriteKind.LIBRARY, library.GONE))
     wrong, judged = library.differing(writes, found[0])

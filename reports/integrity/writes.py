@@ -73,32 +73,27 @@ def of_kind(kind: WriteKind, rows: Rows, *, marked: str | None = None) -> Writes
 
     A write noted twice (which only a bug of ours could do) counts as one; a step without its write is left out.
     """
-    noted = _Columns(_chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail"))))
-    detail = [pc.fill_null(pc.equal(batch["detail"], marked or ""), False) for batch in noted.batches]
-    place, first = np.unique(noted.places(), return_index=True)
-    happened = _Columns(_chosen(kind, rows(LEDGER_STEPS, (*_NAME, "at_us", "step", "row"))))
-    at, found = _at(place, happened.places())
-    row, step, instant = at[found], happened.numbers("step")[found], happened.numbers("at_us")[found]
-    sent = np.bincount(row[step == Step.SENT], minlength=len(place))
-    answers = np.bincount(row[(step != Step.SENT) & (step != Step.DROPPED)], minlength=len(place))
-    ever = {kind_: _ever(row, step == kind_, len(place)) for kind_ in Step}
+    place, intended, key, flags = _noted(kind, rows, marked)
+    fates = _Fates(place)
+    for batch in _chosen(kind, rows(LEDGER_STEPS, (*_NAME, "at_us", "step", "row"))):
+        fates.absorb(batch)
     return Writes(
         kind=kind,
         place=place,
-        intended=noted.numbers("at_us")[first],
-        key=noted.numbers("key")[first].astype(np.uint64),
-        marked=_joined(detail, np.bool_)[first] & (marked is not None),
-        row=happened.said(at, found, len(place)),
-        sent=sent,
-        first_sent=_earliest(row, instant, step == Step.SENT, len(place)),
-        first_acknowledged=_earliest(row, instant, step == Step.ACKNOWLEDGED, len(place)),
-        last_said=_latest(row, instant, len(place)),
-        acknowledged=ever[Step.ACKNOWLEDGED],
-        refused=ever[Step.REFUSED],
-        unsettled=ever[Step.UNSETTLED],
-        unheard=ever[Step.UNANSWERED] | (sent > answers),
-        unsent=ever[Step.UNSENT],
-        dropped=ever[Step.DROPPED],
+        intended=intended,
+        key=key,
+        marked=flags,
+        row=fates.row,
+        sent=fates.sent,
+        first_sent=fates.first_sent,
+        first_acknowledged=fates.first_acknowledged,
+        last_said=fates.last_said,
+        acknowledged=fates.ever[Step.ACKNOWLEDGED],
+        refused=fates.ever[Step.REFUSED],
+        unsettled=fates.ever[Step.UNSETTLED],
+        unheard=fates.ever[Step.UNANSWERED] | (fates.sent > fates.answers),
+        unsent=fates.ever[Step.UNSENT],
+        dropped=fates.ever[Step.DROPPED],
     )
 
 
@@ -133,35 +128,52 @@ def _chosen(kind: WriteKind, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
             yield chosen
 
 
-class _Columns:
-    """Batches of one table, read column by column as whole arrays."""
-
-    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
-        self.batches = list(batches)
-
-    def places(self) -> Places:
-        return _joined((_places(batch) for batch in self.batches), np.uint64)
-
-    def numbers(self, name: str) -> Integers:
-        return _joined((batch[name].to_numpy() for batch in self.batches), None)
-
-    def said(self, at: Integers, found: Flags, size: int) -> tuple[Numbers, Numbers]:
-        """The server's own id of each write, from the steps that name one."""
-        high, low = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-        start = 0
-        for batch in self.batches:
-            here = slice(start, start + batch.num_rows)
-            start += batch.num_rows
-            named = np.asarray(pc.is_valid(batch["row"])) & found[here]
-            if named.any():
-                row = at[here][named]
-                high[row], low[row] = halves(pa.chunked_array([batch["row"].filter(pa.array(named))]))
-        return high, low
+def _noted(kind: WriteKind, rows: Rows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags]:
+    """The writes themselves: place, instant, key, and whether the detail is the one asked for; sorted by place."""
+    pieces: list[tuple[npt.ArrayLike, ...]] = []
+    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail"))):
+        flags = pc.fill_null(pc.equal(batch["detail"], marked), False) if marked is not None else None
+        flag = np.zeros(batch.num_rows, np.bool_) if flags is None else flags.to_numpy(zero_copy_only=False)
+        pieces.append((_places(batch), batch["at_us"].to_numpy(), batch["key"].to_numpy(), flag))
+    place, intended, key, flagged = (
+        _joined([piece[column] for piece in pieces], type_)
+        for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_))
+    )
+    place, first = np.unique(place, return_index=True)
+    return place, intended[first], key[first], flagged[first]
 
 
-def _joined(parts: Iterable[npt.ArrayLike], kind: npt.DTypeLike | None) -> npt.NDArray[Any]:
-    arrays = [np.asarray(part) for part in parts]
-    return np.concatenate(arrays) if arrays else np.zeros(0, kind or np.int64)
+class _Fates:
+    """What became of each write, gathered batch by batch: memory goes with the writes, not with their steps."""
+
+    def __init__(self, place: Places) -> None:
+        size = len(place)
+        self._place = place
+        self.sent, self.answers = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self.first_sent, self.first_acknowledged = np.full(size, NEVER, np.int64), np.full(size, NEVER, np.int64)
+        self.last_said = np.full(size, -NEVER, np.int64)
+        self.ever = {step: np.zeros(size, np.bool_) for step in Step}
+        self.row = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
+
+    def absorb(self, batch: pa.RecordBatch) -> None:
+        at, found = _at(self._place, _places(batch))
+        row, step, instant = at[found], batch["step"].to_numpy()[found], batch["at_us"].to_numpy()[found]
+        sent, acknowledged = step == Step.SENT, step == Step.ACKNOWLEDGED
+        np.add.at(self.sent, row[sent], 1)
+        np.add.at(self.answers, row[~sent & (step != Step.DROPPED)], 1)
+        np.minimum.at(self.first_sent, row[sent], instant[sent])
+        np.minimum.at(self.first_acknowledged, row[acknowledged], instant[acknowledged])
+        np.maximum.at(self.last_said, row, instant)
+        for kind in np.unique(step):
+            self.ever[Step(kind)][row[step == kind]] = True
+        named = np.asarray(pc.is_valid(batch["row"])) & found
+        if named.any():
+            high, low = halves(pa.chunked_array([batch["row"].filter(pa.array(named))]))
+            self.row[0][at[named]], self.row[1][at[named]] = high, low
+
+
+def _joined(parts: Sequence[npt.ArrayLike], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
 def _at(place: Places, asked: Places) -> tuple[Integers, Flags]:
@@ -176,22 +188,3 @@ def _places(batch: pa.RecordBatch) -> Places:
     person, sequence = batch["person"].to_numpy(), batch["sequence"].to_numpy()
     packed: Places = person.astype(np.uint64) << np.uint64(32) | sequence.astype(np.uint64)
     return packed
-
-
-def _ever(row: Integers, chosen: Flags, size: int) -> Flags:
-    flags = np.zeros(size, np.bool_)
-    flags[row[chosen]] = True
-    return flags
-
-
-def _earliest(row: Integers, instant: Integers, chosen: Flags, size: int) -> Integers:
-    """Per write; NEVER where it did not happen."""
-    first = np.full(size, NEVER, np.int64)
-    np.minimum.at(first, row[chosen], instant[chosen])
-    return first
-
-
-def _latest(row: Integers, instant: Integers, size: int) -> Integers:
-    last = np.full(size, -NEVER, np.int64)
-    np.maximum.at(last, row, instant)
-    return last

@@ -259,8 +259,9 @@ def test_a_slow_reader_takes_its_time_and_a_link_its_round_trips() -> None:
         slow, _ = send(target.url, profile({"fault": "slow_reader", "parameters": {"rate": 50.0}}), each=6)
         target.reply = b"[]"
         link, _ = send(target.url, profile({"fault": "link", "parameters": {"kind": "lte"}}), each=10)
-    assert statistics.median(one.seconds for one in slow) == pytest.approx(0.062, abs=0.008)
-    assert statistics.median(one.seconds for one in link) == pytest.approx(0.060, abs=0.015)
+    # The quickest of them, since a busy machine only ever adds; what the fault adds is a floor under all.
+    assert min(one.seconds for one in slow) == pytest.approx(0.060, abs=0.006)
+    assert statistics.quantiles((one.seconds for one in link), n=4)[0] == pytest.approx(0.055, abs=0.015)
 
 
 def test_an_expired_token_is_what_the_server_sees() -> None:

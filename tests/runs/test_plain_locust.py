@@ -46,6 +46,7 @@ def test_locust_alone_runs_the_personas(sandbox: Sandbox) -> None:
         assert name in done.stdout
 
 
+@pytest.mark.slow
 def test_locust_with_processes_runs_them_too(sandbox: Sandbox) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

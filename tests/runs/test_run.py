@@ -177,6 +177,7 @@ def test_a_killed_supervisor_takes_everything_with_it(sandbox: Sandbox, tmp_path
     assert again.returncode == 20, again.stdout + again.stderr
 
 
+@pytest.mark.slow
 def test_rate_limits_inside_200_are_rate_limited_not_ok(tmp_path: Path) -> None:
     run = finish(start(tmp_path, BRIEF, "--slo", BRIEF_SLO, "--quirk", "event_limit_per_minute=1"), tmp_path)
     found = outcomes(run, "swipe_events", "server")
