@@ -50,11 +50,13 @@ class Reader(PhoneUser):
             if phone.chance("reader", "review"):
                 await review(phone, row.title, row.kind, phone.dice.randint(1, 10), "Better than I thought.")
         title.leave()
-        if row.actor not in (None, phone.user_id) and phone.chance("reader", "follow"):
-            # Whoever comes up in the feed is followed already, so a second follow would only ever be refused.
-            await unfollow(phone, str(row.actor))
-            await phone.pause(phone.draws("reader", "read_s"))
-            await follow(phone, str(row.actor))
+        if phone.chance("reader", "follow"):  # asked of the dice first: what the feed shows must not move them
+            second_thoughts_s = phone.draws("reader", "read_s")
+            if row.actor not in (None, phone.user_id):
+                # Whoever comes up in the feed is followed already, so a second follow would only ever be refused.
+                await unfollow(phone, str(row.actor))
+                await phone.pause(second_thoughts_s)
+                await follow(phone, str(row.actor))
 
     async def _diary(self, phone: Phone) -> None:
         diary = Diary(phone)

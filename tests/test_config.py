@@ -115,6 +115,14 @@ def test_the_issues_profiles_are_shipped() -> None:
     assert {"smoke", "nightly", "rehearsal", "spike", "soak"} <= set(SHIPPED)
 
 
+TESTED = sorted((Path(__file__).parent / "data").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", [one for one in TESTED if "slo" not in one.stem], ids=lambda path: path.stem)
+def test_profiles_of_the_slow_tests_are_still_understood(path: Path) -> None:
+    assert misfits(load_profile(path).behaviour, load_profile(COMPLETE).behaviour) == []
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_packaged_profiles_load_by_name(name: str) -> None:
     profile = load_profile(name)

@@ -82,10 +82,8 @@ BY_DICE = frozenset(
         Deed.NOTE,
         Deed.HEART,
         Deed.REVIEW,
-        Deed.UNFOLLOW,
         Deed.WATCHLIST,
         Deed.STATUS,
-        Deed.FOLLOW,
         Deed.QUERY,
         Deed.PEOPLE,
         Deed.LIKED,
@@ -99,4 +97,5 @@ BY_DICE = frozenset(
         Deed.BACK,
     )
 )
-"""Deeds that the seed alone decides, as long as the target answers what it is asked."""
+"""Deeds that the seed alone decides, as long as the target answers what it is asked. Following is none of them: whether a
+feed's row names anybody is the target's doing."""

@@ -19,8 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 Session: TypeAlias = tuple[tuple[Any, ...], ...]
 
-TOLD_BY_TARGET = frozenset(("look", "heart"))
-"""Deeds whose subject is a title, and so the target's choice."""
+TOLD_BY_TARGET = frozenset(("look", "heart", "send"))
+"""Deeds whose subject is a title, or the kind of the conversation that stands at the drawn place of the list: the
+target's choice, whose lists go by what was written last."""
 
 
 def decided(run: RunFiles) -> dict[int, tuple[int, str, Session]]:
