@@ -84,7 +84,9 @@ def _lag(frames: Frames) -> HealthRow:
             value="not recorded",
             bound=bound,
             reason="the generator's own delay was not recorded in the measure phase, so no latency can be believed",
-            remedy="run again; a worker that records samples but no lag is a defect of the harness",
+            remedy="let it run into its measure phase"
+            if frames.manifest.status == "aborted"
+            else "run again; a worker that records samples but no lag is a defect of the harness",
         )
     lag = value_at_share(rows, 0.99) / 1000.0
     level: Level = "valid" if lag < LAG_VALID_MS else "invalid" if lag > LAG_INVALID_MS else "suspect"

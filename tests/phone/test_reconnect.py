@@ -102,9 +102,11 @@ def light_server(number: int) -> Iterator[Doomed]:
 
 @contextmanager
 def sandbox_process(number: int) -> Iterator[Doomed]:
-    """A whole sandbox; people sign in by password."""
-    size = ("--people", str(number), "--catalogue", "20")
-    with _serving([sys.executable, "-m", "sandbox.server", "--port", "0", *size]) as process:
+    """A whole sandbox without limits; people sign in by password."""
+    arguments = ["--people", str(number), "--catalogue", "20"]
+    for limit in ("concurrent_users", "joins_per_second", "events_per_second", "presence_events_per_second"):
+        arguments += ["--realtime", f"max_{limit}=0"]
+    with _serving([sys.executable, "-m", "sandbox.server", *arguments]) as process:
         assert process.stdout is not None
         url = str(json.loads(process.stdout.readline())["url"])
         known = discover(url)
