@@ -97,5 +97,5 @@ BY_DICE = frozenset(
         Deed.BACK,
     )
 )
-"""Deeds that the seed alone decides, as long as the target answers what it is asked. Following is none of them: whether a
-feed's row names anybody is the target's doing."""
+"""Deeds that the seed alone decides, as long as the target answers what it is asked. Following is none of them: whether
+a feed's row names anybody is the target's doing."""

@@ -164,8 +164,8 @@ class _Fates:
         np.minimum.at(self.first_sent, row[sent], instant[sent])
         np.minimum.at(self.first_acknowledged, row[acknowledged], instant[acknowledged])
         np.maximum.at(self.last_said, row, instant)
-        for kind in np.unique(step):
-            self.ever[Step(kind)][row[step == kind]] = True
+        for kind, ever in self.ever.items():
+            ever[row[step == kind]] = True
         named = np.asarray(pc.is_valid(batch["row"])) & found
         if named.any():
             high, low = halves(pa.chunked_array([batch["row"].filter(pa.array(named))]))

@@ -122,6 +122,8 @@ def _serving(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 Serve = Callable[[int], AbstractContextManager[Doomed]]
