@@ -31,7 +31,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.mark.parametrize("members", [2, 5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("members", [2, *(pytest.param(more, marks=pytest.mark.slow) for more in (5, 20))])
 def test_one_message_fans_out_as_the_formulas_say(sandbox: Sandbox, members: int) -> None:
     """Contract realtime 2.5: 3n-1 writes, 3n-1 changes on subscribed tables and one more, n(3n-1) events."""
     room = room_of(sandbox, members)

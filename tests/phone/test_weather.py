@@ -239,8 +239,8 @@ def test_latency_is_added_exactly() -> None:
     with server() as target:
         plain, _ = send(target.url, profile({"fault": "clock_skew"}), pause_s=0.05, each=10)
         slow, _ = send(target.url, profile(late), pause_s=0.05, each=10)
-    added = 1000 * (statistics.median(x.seconds for x in slow) - statistics.median(x.seconds for x in plain))
-    assert abs(added - 50) < 2
+    quick, late_s = (statistics.quantiles((x.seconds for x in one), n=10)[0] for one in (plain, slow))
+    assert 1000 * (late_s - quick) == pytest.approx(50, abs=2)  # the quick tenth: a busy machine only ever adds
 
 
 @pytest.mark.parametrize(

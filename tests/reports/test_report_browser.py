@@ -72,6 +72,7 @@ def test_report_opens_offline_without_a_console_error(page: Page, tmp_path: Path
     assert outside(page, folder / REPORT) == []
 
 
+@pytest.mark.slow
 def test_hovering_shows_figures(page: Page, tmp_path: Path) -> None:
     folder = build.save(build.realistic(), tmp_path / "run")
     report(folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sandbox.server import Sandbox
 from tests.runs.conftest import BRIEF, BRIEF_SLO, finish, start
 
@@ -16,6 +18,7 @@ p95_multiple = 2
 """
 
 
+@pytest.mark.slow
 def test_a_target_far_over_its_limit_ends_the_run_early_with_30(sandbox: Sandbox, tmp_path: Path) -> None:
     """Two minutes are planned; no feed is read in 2 ms, so the rule holds from the first samples on."""
     profile, slos = tmp_path / "long.toml", tmp_path / "slo.toml"

@@ -101,6 +101,7 @@ def test_a_user_whose_start_fails_starts_again(sandbox: Sandbox, tmp_path: Path)
     assert requests(done.stdout) > 3
 
 
+@pytest.mark.slow
 def test_a_host_without_a_sandbox_is_one_clear_error() -> None:
     command = [sys.executable, "-m", "locust", "-f", "scenarios/locustfile.py", "--headless", "-u", "1", "-t", "20s"]
     done = subprocess.run(

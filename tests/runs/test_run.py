@@ -160,6 +160,7 @@ def test_a_killed_generator_leaves_a_record_that_renders_and_never_passes(sandbo
     assert (run.folder / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_takes_everything_with_it(sandbox: Sandbox, tmp_path: Path) -> None:
     process = start(tmp_path, BRIEF, "--slo", BRIEF_SLO, "--url", sandbox.url)
     folder = _wait_for_load(tmp_path)
@@ -208,6 +209,7 @@ def _wait_for_load(out: Path) -> Path:
     raise AssertionError("no load after a minute")
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_with_one_clear_message(sandbox: Sandbox, tmp_path: Path) -> None:
     """A file size limit stands in for the full disk: the same error path, without a file system of our own."""
     begun = time.monotonic()
