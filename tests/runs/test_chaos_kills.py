@@ -37,6 +37,7 @@ SWEEP_S = 1.0
 PROFILE = """
 name = "chaos-kill"
 extends = "{base}"
+people = 60
 phones = 60
 
 [phases]
@@ -137,7 +138,8 @@ def _faulty(process: subprocess.Popen[str], running: Running) -> tuple[str, int]
                     host, _, port = proxy.listen.rpartition(":")
                     return host, int(port)
             time.sleep(0.05)
-    raise AssertionError("the chaos never began")
+    process.terminate()
+    raise AssertionError("the chaos never began: " + process.communicate(timeout=60)[0])
 
 
 def _asking(address: tuple[str, int]) -> socket.socket:
