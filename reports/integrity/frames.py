@@ -36,8 +36,7 @@ def intended(rows: Rows, kind: WriteKind, details: Iterable[str]) -> pd.DataFram
     """Writes of one kind with one of some details, and the account that made each; not what became of them."""
     wanted = pa.array(sorted(details))
     chosen = [batch.filter(pc.is_in(batch["detail"], wanted)) for batch in _of_kinds(LEDGER_WRITES, rows, [int(kind)])]
-    frame: pd.DataFrame = pa.Table.from_batches(chosen, SCHEMAS[LEDGER_WRITES]).to_pandas()
-    return frame.join(accounts(rows), on="person")
+    return _framed(LEDGER_WRITES, chosen).join(accounts(rows), on="person")
 
 
 def accounts(rows: Rows) -> pd.DataFrame:
@@ -48,7 +47,11 @@ def accounts(rows: Rows) -> pd.DataFrame:
 
 
 def _frame(table: str, rows: Rows, kinds: list[int]) -> pd.DataFrame:
-    frame: pd.DataFrame = pa.Table.from_batches(_of_kinds(table, rows, kinds), SCHEMAS[table]).to_pandas()
+    return _framed(table, _of_kinds(table, rows, kinds))
+
+
+def _framed(table: str, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
+    frame: pd.DataFrame = pa.Table.from_batches(batches, SCHEMAS[table]).to_pandas()
     return frame
 
 

@@ -7,8 +7,6 @@ last two did not overlap.
 
 from __future__ import annotations
 
-import pandas as pd
-
 from reports.integrity.conversations import Frame
 
 GONE = "none"
@@ -30,9 +28,3 @@ def differing(writes: Frame, stored: Frame) -> tuple[Frame, int]:
     current = stored.set_index(["user_id", "title_id"])["status"].rename("stored")
     joined = judged.join(current).fillna({"stored": GONE})
     return joined[joined["stored"] != joined["status"]].reset_index(), len(judged)
-
-
-def empty() -> Frame:
-    """No writes at all, with the right columns."""
-    columns = ["user_id", "title_id", "status", "sent_us", "done_us", "acknowledged"]
-    return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})

@@ -132,9 +132,8 @@ def _noted(kind: WriteKind, rows: Rows, marked: str | None) -> tuple[Places, Int
     """The writes themselves: place, instant, key, and whether the detail is the one asked for; sorted by place."""
     pieces: list[tuple[npt.ArrayLike, ...]] = []
     for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail"))):
-        flags = pc.fill_null(pc.equal(batch["detail"], marked), False) if marked is not None else None
-        flag = np.zeros(batch.num_rows, np.bool_) if flags is None else flags.to_numpy(zero_copy_only=False)
-        pieces.append((_places(batch), batch["at_us"].to_numpy(), batch["key"].to_numpy(), flag))
+        flag = pc.fill_null(pc.equal(batch["detail"], pa.scalar(marked, pa.string())), False)  # none asked for: none
+        pieces.append((_places(batch), batch["at_us"].to_numpy(), batch["key"].to_numpy(), np.asarray(flag)))
     place, intended, key, flagged = (
         _joined([piece[column] for piece in pieces], type_)
         for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_))

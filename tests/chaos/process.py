@@ -7,8 +7,11 @@ import json
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from chaos.client import Toxiproxy
 
 READY_S = 30
 
@@ -45,3 +48,14 @@ def proxy_process(*arguments: str) -> Iterator[Running]:
         process.wait(10)
         process.stdout.close()
         process.stderr.close()
+
+
+def clean_after(api: str, limit_s: float) -> float:
+    """Seconds until no fault is left."""
+    began = time.monotonic()
+    with Toxiproxy(api) as server:
+        while time.monotonic() - began < limit_s:
+            if all(proxy.enabled and not proxy.toxics for proxy in server.proxies().values()):
+                return time.monotonic() - began
+            time.sleep(0.02)
+    raise AssertionError(f"still faulty after {limit_s} s")

@@ -17,7 +17,7 @@ import pytest
 from chaos.client import ClientError, Toxiproxy
 from chaos.proxy.bodies import ProxyBody
 from chaos.proxy.journal import Why
-from tests.chaos.process import Running, proxy_process
+from tests.chaos.process import Running, clean_after, proxy_process
 from tests.chaos.rig import is_silent, on_loop, proxied, round_trip
 
 
@@ -142,17 +142,6 @@ def echo_port() -> Iterator[int]:
         process.kill()
         process.wait(10)
         process.stdout.close()
-
-
-def clean_after(api: str, limit_s: float) -> float:
-    """Seconds until no fault is left."""
-    began = time.monotonic()
-    with Toxiproxy(api) as server:
-        while time.monotonic() - began < limit_s:
-            if all(proxy.enabled and not proxy.toxics for proxy in server.proxies().values()):
-                return time.monotonic() - began
-            time.sleep(0.02)
-    raise AssertionError(f"still faulty after {limit_s} s")
 
 
 def start_controller(running: Running) -> subprocess.Popen[str]:

@@ -116,3 +116,18 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
+
+
+def generators(process: subprocess.Popen[str]) -> list[int]:
+    """Process ids of the generators below a `harness run`: the master first, then the workers, which it forks."""
+    return [pid for pid in descendants(process.pid) if "-m locust" in command_line(pid)]
+
+
+def tell(line: str) -> None:
+    """A line of the table, past pytest's capture."""
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(line + "\n")
+    sys.__stdout__.flush()
+    if table := os.environ.get("HARNESS_KILL_TABLE"):
+        with Path(table).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")

@@ -15,7 +15,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -25,9 +24,9 @@ import pytest
 from chaos.client import Toxiproxy
 from harness.chaos_proxy import LEASE_S
 from sandbox.server import Sandbox
-from tests.chaos.process import Running, proxy_process
+from tests.chaos.process import Running, clean_after, proxy_process
 
-from .conftest import BRIEF_SLO, DATA, command_line, descendants, finish, start
+from .conftest import BRIEF_SLO, DATA, command_line, finish, generators, start, tell
 
 KILLS = int(os.environ.get("HARNESS_CHAOS_KILLS", "12"))
 VICTIMS = ("controller", "worker", "proxy")
@@ -101,16 +100,15 @@ def test_a_kill_in_a_chaos_run_leaves_no_fault_and_no_black_hole(number: int, sa
         listen = _faulty(process, running)
         links = [held.enter_context(_asking(listen)) for _ in range(CONNECTIONS)]
         time.sleep(after)
-        generators = [pid for pid in descendants(process.pid) if "-m locust" in command_line(pid)]
+        crew = generators(process)
         if victim == "proxy":
             running.process.kill()
-        else:  # the master comes first and forks the workers
-            os.kill(process.pid if victim == "controller" else dice.choice(generators[1:]), signal.SIGKILL)
+        else:
+            os.kill(process.pid if victim == "controller" else dice.choice(crew[1:]), signal.SIGKILL)
         if victim != "controller":  # the run goes on; whoever ends it ends its faults
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        over = time.monotonic()
-        clean_s = 0.0 if victim == "proxy" else _clean(running, over)
+        clean_s = 0.0 if victim == "proxy" else clean_after(running.api, LEASE_S + SWEEP_S)
         fates = [_fate(link) for link in links]
         if victim == "controller":
             process.communicate(timeout=20)
@@ -118,12 +116,9 @@ def test_a_kill_in_a_chaos_run_leaves_no_fault_and_no_black_hole(number: int, sa
             run = finish(process, out)
             assert run.code in (20, 30), run.said
         deadline = time.monotonic() + 20
-        while (left := [pid for pid in generators if "-m locust" in command_line(pid)]) and time.monotonic() < deadline:
+        while (left := [pid for pid in crew if "-m locust" in command_line(pid)]) and time.monotonic() < deadline:
             time.sleep(0.1)
-    assert sys.__stdout__ is not None
-    sys.__stdout__.write(f"{number:3} {victim:10} {after:3.1f} s, {hole:9}: clean {clean_s:4.2f} s, {Counter(fates)}\n")
-    sys.__stdout__.flush()
-    assert clean_s < LEASE_S + SWEEP_S
+    tell(f"{number:3} {victim:10} {after:3.1f} s, {hole:9}: clean {clean_s:4.2f} s, {Counter(fates)}")
     assert "hung" not in fates
     assert not left
 
@@ -147,16 +142,6 @@ def _asking(address: tuple[str, int]) -> socket.socket:
     link = socket.create_connection(address, 5)
     link.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     return link
-
-
-def _clean(running: Running, since: float) -> float:
-    """Seconds until no fault is left."""
-    with Toxiproxy(running.api) as server:
-        while time.monotonic() - since < 30:
-            if all(proxy.enabled and not proxy.toxics for proxy in server.proxies().values()):
-                return time.monotonic() - since
-            time.sleep(0.05)
-    raise AssertionError("a fault outlived its lease")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

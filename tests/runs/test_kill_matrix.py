@@ -18,7 +18,7 @@ import pytest
 
 from harness.record.store import open_run
 
-from .conftest import BRIEF_SLO, DATA, Run, command_line, descendants, finish, start
+from .conftest import BRIEF_SLO, DATA, Run, command_line, descendants, finish, generators, start, tell
 
 KILL = DATA / "kill.toml"
 SPAN_S = 7.0  # warm-up and measure phase
@@ -29,11 +29,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def victims(process: subprocess.Popen[str], who: str) -> list[int]:
     """Process ids of that kind below a `harness run`."""
-    below = descendants(process.pid)
     if who == "sandbox":
-        return [pid for pid in below if "sandbox.server" in command_line(pid)]
-    generators = [pid for pid in below if "-m locust" in command_line(pid)]  # the master forks the workers
-    return generators[:1] if who == "master" else generators[1:]
+        return [pid for pid in descendants(process.pid) if "sandbox.server" in command_line(pid)]
+    return generators(process)[:1] if who == "master" else generators(process)[1:]
 
 
 def await_zero(process: subprocess.Popen[str], out: Path) -> None:
@@ -54,16 +52,6 @@ def rendered_again(run: Run) -> int:
     )
     assert "Traceback" not in again.stderr, again.stderr
     return again.returncode
-
-
-def tell(line: str) -> None:
-    """A line of the table, past pytest's capture."""
-    assert sys.__stdout__ is not None
-    sys.__stdout__.write(line + "\n")
-    sys.__stdout__.flush()
-    if table := os.environ.get("HARNESS_KILL_TABLE"):
-        with Path(table).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
 
 
 @pytest.mark.parametrize("instant", INSTANTS)
