@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,11 @@ from harness import ids
 from harness.evidence import store
 from harness.evidence.tables import EVENTS, MESSAGES
 from harness.ledger import WriteKind
+from harness.record.manifest import Manifest
 from harness.record.schema import LEDGER_WRITES
 from harness.record.store import RunFiles
 from reports.integrity import events, messages
-from reports.integrity.columns import Flags, Integers, text
+from reports.integrity.columns import Flags, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
 from reports.integrity.rules import rules
 from reports.integrity.texts import ORDER, QUESTIONS
@@ -24,8 +25,8 @@ from reports.integrity.writes import Facts, Rows, Writes, facts_of, of_kind
 from reports.text import count, plural
 
 EVENT_COLUMNS = ("created_at", "client_event_id", "dedupe_key", "event_day")
-NEEDS_WHOLE_LEDGER = frozenset({"I06", "unknown messages"})
-"""Questions about rows that the ledger does not know: a ledger that breaks off cannot answer them."""
+NEEDS_WHOLE_LEDGER = frozenset({"I30"})
+"""Questions about what was written last: a ledger that breaks off cannot answer them."""
 MESSAGE_COLUMNS = ("id", "created_at", "conversation_id", "client_id", "meta_client_id")
 
 
@@ -36,10 +37,11 @@ def integrity(run: RunFiles) -> Integrity:
         return UNCHECKED
     if found.problem:
         return Integrity(text=f"the target's data could not be read ({found.problem}). {UNCHECKED.text.capitalize()}")
-    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, pd.Timestamp(found.read_at))
+    torn = torn_ledgers(manifest)
+    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, pd.Timestamp(found.read_at), torn)
     if not rows:
         return Integrity(text=f"what was read of the target is not in this record. {UNCHECKED.text.capitalize()}")
-    if manifest.status == "incomplete":  # the last second of a killed worker's ledger is missing
+    if torn:
         rows = tuple(row.doubted() if row.id in NEEDS_WHOLE_LEDGER else row for row in rows)
     broken = [row for row in rows if row.status == "broken"]
     writes = sum(batch.num_rows for batch in run.rows(LEDGER_WRITES, ("kind",)))
@@ -47,14 +49,31 @@ def integrity(run: RunFiles) -> Integrity:
         text_ = f"{plural(len(broken), 'check')} of {len(rows)} found data that is lost, doubled or misplaced"
     else:
         text_ = f"all {plural(len(rows), 'check')} over {count(writes)} writes held"
+    if torn:
+        whose = "worker " + ", ".join(map(str, sorted(torn)))
+        text_ += f"; the ledger of {whose} breaks off, so rows that only it could explain are noted and not judged"
     if not found.at_rest:
         text_ += "; the target was still writing when it was read"
     return Integrity(status="broken" if broken else "held", text=text_, source=found.source, writes=writes, checks=rows)
 
 
-def checks(run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp) -> tuple[Check, ...]:
-    """Every check that the record allows, in the order of the contract."""
-    book = Book(run.rows, run_tag)
+def torn_ledgers(manifest: Manifest) -> frozenset[int]:
+    """Workers whose ledger breaks off: they were killed, or something they noted never came. The last second of such a
+    ledger is missing, while what it would have explained is in the database."""
+    if manifest.status == "incomplete":
+        return frozenset(range(max(manifest.workers, len(manifest.roster), 1)))
+    return frozenset(
+        record.worker
+        for record in manifest.roster
+        if not record.final or record.missing or record.sent != record.received
+    )
+
+
+def checks(
+    run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp, torn: frozenset[int] = frozenset()
+) -> tuple[Check, ...]:
+    """Every check that the record allows, in the order of the contract. `torn`: workers whose ledger breaks off."""
+    book = Book(run.rows, run_tag, torn)
     rows: list[Check] = []
     if (stored := store.kept(run.folder, EVENTS, EVENT_COLUMNS)) is not None:
         rows += _events(book, stored, round(zero_epoch_s * 1e6))
@@ -102,6 +121,7 @@ class Book:
 
     rows: Rows
     run_tag: int
+    torn: frozenset[int] = frozenset()
 
     def of_writes(self, writes: Writes, asked: Mapping[str, Flags]) -> Iterator[Check]:
         """Questions whose offenders are writes; the ledger is looked through once for all of them."""
@@ -113,12 +133,16 @@ class Book:
             offenders = tuple(self._named(writes, row, facts[int(writes.place[row])]) for row in rows)
             yield QUESTIONS[id_].answered(len(writes), len(found[id_]), offenders)
 
-    def unknown(self, id_: str, table: pa.Table, rows: Integers, column: str) -> Check:
-        """A question whose offenders are rows with an id of this run that nobody made."""
-        found = np.array([row for row in rows if self._made_here(table[column][int(row)].as_py())], np.int64)
-        return self.rows_of(id_, table, found, column)
+    def unknown(self, id_: str, table: pa.Table, rows: Iterable[int], column: str) -> Check:
+        """A question whose offenders are rows with an id of this run that nobody made, as far as the ledgers tell."""
+        makers = {int(row): self._maker(table[column][int(row)].as_py()) for row in rows}
+        known = {row: worker for row, worker in makers.items() if worker is not None}
+        judged = [row for row, worker in known.items() if worker not in self.torn]
+        if judged:
+            return self.rows_of(id_, table, judged, column)
+        return self.rows_of(id_, table, list(known), column).doubted()
 
-    def rows_of(self, id_: str, table: pa.Table, rows: Integers, column: str) -> Check:
+    def rows_of(self, id_: str, table: pa.Table, rows: Iterable[int], column: str) -> Check:
         """A question whose offenders are stored rows."""
         found = [int(row) for row in rows]
         offenders = tuple(Offender(ids={column: text(table[column][row].as_py())}) for row in found[:SHOWN])
@@ -136,5 +160,7 @@ class Book:
             at_s=round(int(writes.intended[row]) / 1e6, 3),
         )
 
-    def _made_here(self, raw: bytes | None) -> bool:
-        return raw is not None and ids.position(self.run_tag, text(raw)) is not None
+    def _maker(self, raw: bytes | None) -> int | None:
+        """The worker that made an id; None when this run did not."""
+        position = None if raw is None else ids.position(self.run_tag, text(raw))
+        return None if position is None else position.sequence >> ids.WORKER_SHIFT
