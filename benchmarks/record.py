@@ -29,7 +29,8 @@ from harness.record.machine import Machine
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
-from harness.record.schema import LATENCY, View
+from harness.record.rows import made
+from harness.record.schema import View
 from harness.record.store import RunStore
 from harness.scribe import Report, Scribe
 
@@ -74,10 +75,9 @@ def reports(rate: int, seconds: int, worker: int) -> list[dict[str, object]]:
         for instant, value, call in zip(at.tolist(), values.tolist(), source.integers(0, 20, rate), strict=True):
             recorder.sample(View.SERVER, OPERATIONS[call], Outcome.OK, instant, value)
             recorder.sample(View.E2E, OPERATIONS[call], Outcome.OK, instant, value + 0.01)
-        batch = recorder.take()
-        assert batch is not None
-        sent += Counters.of(LATENCY, batch)
-        report = Report(worker, second + 1, [(LATENCY, batch)], sent.attempts, 0, 1, 0, sent=sent)
+        batches = made(recorder.take())
+        sent += Counters.total(batches)
+        report = Report(worker, second + 1, batches, sent.attempts, 0, 1, 0, sent=sent)
         packed.append(report.pack())
     return packed
 

@@ -33,7 +33,8 @@ from harness.record.health import resident_bytes
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, SCHEMAS, View
+from harness.record.rows import made
+from harness.record.schema import ARRIVALS, HEALTH, SCHEMAS, View
 from harness.record.store import RunStore
 from harness.scribe import Report, Scribe
 
@@ -79,9 +80,7 @@ class Worker:
         recorder._key.extend(self._keys[which])  # as `sample` appends them, without 4,000 calls a second
         recorder._at.frombytes((self._into[which] + second).tobytes())
         recorder._value.extend(self._values[which])
-        latency = recorder.take()
-        assert latency is not None
-        batches = [(LATENCY, latency), (HEALTH, self._health(second)), (ARRIVALS, self._arrivals(second))]
+        batches = [*made(recorder.take()), (HEALTH, self._health(second)), (ARRIVALS, self._arrivals(second))]
         self.sent += Counters.total(batches)
         self.reports += 1
         attempts = self.sent.attempts

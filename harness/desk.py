@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.order import Order
 from harness.record.clocks import Round, offset
 from harness.record.roster import Counters
+from harness.record.rows import made
 from harness.record.store import RunStore
 from harness.scribe import Report
 
@@ -88,7 +89,7 @@ class Desk:
         """What happened since the last report."""
         engine = self.engine
         attempts = engine.counted  # read first: what comes later is in a later report
-        batches = list(_drained(engine.batches))
+        batches = made(_drained(engine.taken))
         self._sent += Counters.total(batches)
         self._write_down(batches, attempts, final=final)
         self._reports += 1

@@ -1,11 +1,11 @@
 """One event loop per worker process: starts sessions at their instants and runs the phones.
 
 Asyncio only: neither Locust nor gevent. The shell runs `serve` in a native thread and talks to it through the few
-thread-safe methods; results come back through two deques that the shell drains (DESIGN decisions 1 and 2).
+thread-safe methods; results come back through deques that the shell drains (DESIGN decisions 1 and 2).
 
     shell (gevent)                         engine (uvloop, native thread)
     submit(ticket, body, done)  ------->   call_at(planned instant) -> session -> done
-    attempts, batches, problems <-------   appended as they happen, batches once a second
+    attempts, taken, problems <---------   appended as they happen, rows of the record once a second
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import NamedTuple
-
-import pyarrow as pa
 
 from harness.alarms import Alarm, Alarms
 from harness.arrivals import Ticket
@@ -40,7 +38,8 @@ from harness.record.delivery import Kind
 from harness.record.health import Health, resident_bytes
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S
-from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, View
+from harness.record.rows import Notes, Row, Rows, Taken
+from harness.record.schema import ARRIVALS, DELIVERY, REALTIME, View
 from harness.record.sessions import SessionLogs
 
 LATE_S = 0.1
@@ -92,7 +91,7 @@ class Engine:
         self._secrets = secrets
         self._zero_epoch = zero
         self.attempts: deque[Attempt] = deque()
-        self.batches: deque[tuple[str, pa.RecordBatch]] = deque()
+        self.taken: deque[Taken] = deque()
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
         self.failures = 0  # of our own code
         self.open_sessions = 0
@@ -106,8 +105,8 @@ class Engine:
         self.over = False
         self.recorder = Recorder(order.windows)
         self.ledger = Ledger(order.run_tag, worker=worker)
-        self._arrivals: list[tuple[object, ...]] = []
-        self._facts: list[tuple[object, ...]] = []
+        self._arrivals = Notes(ARRIVALS)
+        self._facts = Notes(DELIVERY)
         self._logs = SessionLogs(worker)
         self._phones: dict[int, Phone] = {}
         self._in_session: dict[Phone, None] = {}  # in order of their start
@@ -216,38 +215,25 @@ class Engine:
         self._pending.clear()
 
     def flush(self, *, last: bool = False) -> None:
-        """Move everything recorded so far into `batches`; of open sessions what they sent only now and then, or at
+        """Move everything recorded so far into `taken`; of open sessions what they sent only now and then, or at
         the `last` flush."""
-        if (latency := self.recorder.take()) is not None:
-            self.batches.append((LATENCY, latency))
-        if (health := self._health.take()) is not None:
-            self.batches.append((HEALTH, health))
-        self.batches.extend(self.ledger.take())
-        rows, self._arrivals = self._arrivals, []
-        self._write(ARRIVALS, rows)
-        facts, self._facts = self._facts, []
-        self._write(DELIVERY, facts)
-        self._write(REALTIME, self._gauges())
-        self.batches.extend(self._logs.take(everything=last))
+        self.taken.extend(self.recorder.take())
+        self.taken.extend(self._health.take())
+        self.taken.extend(self.ledger.take())
+        self.taken.extend(self._arrivals.take())
+        self.taken.extend(self._facts.take())
+        if gauges := self._gauges():
+            self.taken.append(Rows(REALTIME, gauges))
+        self.taken.extend(self._logs.take(everything=last))
 
-    def _write(self, table: str, rows: list[tuple[object, ...]]) -> None:
-        if rows:
-            schema = SCHEMAS[table]
-            columns = [
-                pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
-            ]
-            self.batches.append((table, pa.RecordBatch.from_arrays(columns, schema=schema)))
-
-    def _gauges(self) -> list[tuple[object, ...]]:
+    def _gauges(self) -> list[Row]:
         """What Realtime has open now, and what came since the last time."""
         if self._sockets is None:
             return []
         second, worker = max(0, int(self.now())), self.worker
         changes = {f"changes {table}": number for table, number in self._sockets.changes.items()}
         self._sockets.changes.clear()
-        rows: list[tuple[object, ...]] = [
-            (second, worker, what, value) for what, value in (self._sockets.gauges() | changes).items()
-        ]
+        rows: list[Row] = [(second, worker, what, value) for what, value in (self._sockets.gauges() | changes).items()]
         for count in self._sockets.tally.take():
             at = max(0, int(count.second - self.zero))
             rows.append((at, worker, f"frames {count.kind.value}", count.frames))
@@ -327,7 +313,7 @@ class Engine:
         return phone
 
     def _arrive(self, ticket: Ticket, started: float | None, ended: float | None, cause: str, end: str) -> None:
-        self._arrivals.append(
+        self._arrivals.add(
             (
                 ticket.ticket,
                 self.worker,
@@ -362,7 +348,7 @@ class Engine:
     ) -> None:
         """A phone saw something of Realtime at `at` (loop time)."""
         at_us = round((at - self.zero) * 1e6)
-        self._facts.append((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
+        self._facts.add((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
 
     def problem(self, error: BaseException) -> None:
         """Our own code failed, in a session or beside it."""

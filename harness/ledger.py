@@ -24,15 +24,13 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-import pyarrow as pa
-
 from harness import ids
 from harness.outcome import OUTCOME_CODE, Outcome
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
+from harness.record.rows import Notes, Rows
+from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES
 
 _MICROSECONDS = 1_000_000
 
@@ -98,8 +96,8 @@ class Ledger:
     def __init__(self, run_tag: int = 0, *, worker: int = 0) -> None:
         """`run_tag` is the one that the client-made ids of this run carry."""
         self._run_tag = run_tag
-        self._writes = _Rows(LEDGER_WRITES)
-        self._steps = _Rows(LEDGER_STEPS)
+        self._writes = Notes(LEDGER_WRITES)
+        self._steps = Notes(LEDGER_STEPS)
         self._uncounted: defaultdict[int, int] = defaultdict(lambda: worker << ids.WORKER_SHIFT)
 
     def intend(
@@ -123,7 +121,7 @@ class Ledger:
         :raises ValueError: `id_` is not an id of this run.
         """
         entry = self._next(kind, person) if id_ is None else self.entry(kind, id_)
-        self._writes.add(*entry, round(at_s * _MICROSECONDS), key, _raw(subject), _raw(object_), detail, number)
+        self._writes.add((*entry, round(at_s * _MICROSECONDS), key, _raw(subject), _raw(object_), detail, number))
         return entry
 
     def entry(self, kind: WriteKind, id_: str) -> Entry:
@@ -141,35 +139,11 @@ class Ledger:
         self, entry: Entry, step: Step, at_s: float, outcome: Outcome = Outcome.OK, row: str | None = None
     ) -> None:
         """Something happened to a write. `row`: the server's own id for it, where it said one."""
-        self._steps.add(*entry, round(at_s * _MICROSECONDS), step, OUTCOME_CODE[outcome], _raw(row))
+        self._steps.add((*entry, round(at_s * _MICROSECONDS), step, OUTCOME_CODE[outcome], _raw(row)))
 
-    def take(self) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Everything noted since the last take, as (table, batch)."""
-        for rows in (self._writes, self._steps):
-            if (batch := rows.take()) is not None:
-                yield rows.table, batch
-
-
-class _Rows:
-    """Rows of one table, kept as columns: appending costs well under a microsecond."""
-
-    __slots__ = ("_columns", "table")
-
-    def __init__(self, table: str) -> None:
-        self.table = table
-        self._columns: list[list[object]] = [[] for _ in SCHEMAS[table]]
-
-    def add(self, *values: object) -> None:
-        for column, value in zip(self._columns, values, strict=True):
-            column.append(value)
-
-    def take(self) -> pa.RecordBatch | None:
-        if not self._columns[0]:
-            return None
-        schema = SCHEMAS[self.table]
-        columns = [pa.array(column, field.type) for column, field in zip(self._columns, schema, strict=True)]
-        self._columns = [[] for _ in schema]
-        return pa.RecordBatch.from_arrays(columns, schema=schema)
+    def take(self) -> list[Rows]:
+        """Everything noted since the last take."""
+        return [*self._writes.take(), *self._steps.take()]
 
 
 def _raw(text: str | None) -> bytes | None:

@@ -14,6 +14,7 @@ from harness.config.models import Phases, Profile, Stage
 from harness.engine import Engine
 from harness.people import Secrets
 from harness.phone.phone import Phone
+from harness.record.rows import made
 from harness.record.schema import ARRIVALS, LATENCY
 from harness.record.store import tidy
 from tests.engines import engine_of
@@ -50,7 +51,7 @@ class Gate:
 
 
 def arrivals(engine: Engine) -> list[dict[str, object]]:
-    tables = [pa.Table.from_batches([batch]) for name, batch in engine.batches if name == ARRIVALS]
+    tables = [pa.Table.from_batches([batch]) for name, batch in made(engine.taken) if name == ARRIVALS]
     return tidy(ARRIVALS, pa.concat_tables(tables)).to_pylist() if tables else []
 
 
@@ -162,7 +163,7 @@ def test_an_unreachable_target_is_an_outcome_and_an_operation_that_failed() -> N
         gate = Gate(1)
         engine.submit(Ticket(0, engine.now(), "reader", 0), body, gate)
         gate.wait()
-    rows = [row for name, batch in engine.batches if name == LATENCY for row in batch.to_pylist()]
+    rows = [row for name, batch in made(engine.taken) if name == LATENCY for row in batch.to_pylist()]
     found = {(row["view"], row["operation"], row["outcome"]) for row in rows if row["view"] in ("server", "e2e")}
     assert found == {("server", "sign_in", "network"), ("e2e", "sign_in", "network")}
     assert [attempt.name for attempt in engine.attempts] == ["sign_in"]

@@ -15,6 +15,7 @@ from harness.ledger import Ledger, Step, WriteKind, proven
 from harness.outcome import OUTCOMES, Outcome
 from harness.phone.event_key import event_facts, is_status, stored_key
 from harness.phone.swipe_event import Event, encode, for_wire
+from harness.record.rows import made
 from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES
 from sandbox.functions.event_input import Ingest
 
@@ -23,7 +24,7 @@ SESSION = "00000000-0000-4000-8000-000000000001"
 
 
 def taken(ledger: Ledger) -> dict[str, pa.RecordBatch]:
-    return dict(ledger.take())
+    return dict(made(ledger.take()))
 
 
 def test_a_write_and_its_steps_come_out_once() -> None:

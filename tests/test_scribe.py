@@ -20,6 +20,7 @@ from harness.record.clocks import Round, offset
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
+from harness.record.rows import made
 from harness.record.schema import LATENCY, View
 from harness.record.store import RunStore, open_run
 from harness.scribe import LINE_MARK, Report, Scribe
@@ -66,11 +67,10 @@ def report(worker: int, attempts: int, *, left: int = 0, open_sessions: int = 0,
     recorder = Recorder(ORDER.windows)
     for _ in range(attempts):
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 20.0, 0.05)
-    batch = recorder.take()
     return Report(
         worker=worker,
         sequence=next(SEQUENCE),
-        batches=[] if batch is None else [(LATENCY, batch)],
+        batches=made(recorder.take()),
         attempts=attempts,
         open_sessions=open_sessions,
         tickets_left=left,
@@ -269,9 +269,7 @@ def test_the_masters_work_hardly_grows_with_the_rate(store: RunStore) -> None:
         recorder = Recorder(ORDER.windows)
         for number in range(attempts):
             recorder.sample(View.SERVER, f"call_{number % 20}", Outcome.OK, 20.0, 0.05 + number % 5 * 0.01)
-        batch = recorder.take()
-        assert batch is not None
-        packed = replace(report(0, 0), batches=[(LATENCY, batch)]).pack()
+        packed = replace(report(0, 0), batches=made(recorder.take())).pack()
         best = 1e9
         for _ in range(5):
             packed["sequence"] = next(SEQUENCE)

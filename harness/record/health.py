@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from harness.outcome import Outcome
 from harness.record.machine import GcPauses, Machine
 from harness.record.recorder import Recorder
-from harness.record.schema import HEALTH, SCHEMAS, View
+from harness.record.rows import Row, Rows
+from harness.record.schema import HEALTH, View
 
 OPERATION = "generator"
 INTERVAL_S = 0.01
@@ -113,7 +112,7 @@ class Health:
         self._lag = LoopLag(loop, self._sample, clock=clock)
         self._second = 0
         self._lags_us: list[int] = []
-        self._rows: list[tuple[object, ...]] = []
+        self._rows: list[Row] = []
         self._descriptors = Descriptors()
         self._cpu_share = 0.0
         self._cpu_mark = (clock(), cpu_clock())
@@ -132,14 +131,10 @@ class Health:
         self._close_second()
         self._machine.close()
 
-    def take(self) -> pa.RecordBatch | None:
-        """The rows since the last take, or None."""
-        if not self._rows:
-            return None
+    def take(self) -> list[Rows]:
+        """The rows since the last take."""
         rows, self._rows = self._rows, []
-        schema = SCHEMAS[HEALTH]
-        columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
-        return pa.RecordBatch.from_arrays(columns, schema=schema)
+        return [Rows(HEALTH, rows)] if rows else []
 
     def _sample(self, due: float, lag_s: float) -> None:
         at = due - self._zero

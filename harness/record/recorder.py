@@ -1,7 +1,7 @@
 """Samples in, rows of the latency table out. One recorder per worker, owned by its event loop; not thread-safe.
 
-`sample` only appends to flat arrays (under 1 us); `take` bins what came in since with numpy. Memory is what one
-interval between two takes holds, plus a bounded set of running figures.
+`sample` only appends to flat arrays (under 1 us); `take` parts with them, and whoever writes them down bins them with
+numpy (`Samples.batch`), on any thread. Memory is what one interval between two takes holds.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
@@ -44,18 +45,15 @@ class Live(TypedDict):
 
 
 class Tally:
-    """Running totals and percentiles over latency rows.
-
-    A recorder keeps one over its own rows; a master keeps one over the batches of all its workers.
-    """
+    """Running totals and percentiles over latency rows: a master keeps one over the batches of all its workers."""
 
     def __init__(self) -> None:
         self.outcomes: dict[View, dict[Outcome, int]] = {view: {} for view in View}
         self._rows: dict[tuple[str, View], int] = {}  # operation and view -> row of `_figures`
         self._figures = np.zeros((0, buckets.BUCKETS), np.int64)  # counts of the measure phase
         self._sent: dict[int, int] = {}  # second -> attempts, recent seconds only
-        # pyarrow imports pandas at its first conversion, a quarter of a second and on a busy machine many: here, not in
-        # a take on the loop, nor at a master's first report, where its workers would think it gone
+        # pyarrow imports pandas at its first conversion, a quarter of a second and on a busy machine many: here, not at
+        # a master's first report, where its workers would think it gone
         pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
 
     @property
@@ -69,7 +67,7 @@ class Tally:
         return sum(self.outcomes[View.E2E].values())
 
     def absorb(self, batch: pa.RecordBatch) -> None:
-        """Add the rows of a latency batch. No Python per row: it runs on a worker's event loop, once a second."""
+        """Add the rows of a latency batch. No Python per row: it runs once a second for every worker."""
         if batch.num_rows == 0:
             return
         encoded = [batch.column(name).dictionary_encode() for name in ("view", "operation", "outcome")]
@@ -141,6 +139,52 @@ class Tally:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What was sampled between two takes, one entry per sample in each array. At least one."""
+
+    keys: Sequence[Key]  # grows at its end while the recorder lives; what `key` points to is there
+    starts: npt.NDArray[np.float64]
+    phases: Sequence[str]
+    key: array[int]
+    at: array[float]
+    value: array[float]
+
+    @property
+    def table(self) -> str:
+        """See `harness.record.rows.Taken`."""
+        return LATENCY
+
+    def batch(self) -> pa.RecordBatch:
+        """Rows of the latency table, each key once."""
+        key = np.array(self.key, dtype=np.int64)
+        at = np.clip(np.nan_to_num(np.array(self.at), nan=0.0), 0.0, 2.0**31 - 1)
+        # a value that is no number would be our bug: let it show as the longest one there is
+        value = np.nan_to_num(np.array(self.value), nan=np.inf, posinf=np.inf)
+        us = np.rint(np.clip(value * _MICROSECONDS, 0, buckets.MAX_US)).astype(np.int64)
+        phase = np.maximum(np.searchsorted(self.starts, at, side="right") - 1, 0)
+        return self._grouped(np.floor(at).astype(np.int64), phase, key, buckets.index(us))
+
+    def _grouped(self, second: Integers, phase: Integers, key: Integers, bucket: Integers) -> pa.RecordBatch:
+        """Group by all four columns and name what the numbers stand for."""
+        keys = list(self.keys)
+        first = int(second.min())
+        shape = (int(second.max()) - first + 1, len(self.phases), len(keys), buckets.BUCKETS)
+        cell, count = np.unique(np.ravel_multi_index((second - first, phase, key, bucket), shape), return_counts=True)
+        second, phase, key, bucket = np.unravel_index(cell, shape)
+        views, operations, outcomes = zip(*keys, strict=True)
+        columns = [
+            pa.array((second + first).astype(np.int32)),
+            pa.array(self.phases, pa.string()).take(pa.array(phase)),
+            pa.array(operations, pa.string()).take(pa.array(key)),
+            pa.array([str(view) for view in views], pa.string()).take(pa.array(key)),
+            pa.array([str(outcome) for outcome in outcomes], pa.string()).take(pa.array(key)),
+            pa.array(buckets.representative(bucket)),
+            pa.array(count.astype(np.int64)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[LATENCY])
+
+
 class Recorder:
     """What one worker measured.
 
@@ -156,9 +200,11 @@ class Recorder:
         self._phases = [str(window.phase) for window in ordered]
         self._ids: dict[Key, int] = {}
         self._keys: list[Key] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self._key, self._at, self._value = array("i"), array("d"), array("d")
         self._append_key, self._append_at, self._append_value = self._key.append, self._at.append, self._value.append
-        self._tally = Tally()
 
     def sample(self, view: View, operation: str, outcome: Outcome, at_s: float, value_s: float) -> None:
         """One finished attempt, operation or wake-up.
@@ -176,60 +222,10 @@ class Recorder:
         self._append_at(at_s)
         self._append_value(value_s)
 
-    @property
-    def attempts(self) -> int:
-        """Server-view samples so far, those not yet taken included."""
-        return self._tally.attempts + self._pending(View.SERVER)
-
-    @property
-    def operations(self) -> int:
-        """End-to-end samples so far, those not yet taken included."""
-        return self._tally.operations + self._pending(View.E2E)
-
-    @property
-    def outcomes(self) -> dict[View, dict[Outcome, int]]:
-        """Samples per view and outcome, up to the last take."""
-        return {view: dict(counts) for view, counts in self._tally.outcomes.items()}
-
-    def live(self, now_s: float | None = None) -> Live:
-        """Figures up to the last take; see `Tally.live`."""
-        return self._tally.live(now_s)
-
-    def take(self) -> pa.RecordBatch | None:
-        """Everything sampled since the last take as rows of the latency table, each key once; None when nothing was."""
+    def take(self) -> list[Samples]:
+        """Everything sampled since the last take."""
         if not self._key:
-            return None
-        key = np.array(self._key, dtype=np.int64)
-        at = np.nan_to_num(np.array(self._at), nan=0.0)
-        # a value that is no number would be our bug: let it show as the longest one there is
-        value = np.nan_to_num(np.array(self._value), nan=np.inf, posinf=np.inf)
-        for pending in (self._key, self._at, self._value):
-            del pending[:]
-        at = np.clip(at, 0.0, 2.0**31 - 1)
-        us = np.rint(np.clip(value * _MICROSECONDS, 0, buckets.MAX_US)).astype(np.int64)
-        phase = np.maximum(np.searchsorted(self._starts, at, side="right") - 1, 0)
-        batch = self._rows(np.floor(at).astype(np.int64), phase, key, buckets.index(us))
-        self._tally.absorb(batch)
-        return batch
-
-    def _pending(self, view: View) -> int:
-        counts = np.bincount(np.array(self._key, dtype=np.int64), minlength=len(self._keys))
-        return sum(int(counts[number]) for number, key in enumerate(self._keys) if key[0] is view)
-
-    def _rows(self, second: Integers, phase: Integers, key: Integers, bucket: Integers) -> pa.RecordBatch:
-        """Group by all four columns and name what the numbers stand for."""
-        first = int(second.min())
-        shape = (int(second.max()) - first + 1, len(self._phases), len(self._keys), buckets.BUCKETS)
-        cell, count = np.unique(np.ravel_multi_index((second - first, phase, key, bucket), shape), return_counts=True)
-        second, phase, key, bucket = np.unravel_index(cell, shape)
-        views, operations, outcomes = zip(*self._keys, strict=True)
-        columns = [
-            pa.array((second + first).astype(np.int32)),
-            pa.array(self._phases, pa.string()).take(pa.array(phase)),
-            pa.array(operations, pa.string()).take(pa.array(key)),
-            pa.array([str(view) for view in views], pa.string()).take(pa.array(key)),
-            pa.array([str(outcome) for outcome in outcomes], pa.string()).take(pa.array(key)),
-            pa.array(buckets.representative(bucket)),
-            pa.array(count.astype(np.int64)),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[LATENCY])
+            return []
+        taken = Samples(self._keys, self._starts, self._phases, self._key, self._at, self._value)
+        self._begin()
+        return [taken]

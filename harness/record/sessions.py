@@ -7,13 +7,11 @@ what a closed app still had under way is that session's traffic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from harness.record.deeds import Deed
-from harness.record.schema import DEEDS, SCHEMAS, TRAFFIC
+from harness.record.rows import Row, Rows
+from harness.record.schema import DEEDS, TRAFFIC
 
 OPEN_EVERY_S = 10
 """How often sessions that are still open hand over what they have noted: what a killed run may lack of them."""
@@ -61,17 +59,17 @@ class SessionLog:
         noted[0] += 1
         noted[1] += value
 
-    def take_traffic(self) -> list[tuple[Any, ...]]:
-        """Rows noted since the last take, without the worker."""
+    def take_traffic(self, worker: int) -> list[Row]:
+        """Rows noted since the last take."""
         calls, self._calls = self._calls, {}
-        return [(self.ticket, call, *noted) for call, noted in calls.items()]
+        return [(self.ticket, worker, call, *noted) for call, noted in calls.items()]
 
-    def take_deeds(self) -> list[tuple[Any, ...]]:
+    def take_deeds(self, worker: int) -> list[Row]:
         """Likewise; draws come as deeds of instant 0, added up."""
         deeds, self._deeds = self._deeds, []
         draws, self._draws = self._draws, {}
-        rows: list[tuple[Any, ...]] = [(self.ticket, *deed) for deed in deeds]
-        rows += [(self.ticket, 0, Deed.DRAWN, name, int(count), total) for name, (count, total) in draws.items()]
+        rows: list[Row] = [(self.ticket, worker, *deed) for deed in deeds]
+        rows += [(self.ticket, worker, 0, Deed.DRAWN, name, int(count), sum_) for name, (count, sum_) in draws.items()]
         return rows
 
 
@@ -94,20 +92,13 @@ class SessionLogs:
         self._open.discard(log)
         self._ended.append(log)
 
-    def take(self, *, everything: bool = False) -> list[tuple[str, pa.RecordBatch]]:
+    def take(self, *, everything: bool = False) -> list[Rows]:
         """What has been noted; of open sessions every tenth time only, or with `everything`. Call once a second."""
         self._takes += 1
         logs = [*self._ended, *self._leaving]
         if everything or self._takes % OPEN_EVERY_S == 0:
             logs += self._open
         self._ended, self._leaving = [], self._ended
-        traffic = [row for log in logs for row in log.take_traffic()]
-        deeds = [row for log in logs for row in log.take_deeds()]
-        return [(table, self._batch(table, rows)) for table, rows in ((TRAFFIC, traffic), (DEEDS, deeds)) if rows]
-
-    def _batch(self, table: str, rows: Sequence[Iterable[Any]]) -> pa.RecordBatch:
-        ticket, *others = zip(*rows, strict=True)
-        columns = (ticket, (self._worker,) * len(rows), *others)
-        schema = SCHEMAS[table]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        traffic = [row for log in logs for row in log.take_traffic(self._worker)]
+        deeds = [row for log in logs for row in log.take_deeds(self._worker)]
+        return [Rows(table, rows) for table, rows in ((TRAFFIC, traffic), (DEEDS, deeds)) if rows]

@@ -13,6 +13,7 @@ import pyarrow as pa
 from harness import ids
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
 from harness.ledger import Entry, Ledger, Step, WriteKind
+from harness.record.rows import made
 
 TAG = 77
 ZERO = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -60,7 +61,7 @@ class Story:
 
     def ledger_rows(self, table: str, columns: Sequence[str]) -> list[pa.RecordBatch]:
         """As `RunFiles.rows`."""
-        self.noted += self.ledger.take()
+        self.noted += made(self.ledger.take())
         return [batch.select(columns) for name, batch in self.noted if name == table]
 
     def stored(self, table: StoredTable) -> pa.Table:

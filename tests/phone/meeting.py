@@ -104,12 +104,12 @@ class Meeting:
 
     def note(self) -> list[Fact]:
         """All facts so far; loop thread, or after the sessions."""
-        self.facts += [Fact(row[0], row[1], Kind(row[2]), *row[3:]) for row in self.engine._facts]  # type: ignore[arg-type]
-        self.engine._facts.clear()
-        while self.engine.batches:
-            table, batch = self.engine.batches.popleft()
-            if table == DELIVERY:
-                self.facts += facts_of(batch)
+        for noted in self.engine._facts.take():
+            self.facts += facts_of(noted.batch())
+        while self.engine.taken:
+            taken = self.engine.taken.popleft()
+            if taken.table == DELIVERY:
+                self.facts += facts_of(taken.batch())
         return self.facts
 
     def deliveries(self) -> list[Delivery]:

@@ -22,6 +22,7 @@ from harness.phone.operations.chat import Conversation, conversation_list
 from harness.phone.operations.feed import home_feed
 from harness.phone.operations.swipe import SwipePage
 from harness.phone.phone import Phone
+from harness.record.rows import made
 from harness.record.schema import ARRIVALS, LATENCY
 from harness.record.store import tidy
 from tests.engines import engine_of
@@ -165,10 +166,10 @@ def test_garbage_becomes_outcomes_never_an_exception(seed: int) -> None:
         ended = sum(over.acquire(timeout=40) for _ in range(sessions))
     assert ended == sessions
     assert engine.failures == 0, engine.problems[0]
-    noted = pa.Table.from_batches([batch for name, batch in engine.batches if name == ARRIVALS])
+    noted = pa.Table.from_batches([batch for name, batch in made(engine.taken) if name == ARRIVALS])
     arrivals = tidy(ARRIVALS, noted)  # a session is noted when it begins, and again when it ends
     assert set(arrivals["end"].to_pylist()) == {"finished"}
-    latency = pa.Table.from_batches([batch for name, batch in engine.batches if name == LATENCY])
+    latency = pa.Table.from_batches([batch for name, batch in made(engine.taken) if name == LATENCY])
     seen = set(latency["outcome"].to_pylist())
     assert seen <= set(OUTCOMES)
     assert seen >= {"ok", "soft_failure", "server_error", "network"}

@@ -17,6 +17,7 @@ from harness.people import Secrets
 from harness.phone.calls import APP_SETTINGS
 from harness.phone.outbox import Event
 from harness.phone.phone import Phone
+from harness.record.rows import made
 from reports.integrity.check import Book, _events
 from sandbox.options import SandboxOptions
 from sandbox.quirks import Quirks
@@ -89,7 +90,7 @@ def test_a_replay_across_midnight_is_noted_and_is_no_doubling() -> None:
                 drive(engine, comes_back, person=person, ticket=PEOPLE + person)
             engine.loop.call_soon_threadsafe(engine.flush)
             time.sleep(0.2)
-            noted = list(engine.batches)
+            noted = made(list(engine.taken))
         table = asyncio.run(stored(sandbox.discovery["dsn"], offset))
 
     def rows(name: str, columns: Sequence[str]) -> list[pa.RecordBatch]:

@@ -17,6 +17,7 @@ from harness.phone.operations.app import open_app
 from harness.phone.operations.swipe import SwipePage
 from harness.phone.phone import Phone
 from harness.phone.written import rows_written
+from harness.record.rows import made
 from harness.record.schema import DEEDS, TRAFFIC
 from harness.record.store import tidy
 from tests.phone.stage import Scripted, drive, running
@@ -31,7 +32,7 @@ def server() -> Iterator[Scripted]:
 
 
 def recorded(engine: Engine, table: str) -> list[dict[str, object]]:
-    found = [batch for name, batch in list(engine.batches) if name == table]
+    found = [batch for name, batch in made(list(engine.taken)) if name == table]
     return list(tidy(table, pa.Table.from_batches(found)).to_pylist()) if found else []
 
 

@@ -112,8 +112,7 @@ def test_one_row_a_second_from_zero_on() -> None:
     )
     health.start()
     timers.run_until(1003.9, {1000.995: 0.03})
-    batch = health.take()
-    assert batch is not None
+    (batch,) = [taken.batch() for taken in health.take()]
     assert batch.schema == SCHEMAS[HEALTH]
     assert batch["second"].to_pylist() == [0, 1, 2]
     assert batch["worker"].to_pylist() == [3, 3, 3]
@@ -122,13 +121,11 @@ def test_one_row_a_second_from_zero_on() -> None:
     assert batch["lag_max_us"].to_pylist() == pytest.approx([25_000, 0, 0], abs=2)
     assert batch["lag_p50_us"].to_pylist() == pytest.approx([0, 0, 0], abs=2)
     assert batch["lag_p99_us"].to_pylist()[0] == pytest.approx(15_000, abs=2)
-    assert health.take() is None
+    assert health.take() == []
     health.stop()
-    rest = health.take()
-    assert rest is not None
+    (rest,) = [taken.batch() for taken in health.take()]
     assert rest["second"].to_pylist() == [3]
-    lags = recorder.take()
-    assert lags is not None
+    (lags,) = [taken.batch() for taken in recorder.take()]
     rows = [row for row in lags.to_pylist() if row["view"] != "gc"]  # garbage is collected when it is
     assert {(row["view"], row["operation"], row["outcome"]) for row in rows} == {("lag", "generator", "ok")}
     counts = {s: sum(row["count"] for row in rows if row["second"] == s) for s in range(4)}
@@ -140,8 +137,7 @@ def test_seconds_within_a_stall_get_their_rows() -> None:
     health, _ = health_of(timers, 1000.0)
     health.start()
     timers.run_until(1005.5, {1001.015: 3.0})
-    batch = health.take()
-    assert batch is not None
+    (batch,) = [taken.batch() for taken in health.take()]
     assert batch["second"].to_pylist() == [0, 1, 2, 3, 4]
     assert batch["lag_max_us"].to_pylist() == pytest.approx([0, 2.995e6, 2.015e6, 1.015e6, 0.015e6], abs=1.1e4)
 
@@ -151,8 +147,7 @@ def test_rows_that_nobody_takes_do_not_pile_up() -> None:
     health, _ = health_of(timers, 1000.0)
     for second in range(MAX_ROWS + 50):
         health._sample(1000.0 + second, 0.0)
-    batch = health.take()
-    assert batch is not None
+    (batch,) = [taken.batch() for taken in health.take()]
     assert batch.num_rows == MAX_ROWS
     assert batch["second"].to_pylist()[-1] == MAX_ROWS + 48
 
@@ -174,10 +169,9 @@ def test_a_real_loop_that_is_blocked_shows_it(make_loop: Callable[[], asyncio.Ab
         loop.call_later(1.15, loop.stop)
         loop.run_forever()
         health.stop()
-        batch = health.take()
+        (batch,) = [taken.batch() for taken in health.take()]
     finally:
         loop.close()
-    assert batch is not None
     first = batch.to_pylist()[0]
     assert (first["second"], first["worker"], first["sessions"]) == (0, 1, 4)
     assert first["lag_max_us"] >= 180_000
@@ -186,8 +180,7 @@ def test_a_real_loop_that_is_blocked_shows_it(make_loop: Callable[[], asyncio.Ab
     assert 0.1 < first["cpu_share"] < 4
     assert first["rss_bytes"] > 10_000_000
     assert first["descriptors"] > 3
-    lags = recorder.take()
-    assert lags is not None
+    (lags,) = [taken.batch() for taken in recorder.take()]
     assert sum(row["count"] for row in lags.to_pylist() if row["view"] == "lag") == pytest.approx(114, abs=15)
 
 

@@ -19,6 +19,7 @@ from harness.outcome import OUTCOMES, Outcome
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
+from harness.record.rows import made
 from harness.record.schema import ARRIVALS, LATENCY, SCHEMAS, View
 from harness.record.store import RunStore, open_run
 from harness.scribe import Report, Scribe
@@ -92,8 +93,7 @@ def record(
         for part in parts:
             for sample in part:
                 recorder.sample(*sample)
-            batch = recorder.take()
-            batches = [] if batch is None else [(LATENCY, batch)]
+            batches = made(recorder.take())
             own = [ticket for ticket in tickets if ticket % workers == worker] if part is parts[-1] else []
             if own:
                 batches.append((ARRIVALS, arrivals(own)))

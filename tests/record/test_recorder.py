@@ -7,6 +7,7 @@ import json
 import math
 import time
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,15 +44,34 @@ def record(recorder: Recorder, samples: list[Sample]) -> None:
         recorder.sample(*sample)
 
 
-def rows(*batches: object) -> Rows:
+def rows(*batches: pa.RecordBatch) -> Rows:
     """Counts per key, over all batches."""
     counts: Rows = collections.Counter()
     for batch in batches:
-        if batch is not None:
-            assert batch.schema == SCHEMAS[LATENCY]  # type: ignore[attr-defined]
-            for row in batch.to_pylist():  # type: ignore[attr-defined]
-                counts[tuple(row[name] for name in SCHEMAS[LATENCY].names[:-1])] += row["count"]
+        assert batch.schema == SCHEMAS[LATENCY]
+        for row in batch.to_pylist():
+            counts[tuple(row[name] for name in SCHEMAS[LATENCY].names[:-1])] += row["count"]
     return counts
+
+
+def taken(recorder: Recorder) -> list[pa.RecordBatch]:
+    return [one.batch() for one in recorder.take()]
+
+
+def tally_of(*recorders: Recorder) -> Tally:
+    """A master's figures over what these recorded."""
+    tally = Tally()
+    for recorder in recorders:
+        for batch in taken(recorder):
+            tally.absorb(batch)
+    return tally
+
+
+def tallied(*workers: list[Sample]) -> Tally:
+    recorders = [Recorder(WINDOWS) for _ in workers]
+    for recorder, samples in zip(recorders, workers, strict=True):
+        record(recorder, samples)
+    return tally_of(*recorders)
 
 
 def by_hand(samples: list[Sample]) -> Rows:
@@ -70,11 +90,21 @@ def by_hand(samples: list[Sample]) -> Rows:
 def test_rows_are_what_the_definition_says(samples: list[Sample]) -> None:
     recorder = Recorder(WINDOWS)
     record(recorder, samples)
-    batch = recorder.take()
-    assert rows(batch) == by_hand(samples)
-    assert (batch is None) is (not samples)
-    assert batch is None or batch.num_rows == len(by_hand(samples))  # each key once
-    assert recorder.take() is None
+    batches = taken(recorder)
+    assert rows(*batches) == by_hand(samples)
+    assert len(batches) == bool(samples)
+    assert sum(batch.num_rows for batch in batches) == len(by_hand(samples))  # each key once
+    assert recorder.take() == []
+
+
+@given(many, many)
+def test_rows_may_be_made_when_the_recorder_has_long_gone_on(first: list[Sample], second: list[Sample]) -> None:
+    recorder = Recorder(WINDOWS)
+    record(recorder, first)
+    early = recorder.take()
+    record(recorder, second)
+    assert rows(*(one.batch() for one in early)) == by_hand(first)
+    assert rows(*taken(recorder)) == by_hand(second)
 
 
 @given(st.lists(st.lists(many, max_size=3), max_size=3))
@@ -84,50 +114,29 @@ def test_any_split_over_workers_and_takes_merges_to_the_same(workers: list[list[
         recorder = Recorder(WINDOWS)
         for samples in takes:
             record(recorder, samples)
-            batches.append(recorder.take())
+            batches += taken(recorder)
     whole = Recorder(WINDOWS)
     record(whole, [sample for takes in workers for samples in takes for sample in samples])
-    assert rows(*batches) == rows(whole.take())
-
-
-@given(many, many)
-def test_totals_count_what_is_pending_too(taken: list[Sample], pending: list[Sample]) -> None:
-    recorder = Recorder(WINDOWS)
-    record(recorder, taken)
-    recorder.take()
-    record(recorder, pending)
-    views = [sample[0] for sample in taken + pending]
-    assert recorder.attempts == views.count(View.SERVER)
-    assert recorder.operations == views.count(View.E2E)
-    recorder.take()
-    assert (recorder.attempts, recorder.operations) == (views.count(View.SERVER), views.count(View.E2E))
+    assert rows(*batches) == rows(*taken(whole))
 
 
 @given(many)
 def test_outcomes_and_failures(samples: list[Sample]) -> None:
-    recorder = Recorder(WINDOWS)
-    record(recorder, samples)
-    recorder.take()
-    assert recorder.outcomes == {
+    tally = tallied(samples)
+    assert tally.outcomes == {
         view: dict(collections.Counter(o for v, _, o, _, _ in samples if v is view)) for view in View
     }
-    live = recorder.live()
+    views = [sample[0] for sample in samples]
+    assert (tally.attempts, tally.operations) == (views.count(View.SERVER), views.count(View.E2E))
+    live = tally.live()
     assert live["failures"] == sum(v is View.E2E and not o.good for v, _, o, _, _ in samples)
-    assert sum(live["outcomes"].values()) == live["attempts"] == recorder.attempts
+    assert sum(live["outcomes"].values()) == live["attempts"] == tally.attempts
     assert json.loads(json.dumps(live)) == live
 
 
 @given(many, many)
-def test_a_master_tallies_batches_as_workers_do(one: list[Sample], two: list[Sample]) -> None:
-    together, tally = Recorder(WINDOWS), Tally()
-    for samples in (one, two):
-        worker = Recorder(WINDOWS)
-        record(worker, samples)
-        record(together, samples)
-        if (batch := worker.take()) is not None:
-            tally.absorb(batch)
-    together.take()
-    assert tally.live(5) == together.live(5)
+def test_a_master_tallies_workers_as_one(one: list[Sample], two: list[Sample]) -> None:
+    assert tallied(one, two).live(5) == tallied([*one, *two]).live(5)
 
 
 def test_live_percentiles_are_of_the_measure_phase_only() -> None:
@@ -137,8 +146,7 @@ def test_live_percentiles_are_of_the_measure_phase_only() -> None:
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 1.0, 9.0)
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 6.0, 9.0)
         recorder.sample(View.LAG, "generator", Outcome.OK, 3.0, 9.0)
-    recorder.take()
-    assert recorder.live()["p95_ms"] == {"home_feed": {"server": pytest.approx(95, rel=0.005)}}
+    assert tally_of(recorder).live()["p95_ms"] == {"home_feed": {"server": pytest.approx(95, rel=0.005)}}
 
 
 def test_live_rate_is_of_the_last_whole_second() -> None:
@@ -147,11 +155,11 @@ def test_live_rate_is_of_the_last_whole_second() -> None:
         for _ in range(count):
             recorder.sample(View.SERVER, "home_feed", Outcome.OK, second + 0.5, 0.1)
             recorder.sample(View.E2E, "home_feed", Outcome.OK, second + 0.5, 0.1)
-    recorder.take()
-    assert recorder.live(2.9)["attempts_per_second"] == 7
-    assert recorder.live(3.1)["attempts_per_second"] == 9
-    assert recorder.live(4.0)["attempts_per_second"] == 0
-    assert recorder.live()["attempts_per_second"] == 7
+    tally = tally_of(recorder)
+    assert tally.live(2.9)["attempts_per_second"] == 7
+    assert tally.live(3.1)["attempts_per_second"] == 9
+    assert tally.live(4.0)["attempts_per_second"] == 0
+    assert tally.live()["attempts_per_second"] == 7
 
 
 def test_values_beyond_reason_are_kept_and_never_flatter() -> None:
@@ -159,19 +167,20 @@ def test_values_beyond_reason_are_kept_and_never_flatter() -> None:
     for value in (-1.0, 1e9, math.inf, math.nan):
         recorder.sample(View.E2E, "home_feed", Outcome.OK, math.nan, value)
     top = int(buckets.representative([buckets.BUCKETS - 1])[0])
-    assert {row[-1]: count for row, count in rows(recorder.take()).items()} == {0: 1, top: 3}
+    assert {row[-1]: count for row, count in rows(*taken(recorder)).items()} == {0: 1, top: 3}
 
 
 def test_memory_stays_bounded_once_taken() -> None:
-    recorder = Recorder(WINDOWS)
+    recorder, tally = Recorder(WINDOWS), Tally()
     for round_ in range(30):
         for n in range(2_000):
             recorder.sample(View.SERVER, f"call_{n % 400}", Outcome.OK, round_ * 20.0, 0.01)
-        recorder.take()
+        for batch in taken(recorder):
+            tally.absorb(batch)
     assert len(recorder._key) == len(recorder._at) == len(recorder._value) == 0
-    assert len(recorder._tally._figures) <= MAX_FIGURES
-    assert len(recorder._tally._sent) <= 10
-    assert recorder.attempts == 60_000
+    assert len(tally._figures) <= MAX_FIGURES
+    assert len(tally._sent) <= 10
+    assert tally.attempts == 60_000
 
 
 def test_a_sample_is_cheap() -> None:
@@ -196,4 +205,4 @@ def test_an_empty_warm_up_does_not_swallow_the_first_second() -> None:
         (Window(phase=Phase.WARMUP, start_s=0, end_s=0), Window(phase=Phase.MEASURE, start_s=0, end_s=5))
     )
     recorder.sample(View.SERVER, "home_feed", Outcome.OK, 0.0, 0.1)
-    assert [row[1] for row in rows(recorder.take())] == ["measure"]
+    assert [row[1] for row in rows(*taken(recorder))] == ["measure"]

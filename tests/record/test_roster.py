@@ -91,8 +91,7 @@ def test_counters_count_samples_and_not_rows() -> None:
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 1.0, 0.05)
     for _ in range(3):
         recorder.sample(View.E2E, "home_feed", Outcome.OK, 1.0, 0.05)
-    batch = recorder.take()
-    assert batch is not None
+    (batch,) = [taken.batch() for taken in recorder.take()]
     assert batch.num_rows == 2
     assert Counters.of(LATENCY, batch) == Counters(attempts=7, samples=10)
     assert Counters.total([(LATENCY, batch), (LATENCY, batch)]) == Counters(attempts=14, samples=20)

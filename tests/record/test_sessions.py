@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.record.deeds import BY_DICE, Deed
+from harness.record.rows import made
 from harness.record.schema import DEEDS, TRAFFIC
 from harness.record.sessions import OPEN_EVERY_S, SessionLog, SessionLogs
 from harness.record.store import tidy
@@ -26,7 +27,7 @@ def test_an_ended_session_is_written_at_the_next_take_and_late_requests_at_the_o
     log.did(Deed.LOOK, 101.5, "title", seconds=2.0)
     assert logs.take() == []  # still open
     logs.end(log)
-    first = logs.take()
+    first = made(logs.take())
     counted = {"requests": 2, "failed": 1, "seconds": 0.75, "bytes_out": 600, "bytes_in": 1700, "rows": 0}
     assert rows(first, TRAFFIC) == [{"ticket": 7, "worker": 2, "call": "user"} | counted]
     assert rows(first, DEEDS) == [
@@ -41,7 +42,7 @@ def test_an_ended_session_is_written_at_the_next_take_and_late_requests_at_the_o
         }
     ]
     log.sent("swipe_events", 0.1)  # cancelled with the page, reported after the session's end
-    assert [row["call"] for row in rows(logs.take(), TRAFFIC)] == ["swipe_events"]
+    assert [row["call"] for row in rows(made(logs.take()), TRAFFIC)] == ["swipe_events"]
     assert logs.take() == []
 
 
@@ -52,14 +53,14 @@ def test_open_sessions_hand_over_now_and_then_and_at_the_end() -> None:
     taken = [logs.take() for _ in range(OPEN_EVERY_S)]
     assert [len(one) for one in taken] == [0] * (OPEN_EVERY_S - 1) + [1]
     log.sent("user", 0.1)
-    assert len(rows(logs.take(everything=True), TRAFFIC)) == 1
+    assert len(rows(made(logs.take(everything=True)), TRAFFIC)) == 1
 
 
 def test_draws_are_added_up_by_quantity() -> None:
     log = SessionLog(1, 0.0)
     for value in (2.0, 3.0):
         log.drew("dwell_s", value)
-    assert log.take_deeds() == [(1, 0, Deed.DRAWN, "dwell_s", 2, 5.0)]
+    assert log.take_deeds(worker=3) == [(1, 3, 0, Deed.DRAWN, "dwell_s", 2, 5.0)]
 
 
 NOTES = st.lists(
@@ -80,10 +81,10 @@ def test_whenever_rows_are_taken_their_sums_are_what_was_noted(notes: list[tuple
         sums = expected.setdefault((ticket, call), [0, 0, 0, 0])
         expected[(ticket, call)] = [a + b for a, b in zip(sums, (1, size, 2 * size, 1), strict=True)]
         if take:
-            batches += logs.take()
+            batches += made(logs.take())
     for log in of:
         logs.end(log)
-    batches += logs.take()
+    batches += made(logs.take())
     found = [batch for name, batch in batches if name == TRAFFIC]
     table = tidy(TRAFFIC, pa.Table.from_batches(found)).to_pylist() if found else []
     assert {
@@ -97,7 +98,7 @@ def test_deeds_come_out_in_the_order_of_their_instants() -> None:
     for at, deed in ((1.0, Deed.PAGE_LOAD), (1.0, Deed.OPEN), (2.0, Deed.LEAVE)):
         log.did(deed, at)
     logs.end(log)
-    table = pa.Table.from_batches([batch for name, batch in logs.take() if name == DEEDS])
+    table = pa.Table.from_batches([batch for name, batch in made(logs.take()) if name == DEEDS])
     assert tidy(DEEDS, table)["deed"].to_pylist() == ["page_load", "open", "leave"]
 
 

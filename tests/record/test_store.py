@@ -22,6 +22,7 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.ledger import Ledger, Step, WriteKind
 from harness.record import store as store_module
 from harness.record.manifest import Manifest, Window
+from harness.record.rows import made
 from harness.record.schema import (
     ARRIVALS,
     DEEDS,
@@ -92,7 +93,7 @@ def filled(folder: Path) -> RunStore:
     ledger = Ledger(7)
     for second in (2.0, 1.0):
         ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), Step.SENT, second)
-        for table, batch in ledger.take():
+        for table, batch in made(ledger.take()):
             store.append(table, batch)
     return store
 
