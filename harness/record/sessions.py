@@ -7,10 +7,13 @@ what a closed app still had under way is that session's traffic.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from harness.record.deeds import Deed
-from harness.record.rows import Row, Rows
+from harness.record.rows import Row, Rows, Taken
 from harness.record.schema import DEEDS, TRAFFIC
 
 OPEN_EVERY_S = 10
@@ -59,18 +62,57 @@ class SessionLog:
         noted[0] += 1
         noted[1] += value
 
-    def take_traffic(self, worker: int) -> list[Row]:
-        """Rows noted since the last take."""
-        calls, self._calls = self._calls, {}
-        return [(self.ticket, worker, call, *noted) for call, noted in calls.items()]
+    def take(self) -> Noted:
+        """What was noted since the last take."""
+        noted = Noted(self.ticket, self._calls, self._deeds, self._draws)
+        self._calls, self._deeds, self._draws = {}, [], {}
+        return noted
 
-    def take_deeds(self, worker: int) -> list[Row]:
-        """Likewise; draws come as deeds of instant 0, added up."""
-        deeds, self._deeds = self._deeds, []
-        draws, self._draws = self._draws, {}
-        rows: list[Row] = [(self.ticket, worker, *deed) for deed in deeds]
-        rows += [(self.ticket, worker, 0, Deed.DRAWN, name, int(count), sum_) for name, (count, sum_) in draws.items()]
-        return rows
+
+class Noted(NamedTuple):
+    """Taken from one session's log. Its rows are made where they are written down."""
+
+    ticket: int
+    calls: dict[str, list[Any]]
+    deeds: list[tuple[int, str, str, int, float]]
+    draws: dict[str, list[float]]
+
+    def traffic_rows(self, worker: int) -> list[Row]:
+        """One for each call."""
+        return [(self.ticket, worker, call, *noted) for call, noted in self.calls.items()]
+
+    def deeds_rows(self, worker: int) -> list[Row]:
+        """One for each deed; draws come as deeds of instant 0, added up."""
+        rows: list[Row] = [(self.ticket, worker, *deed) for deed in self.deeds]
+        return rows + [
+            (self.ticket, worker, 0, Deed.DRAWN, name, int(count), total) for name, (count, total) in self.draws.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficTaken:
+    """Rows of the traffic table; see `harness.record.rows.Taken`."""
+
+    worker: int
+    noted: list[Noted]
+    table: str = TRAFFIC
+
+    def batch(self) -> pa.RecordBatch:
+        """See `Taken`."""
+        return Rows(TRAFFIC, [row for one in self.noted for row in one.traffic_rows(self.worker)]).batch()
+
+
+@dataclass(frozen=True, slots=True)
+class DeedsTaken:
+    """Rows of the deeds table; see `harness.record.rows.Taken`."""
+
+    worker: int
+    noted: list[Noted]
+    table: str = DEEDS
+
+    def batch(self) -> pa.RecordBatch:
+        """See `Taken`."""
+        return Rows(DEEDS, [row for one in self.noted for row in one.deeds_rows(self.worker)]).batch()
 
 
 class SessionLogs:
@@ -92,13 +134,17 @@ class SessionLogs:
         self._open.discard(log)
         self._ended.append(log)
 
-    def take(self, *, everything: bool = False) -> list[Rows]:
+    def take(self, *, everything: bool = False) -> list[Taken]:
         """What has been noted; of open sessions every tenth time only, or with `everything`. Call once a second."""
         self._takes += 1
         logs = [*self._ended, *self._leaving]
         if everything or self._takes % OPEN_EVERY_S == 0:
             logs += self._open
         self._ended, self._leaving = [], self._ended
-        traffic = [row for log in logs for row in log.take_traffic(self._worker)]
-        deeds = [row for log in logs for row in log.take_deeds(self._worker)]
-        return [Rows(table, rows) for table, rows in ((TRAFFIC, traffic), (DEEDS, deeds)) if rows]
+        noted = [log.take() for log in logs]
+        taken: list[Taken] = []
+        if traffic := [one for one in noted if one.calls]:
+            taken.append(TrafficTaken(self._worker, traffic))
+        if deeds := [one for one in noted if one.deeds or one.draws]:
+            taken.append(DeedsTaken(self._worker, deeds))
+        return taken
