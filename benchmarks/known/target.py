@@ -71,7 +71,8 @@ class Answering(asyncio.Protocol):
             self._loop.call_soon(self._wait, number, arrived, due)
         else:
             self._log.rows.append((number, arrived, monotonic()))
-            self._transport.write(ANSWER)
+            if not self._transport.is_closing():  # a generator that is over does not wait
+                self._transport.write(ANSWER)
 
 
 async def serve(schedule: str, path: str) -> None:
