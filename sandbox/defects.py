@@ -225,6 +225,21 @@ DEFECTS: tuple[Quirk, ...] = (
         "contract 8.2",
     ),
     Quirk(
+        "capacity_per_second",
+        Kind.COUNT,
+        0,
+        "serves so many function and REST requests a second, one after the other, also those nobody waits for any more",
+        "manual 4",
+    ),
+    Quirk(
+        "gateway_timeout_ms",
+        Kind.COUNT,
+        0,
+        "what would wait longer for its turn is answered 504 by the gateway then, and its turn is used all the same; "
+        "with capacity_per_second",
+        "contract 3.3, T67",
+    ),
+    Quirk(
         "lock_wait_ms", Kind.COUNT, 0, "messages wait for each other: each holds one lock for so many ms", "manual 4"
     ),
 )
@@ -273,4 +288,6 @@ class Defects:
     rls_off_events: bool = False
     anon_reads_messages: bool = False
     write_amplification: int = 0
+    capacity_per_second: int = 0
+    gateway_timeout_ms: int = 0
     lock_wait_ms: int = 0

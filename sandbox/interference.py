@@ -10,16 +10,17 @@ from collections import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.quirks import Quirks
-from sandbox.slowness import Slowness
+from sandbox.slowness import Line, Slowness
 
 _GATEWAY_PAGE = (
     b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h1></center>\r\n<hr>"
     b"<center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
 )
-_GATEWAY_STATUS = (
+_BROKEN = (
     (500, b"500 Internal Server Error"),
     (503, b"503 Service Temporarily Unavailable"),
 )
+_TOO_SLOW = (504, b"504 Gateway Time-out")
 _REFUSED = b'{"code":"42501","details":null,"hint":null,"message":"new row violates row-level security policy"}'
 _BEFORE = (
     "error_share",
@@ -30,6 +31,7 @@ _BEFORE = (
     "latency_per_row_us",
     "slow_connection_ms",
     "cold_start_ms",
+    "capacity_per_second",
 )
 _AFTER = (
     "latency_percent",
@@ -53,6 +55,7 @@ class Interference:
         self._rng = rng
         self._quirks = quirks
         self._slowness = Slowness(quirks, time.monotonic)
+        self._line = Line(quirks.capacity_per_second, time.monotonic) if quirks.capacity_per_second else None
         self._whole = any(getattr(quirks, name) for name in _AFTER)
         self._turns: Counter[str] = Counter()
 
@@ -67,7 +70,10 @@ class Interference:
             return
         method, path = scope["method"], scope["path"]
         if self._rng.random() < self._quirks.error_share:
-            await self._gateway_page(send)
+            await self._gateway_page(send, *_BROKEN[self._rng.random() < 0.5])
+            return
+        if self._line is not None and not await self._served(self._line):
+            await self._gateway_page(send, *_TOO_SLOW)
             return
         if wait := self._slowness.before(method, path, tuple(scope.get("client") or ("", 0))):
             began = time.monotonic() - wait
@@ -82,6 +88,12 @@ class Interference:
         if keep_back := self._slowness.after(path, time.monotonic() - began):
             await asyncio.sleep(keep_back)
         await self._deliver(method, path, reply, send)
+
+    async def _served(self, line: Line) -> bool:
+        """Wait for the request's turn; False when the gateway ran out of patience first."""
+        wait, patience = line.turn(), self._quirks.gateway_timeout_ms / 1000
+        await asyncio.sleep(min(wait, patience) if patience else wait)
+        return not patience or wait <= patience
 
     async def _deliver(self, method: str, path: str, reply: _Reply, send: Send) -> None:
         quirks, sent_message = self._quirks, method == "POST" and path == "/rest/v1/messages" and reply.status < 300
@@ -103,8 +115,7 @@ class Interference:
         self._turns[what] += 1
         return self._turns[what] % one_in == 0
 
-    async def _gateway_page(self, send: Send) -> None:
-        status, title = _GATEWAY_STATUS[self._rng.random() < 0.5]
+    async def _gateway_page(self, send: Send, status: int, title: bytes) -> None:
         body = _GATEWAY_PAGE % (title, title)
         headers = [(b"content-type", b"text/html"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -18,6 +18,21 @@ _CHAT = (
 )
 
 
+class Line:
+    """Requests served one after the other, so many a second: those nobody waits for any more take their turn too."""
+
+    def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
+        self._step_s = 1 / per_second
+        self._clock = clock
+        self._free = 0.0
+
+    def turn(self) -> float:
+        """Join at the end. Seconds until it is over."""
+        now = self._clock()
+        self._free = max(self._free, now) + self._step_s
+        return self._free - now
+
+
 class Slowness:
     """Decides for one request after the other. clock: seconds, monotonic."""
 
