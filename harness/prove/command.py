@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from harness.errors import ExitCode, UsageError
 from harness.prove.defects import DEFECTS, chosen
-from harness.prove.table import markdown
+from harness.prove.table import Proof, markdown
 from harness.prove.trials import Plan, Prover, Say
 
 TABLE, DATA = "prove.md", "prove.json"
@@ -22,10 +24,11 @@ def prove(
     out: Path,
     listed: bool,
     say: Say,
+    resume: bool = False,
 ) -> int:
-    """Prove, print the table, write both files. An interrupted proof leaves what it has.
+    """Prove, print the table, write both files. An interrupted proof leaves what it has, for `resume` to go on with.
 
-    :raises UsageError: for a defect that does not exist.
+    :raises UsageError: for a defect that does not exist, or when there is nothing to resume.
     """
     try:
         defects = chosen(only, fast=fast)
@@ -36,14 +39,29 @@ def prove(
         for defect in defects:
             say(f"{defect.name}: {' '.join(defect.all_switches)} -> {', '.join(defect.gates)}")
         return int(ExitCode.PASS)
+    earlier = _earlier(out / DATA) if resume else None
     out.mkdir(parents=True, exist_ok=True)
-    prover = Prover(Plan(defects, tuple(range(1, seeds + 1)), healthy, out, say, baselines=baselines))
-    try:
-        prover.run()
-    finally:
-        proof = prover.proof()
-        table = markdown(proof, defects)
-        (out / TABLE).write_text(table, encoding="utf-8")
+
+    def note(proof: Proof) -> None:
+        (out / TABLE).write_text(markdown(proof, defects), encoding="utf-8")
         (out / DATA).write_text(proof.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    say(table)
+
+    asked = Plan(
+        defects, tuple(range(1, seeds + 1)), healthy, out, say, baselines=baselines, earlier=earlier, note=note
+    )
+    proof = Prover(asked).run()
+    note(proof)
+    say(markdown(proof, defects))
     return int(ExitCode.PASS if proof.holds else ExitCode.SLO_MISSED)
+
+
+def _earlier(path: Path) -> Proof:
+    """The proof that was interrupted."""
+    try:
+        return Proof.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            "there is no proof to go on with",
+            where=str(path),
+            remedy="leave --resume out, or name the interrupted proof's folder with --out",
+        ) from error

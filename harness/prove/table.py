@@ -54,6 +54,16 @@ class Proof(Model):
     trials: tuple[Trial, ...] = ()
     healthy: tuple[Healthy, ...] = ()
     not_run: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()  # directories of the healthy paced runs
+
+    def answers(self) -> Proof:
+        """What need not be run again: whatever answered."""
+        return self.model_copy(
+            update={
+                "trials": tuple(one for one in self.trials if one.result != "no answer"),
+                "healthy": tuple(run for run in self.healthy if run.answered),
+            }
+        )
 
     @property
     def holds(self) -> bool:

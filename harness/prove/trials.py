@@ -25,6 +25,8 @@ PROFILE = "prove"
 SLO_FILE = Path(__file__).resolve().parents[2] / "scenarios" / "slo-prove.toml"
 RUN_LIMIT_S = 150.0
 BASELINES = 2
+FIRST_HEALTHY = 1000
+"""Seed of the first healthy run."""
 TRIES = 2
 """A run that cannot answer says nothing about the defect: once more."""
 
@@ -42,6 +44,8 @@ class Plan:
     say: Say
     profile: str = PROFILE
     baselines: tuple[Path, ...] = ()  # healthy paced runs of an earlier proof
+    earlier: Proof | None = None  # an interrupted proof, to be gone on with
+    note: Callable[[Proof], None] = lambda _: None  # what is known, after each run
 
 
 @dataclass
@@ -55,19 +59,32 @@ class Prover:
 
     def __post_init__(self) -> None:
         self._baselines = list(self.plan.baselines)
+        if self.plan.earlier is not None:
+            known = self.plan.earlier.answers()
+            self.trials, self.healthy = list(known.trials), list(known.healthy)
+            kept = [Path(folder) for folder in known.baselines if Path(folder).is_dir()]
+            self._baselines = self._baselines or kept
 
     def run(self) -> Proof:
         """Everything; healthy runs last, half of them paced and compared where baselines were made."""
         plan = self.plan
+        tried = {(trial.defect, trial.seed) for trial in self.trials}
         for seed in plan.seeds:
             for defect in plan.defects:
+                if (defect.name, seed) in tried:
+                    continue
                 trial = self._trial(defect, seed)
                 self.trials.append(trial)
+                plan.note(self.proof())
                 plan.say(f"{defect.name} (seed {seed}): {trial.result} {trial.gate} {trial.note}".rstrip())
+        done = {run.seed for run in self.healthy}
         for number in range(plan.healthy):
+            if FIRST_HEALTHY + number in done:
+                continue
             paced = bool(self._baselines) and number % 2 == 1
-            run = self._healthy(1000 + number, paced)
+            run = self._healthy(FIRST_HEALTHY + number, paced)
             self.healthy.append(run)
+            plan.note(self.proof())
             plan.say(
                 f"healthy (seed {run.seed}): exit code {run.exit_code} {', '.join(run.alarms)} {run.note}".rstrip()
             )
@@ -81,6 +98,7 @@ class Prover:
             trials=tuple(self.trials),
             healthy=tuple(self.healthy),
             not_run=tuple(defect.name for defect in self.plan.defects if defect.name not in done),
+            baselines=tuple(str(folder) for folder in self._baselines),
         )
 
     def _trial(self, defect: Defect, seed: int) -> Trial:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from harness.errors import UsageError
 from harness.prove.command import prove
-from harness.prove.defects import DEFECTS
-from harness.prove.trials import SLO_FILE, Plan, Prover
+from harness.prove.defects import DEFECTS, Defect
+from harness.prove.table import Healthy, Proof, Trial
+from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, Plan, Prover
 
 
 def asked(only: tuple[str, ...], out: Path) -> list[str]:
@@ -41,3 +43,39 @@ def test_a_proof_that_did_nothing_says_so_and_does_not_hold(tmp_path: Path) -> N
 
 def test_the_shipped_objectives_are_there() -> None:
     assert SLO_FILE.is_file()
+
+
+def test_a_proof_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    """What answered stays; what did not, and what is missing, is run. The runs themselves are not what is tested."""
+    first, second = DEFECTS[:2]
+    answered = Trial(defect=first.name, seed=1, result="caught", gate=first.gates[0], exit_code=11)
+    silent = Trial(defect=second.name, seed=1, result="no answer", exit_code=20)
+    late = Healthy(seed=FIRST_HEALTHY, paced=False, exit_code=20)
+    well = Healthy(seed=FIRST_HEALTHY + 1, paced=False, exit_code=0)
+    earlier = Proof(made_at="2026-11-27", trials=(answered, silent), healthy=(late, well), baselines=(str(tmp_path),))
+
+    class Dry(Prover):
+        ran: ClassVar[list[object]] = []
+
+        def _trial(self, defect: Defect, seed: int) -> Trial:
+            self.ran.append((defect.name, seed))
+            return Trial(defect=defect.name, seed=seed, result="caught", exit_code=11)
+
+        def _healthy(self, seed: int, paced: bool) -> Healthy:
+            self.ran.append(seed)
+            return Healthy(seed=seed, paced=paced, exit_code=0)
+
+    noted: list[Proof] = []
+    plan = Plan((first, second), (1, 2), 3, tmp_path, lambda _: None, earlier=earlier, note=noted.append)
+    proof = Dry(plan).run()
+    assert Dry.ran == [(second.name, 1), (first.name, 2), (second.name, 2), FIRST_HEALTHY, FIRST_HEALTHY + 2]
+    assert len(noted) == len(Dry.ran)
+    assert proof.holds
+    assert proof.baselines == (str(tmp_path),)
+    assert Proof.model_validate_json(proof.model_dump_json()) == proof
+
+
+def test_nothing_to_go_on_with_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        prove(seeds=1, healthy=0, only=(), fast=True, baselines=(), out=tmp_path, listed=False, say=print, resume=True)
+    assert "no proof to go on with" in str(caught.value)

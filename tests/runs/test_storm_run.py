@@ -1,4 +1,4 @@
-"""A retry storm against a sandbox at half of its capacity: the fault ends, the retries go on; with a budget they do not.
+"""A retry storm at half of a sandbox's capacity: when the fault is over, retries keep it down, unless they are rationed.
 
 .venv/bin/python -m pytest tests/runs/test_storm_run.py -m slow      (nine minutes, on a machine that does nothing else)
 """
