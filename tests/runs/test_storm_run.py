@@ -1,4 +1,4 @@
-"""A retry storm at half of a sandbox's capacity: when the fault is over, retries keep it down, unless they are rationed.
+"""A retry storm at half of a sandbox's capacity: once the fault is over, retries keep it down, unless rationed.
 
 .venv/bin/python -m pytest tests/runs/test_storm_run.py -m slow      (nine minutes, on a machine that does nothing else)
 """
