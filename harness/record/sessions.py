@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from harness.record.deeds import Deed
-from harness.record.rows import Row, Rows, Taken
+from harness.record.rows import Row, Rows
 from harness.record.schema import DEEDS, TRAFFIC
 
 OPEN_EVERY_S = 10
@@ -77,42 +77,26 @@ class Noted(NamedTuple):
     deeds: list[tuple[int, str, str, int, float]]
     draws: dict[str, list[float]]
 
-    def traffic_rows(self, worker: int) -> list[Row]:
-        """One for each call."""
-        return [(self.ticket, worker, call, *noted) for call, noted in self.calls.items()]
-
-    def deeds_rows(self, worker: int) -> list[Row]:
-        """One for each deed; draws come as deeds of instant 0, added up."""
-        rows: list[Row] = [(self.ticket, worker, *deed) for deed in self.deeds]
-        return rows + [
-            (self.ticket, worker, 0, Deed.DRAWN, name, int(count), total) for name, (count, total) in self.draws.items()
-        ]
+    def rows(self, table: str, worker: int) -> list[Row]:
+        """Of the traffic table one for each call; of the deeds one for each deed, and draws added up at instant 0."""
+        if table == TRAFFIC:
+            return [(self.ticket, worker, call, *noted) for call, noted in self.calls.items()]
+        deeds: list[Row] = [(self.ticket, worker, *deed) for deed in self.deeds]
+        drawn = ((name, int(count), total) for name, (count, total) in self.draws.items())
+        return deeds + [(self.ticket, worker, 0, Deed.DRAWN, *draw) for draw in drawn]
 
 
 @dataclass(frozen=True, slots=True)
-class TrafficTaken:
-    """Rows of the traffic table; see `harness.record.rows.Taken`."""
+class LogsTaken:
+    """Logs on their way into one table; see `harness.record.rows.Taken`."""
 
+    table: str
     worker: int
     noted: list[Noted]
-    table: str = TRAFFIC
 
     def batch(self) -> pa.RecordBatch:
         """See `Taken`."""
-        return Rows(TRAFFIC, [row for one in self.noted for row in one.traffic_rows(self.worker)]).batch()
-
-
-@dataclass(frozen=True, slots=True)
-class DeedsTaken:
-    """Rows of the deeds table; see `harness.record.rows.Taken`."""
-
-    worker: int
-    noted: list[Noted]
-    table: str = DEEDS
-
-    def batch(self) -> pa.RecordBatch:
-        """See `Taken`."""
-        return Rows(DEEDS, [row for one in self.noted for row in one.deeds_rows(self.worker)]).batch()
+        return Rows(self.table, [row for one in self.noted for row in one.rows(self.table, self.worker)]).batch()
 
 
 class SessionLogs:
@@ -134,7 +118,7 @@ class SessionLogs:
         self._open.discard(log)
         self._ended.append(log)
 
-    def take(self, *, everything: bool = False) -> list[Taken]:
+    def take(self, *, everything: bool = False) -> list[LogsTaken]:
         """What has been noted; of open sessions every tenth time only, or with `everything`. Call once a second."""
         self._takes += 1
         logs = [*self._ended, *self._leaving]
@@ -142,9 +126,6 @@ class SessionLogs:
             logs += self._open
         self._ended, self._leaving = [], self._ended
         noted = [log.take() for log in logs]
-        taken: list[Taken] = []
-        if traffic := [one for one in noted if one.calls]:
-            taken.append(TrafficTaken(self._worker, traffic))
-        if deeds := [one for one in noted if one.deeds or one.draws]:
-            taken.append(DeedsTaken(self._worker, deeds))
-        return taken
+        traffic = [one for one in noted if one.calls]
+        deeds = [one for one in noted if one.deeds or one.draws]
+        return [LogsTaken(table, self._worker, of) for table, of in ((TRAFFIC, traffic), (DEEDS, deeds)) if of]

@@ -60,7 +60,7 @@ def test_draws_are_added_up_by_quantity() -> None:
     log = SessionLog(1, 0.0)
     for value in (2.0, 3.0):
         log.drew("dwell_s", value)
-    assert log.take().deeds_rows(worker=3) == [(1, 3, 0, Deed.DRAWN, "dwell_s", 2, 5.0)]
+    assert log.take().rows(DEEDS, worker=3) == [(1, 3, 0, Deed.DRAWN, "dwell_s", 2, 5.0)]
 
 
 NOTES = st.lists(
