@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.config.models import LatencySlo, ShareSlo, Slo
 from harness.outcome import OUTCOMES
+from harness.record.manifest import Manifest
 from harness.record.schema import View
 from reports import disturbance, intervals
 from reports.frames import Frames
@@ -127,6 +128,13 @@ def judge(frames: Frames, slos: Iterable[Slo]) -> tuple[SloRow, ...]:
     return tuple(
         judge_latency(frames, slo) if isinstance(slo, LatencySlo) else judge_share(frames, slo) for slo in slos
     )
+
+
+def out_of_reach(manifest: Manifest) -> tuple[Slo, ...]:
+    """Objectives that the run's profile cannot answer, whatever the target does: deliveries without Realtime."""
+    if manifest.profile.realtime:
+        return ()
+    return tuple(slo for slo in manifest.slos if slo.view == View.DELIVERY)
 
 
 def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:

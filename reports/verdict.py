@@ -131,7 +131,8 @@ def judge_frames(
     """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
     figures stand beside the limits of `plans`."""
     manifest = frames.manifest
-    rows = objectives.judge(frames, manifest.slos)
+    unanswerable = objectives.out_of_reach(manifest)
+    rows = objectives.judge(frames, (slo for slo in manifest.slos if slo not in unanswerable))
     health = generator.judge(frames)
     realtime = figures(frames, plans or {})
     found = _findings(manifest, rows, health, baseline)
@@ -155,6 +156,7 @@ def judge_frames(
         integrity=integrity,
         not_checked=(
             *integrity.gaps,
+            *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
             *questions.unasked(manifest.probes),
             *schema_facts.unasked(manifest.probes),
             *NOT_CHECKED,

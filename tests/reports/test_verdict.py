@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.outcome import Outcome
+from harness.record.schema import View
 from reports.compare import compare
 from reports.frames import load
 from reports.verdict import Verdict, judge
@@ -35,6 +36,15 @@ def test_a_missed_slo_names_operation_figure_and_limit() -> None:
     assert (found.verdict, found.exit_code) == ("fail", 10)
     for word in ("home_feed", "p95", "100 ms", "90 ms"):
         assert word in found.sentence
+
+
+@pytest.mark.parametrize(("realtime", "code"), [(True, 20), (False, 0)])
+def test_a_profile_without_realtime_is_not_asked_about_deliveries(realtime: bool, code: int) -> None:
+    delivery = build.latency_slo("message_delivery", name="Message delivery", view=View.DELIVERY)
+    found = verdict_of(good(build.latency_slo(), delivery, profile=build.profile(realtime=realtime)))
+    assert found.exit_code == code, found.reasons
+    said = [line for line in found.not_checked if line.startswith("Message delivery: the profile has no Realtime")]
+    assert len(said) == len(found.slos) % 2 == (not realtime)
 
 
 def test_too_few_samples_beat_a_missed_slo_and_both_are_listed() -> None:
