@@ -21,7 +21,8 @@ def batch(good: int, bad: int = 0, *, ms: float = 10.0, view: View = View.SERVER
     for number in range(good + bad):
         what = Outcome.OK if number < good else outcome
         recorder.sample(view, "generator" if view is View.LAG else "home_feed", what, 1.0, ms / 1000)
-    return recorder.take()
+    taken = [one.batch() for one in recorder.take()]
+    return taken[0] if taken else None
 
 
 def first_firing(watch: Watch, batches: list) -> tuple[int, str] | None:  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reports.text import percent, seconds
+from reports.text import count, percent, seconds
 
 Status = Literal["recovered", "never", "unknown"]
 
@@ -110,6 +110,13 @@ class Queue(Model):
     oldest_s: float | None  # age of the oldest one that the fault left behind, when it was acknowledged
     left: int  # of those that the fault left behind: still held when the record ends
 
+    @property
+    def text(self) -> str:
+        """What became of it, in words; empty when nobody can tell, or nothing had piled up."""
+        if self.drained_after_s is not None:
+            return f"queues drained in {seconds(self.drained_after_s)}"
+        return f"queues not drained, {count(self.left)} events still held at the end" if self.usual is not None else ""
+
 
 class FaultReport(Model):
     """One fault window and what followed, up to the next fault or the end of the load."""
@@ -155,8 +162,8 @@ class FaultReport(Model):
             parts.append(f"{self.amplification:.2f} attempts per operation{beside}")
         if self.herd_ratio is not None:
             parts.append(f"herd \N{MULTIPLICATION SIGN} {self.herd_ratio:.1f}")
-        if self.queue is not None and self.queue.drained_after_s is not None:
-            parts.append(f"queues drained in {seconds(self.queue.drained_after_s)}")
+        if self.queue is not None and self.queue.text:
+            parts.append(self.queue.text)
         return f"{self.place}: {', '.join(parts)}."
 
 

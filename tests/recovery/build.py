@@ -14,6 +14,7 @@ from harness.ledger import Ledger, Step, WriteKind
 from harness.outcome import Outcome
 from harness.record.chaos import ChaosWindow
 from harness.record.manifest import Window
+from harness.record.rows import made
 from harness.record.schema import Phase, View
 from reports.frames import Frames, load
 from tests.reports import build
@@ -95,7 +96,7 @@ class Book:
             self.ledger.step(entry, step, instant, outcome)
 
     def rows(self) -> Callable[[str, Sequence[str]], Iterable[pa.RecordBatch]]:
-        taken = list(self.ledger.take())
+        taken = made(self.ledger.take())
 
         def rows(table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
             return (batch.select(list(columns)) for name, batch in taken if name == table)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.ledger import Step, WriteKind
 from harness.outcome import Outcome
 from reports.recovery import writes
-from reports.recovery.model import Try
+from reports.recovery.model import Queue, Try
 from reports.recovery.report import recover
 from tests.recovery import build
 from tests.recovery.build import Book, sent, unheard, yes
@@ -114,3 +115,14 @@ def test_the_report_carries_both() -> None:
     assert [(row.kind, row.writes, row.retries) for row in fault.writes] == [("event", 30, 30), ("message", 30, 0)]
     assert fault.queue is not None
     assert (fault.queue.usual, fault.queue.drained_after_s, fault.queue.oldest_s) == (3, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("usual", "drained", "text"),
+    [(3, 12.0, "queues drained in 12 s"), (3, None, "queues not drained, 7 events still held"), (None, None, "")],
+    ids=["drained", "never", "no baseline"],
+)
+def test_what_is_said_of_a_queue(usual: int | None, drained: float | None, text: str) -> None:
+    said = Queue(usual=usual, at_end=900, drained_after_s=drained, oldest_s=180.0, left=7).text
+    assert said.startswith(text)
+    assert bool(said) == bool(text)
