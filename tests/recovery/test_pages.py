@@ -31,7 +31,7 @@ def saved(folder: Path, back_s: int, policy: RetryPolicy = RetryPolicy.SHIPPED) 
     for at in range(10, 200):
         book.write(at, sent(at), unheard(at + 1), sent(at + 2), yes(at + 3))
     store = RunStore.create(folder / "ledger-only", made.manifest)
-    for table, batch in made(book.ledger.take()):
+    for table, batch in batches_of(book.ledger.take()):
         store.append(table, batch)
     store.close()
     for path in (folder / "ledger-only" / "ledger").iterdir():

@@ -69,14 +69,15 @@ def _fate(seconds: float) -> Fate:
     return "survived" if seconds < 20 else "not survived"
 
 
-def test_a_probe_has_calm_before_and_time_to_recover_after() -> None:
-    profile = load_profile("retry-storm")
-    fault = chosen(profile, None, "retry-storm")
+@pytest.mark.parametrize(("name", "calm_s"), [("slow-database", CALM_S), ("retry-storm", 65.0)], ids=["early", "late"])
+def test_a_probe_has_calm_before_and_time_to_recover_after(name: str, calm_s: float) -> None:
+    profile = load_profile(name)
+    fault = chosen(profile, None, name)
     for seconds in (5.0, 90.0):
         made = lasting(profile, fault, seconds, 60.0)
         (entry,) = made.chaos
         assert entry.for_s == seconds
-        assert entry.at == made.phases.warmup_s + CALM_S
+        assert entry.at == made.phases.warmup_s + calm_s
         assert made.phases.end_s == entry.at + seconds + 60 + HOLD_S
         assert sum(stage.seconds for stage in made.arrivals) == pytest.approx(made.phases.end_s)
         assert made.retry_policy == profile.retry_policy
