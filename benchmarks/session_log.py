@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from harness.phone.dice import Dice
 from harness.record.deeds import Deed
+from harness.record.rows import made
 from harness.record.sessions import SessionLog, SessionLogs
 
 CALLS, REQUESTS, DEEDS, QUESTIONS = 40, 200, 150, 10
@@ -33,7 +34,7 @@ def session() -> None:
     for number in range(DEEDS):
         log.did(Deed.LOOK, float(number), "title", seconds=2.0)
     logs.end(log)
-    logs.take()
+    made(logs.take())
 
 
 def dice() -> None:

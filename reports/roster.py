@@ -50,7 +50,7 @@ def channel(frames: Frames) -> Answer:
     parts = []
     for record in frames.manifest.roster:
         short = record.sent.samples - record.received.samples
-        if record.missing or record.sent != record.received:
+        if record.apart:
             parts.append(
                 f"{record.name}: {plural(record.missing, 'report')} missing, {count(abs(short))} samples apart"
             )

@@ -10,6 +10,7 @@ from harness.errors import ExitCode, UsageError
 from harness.prove.defects import DEFECTS, chosen
 from harness.prove.table import Proof, markdown
 from harness.prove.trials import Plan, Prover, Say
+from harness.record.streams import replacing
 
 TABLE, DATA = "prove.md", "prove.json"
 
@@ -43,8 +44,9 @@ def prove(
     out.mkdir(parents=True, exist_ok=True)
 
     def note(proof: Proof) -> None:
-        (out / TABLE).write_text(markdown(proof, defects), encoding="utf-8")
-        (out / DATA).write_text(proof.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        for name, text in ((TABLE, markdown(proof, defects)), (DATA, proof.model_dump_json(indent=1) + "\n")):
+            with replacing(out / name) as draft:
+                draft.write_text(text, encoding="utf-8")
 
     asked = Plan(
         defects, tuple(range(1, seeds + 1)), healthy, out, say, baselines=baselines, earlier=earlier, note=note

@@ -44,6 +44,12 @@ class Live(TypedDict):
     p95_ms: dict[str, dict[str, float]]  # operation -> view -> milliseconds; measure phase, every outcome
 
 
+def _warm_up() -> None:
+    """pyarrow imports pandas at its first conversion, a quarter of a second and on a busy machine many. Before the run,
+    not beside a worker's loop in its first second, nor at a first report, where the others would think it gone."""
+    pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
+
+
 class Tally:
     """Running totals and percentiles over latency rows: a master keeps one over the batches of all its workers."""
 
@@ -52,9 +58,7 @@ class Tally:
         self._rows: dict[tuple[str, View], int] = {}  # operation and view -> row of `_figures`
         self._figures = np.zeros((0, buckets.BUCKETS), np.int64)  # counts of the measure phase
         self._sent: dict[int, int] = {}  # second -> attempts, recent seconds only
-        # pyarrow imports pandas at its first conversion, a quarter of a second and on a busy machine many: here, not at
-        # a master's first report, where its workers would think it gone
-        pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
+        _warm_up()
 
     @property
     def attempts(self) -> int:
@@ -201,6 +205,7 @@ class Recorder:
         self._ids: dict[Key, int] = {}
         self._keys: list[Key] = []
         self._begin()
+        _warm_up()
 
     def _begin(self) -> None:
         self._key, self._at, self._value = array("i"), array("d"), array("d")

@@ -77,6 +77,11 @@ class WorkerRecord(BaseModel):
     received: Counters  # what the master wrote down of it
 
     @property
+    def apart(self) -> bool:
+        """Whether something it sent is not what the master wrote down."""
+        return bool(self.missing) or self.sent != self.received
+
+    @property
     def name(self) -> str:
         """For people."""
         return f"worker {self.worker}" + (f" (pid {self.pid} on {self.host})" if self.pid else "")

@@ -62,15 +62,11 @@ def torn_ledgers(manifest: Manifest) -> frozenset[int]:
     ledger is missing, while what it would have explained is in the database."""
     if manifest.status == "incomplete":
         return frozenset(range(max(manifest.workers, len(manifest.roster), 1)))
-    return frozenset(
-        record.worker
-        for record in manifest.roster
-        if not record.final or record.missing or record.sent != record.received
-    )
+    return frozenset(record.worker for record in manifest.roster if record.apart or not record.final)
 
 
 def checks(
-    run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp, torn: frozenset[int] = frozenset()
+    run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp, torn: frozenset[int]
 ) -> tuple[Check, ...]:
     """Every check that the record allows, in the order of the contract. `torn`: workers whose ledger breaks off."""
     book = Book(run.rows, run_tag, torn)

@@ -112,7 +112,7 @@ class Queue(Model):
 
     @property
     def text(self) -> str:
-        """What became of it, in words; empty when nobody can tell, or nothing had piled up."""
+        """What became of it, in words; empty without a baseline to hold it against."""
         if self.drained_after_s is not None:
             return f"queues drained in {seconds(self.drained_after_s)}"
         return f"queues not drained, {count(self.left)} events still held at the end" if self.usual is not None else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import json
 import math
+import subprocess
+import sys
 import time
 
 import pyarrow as pa
@@ -206,3 +208,17 @@ def test_an_empty_warm_up_does_not_swallow_the_first_second() -> None:
     )
     recorder.sample(View.SERVER, "home_feed", Outcome.OK, 0.0, 0.1)
     assert [row[1] for row in rows(*taken(recorder))] == ["measure"]
+
+
+def test_what_is_slow_to_import_is_imported_before_the_run() -> None:
+    """Making the first batch would otherwise import pandas, beside the loop and in a worker's first second."""
+    code = """
+import sys
+from harness.record.manifest import Window
+from harness.record.recorder import Recorder
+from harness.record.schema import Phase
+assert "pandas" not in sys.modules
+Recorder((Window(phase=Phase.MEASURE, start_s=0, end_s=1),))
+assert "pandas" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -75,7 +75,9 @@ def test_a_kill_at_any_moment_leaves_a_record_that_renders_and_never_passes(
         f"{who:8} killed {after:4.1f} s after zero: exit {run.code}, rendered again {code}, "
         f"{run.manifest['status']}, {samples:,} samples"
     )
-    assert (run.folder / "report.html").read_text().rstrip().endswith("</html>")
+    page = (run.folder / "report.html").read_text()
+    assert page.rstrip().endswith("</html>")
+    assert len(page) > 100_000 or (who == "master" and after < 2.5)  # nothing measured yet, nothing to draw
     assert "Traceback" not in run.said
     assert run.code == code
     assert run.code in (10, 20, 30), run.said
