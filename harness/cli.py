@@ -229,12 +229,13 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
 @click.option("--fast", is_flag=True, help="Four defects, one seed, one healthy run.")
 @click.option("--baseline", "baselines", multiple=True, type=click.Path(path_type=Path), help="Of an earlier proof.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/prove"), show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Runs side by side, of those that measure no time.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted proof in --out; what answered stays.")
 @click.option("--list", "listed", is_flag=True, help="Name the defects and their gates, and run nothing.")
 def prove(seeds: int, healthy: int, fast: bool, **options: Any) -> None:
     """Run seeded defects through whole runs: is each caught, and are healthy runs left alone?
 
-    Some 30 seconds a run; everything takes hours. Writes prove.md and prove.json to the folder of --out. Exit 0 only
+    Some 50 seconds a run; everything takes hours. Writes prove.md and prove.json to the folder of --out. Exit 0 only
     when every defect was caught by its gate and no healthy run raised an alarm; 10 otherwise.
     """
     from harness.prove.command import prove as proven

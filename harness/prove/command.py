@@ -26,6 +26,7 @@ def prove(
     listed: bool,
     say: Say,
     resume: bool = False,
+    jobs: int = 1,
 ) -> int:
     """Prove, print the table, write both files. An interrupted proof leaves what it has, for `resume` to go on with.
 
@@ -48,10 +49,15 @@ def prove(
             with replacing(out / name) as draft:
                 draft.write_text(text, encoding="utf-8")
 
-    asked = Plan(
-        defects, tuple(range(1, seeds + 1)), healthy, out, say, baselines=baselines, earlier=earlier, note=note
-    )
-    proof = Prover(asked).run()
+    numbers = tuple(range(1, seeds + 1))
+    asked = Plan(defects, numbers, healthy, out, say, jobs, baselines=baselines, earlier=earlier, note=note)
+    prover = Prover(asked)
+    try:
+        proof = prover.run()
+    except KeyboardInterrupt:
+        done = prover.proof()
+        say(f"{markdown(done, defects)}\nGo on with: harness prove --resume --out {out}, and the same options.")
+        raise
     note(proof)
     say(markdown(proof, defects))
     return int(ExitCode.PASS if proof.holds else ExitCode.SLO_MISSED)

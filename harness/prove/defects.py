@@ -29,6 +29,11 @@ class Defect:
         """Those to start the sandbox with."""
         return (*PACED, *self.switches) if self.paced else self.switches
 
+    @property
+    def timed(self) -> bool:
+        """Whether a gate measures time or shares: a run beside it would change what it sees."""
+        return any(gate.startswith(("SLO", "baseline", "drift")) for gate in self.gates)
+
 
 def _one(switch: str, *gates: str, paced: bool = False) -> Defect:
     return Defect(switch.partition("=")[0], (switch,), gates, paced)

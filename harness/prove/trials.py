@@ -1,6 +1,7 @@
 """Runs what a proof consists of: each a `harness run` of its own, with a sandbox of its own, judged by its exit code.
 
-A fresh sandbox each time costs some seconds and keeps one defect's rows out of another one's checks.
+A fresh sandbox each time costs some seconds and keeps one defect's rows out of another one's checks. Runs whose gate
+counts rows may go side by side; those whose gate measures time have the machine for themselves, and so do healthy ones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,13 +37,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to prove. say: progress, one line at a time."""
+    """What to prove. jobs: runs side by side, where that changes no answer. say: progress, one line at a time."""
 
     defects: tuple[Defect, ...]
     seeds: tuple[int, ...]
     healthy: int
     out: Path
     say: Say
+    jobs: int = 1
     profile: str = PROFILE
     baselines: tuple[Path, ...] = ()  # healthy paced runs of an earlier proof
     earlier: Proof | None = None  # an interrupted proof, to be gone on with
@@ -56,6 +59,8 @@ class Prover:
     trials: list[Trial] = field(default_factory=list)
     healthy: list[Healthy] = field(default_factory=list)
     _baselines: list[Path] = field(init=False)
+    _running: set[subprocess.Popen[str]] = field(default_factory=set)
+    _interrupted: bool = False
 
     def __post_init__(self) -> None:
         self._baselines = list(self.plan.baselines)
@@ -67,27 +72,20 @@ class Prover:
 
     def run(self) -> Proof:
         """Everything; healthy runs last, half of them paced and compared where baselines were made."""
-        plan = self.plan
         tried = {(trial.defect, trial.seed) for trial in self.trials}
-        for seed in plan.seeds:
-            for defect in plan.defects:
-                if (defect.name, seed) in tried:
-                    continue
-                trial = self._trial(defect, seed)
-                self.trials.append(trial)
-                plan.note(self.proof())
-                plan.say(f"{defect.name} (seed {seed}): {trial.result} {trial.gate} {trial.note}".rstrip())
+        asked = [(one, seed) for seed in self.plan.seeds for one in self.plan.defects if (one.name, seed) not in tried]
+        timed = [(one, seed) for one, seed in asked if one.timed]
+        together = [pair for pair in asked if pair not in timed]
+        with contextlib.closing(self._side_by_side(together)) as trials:
+            for trial in trials:
+                self._tried(trial)
+        for one, seed in timed:
+            self._tried(self._trial(one, seed))
         done = {run.seed for run in self.healthy}
-        for number in range(plan.healthy):
-            if FIRST_HEALTHY + number in done:
-                continue
-            paced = bool(self._baselines) and number % 2 == 1
-            run = self._healthy(FIRST_HEALTHY + number, paced)
-            self.healthy.append(run)
-            plan.note(self.proof())
-            plan.say(
-                f"healthy (seed {run.seed}): exit code {run.exit_code} {', '.join(run.alarms)} {run.note}".rstrip()
-            )
+        for number in range(self.plan.healthy):
+            if FIRST_HEALTHY + number not in done:
+                paced = bool(self._baselines) and number % 2 == 1
+                self._ran(self._healthy(FIRST_HEALTHY + number, paced))
         return self.proof()
 
     def proof(self) -> Proof:
@@ -101,12 +99,40 @@ class Prover:
             baselines=tuple(str(folder) for folder in self._baselines),
         )
 
+    def _tried(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        self._told(f"{trial.defect} (seed {trial.seed}): {trial.result} {trial.gate} {trial.note}")
+
+    def _ran(self, run: Healthy) -> None:
+        self.healthy.append(run)
+        self._told(f"healthy (seed {run.seed}): exit code {run.exit_code} {', '.join(run.alarms)} {run.note}")
+
+    def _told(self, text: str) -> None:
+        plan = self.plan
+        plan.note(self.proof())
+        number = len(self.trials) + len(self.healthy)
+        plan.say(f"{number} of {len(plan.defects) * len(plan.seeds) + plan.healthy}: {text}".rstrip())
+
+    def _side_by_side(self, asked: Iterable[tuple[Defect, int]]) -> Generator[Trial, None, None]:
+        """Trials as they end; whoever stops listening stops the runs."""
+        with ThreadPoolExecutor(self.plan.jobs) as pool:
+            trials = [pool.submit(self._trial, defect, seed) for defect, seed in asked]
+            try:
+                for trial in as_completed(trials):
+                    yield trial.result()
+            except BaseException:
+                self._interrupted = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in tuple(self._running):
+                    processes.end(process, patience_s=5.0)
+                raise
+
     def _trial(self, defect: Defect, seed: int) -> Trial:
         baselines = self._needed_baselines() if defect.paced else ()
         for _ in range(TRIES):
             judged, code, folder = self._run(defect.name, seed, defect.all_switches, baselines)
             trial = tried(defect, seed, judged, code, folder.name)
-            if trial.result != "no answer":
+            if trial.result != "no answer" or self._interrupted:
                 break
         return trial
 
@@ -141,11 +167,13 @@ class Prover:
         for baseline in baselines:
             command += ["--baseline", str(baseline)]
         process = processes.start(command, environ=os.environ, stderr=subprocess.DEVNULL)
+        self._running.add(process)
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=RUN_LIMIT_S)
         finally:
             processes.end(process, patience_s=5.0)
+            self._running.discard(process)
         folder = next(iter(sorted(out.glob("*/"))), out)
         return _judged(folder), int(process.returncode), folder
 

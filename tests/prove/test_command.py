@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Barrier
 from typing import ClassVar
 
 import pytest
@@ -73,6 +74,27 @@ def test_a_proof_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     assert proof.holds
     assert proof.baselines == (str(tmp_path),)
     assert Proof.model_validate_json(proof.model_dump_json()) == proof
+
+
+def test_runs_that_count_go_side_by_side_and_runs_that_time_go_alone(tmp_path: Path) -> None:
+    counting = [defect for defect in DEFECTS if not defect.timed][:2]
+    timed = [defect for defect in DEFECTS if defect.timed][:2]
+    both = Barrier(2)
+    order: list[str] = []
+
+    class Dry(Prover):
+        def _trial(self, defect: Defect, seed: int) -> Trial:
+            if not defect.timed:
+                both.wait(timeout=20)  # broken unless the other one is there
+            order.append(defect.name)
+            return Trial(defect=defect.name, seed=seed, result="caught", exit_code=11)
+
+    said: list[str] = []
+    plan = Plan((timed[0], counting[0], timed[1], counting[1]), (1,), 0, tmp_path, said.append, jobs=2)
+    assert Dry(plan).run().holds
+    assert set(order[:2]) == {defect.name for defect in counting}
+    assert order[2:] == [defect.name for defect in timed]
+    assert said[-1].startswith(f"4 of 4: {timed[1].name} (seed 1): caught")
 
 
 def test_nothing_to_go_on_with_is_said(tmp_path: Path) -> None:

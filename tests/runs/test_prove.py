@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.prove.trials import SLO_FILE
@@ -31,6 +34,27 @@ def test_the_fast_proof_catches_what_it_seeds(tmp_path: Path) -> None:
     assert healthy["alarms"] == [], healthy  # a busy machine may leave it without an answer, never with an alarm
     assert (said.returncode == 0) == (healthy["exit_code"] == 0)
     assert "| event_silent_loss=8 | I03 | 11 |" in (tmp_path / "prove.md").read_text()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_runs_of_a_proof(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "prove", "--jobs", "2", "--seeds", "2", "--healthy", "0"]
+    command += ["--only", "event_silent_loss", "--out", str(tmp_path)]
+    prover = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        for _ in range(600):
+            if len([*tmp_path.glob("event_silent_loss-*/*/manifest.json")]) == 2:
+                break
+            time.sleep(0.1)
+        children = psutil.Process(prover.pid).children(recursive=True)
+        assert len(children) > 2
+        prover.send_signal(signal.SIGINT)
+        said, _ = prover.communicate(timeout=40)
+    finally:
+        prover.kill()
+    assert prover.returncode == 30, said
+    assert "--resume" in said
+    assert psutil.wait_procs(children, timeout=20)[1] == [], "nothing stays behind"
 
 
 def lost_replies(out: Path, *quirks: str) -> Run:
