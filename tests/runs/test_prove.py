@@ -13,8 +13,28 @@ import psutil
 import pytest
 
 from harness.prove.trials import SLO_FILE
+from harness.prove.verdicts import Judged, fired
 from sandbox.server import Sandbox
 from tests.runs.conftest import BRIEF, BRIEF_SLO, Run, finish, start
+
+
+def test_one_run_names_every_defect_that_is_in_its_target(tmp_path: Path) -> None:
+    """A proof in little: one defect of each kind of check, all at once, in seconds."""
+    seeded = {
+        "event_silent_loss=3": "I03",
+        "message_doubled_one_in=2": "I18",
+        "deck_repeat_one_in=2": "I10",
+        "realtime_duplicate_one_in=2": "delivery: doubled",
+        "rls_off_messages=on": "probe: others' messages",
+        "forged_token_accepted=on": "probe: forged token",
+    }
+    quirks = [argument for switch in seeded for argument in ("--quirk", switch)]
+    run = finish(start(tmp_path, BRIEF, "--slo", BRIEF_SLO, *quirks), tmp_path)
+    assert run.code == 11, run.said
+    gates = {one.gate for one in fired(Judged.model_validate(run.verdict))}
+    assert set(seeded.values()) - gates == set(), run.said
+    unasked = {gate for gate in gates - set(seeded.values()) if not gate.startswith("SLO")}
+    assert unasked <= {"probe: anonymous messages", "probe: strangers' changes"}, run.said  # without RLS these go too
 
 
 @pytest.mark.slow
