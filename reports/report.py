@@ -5,7 +5,6 @@ Works from the record alone, so also for a run that was killed (its streams are 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from harness.errors import HarnessError
 from harness.plan import load_prices
 from harness.record.chaos import CHAOS
 from harness.record.store import RunFiles, open_run
+from harness.record.streams import replacing
 from reports import render_html, render_junit, render_summary, render_verdict
 from reports.compare import compare
 from reports.frames import Frames, load
@@ -67,13 +67,10 @@ def write_all(folder: Path, verdict: Verdict, frames: Frames) -> list[Path]:
 
 
 def _write(path: Path, text: str) -> Path:
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise HarnessError(
             f"cannot write {path.name}: {error.strerror or error}",
             where=str(path),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 
 from harness.phone.operations.chat import Conversation
@@ -87,7 +88,9 @@ def changes_fed(people: Meeting) -> int:
     return int(people.metrics()["poller"]["changes"])
 
 
-def chat(people: Meeting, room: Room, members: int, messages: int, *, stranger: int | None = None) -> None:
+def chat(
+    people: Meeting, room: Room, members: int, messages: int, *, stranger: int | None = None, deleted: bool = False
+) -> None:
     """Everybody opens the room; the first writes some messages; everybody goes on for a little."""
 
     async def session(phone: Phone, number: int) -> None:
@@ -108,11 +111,22 @@ def chat(people: Meeting, room: Room, members: int, messages: int, *, stranger: 
                     await conversation.types(0.1)
                     await conversation.send(f"message {n}")
                     await phone.pause(0.3)
+                if deleted:
+                    await emptied(people.sandbox, room)
                 await phone.pause(SETTLED_S)
         await people.all(phone, "done", members + (stranger is not None))
 
     numbers = [*range(members)] if stranger is None else [*range(members), stranger]
     people.together(numbers, session)
+
+
+async def emptied(sandbox: Sandbox, room: Room) -> None:
+    """Somebody deletes all messages of the room for good, as the app never does."""
+    connection = await asyncpg.connect(sandbox.discovery["dsn"])
+    try:
+        await connection.execute("delete from messages where conversation_id = $1", room.conversation)
+    finally:
+        await connection.close()
 
 
 def test_a_healthy_chat_has_nothing_wrong(sandbox: Sandbox) -> None:
@@ -232,3 +246,11 @@ def test_a_message_delivered_to_a_stranger_is_found(sandbox: Sandbox) -> None:
         assert {fact.person for fact in strange} == {5}
         stored = {fact.detail for fact in people.note() if fact.kind == "stored"}
         assert stored <= {fact.key for fact in strange}
+
+
+def test_a_deletion_that_a_stranger_hears_of_is_no_leak(sandbox: Sandbox) -> None:
+    """Row-level security is not asked about deletions; they show the row's key alone."""
+    room = room_of(sandbox, 2)
+    with meeting(sandbox, PEOPLE) as people:
+        chat(people, room, 2, 3, stranger=5, deleted=True)
+        assert "strange" not in people.kinds()

@@ -20,7 +20,7 @@ def test_the_four_files_of_a_finished_run_and_again_the_same(tmp_path: Path) -> 
     assert json.loads(files[VERDICT])["facts"]["run_id"] == verdict.facts.run_id
     assert report(folder) == verdict
     assert (folder / VERDICT).read_text(encoding="utf-8") == files[VERDICT]
-    assert not list(folder.glob(".*.part"))
+    assert not list(folder.glob("*.tmp"))
 
 
 def test_the_record_on_disk_says_what_the_run_in_memory_said(tmp_path: Path) -> None:
@@ -71,4 +71,4 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> Non
     with pytest.raises(HarnessError, match=r"junit\.xml") as caught:
         report(folder)
     assert caught.value.remedy
-    assert not list(folder.glob(".*.part"))
+    assert not list(folder.glob("*.tmp"))
