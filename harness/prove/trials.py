@@ -19,13 +19,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness import processes
-from harness.prove.defects import PACED, Defect
+from harness.prove.defects import PACED, SECONDS, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial, healthy, tried
 from harness.prove.verdicts import Judged
 
-PROFILE = "prove"
-SLO_FILE = Path(__file__).resolve().parents[2] / "scenarios" / "slo-prove.toml"
-RUN_LIMIT_S = 150.0
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+SLO_FILE = SCENARIOS / SECONDS.slo_file
 BASELINES = 2
 FIRST_HEALTHY = 1000
 """Seed of the first healthy run."""
@@ -45,7 +44,6 @@ class Plan:
     out: Path
     say: Say
     jobs: int = 1
-    profile: str = PROFILE
     baselines: tuple[Path, ...] = ()  # healthy paced runs of an earlier proof
     earlier: Proof | None = None  # an interrupted proof, to be gone on with
     note: Callable[[Proof], None] = lambda _: None  # what is known, after each run
@@ -130,7 +128,7 @@ class Prover:
     def _trial(self, defect: Defect, seed: int) -> Trial:
         baselines = self._needed_baselines() if defect.paced else ()
         for _ in range(TRIES):
-            judged, code, folder = self._run(defect.name, seed, defect.all_switches, baselines)
+            judged, code, folder = self._run(defect.name, seed, defect.all_switches, baselines, defect.suite)
             trial = tried(defect, seed, judged, code, folder.name)
             if trial.result != "no answer" or self._interrupted:
                 break
@@ -156,12 +154,12 @@ class Prover:
         return tuple(self._baselines)
 
     def _run(
-        self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path]
+        self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path], suite: Suite = SECONDS
     ) -> tuple[Judged | None, int, Path]:
         """One run: its verdict, its exit code, its directory."""
         out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"
-        command = [sys.executable, "-m", "harness", "run", self.plan.profile]
-        command += ["--slo", str(SLO_FILE), "--seed", str(seed), "--out", str(out)]
+        command = [sys.executable, "-m", "harness", "run", suite.profile]
+        command += ["--slo", str(SCENARIOS / suite.slo_file), "--seed", str(seed), "--out", str(out)]
         for switch in switches:
             command += ["--quirk", switch]
         for baseline in baselines:
@@ -170,7 +168,7 @@ class Prover:
         self._running.add(process)
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=RUN_LIMIT_S)
+                process.communicate(timeout=suite.limit_s)
         finally:
             processes.end(process, patience_s=5.0)
             self._running.discard(process)
