@@ -16,7 +16,7 @@ from harness.evidence import store
 from harness.evidence.columns import id_texts
 from harness.evidence.postgres import PostgresReader
 from harness.evidence.rest import RestReader
-from harness.evidence.tables import FEATURES, MESSAGES, PARTICIPANTS, TABLES, StoredTable
+from harness.evidence.tables import FEATURES, MESSAGES, TABLES, TALKED_IN, StoredTable
 from harness.record.manifest import Evidence, Manifest
 from harness.record.store import RunStore, open_run
 
@@ -82,8 +82,9 @@ async def _read(folder: Path, manifest: Manifest, reader: Reader) -> Evidence:
         messages = store.kept(folder, MESSAGES)
         assert messages is not None
         talked_in = id_texts(messages["conversation_id"])
-        batches = [batch async for batch in reader.belonging(PARTICIPANTS, "conversation_id", talked_in)]
-        rows[PARTICIPANTS.name] = store.keep(folder, PARTICIPANTS, batches)
+        for table, column in TALKED_IN:
+            batches = [batch async for batch in reader.belonging(table, column, talked_in)]
+            rows[table.name] = store.keep(folder, table, batches)
     return Evidence(
         source=reader.source,
         read_at=datetime.now(UTC).isoformat(timespec="seconds"),

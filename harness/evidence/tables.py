@@ -3,7 +3,7 @@
 One Parquet file a table under `stored/` in the run directory. Texts of messages, names and addresses of people are
 never read: ids, keys, instants and counts are enough to tell what was lost or doubled.
 
-Every table is read by time: rows whose `since` column lies in the run. PostgREST hands out pages of a bounded number of
+Tables are read by time: rows whose `since` column lies in the run. PostgREST hands out pages of a bounded number of
 rows, so each table has an order that no two rows share, and the next page starts behind the last row of this one.
 """
 
@@ -40,9 +40,8 @@ class Column:
 class StoredTable:
     """One table of the target.
 
-    since: the column by whose time rows belong to the run; empty where the table has none and is read whole for the
-        conversations or people that others named.
-    order: columns that put rows into an order without ties, the first one `since`.
+    since: the column by whose time rows belong to the run; empty where the rows of those that others named are read.
+    order: columns that put rows into an order without ties, the first one `since` where there is one.
     """
 
     name: str
@@ -134,8 +133,8 @@ CONVERSATIONS = StoredTable(
         Column("is_group", pa.bool_()),
         Column("direct_participant_ids", pa.list_(pa.binary())),  # lists of fixed size have no pandas form,
     ),
-    "updated_at",
-    ("updated_at", "id"),
+    "",  # one that nothing made newer is the one to find
+    ("id",),
 )
 PARTICIPANTS = StoredTable(
     "conversation_participants",
@@ -199,9 +198,10 @@ TABLES = (
     DELIVERIES,
     READS,
     REACTIONS,
-    CONVERSATIONS,
     LIBRARY,
     REQUESTS,
     IMPRESSIONS,
     FEATURES,
 )
+TALKED_IN = ((CONVERSATIONS, "id"), (PARTICIPANTS, "conversation_id"))
+"""Read for the conversations of the messages that were read, by this column."""
