@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import pyarrow as pa
 import pytest
 
 from harness.evidence import store
 from harness.evidence.collect import collect
-from harness.evidence.tables import CONVERSATIONS, MESSAGES, PARTICIPANTS
+from harness.evidence.dated import COLUMNS, DATED, unseen, without
+from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS
+from harness.ledger import Ledger, WriteKind
+from harness.record.rows import made
+from harness.record.schema import LEDGER_WRITES, SCHEMAS
 from harness.record.store import RunStore, open_run
 from reports.integrity import conversations
 from sandbox.options import SandboxOptions
@@ -71,3 +76,69 @@ def test_a_conversation_that_nothing_made_newer_is_read_and_found(sandbox: Sandb
     stale = conversations.stale(rooms.to_pandas(), messages.to_pandas())
     assert [str(uuid.UUID(bytes=raw)) for raw in stale["id"]] == [old]
     assert members.num_rows > 1
+
+
+def noted(*writes: tuple[WriteKind, int, uuid.UUID]) -> pa.RecordBatch:
+    """Some of the ledger's writes: kind, person, subject."""
+    rows = [{"kind": int(kind), "person": person, "subject": subject.bytes} for kind, person, subject in writes]
+    schema = pa.schema([SCHEMAS[LEDGER_WRITES].field(name) for name in COLUMNS])
+    return pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def entry(user: uuid.UUID, title: uuid.UUID, status: str = "watched") -> pa.RecordBatch:
+    row = {"id": uuid.uuid4().bytes, "user_id": user.bytes, "title_id": title.bytes, "status": status}
+    return pa.RecordBatch.from_pylist([row], schema=LIBRARY.schema)
+
+
+def test_what_a_wrong_clock_dated_out_of_the_run_is_asked_for_by_name() -> None:
+    ann, bob, cleo = (uuid.UUID(int=number, version=4) for number in (1, 2, 3))
+    seen, unseen_one, removed = (uuid.UUID(int=number, version=4) for number in (11, 12, 13))
+    ledger = [
+        noted((WriteKind.PERSON, 1, ann), (WriteKind.PERSON, 2, bob), (WriteKind.PERSON, 3, cleo)),
+        noted((WriteKind.LIBRARY, 1, seen), (WriteKind.LIBRARY, 2, seen), (WriteKind.LIBRARY, 2, unseen_one)),
+        noted((WriteKind.UNLIBRARY, 3, removed), (WriteKind.READ, 1, unseen_one)),
+    ]
+    came = [entry(ann, seen), entry(bob, seen)]
+    library = DATED["library_entries"]
+    assert set(unseen(library, ledger, came)) == {str(bob), str(cleo)}
+    assert set(unseen(library, ledger, [])) == {str(ann), str(bob), str(cleo)}
+    assert unseen(DATED["message_read_receipts"], ledger, []) == [str(unseen_one)]
+    assert unseen(library, [], came) == []
+    (kept,) = [batch for batch in without(came, "user_id", [str(bob)]) if batch.num_rows]
+    assert kept["user_id"].to_pylist() == [ann.bytes]
+
+
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_a_library_entry_of_a_phone_whose_clock_is_behind_is_read(sandbox: Sandbox, tmp_path: Path, way: str) -> None:
+    key, dsn = sandbox.discovery["service_key"], sandbox.discovery["dsn"]
+
+    async def written() -> tuple[uuid.UUID, uuid.UUID]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            user = await connection.fetchval("select id from auth.users order by id limit 1")
+            title = await connection.fetchval("select id from media_items order by id limit 1")
+            await connection.execute("delete from library_entries where user_id = $1 and title_id = $2", user, title)
+            await connection.execute(
+                "insert into library_entries (user_id, title_id, content_type, status, updated_at)"
+                f" values ($1, $2, 'movie', 'watched', '{PAST}')",
+                user,
+                title,
+            )
+            return user, title
+        finally:
+            await connection.close()
+
+    user, title = asyncio.run(written())
+    ledger = Ledger()
+    ledger.intend(WriteKind.PERSON, 0, 0.0, subject=str(user))
+    ledger.intend(WriteKind.LIBRARY, 0, 1.0, subject=str(title), detail="watched")
+    folder = build.save(build.realistic(), tmp_path / "run", killed=True)
+    record = RunStore(folder, open_run(folder).manifest)
+    record.update(zero_epoch_s=time.time())
+    for name, batch in made(ledger.take()):
+        record.append(name, batch)
+    found = collect(folder, sandbox.url, service_key=key) if way == "PostgREST" else collect(folder, "", dsn=dsn)
+    assert found.problem == ""
+    library = store.kept(folder, LIBRARY, ["user_id", "title_id"])
+    assert library is not None
+    assert {"user_id": user.bytes, "title_id": title.bytes} in library.to_pylist()

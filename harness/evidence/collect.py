@@ -14,11 +14,13 @@ import pyarrow as pa
 from harness.errors import HarnessError, TargetError
 from harness.evidence import store
 from harness.evidence.columns import id_texts
+from harness.evidence.dated import COLUMNS, DATED, Dated, unseen, without
 from harness.evidence.postgres import PostgresReader
 from harness.evidence.rest import RestReader
 from harness.evidence.tables import FEATURES, MESSAGES, TABLES, TALKED_IN, StoredTable
-from harness.record.manifest import Evidence, Manifest
-from harness.record.store import RunStore, open_run
+from harness.record.manifest import Evidence
+from harness.record.schema import LEDGER_WRITES
+from harness.record.store import RunFiles, RunStore, open_run
 
 CLOCK_ERROR = timedelta(seconds=5)
 """How far the target's clock may be from ours; the time that is read is wider by so much on both sides."""
@@ -60,7 +62,7 @@ def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> 
     else:
         reader: Reader = PostgresReader(dsn) if dsn else RestReader(url, service_key)
         try:
-            found = asyncio.run(_read(folder, files.manifest, reader))
+            found = asyncio.run(_read(files, reader))
         except (TargetError, ValueError, KeyError) as error:
             problem = error.what if isinstance(error, HarnessError) else f"unexpected data: {error}"
             found = Evidence(source=reader.source, problem=problem)
@@ -68,9 +70,10 @@ def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> 
     return found
 
 
-async def _read(folder: Path, manifest: Manifest, reader: Reader) -> Evidence:
-    assert manifest.zero_epoch_s is not None
-    zero = datetime.fromtimestamp(manifest.zero_epoch_s, UTC)
+async def _read(files: RunFiles, reader: Reader) -> Evidence:
+    folder = files.folder
+    assert files.manifest.zero_epoch_s is not None
+    zero = datetime.fromtimestamp(files.manifest.zero_epoch_s, UTC)
     since = (zero - CLOCK_ERROR).isoformat()
     async with reader:
         waited = await _rest(reader, since)
@@ -78,6 +81,8 @@ async def _read(folder: Path, manifest: Manifest, reader: Reader) -> Evidence:
         rows = {}
         for table in TABLES:
             batches = [batch async for batch in reader.between(table, since, until)]
+            if dated := DATED.get(table.name):
+                batches = await _also_by_name(dated, files, reader, batches)
             rows[table.name] = store.keep(folder, table, batches)
         messages = store.kept(folder, MESSAGES)
         assert messages is not None
@@ -92,6 +97,15 @@ async def _read(folder: Path, manifest: Manifest, reader: Reader) -> Evidence:
         at_rest=waited < REST_LIMIT_S,
         rows=rows,
     )
+
+
+async def _also_by_name(
+    dated: Dated, files: RunFiles, reader: Reader, batches: list[pa.RecordBatch]
+) -> list[pa.RecordBatch]:
+    """With the rows that a wrong clock dated out of the run."""
+    missing = unseen(dated, files.rows(LEDGER_WRITES, COLUMNS), batches)
+    named = [batch async for batch in reader.belonging(dated.table, dated.by, missing)]
+    return without(batches, dated.by, missing) + named
 
 
 async def _rest(reader: Reader, since: str) -> float:
