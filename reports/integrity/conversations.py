@@ -55,8 +55,8 @@ def mixed_pairs(conversations: Frame, participants: Frame) -> Frame:
 
 def misplaced_deliveries(deliveries: Frame, messages: Frame, participants: Frame) -> Frame:
     """Delivery receipts of another conversation, of one's own message, before it existed, or by a stranger (I24)."""
-    known = messages.set_index("id")[["conversation_id", "user_id", "created_at"]]
-    joined = deliveries.join(known, on="message_id", rsuffix="_of_message", how="inner")
+    known = messages.set_index("id")[["conversation_id", "user_id", "created_at"]].add_suffix("_of_message")
+    joined = deliveries.join(known, on="message_id", how="inner")
     members = set(zip(participants["conversation_id"], participants["user_id"], strict=True))
     inside = [pair in members for pair in zip(joined["conversation_id"], joined["user_id"], strict=True)]
     wrong = (
@@ -70,8 +70,8 @@ def misplaced_deliveries(deliveries: Frame, messages: Frame, participants: Frame
 
 def misplaced_reads(reads: Frame, messages: Frame) -> Frame:
     """Read markers that point into another conversation (I25)."""
-    known = messages.set_index("id")[["conversation_id"]]
-    joined = reads.join(known, on="last_read_message_id", rsuffix="_of_message", how="inner")
+    known = messages.set_index("id")[["conversation_id"]].add_suffix("_of_message")
+    joined = reads.join(known, on="last_read_message_id", how="inner")
     return joined[joined["conversation_id"] != joined["conversation_id_of_message"]]
 
 
@@ -84,7 +84,7 @@ def implausible_reads(reads: Frame, messages: Frame, now: pd.Timestamp) -> Frame
 
 
 def regressed_reads(marks: Frame, reads: Frame, messages: Frame) -> Frame:
-    """Read markers behind the newest one that was acknowledged (I27).
+    """Read markers behind the newest one that was acknowledged (I27); what is not among the messages is older than the run.
 
     :param marks: acknowledged read receipts: conversation_id, user_id, message_id.
     """
@@ -93,5 +93,5 @@ def regressed_reads(marks: Frame, reads: Frame, messages: Frame) -> Frame:
     best = marks.sort_values("marked").groupby(["conversation_id", "user_id"]).last()
     current = reads.set_index(["conversation_id", "user_id"])["last_read_message_id"]
     joined = best.join(current).join(created.rename("stands"), on="last_read_message_id")
-    behind = joined["last_read_message_id"].isna() | (joined["stands"] < joined["marked"])
+    behind = joined["stands"].isna() | (joined["stands"] < joined["marked"])
     return joined[behind].reset_index()
