@@ -84,7 +84,7 @@ def implausible_reads(reads: Frame, messages: Frame, now: pd.Timestamp) -> Frame
 
 
 def regressed_reads(marks: Frame, reads: Frame, messages: Frame) -> Frame:
-    """Read markers behind the newest one that was acknowledged (I27); what is not among the messages is older than the run.
+    """Read markers behind the newest one that was acknowledged (I27). What is not among `messages` is older than they.
 
     :param marks: acknowledged read receipts: conversation_id, user_id, message_id.
     """
