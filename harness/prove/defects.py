@@ -89,7 +89,7 @@ DEFECTS: tuple[Defect, ...] = (
     _one("deck_impressions_doubled_one_in=10", "I09"),
     _one("deck_request_lost_one_in=10", "I12"),
     _one("deck_features_lost_one_in=10", "I13"),
-    _one("library_lost_one_in=3", "I30"),
+    _one("library_lost_one_in=1", "I30"),
     # who may do what
     _one("expired_token_accepted=on", "probe: expired token"),
     _one("forged_token_accepted=on", "probe: forged token"),
