@@ -75,11 +75,9 @@ class Interference:
         if self._line is not None and not await self._served(self._line):
             await self._gateway_page(send, *_TOO_SLOW)
             return
+        began = time.monotonic()
         if wait := self._slowness.before(method, path, tuple(scope.get("client") or ("", 0))):
-            began = time.monotonic() - wait
             await asyncio.sleep(wait)
-        else:
-            began = time.monotonic()
         if not self._whole:
             await self._app(scope, receive, send)
             return

@@ -39,7 +39,7 @@ class Slowness:
     def __init__(self, quirks: Quirks, clock: Callable[[], float]) -> None:
         self._quirks = quirks
         self._clock = clock
-        self._began = clock()
+        self._began: float | None = None  # with the first request
         self._writes = 0
         self._connections: dict[tuple[str, int], int] = {}
         self._calls: Counter[str] = Counter()
@@ -55,6 +55,8 @@ class Slowness:
     def before(self, method: str, path: str, peer: tuple[str, int]) -> float:
         """Seconds to wait before the application sees the request."""
         quirks = self._quirks
+        if self._began is None:
+            self._began = self._clock()
         wait = self._before_s.get((method, path), 0.0) + quirks.delay_all_ms / 1000
         wait += self._writes * quirks.latency_per_row_us / 1e6
         if method == "POST":
@@ -70,7 +72,8 @@ class Slowness:
     def after(self, path: str, took_s: float) -> float:
         """Seconds to keep back a reply that took so long."""
         quirks = self._quirks
-        percent = quirks.latency_percent + (self._clock() - self._began) / 60 * quirks.latency_drift_percent
+        minutes = 0.0 if self._began is None else (self._clock() - self._began) / 60
+        percent = quirks.latency_percent + minutes * quirks.latency_drift_percent
         if path.startswith(_CHAT):
             percent += quirks.chat_latency_percent
         return took_s * percent / 100

@@ -58,7 +58,7 @@ async def stored(dsn: str, offset_s: float) -> pa.Table:
 def test_a_replay_across_midnight_is_noted_and_is_no_doubling() -> None:
     offset, midnight = ahead(), time.time() + TO_MIDNIGHT_S
     # Replies are held back until long after the rows are there: the app is gone meanwhile, and its queue keeps them.
-    quirks = Quirks.parse(["delay_all_ms=100", "latency_percent=3500"])
+    quirks = Quirks.parse(["delay_all_ms=100", "latency_percent=7000"])
     with Sandbox(SandboxOptions(people=PEOPLE, catalogue=100, quirks=quirks, clock_offset_s=offset)) as sandbox:
         people = sandbox.discovery["people"]
         secrets = Secrets(sandbox.discovery["anon_key"], people["password"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 
 import asyncpg
@@ -45,7 +46,9 @@ def test_percentages_are_of_what_the_reply_took() -> None:
     assert chat.after("/rest/v1/messages", 0.2) == pytest.approx(0.06)
     assert chat.after("/functions/v1/media-swipe-deck", 0.2) == 0
     drifting, clock = slow("latency_drift_percent=60")
-    clock.now = 30.0
+    clock.now = 100.0
+    drifting.before("GET", "/rest/v1/messages", PEER)  # the first request: it begins here
+    clock.now += 30.0
     assert drifting.after("/rest/v1/messages", 0.2) == pytest.approx(0.06)
 
 
@@ -70,14 +73,21 @@ def test_every_eighth_call_of_a_function_is_cold() -> None:
     assert slowness.before("POST", "/rest/v1/messages", PEER) == 0
 
 
-def replies(switch: str, path: str, times: int) -> list[tuple[int, dict[bytes, bytes], bytes]]:
+def test_a_percentage_counts_a_fixed_delay_once() -> None:
+    """60 ms and a half of them; counted twice, as it once was, they would be 120."""
+    began = time.monotonic()
+    replies("delay_all_ms=60", "/rest/v1/media_items", 5, "latency_percent=50")
+    assert 5 * 0.090 <= time.monotonic() - began < 5 * 0.115
+
+
+def replies(switch: str, path: str, times: int, *more: str) -> list[tuple[int, dict[bytes, bytes], bytes]]:
     """What a caller gets of an application that always says 201 and 10 bytes."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 201, "headers": [(b"content-length", b"10")]})
         await send({"type": "http.response.body", "body": b"0123456789"})
 
-    layer = Interference(app, quirks=Quirks.parse([switch]), rng=random.Random(1))
+    layer = Interference(app, quirks=Quirks.parse([switch, *more]), rng=random.Random(1))
 
     async def once() -> tuple[int, dict[bytes, bytes], bytes]:
         sent: list[Message] = []
