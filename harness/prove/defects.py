@@ -46,8 +46,8 @@ class Defect:
 
     @property
     def timed(self) -> bool:
-        """Whether a gate measures time or shares: a run beside it would change what it sees."""
-        return any(gate.startswith(("SLO", "baseline", "drift")) for gate in self.gates)
+        """Whether a gate measures time: a run beside it would change what it sees."""
+        return any(gate in SLOW or gate.startswith(("baseline", "drift")) for gate in self.gates)
 
 
 SLOW = ("SLO: Home feed, server", "SLO: Swipe deck, server", "SLO: Message send, server")
