@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, PrintfTickFormatter, Range1d
 from bokeh.models.annotations import BoxAnnotation, Span
@@ -73,6 +74,10 @@ def draw(frames: Frames) -> Charts:
     drawn += [_latency(frames, axis, operation, view) for operation, view in _chosen(frames)]
     drawn += [_lag(frames, axis), _cpu(frames, axis)]
     kept = [one for one in drawn if one is not None]
+    document = Document()
+    with document.models.freeze():  # looked through once, not again with each chart
+        for _, _, plot in kept:
+            document.add_root(plot)
     script, divs = components(tuple(plot for _, _, plot in kept))
     charts = tuple(Chart(title, caption, div) for (title, caption, _), div in zip(kept, divs, strict=True))
     return Charts(library=Resources(mode="inline", components=["bokeh"]).render_js(), script=script, charts=charts)
