@@ -55,6 +55,7 @@ def cli() -> None:
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
 @click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
+@click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def run(profile: str | None, **options: Any) -> None:
     """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
@@ -92,16 +93,16 @@ def run(profile: str | None, **options: Any) -> None:
     )
     with progress.watcher() as watcher:
         folder = rehearsal.rehearse(wish, watcher)
-    _judge(folder, options["baseline"])
+    _judge(folder, options["baseline"], html=not options["no_html"])
 
 
-def _judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False) -> NoReturn:
+def _judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> NoReturn:
     """Write and show the report of a closed record; leave with its code."""
     from reports import render_terminal
     from reports.report import report
 
-    verdict = report(folder, baselines, force=force)
-    render_terminal.write(verdict, folder, sys.stdout)
+    verdict = report(folder, baselines, force=force, html=html)
+    render_terminal.write(verdict, folder, sys.stdout, html=html)
     sys.exit(verdict.exit_code)
 
 

@@ -29,15 +29,15 @@ COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "
 CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
 
 
-def write(verdict: Verdict, folder: Path, stream: TextIO) -> None:
+def write(verdict: Verdict, folder: Path, stream: TextIO, *, html: bool = True) -> None:
     """Write the verdict block to `stream`; with colours and borders only when it is a terminal."""
     if stream.isatty():
-        _rich(verdict, folder, Console(file=stream))
+        _rich(verdict, folder, Console(file=stream), html)
     else:
-        stream.write("\n".join(plain(verdict, folder)) + "\n")
+        stream.write("\n".join(plain(verdict, folder, html=html)) + "\n")
 
 
-def plain(verdict: Verdict, folder: Path) -> list[str]:
+def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
     """Lines of at most 80 columns, save for paths and long names."""
     lines = [f"verdict: {verdict.verdict.upper()}  {verdict.facts.profile} on {verdict.facts.target_name}"]
     lines += _wrapped(verdict.sentence)
@@ -59,7 +59,7 @@ def plain(verdict: Verdict, folder: Path) -> list[str]:
     if verdict.recovery is not None:
         lines += ["", *recovery(verdict.recovery)]
     lines += foreword(verdict)
-    lines += ["", *_closing(verdict, folder)]
+    lines += ["", *_closing(verdict, folder, html)]
     return lines
 
 
@@ -126,12 +126,12 @@ def foreword(verdict: Verdict) -> list[str]:
     return ["", *lines] if lines and lines[0] else lines
 
 
-def _closing(verdict: Verdict, folder: Path) -> list[str]:
+def _closing(verdict: Verdict, folder: Path, html: bool) -> list[str]:
     codes = ", ".join(str(code) for code in verdict.exit_codes[1:])
     also = f"; also applies: {codes}" if codes else ""
     return [
         f"integrity: {verdict.integrity.status}",
-        f"report:    {folder / 'report.html'}",
+        f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}",
         f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
     ]
 
@@ -160,7 +160,7 @@ def _wrapped(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
 
 
-def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
+def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     colour = COLOUR[verdict.verdict]
     facts = verdict.facts
     title = Text(f" {MARK[verdict.verdict]} {verdict.verdict.upper()} ", style=f"bold reverse {colour}")
@@ -187,7 +187,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console) -> None:
     for line in foreword(verdict):
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
-    for line in _closing(verdict, folder):
+    for line in _closing(verdict, folder, html):
         console.print(Text(line), soft_wrap=True)
 
 

@@ -27,8 +27,8 @@ from reports.verdict import Verdict, judge_frames
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
 
 
-def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False) -> Verdict:
-    """Judge the run in `folder`, against `baselines` when given, and write its four files.
+def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> Verdict:
+    """Judge the run in `folder`, against `baselines` when given, and write its four files, or all but the page.
 
     Raises UsageError when a folder holds no run or the runs are not alike (see `reports.compare`).
     """
@@ -38,7 +38,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False)
     prices = load_prices()
     faults = recovery(run, frames)
     verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults)
-    write_all(folder, verdict, frames)
+    write_all(folder, verdict, frames, html=html)
     return verdict
 
 
@@ -56,14 +56,16 @@ def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
     return recover(frames, run.rows, parsed(log.read_bytes().splitlines()) if log.is_file() else ())
 
 
-def write_all(folder: Path, verdict: Verdict, frames: Frames) -> list[Path]:
+def write_all(folder: Path, verdict: Verdict, frames: Frames, *, html: bool = True) -> list[Path]:
     """Write verdict.json, junit.xml, summary.md and report.html; each appears whole or not at all."""
-    return [
+    written = [
         _write(folder / VERDICT, render_verdict.render(verdict)),
         _write(folder / JUNIT, render_junit.render(verdict)),
         _write(folder / SUMMARY, render_summary.render(verdict)),
-        _write(folder / REPORT, render_html.render(verdict, frames)),
     ]
+    if html:
+        written.append(_write(folder / REPORT, render_html.render(verdict, frames)))
+    return written
 
 
 def _write(path: Path, text: str) -> Path:

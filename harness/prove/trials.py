@@ -159,7 +159,7 @@ class Prover:
         """One run: its verdict, its exit code, its directory."""
         out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"
         command = [sys.executable, "-m", "harness", "run", suite.profile]
-        command += ["--slo", str(SCENARIOS / suite.slo_file), "--seed", str(seed), "--out", str(out)]
+        command += ["--slo", str(SCENARIOS / suite.slo_file), "--seed", str(seed), "--out", str(out), "--no-html"]
         for switch in switches:
             command += ["--quirk", switch]
         for baseline in baselines:

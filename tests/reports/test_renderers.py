@@ -209,3 +209,8 @@ def test_in_a_terminal_there_are_colours_and_the_same_facts() -> None:
     text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     for words in ("FAIL", "swipe_deck", "700 ms", "regressed", "runs/x/report.html", "exit code: 10"):
         assert words in text
+
+
+def test_without_a_page_the_command_that_makes_it_is_named() -> None:
+    lines = render_terminal.plain(regressed(), Path("runs/x"), html=False)
+    assert lines[-2] == "report:    harness report runs/x"

@@ -72,3 +72,12 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> Non
         report(folder)
     assert caught.value.remedy
     assert not list(folder.glob("*.tmp"))
+
+
+def test_the_page_may_be_left_for_later(tmp_path: Path) -> None:
+    folder = build.save(build.realistic(), tmp_path / "run")
+    verdict = report(folder, html=False)
+    assert (folder / VERDICT).exists()
+    assert not (folder / REPORT).exists()
+    assert report(folder) == verdict
+    assert (folder / REPORT).exists()
