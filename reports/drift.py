@@ -1,16 +1,18 @@
 """Did the target get slower while it ran? (pure)
 
-Only where the load was level: sessions arrived at one rate, and attempts did not become more frequent by a tenth, which
-they do while people still pile up. The measure phase is cut into ten slices, each operation's median server time in
-each is taken, and the line through them is Theil's (median of all pairwise slopes, Theil 1950; Sen 1968). It counts as
-a drift when the line rises by more than 15 % and 5 ms over the phase, and Kendall's S of the medians is 35 or more of
-45, which chance alone gives once in 2,000 runs (exact distribution for ten values without ties).
+Only where the load was level: sessions arrived at one rate, and attempts did not become more and more frequent (by a
+tenth from half to half, and from slice to slice as chance alone orders them once in 40 runs), as they do while people
+still pile up. The measure phase is cut into ten slices, each operation's median server time in each is taken, and the
+line through them is Theil's (median of all pairwise slopes, Theil 1950; Sen 1968). It counts as a drift when the line
+rises by more than 15 % and 5 ms over the phase, and Kendall's S of the medians is 35 or more of 45, which chance alone
+gives once in 2,000 runs (exact distribution for ten values without ties).
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from statistics import median
 
 import pandas as pd
@@ -26,6 +28,8 @@ OPERATIONS = ("home_feed", "swipe_deck", "background_deck", "swipe_events", "mes
 """Operations whose cost does not grow with a session's own data by design (contract T66)."""
 SLICES, ENOUGH = 10, 5
 RISE, FLOOR_MS, KENDALL = 0.15, 5.0, 35
+GROWTH, GROWING = 1.1, 23
+"""Attempts of the second half to those of the first, and Kendall's S of the slices: then slower is no wonder."""
 
 
 class DriftRow(BaseModel):
@@ -80,10 +84,16 @@ def _sliced(samples: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
 
 
 def _thickens(frames: Frames, start: float, end: float) -> bool:
-    """Whether the second half has over a tenth more attempts than the first: then slower is no wonder."""
-    attempts = frames.measured[frames.measured["view"] == View.SERVER]
-    late = attempts["second"] - start >= (end - start) / 2
-    return float(attempts.loc[late, "count"].sum()) > 1.1 * float(attempts.loc[~late, "count"].sum())
+    """Whether attempts became more and more frequent. Sessions arrive at random: a fuller half alone says little."""
+    attempts = _sliced(frames.measured[frames.measured["view"] == View.SERVER], start, end)
+    counts = attempts.groupby("slice")["count"].sum().reindex(range(SLICES), fill_value=0).to_list()
+    half = SLICES // 2
+    return sum(counts[half:]) > GROWTH * sum(counts[:half]) and _kendall(counts) >= GROWING
+
+
+def _kendall(values: Sequence[float]) -> int:
+    """Kendall's S: pairs in rising order less pairs in falling order."""
+    return sum((b > a) - (b < a) for a, b in itertools.combinations(values, 2))
 
 
 def _row(operation: str, group: pd.DataFrame) -> DriftRow | None:
@@ -96,6 +106,6 @@ def _row(operation: str, group: pd.DataFrame) -> DriftRow | None:
     slope = median((values[b] - values[a]) / (b - a) for a, b in pairs)
     begin = median(value - slope * place for place, value in enumerate(values))
     rise = slope * (SLICES - 1)
-    kendall = sum((values[b] > values[a]) - (values[b] < values[a]) for a, b in pairs)
+    kendall = _kendall(values)
     drifts = kendall >= KENDALL and rise > FLOOR_MS and rise > RISE * begin
     return DriftRow(operation=operation, begin_ms=begin, rise_ms=rise, kendall=kendall, drifts=drifts)

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness import processes
-from harness.prove.defects import PACED, SECONDS, Defect, Suite
+from harness.prove.defects import PACED, SECONDS, STEADY, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial, healthy, tried
 from harness.prove.verdicts import Judged
 
@@ -28,6 +28,7 @@ SLO_FILE = SCENARIOS / SECONDS.slo_file
 BASELINES = 2
 FIRST_HEALTHY = 1000
 """Seed of the first healthy run."""
+PACED_ONE_IN = 5
 TRIES = 2
 """A run that cannot answer says nothing about the defect: once more."""
 
@@ -69,7 +70,7 @@ class Prover:
             self._baselines = self._baselines or kept
 
     def run(self) -> Proof:
-        """Everything; healthy runs last, half of them paced and compared where baselines were made."""
+        """Everything; healthy runs last, every fifth one paced and compared where baselines were made."""
         tried = {(trial.defect, trial.seed) for trial in self.trials}
         asked = [(one, seed) for seed in self.plan.seeds for one in self.plan.defects if (one.name, seed) not in tried]
         timed = [(one, seed) for one, seed in asked if one.timed]
@@ -82,7 +83,7 @@ class Prover:
         done = {run.seed for run in self.healthy}
         for number in range(self.plan.healthy):
             if FIRST_HEALTHY + number not in done:
-                paced = bool(self._baselines) and number % 2 == 1
+                paced = bool(self._baselines) and number % PACED_ONE_IN == PACED_ONE_IN - 1
                 self._ran(self._healthy(FIRST_HEALTHY + number, paced))
         return self.proof()
 
@@ -135,10 +136,9 @@ class Prover:
         return trial
 
     def _healthy(self, seed: int, paced: bool) -> Healthy:
+        switches, suite = (PACED, STEADY) if paced else ((), SECONDS)
         for _ in range(TRIES):
-            judged, code, folder = self._run(
-                "healthy", seed, PACED if paced else (), tuple(self._baselines) if paced else ()
-            )
+            judged, code, folder = self._run("healthy", seed, switches, self._baselines if paced else (), suite)
             run = healthy(seed, judged, code, folder.name, paced=paced)
             if run.answered:
                 break
@@ -148,13 +148,13 @@ class Prover:
         """Healthy runs to compare with, made when the first defect asks for them."""
         while len(self._baselines) < BASELINES:
             number = len(self._baselines)
-            _, code, folder = self._run("baseline", 900 + number, PACED, ())
+            _, code, folder = self._run("baseline", 900 + number, PACED, (), STEADY)
             self.plan.say(f"baseline {number + 1} of {BASELINES}: exit code {code}")
             self._baselines.append(folder)
         return tuple(self._baselines)
 
     def _run(
-        self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path], suite: Suite = SECONDS
+        self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path], suite: Suite
     ) -> tuple[Judged | None, int, Path]:
         """One run: its verdict, its exit code, its directory."""
         out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"

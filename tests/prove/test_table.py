@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.prove.defects import DEFECTS, FAST, Defect, chosen, matches
+from harness.prove.defects import DEFECTS, FAST, STEADY, Defect, chosen, matches
 from harness.prove.table import Healthy, Proof, Trial, healthy, markdown, tried
 from harness.prove.verdicts import Judged, fired
 from reports.integrity.texts import QUESTIONS
@@ -14,7 +14,7 @@ from reports.probes import _WORDS
 from sandbox.quirks import Quirks
 
 LOSS = Defect("loss", ("event_silent_loss=25",), ("I03",))
-SLOW = Defect("slow", ("latency_percent=30",), ("baseline",), paced=True)
+SLOW = Defect("slow", ("latency_percent=30",), ("baseline",), suite=STEADY)
 
 
 def judged(code: int = 0, **parts: Any) -> Judged:

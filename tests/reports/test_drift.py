@@ -56,6 +56,18 @@ def test_a_load_that_grows_is_not_judged() -> None:
     assert drift(load(run(0.3, arrivals=ramp_before)))[0].drifts
 
 
+def test_a_fuller_second_half_by_chance_hides_no_drift() -> None:
+    """Attempts by slice of a run whose sessions arrived at random, at one rate: 14 % more in the second half."""
+    weights = [12, 9, 13, 10, 12, 15, 11, 13, 14, 11]
+    source, made = random.Random(4), Run(manifest())
+    for second in range(START, END):
+        along = (second - START) / MEASURE_S
+        for _ in range(weights[int(along * SLICES)]):
+            made.add(second, 100 * (1 + 0.3 * along) * source.lognormvariate(0, 0.1))
+    (row,) = drift(load(made.fit().finished()))
+    assert row.drifts
+
+
 def test_too_few_samples_say_nothing() -> None:
     thin = Run(manifest())
     for second in range(START, END, MEASURE_S // SLICES):
