@@ -82,6 +82,8 @@ def _own_sandbox(wish: Wish) -> Iterator[Access]:
         )
     command = [sys.executable, "-m", "sandbox.server", "--port", "0", "--with-parent"]
     command += ["--people", str(size.people), "--catalogue", str(size.catalogue)]
+    if size.plan != "self-host":
+        command += ["--realtime", f"plan={size.plan}"]
     for quirk in wish.quirks:
         command += ["--quirk", quirk]
     process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)

@@ -7,7 +7,7 @@ import re
 import statistics
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +22,7 @@ from harness.config.models import (
     LogNormal,
     Phases,
     Profile,
+    SandboxSize,
     ShareSlo,
     Stage,
     Target,
@@ -30,6 +31,7 @@ from harness.config.models import (
 )
 from harness.errors import ExitCode, UsageError
 from harness.plan import PlanInputs, load_prices, make, profile_toml
+from sandbox.realtime.settings import PLANS
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")
@@ -531,3 +533,8 @@ def test_a_key_that_cannot_be_a_header_is_refused_without_being_shown(value: str
         resolve_keys(target, {"KEY": value})
     assert "KEY" in str(refused.value)
     assert value not in str(refused.value)
+
+
+def test_a_profile_may_ask_for_any_plan_of_the_sandboxs_realtime() -> None:
+    (plans,) = [get_args(field.annotation) for name, field in SandboxSize.model_fields.items() if name == "plan"]
+    assert set(plans) == set(PLANS)

@@ -246,6 +246,7 @@ class SandboxSize(Model):
 
     people: Annotated[Count, Field(ge=2)] = 200
     catalogue: Annotated[Count, Field(ge=100)] = 600
+    plan: Literal["self-host", "free", "pro", "team"] = "self-host"  # whose limits its Realtime has
 
 
 class Profile(Model):

@@ -113,7 +113,7 @@ DEFECTS: tuple[Defect, ...] = (
     _one("slow_connection_ms=500", *SLOW),
     _one("cold_start_ms=1500", "SLO: Swipe deck, server"),
     _one("pool_hold_ms=1000", *SLOW, *ERRORS),
-    _one("lock_wait_ms=60", "SLO: Message send, server"),
+    _one("lock_wait_ms=200", "SLO: Message send, server"),
     _one("write_amplification=20000", "SLO: Message send, server", "baseline: message_send", suite=STEADY),
 )
 FAST = ("event_silent_loss", "message_doubled_one_in", "deck_repeat_one_in", "rls_off_messages")
