@@ -177,7 +177,7 @@ class _Open:
     worker: int
     sent_us: int
     stored_us: int | None = None  # run time of the answer
-    created_us: int | None = None  # database clock
+    committed_us: int | None = None  # at the latest, on the database's clock
     seen: bool = False  # somebody saw the row: it is stored
     members: dict[int, _Expected] = field(default_factory=dict)
 
@@ -243,7 +243,9 @@ class Accounts:
             return
         message.seen = True
         if fact.kind is Kind.STORED:
-            message.stored_us, message.created_us = fact.at_us, fact.mark_us
+            message.stored_us = fact.at_us
+            if fact.mark_us is not None:  # when its transaction began: the commit is no later than the answer
+                message.committed_us = fact.mark_us + max(0, fact.at_us - message.sent_us)
             return
         member = message.members.get(fact.person)
         if member is None:  # the channel came up after the send
@@ -255,8 +257,8 @@ class Accounts:
             member.polled_us = fact.at_us if member.polled_us is None else member.polled_us
         elif member.heard_us is None:
             member.heard_us = fact.at_us
-            if message.created_us is None and fact.mark_us is not None:
-                message.created_us = fact.mark_us
+            if message.committed_us is None and fact.mark_us is not None:
+                message.committed_us = fact.mark_us
 
     def _keep(self, fact: Fact) -> None:
         horizon = fact.at_us - round(EARLY_S * MICROSECONDS)
@@ -311,9 +313,9 @@ def _fate(message: _Open, member: _Expected, now_us: int | None) -> Fate | None:
 
 def _passed_over(message: _Open, channel: _Up) -> bool:
     """Whether the channel heard something that was clearly committed after the message."""
-    if channel.latest_us is None or message.created_us is None:
+    if channel.latest_us is None or message.committed_us is None:
         return False
-    return channel.latest_us - message.created_us >= LATER_S * MICROSECONDS
+    return channel.latest_us - message.committed_us >= LATER_S * MICROSECONDS
 
 
 def _delivery(message: _Open, person: int, member: _Expected, fate: Fate) -> Delivery:

@@ -64,6 +64,17 @@ def test_lost_when_the_channel_went_on_to_later_changes() -> None:
     assert fate_of_ben(up(BEN), message(1), channel(4, BEN, State.LEFT, heard_us=3 * S)) is Fate.LOST
 
 
+def test_a_transaction_that_waited_for_a_lock_was_not_passed_over() -> None:
+    """Dated when it began, committed just before its answer: the channel heard others' changes meanwhile, and left."""
+    sent, began, answered = S, round(1.05 * S), 6 * S
+    waited = [
+        Fact(sent, 0, Kind.SENT, ANN, ROOM, "m"),
+        Fact(answered, 0, Kind.STORED, ANN, ROOM, "m", "row-m", began),
+    ]
+    gone = channel(6.01, BEN, State.LEFT, heard_us=round(5.5 * S))
+    assert fate_of_ben(up(BEN), waited, gone) is Fate.LEFT
+
+
 def test_lost_while_the_record_goes_on() -> None:
     assert fate_of_ben(up(BEN), message(1), message(40, "n"), heard(40.1, BEN, "n")) is not None
     found = [one for one in account([*up(BEN), *message(1), *message(40, "n")]) if one.key == "m"]
