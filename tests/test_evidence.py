@@ -14,7 +14,7 @@ import pytest
 
 from harness.evidence import store
 from harness.evidence.collect import collect
-from harness.evidence.dated import COLUMNS, DATED, unseen, without
+from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
 from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS
 from harness.ledger import Ledger, WriteKind
 from harness.record.rows import made
@@ -93,11 +93,12 @@ def entry(user: uuid.UUID, title: uuid.UUID, status: str = "watched") -> pa.Reco
 def test_what_a_wrong_clock_dated_out_of_the_run_is_asked_for_by_name() -> None:
     ann, bob, cleo = (uuid.UUID(int=number, version=4) for number in (1, 2, 3))
     seen, unseen_one, removed = (uuid.UUID(int=number, version=4) for number in (11, 12, 13))
-    ledger = [
+    read = [
         noted((WriteKind.PERSON, 1, ann), (WriteKind.PERSON, 2, bob), (WriteKind.PERSON, 3, cleo)),
         noted((WriteKind.LIBRARY, 1, seen), (WriteKind.LIBRARY, 2, seen), (WriteKind.LIBRARY, 2, unseen_one)),
         noted((WriteKind.UNLIBRARY, 3, removed), (WriteKind.READ, 1, unseen_one)),
     ]
+    ledger = written(read)
     came = [entry(ann, seen), entry(bob, seen)]
     library = DATED["library_entries"]
     assert set(unseen(library, ledger, came)) == {str(bob), str(cleo)}

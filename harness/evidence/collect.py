@@ -14,7 +14,7 @@ import pyarrow as pa
 from harness.errors import HarnessError, TargetError
 from harness.evidence import store
 from harness.evidence.columns import id_texts
-from harness.evidence.dated import COLUMNS, DATED, Dated, unseen, without
+from harness.evidence.dated import COLUMNS, DATED, Dated, unseen, without, written
 from harness.evidence.postgres import PostgresReader
 from harness.evidence.rest import RestReader
 from harness.evidence.tables import FEATURES, MESSAGES, TABLES, TALKED_IN, StoredTable
@@ -79,10 +79,11 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
         waited = await _rest(reader, since)
         until = (datetime.now(UTC) + CLOCK_ERROR).isoformat()
         rows = {}
+        noted = written(files.rows(LEDGER_WRITES, COLUMNS))
         for table in TABLES:
             batches = [batch async for batch in reader.between(table, since, until)]
             if dated := DATED.get(table.name):
-                batches = await _also_by_name(dated, files, reader, batches)
+                batches = await _also_by_name(dated, noted, reader, batches)
             rows[table.name] = store.keep(folder, table, batches)
         messages = store.kept(folder, MESSAGES)
         assert messages is not None
@@ -100,10 +101,10 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
 
 
 async def _also_by_name(
-    dated: Dated, files: RunFiles, reader: Reader, batches: list[pa.RecordBatch]
+    dated: Dated, noted: list[pa.RecordBatch], reader: Reader, batches: list[pa.RecordBatch]
 ) -> list[pa.RecordBatch]:
     """With the rows that a wrong clock dated out of the run."""
-    missing = unseen(dated, files.rows(LEDGER_WRITES, COLUMNS), batches)
+    missing = unseen(dated, noted, batches)
     named = [batch async for batch in reader.belonging(dated.table, dated.by, missing)]
     return without(batches, dated.by, missing) + named
 

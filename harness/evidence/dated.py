@@ -7,13 +7,14 @@ reading by time did not bring is asked for by name, so that a phone whose clock 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.evidence.columns import id_texts
 from harness.evidence.tables import LIBRARY, READS, StoredTable
 from harness.ledger import WriteKind
 
@@ -40,26 +41,33 @@ DATED = {
 }
 
 
-def unseen(dated: Dated, noted: Iterable[pa.RecordBatch], rows: Iterable[pa.RecordBatch]) -> list[str]:
+def written(noted: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Of the ledger's writes, `COLUMNS` of them: those to tables that phones date, and who wrote them."""
+    kinds = {WriteKind.PERSON}.union(*(dated.kinds for dated in DATED.values()))
+    wanted = pa.array([int(kind) for kind in kinds], pa.uint8())
+    return [batch.filter(pc.is_in(batch["kind"], wanted)) for batch in noted]
+
+
+def unseen(dated: Dated, noted: Sequence[pa.RecordBatch], rows: Iterable[pa.RecordBatch]) -> list[str]:
     """Values of `by` whose rows reading by time did not bring all of.
 
-    :param noted: the ledger's writes, `COLUMNS` of them.
+    :param noted: what `written` kept of the ledger.
     :param rows: what reading by time brought.
     """
-    kinds = pa.array([int(kind) for kind in (*dated.kinds, WriteKind.PERSON)], pa.uint8())
-    known = _frame(batch.filter(pc.is_in(batch["kind"], kinds)) for batch in noted)
+    known = _frame(noted)
     if known.empty:
         return []
     person = known["kind"] == int(WriteKind.PERSON)
+    mine = known["kind"].isin([int(kind) for kind in dated.kinds])
     accounts = known[person].rename(columns={"subject": "user_id"})[["person", "user_id"]].drop_duplicates()
-    written = known[~person].rename(columns={"subject": dated.subject})[["person", dated.subject]].drop_duplicates()
+    writes = known[mine].rename(columns={"subject": dated.subject})[["person", dated.subject]].drop_duplicates()
     pair = [dated.subject, "user_id"]
-    wanted = written.merge(accounts, on="person")[pair].drop_duplicates()
+    wanted = writes.merge(accounts, on="person")[pair].drop_duplicates()
     came = _frame(batch.select(pair) for batch in rows)
     if not came.empty:
         wanted = wanted.merge(came.drop_duplicates(), on=pair, how="left", indicator=True)
         wanted = wanted[wanted["_merge"] == "left_only"]
-    return [str(uuid.UUID(bytes=raw)) for raw in wanted[dated.by].dropna().unique()]
+    return id_texts(pa.chunked_array([pa.array(wanted[dated.by], pa.binary(16))]))
 
 
 def without(rows: Iterable[pa.RecordBatch], column: str, ids: Iterable[str]) -> list[pa.RecordBatch]:

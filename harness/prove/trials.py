@@ -73,13 +73,13 @@ class Prover:
         """Everything; healthy runs last, every fifth one paced and compared where baselines were made."""
         tried = {(trial.defect, trial.seed) for trial in self.trials}
         asked = [(one, seed) for seed in self.plan.seeds for one in self.plan.defects if (one.name, seed) not in tried]
-        timed = [(one, seed) for one, seed in asked if one.timed]
-        together = [pair for pair in asked if pair not in timed]
+        together = [(one, seed) for one, seed in asked if not one.timed]
         with contextlib.closing(self._side_by_side(together)) as trials:
             for trial in trials:
                 self._tried(trial)
-        for one, seed in timed:
-            self._tried(self._trial(one, seed))
+        for one, seed in asked:
+            if one.timed:
+                self._tried(self._trial(one, seed))
         done = {run.seed for run in self.healthy}
         for number in range(self.plan.healthy):
             if FIRST_HEALTHY + number not in done:
