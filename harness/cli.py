@@ -140,12 +140,17 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
+@click.option("--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable.")
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
 @click.option(
     "--html", "page", type=click.Path(path_type=Path), help="Only lay the runs side by side, in this file; exit 0."
 )
-def compare(folder: Path, baselines: tuple[Path, ...], force: bool, page: Path | None) -> None:
+def compare(
+    folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None
+) -> None:
     """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
+
+    A longer tail alone takes several runs to tell from a noisy night: three with --also against seven baselines.
 
     With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
     run's faults did to it. It judges nothing.
@@ -155,7 +160,7 @@ def compare(folder: Path, baselines: tuple[Path, ...], force: bool, page: Path |
     if page is not None:
         from reports.report import side_by_side
 
-        laid = side_by_side((folder, *baselines), page)
+        laid = side_by_side((folder, *also, *baselines), page)
         click.echo(f"{len(laid.ids)} runs side by side: {page}")
         return
 
@@ -163,7 +168,8 @@ def compare(folder: Path, baselines: tuple[Path, ...], force: bool, page: Path |
     from reports.compare import compare as compared
     from reports.frames import load
 
-    found = compared(load(open_run(folder)), [load(open_run(baseline)) for baseline in baselines], force=force)
+    run, *others = (load(open_run(one)) for one in (folder, *also))
+    found = compared(run, [load(open_run(baseline)) for baseline in baselines], also=others, force=force)
     click.echo("\n".join(render_terminal.comparison(found)))
     sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))
 

@@ -68,6 +68,8 @@ def comparison(found: Comparison) -> str:
     ]
     head = f"### Against {'the baseline' if len(found.baselines) == 1 else f'{len(found.baselines)} baselines'}"
     parts = [head, md(found.sentence), _table(("", "operation", "view", "p95", "baseline", "change"), rows, "lllrrr")]
+    if found.explained:
+        parts.append(_list(md(f"{row.operation} ({row.view}): {row.note}") for row in found.explained))
     if found.notes:
         parts.append("Compared although unlike:\n\n" + _list(found.notes))
     return "\n\n".join(parts)

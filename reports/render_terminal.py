@@ -72,7 +72,10 @@ def comparison(found: Comparison) -> list[str]:
     lines = _wrapped(found.sentence, indent="")
     for note in found.notes:
         lines += _wrapped(f"compared although {note}")
-    return lines + _columns(("", "operation", "p95", "baseline", "change"), cells)
+    lines += _columns(("", "operation", "p95", "baseline", "change"), cells)
+    for row in found.explained:
+        lines += _wrapped(f"{row.operation} ({row.view}): {row.note}")
+    return lines
 
 
 def realtime(found: Realtime) -> str:

@@ -166,9 +166,10 @@ class Prover:
             command += ["--baseline", str(baseline)]
         process = processes.start(command, environ=os.environ, stderr=subprocess.DEVNULL)
         self._running.add(process)
+        limit_s = 0 if self._interrupted else suite.limit_s  # started while the others were being ended
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=suite.limit_s)
+                process.communicate(timeout=limit_s)
         finally:
             processes.end(process, patience_s=5.0)
             self._running.discard(process)

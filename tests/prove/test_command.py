@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.prove.command import prove
-from harness.prove.defects import DEFECTS, Defect
+from harness.prove.defects import DEFECTS, SECONDS, Defect
 from harness.prove.table import Healthy, Proof, Trial
 from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, Plan, Prover
 
@@ -95,6 +95,18 @@ def test_runs_that_count_go_side_by_side_and_runs_that_time_go_alone(tmp_path: P
     assert set(order[:2]) == {defect.name for defect in counting}
     assert order[2:] == [defect.name for defect in timed]
     assert said[-1].startswith(f"4 of 4: {timed[1].name} (seed 1): caught")
+
+
+def test_a_run_that_starts_while_the_others_are_ended_ends_too(tmp_path: Path) -> None:
+    class Interrupted(Prover):
+        def one(self) -> tuple[int, Path]:
+            self._interrupted = True
+            _, code, folder = self._run("healthy", 1, (), (), SECONDS)
+            return code, folder
+
+    code, folder = Interrupted(Plan(DEFECTS, (1,), 0, tmp_path, print)).one()
+    assert code < 0, "ended by a signal, not by its own verdict"
+    assert not (folder / "verdict.json").exists()
 
 
 def test_nothing_to_go_on_with_is_said(tmp_path: Path) -> None:

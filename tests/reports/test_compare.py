@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from harness.errors import UsageError
@@ -37,6 +39,73 @@ def test_bounds(ms: float, change: str) -> None:
 def test_a_regression_needs_five_milliseconds() -> None:
     assert against(run_with(15.0), 10.0).rows[0].change == "slower"
     assert against(run_with(15.1), 10.0).rows[0].change == "regressed"
+
+
+def with_tail(body_ms: float, tail_ms: float, *, name: str = "now") -> Frames:
+    """One sample of ten in the tail."""
+    run = build.Run(build.manifest(run_id=name))
+    run.spread([tail_ms if number % 10 == 0 else body_ms for number in range(200)])
+    return load(run)
+
+
+@pytest.mark.parametrize(("tail_ms", "change"), [(190.0, "slower"), (199.9, "slower"), (201.0, "regressed")])
+def test_one_run_cannot_tell_a_longer_tail_alone_from_a_noisy_night_unless_it_doubles(
+    tail_ms: float, change: str
+) -> None:
+    row = against(with_tail(80.0, tail_ms), 80.0, 100.0).rows[0]
+    assert row.change == change
+    assert ("a longer tail alone, the median is 80 ms, 100 ms before" in row.note) == (change == "slower")
+
+
+def test_the_median_has_to_be_above_that_of_every_baseline_run() -> None:
+    assert against(run_with(130.0), 100.0, 100.0, 114.0).rows[0].change == "slower"
+    assert against(run_with(132.0), 100.0, 100.0, 114.0).rows[0].change == "regressed"
+
+
+def test_the_median_has_to_move_by_more_than_a_scheduler_takes() -> None:
+    before = with_tail(5.0, 10.0, name="before")
+    assert compare(with_tail(6.9, 19.0), [before]).rows[0].change == "slower"
+    assert compare(with_tail(7.1, 19.0), [before]).rows[0].change == "regressed"
+
+
+@pytest.mark.parametrize(("lag_ms", "change"), [(1.0, "regressed"), (30.0, "slower")])
+def test_what_the_generator_may_have_added_is_not_held_against_the_target(lag_ms: float, change: str) -> None:
+    run = build.Run(build.manifest(run_id="now")).fit(lag_ms=lag_ms)
+    run.spread([140.0] * 200)
+    row = against(load(run), 100.0).rows[0]
+    assert row.change == change
+    assert ("the generator's own delays could have added" in row.note) == (change == "slower")
+
+
+def several(tails_ms: Sequence[float], name: str) -> list[Frames]:
+    return [with_tail(80.0, tail_ms, name=f"{name}-{number}") for number, tail_ms in enumerate(tails_ms)]
+
+
+def test_three_runs_against_seven_tell_a_longer_tail_from_noise() -> None:
+    before = several([100, 104, 98, 109, 95, 102, 130], "before")
+    run, *also = several([135, 141, 160], "now")
+    row = compare(run, before, also=also).rows[0]
+    assert (row.change, row.note) == ("regressed", "p = 0.0083 in 3 against 7 runs")
+    assert (row.p95, row.baseline_p95) == (141.0, 102.0)
+    assert row.ratio == pytest.approx(141 / 102, abs=0.03)
+    below_the_noisy_one, *others = several([129, 141, 160], "now")
+    row = compare(below_the_noisy_one, before, also=others).rows[0]
+    assert (row.change, row.note) == ("slower", "p = 0.017 in 3 against 7 runs")
+
+
+def test_with_few_runs_each_has_to_be_told_from_a_noisy_night_by_itself() -> None:
+    run, *also = several([250, 260], "now")
+    assert compare(run, several([100, 110], "before"), also=also).rows[0].change == "regressed"
+    run, *also = several([250, 160], "now")
+    row = compare(run, several([100, 110], "before"), also=also).rows[0]
+    assert row.change == "slower"
+    assert "more runs can tell" in row.note
+
+
+def test_a_run_of_the_group_without_enough_samples_is_left_out() -> None:
+    also = [run_with(900.0, name="few", number=99)]
+    row = compare(run_with(100.0), [run_with(100.0, name="b")], also=also).rows[0]
+    assert (row.change, row.p95, row.samples) == ("ok", 100.0, 200)
 
 
 def test_the_baseline_is_the_median_of_the_runs() -> None:
