@@ -140,14 +140,14 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
-@click.option("--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable.")
+@click.option(
+    "--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable."
+)
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
 @click.option(
     "--html", "page", type=click.Path(path_type=Path), help="Only lay the runs side by side, in this file; exit 0."
 )
-def compare(
-    folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None
-) -> None:
+def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
     """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
 
     A longer tail alone takes several runs to tell from a noisy night: three with --also against seven baselines.

@@ -4,15 +4,15 @@ The unit of replication is the run: the baseline of an operation is the median o
 night does not move it. More than 15 % slower is a warning. More than 25 % and more than 5 ms slower is a regression,
 if it can be told from noise; otherwise it stays a warning that says why.
 
-Enough runs of one build and of the baseline (three against seven, say) are told from noise by `reports.shift`: the exact
-rank-sum test on the runs' p95s, chance below 0.01. With fewer each run has to be told from a noisy night by itself:
+Enough runs of one build and of the baseline (three against seven, say) are told from noise by `reports.shift`: the
+exact rank-sum test on the runs' p95s, chance below 0.01. With fewer each run has to be told from a noisy night alone:
 
 - it would still be a warning without what the generator's delays could have added (`reports.disturbance`), and
 - the median moved as well, to more than 15 % and 2 ms above that of every baseline run. Where it did not, and the tail
   alone is longer, p95 has to be twice that of every baseline run.
 
-`benchmarks/false_alarms.py` counts, on runs of yours, how often healthy ones accuse each other and how often slower ones
-are found.
+`benchmarks/false_alarms.py` counts, on runs of yours, how often healthy ones accuse each other and how often slower
+ones are found.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def _doubt(key: Key, now: _Run, earlier: Sequence[_Figure], baseline: float) -> 
     if p95 - moved <= WARN * baseline:
         return f"the generator's own delays could have added {ms(moved)}"
     body, tail = max(one.p50 for one in earlier), max(one.p95 for one in earlier)
-    if p50 > BODY * body and p50 - body > BODY_FLOOR_MS or p95 - moved > TAIL * tail:
+    if (p50 > BODY * body and p50 - body > BODY_FLOOR_MS) or p95 - moved > TAIL * tail:
         return ""
     return f"a longer tail alone, the median is {ms(p50)}, {ms(body)} before: more runs can tell"
 

@@ -29,8 +29,9 @@ BASELINES = 2
 FIRST_HEALTHY = 1000
 """Seed of the first healthy run."""
 PACED_ONE_IN = 5
-TRIES = 2
-"""A run that cannot answer says nothing about the defect: once more."""
+SPARE = 500
+"""A run that cannot answer says nothing: once more, with a seed so much further on. The first may have drawn too few
+people for an objective."""
 
 Say = Callable[[str], None]
 
@@ -128,8 +129,8 @@ class Prover:
 
     def _trial(self, defect: Defect, seed: int) -> Trial:
         baselines = self._needed_baselines() if defect.paced else ()
-        for _ in range(TRIES):
-            judged, code, folder = self._run(defect.name, seed, defect.all_switches, baselines, defect.suite)
+        for drawn in (seed, seed + SPARE):
+            judged, code, folder = self._run(defect.name, drawn, defect.all_switches, baselines, defect.suite)
             trial = tried(defect, seed, judged, code, folder.name)
             if trial.result != "no answer" or self._interrupted:
                 break
@@ -137,8 +138,8 @@ class Prover:
 
     def _healthy(self, seed: int, paced: bool) -> Healthy:
         switches, suite = (PACED, STEADY) if paced else ((), SECONDS)
-        for _ in range(TRIES):
-            judged, code, folder = self._run("healthy", seed, switches, self._baselines if paced else (), suite)
+        for drawn in (seed, seed + SPARE):
+            judged, code, folder = self._run("healthy", drawn, switches, self._baselines if paced else (), suite)
             run = healthy(seed, judged, code, folder.name, paced=paced)
             if run.answered:
                 break

@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.prove.command import prove
 from harness.prove.defects import DEFECTS, SECONDS, Defect
 from harness.prove.table import Healthy, Proof, Trial
-from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, Plan, Prover
+from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, SPARE, Plan, Prover
 
 
 def asked(only: tuple[str, ...], out: Path) -> list[str]:
@@ -107,6 +107,22 @@ def test_a_run_that_starts_while_the_others_are_ended_ends_too(tmp_path: Path) -
     code, folder = Interrupted(Plan(DEFECTS, (1,), 0, tmp_path, print)).one()
     assert code < 0, "ended by a signal, not by its own verdict"
     assert not (folder / "verdict.json").exists()
+
+
+def test_a_run_without_an_answer_is_made_again_with_another_seed(tmp_path: Path) -> None:
+    class Silent(Prover):
+        ran: ClassVar[list[tuple[str, int]]] = []
+
+        def _run(self, name: str, seed: int, *_: object) -> tuple[None, int, Path]:
+            self.ran.append((name, seed))
+            return None, 20, tmp_path
+
+    proof = Silent(Plan(DEFECTS[:1], (1,), 1, tmp_path, lambda _: None)).run()
+    name, healthy = DEFECTS[0].name, FIRST_HEALTHY
+    assert Silent.ran == [(name, 1), (name, 1 + SPARE), ("healthy", healthy), ("healthy", healthy + SPARE)]
+    assert [trial.seed for trial in proof.trials] == [1]
+    assert [run.seed for run in proof.healthy] == [healthy]
+    assert not proof.holds
 
 
 def test_nothing_to_go_on_with_is_said(tmp_path: Path) -> None:
