@@ -19,13 +19,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness import processes
+from harness.errors import ExitCode
 from harness.prove.defects import PACED, SECONDS, STEADY, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial, healthy, tried
 from harness.prove.verdicts import Judged
+from harness.record.store import open_run
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 SLO_FILE = SCENARIOS / SECONDS.slo_file
-BASELINES = 2
 FIRST_HEALTHY = 1000
 """Seed of the first healthy run."""
 PACED_ONE_IN = 5
@@ -128,8 +129,11 @@ class Prover:
                 raise
 
     def _trial(self, defect: Defect, seed: int) -> Trial:
-        baselines = self._needed_baselines() if defect.paced else ()
         for drawn in (seed, seed + SPARE):
+            baselines = self._needed_baselines(drawn) if defect.paced else ()
+            if defect.paced and not baselines:
+                trial = tried(defect, seed, None, int(ExitCode.INTERNAL), "")
+                continue
             judged, code, folder = self._run(defect.name, drawn, defect.all_switches, baselines, defect.suite)
             trial = tried(defect, seed, judged, code, folder.name)
             if trial.result != "no answer" or self._interrupted:
@@ -145,14 +149,15 @@ class Prover:
                 break
         return run
 
-    def _needed_baselines(self) -> tuple[Path, ...]:
-        """Healthy runs to compare with, made when the first defect asks for them."""
-        while len(self._baselines) < BASELINES:
-            number = len(self._baselines)
-            _, code, folder = self._run("baseline", 900 + number, PACED, (), STEADY)
-            self.plan.say(f"baseline {number + 1} of {BASELINES}: exit code {code}")
-            self._baselines.append(folder)
-        return tuple(self._baselines)
+    def _needed_baselines(self, seed: int) -> tuple[Path, ...]:
+        """Healthy runs with this seed, and so with the same load; one is made when the first defect asks for it."""
+        mine = [folder for folder in self._baselines if open_run(folder).manifest.seed == seed]
+        if not mine:
+            judged, code, folder = self._run("baseline", seed, PACED, (), STEADY)
+            self.plan.say(f"baseline (seed {seed}): exit code {code}")
+            mine = [folder] if judged is not None else []
+            self._baselines += mine
+        return tuple(mine)
 
     def _run(
         self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path], suite: Suite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Barrier
 from typing import ClassVar
@@ -10,9 +11,12 @@ import pytest
 
 from harness.errors import UsageError
 from harness.prove.command import prove
-from harness.prove.defects import DEFECTS, SECONDS, Defect
+from harness.prove.defects import DEFECTS, SECONDS, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial
 from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, SPARE, Plan, Prover
+from harness.prove.verdicts import Judged
+from tests.prove.test_table import judged
+from tests.reports import build
 
 
 def asked(only: tuple[str, ...], out: Path) -> list[str]:
@@ -123,6 +127,28 @@ def test_a_run_without_an_answer_is_made_again_with_another_seed(tmp_path: Path)
     assert [trial.seed for trial in proof.trials] == [1]
     assert [run.seed for run in proof.healthy] == [healthy]
     assert not proof.holds
+
+
+def test_what_takes_longer_is_compared_with_a_run_of_the_same_seed(tmp_path: Path) -> None:
+    class Recorded(Prover):
+        ran: ClassVar[list[tuple[str, int, list[str]]]] = []
+
+        def _run(
+            self, name: str, seed: int, _: Sequence[str], baselines: Sequence[Path], suite: Suite
+        ) -> tuple[Judged | None, int, Path]:
+            folder = tmp_path / f"{name}-{seed}-{len(self.ran)}"
+            folder.mkdir()
+            (folder / "manifest.json").write_text(build.manifest(seed=seed).model_dump_json())
+            self.ran.append((name, seed, [baseline.name for baseline in baselines]))
+            return (judged(0) if seed != 2 else None), 0, folder
+
+    paced = tuple(defect for defect in DEFECTS if defect.paced)[:2]
+    first, second = (defect.name for defect in paced)
+    proof = Recorded(Plan(paced, (1, 2), 0, tmp_path, lambda _: None)).run()
+    other = 2 + SPARE
+    assert Recorded.ran[:3] == [("baseline", 1, []), (first, 1, ["baseline-1-0"]), (second, 1, ["baseline-1-0"])]
+    assert Recorded.ran[3:6] == [("baseline", 2, []), ("baseline", other, []), (first, other, [f"baseline-{other}-4"])]
+    assert [Path(folder).name for folder in proof.baselines] == ["baseline-1-0", f"baseline-{other}-4"]
 
 
 def test_nothing_to_go_on_with_is_said(tmp_path: Path) -> None:
