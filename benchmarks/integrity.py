@@ -53,7 +53,7 @@ def main() -> int:
         planted = build(folder, options.writes)
         disk = sum(path.stat().st_size for path in (folder / "ledger").iterdir())
         said = subprocess.run(
-            [sys.executable, __file__, "--look", str(folder)], check=True, capture_output=True, text=True
+            [sys.executable, __file__, "--look", str(folder)], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
     return tell(json.loads(said), planted, disk, options.writes)
 
@@ -61,7 +61,8 @@ def main() -> int:
 def look(folder: Path) -> None:
     """In a process of its own: the check itself, from files to findings."""
     started = time.perf_counter()
-    found = checks(RunFiles(folder, None), RUN_TAG, ZERO_EPOCH_S, READ_AT)  # type: ignore[arg-type]  # the manifest is not needed
+    run = RunFiles(folder, None)  # type: ignore[arg-type]  # the manifest is not needed
+    found = checks(run, RUN_TAG, ZERO_EPOCH_S, READ_AT, torn=frozenset())
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     broken = {check.id: check.count for check in found if check.count}
