@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,6 +19,7 @@ from itertools import combinations
 from pathlib import Path
 
 from harness.prove.defects import PACED, STEADY
+from harness.prove.trials import run_command
 from harness.record.store import open_run
 from reports.compare import compare
 from reports.frames import Frames, load
@@ -46,10 +46,7 @@ def main() -> None:
 
 def made(out: Path, seed: int, *switches: str) -> Path:
     """A run like those that `harness prove` compares."""
-    command = [sys.executable, "-m", "harness", "run", STEADY.profile, "--seed", str(seed)]
-    command += ["--out", str(out), "--no-html"]
-    for switch in (*PACED, *switches):
-        command += ["--quirk", switch]
+    command = run_command(out, seed, STEADY, (*PACED, *switches))
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=STEADY.limit_s, check=False)
     return next(out.glob("*/"))
 

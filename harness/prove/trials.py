@@ -164,12 +164,7 @@ class Prover:
     ) -> tuple[Judged | None, int, Path]:
         """One run: its verdict, its exit code, its directory."""
         out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"
-        command = [sys.executable, "-m", "harness", "run", suite.profile]
-        command += ["--slo", str(SCENARIOS / suite.slo_file), "--seed", str(seed), "--out", str(out), "--no-html"]
-        for switch in switches:
-            command += ["--quirk", switch]
-        for baseline in baselines:
-            command += ["--baseline", str(baseline)]
+        command = run_command(out, seed, suite, switches, baselines)
         process = processes.start(command, environ=os.environ, stderr=subprocess.DEVNULL)
         self._running.add(process)
         limit_s = 0 if self._interrupted else suite.limit_s  # started while the others were being ended
@@ -181,6 +176,19 @@ class Prover:
             self._running.discard(process)
         folder = next(iter(sorted(out.glob("*/"))), out)
         return _judged(folder), int(process.returncode), folder
+
+
+def run_command(
+    out: Path, seed: int, suite: Suite, switches: Sequence[str] = (), baselines: Sequence[Path] = ()
+) -> list[str]:
+    """How a run of a proof is asked for."""
+    command = [sys.executable, "-m", "harness", "run", suite.profile]
+    command += ["--slo", str(SCENARIOS / suite.slo_file), "--seed", str(seed), "--out", str(out), "--no-html"]
+    for switch in switches:
+        command += ["--quirk", switch]
+    for baseline in baselines:
+        command += ["--baseline", str(baseline)]
+    return command
 
 
 def _judged(folder: Path) -> Judged | None:
