@@ -47,9 +47,14 @@ def access(url: str) -> Access:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Access]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox(SandboxOptions(people=12, catalogue=100)) as running:
-        yield access(running.url)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shipped(sandbox: Sandbox) -> Access:
+    return access(sandbox.url)
 
 
 @pytest.fixture(scope="module")

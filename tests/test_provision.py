@@ -215,26 +215,26 @@ def test_the_guides_example_is_a_target_that_loads(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox(SandboxOptions(people=4, catalogue=100)) as running:
         yield running
 
 
 @pytest.fixture
-def target(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Target:
+def target(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Target:
     """The sandbox as a deployment; each test has a tag of its own, so that tests share it without meeting."""
-    monkeypatch.setenv("T_ANON", box.discovery["anon_key"])
-    monkeypatch.setenv("T_SERVICE", box.discovery["service_key"])
+    monkeypatch.setenv("T_ANON", sandbox.discovery["anon_key"])
+    monkeypatch.setenv("T_SERVICE", sandbox.discovery["service_key"])
     monkeypatch.setenv("T_PASSWORD", PASSWORD)
-    return described(box.url)
+    return described(sandbox.url)
 
 
 @pytest.fixture
-def service(box: Sandbox) -> Iterator[httpx.Client]:
+def service(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """Straight to the admin API, past the code under test."""
-    key = box.discovery["service_key"]
+    key = sandbox.discovery["service_key"]
     headers = {"apikey": key, "authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"{box.url}/auth/v1/admin", headers=headers, trust_env=False) as client:
+    with httpx.Client(base_url=f"{sandbox.url}/auth/v1/admin", headers=headers, trust_env=False) as client:
         yield client
 
 
@@ -249,7 +249,7 @@ def of(target: Target, service: httpx.Client) -> dict[str, dict[str, Any]]:
     return {email: user for email, user in listed(service).items() if email.startswith(target.people.tag + "_")}
 
 
-def test_people_are_made_as_the_application_needs_them(target: Target, service: httpx.Client, box: Sandbox) -> None:
+def test_people_are_made_as_the_application_needs_them(target: Target, service: httpx.Client, sandbox: Sandbox) -> None:
     summary = provision(target, 12)
     assert "all 12 people are there, 12 created now, 0 found" in summary
     made = of(target, service)
@@ -262,9 +262,9 @@ def test_people_are_made_as_the_application_needs_them(target: Target, service: 
         assert user["email_confirmed_at"]
     first = f"{target.people.tag}_000000@people.example.com"
     signed_in = httpx.post(
-        f"{box.url}/auth/v1/token",
+        f"{sandbox.url}/auth/v1/token",
         params={"grant_type": "password"},
-        headers={"apikey": box.discovery["anon_key"]},
+        headers={"apikey": sandbox.discovery["anon_key"]},
         json={"email": first, "password": PASSWORD},
         trust_env=False,
     )
@@ -320,12 +320,12 @@ def test_cleanup_takes_only_those_with_both_marks(
 
 
 def test_cleanup_takes_who_signed_up_during_a_run_and_nobody_who_only_looks_like_it(
-    target: Target, service: httpx.Client, box: Sandbox
+    target: Target, service: httpx.Client, sandbox: Sandbox
 ) -> None:
     def sign_up(email: str, username: str) -> None:
         answer = httpx.post(
-            f"{box.url}/auth/v1/signup",
-            headers={"apikey": box.discovery["anon_key"]},
+            f"{sandbox.url}/auth/v1/signup",
+            headers={"apikey": sandbox.discovery["anon_key"]},
             json={"email": email, "password": PASSWORD, "data": {"display_name": "N", "username": username}},
             trust_env=False,
         )
@@ -372,9 +372,9 @@ def test_user_ids_by_index(target: Target, service: httpx.Client) -> None:
 
 @pytest.mark.parametrize("key", ["anon", "nonsense"])
 def test_a_wrong_service_key_is_said_and_not_shown(
-    key: str, target: Target, box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    key: str, target: Target, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = box.discovery["anon_key"] if key == "anon" else "not-a-key-at-all"
+    given = sandbox.discovery["anon_key"] if key == "anon" else "not-a-key-at-all"
     monkeypatch.setenv("T_SERVICE", given)
     with pytest.raises(TargetError, match=r"keys\.service_env") as caught:
         provision(target, 3)

@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificate import Certificate, self_signed, server_side
 from tests.chaos.rig import on_loop, proxied
 from tests.chaos.web import Shop, ask
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return self_signed(tmp_path_factory.mktemp("tls"), "localhost")
 
 
-async def serve(shop: Shop, certificate: Path) -> tuple[asyncio.Server, int]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server = await asyncio.start_server(shop, "127.0.0.1", 0, ssl=context)
+async def serve(shop: Shop, certificate: Certificate) -> tuple[asyncio.Server, int]:
+    server = await asyncio.start_server(shop, "127.0.0.1", 0, ssl=server_side(certificate))
     return server, server.sockets[0].getsockname()[1]
 
 
-def test_requests_reach_an_https_target_under_its_own_name(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+def test_requests_reach_an_https_target_under_its_own_name(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
 
     async def main() -> None:
         shop = Shop()
@@ -77,7 +49,7 @@ def test_requests_reach_an_https_target_under_its_own_name(certificate: Path, mo
     on_loop(main())
 
 
-def test_a_certificate_that_does_not_verify_is_no_connection(certificate: Path) -> None:
+def test_a_certificate_that_does_not_verify_is_no_connection(certificate: Certificate) -> None:
     async def main() -> None:
         shop = Shop()
         server, port = await serve(shop, certificate)
@@ -90,13 +62,13 @@ def test_a_certificate_that_does_not_verify_is_no_connection(certificate: Path) 
     on_loop(main())
 
 
-def test_tls_can_pass_through_end_to_end(certificate: Path) -> None:
+def test_tls_can_pass_through_end_to_end(certificate: Certificate) -> None:
     async def main() -> None:
         server, port = await serve(Shop(), certificate)
         async with proxied(upstream=f"127.0.0.1:{port}") as rig:
             await rig.toxic("latency", latency=20)
             host, listen = rig.proxy.listen.split(":")
-            trusting = ssl.create_default_context(cafile=certificate)
+            trusting = ssl.create_default_context(cafile=certificate[0])
             link = await asyncio.open_connection(host, int(listen), ssl=trusting, server_hostname="localhost")
             assert (await ask(link))[0] == 200
             link[1].close()

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gc
-import ipaddress
 import socket
-import ssl
 import struct
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from harness.outcome import Outcome
 from harness.phone.origin import Origin
@@ -44,38 +35,13 @@ from harness.phone.realtime.codec import Kind
 from harness.phone.realtime.generation import GENERATIONS
 from harness.phone.realtime.socket import MAX_MESSAGE
 from harness.phone.tls import shared_context
+from tests.certificate import Certificate, server_side
 from tests.phone.realtime_server import Heard, Peer, RealtimeServer, realtime_server, until
-
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-if sys.platform != "win32":
-    import uvloop
-
-    LOOPS["uvloop"] = uvloop.new_event_loop
 
 BOTH = pytest.mark.parametrize("generation", GENERATIONS.values(), ids=GENERATIONS)
 MESSAGES = Binding("*", "public", "messages", "conversation_id=eq.1")
 TOPIC = "realtime:c"
 ABNORMAL = (Outcome.NETWORK, "closed_1006")
-
-
-@pytest.fixture(params=sorted(LOOPS))
-def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine on each kind of loop; anything the loop had to complain about fails the test."""
-
-    def runner(work: Coroutine[Any, Any, Any]) -> Any:
-        complaints: list[dict[str, Any]] = []
-
-        async def watched() -> Any:
-            asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-            async with asyncio.timeout(60):
-                return await work
-
-        with asyncio.Runner(loop_factory=LOOPS[request.param]) as asyncio_runner:
-            result = asyncio_runner.run(watched())
-        assert complaints == []
-        return result
-
-    return runner
 
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -651,45 +617,15 @@ def test_frames_of_topics_left_are_counted_and_go_nowhere(run: Run) -> None:
 # ---- TLS --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "realtime test")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    chain, private = folder / "chain.pem", folder / "key.pem"
-    chain.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return chain, private
-
-
 @pytest.mark.parametrize("trusted", [True, False])
-def test_the_certificate_is_verified(run: Run, certificate: tuple[Path, Path], trusted: bool) -> None:
+def test_the_certificate_is_verified(run: Run, certificate: Certificate, trusted: bool) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(upgrade(await reader.readuntil(b"\r\n\r\n")))
         await reader.read()
 
     async def main() -> None:
-        chain, key = certificate
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain, key)
-        tls = shared_context(chain) if trusted else shared_context()
-        async with byte_server(script, ssl=context) as origin:
+        tls = shared_context(certificate[0]) if trusted else shared_context()
+        async with byte_server(script, ssl=server_side(certificate)) as origin:
             one = Phone(origin, replace(JS_2_90, backoff_s=(30.0,)), tls=tls)
             one.channel().subscribe()
             await until(lambda: one.attempts != [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from time import monotonic
 
@@ -13,12 +12,7 @@ from hypothesis import strategies as st
 
 from harness.phone.realtime.ticker import SLICE, Ticker
 from harness.phone.realtime.wheel import TICK_S, Backoff, Wheel
-
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-if sys.platform != "win32":
-    import uvloop
-
-    LOOPS["uvloop"] = uvloop.new_event_loop
+from tests.loops import LOOPS
 
 
 class Clock:

@@ -19,15 +19,6 @@ import pytest
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs need cores of their own: one after the other, on one of the parallel workers."""
-    for item in items:
-        if "tests/runs/" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("runs"))
-
-
 DATA = Path(__file__).parent.parent / "data"
 BRIEF, BRIEF_SLO = DATA / "brief.toml", DATA / "brief-slo.toml"
 

@@ -9,7 +9,6 @@ import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,12 +176,6 @@ def sized(body: bytes, *lines: bytes) -> bytes:
 def chunked(body: bytes, size: int = 7) -> bytes:
     parts = [body[at : at + size] for at in range(0, len(body), size)]
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-
-
-def server_side(certificate: tuple[Path, Path]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    return context
 
 
 def run_tolerating_server_noise(run: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

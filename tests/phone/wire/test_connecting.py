@@ -14,6 +14,7 @@ from harness.errors import UsageError
 from harness.outcome import Outcome
 from harness.phone.tls import shared_context
 from harness.phone.wire import Detail, Origin, WireError
+from tests.certificate import Certificate, server_side
 from tests.phone.wire.peer import (
     NETWORK,
     OK,
@@ -25,7 +26,6 @@ from tests.phone.wire.peer import (
     fails,
     get,
     run_tolerating_server_noise,
-    server_side,
     serving,
     sized,
     wire_to,
@@ -85,7 +85,7 @@ def test_a_host_that_does_not_accept(run: Any, options: dict[str, Any], timeout_
     run(work())
 
 
-def test_tls_with_a_named_authority(run: Any, certificate: tuple[Path, Path]) -> None:
+def test_tls_with_a_named_authority(run: Any, certificate: Certificate) -> None:
     async def work() -> None:
         async with serving(answering(OK), server_side(certificate)) as server:
             wire = wire_to(server.port, scheme="https", tls=shared_context(certificate[0]))
@@ -101,7 +101,7 @@ def test_tls_with_a_named_authority(run: Any, certificate: tuple[Path, Path]) ->
     run(work())
 
 
-def test_tls_replies_that_end_early(run: Any, certificate: tuple[Path, Path]) -> None:
+def test_tls_replies_that_end_early(run: Any, certificate: Certificate) -> None:
     async def work() -> None:
         for script, detail in (
             (ending_with(sized(TEXT)[:-1]), {Detail.CLOSED_EARLY}),
@@ -118,7 +118,7 @@ def test_tls_replies_that_end_early(run: Any, certificate: tuple[Path, Path]) ->
     run(work())
 
 
-def test_an_unverified_certificate_is_refused(run: Any, certificate: tuple[Path, Path]) -> None:
+def test_an_unverified_certificate_is_refused(run: Any, certificate: Certificate) -> None:
     async def work() -> None:
         async with serving(answering(OK), server_side(certificate)) as server:
             wire = wire_to(server.port, scheme="https")  # the shared context: system authorities only
@@ -130,7 +130,7 @@ def test_an_unverified_certificate_is_refused(run: Any, certificate: tuple[Path,
     run_tolerating_server_noise(run, work)
 
 
-def test_a_certificate_for_another_name_is_refused(run: Any, certificate: tuple[Path, Path]) -> None:
+def test_a_certificate_for_another_name_is_refused(run: Any, certificate: Certificate) -> None:
     async def work() -> None:
         async with serving(answering(OK), server_side(certificate)) as server:
             wire = wire_to(server.port, scheme="https", host="localhost", tls=shared_context(certificate[0]))
@@ -156,7 +156,7 @@ def test_a_server_that_does_not_speak_tls(run: Any) -> None:
     run_tolerating_server_noise(run, work)
 
 
-def test_the_context_is_shared_and_verifies(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_context_is_shared_and_verifies(certificate: Certificate, tmp_path: Path) -> None:
     context = shared_context()
     assert context is shared_context()
     assert context.verify_mode is ssl.CERT_REQUIRED

@@ -12,6 +12,7 @@ import pytest
 
 from harness.phone.connection import Connection
 from harness.phone.tls import shared_context
+from tests.certificate import Certificate, server_side
 from tests.phone.wire.peer import (
     OK,
     TEXT,
@@ -20,7 +21,6 @@ from tests.phone.wire.peer import (
     eventually,
     get,
     run_tolerating_server_noise,
-    server_side,
     serving,
     sized,
     wire_to,
@@ -28,7 +28,7 @@ from tests.phone.wire.peer import (
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to count descriptors")
-def test_no_descriptor_is_left_behind(run: Any, certificate: tuple[Path, Path]) -> None:
+def test_no_descriptor_is_left_behind(run: Any, certificate: Certificate) -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
