@@ -431,7 +431,7 @@ def frame(opcode: int, payload: bytes, *, head: int = 0x80) -> bytes:
 )
 def test_a_frame_that_ends_the_socket(run: Run, data: bytes, outcome: Outcome, code: str) -> None:
     async def main() -> None:
-        generation = replace(JS_2_119, close_wait_s=0.1)
+        generation = replace(JS_2_119, close_wait_s=0.1, backoff_s=(0.05, 0.5))
         async with realtime_server() as server, phone(server.origin, generation) as one:
             await one.joined()
             await server.peers[0].raw(data)
