@@ -10,10 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any
-
-from harness.phone.realtime.needs import Room
 
 MANY = 10_240
 _PR_SET_PDEATHSIG = 1
@@ -67,17 +64,6 @@ def raise_descriptor_limit() -> int:
 def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def room() -> Room:
-    """Open files a process may have, and ephemeral ports towards one address (outside Linux the dynamic range)."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
-    except (OSError, ValueError):
-        first, last = 49_152, 65_535
-    descriptors = sys.maxsize if hard == resource.RLIM_INFINITY else hard
-    return Room(descriptors, last - first + 1)
 
 
 def _die_with_parent() -> None:
