@@ -117,8 +117,8 @@ def foreword(verdict: Verdict) -> list[str]:
         if check.count:
             lines += _wrapped(f"broken: {check.title}: {check.offenders[0].text if check.offenders else ''}")
     for row in verdict.drift:
-        if row.drifts:
-            lines += _wrapped(row.sentence)
+        if row.rises:
+            lines += _wrapped(row.sentence if row.drifts else f"not judged: {row.sentence}")
     if verdict.findings:
         lines += ["", "known facts of this target (no part of the verdict):"]
         grave = [finding for finding in verdict.findings if finding.severity == "high"]

@@ -9,20 +9,29 @@ import pytest
 from harness.config.models import Stage
 from reports.drift import SLICES, drift
 from reports.frames import load
+from reports.render_terminal import foreword
 from reports.verdict import judge
 from tests.reports.build import END, MEASURE_S, START, Run, manifest, profile, realistic
 
 LEVEL = 12
 
 
-def run(rise: float, *, seed: int = 1, base_ms: float = 100.0, growth: float = 0.0, **changes: object) -> Run:
+def run(
+    rise: float,
+    *,
+    seed: int = 1,
+    base_ms: float = 100.0,
+    growth: float = 0.0,
+    operation: str = "home_feed",
+    **changes: object,
+) -> Run:
     """A minute of feeds whose latency rises by this share, with noise; growth of attempts by the other one."""
     source = random.Random(seed)
     made = Run(manifest(profile=profile(**changes)))
     for second in range(START, END):
         along = (second - START) / MEASURE_S
         for _ in range(round(LEVEL * (1 + growth * along))):
-            made.add(second, base_ms * (1 + rise * along) * source.lognormvariate(0, 0.1))
+            made.add(second, base_ms * (1 + rise * along) * source.lognormvariate(0, 0.1), operation=operation)
     return made.fit().finished()
 
 
@@ -66,6 +75,18 @@ def test_a_fuller_second_half_by_chance_hides_no_drift() -> None:
             made.add(second, 100 * (1 + 0.3 * along) * source.lognormvariate(0, 0.1))
     (row,) = drift(load(made.fit().finished()))
     assert row.drifts
+
+
+@pytest.mark.parametrize("operation", ["swipe_deck", "background_deck"])
+def test_decks_that_get_slower_are_told_not_judged(operation: str) -> None:
+    """A healthy sandbox's decks rose by 32 % in a minute and a half."""
+    slower = run(0.4, operation=operation)
+    (row,) = drift(load(slower))
+    assert row.rises
+    assert not row.drifts
+    verdict = judge(slower)
+    assert 12 not in verdict.exit_codes
+    assert f"not judged: {operation} got slower" in " ".join(foreword(verdict))
 
 
 def test_too_few_samples_say_nothing() -> None:
