@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= runs
-PYTEST_WORKERS ?= 2
+# On two cores: tests wait more than they work.
+PYTEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install smoke test test-all prove lint format bench lock clean up

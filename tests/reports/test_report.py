@@ -27,7 +27,7 @@ def test_the_record_on_disk_says_what_the_run_in_memory_said(tmp_path: Path) -> 
     from reports.verdict import judge
 
     run = build.realistic(slow=4.0, bad=0.02)
-    assert report(build.save(run, tmp_path / "run")) == judge(run)
+    assert report(build.save(run, tmp_path / "run"), html=False) == judge(run)
 
 
 def test_a_killed_run_is_rendered_from_its_streams(tmp_path: Path) -> None:
@@ -47,9 +47,9 @@ def test_a_run_killed_before_its_first_sample(tmp_path: Path) -> None:
 
 def test_against_baselines(tmp_path: Path) -> None:
     before = [build.save(build.realistic(s, run_id=f"b{s}"), tmp_path / f"b{s}") for s in (2, 3)]
-    same = report(build.save(build.realistic(1), tmp_path / "same"), before)
+    same = report(build.save(build.realistic(1), tmp_path / "same"), before, html=False)
     assert (same.exit_code, same.comparison is not None) == (0, True)
-    slower = report(build.save(build.realistic(4, slow=1.45), tmp_path / "slower"), before)
+    slower = report(build.save(build.realistic(4, slow=1.45), tmp_path / "slower"), before, html=False)
     assert slower.exit_code == 12
     assert "swipe_deck" in slower.sentence
     assert slower.comparison is not None
