@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= runs
-# On two cores: tests wait more than they work.
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install smoke test test-all prove lint format bench lock clean up
