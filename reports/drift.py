@@ -51,7 +51,7 @@ class DriftRow(BaseModel):
     @property
     def rises(self) -> bool:
         """More than chance and a hiccup explain."""
-        return self.kendall >= KENDALL and self.rise_ms > FLOOR_MS and self.rise_ms > RISE * self.begin_ms
+        return _rises(self.begin_ms, self.rise_ms, self.kendall)
 
     @property
     def sentence(self) -> str:
@@ -117,8 +117,10 @@ def _row(operation: str, group: pd.DataFrame) -> DriftRow | None:
     slope = median((values[b] - values[a]) / (b - a) for a, b in pairs)
     begin = median(value - slope * place for place, value in enumerate(values))
     rise = slope * (SLICES - 1)
-    grows = operation in GROWING
-    row = DriftRow(
-        operation=operation, begin_ms=begin, rise_ms=rise, kendall=_kendall(values), drifts=False, grows=grows
-    )
-    return row.model_copy(update={"drifts": row.rises and not grows})
+    kendall, grows = _kendall(values), operation in GROWING
+    drifts = not grows and _rises(begin, rise, kendall)
+    return DriftRow(operation=operation, begin_ms=begin, rise_ms=rise, kendall=kendall, drifts=drifts, grows=grows)
+
+
+def _rises(begin_ms: float, rise_ms: float, kendall: int) -> bool:
+    return kendall >= KENDALL and rise_ms > FLOOR_MS and rise_ms > RISE * begin_ms

@@ -58,10 +58,11 @@ class Run:
     def assert_target_passed(self) -> None:
         """Every SLO met. Where tests share two cores the run may rightly doubt its generator, and nothing else."""
         assert self.code in (0, 20), self.said
-        others = [slo for slo in self.verdict["slos"] if slo["name"] not in self.doubted]
+        doubted, doubts = self.doubted, self.doubts
+        others = [slo for slo in self.verdict["slos"] if slo["name"] not in doubted]
         assert {slo["status"] for slo in others} <= {"pass"}, self.said
-        assert (self.code == 20) == bool(self.doubts), self.said
-        assert self.doubts - self.doubted <= {"loop lag", "start lateness", "worker CPU", "worker roster"}, self.said
+        assert (self.code == 20) == bool(doubts), self.said
+        assert doubts - doubted <= {"loop lag", "start lateness", "worker CPU", "worker roster"}, self.said
 
 
 def start(out: Path, *arguments: str | Path, file_size_limit: int | None = None) -> subprocess.Popen[str]:
