@@ -23,10 +23,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.core.ledger import Step, WriteKind
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
 from harness.evidence.store import path_of
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
-from harness.ledger import Step, WriteKind
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
 from harness.record.store import GROUP_ROWS, RunFiles
 from reports.integrity.check import checks
 

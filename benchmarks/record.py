@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 
 from harness.config.load import load_profile
-from harness.order import Order, windows_of
-from harness.outcome import Outcome
-from harness.record.health import Descriptors, resident_bytes
-from harness.record.machine import Machine
+from harness.core.outcome import Outcome
+from harness.core.rows import made
+from harness.core.run_spec import Order, windows_of
+from harness.core.tables import View
+from harness.load.aggregator import Report, Scribe
+from harness.load.health import Descriptors, resident_bytes
+from harness.load.machine import Machine
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
-from harness.record.rows import made
-from harness.record.schema import View
 from harness.record.store import RunStore
-from harness.scribe import Report, Scribe
 
 RATES = (100, 1_000, 5_000, 20_000)
 LOW, HIGH = 100, 5_000

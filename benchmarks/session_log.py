@@ -12,10 +12,10 @@ import time
 import timeit
 from collections.abc import Callable
 
-from harness.phone.dice import Dice
-from harness.record.deeds import Deed
-from harness.record.rows import made
-from harness.record.sessions import SessionLog, SessionLogs
+from harness.client.rng import Dice
+from harness.client.session_log import SessionLog, SessionLogs
+from harness.core.actions import Deed
+from harness.core.rows import made
 
 CALLS, REQUESTS, DEEDS, QUESTIONS = 40, 200, 150, 10
 """One session of a swiper in profile nightly, rounded up."""

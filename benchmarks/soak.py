@@ -26,17 +26,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from harness.config.models import Phases, Profile, Stage
-from harness.order import Order, windows_of
-from harness.outcome import Outcome
-from harness.record.health import resident_bytes
+from harness.core.models import Phases, Profile, Stage
+from harness.core.outcome import Outcome
+from harness.core.rows import made
+from harness.core.run_spec import Order, windows_of
+from harness.core.tables import ARRIVALS, HEALTH, SCHEMAS, View
+from harness.load.aggregator import Report, Scribe
+from harness.load.health import resident_bytes
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
-from harness.record.rows import made
-from harness.record.schema import ARRIVALS, HEALTH, SCHEMAS, View
 from harness.record.store import RunStore
-from harness.scribe import Report, Scribe
 
 CALLS = [f"call_{number}" for number in range(20)]
 PREPARED = 60

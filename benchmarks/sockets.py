@@ -295,8 +295,8 @@ class Attempts:
 
 
 async def ours(port: int, sockets: int, seconds: float, version: str) -> Figures:
-    from harness.phone.origin import Origin
-    from harness.phone.realtime.client import JS_2_90, JS_2_119, Binding, Change, RealtimeClient, Tally, Ticker
+    from harness.client.http.origin import Origin
+    from harness.client.realtime.client import JS_2_90, JS_2_119, Binding, Change, RealtimeClient, Tally, Ticker
 
     loop, meter = asyncio.get_running_loop(), Meter(sockets, seconds)
     ticker, tally, attempts = Ticker(loop), Tally(), Attempts(meter)

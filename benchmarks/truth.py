@@ -40,7 +40,7 @@ TOLERANCE = 0.02
 SHORT_S = 8.0
 LOOP = """
 import pathlib, sys
-from harness.promptness import go_first
+from harness.load.os_priority import go_first
 begun = pathlib.Path(sys.argv[1])
 while not begun.exists(): pass
 go_first()

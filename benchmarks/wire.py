@@ -107,7 +107,7 @@ async def closed_loop(request_of: Callable[[int], Request], connections: int, se
 
 
 async def wire(load: Load, port: int, connections: int, seconds: float) -> tuple[int, float]:
-    from harness.phone.wire import Origin, Wire
+    from harness.client.http.client import Origin, Wire
 
     loop, origin = asyncio.get_running_loop(), Origin("http", "127.0.0.1", port)
     block = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()

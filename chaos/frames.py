@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import ClassVar
 
+from chaos.byte_faults import Stage
 from chaos.fault import Fault, Layer
-from chaos.stage import Stage
 
 LONGEST = 1 << 20
 """Bytes; a longer frame is passed on as it comes, unjudged, rather than held in memory."""

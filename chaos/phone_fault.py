@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from chaos.fault import Fault, Layer
-from chaos.links import Air
+from chaos.network_model import Air
 
 Luck = Callable[[str], float]
 """A number in [0, 1) for a question; for this fault, person and sequence always the same answer."""

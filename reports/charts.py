@@ -19,9 +19,9 @@ from bokeh.models.tickers import BasicTicker
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from harness.config.models import LatencySlo
-from harness.outcome import OUTCOMES, Outcome
-from harness.record.schema import Phase, View
+from harness.core.models import LatencySlo
+from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.tables import Phase, View
 from reports.frames import Frames, latency_series, latency_table, throughput
 from reports.realtime import per_second
 

@@ -24,9 +24,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.tables import View
 from harness.record.manifest import Manifest
-from harness.record.schema import View
 from reports.disturbance import moved_ms
 from reports.frames import Frames, latency_table
 from reports.shift import chance, least_chance

@@ -39,7 +39,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.record.schema import View
+from harness.core.tables import View
 from reports.frames import Frames
 from reports.ranks import rank_of, value_at_share
 

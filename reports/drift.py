@@ -18,8 +18,8 @@ from statistics import median
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from harness.core.tables import View
 from harness.record.manifest import Manifest
-from harness.record.schema import View
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
 from reports.text import ms, percent

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.probes.model import Probes
+from harness.record.probe_results import Probes
 
 Severity = Literal["high", "medium", "low"]
 ORDER: tuple[Severity, ...] = ("high", "medium", "low")

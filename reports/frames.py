@@ -20,12 +20,12 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from harness.outcome import OUTCOMES, Outcome
+from harness.core.delivery import Delivery, Fact, Fate, Kind, Topic, account
+from harness.core.fault_record import excused
+from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.tables import Phase, View
 from harness.record import buckets
-from harness.record.chaos import excused
-from harness.record.delivery import Delivery, Fact, Fate, Kind, Topic, account
 from harness.record.manifest import Manifest
-from harness.record.schema import Phase, View
 from reports.intervals import Interval, of_percentile
 from reports.ranks import grouped_percentiles
 

@@ -21,7 +21,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.record.schema import Phase, View
+from harness.core.tables import Phase, View
 from reports import roster
 from reports.frames import Frames, samples_in
 from reports.ranks import value_at_share

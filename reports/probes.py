@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.probes.model import Answer, Probes
+from harness.record.probe_results import Answer, Probes
 from reports.integrity.model import Check, Offender
 
 _WORDS: dict[str, tuple[str, str, str]] = {

@@ -12,8 +12,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.outcome import Outcome
-from harness.record.schema import View
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from reports import charts, spark, text
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS

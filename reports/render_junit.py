@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from harness.errors import ExitCode
+from harness.core.errors import ExitCode
 from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
 from reports.verdict import Facts, Verdict

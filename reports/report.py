@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.fault_record import CHAOS
 from harness.plan import load_prices
-from harness.record.chaos import CHAOS
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports import render_html, render_junit, render_summary, render_verdict

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.tables import View
 from harness.record.roster import LOST_S, WorkerRecord
-from harness.record.schema import View
 from reports.frames import Frames, samples_in
 from reports.text import count, percent, plural
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.core.tables import View
 from harness.record.manifest import Manifest
-from harness.record.schema import View
 from reports import text
 from reports.frames import Frames, latency_table, outcome_table
 from reports.recovery.model import FaultReport, Recovery

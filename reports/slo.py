@@ -25,10 +25,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.config.models import LatencySlo, ShareSlo, Slo
-from harness.outcome import OUTCOMES
+from harness.core.models import LatencySlo, ShareSlo, Slo
+from harness.core.outcome import OUTCOMES
+from harness.core.tables import View
 from harness.record.manifest import Manifest
-from harness.record.schema import View
 from reports import disturbance, intervals
 from reports.frames import Frames
 from reports.intervals import Interval

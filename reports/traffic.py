@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.phone.endpoints import ENDPOINTS
+from harness.client.api.endpoints import ENDPOINTS
 from harness.plan import PlanInputs, Prices
 from harness.plan.inputs import MIX, PERSONAS
 from harness.plan.measured import Share, month_figures, planned_session

@@ -12,10 +12,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.errors import PRECEDENCE, ExitCode, first_of
+from harness.core.errors import PRECEDENCE, ExitCode, first_of
+from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
 from harness.record.manifest import Manifest, Window
-from harness.record.schema import Phase, View
 from reports import findings as schema_facts
 from reports import health as generator
 from reports import probes as questions

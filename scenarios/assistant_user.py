@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.phone.operations.app import open_app
-from harness.phone.operations.assistant import AssistantChat, assistant_conversation
-from harness.phone.operations.chat import Conversation, conversation_list
-from harness.phone.phone import Phone
-from harness.shell import PhoneUser
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.chat.assistant import AssistantChat, assistant_conversation
+from harness.client.screens.chat.parts import Conversation, conversation_list
+from harness.load.locust_adapter import PhoneUser
 
 QUESTIONS = (
     "What should we watch tonight?",

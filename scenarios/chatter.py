@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from faker import Faker
 
-from harness.phone.chat_shapes import Summary
-from harness.phone.operations.app import open_app
-from harness.phone.operations.chat import (
+from harness.client.api.chat_shapes import Summary
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.chat.parts import (
     Attachment,
     AttachmentKind,
     Conversation,
@@ -15,8 +16,7 @@ from harness.phone.operations.chat import (
     start_conversation,
     upload,
 )
-from harness.phone.phone import Phone
-from harness.shell import PhoneUser
+from harness.load.locust_adapter import PhoneUser
 
 _fake = Faker("en_US", use_weighting=False)
 _fake.seed_instance(0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.phone.operations.app import open_app
-from harness.phone.operations.commute import kill, plan_outages, use_another_app
-from harness.phone.operations.swipe import SwipePage
-from harness.phone.phone import Phone
-from harness.shell import PhoneUser
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.swipe import SwipePage
+from harness.client.screens.commute import kill, plan_outages, use_another_app
+from harness.load.locust_adapter import PhoneUser
 from scenarios.swiper import GESTURE_SHARES, GESTURES
 
 

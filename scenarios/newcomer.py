@@ -1,11 +1,11 @@
-"""Signs up, meets the taste page, and takes a first look. On a device of their own (see `harness.phone.newcomers`)."""
+"""Signs up, meets the taste page, takes a first look. On a device of their own (`harness.client.auth.newcomers`)."""
 
 from __future__ import annotations
 
-from harness.phone.operations.app import open_app
-from harness.phone.operations.onboarding import FEWEST_LIKES, TastePage, newcomers_phone, sign_up
-from harness.phone.phone import Phone
-from harness.shell import PhoneUser
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.onboarding import FEWEST_LIKES, TastePage, newcomers_phone, sign_up
+from harness.load.locust_adapter import PhoneUser
 
 
 class Newcomer(PhoneUser):

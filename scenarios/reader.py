@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.phone.operations.app import open_app
-from harness.phone.operations.feed import Lead
-from harness.phone.operations.home import Home
-from harness.phone.operations.library import Diary, follow, review, set_status, to_watchlist_from_title, unfollow
-from harness.phone.operations.presence import maybe_look_away
-from harness.phone.operations.title import TitlePage
-from harness.phone.phone import Phone
-from harness.shell import PhoneUser
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.feed import Lead
+from harness.client.screens.browse.home import Home
+from harness.client.screens.browse.library import Diary, follow, review, set_status, to_watchlist_from_title, unfollow
+from harness.client.screens.browse.title import TitlePage
+from harness.client.screens.presence import maybe_look_away
+from harness.load.locust_adapter import PhoneUser
 
 
 class Reader(PhoneUser):

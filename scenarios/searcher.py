@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.phone.operations.app import open_app
-from harness.phone.operations.library import to_watchlist_from_search
-from harness.phone.operations.presence import maybe_look_away
-from harness.phone.operations.search import Search
-from harness.phone.operations.title import TitlePage
-from harness.phone.phone import Phone
-from harness.phone.shapes import Found
-from harness.shell import PhoneUser
+from harness.client.api.shapes import Found
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.library import to_watchlist_from_search
+from harness.client.screens.browse.search import Search
+from harness.client.screens.browse.title import TitlePage
+from harness.client.screens.presence import maybe_look_away
+from harness.load.locust_adapter import PhoneUser
 
 _TEXT = """
 love night star house last dark king blood city summer girl road moon world dead life day river fire dream war wild

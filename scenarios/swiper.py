@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.phone.operations.app import open_app
-from harness.phone.operations.library import to_watchlist_from_title
-from harness.phone.operations.presence import maybe_look_away
-from harness.phone.operations.swipe import Button, SwipePage
-from harness.phone.operations.title import TitlePage
-from harness.phone.phone import Phone
-from harness.phone.shapes import Card
-from harness.shell import PhoneUser
+from harness.client.api.shapes import Card
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.library import to_watchlist_from_title
+from harness.client.screens.browse.swipe import Button, SwipePage
+from harness.client.screens.browse.title import TitlePage
+from harness.client.screens.presence import maybe_look_away
+from harness.load.locust_adapter import PhoneUser
 
 GESTURES = ("like", "dislike", "skip")
 GESTURE_SHARES = (0.30, 0.45, 0.25)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.config.models import Profile
-from harness.engine import Engine
-from harness.order import Order, windows_of
-from harness.people import Secrets
+from harness.core.models import Profile
+from harness.core.people import Secrets
+from harness.core.run_spec import Order, windows_of
+from harness.load.engine import Engine
 
 
 @contextmanager

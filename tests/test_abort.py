@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.abort import Watch
-from harness.config.models import Abort, LatencySlo
-from harness.outcome import Outcome
+from harness.core.models import Abort, LatencySlo
+from harness.core.outcome import Outcome
+from harness.core.tables import Phase, View
+from harness.load.abort_rules import Watch
 from harness.record.manifest import Window
 from harness.record.recorder import Recorder
-from harness.record.schema import Phase, View
 
 FEED = LatencySlo(name="Feed", operation="home_feed", view=View.SERVER, limit_ms=100.0)
 WINDOWS = (Window(phase=Phase.MEASURE, start_s=0, end_s=100),)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from harness.agreed import Agreed
-from harness.config.chaos import Allow
-from harness.config.models import Abort
-from harness.record.chaos import ChaosWindow
-from harness.record.schema import LATENCY, SCHEMAS
+from harness.core.fault_record import ChaosWindow
+from harness.core.models import Abort
+from harness.core.scheduled_fault import Allow
+from harness.core.tables import LATENCY, SCHEMAS
+from harness.load.agreed import Agreed
 
 RULES = Abort(window_s=10, grace_s=2, min_samples=10, error_share=0.2)
 

@@ -7,14 +7,14 @@ from time import monotonic
 
 import pytest
 
-from harness.alarms import Alarms
-from harness.engine import new_loop
+from harness.load.engine import new_loop
+from harness.load.precise_timer import Alarms
 
 
 @pytest.mark.parametrize("descriptor", [True, False])
 def test_calls_come_in_order_and_never_early(descriptor: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not descriptor:
-        monkeypatch.setattr("harness.alarms.sys.platform", "elsewhere")
+        monkeypatch.setattr("harness.load.precise_timer.sys.platform", "elsewhere")
     came: list[tuple[int, float]] = []
 
     async def main() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.arrivals import expected_sessions, expected_until, peak_rate, plan, rate_at
-from harness.config.models import Stage
+from harness.core.models import Stage
+from harness.schedule.arrivals import expected_sessions, expected_until, peak_rate, plan, rate_at
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")

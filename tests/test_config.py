@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config.draw import draw, draw_count
 from harness.config.habits import COMPLETE, misfits
 from harness.config.load import PROFILES, load_profile, load_slos, load_target, resolve_keys
-from harness.config.models import (
+from harness.core.draw import draw, draw_count
+from harness.core.errors import ExitCode, UsageError
+from harness.core.models import (
     Constant,
     LatencySlo,
     LogNormal,
@@ -29,7 +30,6 @@ from harness.config.models import (
     TargetKeys,
     Uniform,
 )
-from harness.errors import ExitCode, UsageError
 from harness.plan import PlanInputs, load_prices, make, profile_toml
 from sandbox.realtime.settings import PLANS
 

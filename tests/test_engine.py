@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager
 import pyarrow as pa
 import pytest
 
-from harness.arrivals import Ticket
-from harness.config.models import Phases, Profile, Stage
-from harness.engine import Engine
-from harness.people import Secrets
-from harness.phone.phone import Phone
-from harness.record.rows import made
-from harness.record.schema import ARRIVALS, LATENCY
+from harness.client.device import Phone
+from harness.core.models import Phases, Profile, Stage
+from harness.core.people import Secrets
+from harness.core.rows import made
+from harness.core.tables import ARRIVALS, LATENCY
+from harness.load.engine import Engine
 from harness.record.store import tidy
+from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
 
 PROFILE = Profile(

@@ -12,13 +12,13 @@ import asyncpg
 import pyarrow as pa
 import pytest
 
+from harness.core.ledger import Ledger, WriteKind
+from harness.core.rows import made
+from harness.core.tables import LEDGER_WRITES, SCHEMAS
 from harness.evidence import store
 from harness.evidence.collect import collect
 from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
 from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS
-from harness.ledger import Ledger, WriteKind
-from harness.record.rows import made
-from harness.record.schema import LEDGER_WRITES, SCHEMAS
 from harness.record.store import RunStore, open_run
 from reports.integrity import conversations
 from sandbox.options import SandboxOptions

@@ -7,7 +7,7 @@ import gc
 import weakref
 from collections.abc import Callable
 
-from harness.garbage import GROWTH_BYTES, MEASURE_EVERY, Collector
+from harness.load.gc_control import GROWTH_BYTES, MEASURE_EVERY, Collector
 
 
 class Knot:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config.models import Target
-from harness.errors import ExitCode, TargetError
-from harness.guard import RateGuard, is_loopback, permit
+from harness.core.errors import ExitCode, TargetError
+from harness.core.models import Target
+from harness.core.target_guard import RateGuard, is_loopback, permit
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")

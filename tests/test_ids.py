@@ -6,7 +6,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import ids
+from harness.core import ids
 
 runs = st.integers(0, 2**32 - 1)
 people = st.integers(0, ids.MAX_PERSON)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import ids
-from harness.ledger import Ledger, Step, WriteKind, proven
-from harness.outcome import OUTCOMES, Outcome
-from harness.phone.event_key import event_facts, is_status, stored_key
-from harness.phone.swipe_event import Event, encode, for_wire
-from harness.record.rows import made
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES
+from harness.client.events.event_key import event_facts, is_status, stored_key
+from harness.client.events.swipe_event import Event, encode, for_wire
+from harness.core import ids
+from harness.core.ledger import Ledger, Step, WriteKind, proven
+from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.rows import made
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from sandbox.functions.event_input import Ingest
 
 TAG = 0xDEADBEEF

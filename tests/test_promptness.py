@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.promptness import SESSION_NICE, TURN_NS, be_prompt, go_first
+from harness.load.os_priority import SESSION_NICE, TURN_NS, be_prompt, go_first
 
-ASKS = "from harness.promptness import go_first; print(go_first(), open('/proc/self/autogroup').read())"
+ASKS = "from harness.load.os_priority import go_first; print(go_first(), open('/proc/self/autogroup').read())"
 
 
 def turn() -> list[int]:

@@ -19,8 +19,8 @@ from uuid import UUID, uuid4
 import pytest
 from rich.console import Console
 
-from harness.config.models import Target
-from harness.errors import ExitCode, HarnessError
+from harness.core.errors import ExitCode, HarnessError
+from harness.core.models import Target
 from harness.provision import admin, cleanup, display, provision
 from harness.provision.display import Display
 from harness.provision.pacing import Patience

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from harness.pulse import Pulse, SessionClosed
+from harness.client.interruptible_sleep import Pulse, SessionClosed
 
 
 def test_sleep_lasts_as_long_as_it_says() -> None:

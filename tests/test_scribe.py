@@ -14,16 +14,16 @@ import msgpack
 import pytest
 
 from harness.config.load import load_profile, load_slos
-from harness.order import Order, windows_of
-from harness.outcome import Outcome
+from harness.core.outcome import Outcome
+from harness.core.rows import made
+from harness.core.run_spec import Order, windows_of
+from harness.core.tables import LATENCY, View
+from harness.load.aggregator import LINE_MARK, Report, Scribe
 from harness.record.clocks import Round, offset
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
-from harness.record.rows import made
-from harness.record.schema import LATENCY, View
 from harness.record.store import RunStore, open_run
-from harness.scribe import LINE_MARK, Report, Scribe
 
 PROFILE = load_profile("smoke")
 ORDER = Order(

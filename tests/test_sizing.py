@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import UsageError
-from harness.sizing import BURST_SHARE, PER_PHONE, RESERVED, phones_per_process, processes_for
+from harness.core.errors import UsageError
+from harness.load.sizing import BURST_SHARE, PER_PHONE, RESERVED, phones_per_process, processes_for
 
 
 @given(st.integers(1, 300_000), st.integers(1_000, 1_000_000))

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.access import Access
-from harness.arrivals import plan
-from harness.config.models import LatencySlo, Phases, Profile, Slo, Stage
-from harness.generator import Generator
-from harness.order import Order, windows_of
+from harness.core.models import LatencySlo, Phases, Profile, Slo, Stage
+from harness.core.run_spec import Order, windows_of
+from harness.core.tables import View
 from harness.record.manifest import Manifest
-from harness.record.schema import View
 from harness.record.store import RunStore, open_run
-from harness.wish import Wish
+from harness.run.locust_process import Generator
+from harness.run.resolved_target import Access
+from harness.run.run_request import Wish
+from harness.schedule.arrivals import plan
 from known.schedule import Schedule, percentiles
 from reports.frames import load
 from reports.ranks import grouped_percentiles

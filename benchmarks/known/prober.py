@@ -6,10 +6,10 @@ import asyncio
 import os
 from pathlib import Path
 
-from harness.alarms import Alarms
-from harness.phone.calls import Call, Caller, Service
-from harness.phone.phone import Phone
-from harness.shell import PhoneUser
+from harness.client.api.calls import Call, Caller, Service
+from harness.client.device import Phone
+from harness.load.locust_adapter import PhoneUser
+from harness.load.precise_timer import Alarms
 
 AHEAD_S = 0.5
 """From opening the app, at the ticket's instant, to what is measured. A first request would also have to connect."""

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import KIB, Delayed, StreamFault
 from chaos.fault import register
-from chaos.stage import KIB, Delayed, StreamFault
 
 PIECE_S = 0.05  # of the line's time: how finely a large chunk trickles
 

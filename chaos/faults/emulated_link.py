@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chaos.fault import register
-from chaos.links import LINKS, Air
+from chaos.network_model import LINKS, Air
 from chaos.phone_fault import Luck, PhoneFault, Treatment
 
 Kind = Literal["wifi_good", "5g", "lte", "slow_4g", "3g", "edge", "lossy_wifi", "metro"]
@@ -16,11 +16,11 @@ Kind = Literal["wifi_good", "5g", "lte", "slow_4g", "3g", "edge", "lossy_wifi", 
 
 @register
 class EmulatedLinkFault(PhoneFault):
-    """The app as it feels on the way: round trips, bandwidth, lost packets, dead moments (`chaos.links`)."""
+    """The app as it feels on the way: round trips, bandwidth, lost packets, dead moments (`chaos.network_model`)."""
 
     name: ClassVar[str] = "link"
 
-    kind: Kind = Field("lte", description="which link; the numbers are in chaos/links.py")
+    kind: Kind = Field("lte", description="which link; the numbers are in chaos/network_model.py")
 
     def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
         model = LINKS[self.kind]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from chaos.byte_faults import KIB, Delayed, StreamFault
 from chaos.fault import register
-from chaos.stage import KIB, Delayed, StreamFault
 
 
 class HalfOpenStage(Delayed):

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import Stage, StreamFault
 from chaos.fault import register
-from chaos.stage import Stage, StreamFault
 
 
 class LimitDataStage(Stage):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from chaos.byte_faults import Stage, StreamFault
 from chaos.fault import register
-from chaos.stage import Stage, StreamFault
 
 
 @register

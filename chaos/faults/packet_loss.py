@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import Delayed, StreamFault
 from chaos.fault import register
-from chaos.stage import Delayed, StreamFault
 
 SEGMENT = 1460  # bytes of payload in an Ethernet-sized TCP segment
 TAIL = 3  # a loss among the last so many segments has too few duplicate ACKs behind it for a fast retransmit

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import KIB, Delayed, StreamFault, Timer
 from chaos.fault import register
-from chaos.stage import KIB, Delayed, StreamFault, Timer
 
 
 class ResetPeerStage(Delayed):

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import Delayed, StreamFault
 from chaos.fault import register
-from chaos.stage import Delayed, StreamFault
 
 
 class SlicerStage(Delayed):

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import Stage, StreamFault, Timer
 from chaos.fault import register
-from chaos.stage import Stage, StreamFault, Timer
 
 
 class TimeoutStage(Stage):

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import Delayed
 from chaos.fault import register
 from chaos.frames import FrameFault, is_message
-from chaos.stage import Delayed
 
 
 class DelayStage(Delayed):

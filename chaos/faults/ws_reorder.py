@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from chaos.byte_faults import Timer
 from chaos.fault import register
 from chaos.frames import FrameFault, FrameStage, is_control, is_message
-from chaos.stage import Timer
 
 
 class ReorderStage(FrameStage):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
+from chaos.byte_faults import Clock, Sink, Stage, StreamFault
 from chaos.fault import Layer
 from chaos.frames import FrameFault, FrameSplitter
-from chaos.proxy.side import Hold, Side
+from chaos.proxy.endpoint import Hold, Side
 from chaos.proxy.toxic import Direction, Toxic
-from chaos.stage import Clock, Sink, Stage, StreamFault
 
 if TYPE_CHECKING:
-    from chaos.proxy.link import Link
+    from chaos.proxy.session import Link
 
 
 class Pipe:

@@ -15,8 +15,8 @@ from chaos.http_fault import UNTOUCHED, HttpFault, Request, Treatment
 from chaos.proxy.address import Address, Upstream
 from chaos.proxy.clock import LoopClock
 from chaos.proxy.copy import deliver
-from chaos.proxy.link import Link
-from chaos.proxy.side import Side
+from chaos.proxy.endpoint import Side
+from chaos.proxy.session import Link
 from chaos.proxy.toxic import Direction, Toxic
 
 log = logging.getLogger("chaos.proxy")

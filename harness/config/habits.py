@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.config.models import Constant, Distribution, Uniform, closest
+from harness.core.models import Constant, Distribution, Uniform, closest
 
 COMPLETE = "nightly"
 

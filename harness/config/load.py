@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from harness.config.extend import EXTENDS, extended
-from harness.config.models import Profile, Slo, SloFile, Target, closest
 from harness.config.problems import sentences
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.models import Profile, Slo, SloFile, Target, closest
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 PROFILES = SCENARIOS / "profiles"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from harness.config.models import FORMS, Target, closest
+from harness.core.models import FORMS, Target, closest
 
 Location = tuple[int | str, ...]
 

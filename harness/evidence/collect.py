@@ -11,7 +11,8 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 
-from harness.errors import HarnessError, TargetError
+from harness.core.errors import HarnessError, TargetError
+from harness.core.tables import LEDGER_WRITES
 from harness.evidence import store
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, Dated, unseen, without, written
@@ -19,7 +20,6 @@ from harness.evidence.postgres import PostgresReader
 from harness.evidence.rest import RestReader
 from harness.evidence.tables import FEATURES, MESSAGES, TABLES, TALKED_IN, StoredTable
 from harness.record.manifest import Evidence
-from harness.record.schema import LEDGER_WRITES
 from harness.record.store import RunFiles, RunStore, open_run
 
 CLOCK_ERROR = timedelta(seconds=5)

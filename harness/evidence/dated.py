@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.core.ledger import WriteKind
 from harness.evidence.columns import id_texts
 from harness.evidence.tables import LIBRARY, READS, StoredTable
-from harness.ledger import WriteKind
 
 COLUMNS = ("kind", "person", "subject")
 """Of the ledger's writes."""

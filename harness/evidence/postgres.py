@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import pyarrow as pa
 
-from harness.errors import TargetError
+from harness.core.errors import TargetError
 from harness.evidence.rows import batch
 from harness.evidence.tables import StoredTable
 

@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 import httpx
 import pyarrow as pa
 
-from harness.errors import TargetError
+from harness.client.http.tls import shared_context
+from harness.core.errors import TargetError
 from harness.evidence.rows import batch
 from harness.evidence.tables import StoredTable
-from harness.phone.tls import shared_context
 
 PAGE_ROWS = 1000
 """Supabase's default `max_rows`. A deployment that allows fewer is noticed: pages end where the rows end."""

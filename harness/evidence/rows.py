@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness.client.events.event_key import short
 from harness.evidence.tables import StoredTable
-from harness.phone.event_key import short
 
 
 def batch(table: StoredTable, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

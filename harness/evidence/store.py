@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.evidence.tables import FOLDER, StoredTable
 from harness.record.streams import replacing, writing
 

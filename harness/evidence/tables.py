@@ -61,7 +61,7 @@ EVENTS = StoredTable(
         Column("created_at", _INSTANT),
         Column("user_id", _ID),
         Column("client_event_id", _ID),
-        Column("dedupe_key", pa.uint64()),  # shortened as the ledger does, `harness.phone.event_key.short`
+        Column("dedupe_key", pa.uint64()),  # shortened as the ledger does, `harness.client.events.event_key.short`
         Column("event_day", pa.date32()),
         Column("event_type", pa.string()),
         Column("media_item_id", _ID),

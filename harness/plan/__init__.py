@@ -5,7 +5,7 @@ Pure but for `files`, which reads the price file. How each figure is made: docs/
 
 from __future__ import annotations
 
-from harness.plan.core import make
+from harness.plan.capacity import make
 from harness.plan.files import load_changes, load_prices
 from harness.plan.inputs import PlanInputs, Range
 from harness.plan.model import CapacityPlan

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import load as config
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.plan.inputs import PlanInputs, Range
 from harness.plan.prices import Prices
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 PERSONAS = ("swiper", "reader", "chatter", "searcher", "commuter", "newcomer", "assistant_user")
 HOURS = 24

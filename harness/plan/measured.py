@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.plan import core, cost, traffic
+from harness.plan import capacity as core
+from harness.plan import cost, traffic
 from harness.plan.calls import CHAT_REPLY, DELIVERY, EVENTS, SEARCH, SYNC, SYNC_BATCH, Driver, Endpoint
 from harness.plan.cost import GB, Month
 from harness.plan.inputs import PlanInputs

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from harness.config.models import Model, Number, PlainName, Text, closest
+from harness.core.models import Model, Number, PlainName, Text, closest
 
 Money = Annotated[Number, Field(ge=0)]
 Amount = Annotated[Number, Field(ge=0)]

@@ -8,10 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from harness.access import Access
-from harness.phone.tls import shared_context
+from harness.client.http.tls import shared_context
 from harness.probes import schema
-from harness.probes.model import Answer, Fact, Probes
 from harness.probes.questions import (
     anonymous_messages,
     expired_token,
@@ -25,6 +23,8 @@ from harness.probes.questions import (
     strangers_changes,
 )
 from harness.probes.stage import Field, signed_in
+from harness.record.probe_results import Answer, Fact, Probes
+from harness.run.resolved_target import Access
 
 TIMEOUT_S = 15.0
 QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[Answer]]], ...] = tuple(

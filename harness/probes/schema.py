@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 
 from harness.probes.facts import PROBES, Probe
-from harness.probes.model import Fact
+from harness.record.probe_results import Fact
 
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 5.0

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import jwt
 
-from harness.access import Access
-from harness.phone.account import Account
+from harness.client.auth.account import Account
+from harness.run.resolved_target import Access
 
 EVENTS = "/functions/v1/media-swipe-event"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import ExitCode, UsageError
+from harness.core.errors import ExitCode, UsageError
 from harness.prove.defects import DEFECTS, chosen
 from harness.prove.table import Proof, markdown
 from harness.prove.trials import Plan, Prover, Say

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness import processes
-from harness.errors import ExitCode
+from harness.core.errors import ExitCode
+from harness.load import child_process as processes
 from harness.prove.defects import PACED, SECONDS, STEADY, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial, healthy, tried
 from harness.prove.verdicts import Judged

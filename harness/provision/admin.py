@@ -20,8 +20,8 @@ from uuid import UUID
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
-from harness.errors import TargetError
-from harness.phone.tls import shared_context
+from harness.client.http.tls import shared_context
+from harness.core.errors import TargetError
 from harness.provision.pacing import DEFAULT_PATIENCE, Pacer, Patience
 from harness.provision.roster import NewUser, User
 

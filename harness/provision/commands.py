@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 
 from harness.config.load import ResolvedKeys
-from harness.config.models import MAX_PEOPLE, Target
-from harness.errors import UsageError
-from harness.guard import permit
+from harness.core.errors import UsageError
+from harness.core.models import MAX_PEOPLE, Target
+from harness.core.target_guard import permit
 from harness.provision.display import Display
 from harness.provision.job import Job, resolve, run
 from harness.provision.make import Provisioning

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from harness.config.load import HEADER_SAFE, ResolvedKeys, resolve_keys
-from harness.config.models import Target
-from harness.errors import TargetError, UsageError
-from harness.guard import Permit
+from harness.core.errors import TargetError, UsageError
+from harness.core.models import Target
+from harness.core.target_guard import Permit
 from harness.provision.admin import Admin
 from harness.provision.display import Display
 from harness.provision.pacing import Patience

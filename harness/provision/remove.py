@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from harness.errors import TargetError
-from harness.people import email_pattern
+from harness.core.errors import TargetError
+from harness.core.people import email_pattern
 from harness.provision.admin import Admin, Stubborn
 from harness.provision.job import Job, each, some
 from harness.provision.roster import TAG_KEY, Census

@@ -16,9 +16,9 @@ from uuid import UUID
 from faker import Faker
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
 
-from harness.config.models import MAX_PEOPLE, TargetPeople
-from harness.people import email_pattern
-from harness.phone.newcomers import signed_up_here
+from harness.client.auth.newcomers import signed_up_here
+from harness.core.models import MAX_PEOPLE, TargetPeople
+from harness.core.people import email_pattern
 
 TAG_KEY = "harness_tag"
 USERNAME_LENGTH = 30

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.record.chaos import CHAOS, ChaosEvent, ChaosLine, ChaosWindow
+from harness.core.fault_record import CHAOS, ChaosEvent, ChaosLine, ChaosWindow
 from harness.record.streams import writing
 
 Counts = Mapping[str, tuple[int, int]]

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.config.models import Profile, Slo
-from harness.probes.model import Probes
-from harness.record.chaos import ChaosWindow
+from harness.core.fault_record import ChaosWindow
+from harness.core.models import Profile, Slo
+from harness.core.tables import Phase
 from harness.record.clocks import ClockOffset
+from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
-from harness.record.schema import Phase
 
 
 class Window(BaseModel):

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.outcome import Outcome
+from harness.core.outcome import Outcome
+from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Window
-from harness.record.schema import LATENCY, SCHEMAS, Phase, View
 
 Key = tuple[View, str, Outcome]
 Integers = npt.NDArray[np.int64]
@@ -156,7 +156,7 @@ class Samples:
 
     @property
     def table(self) -> str:
-        """See `harness.record.rows.Taken`."""
+        """See `harness.core.rows.Taken`."""
         return LATENCY
 
     def batch(self) -> pa.RecordBatch:

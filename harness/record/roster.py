@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from harness.record.schema import ARRIVALS, HEALTH, LATENCY, View
+from harness.core.tables import ARRIVALS, HEALTH, LATENCY, View
 
 LOST_S = 5.0
 """A worker that says nothing for longer than this is lost; workers speak once a second."""

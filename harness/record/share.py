@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.order import Order
+from harness.core.errors import HarnessError
+from harness.core.run_spec import Order
+from harness.core.tables import MANIFEST, WORKERS_FOLDER
 from harness.record.manifest import Manifest
 from harness.record.roster import WorkerRecord
-from harness.record.schema import MANIFEST, WORKERS_FOLDER
 from harness.record.store import RunStore, open_run
 
 WORKER_OUT_ENV = "HARNESS_WORKER_OUT"

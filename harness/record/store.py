@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from harness.errors import UsageError
-from harness.record.manifest import Manifest
-from harness.record.schema import (
+from harness.core.errors import UsageError
+from harness.core.tables import (
     ARRIVALS,
     DEEDS,
     DELIVERY,
@@ -34,6 +33,7 @@ from harness.record.schema import (
     STREAM_FOLDER,
     TRAFFIC,
 )
+from harness.record.manifest import Manifest
 from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 _QUICK = pa.ipc.IpcWriteOptions(use_threads=False)  # a batch is small: handing its columns to threads costs more
 _SMALL = pa.ipc.IpcWriteOptions(use_threads=False, compression=pa.Codec("zstd", compression_level=1))

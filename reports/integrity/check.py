@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from harness import ids
+from harness.core import ids
+from harness.core.ledger import WriteKind
+from harness.core.tables import LEDGER_WRITES
 from harness.evidence import store
 from harness.evidence.tables import EVENTS, MESSAGES
-from harness.ledger import WriteKind
 from harness.record.manifest import Manifest
-from harness.record.schema import LEDGER_WRITES
 from harness.record.store import RunFiles
 from reports.integrity import events, messages
 from reports.integrity.columns import Flags, text

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harness import ids
-from harness.ledger import WriteKind
-from harness.phone.event_key import STATUS
+from harness.client.events.event_key import STATUS
+from harness.core import ids
+from harness.core.ledger import WriteKind
 from reports.integrity.columns import Flags, Integers, halves, integers
 from reports.integrity.writes import Rows, Writes, of_kind
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.ledger import Step, WriteKind
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
+from harness.core.ledger import Step, WriteKind
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
 from reports.integrity.writes import Rows
 
 NAME = ["kind", "person", "sequence"]

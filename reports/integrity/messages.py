@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from harness import ids
+from harness.core import ids
 from reports.integrity.columns import Flags, Integers, Numbers, halves, integers
 from reports.integrity.writes import Writes
 

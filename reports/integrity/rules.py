@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.core.ledger import WriteKind
 from harness.evidence import store
 from harness.evidence.tables import (
     CONVERSATIONS,
@@ -21,7 +22,6 @@ from harness.evidence.tables import (
     REQUESTS,
     StoredTable,
 )
-from harness.ledger import WriteKind
 from reports.integrity import conversations, decks, frames, library
 from reports.integrity.columns import text
 from reports.integrity.model import SHOWN, Check, Offender

@@ -14,12 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.ledger import Step, WriteKind
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES
+from harness.core.ledger import Step, WriteKind
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from reports.integrity.columns import Flags, Integers, Numbers, halves
 
 Places = Numbers
-"""person << 32 | sequence, as `harness.ids.places` gives them."""
+"""person << 32 | sequence, as `harness.core.ids.places` gives them."""
 
 NEVER = np.iinfo(np.int64).max
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.tip import Probe
+from harness.run.tipping_point import Probe
 from reports.verdict import Verdict
 
 

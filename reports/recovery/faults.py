@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from harness.record.chaos import ChaosEvent, ChaosLine, ChaosWindow
+from harness.core.fault_record import ChaosEvent, ChaosLine, ChaosWindow
 
 
 @dataclass(frozen=True, slots=True)

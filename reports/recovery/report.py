@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from harness.ledger import WriteKind
-from harness.record.chaos import ChaosLine
+from harness.core.fault_record import ChaosLine
+from harness.core.ledger import WriteKind
 from reports.frames import MEASURED_VIEWS, Frames
 from reports.integrity.writes import Rows
 from reports.ranks import grouped_percentiles

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.config.models import LatencySlo, Stage
-from harness.outcome import Outcome
-from harness.record.schema import View
+from harness.core.models import LatencySlo, Stage
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
 

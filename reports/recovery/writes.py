@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.ledger import Step, WriteKind
-from harness.outcome import OUTCOME_CODE, Outcome
-from harness.record.schema import LEDGER_STEPS, LEDGER_WRITES
+from harness.core.ledger import Step, WriteKind
+from harness.core.outcome import OUTCOME_CODE, Outcome
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from reports.integrity.writes import NEVER, Rows
 from reports.recovery.model import Queue, Try, WritePressure
 

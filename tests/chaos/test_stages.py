@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chaos.faults  # noqa: F401 - loads them
+from chaos.byte_faults import Stage, StreamFault
 from chaos.fault import Layer, find, registered
-from chaos.stage import Stage, StreamFault
 
 
 @dataclass

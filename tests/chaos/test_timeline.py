@@ -13,8 +13,8 @@ from chaos.faults.lost_reply import LostReplyFault
 from chaos.faults.offline import OfflineFault
 from chaos.timeline import Entry, Timeline, contradictions
 from harness.config.load import load_profile
-from harness.config.models import Profile
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.models import Profile
 
 LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})
 HALF = Entry("half", LOST, 10.0, 20.0, share=0.3)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness import ids
+from harness.core import ids
+from harness.core.ledger import Entry, Ledger, Step, WriteKind
+from harness.core.rows import made
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
-from harness.ledger import Entry, Ledger, Step, WriteKind
-from harness.record.rows import made
 
 TAG = 77
 ZERO = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.client.events.event_key import STATUS
+from harness.core.ledger import Step, WriteKind
 from harness.evidence.tables import EVENTS
-from harness.ledger import Step, WriteKind
-from harness.phone.event_key import STATUS
 from reports.integrity import events
 from tests.integrity.build import TAG, ZERO, Story
 

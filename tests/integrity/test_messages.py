@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.ledger import Step, WriteKind
 from harness.evidence.tables import MESSAGES
-from harness.ledger import Step, WriteKind
 from reports.integrity import messages
 from reports.integrity.writes import Writes, of_kind
 from tests.integrity.build import CONVERSATION, TAG, Story, raw

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from harness import ids
+from harness.core import ids
 from harness.evidence.tables import EVENTS
 from harness.record.manifest import Manifest
 from harness.record.roster import Counters, WorkerRecord

@@ -16,15 +16,15 @@ import asyncpg
 import httpx
 import pyarrow as pa
 
-from harness.arrivals import Ticket
-from harness.engine import Engine
-from harness.outcome import Outcome
-from harness.people import Secrets
-from harness.phone.chat_shapes import Summary
-from harness.phone.operations.chat import Conversation
-from harness.phone.phone import Phone
-from harness.record.delivery import Delivery, Fact, Kind, State, Topic, account
-from harness.record.schema import DELIVERY, SCHEMAS
+from harness.client.api.chat_shapes import Summary
+from harness.client.device import Phone
+from harness.client.screens.chat.parts import Conversation
+from harness.core.delivery import Delivery, Fact, Kind, State, Topic, account
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
+from harness.core.tables import DELIVERY, SCHEMAS
+from harness.load.engine import Engine
+from harness.schedule.arrivals import Ticket
 from sandbox.server import Sandbox
 from tests.phone.stage import running
 

@@ -20,7 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from harness.phone.origin import Origin
+from harness.client.http.origin import Origin
 
 
 @dataclass

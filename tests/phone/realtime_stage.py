@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from harness.outcome import Outcome
-from harness.phone.realtime.channel import Channel
-from harness.phone.realtime.generation import Generation
-from harness.phone.realtime.line import UNANSWERED, Ending, Handle, Line
-from harness.phone.realtime.news import Binding, Config, Status
-from harness.phone.realtime.stats import Stats
-from harness.phone.realtime.wheel import Wheel
+from harness.client.realtime.phoenix.channel import Channel
+from harness.client.realtime.phoenix.connection import UNANSWERED, Ending, Handle, Line
+from harness.client.realtime.phoenix.events import Binding, Config, Status
+from harness.client.realtime.phoenix.generation import Generation
+from harness.client.realtime.phoenix.stats import Stats
+from harness.client.realtime.phoenix.timer_wheel import Wheel
+from harness.core.outcome import Outcome
 
 LATENCY_S = 0.001
 """One way, and for the handshake."""

@@ -14,11 +14,11 @@ from urllib.parse import unquote
 
 import orjson
 
-from harness.arrivals import Ticket
-from harness.config.models import Constant, Phases, Profile, SandboxSize, Stage
-from harness.engine import Engine, SessionBody
-from harness.people import Secrets
-from harness.pulse import SessionClosed
+from harness.client.interruptible_sleep import SessionClosed
+from harness.core.models import Constant, Phases, Profile, SandboxSize, Stage
+from harness.core.people import Secrets
+from harness.load.engine import Engine, SessionBody
+from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
 
 USER = "00000000-0000-4000-8000-000000000001"

@@ -10,15 +10,15 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
-from harness.people import Secrets
-from harness.phone.account import Account
-from harness.phone.calls import EXPERIMENTS, OWN_STATS
-from harness.phone.edge_store import EdgeStore, Refusal
-from harness.phone.operations import presence
-from harness.phone.operations.app import open_app, sign_in_and_stay
-from harness.phone.operations.home import Home
-from harness.phone.operations.presence import look_away
-from harness.phone.phone import Phone
+from harness.client.api.calls import EXPERIMENTS, OWN_STATS
+from harness.client.auth.account import Account
+from harness.client.auth.edge_store import EdgeStore, Refusal
+from harness.client.device import Phone
+from harness.client.screens import presence
+from harness.client.screens.app import open_app, sign_in_and_stay
+from harness.client.screens.browse.home import Home
+from harness.client.screens.presence import look_away
+from harness.core.people import Secrets
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.phone.stage import USER, Driven, Heard, Scripted, drive, running

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.phone.assistant_reading import read_reply, read_status, reply_status
-from harness.phone.assistant_turns import DEBOUNCE_S, Turns
-from harness.phone.call import Service
-from harness.phone.chat_shapes import Summary
-from harness.phone.operations.assistant import AssistantChat, assistant_conversation
-from harness.phone.operations.chat import Conversation
-from harness.phone.operations.suggestions import find_assistant
+from harness.client.api.assistant_reading import read_reply, read_status, reply_status
+from harness.client.api.call import Service
+from harness.client.api.chat_shapes import Summary
+from harness.client.screens.browse.suggestions import find_assistant
+from harness.client.screens.chat.assistant import AssistantChat, assistant_conversation
+from harness.client.screens.chat.assistant_turns import DEBOUNCE_S, Turns
+from harness.client.screens.chat.parts import Conversation
+from harness.core.outcome import Outcome
 from tests.phone.chat_server import CONVERSATION, OTHER, ChatServer
 from tests.phone.virtual import VirtualPhone, World
 

@@ -11,14 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.arrivals import Ticket
-from harness.outcome import Outcome
-from harness.people import Secrets
-from harness.phone import newcomers
-from harness.phone.operations.app import open_app
-from harness.phone.operations.home import Home
-from harness.phone.operations.inbox import Inbox
-from harness.phone.operations.library import (
+from harness.client.auth import newcomers
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.home import Home
+from harness.client.screens.browse.library import (
     Diary,
     follow,
     forget,
@@ -28,12 +25,15 @@ from harness.phone.operations.library import (
     to_watchlist_from_search,
     to_watchlist_from_title,
 )
-from harness.phone.operations.onboarding import TastePage, newcomers_phone, sign_up
-from harness.phone.operations.presence import look_away
-from harness.phone.operations.search import DEBOUNCE_S, Search, settled
-from harness.phone.operations.swipe import EXPERIMENT_KEYS, SwipePage
-from harness.phone.operations.title import TitlePage
-from harness.phone.phone import Phone
+from harness.client.screens.browse.search import DEBOUNCE_S, Search, settled
+from harness.client.screens.browse.swipe import EXPERIMENT_KEYS, SwipePage
+from harness.client.screens.browse.title import TitlePage
+from harness.client.screens.chat.inbox import Inbox
+from harness.client.screens.onboarding import TastePage, newcomers_phone, sign_up
+from harness.client.screens.presence import look_away
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
+from harness.schedule.arrivals import Ticket
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.phone.stage import OTHER, RUN_TAG, TITLE, Answer, Driven, Heard, Scripted, cards, drive, running

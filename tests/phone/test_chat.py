@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.phone.chat_shapes import Summary
-from harness.phone.operations.attachments import SignedFiles
-from harness.phone.operations.chat import (
+from harness.client.api.chat_shapes import Summary
+from harness.client.interruptible_sleep import SessionClosed
+from harness.client.screens.chat.attachments import SignedFiles
+from harness.client.screens.chat.parts import (
     Attachment,
     AttachmentKind,
     Conversation,
@@ -25,9 +25,9 @@ from harness.phone.operations.chat import (
     start_conversation,
     upload,
 )
-from harness.phone.operations.commute import come_back, go_offline, use_another_app
-from harness.phone.read_marker import ReadMarker
-from harness.pulse import SessionClosed
+from harness.client.screens.chat.read_marker import ReadMarker
+from harness.client.screens.commute import come_back, go_offline, use_another_app
+from harness.core.outcome import Outcome
 from tests.phone.chat_server import CONVERSATION, OTHER, ChatServer
 from tests.phone.virtual import LATENCY_S, ME, VirtualPhone, World
 

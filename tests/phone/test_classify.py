@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.phone.call import Service
-from harness.phone.classify import read
+from harness.client.api.call import Service
+from harness.client.api.classify import read
+from harness.core.outcome import Outcome
 
 
 def outcome(service: Service, status: int, body: object) -> Outcome:

@@ -23,10 +23,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from harness import ids
-from harness.outcome import Outcome
-from harness.phone.operations import commute
-from harness.phone.outbox import Event
+from harness.client.events.outbox import Event
+from harness.client.screens import commute
+from harness.core import ids
+from harness.core.outcome import Outcome
 from tests.phone.virtual import World
 
 TIMEOUT_S = 20.0

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.phone.operations.commute import come_back, go_offline, kill, plan_outages
+from harness.client.screens.commute import come_back, go_offline, kill, plan_outages
+from harness.core.outcome import Outcome
 from tests.phone.test_commuter import event
 from tests.phone.virtual import Sent, VirtualPhone, World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.phone.dice import Dice
+from harness.client.rng import Dice
 
 
 @given(st.lists(st.sampled_from(["titles", "retry", "away"]), max_size=30))

@@ -13,18 +13,18 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from harness.arrivals import Ticket
-from harness.config.models import Phases, Profile, Stage
-from harness.outcome import OUTCOMES
-from harness.people import Secrets
-from harness.phone.operations.app import open_app
-from harness.phone.operations.chat import Conversation, conversation_list
-from harness.phone.operations.feed import home_feed
-from harness.phone.operations.swipe import SwipePage
-from harness.phone.phone import Phone
-from harness.record.rows import made
-from harness.record.schema import ARRIVALS, LATENCY
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.feed import home_feed
+from harness.client.screens.browse.swipe import SwipePage
+from harness.client.screens.chat.parts import Conversation, conversation_list
+from harness.core.models import Phases, Profile, Stage
+from harness.core.outcome import OUTCOMES
+from harness.core.people import Secrets
+from harness.core.rows import made
+from harness.core.tables import ARRIVALS, LATENCY
 from harness.record.store import tidy
+from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
 
 ID = "00000000-0000-4000-8000-000000000001"

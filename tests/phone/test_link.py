@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.phone.link import Change, Link, Outage
+from harness.client.faults.network_state import Change, Link, Outage
 
 TIMES = st.integers(0, 60).map(float)
 OUTAGES = st.lists(st.builds(Outage, TIMES, st.integers(1, 15).map(float)), max_size=8)

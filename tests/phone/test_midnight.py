@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from harness.client.api.calls import APP_SETTINGS
+from harness.client.device import Phone
+from harness.client.events.outbox import Event
+from harness.core.people import Secrets
+from harness.core.rows import made
 from harness.evidence.postgres import PostgresReader
 from harness.evidence.tables import EVENTS
-from harness.people import Secrets
-from harness.phone.calls import APP_SETTINGS
-from harness.phone.outbox import Event
-from harness.phone.phone import Phone
-from harness.record.rows import made
 from reports.integrity.check import Book, _events
 from sandbox.options import SandboxOptions
 from sandbox.quirks import Quirks

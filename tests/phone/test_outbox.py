@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.phone.outbox import (
+from harness.client.events.outbox import (
     Answer,
     EmissionRules,
     Event,
@@ -24,7 +24,7 @@ from harness.phone.outbox import (
     parse_answer,
     strict_uuid,
 )
-from harness.phone.swipe_event import for_wire
+from harness.client.events.swipe_event import for_wire
 
 SESSION, DECK, RECOMMENDATION = (str(uuid.UUID(int=n, version=4)) for n in (1, 2, 3))
 FAIL_ONCE_WAIT_S = 0.25  # what `Low` draws: the floor

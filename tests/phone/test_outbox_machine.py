@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from harness.phone.outbox import Answer, Event, Flush, Outbox, State, Storage, strict_uuid
+from harness.client.events.outbox import Answer, Event, Flush, Outbox, State, Storage, strict_uuid
 
 
 def event(number: int) -> Event:

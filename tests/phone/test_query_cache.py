@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from harness.phone.query_cache import (
+from harness.client.cache.query_cache import (
     CONVERSATIONS,
     DEFAULT,
     DIARY_STATS,

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.phone.realtime import codec
-from harness.phone.realtime.codec import V1, V2, Frame, Kind, decode, encode, encode_broadcast
+from harness.client.realtime.phoenix import codec
+from harness.client.realtime.phoenix.codec import V1, V2, Frame, Kind, decode, encode, encode_broadcast
 
 TOPIC = "realtime:t1"
 KEYS_KEPT_BY_ORJSON = 2_048

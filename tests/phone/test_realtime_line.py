@@ -9,11 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from harness.outcome import Outcome
-from harness.phone.realtime.channel import MISMATCH, State
-from harness.phone.realtime.generation import GENERATIONS, JS_2_90, JS_2_119, Generation
-from harness.phone.realtime.line import UNANSWERED
-from harness.phone.realtime.news import Binding, Change, Sent, Status
+from harness.client.realtime.phoenix.channel import MISMATCH, State
+from harness.client.realtime.phoenix.connection import UNANSWERED
+from harness.client.realtime.phoenix.events import Binding, Change, Sent, Status
+from harness.client.realtime.phoenix.generation import GENERATIONS, JS_2_90, JS_2_119, Generation
+from harness.core.outcome import Outcome
 from tests.phone.realtime_stage import Said, Stage, Watched
 
 BOTH = pytest.mark.parametrize("generation", GENERATIONS.values(), ids=GENERATIONS)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.phone.realtime import refusal
+from harness.client.realtime.phoenix import refusal
+from harness.core.outcome import Outcome
 
 UPGRADES = [
     (401, "API key is missing", Outcome.AUTH, "upgrade_401"),

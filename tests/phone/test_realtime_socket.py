@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.phone.origin import Origin
-from harness.phone.realtime.client import (
+from harness.client.http.origin import Origin
+from harness.client.http.tls import shared_context
+from harness.client.realtime.client import (
     JS_2_90,
     JS_2_119,
     Binding,
@@ -31,10 +31,10 @@ from harness.phone.realtime.client import (
     Tally,
     Ticker,
 )
-from harness.phone.realtime.codec import Kind
-from harness.phone.realtime.generation import GENERATIONS
-from harness.phone.realtime.socket import MAX_MESSAGE
-from harness.phone.tls import shared_context
+from harness.client.realtime.phoenix.codec import Kind
+from harness.client.realtime.phoenix.generation import GENERATIONS
+from harness.client.realtime.socket import MAX_MESSAGE
+from harness.core.outcome import Outcome
 from tests.certificate import Certificate, server_side
 from tests.phone.realtime_server import Heard, Peer, RealtimeServer, realtime_server, until
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.phone.realtime.ticker import SLICE, Ticker
-from harness.phone.realtime.wheel import TICK_S, Backoff, Wheel
+from harness.client.realtime.phoenix.timer_wheel import TICK_S, Backoff, Wheel
+from harness.client.realtime.ticker import SLICE, Ticker
 from tests.loops import LOOPS
 
 

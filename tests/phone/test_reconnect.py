@@ -18,17 +18,17 @@ from typing import Any
 
 import pytest
 
-from harness.discovery import discover
-from harness.engine import new_loop
-from harness.ledger import Ledger
-from harness.outcome import Outcome
-from harness.people import People, Secrets
-from harness.phone.phone import Phone, PhoneKit
-from harness.phone.realtime.client import Ticker
-from harness.phone.sockets import Sockets
-from harness.phone.wire import Origin
-from harness.pulse import Pulse
-from harness.record.delivery import Fate, State
+from harness.client.device import Phone, PhoneKit
+from harness.client.http.client import Origin
+from harness.client.interruptible_sleep import Pulse
+from harness.client.realtime.client import Ticker
+from harness.client.realtime.shared import Sockets
+from harness.core.delivery import Fate, State
+from harness.core.ledger import Ledger
+from harness.core.outcome import Outcome
+from harness.core.people import People, Secrets
+from harness.load.discovery import discover
+from harness.load.engine import new_loop
 from sandbox.options import SandboxOptions
 from sandbox.realtime.settings import RealtimeSettings
 from sandbox.server import Sandbox

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.phone import retry
+from harness.client.api import retry
 
 
 def cost(method: str, status: int | None, *, query: bool) -> tuple[int, float]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from harness.phone.operations.chat import Conversation
-from harness.phone.phone import Phone
-from harness.phone.realtime.codec import Kind as FrameKind
+from harness.client.device import Phone
+from harness.client.realtime.phoenix.codec import Kind as FrameKind
+from harness.client.screens.chat.parts import Conversation
+from harness.core.delivery import Fate, Topic
 from harness.plan.realtime import changes_of_message, events_of_message
-from harness.record.delivery import Fate, Topic
 from sandbox.options import SandboxOptions
 from sandbox.realtime.settings import RealtimeSettings
 from sandbox.server import Sandbox

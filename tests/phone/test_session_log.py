@@ -9,16 +9,16 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from harness.engine import Engine
-from harness.outcome import Outcome
-from harness.people import Secrets
-from harness.phone.classify import Reading
-from harness.phone.operations.app import open_app
-from harness.phone.operations.swipe import SwipePage
-from harness.phone.phone import Phone
-from harness.phone.written import rows_written
-from harness.record.rows import made
-from harness.record.schema import DEEDS, TRAFFIC
+from harness.client.api.classify import Reading
+from harness.client.api.rows_written import rows_written
+from harness.client.device import Phone
+from harness.client.screens.app import open_app
+from harness.client.screens.browse.swipe import SwipePage
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
+from harness.core.rows import made
+from harness.core.tables import DEEDS, TRAFFIC
+from harness.load.engine import Engine
 from harness.record.store import tidy
 from tests.phone.stage import Scripted, drive, running
 

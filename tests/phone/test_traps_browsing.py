@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.people import Secrets
-from harness.phone.call import Call, Caller
-from harness.phone.calls import (
+from harness.client.api.call import Call, Caller
+from harness.client.api.calls import (
     ASSISTANT_SUGGESTIONS,
     BACKGROUND_DECK,
     CATALOG_SYNC_BATCH,
@@ -35,14 +33,16 @@ from harness.phone.calls import (
     TMDB_SEARCH,
     USER,
 )
-from harness.phone.operations.app import open_app, sign_in_and_stay
-from harness.phone.operations.home import Home
-from harness.phone.operations.landing import Landing
-from harness.phone.operations.onboarding import TastePage
-from harness.phone.operations.swipe import SwipePage
-from harness.phone.operations.title import TitlePage
-from harness.phone.outbox import Event
-from harness.phone.phone import Phone
+from harness.client.device import Phone
+from harness.client.events.outbox import Event
+from harness.client.screens.app import open_app, sign_in_and_stay
+from harness.client.screens.browse.home import Home
+from harness.client.screens.browse.landing import Landing
+from harness.client.screens.browse.swipe import SwipePage
+from harness.client.screens.browse.title import TitlePage
+from harness.client.screens.onboarding import TastePage
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
 from tests.phone.stage import TITLE, Heard, Scripted, drive, running
 
 SECRETS = Secrets("anon", "password")

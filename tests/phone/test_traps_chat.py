@@ -19,20 +19,20 @@ import asyncpg
 import orjson
 import pytest
 
-from harness.arrivals import Ticket
-from harness.config.models import Phases, Profile, Stage
-from harness.engine import Engine
-from harness.outcome import Outcome
-from harness.people import Secrets
-from harness.phone.calls import APP_SETTINGS
-from harness.phone.chat_shapes import Message, Summary
-from harness.phone.emission import EmissionRules
-from harness.phone.operations.chat import Conversation, Inbox, conversation_list
-from harness.phone.operations.commute import come_back, go_offline, plan_outages
-from harness.phone.operations.keyboard import TOPIC
-from harness.phone.operations.swipe import SwipePage
-from harness.phone.outbox import Event, strict_uuid
-from harness.phone.phone import Phone
+from harness.client.api.calls import APP_SETTINGS
+from harness.client.api.chat_shapes import Message, Summary
+from harness.client.device import Phone
+from harness.client.events.emission import EmissionRules
+from harness.client.events.outbox import Event, strict_uuid
+from harness.client.screens.browse.swipe import SwipePage
+from harness.client.screens.chat.keyboard import TOPIC
+from harness.client.screens.chat.parts import Conversation, Inbox, conversation_list
+from harness.client.screens.commute import come_back, go_offline, plan_outages
+from harness.core.models import Phases, Profile, Stage
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
+from harness.load.engine import Engine
+from harness.schedule.arrivals import Ticket
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.engines import engine_of

@@ -19,16 +19,16 @@ import jwt
 import pytest
 
 from chaos.faults.phone_latency import PhoneLatencyFault
-from harness.arrivals import Ticket
-from harness.config.chaos import Chaos
-from harness.config.models import Phases, Profile, Stage
-from harness.engine import Engine
-from harness.order import Order, windows_of
-from harness.outcome import Outcome
-from harness.people import Secrets
-from harness.phone.calls import MESSAGE_SEND
-from harness.phone.phone import Phone
-from harness.record.chaos import ChaosEvent, Why
+from harness.client.api.calls import MESSAGE_SEND
+from harness.client.device import Phone
+from harness.core.fault_record import ChaosEvent, Why
+from harness.core.models import Phases, Profile, Stage
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
+from harness.core.run_spec import Order, windows_of
+from harness.core.scheduled_fault import Chaos
+from harness.load.engine import Engine
+from harness.schedule.arrivals import Ticket
 
 PEOPLE, EACH = 16, 25
 SECRET = "s" * 40

@@ -10,16 +10,16 @@ from typing import Any
 
 import orjson
 
-from harness.ledger import Ledger
-from harness.outcome import Outcome
-from harness.people import People, Secrets
-from harness.phone.account import Account
-from harness.phone.call import Call
-from harness.phone.classify import Reading
-from harness.phone.origin import Origin
-from harness.phone.phone import Phone, PhoneKit
-from harness.phone.reply import Detail, Reply, WireError
-from harness.pulse import Pulse
+from harness.client.api.call import Call
+from harness.client.api.classify import Reading
+from harness.client.auth.account import Account
+from harness.client.device import Phone, PhoneKit
+from harness.client.http.origin import Origin
+from harness.client.http.reply import Detail, Reply, WireError
+from harness.client.interruptible_sleep import Pulse
+from harness.core.ledger import Ledger
+from harness.core.outcome import Outcome
+from harness.core.people import People, Secrets
 
 JUST_AFTER_S = 1e-9
 LATENCY_S = 0.05

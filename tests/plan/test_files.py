@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.plan import PlanInputs, Prices, Range, load_changes, load_prices, make, render_table
 from harness.plan.files import PRICES
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.plan import PlanInputs, Range
 from harness.plan.inputs import EVENING, MIX
 

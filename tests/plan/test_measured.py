@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.phone.endpoints import ENDPOINTS
+from harness.client.api.endpoints import ENDPOINTS
 from harness.plan import PlanInputs, load_prices
 from harness.plan.measured import MonthFigure, Share, month_figures, planned_session
 from harness.plan.traffic import persona_requests

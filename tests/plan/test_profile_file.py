@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.arrivals import peak_rate
-from harness.config.draw import draw
 from harness.config.load import load_profile
-from harness.config.models import Profile
-from harness.errors import UsageError
+from harness.core.draw import draw
+from harness.core.errors import UsageError
+from harness.core.models import Profile
 from harness.plan import CapacityPlan, PlanInputs, Prices, Range, make, profile_toml
-from harness.plan.core import figures
+from harness.plan.capacity import figures
 from harness.plan.inputs import PERSONAS
 from harness.plan.profile_file import human, shares
+from harness.schedule.arrivals import peak_rate
 
 
 def written(folder: Path, text: str) -> Profile:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.plan import PlanInputs, Prices, Range, load_prices, make
-from harness.plan.core import figures
+from harness.plan.capacity import figures
 from harness.plan.inputs import HOURS, PERSONAS
 from harness.plan.sessions import amounts, mean_amounts
 

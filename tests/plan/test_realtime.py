@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plan import PlanInputs, Prices
-from harness.plan.core import figures
+from harness.plan.capacity import figures
 from harness.plan.realtime import change_cost_ms, changes_of_message, events_of_message, presence_rate
 
 

@@ -271,6 +271,6 @@ def test_the_claim_is_a_tenth_or_five_requests(sent: int, predicted: int, within
 
 
 def test_the_endpoints_written_down_here_are_those_of_the_reports() -> None:
-    from harness.phone.endpoints import ENDPOINTS as REPORTED  # the one look at the phones' own words
+    from harness.client.api.endpoints import ENDPOINTS as REPORTED  # the one look at the phones' own words
 
     assert {call: REPORTED.get(call) for call in ENDPOINTS} == ENDPOINTS

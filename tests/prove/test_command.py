@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.prove.command import prove
 from harness.prove.defects import DEFECTS, SECONDS, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial

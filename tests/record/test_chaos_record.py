@@ -8,8 +8,8 @@ from pathlib import Path
 from chaos.faults.lost_reply import LostReplyFault
 from chaos.faults.offline import OfflineFault
 from chaos.timeline import Entry
-from harness.config.chaos import Allow, Chaos
-from harness.record.chaos import CHAOS, ChaosLine, chaos_windows, excused
+from harness.core.fault_record import CHAOS, ChaosLine, chaos_windows, excused
+from harness.core.scheduled_fault import Allow, Chaos
 from harness.record.chaos_log import ChaosLog
 
 LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})

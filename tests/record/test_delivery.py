@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.delivery import DEADLINE_S, Delivery, Ear, Fact, Fate, Kind, State, Topic, account
 from harness.record.clocks import Round, offset
-from harness.record.delivery import DEADLINE_S, Delivery, Ear, Fact, Fate, Kind, State, Topic, account
 
 ANN, BEN, CAT = 1, 2, 3
 ROOM = "room"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.machine import GcPauses, Machine
+from harness.load.machine import GcPauses, Machine
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 

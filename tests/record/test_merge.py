@@ -14,15 +14,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.config.load import load_profile
-from harness.order import Order, windows_of
-from harness.outcome import OUTCOMES, Outcome
+from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.rows import made
+from harness.core.run_spec import Order, windows_of
+from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
+from harness.load.aggregator import Report, Scribe
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
-from harness.record.rows import made
-from harness.record.schema import ARRIVALS, LATENCY, SCHEMAS, View
 from harness.record.store import RunStore, open_run
-from harness.scribe import Report, Scribe
 
 PROFILE = load_profile("smoke")
 ORDER = Order(

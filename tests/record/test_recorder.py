@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.outcome import OUTCOMES, Outcome
+from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Window
 from harness.record.recorder import MAX_FIGURES, Recorder, Tally
-from harness.record.schema import LATENCY, SCHEMAS, Phase, View
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")
@@ -216,7 +216,7 @@ def test_what_is_slow_to_import_is_imported_before_the_run() -> None:
 import sys
 from harness.record.manifest import Window
 from harness.record.recorder import Recorder
-from harness.record.schema import Phase
+from harness.core.tables import Phase
 assert "pandas" not in sys.modules
 Recorder((Window(phase=Phase.MEASURE, start_s=0, end_s=1),))
 assert "pandas" in sys.modules

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
+from harness.core.outcome import Outcome
+from harness.core.tables import LATENCY, Phase, View
 from harness.record.manifest import Window
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S, MAX_GAPS, Counters, Roster, Sequence
-from harness.record.schema import LATENCY, Phase, View
 
 
 @given(st.lists(st.integers(1, 30), max_size=60))

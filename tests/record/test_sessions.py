@@ -8,10 +8,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.record.deeds import BY_DICE, Deed
-from harness.record.rows import made
-from harness.record.schema import DEEDS, TRAFFIC
-from harness.record.sessions import OPEN_EVERY_S, SessionLog, SessionLogs
+from harness.client.session_log import OPEN_EVERY_S, SessionLog, SessionLogs
+from harness.core.actions import BY_DICE, Deed
+from harness.core.rows import made
+from harness.core.tables import DEEDS, TRAFFIC
 from harness.record.store import tidy
 
 

@@ -18,12 +18,10 @@ import pytest
 from pydantic import ValidationError
 
 from harness.config.load import load_profile, load_slos
-from harness.errors import ExitCode, HarnessError, UsageError
-from harness.ledger import Ledger, Step, WriteKind
-from harness.record import store as store_module
-from harness.record.manifest import Manifest, Window
-from harness.record.rows import made
-from harness.record.schema import (
+from harness.core.errors import ExitCode, HarnessError, UsageError
+from harness.core.ledger import Ledger, Step, WriteKind
+from harness.core.rows import made
+from harness.core.tables import (
     ARRIVALS,
     DEEDS,
     HEALTH,
@@ -34,6 +32,8 @@ from harness.record.schema import (
     TRAFFIC,
     Phase,
 )
+from harness.record import store as store_module
+from harness.record.manifest import Manifest, Window
 from harness.record.store import TABLES, UNSORTED, RunFiles, RunStore, from_bytes, open_run, to_bytes
 
 
@@ -224,7 +224,7 @@ SMALL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from tests_store import latency, manifest
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.record.store import RunStore
 store = RunStore.create(Path(sys.argv[1]), manifest())
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

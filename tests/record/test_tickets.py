@@ -7,10 +7,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.arrivals import plan
-from harness.config.models import Stage
-from harness.record.schema import ARRIVALS, SCHEMAS
-from harness.record.tickets import TicketBook
+from harness.core.models import Stage
+from harness.core.tables import ARRIVALS, SCHEMAS
+from harness.load.ticket_book import TicketBook
+from harness.schedule.arrivals import plan
 
 PLAN = plan((Stage(seconds=30, rate=4),), {"swiper": 0.6, "reader": 0.4}, 17, 5)
 

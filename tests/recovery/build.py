@@ -8,14 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.config.chaos import Allow
-from harness.config.models import Phases, Stage
-from harness.ledger import Ledger, Step, WriteKind
-from harness.outcome import Outcome
-from harness.record.chaos import ChaosWindow
+from harness.core.fault_record import ChaosWindow
+from harness.core.ledger import Ledger, Step, WriteKind
+from harness.core.models import Phases, Stage
+from harness.core.outcome import Outcome
+from harness.core.rows import made
+from harness.core.scheduled_fault import Allow
+from harness.core.tables import Phase, View
 from harness.record.manifest import Window
-from harness.record.rows import made
-from harness.record.schema import Phase, View
 from reports.frames import Frames, load
 from tests.reports import build
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.record.chaos import ChaosEvent, ChaosLine, Why
+from harness.core.fault_record import ChaosEvent, ChaosLine, Why
 from reports.recovery.faults import FaultWindow, happened, parsed
 from tests.recovery.build import FAULT, window
 

@@ -13,8 +13,8 @@ from collections import Counter
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.record.schema import View
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from reports.frames import load
 from reports.recovery.model import FaultReport
 from reports.recovery.report import recover

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.load import load_profile
-from harness.config.models import Stage
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.models import Stage
 from harness.record.store import open_run
-from harness.tip import CALM_S, HOLD_S, Fate, Probe, Tip, chosen, find, lasting
+from harness.run.tipping_point import CALM_S, HOLD_S, Fate, Probe, Tip, chosen, find, lasting
 from reports.frames import load
 from reports.recovery.fate import fate
 from reports.report import recovery

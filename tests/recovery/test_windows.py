@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.config.models import Stage
-from harness.record.chaos import ChaosWindow
+from harness.core.fault_record import ChaosWindow
+from harness.core.models import Stage
 from reports.recovery.model import FaultReport, Recovery
 from reports.recovery.report import recover
 from tests.recovery import build

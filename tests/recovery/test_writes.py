@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.ledger import Step, WriteKind
-from harness.outcome import Outcome
+from harness.core.ledger import Step, WriteKind
+from harness.core.outcome import Outcome
 from reports.recovery import writes
 from reports.recovery.model import Queue, Try
 from reports.recovery.report import recover

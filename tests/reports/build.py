@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.config.models import Constant, LatencySlo, Phases, Profile, ShareSlo, Slo, Stage
-from harness.outcome import Outcome
+from harness.core.delivery import Fact
+from harness.core.models import Constant, LatencySlo, Phases, Profile, ShareSlo, Slo, Stage
+from harness.core.outcome import Outcome
+from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
-from harness.record.delivery import Fact
 from harness.record.manifest import Manifest, Window
-from harness.record.schema import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record.store import RunStore
 
 WARMUP_S, MEASURE_S, DRAIN_S = 10, 60, 10

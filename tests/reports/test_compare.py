@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.errors import UsageError
-from harness.outcome import Outcome
-from harness.record.schema import View
+from harness.core.errors import UsageError
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from reports.compare import Comparison, compare
 from reports.frames import Frames, load
 from tests.reports import build

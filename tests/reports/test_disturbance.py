@@ -10,9 +10,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from harness.record import buckets
-from harness.record.schema import View
 from reports import slo
 from reports.disturbance import moved_ms
 from reports.frames import load

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from harness.config.models import Stage
+from harness.core.models import Stage
 from reports.drift import SLICES, drift
 from reports.frames import load
 from reports.render_terminal import foreword

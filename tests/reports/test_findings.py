@@ -6,7 +6,7 @@ import io
 import json
 from pathlib import Path
 
-from harness.probes.model import Answer, Fact, Probes
+from harness.record.probe_results import Answer, Fact, Probes
 from reports import render_html, render_junit, render_summary, render_terminal, render_verdict
 from reports.findings import findings
 from reports.frames import load

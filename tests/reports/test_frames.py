@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.record.schema import Phase, View
+from harness.core.outcome import Outcome
+from harness.core.tables import Phase, View
 from reports import frames as f
 from tests.reports import build
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.record.schema import View
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from reports import health
 from reports.frames import load
 from tests.reports import build

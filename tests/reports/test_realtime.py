@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import ExitCode
+from harness.core.delivery import Fact, Kind, State, Topic
+from harness.core.errors import ExitCode
+from harness.core.tables import View
 from harness.plan.files import load_prices
 from harness.record.clocks import ClockOffset
-from harness.record.delivery import Fact, Kind, State, Topic
-from harness.record.schema import View
 from reports import render_html, render_junit, render_summary, render_terminal
 from reports.frames import load
 from reports.verdict import Verdict, judge, judge_frames

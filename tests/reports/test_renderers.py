@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.record.schema import View
+from harness.core.tables import View
 from reports import render_html, render_junit, render_summary, render_terminal, render_verdict
 from reports.compare import compare
 from reports.frames import load

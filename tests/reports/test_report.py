@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError
 from reports.report import JUNIT, REPORT, SUMMARY, VERDICT, report
 from tests.reports import build
 

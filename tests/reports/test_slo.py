@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.record.schema import View
+from harness.core.outcome import Outcome
+from harness.core.tables import View
 from reports import slo
 from reports.frames import load
 from reports.intervals import Interval

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from chaos.client import Toxiproxy
-from harness.chaos_proxy import LEASE_S
+from harness.run.proxy_conductor import LEASE_S
 from sandbox.server import Sandbox
 from tests.chaos.process import Running, clean_after, proxy_process
 

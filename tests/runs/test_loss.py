@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness.arrivals import plan
 from harness.config.load import load_profile
 from harness.record.store import open_run
+from harness.schedule.arrivals import plan
 from sandbox.server import Sandbox
 
 from .conftest import BRIEF, BRIEF_SLO, Run, command_line, descendants, finish, start

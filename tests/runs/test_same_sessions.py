@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from harness.record.deeds import BY_DICE
+from harness.core.actions import BY_DICE
 from harness.record.store import RunFiles, open_run
 from sandbox.server import Sandbox
 from tests.runs.conftest import DATA, finish, start

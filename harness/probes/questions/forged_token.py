@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from harness.probes.model import Answer
 from harness.probes.stage import Field, resigned
+from harness.record.probe_results import Answer
 
 ID = "forged token"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.probes.model import Answer
 from harness.probes.stage import Field
+from harness.record.probe_results import Answer
 
 ID = "fresh settings"
 TTL_S = 30.0  # each instance of the function may lag so long (contract 6.1)

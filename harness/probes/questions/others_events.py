@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from harness.probes.model import Answer
 from harness.probes.stage import Field, event
+from harness.record.probe_results import Answer
 
 ID = "others' events"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.probes.model import Answer
 from harness.probes.stage import Field
+from harness.record.probe_results import Answer
 
 ID = "others' messages"
 ROWS = 500

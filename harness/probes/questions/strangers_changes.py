@@ -11,9 +11,9 @@ from urllib.parse import quote
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from harness.phone.tls import shared_context
-from harness.probes.model import Answer
+from harness.client.http.tls import shared_context
 from harness.probes.stage import Caller, Field
+from harness.record.probe_results import Answer
 
 ID = "strangers' changes"
 READY_S, HEAR_S = 10.0, 3.0

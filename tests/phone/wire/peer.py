@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness.outcome import Outcome
-from harness.phone.wire import Detail, Origin, Reply, Wire, WireError
+from harness.client.http.client import Detail, Origin, Reply, Wire, WireError
+from harness.core.outcome import Outcome
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 HEADERS = b"apikey: k\r\n"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.phone.reader import ReplyReader
-from harness.phone.reply import Malformed
-from harness.phone.wire import Detail, Reply, WireError
+from harness.client.http.client import Detail, Reply, WireError
+from harness.client.http.reply import Malformed
+from harness.client.http.reply_reader import ReplyReader
+from harness.core.outcome import Outcome
 from tests.phone.wire.peer import (
     NETWORK,
     SERVER,

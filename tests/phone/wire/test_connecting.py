@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
-from harness.outcome import Outcome
-from harness.phone.tls import shared_context
-from harness.phone.wire import Detail, Origin, WireError
+from harness.client.http.client import Detail, Origin, WireError
+from harness.client.http.tls import shared_context
+from harness.core.errors import UsageError
+from harness.core.outcome import Outcome
 from tests.certificate import Certificate, server_side
 from tests.phone.wire.peer import (
     NETWORK,

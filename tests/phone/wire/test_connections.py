@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.outcome import Outcome
-from harness.phone.connection import Connection
-from harness.phone.wire import Detail, Reply, Wire, WireError
+from harness.client.http.client import Detail, Reply, Wire, WireError
+from harness.client.http.connection import Connection
+from harness.core.outcome import Outcome
 from tests.phone.wire.peer import (
     NETWORK,
     OK,

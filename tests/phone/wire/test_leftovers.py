@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.phone.connection import Connection
-from harness.phone.tls import shared_context
+from harness.client.http.connection import Connection
+from harness.client.http.tls import shared_context
 from tests.certificate import Certificate, server_side
 from tests.phone.wire.peer import (
     OK,

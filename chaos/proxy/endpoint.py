@@ -1,0 +1,133 @@
+"""One socket of a proxied connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from enum import IntFlag
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from chaos.proxy.pipe import Pipe
+    from chaos.proxy.session import Link
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+class Hold(IntFlag):
+    """Why a socket is not read."""
+
+    CONNECTING = 1
+    HELD = 2  # stages hold back enough
+    SINK = 4  # the other socket does not take any more
+    TALK = 8  # the HTTP conversation has enough to do
+
+
+class Side(asyncio.Protocol):
+    """The client's socket or the upstream's. What is read goes to `receive`; what is fed is written.
+
+    ended: nothing more will be read. finished: nothing more will be written. gone: the socket is closed.
+    broken: it went by an error, a reset as a rule.
+    """
+
+    __slots__ = (
+        "_holds",
+        "broken",
+        "ended",
+        "finished",
+        "gone",
+        "link",
+        "out",
+        "receive",
+        "received",
+        "sent",
+        "transport",
+    )
+
+    out: Pipe  # what this side is the source of
+    receive: Callable[[bytes], object]
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.transport: asyncio.Transport | None = None
+        self.received = self.sent = 0
+        self.ended = self.finished = self.gone = self.broken = False
+        self._holds = 0
+
+    # ---- called by the loop ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.link.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        self.receive(data)
+
+    def eof_received(self) -> bool:
+        self.link.source_ended(self)
+        return not self.link.is_tls(self)  # half-close; TLS has none
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.broken = exc is not None
+        self.transport = None
+        self.link.lost(self)
+
+    def pause_writing(self) -> None:
+        self.link.other(self).pause(Hold.SINK)
+
+    def resume_writing(self) -> None:
+        self.link.other(self).resume(Hold.SINK)
+
+    # ---- the end of the chain of stages ---------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.sent += len(data)
+            self.transport.write(data)
+
+    def eof(self) -> None:
+        if not self.finished:
+            self.finished = True
+            self.link.finished(self)
+
+    # ---- called by the link ---------------------------------------------------------------------------------
+
+    def pause(self, why: Hold) -> None:
+        if not self._holds and self.transport is not None and not self.ended:
+            self.transport.pause_reading()
+        self._holds |= why
+
+    def resume(self, why: Hold) -> None:
+        held, self._holds = self._holds, self._holds & ~why
+        if held and not self._holds and self.transport is not None and not self.ended:
+            self.transport.resume_reading()
+
+    def shut(self) -> None:
+        """Tell the peer that nothing more comes, and keep reading."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def close(self) -> None:
+        """Write what is in the buffer, then FIN."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close now, whatever is in the buffer."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def reset(self) -> None:
+        """A real RST: the peer sees ECONNRESET, not the end of the stream."""
+        if self.transport is None:
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.transport.abort()

@@ -1,0 +1,52 @@
+"""Work beside a session: what goes on until the page is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from harness.client.interruptible_sleep import SessionClosed
+
+
+class Chores:
+    """Tasks of one phone. `thinking` holds the tasks that only wait; they have nothing on the wire to lose."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        problem: Callable[[BaseException], None],
+        thinking: set[asyncio.Task[Any]],
+    ) -> None:
+        self._loop = loop
+        self._problem = problem
+        self._thinking = thinking
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run it beside the session; an exception in it is a defect of ours and reported as one."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+        return task
+
+    def drop(self) -> None:
+        """Stop everything at once."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def finish(self, patience_s: float) -> None:
+        """Stop those that wait, give the requests of the others so long, then stop the rest."""
+        for task in self._tasks:
+            if task in self._thinking:
+                task.cancel()
+        try:
+            if self._tasks:
+                await asyncio.wait(tuple(self._tasks), timeout=patience_s)
+        finally:
+            self.drop()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SessionClosed):
+            self._problem(error)

@@ -1,0 +1,209 @@
+"""Carries the outbox's flushes to the server: timers, requests, answers; and says when a swipe batch is confirmed.
+
+The outbox decides everything; this shell only has a loop. A swipe batch is one operation, from the earliest gesture
+in it until the server listed its events as accepted; time without network is inside it. Events that were never tried
+when the run ended still lie on their phones and belong to no operation; events that were tried and not confirmed end
+as what the last try was. Events that the phone lost (evicted beyond 200, refused by its storage, in memory when the
+app was killed) end as gave_up: nobody will ever send them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from harness.client.api.calls import SWIPE_EVENTS
+from harness.client.events.event_key import event_facts
+from harness.client.events.outbox import CHUNK, Event, Flush, Outbox, State, encode, parse_answer
+from harness.client.events.swipe_event import for_wire
+from harness.client.faults.network_state import Change
+from harness.client.write import Write
+from harness.core.ledger import WriteKind
+from harness.core.outcome import Outcome
+
+if TYPE_CHECKING:
+    from harness.client.device import Phone
+
+LABELLED = frozenset(("like", "dislike", "skip"))
+LAST_FLUSH_S = 1.0
+"""How long a page in the background keeps running before it is gone; phones freeze it after moments."""
+
+
+class Courier:
+    """One phone's way out for swipe events. Lives as long as the phone, mounted while the swipe page is open."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+        self._dice = random.Random(f"courier {phone.person.email} {phone.kit.seed}")
+        self._outbox = self._new_page()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sends: dict[asyncio.Task[None], Flush] = {}
+        self._intended: dict[str, float] = {}  # event id -> instant of the gesture, until confirmed, refused or lost
+        self._tried: dict[str, Outcome] = {}  # event id -> how its last try ended
+        self._lost: list[Event] = []
+        phone.link.watch(self._link_changed, lasting=True)
+
+    def mount(self) -> None:
+        """The swipe page opens."""
+        self._launch(self._outbox.mount(self._phone.now()))
+
+    def unmount(self) -> None:
+        """The person leaves the swipe page for another one; requests under way go on."""
+        if self._outbox.mounted:
+            self._outbox.unmount(self._phone.now())
+            self._count_lost()
+            self._arm()
+
+    def emit(self, event: Event) -> None:
+        """A gesture is recorded. :raises ValueError: for an event that the app cannot make (contract 3.9)."""
+        if event.event_type == "watchlist" and event.in_watchlist is None:
+            raise ValueError("a watchlist event without in_watchlist would take the title off the list; say which")
+        if event.dwell_ms is not None and not isinstance(event.dwell_ms, int):
+            raise ValueError(f"dwell_ms is {event.dwell_ms!r}; the app rounds to whole milliseconds")
+        now = self._phone.now()
+        self._intended[event.client_event_id] = now
+        self._phone.write(WriteKind.EVENT, **event_facts(for_wire(event, self._phone.new_id)))
+        self._launch(self._outbox.emit(event, now))
+
+    async def close_app(self) -> None:
+        """The tab goes to the background, sends what it can, and is gone a moment later, its queue stored."""
+        if not self._outbox.mounted:
+            self._gone()
+            return
+        self._launch(self._outbox.hidden(self._phone.now()))
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=LAST_FLUSH_S)
+        if self._outbox.mounted:
+            self._outbox.unmount(self._phone.now())
+        self._gone()
+
+    def settle(self) -> None:
+        """The run is over: batches that were tried and never confirmed end now, as their last try did."""
+        owed = sorted(self._tried.items(), key=lambda item: self._intended[item[0]])
+        for start in range(0, len(owed), CHUNK):
+            first, outcome = owed[start]
+            self._ended(outcome, self._intended[first])
+        self._tried.clear()
+
+    # ---- what happens to the phone --------------------------------------------------------------------------
+
+    def _link_changed(self, change: Change) -> None:
+        now = self._phone.now()
+        if change is Change.ONLINE:
+            self._launch(self._outbox.online(now))
+        elif change is Change.HIDDEN:
+            self._launch(self._outbox.hidden(now))
+        elif change is Change.KILLED:
+            self._lost += (*self._outbox.in_flight, *self._outbox.buffer)
+            self._gone()
+
+    def _gone(self) -> None:
+        """The page no longer runs: no answer reaches anybody, no timer fires. What is stored stays."""
+        sends, self._sends = self._sends, {}
+        for task, flush in sends.items():
+            task.cancel()
+            self._note(flush.events, Outcome.GAVE_UP)
+        self._outbox = self._new_page()
+        self._count_lost()
+        self._arm()
+
+    def _new_page(self) -> Outbox:
+        return Outbox(self._phone.storage, self._dice, self._moved)
+
+    def _moved(self, event: Event, state: State) -> None:
+        if state is State.LOST:
+            self._lost.append(event)
+
+    def _written(self, event: Event) -> Write:
+        return self._phone.written(WriteKind.EVENT, event.client_event_id)
+
+    # ---- sending --------------------------------------------------------------------------------------------
+
+    def _launch(self, flushes: Iterable[Flush]) -> None:
+        for flush in flushes:
+            task = self._phone.kit.loop.create_task(self._send(flush))
+            self._sends[task] = flush
+            task.add_done_callback(self._send_over)
+        self._count_lost()
+        self._arm()
+
+    def _send_over(self, task: asyncio.Task[None]) -> None:
+        self._sends.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._phone.kit.observer.problem(error)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._outbox.next_deadline()
+        if deadline is not None:
+            wait = max(0.0, deadline - self._phone.now())
+            self._timer = self._phone.kit.loop.call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._launch(self._outbox.tick(self._phone.now()))
+
+    async def _send(self, flush: Flush) -> None:
+        log = self._phone.log
+        writes = {event.client_event_id: self._written(event) for event in flush.events}
+        for write in writes.values():
+            write.sent()
+        reading = await self._phone.request(SWIPE_EVENTS, raw=encode(flush.events))
+        answer = parse_answer(reading.status, reading.body) if reading.status else None
+        now = self._phone.now()
+        if answer is None:
+            for write in writes.values():
+                write.answered(reading)
+            self._note(flush.events, reading.outcome)
+            self._launch(self._outbox.failed(flush, now))
+            return
+        sent = {event.client_event_id for event in flush.events}
+        accepted = sent & answer.accepted
+        log.wrote(SWIPE_EVENTS.name, sum(_labels(event) for event in flush.events if event.client_event_id in accepted))
+        self._settled(accepted, Outcome.OK)
+        self._settled(sent & answer.rejected, Outcome.REJECTED)
+        rest = [e for e in flush.events if e.client_event_id not in answer.accepted | answer.rejected]
+        for id_, write in writes.items():
+            write.settled(answer.outcome_of(id_))
+        told = reading.outcome in (Outcome.OK, Outcome.REJECTED)  # of the others, not of these
+        self._note(rest, Outcome.SOFT_FAILURE if told else reading.outcome)
+        self._launch(self._outbox.answered(flush, answer, now))
+
+    # ---- counting -------------------------------------------------------------------------------------------
+
+    def _settled(self, ids: Iterable[str], outcome: Outcome) -> None:
+        """One operation for what this answer settled; events that an earlier answer settled count no more."""
+        instants = [self._intended.pop(id_) for id_ in ids if id_ in self._intended]
+        for id_ in ids:
+            self._tried.pop(id_, None)
+        if instants:
+            self._ended(outcome, min(instants))
+
+    def _note(self, events: Iterable[Event], outcome: Outcome) -> None:
+        for event in events:
+            if event.client_event_id in self._intended:
+                self._tried[event.client_event_id] = outcome
+
+    def _count_lost(self) -> None:
+        """Lost events end in batches of 25, in the order of their gestures."""
+        if not self._lost:
+            return
+        lost, self._lost = self._lost, []
+        for event in lost:
+            self._written(event).dropped()
+        known = {event.client_event_id for event in lost} & self._intended.keys()
+        ids = sorted(known, key=self._intended.__getitem__)
+        for start in range(0, len(ids), CHUNK):
+            self._settled(ids[start : start + CHUNK], Outcome.GAVE_UP)
+
+    def _ended(self, outcome: Outcome, intended: float) -> None:
+        self._phone.kit.observer.operation("swipe_batch", outcome, intended, self._phone.now() - intended)
+
+
+def _labels(event: Event) -> bool:
+    """Whether the target labels a feature row for it, in the background (contract 3.5, row 7)."""
+    return event.dedupe_key is not None and event.event_type in LABELLED

@@ -1,0 +1,285 @@
+"""What goes wrong on one phone: stands between the app's requests and the wire, when the profile has any chaos.
+
+Delays are outside the server view, because an attempt is measured by the exchange alone, and inside the end-to-end one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING
+
+from chaos.phone_fault import ARRIVES, UNTOUCHED, Fate, PhoneFault, Treatment
+from chaos.timeline import Entry
+from harness.client.api.call import Call, Service
+from harness.client.api.classify import Reading
+from harness.client.auth.account import Account
+from harness.client.faults.network_state import Outage
+from harness.client.faults.outages import arm
+from harness.client.realtime.phoenix.connection import Through
+from harness.client.write import LOST_REQUEST, OFFLINE, carried
+from harness.core.outcome import Outcome
+
+if TYPE_CHECKING:
+    from harness.client.device import Exchange, Phone
+    from harness.client.faults.fault_schedule import Forecast
+
+LOST_REPLY = "lost_reply"
+TOO_SLOW = "timeout"
+ORDER_S = 0.001
+"""Between two messages that wait for the same one: the loop's timers have whole milliseconds."""
+_BEARER = re.compile(rb"authorization: Bearer [^\r]*\r\n")
+_EXPIRED_FOR_S = 7200.0
+
+
+class Weather:
+    """One phone's."""
+
+    def __init__(self, phone: Phone, forecast: Forecast) -> None:
+        self.persona = ""
+        self.killed = False  # whether the system ended this session
+        self._phone = phone
+        self._forecast = forecast
+        self._person = phone.person.number
+        self._in_cohort = {
+            entry.name: entry.in_cohort(forecast.seed, self._person)
+            for entry in (*forecast.over_attempts, *forecast.over_phones, *forecast.over_messages)
+        }
+        self._mine: tuple[Entry, ...] = ()  # over attempts, that concern this session
+        self._messages: tuple[Entry, ...] = ()  # over messages, likewise
+        self._in_order_at = 0.0  # until when later messages wait
+        self._turns: defaultdict[str, int] = defaultdict(int)
+        self._met: set[str] = set()  # entries over phones that were counted
+        self._hit: set[str] = set()
+        self._session: asyncio.Task[object] | None = None
+
+    # ---- the session ----------------------------------------------------------------------------------------
+
+    def begin(self, persona: str) -> None:
+        """A session of this persona begins, in the current task."""
+        forecast = self._forecast
+        self.persona, self.killed = persona, False
+        self._session = asyncio.current_task()
+        self._mine = tuple(entry for entry in forecast.over_attempts if self._concerned(entry))
+        self._messages = tuple(entry for entry in forecast.over_messages if self._concerned(entry))
+        forecast.present.add(self)
+        for entry in forecast.over_phones:
+            if forecast.running(entry):
+                self.enter(entry)
+
+    def end(self) -> None:
+        """The session is over."""
+        self._forecast.present.discard(self)
+        self._session = None
+        self._phone.skew_s = 0.0
+
+    def _concerned(self, entry: Entry) -> bool:
+        return self._in_cohort[entry.name] and entry.concerns_persona(self.persona)
+
+    def _luck(self, entry: Entry, sequence: int, question: str) -> float:
+        return entry.luck(self._forecast.seed, self._person, sequence, question)
+
+    # ---- faults over phones ---------------------------------------------------------------------------------
+
+    def enter(self, entry: Entry) -> None:
+        """An entry over phones begins, or a session begins within it."""
+        if not self._concerned(entry):
+            return
+        if entry.name not in self._met:
+            self._met.add(entry.name)
+            self._forecast.seen(entry)
+        wait = entry.joins_s(self._forecast.seed, self._person) - self._forecast.now()
+        if wait > 0:
+            self._forecast.loop.call_later(wait, self._join, entry, self._session)
+        else:
+            self._join(entry, self._session)
+
+    def _join(self, entry: Entry, session: object) -> None:
+        if session is not self._session or session is None or not self._forecast.running(entry):
+            return
+        phone, fault = self._phone, entry.fault
+        assert isinstance(fault, PhoneFault)
+        first = entry.name not in self._hit
+        if first:
+            self._hit.add(entry.name)
+            self._forecast.hit(entry)
+        spell = fault.spell(partial(self._luck, entry, 0))
+        if spell.offline:
+            now = phone.now()
+            back = self._forecast.zero + entry.end_s + spell.back_s
+            phone.link.plan(Outage(now, back - now))
+            phone.link.advance(now)
+            arm(phone)
+        if spell.skew_s:
+            phone.skew_s = spell.skew_s
+        if spell.expire and first and phone.account is not None:
+            phone.account.expires_at = phone.now()
+        if spell.cut and first:
+            self._forecast.loop.call_later(spell.cut_s, self._cut, session)
+
+    def _cut(self, session: object) -> None:
+        if session is self._session and not self._forecast.clean:
+            self._phone.drop_connections()
+
+    def leave(self, entry: Entry) -> None:
+        """An entry over phones ends; the network comes back by the link's own plan."""
+        if entry.name in self._hit and entry.fault.name == "clock_skew":
+            self._phone.skew_s = 0.0
+
+    def clear(self) -> None:
+        """Clean, now."""
+        self._phone.skew_s = 0.0
+        if any(entry.name in self._hit for entry in self._forecast.over_phones):
+            self._phone.link.end_outage(self._phone.now())
+
+    # ---- faults over realtime messages ----------------------------------------------------------------------
+
+    @property
+    def through(self) -> Through | None:
+        """What realtime messages pass; None when nothing is planned for any."""
+        return self.receive if self._forecast.over_messages else None
+
+    def receive(self, take: Callable[[float], None], at: float) -> None:
+        """A whole message was read at `at`: `take` it as often, and when, as its fate is; told when that was."""
+        fate, now, loop = self._fate(), self._phone.now(), self._forecast.loop
+        for delay in fate.delays_s:
+            due = now + delay
+            if fate.in_order:
+                if due < self._in_order_at:
+                    due = self._in_order_at + ORDER_S
+                self._in_order_at = due
+            if due <= now:
+                take(at)
+            else:
+                loop.call_later(due - now, take, due)
+
+    def _fate(self) -> Fate:
+        forecast, found = self._forecast, ARRIVES
+        at = forecast.now()
+        for entry in self._messages:
+            turn = self._turns[entry.name]
+            self._turns[entry.name] = turn + 1
+            if not forecast.running(entry):
+                continue
+            forecast.seen(entry)
+            if entry.hits(forecast.seed, self._person, turn, at):
+                forecast.hit(entry)
+                assert isinstance(entry.fault, PhoneFault)
+                found = entry.fault.fate(partial(self._luck, entry, turn))
+        return found
+
+    # ---- faults over attempts -------------------------------------------------------------------------------
+
+    def _treatment(self, call: str) -> Treatment:
+        forecast, treatment = self._forecast, UNTOUCHED
+        at = forecast.now()
+        for entry in self._mine:
+            if not forecast.concerns(entry, call):
+                continue
+            turn = self._turns[entry.name]
+            self._turns[entry.name] = turn + 1
+            if not forecast.running(entry):
+                continue
+            forecast.seen(entry)
+            if entry.hits(forecast.seed, self._person, turn, at):
+                forecast.hit(entry)
+                assert isinstance(entry.fault, PhoneFault)
+                treatment = entry.fault.treat(treatment, partial(self._luck, entry, turn))
+        return treatment
+
+    async def attempt(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> tuple[int | None, Reading]:
+        """As `Phone.exchange`, in this weather. The status is None when the phone saw no complete answer."""
+        phone = self._phone
+        treatment = self._treatment(call.name)
+        if treatment is UNTOUCHED:
+            found = await phone.exchange(call, path, headers, payload)
+            return found.status, found.reading
+        deadline = phone.now() + call.timeout_s
+        before = treatment.before_s
+        if treatment.air is not None:
+            size = len(headers) + len(path) + (len(payload) if payload else 0)
+            before += treatment.air.before_s(size, self._forecast.now())
+        if (failed := await self._wait(before, deadline)) is not None:
+            return None, failed
+        if treatment.lost == "request":
+            return None, await self._unheard(treatment, deadline, LOST_REQUEST)
+        if treatment.expired and call.signed_in:
+            headers = self._expired(headers)
+        self._aside(treatment, call, path, headers, payload)
+        found = await phone.exchange(call, path, headers, payload)
+        if found.status is None:
+            return None, found.reading
+        if treatment.lost == "reply":
+            return None, await self._unheard(treatment, deadline, LOST_REPLY)
+        failed = await self._wait(self._after(treatment, found), deadline)
+        return (None, failed) if failed is not None else (found.status, found.reading)
+
+    def _after(self, treatment: Treatment, found: Exchange) -> float:
+        """Seconds from the reply's arrival until the app has it."""
+        after = treatment.after_s
+        if treatment.air is not None:
+            handshakes = 0 if not found.connected else 1 if self._phone.kit.tls is None else 2
+            after += treatment.air.after_s(found.bytes_in, handshakes)
+        if treatment.bytes_per_s:
+            after += found.bytes_in / treatment.bytes_per_s
+        return after
+
+    async def _wait(self, seconds: float, deadline: float) -> Reading | None:
+        """Let time pass; what the app sees when its patience or its network ended meanwhile."""
+        if seconds <= 0:
+            return None
+        left = deadline - self._phone.now()
+        await asyncio.sleep(min(seconds, max(0.0, left)))
+        if not self._phone.link.online:
+            return Reading(Outcome.NETWORK, code=OFFLINE)
+        return Reading(Outcome.TIMEOUT, code=TOO_SLOW) if seconds > left else None
+
+    async def _unheard(self, treatment: Treatment, deadline: float, code: str) -> Reading:
+        if treatment.patience == "timeout":
+            await asyncio.sleep(max(0.0, deadline - self._phone.now()))
+            return Reading(Outcome.TIMEOUT, code=code)
+        return Reading(Outcome.NETWORK, code=code)
+
+    def _aside(self, treatment: Treatment, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
+        """What happens beside the request, from its leaving on."""
+        for delay in treatment.copies_s:
+            self._forecast.beside(self._copy(delay, call, path, headers, payload))
+        if treatment.kill_s is not None:
+            self._forecast.loop.call_later(treatment.kill_s, self._kill, self._session)
+
+    async def _copy(self, delay: float, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
+        """The same bytes once more; nobody reads the answer. Not when the app was closed or lost its network."""
+        writes, session = carried.get(), self._session
+        await asyncio.sleep(delay)
+        if session is None or session is not self._session or not self._phone.link.online:
+            return
+        if call.service is not Service.AUTH:
+            for write in writes:
+                write.sent_again()
+        await self._phone.exchange(call, path, headers, payload)
+
+    def _kill(self, session: asyncio.Task[object] | None) -> None:
+        """The system ends the app, and with it this session."""
+        if session is None or session is not self._session or self.killed:
+            return
+        self.killed = True
+        self._phone.link.kill()
+        session.cancel()
+
+    def _expired(self, headers: bytes) -> bytes:
+        """With a token that is past its time; where we cannot make one, with one whose signature is wrong."""
+        person, secret = self._phone.person, self._phone.kit.people.secrets.jwt_secret
+        account = self._phone.account
+        if account is None:
+            return headers
+        if secret and person.user_id is not None:
+            past = Account.minted(person.user_id, person.email, secret, now=0.0, epoch=time() - _EXPIRED_FOR_S)
+            token = past.access_token
+        else:
+            body, _, signature = account.access_token.rpartition(".")
+            token = f"{body}.{signature[::-1]}"
+        return _BEARER.sub(b"authorization: Bearer " + token.encode() + b"\r\n", headers, count=1)

@@ -1,0 +1,323 @@
+"""The wire: one HTTP attempt at a time per connection, a few connections per phone, as cheaply as Python can.
+
+Speaks HTTP/1.1 over `loop.create_connection` (asyncio or uvloop). Per request: one future, one timer, no task.
+Instants are `time.monotonic()`: the clock of `loop.time()`, which uvloop rounds down to whole milliseconds, too
+coarse for latencies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+import ssl
+from collections import deque
+from time import monotonic
+from urllib.parse import quote
+
+from harness.client.http.connection import Connection
+from harness.client.http.origin import Origin
+from harness.client.http.reply import Detail, Reply, WireError
+from harness.client.http.tls import shared_context
+from harness.core.outcome import Outcome
+
+__all__ = ["Detail", "Origin", "Reply", "Wire", "WireError"]
+
+MIB = 1024 * 1024
+SHUTDOWN_S = 1.0
+"""How long a TLS peer may take to answer our close_notify before the descriptor is taken back."""
+
+_RESENT_BY_BROWSERS = frozenset(("GET", "HEAD"))
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~|^`{}\\"
+
+
+class Wire:
+    """The connections of one phone to one origin. Everything happens on `loop`'s thread.
+
+    tls: None means `shared_context()` for https; ignored for http.
+    connections: open at once at most, as a browser's limit per origin; further sends wait first come, first served.
+    connect_timeout_s: name lookup, TCP and TLS of one connection; a send's own timeout covers it too.
+    max_body: bytes of one reply's body, as transferred and decoded.
+    idle_close_s: connections beyond the last one are closed after this long without a request.
+    """
+
+    __slots__ = (
+        "_busy_slots",
+        "_closed",
+        "_connect_timeout_s",
+        "_connections",
+        "_fixed",
+        "_idle",
+        "_idle_close_s",
+        "_limit",
+        "_loop",
+        "_max_body",
+        "_reaper",
+        "_tls",
+        "_waiting",
+        "origin",
+    )
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        tls: ssl.SSLContext | None = None,
+        connections: int = 6,
+        connect_timeout_s: float = 10.0,
+        max_body: int = 16 * MIB,
+        idle_close_s: float = 5.0,
+    ) -> None:
+        if connections < 1:
+            raise ValueError("a wire needs at least one connection")
+        self.origin = origin
+        self._loop = loop
+        self._tls = (tls or shared_context()) if origin.scheme == "https" else None
+        self._limit = connections
+        self._connect_timeout_s = connect_timeout_s
+        self._max_body = max_body
+        self._idle_close_s = idle_close_s
+        self._fixed = f"host: {origin.authority}\r\naccept-encoding: gzip\r\n".encode("ascii")
+        self._connections: set[Connection] = set()
+        self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
+        self._idle: list[Connection] = []  # the most recently used last
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._reaper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def open_connections(self) -> int:
+        """Connections open or being opened."""
+        return len(self._connections)
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Written, and not yet taken by the system."""
+        return sum(connection.backlog_bytes for connection in self._connections)
+
+    async def send(self, method: str, path: str, headers: bytes, body: bytes | None, *, timeout_s: float) -> Reply:
+        """Send one request and read its whole reply, within `timeout_s` from now, waiting and connecting included.
+
+        method: upper case. path: absolute, with its query; characters a URL cannot carry are percent-encoded.
+        headers: complete `name: value\\r\\n` lines without host, content-length and accept-encoding.
+
+        A request that was written on a kept connection which then ended without a byte of an answer is written once
+        more on a fresh connection if it is a GET or HEAD, as browsers do (`Reply.resent`); any other method ends in
+        `network`, "closed early" or "reset", because the server may have acted on it.
+
+        Raises WireError and nothing else, except CancelledError; cancelling closes the connection in use.
+        """
+        began = monotonic()
+        deadline = began + timeout_s
+        request = self._assemble(method, path, headers, body)
+        resent = False
+        try:
+            connection = self._idle.pop() if self._idle else await self._acquire(deadline)
+            while True:
+                waiter = connection.start(request, head=method == "HEAD", timeout_s=deadline - monotonic())
+                try:
+                    reply = await waiter
+                except asyncio.CancelledError:
+                    connection.abandon(waiter)
+                    raise
+                except WireError as error:
+                    del waiter  # it holds the error, whose traceback holds this frame: a cycle per failed request
+                    if resent or not error.stale or method not in _RESENT_BY_BROWSERS:
+                        raise
+                else:
+                    reply.resent = resent
+                    return reply
+                resent = True
+                connection = await self._acquire(deadline, fresh=True)
+        except WireError as error:
+            error.elapsed_s = monotonic() - began
+            raise
+
+    def close(self) -> None:
+        """Close every connection. Sends still under way end in WireError `gave_up`, "wire closed". Idempotent."""
+        self._closed = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
+        for connection in tuple(self._connections):
+            connection.give_up()
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)  # wakes it to find the wire closed
+        self._waiting.clear()
+
+    # ---- the request's bytes --------------------------------------------------------------------------------
+
+    def _assemble(self, method: str, path: str, headers: bytes, body: bytes | None) -> bytes:
+        if not (path.isascii() and path.isprintable()) or " " in path:
+            path = quote(path, safe=_URL_SAFE)
+        line = f"{method} {path} HTTP/1.1\r\n".encode("latin-1")
+        if body is not None:
+            return b"".join((line, self._fixed, headers, b"content-length: %d\r\n\r\n" % len(body), body))
+        end = b"content-length: 0\r\n\r\n" if method in _WITH_BODY else b"\r\n"
+        return b"".join((line, self._fixed, headers, end))
+
+    # ---- getting a connection -------------------------------------------------------------------------------
+
+    async def _acquire(self, deadline: float, *, fresh: bool = False) -> Connection:
+        """An open connection with nothing on it; with `fresh`, none that has been lying idle."""
+        again = False
+        while True:
+            self._check_open()
+            if self._idle and not fresh:
+                return self._idle.pop()
+            if self._busy_slots < self._limit:
+                self._busy_slots += 1
+                return await self._open(deadline)
+            if self._idle:
+                self._idle[0].close()  # frees its slot
+                continue
+            offered = await self._wait_for_slot(deadline, first=again)
+            self._check_open()
+            if offered is None:
+                return await self._open(deadline)
+            if offered.usable:
+                return offered
+            again = True  # it died on the way to us: back to the head of the queue
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise WireError(Outcome.GAVE_UP, Detail.WIRE_CLOSED)
+
+    async def _wait_for_slot(self, deadline: float, *, first: bool) -> Connection | None:
+        """Wait in line for an idle connection, or for None: leave to open one."""
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        if first:
+            self._waiting.appendleft(waiter)
+        else:
+            self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(deadline - monotonic()):
+                return await waiter
+        except BaseException as problem:
+            if not waiter.done() or waiter.cancelled():
+                if waiter in self._waiting:
+                    self._waiting.remove(waiter)
+            else:
+                self._pass_on(waiter.result())
+            if isinstance(problem, TimeoutError):
+                raise WireError(Outcome.TIMEOUT, Detail.TIMEOUT) from None
+            raise
+
+    def _pass_on(self, offered: Connection | None) -> None:
+        """Whoever was given this cannot take it any more."""
+        if offered is None:
+            self._free_slot()
+        elif offered.usable:
+            self.released(offered)
+
+    async def _open(self, deadline: float) -> Connection:
+        connection = Connection(self, self._loop, self._max_body)
+        self._connections.add(connection)
+        began = monotonic()
+        total = deadline - began
+        origin, tls = self.origin, self._tls
+        try:
+            async with asyncio.timeout(min(total, self._connect_timeout_s)):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    origin.host,
+                    origin.port,
+                    ssl=tls,
+                    server_hostname=origin.host if tls else None,
+                    ssl_shutdown_timeout=SHUTDOWN_S if tls else None,
+                )
+        except BaseException as problem:
+            connection.abort()
+            if isinstance(problem, OSError | UnicodeError):
+                raise connect_error(problem, short_of_time=total <= self._connect_timeout_s) from problem
+            raise
+        if self._closed:
+            connection.abort()
+        self._check_open()
+        if not connection.usable:
+            raise WireError(Outcome.NETWORK, Detail.CLOSED_EARLY)
+        connection.opened(monotonic() - began)
+        return connection
+
+    # ---- called by connections ------------------------------------------------------------------------------
+
+    def released(self, connection: Connection) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._idle.append(connection)
+        if self._busy_slots > 1 and self._reaper is None and not self._closed:
+            self._reaper = self._loop.call_later(self._idle_close_s, self._reap)
+
+    def lost(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._free_slot()
+
+    def _free_slot(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)  # the slot stays taken, now in its name
+                return
+        self._busy_slots -= 1
+
+    def _reap(self) -> None:
+        """Close what has been idle too long, the longest idle first, and keep one."""
+        self._reaper = None
+        now = monotonic()
+        while self._idle and self._busy_slots > 1:
+            wait = self._idle[0].idle_since + self._idle_close_s - now
+            if wait > 0.001:  # a uvloop timer may come a millisecond early
+                self._reaper = self._loop.call_later(wait, self._reap)
+                return
+            self._idle[0].close()
+
+
+_UNREACHABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN))
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE))
+
+
+def connect_error(problem: OSError | UnicodeError, *, short_of_time: bool) -> WireError:
+    """What kept a connection from opening, in our words."""
+    match problem:
+        case TimeoutError():
+            detail = Detail.TIMEOUT if short_of_time else Detail.CONNECT_TIMEOUT
+            return WireError(Outcome.TIMEOUT, detail)
+        case ssl.SSLCertVerificationError():
+            detail = Detail.CERTIFICATE
+        case ssl.SSLError():
+            detail = Detail.TLS
+        case socket.gaierror() | UnicodeError():
+            detail = Detail.UNRESOLVED
+        case _:
+            detail = _DETAIL_BY_ERRNO.get(_errno(problem), Detail.CONNECT_FAILED)
+    return WireError(Outcome.NETWORK, detail)
+
+
+_DETAIL_BY_ERRNO: dict[int | None, Detail] = {
+    errno.ECONNREFUSED: Detail.REFUSED,
+    errno.ECONNRESET: Detail.RESET,
+    errno.EPIPE: Detail.RESET,
+    **dict.fromkeys(_UNREACHABLE, Detail.UNREACHABLE),
+    **dict.fromkeys(_EXHAUSTED, Detail.NO_DESCRIPTORS),
+}
+
+
+def _errno(problem: OSError) -> int | None:
+    """The error's number; when several addresses failed, asyncio joins their messages and the first one counts."""
+    if problem.errno is not None:
+        return problem.errno
+    if isinstance(problem, ConnectionResetError):
+        return errno.ECONNRESET
+    found = re.search(r"\[Errno (\d+)\]", str(problem))
+    return int(found[1]) if found else None

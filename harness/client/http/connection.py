@@ -1,0 +1,214 @@
+"""One open HTTP/1.1 connection: one request at a time, its clock, its timeout, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol, cast
+
+from harness.client.http.reply import Detail, Malformed, Reply, WireError
+from harness.client.http.reply_reader import ReplyReader
+from harness.core.outcome import Outcome
+
+if TYPE_CHECKING:
+    Waiter = asyncio.Future[Reply]
+
+
+class Owner(Protocol):
+    """Who hands out connections and hears of their fate."""
+
+    def released(self, connection: Connection) -> None:
+        """The reply is complete and the connection may carry another request."""
+
+    def lost(self, connection: Connection) -> None:
+        """The connection is of no more use. May be said more than once."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by the wire, opened by `loop.create_connection`. Between `start` and its reply it is busy; otherwise idle.
+
+    usable: open, and nothing unasked-for has arrived.
+    idle_since: monotonic seconds of the last completed reply.
+    """
+
+    __slots__ = (
+        "_connect_s",
+        "_first_byte_at",
+        "_loop",
+        "_owner",
+        "_reader",
+        "_request_size",
+        "_reused",
+        "_sent_at",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "idle_since",
+        "usable",
+    )
+
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, max_body: int) -> None:
+        self._owner = owner
+        self._loop = loop
+        self._reader = ReplyReader(max_body)
+        self._transport: asyncio.Transport | None = None
+        self._waiter: Waiter | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._reused = False
+        self._connect_s = 0.0
+        self._sent_at = self._first_byte_at = self.idle_since = 0.0
+        self._request_size = 0
+        self.usable = True
+
+    def opened(self, connect_s: float) -> None:
+        """Name lookup, TCP and TLS took `connect_s`; the first reply reports it."""
+        self._connect_s = connect_s
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Written, and not yet taken by the system."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def start(self, request: bytes, *, head: bool, timeout_s: float) -> Waiter:
+        """Write one request; the future ends in a Reply or a WireError within `timeout_s`."""
+        assert self._waiter is None, "a connection carries one request at a time"
+        transport = self._transport
+        assert transport is not None, "started before it was opened"
+        loop = self._loop
+        self._reader.begin(head=head)
+        self._waiter = waiter = loop.create_future()
+        self._timer = loop.call_later(timeout_s, self._time_out)
+        self._request_size = len(request)
+        self._sent_at = monotonic()
+        transport.write(request)
+        return waiter
+
+    def abandon(self, waiter: Waiter) -> None:
+        """Whoever awaited `waiter` was cancelled: the reply on its way must never meet another request."""
+        if waiter.done() and not waiter.cancelled():
+            waiter.exception()  # seen, so that the loop does not report it as forgotten
+        if self._waiter is waiter:
+            self._forget_request()
+            self.abort()
+
+    def give_up(self) -> None:
+        """Our own side closes the wire: end a request in flight as given up, and close."""
+        if self._waiter is not None:
+            self._fail(Outcome.GAVE_UP, Detail.WIRE_CLOSED)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close in order (FIN, TLS close_notify)."""
+        self._retire()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever is still in the buffers."""
+        self._retire()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---- called by the loop ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiter is None:
+            self.abort()  # bytes nobody asked for
+            return
+        reader = self._reader
+        if not reader.received:
+            self._first_byte_at = monotonic()
+        try:
+            if not reader.feed(data):
+                return
+        except Malformed as problem:
+            self._fail(Outcome.SERVER_ERROR, problem.detail)
+            return
+        self._finish()
+
+    def eof_received(self) -> bool:
+        self._ended(Detail.CLOSED_EARLY)
+        return False  # the transport closes itself
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended(Detail.CLOSED_EARLY if exc is None else Detail.RESET)
+        self._transport = None
+        self._reader.release()
+
+    def _time_out(self) -> None:
+        self._fail(Outcome.TIMEOUT, Detail.TIMEOUT)
+
+    # ---- how a request ends ---------------------------------------------------------------------------------
+
+    def _ended(self, detail: Detail) -> None:
+        """The stream is over: the end of a reply, the end of a request, or of an idle connection."""
+        if self._waiter is None:
+            self._retire()
+        elif detail is Detail.CLOSED_EARLY and self._reader.eof():
+            self._finish()
+        else:
+            self._fail(Outcome.NETWORK, detail)
+
+    def _finish(self) -> None:
+        ended = monotonic()
+        reader, transport = self._reader, self._transport
+        waiter = self._forget_request()
+        try:
+            body = reader.body()
+        except Malformed as problem:
+            self.abort()
+            self._settle(waiter, self._error(Outcome.SERVER_ERROR, problem.detail))
+            return
+        sent_at, connect_s = self._sent_at, self._connect_s
+        reply = Reply(
+            reader.status,
+            reader.raw_headers,
+            body,
+            sent_at,
+            self._first_byte_at - sent_at if reader.received else 0.0,
+            ended - sent_at,
+            connect_s,
+            self._request_size,
+            reader.received,
+        )
+        # An answer that overtook the rest of its request leaves that rest in the buffer: nothing may follow it.
+        if reader.keep_alive and self.usable and transport is not None and not transport.get_write_buffer_size():
+            self._reused = True
+            self._connect_s = 0.0
+            self.idle_since = ended
+            self._owner.released(self)
+        else:
+            self.close()
+        if not waiter.done():
+            waiter.set_result(reply)
+
+    def _fail(self, outcome: Outcome, detail: Detail) -> None:
+        waiter = self._forget_request()
+        self.abort()
+        self._settle(waiter, self._error(outcome, detail))
+
+    def _error(self, outcome: Outcome, detail: Detail) -> WireError:
+        stale = outcome is Outcome.NETWORK and self._reused and not self._reader.received
+        return WireError(outcome, detail, sent_at=self._sent_at, stale=stale)
+
+    def _forget_request(self) -> Waiter:
+        waiter, timer = self._waiter, self._timer
+        assert waiter is not None
+        assert timer is not None
+        timer.cancel()
+        self._waiter = self._timer = None
+        return waiter
+
+    @staticmethod
+    def _settle(waiter: Waiter, error: WireError) -> None:
+        if not waiter.done():
+            waiter.set_exception(error)
+
+    def _retire(self) -> None:
+        if self.usable:
+            self.usable = False
+            self._owner.lost(self)

@@ -1,0 +1,139 @@
+"""What one HTTP attempt ends in: a reply, or a wire error out of a closed vocabulary. (pure)"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.core.outcome import Outcome
+
+
+class Detail(StrEnum):
+    """Why there was no usable reply. Short, so that reports can group by it; append only."""
+
+    REFUSED = "connect refused"
+    UNREACHABLE = "unreachable"
+    UNRESOLVED = "name not resolved"
+    CERTIFICATE = "certificate refused"
+    TLS = "tls failed"
+    CONNECT_FAILED = "connect failed"
+    NO_DESCRIPTORS = "no descriptors"  # this process's own limit, not the target's doing
+    CONNECT_TIMEOUT = "connect timeout"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    CLOSED_EARLY = "closed early"
+    NOT_HTTP = "not http"
+    HEADER_TOO_LARGE = "header too large"
+    BODY_TOO_LARGE = "body too large"
+    BAD_ENCODING = "bad encoding"
+    WIRE_CLOSED = "wire closed"
+
+
+class Malformed(Exception):
+    """The bytes that came back are not a reply we can use. Never leaves this room: it becomes a WireError."""
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(detail.value)
+        self.detail = detail
+
+
+class WireError(Exception):
+    """An attempt without a usable reply.
+
+    outcome: `timeout`, `network`, `server_error`, or `gave_up` when our own side closed the wire.
+    detail: one of `Detail`.
+    sent_at: monotonic seconds of the write; None when the request was never written.
+    elapsed_s: from the call of `send` to its end.
+    stale: the request went out on a kept connection that ended before the first byte of an answer.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        detail: Detail,
+        *,
+        sent_at: float | None = None,
+        elapsed_s: float = 0.0,
+        stale: bool = False,
+    ) -> None:
+        super().__init__(f"{outcome.value}: {detail.value}")
+        self.outcome = outcome
+        self.detail = detail
+        self.sent_at = sent_at
+        self.elapsed_s = elapsed_s
+        self.stale = stale
+
+
+@dataclass(slots=True)
+class Reply:
+    """One complete answer. Times in seconds of `time.monotonic()`, sizes in bytes.
+
+    body: decoded, gzip and deflate undone.
+    sent_at: first byte of the request written on an open connection.
+    first_byte_s, server_s: from there to the first and to the last byte of the answer read.
+    connect_s: name lookup, TCP and TLS before that; 0.0 on a kept connection.
+    bytes_out, bytes_in: request and answer with their headers, before TLS and as transferred (still compressed).
+    resent: a first write died with a kept connection and this is the answer to the second; times are the second's.
+    """
+
+    status: int
+    raw_headers: dict[bytes, bytes]
+    body: bytes
+    sent_at: float
+    first_byte_s: float
+    server_s: float
+    connect_s: float
+    bytes_out: int
+    bytes_in: int
+    resent: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Header names in lower case; the last of equal names wins. Decoded on each use: few callers need it."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers.items()}
+
+    def header(self, name: str) -> str | None:
+        """One header by its lower-case name, without decoding the others."""
+        value = self.raw_headers.get(name.encode("latin-1"))
+        return None if value is None else value.decode("latin-1")
+
+
+def decode_body(raw: bytes, encoding: bytes, limit: int) -> bytes:
+    """Undo a Content-Encoding header's codings, at most `limit` bytes at every step.
+
+    Raises Malformed: `bad encoding` for damaged, truncated or unknown codings, `body too large` beyond the limit.
+    """
+    body = raw
+    for coding in reversed(encoding.lower().split(b",")):
+        match coding.strip():
+            case b"gzip" | b"x-gzip":
+                body = _inflate(body, 16 + zlib.MAX_WBITS, limit)
+            case b"deflate":
+                # The standard means zlib, some servers send raw deflate: a zlib stream's first nibble is 8.
+                wrapped = body[:1] and body[0] & 0x0F == 8
+                body = _inflate(body, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS, limit)
+            case b"identity" | b"":
+                pass
+            case _:
+                raise Malformed(Detail.BAD_ENCODING)
+    return body
+
+
+def _inflate(data: bytes, wbits: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    room = limit
+    while data:  # a gzip body may be several members, one after another
+        inflater = zlib.decompressobj(wbits)
+        try:
+            part = inflater.decompress(data, room + 1)
+        except zlib.error:
+            raise Malformed(Detail.BAD_ENCODING) from None
+        room -= len(part)
+        if room < 0:
+            raise Malformed(Detail.BODY_TOO_LARGE)
+        if not inflater.eof:
+            raise Malformed(Detail.BAD_ENCODING)
+        parts.append(part)
+        data = inflater.unused_data
+    return b"".join(parts)

@@ -1,0 +1,217 @@
+"""An open conversation's two channels: changes of the database, and typing (contract realtime 2.1, 2.4, 3).
+
+The app's four hooks (messages, read receipts, reactions, delivery receipts) share one channel with four bindings; the
+typing channel is beside it. Here is also where it is written down what came, for `harness.core.delivery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.client.api import chat_shapes as shapes
+from harness.client.api.chat_shapes import Message, Summary
+from harness.client.realtime.client import Binding, Broadcast, Change, Channel, RealtimeClient, Sent, Status, System
+from harness.core.delivery import Ear, Kind, State, Topic
+
+if TYPE_CHECKING:
+    from harness.client.device import Phone
+
+TABLES = ("messages", "message_read_receipts", "message_delivery_receipts", "message_reactions")
+"""In the order of the app's hooks."""
+CHANGES = "conversation-db-"
+TYPING = "supabase_realtime_typing:conversation:"
+TYPING_EVENT = "typing"
+MARK = "harness"
+"""A field of our own in the typing payload, which the app ignores: one signal could not be told from the next."""
+
+
+class Listener(Protocol):
+    """A screen that holds the room."""
+
+    def status_changed(self) -> None: ...
+    def inserted(self, message: Message) -> None: ...
+    def updated(self, message: Message) -> None: ...
+
+
+class Room:
+    """One conversation on one page. member: False for a test of the service, which listens where it must not hear."""
+
+    def __init__(self, phone: Phone, client: RealtimeClient, summary: Summary, *, member: bool = True) -> None:
+        self.conversation = summary.conversation
+        self._phone = phone
+        self._client = client
+        self._member = member
+        self._members = frozenset((*summary.others, phone.user_id))
+        self._ear = Ear()
+        self._holders: list[Listener] = []
+        self._states: dict[Topic, State] = {}
+        self._said = 0
+        self._changes = self._make(Topic.CHANGES)
+        self._typing = self._make(Topic.TYPING) if member else None
+
+    def _make(self, topic: Topic) -> Channel:
+        id_ = self.conversation
+        if topic is Topic.CHANGES:
+            filter_ = f"conversation_id=eq.{id_}"
+            bindings = [Binding("*", "public", table, filter_) for table in TABLES]
+            channel = self._client.channel(CHANGES + id_, changes=bindings, label=self._label("conversation"))
+            channel.on_change(self._changed)
+            channel.on_system(self._noticed)
+        else:
+            channel = self._client.channel(TYPING + id_, label="typing")
+            channel.on_broadcast(TYPING_EVENT, self._typed)
+        channel.on_status(lambda status, _: self._status(topic, status))
+        return channel
+
+    def _label(self, name: str) -> str:
+        return name if self._member else "eavesdropper"
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Of its channels."""
+        return (self._changes.topic,) if self._typing is None else (self._changes.topic, self._typing.topic)
+
+    # ---- the screen -----------------------------------------------------------------------------------------
+
+    @property
+    def joined(self) -> bool:
+        """Whether the last status of the changes was SUBSCRIBED: all that the app knows."""
+        return self._states.get(Topic.CHANGES) in (State.JOINED, State.LISTENING)
+
+    def join(self) -> None:
+        """The screen opens."""
+        if self._phone.kit.sockets is not None and self._member:
+            self._phone.kit.sockets.opened(self.conversation, self._members)
+        for topic, channel in self._both():
+            self._enter(topic, State.JOINING)
+            channel.subscribe()
+
+    def _both(self) -> list[tuple[Topic, Channel]]:
+        pairs = [(Topic.CHANGES, self._changes)]
+        return pairs if self._typing is None else [*pairs, (Topic.TYPING, self._typing)]
+
+    def hold(self, listener: Listener) -> None:
+        """A screen needs the room."""
+        self._holders.append(listener)
+
+    def release(self, listener: Listener) -> bool:
+        """A screen needs it no more; whether somebody still does."""
+        if listener in self._holders:
+            self._holders.remove(listener)
+        return bool(self._holders)
+
+    def leave(self) -> None:
+        """The screen is left."""
+        self.gone()
+        for _, channel in self._both():
+            self._client.remove(channel)
+
+    def gone(self) -> None:
+        """The page is left with everything on it: nothing that comes from now on is anybody's."""
+        for topic in tuple(self._states):
+            self._enter(topic, State.LEFT)
+        self._states.clear()
+        self._holders.clear()
+        if self._phone.kit.sockets is not None and self._member:
+            self._phone.kit.sockets.left(self.conversation, self._members)
+
+    def _enter(self, topic: Topic, state: State) -> None:
+        self._states[topic] = state
+        mark = self._ear.latest_us if topic is Topic.CHANGES else None
+        if self._member:
+            self._phone.saw(Kind.CHANNEL, self.conversation, str(topic), str(state), mark_us=mark)
+
+    # ---- typing ---------------------------------------------------------------------------------------------
+
+    def say(self, payload: Mapping[str, Any]) -> Sent:
+        """Broadcast a typing signal; REST when the channel has not joined, and the caller sends it."""
+        if self._typing is None:
+            return Sent.REST
+        return self._typing.send(TYPING_EVENT, payload)
+
+    def mark(self) -> str:
+        """The next signal's number, unlike all others of the run."""
+        self._said += 1
+        return f"{self._phone.person.number}.{self._phone.ticket}.{self._said}"
+
+    # ---- what comes -----------------------------------------------------------------------------------------
+
+    def _status(self, topic: Topic, status: Status) -> None:
+        if topic not in self._states:
+            return  # our own leave
+        if status is Status.SUBSCRIBED:
+            self._enter(topic, State.JOINED)
+        elif self._states[topic] is not State.DOWN:
+            self._enter(topic, State.DOWN)
+        if topic is Topic.CHANGES:
+            for holder in tuple(self._holders):
+                holder.status_changed()
+
+    def _noticed(self, notice: System) -> None:
+        if notice.subscribed_to_postgres and self._states.get(Topic.CHANGES) is State.JOINED:
+            self._enter(Topic.CHANGES, State.LISTENING)
+
+    def _typed(self, broadcast: Broadcast) -> None:
+        payload = broadcast.payload
+        if isinstance(payload, dict) and isinstance(mark := payload.get(MARK), str):
+            self._phone.saw(Kind.CAUGHT, self.conversation, mark, at=broadcast.received_at)
+
+    def _changed(self, change: Change) -> None:
+        sockets = self._phone.kit.sockets
+        if sockets is not None:
+            sockets.changes[change.table] += 1
+        if change.errors:
+            return  # the server says that it shows nothing
+        row = change.record or change.old_record
+        commit = epoch_us(change.commit_timestamp)
+        key = str(row.get("id") or row.get("user_id") or "")
+        if not self._ours(change):
+            detail = f"{change.table} {change.type}"
+            self._phone.saw(Kind.STRANGE, self.conversation, key, detail, at=change.received_at, mark_us=commit)
+            return
+        late = commit is not None and self._ear.misordered(change.table, commit)
+        if self._twice(change, key, commit):
+            detail = f"{change.table} {change.type}"
+            self._phone.saw(Kind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit)
+        if change.table == "messages" and change.type in ("INSERT", "UPDATE"):
+            self._message(change, key, commit, late=late)
+
+    def _ours(self, change: Change) -> bool:
+        """Row-level security is not asked about deletions: they go to whoever listens, and show the row's key alone."""
+        if change.type == "DELETE":
+            return True
+        return self._member and change.record.get("conversation_id", self.conversation) == self.conversation
+
+    def _twice(self, change: Change, key: str, commit: int | None) -> bool:
+        """Receipts are written twice at once by design, so that two updates of one row may share their millisecond."""
+        ambiguous = change.type == "UPDATE" and change.table != "messages"
+        return not ambiguous and self._ear.doubled(change.table, change.type, key, commit)
+
+    def _message(self, change: Change, key: str, commit: int | None, *, late: bool) -> None:
+        phone, at = self._phone, change.received_at
+        message = shapes.message(change.record)
+        if message is None:
+            return
+        if change.type == "UPDATE":
+            for holder in tuple(self._holders):
+                holder.updated(message)
+            return
+        if late:
+            phone.saw(Kind.MISORDERED, self.conversation, key, at=at, mark_us=commit)
+        if message.client_id is not None:
+            phone.saw(Kind.HEARD, self.conversation, message.client_id, key, at=at, mark_us=commit)
+        for holder in tuple(self._holders):
+            holder.inserted(message)
+
+
+def epoch_us(text: str | None) -> int | None:
+    """Microseconds of an ISO instant with its offset; None for anything else."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if instant.tzinfo is None else round(instant.timestamp() * 1_000_000)

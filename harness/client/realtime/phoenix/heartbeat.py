@@ -1,0 +1,82 @@
+"""When a client sends its heartbeat, and when it gives the socket up for want of an answer. (pure)
+
+Source: contract realtime 1.8. The older generation has one interval timer whose next tick notices a heartbeat still
+unanswered, also one that was sent on the socket before (defect a); the newer has a timer for the answer and forgets
+with the socket.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harness.client.realtime.phoenix.generation import Generation
+from harness.client.realtime.phoenix.timer_wheel import Timer, Wheel
+from harness.core.outcome import Outcome
+
+HEARTBEAT_TIMEOUT = "heartbeat timeout"
+
+
+class Beating(Protocol):
+    """What it needs of its line."""
+
+    generation: Generation
+    wheel: Wheel
+
+    def new_ref(self) -> str: ...
+    def send_heartbeat(self, ref: str) -> None: ...
+    def heartbeat_missed(self) -> None: ...
+    def report(self, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str) -> None: ...
+
+
+class Heartbeat:
+    """Of one line; runs while a socket is open."""
+
+    __slots__ = ("_at", "_line", "_ref", "_timer")
+
+    def __init__(self, line: Beating) -> None:
+        self._line = line
+        self._timer: Timer | None = None
+        self._ref: str | None = None  # of the one that is not answered yet
+        self._at = 0.0
+
+    def start(self) -> None:
+        """A socket is open: the first comes after a whole interval, in this socket's own phase."""
+        self.stop()
+        if self._line.generation.heartbeat_own_timer:
+            self._ref = None
+        self._wait()
+
+    def stop(self) -> None:
+        """The socket is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def forget(self) -> None:
+        """The app asked for the end of the socket."""
+        self._ref = None
+
+    def _wait(self) -> None:
+        self._timer = self._line.wheel.after(self._line.generation.heartbeat_s, self._beat)
+
+    def _beat(self) -> None:
+        self._timer = None
+        if self._ref is not None:
+            self._ref = None
+            lasted = self._line.wheel.clock() - self._at
+            self._line.report("realtime_heartbeat", Outcome.TIMEOUT, self._at, lasted, 0, HEARTBEAT_TIMEOUT)
+            self._line.heartbeat_missed()
+            return
+        self._ref = ref = self._line.new_ref()
+        self._at = self._line.wheel.clock()
+        self._wait()
+        self._line.send_heartbeat(ref)
+
+    def answered(self, ref: str | None, at: float, size: int) -> None:
+        """A reply on the phoenix topic was read at `at`."""
+        if ref is None or ref != self._ref:
+            return
+        self._ref = None
+        self._line.report("realtime_heartbeat", Outcome.OK, self._at, at - self._at, size, "")
+        if self._line.generation.heartbeat_own_timer:
+            self.start()

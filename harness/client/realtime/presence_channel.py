@@ -1,0 +1,55 @@
+"""The presence channel: everybody who has the app open is in it (contract realtime 2.1, 2.2).
+
+Its cost grows with the square of the crowd: each track is one diff to all. Diffs are counted and not read: the app
+shows a green dot with them, and nothing that a phone does here depends on it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from harness.client.realtime.client import Channel, RealtimeClient, Status
+
+if TYPE_CHECKING:
+    from harness.client.device import Phone
+
+PRESENCE = "presence:global"
+"""Setting `ux.presence.channel`."""
+
+
+class PresenceRoom:
+    """One page's presence. Join it again after leaving: the app makes a new channel."""
+
+    topic = f"realtime:{PRESENCE}"
+
+    def __init__(self, phone: Phone, client: RealtimeClient) -> None:
+        self._phone = phone
+        self._client = client
+        self._channel: Channel | None = None
+
+    def join(self) -> None:
+        """Subscribe; each time the server says SUBSCRIBED, track."""
+        key = self._phone.user_id
+        channel = self._client.channel(PRESENCE, presence_key=key, presence=True, label="presence")
+        channel.on_status(self._status)
+        self._channel = channel.subscribe()
+
+    def leave(self) -> None:
+        """Unsubscribe."""
+        if self._channel is not None:
+            self._client.remove(self._channel)
+            self._channel = None
+
+    def track(self) -> None:
+        """Say that this person is here, or away while the app is hidden. `last_seen` differs every time, so that the
+        server never finds it to be the same."""
+        phone = self._phone
+        if self._channel is None or phone.account is None:
+            return
+        status = "online" if phone.visible else "away"
+        self._channel.track({"user_id": phone.user_id, "last_seen": round(time.time() * 1000), "status": status})
+
+    def _status(self, status: Status, _reason: str) -> None:
+        if status is Status.SUBSCRIBED:
+            self.track()

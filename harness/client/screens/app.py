@@ -1,0 +1,152 @@
+"""Opening the app: the signed-in page load, call for call (contract 10.1).
+
+Row 1   the signed-in person; nothing else before the answer
+Row 2   public settings and TMDb's configuration. As shipped the first edge call of a page load dies on the phone
+        (quirk A). The contract leaves open which of the two comes first; here the settings do, because it also says
+        that they are usually the ones to be lost.
+Row 3   presence
+Row 4   what the app reads ahead: feed, conversations, diary, and four decks that no screen reads (trap T40)
+Row 5   the shell: four profile reads, the assistant's conversation and first hint
+Row 6   the route: the landing page
+
+After a sign-in without a reload (quirk B) the same calls are made, but those that insist on a signed-in person stay on
+the phone: no deck, no event, no assistant (trap T41).
+"""
+
+from __future__ import annotations
+
+from harness.client.api import shapes
+from harness.client.api.call import Call
+from harness.client.api.calls import (
+    APP_SETTINGS,
+    BACKGROUND_DECK,
+    DIARY_STATS,
+    OWN_PREFERENCES,
+    OWN_PROFILE,
+    OWN_PROFILE_PUBLIC,
+    OWN_STATS,
+    TMDB_CONFIGURATION,
+    USER,
+)
+from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
+from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
+from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
+from harness.client.device import Phone
+from harness.client.screens.browse.decks import base_seed, fetch_deck
+from harness.client.screens.browse.feed import first_page
+from harness.client.screens.browse.landing import Landing
+from harness.client.screens.browse.suggestions import find_assistant
+from harness.client.screens.chat.inbox import Inbox
+from harness.client.screens.presence import heartbeat
+from harness.core.actions import Deed
+
+BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
+SHELL_READS = (OWN_PROFILE, OWN_PROFILE_PUBLIC, OWN_STATS, OWN_PREFERENCES)
+
+
+async def open_app(phone: Phone, *, landing: bool = True) -> bool:
+    """From tapping the icon to a signed-in app with its landing page; False when the person cannot get in.
+
+    A device without a stored session signs in first, as an operation of its own, and then loads the page: that is
+    what an earlier visit left behind. Who signs in and goes on without a reload: `sign_in_and_stay`.
+    """
+    if phone.account is None:
+        with phone.operation("sign_in") as operation:
+            if not operation.ends(await phone.sign_in()):
+                return False
+    phone.load_page()
+    phone.did(Deed.PAGE_LOAD, "signed_in")
+    with phone.operation("app_open") as operation:
+        user = await phone.request(USER)
+        if not operation.ends(user.outcome) or phone.account is None:
+            return False
+    phone.chore(_load_settings(phone))
+    await enter(phone, landing=landing)
+    return True
+
+
+async def sign_in_and_stay(phone: Phone, *, landing: bool = True) -> bool:
+    """The sign-in form of a page that was loaded signed out, and straight on into the app: quirk B until a reload."""
+    await open_signed_out(phone)
+    with phone.operation("sign_in") as operation:
+        if not operation.ends(await phone.sign_in()):
+            return False
+    phone.did(Deed.ENTER)
+    await enter(phone, landing=landing)
+    return True
+
+
+async def open_signed_out(phone: Phone) -> None:
+    """The page load of somebody who is not signed in: the settings call, which dies on the phone as ever."""
+    phone.load_page()
+    phone.did(Deed.PAGE_LOAD, "signed_out")
+    await _load_settings(phone)
+
+
+async def enter(phone: Phone, *, landing: bool) -> None:
+    """The rest of row 2 and rows 3 to 6, all at once, as soon as somebody is signed in on the page.
+
+    Waits for the landing page alone, because that is what the person sees.
+    """
+    phone.chore(_load_tmdb_configuration(phone))
+    phone.chore(heartbeat(phone))
+    phone.chore(phone.keeper.tick())
+    read_ahead(phone)
+    shell = Screen(phone)  # never left: its reads are shown as long as the page lives
+    for call in SHELL_READS:
+        shell.mount(_own(phone, call))
+    phone.chore(_find_assistant(phone))
+    if landing:
+        page = Landing(phone)
+        await page.open()
+        page.leave()
+
+
+def read_ahead(phone: Phone) -> None:
+    """Row 4, once per page load."""
+    queries = phone.page.queries
+    queries.prefetch(first_page(phone))
+    phone.chore(Inbox.of(phone).prefetch())
+    queries.prefetch(diary_stats(phone))
+    for mode, limit in BACKGROUND_DECKS:
+        phone.chore(_background_deck(phone, mode, limit))
+
+
+def diary_stats(phone: Phone) -> Query[int]:
+    """The diary's figures, as the page remembers them."""
+
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
+
+    return Query(("diary_stats", phone.user_id), fetch, DIARY_RULES)
+
+
+def _own(phone: Phone, call: Call) -> Query[int]:
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.request(call, phone.user_id), shapes.rows)
+
+    return Query((call.name, phone.user_id), fetch)
+
+
+async def _background_deck(phone: Phone, mode: str, limit: int) -> None:
+    await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), skipRerank=True)
+
+
+async def _find_assistant(phone: Phone) -> None:
+    await find_assistant(phone, "app_shell")
+
+
+async def _load_settings(phone: Phone) -> None:
+    """Failure keeps the defaults (contract 6.1), so it fails nothing else."""
+    reading = await phone.request(APP_SETTINGS, body={})
+    if reading.outcome.good:
+        phone.local.put(PUBLIC_SETTINGS, reading.data, phone.now())
+
+
+async def _load_tmdb_configuration(phone: Phone) -> None:
+    if phone.local.young(TMDB_KEPT, TMDB_CONFIGURATION_S, phone.now()) is not None:
+        return
+    reading = await phone.request(TMDB_CONFIGURATION, body={"path": "/configuration", "params": {}})
+    if reading.outcome.good:
+        phone.local.put(TMDB_KEPT, reading.data, phone.now())

@@ -1,0 +1,48 @@
+"""Asking for a deck, wherever in the app (contract 2.1, 2.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from harness.client.api import shapes
+from harness.client.api.call import Call
+from harness.client.api.shapes import Card
+from harness.client.cache.queries import Fetched
+from harness.client.device import Phone
+from harness.core.ledger import WriteKind
+from harness.core.outcome import Outcome
+
+
+def base_seed(phone: Phone, mode: str) -> str:
+    """The device's seed of a deck mode; the same in every session, so that the server can cache."""
+    return phone.local.deck_seed(mode)
+
+
+async def fetch_deck(phone: Phone, call: Call, mode: str, limit: int, seed: str, **extras: Any) -> Fetched[list[Card]]:
+    """One deck. `extras` are the members that only some callers send; left out ones are absent, not null, because a
+    null is not nothing here: `minImdbRating: null` counts as a filter (trap T38)."""
+    body = {
+        "sessionId": phone.device_session,
+        "mode": mode,
+        "limit": limit,
+        "kindFilter": None,
+        "seed": seed,
+        **extras,
+    }
+    reading = await phone.request(call, body=body)
+    if not reading.outcome.good:
+        return Fetched(reading.outcome)
+    _note(phone, reading.data, mode, limit)
+    cards = shapes.deck(reading.data)
+    return Fetched(Outcome.SOFT_FAILURE) if cards is None else Fetched(Outcome.OK, cards)
+
+
+def _note(phone: Phone, data: Any, mode: str, limit: int) -> None:
+    """A served deck is a promise that its request and impressions are stored."""
+    try:
+        facts = {"subject": str(UUID(data["recRequestId"])), "object_": str(UUID(data["deckId"]))}
+        write = phone.write(WriteKind.DECK, **facts, key=limit, detail=mode, number=len(data["cards"]))
+    except (KeyError, TypeError, ValueError):
+        return  # not a deck: whoever asked for it finds out by itself
+    write.settled(Outcome.OK)

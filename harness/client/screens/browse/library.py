@@ -1,0 +1,185 @@
+"""What people note: diary, watchlist, ratings, whom they follow (contract 3.9, 6.7)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from harness.client.api.calls import (
+    FOLLOW,
+    LIBRARY_DELETE,
+    LIBRARY_WRITE,
+    RATING_WRITE,
+    REVIEW_WRITE,
+    TITLE_REVIEWS,
+    UNFOLLOW,
+)
+from harness.client.cache.queries import Screen
+from harness.client.device import Phone
+from harness.client.screens.app import diary_stats
+from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.browse.title import ORIGIN, send_title_event
+from harness.core.actions import Deed
+from harness.core.ledger import WriteKind
+from harness.core.outcome import Outcome
+
+REVIEWS_SHEET = "title_reviews"
+Status = Literal["want_to_watch", "watching", "watched", "dropped"]
+_CONTENT_TYPES = frozenset(("movie", "series", "anime"))
+
+
+class Diary(Screen):
+    """One visit to the diary."""
+
+    name = "diary"
+
+    async def open(self) -> bool:
+        """From tapping the tab to the figures on screen."""
+        self.opens()
+        show_suggestions(self, "diary")
+        with self.phone.operation("diary_open") as operation:
+            return operation.ends((await self.show(diary_stats(self.phone))).outcome)
+
+
+async def set_status(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
+    """Put a title into the library: an upsert, so that saying it twice is once."""
+    phone.did(Deed.STATUS, status)
+    with phone.operation("library_write") as operation:
+        outcome = await _write(phone, title, kind, status)
+        operation.ends(outcome)
+    return outcome
+
+
+async def forget(phone: Phone, title: str) -> Outcome:
+    """Take it out again."""
+    with phone.operation("library_write") as operation:
+        outcome = await _delete(phone, title)
+        operation.ends(outcome)
+    return outcome
+
+
+async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
+    """The title page's button, on or off: event and library entry at once; the entry is what counts."""
+    action = "watchlist_add" if wanted else "watchlist_remove"
+    phone.did(Deed.WATCHLIST, "title" if wanted else "title off")
+    with phone.operation(action) as operation:
+        _, outcome = await asyncio.gather(
+            send_title_event(
+                phone, "watchlist", title, in_watchlist=wanted, payload={"action": action, "origin": ORIGIN}
+            ),
+            _write(phone, title, kind, "want_to_watch") if wanted else _delete(phone, title),
+        )
+        operation.ends(outcome)
+    return outcome
+
+
+async def review(phone: Phone, title: str, kind: str | None, half_stars: int, text: str) -> Outcome:
+    """The reviews sheet: event, rating and review at once; the sheet closes once the review is stored.
+
+    As shipped the rating is refused (trap T16) and nobody can read the review (trap T17).
+    """
+    phone.did(Deed.REVIEW)
+    own = {"user_id": phone.user_id, "title_id": title, "content_type": _content_type(kind)}
+    with phone.operation("review_write") as operation:
+        _, _, reading = await asyncio.gather(
+            send_title_event(
+                phone,
+                "rating",
+                title,
+                source=REVIEWS_SHEET,
+                rating0_10=half_stars,
+                payload={"action": "rate_and_review", "origin": REVIEWS_SHEET},
+            ),
+            _rate(phone, title, kind, half_stars),
+            phone.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text}),
+        )
+        operation.ends(reading.outcome)
+    phone.page.queries.invalidate(TITLE_REVIEWS.name, title)
+    return reading.outcome
+
+
+async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -> Outcome:
+    """A search result's button: first the event, and only where that seems to have arrived the entry."""
+    phone.did(Deed.WATCHLIST, "search")
+    with phone.operation("watchlist_add") as operation:
+        if await send_title_event(phone, "watchlist", title, source="search", in_watchlist=True):
+            outcome = await _write(phone, title, kind, "want_to_watch")
+        else:
+            outcome = Outcome.SOFT_FAILURE
+        operation.ends(outcome)
+    return outcome
+
+
+async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
+    """One to ten half stars. As shipped nobody may read ratings, so the upsert is refused every time (trap T16)."""
+    with phone.operation("rating_write") as operation:
+        outcome = await _rate(phone, title, kind, half_stars)
+        operation.ends(outcome)
+    return outcome
+
+
+async def follow(phone: Phone, other: str) -> Outcome:
+    """Somebody already followed counts as followed."""
+    phone.did(Deed.FOLLOW)
+    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.wall_clock()}
+    with phone.operation("follow") as operation:
+        outcome = (await phone.request(FOLLOW, body=body)).outcome
+        operation.ends(outcome)
+    return outcome
+
+
+async def unfollow(phone: Phone, other: str) -> Outcome:
+    """Nobody followed is as good as somebody no longer followed."""
+    phone.did(Deed.UNFOLLOW)
+    with phone.operation("follow") as operation:
+        outcome = (await phone.request(UNFOLLOW, phone.user_id, other)).outcome
+        operation.ends(outcome)
+    return outcome
+
+
+async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
+    body = {
+        "user_id": phone.user_id,
+        "title_id": title,
+        "status": status,
+        "updated_at": phone.wall_clock(),
+        "content_type": _content_type(kind),
+    }
+    write = phone.write(WriteKind.LIBRARY, subject=title, detail=status)
+    write.sent()
+    reading = await phone.request(LIBRARY_WRITE, body=body)
+    write.answered(reading)
+    _changed(phone, title)
+    return reading.outcome
+
+
+async def _delete(phone: Phone, title: str) -> Outcome:
+    write = phone.write(WriteKind.UNLIBRARY, subject=title)
+    write.sent()
+    reading = await phone.request(LIBRARY_DELETE, phone.user_id, title)
+    write.answered(reading)
+    _changed(phone, title)
+    return reading.outcome
+
+
+async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
+    body = {
+        "user_id": phone.user_id,
+        "title_id": title,
+        "rating": half_stars,
+        "content_type": _content_type(kind),
+        "updated_at": phone.wall_clock(),
+    }
+    outcome = (await phone.request(RATING_WRITE, body=body)).outcome
+    _changed(phone, title)
+    return outcome
+
+
+def _changed(phone: Phone, title: str) -> None:
+    """The contract does not say what the app reads again after a write; here, what it noted about this title."""
+    phone.page.queries.invalidate("diary_entry", phone.user_id, title)
+
+
+def _content_type(kind: str | None) -> str:
+    """What the library can hold; the catalogue knows more kinds."""
+    return kind if kind in _CONTENT_TYPES else "movie"

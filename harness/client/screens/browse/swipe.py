@@ -1,0 +1,278 @@
+"""The swipe page: decks ahead of the thumb, gestures into the outbox (contract 2.6, 3.8, 3.9, 10.2).
+
+Per card on top it reads four things beside the deck: a title's details eight cards ahead, its preview, and what the
+person noted about it (two reads). Decks are fetched one at a time; a fetch asks up to three times until a card comes
+that this visit has not had, so that an exhausted catalogue costs three requests a swipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from harness.client.api import shapes
+from harness.client.api.call import Call
+from harness.client.api.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW
+from harness.client.api.shapes import Card
+from harness.client.cache.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
+from harness.client.cache.local_storage import EXPERIMENTS_S
+from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.query_cache import TITLE
+from harness.client.device import Phone
+from harness.client.events.emission import EmissionRules
+from harness.client.events.outbox import Event
+from harness.client.screens.browse.decks import base_seed, fetch_deck
+from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.browse.title import diary_entry
+from harness.core.actions import Deed
+
+FIRST_BATCH = 72
+REFILL = 60
+REFILL_MARGIN = 24
+REFILL_BELOW = 12
+RETRY_AFTER_ERROR = 32
+RETRY_WHEN_EMPTY = 36
+FILL_TRIES = 3
+READ_AHEAD = 8
+UI = "SwipePage"
+Button = Literal["not_interested", "more_like_this"]
+BUTTONS: dict[Button, str] = {"not_interested": "dislike", "more_like_this": "like"}
+"""The buttons under a card that swipe it too, and as what."""
+EXPERIMENT_KEYS = (
+    "swipe_pipeline_v1",
+    "swipe_rerank_v1",
+    "swipe_diversity_v1",
+    "swipe_mix_v1",
+    "swipe_cf_v1",
+    "swipe_blend_v1",
+)
+
+
+class SwipePage(Screen):
+    """One mount of the swipe page."""
+
+    name = "swipe"
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone)
+        self._cards: list[Card] = []
+        self._index = 0
+        self._seen: set[str] = set()
+        self._page = 0
+        self._rules = EmissionRules()
+        self._fetch: asyncio.Task[None] | None = None
+        self._failed = False
+        self._experiments: dict[str, str] | None = None
+        self._on_top: list[Query[Any]] = []
+        self._top: Card | None = None
+        self._top_since = 0.0
+
+    async def open(self) -> bool:
+        """From tapping the tab to the first card; False when no deck came."""
+        self.opens()
+        self.phone.courier.mount()
+        show_suggestions(self, "swipe")
+        self._experiments = await self._assigned()
+        await self._fill(FIRST_BATCH)
+        self._look_at_top()
+        return not self._failed
+
+    async def retry(self) -> bool:
+        """The button that an error or an empty stack leaves; whether there is a card now."""
+        if self._fetch is None:
+            self._start_fetch(RETRY_AFTER_ERROR if self._failed else RETRY_WHEN_EMPTY)
+        return await self.next_card() is not None
+
+    @property
+    def card(self) -> Card | None:
+        """What lies on top; None while the stack is empty."""
+        return self._cards[self._index] if self._index < len(self._cards) else None
+
+    async def next_card(self) -> Card | None:
+        """The card on top, waiting for a fetch under way when the stack is empty; None when there is none."""
+        while self.card is None and self._fetch is not None:
+            await asyncio.wait((self._fetch,))
+            await asyncio.sleep(0)  # the fetch's own callback runs first
+        return self.card
+
+    async def look_and_swipe(self, card: Card, seconds: float, gesture: str, button: Button | None = None) -> None:
+        """Look at the card on top for that long, then swipe it with `like`, `dislike` or `skip`.
+
+        `button`: tapped instead of a gesture; it stands in the event's payload.
+        """
+        phone, deck, title = self.phone, card.deck, card.title
+        phone.did(Deed.LOOK, title, seconds=seconds)
+        await phone.pause(seconds)
+        phone.did(Deed.GESTURE, gesture)
+        if self._rules.swipe(deck, title):
+            self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
+        self._dwell(card, seconds)
+        self._index += 1
+        self._look_at_top()
+        self._refill_if_low()
+
+    def rate(self, card: Card, stars: float | None) -> None:
+        """Tap the stars under the card, half a star to five; None takes the rating back (trap T37)."""
+        self.phone.did(Deed.NOTE, "rating")
+        rating = None if stars is None else stars * 2
+        self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
+
+    def mark_watched(self, card: Card, *, watched: bool = True) -> None:
+        """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
+        self.phone.did(Deed.NOTE, "watched")
+        self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
+
+    def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
+        """The bookmark under the card."""
+        self.phone.did(Deed.NOTE, "watchlist")
+        payload = self._note(card, action="status", status="watchlist", enabled=wanted)
+        self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
+
+    def leave(self) -> None:
+        """To another screen: the card on top was looked at until now; what was not sent goes into the queue."""
+        if self._top is not None:
+            self._dwell(self._top, self.phone.now() - self._top_since)
+        super().leave()
+        self.phone.courier.unmount()
+
+    # ---- decks ----------------------------------------------------------------------------------------------
+
+    async def _assigned(self) -> dict[str, str] | None:
+        """Experiment variants, kept for six hours only where all six are assigned; else asked for at each mount."""
+        phone = self.phone
+        kept: dict[str, str] | None = phone.local.young(EXPERIMENTS_KEPT, EXPERIMENTS_S, phone.now())
+        if kept is not None:
+            return kept
+        assigned = shapes.assignments((await phone.request(EXPERIMENTS, body={"keys": EXPERIMENT_KEYS})).data)
+        if assigned is not None and all(key in assigned for key in EXPERIMENT_KEYS):
+            phone.local.put(EXPERIMENTS_KEPT, assigned, phone.now())
+        return assigned
+
+    def _refill_if_low(self) -> None:
+        """The app asks this whenever a card goes or cards come."""
+        remaining = len(self._cards) - self._index
+        if remaining < REFILL_BELOW and self._fetch is None:
+            self._start_fetch(max(REFILL, remaining + REFILL_MARGIN))
+
+    def _start_fetch(self, limit: int) -> None:
+        before = len(self._cards)
+        self._fetch = self.phone.chore(self._fill(limit))
+        self._fetch.add_done_callback(lambda task: self._fetched(task, before))
+
+    def _fetched(self, task: asyncio.Task[None], before: int) -> None:
+        self._fetch = None
+        if not task.cancelled() and len(self._cards) > before:
+            self._look_at_top()
+            self._refill_if_low()
+
+    async def _fill(self, limit: int) -> None:
+        """From needing cards to having at least one that is new, as one operation."""
+        with self.phone.operation("swipe_deck") as operation:
+            for _ in range(FILL_TRIES):
+                fetched = await self._deck(limit)
+                self._failed = fetched.value is None
+                if not operation.ends(fetched.outcome) or self._add(fetched.value or []):
+                    return
+
+    async def _deck(self, limit: int) -> Fetched[list[Card]]:
+        seed = f"{base_seed(self.phone, 'combined')}:{self._page}"
+        self._page += 1
+        return await fetch_deck(
+            self.phone,
+            SWIPE_DECK,
+            "combined",
+            limit,
+            seed,
+            minImdbRating=None,
+            genresAny=None,
+            experiments=self._experiments,
+        )
+
+    def _add(self, cards: list[Card]) -> bool:
+        """Put the unseen ones under the stack; whether there were any."""
+        fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
+        self._seen.update(card.title for card in fresh)
+        self._cards += fresh
+        self.phone.did(Deed.CARDS, number=len(fresh))
+        return bool(fresh)
+
+    # ---- reads beside the deck ------------------------------------------------------------------------------
+
+    def _look_at_top(self) -> None:
+        """The card on top is shown: its own reads, and the details of the ones below it."""
+        card = self.card
+        for query in self._on_top:
+            self.unmount(query)
+        self._on_top = []
+        phone = self.phone
+        if card is not self._top:
+            self._top, self._top_since = card, phone.now()
+        if card is None:
+            return
+        if self._rules.impression(card.deck, card.title):
+            self._emit("impression", card, payload=self._payload(card, why=True))
+        self._on_top = [
+            _title_read(phone, TITLE_DETAIL, card.title),
+            _title_read(phone, TITLE_PREVIEW, card.title),
+            diary_entry(phone, card.title),
+        ]
+        for query in self._on_top:
+            self.mount(query)
+        for ahead in self._cards[self._index + 1 : self._index + 1 + READ_AHEAD]:
+            phone.page.queries.prefetch(_title_read(phone, TITLE_DETAIL, ahead.title))
+
+    # ---- events ---------------------------------------------------------------------------------------------
+
+    def _dwell(self, card: Card, seconds: float) -> None:
+        dwell_ms = self._rules.dwell(card.deck, card.title, seconds * 1000.0, self.phone.now())
+        if dwell_ms is not None:
+            self._emit("dwell", card, payload=self._payload(card, why=True), dwell_ms=dwell_ms)
+
+    def _payload(self, card: Card, *, why: bool = False, action: str | None = None) -> dict[str, Any] | None:
+        """Keys in the app's order, which is part of the server's deduplication (contract 3.2, 3.9)."""
+        payload: dict[str, Any] = {} if action is None else {"action": action}
+        if self._experiments:
+            payload["experiments"] = self._experiments
+        if why and card.why:
+            payload["why"] = card.why
+        return payload or None
+
+    def _note(self, card: Card, **noted: Any) -> dict[str, Any]:
+        """The payload of what a person notes about a card without swiping it."""
+        return {**(self._payload(card) or {}), "ui": UI, **noted}
+
+    def _emit(
+        self,
+        event_type: str,
+        card: Card,
+        *,
+        payload: dict[str, Any] | None,
+        dwell_ms: int | None = None,
+        rating0_10: float | None = None,
+        in_watchlist: bool | None = None,
+    ) -> None:
+        phone = self.phone
+        phone.courier.emit(
+            Event(
+                event_type=event_type,
+                client_event_id=phone.new_id(),
+                session_id=phone.device_session,
+                media_item_id=card.title,
+                deck_id=card.deck,
+                rec_request_id=card.request,
+                position=card.position,
+                dedupe_key=card.dedupe_key,
+                source=card.source,
+                dwell_ms=dwell_ms,
+                rating0_10=rating0_10,
+                in_watchlist=in_watchlist,
+                payload=payload,
+            )
+        )
+
+
+def _title_read(phone: Phone, call: Call, title: str) -> Query[int]:
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.request(call, title), shapes.rows)
+
+    return Query((call.name, title), fetch, TITLE)

@@ -1,0 +1,322 @@
+"""An open conversation: its pages, its pollers, its receipts (contract 5.3, 5.6, 10.2).
+
+While it is open it asks for every loaded page, the read receipts, the reactions and the delivery receipts of the last
+own message each 5 s, each 1.5 s while its channel is not SUBSCRIBED; for the list and, in direct chats, for when the
+other was last active each 60 s. The pollers are the app's own safety net and never stop while the screen is visible:
+most of a chat's traffic is theirs (trap T42). What the channel brings is merged at once, before the next poll.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from harness.client.api import chat_calls as calls
+from harness.client.api import chat_shapes as shapes
+from harness.client.api.call import Call
+from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
+from harness.client.api.chat_shapes import Message, Summary
+from harness.client.cache.query import STALE_S, Fetch, Query
+from harness.client.device import Phone
+from harness.client.realtime.conversation_channel import Room
+from harness.client.screens.chat.attachments import SignedFiles
+from harness.client.screens.chat.inbox import Inbox
+from harness.client.screens.chat.keyboard import Keyboard
+from harness.client.screens.chat.receipts import Receipts
+from harness.client.screens.chat.sending import Attachment, Bubble, Sender
+from harness.client.screens.chat.timeline import Timeline
+from harness.core import ids
+from harness.core.actions import Deed
+from harness.core.delivery import Kind
+from harness.core.outcome import Outcome
+
+PAGE = 40
+POLL_S = 5.0
+"""Poll interval of an open conversation while its channel is SUBSCRIBED."""
+POLL_UNSUBSCRIBED_S = 1.5
+LAST_ACTIVE_EVERY_S = 60.0
+MESSAGES_STALE_S = 5.0
+LIVE_COPIES = 2
+"""Delivery receipts of a message that arrives on a joined channel: the callback's and the list effect's."""
+
+
+class Conversation:
+    """One conversation on screen.
+
+    joined: fixed, for phones without Realtime, where it is True unless given; otherwise the status of its channel, that
+    lives as long as the screen. The poll interval, the receipts of live messages and the way of typing signals follow
+    it. poll_s overrides the interval. clock: the phone's wall clock as ISO text.
+    """
+
+    def __init__(
+        self,
+        phone: Phone,
+        summary: Summary,
+        *,
+        joined: bool | None = None,
+        poll_s: float | None = None,
+        clock: Callable[[], str] | None = None,
+    ) -> None:
+        self.phone = phone
+        self.summary = summary
+        self.failed: list[Bubble] = []
+        self._fixed = joined
+        self._room: Room | None = None
+        self._poll_s = poll_s
+        self._on_screen = False
+        self._live = False  # the first page is there: what comes from now on comes live
+        self._pages: list[list[Message]] = []
+        self._timeline = Timeline(phone.user_id)
+        self._last_own: str | None = None  # whose delivery receipts are asked for
+        self._beat_s = POLL_S
+        self._receipts = Receipts(phone, summary.conversation, clock)
+        self._files = SignedFiles.of(phone)
+        self._sender = Sender(phone, summary)
+        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._room)
+        self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
+        self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
+        self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
+        self._delivery_receipts = self._polled(self._load_delivery_receipts)
+        self._last_active = Query(phone, self._load_last_active, every_s=lambda: LAST_ACTIVE_EVERY_S)
+
+    def _polled(self, fetch: Fetch, stale_s: float = STALE_S) -> Query:
+        return Query(self.phone, fetch, every_s=lambda: self.poll_s, stale_s=stale_s)
+
+    # ---- the screen -----------------------------------------------------------------------------------------
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds between two rounds of polls."""
+        if self._poll_s is not None:
+            return self._poll_s
+        return POLL_S if self.joined else POLL_UNSUBSCRIBED_S
+
+    @property
+    def joined(self) -> bool:
+        """Whether the channel is SUBSCRIBED."""
+        if self._fixed is not None or self._room is None:
+            return self._fixed is not False
+        return self._room.joined
+
+    @joined.setter
+    def joined(self, joined: bool) -> None:
+        if joined != self.joined:
+            self._fixed = joined
+            self.status_changed()
+
+    def status_changed(self) -> None:
+        """The channel's status is another one: the beat of the polls follows it."""
+        if self._beat_s != self.poll_s:
+            self._beat_s = self.poll_s
+            self.phone.did(Deed.CHANNEL, number=int(self.joined))
+            for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
+                query.restart_beat()
+
+    async def open(self) -> bool:
+        """From tapping the row to messages on screen. The pollers run until `leave`, whatever came."""
+        with self.phone.operation("conversation_open") as operation:
+            self._on_screen = True
+            if self._fixed is None:
+                self._room = self.phone.page.live.enter(self.summary, self)
+            self._beat_s = self.poll_s
+            self.phone.did(Deed.CHAT, self._kind, int(self.joined))
+            Inbox.of(self.phone).show()
+            for query in self._always():
+                query.mount()
+            return operation.ends(await self._messages.ready())
+
+    def leave(self) -> None:
+        """Back to the list: the pollers stop, requests under way go on."""
+        self._keyboard.cleared()
+        if self._on_screen:
+            self.phone.did(Deed.CHAT_LEAVE)
+        self._on_screen = False
+        room, self._room = self._room, None
+        if room is not None:
+            self.phone.page.live.leave(room, self)
+        for query in (*self._always(), self._delivery_receipts):
+            query.unmount()
+
+    def _always(self) -> list[Query]:
+        queries = [self._messages, self._read_receipts, self._reactions]
+        return [*queries, self._last_active] if self._kind == "direct" else queries
+
+    @property
+    def _kind(self) -> str:
+        return "direct" if not self.summary.is_group and self.summary.others else "group"
+
+    # ---- reading --------------------------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> list[Message]:
+        """What is loaded, newest first, each once."""
+        return self._timeline.messages()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the app offers older messages: the oldest page is full."""
+        return bool(self._pages) and len(self._pages[-1]) >= PAGE
+
+    async def load_older(self) -> bool:
+        """Scroll up to the next older page; every poll carries it from then on. False when there is none."""
+        if not self.has_more:
+            return False
+        self.phone.did(Deed.OLDER)
+        with self.phone.operation("messages_older") as operation:
+            page, outcome = await self._page(self._pages[-1][-1])
+            if not operation.ends(outcome):
+                return False
+            self._pages.append(page)
+            self.phone.did(Deed.PAGES, number=len(self._pages))
+            self._arrived(page, copies=1)
+        return bool(page)
+
+    async def _load_pages(self) -> Outcome:
+        """All loaded pages, one after another, each starting where the fresh one before it ends."""
+        fresh: list[list[Message]] = []
+        loaded = len(self._pages)
+        while len(fresh) < max(1, loaded) and (not fresh or len(fresh[-1]) >= PAGE):
+            page, outcome = await self._page(fresh[-1][-1] if fresh else None)
+            if not outcome.good:
+                return outcome
+            fresh.append(page)
+        self._pages = fresh + self._pages[loaded:]  # a page that was loaded meanwhile stays
+        # without a channel's callback a joined screen's second receipt goes out with the poll that stands in for it
+        copies = LIVE_COPIES if self._live and self._room is None and self.joined else 1
+        messages = [message for page in fresh for message in page]
+        if self._live and self._room is not None:
+            self._note_polled(messages)
+        self._live = True
+        self._arrived(messages, copies)
+        return Outcome.OK
+
+    async def _page(self, before: Message | None) -> tuple[list[Message], Outcome]:
+        id_ = self.summary.conversation
+        if before is None:
+            reading = await self.phone.request(MESSAGES_POLL, id_)
+        else:
+            since = quote(before.created_at, safe="")
+            reading = await self.phone.request(calls.OLDER_MESSAGES, id_, since, before.id)
+        if not reading.outcome.good:
+            return [], reading.outcome
+        page = shapes.messages(reading.data)
+        return (page, Outcome.OK) if page is not None else ([], Outcome.SOFT_FAILURE)
+
+    def _note_polled(self, messages: list[Message]) -> None:
+        """A poll brought what no frame has: messages of this run, sent while the screen was open."""
+        phone = self.phone
+        for message in messages:
+            if message.client_id is None or message.sender == phone.user_id or self._timeline.knows(message.id):
+                continue
+            if ids.position(phone.kit.run_tag, message.client_id) is not None:
+                phone.saw(Kind.POLLED, self.summary.conversation, message.client_id, message.id)
+
+    # ---- what the channel brings ----------------------------------------------------------------------------
+
+    def inserted(self, message: Message) -> None:
+        """A new message, perhaps the row of an own bubble before its request is answered: merged by id."""
+        self._receipts.live(message)
+        for bubble in self.failed:
+            if bubble.client_id == message.client_id:
+                bubble.message = message
+        self._arrived([message], copies=1, live=True)
+
+    def updated(self, message: Message) -> None:
+        """Replaces what is there; a message that is not stays away until a poll brings it."""
+        if self._timeline.knows(message.id):
+            self._arrived([message], copies=1)
+
+    def _arrived(self, messages: list[Message], copies: int, *, live: bool = False) -> None:
+        """Messages are in the cache; the screen, if still there, writes receipts and shows files. live: the channel's
+        callback has written a receipt of its own."""
+        newest, own_before = self._timeline.newest, self._timeline.newest_own
+        self._timeline.merge(messages)
+        if not self._on_screen:
+            return
+        self._note(newest, own_before)
+        if foreign := self._receipts.arrived(messages, copies):
+            self.phone.did(Deed.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
+        for message in messages:
+            if message.attachment is not None:
+                self._files.show(message.attachment)
+        if self._timeline.newest is not None:
+            self._receipts.newest(self._timeline.newest.id)
+        own = self._timeline.newest_own
+        self._follow(own.id if own is not None else None)
+
+    def _note(self, newest: Message | None, own: Message | None) -> None:
+        """What is new at the end of the conversation."""
+        now = self._timeline
+        if now.newest is not None and (newest is None or newest.id != now.newest.id):
+            self.phone.did(Deed.NEWEST)
+        if now.newest_own is not None and (own is None or own.id != now.newest_own.id):
+            self.phone.did(Deed.OWN)
+
+    def _follow(self, own: str | None) -> None:
+        """Delivery receipts are asked for the last own message: another one is another query, fetched at once."""
+        if own == self._last_own:
+            return
+        self._last_own = own
+        self._delivery_receipts.unmount()
+        self._delivery_receipts = self._polled(self._load_delivery_receipts)
+        if own is not None:
+            self._delivery_receipts.mount()
+
+    async def _load_delivery_receipts(self) -> Outcome:
+        own = self._last_own or ""
+        return (await self.phone.request(DELIVERY_RECEIPTS_POLL, self.summary.conversation, own)).outcome
+
+    async def _get(self, call: Call) -> Outcome:
+        return (await self.phone.request(call, self.summary.conversation)).outcome
+
+    async def _load_last_active(self) -> Outcome:
+        return (await self.phone.request(calls.LAST_ACTIVE, self.summary.others[0])).outcome
+
+    # ---- writing --------------------------------------------------------------------------------------------
+
+    async def types(self, seconds: float) -> None:
+        """Write a text for that long; the others see it."""
+        self.phone.did(Deed.TYPE, seconds=seconds)
+        await self._keyboard.types(seconds)
+
+    async def send(self, text: str, attachment: Attachment | None = None) -> Bubble:
+        """Press send. The bubble stays in `failed` until a later try succeeds."""
+        bubble = Bubble(self.phone.new_id(), text, attachment)
+        await self.try_again(bubble)
+        return bubble
+
+    async def try_again(self, bubble: Bubble) -> None:
+        """Post a bubble, for the first time or again with the same client id."""
+        self.phone.did(Deed.SEND, self._kind)
+        self._keyboard.cleared()
+        if bubble not in self.failed:
+            self.failed.append(bubble)
+        await self._sender.post(bubble)
+        if bubble.message is not None:
+            self.failed.remove(bubble)
+            self._arrived([bubble.message], copies=1)  # the answer shows before any poll brings it
+
+    async def edit(self, bubble: Bubble, text: str) -> Outcome:
+        """Change an own message."""
+        self.phone.did(Deed.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
+        return self._changed(bubble, await self._sender.edit(bubble, text))
+
+    async def delete(self, bubble: Bubble) -> Outcome:
+        """Delete an own message for everybody."""
+        self.phone.did(Deed.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
+        return self._changed(bubble, await self._sender.delete(bubble))
+
+    def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
+        if outcome.good and bubble.message is not None:
+            self._arrived([bubble.message], copies=1)
+        return outcome
+
+    async def react(self, message: Message, emoji: str) -> Outcome:
+        """Put an emoji on a message or take it off; then all reactions are read again."""
+        self.phone.did(Deed.REACT)
+        outcome = await self._sender.react(message, emoji)
+        self.phone.chore(self._read_reactions())
+        return outcome
+
+    async def _read_reactions(self) -> None:
+        await self._reactions.refetch()

@@ -1,0 +1,94 @@
+"""Typing, as the others see it: a broadcast on the channel, by HTTP while the channel is not joined (trap T47).
+
+Contract 5.5 and realtime 2.2: `isTyping: true` with the first key and at most every 2 s after it, `false` when the
+field is emptied by sending, or 3 s after the last key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from harness.client.api.call import Call
+from harness.client.api.chat_calls import TYPING_BROADCAST
+from harness.client.device import Phone
+from harness.client.realtime.client import Sent
+from harness.client.realtime.conversation_channel import MARK, Room
+from harness.core.delivery import Kind
+
+HEARTBEAT_S = 2.0
+INACTIVITY_S = 3.0
+TOPIC = "supabase_realtime_typing:conversation:"
+_CALL: Call = TYPING_BROADCAST
+
+
+class Keyboard:
+    """The input field of one open conversation. room: asked anew for each signal; while there is none, `joined` says
+    whether signals count as sent on it.
+    """
+
+    def __init__(
+        self, phone: Phone, conversation: str, joined: Callable[[], bool], room: Callable[[], Room | None]
+    ) -> None:
+        self._phone = phone
+        self._conversation = conversation
+        self._joined = joined
+        self._room = room
+        self._shown = False  # the others see us typing
+        self._signalled_at = -HEARTBEAT_S
+        self._idle: asyncio.Task[None] | None = None
+
+    async def types(self, seconds: float) -> None:
+        """Write for that long without a break. Call `cleared` when the text was sent."""
+        self._stop_idling()
+        phone = self._phone
+        until = phone.now() + seconds
+        while (left := until - phone.now()) > 0:
+            since = phone.now() - self._signalled_at
+            if not self._shown or since >= HEARTBEAT_S:
+                self._signal(typing=True)
+                since = 0.0
+            await phone.pause(min(left, HEARTBEAT_S - since))
+        self._idle = phone.chore(self._inactive())
+
+    def cleared(self) -> None:
+        """The field is empty again, or its screen is left."""
+        self._stop_idling()
+        if self._shown:
+            self._signal(typing=False)
+
+    async def _inactive(self) -> None:
+        await self._phone.pause(INACTIVITY_S)
+        self._idle = None
+        self.cleared()
+
+    def _stop_idling(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _signal(self, *, typing: bool) -> None:
+        self._shown = typing
+        phone, room = self._phone, self._room()
+        self._signalled_at = phone.now()
+        payload = {
+            "userId": phone.user_id,
+            "displayName": phone.person.email.partition("@")[0],
+            "isTyping": typing,
+        }
+        if room is None:
+            if not self._joined():
+                phone.chore(self._broadcast(payload))
+            return
+        mark = room.mark()
+        payload[MARK] = mark
+        sent = room.say(payload)
+        phone.saw(Kind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
+        if sent is Sent.REST:
+            phone.chore(self._broadcast(payload))
+
+    async def _broadcast(self, payload: dict[str, Any]) -> None:
+        phone = self._phone
+        message = {"topic": TOPIC + self._conversation, "event": "typing", "payload": payload, "private": False}
+        await phone.request(_CALL, body={"messages": [message]})

@@ -1,0 +1,202 @@
+"""What a person does to messages: send, try again, edit, delete, react (contract 5.4, 5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from harness.client.api import chat_calls as calls
+from harness.client.api import chat_shapes as shapes
+from harness.client.api.call import Call
+from harness.client.api.calls import BLOCKED_CHECK, MESSAGE_SEND
+from harness.client.api.chat_shapes import Message, Summary
+from harness.client.device import Phone
+from harness.client.realtime.conversation_channel import epoch_us
+from harness.client.write import Write
+from harness.core.actions import Deed
+from harness.core.delivery import Kind
+from harness.core.ledger import WriteKind
+from harness.core.outcome import Outcome
+
+
+class AttachmentKind(Enum):
+    """What hangs on a message; the value is the kind in the message's body."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that lies in storage."""
+
+    path: str
+    kind: AttachmentKind
+
+
+@dataclass(slots=True)
+class Bubble:
+    """One message as the screen shows it. message: the server's row, None while pending and when sending failed."""
+
+    client_id: str
+    text: str
+    attachment: Attachment | None = None
+    message: Message | None = None
+    outcome: Outcome | None = None
+    tried: bool = False  # whether it was ever posted: a message is awaited from its first send on
+    write: Write | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the bubble offers to try again."""
+        return self.message is None and self.outcome is not None
+
+    def body(self) -> dict[str, Any]:
+        """The message's content in the app's key order."""
+        kind = "text"
+        if self.attachment is not None:
+            kind = f"text+{self.attachment.kind.value}" if self.text else self.attachment.kind.value
+        return {"type": kind, "text": self.text, "clientId": self.client_id}
+
+    @property
+    def message_type(self) -> str:
+        """The column knows fewer kinds than the body: any attachment counts as an image."""
+        if self.attachment is None:
+            return "text"
+        return "text+image" if self.text else "image"
+
+
+class Sender:
+    """Writes into one conversation."""
+
+    def __init__(self, phone: Phone, summary: Summary) -> None:
+        self._phone = phone
+        self._summary = summary
+
+    async def post(self, bubble: Bubble) -> None:
+        """From pressing send (or "try again": same client id, trap T43) to the server's row. No retry by itself."""
+        phone, summary = self._phone, self._summary
+        bubble.outcome = Outcome.GAVE_UP  # until proven otherwise
+        with phone.operation("message_send") as operation:
+            if not bubble.tried:
+                bubble.tried = True
+                phone.saw(Kind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
+            if not summary.is_group and summary.others:
+                blocked = await phone.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
+                if not operation.ends(blocked.outcome):
+                    bubble.outcome = blocked.outcome
+                    return
+            write = self._written(bubble)
+            write.sent()
+            sent = await phone.request(MESSAGE_SEND, body=self._row(bubble))
+            operation.ends(sent.outcome)
+            bubble.outcome = sent.outcome
+            row = shapes.message(sent.data) if sent.outcome.good else None
+            write.answered(sent, row.id if row is not None else None)
+            if row is not None:
+                bubble.message = row  # the channel may have brought it already
+                created = epoch_us(row.created_at)
+                phone.saw(Kind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
+            elif sent.outcome.good:
+                bubble.outcome = Outcome.SOFT_FAILURE
+                operation.ends(Outcome.SOFT_FAILURE)
+
+    def _written(self, bubble: Bubble) -> Write:
+        """The message's place in the ledger, made with the first try; a try again is the same write."""
+        if bubble.write is None:
+            summary = self._summary
+            bubble.write = self._phone.write(
+                WriteKind.MESSAGE,
+                id_=bubble.client_id,
+                subject=summary.conversation,
+                detail="group" if summary.is_group else "direct",
+                number=1 + len(summary.others),
+            )
+        return bubble.write
+
+    def _row(self, bubble: Bubble) -> dict[str, Any]:
+        content = bubble.body()
+        return {
+            "conversation_id": self._summary.conversation,
+            "user_id": self._phone.user_id,
+            "sender_id": self._phone.user_id,
+            "body": content,
+            "meta": content,
+            "message_type": bubble.message_type,
+            "text": bubble.text,
+            "client_id": bubble.client_id,
+            "attachment_url": bubble.attachment.path if bubble.attachment else None,
+        }
+
+    async def edit(self, bubble: Bubble, text: str) -> Outcome:
+        """Change a sent text. Messages with an attachment cannot be edited."""
+        if bubble.message is None or bubble.attachment is not None:
+            return Outcome.GAVE_UP
+        edited_at = self._phone.wall_clock()
+        bubble.text = text
+        row = {
+            "body": {**bubble.body(), "editedAt": edited_at},
+            "message_type": "text",
+            "text": text,
+            "client_id": bubble.client_id,
+            "meta": {"editedAt": edited_at},
+        }
+        return await self._patch(calls.MESSAGE_EDIT, bubble, bubble.message, row)
+
+    async def delete(self, bubble: Bubble) -> Outcome:
+        """Delete for everybody. The new body is JSON in a JSON string, and the client id goes (trap T44)."""
+        if bubble.message is None:
+            return Outcome.GAVE_UP
+        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": self._phone.wall_clock()}
+        row = {
+            "body": orjson.dumps(deleted).decode(),
+            "message_type": "system",
+            "text": None,
+            "client_id": None,
+            "meta": {"deleted": True, "deletedAt": deleted["deletedAt"]},
+            "attachment_url": None,
+        }
+        outcome = await self._patch(calls.MESSAGE_DELETE, bubble, bubble.message, row)
+        if outcome.good and bubble.attachment is not None:
+            await self._phone.request(calls.ATTACHMENT_REMOVE, body={"prefixes": [bubble.attachment.path]})
+        return outcome
+
+    async def _patch(self, call: Call, bubble: Bubble, message: Message, row: dict[str, Any]) -> Outcome:
+        phone = self._phone
+        with phone.operation(call.name) as operation:
+            kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
+            write = phone.write(kind, subject=self._summary.conversation, object_=message.id)
+            write.sent()
+            reading = await phone.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
+            write.answered(reading)
+            if operation.ends(reading.outcome):
+                bubble.message = shapes.message(reading.data) or message
+        return reading.outcome
+
+    async def react(self, message: Message, emoji: str) -> Outcome:
+        """Put an emoji on a message; the same one again takes it off, which the app learns from a 409."""
+        phone = self._phone
+        row = {
+            "conversation_id": self._summary.conversation,
+            "message_id": message.id,
+            "user_id": phone.user_id,
+            "emoji": emoji,
+        }
+        with phone.operation("message_react") as operation:
+            write = phone.write(WriteKind.REACTION, subject=message.id, detail=emoji)
+            write.sent()
+            reading = await phone.request(calls.REACT, body=row)
+            write.answered(reading)
+            if reading.outcome is Outcome.CONFLICT:
+                phone.did(Deed.REACTED)
+                write = phone.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
+                write.sent()
+                reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
+                write.answered(reading)
+            operation.ends(reading.outcome)
+        return reading.outcome

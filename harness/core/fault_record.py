@@ -1,0 +1,135 @@
+"""What went wrong on purpose: `chaos.jsonl`, and its windows in the manifest. (pure)
+
+One line per thing that happened, in the order in which it became known; `docs/chaos.md` describes the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from chaos.timeline import Entry
+from harness.core.scheduled_fault import Allow, Chaos
+
+CHAOS = "chaos.jsonl"
+
+
+class ChaosEvent(StrEnum):
+    """What a line tells."""
+
+    START = "start"
+    CHANGE = "change"  # its ramp is over
+    COUNT = "count"  # it hit more; over all workers
+    END = "end"
+
+
+class Why(StrEnum):
+    """Why something happened."""
+
+    PLAN = "plan"
+    LEASE = "lease"  # nobody who leads the run had been heard of: phones became clean by themselves, or went on again
+    ABORT = "abort"  # the run was ended
+    FAILED = "failed"  # the proxy could not be told
+
+
+class ChaosLine(BaseModel):
+    """One line of `chaos.jsonl`.
+
+    at_s, planned_s: seconds since the run's zero; planned_s is None where nothing was planned (counts, leases).
+    worker: whose phones; None for counts and for the proxy.
+    hits, seen: so far. Attempts, requests, messages or connections that it hit, of those that it concerns; for
+    offline, herd, mass_reconnect, clock_skew and known expired tokens: phones. On start, change and end lines of a
+    worker they are that worker's; on count lines those of all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: ChaosEvent
+    entry: str
+    fault: str
+    layer: str
+    at_s: float
+    planned_s: float | None = None
+    worker: int | None = None
+    why: Why = Why.PLAN
+    share: float = 0.0  # from now on
+    hits: int = 0
+    seen: int = 0
+    text: str = ""  # what a proxy said when it refused
+
+    def written(self) -> bytes:
+        """As it stands in the file, with its line end."""
+        return orjson.dumps(self.model_dump(mode="json")) + b"\n"
+
+
+class ChaosWindow(BaseModel):
+    """`chaos:<entry>` or `recovery:<entry>`: a planned stretch of the run, in seconds since zero.
+
+    judged: whether SLOs count what happens in it; recovery is always judged but for the allowed `recover_s`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["chaos", "recovery"]
+    entry: str
+    fault: str
+    layer: str
+    start_s: float
+    end_s: float
+    share: float
+    cohort: tuple[float, float]
+    allow: Allow
+    judged: bool
+
+
+def chaos_windows(entries: Sequence[Entry], asked: Sequence[Chaos], end_s: float) -> tuple[ChaosWindow, ...]:
+    """The windows of a run whose schedule ends at `end_s`; recovery lasts until the next entry begins, or until then.
+
+    :param asked: the profile's entries, in the order of `entries`.
+    """
+    found = []
+    starts = sorted(entry.start_s for entry in entries)
+    for entry, wish in zip(entries, asked, strict=True):
+        after = min((start for start in starts if start >= entry.end_s), default=end_s)
+        facts = {
+            "entry": entry.name,
+            "fault": entry.fault.name,
+            "layer": str(entry.fault.layer),
+            "share": entry.share,
+            "cohort": entry.cohort,
+            "allow": wish.allow,
+        }
+        for kind, start, end in (("chaos", entry.start_s, entry.end_s), ("recovery", entry.end_s, after)):
+            if end > start:
+                judged = kind == "recovery" or wish.judged
+                name = f"{kind}:{entry.name}"
+                found.append(
+                    ChaosWindow.model_validate(
+                        {"name": name, "kind": kind, "start_s": start, "end_s": end, "judged": judged} | facts
+                    )
+                )
+    return tuple(sorted(found, key=lambda window: (window.start_s, window.name)))
+
+
+def excused(windows: Sequence[ChaosWindow]) -> list[tuple[float, float]]:
+    """Stretches that SLOs do not count: chaos windows that are not judged, with the recovery that they allow.
+
+    Apart, in order.
+    """
+    spans = sorted(
+        (window.start_s, window.end_s + (window.allow.recover_s or 0.0))
+        for window in windows
+        if window.kind == "chaos" and not window.judged
+    )
+    apart: list[tuple[float, float]] = []
+    for start, end in spans:
+        if apart and start <= apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(apart[-1][1], end))
+        else:
+            apart.append((start, end))
+    return apart

@@ -1,0 +1,146 @@
+"""May this run touch this target, and when must it stop. (pure)
+
+The answer is given before a packet leaves, name resolution included: whether a host is allowed depends on what the
+target file says, never on what a resolver answers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from dataclasses import dataclass
+
+from harness.core.errors import TargetError
+from harness.core.models import Target
+
+TOLERANCE = 1.2
+PATIENCE_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What this run may do. None: no limit, which only loopback has."""
+
+    host: str
+    loopback: bool
+    requests_per_second: float | None
+    phones: int | None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` itself says loopback: `localhost`, ::1 or an address in 127.0.0.0/8 in the usual notation.
+
+    A name that resolves to such an address is not enough: what it resolves to can change between look and leap.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (
+        address in ipaddress.IPv4Network("127.0.0.0/8") if address.version == 4 else address == ipaddress.IPv6Address(1)
+    )
+
+
+def permit(
+    target: Target,
+    *,
+    peak_phones: int,
+    peak_requests_per_second: float | None = None,
+    allow_production: bool = False,
+) -> Permit:
+    """Whether the planned run may touch the target.
+
+    Loopback is free, unless the target file limits it too. Production needs `allow_production` even on loopback,
+    because a tunnel's end is loopback.
+
+    :param peak_phones: sessions open at once, at most.
+    :param peak_requests_per_second: the plan's highest rate; None when the plan cannot tell, then only `RateGuard`
+        watches it.
+    :raises TargetError: not allowed, or more than allowed.
+    """
+    host, where = target.host, f"target {target.name} ({target.url})"
+    if target.environment == "production" and not allow_production:
+        raise TargetError(
+            "this target is production, and nobody said that it may be loaded",
+            where=where,
+            remedy="pass --allow-production if that is truly meant, or choose another target",
+        )
+    limits, loopback = target.limits.get(host), is_loopback(host)
+    if limits is None:
+        if not loopback:
+            raise TargetError(
+                f"the host {host} is neither loopback nor listed in the target file, so nothing was sent to it",
+                where=where,
+                remedy=f'if it is yours to load, add [limits."{host}"] with requests_per_second and phones',
+            )
+        return Permit(host=host, loopback=True, requests_per_second=None, phones=None)
+    _within("phones at once", peak_phones, limits.phones, "phones", host, where)
+    if peak_requests_per_second is not None:
+        _within(
+            "requests/s at the peak",
+            peak_requests_per_second,
+            limits.requests_per_second,
+            "requests_per_second",
+            host,
+            where,
+        )
+    return Permit(host, loopback, limits.requests_per_second, limits.phones)
+
+
+def _within(what: str, planned: float, allowed: float, key: str, host: str, where: str) -> None:
+    if not planned <= allowed:  # so that NaN is refused
+        raise TargetError(
+            f"the plan needs {planned:,g} {what}, the target file allows {allowed:,g}",
+            where=where,
+            remedy=f'lower the profile, or raise {key} of [limits."{host}"] if its owner agrees',
+        )
+
+
+class RateGuard:
+    """Watches what is really sent, in windows of one second of the caller's clock.
+
+    A burst is no breach: only PATIENCE_S seconds in a row above TOLERANCE times the limit are.
+
+    :param limit: requests per second; None allows everything.
+    """
+
+    def __init__(self, limit: float | None, *, tolerance: float = TOLERANCE, patience_s: int = PATIENCE_S) -> None:
+        self._limit, self._tolerance, self._patience_s = limit, tolerance, patience_s
+        self._second: int | None = None
+        self._count = 0
+        self._streak: list[int] = []
+        self._reason: str | None = None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the run must stop; None while it may go on. Stays once given."""
+        return self._reason
+
+    def add(self, now_s: float, requests: int = 1) -> str | None:
+        """Count requests sent at `now_s` seconds (0 requests: only let time pass); returns `stop_reason`.
+
+        Late news of an earlier second counts to the present one.
+        """
+        second = math.floor(now_s)
+        if self._second is None:
+            self._second = second
+        if second > self._second:
+            self._end_second(skipped=second - self._second - 1)
+            self._second = second
+        self._count += requests
+        return self._reason
+
+    def _end_second(self, skipped: int) -> None:
+        count, self._count = self._count, 0
+        if self._limit is None or self._reason is not None:
+            return
+        self._streak = [*self._streak, count] if count > self._limit * self._tolerance else []
+        if len(self._streak) >= self._patience_s:
+            self._reason = (
+                f"sent {', '.join(map(str, self._streak))} requests in {len(self._streak)} seconds in a row, "
+                f"the target allows {self._limit:g} a second"
+            )
+        if skipped:
+            self._streak = []

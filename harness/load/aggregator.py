@@ -1,0 +1,243 @@
+"""Collects the workers' reports into the run's record, keeps the roster, and says how far the run is.
+
+Runs in the master (or in the only process). Knows nothing of Locust: reports come in as they left the workers.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TextIO
+
+import orjson
+import pyarrow as pa
+
+from harness.core.fault_record import ChaosLine
+from harness.core.models import LatencySlo
+from harness.core.run_spec import Order
+from harness.core.tables import ARRIVALS, LATENCY, View
+from harness.load.agreed import Agreed
+from harness.load.ticket_book import TicketBook, Tickets
+from harness.record.chaos_log import ChaosLog
+from harness.record.clocks import ClockOffset
+from harness.record.recorder import Tally
+from harness.record.roster import LOST_S, Counters, Roster, WorkerRecord
+from harness.record.store import RunStore, from_bytes, to_bytes
+from harness.schedule.arrivals import plan
+
+LINE_MARK = "\x1eharness "
+"""Starts every line that the supervisor reads; everything else on stdout is Locust talking."""
+
+
+RATE_OVER = 5
+"""Progress lines over which requests per second are averaged; reports arrive in lumps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one worker tells each second. Batches are what happened since its last report."""
+
+    worker: int
+    sequence: int  # from 1 on
+    batches: list[tuple[str, pa.RecordBatch]]
+    attempts: int  # ever, counted where they end; may be ahead of `sent` by what the next flush brings
+    open_sessions: int
+    tickets_left: int
+    failures: int
+    final: bool = False
+    problems: list[str] = field(default_factory=list)
+    stop_reason: str = ""  # the worker wants the run to end
+    clock: ClockOffset | None = None  # against the master's; None in a single process
+    sent: Counters = field(default_factory=Counters)  # all batches up to these
+    host: str = ""
+    pid: int = 0
+    folder: str = ""  # the worker's own run files, on its machine
+    chaos: list[ChaosLine] = field(default_factory=list)  # what began, changed or ended on its phones
+    chaos_counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # entry -> hits and seen, ever
+
+    def pack(self) -> dict[str, Any]:
+        """For Locust's channel, which carries msgpack."""
+        message = {name: getattr(self, name) for name in self.__slots__}
+        message["batches"] = [(table, to_bytes(batch)) for table, batch in self.batches]
+        message["clock"] = None if self.clock is None else self.clock.model_dump()
+        message["sent"] = self.sent.model_dump()
+        message["chaos"] = [line.model_dump(mode="json") for line in self.chaos]
+        return message
+
+    @classmethod
+    def unpack(cls, message: dict[str, Any]) -> Report:
+        """The inverse of `pack`."""
+        batches = [(table, from_bytes(data)) for table, data in message["batches"]]
+        clock = None if message.get("clock") is None else ClockOffset.model_validate(message["clock"])
+        lines = [ChaosLine(**line) for line in message["chaos"]]
+        counts = {entry: (hits, seen) for entry, (hits, seen) in message["chaos_counts"].items()}
+        told = {"batches": batches, "clock": clock, "sent": Counters(**message["sent"])}
+        return cls(**{**message, **told, "chaos": lines, "chaos_counts": counts})
+
+
+class Scribe:
+    """One run's record keeper.
+
+    What it does per worker and second does not depend on how many requests the worker made: a second's attempts come
+    as counts per bucket.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        store: RunStore,
+        workers: int,
+        out: TextIO | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._order = order
+        self._store = store
+        self._out = sys.stdout if out is None else out
+        self._clock = clock
+        self._tally = Tally()
+        self._watch = Agreed(order.profile.abort, store.manifest.slos, store.manifest.chaos)
+        self._chaos = ChaosLog(store.folder, store.manifest.chaos)
+        self._latest: dict[int, Report] = {}
+        self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
+        self._planned = plan(order.profile.arrivals, order.profile.mix, order.profile.people, order.seed)
+        self.zero = clock()  # epoch second
+        self.stop_reason = ""
+        self._expect(workers)
+
+    def _expect(self, workers: int) -> None:
+        self.workers = workers
+        self._book = TicketBook(self._planned, workers)
+        self._roster = Roster(self._book.shares(workers), self._now())
+
+    def _now(self) -> float:
+        """Seconds since zero."""
+        return self._clock() - self.zero
+
+    def take(self, report: Report) -> None:
+        """Write a report's batches down, once. :raises HarnessError: when the record cannot be written."""
+        worker = report.worker
+        if not self._roster.hears(worker, report.sequence, self._now(), sent=report.sent, final=report.final):
+            return
+        if worker not in self._latest:
+            self._roster.introduce(worker, report.host, report.pid, report.folder)
+        for problem in report.problems:
+            self._say("problem", text=problem)
+        if report.stop_reason and not self.stop_reason:
+            self.stop_reason = report.stop_reason
+        if worker not in self._latest or report.sequence > self._latest[worker].sequence:
+            self._latest[worker] = replace(report, batches=[])
+        self._chaos.take(worker, report.chaos, report.chaos_counts, self._now())
+        for table, batch in report.batches:
+            self._store.append(table, batch)
+            self._roster.wrote(worker, table, batch)
+            if table == LATENCY:
+                self._tally.absorb(batch)
+                self._watch.absorb(batch, self._now())
+            elif table == ARRIVALS:
+                self._book.saw(batch)
+
+    def find_lost(self) -> list[int]:
+        """Workers found lost since the last call; about once a second. The manifest says so from then on."""
+        lost = self._roster.check(self._now())
+        if lost:
+            self._store.update(roster=self.records)
+        for worker in lost:
+            self._say(
+                "problem",
+                text=f"{self.records[worker].name} has said nothing for {LOST_S:g} s and counts as lost: "
+                f"{len(self._book.left_of(worker))} of its {self.records[worker].tickets} sessions had not begun",
+            )
+        return lost
+
+    def hand_over(self, worker: int) -> dict[int, Tickets]:
+        """Give what a lost worker has not begun to the others: which tickets to whom."""
+        shares = self._book.hand_over(worker, [heir for heir in self._roster.present if heir in self._latest])
+        for heir, tickets in shares.items():
+            latest = self._latest[heir]
+            self._latest[heir] = replace(latest, tickets_left=latest.tickets_left + len(tickets))
+            self._roster.handed_over(worker, len(tickets))
+        return shares
+
+    @property
+    def records(self) -> tuple[WorkerRecord, ...]:
+        """What is known of every worker now."""
+        return self._roster.records(self._now())
+
+    @property
+    def all_final(self) -> bool:
+        """Whether every worker that is not lost has sent its last report."""
+        return self._roster.all_final
+
+    @property
+    def deserted(self) -> bool:
+        """Whether every worker is lost."""
+        return not self._roster.present
+
+    @property
+    def idle(self) -> bool:
+        """Whether every worker has started all its sessions and all of them are over; the lost ones do not count."""
+        return all(
+            worker in self._latest
+            and self._latest[worker].tickets_left == 0
+            and self._latest[worker].open_sessions == 0
+            for worker in self._roster.present
+        )
+
+    def progress(self) -> None:
+        """Say where the run stands, and look whether an abort rule fires; once a second."""
+        now, attempts = time.monotonic(), self._tally.attempts
+        if self._now() < self._order.schedule_end_s:  # what drains is over soon enough
+            self.stop_reason = self.stop_reason or self._watch.reason(self._now())
+        then, before = self._told[0]
+        self._told.append((now, attempts))
+        self._say(
+            "progress",
+            at_s=round(self._now(), 1),
+            end_s=self._order.end_s,
+            sessions=sum(report.open_sessions for report in self._latest.values()),
+            left=sum(report.tickets_left for report in self._latest.values()),
+            attempts=attempts,
+            failed=sum(n for outcome, n in self._tally.outcomes[View.SERVER].items() if not outcome.good),
+            per_second=round((attempts - before) / max(now - then, 0.001), 1),
+            workers=sum(worker in self._latest for worker in self._roster.present),
+            chaos=self._chaos.standing(self._now()),
+            slos=[self._standing(slo) for slo in self._store.manifest.slos if isinstance(slo, LatencySlo)],
+        )
+
+    def _standing(self, slo: LatencySlo) -> tuple[str, float | None, float, int]:
+        """Name, percentile over the measure phase so far, limit (both milliseconds), samples."""
+        value, samples = self._tally.percentile_ms(slo.operation, slo.view, slo.percentile) or (None, 0)
+        return slo.name, value, slo.limit_ms, samples
+
+    def start(self, zero: float, workers: int | None = None) -> None:
+        """The plan's zero is set, an epoch second; so many workers are there to serve it."""
+        self.zero = zero
+        self._expect(self.workers if workers is None else workers)
+        self._store.update(zero_epoch_s=zero)
+        self._say("start", zero=zero)
+
+    def ending(self) -> None:
+        """The run is being ended before its plan: chaos stops first."""
+        self._say("ending")
+
+    def end(self, reason: str) -> None:
+        """The run is over; `reason` is empty when it ended by itself. Roster and counters go into the manifest."""
+        records = self.records
+        if unbegun := [record.worker for record in records if not record.final]:
+            rows = self._book.never_begun(unbegun)
+            self._store.append(ARRIVALS, rows)
+        self._store.update(
+            recorded_attempts=sum(report.attempts for report in self._latest.values()),
+            workers=self.workers,
+            roster=records,
+            clocks=tuple(report.clock for _, report in sorted(self._latest.items()) if report.clock is not None),
+        )
+        self._say("end", reason=reason, failures=sum(report.failures for report in self._latest.values()))
+
+    def _say(self, what: str, **facts: Any) -> None:
+        self._out.write(LINE_MARK + orjson.dumps({"what": what, **facts}).decode() + "\n")
+        self._out.flush()

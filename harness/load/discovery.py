@@ -1,0 +1,93 @@
+"""How a process finds the secrets of its target: the environment, or a sandbox on loopback that tells them.
+
+A sandbox answers `GET /.well-known/movinesta-sandbox` to loopback peers only, with its keys and its people; so a
+target on this machine needs no file. No other kind of host is ever asked.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.config.load import load_profile
+from harness.core.errors import TargetError
+from harness.core.people import Secrets
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order, windows_of
+from harness.core.target_guard import is_loopback
+
+WELL_KNOWN = "/.well-known/movinesta-sandbox"
+CLOSED_PROFILE, EVERYBODY = "smoke", "nightly"
+"""Whose behaviour closed users show under plain `locust -f`: short sessions; who is not in it, as in the other."""
+CLOSED_PERSONAS = frozenset({"swiper", "reader", "chatter"})
+"""Who takes part there unless classes are named: people whose calls all succeed on a deployment as shipped."""
+
+
+class SandboxPeople(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    count: int
+    email_pattern: str
+    password: str = Field(repr=False)
+
+
+class Discovered(BaseModel):
+    """A sandbox's own description of itself."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    url: str
+    anon_key: str = Field(repr=False)
+    service_key: str = Field(repr=False)
+    jwt_secret: str = Field(default="", repr=False)
+    dsn: str = Field(default="", repr=False)
+    people: SandboxPeople
+    seed: int
+    quirks: dict[str, object] = Field(default_factory=dict)
+
+
+def discover(url: str) -> Discovered:
+    """Ask a sandbox on loopback. :raises TargetError: when there is none at that address."""
+    host = urlsplit(url).hostname or ""
+    remedy = "start one with `harness sandbox up`, or name the target's keys in a target file (docs/targets.md)"
+    if not is_loopback(host):
+        raise TargetError(f"the keys of {host or 'the target'} are not known here", where=url, remedy=remedy)
+    try:
+        reply = httpx.get(url.rstrip("/") + WELL_KNOWN, timeout=5.0, trust_env=False)
+        reply.raise_for_status()
+        return Discovered.model_validate_json(reply.content)
+    except httpx.HTTPError as error:
+        raise TargetError(f"no sandbox answers: {error}", where=url, remedy=remedy) from error
+    except ValidationError as error:
+        raise TargetError("what answers is not a sandbox of this harness", where=url, remedy=remedy) from error
+
+
+def secrets_for(url: str) -> Secrets:
+    """From the environment where the supervisor put them, else from the sandbox. :raises TargetError:"""
+    anon_key = os.environ.get(ANON_KEY_ENV, "")
+    if anon_key:
+        return Secrets(anon_key, os.environ.get(PASSWORD_ENV, ""), os.environ.get(JWT_SECRET_ENV, ""))
+    found = discover(url)
+    return Secrets(found.anon_key, found.people.password)
+
+
+def closed_order(url: str) -> Order:
+    """What plain Locust users do against `--host`: one session after the other."""
+    if not url:
+        raise TargetError("no host to load", where="locust --host", remedy="give --host http://127.0.0.1:PORT")
+    found = discover(url)
+    profile = load_profile(CLOSED_PROFILE)
+    behaviour = load_profile(EVERYBODY).behaviour | profile.behaviour
+    profile = profile.model_copy(update={"people": found.people.count, "behaviour": behaviour})
+    return Order(
+        run_id="closed",
+        run_tag=secrets.randbits(32),
+        folder="",
+        url=url,
+        seed=secrets.randbits(31),
+        profile=profile,
+        email_pattern=found.people.email_pattern,
+        windows=windows_of(profile),
+    )

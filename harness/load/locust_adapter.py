@@ -1,0 +1,473 @@
+"""The only module that knows Locust and gevent: PhoneUser, the runners' events, the order's way to the workers.
+
+Personas are Locust User classes; Locust spawns them, counts them, distributes them and shows them. Each one's single
+task takes the next ticket from the desk, hands the whole session to the engine's loop in its native thread, and waits.
+Two modes:
+
+planned: an order was given with `--harness-order`; the seeded timetable decides when sessions start, and of whom. Every
+         user is a free slot for any persona's ticket, because Locust deals its users out to workers by the mix over all
+         workers: one worker of two may get all the swipers.
+closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session after the other, as Locust users expect.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import re
+import signal
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gevent
+import locust.runners
+import pandas  # noqa: F401  # pyarrow imports it at its first conversion: once here, before Locust forks its workers
+from gevent import monkey
+from gevent.event import Event
+from gevent.hub import get_hub
+from locust import User, events, task
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from harness.client.device import Phone
+from harness.client.faults.fault_schedule import LEASE_S
+from harness.core.errors import HarnessError, UsageError
+from harness.core.outcome import Outcome
+from harness.core.run_spec import Order
+from harness.load.aggregator import Report, Scribe
+from harness.load.child_process import raise_descriptor_limit
+from harness.load.discovery import CLOSED_PERSONAS, closed_order, secrets_for
+from harness.load.engine import Engine, SessionBody
+from harness.load.os_priority import be_prompt, go_first
+from harness.load.sizing import processes_for
+from harness.load.ticket_queue import Desk
+from harness.record.recorder import Tally
+from harness.record.roster import LOST_S
+from harness.record.share import open_share
+from harness.record.store import RunStore, open_run
+from harness.schedule.arrivals import Ticket
+
+log = logging.getLogger(__name__)
+
+locust.runners.HEARTBEAT_LIVENESS = 7
+"""Locust gives a worker up, and with the last one the run, after this many silent seconds instead of 4. Ours is the
+roster, whose patience is LOST_S; a worker that starts on a busy machine may need more than Locust's."""
+
+LEAD_S = 1.5
+"""From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
+LEAD_WITH_WORKERS_S = 3.0
+LAST_WORDS_S = 2.0
+"""Beyond the grace period, for closing sessions to flush their queues."""
+LEAVE_S = 1.0
+"""From a worker's last report to its end, for Locust's own farewell to get out."""
+STOP_TIMEOUT_S = 15.0
+SWITCH_S = 0.0005
+REPORT_EVERY_S = 1.0
+LOCUST_EVERY_S = 0.1
+START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
+CLOSED_WAIT_S = (1.0, 5.0)
+MESSAGE = "harness_report"
+CLOCK_MESSAGE = "harness_clock"
+CLOCK_EVERY_S = 2.0
+"""How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
+INHERIT = "harness_inherit"
+REFUSAL = "harness_refusal"
+
+
+# Loads what recording needs before Locust connects: on a busy machine it takes seconds, after which a worker counts as
+# missing and the test as over.
+Tally()
+
+
+@dataclass(slots=True)
+class _Sides:
+    """What this process is: a worker, the master, or (single process) both."""
+
+    worker: WorkerSide | None = None
+    master: MasterSide | None = None
+
+
+_here = _Sides()
+
+
+class PhoneUser(User):
+    """A slot in which one phone at a time is in use. Personas derive from it and define `session`."""
+
+    abstract = True
+    persona: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.persona = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    def run(self) -> None:
+        """Locust's own, but a start that fails is tried again: Locust would drop the user and its share of the load."""
+        wait = START_AGAIN_S
+        while True:
+            try:
+                super().run()
+            except Exception as error:
+                if _here.worker is not None:
+                    _here.worker.desk.engine.problem(error)
+                gevent.sleep(wait)
+                wait = min(2.0 * wait, START_AGAIN_MAX_S)
+                if self._state == LOCUST_STATE_STOPPING:
+                    return
+            else:
+                return
+
+    async def session(self, phone: Phone) -> None:
+        """What this kind of person does from opening the app to closing it. Runs on the engine's loop."""
+        raise TypeError(f"{type(self).__name__} does not define session()")
+
+    def wait_time(self) -> float:
+        """Between two sessions: none when the plan decides, a few seconds in closed mode."""
+        return random.uniform(*CLOSED_WAIT_S) if _here.worker is None or _here.worker.closed else 0.0
+
+    @task
+    def next_session(self) -> None:
+        worker = _here.worker
+        ticket = worker.desk.take(self.persona) if worker is not None else None
+        if worker is None or ticket is None:
+            gevent.sleep(1.0)
+        else:
+            worker.run(ticket, self.session if worker.closed else worker.bodies[ticket.persona])
+
+
+class WorkerSide:
+    """Lives where users live (worker or single process), from test start to test stop."""
+
+    def __init__(
+        self, environment: Environment, order: Order, *, zero: float, closed: bool, worker: int, workers: int
+    ) -> None:
+        self.closed = closed
+        self.environment = environment
+        self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
+        self._order = order
+        self._heard: float | None = None  # the master's last word, an epoch second
+        self._over: deque[Event] = deque()
+        self._wake = get_hub().loop.async_()
+        self._wake.start(self._release)
+        lease_s = LEASE_S if isinstance(environment.runner, WorkerRunner) and not closed else None
+        engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers, lease_s=lease_s)
+        # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
+        sys.setswitchinterval(SWITCH_S)
+        be_prompt()  # and with it the engine's thread, which starts below
+        go_first()
+        # Threads and their locks are patched into greenlets here; the engine needs a real one.
+        monkey.get_original("_thread", "start_new_thread")(engine.serve, ())
+        while not engine.ready:
+            gevent.sleep(0.005)
+        self.desk = Desk(order, engine, worker=worker, workers=workers, closed=closed)
+        if isinstance(environment.runner, WorkerRunner) and not closed:
+            self._keep_own_files(zero, worker, workers)
+            environment.runner.register_message(
+                CLOCK_MESSAGE, lambda environment, msg, **_: self.desk.answered(**msg.data)
+            )
+            self._clock = gevent.spawn(self._ask_time)
+        self._feeder = gevent.spawn(self._feed_locust)
+        self.reporter = None if closed else gevent.spawn(self._report)
+
+    def _keep_own_files(self, zero: float, worker: int, workers: int) -> None:
+        desk = self.desk
+        try:
+            store = open_share(
+                self._order,
+                worker,
+                zero=zero,
+                tickets=desk.tickets,
+                workers=workers,
+                plan_digest=desk.plan.digest,
+            )
+        except HarnessError as error:
+            desk.engine.problems.append(f"worker {worker} keeps no files of its own: {error}")
+        else:
+            desk.keep_own_files(store)
+            log.info("worker %s writes its own files to %s", worker, store.folder)
+
+    def run(self, ticket: Ticket, body: SessionBody) -> None:
+        """Block the calling greenlet until the session is over."""
+        over = Event()
+
+        def done() -> None:  # on the engine's thread
+            self._over.append(over)
+            self._wake.send()
+
+        self.desk.engine.submit(ticket, body, done)
+        over.wait()
+
+    def _release(self) -> None:
+        while self._over:
+            self._over.popleft().set()
+
+    def _feed_locust(self) -> None:
+        """Every attempt reaches Locust's request event, a tenth of a second late at most, off the hot path."""
+        fire = self.environment.events.request.fire
+        attempts = self.desk.engine.attempts
+        while True:
+            while attempts:
+                attempt = attempts.popleft()
+                # What a closing app or run cut off is no failure of the target's; our own record keeps it as gave_up.
+                fine = attempt.outcome.good or attempt.outcome is Outcome.GAVE_UP
+                failure = None if fine else AttemptFailed(attempt.outcome.value, attempt.code)
+                fire(
+                    request_type=attempt.method,
+                    name=attempt.name,
+                    response_time=attempt.milliseconds,
+                    response_length=attempt.size,
+                    exception=failure,
+                    context={},
+                )
+            gevent.sleep(LOCUST_EVERY_S)
+
+    def _report(self) -> None:
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            if self._master_spoke():
+                self.desk.engine.led()
+            self._send(self.desk.report())
+            if self._order.rebalance and self._cut_off():
+                self.desk.forfeit()
+
+    def _master_spoke(self) -> bool:
+        """Whether it did since the last time this was asked."""
+        before, self._heard = self._heard, getattr(self.environment.runner, "last_heartbeat_timestamp", None)
+        return self._heard != before
+
+    def _cut_off(self) -> bool:
+        """Whether the master may have given this worker up: each side's silence is the other's."""
+        heard = getattr(self.environment.runner, "last_heartbeat_timestamp", None)
+        return heard is not None and time.time() - heard > LOST_S
+
+    def _ask_time(self) -> None:
+        while not self.desk.engine.over:
+            self.environment.runner.send_message(CLOCK_MESSAGE, self.desk.engine.now())
+            gevent.sleep(CLOCK_EVERY_S)
+
+    def _send(self, report: Report) -> None:
+        runner = self.environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner.send_message(MESSAGE, report.pack())
+        elif _here.master is not None:
+            _here.master.receive(report)
+
+    def close(self) -> None:
+        """Locust is about to stop its users: have their sessions end first."""
+        self.desk.close(self._order.grace_s)
+
+    def finish(self) -> None:
+        """All users have stopped: stop the engine, hand over the rest."""
+        engine = self.desk.engine
+        deadline = time.monotonic() + self._order.grace_s + LAST_WORDS_S
+        while engine.open_sessions and time.monotonic() < deadline:  # Locust may have killed users under them
+            gevent.sleep(0.02)
+        engine.stop()
+        while not engine.over:
+            gevent.sleep(0.01)
+        gevent.sleep(LOCUST_EVERY_S)
+        self._feeder.kill()
+        if self.reporter is not None:
+            self.reporter.kill()
+            self._send(self.desk.report(final=True))
+            if isinstance(self.environment.runner, WorkerRunner):
+                # Locust would have this worker wait for another test; the master has forgotten it by then.
+                gevent.spawn_later(LEAVE_S, self.environment.runner.greenlet.kill, block=False)
+        for problem in engine.problems:
+            log.error("a session failed:\n%s", problem)
+
+
+class AttemptFailed(Exception):
+    """How Locust's statistics see an attempt that was not good: few distinct texts, so few error rows."""
+
+    def __init__(self, outcome: str, code: str) -> None:
+        super().__init__(f"{outcome} {code}".rstrip())
+
+
+class MasterSide:
+    """Lives where the run is decided (master or single process): the record, the clock, the end."""
+
+    def __init__(self, environment: Environment, order: Order) -> None:
+        self.environment = environment
+        self.order = order
+        runner = environment.runner
+        self._distributed = isinstance(runner, MasterRunner)
+        self.scribe = Scribe(order, _record_of(order), 1)
+        self._reason = ""
+        self._clients: list[str] = []  # Locust's name of each worker, by number
+        if self._distributed:
+            runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
+            runner.register_message(CLOCK_MESSAGE, self._tell_time)
+            runner.register_message(REFUSAL, lambda environment, msg, **_: self._refused(msg.data["why"]))
+
+    def receive(self, report: Report) -> None:
+        """Write a report down; a record that cannot be written ends the run."""
+        try:
+            self.scribe.take(report)
+        except HarnessError as error:
+            self._reason = self._reason or f"the record cannot be written: {error.what}"
+            log.error("%s", error)
+
+    def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Answer a worker with the run time of this process, and with its own question."""
+        answer = {"asked": msg.data, "theirs": time.time() - self.scribe.zero}
+        environment.runner.send_message(CLOCK_MESSAGE, answer, client_id=msg.node_id)
+
+    def start(self) -> float:
+        """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
+        zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
+        self.scribe.start(zero, workers=len(self._clients) if self._distributed else 1)
+        gevent.signal_handler(signal.SIGUSR1, self._interrupted)
+        gevent.spawn(self._conduct)
+        return zero
+
+    def number_workers(self) -> str:
+        """Give those that are there now their numbers; Locust's own have holes once a worker came and went."""
+        runner = self.environment.runner
+        if self._distributed:
+            self._clients = sorted((client.id for client in runner.clients.ready), key=runner.get_worker_index)
+        return json.dumps(self._clients)
+
+    def _look_after_workers(self) -> None:
+        for lost in self.scribe.find_lost():
+            if self.order.rebalance and self._distributed:
+                for heir, tickets in self.scribe.hand_over(lost).items():
+                    self.environment.runner.send_message(INHERIT, tickets.tolist(), self._clients[heir])
+
+    def _refused(self, why: str) -> None:
+        self._reason = self._reason or f"a worker could not begin: {why}"
+
+    def _interrupted(self) -> None:
+        self._reason = self._reason or "interrupted"
+
+    def _conduct(self) -> None:
+        """Until the run is over: tell the progress; then stop the users, write the end, leave."""
+        scribe, order = self.scribe, self.order
+        while not (self._reason or scribe.stop_reason):
+            gevent.sleep(REPORT_EVERY_S)
+            self._look_after_workers()
+            scribe.progress()
+            if scribe.deserted:
+                break
+            elapsed = time.time() - scribe.zero
+            if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and scribe.idle):
+                break
+        try:
+            if self._reason or scribe.stop_reason:
+                scribe.ending()
+            self.environment.runner.stop()
+            deadline = time.monotonic() + 5.0
+            while not scribe.all_final and time.monotonic() < deadline:
+                gevent.sleep(0.05)
+            scribe.end(self._reason or scribe.stop_reason)
+        finally:  # whatever failed on the way out, Locust must not stay
+            self.environment.runner.quit()
+
+
+def _record_of(order: Order) -> RunStore:
+    folder = Path(order.folder)
+    return RunStore(folder, open_run(folder).manifest)
+
+
+@events.init_command_line_parser.add_listener
+def _add_options(parser: Any, **_: Any) -> None:
+    parser.add_argument(
+        "--harness-order",
+        default="",
+        metavar="FILE",
+        include_in_web_ui=False,
+        help="order file of a planned run, written by `harness run`; without it users run closed",
+    )
+
+
+@events.init.add_listener
+def _prepare(environment: Environment, **_: Any) -> None:
+    options = environment.parsed_options
+    if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
+        environment.stop_timeout = STOP_TIMEOUT_S
+    if options.headless and sys.stdin is not None and sys.stdin.isatty():
+        # At a terminal, keys would change the load. For as long as the process lives, hence no `with`.
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
+    path = getattr(options, "harness_order", "")
+    if isinstance(environment.runner, WorkerRunner):
+        environment.runner.register_message(INHERIT, lambda environment, msg, **_: _inherit(msg.data))
+        return
+    if not path:
+        if not options.user_classes:
+            environment.user_classes[:] = [kind for kind in environment.user_classes if kind.persona in CLOSED_PERSONAS]
+        return
+    text = Path(path).read_text(encoding="utf-8")
+    order = Order.model_validate_json(text)
+    # Locust copies options to the workers with the spawn message: the order travels as its own text.
+    options.harness_order = text
+    for user_class in environment.user_classes:
+        user_class.weight = order.profile.mix[user_class.persona]
+    _here.master = MasterSide(environment, order)
+
+
+def _inherit(tickets: list[int]) -> None:
+    if _here.worker is not None:
+        _here.worker.desk.inherit(tickets)
+
+
+def _place(environment: Environment, options: Any) -> tuple[int, int]:
+    """This process' number and how many there are. :raises UsageError: it came when all places were taken."""
+    runner = environment.runner
+    if not isinstance(runner, WorkerRunner):
+        return 0, 1
+    if not getattr(options, "harness_order", ""):  # closed: numbers only keep people apart
+        return max(0, runner.worker_index), max(1, options.expect_workers or 1, runner.worker_index + 1)
+    clients = json.loads(options.harness_workers)
+    if runner.client_id not in clients:
+        raise UsageError(
+            "this run began without this worker, so there is no work for it",
+            where="harness run --worker",
+            remedy="start all workers before the run begins; --expect-workers says how many it waits for",
+        )
+    return clients.index(runner.client_id), len(clients)
+
+
+@events.test_start.add_listener
+def _start(environment: Environment, **_: Any) -> None:
+    options = environment.parsed_options
+    if _here.master is not None:
+        options.harness_workers = _here.master.number_workers()
+        options.harness_zero = _here.master.start()
+    if isinstance(environment.runner, MasterRunner):
+        return
+    text = getattr(options, "harness_order", "")
+    try:
+        if text:
+            order, zero = Order.model_validate_json(text), float(options.harness_zero)
+        else:
+            order, zero = closed_order(environment.host or ""), time.time()
+        worker, workers = _place(environment, options)
+        if text:
+            processes_for(order.profile.phones, raise_descriptor_limit(), 1, workers)
+        _here.worker = WorkerSide(environment, order, zero=zero, closed=not text, worker=worker, workers=workers)
+    except HarnessError as error:
+        log.error("%s", error)
+        if text and isinstance(environment.runner, WorkerRunner):
+            environment.runner.send_message(REFUSAL, {"why": error.what})
+        environment.process_exit_code = int(error.exit_code)
+        # Later, because Locust goes on starting the test that this event belongs to.
+        gevent.spawn_later(1.0, environment.runner.quit if options.headless else environment.runner.stop)
+
+
+@events.test_stopping.add_listener
+def _stopping(environment: Environment, **_: Any) -> None:
+    if _here.worker is not None:
+        _here.worker.close()
+
+
+@events.test_stop.add_listener
+def _stop(environment: Environment, **_: Any) -> None:
+    if _here.worker is not None:
+        _here.worker.finish()
+        _here.worker = None

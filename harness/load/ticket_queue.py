@@ -1,0 +1,135 @@
+"""Hands out one worker's share of the plan, and takes its engine's results. For the shell's thread only."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeVar
+
+import pyarrow as pa
+
+from harness.core.errors import HarnessError
+from harness.core.rows import made
+from harness.core.run_spec import Order
+from harness.load.aggregator import Report
+from harness.load.engine import Engine
+from harness.record.clocks import Round, offset
+from harness.record.roster import Counters
+from harness.record.store import RunStore
+from harness.schedule.arrivals import Ticket, plan
+
+KEPT_ROUNDS = 20
+"""The shortest questions for the master's time that are remembered."""
+
+_Item = TypeVar("_Item")
+
+
+class Desk:
+    """The tickets of one worker, in planned order. In closed mode it prints tickets on demand."""
+
+    def __init__(self, order: Order, engine: Engine, *, worker: int, workers: int, closed: bool = False) -> None:
+        self.engine = engine
+        self.worker = worker
+        self._workers = workers
+        self._people = order.profile.people
+        self._closed = closed
+        self._printed = 0
+        self._reports = 0
+        self._rounds: list[Round] = []
+        self._sent = Counters()
+        self._problems: list[str] = []
+        self._own: RunStore | None = None
+        profile = order.profile
+        self.plan = plan(profile.arrivals, profile.mix, profile.people, order.seed)
+        self._left: deque[int] = deque() if closed else deque(self.plan.share(worker, workers).tolist())
+
+    def keep_own_files(self, store: RunStore) -> None:
+        """Write everything down here too, before it leaves."""
+        self._own = store
+
+    @property
+    def tickets(self) -> int:
+        """How many nobody has taken yet."""
+        return len(self._left)
+
+    def take(self, persona: str) -> Ticket | None:
+        """The next ticket, whoever it is for; None when there are no more. In closed mode one for `persona`, now."""
+        if self._closed:
+            person = (self._printed * self._workers + self.worker) % self._people
+            self._printed += 1
+            return Ticket(self._printed * self._workers + self.worker, self.engine.now(), persona, person)
+        if self.engine.forfeited:
+            self._left.clear()
+        return self.plan.ticket(self._left.popleft()) if self._left else None
+
+    def inherit(self, tickets: Iterable[int]) -> None:
+        """Serve these too, in planned order: their worker was lost."""
+        more = list(tickets)
+        self.engine.inherited.update(more)
+        self._left = deque(sorted([*self._left, *more]))
+
+    def forfeit(self) -> None:
+        """Others serve our tickets from now on."""
+        self.engine.forfeit()
+
+    def close(self, grace_s: float) -> None:
+        """End all sessions (see `Engine.close`); tickets still here are recorded as never started."""
+        left = [] if self.engine.forfeited else [self.plan.ticket(ticket) for ticket in self._left]
+        self._left.clear()
+        self.engine.close(grace_s, left)
+
+    def answered(self, asked: float, theirs: float) -> None:
+        """The master's run time, asked for at `asked` of ours; both in seconds since zero."""
+        self._rounds.append(Round(asked, theirs, self.engine.now()))
+        self._rounds = sorted(self._rounds, key=lambda one: one.trip)[:KEPT_ROUNDS]
+
+    def report(self, *, final: bool = False) -> Report:
+        """What happened since the last report."""
+        engine = self.engine
+        attempts = engine.counted  # read first: what comes later is in a later report
+        batches = made(_drained(engine.taken))
+        self._sent += Counters.total(batches)
+        self._write_down(batches, attempts, final=final)
+        self._reports += 1
+        problems, self._problems = [*self._problems, *_drained(engine.problems)], []
+        return Report(
+            worker=self.worker,
+            sequence=self._reports,
+            batches=batches,
+            attempts=attempts,
+            open_sessions=engine.open_sessions,
+            tickets_left=len(self._left) + engine.waiting,
+            failures=engine.failures,
+            final=final,
+            problems=problems,
+            stop_reason=engine.stop_reason,
+            clock=offset(self.worker, self._rounds),
+            sent=self._sent,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            folder="" if self._own is None else str(self._own.folder),
+            chaos=[] if engine.forecast is None else list(_drained(engine.forecast.lines)),
+            chaos_counts=engine.chaos_counts,
+        )
+
+    def _write_down(self, batches: list[tuple[str, pa.RecordBatch]], attempts: int, *, final: bool) -> None:
+        """Into the worker's own files. They are a second copy: when they fail, the run goes on and says so."""
+        if self._own is None:
+            return
+        try:
+            for table, batch in batches:
+                self._own.append(table, batch)
+            if final:
+                self._own.update(status="complete", recorded_attempts=attempts)
+                self._own.release()
+        except HarnessError as error:
+            self._problems.append(f"worker {self.worker} keeps no files of its own any more: {error.what}")
+            self._own.release()
+            self._own = None
+
+
+def _drained(queue: deque[_Item]) -> Iterable[_Item]:
+    while queue:
+        yield queue.popleft()

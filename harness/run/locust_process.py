@@ -1,0 +1,185 @@
+"""Locust as a child process: started, listened to, ended; and its record closed whatever became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order
+from harness.load import child_process as processes
+from harness.load.aggregator import LINE_MARK
+from harness.record.share import close_shares
+from harness.record.store import RunStore, open_run
+from harness.run.proxy_conductor import Fronted
+from harness.run.resolved_target import Access
+from harness.run.run_request import Watcher, Wish
+
+PATIENCE_S = 60.0
+"""Beyond the planned end, before a generator that does not leave by itself is killed."""
+FAREWELL_S = 30.0
+"""From the end of the run to a kill; workers that hang keep Locust's master waiting for ever."""
+
+LOCUSTFILE = Path(__file__).resolve().parents[2] / "scenarios" / "locustfile.py"
+
+
+class Generator:
+    """Locust as a child process: started, listened to, ended."""
+
+    def __init__(
+        self,
+        wish: Wish,
+        access: Access,
+        order: Order,
+        folder: Path,
+        watcher: Watcher,
+        front: Fronted | None = None,
+        *,
+        locustfile: Path = LOCUSTFILE,
+    ) -> None:
+        self._locustfile = locustfile
+        self._wish = wish
+        self._access = access
+        self._order = order
+        self._folder = folder
+        self._watcher = watcher
+        self._front = front or Fronted(order.url, None)
+        self._started = False
+        self._interrupts = 0
+        self._end: dict[str, Any] | None = None
+
+    def drive(self) -> None:
+        """Run to the end; the record is closed in any case."""
+        with (self._folder / "locust.log").open("w", encoding="utf-8") as log:
+            process = processes.start(self._command(), environ=self._environ(), stderr=log)
+            limit = self._order.end_s + self._order.grace_s + PATIENCE_S + (3600.0 if self._wish.master_port else 0.0)
+            timer = threading.Timer(limit, lambda: processes.kill_group(process))
+            timer.daemon = True
+            timer.start()
+            # The workers hold the same pipe: without this a killed master's would keep us listening.
+            threading.Thread(target=_bury, args=(process,), daemon=True).start()
+            with self._signals(process):
+                try:
+                    self._listen(process, log)
+                    process.wait()
+                finally:
+                    timer.cancel()
+                    processes.end(process, patience_s=2.0)
+                    self._close(process.returncode)
+
+    def _close(self, code: int) -> None:
+        log = self._folder / "locust.log"
+        if self._end is not None:
+            reason = str(self._end["reason"])
+            status = "aborted" if reason else "complete"
+        elif self._interrupts:
+            status, reason = "aborted", "interrupted before the record could be finished"
+        else:
+            status, reason = "incomplete", ""
+            self._watcher.problem(f"the generator died with code {code}; its words are in {log}")
+        store = RunStore(self._folder, open_run(self._folder).manifest)
+        store.update(status=status, abort_reason=reason, finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        store.close()
+        for problem in close_shares(self._folder, store.manifest.roster):
+            self._watcher.problem(problem)
+        if status == "incomplete" and not self._started:
+            raise HarnessError(
+                "the load generator did not start:\n"
+                + "".join(log.read_text().splitlines(keepends=True)[-6:]).rstrip(),
+                where=str(log),
+                remedy="the log tells why; if that does not help, please report it with the log",
+            )
+
+    def _listen(self, process: subprocess.Popen[str], log: Any) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if not line.startswith(LINE_MARK):
+                log.write(line)
+                continue
+            facts = json.loads(line.removeprefix(LINE_MARK))
+            match facts.pop("what"):
+                case "start":
+                    self._started = True
+                    self._front.begin(facts["zero"], self._folder)
+                    self._watcher.stage("running")
+                case "progress":
+                    self._watcher.progress(facts)
+                case "problem":
+                    self._watcher.problem(facts["text"])
+                case "ending":
+                    self._front.clear()
+                case "end":
+                    self._end = facts
+                    farewell = threading.Timer(FAREWELL_S, lambda: processes.kill_group(process))
+                    farewell.daemon = True
+                    farewell.start()
+
+    def _command(self) -> list[str]:
+        order, profile = self._order, self._order.profile
+        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), "--headless", "--host", order.url]
+        command += ["-u", str(profile.phones), "-r", str(max(profile.phones, 1))]
+        command += ["--stop-timeout", str(int(order.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
+        command += ["--harness-order", str(self._folder / "order.json")]
+        wish = self._wish
+        if wish.master_port is not None:
+            command += ["--master", "--master-bind-port", str(wish.master_port)]
+            command += ["--expect-workers", str(wish.expect_workers)]
+        elif wish.processes is not None and wish.processes > 1:
+            port = str(_free_port())
+            command += ["--processes", str(wish.processes), "--master-bind-host", "127.0.0.1"]
+            command += ["--master-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+        if wish.rebalance:  # Locust then spreads its users, which are our phones' slots, over who is left
+            command += ["--enable-rebalancing"]
+        return command + [name.title().replace("_", "") for name in sorted(profile.mix)]
+
+    def _environ(self) -> dict[str, str]:
+        """Ours, without LOCUST_* options of somebody else's, with the secrets the workers need."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        access = self._access
+        opened = {
+            ANON_KEY_ENV: access.anon_key,
+            PASSWORD_ENV: access.password,
+            JWT_SECRET_ENV: access.jwt_secret,
+        }
+        return inherited | opened
+
+    @contextlib.contextmanager
+    def _signals(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """First Ctrl-C or SIGTERM: end the run cleanly; second: kill it."""
+
+        def interrupted(number: int, frame: object) -> None:
+            self._interrupts += 1
+            if self._interrupts > 1 or not self._started:
+                processes.kill_group(process)
+                return
+            self._watcher.stage("ending the run: sessions are closing (again to kill)")
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGUSR1)
+
+        before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _bury(process: subprocess.Popen[str]) -> None:
+    process.wait()
+    processes.kill_group(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

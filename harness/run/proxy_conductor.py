@@ -1,0 +1,260 @@
+"""The proxy part of a run's timeline: a proxy in front of the target, and who tells it what to do when.
+
+Lives in the supervisor. Every fault is a lease that is renewed each second: kill -9 of the supervisor leaves a clean
+proxy, and a proxy of our own ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from chaos.client import ClientError, Toxiproxy
+from chaos.fault import Layer
+from chaos.timeline import Entry, Moment, Timeline
+from harness.core.errors import TargetError, UsageError
+from harness.core.fault_record import ChaosEvent, ChaosLine, Why
+from harness.load import child_process as processes
+from harness.record.chaos_log import write_lines
+from harness.run.run_request import Watcher
+
+LEASE_S = 5.0
+BEAT_S = 1.0
+PROXY = "target"
+
+
+class Conductor:
+    """Tells one proxy what the timeline says. `begin` when the run's zero is known, `clear` when it ends early."""
+
+    def __init__(self, client: Toxiproxy, proxy: str, timeline: Timeline, watcher: Watcher) -> None:
+        self._client = client
+        self._proxy = proxy
+        self._timeline = timeline
+        self._watcher = watcher
+        self._folder: Path | None = None
+        self._zero = 0.0
+        self._halt = threading.Event()
+        self._why = Why.PLAN
+        self._thread: threading.Thread | None = None
+        self._set: dict[str, float] = {}  # entries under way -> the share that the proxy was told
+        self._hits: dict[str, tuple[int, int]] = {}
+
+    def begin(self, zero: float, folder: Path) -> None:
+        """The run's zero is an epoch second; lines go into `folder`."""
+        self._zero, self._folder = zero, folder
+        self._thread = threading.Thread(target=self._conduct, name="chaos conductor", daemon=True)
+        self._thread.start()
+
+    def clear(self, why: Why = Why.ABORT) -> None:
+        """Every fault of ours ends now; waits for it."""
+        self._why = why
+        self._halt.set()
+        if self._thread is not None:
+            self._thread.join(10.0)
+
+    def _now(self) -> float:
+        return time.time() - self._zero
+
+    def _conduct(self) -> None:
+        moments = self._timeline.moments()
+        while not self._halt.is_set() and (moments or self._set):
+            while moments and moments[0].at_s <= self._now():
+                self._do(moments.pop(0))
+            self._ramp()
+            self._beat()
+            wait = BEAT_S if not moments else min(BEAT_S, max(0.0, moments[0].at_s - self._now()))
+            self._halt.wait(wait)
+        for entry in [entry for entry in self._timeline.entries if entry.name in self._set]:
+            self._end(entry, self._why, None)
+
+    def _do(self, moment: Moment) -> None:
+        entry = moment.entry
+        if moment.event == "start":
+            share = entry.share_at(max(self._now(), moment.at_s)) if entry.ramp_s else entry.share
+            if self._told(entry, ChaosEvent.START, lambda: self._add(entry, share), moment.at_s, share):
+                self._set[entry.name] = share
+        elif moment.event == "end" and entry.name in self._set:
+            self._end(entry, Why.PLAN, moment.at_s)
+        elif entry.name in self._set:
+            self._told(entry, ChaosEvent.CHANGE, lambda: self._share(entry, entry.share), moment.at_s, entry.share)
+
+    def _end(self, entry: Entry, why: Why, planned: float | None) -> None:
+        self._count()
+        del self._set[entry.name]
+        self._told(
+            entry, ChaosEvent.END, lambda: self._client.remove_toxic(self._proxy, entry.name), planned, 0.0, why=why
+        )
+
+    def _add(self, entry: Entry, share: float) -> None:
+        stream = "downstream" if entry.fault.layer is Layer.HTTP else entry.direction
+        self._client.add_toxic(
+            self._proxy,
+            entry.fault.name,
+            entry.fault.model_dump(),
+            name=entry.name,
+            stream=stream,
+            toxicity=share,
+            lease_s=LEASE_S,
+        )
+
+    def _share(self, entry: Entry, share: float) -> None:
+        self._client.update_toxic(self._proxy, entry.name, toxicity=share)
+        self._set[entry.name] = share
+
+    def _ramp(self) -> None:
+        for entry in self._timeline.entries:
+            share = entry.share_at(self._now())
+            if entry.name in self._set and share not in (0.0, self._set[entry.name]):
+                with contextlib.suppress(ClientError):  # the next beat tries again
+                    self._share(entry, share)
+
+    def _beat(self) -> None:
+        if not self._set:
+            return
+        try:
+            self._client.heartbeat()
+            self._count()
+        except ClientError as error:
+            self._watcher.problem(f"chaos: {error}")
+
+    def _count(self) -> None:
+        """What the proxy hit so far; a real Toxiproxy does not say."""
+        with contextlib.suppress(ClientError):
+            for line in self._client.journal():
+                if line.proxy == self._proxy and line.toxic in self._set:
+                    before = self._hits.get(line.toxic, (0, 0))
+                    self._hits[line.toxic] = (max(before[0], line.hits), max(before[1], line.seen))
+                    if self._hits[line.toxic] != before:
+                        entry = next(entry for entry in self._timeline.entries if entry.name == line.toxic)
+                        self._write(entry, ChaosEvent.COUNT, None, self._set[line.toxic])
+
+    def _told(
+        self, entry: Entry, event: ChaosEvent, tell: Any, planned: float | None, share: float, why: Why = Why.PLAN
+    ) -> bool:
+        try:
+            tell()
+        except ClientError as error:
+            self._watcher.problem(f"chaos: {entry.name}: {error}")
+            self._write(entry, event, planned, share, why=Why.FAILED, text=str(error))
+            return False
+        self._write(entry, event, planned, share, why=why)
+        self._watcher.stage(f"chaos: {entry.name} {event.value}")
+        return True
+
+    def _write(
+        self,
+        entry: Entry,
+        event: ChaosEvent,
+        planned: float | None,
+        share: float,
+        *,
+        why: Why = Why.PLAN,
+        text: str = "",
+    ) -> None:
+        hits, seen = self._hits.get(entry.name, (0, 0))
+        line = ChaosLine(
+            event=event,
+            entry=entry.name,
+            fault=entry.fault.name,
+            layer=str(entry.fault.layer),
+            at_s=round(self._now(), 4),
+            planned_s=planned,
+            why=why,
+            share=share,
+            hits=hits,
+            seen=seen,
+            text=text,
+        )
+        assert self._folder is not None
+        try:
+            write_lines(self._folder, [line])
+        except OSError as error:
+            self._watcher.problem(f"chaos.jsonl cannot be written: {error}")
+
+
+@contextlib.contextmanager
+def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: Watcher) -> Iterator[Fronted]:
+    """The target behind a proxy, when the timeline has anything for one; else as it is.
+
+    :param api: of a proxy server that runs already, ours or a Toxiproxy; None starts one.
+    :raises TargetError: the proxy does not start. :raises UsageError: there is none at `api`, or it refused.
+    """
+    timeline = timeline.of_proxy()
+    if not timeline.entries:
+        yield Fronted(url, None)
+        return
+    with contextlib.ExitStack() as stack:
+        if api is None:
+            api = stack.enter_context(_started(seed))
+        holder = f"run-{seed}-{time.time_ns():x}"
+        client = stack.enter_context(Toxiproxy(api, holder=holder))
+        try:
+            name = f"{PROXY}-{time.time_ns():x}"
+            made = client.create(name, _upstream(url))
+        except ClientError as error:
+            raise UsageError(str(error), where=f"--proxy {api}", remedy="start it, or leave --proxy out") from None
+        stack.callback(_removed, client, name)
+        conductor = Conductor(client, name, timeline, watcher)
+        stack.callback(conductor.clear)
+        watcher.stage(f"chaos proxy at {made.listen}, its API at {api}")
+        yield Fronted(f"http://{made.listen}", conductor)
+
+
+class Fronted:
+    """url: where phones go."""
+
+    def __init__(self, url: str, conductor: Conductor | None) -> None:
+        self.url = url
+        self._conductor = conductor
+
+    def begin(self, zero: float, folder: Path) -> None:
+        """The run's zero is known."""
+        if self._conductor is not None:
+            self._conductor.begin(zero, folder)
+
+    def clear(self) -> None:
+        """The run ends early: no more faults."""
+        if self._conductor is not None:
+            self._conductor.clear()
+
+
+def _removed(client: Toxiproxy, name: str) -> None:
+    with contextlib.suppress(ClientError):
+        client.delete(name)
+
+
+def _upstream(url: str) -> str:
+    parts = urlsplit(url)
+    return url if parts.scheme == "https" else f"{parts.hostname}:{parts.port or 80}"
+
+
+@contextlib.contextmanager
+def _started(seed: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed), "--with-parent"]
+    process = processes.start(command, environ=_environ())
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise TargetError(
+                "the chaos proxy did not start",
+                where=" ".join(command[1:]),
+                remedy="try it by hand: harness chaos proxy; what it says on stderr tells why",
+            )
+        yield str(json.loads(line)["api"])
+    finally:
+        processes.end(process, patience_s=5.0)
+
+
+def _environ() -> dict[str, str]:
+    """What a Python process needs, without anybody's keys."""
+    wanted = ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
+    return {name: os.environ[name] for name in wanted if name in os.environ}

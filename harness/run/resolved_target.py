@@ -1,0 +1,196 @@
+"""How a run gets to its target: a sandbox of its own, one that runs here, or a deployment from a target file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from harness.config.load import ResolvedKeys, resolve_keys
+from harness.core.errors import TargetError, UsageError
+from harness.core.models import Target
+from harness.core.people import email_pattern
+from harness.core.target_guard import permit
+from harness.load import child_process as processes
+from harness.load.discovery import Discovered, discover
+from harness.provision import user_ids
+from harness.run.run_request import Watcher, Wish
+
+MANY_PEOPLE = 5_000
+SANDBOX_READY_S = 60.0
+SEEDED_PER_S = 50.0  # people, at the very least
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where the target is and what opens it."""
+
+    name: str
+    url: str
+    environment: str
+    anon_key: str = field(repr=False)
+    password: str = field(repr=False)
+    email_pattern: str
+    requests_per_second: float | None = None
+    jwt_secret: str = field(default="", repr=False)
+    signing_secret: str = field(default="", repr=False)  # for probes only: it makes nobody's tokens minted
+    service_key: str = field(default="", repr=False)
+    dsn: str = field(default="", repr=False)
+    user_ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
+
+
+@contextlib.contextmanager
+def target_of(wish: Wish, watcher: Watcher) -> Iterator[Access]:
+    """The wish's target, ready to be loaded; a sandbox started for it is gone afterwards.
+
+    :raises UsageError: when the wish contradicts itself or names keys that are not there.
+    :raises TargetError: when the target may not be touched or does not answer.
+    """
+    if wish.quirks and (wish.target or wish.sandbox_url):
+        raise UsageError("--quirk needs the sandbox that a run starts itself", remedy="leave out --target and --url")
+    if wish.target is not None:
+        access = _foreign(wish.target, wish)
+        _probe(access)
+        yield access
+    elif wish.sandbox_url is not None:
+        yield _discovered(discover(wish.sandbox_url))
+    else:
+        people = wish.profile.sandbox.people
+        patience = "; so many take a minute or more" if people > MANY_PEOPLE else ""
+        watcher.stage(f"starting a sandbox with {people:,} people{patience}")
+        with _own_sandbox(wish) as access:
+            yield access
+
+
+@contextlib.contextmanager
+def _own_sandbox(wish: Wish) -> Iterator[Access]:
+    size = wish.profile.sandbox
+    if size.people < wish.profile.people:
+        raise UsageError(
+            f"the profile needs {wish.profile.people} people, its sandbox has {size.people}",
+            where=f"profile {wish.profile.name}, sandbox.people",
+            remedy=f"set sandbox.people to at least {wish.profile.people}",
+        )
+    command = [sys.executable, "-m", "sandbox.server", "--port", "0", "--with-parent"]
+    command += ["--people", str(size.people), "--catalogue", str(size.catalogue)]
+    if size.plan != "self-host":
+        command += ["--realtime", f"plan={size.plan}"]
+    for quirk in wish.quirks:
+        command += ["--quirk", quirk]
+    process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
+    try:
+        found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
+        yield replace(_discovered(found), death=lambda: _death_of(process))
+    finally:
+        processes.end(process, patience_s=10.0)
+
+
+def _death_of(process: subprocess.Popen[str]) -> str:
+    code = process.poll()
+    return "" if code is None else f"the sandbox died during the run (exit code {code})"
+
+
+def _discovered(found: Discovered) -> Access:
+    return Access(
+        name=found.name,
+        url=found.url,
+        environment="sandbox",
+        anon_key=found.anon_key,
+        password=found.people.password,
+        email_pattern=found.people.email_pattern,
+        signing_secret=found.jwt_secret,
+        service_key=found.service_key,
+        dsn=found.dsn,
+        notes=tuple(f"sandbox switch {name}={value}" for name, value in found.quirks.items()),
+    )
+
+
+def _await_ready(process: subprocess.Popen[str], limit_s: float) -> Discovered:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said: list[str] = []
+    threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True).start()
+    timer = threading.Timer(limit_s, lambda: processes.kill_group(process))
+    timer.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        timer.cancel()
+    if not line:
+        process.wait(5.0)
+        text = "".join(said[-12:]).strip() or f"exit code {process.returncode}"
+        error = UsageError if process.returncode == 2 else TargetError
+        raise error(f"the sandbox did not start:\n{text}", where="sandbox")
+    return discover(str(json.loads(line)["url"]))
+
+
+def _foreign(target: Target, wish: Wish) -> Access:
+    allowed = permit(
+        target,
+        peak_phones=wish.profile.phones,
+        peak_requests_per_second=None,
+        allow_production=wish.allow_production,
+    )
+    keys = resolve_keys(target, os.environ)
+    mint = keys.jwt_secret is not None and keys.service is not None
+    if not mint and keys.password is None:
+        raise UsageError(
+            "phones cannot sign in: neither a password nor a JWT secret with a service key is named",
+            where=f"target {target.name}",
+            remedy="name people.password_env, or keys.jwt_secret_env together with keys.service_env",
+        )
+    return Access(
+        name=target.name,
+        url=target.url,
+        environment=target.environment,
+        anon_key=keys.anon,
+        password=keys.password or "",
+        email_pattern=email_pattern(target.people),
+        requests_per_second=allowed.requests_per_second,
+        jwt_secret=keys.jwt_secret or "" if mint else "",
+        signing_secret=keys.jwt_secret or "",
+        service_key=keys.service or "",
+        dsn=keys.dsn or "",
+        user_ids=_everybody(target, keys, wish) if mint else (),
+        notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
+    )
+
+
+def _everybody(target: Target, keys: ResolvedKeys, wish: Wish) -> tuple[str, ...]:
+    """User ids of all the people the profile needs, in order."""
+    needed = wish.profile.people
+    found = user_ids(target, keys, needed, allow_production=wish.allow_production)
+    if len(found) < needed:
+        raise TargetError(
+            f"the profile needs {needed} people, the target has {len(found)} of them",
+            where=target.url,
+            remedy=f"harness users provision --target FILE --count {needed}",
+        )
+    return tuple(found[number] for number in range(needed))
+
+
+def _probe(access: Access) -> None:
+    url = access.url + "/auth/v1/health"
+    try:
+        reply = httpx.get(url, headers={"apikey": access.anon_key}, timeout=10.0, trust_env=False)
+    except httpx.HTTPError as error:
+        raise TargetError(
+            f"the target does not answer: {error or type(error).__name__}",
+            where=access.url,
+            remedy="check the url in the target file and that the deployment is up",
+        ) from error
+    if reply.status_code >= 400:
+        raise TargetError(
+            f"the target refuses the health check with status {reply.status_code}",
+            where=url,
+            remedy="check the anon key's environment variable named in the target file",
+        )

@@ -1,0 +1,40 @@
+"""What somebody asked for, and who watches it happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.core.models import Profile, Slo, Target
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asked for on the command line, loaded and valid."""
+
+    profile: Profile
+    source: str  # where the profile came from, for messages
+    slos: tuple[Slo, ...]
+    out: Path
+    target: Target | None = None
+    sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
+    seed: int | None = None
+    processes: int | None = None  # worker processes on this machine; 1: everything in one; None: as many as it takes
+    master_port: int | None = None  # set: workers on other machines connect here
+    expect_workers: int = 0
+    rebalance: bool = False  # let the other workers take over what a lost one has not begun
+    proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
+    quirks: tuple[str, ...] = ()
+    allow_production: bool = False
+
+
+class Watcher(Protocol):
+    """Who shows a run to people. Called with the lines the generator says about itself."""
+
+    def stage(self, text: str) -> None: ...
+
+    def progress(self, facts: Mapping[str, Any]) -> None: ...
+
+    def problem(self, text: str) -> None: ...

@@ -1,0 +1,164 @@
+"""One run, from order to closed record: brings up what is needed, has Locust drive, sees to it that it ends.
+
+The supervisor is a process of its own beside Locust's: whatever happens to the generator, the record is closed,
+the sandbox is gone, and somebody is there to say how it went.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from harness import __version__
+from harness.config.habits import COMPLETE, misfits
+from harness.config.load import load_profile
+from harness.core.errors import UsageError
+from harness.core.fault_record import chaos_windows
+from harness.core.models import closest
+from harness.core.run_spec import Order, windows_of
+from harness.evidence.collect import collect
+from harness.load import child_process as processes
+from harness.load.sizing import processes_for
+from harness.probes.ask import probe
+from harness.record.manifest import Manifest
+from harness.record.store import RunStore, open_run
+from harness.run.locust_process import LOCUSTFILE, Generator
+from harness.run.proxy_conductor import Fronted, fronted
+from harness.run.resolved_target import Access, target_of
+from harness.run.run_request import Watcher, Wish
+from harness.schedule.arrivals import plan
+
+
+def rehearse(wish: Wish, watcher: Watcher) -> Path:
+    """Do the run and return its directory, with the record closed.
+
+    :raises UsageError: when the wish cannot be carried out as it stands.
+    :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
+    """
+    _known_personas(wish)
+    wish = _sized(wish, processes.raise_descriptor_limit())
+    with contextlib.ExitStack() as stack:
+        access = stack.enter_context(target_of(wish, watcher))
+        front = stack.enter_context(_front(wish, access, watcher))
+        order, store = _prepare(wish, access, front.url)
+        watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        store.update(probes=probe(access, wish.profile.people))
+        Generator(wish, access, order, Path(order.folder), watcher, front).drive()
+        _check_target_lived(access, store)
+        watcher.stage("reading what the target stored")
+        found = collect(Path(order.folder), access.url, service_key=access.service_key, dsn=access.dsn)
+        if found.problem:
+            watcher.problem(f"integrity is not checked: {found.problem}")
+    return Path(order.folder)
+
+
+def _front(wish: Wish, access: Access, watcher: Watcher) -> contextlib.AbstractContextManager[Fronted]:
+    """The proxy that the profile's chaos needs, if it does."""
+    seed = _seed(wish)
+    timeline = wish.profile.timeline(seed)
+    if wish.master_port is not None and timeline.of_proxy().entries:
+        raise UsageError(
+            "faults of the proxy need all workers on this machine, where the proxy is",
+            where=f"{wish.source}, [[chaos]]",
+            remedy="leave --master out, or take the proxy's faults out of the profile",
+        )
+    return fronted(access.url, timeline, seed, wish.proxy, watcher)
+
+
+def _seed(wish: Wish) -> int:
+    return wish.profile.seed if wish.seed is None else wish.seed
+
+
+def _check_target_lived(access: Access, store: RunStore) -> None:
+    """A sandbox of our own that died took the run's meaning with it, whenever it died."""
+    if reason := access.death():
+        folder = store.folder
+        RunStore(folder, open_run(folder).manifest).update(status="aborted", abort_reason=reason)
+
+
+def _known_personas(wish: Wish) -> None:
+    """Before anything is started: every persona of the mix exists, and every quantity is one that somebody draws."""
+    known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
+    unknown = sorted(set(wish.profile.mix) - set(known))
+    if unknown:
+        raise UsageError(
+            f"no such persona: {', '.join(unknown)}",
+            where=f"{wish.source}, [mix]",
+            remedy="; ".join(dict.fromkeys(closest(persona, known) for persona in unknown)),
+        )
+    problems = misfits(wish.profile.behaviour, load_profile(COMPLETE).behaviour)
+    if problems:
+        raise UsageError(
+            "\n".join(("behaviour that nobody would follow:", *(f"  {problem}" for problem in problems))),
+            where=str(wish.source),
+            remedy="correct the keys named above; docs/personas.md explains the quantities",
+        )
+
+
+def _sized(wish: Wish, descriptor_limit: int) -> Wish:
+    """With the number of worker processes settled. Workers elsewhere check for themselves."""
+    if wish.master_port is not None:
+        return wish
+    needed = processes_for(wish.profile.phones, descriptor_limit, processes.cores(), wish.processes)
+    return replace(wish, processes=needed)
+
+
+def _prepare(wish: Wish, access: Access, url: str) -> tuple[Order, RunStore]:
+    """url: where phones go, the target's or that of a proxy in front of it."""
+    profile, seed = wish.profile, _seed(wish)
+    now = datetime.now(UTC)
+    tag = secrets.randbits(32)
+    run_id = f"{now:%Y%m%dT%H%M%SZ}-{profile.name}-{tag:08x}"
+    planned = plan(profile.arrivals, profile.mix, profile.people, seed)
+    folder = wish.out / run_id
+    order = Order(
+        run_id=run_id,
+        run_tag=tag,
+        folder=str(folder.absolute()),
+        url=url,
+        seed=seed,
+        profile=profile,
+        email_pattern=access.email_pattern,
+        user_ids=access.user_ids,
+        windows=windows_of(profile),
+        requests_per_second=access.requests_per_second,
+        rebalance=wish.rebalance,
+    )
+    manifest = Manifest(
+        run_id=run_id,
+        status="running",
+        started_at=now.isoformat(timespec="seconds"),
+        seed=seed,
+        profile=profile,
+        slos=wish.slos,
+        target_name=access.name,
+        target_url=access.url,
+        target_environment=access.environment,
+        windows=order.windows,
+        chaos=chaos_windows(profile.timeline(seed).entries, profile.chaos, profile.phases.end_s),
+        planned_sessions=len(planned),
+        plan_digest=planned.digest,
+        run_tag=tag,
+        workers=wish.expect_workers if wish.master_port is not None else wish.processes or 1,
+        versions=_versions(),
+        notes=access.notes,
+    )
+    store = RunStore.create(folder, manifest)
+    (folder / "order.json").write_text(order.model_dump_json(indent=1), encoding="utf-8")
+    return order, store
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in ("locust", "gevent", "uvloop", "httptools", "pandas")}
+    return {
+        "harness": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "cores": str(processes.cores()),
+        **packages,
+    }

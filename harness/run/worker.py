@@ -1,0 +1,66 @@
+"""Being one worker of a master elsewhere: plain Locust, with the secrets from this machine's environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.config.load import load_target, resolve_keys
+from harness.core.errors import ExitCode, UsageError
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV
+from harness.core.tables import MANIFEST
+from harness.load import child_process as processes
+from harness.load.discovery import discover
+from harness.record.share import WORKER_OUT_ENV, close_shares
+from harness.run.locust_process import LOCUSTFILE
+
+
+def work(master: str, target_file: str | None, url: str | None, out: Path) -> int:
+    """Serve the master at `HOST:PORT` until it says that the run is over; 0 when it did.
+
+    The worker's own files go below `out`, unless the run directory is on this machine.
+    """
+    host, _, port = master.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"not an address: {master!r}", where="--worker", remedy="give HOST:PORT of the master")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    if target_file:
+        keys = resolve_keys(load_target(target_file), os.environ)
+        environ |= {
+            ANON_KEY_ENV: keys.anon,
+            PASSWORD_ENV: keys.password or "",
+            JWT_SECRET_ENV: keys.jwt_secret or "",
+        }
+    elif url:
+        found = discover(url)
+        environ |= {ANON_KEY_ENV: found.anon_key, PASSWORD_ENV: found.people.password}
+    elif ANON_KEY_ENV not in environ:
+        raise UsageError(
+            "a worker needs the target's keys",
+            where="harness run --worker",
+            remedy=f"give --target FILE, or --url of a sandbox on this machine, or set {ANON_KEY_ENV}",
+        )
+    processes.raise_descriptor_limit()
+    environ[WORKER_OUT_ENV] = str(out.absolute())
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker", "--exit-code-on-error", "0"]
+    command += ["--master-host", host, "--master-port", port]
+    process = processes.start(command, environ=environ, stdout=None)
+
+    def leave(number: int, frame: object) -> None:
+        process.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+    try:
+        code = process.wait()
+    except subprocess.SubprocessError:
+        code = int(ExitCode.INTERNAL)
+    finally:
+        processes.end(process, patience_s=5.0)
+        for run in out.glob("*"):
+            if not (run / MANIFEST).exists():  # a run directory is its own supervisor's
+                close_shares(run, all_ended=False)
+    return int(ExitCode.PASS) if code == 0 else int(ExitCode.INTERNAL)

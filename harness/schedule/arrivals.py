@@ -1,0 +1,180 @@
+"""The seeded open schedule of session starts. (pure)
+
+Sessions start as a non-homogeneous Poisson process whose rate is piecewise linear (a profile's stages). Instants
+are made by inversion: the arrival times of a unit-rate Poisson process, mapped through the inverse of the
+cumulative rate (E. Cinlar, Introduction to Stochastic Processes, Prentice-Hall, 1975, chapter 4; for piecewise
+linear rates R. W. Klein and S. D. Roberts, A time-varying Poisson arrival process generator, Simulation 43(4),
+1984, 193-195).
+
+Consequences worth relying on, each with a test: lengthening a schedule leaves its beginning as it was; changing the
+mix moves no instant; the number of workers changes neither instants, personas nor people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.core.models import Stage
+
+_INSTANTS, _PERSONAS = 0, 1  # positions of the independent random streams; append only
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One planned session."""
+
+    ticket: int  # position in the plan
+    at_s: float  # planned start, seconds since the run's zero
+    persona: str
+    person: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Every session of a run. Ticket k is position k in the three arrays, which are read-only."""
+
+    instants_s: npt.NDArray[np.float64]  # sorted; seconds since zero, whole microseconds
+    persona: npt.NDArray[np.int16]  # position in `personas`
+    person: npt.NDArray[np.int32]
+    personas: tuple[str, ...]  # sorted
+
+    def __len__(self) -> int:
+        return len(self.instants_s)
+
+    @property
+    def planned_us(self) -> npt.NDArray[np.int64]:
+        """Planned starts in microseconds since zero."""
+        return np.rint(self.instants_s * _MICROSECONDS).astype(np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the schedule: persona names, then microseconds, persona and person of every ticket.
+
+        Integers are little-endian (8, 2 and 4 bytes), so the digest does not depend on the machine.
+        """
+        canonical = hashlib.sha256("\n".join((f"plan 1 {len(self)}", *self.personas, "")).encode())
+        canonical.update(self.planned_us.astype("<i8").tobytes())
+        canonical.update(self.persona.astype("<i2").tobytes())
+        canonical.update(self.person.astype("<i4").tobytes())
+        return canonical.hexdigest()
+
+    def share(self, worker: int, workers: int) -> npt.NDArray[np.int64]:
+        """The tickets that worker `worker` of `workers` serves, in order.
+
+        A person always belongs to the same worker (person modulo workers), so nobody is on two phones at once.
+
+        :raises ValueError: unless 0 <= worker < workers.
+        """
+        if not 0 <= worker < workers:
+            raise ValueError(f"worker {worker} of {workers} does not exist")
+        return np.flatnonzero(self.person % workers == worker)
+
+    def ticket(self, ticket: int) -> Ticket:
+        """The planned session at that position."""
+        return Ticket(
+            ticket=ticket,
+            at_s=float(self.instants_s[ticket]),
+            persona=self.personas[self.persona[ticket]],
+            person=int(self.person[ticket]),
+        )
+
+    def tickets(self, worker: int = 0, workers: int = 1) -> Iterator[Ticket]:
+        """The sessions of that worker, in order of their start."""
+        return (self.ticket(int(ticket)) for ticket in self.share(worker, workers))
+
+
+def plan(stages: Sequence[Stage], mix: Mapping[str, float], people: int, seed: int) -> Plan:
+    """The schedule that `seed` gives for these stages and shares.
+
+    Person k % people takes ticket k: everybody comes round equally often, and as late as possible after the
+    session before.
+
+    :param mix: persona to its share; shares are scaled to sum to 1.
+    :param people: number of distinct people, at least 1.
+    :param seed: not negative.
+    """
+    streams = np.random.SeedSequence(seed).spawn(2)
+    instants = _instants(stages, np.random.default_rng(streams[_INSTANTS]))
+    personas = tuple(sorted(mix))
+    edges = np.cumsum([mix[name] for name in personas])
+    uniform = np.random.default_rng(streams[_PERSONAS]).random(len(instants))
+    persona = np.searchsorted(edges / edges[-1], uniform, side="right").astype(np.int16)
+    person = (np.arange(len(instants)) % people).astype(np.int32)
+    for column in (instants, persona, person):
+        column.flags.writeable = False
+    return Plan(instants_s=instants, persona=persona, person=person, personas=personas)
+
+
+def expected_sessions(stages: Sequence[Stage]) -> float:
+    """The mean number of sessions of the schedule: the integral of its rate."""
+    return float(_edges(stages)[1][-1])
+
+
+def expected_until(stages: Sequence[Stage], t_s: float) -> float:
+    """The mean number of sessions that start before `t_s` seconds."""
+    times, cumulative = _edges(stages)
+    if t_s >= times[-1]:
+        return float(cumulative[-1])
+    at = max(int(np.searchsorted(times, t_s, side="right")) - 1, 0)
+    into = max(t_s - float(times[at]), 0.0)
+    stage = stages[at]
+    return float(cumulative[at]) + into * (stage.rate + _slope(stage) * into / 2)
+
+
+def rate_at(stages: Sequence[Stage], t_s: float) -> float:
+    """Planned sessions per second at `t_s`; 0 outside the schedule; at a step, the rate after it."""
+    start = 0.0
+    for stage in stages:
+        if start <= t_s < start + stage.seconds:
+            return stage.rate + _slope(stage) * (t_s - start)
+        start += stage.seconds
+    return 0.0
+
+
+def peak_rate(stages: Sequence[Stage]) -> float:
+    """The highest planned rate, sessions per second."""
+    return max(max(stage.rate, stage.end_rate) for stage in stages)
+
+
+def _slope(stage: Stage) -> float:
+    return (stage.end_rate - stage.rate) / stage.seconds
+
+
+def _edges(stages: Sequence[Stage]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Times of the stages' borders, and the cumulative rate there; both start at 0."""
+    seconds = np.array([stage.seconds for stage in stages])
+    sessions = np.array([stage.seconds * (stage.rate + stage.end_rate) / 2 for stage in stages])
+    return np.concatenate(([0.0], np.cumsum(seconds))), np.concatenate(([0.0], np.cumsum(sessions)))
+
+
+def _instants(stages: Sequence[Stage], source: np.random.Generator) -> npt.NDArray[np.float64]:
+    times, cumulative = _edges(stages)
+    unit = _unit_rate_process(float(cumulative[-1]), source)
+    at = np.clip(np.searchsorted(cumulative, unit, side="right") - 1, 0, len(stages) - 1)
+    rate = np.array([stage.rate for stage in stages])[at]
+    slope = np.array([_slope(stage) for stage in stages])[at]
+    missing = unit - cumulative[at]
+    # Solves rate * x + slope * x^2 / 2 = missing in the form that neither cancels nor divides by the slope.
+    divisor = rate + np.sqrt(np.maximum(rate * rate + 2 * slope * missing, 0.0))
+    into = np.divide(2 * missing, divisor, out=np.zeros_like(missing), where=divisor > 0)
+    instants = times[at] + np.minimum(into, np.diff(times)[at])
+    # Whole microseconds, as the record stores them; rounding down keeps every start inside the schedule.
+    whole = np.floor(np.minimum(instants, np.nextafter(times[-1], 0)) * _MICROSECONDS) / _MICROSECONDS
+    return np.asarray(whole, dtype=np.float64)
+
+
+def _unit_rate_process(end: float, source: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Arrival times below `end` of a Poisson process of rate 1, drawn in order so that a longer one starts alike."""
+    gaps = source.standard_exponential(int(end + 6 * np.sqrt(end)) + 16)
+    arrivals = np.cumsum(gaps)
+    while arrivals[-1] < end:
+        gaps = np.concatenate((gaps, source.standard_exponential(len(gaps))))
+        arrivals = np.cumsum(gaps)
+    return arrivals[: int(np.searchsorted(arrivals, end, side="left"))]
