@@ -87,13 +87,13 @@ def tell(said: dict[str, object], planted: dict[str, int], disk: float, writes: 
 
 
 def build(folder: Path, writes: int) -> dict[str, int]:
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     messages = int(writes * MESSAGE_SHARE)
     (folder / "ledger").mkdir()
     (folder / "stored").mkdir()
     parts = [
-        Part(WriteKind.EVENT, writes - messages, 0, dice),
-        Part(WriteKind.MESSAGE, messages, writes - messages, dice),
+        Part(WriteKind.EVENT, writes - messages, 0, rng),
+        Part(WriteKind.MESSAGE, messages, writes - messages, rng),
     ]
     for table in (LEDGER_WRITES, LEDGER_STEPS):
         with pq.ParquetWriter(folder / f"{table}.parquet", SCHEMAS[table], compression="zstd") as writer:
@@ -113,13 +113,13 @@ def keep(folder: Path, table: StoredTable, rows: pa.Table) -> None:
 class Part:
     """All writes of one kind: people take turns, one write each, one a microsecond."""
 
-    def __init__(self, kind: WriteKind, size: int, start: int, dice: np.random.Generator) -> None:
+    def __init__(self, kind: WriteKind, size: int, start: int, rng: np.random.Generator) -> None:
         self.kind, self.size = kind, size
         number = np.arange(start, start + size, dtype=np.uint64)
         self.person, self.sequence = number % np.uint64(PEOPLE), number // np.uint64(PEOPLE) + np.uint64(1)
         self.at = number.astype(np.int64) * 100
-        self.key = dice.integers(0, 2**63, size, dtype=np.int64).astype(np.uint64)
-        self.titles = dice.integers(0, 2**63, (TITLES, 2), dtype=np.int64)
+        self.key = rng.integers(0, 2**63, size, dtype=np.int64).astype(np.uint64)
+        self.titles = rng.integers(0, 2**63, (TITLES, 2), dtype=np.int64)
         free_high = (np.uint64(RUN_TAG) << np.uint64(28)) | self.person << np.uint64(2) | self.sequence >> np.uint64(30)
         free_low = (self.sequence << np.uint64(32)) & FREE
         high = (free_high >> np.uint64(12) << np.uint64(16)) | np.uint64(4 << 12) | (free_high & np.uint64(0xFFF))

@@ -24,9 +24,9 @@ import numpy as np
 from harness.config.load import load_profile
 from harness.core.outcome import Outcome
 from harness.core.rows import made
-from harness.core.run_spec import Order, windows_of
+from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import View
-from harness.load.aggregator import Report, Scribe
+from harness.load.aggregator import Aggregator, Report
 from harness.load.health import Descriptors, resident_bytes
 from harness.load.machine import Machine
 from harness.record.manifest import Manifest
@@ -85,7 +85,7 @@ def reports(rate: int, seconds: int, worker: int) -> list[dict[str, object]]:
 def master(rate: int, seconds: int) -> float:
     """CPU milliseconds the master spends on one worker's second."""
     profile = load_profile("smoke")
-    order = Order(
+    order = RunSpec(
         run_id="bench",
         run_tag=1,
         folder="",
@@ -112,12 +112,12 @@ def master(rate: int, seconds: int) -> float:
             workers=1,
             versions={},
         )
-        scribe = Scribe(order, RunStore.create(Path(folder) / "run", manifest), 1, io.StringIO())
+        aggregator = Aggregator(order, RunStore.create(Path(folder) / "run", manifest), 1, io.StringIO())
         packed = reports(rate, seconds, 0)
         size = sum(len(data) for message in packed for _, data in message["batches"])  # type: ignore[attr-defined]
         begun = time.process_time()
         for message in packed:
-            scribe.take(Report.unpack(message))
+            aggregator.take(Report.unpack(message))
         spent = (time.process_time() - begun) / seconds * 1e3
     print(f"  {rate:6,} requests/s: {spent:6.2f} ms CPU a worker and second, {size / seconds / 1e3:7.1f} kB sent")
     return spent

@@ -12,12 +12,12 @@ import time
 import timeit
 from collections.abc import Callable
 
-from harness.client.rng import Dice
+from harness.client.rng import Rng
 from harness.client.session_log import SessionLog, SessionLogs
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.rows import made
 
-CALLS, REQUESTS, DEEDS, QUESTIONS = 40, 200, 150, 10
+CALLS, REQUESTS, ACTIONS, QUESTIONS = 40, 200, 150, 10
 """One session of a swiper in profile nightly, rounded up."""
 
 
@@ -31,15 +31,15 @@ def session() -> None:
     log, logs = SessionLog(1, 0.0), SessionLogs(0)
     for number in range(REQUESTS):
         log.sent(f"call {number % CALLS}", 0.1, 900, 1200, 1)
-    for number in range(DEEDS):
-        log.did(Deed.LOOK, float(number), "title", seconds=2.0)
+    for number in range(ACTIONS):
+        log.did(UserAction.LOOK, float(number), "title", seconds=2.0)
     logs.end(log)
     made(logs.take())
 
 
-def dice() -> None:
+def rng() -> None:
     """A session's dice, each thrown once."""
-    made = Dice("1 2 3")
+    made = Rng("1 2 3")
     for number in range(QUESTIONS):
         made.of(f"question {number}").random()
 
@@ -48,9 +48,9 @@ def main() -> int:
     log = SessionLog(1, 0.0)
     figures = {
         "one request noted": best_us(lambda: log.sent("user", 0.1, 900, 1200, 1), 50_000),
-        "one deed noted": best_us(lambda: log.did(Deed.LOOK, 1.0, "title", seconds=2.0), 20_000),
-        f"a session, {REQUESTS} requests and {DEEDS} deeds, rows included": best_us(session, 200),
-        f"a session's dice, {QUESTIONS} questions": best_us(dice, 500),
+        "one action noted": best_us(lambda: log.did(UserAction.LOOK, 1.0, "title", seconds=2.0), 20_000),
+        f"a session, {REQUESTS} requests and {ACTIONS} actions, rows included": best_us(session, 200),
+        f"a session's dice, {QUESTIONS} questions": best_us(rng, 500),
     }
     for name, microseconds in figures.items():
         sys.stdout.write(f"{name:60} {microseconds:9.2f} us\n")

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/soak.py [--hours 24] [--rate 2000] [--workers 2]
 
 Simulated seconds of RATE requests (both views, twenty calls, log-normal latencies, a loop-lag sample each 10 ms, a
-health row, session starts and ends) go through each worker's recorder and through the master's scribe into a real run
+health row, session starts and ends) go through each worker's recorder and the master's aggregator into a real run
 directory, on a clock that runs as fast as the machine allows. Memory is this process' resident set: after one
 simulated hour of warm-up, and its largest from then to the end. Exits 1 when it grew by 50 MB or more.
 
@@ -26,12 +26,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from harness.core.models import Phases, Profile, Stage
+from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
 from harness.core.rows import made
-from harness.core.run_spec import Order, windows_of
+from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import ARRIVALS, HEALTH, SCHEMAS, View
-from harness.load.aggregator import Report, Scribe
+from harness.load.aggregator import Aggregator, Report
 from harness.load.health import resident_bytes
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
@@ -56,7 +56,7 @@ class Clock:
 class Worker:
     """One worker's recorder, fed with prepared seconds."""
 
-    def __init__(self, number: int, order: Order, rate: int) -> None:
+    def __init__(self, number: int, order: RunSpec, rate: int) -> None:
         self.number, self.recorder, self.sent, self.reports = number, Recorder(order.windows), Counters(), 0
         source = np.random.default_rng(number)
         for view in (View.SERVER, View.E2E):  # gives every key its number, in this order
@@ -107,10 +107,10 @@ def soak(folder: Path, hours: float, rate: int, workers: int, warmup_s: int) -> 
         people=5_000,
         phones=5_000,
         phases=Phases(warmup_s=60, measure_s=seconds - 120, drain_s=60),
-        arrivals=(Stage(seconds=seconds - 60, rate=SESSIONS_PER_S * 1.2),),  # more tickets than are used
+        arrivals=(ArrivalStage(seconds=seconds - 60, rate=SESSIONS_PER_S * 1.2),),  # more tickets than are used
         mix={"swiper": 1.0},
     )
-    order = Order(
+    order = RunSpec(
         run_id="soak",
         run_tag=1,
         folder="",
@@ -138,19 +138,19 @@ def soak(folder: Path, hours: float, rate: int, workers: int, warmup_s: int) -> 
     )
     clock, out = Clock(), io.StringIO()
     store = RunStore.create(folder, manifest)
-    scribe = Scribe(order, store, workers, out, clock=clock)
-    scribe.start(clock.now, workers)
+    aggregator = Aggregator(order, store, workers, out, clock=clock)
+    aggregator.start(clock.now, workers)
     crew = [Worker(number, order, rate // workers) for number in range(workers)]
     after_warmup = largest = 0
     begun = time.monotonic()
     for second in range(seconds):
         clock.now += 1.0
         for worker in crew:
-            scribe.take(worker.second(second))
-        if scribe.find_lost():
+            aggregator.take(worker.second(second))
+        if aggregator.find_lost():
             raise SystemExit("a worker counts as lost, though it reported each second")
         if second % 10 == 0:
-            scribe.progress()
+            aggregator.progress()
             out.seek(0)
             out.truncate()
         if second == warmup_s:
@@ -162,10 +162,10 @@ def soak(folder: Path, hours: float, rate: int, workers: int, warmup_s: int) -> 
             took = time.monotonic() - begun
             print(f"  {second // 3600:3d} h  {resident_bytes() / 1e6:6.1f} MB  ({took:.0f} s)", flush=True)
     largest = max(largest, resident_bytes())
-    records = scribe.records
+    records = aggregator.records
     if any(record.sent != record.received for record in records):
         raise SystemExit("what was sent and what was written down differ")
-    scribe.end("")
+    aggregator.end("")
     store.release()
     print(f"{sum(record.received.samples for record in records):,} samples in {time.monotonic() - begun:.0f} s")
     return after_warmup, largest

@@ -296,13 +296,21 @@ class Attempts:
 
 async def ours(port: int, sockets: int, seconds: float, version: str) -> Figures:
     from harness.client.http.origin import Origin
-    from harness.client.realtime.client import JS_2_90, JS_2_119, Binding, Change, RealtimeClient, Tally, Ticker
+    from harness.client.realtime.client import (
+        JS_2_90,
+        JS_2_119,
+        Binding,
+        DatabaseChange,
+        FrameTally,
+        RealtimeClient,
+        Ticker,
+    )
 
     loop, meter = asyncio.get_running_loop(), Meter(sockets, seconds)
-    ticker, tally, attempts = Ticker(loop), Tally(), Attempts(meter)
+    ticker, tally, attempts = Ticker(loop), FrameTally(), Attempts(meter)
     origin, generation = Origin("http", "127.0.0.1", port), JS_2_90 if version == "1.0.0" else JS_2_119
 
-    def changed(news: Change) -> None:
+    def changed(news: DatabaseChange) -> None:
         meter.message(news.received_at - news.record["sent"])
 
     def phone(number: int) -> RealtimeClient:

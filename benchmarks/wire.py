@@ -107,13 +107,13 @@ async def closed_loop(request_of: Callable[[int], Request], connections: int, se
 
 
 async def wire(load: Load, port: int, connections: int, seconds: float) -> tuple[int, float]:
-    from harness.client.http.client import Origin, Wire
+    from harness.client.http.client import HttpClient, Origin
 
     loop, origin = asyncio.get_running_loop(), Origin("http", "127.0.0.1", port)
     block = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode()
 
     def request_of(number: int) -> Request:
-        own = Wire(origin, loop=loop)  # one per phone, as in a run
+        own = HttpClient(origin, loop=loop)  # one per phone, as in a run
 
         async def request() -> None:
             reply = await own.send(load.method, "/functions/v1/x", block, load.body, timeout_s=20)

@@ -57,7 +57,7 @@ class Spot(Protocol):
         """End the whole connection with RST on both sides."""
 
 
-class Stage:
+class ByteStage:
     """Base of all: passes everything on.
 
     label: the name of this use of the fault, part of its draw. share: of messages, where each is drawn for.
@@ -115,7 +115,7 @@ class Stage:
         return draw(self.spot.seed, f"{self.label} {what}", self.spot.key, self.count)
 
 
-class Delayed(Stage):
+class Delayed(ByteStage):
     """A line in which pieces wait until they are due, in order: a late one holds those behind it.
 
     Subclasses say when in `due`, or override `feed` and `hold` several pieces.
@@ -195,4 +195,4 @@ class StreamFault(Fault):
     """A fault of the byte stream. Its share is a share of connections, drawn once for each and direction."""
 
     layer: ClassVar[Layer] = Layer.STREAM
-    stage: ClassVar[type[Stage]]
+    stage: ClassVar[type[ByteStage]]

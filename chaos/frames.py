@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import ClassVar
 
-from chaos.byte_faults import Stage
+from chaos.byte_faults import ByteStage
 from chaos.fault import Fault, Layer
 
 LONGEST = 1 << 20
@@ -116,7 +116,7 @@ class FrameSplitter:
         return data
 
 
-class FrameStage(Stage):
+class FrameStage(ByteStage):
     """A stage whose chunks are frames. `hit` gets the messages that the fault hits; everything else passes in order."""
 
     __slots__ = ()
@@ -146,4 +146,4 @@ class FrameFault(Fault):
     """A fault of websocket messages. Its share is a share of the messages in its direction."""
 
     layer: ClassVar[Layer] = Layer.FRAME
-    stage: ClassVar[type[Stage]]
+    stage: ClassVar[type[ByteStage]]

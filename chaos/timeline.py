@@ -22,7 +22,7 @@ OF_PERSON = "person "
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ScheduledFault:
     """One fault's place on the axis.
 
     share: of the attempts that it concerns, reached at the end of the ramp in a straight line from 0. Faults over
@@ -100,17 +100,17 @@ class Moment:
 
     at_s: float
     event: Literal["start", "change", "end"]  # change: the ramp is over
-    entry: Entry
+    entry: ScheduledFault
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """All entries of a run."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ScheduledFault, ...]
     seed: int
 
-    def running(self, at_s: float) -> tuple[Entry, ...]:
+    def running(self, at_s: float) -> tuple[ScheduledFault, ...]:
         """What is under way at an instant."""
         return tuple(entry for entry in self.entries if entry.running(at_s))
 
@@ -131,14 +131,14 @@ class Timeline:
         )
 
 
-def _moments(entry: Entry) -> Iterator[Moment]:
+def _moments(entry: ScheduledFault) -> Iterator[Moment]:
     yield Moment(entry.start_s, "start", entry)
     if entry.ramp_s:
         yield Moment(entry.start_s + entry.ramp_s, "change", entry)
     yield Moment(entry.end_s, "end", entry)
 
 
-def contradictions(entries: Iterable[Entry]) -> list[str]:
+def contradictions(entries: Iterable[ScheduledFault]) -> list[str]:
     """What cannot happen at once, a sentence each: a phone has one radio link, one network and one clock."""
     found = []
     known = list(entries)
@@ -154,14 +154,14 @@ def contradictions(entries: Iterable[Entry]) -> list[str]:
     return found
 
 
-def _kind(entry: Entry) -> str:
+def _kind(entry: ScheduledFault) -> str:
     if not entry.in_phone:
         return ""
     name = entry.fault.name
     return {"link": "link", "offline": "network", "herd": "network", "clock_skew": "clock"}.get(name, "")
 
 
-def _meet(one: Entry, other: Entry) -> bool:
+def _meet(one: ScheduledFault, other: ScheduledFault) -> bool:
     apart = one.end_s <= other.start_s or other.end_s <= one.start_s
     strangers = bool(one.personas and other.personas and not set(one.personas) & set(other.personas))
     elsewhere = one.cohort[1] <= other.cohort[0] or other.cohort[1] <= one.cohort[0]

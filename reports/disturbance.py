@@ -1,7 +1,7 @@
 """How far the generator's own delays could have moved a percentile. (pure)
 
 A recorded latency is V = T + E: T is what a perfect generator would have seen, E >= 0 is how long our own loop kept a
-finished reply (and, in the e2e view, a person's wish) waiting. E of a single sample is unknown, its distribution is
+finished reply (and, in the e2e view, a person's intent) waiting. E of a single sample is unknown, its distribution is
 not: the lag view holds, 10 ms apart and with stalls filled in, how late something due at that instant was served. A
 reply due at that instant would have been served as late. So of the samples completed in a second, the share that waited
 longer than e is the share above e of the lag samples served in it: G(e).

@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.delivery import Delivery, Fact, Fate, Kind, Topic, account
+from harness.core.delivery import ChannelTopic, Delivery, DeliveryFact, DeliveryFate, FactKind, account
 from harness.core.fault_record import excused
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.tables import Phase, View
@@ -148,14 +148,14 @@ def load(run: RunLike) -> Frames:
 
 # ---- Realtime -------------------------------------------------------------------------------------------------
 
-DELIVERED = {Topic.CHANGES: "message_delivery", Topic.TYPING: "typing_delivery"}
+DELIVERED = {ChannelTopic.CHANGES: "message_delivery", ChannelTopic.TYPING: "typing_delivery"}
 """Operations of the delivery view that are matched here, from the facts of all workers."""
 SELF_DELIVERED = "self_delivery"
-SAMPLED: dict[Fate, Outcome] = {
-    Fate.DELIVERED: Outcome.OK,
-    Fate.LOST: Outcome.TIMEOUT,
-    Fate.DEAF: Outcome.NETWORK,
-    Fate.RECONNECTING: Outcome.NETWORK,
+SAMPLED: dict[DeliveryFate, Outcome] = {
+    DeliveryFate.DELIVERED: Outcome.OK,
+    DeliveryFate.LOST: Outcome.TIMEOUT,
+    DeliveryFate.DEAF: Outcome.NETWORK,
+    DeliveryFate.RECONNECTING: Outcome.NETWORK,
 }
 """Fates that are samples; whoever came too late or left too early to hear a message was promised nothing."""
 
@@ -169,12 +169,12 @@ def _facts(run: RunLike) -> pd.DataFrame:
     return ordered
 
 
-def _in_order(facts: pd.DataFrame) -> Iterator[Fact]:
+def _in_order(facts: pd.DataFrame) -> Iterator[DeliveryFact]:
     marks = facts["mark_us"].to_numpy(dtype="float64", na_value=np.nan)
     columns = [facts[name] for name in ("at_us", "worker", "kind", "person", "conversation", "key", "detail")]
     for at, worker, kind, person, conversation, key, detail, mark in zip(*columns, marks, strict=True):
         mark_us = None if np.isnan(mark) else int(mark)
-        yield Fact(int(at), int(worker), Kind(kind), int(person), conversation, key, detail, mark_us)
+        yield DeliveryFact(int(at), int(worker), FactKind(kind), int(person), conversation, key, detail, mark_us)
 
 
 def _delivery_samples(manifest: Manifest, deliveries: tuple[Delivery, ...]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """How precisely a run knows its figures: 95 % intervals that respect correlation. (pure)
 
-Requests of the same moment share its weather. The measure phase is cut into k = 10 contiguous slices of equal length;
+Requests of a moment share its conditions. The measure phase is cut into k = 10 contiguous slices of equal length;
 slice i holds n_i samples, u_i of them in the class that is counted. With F = sum u / sum n,
 
     se = sqrt( k / (k - 1) * sum (u_i - F * n_i)^2 ) / sum n,    h = t(0.975, k - 1) * se = 2.262 * se

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.record.probe_results import Answer, Probes
+from harness.record.probe_results import ProbeAnswer, Probes
 from reports.integrity.model import Check, Offender
 
 _WORDS: dict[str, tuple[str, str, str]] = {
@@ -71,7 +71,7 @@ def unasked(probes: Probes | None) -> tuple[str, ...]:
     return tuple(f"{_WORDS[answer.id][0]}: {answer.text}." for answer in probes.answers if answer.status == "not asked")
 
 
-def _check(answer: Answer) -> Check:
+def _check(answer: ProbeAnswer) -> Check:
     title, meaning, look_at = _WORDS[answer.id]
     return Check(
         id=answer.id,

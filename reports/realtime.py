@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.delivery import Delivery, Fate, Kind, State, Topic
+from harness.core.delivery import ChannelState, ChannelTopic, Delivery, DeliveryFate, FactKind
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
@@ -166,7 +166,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
     if facts.empty and frames.realtime.empty:
         return None
     kinds = Counter(facts["kind"])
-    stored = int(facts.loc[facts["kind"] == Kind.STORED, "key"].nunique())
+    stored = int(facts.loc[facts["kind"] == FactKind.STORED, "key"].nunique())
     others = [one for one in frames.deliveries if one.sender != one.receiver]
     polled = sorted(one.polled_us for one in frames.deliveries if one.polled_us is not None)
     peaks = _peaks(frames.realtime)
@@ -174,7 +174,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
     wrong = _wrong(frames, others)
     across = [one for one in others if one.delay_us is not None and one.workers[0] != one.workers[1]]
     return Realtime(
-        messages=kinds[Kind.SENT],
+        messages=kinds[FactKind.SENT],
         stored=stored,
         members=_members(frames.deliveries),
         latencies=_latencies(frames),
@@ -182,12 +182,12 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
         clock_uncertainty_ms=_uncertainty(frames) if across else None,
         wrong=tuple(wrong[:KEPT_IDS]),
         lost=sum(one.what == "lost" for one in wrong),
-        doubled=kinds[Kind.DOUBLED],
-        misdelivered=kinds[Kind.STRANGE],
-        misordered=kinds[Kind.MISORDERED],
+        doubled=kinds[FactKind.DOUBLED],
+        misdelivered=kinds[FactKind.STRANGE],
+        misordered=kinds[FactKind.MISORDERED],
         polled=len(polled),
         polled_p95_ms=polled[math.ceil(0.95 * len(polled)) - 1] / 1000 if polled else None,
-        members_per_message=kinds[Kind.HEARD] / stored if stored else None,
+        members_per_message=kinds[FactKind.HEARD] / stored if stored else None,
         frames_per_message=int(total.get(CHANGE_FRAMES, 0)) / stored if stored else None,
         events=_events(frames),
         peaks=peaks,
@@ -201,14 +201,14 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
 
 
 def _members(deliveries: Sequence[Delivery]) -> tuple[FateRow, ...]:
-    groups: dict[str, Counter[Fate]] = {}
+    groups: dict[str, Counter[DeliveryFate]] = {}
     for one in deliveries:
-        what = "typing signals to others" if one.topic is Topic.TYPING else "messages to others"
+        what = "typing signals to others" if one.topic is ChannelTopic.TYPING else "messages to others"
         if one.sender == one.receiver:
             what = "messages to their sender's own socket"
         groups.setdefault(what, Counter())[one.fate] += 1
     return tuple(
-        FateRow(what=what, expected=sum(fates.values()), **{str(fate): fates[fate] for fate in Fate})
+        FateRow(what=what, expected=sum(fates.values()), **{str(fate): fates[fate] for fate in DeliveryFate})
         for what, fates in sorted(groups.items())
     )
 
@@ -217,14 +217,14 @@ def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
     lost = [
         Wrong(what="lost", key=one.key, conversation=one.conversation, person=one.receiver)
         for one in others
-        if one.fate is Fate.LOST and one.topic is Topic.CHANGES
+        if one.fate is DeliveryFate.LOST and one.topic is ChannelTopic.CHANGES
     ]
     facts = frames.facts
-    seen = facts[facts["kind"].isin([str(Kind.DOUBLED), str(Kind.STRANGE)])]
+    seen = facts[facts["kind"].isin([str(FactKind.DOUBLED), str(FactKind.STRANGE)])]
     columns = [seen[name] for name in ("kind", "key", "conversation", "person", "detail")]
     return lost + [
         Wrong(
-            what="doubled" if kind == Kind.DOUBLED else "misdelivered",
+            what="doubled" if kind == FactKind.DOUBLED else "misdelivered",
             key=key,
             conversation=conversation,
             person=int(person),
@@ -362,9 +362,9 @@ def _limits(frames: Frames, peaks: dict[str, int], plans: Mapping[str, PlanPrice
 
 def _audits(frames: Frames) -> tuple[Audit, ...]:
     facts = frames.facts
-    leaked = facts[facts["kind"] == Kind.LEAKED]
+    leaked = facts[facts["kind"] == FactKind.LEAKED]
     most = _most_channels(facts)
-    said = facts[facts["kind"] == Kind.SAID]
+    said = facts[facts["kind"] == FactKind.SAID]
     by_http = int((said["detail"] == "http").sum())
     heard = [str(name) for name in frames.realtime["what"].unique() if str(name).startswith(CHANGES_OF)]
     tables = sorted(name.removeprefix(CHANGES_OF) for name in heard)
@@ -392,13 +392,13 @@ def _audits(frames: Frames) -> tuple[Audit, ...]:
 
 def _most_channels(facts: pd.DataFrame) -> int:
     """The most channels of changes that one phone held at once for one conversation."""
-    rows = facts[(facts["kind"] == Kind.CHANNEL) & (facts["key"] == Topic.CHANGES)]
+    rows = facts[(facts["kind"] == FactKind.CHANNEL) & (facts["key"] == ChannelTopic.CHANGES)]
     most = 0
     held: Counter[tuple[int, str]] = Counter()
     for person, conversation, state in zip(rows["person"], rows["conversation"], rows["detail"], strict=True):
-        if state == State.JOINING:
+        if state == ChannelState.JOINING:
             held[person, conversation] += 1
             most = max(most, held[person, conversation])
-        elif state == State.LEFT:
+        elif state == ChannelState.LEFT:
             held[person, conversation] -= 1
     return most

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.chat.assistant import AssistantChat, assistant_conversation
 from harness.client.screens.chat.parts import Conversation, conversation_list
@@ -23,7 +23,7 @@ class AssistantUser(PhoneUser):
 
     weight = 1
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
         summary = await assistant_conversation(phone)

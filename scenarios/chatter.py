@@ -5,7 +5,7 @@ from __future__ import annotations
 from faker import Faker
 
 from harness.client.api.chat_shapes import Summary
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.chat.parts import (
     Attachment,
@@ -31,7 +31,7 @@ class Chatter(PhoneUser):
 
     weight = 3
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
         conversations = await conversation_list(phone)
@@ -59,13 +59,13 @@ def largest(conversations: list[Summary]) -> Summary:
     return max(conversations, key=lambda summary: (len(summary.others), summary.conversation))
 
 
-def overhear(phone: Phone) -> None:
+def overhear(phone: Device) -> None:
     """Listen, until the session ends, to a conversation somebody else has open: nothing may come."""
     if phone.kit.sockets is not None and (foreign := phone.kit.sockets.foreign(phone.user_id)) is not None:
         phone.page.live.overhear(foreign)
 
 
-async def one_message(phone: Phone, conversation: Conversation) -> None:
+async def one_message(phone: Device, conversation: Conversation) -> None:
     """Write, send, and what may follow: try again, edit, delete, react; then read."""
     await conversation.types(phone.draws("chatter", "typing_s"))
     bubble = await conversation.send(phone.pick("phrase", PHRASES), await attachment(phone, conversation))
@@ -80,7 +80,7 @@ async def one_message(phone: Phone, conversation: Conversation) -> None:
         await conversation.react(phone.pick("message", conversation.messages[:10]), phone.pick("emoji", EMOJI))
 
 
-async def attachment(phone: Phone, conversation: Conversation) -> Attachment | None:
+async def attachment(phone: Device, conversation: Conversation) -> Attachment | None:
     """Sometimes a picture comes with it."""
     if not happens(phone, "attach"):
         return None
@@ -89,6 +89,6 @@ async def attachment(phone: Phone, conversation: Conversation) -> Attachment | N
     return await upload(phone, conversation.summary.conversation, file)
 
 
-def happens(phone: Phone, quantity: str) -> bool:
+def happens(phone: Device, quantity: str) -> bool:
     """Whether something with this chance happens; never where the profile does not name it."""
     return phone.chance("chatter", quantity)

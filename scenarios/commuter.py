@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.commute import kill, plan_outages, use_another_app
@@ -15,7 +15,7 @@ class Commuter(PhoneUser):
 
     weight = 2
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
         page = SwipePage(phone)
@@ -26,7 +26,7 @@ class Commuter(PhoneUser):
             card = await page.next_card()
             if card is None:
                 break
-            gesture = phone.dice.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
+            gesture = phone.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             await page.look_and_swipe(card, phone.draws("commuter", "dwell_s"), gesture)
             if phone.chance("commuter", "looks_away"):
                 await use_another_app(phone, phone.draws("commuter", "away_s"))
@@ -34,7 +34,7 @@ class Commuter(PhoneUser):
             kill(phone)
 
 
-def tunnels(phone: Phone) -> list[tuple[float, float]]:
+def tunnels(phone: Device) -> list[tuple[float, float]]:
     """Outages one after another: seconds from now, seconds long."""
     found, after = [], 0.0
     for _ in range(round(phone.draws("commuter", "tunnels"))):

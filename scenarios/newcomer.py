@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.onboarding import FEWEST_LIKES, TastePage, newcomers_phone, sign_up
 from harness.load.locust_adapter import PhoneUser
@@ -13,7 +13,7 @@ class Newcomer(PhoneUser):
 
     weight = 1
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         new = newcomers_phone(phone)
         try:
             await self._first_visit(new)
@@ -21,7 +21,7 @@ class Newcomer(PhoneUser):
             await new.end()
             new.discard()
 
-    async def _first_visit(self, phone: Phone) -> None:
+    async def _first_visit(self, phone: Device) -> None:
         await phone.pause(phone.draws("newcomer", "form_s"))
         if not await sign_up(phone):
             return
@@ -34,7 +34,7 @@ class Newcomer(PhoneUser):
                 return
             page = TastePage(phone)
             cards = await page.open()
-        liked = phone.dice.of("liked").sample(cards, k=min(len(cards), round(phone.draws("newcomer", "likes"))))
+        liked = phone.rng.of("liked").sample(cards, k=min(len(cards), round(phone.draws("newcomer", "likes"))))
         for _ in liked:
             await phone.pause(phone.draws("newcomer", "pick_s"))
         if len(liked) >= FEWEST_LIKES and await page.finish(liked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.feed import Lead
 from harness.client.screens.browse.home import Home
@@ -17,7 +17,7 @@ class Reader(PhoneUser):
 
     weight = 3
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
         await phone.pause(phone.draws("reader", "landing_s", 0.0))
@@ -36,7 +36,7 @@ class Reader(PhoneUser):
         if phone.chance("reader", "diary"):
             await self._diary(phone)
 
-    async def _look_closer(self, phone: Phone, row: Lead) -> None:
+    async def _look_closer(self, phone: Device, row: Lead) -> None:
         """The title's page over the feed, and what people do there."""
         title = TitlePage(phone, row.title)
         if await title.open():
@@ -48,7 +48,7 @@ class Reader(PhoneUser):
             if phone.chance("reader", "watched"):
                 await set_status(phone, row.title, row.kind, "watched")
             if phone.chance("reader", "review"):
-                await review(phone, row.title, row.kind, phone.dice.randint(1, 10), "Better than I thought.")
+                await review(phone, row.title, row.kind, phone.rng.randint(1, 10), "Better than I thought.")
         title.leave()
         if phone.chance("reader", "follow"):  # asked of the dice first: what the feed shows must not move them
             second_thoughts_s = phone.draws("reader", "read_s")
@@ -58,7 +58,7 @@ class Reader(PhoneUser):
                 await phone.pause(second_thoughts_s)
                 await follow(phone, str(row.actor))
 
-    async def _diary(self, phone: Phone) -> None:
+    async def _diary(self, phone: Device) -> None:
         diary = Diary(phone)
         if await diary.open():
             await phone.pause(phone.draws("reader", "read_s"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.client.api.shapes import Found
-from harness.client.device import Phone
+from harness.client.api.shapes import SearchHit
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.library import to_watchlist_from_search
 from harness.client.screens.browse.search import Search
@@ -24,14 +24,14 @@ class Searcher(PhoneUser):
 
     weight = 2
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
         await phone.pause(phone.draws("searcher", "landing_s", 0.0))
         search = Search(phone)
         search.open()
         for _ in range(round(phone.draws("searcher", "queries"))):
-            text = " ".join(phone.dice.of("words").sample(WORDS, k=round(phone.draws("searcher", "words"))))
+            text = " ".join(phone.rng.of("words").sample(WORDS, k=round(phone.draws("searcher", "words"))))
             gaps = [phone.draws("searcher", "key_s") for _ in text[1:]]
             found = await search.type(text, gaps)
             await phone.pause(phone.draws("searcher", "read_s"))
@@ -42,7 +42,7 @@ class Searcher(PhoneUser):
             await maybe_look_away(phone, "searcher")
         search.leave()
 
-    async def _look_closer(self, phone: Phone, found: Found) -> None:
+    async def _look_closer(self, phone: Device, found: SearchHit) -> None:
         if phone.chance("searcher", "watchlist"):
             await to_watchlist_from_search(phone, found.title, found.kind)
         title = TitlePage(phone, found.title)

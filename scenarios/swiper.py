@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.client.api.shapes import Card
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.library import to_watchlist_from_title
 from harness.client.screens.browse.swipe import Button, SwipePage
@@ -21,7 +21,7 @@ class Swiper(PhoneUser):
 
     weight = 5
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
         await phone.pause(phone.draws("swiper", "landing_s", 0.0))
@@ -32,7 +32,7 @@ class Swiper(PhoneUser):
             card = await page.next_card()
             if card is None:
                 return
-            gesture = phone.dice.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
+            gesture = phone.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             self._note(phone, page, card)
             await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture, self._button(phone))
             if phone.chance("swiper", "titles"):
@@ -43,22 +43,22 @@ class Swiper(PhoneUser):
                     return
             await maybe_look_away(phone, "swiper")
 
-    def _note(self, phone: Phone, page: SwipePage, card: Card) -> None:
+    def _note(self, phone: Device, page: SwipePage, card: Card) -> None:
         """What some tap under a card before they swipe it."""
         if phone.chance("swiper", "rates"):
-            page.rate(card, phone.dice.of("stars").randint(1, 10) / 2)
+            page.rate(card, phone.rng.of("stars").randint(1, 10) / 2)
         if phone.chance("swiper", "marks_watched"):
             page.mark_watched(card)
         if phone.chance("swiper", "bookmarks"):
             page.put_on_watchlist(card)
 
-    def _button(self, phone: Phone) -> Button | None:
+    def _button(self, phone: Device) -> Button | None:
         """Now and then one of the two buttons instead of a gesture."""
         if phone.chance("swiper", "not_interested"):
             return "not_interested"
         return "more_like_this" if phone.chance("swiper", "more_like_this") else None
 
-    async def _look_closer(self, phone: Phone, card: Card) -> None:
+    async def _look_closer(self, phone: Device, card: Card) -> None:
         """The title's own page; coming back from it mounts the swipe page anew, with a deck of its own."""
         title = TitlePage(phone, card.title)
         if await title.open():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from harness.core.models import Profile
 from harness.core.people import Secrets
-from harness.core.run_spec import Order, windows_of
+from harness.core.run_spec import RunSpec, windows_of
 from harness.load.engine import Engine
 
 
@@ -18,7 +18,7 @@ def engine_of(
     profile: Profile, url: str, secrets: Secrets, *, pattern: str = "p{index}@x.test", seed: int = 1, run_tag: int = 1
 ) -> Iterator[Engine]:
     """Started and ready; stopped, and found to be over, at the end."""
-    order = Order(
+    order = RunSpec(
         run_id="t",
         run_tag=run_tag,
         folder="",

@@ -18,7 +18,7 @@ BELOW = {
 }
 IMPURE = {"asyncio", "gevent", "locust", "socket", "httpx"}
 SHELL = {"locust", "gevent"}
-ROOF, SHELL_MODULE = Path("harness/cli.py"), Path("harness/load/locust_adapter.py")
+ROOF, SHELL_MODULE = Path("harness/cli/__init__.py"), Path("harness/load/locust_adapter.py")
 MODULES = sorted(path.relative_to(ROOT) for room in BELOW for path in (ROOT / room).rglob("*.py"))
 
 

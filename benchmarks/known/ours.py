@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.models import LatencySlo, Phases, Profile, Slo, Stage
-from harness.core.run_spec import Order, windows_of
+from harness.core.models import ArrivalStage, LatencySlo, Phases, Profile, Slo
+from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
-from harness.run.locust_process import Generator
-from harness.run.resolved_target import Access
-from harness.run.run_request import Wish
+from harness.run.locust_process import LocustProcess
+from harness.run.resolved_target import ResolvedTarget
+from harness.run.run_request import RunRequest
 from harness.schedule.arrivals import plan
 from known.schedule import Schedule, percentiles
 from reports.frames import load
@@ -55,13 +55,13 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
         people=people,
         phones=people,
         phases=Phases(warmup_s=WARMUP_S, measure_s=seconds, drain_s=DRAIN_S),
-        arrivals=(Stage(seconds=WARMUP_S + seconds, rate=rate),),
+        arrivals=(ArrivalStage(seconds=WARMUP_S + seconds, rate=rate),),
         mix={"prober": 1.0},
     )
     planned = plan(profile.arrivals, profile.mix, people, seed)
     url, now = f"http://127.0.0.1:{port}", datetime.now(UTC)
     shutil.rmtree(folder, ignore_errors=True)
-    order = Order(
+    order = RunSpec(
         run_id=folder.name,
         run_tag=secrets.randbits(32),
         folder=str(folder.absolute()),
@@ -90,13 +90,13 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
     RunStore.create(folder, manifest)
     (folder / "order.json").write_text(order.model_dump_json())
     np.save(folder / "intended.npy", planned.instants_s + AHEAD_S)  # before the run: the intended arrivals
-    wish = Wish(profile=profile, source="truth", slos=slos, out=folder.parent)
-    access = Access("known", url, "local", "anon", "", order.email_pattern)
+    run_request = RunRequest(profile=profile, source="truth", slos=slos, out=folder.parent)
+    access = ResolvedTarget("known", url, "local", "anon", "", order.email_pattern)
     os.environ["TRUTH_ZERO"] = str(folder / "zero")
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
-        Generator(wish, access, order, folder, Quiet(), locustfile=LOCUSTFILE).drive()
+        LocustProcess(run_request, access, order, folder, Quiet(), locustfile=LOCUSTFILE).drive()
     finally:
         os.sched_setaffinity(0, everywhere)
     return folder

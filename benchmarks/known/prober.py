@@ -7,23 +7,23 @@ import os
 from pathlib import Path
 
 from harness.client.api.calls import Call, Caller, Service
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.load.locust_adapter import PhoneUser
-from harness.load.precise_timer import Alarms
+from harness.load.precise_timer import PreciseTimers
 
 AHEAD_S = 0.5
 """From opening the app, at the ticket's instant, to what is measured. A first request would also have to connect."""
 OPEN = Call("open", "GET", "/open", Service.REST, Caller.PLAIN, signed_in=False)
 PROBE = Call("probe", "GET", "/probe/{}", Service.REST, Caller.PLAIN, signed_in=False)
 
-_alarms: list[Alarms] = []
+_alarms: list[PreciseTimers] = []
 
 
 async def until(instant: float) -> None:
     """Wait for an instant of the loop's clock."""
     loop = asyncio.get_running_loop()
     if not _alarms:
-        _alarms.append(Alarms(loop))
+        _alarms.append(PreciseTimers(loop))
     come: asyncio.Future[None] = loop.create_future()
     _alarms[0].at(instant, lambda: None if come.done() else come.set_result(None))
     await come
@@ -35,7 +35,7 @@ def tell_zero(zero: float) -> None:
 
 
 class Prober(PhoneUser):
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         """One request; its number is the ticket's, so that plan and the target's log can be laid side by side."""
         if phone.ticket == 0:
             tell_zero(phone.kit.zero)

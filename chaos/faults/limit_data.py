@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Stage, StreamFault
+from chaos.byte_faults import ByteStage, StreamFault
 from chaos.fault import register
 
 
-class LimitDataStage(Stage):
+class LimitDataStage(ByteStage):
     __slots__ = ("passed",)
     fault: LimitDataFault
 

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Stage, StreamFault, Timer
+from chaos.byte_faults import ByteStage, StreamFault, Timer
 from chaos.fault import register
 
 
-class TimeoutStage(Stage):
+class TimeoutStage(ByteStage):
     __slots__ = ("dropped", "since", "timer")
     fault: TimeoutFault
 

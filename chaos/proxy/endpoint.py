@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from chaos.proxy.pipe import Pipe
-    from chaos.proxy.session import Link
+    from chaos.proxy.session import ProxySession
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
@@ -26,7 +26,7 @@ class Hold(IntFlag):
     TALK = 8  # the HTTP conversation has enough to do
 
 
-class Side(asyncio.Protocol):
+class Endpoint(asyncio.Protocol):
     """The client's socket or the upstream's. What is read goes to `receive`; what is fed is written.
 
     ended: nothing more will be read. finished: nothing more will be written. gone: the socket is closed.
@@ -50,7 +50,7 @@ class Side(asyncio.Protocol):
     out: Pipe  # what this side is the source of
     receive: Callable[[bytes], object]
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: ProxySession) -> None:
         self.link = link
         self.transport: asyncio.Transport | None = None
         self.received = self.sent = 0

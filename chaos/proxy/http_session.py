@@ -16,13 +16,13 @@ from chaos.proxy.endpoint import Hold
 
 if TYPE_CHECKING:
     from chaos.byte_faults import Timer
-    from chaos.proxy.session import Link
+    from chaos.proxy.session import ProxySession
 
 ENOUGH = 256 * 1024  # bytes kept for later before a socket is no longer read
 LONGEST_COPY = 1 << 20
 
 
-class Exchange:
+class HttpExchange:
     """One request and its reply."""
 
     __slots__ = ("copy", "faults", "held", "replied", "sent", "timer", "treatment", "upgraded")
@@ -38,16 +38,16 @@ class Exchange:
         self.timer: Timer | None = None
 
 
-class Conversation:
+class HttpSession:
     """Made by the link when its traffic has to be read."""
 
     __slots__ = ("_exchange", "_link", "_replies", "_requests", "_server_ended")
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: ProxySession) -> None:
         self._link = link
         self._requests = MessageScanner(reply=False)
         self._replies = MessageScanner(reply=True)
-        self._exchange: Exchange | None = None
+        self._exchange: HttpExchange | None = None
         self._server_ended = False
 
     # ---- from the sockets -------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class Conversation:
         request = Request(head.method, head.target, head.headers)
         key = person(head.headers) or link.key if link.proxy.http_toxics else ""
         treatment, faults = link.proxy.judge(request, key)
-        self._exchange = Exchange(treatment, faults)
+        self._exchange = HttpExchange(treatment, faults)
         self._replies.no_body = head.method == "HEAD"
         self._send(link.proxy.readdressed(head.raw))
         if treatment.answer is not None and "expect" in head.headers:

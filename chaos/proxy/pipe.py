@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from chaos.byte_faults import Clock, Sink, Stage, StreamFault
+from chaos.byte_faults import ByteStage, Clock, Sink, StreamFault
 from chaos.fault import Layer
 from chaos.frames import FrameFault, FrameSplitter
-from chaos.proxy.endpoint import Hold, Side
+from chaos.proxy.endpoint import Endpoint, Hold
 from chaos.proxy.toxic import Direction, Toxic
 
 if TYPE_CHECKING:
-    from chaos.proxy.session import Link
+    from chaos.proxy.session import ProxySession
 
 
 class Pipe:
@@ -40,7 +40,9 @@ class Pipe:
     feed: Callable[[bytes], object]
     clock: Clock
 
-    def __init__(self, link: Link, direction: Direction, source: Side, sink: Side, clock: Clock, seed: int) -> None:
+    def __init__(
+        self, link: ProxySession, direction: Direction, source: Endpoint, sink: Endpoint, clock: Clock, seed: int
+    ) -> None:
         self.link = link
         self.direction = direction
         self.source = source
@@ -48,7 +50,7 @@ class Pipe:
         self.clock = clock
         self.seed = seed
         self.key = link.key
-        self.stages: Sequence[Stage] = ()
+        self.stages: Sequence[ByteStage] = ()
         self.splitter: FrameSplitter | None = None
         self._held = 0
         self._room = 0
@@ -109,11 +111,11 @@ class Pipe:
             return False
         return toxic.hits_connection(self.seed, self.key)
 
-    def _made(self, toxic: Toxic) -> Stage:
+    def _made(self, toxic: Toxic) -> ByteStage:
         fault = cast("StreamFault | FrameFault", toxic.fault)
         return fault.stage(fault, toxic.name, toxic.toxicity, self, self.sink, toxic.tally.hit)
 
-    def _join(self, stages: list[Stage]) -> None:
+    def _join(self, stages: list[ByteStage]) -> None:
         self.stages = tuple(stages)
         following: list[Sink] = [*stages[1:], self.sink]
         for stage, after in zip(stages, following, strict=False):  # one longer when there are none

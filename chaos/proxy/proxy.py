@@ -15,8 +15,8 @@ from chaos.http_fault import UNTOUCHED, HttpFault, Request, Treatment
 from chaos.proxy.address import Address, Upstream
 from chaos.proxy.clock import LoopClock
 from chaos.proxy.copy import deliver
-from chaos.proxy.endpoint import Side
-from chaos.proxy.session import Link
+from chaos.proxy.endpoint import Endpoint
+from chaos.proxy.session import ProxySession
 from chaos.proxy.toxic import Direction, Toxic
 
 log = logging.getLogger("chaos.proxy")
@@ -39,7 +39,7 @@ class Proxy:
         self.enabled = False
         self.toxics: list[Toxic] = []
         self.http_toxics: list[Toxic] = []
-        self.links: set[Link] = set()
+        self.links: set[ProxySession] = set()
         self.accepted = 0
         self.loop = asyncio.get_running_loop()
         self.clock = LoopClock(self.loop)
@@ -83,9 +83,9 @@ class Proxy:
         for _ in range(3):  # the loop closes the socket in its next turn; the port has to be free when this returns
             await asyncio.sleep(0)
 
-    def _accept(self) -> Side:
+    def _accept(self) -> Endpoint:
         self.accepted += 1
-        return Link(self, self.accepted - 1).client
+        return ProxySession(self, self.accepted - 1).client
 
     # ---- toxics -----------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Proxy:
 
     # ---- called by links --------------------------------------------------------------------------------------
 
-    def closed(self, link: Link) -> None:
+    def closed(self, link: ProxySession) -> None:
         """Both its sockets are gone."""
         if link in self.links:
             self.links.discard(link)

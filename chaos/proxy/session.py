@@ -8,8 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from chaos.frames import FrameSplitter
-from chaos.proxy.endpoint import Hold, Side
-from chaos.proxy.http_session import Conversation
+from chaos.proxy.endpoint import Endpoint, Hold
+from chaos.proxy.http_session import HttpSession
 from chaos.proxy.pipe import Pipe
 from chaos.proxy.toxic import Direction
 
@@ -21,7 +21,7 @@ LINGER_S = 5.0
 """How long a closing side may take to read what is still in its buffer."""
 
 
-class Kind(Enum):
+class TrafficKind(Enum):
     """What the link knows about its traffic."""
 
     NEW = "nothing was said yet"
@@ -30,7 +30,7 @@ class Kind(Enum):
     FRAMES = "a websocket after its handshake"
 
 
-class Link:
+class ProxySession:
     """From the accepted client to both sockets' end."""
 
     __slots__ = ("_early", "_task", "client", "down", "key", "kind", "proxy", "server", "talk", "up")
@@ -38,9 +38,9 @@ class Link:
     def __init__(self, proxy: Proxy, number: int) -> None:
         self.proxy = proxy
         self.key = f"connection {number}"
-        self.kind = Kind.NEW
-        self.talk: Conversation | None = None
-        self.client, self.server = Side(self), Side(self)
+        self.kind = TrafficKind.NEW
+        self.talk: HttpSession | None = None
+        self.client, self.server = Endpoint(self), Endpoint(self)
         clock, seed = proxy.clock, proxy.seed
         self.up = Pipe(self, Direction.UPSTREAM, self.client, self.server, clock, seed)
         self.down = Pipe(self, Direction.DOWNSTREAM, self.server, self.client, clock, seed)
@@ -51,7 +51,7 @@ class Link:
 
     # ---- opening ----------------------------------------------------------------------------------------------
 
-    def opened(self, side: Side) -> None:
+    def opened(self, side: Endpoint) -> None:
         """Called by the side itself. The client's bytes wait until the upstream is there."""
         if side is self.client:
             self.proxy.links.add(self)
@@ -92,10 +92,10 @@ class Link:
 
     def aim(self) -> None:
         """Point both sockets at where their bytes enter now."""
-        if self.kind is Kind.NEW:
+        if self.kind is TrafficKind.NEW:
             self.client.receive = self._first
             self.server.receive = self.down.feed
-        elif self.kind is Kind.FRAMES:
+        elif self.kind is TrafficKind.FRAMES:
             self.client.receive = self.up.feed_frames
             self.server.receive = self.down.feed_frames
         elif self.talk is not None:
@@ -112,7 +112,7 @@ class Link:
             self.client.resume(Hold.CONNECTING)
             self.client.pause(Hold.CONNECTING)
             return
-        self.kind = Kind.RAW
+        self.kind = TrafficKind.RAW
         if self.proxy.reads_http or (data.startswith(b"GET ") and b"upgrade: websocket" in data[:4096].lower()):
             self._converse(data)
         else:
@@ -127,31 +127,31 @@ class Link:
             self.up.feed(data)
 
     def _converse(self, data: bytes) -> None:
-        self.kind = Kind.HTTP
-        self.talk = Conversation(self)
+        self.kind = TrafficKind.HTTP
+        self.talk = HttpSession(self)
         self.aim()
         self.talk.from_client(data)
 
     def become_raw(self) -> None:
         """Called by the conversation: nothing of it is needed any more."""
-        self.kind, self.talk = Kind.RAW, None
+        self.kind, self.talk = TrafficKind.RAW, None
         self.aim()
 
     def become_websocket(self) -> None:
         """Called by the conversation after the handshake."""
-        self.kind, self.talk = Kind.FRAMES, None
+        self.kind, self.talk = TrafficKind.FRAMES, None
         self.up.splitter, self.down.splitter = FrameSplitter(), FrameSplitter()
         self.tune()
 
     # ---- ending -----------------------------------------------------------------------------------------------
 
-    def other(self, side: Side) -> Side:
+    def other(self, side: Endpoint) -> Endpoint:
         return self.server if side is self.client else self.client
 
-    def is_tls(self, side: Side) -> bool:
+    def is_tls(self, side: Endpoint) -> bool:
         return side is self.server and self.proxy.tls is not None
 
-    def source_ended(self, side: Side) -> None:
+    def source_ended(self, side: Endpoint) -> None:
         """Nothing more will be read from `side`."""
         if side.ended:
             return
@@ -159,13 +159,13 @@ class Link:
         if self._task is None:
             self._pass_end(side)
 
-    def _pass_end(self, side: Side) -> None:
+    def _pass_end(self, side: Endpoint) -> None:
         if self.talk is None:
             side.out.eof()
         else:
             self.talk.eof(from_client=side is self.client)
 
-    def finished(self, side: Side) -> None:
+    def finished(self, side: Endpoint) -> None:
         """Everything that was to be written to `side` has been."""
         source = self.other(side)
         if source.broken:
@@ -177,7 +177,7 @@ class Link:
         if self.client.finished and self.server.finished:
             self.close()
 
-    def lost(self, side: Side) -> None:
+    def lost(self, side: Endpoint) -> None:
         """The socket is closed. What it had sent still goes its way; what was on its way to it is void."""
         self.other(side).out.dispose()
         self.other(side).resume(Hold.HELD | Hold.SINK | Hold.TALK)  # nobody is left to wait for
@@ -203,7 +203,7 @@ class Link:
         self.close_side(self.client)
         self.close_side(self.server)
 
-    def close_side(self, side: Side) -> None:
+    def close_side(self, side: Endpoint) -> None:
         """In order, but not for ever: a peer that does not read is cut off after a while."""
         side.close()
         if side.transport is not None and side.transport.get_write_buffer_size():

@@ -72,11 +72,11 @@ def run(profile: str | None, **options: Any) -> None:
     from harness.cli import progress
     from harness.config.load import load_profile, load_slos, load_target
     from harness.run import supervisor as rehearsal
-    from harness.run.run_request import Wish
+    from harness.run.run_request import RunRequest
 
     if options["target_file"] and options["url"]:
         raise click.UsageError("--target and --url exclude each other")
-    wish = Wish(
+    run_request = RunRequest(
         profile=load_profile(profile),
         source=profile,
         slos=load_slos(options["slo_file"]) if options["slo_file"] else load_slos(),
@@ -93,7 +93,7 @@ def run(profile: str | None, **options: Any) -> None:
         allow_production=options["allow_production"],
     )
     with progress.watcher() as watcher:
-        folder = rehearsal.rehearse(wish, watcher)
+        folder = rehearsal.rehearse(run_request, watcher)
     _judge(folder, options["baseline"], html=not options["no_html"])
 
 
@@ -200,7 +200,7 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
     from harness.config.load import load_profile, load_slos, load_target
     from harness.run import supervisor as rehearsal
     from harness.run import tipping_point as tipping
-    from harness.run.run_request import Wish
+    from harness.run.run_request import RunRequest
     from reports.recovery.fate import fate
     from reports.report import report
 
@@ -210,8 +210,8 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
     if not 0 < options["shortest"] <= options["longest"]:
         raise click.UsageError("--shortest must be above 0 and at most --longest")
 
-    def probe(seconds: float) -> tipping.Probe:
-        wish = Wish(
+    def probe(seconds: float) -> tipping.TippingProbe:
+        run_request = RunRequest(
             profile=tipping.lasting(asked, fault, seconds, options["recover_s"]),
             source=profile,
             slos=load_slos(),
@@ -222,7 +222,7 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
             quirks=options["quirks"],
         )
         with progress.watcher() as watcher:
-            folder = rehearsal.rehearse(wish, watcher)
+            folder = rehearsal.rehearse(run_request, watcher)
         return fate(report(folder), seconds, options["recover_s"])
 
     limits = {key: options[key] for key in ("shortest", "longest", "within", "runs")}

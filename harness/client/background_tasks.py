@@ -9,7 +9,7 @@ from typing import Any
 from harness.client.interruptible_sleep import SessionClosed
 
 
-class Chores:
+class BackgroundTasks:
     """Tasks of one phone. `thinking` holds the tasks that only wait; they have nothing on the wire to lose."""
 
     def __init__(

@@ -26,28 +26,28 @@ from harness.client.api.classify import Reading, read
 from harness.client.api.retry_policy import Retries, RetryPolicy
 from harness.client.api.rows_written import rows_written
 from harness.client.auth.account import Account
-from harness.client.auth.edge_store import Refusal
-from harness.client.auth.token_manager import Keeper, SignedOut
-from harness.client.background_tasks import Chores
+from harness.client.auth.edge_store import EdgeRefusal
+from harness.client.auth.token_manager import SignedOut, TokenManager
+from harness.client.background_tasks import BackgroundTasks
 from harness.client.cache.local_storage import LocalStorage
-from harness.client.events.event_sender import LAST_FLUSH_S, Courier
+from harness.client.events.event_sender import LAST_FLUSH_S, EventSender
 from harness.client.events.outbox import Storage
-from harness.client.faults.fault_injector import Weather
-from harness.client.faults.fault_schedule import Forecast
-from harness.client.faults.network_state import Change, Link
-from harness.client.http.client import Origin, Wire, WireError
-from harness.client.interruptible_sleep import Pulse
+from harness.client.faults.fault_injector import FaultInjector
+from harness.client.faults.fault_schedule import FaultSchedule
+from harness.client.faults.network_state import NetworkChange, NetworkState
+from harness.client.http.client import HttpClient, Origin, WireError
+from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.memory import Memory
 from harness.client.operation import Operation
 from harness.client.page import Page
-from harness.client.realtime.shared import Sockets
-from harness.client.rng import Dice
+from harness.client.realtime.shared import SharedRealtime
+from harness.client.rng import Rng
 from harness.client.session_log import SessionLog
 from harness.client.write import OFFLINE, Write
 from harness.core import ids
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.clock import utc_now
-from harness.core.delivery import Kind
+from harness.core.delivery import FactKind
 from harness.core.draw import draw
 from harness.core.ledger import Ledger, WriteKind
 from harness.core.models import Distribution
@@ -74,17 +74,17 @@ class Observer(Protocol):
     def problem(self, error: BaseException) -> None: ...
 
     def saw(
-        self, at: float, kind: Kind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+        self, at: float, kind: FactKind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
     ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneKit:
+class DeviceKit:
     """What all phones of a worker share."""
 
     loop: asyncio.AbstractEventLoop
     zero: float  # loop time of the run's zero
-    pulse: Pulse
+    pulse: InterruptibleSleep
     origin: Origin
     tls: ssl.SSLContext | None
     people: People
@@ -94,8 +94,8 @@ class PhoneKit:
     observer: Observer
     ledger: Ledger
     worker: int = 0
-    sockets: Sockets | None = None  # None: phones use no Realtime
-    forecast: Forecast | None = None  # None: nothing goes wrong on purpose
+    sockets: SharedRealtime | None = None  # None: phones use no Realtime
+    fault_schedule: FaultSchedule | None = None  # None: nothing goes wrong on purpose
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED
     budget_ratio: float = 0.1
 
@@ -109,10 +109,10 @@ class Exchange(NamedTuple):
     connected: bool = False  # on a connection of its own making
 
 
-class Phone:
+class Device:
     """Give it to a persona's `session`; everything a person does goes through it."""
 
-    def __init__(self, kit: PhoneKit, number: int, *, person: Person | None = None) -> None:
+    def __init__(self, kit: DeviceKit, number: int, *, person: Person | None = None) -> None:
         """`person` differs from the target's number `number` only on a newcomer's device (`guest`)."""
         self.kit = kit
         self.person = person or kit.people.person(number)
@@ -122,16 +122,16 @@ class Phone:
         self._writes_as = ""  # the account that the ledger knows this phone's writes by
         self.storage = Storage()
         self.device = Memory()
-        self.dice = Dice("")
+        self.rng = Rng("")
         self.log = SessionLog(-1, kit.zero)
         self.noise = random.Random()  # for what decides nothing: requests beside the session would shift the dice
-        self.link = Link()
+        self.link = NetworkState()
         self.link.watch(self._link_changed, lasting=True)
-        self.courier = Courier(self)
-        self.keeper = Keeper(self)
+        self.event_sender = EventSender(self)
+        self.token_manager = TokenManager(self)
         self.ticket = 0
         self.skew_s = 0.0  # by which its clock is ahead
-        self.weather = None if kit.forecast is None else Weather(self, kit.forecast)
+        self.fault_injector = None if kit.fault_schedule is None else FaultInjector(self, kit.fault_schedule)
         self._retries = (
             None
             if kit.retry_policy is RetryPolicy.SHIPPED
@@ -141,7 +141,7 @@ class Phone:
         self._wire = self._fresh_wire()
         self._intended: float | None = None
         self._thinking: set[asyncio.Task[Any]] = set()
-        self._chores = Chores(kit.loop, kit.observer.problem, self._thinking)
+        self._chores = BackgroundTasks(kit.loop, kit.observer.problem, self._thinking)
         self.page = Page(self)
         self._apikey = b"apikey: " + kit.people.secrets.anon_key.encode() + b"\r\n"
         self._signed_out = (
@@ -158,20 +158,20 @@ class Phone:
     def begin(self, ticket: int, planned: float, persona: str = "") -> None:
         """A session begins that was planned at `planned` s since zero; its draws depend on seed and ticket only."""
         self.ticket = ticket
-        self.dice = Dice(f"{self.kit.seed} {self.person.number} {ticket}")
+        self.rng = Rng(f"{self.kit.seed} {self.person.number} {ticket}")
         self.log = SessionLog(ticket, self.now())
         self._intended = self.kit.zero + planned
-        if self.weather is not None:
-            self.weather.begin(persona)
+        if self.fault_injector is not None:
+            self.fault_injector.begin(persona)
 
     async def end(self) -> None:
         """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
         self._intended = None
-        if self.weather is not None:
-            self.weather.end()
-        self.did(Deed.CLOSED)
+        if self.fault_injector is not None:
+            self.fault_injector.end()
+        self.did(UserAction.CLOSED)
         self.link.hide()
-        await asyncio.gather(self._chores.finish(LAST_FLUSH_S), self.courier.close_app())
+        await asyncio.gather(self._chores.finish(LAST_FLUSH_S), self.event_sender.close_app())
         self._turn_page()
         self._cut()
         self.link.reset()
@@ -186,46 +186,46 @@ class Phone:
         self._cut()
         self.page.live.lost()
 
-    def _link_changed(self, change: Change) -> None:
+    def _link_changed(self, change: NetworkChange) -> None:
         page = self.page
-        if change is Change.OFFLINE:
-            self.did(Deed.OFFLINE)
+        if change is NetworkChange.OFFLINE:
+            self.did(UserAction.OFFLINE)
             self._cut()
             page.live.lost()
-        elif change is Change.ONLINE:
-            self.did(Deed.ONLINE)
+        elif change is NetworkChange.ONLINE:
+            self.did(UserAction.ONLINE)
             page.live.back()
             page.queries.reconnected()
-        elif change is Change.HIDDEN:
-            self.did(Deed.AWAY)
+        elif change is NetworkChange.HIDDEN:
+            self.did(UserAction.AWAY)
             page.live.hidden()
-        elif change is Change.VISIBLE:
-            self.did(Deed.BACK)
-            self.chore(self.keeper.refresh_if_due())
+        elif change is NetworkChange.VISIBLE:
+            self.did(UserAction.BACK)
+            self.chore(self.token_manager.refresh_if_due())
             page.live.shown()
             page.queries.focused()
-        elif change is Change.KILLED:
-            self.did(Deed.KILLED)
+        elif change is NetworkChange.KILLED:
+            self.did(UserAction.KILLED)
             page.live.close(killed=True)
             self.load_page()
             self._cut()
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
-        self.courier.settle()
+        self.event_sender.settle()
         self.page.live.close()
         self._wire.close()
 
-    def guest(self, person: Person) -> Phone:
+    def guest(self, person: Person) -> Device:
         """Another device for somebody who is not among the target's people, in the middle of this phone's session: a
         newcomer. It draws from this session's dice and counts this phone's ids on; whoever asks for it ends it.
 
         Its first operation counts from its own beginning: a form is filled in before anything is asked of the server.
         """
-        other = Phone(self.kit, self.person.number, person=person)
-        other.dice, other.new_id, other.ticket, other.log = self.dice, self.new_id, self.ticket, self.log
-        if other.weather is not None and self.weather is not None:
-            other.weather.begin(self.weather.persona)
+        other = Device(self.kit, self.person.number, person=person)
+        other.rng, other.new_id, other.ticket, other.log = self.rng, self.new_id, self.ticket, self.log
+        if other.fault_injector is not None and self.fault_injector is not None:
+            other.fault_injector.begin(self.fault_injector.persona)
         return other
 
     def now(self) -> float:
@@ -258,7 +258,7 @@ class Phone:
         quantities = self.kit.behaviour.get(persona, {})
         if default is not None and quantity not in quantities:
             return default
-        value = draw(self.kit.behaviour[persona][quantity], self.dice.of(quantity))
+        value = draw(self.kit.behaviour[persona][quantity], self.rng.of(quantity))
         self.log.drew(quantity, value)
         return value
 
@@ -266,15 +266,15 @@ class Phone:
         """Whether something happens whose share of cases, 0 to 1, is a quantity of the profile; never when absent."""
         if quantity not in self.kit.behaviour.get(persona, {}):
             return False
-        return self.dice.of(quantity).random() < self.draws(persona, quantity)
+        return self.rng.of(quantity).random() < self.draws(persona, quantity)
 
     def pick(self, question: str, things: Sequence[T]) -> T:
         """One of `things`, by the die of this question. :raises IndexError: there are none."""
-        return self.dice.pick(question, things)
+        return self.rng.pick(question, things)
 
-    def did(self, deed: Deed, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
+    def did(self, action: UserAction, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
         """Write down what the person did or saw, now (`harness.core.actions`)."""
-        self.log.did(deed, self.now(), subject, number, seconds)
+        self.log.did(action, self.now(), subject, number, seconds)
 
     def chore(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the session that ends with the page: a read for the page's cache, a screen's beat."""
@@ -282,7 +282,7 @@ class Phone:
 
     def saw(
         self,
-        kind: Kind,
+        kind: FactKind,
         conversation: str,
         key: str,
         detail: str = "",
@@ -348,7 +348,7 @@ class Phone:
     @property
     def user_id(self) -> str:
         """:raises SignedOut: when a refused refresh ended the session. :raises RuntimeError: before sign-in."""
-        if self.account is None and self.keeper.lost:
+        if self.account is None and self.token_manager.lost:
             raise SignedOut
         if self.account is None:
             raise RuntimeError("nobody is signed in on this phone")
@@ -356,7 +356,7 @@ class Phone:
 
     async def sign_in(self) -> Outcome:
         """With e-mail and password, unless a session is stored on the device."""
-        return await self.keeper.sign_in()
+        return await self.token_manager.sign_in()
 
     # ---- requests -------------------------------------------------------------------------------------------
 
@@ -367,7 +367,7 @@ class Phone:
         quirks A and B) ends with status 0 and leaves no attempt. Never raises but for cancellation.
         """
         if call.signed_in:
-            await self.keeper.refresh_if_due()
+            await self.token_manager.refresh_if_due()
         if call.service in EDGE_SERVICES and (refused := await self._refused(call)) is not None:
             return refused
         payload = raw if raw is not None else (None if body is None else orjson.dumps(body))
@@ -388,10 +388,10 @@ class Phone:
         store = self.page.edge
         refusal = store.admit(self.account, require_auth=call.require_auth)
         if refusal is not None:
-            outcome = Outcome.AUTH if refusal is Refusal.AUTH_REQUIRED else Outcome.CLIENT_ERROR
+            outcome = Outcome.AUTH if refusal is EdgeRefusal.AUTH_REQUIRED else Outcome.CLIENT_ERROR
             return Reading(outcome, code=refusal.value)
         if store.due(self.now()):
-            await self.keeper.refresh_for(store)
+            await self.token_manager.refresh_for(store)
         return None
 
     async def _with_transport_retries(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Reading:
@@ -425,13 +425,13 @@ class Phone:
         """One request, as the app sees it. The status is None when there was no complete answer."""
         if not self.link.online:
             return None, Reading(Outcome.NETWORK, code=OFFLINE)  # no packet, hence no attempt
-        if self.weather is not None:
-            return await self.weather.attempt(call, path, headers, payload)
+        if self.fault_injector is not None:
+            return await self.fault_injector.attempt(call, path, headers, payload)
         found = await self.exchange(call, path, headers, payload)
         return found.status, found.reading
 
     async def exchange(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Exchange:
-        """One wire request, measured; for `_attempt` and `Weather`."""
+        """One wire request, measured; for `_attempt` and `FaultInjector`."""
         observer, log, begun = self.kit.observer, self.log, self.now()
         try:
             reply = await self._wire.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
@@ -454,8 +454,8 @@ class Phone:
         log.sent(call.name, self.now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
         return Exchange(reply.status, reading, reply.bytes_in, reply.connect_s > 0)
 
-    def _fresh_wire(self) -> Wire:
-        return Wire(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+    def _fresh_wire(self) -> HttpClient:
+        return HttpClient(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
 
     def _headers(self, call: Call) -> bytes:
         """Header profiles of contract section 0.1."""

@@ -9,7 +9,7 @@ class SessionClosed(Exception):
     """The run is closing: the person puts the phone away. Personas let it through."""
 
 
-class Pulse:
+class InterruptibleSleep:
     """Owned by one event loop; not thread-safe."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

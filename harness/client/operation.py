@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 
 class Operation:
@@ -16,7 +16,7 @@ class Operation:
 
     __slots__ = ("_phone", "intended", "name", "outcome")
 
-    def __init__(self, phone: Phone, name: str, intended: float) -> None:
+    def __init__(self, phone: Device, name: str, intended: float) -> None:
         self._phone = phone
         self.name = name
         self.intended = intended

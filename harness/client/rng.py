@@ -14,20 +14,20 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dice(random.Random):
+class Rng(random.Random):
     """`key` names the session. The dice of questions are made when first asked for; itself it is the die for what has
     no question of its own and is thrown on the session's own way only, never beside it."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self._key = key
-        self._dice: dict[str, random.Random] = {}
+        self._rng: dict[str, random.Random] = {}
 
     def of(self, question: str) -> random.Random:
         """The die for this question, where the last throw left it."""
-        die = self._dice.get(question)
+        die = self._rng.get(question)
         if die is None:
-            die = self._dice[question] = random.Random(f"{self._key} {question}")
+            die = self._rng[question] = random.Random(f"{self._key} {question}")
         return die
 
     def pick(self, question: str, things: Sequence[T]) -> T:

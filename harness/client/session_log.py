@@ -1,4 +1,4 @@
-"""What each session did and sent: written down as it happens, rows of the traffic and deeds tables once it is over.
+"""What each session did and sent: written down as it happens, rows of the traffic and actions tables once it is over.
 
 Noting is an addition to a dict or an append to a list (under 1 us, `benchmarks/session_log.py`); rows are made outside
 the hot path. A log is one session's, belongs to its worker's event loop and may be noted in after the session's end:
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.rows import Row, Rows
-from harness.core.tables import DEEDS, TRAFFIC
+from harness.core.tables import ACTIONS, TRAFFIC
 
 OPEN_EVERY_S = 10
 """How often sessions that are still open hand over what they have noted: what a killed run may lack of them."""
@@ -23,13 +23,13 @@ OPEN_EVERY_S = 10
 class SessionLog:
     """One session's notes. Instants are seconds of the phone's clock."""
 
-    __slots__ = ("_begun", "_calls", "_deeds", "_draws", "ticket")
+    __slots__ = ("_actions", "_begun", "_calls", "_draws", "ticket")
 
     def __init__(self, ticket: int, begun: float) -> None:
         self.ticket = ticket
         self._begun = begun
         self._calls: dict[str, list[Any]] = {}
-        self._deeds: list[tuple[int, str, str, int, float]] = []
+        self._actions: list[tuple[int, str, str, int, float]] = []
         self._draws: dict[str, list[float]] = {}
 
     def sent(
@@ -50,9 +50,9 @@ class SessionLog:
         """More rows of a request that `sent` has noted: those only its caller can know."""
         self._calls.setdefault(call, [0, 0, 0.0, 0, 0, 0])[5] += rows
 
-    def did(self, deed: Deed, at: float, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
-        """A deed, at this instant; what the columns mean: `harness.core.actions`."""
-        self._deeds.append((max(0, round((at - self._begun) * 1e6)), deed, subject, number, seconds))
+    def did(self, action: UserAction, at: float, subject: str = "", number: int = 1, seconds: float = 0.0) -> None:
+        """An action, at this instant; what the columns mean: `harness.core.actions`."""
+        self._actions.append((max(0, round((at - self._begun) * 1e6)), action, subject, number, seconds))
 
     def drew(self, quantity: str, value: float) -> None:
         """One draw of a quantity of the profile."""
@@ -64,8 +64,8 @@ class SessionLog:
 
     def take(self) -> Noted:
         """What was noted since the last take."""
-        noted = Noted(self.ticket, self._calls, self._deeds, self._draws)
-        self._calls, self._deeds, self._draws = {}, [], {}
+        noted = Noted(self.ticket, self._calls, self._actions, self._draws)
+        self._calls, self._actions, self._draws = {}, [], {}
         return noted
 
 
@@ -74,16 +74,16 @@ class Noted(NamedTuple):
 
     ticket: int
     calls: dict[str, list[Any]]
-    deeds: list[tuple[int, str, str, int, float]]
+    actions: list[tuple[int, str, str, int, float]]
     draws: dict[str, list[float]]
 
     def rows(self, table: str, worker: int) -> list[Row]:
-        """Of the traffic table one for each call; of the deeds one for each deed, and draws added up at instant 0."""
+        """Of the traffic table one a call; of the actions table one an action, and draws added up at instant 0."""
         if table == TRAFFIC:
             return [(self.ticket, worker, call, *noted) for call, noted in self.calls.items()]
-        deeds: list[Row] = [(self.ticket, worker, *deed) for deed in self.deeds]
+        actions: list[Row] = [(self.ticket, worker, *action) for action in self.actions]
         drawn = ((name, int(count), total) for name, (count, total) in self.draws.items())
-        return deeds + [(self.ticket, worker, 0, Deed.DRAWN, *draw) for draw in drawn]
+        return actions + [(self.ticket, worker, 0, UserAction.DRAWN, *draw) for draw in drawn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +127,5 @@ class SessionLogs:
         self._ended, self._leaving = [], self._ended
         noted = [log.take() for log in logs]
         traffic = [one for one in noted if one.calls]
-        deeds = [one for one in noted if one.deeds or one.draws]
-        return [LogsTaken(table, self._worker, of) for table, of in ((TRAFFIC, traffic), (DEEDS, deeds)) if of]
+        actions = [one for one in noted if one.actions or one.draws]
+        return [LogsTaken(table, self._worker, of) for table, of in ((TRAFFIC, traffic), (ACTIONS, actions)) if of]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from harness.core.ledger import Entry, Step, proven
+from harness.core.ledger import LedgerEntry, Step, proven
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
     from harness.client.api.classify import Reading
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 OFFLINE = "offline"
 """The code of a request that found no network."""
@@ -24,18 +24,18 @@ carried: ContextVar[tuple[Write, ...]] = ContextVar("carried", default=())
 
 
 class Write:
-    """Made by `Phone.write` when the person wants it; tell it when a request leaves and how it ended."""
+    """Made by `Device.write` when the person wants it; tell it when a request leaves and how it ended."""
 
     __slots__ = ("_entry", "_phone")
 
-    def __init__(self, phone: Phone, entry: Entry) -> None:
+    def __init__(self, phone: Device, entry: LedgerEntry) -> None:
         self._phone = phone
         self._entry = entry
 
     def sent(self) -> None:
         """A request that carries it leaves."""
         self._step(Step.SENT, Outcome.OK)
-        if self._phone.weather is not None:
+        if self._phone.fault_injector is not None:
             carried.set((*carried.get(), self))
 
     def sent_again(self) -> None:
@@ -58,7 +58,7 @@ class Write:
         self._step(Step.DROPPED, Outcome.GAVE_UP)
 
     def _arrived(self) -> None:
-        if self._phone.weather is not None:
+        if self._phone.fault_injector is not None:
             carried.set(tuple(write for write in carried.get() if write is not self))
 
     def _step(self, step: Step, outcome: Outcome, row: str | None = None) -> None:

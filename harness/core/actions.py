@@ -1,7 +1,7 @@
-"""What a person did, and what their screens were doing meanwhile: the words of the deeds table. (pure)
+"""What a person did, and what their screens were doing meanwhile: the words of the actions table. (pure)
 
-A deed is written down where it is decided or seen, never where a request is sent, so that what a session should have
-sent can be worked out from its deeds alone. `subject`, `number` and `seconds` mean what the comment says; where it
+An action is written down where it is decided or seen, never where a request is sent, so that what a session should have
+sent can be worked out from its actions alone. `subject`, `number` and `seconds` mean what the comment says; where it
 says nothing they are "", 1 and 0. Names are kept as they are: records are compared by them.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Deed(StrEnum):
-    """One kind of deed."""
+class UserAction(StrEnum):
+    """One kind of action."""
 
     # ---- decided by the person, hence by the session's dice ----------------------------------------------------
     DRAWN = "drawn"  # since the last flush. subject: quantity; number: draws; seconds: sum of values, in their unit
@@ -73,29 +73,29 @@ class Deed(StrEnum):
     ANSWERED = "answered"  # or given up. seconds: since asked
 
 
-BY_DICE = frozenset(
+BY_RNG = frozenset(
     (
-        Deed.DRAWN,
-        Deed.SIGN_UP,
-        Deed.LOOK,
-        Deed.GESTURE,
-        Deed.NOTE,
-        Deed.HEART,
-        Deed.REVIEW,
-        Deed.WATCHLIST,
-        Deed.STATUS,
-        Deed.QUERY,
-        Deed.PEOPLE,
-        Deed.LIKED,
-        Deed.TYPE,
-        Deed.SEND,
-        Deed.EDIT,
-        Deed.DELETE,
-        Deed.REACT,
-        Deed.ATTACH,
-        Deed.AWAY,
-        Deed.BACK,
+        UserAction.DRAWN,
+        UserAction.SIGN_UP,
+        UserAction.LOOK,
+        UserAction.GESTURE,
+        UserAction.NOTE,
+        UserAction.HEART,
+        UserAction.REVIEW,
+        UserAction.WATCHLIST,
+        UserAction.STATUS,
+        UserAction.QUERY,
+        UserAction.PEOPLE,
+        UserAction.LIKED,
+        UserAction.TYPE,
+        UserAction.SEND,
+        UserAction.EDIT,
+        UserAction.DELETE,
+        UserAction.REACT,
+        UserAction.ATTACH,
+        UserAction.AWAY,
+        UserAction.BACK,
     )
 )
-"""Deeds that the seed alone decides, as long as the target answers what it is asked. Following is none of them: whether
-a feed's row names anybody is the target's doing."""
+"""Actions that the seed alone decides, as long as the target answers what it is asked. Following is none of them:
+whether a feed's row names anybody is the target's doing."""

@@ -37,7 +37,7 @@ EARLY_S = 5.0
 MICROSECONDS = 1_000_000
 
 
-class Kind(StrEnum):
+class FactKind(StrEnum):
     """What a phone saw. `key`, `detail` and `mark_us` hold what is said here; empty and null where nothing is."""
 
     SENT = "sent"  # a message was meant to be sent. key: client id
@@ -54,7 +54,7 @@ class Kind(StrEnum):
     LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: Topic
 
 
-class Topic(StrEnum):
+class ChannelTopic(StrEnum):
     """The app's channels (contract, realtime 2.1)."""
 
     CHANGES = "changes"
@@ -62,7 +62,7 @@ class Topic(StrEnum):
     PRESENCE = "presence"
 
 
-class State(StrEnum):
+class ChannelState(StrEnum):
     """Of a channel, as the phone knows it."""
 
     JOINING = "joining"
@@ -72,12 +72,12 @@ class State(StrEnum):
     LEFT = "left"
 
 
-class Fact(NamedTuple):
+class DeliveryFact(NamedTuple):
     """One thing that one phone saw. at_us: run time, microseconds; on the worker's clock until it is corrected."""
 
     at_us: int
     worker: int
-    kind: Kind
+    kind: FactKind
     person: int
     conversation: str
     key: str = ""
@@ -85,7 +85,7 @@ class Fact(NamedTuple):
     mark_us: int | None = None
 
 
-class Fate(StrEnum):
+class DeliveryFate(StrEnum):
     """What became of one message for one member."""
 
     DELIVERED = "delivered"
@@ -100,13 +100,13 @@ class Fate(StrEnum):
 class Delivery:
     """One message, or typing signal, and one who should have got it. Instants and lengths in microseconds."""
 
-    topic: Topic
+    topic: ChannelTopic
     key: str
     conversation: str
     sender: int
     receiver: int
     sent_us: int
-    fate: Fate
+    fate: DeliveryFate
     delay_us: int | None  # None: it did not come
     polled_us: int | None  # after which time a poll brought what no frame did
     workers: tuple[int, int]  # the sender's and the receiver's
@@ -115,7 +115,7 @@ class Delivery:
 # ---- at the phone --------------------------------------------------------------------------------------------------
 
 
-class Ear:
+class ChangeTracker:
     """What one channel heard, so that a copy and a message out of order are noticed. Remembers the last `KEPT`."""
 
     KEPT = 512
@@ -153,16 +153,16 @@ class Ear:
 class _Up:
     """One channel of one phone, from its join until it is left or down."""
 
-    state: State
+    state: ChannelState
     worker: int
     ended_us: int | None = None
-    ended: State | None = None
+    ended: ChannelState | None = None
     latest_us: int | None = None  # database clock
 
 
 @dataclass(slots=True)
 class _Expected:
-    state: State  # when the message was sent
+    state: ChannelState  # when the message was sent
     channel: _Up
     heard_us: int | None = None
     polled_us: int | None = None
@@ -170,7 +170,7 @@ class _Expected:
 
 @dataclass(slots=True)
 class _Open:
-    topic: Topic
+    topic: ChannelTopic
     key: str
     conversation: str
     sender: int
@@ -186,63 +186,68 @@ class Accounts:
     """Goes through the facts in order of time; memory is what DEADLINE_S holds. Use `account`."""
 
     def __init__(self) -> None:
-        self._channels: dict[tuple[Topic, str], dict[int, _Up]] = {}
+        self._channels: dict[tuple[ChannelTopic, str], dict[int, _Up]] = {}
         self._open: dict[str, _Open] = {}
         self._queue: deque[_Open] = deque()
-        self._early: dict[str, list[Fact]] = {}
+        self._early: dict[str, list[DeliveryFact]] = {}
         self._early_order: deque[tuple[int, str]] = deque()
 
-    def add(self, fact: Fact) -> Iterator[Delivery]:
+    def add(self, fact: DeliveryFact) -> Iterator[Delivery]:
         """Take in the next fact; what is settled by then comes out."""
         yield from self._settle(fact.at_us - round(DEADLINE_S * MICROSECONDS))
-        if fact.kind is Kind.CHANNEL:
+        if fact.kind is FactKind.CHANNEL:
             self._channel(fact)
-        elif fact.kind is Kind.SENT:
-            self._begin(Topic.CHANGES, fact)
-        elif fact.kind is Kind.SAID:
-            self._begin(Topic.TYPING, fact)
-        elif fact.kind in (Kind.STORED, Kind.HEARD, Kind.POLLED, Kind.CAUGHT):
+        elif fact.kind is FactKind.SENT:
+            self._begin(ChannelTopic.CHANGES, fact)
+        elif fact.kind is FactKind.SAID:
+            self._begin(ChannelTopic.TYPING, fact)
+        elif fact.kind in (FactKind.STORED, FactKind.HEARD, FactKind.POLLED, FactKind.CAUGHT):
             self._saw(fact)
 
     def close(self) -> Iterator[Delivery]:
         """The record is over."""
         yield from self._settle(None)
 
-    def _channel(self, fact: Fact) -> None:
-        phones = self._channels.setdefault((Topic(fact.key), fact.conversation), {})
-        state = State(fact.detail)
+    def _channel(self, fact: DeliveryFact) -> None:
+        phones = self._channels.setdefault((ChannelTopic(fact.key), fact.conversation), {})
+        state = ChannelState(fact.detail)
         channel = phones.get(fact.person)
-        if state is State.LEFT or channel is None or channel.state is State.DOWN or state is State.JOINING:
+        if (
+            state is ChannelState.LEFT
+            or channel is None
+            or channel.state is ChannelState.DOWN
+            or state is ChannelState.JOINING
+        ):
             if channel is not None:
                 _end(channel, state, fact)
-            if state is State.LEFT:
+            if state is ChannelState.LEFT:
                 phones.pop(fact.person, None)
                 return
             phones[fact.person] = _Up(state, fact.worker)
             return
         channel.state = state
-        if state is State.DOWN:
+        if state is ChannelState.DOWN:
             _end(channel, state, fact)
 
-    def _begin(self, topic: Topic, fact: Fact) -> None:
+    def _begin(self, topic: ChannelTopic, fact: DeliveryFact) -> None:
         message = _Open(topic, fact.key, fact.conversation, fact.person, fact.worker, fact.at_us)
         message.members = {
             person: _Expected(channel.state, channel)
             for person, channel in self._channels.get((topic, fact.conversation), {}).items()
-            if topic is Topic.CHANGES or person != fact.person  # a broadcast does not come back to its sender
+            if topic is ChannelTopic.CHANGES or person != fact.person  # a broadcast does not come back to its sender
         }
         self._open[fact.key] = message
         self._queue.append(message)
         for early in self._early.pop(fact.key, ()):
             self._saw(early)
 
-    def _saw(self, fact: Fact) -> None:
+    def _saw(self, fact: DeliveryFact) -> None:
         message = self._open.get(fact.key)
         if message is None:
             self._keep(fact)
             return
         message.seen = True
-        if fact.kind is Kind.STORED:
+        if fact.kind is FactKind.STORED:
             message.stored_us = fact.at_us
             if fact.mark_us is not None:  # when its transaction began: the commit is no later than the answer
                 message.committed_us = fact.mark_us + max(0, fact.at_us - message.sent_us)
@@ -250,17 +255,17 @@ class Accounts:
         member = message.members.get(fact.person)
         if member is None:  # the channel came up after the send
             channel = self._channels.get((message.topic, message.conversation), {}).get(fact.person)
-            if channel is None or fact.kind is Kind.POLLED:
+            if channel is None or fact.kind is FactKind.POLLED:
                 return
-            member = message.members[fact.person] = _Expected(State.JOINING, channel)
-        if fact.kind is Kind.POLLED:
+            member = message.members[fact.person] = _Expected(ChannelState.JOINING, channel)
+        if fact.kind is FactKind.POLLED:
             member.polled_us = fact.at_us if member.polled_us is None else member.polled_us
         elif member.heard_us is None:
             member.heard_us = fact.at_us
             if message.committed_us is None and fact.mark_us is not None:
                 message.committed_us = fact.mark_us
 
-    def _keep(self, fact: Fact) -> None:
+    def _keep(self, fact: DeliveryFact) -> None:
         horizon = fact.at_us - round(EARLY_S * MICROSECONDS)
         while self._early_order and self._early_order[0][0] < horizon:
             self._early.pop(self._early_order.popleft()[1], None)
@@ -279,36 +284,36 @@ class Accounts:
                     yield _delivery(message, person, member, fate)
 
 
-def _end(channel: _Up, state: State, fact: Fact) -> None:
+def _end(channel: _Up, state: ChannelState, fact: DeliveryFact) -> None:
     if channel.ended is None:
         channel.ended, channel.ended_us = state, fact.at_us
     if fact.mark_us is not None:
         channel.latest_us = fact.mark_us
 
 
-def _fate(message: _Open, member: _Expected, now_us: int | None) -> Fate | None:
+def _fate(message: _Open, member: _Expected, now_us: int | None) -> DeliveryFate | None:
     """None: nothing was to be expected. now_us: until when the record is known; None at its end."""
     if member.heard_us is not None:
-        return Fate.DELIVERED
-    typing = message.topic is Topic.TYPING
+        return DeliveryFate.DELIVERED
+    typing = message.topic is ChannelTopic.TYPING
     if not typing and not message.seen:
         return None  # never stored, as far as anybody knows
-    if member.state is State.DOWN:
-        return Fate.RECONNECTING
-    if member.state is State.JOINING:
+    if member.state is ChannelState.DOWN:
+        return DeliveryFate.RECONNECTING
+    if member.state is ChannelState.JOINING:
         return None
-    if member.state is not (State.JOINED if typing else State.LISTENING):
-        return Fate.BEFORE_NOTICE
+    if member.state is not (ChannelState.JOINED if typing else ChannelState.LISTENING):
+        return DeliveryFate.BEFORE_NOTICE
     channel = member.channel
     until = channel.ended_us if channel.ended_us is not None else now_us
     known = message.stored_us if message.stored_us is not None else message.sent_us
     if channel.ended_us is None and now_us is not None:
-        return Fate.LOST
+        return DeliveryFate.LOST
     if until is not None and until - known >= (TYPING_DEADLINE_S if typing else DEADLINE_S) * MICROSECONDS:
-        return Fate.LOST
+        return DeliveryFate.LOST
     if _passed_over(message, channel):
-        return Fate.LOST
-    return Fate.DEAF if channel.ended is State.DOWN else Fate.LEFT
+        return DeliveryFate.LOST
+    return DeliveryFate.DEAF if channel.ended is ChannelState.DOWN else DeliveryFate.LEFT
 
 
 def _passed_over(message: _Open, channel: _Up) -> bool:
@@ -318,7 +323,7 @@ def _passed_over(message: _Open, channel: _Up) -> bool:
     return channel.latest_us - message.committed_us >= LATER_S * MICROSECONDS
 
 
-def _delivery(message: _Open, person: int, member: _Expected, fate: Fate) -> Delivery:
+def _delivery(message: _Open, person: int, member: _Expected, fate: DeliveryFate) -> Delivery:
     delay = None if member.heard_us is None else member.heard_us - message.sent_us
     polled = None if member.polled_us is None or delay is not None else member.polled_us - message.sent_us
     return Delivery(
@@ -335,7 +340,7 @@ def _delivery(message: _Open, person: int, member: _Expected, fate: Fate) -> Del
     )
 
 
-def account(facts: Iterable[Fact]) -> Iterator[Delivery]:
+def account(facts: Iterable[DeliveryFact]) -> Iterator[Delivery]:
     """Every message and who should have got it, oldest first. `facts` in order of their (corrected) instants."""
     accounts = Accounts()
     for fact in facts:

@@ -12,13 +12,13 @@ from typing import Literal
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from chaos.timeline import Entry
+from chaos.timeline import ScheduledFault
 from harness.core.scheduled_fault import Allow, Chaos
 
 CHAOS = "chaos.jsonl"
 
 
-class ChaosEvent(StrEnum):
+class FaultEvent(StrEnum):
     """What a line tells."""
 
     START = "start"
@@ -36,7 +36,7 @@ class Why(StrEnum):
     FAILED = "failed"  # the proxy could not be told
 
 
-class ChaosLine(BaseModel):
+class FaultLine(BaseModel):
     """One line of `chaos.jsonl`.
 
     at_s, planned_s: seconds since the run's zero; planned_s is None where nothing was planned (counts, leases).
@@ -48,7 +48,7 @@ class ChaosLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    event: ChaosEvent
+    event: FaultEvent
     entry: str
     fault: str
     layer: str
@@ -66,7 +66,7 @@ class ChaosLine(BaseModel):
         return orjson.dumps(self.model_dump(mode="json")) + b"\n"
 
 
-class ChaosWindow(BaseModel):
+class FaultWindow(BaseModel):
     """`chaos:<entry>` or `recovery:<entry>`: a planned stretch of the run, in seconds since zero.
 
     judged: whether SLOs count what happens in it; recovery is always judged but for the allowed `recover_s`.
@@ -87,14 +87,14 @@ class ChaosWindow(BaseModel):
     judged: bool
 
 
-def chaos_windows(entries: Sequence[Entry], asked: Sequence[Chaos], end_s: float) -> tuple[ChaosWindow, ...]:
+def chaos_windows(entries: Sequence[ScheduledFault], asked: Sequence[Chaos], end_s: float) -> tuple[FaultWindow, ...]:
     """The windows of a run whose schedule ends at `end_s`; recovery lasts until the next entry begins, or until then.
 
     :param asked: the profile's entries, in the order of `entries`.
     """
     found = []
     starts = sorted(entry.start_s for entry in entries)
-    for entry, wish in zip(entries, asked, strict=True):
+    for entry, run_request in zip(entries, asked, strict=True):
         after = min((start for start in starts if start >= entry.end_s), default=end_s)
         facts = {
             "entry": entry.name,
@@ -102,21 +102,21 @@ def chaos_windows(entries: Sequence[Entry], asked: Sequence[Chaos], end_s: float
             "layer": str(entry.fault.layer),
             "share": entry.share,
             "cohort": entry.cohort,
-            "allow": wish.allow,
+            "allow": run_request.allow,
         }
         for kind, start, end in (("chaos", entry.start_s, entry.end_s), ("recovery", entry.end_s, after)):
             if end > start:
-                judged = kind == "recovery" or wish.judged
+                judged = kind == "recovery" or run_request.judged
                 name = f"{kind}:{entry.name}"
                 found.append(
-                    ChaosWindow.model_validate(
+                    FaultWindow.model_validate(
                         {"name": name, "kind": kind, "start_s": start, "end_s": end, "judged": judged} | facts
                     )
                 )
     return tuple(sorted(found, key=lambda window: (window.start_s, window.name)))
 
 
-def excused(windows: Sequence[ChaosWindow]) -> list[tuple[float, float]]:
+def excused(windows: Sequence[FaultWindow]) -> list[tuple[float, float]]:
     """Stretches that SLOs do not count: chaos windows that are not judged, with the recovery that they allow.
 
     Apart, in order.

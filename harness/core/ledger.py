@@ -7,7 +7,8 @@ database at the end and what must not, in two flat tables that stream into the r
     ledger/steps    one row per thing that happened to it: sent, acknowledged, refused, unanswered, dropped
 
 A write is named by (kind, person, sequence). Writes that carry a client-made id have its own position
-(`harness.core.ids`), so that a stored row leads back to its write by arithmetic; the others count on by themselves. What an answer proves:
+(`harness.core.ids`), so that a stored row leads back to its write by arithmetic; the others count on by themselves.
+What an answer proves:
 
     ACKNOWLEDGED  the server said it is done (2xx, or 409 for something that is already there): it must be stored
     REFUSED       the server said no (4xx, or the event's id in the rejected list): it must not be stored
@@ -82,7 +83,7 @@ def proven(outcome: Outcome) -> Step:
     return _PROVES.get(outcome, Step.UNSETTLED)
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """The name of one write."""
 
     kind: WriteKind
@@ -112,7 +113,7 @@ class Ledger:
         object_: str | None = None,
         detail: str = "",
         number: int = 0,
-    ) -> Entry:
+    ) -> LedgerEntry:
         """A person wants something written, `at_s` seconds after the run's zero.
 
         :param id_: the client-made id it carries; its position names the write.
@@ -124,19 +125,19 @@ class Ledger:
         self._writes.add((*entry, round(at_s * _MICROSECONDS), key, _raw(subject), _raw(object_), detail, number))
         return entry
 
-    def entry(self, kind: WriteKind, id_: str) -> Entry:
+    def entry(self, kind: WriteKind, id_: str) -> LedgerEntry:
         """The write that a client-made id belongs to. :raises ValueError: the id is none of this run."""
         position = ids.position(self._run_tag, id_)
         if position is None:
             raise ValueError(f"the id {id_} was not made in this run")
-        return Entry(kind, position.person, position.sequence)
+        return LedgerEntry(kind, position.person, position.sequence)
 
-    def _next(self, kind: WriteKind, person: int) -> Entry:
+    def _next(self, kind: WriteKind, person: int) -> LedgerEntry:
         self._uncounted[person] += 1
-        return Entry(kind, person, self._uncounted[person])
+        return LedgerEntry(kind, person, self._uncounted[person])
 
     def step(
-        self, entry: Entry, step: Step, at_s: float, outcome: Outcome = Outcome.OK, row: str | None = None
+        self, entry: LedgerEntry, step: Step, at_s: float, outcome: Outcome = Outcome.OK, row: str | None = None
     ) -> None:
         """Something happened to a write. `row`: the server's own id for it, where it said one."""
         self._steps.add((*entry, round(at_s * _MICROSECONDS), step, OUTCOME_CODE[outcome], _raw(row)))

@@ -30,7 +30,7 @@ MAX_SESSIONS = 50_000_000
 MAX_PEOPLE = 2**31 - 1  # the record's `person` column is an int32
 
 
-class Model(BaseModel):
+class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -70,7 +70,7 @@ WINDOW_S = 60.0
 """Length of the sliding windows of an SLO file that does not say."""
 
 
-class Windowed(Model):
+class Windowed(FrozenModel):
     """What every SLO may say about stretches of the measure phase. Without `sustained_s` windows inform, only."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S  # length of the sliding windows; absent: the file's window_s
@@ -121,7 +121,7 @@ class ShareSlo(Windowed):
 Slo = Annotated[LatencySlo | ShareSlo, Field(discriminator="kind")]
 
 
-class SloFile(Model):
+class SloFile(FrozenModel):
     """`window_s` here is the one of every entry that has none of its own."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S
@@ -148,12 +148,12 @@ class SloFile(Model):
 # ---- profile --------------------------------------------------------------------------------------------------
 
 
-class Constant(Model):
+class Constant(FrozenModel):
     dist: Literal["constant"]
     value: Annotated[Number, Field(ge=0)]
 
 
-class Uniform(Model):
+class Uniform(FrozenModel):
     dist: Literal["uniform"]
     low: Annotated[Number, Field(ge=0)]
     high: Annotated[Number, Field(ge=0)]
@@ -167,7 +167,7 @@ class Uniform(Model):
         return high
 
 
-class LogNormal(Model):
+class LogNormal(FrozenModel):
     """`median` and `sigma` of the natural logarithm; draws outside [min, max] are drawn again."""
 
     dist: Literal["lognormal"]
@@ -196,7 +196,7 @@ class LogNormal(Model):
 Distribution = Annotated[Constant | Uniform | LogNormal, Field(discriminator="dist")]
 
 
-class Stage(Model):
+class ArrivalStage(FrozenModel):
     """A stretch of the arrival curve: sessions per second, going in a straight line from `rate` to `to`."""
 
     seconds: Annotated[Number, Field(gt=0)]
@@ -209,7 +209,7 @@ class Stage(Model):
         return self.rate if self.to is None else self.to
 
 
-class Phases(Model):
+class Phases(FrozenModel):
     """Lengths in seconds. Warm-up and measure together are the planned schedule; drain only finishes it."""
 
     warmup_s: Annotated[Number, Field(ge=0)]
@@ -226,7 +226,7 @@ class Phases(Model):
         return 0.0 if phase == "warmup" else self.warmup_s
 
 
-class Abort(Model):
+class Abort(FrozenModel):
     """When a run is ended early, because going on would only hurt the target or prove nothing.
 
     A rule looks back over `window_s` and fires when it has held for `grace_s` without a break. A key that is left out
@@ -241,7 +241,7 @@ class Abort(Model):
     generator: bool = False  # the generator's loop lag p99 beyond what a verdict can bear
 
 
-class SandboxSize(Model):
+class SandboxSize(FrozenModel):
     """The sandbox that a run without a target starts for itself."""
 
     people: Annotated[Count, Field(ge=2)] = 200
@@ -249,14 +249,14 @@ class SandboxSize(Model):
     plan: Literal["self-host", "free", "pro", "team"] = "self-host"  # whose limits its Realtime has
 
 
-class Profile(Model):
+class Profile(FrozenModel):
     name: FileName
     description: str = ""
     seed: Annotated[Count, Field(ge=0)] = 1
     people: Annotated[Count, Field(ge=2, le=MAX_PEOPLE)]  # distinct people whose phones open sessions
     phones: Annotated[Count, Field(ge=1)]  # sessions open at once, at most, over all workers
     phases: Phases
-    arrivals: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    arrivals: Annotated[tuple[ArrivalStage, ...], Field(min_length=1)]
     mix: Annotated[dict[PlainName, Annotated[Number, Field(gt=0)]], Field(min_length=1)]  # persona -> share; sums to 1
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
@@ -280,7 +280,9 @@ class Profile(Model):
 
     @field_validator("arrivals")
     @classmethod
-    def _stages_cover_the_phases(cls, stages: tuple[Stage, ...], info: ValidationInfo) -> tuple[Stage, ...]:
+    def _stages_cover_the_phases(
+        cls, stages: tuple[ArrivalStage, ...], info: ValidationInfo
+    ) -> tuple[ArrivalStage, ...]:
         if not any(stage.rate > 0 or stage.end_rate > 0 for stage in stages):
             raise ValueError("no stage has a rate above 0, so no session would ever start; give one a rate")
         sessions = sum(stage.seconds * (stage.rate + stage.end_rate) / 2 for stage in stages)
@@ -328,7 +330,7 @@ class Profile(Model):
 # ---- target ---------------------------------------------------------------------------------------------------
 
 
-class TargetKeys(Model):
+class TargetKeys(FrozenModel):
     """Names of environment variables; the keys themselves never stand in a file."""
 
     anon_env: EnvName
@@ -337,7 +339,7 @@ class TargetKeys(Model):
     dsn_env: EnvName | None = None  # Postgres connection string, for the data check
 
 
-class TargetPeople(Model):
+class TargetPeople(FrozenModel):
     """Synthetic people of this target, made by `harness users provision`."""
 
     tag: Annotated[str, Field(pattern=TAG)] = "load"
@@ -345,7 +347,7 @@ class TargetPeople(Model):
     password_env: EnvName | None = None
 
 
-class TargetLimits(Model):
+class TargetLimits(FrozenModel):
     """What this run may do to the host. Required for every host that is not loopback."""
 
     requests_per_second: Annotated[Number, Field(gt=0)]
@@ -357,7 +359,7 @@ class TargetLimits(Model):
 URL = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?")
 
 
-class Target(Model):
+class Target(FrozenModel):
     name: FileName
     url: str  # scheme://host[:port], no path
     environment: Literal["sandbox", "local", "preview", "staging", "production"]

@@ -18,7 +18,7 @@ JWT_SECRET_ENV = "HARNESS_JWT_SECRET"
 """Where workers find the secrets. The supervisor fills them from the target's own variables."""
 
 
-class Order(BaseModel):
+class RunSpec(BaseModel):
     """One run, as its workers see it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

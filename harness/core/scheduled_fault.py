@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 import chaos.faults
 from chaos.fault import Fault, FaultError, Layer, find, nearest, registered
 from chaos.http_fault import HttpFault
-from chaos.timeline import Entry, Timeline, contradictions
+from chaos.timeline import ScheduledFault, Timeline, contradictions
 
 assert chaos.faults  # imported for what it registers
 
@@ -100,10 +100,10 @@ class Chaos(_Model):
         assert match is not None
         return starts(match["phase"]) + float(match["after"] or 0)
 
-    def entry(self, starts: Callable[[str], float]) -> Entry:
+    def entry(self, starts: Callable[[str], float]) -> ScheduledFault:
         """:raises FaultError: as `made`."""
         start = self.start_s(starts)
-        return Entry(
+        return ScheduledFault(
             name=self.name,
             fault=self.made(),
             start_s=start,
@@ -149,7 +149,9 @@ def problems_of(
     return found + contradictions(valid)
 
 
-def _misfits(one: Chaos, entry: Entry, end_s: float, personas: Collection[str], calls: Collection[str]) -> list[str]:
+def _misfits(
+    one: Chaos, entry: ScheduledFault, end_s: float, personas: Collection[str], calls: Collection[str]
+) -> list[str]:
     found = []
     if entry.start_s >= end_s:
         found.append(f"at = {one.at!r}: warm-up and measure are over at {end_s:g} s; begin earlier")
@@ -182,7 +184,7 @@ def _misfits(one: Chaos, entry: Entry, end_s: float, personas: Collection[str], 
     return found
 
 
-def _of_proxy(one: Chaos, entry: Entry) -> list[str]:
+def _of_proxy(one: Chaos, entry: ScheduledFault) -> list[str]:
     """A proxy sees bytes and requests, and neither personas nor calls."""
     found = []
     if one.where.personas or one.where.calls or one.where.people != (0.0, 1.0):

@@ -9,7 +9,7 @@
     workers/<n>/       what worker n wrote down itself: a run directory of its own part (only with several processes)
     traffic.parquet    what each session sent, per call
     chaos.jsonl        what went wrong on purpose, when, and what it hit (`harness.core.fault_record`)
-    deeds.parquet      what each session's person did (`harness.core.actions`)
+    actions.parquet      what each session's person did (`harness.core.actions`)
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
@@ -32,7 +32,7 @@ HEALTH = "health"
 DELIVERY = "delivery"
 REALTIME = "realtime"
 TRAFFIC = "traffic"
-DEEDS = "deeds"
+ACTIONS = "actions"
 LEDGER_WRITES = "ledger/writes"
 LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
@@ -150,12 +150,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rows", pa.int64()),  # written, as far as the replies tell (`harness.client.api.rows_written`)
         ]
     ),
-    DEEDS: pa.schema(
+    ACTIONS: pa.schema(
         [
             ("ticket", pa.int64()),
             ("worker", pa.int32()),
             ("at_us", pa.int64()),  # since the session began
-            ("deed", pa.string()),
+            ("action", pa.string()),
             ("subject", pa.string()),
             ("number", pa.int64()),
             ("seconds", pa.float64()),

@@ -50,7 +50,7 @@ class _Rule:
     since: float | None = None  # the first look of those that found it bad without a break
 
 
-class Watch:
+class AbortRules:
     """The rules of one run. Give it every latency batch, and ask it about once a second.
 
     :param grace_s: of the rules; instants are seconds on any one clock.

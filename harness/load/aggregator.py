@@ -15,15 +15,15 @@ from typing import Any, TextIO
 import orjson
 import pyarrow as pa
 
-from harness.core.fault_record import ChaosLine
+from harness.core.fault_record import FaultLine
 from harness.core.models import LatencySlo
-from harness.core.run_spec import Order
+from harness.core.run_spec import RunSpec
 from harness.core.tables import ARRIVALS, LATENCY, View
-from harness.load.agreed import Agreed
+from harness.load.agreed import AbortSchedule
 from harness.load.ticket_book import TicketBook, Tickets
 from harness.record.chaos_log import ChaosLog
 from harness.record.clocks import ClockOffset
-from harness.record.recorder import Tally
+from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S, Counters, Roster, WorkerRecord
 from harness.record.store import RunStore, from_bytes, to_bytes
 from harness.schedule.arrivals import plan
@@ -55,7 +55,7 @@ class Report:
     host: str = ""
     pid: int = 0
     folder: str = ""  # the worker's own run files, on its machine
-    chaos: list[ChaosLine] = field(default_factory=list)  # what began, changed or ended on its phones
+    chaos: list[FaultLine] = field(default_factory=list)  # what began, changed or ended on its phones
     chaos_counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # entry -> hits and seen, ever
 
     def pack(self) -> dict[str, Any]:
@@ -72,13 +72,13 @@ class Report:
         """The inverse of `pack`."""
         batches = [(table, from_bytes(data)) for table, data in message["batches"]]
         clock = None if message.get("clock") is None else ClockOffset.model_validate(message["clock"])
-        lines = [ChaosLine(**line) for line in message["chaos"]]
+        lines = [FaultLine(**line) for line in message["chaos"]]
         counts = {entry: (hits, seen) for entry, (hits, seen) in message["chaos_counts"].items()}
         told = {"batches": batches, "clock": clock, "sent": Counters(**message["sent"])}
         return cls(**{**message, **told, "chaos": lines, "chaos_counts": counts})
 
 
-class Scribe:
+class Aggregator:
     """One run's record keeper.
 
     What it does per worker and second does not depend on how many requests the worker made: a second's attempts come
@@ -87,7 +87,7 @@ class Scribe:
 
     def __init__(
         self,
-        order: Order,
+        order: RunSpec,
         store: RunStore,
         workers: int,
         out: TextIO | None = None,
@@ -98,8 +98,8 @@ class Scribe:
         self._store = store
         self._out = sys.stdout if out is None else out
         self._clock = clock
-        self._tally = Tally()
-        self._watch = Agreed(order.profile.abort, store.manifest.slos, store.manifest.chaos)
+        self._tally = SampleTally()
+        self._watch = AbortSchedule(order.profile.abort, store.manifest.slos, store.manifest.chaos)
         self._chaos = ChaosLog(store.folder, store.manifest.chaos)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)

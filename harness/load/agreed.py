@@ -11,22 +11,22 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from harness.core.fault_record import ChaosWindow, excused
+from harness.core.fault_record import FaultWindow, excused
 from harness.core.models import Abort, Slo
-from harness.load.abort_rules import Watch
+from harness.load.abort_rules import AbortRules
 
 GRACE_S = 5.0
 """A limit of an entry has to be broken for so long: chaos windows are short."""
 
 
-class Agreed:
+class AbortSchedule:
     """The rules of one run; used as `harness.load.abort_rules.Watch` is. Instants are seconds since the run's zero."""
 
-    def __init__(self, rules: Abort | None, slos: Sequence[Slo], windows: Sequence[ChaosWindow]) -> None:
-        self._usual = Watch(rules, slos)
+    def __init__(self, rules: Abort | None, slos: Sequence[Slo], windows: Sequence[FaultWindow]) -> None:
+        self._usual = AbortRules(rules, slos)
         self._excused = excused(windows)
         self._meanwhile = [
-            (window, Watch(_limits(window), slos))
+            (window, AbortRules(_limits(window), slos))
             for window in windows
             if window.kind == "chaos" and (window.allow.error_share or window.allow.p95_multiple)
         ]
@@ -50,6 +50,6 @@ class Agreed:
         return any(start <= now < end for start, end in self._excused)
 
 
-def _limits(window: ChaosWindow) -> Abort:
+def _limits(window: FaultWindow) -> Abort:
     allow = window.allow
     return Abort(grace_s=GRACE_S, error_share=allow.error_share or None, p95_multiple=allow.p95_multiple)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.config.load import load_profile
 from harness.core.errors import TargetError
 from harness.core.people import Secrets
-from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order, windows_of
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec, windows_of
 from harness.core.target_guard import is_loopback
 
 WELL_KNOWN = "/.well-known/movinesta-sandbox"
@@ -73,7 +73,7 @@ def secrets_for(url: str) -> Secrets:
     return Secrets(found.anon_key, found.people.password)
 
 
-def closed_order(url: str) -> Order:
+def closed_order(url: str) -> RunSpec:
     """What plain Locust users do against `--host`: one session after the other."""
     if not url:
         raise TargetError("no host to load", where="locust --host", remedy="give --host http://127.0.0.1:PORT")
@@ -81,7 +81,7 @@ def closed_order(url: str) -> Order:
     profile = load_profile(CLOSED_PROFILE)
     behaviour = load_profile(EVERYBODY).behaviour | profile.behaviour
     profile = profile.model_copy(update={"people": found.people.count, "behaviour": behaviour})
-    return Order(
+    return RunSpec(
         run_id="closed",
         run_tag=secrets.randbits(32),
         folder="",

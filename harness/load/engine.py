@@ -19,25 +19,25 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import NamedTuple
 
-from harness.client.device import Phone, PhoneKit
-from harness.client.faults.fault_schedule import Forecast
+from harness.client.device import Device, DeviceKit
+from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.client import Origin
 from harness.client.http.tls import shared_context
-from harness.client.interruptible_sleep import Pulse, SessionClosed
+from harness.client.interruptible_sleep import InterruptibleSleep, SessionClosed
 from harness.client.realtime.client import Ticker
-from harness.client.realtime.shared import Sockets
+from harness.client.realtime.shared import SharedRealtime
 from harness.client.session_log import SessionLogs
-from harness.core.delivery import Kind
+from harness.core.delivery import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.people import People, Secrets
 from harness.core.rows import Notes, Row, Rows, Taken
-from harness.core.run_spec import Order
+from harness.core.run_spec import RunSpec
 from harness.core.tables import ARRIVALS, DELIVERY, REALTIME, View
 from harness.core.target_guard import RateGuard
-from harness.load.gc_control import Collector
+from harness.load.gc_control import GcControl
 from harness.load.health import Health, resident_bytes
-from harness.load.precise_timer import Alarm, Alarms
+from harness.load.precise_timer import PreciseTimer, PreciseTimers
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S
 from harness.schedule.arrivals import Ticket
@@ -51,7 +51,7 @@ BACKLOG_SAMPLE = 300
 KEPT_PROBLEMS = 20
 """Tracebacks kept per worker; the count goes on."""
 
-SessionBody = Callable[[Phone], Awaitable[None]]
+SessionBody = Callable[[Device], Awaitable[None]]
 
 
 class Attempt(NamedTuple):
@@ -70,7 +70,7 @@ class Engine:
 
     def __init__(
         self,
-        order: Order,
+        order: RunSpec,
         secrets: Secrets,
         *,
         zero: float,
@@ -87,7 +87,7 @@ class Engine:
         self.order = order
         self.worker = worker
         self._lease_s = lease_s
-        self.forecast: Forecast | None = None
+        self.fault_schedule: FaultSchedule | None = None
         self._secrets = secrets
         self._zero_epoch = zero
         self.attempts: deque[Attempt] = deque()
@@ -108,10 +108,10 @@ class Engine:
         self._arrivals = Notes(ARRIVALS)
         self._facts = Notes(DELIVERY)
         self._logs = SessionLogs(worker)
-        self._phones: dict[int, Phone] = {}
-        self._in_session: dict[Phone, None] = {}  # in order of their start
+        self._phones: dict[int, Device] = {}
+        self._in_session: dict[Device, None] = {}  # in order of their start
         self._sessions: set[asyncio.Task[None]] = set()
-        self._pending: dict[int, tuple[Alarm, Ticket, Callable[[], None]]] = {}
+        self._pending: dict[int, tuple[PreciseTimer, Ticket, Callable[[], None]]] = {}
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -120,12 +120,14 @@ class Engine:
         self.loop = new_loop()
         asyncio.set_event_loop(self.loop)
         self.zero = monotonic() + (self._zero_epoch - time.time())
-        self.pulse = Pulse(self.loop)
-        self._alarms = Alarms(self.loop)
+        self.pulse = InterruptibleSleep(self.loop)
+        self._alarms = PreciseTimers(self.loop)
         origin = Origin.parse(self.order.url)
         self._ticker = Ticker(self.loop)
-        self._sockets = Sockets(self._ticker.wheel, self._secrets.anon_key) if self.order.profile.realtime else None
-        self._kit = PhoneKit(
+        self._sockets = (
+            SharedRealtime(self._ticker.wheel, self._secrets.anon_key) if self.order.profile.realtime else None
+        )
+        self._kit = DeviceKit(
             loop=self.loop,
             zero=self.zero,
             pulse=self.pulse,
@@ -139,7 +141,7 @@ class Engine:
             sockets=self._sockets,
             worker=self.worker,
             ledger=self.ledger,
-            forecast=self._forecast_of(),
+            fault_schedule=self._fault_schedule_of(),
             retry_policy=self.order.profile.retry_policy,
             budget_ratio=self.order.profile.budget_ratio,
         )
@@ -152,7 +154,7 @@ class Engine:
             backlog=self._backlog_bytes,
         )
         self._health.start()
-        self._collector = Collector(self.loop, resident_bytes)
+        self._collector = GcControl(self.loop, resident_bytes)
         self._collector.start()
         self._flushed = monotonic()
         self.loop.call_later(1.0, self._flush_each_second)
@@ -168,22 +170,24 @@ class Engine:
             self.loop.close()
             self.over = True
 
-    def _forecast_of(self) -> Forecast | None:
+    def _fault_schedule_of(self) -> FaultSchedule | None:
         timeline = self.order.profile.timeline(self.order.seed).of_phones()
         if timeline.entries:
-            self.forecast = Forecast(timeline, self.loop, self.zero, worker=self.worker, lease_s=self._lease_s)
-            self.forecast.start()
-        return self.forecast
+            self.fault_schedule = FaultSchedule(
+                timeline, self.loop, self.zero, worker=self.worker, lease_s=self._lease_s
+            )
+            self.fault_schedule.start()
+        return self.fault_schedule
 
     def led(self) -> None:
         """Somebody who leads the run was heard of; from any thread."""
-        if self.forecast is not None:
-            self.loop.call_soon_threadsafe(self.forecast.renew)
+        if self.fault_schedule is not None:
+            self.loop.call_soon_threadsafe(self.fault_schedule.renew)
 
     @property
     def chaos_counts(self) -> dict[str, tuple[int, int]]:
         """What chaos hit on this worker's phones: hits and seen by entry."""
-        counts = {} if self.forecast is None else self.forecast.counts
+        counts = {} if self.fault_schedule is None else self.fault_schedule.counts
         return {entry: (hits, seen) for entry, (hits, seen) in counts.items()}
 
     def now(self) -> float:
@@ -279,7 +283,7 @@ class Engine:
                 raise SessionClosed
             await body(phone)
         except (SessionClosed, asyncio.CancelledError):
-            end = "finished" if phone.weather is not None and phone.weather.killed else "closed"
+            end = "finished" if phone.fault_injector is not None and phone.fault_injector.killed else "closed"
         except Exception as error:  # a persona's bug must cost one session, and be seen
             end = "failed"
             self.problem(error)
@@ -306,10 +310,10 @@ class Engine:
             return "worker_lost"
         return "generator" if phone_was_free else "phone_busy"
 
-    def _phone(self, person: int) -> Phone:
+    def _phone(self, person: int) -> Device:
         phone = self._phones.get(person)
         if phone is None:
-            phone = self._phones[person] = Phone(self._kit, person)
+            phone = self._phones[person] = Device(self._kit, person)
         return phone
 
     def _arrive(self, ticket: Ticket, started: float | None, ended: float | None, cause: str, end: str) -> None:
@@ -344,7 +348,7 @@ class Engine:
         self.recorder.sample(View.E2E, name, outcome, intended - self.zero, seconds)
 
     def saw(
-        self, at: float, kind: Kind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+        self, at: float, kind: FactKind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
     ) -> None:
         """A phone saw something of Realtime at `at` (loop time)."""
         at_us = round((at - self.zero) * 1e6)
@@ -410,8 +414,8 @@ class Engine:
     def _close(self, grace_s: float, left: list[Ticket]) -> None:
         if self.pulse.closing:
             return
-        if self.forecast is not None:
-            self.forecast.clear()
+        if self.fault_schedule is not None:
+            self.fault_schedule.clear()
         self.pulse.close()
         for ticket in left:
             self.never_started(ticket)

@@ -26,7 +26,7 @@ GROWTH = 1.5
 GROWTH_BYTES = 256 * 2**20
 
 
-class Collector:
+class GcControl:
     """Does the collector's work on a loop. The collector is the process's: one at a time.
 
     :param resident: bytes of memory the process holds.

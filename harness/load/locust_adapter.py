@@ -1,7 +1,7 @@
 """The only module that knows Locust and gevent: PhoneUser, the runners' events, the order's way to the workers.
 
 Personas are Locust User classes; Locust spawns them, counts them, distributes them and shows them. Each one's single
-task takes the next ticket from the desk, hands the whole session to the engine's loop in its native thread, and waits.
+task takes the next ticket from the queue, hands the whole session to the engine's loop in its native thread, and waits.
 Two modes:
 
 planned: an order was given with `--harness-order`; the seeded timetable decides when sessions start, and of whom. Every
@@ -36,19 +36,19 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.faults.fault_schedule import LEASE_S
 from harness.core.errors import HarnessError, UsageError
 from harness.core.outcome import Outcome
-from harness.core.run_spec import Order
-from harness.load.aggregator import Report, Scribe
+from harness.core.run_spec import RunSpec
+from harness.load.aggregator import Aggregator, Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_order, secrets_for
 from harness.load.engine import Engine, SessionBody
 from harness.load.os_priority import be_prompt, go_first
 from harness.load.sizing import processes_for
-from harness.load.ticket_queue import Desk
-from harness.record.recorder import Tally
+from harness.load.ticket_queue import TicketQueue
+from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S
 from harness.record.share import open_share
 from harness.record.store import RunStore, open_run
@@ -83,7 +83,7 @@ REFUSAL = "harness_refusal"
 
 # Loads what recording needs before Locust connects: on a busy machine it takes seconds, after which a worker counts as
 # missing and the test as over.
-Tally()
+SampleTally()
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class PhoneUser(User):
                 super().run()
             except Exception as error:
                 if _here.worker is not None:
-                    _here.worker.desk.engine.problem(error)
+                    _here.worker.ticket_queue.engine.problem(error)
                 gevent.sleep(wait)
                 wait = min(2.0 * wait, START_AGAIN_MAX_S)
                 if self._state == LOCUST_STATE_STOPPING:
@@ -123,7 +123,7 @@ class PhoneUser(User):
             else:
                 return
 
-    async def session(self, phone: Phone) -> None:
+    async def session(self, phone: Device) -> None:
         """What this kind of person does from opening the app to closing it. Runs on the engine's loop."""
         raise TypeError(f"{type(self).__name__} does not define session()")
 
@@ -134,7 +134,7 @@ class PhoneUser(User):
     @task
     def next_session(self) -> None:
         worker = _here.worker
-        ticket = worker.desk.take(self.persona) if worker is not None else None
+        ticket = worker.ticket_queue.take(self.persona) if worker is not None else None
         if worker is None or ticket is None:
             gevent.sleep(1.0)
         else:
@@ -145,7 +145,7 @@ class WorkerSide:
     """Lives where users live (worker or single process), from test start to test stop."""
 
     def __init__(
-        self, environment: Environment, order: Order, *, zero: float, closed: bool, worker: int, workers: int
+        self, environment: Environment, order: RunSpec, *, zero: float, closed: bool, worker: int, workers: int
     ) -> None:
         self.closed = closed
         self.environment = environment
@@ -165,31 +165,31 @@ class WorkerSide:
         monkey.get_original("_thread", "start_new_thread")(engine.serve, ())
         while not engine.ready:
             gevent.sleep(0.005)
-        self.desk = Desk(order, engine, worker=worker, workers=workers, closed=closed)
+        self.ticket_queue = TicketQueue(order, engine, worker=worker, workers=workers, closed=closed)
         if isinstance(environment.runner, WorkerRunner) and not closed:
             self._keep_own_files(zero, worker, workers)
             environment.runner.register_message(
-                CLOCK_MESSAGE, lambda environment, msg, **_: self.desk.answered(**msg.data)
+                CLOCK_MESSAGE, lambda environment, msg, **_: self.ticket_queue.answered(**msg.data)
             )
             self._clock = gevent.spawn(self._ask_time)
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
 
     def _keep_own_files(self, zero: float, worker: int, workers: int) -> None:
-        desk = self.desk
+        ticket_queue = self.ticket_queue
         try:
             store = open_share(
                 self._order,
                 worker,
                 zero=zero,
-                tickets=desk.tickets,
+                tickets=ticket_queue.tickets,
                 workers=workers,
-                plan_digest=desk.plan.digest,
+                plan_digest=ticket_queue.plan.digest,
             )
         except HarnessError as error:
-            desk.engine.problems.append(f"worker {worker} keeps no files of its own: {error}")
+            ticket_queue.engine.problems.append(f"worker {worker} keeps no files of its own: {error}")
         else:
-            desk.keep_own_files(store)
+            ticket_queue.keep_own_files(store)
             log.info("worker %s writes its own files to %s", worker, store.folder)
 
     def run(self, ticket: Ticket, body: SessionBody) -> None:
@@ -200,7 +200,7 @@ class WorkerSide:
             self._over.append(over)
             self._wake.send()
 
-        self.desk.engine.submit(ticket, body, done)
+        self.ticket_queue.engine.submit(ticket, body, done)
         over.wait()
 
     def _release(self) -> None:
@@ -210,7 +210,7 @@ class WorkerSide:
     def _feed_locust(self) -> None:
         """Every attempt reaches Locust's request event, a tenth of a second late at most, off the hot path."""
         fire = self.environment.events.request.fire
-        attempts = self.desk.engine.attempts
+        attempts = self.ticket_queue.engine.attempts
         while True:
             while attempts:
                 attempt = attempts.popleft()
@@ -231,10 +231,10 @@ class WorkerSide:
         while True:
             gevent.sleep(REPORT_EVERY_S)
             if self._master_spoke():
-                self.desk.engine.led()
-            self._send(self.desk.report())
+                self.ticket_queue.engine.led()
+            self._send(self.ticket_queue.report())
             if self._order.rebalance and self._cut_off():
-                self.desk.forfeit()
+                self.ticket_queue.forfeit()
 
     def _master_spoke(self) -> bool:
         """Whether it did since the last time this was asked."""
@@ -247,8 +247,8 @@ class WorkerSide:
         return heard is not None and time.time() - heard > LOST_S
 
     def _ask_time(self) -> None:
-        while not self.desk.engine.over:
-            self.environment.runner.send_message(CLOCK_MESSAGE, self.desk.engine.now())
+        while not self.ticket_queue.engine.over:
+            self.environment.runner.send_message(CLOCK_MESSAGE, self.ticket_queue.engine.now())
             gevent.sleep(CLOCK_EVERY_S)
 
     def _send(self, report: Report) -> None:
@@ -260,11 +260,11 @@ class WorkerSide:
 
     def close(self) -> None:
         """Locust is about to stop its users: have their sessions end first."""
-        self.desk.close(self._order.grace_s)
+        self.ticket_queue.close(self._order.grace_s)
 
     def finish(self) -> None:
         """All users have stopped: stop the engine, hand over the rest."""
-        engine = self.desk.engine
+        engine = self.ticket_queue.engine
         deadline = time.monotonic() + self._order.grace_s + LAST_WORDS_S
         while engine.open_sessions and time.monotonic() < deadline:  # Locust may have killed users under them
             gevent.sleep(0.02)
@@ -275,7 +275,7 @@ class WorkerSide:
         self._feeder.kill()
         if self.reporter is not None:
             self.reporter.kill()
-            self._send(self.desk.report(final=True))
+            self._send(self.ticket_queue.report(final=True))
             if isinstance(self.environment.runner, WorkerRunner):
                 # Locust would have this worker wait for another test; the master has forgotten it by then.
                 gevent.spawn_later(LEAVE_S, self.environment.runner.greenlet.kill, block=False)
@@ -293,12 +293,12 @@ class AttemptFailed(Exception):
 class MasterSide:
     """Lives where the run is decided (master or single process): the record, the clock, the end."""
 
-    def __init__(self, environment: Environment, order: Order) -> None:
+    def __init__(self, environment: Environment, order: RunSpec) -> None:
         self.environment = environment
         self.order = order
         runner = environment.runner
         self._distributed = isinstance(runner, MasterRunner)
-        self.scribe = Scribe(order, _record_of(order), 1)
+        self.aggregator = Aggregator(order, _record_of(order), 1)
         self._reason = ""
         self._clients: list[str] = []  # Locust's name of each worker, by number
         if self._distributed:
@@ -309,20 +309,20 @@ class MasterSide:
     def receive(self, report: Report) -> None:
         """Write a report down; a record that cannot be written ends the run."""
         try:
-            self.scribe.take(report)
+            self.aggregator.take(report)
         except HarnessError as error:
             self._reason = self._reason or f"the record cannot be written: {error.what}"
             log.error("%s", error)
 
     def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Answer a worker with the run time of this process, and with its own question."""
-        answer = {"asked": msg.data, "theirs": time.time() - self.scribe.zero}
+        answer = {"asked": msg.data, "theirs": time.time() - self.aggregator.zero}
         environment.runner.send_message(CLOCK_MESSAGE, answer, client_id=msg.node_id)
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
-        self.scribe.start(zero, workers=len(self._clients) if self._distributed else 1)
+        self.aggregator.start(zero, workers=len(self._clients) if self._distributed else 1)
         gevent.signal_handler(signal.SIGUSR1, self._interrupted)
         gevent.spawn(self._conduct)
         return zero
@@ -335,9 +335,9 @@ class MasterSide:
         return json.dumps(self._clients)
 
     def _look_after_workers(self) -> None:
-        for lost in self.scribe.find_lost():
+        for lost in self.aggregator.find_lost():
             if self.order.rebalance and self._distributed:
-                for heir, tickets in self.scribe.hand_over(lost).items():
+                for heir, tickets in self.aggregator.hand_over(lost).items():
                     self.environment.runner.send_message(INHERIT, tickets.tolist(), self._clients[heir])
 
     def _refused(self, why: str) -> None:
@@ -348,29 +348,29 @@ class MasterSide:
 
     def _conduct(self) -> None:
         """Until the run is over: tell the progress; then stop the users, write the end, leave."""
-        scribe, order = self.scribe, self.order
-        while not (self._reason or scribe.stop_reason):
+        aggregator, order = self.aggregator, self.order
+        while not (self._reason or aggregator.stop_reason):
             gevent.sleep(REPORT_EVERY_S)
             self._look_after_workers()
-            scribe.progress()
-            if scribe.deserted:
+            aggregator.progress()
+            if aggregator.deserted:
                 break
-            elapsed = time.time() - scribe.zero
-            if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and scribe.idle):
+            elapsed = time.time() - aggregator.zero
+            if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and aggregator.idle):
                 break
         try:
-            if self._reason or scribe.stop_reason:
-                scribe.ending()
+            if self._reason or aggregator.stop_reason:
+                aggregator.ending()
             self.environment.runner.stop()
             deadline = time.monotonic() + 5.0
-            while not scribe.all_final and time.monotonic() < deadline:
+            while not aggregator.all_final and time.monotonic() < deadline:
                 gevent.sleep(0.05)
-            scribe.end(self._reason or scribe.stop_reason)
+            aggregator.end(self._reason or aggregator.stop_reason)
         finally:  # whatever failed on the way out, Locust must not stay
             self.environment.runner.quit()
 
 
-def _record_of(order: Order) -> RunStore:
+def _record_of(order: RunSpec) -> RunStore:
     folder = Path(order.folder)
     return RunStore(folder, open_run(folder).manifest)
 
@@ -403,7 +403,7 @@ def _prepare(environment: Environment, **_: Any) -> None:
             environment.user_classes[:] = [kind for kind in environment.user_classes if kind.persona in CLOSED_PERSONAS]
         return
     text = Path(path).read_text(encoding="utf-8")
-    order = Order.model_validate_json(text)
+    order = RunSpec.model_validate_json(text)
     # Locust copies options to the workers with the spawn message: the order travels as its own text.
     options.harness_order = text
     for user_class in environment.user_classes:
@@ -413,7 +413,7 @@ def _prepare(environment: Environment, **_: Any) -> None:
 
 def _inherit(tickets: list[int]) -> None:
     if _here.worker is not None:
-        _here.worker.desk.inherit(tickets)
+        _here.worker.ticket_queue.inherit(tickets)
 
 
 def _place(environment: Environment, options: Any) -> tuple[int, int]:
@@ -444,7 +444,7 @@ def _start(environment: Environment, **_: Any) -> None:
     text = getattr(options, "harness_order", "")
     try:
         if text:
-            order, zero = Order.model_validate_json(text), float(options.harness_zero)
+            order, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
         else:
             order, zero = closed_order(environment.host or ""), time.time()
         worker, workers = _place(environment, options)

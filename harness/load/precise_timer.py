@@ -27,7 +27,7 @@ class _Spec(ctypes.Structure):
     _fields_ = [(name, ctypes.c_long) for name in ("period_s", "period_ns", "first_s", "first_ns")]
 
 
-class Alarm:
+class PreciseTimer:
     """One call to come."""
 
     __slots__ = ("callback",)
@@ -40,12 +40,12 @@ class Alarm:
         self.callback = None
 
 
-class Alarms:
+class PreciseTimers:
     """For one loop, on its thread. Instants are `time.monotonic()`, the clock of `loop.time()`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queue: list[tuple[float, int, Alarm]] = []
+        self._queue: list[tuple[float, int, PreciseTimer]] = []
         self._order = count()
         self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
         self._timer = -1
@@ -54,9 +54,9 @@ class Alarms:
         if self._timer >= 0:
             loop.add_reader(self._timer, self._ring)
 
-    def at(self, instant: float, callback: Callable[[], None]) -> Alarm:
+    def at(self, instant: float, callback: Callable[[], None]) -> PreciseTimer:
         """Have `callback` called at `instant`, never before it; soon when that has passed."""
-        alarm = Alarm(callback)
+        alarm = PreciseTimer(callback)
         heappush(self._queue, (instant, next(self._order), alarm))
         if self._queue[0][2] is alarm:
             self._arm()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harness.core.tables import ARRIVALS, SCHEMAS
-from harness.schedule.arrivals import Plan
+from harness.schedule.arrivals import Schedule
 
 Tickets = npt.NDArray[np.int64]
 
@@ -20,7 +20,7 @@ Tickets = npt.NDArray[np.int64]
 class TicketBook:
     """The master's book of a plan's tickets."""
 
-    def __init__(self, planned: Plan, workers: int) -> None:
+    def __init__(self, planned: Schedule, workers: int) -> None:
         self._plan = planned
         self._owner = (planned.person % workers).astype(np.int32)
         self._seen = np.zeros(len(planned), np.bool_)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from harness.core.errors import HarnessError
 from harness.core.rows import made
-from harness.core.run_spec import Order
+from harness.core.run_spec import RunSpec
 from harness.load.aggregator import Report
 from harness.load.engine import Engine
 from harness.record.clocks import Round, offset
@@ -26,10 +26,10 @@ KEPT_ROUNDS = 20
 _Item = TypeVar("_Item")
 
 
-class Desk:
+class TicketQueue:
     """The tickets of one worker, in planned order. In closed mode it prints tickets on demand."""
 
-    def __init__(self, order: Order, engine: Engine, *, worker: int, workers: int, closed: bool = False) -> None:
+    def __init__(self, order: RunSpec, engine: Engine, *, worker: int, workers: int, closed: bool = False) -> None:
         self.engine = engine
         self.worker = worker
         self._workers = workers
@@ -110,7 +110,7 @@ class Desk:
             host=socket.gethostname(),
             pid=os.getpid(),
             folder="" if self._own is None else str(self._own.folder),
-            chaos=[] if engine.forecast is None else list(_drained(engine.forecast.lines)),
+            chaos=[] if engine.fault_schedule is None else list(_drained(engine.fault_schedule.lines)),
             chaos_counts=engine.chaos_counts,
         )
 

@@ -1,6 +1,6 @@
 """What one session sends: the contract's rules as a table. (pure)
 
-A `Call` says how many requests of one endpoint follow from one unit of a `Driver`; `sessions.py` says how many
+A `PlannedCall` says how many requests of one endpoint follow from one unit of a `Driver`; `sessions.py` says how many
 units a session of each persona has. The last column is the section of the wire contract the number comes from.
 """
 
@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Literal
 
 
-class Kind(Enum):
+class CallKind(Enum):
     """Which part of the platform answers."""
 
     AUTH = "auth"
@@ -61,7 +61,7 @@ class Endpoint:
     """
 
     name: str
-    kind: Kind
+    kind: CallKind
     size: int = 2
     item_size: int = 0
     rated: bool = False  # costs an upsert of `rate_limits` (contract 7.3)
@@ -69,19 +69,19 @@ class Endpoint:
 
 
 def _edge(name: str, size: int, item_size: int = 0, *, rated: bool = False, inner: float = 0.0) -> Endpoint:
-    return Endpoint(f"POST functions/{name}", Kind.EDGE, size, item_size, rated, inner)
+    return Endpoint(f"POST functions/{name}", CallKind.EDGE, size, item_size, rated, inner)
 
 
 def _rest(name: str, size: int = 2, item_size: int = 0) -> Endpoint:
-    return Endpoint(name, Kind.REST, size, item_size)
+    return Endpoint(name, CallKind.REST, size, item_size)
 
 
-TOKEN = Endpoint("POST auth/token", Kind.AUTH, 1_830)  # [S]
-SIGN_UP = Endpoint("POST auth/signup", Kind.AUTH, 1_830)
-UPDATE_USER = Endpoint("PUT auth/user", Kind.AUTH, 1_060)
-USER = Endpoint("GET auth/user", Kind.AUTH, 1_060)  # [S]
-AVATAR_SIGN = Endpoint("POST storage/sign/avatars", Kind.STORAGE, 250)
-AVATAR = Endpoint("GET storage/avatars", Kind.STORAGE, 15_000)  # our assumption: a small square picture
+TOKEN = Endpoint("POST auth/token", CallKind.AUTH, 1_830)  # [S]
+SIGN_UP = Endpoint("POST auth/signup", CallKind.AUTH, 1_830)
+UPDATE_USER = Endpoint("PUT auth/user", CallKind.AUTH, 1_060)
+USER = Endpoint("GET auth/user", CallKind.AUTH, 1_060)  # [S]
+AVATAR_SIGN = Endpoint("POST storage/sign/avatars", CallKind.STORAGE, 250)
+AVATAR = Endpoint("GET storage/avatars", CallKind.STORAGE, 15_000)  # our assumption: a small square picture
 
 SETTINGS = _edge("public-app-settings", 935)  # [S]
 DECK = _edge("media-swipe-deck", 120, 1_020, rated=True, inner=14)  # [S]; calls: 2.4
@@ -137,7 +137,7 @@ POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PlannedCall:
     """`times` requests of `endpoint` per unit of `per`, each reply with `items` items."""
 
     endpoint: Endpoint
@@ -151,97 +151,97 @@ class Call:
 
 LOAD, TURN, QUERY, TITLE = Driver.LOAD, Driver.TURN, Driver.QUERY, Driver.TITLE
 
-CALLS: tuple[Call, ...] = (
+CALLS: tuple[PlannedCall, ...] = (
     # ---- opening the app ------------------------------------------------------------------------------------
-    Call(TOKEN, Driver.REFRESH, 1, "1.2: sessions lie further apart than a token lives"),
-    Call(USER, LOAD, 1, "10.1 row 1"),
+    PlannedCall(TOKEN, Driver.REFRESH, 1, "1.2: sessions lie further apart than a token lives"),
+    PlannedCall(USER, LOAD, 1, "10.1 row 1"),
     # Of settings and tmdb /configuration, the first edge call of a page load never leaves the phone (quirk A); the
     # other one does. Counted as settings.
-    Call(SETTINGS, LOAD, 1, "10.1 row 2, 1.2 quirk A"),
-    Call(TOUCH, LOAD, 1, "10.1 row 3"),
-    Call(FEED, LOAD, 1, "10.1 row 4", FEED_PAGE),
-    Call(SUMMARIES, LOAD, 1, "10.1 row 4", 1, listed="items"),
-    Call(PUBLIC_PROFILE, LOAD, 1, "10.1 row 4, 5.1", 1, listed="items"),
+    PlannedCall(SETTINGS, LOAD, 1, "10.1 row 2, 1.2 quirk A"),
+    PlannedCall(TOUCH, LOAD, 1, "10.1 row 3"),
+    PlannedCall(FEED, LOAD, 1, "10.1 row 4", FEED_PAGE),
+    PlannedCall(SUMMARIES, LOAD, 1, "10.1 row 4", 1, listed="items"),
+    PlannedCall(PUBLIC_PROFILE, LOAD, 1, "10.1 row 4, 5.1", 1, listed="items"),
     # A signed address is new on each load, so no cache holds the picture.
-    Call(AVATAR_SIGN, LOAD, 1, "10.1 row 4, 5.1", listed="times"),
-    Call(AVATAR, LOAD, 1, "5.1", listed="times"),
-    Call(DIARY, LOAD, 1, "10.1 row 4"),
-    *(Call(DECK, LOAD, 1, "10.1 row 4, 2.6", limit) for limit in BACKGROUND_DECKS),
-    Call(PROFILE, LOAD, 1, "10.1 row 5"),
-    Call(PUBLIC_PROFILE, LOAD, 1, "10.1 row 5", 1),
-    Call(STATS, LOAD, 1, "10.1 row 5"),
-    Call(PREFERENCES, LOAD, 1, "10.1 row 5"),
-    Call(ASSISTANT_OPEN, LOAD, 1, "10.1 row 5: at most one in 6 h"),
-    Call(ORCHESTRATOR, LOAD, 1, "10.1 row 5"),
-    Call(SUGGESTION, LOAD, 1, "10.1 row 5"),
-    Call(DECK, LOAD, 1, "10.1 row 6, 2.6", LANDING_DECK),
-    Call(FEED, LOAD, 1, "10.1 row 6", FRIENDS_FEED),
+    PlannedCall(AVATAR_SIGN, LOAD, 1, "10.1 row 4, 5.1", listed="times"),
+    PlannedCall(AVATAR, LOAD, 1, "5.1", listed="times"),
+    PlannedCall(DIARY, LOAD, 1, "10.1 row 4"),
+    *(PlannedCall(DECK, LOAD, 1, "10.1 row 4, 2.6", limit) for limit in BACKGROUND_DECKS),
+    PlannedCall(PROFILE, LOAD, 1, "10.1 row 5"),
+    PlannedCall(PUBLIC_PROFILE, LOAD, 1, "10.1 row 5", 1),
+    PlannedCall(STATS, LOAD, 1, "10.1 row 5"),
+    PlannedCall(PREFERENCES, LOAD, 1, "10.1 row 5"),
+    PlannedCall(ASSISTANT_OPEN, LOAD, 1, "10.1 row 5: at most one in 6 h"),
+    PlannedCall(ORCHESTRATOR, LOAD, 1, "10.1 row 5"),
+    PlannedCall(SUGGESTION, LOAD, 1, "10.1 row 5"),
+    PlannedCall(DECK, LOAD, 1, "10.1 row 6, 2.6", LANDING_DECK),
+    PlannedCall(FEED, LOAD, 1, "10.1 row 6", FRIENDS_FEED),
     # Signed up without a reload: what needs `requireAuth` stays on the phone (quirk B), the rest goes out.
-    Call(SIGN_UP, Driver.SIGN_UP, 1, "1.1"),
-    Call(UPDATE_USER, Driver.SIGN_UP, 1, "1.1"),
-    Call(TOUCH, Driver.SIGN_UP, 1, "1.1: display name and user name"),
-    Call(USER, Driver.FRESH_LOAD, 1, "10.1 row 1"),
-    Call(SETTINGS, Driver.FRESH_LOAD, 1, "10.1 row 2"),
-    Call(TOUCH, Driver.FRESH_LOAD, 1, "10.1 row 3"),
-    Call(FEED, Driver.FRESH_LOAD, 1, "10.1 row 4"),
-    Call(SUMMARIES, Driver.FRESH_LOAD, 1, "10.1 row 4"),
-    Call(DIARY, Driver.FRESH_LOAD, 1, "10.1 row 4"),
-    Call(PROFILE, Driver.FRESH_LOAD, 1, "10.1 row 5"),
-    Call(STATS, Driver.FRESH_LOAD, 1, "10.1 row 5"),
-    Call(PREFERENCES, Driver.FRESH_LOAD, 1, "10.1 row 5"),
+    PlannedCall(SIGN_UP, Driver.SIGN_UP, 1, "1.1"),
+    PlannedCall(UPDATE_USER, Driver.SIGN_UP, 1, "1.1"),
+    PlannedCall(TOUCH, Driver.SIGN_UP, 1, "1.1: display name and user name"),
+    PlannedCall(USER, Driver.FRESH_LOAD, 1, "10.1 row 1"),
+    PlannedCall(SETTINGS, Driver.FRESH_LOAD, 1, "10.1 row 2"),
+    PlannedCall(TOUCH, Driver.FRESH_LOAD, 1, "10.1 row 3"),
+    PlannedCall(FEED, Driver.FRESH_LOAD, 1, "10.1 row 4"),
+    PlannedCall(SUMMARIES, Driver.FRESH_LOAD, 1, "10.1 row 4"),
+    PlannedCall(DIARY, Driver.FRESH_LOAD, 1, "10.1 row 4"),
+    PlannedCall(PROFILE, Driver.FRESH_LOAD, 1, "10.1 row 5"),
+    PlannedCall(STATS, Driver.FRESH_LOAD, 1, "10.1 row 5"),
+    PlannedCall(PREFERENCES, Driver.FRESH_LOAD, 1, "10.1 row 5"),
     # ---- while the app is open ------------------------------------------------------------------------------
-    Call(TOUCH, Driver.MINUTE, 1, "10.2: at most one in 60 s"),
-    Call(ORCHESTRATOR, Driver.BUSY_MINUTE, 1 / 2, "6.6: each 120 s"),
-    Call(ORCHESTRATOR, Driver.HOME_MINUTE, 1 / 7, "6.6: each 420 s"),
+    PlannedCall(TOUCH, Driver.MINUTE, 1, "10.2: at most one in 60 s"),
+    PlannedCall(ORCHESTRATOR, Driver.BUSY_MINUTE, 1 / 2, "6.6: each 120 s"),
+    PlannedCall(ORCHESTRATOR, Driver.HOME_MINUTE, 1 / 7, "6.6: each 420 s"),
     # ---- home -----------------------------------------------------------------------------------------------
-    Call(DECK, Driver.HOME, 1, "10.2, 2.6", HOME_DECK),
-    Call(FEED, Driver.FEED_PAGE, 1, "4: the first page was prefetched", FEED_PAGE),
+    PlannedCall(DECK, Driver.HOME, 1, "10.2, 2.6", HOME_DECK),
+    PlannedCall(FEED, Driver.FEED_PAGE, 1, "4: the first page was prefetched", FEED_PAGE),
     # ---- swiping --------------------------------------------------------------------------------------------
-    Call(EXPERIMENTS, Driver.SWIPE_PAGE, 1, "2.6: refetched on each mount"),
-    Call(DECK, Driver.SWIPE_PAGE, 1, "2.6", FIRST_DECK),
-    Call(DECK, Driver.REFILL, 1, "2.6: under 12 cards left", REFILL_DECK),
-    Call(MEDIA_ITEM, Driver.SWIPE, 2, "2.6: detail read ahead, preview"),
-    Call(LIBRARY, Driver.SWIPE, 1, "2.6"),
-    Call(RATING, Driver.SWIPE, 1, "2.6"),
-    Call(EVENTS, Driver.EVENT_POST, 1, "3.8"),
+    PlannedCall(EXPERIMENTS, Driver.SWIPE_PAGE, 1, "2.6: refetched on each mount"),
+    PlannedCall(DECK, Driver.SWIPE_PAGE, 1, "2.6", FIRST_DECK),
+    PlannedCall(DECK, Driver.REFILL, 1, "2.6: under 12 cards left", REFILL_DECK),
+    PlannedCall(MEDIA_ITEM, Driver.SWIPE, 2, "2.6: detail read ahead, preview"),
+    PlannedCall(LIBRARY, Driver.SWIPE, 1, "2.6"),
+    PlannedCall(RATING, Driver.SWIPE, 1, "2.6"),
+    PlannedCall(EVENTS, Driver.EVENT_POST, 1, "3.8"),
     # ---- titles, library ------------------------------------------------------------------------------------
-    Call(MEDIA_ITEM, TITLE, 1, "6.7"),
-    Call(RATING_SUMMARY, TITLE, 1, "6.7"),
-    Call(REVIEWS, TITLE, 1, "6.7"),
-    Call(FEEDBACK, TITLE, 1, "6.7"),
-    Call(LIBRARY, TITLE, 1, "6.7"),
-    Call(RATING, TITLE, 1, "6.7"),
-    Call(EVENTS, TITLE, 2, "10.2: opened and closed, one event each"),
-    Call(LIBRARY_WRITE, Driver.LIBRARY, 1, "6.7"),
+    PlannedCall(MEDIA_ITEM, TITLE, 1, "6.7"),
+    PlannedCall(RATING_SUMMARY, TITLE, 1, "6.7"),
+    PlannedCall(REVIEWS, TITLE, 1, "6.7"),
+    PlannedCall(FEEDBACK, TITLE, 1, "6.7"),
+    PlannedCall(LIBRARY, TITLE, 1, "6.7"),
+    PlannedCall(RATING, TITLE, 1, "6.7"),
+    PlannedCall(EVENTS, TITLE, 2, "10.2: opened and closed, one event each"),
+    PlannedCall(LIBRARY_WRITE, Driver.LIBRARY, 1, "6.7"),
     # ---- searching ------------------------------------------------------------------------------------------
-    Call(SEARCH, QUERY, 1, "6.2", SEARCH_PAGE),
-    Call(TMDB, QUERY, 1, "6.2: /search/multi", SEARCH_PAGE),
-    Call(TMDB, QUERY, SEARCH_PAGE, "6.2: external_ids, at most 20"),
-    Call(SYNC_BATCH, QUERY, 1, "6.2", SYNCED_ITEMS),
-    Call(SYNC, QUERY, SYNCED_ITEMS, "6.2: at most 5, called by the batch", nested=True),
+    PlannedCall(SEARCH, QUERY, 1, "6.2", SEARCH_PAGE),
+    PlannedCall(TMDB, QUERY, 1, "6.2: /search/multi", SEARCH_PAGE),
+    PlannedCall(TMDB, QUERY, SEARCH_PAGE, "6.2: external_ids, at most 20"),
+    PlannedCall(SYNC_BATCH, QUERY, 1, "6.2", SYNCED_ITEMS),
+    PlannedCall(SYNC, QUERY, SYNCED_ITEMS, "6.2: at most 5, called by the batch", nested=True),
     # ---- conversations --------------------------------------------------------------------------------------
-    Call(SUMMARIES, Driver.LIST_MINUTE, 1, "5.1: each 60 s", 1, listed="items"),
-    Call(MESSAGES, Driver.OPEN, 1, "5.3", MESSAGE_PAGE),
-    Call(READ_POLL, Driver.OPEN, 1, "5.3", 1),
-    Call(DELIVERY_POLL, Driver.OPEN, 1, "5.3", 1),
-    Call(REACTIONS, Driver.OPEN, 1, "5.3"),
-    Call(LAST_SEEN, Driver.OPEN, 1, "5.5"),
-    Call(MESSAGES, Driver.POLL, 1, "5.3: (P + 3) each 5 s, one page", MESSAGE_PAGE),
-    Call(READ_POLL, Driver.POLL, 1, "5.3", 1),
-    Call(DELIVERY_POLL, Driver.POLL, 1, "5.3", 1),
-    Call(REACTIONS, Driver.POLL, 1, "5.3"),
-    Call(LAST_SEEN, Driver.POLL, POLL_SECONDS / 60, "5.5: each 60 s"),
-    Call(BLOCKED, Driver.DIRECT_MESSAGE, 1, "5.4 step 0"),
-    Call(SEND, Driver.MESSAGE, 1, "5.4 step 1"),
-    Call(DELIVERY, Driver.LIVE_COPY, 2, "5.6: callback and list effect both fire"),
-    Call(DELIVERY, Driver.FIRST_COPY, 1, "5.6: on opening"),
-    Call(DELIVERY, Driver.SEEN_COPY, 1, "5.6: repeated on every opening"),
-    Call(READ, Driver.READ, 1, "5.6"),
+    PlannedCall(SUMMARIES, Driver.LIST_MINUTE, 1, "5.1: each 60 s", 1, listed="items"),
+    PlannedCall(MESSAGES, Driver.OPEN, 1, "5.3", MESSAGE_PAGE),
+    PlannedCall(READ_POLL, Driver.OPEN, 1, "5.3", 1),
+    PlannedCall(DELIVERY_POLL, Driver.OPEN, 1, "5.3", 1),
+    PlannedCall(REACTIONS, Driver.OPEN, 1, "5.3"),
+    PlannedCall(LAST_SEEN, Driver.OPEN, 1, "5.5"),
+    PlannedCall(MESSAGES, Driver.POLL, 1, "5.3: (P + 3) each 5 s, one page", MESSAGE_PAGE),
+    PlannedCall(READ_POLL, Driver.POLL, 1, "5.3", 1),
+    PlannedCall(DELIVERY_POLL, Driver.POLL, 1, "5.3", 1),
+    PlannedCall(REACTIONS, Driver.POLL, 1, "5.3"),
+    PlannedCall(LAST_SEEN, Driver.POLL, POLL_SECONDS / 60, "5.5: each 60 s"),
+    PlannedCall(BLOCKED, Driver.DIRECT_MESSAGE, 1, "5.4 step 0"),
+    PlannedCall(SEND, Driver.MESSAGE, 1, "5.4 step 1"),
+    PlannedCall(DELIVERY, Driver.LIVE_COPY, 2, "5.6: callback and list effect both fire"),
+    PlannedCall(DELIVERY, Driver.FIRST_COPY, 1, "5.6: on opening"),
+    PlannedCall(DELIVERY, Driver.SEEN_COPY, 1, "5.6: repeated on every opening"),
+    PlannedCall(READ, Driver.READ, 1, "5.6"),
     # ---- assistant ------------------------------------------------------------------------------------------
-    Call(SEND, TURN, 1, "5.4"),
-    Call(BLOCKED, TURN, 1, "5.4 step 0"),
-    Call(CHAT_REPLY, TURN, 1, "5.4 step 2"),
-    Call(REPLY_STATUS, TURN, 3, "6.6: each 2 s while busy; our assumption: busy for 6 s"),
-    Call(DELIVERY, TURN, 2, "5.6: of the answer"),
-    Call(READ, TURN, 2, "5.6: question and answer"),
+    PlannedCall(SEND, TURN, 1, "5.4"),
+    PlannedCall(BLOCKED, TURN, 1, "5.4 step 0"),
+    PlannedCall(CHAT_REPLY, TURN, 1, "5.4 step 2"),
+    PlannedCall(REPLY_STATUS, TURN, 3, "6.6: each 2 s while busy; our assumption: busy for 6 s"),
+    PlannedCall(DELIVERY, TURN, 2, "5.6: of the answer"),
+    PlannedCall(READ, TURN, 2, "5.6: question and answer"),
 )

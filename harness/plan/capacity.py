@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.plan import cost, limits, realtime, traffic
-from harness.plan.calls import Driver, Kind
+from harness.plan.calls import CallKind, Driver
 from harness.plan.cost import GB, Month
 from harness.plan.inputs import PlanInputs
 from harness.plan.model import CapacityPlan, EndpointLoad, Figures, Hour, Peak, RealtimeLoad, TableLoad
@@ -84,7 +84,7 @@ def _month(loads: _Loads, inputs: PlanInputs, prices: Prices) -> Month:
     days = inputs.days_per_month
     http = sum(load.bytes_per_day for load in endpoints)
     asked: dict[Usage, float] = {
-        "edge_invocations": days * sum(load.per_day for load in endpoints if load.kind is Kind.EDGE),
+        "edge_invocations": days * sum(load.per_day for load in endpoints if load.kind is CallKind.EDGE),
         "realtime_messages": days * live.per_day,
         "realtime_connections": peak.sockets,
         "egress_gb": days * (http + live.asked_bytes_per_day) / GB,

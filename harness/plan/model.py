@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.plan.calls import Kind
+from harness.plan.calls import CallKind
 from harness.plan.inputs import PlanInputs
 
 
@@ -42,7 +42,7 @@ class Peak:
 @dataclass(frozen=True, slots=True)
 class EndpointLoad:
     name: str
-    kind: Kind
+    kind: CallKind
     per_session: float  # of the mean session
     per_day: float
     peak: float
@@ -76,7 +76,7 @@ class SwipeSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class MessageStream:
     """Realtime messages of one kind: asked for by the app, and at most delivered under the plan's limit."""
 
     name: str
@@ -88,7 +88,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeLoad:
-    streams: tuple[Stream, ...]
+    streams: tuple[MessageStream, ...]
     joins: float  # per s at peak
     channels: float  # joined at peak
     reconnect_joins: float  # all of those at once, after an outage
@@ -198,7 +198,7 @@ class Figures:
     @property
     def invocations_per_day(self) -> float:
         """Of edge functions, nested ones included."""
-        return sum(load.per_day for load in self.endpoints if load.kind is Kind.EDGE)
+        return sum(load.per_day for load in self.endpoints if load.kind is CallKind.EDGE)
 
     @property
     def rows_per_day(self) -> float:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from harness.core.models import Model, Number, PlainName, Text, closest
+from harness.core.models import FrozenModel, Number, PlainName, Text, closest
 
 Money = Annotated[Number, Field(ge=0)]
 Amount = Annotated[Number, Field(ge=0)]
@@ -27,7 +27,7 @@ USAGES: tuple[Usage, ...] = (
 Countable = Literal["assistant_turns", "searches", "sessions", "requests", "rows"]
 
 
-class PlanPrices(Model):
+class PlanPrices(FrozenModel):
     """One subscription: its price, what it includes, and where Realtime stops."""
 
     title: Text
@@ -48,7 +48,7 @@ class PlanPrices(Model):
         return included
 
 
-class Package(Model):
+class Package(FrozenModel):
     """`price` for each begun `size` of a usage beyond what is included."""
 
     size: Rate
@@ -60,12 +60,12 @@ class Package(Model):
         return math.ceil(max(0.0, quantity - included) / self.size - 1e-9) * self.price
 
 
-class Compute(Model):
+class Compute(FrozenModel):
     hour: Money
     max_database_gb: Rate
 
 
-class Extra(Model):
+class Extra(FrozenModel):
     """Something else that has a price, such as the language model behind the assistant."""
 
     name: Text
@@ -74,7 +74,7 @@ class Extra(Model):
     price: Money
 
 
-class Prices(Model):
+class Prices(FrozenModel):
     as_of: datetime.date
     source: Text
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from harness.plan.calls import MESSAGE_PAGE, Driver
 from harness.plan.inputs import PlanInputs
-from harness.plan.model import Hour, RealtimeLoad, Stream
+from harness.plan.model import Hour, MessageStream, RealtimeLoad
 from harness.plan.prices import PlanPrices
 from harness.plan.sessions import Amounts, other_members
 from harness.plan.traffic import HOUR_S, busiest
@@ -124,9 +124,9 @@ def _presence(hour: Hour, inputs: PlanInputs) -> float:
     return presence_rate(hour.sockets, hour.arrivals * inputs.page_loads_per_session, inputs.presence_seconds)
 
 
-def _stream(name: str, rates: Sequence[float], limit: float) -> Stream:
+def _stream(name: str, rates: Sequence[float], limit: float) -> MessageStream:
     """Rates are those of the hours; over the limit the platform closes channels or skips changes (realtime 1.6)."""
-    return Stream(
+    return MessageStream(
         name=name,
         per_day=math.fsum(rates) * HOUR_S,
         peak=max(rates),

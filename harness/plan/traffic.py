@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.plan.calls import CALLS, DECK, Call, Driver, Endpoint, Kind
+from harness.plan.calls import CALLS, DECK, CallKind, Driver, Endpoint, PlannedCall
 from harness.plan.inputs import PERSONAS, PlanInputs
 from harness.plan.model import EndpointLoad, Hour, SwipeSession, TableLoad
 from harness.plan.rows import WRITES, Table
@@ -41,7 +41,7 @@ def sent(units: Amounts, inputs: PlanInputs) -> dict[Endpoint, Sent]:
     return made
 
 
-def _counts(call: Call, inputs: PlanInputs) -> tuple[float, float]:
+def _counts(call: PlannedCall, inputs: PlanInputs) -> tuple[float, float]:
     listed = inputs.conversations_listed
     times = call.times * listed if call.listed == "times" else call.times
     return times, call.items * listed if call.listed == "items" else call.items
@@ -163,7 +163,7 @@ def mean_session(inputs: PlanInputs) -> tuple[Amounts, dict[Endpoint, Sent], dic
 
 def invocations(traffic: dict[Endpoint, Sent]) -> float:
     """Edge invocations per session."""
-    return sum(of.total for endpoint, of in traffic.items() if endpoint.kind is Kind.EDGE)
+    return sum(of.total for endpoint, of in traffic.items() if endpoint.kind is CallKind.EDGE)
 
 
 def inner_calls(traffic: dict[Endpoint, Sent]) -> float:

@@ -23,11 +23,11 @@ from harness.probes.questions import (
     strangers_changes,
 )
 from harness.probes.stage import Field, signed_in
-from harness.record.probe_results import Answer, Fact, Probes
-from harness.run.resolved_target import Access
+from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
+from harness.run.resolved_target import ResolvedTarget
 
 TIMEOUT_S = 15.0
-QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[Answer]]], ...] = tuple(
+QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[ProbeAnswer]]], ...] = tuple(
     (module.ID, module.ask)
     for module in (
         expired_token,
@@ -44,12 +44,12 @@ QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[Answer]]], ...] = tuple(
 )
 
 
-def probe(access: Access, people: int) -> Probes:
+def probe(access: ResolvedTarget, people: int) -> Probes:
     """Ask the target. Never raises for what it does. people: how many the target has; the first two are asked with."""
     return asyncio.run(_probe(access, people))
 
 
-async def _probe(access: Access, people: int) -> Probes:
+async def _probe(access: ResolvedTarget, people: int) -> Probes:
     began = time.monotonic()
     client = httpx.AsyncClient(
         base_url=access.url,
@@ -63,24 +63,26 @@ async def _probe(access: Access, people: int) -> Probes:
     return Probes(source=source, facts=facts, answers=answers, took_s=round(time.monotonic() - began, 2))
 
 
-async def _facts(http: httpx.AsyncClient, access: Access) -> tuple[str, tuple[Fact, ...]]:
+async def _facts(http: httpx.AsyncClient, access: ResolvedTarget) -> tuple[str, tuple[SchemaFact, ...]]:
     if access.dsn:
         return "Postgres", await schema.from_postgres(access.dsn)
     facts = await schema.from_rest(http, access.service_key)
     return ("PostgREST" if access.service_key else ""), facts
 
 
-async def _answers(http: httpx.AsyncClient, access: Access, people: int) -> tuple[Answer, ...]:
+async def _answers(http: httpx.AsyncClient, access: ResolvedTarget, people: int) -> tuple[ProbeAnswer, ...]:
     try:
         field = Field(http, access, *[await signed_in(http, access, number % people) for number in range(2)])
     except (httpx.HTTPError, ValueError, KeyError) as error:
         why = f"nobody could sign in: {type(error).__name__}"
-        return tuple(Answer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
+        return tuple(ProbeAnswer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
     return tuple(await asyncio.gather(*[_asked(field, id_, ask) for id_, ask in QUESTIONS]))
 
 
-async def _asked(field: Field, id_: str, ask: Callable[[Field], Awaitable[Answer]]) -> Answer:
+async def _asked(field: Field, id_: str, ask: Callable[[Field], Awaitable[ProbeAnswer]]) -> ProbeAnswer:
     try:
         return await ask(field)
     except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError) as error:
-        return Answer(id=id_, status="not asked", text=f"the target's answer was of no use: {type(error).__name__}")
+        return ProbeAnswer(
+            id=id_, status="not asked", text=f"the target's answer was of no use: {type(error).__name__}"
+        )

@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 
 from harness.probes.facts import PROBES, Probe
-from harness.record.probe_results import Fact
+from harness.record.probe_results import SchemaFact
 
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 5.0
@@ -14,38 +14,38 @@ NEEDS_POSTGRES = "only Postgres itself can tell; name keys.dsn_env in the target
 NEEDS_KEY = "needs the service key or a connection string"
 
 
-async def from_postgres(dsn: str) -> tuple[Fact, ...]:
+async def from_postgres(dsn: str) -> tuple[SchemaFact, ...]:
     """Every probe, each by itself: what one cannot tell, the others still do. Never raises for what the target does."""
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
         why = f"the database cannot be reached: {type(error).__name__}"  # its text may quote the connection string
-        return tuple(Fact(name=probe.name, why_not=why) for probe in PROBES)
+        return tuple(SchemaFact(name=probe.name, why_not=why) for probe in PROBES)
     try:
         return tuple([await _asked(connection, probe) for probe in PROBES])
     finally:
         await connection.close()
 
 
-async def _asked(connection: asyncpg.Connection, probe: Probe) -> Fact:
+async def _asked(connection: asyncpg.Connection, probe: Probe) -> SchemaFact:
     try:
         async with connection.transaction(readonly=True):
             found = await connection.fetchval(probe.sql, timeout=STATEMENT_TIMEOUT_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError) as error:
-        return Fact(name=probe.name, why_not=f"{type(error).__name__}: {error}".splitlines()[0])
-    return Fact(name=probe.name, found=str(found))
+        return SchemaFact(name=probe.name, why_not=f"{type(error).__name__}: {error}".splitlines()[0])
+    return SchemaFact(name=probe.name, found=str(found))
 
 
-async def from_rest(http: httpx.AsyncClient, service_key: str) -> tuple[Fact, ...]:
+async def from_rest(http: httpx.AsyncClient, service_key: str) -> tuple[SchemaFact, ...]:
     """What the API tells with the service key. Catalogues of the schema are not among it."""
     return tuple([await _over_rest(http, service_key, probe) for probe in PROBES])
 
 
-async def _over_rest(http: httpx.AsyncClient, service_key: str, probe: Probe) -> Fact:
+async def _over_rest(http: httpx.AsyncClient, service_key: str, probe: Probe) -> SchemaFact:
     if not probe.path:
-        return Fact(name=probe.name, why_not=NEEDS_POSTGRES)
+        return SchemaFact(name=probe.name, why_not=NEEDS_POSTGRES)
     if not service_key:
-        return Fact(name=probe.name, why_not=NEEDS_KEY)
+        return SchemaFact(name=probe.name, why_not=NEEDS_KEY)
     headers = {
         "apikey": service_key,
         "authorization": f"Bearer {service_key}",
@@ -56,9 +56,9 @@ async def _over_rest(http: httpx.AsyncClient, service_key: str, probe: Probe) ->
         reply = await http.get(f"/rest/v1/{probe.path}", headers=headers)
         rows = reply.json()
     except (httpx.HTTPError, ValueError) as error:
-        return Fact(name=probe.name, why_not=f"{type(error).__name__}")
+        return SchemaFact(name=probe.name, why_not=f"{type(error).__name__}")
     if reply.status_code not in (200, 206):
-        return Fact(name=probe.name, why_not=f"PostgREST answers {reply.status_code}")
+        return SchemaFact(name=probe.name, why_not=f"PostgREST answers {reply.status_code}")
     if probe.column:
-        return Fact(name=probe.name, found=str(rows[0][probe.column]).lower() if rows else "no row")
-    return Fact(name=probe.name, found=reply.headers.get("content-range", "*/0").rpartition("/")[2])
+        return SchemaFact(name=probe.name, found=str(rows[0][probe.column]).lower() if rows else "no row")
+    return SchemaFact(name=probe.name, found=reply.headers.get("content-range", "*/0").rpartition("/")[2])

@@ -12,7 +12,7 @@ import httpx
 import jwt
 
 from harness.client.auth.account import Account
-from harness.run.resolved_target import Access
+from harness.run.resolved_target import ResolvedTarget
 
 EVENTS = "/functions/v1/media-swipe-event"
 
@@ -30,7 +30,7 @@ class Field:
     """A deployment, and two people who ask it."""
 
     http: httpx.AsyncClient
-    access: Access
+    access: ResolvedTarget
     me: Caller
     other: Caller
 
@@ -74,7 +74,7 @@ def event(title: str, session: str) -> dict[str, Any]:
     }
 
 
-async def signed_in(http: httpx.AsyncClient, access: Access, number: int) -> Caller:
+async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int) -> Caller:
     """Person `number` of the target, by password, or with a minted token where the target lets tokens be minted.
 
     :raises httpx.HTTPError: the deployment does not answer, or refuses.

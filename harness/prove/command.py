@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from harness.core.errors import ExitCode, UsageError
 from harness.prove.defects import DEFECTS, chosen
 from harness.prove.table import Proof, markdown
-from harness.prove.trials import Plan, Prover, Say
+from harness.prove.trials import ProofPlan, Prover, Say
 from harness.record.streams import replacing
 
 TABLE, DATA = "prove.md", "prove.json"
@@ -50,7 +50,7 @@ def prove(
                 draft.write_text(text, encoding="utf-8")
 
     numbers = tuple(range(1, seeds + 1))
-    asked = Plan(defects, numbers, healthy, out, say, jobs, baselines=baselines, earlier=earlier, note=note)
+    asked = ProofPlan(defects, numbers, healthy, out, say, jobs, baselines=baselines, earlier=earlier, note=note)
     prover = Prover(asked)
     try:
         proof = prover.run()

@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProofPlan:
     """What to prove. jobs: runs side by side, where that changes no answer. say: progress, one line at a time."""
 
     defects: tuple[Defect, ...]
@@ -56,7 +56,7 @@ class Plan:
 class Prover:
     """Does a plan. `proof()` says what is known at any moment, so that an interrupted one still has its table."""
 
-    plan: Plan
+    plan: ProofPlan
     trials: list[Trial] = field(default_factory=list)
     healthy: list[Healthy] = field(default_factory=list)
     _baselines: list[Path] = field(init=False)

@@ -66,7 +66,7 @@ def cleanup(
     job = Job(target, resolve(target, password=False), allowed, concurrency, patience, display or Display())
     done = Removal(job)
     run(done.look if dry_run else done.work, done.state, job.display)
-    return done.forecast() if dry_run else done.summary()
+    return done.fault_schedule() if dry_run else done.summary()
 
 
 def user_ids(

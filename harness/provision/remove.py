@@ -90,7 +90,7 @@ class Removal:
             return "nobody was removed; the list of existing people was being read"
         return f"{self.deleted:,} people were removed before that"
 
-    def forecast(self) -> str:
+    def fault_schedule(self) -> str:
         """One line about what a cleanup would do."""
         assert self.census is not None
         ours, where = self.census.ours(), f"dry run, target {self.job.target.name}"

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.core.fault_record import CHAOS, ChaosEvent, ChaosLine, ChaosWindow
+from harness.core.fault_record import CHAOS, FaultEvent, FaultLine, FaultWindow
 from harness.record.streams import writing
 
 Counts = Mapping[str, tuple[int, int]]
 
 
-def write_lines(folder: Path, lines: Sequence[ChaosLine]) -> None:
+def write_lines(folder: Path, lines: Sequence[FaultLine]) -> None:
     """Append, each line whole: the supervisor of a proxy writes into the same file. :raises OSError: it cannot."""
     if not lines:
         return
@@ -26,13 +26,13 @@ def write_lines(folder: Path, lines: Sequence[ChaosLine]) -> None:
 class ChaosLog:
     """One run's, in the master."""
 
-    def __init__(self, folder: Path, windows: Sequence[ChaosWindow]) -> None:
+    def __init__(self, folder: Path, windows: Sequence[FaultWindow]) -> None:
         self._folder = folder
         self._windows = [window for window in windows if window.kind == "chaos"]
         self._by_worker: dict[int, Counts] = {}
         self._written: dict[str, tuple[int, int]] = {}
 
-    def take(self, worker: int, lines: Sequence[ChaosLine], counts: Counts, at_s: float) -> None:
+    def take(self, worker: int, lines: Sequence[FaultLine], counts: Counts, at_s: float) -> None:
         """A worker's report came: its lines, then whatever changed of the sums over all workers.
 
         :raises HarnessError: the disk is full or failing.
@@ -46,8 +46,8 @@ class ChaosLog:
             if total != self._written.get(window.entry, (0, 0)):
                 self._written[window.entry] = total
                 found.append(
-                    ChaosLine(
-                        event=ChaosEvent.COUNT,
+                    FaultLine(
+                        event=FaultEvent.COUNT,
                         entry=window.entry,
                         fault=window.fault,
                         layer=window.layer,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.core.fault_record import ChaosWindow
+from harness.core.fault_record import FaultWindow
 from harness.core.models import Profile, Slo
 from harness.core.tables import Phase
 from harness.record.clocks import ClockOffset
@@ -52,7 +52,7 @@ class Manifest(BaseModel):
     target_url: str
     target_environment: str
     windows: tuple[Window, ...]
-    chaos: tuple[ChaosWindow, ...] = ()  # over the phases: what was planned to go wrong, and the recovery after it
+    chaos: tuple[FaultWindow, ...] = ()  # over the phases: what was planned to go wrong, and the recovery after it
     planned_sessions: int
     plan_digest: str  # SHA-256 over the seeded schedule
     workers: int

@@ -13,7 +13,7 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Fact(Model):
+class SchemaFact(Model):
     """One drift probe (contract 8.4). found: None when it could not be asked, with the reason."""
 
     name: str
@@ -21,7 +21,7 @@ class Fact(Model):
     why_not: str = ""
 
 
-class Answer(Model):
+class ProbeAnswer(Model):
     """One question to the deployment, asked with synthetic people. asked: how often or of how many rows."""
 
     id: str
@@ -36,8 +36,8 @@ class Probes(Model):
     """Everything that was asked before the load."""
 
     source: str = ""  # how the schema was read: "Postgres" or "PostgREST"; empty: not at all
-    facts: tuple[Fact, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    facts: tuple[SchemaFact, ...] = ()
+    answers: tuple[ProbeAnswer, ...] = ()
     took_s: float = 0.0
 
     def fact(self, name: str) -> str | None:

@@ -50,7 +50,7 @@ def _warm_up() -> None:
     pc.equal(pa.array(np.zeros(1)), 0.0).to_numpy(zero_copy_only=False)
 
 
-class Tally:
+class SampleTally:
     """Running totals and percentiles over latency rows: a master keeps one over the batches of all its workers."""
 
     def __init__(self) -> None:

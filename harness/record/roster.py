@@ -87,7 +87,7 @@ class WorkerRecord(BaseModel):
         return f"worker {self.worker}" + (f" (pid {self.pid} on {self.host})" if self.pid else "")
 
 
-class Sequence:
+class ReportSequence:
     """Which numbers of a sequence that starts at 1 have come. Bounded, whatever comes."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class _Entry:
     first_s: float | None = None
     last_s: float | None = None
     reports: int = 0
-    sequence: Sequence = field(default_factory=Sequence)
+    sequence: ReportSequence = field(default_factory=ReportSequence)
     longest_silence_s: float = 0.0
     final: bool = False
     silent: bool = False  # lost, and not back

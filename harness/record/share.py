@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.run_spec import Order
+from harness.core.run_spec import RunSpec
 from harness.core.tables import MANIFEST, WORKERS_FOLDER
 from harness.record.manifest import Manifest
 from harness.record.roster import WorkerRecord
@@ -23,7 +23,7 @@ from harness.record.store import RunStore, open_run
 WORKER_OUT_ENV = "HARNESS_WORKER_OUT"
 
 
-def share_folder(order: Order, worker: int, environ: Mapping[str, str] = os.environ) -> Path:
+def share_folder(order: RunSpec, worker: int, environ: Mapping[str, str] = os.environ) -> Path:
     """Where that worker's files go."""
     run = Path(order.folder)
     if not (run / MANIFEST).is_file() or run.name != order.run_id:
@@ -32,7 +32,7 @@ def share_folder(order: Order, worker: int, environ: Mapping[str, str] = os.envi
     return run / WORKERS_FOLDER / str(worker)
 
 
-def open_share(order: Order, worker: int, *, zero: float, tickets: int, workers: int, plan_digest: str) -> RunStore:
+def open_share(order: RunSpec, worker: int, *, zero: float, tickets: int, workers: int, plan_digest: str) -> RunStore:
     """Begin that worker's files. `zero` is an epoch second. :raises HarnessError: they cannot be written."""
     manifest = Manifest(
         run_id=order.run_id,

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from harness.core.errors import UsageError
 from harness.core.tables import (
+    ACTIONS,
     ARRIVALS,
-    DEEDS,
     DELIVERY,
     HEALTH,
     LATENCY,
@@ -40,7 +40,7 @@ __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
 UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
 """Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
-TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, DEEDS, DELIVERY, REALTIME, *UNSORTED)
+TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, ACTIONS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
@@ -183,9 +183,9 @@ class RunFiles:
         """What each session sent per call, each pair once, sorted. Empty in records older than this table."""
         return self._table(TRAFFIC)
 
-    def deeds(self) -> pa.Table:
+    def actions(self) -> pa.Table:
         """What each session's person did, in order. Likewise."""
-        return self._table(DEEDS)
+        return self._table(ACTIONS)
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
@@ -260,7 +260,7 @@ def tidy(table: str, rows: pa.Table) -> pa.Table:
         summed = rows.group_by(TRAFFIC_KEY).aggregate([(name, "sum") for name in counted])
         summed = summed.rename_columns([*TRAFFIC_KEY, *counted]).cast(SCHEMAS[TRAFFIC])
         return summed.sort_by([(key, "ascending") for key in TRAFFIC_KEY])
-    if table == DEEDS:
+    if table == ACTIONS:
         numbered = rows.append_column("row", pa.array(range(rows.num_rows), pa.int64()))  # the sort need not be stable
         keys = [("ticket", "ascending"), ("at_us", "ascending"), ("row", "ascending")]
         return numbered.sort_by(keys).drop_columns(["row"])

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, Order
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
 from harness.run.proxy_conductor import Fronted
-from harness.run.resolved_target import Access
-from harness.run.run_request import Watcher, Wish
+from harness.run.resolved_target import ResolvedTarget
+from harness.run.run_request import RunRequest, Watcher
 
 PATIENCE_S = 60.0
 """Beyond the planned end, before a generator that does not leave by itself is killed."""
@@ -33,14 +33,14 @@ FAREWELL_S = 30.0
 LOCUSTFILE = Path(__file__).resolve().parents[2] / "scenarios" / "locustfile.py"
 
 
-class Generator:
+class LocustProcess:
     """Locust as a child process: started, listened to, ended."""
 
     def __init__(
         self,
-        wish: Wish,
-        access: Access,
-        order: Order,
+        run_request: RunRequest,
+        access: ResolvedTarget,
+        order: RunSpec,
         folder: Path,
         watcher: Watcher,
         front: Fronted | None = None,
@@ -48,7 +48,7 @@ class Generator:
         locustfile: Path = LOCUSTFILE,
     ) -> None:
         self._locustfile = locustfile
-        self._wish = wish
+        self._run_request = run_request
         self._access = access
         self._order = order
         self._folder = folder
@@ -62,7 +62,12 @@ class Generator:
         """Run to the end; the record is closed in any case."""
         with (self._folder / "locust.log").open("w", encoding="utf-8") as log:
             process = processes.start(self._command(), environ=self._environ(), stderr=log)
-            limit = self._order.end_s + self._order.grace_s + PATIENCE_S + (3600.0 if self._wish.master_port else 0.0)
+            limit = (
+                self._order.end_s
+                + self._order.grace_s
+                + PATIENCE_S
+                + (3600.0 if self._run_request.master_port else 0.0)
+            )
             timer = threading.Timer(limit, lambda: processes.kill_group(process))
             timer.daemon = True
             timer.start()
@@ -130,15 +135,15 @@ class Generator:
         command += ["-u", str(profile.phones), "-r", str(max(profile.phones, 1))]
         command += ["--stop-timeout", str(int(order.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
         command += ["--harness-order", str(self._folder / "order.json")]
-        wish = self._wish
-        if wish.master_port is not None:
-            command += ["--master", "--master-bind-port", str(wish.master_port)]
-            command += ["--expect-workers", str(wish.expect_workers)]
-        elif wish.processes is not None and wish.processes > 1:
+        run_request = self._run_request
+        if run_request.master_port is not None:
+            command += ["--master", "--master-bind-port", str(run_request.master_port)]
+            command += ["--expect-workers", str(run_request.expect_workers)]
+        elif run_request.processes is not None and run_request.processes > 1:
             port = str(_free_port())
-            command += ["--processes", str(wish.processes), "--master-bind-host", "127.0.0.1"]
+            command += ["--processes", str(run_request.processes), "--master-bind-host", "127.0.0.1"]
             command += ["--master-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
-        if wish.rebalance:  # Locust then spreads its users, which are our phones' slots, over who is left
+        if run_request.rebalance:  # Locust then spreads its users, which are our phones' slots, over who is left
             command += ["--enable-rebalancing"]
         return command + [name.title().replace("_", "") for name in sorted(profile.mix)]
 

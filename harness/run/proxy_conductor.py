@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 from chaos.client import ClientError, Toxiproxy
 from chaos.fault import Layer
-from chaos.timeline import Entry, Moment, Timeline
+from chaos.timeline import Moment, ScheduledFault, Timeline
 from harness.core.errors import TargetError, UsageError
-from harness.core.fault_record import ChaosEvent, ChaosLine, Why
+from harness.core.fault_record import FaultEvent, FaultLine, Why
 from harness.load import child_process as processes
 from harness.record.chaos_log import write_lines
 from harness.run.run_request import Watcher
@@ -31,7 +31,7 @@ BEAT_S = 1.0
 PROXY = "target"
 
 
-class Conductor:
+class ProxyConductor:
     """Tells one proxy what the timeline says. `begin` when the run's zero is known, `clear` when it ends early."""
 
     def __init__(self, client: Toxiproxy, proxy: str, timeline: Timeline, watcher: Watcher) -> None:
@@ -79,21 +79,21 @@ class Conductor:
         entry = moment.entry
         if moment.event == "start":
             share = entry.share_at(max(self._now(), moment.at_s)) if entry.ramp_s else entry.share
-            if self._told(entry, ChaosEvent.START, lambda: self._add(entry, share), moment.at_s, share):
+            if self._told(entry, FaultEvent.START, lambda: self._add(entry, share), moment.at_s, share):
                 self._set[entry.name] = share
         elif moment.event == "end" and entry.name in self._set:
             self._end(entry, Why.PLAN, moment.at_s)
         elif entry.name in self._set:
-            self._told(entry, ChaosEvent.CHANGE, lambda: self._share(entry, entry.share), moment.at_s, entry.share)
+            self._told(entry, FaultEvent.CHANGE, lambda: self._share(entry, entry.share), moment.at_s, entry.share)
 
-    def _end(self, entry: Entry, why: Why, planned: float | None) -> None:
+    def _end(self, entry: ScheduledFault, why: Why, planned: float | None) -> None:
         self._count()
         del self._set[entry.name]
         self._told(
-            entry, ChaosEvent.END, lambda: self._client.remove_toxic(self._proxy, entry.name), planned, 0.0, why=why
+            entry, FaultEvent.END, lambda: self._client.remove_toxic(self._proxy, entry.name), planned, 0.0, why=why
         )
 
-    def _add(self, entry: Entry, share: float) -> None:
+    def _add(self, entry: ScheduledFault, share: float) -> None:
         stream = "downstream" if entry.fault.layer is Layer.HTTP else entry.direction
         self._client.add_toxic(
             self._proxy,
@@ -105,7 +105,7 @@ class Conductor:
             lease_s=LEASE_S,
         )
 
-    def _share(self, entry: Entry, share: float) -> None:
+    def _share(self, entry: ScheduledFault, share: float) -> None:
         self._client.update_toxic(self._proxy, entry.name, toxicity=share)
         self._set[entry.name] = share
 
@@ -134,10 +134,16 @@ class Conductor:
                     self._hits[line.toxic] = (max(before[0], line.hits), max(before[1], line.seen))
                     if self._hits[line.toxic] != before:
                         entry = next(entry for entry in self._timeline.entries if entry.name == line.toxic)
-                        self._write(entry, ChaosEvent.COUNT, None, self._set[line.toxic])
+                        self._write(entry, FaultEvent.COUNT, None, self._set[line.toxic])
 
     def _told(
-        self, entry: Entry, event: ChaosEvent, tell: Any, planned: float | None, share: float, why: Why = Why.PLAN
+        self,
+        entry: ScheduledFault,
+        event: FaultEvent,
+        tell: Any,
+        planned: float | None,
+        share: float,
+        why: Why = Why.PLAN,
     ) -> bool:
         try:
             tell()
@@ -151,8 +157,8 @@ class Conductor:
 
     def _write(
         self,
-        entry: Entry,
-        event: ChaosEvent,
+        entry: ScheduledFault,
+        event: FaultEvent,
         planned: float | None,
         share: float,
         *,
@@ -160,7 +166,7 @@ class Conductor:
         text: str = "",
     ) -> None:
         hits, seen = self._hits.get(entry.name, (0, 0))
-        line = ChaosLine(
+        line = FaultLine(
             event=event,
             entry=entry.name,
             fault=entry.fault.name,
@@ -202,7 +208,7 @@ def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: W
         except ClientError as error:
             raise UsageError(str(error), where=f"--proxy {api}", remedy="start it, or leave --proxy out") from None
         stack.callback(_removed, client, name)
-        conductor = Conductor(client, name, timeline, watcher)
+        conductor = ProxyConductor(client, name, timeline, watcher)
         stack.callback(conductor.clear)
         watcher.stage(f"chaos proxy at {made.listen}, its API at {api}")
         yield Fronted(f"http://{made.listen}", conductor)
@@ -211,7 +217,7 @@ def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: W
 class Fronted:
     """url: where phones go."""
 
-    def __init__(self, url: str, conductor: Conductor | None) -> None:
+    def __init__(self, url: str, conductor: ProxyConductor | None) -> None:
         self.url = url
         self._conductor = conductor
 

@@ -21,7 +21,7 @@ from harness.core.target_guard import permit
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
 from harness.provision import user_ids
-from harness.run.run_request import Watcher, Wish
+from harness.run.run_request import RunRequest, Watcher
 
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
@@ -29,7 +29,7 @@ SEEDED_PER_S = 50.0  # people, at the very least
 
 
 @dataclass(frozen=True)
-class Access:
+class ResolvedTarget:
     """Where the target is and what opens it."""
 
     name: str
@@ -49,42 +49,42 @@ class Access:
 
 
 @contextlib.contextmanager
-def target_of(wish: Wish, watcher: Watcher) -> Iterator[Access]:
-    """The wish's target, ready to be loaded; a sandbox started for it is gone afterwards.
+def target_of(run_request: RunRequest, watcher: Watcher) -> Iterator[ResolvedTarget]:
+    """The request's target, ready to be loaded; a sandbox started for it is gone afterwards.
 
-    :raises UsageError: when the wish contradicts itself or names keys that are not there.
+    :raises UsageError: when the request contradicts itself or names keys that are not there.
     :raises TargetError: when the target may not be touched or does not answer.
     """
-    if wish.quirks and (wish.target or wish.sandbox_url):
+    if run_request.quirks and (run_request.target or run_request.sandbox_url):
         raise UsageError("--quirk needs the sandbox that a run starts itself", remedy="leave out --target and --url")
-    if wish.target is not None:
-        access = _foreign(wish.target, wish)
+    if run_request.target is not None:
+        access = _foreign(run_request.target, run_request)
         _probe(access)
         yield access
-    elif wish.sandbox_url is not None:
-        yield _discovered(discover(wish.sandbox_url))
+    elif run_request.sandbox_url is not None:
+        yield _discovered(discover(run_request.sandbox_url))
     else:
-        people = wish.profile.sandbox.people
+        people = run_request.profile.sandbox.people
         patience = "; so many take a minute or more" if people > MANY_PEOPLE else ""
         watcher.stage(f"starting a sandbox with {people:,} people{patience}")
-        with _own_sandbox(wish) as access:
+        with _own_sandbox(run_request) as access:
             yield access
 
 
 @contextlib.contextmanager
-def _own_sandbox(wish: Wish) -> Iterator[Access]:
-    size = wish.profile.sandbox
-    if size.people < wish.profile.people:
+def _own_sandbox(run_request: RunRequest) -> Iterator[ResolvedTarget]:
+    size = run_request.profile.sandbox
+    if size.people < run_request.profile.people:
         raise UsageError(
-            f"the profile needs {wish.profile.people} people, its sandbox has {size.people}",
-            where=f"profile {wish.profile.name}, sandbox.people",
-            remedy=f"set sandbox.people to at least {wish.profile.people}",
+            f"the profile needs {run_request.profile.people} people, its sandbox has {size.people}",
+            where=f"profile {run_request.profile.name}, sandbox.people",
+            remedy=f"set sandbox.people to at least {run_request.profile.people}",
         )
     command = [sys.executable, "-m", "sandbox.server", "--port", "0", "--with-parent"]
     command += ["--people", str(size.people), "--catalogue", str(size.catalogue)]
     if size.plan != "self-host":
         command += ["--realtime", f"plan={size.plan}"]
-    for quirk in wish.quirks:
+    for quirk in run_request.quirks:
         command += ["--quirk", quirk]
     process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
     try:
@@ -99,8 +99,8 @@ def _death_of(process: subprocess.Popen[str]) -> str:
     return "" if code is None else f"the sandbox died during the run (exit code {code})"
 
 
-def _discovered(found: Discovered) -> Access:
-    return Access(
+def _discovered(found: Discovered) -> ResolvedTarget:
+    return ResolvedTarget(
         name=found.name,
         url=found.url,
         environment="sandbox",
@@ -133,12 +133,12 @@ def _await_ready(process: subprocess.Popen[str], limit_s: float) -> Discovered:
     return discover(str(json.loads(line)["url"]))
 
 
-def _foreign(target: Target, wish: Wish) -> Access:
+def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     allowed = permit(
         target,
-        peak_phones=wish.profile.phones,
+        peak_phones=run_request.profile.phones,
         peak_requests_per_second=None,
-        allow_production=wish.allow_production,
+        allow_production=run_request.allow_production,
     )
     keys = resolve_keys(target, os.environ)
     mint = keys.jwt_secret is not None and keys.service is not None
@@ -148,7 +148,7 @@ def _foreign(target: Target, wish: Wish) -> Access:
             where=f"target {target.name}",
             remedy="name people.password_env, or keys.jwt_secret_env together with keys.service_env",
         )
-    return Access(
+    return ResolvedTarget(
         name=target.name,
         url=target.url,
         environment=target.environment,
@@ -160,15 +160,15 @@ def _foreign(target: Target, wish: Wish) -> Access:
         signing_secret=keys.jwt_secret or "",
         service_key=keys.service or "",
         dsn=keys.dsn or "",
-        user_ids=_everybody(target, keys, wish) if mint else (),
+        user_ids=_everybody(target, keys, run_request) if mint else (),
         notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
     )
 
 
-def _everybody(target: Target, keys: ResolvedKeys, wish: Wish) -> tuple[str, ...]:
+def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> tuple[str, ...]:
     """User ids of all the people the profile needs, in order."""
-    needed = wish.profile.people
-    found = user_ids(target, keys, needed, allow_production=wish.allow_production)
+    needed = run_request.profile.people
+    found = user_ids(target, keys, needed, allow_production=run_request.allow_production)
     if len(found) < needed:
         raise TargetError(
             f"the profile needs {needed} people, the target has {len(found)} of them",
@@ -178,7 +178,7 @@ def _everybody(target: Target, keys: ResolvedKeys, wish: Wish) -> tuple[str, ...
     return tuple(found[number] for number in range(needed))
 
 
-def _probe(access: Access) -> None:
+def _probe(access: ResolvedTarget) -> None:
     url = access.url + "/auth/v1/health"
     try:
         reply = httpx.get(url, headers={"apikey": access.anon_key}, timeout=10.0, trust_env=False)

@@ -11,7 +11,7 @@ from harness.core.models import Profile, Slo, Target
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunRequest:
     """What somebody asked for on the command line, loaded and valid."""
 
     profile: Profile

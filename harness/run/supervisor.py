@@ -20,35 +20,35 @@ from harness.config.load import load_profile
 from harness.core.errors import UsageError
 from harness.core.fault_record import chaos_windows
 from harness.core.models import closest
-from harness.core.run_spec import Order, windows_of
+from harness.core.run_spec import RunSpec, windows_of
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
 from harness.load.sizing import processes_for
 from harness.probes.ask import probe
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
-from harness.run.locust_process import LOCUSTFILE, Generator
+from harness.run.locust_process import LOCUSTFILE, LocustProcess
 from harness.run.proxy_conductor import Fronted, fronted
-from harness.run.resolved_target import Access, target_of
-from harness.run.run_request import Watcher, Wish
+from harness.run.resolved_target import ResolvedTarget, target_of
+from harness.run.run_request import RunRequest, Watcher
 from harness.schedule.arrivals import plan
 
 
-def rehearse(wish: Wish, watcher: Watcher) -> Path:
+def rehearse(run_request: RunRequest, watcher: Watcher) -> Path:
     """Do the run and return its directory, with the record closed.
 
-    :raises UsageError: when the wish cannot be carried out as it stands.
+    :raises UsageError: when the request cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
-    _known_personas(wish)
-    wish = _sized(wish, processes.raise_descriptor_limit())
+    _known_personas(run_request)
+    run_request = _sized(run_request, processes.raise_descriptor_limit())
     with contextlib.ExitStack() as stack:
-        access = stack.enter_context(target_of(wish, watcher))
-        front = stack.enter_context(_front(wish, access, watcher))
-        order, store = _prepare(wish, access, front.url)
+        access = stack.enter_context(target_of(run_request, watcher))
+        front = stack.enter_context(_front(run_request, access, watcher))
+        order, store = _prepare(run_request, access, front.url)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
-        store.update(probes=probe(access, wish.profile.people))
-        Generator(wish, access, order, Path(order.folder), watcher, front).drive()
+        store.update(probes=probe(access, run_request.profile.people))
+        LocustProcess(run_request, access, order, Path(order.folder), watcher, front).drive()
         _check_target_lived(access, store)
         watcher.stage("reading what the target stored")
         found = collect(Path(order.folder), access.url, service_key=access.service_key, dsn=access.dsn)
@@ -57,66 +57,68 @@ def rehearse(wish: Wish, watcher: Watcher) -> Path:
     return Path(order.folder)
 
 
-def _front(wish: Wish, access: Access, watcher: Watcher) -> contextlib.AbstractContextManager[Fronted]:
+def _front(
+    run_request: RunRequest, access: ResolvedTarget, watcher: Watcher
+) -> contextlib.AbstractContextManager[Fronted]:
     """The proxy that the profile's chaos needs, if it does."""
-    seed = _seed(wish)
-    timeline = wish.profile.timeline(seed)
-    if wish.master_port is not None and timeline.of_proxy().entries:
+    seed = _seed(run_request)
+    timeline = run_request.profile.timeline(seed)
+    if run_request.master_port is not None and timeline.of_proxy().entries:
         raise UsageError(
             "faults of the proxy need all workers on this machine, where the proxy is",
-            where=f"{wish.source}, [[chaos]]",
+            where=f"{run_request.source}, [[chaos]]",
             remedy="leave --master out, or take the proxy's faults out of the profile",
         )
-    return fronted(access.url, timeline, seed, wish.proxy, watcher)
+    return fronted(access.url, timeline, seed, run_request.proxy, watcher)
 
 
-def _seed(wish: Wish) -> int:
-    return wish.profile.seed if wish.seed is None else wish.seed
+def _seed(run_request: RunRequest) -> int:
+    return run_request.profile.seed if run_request.seed is None else run_request.seed
 
 
-def _check_target_lived(access: Access, store: RunStore) -> None:
+def _check_target_lived(access: ResolvedTarget, store: RunStore) -> None:
     """A sandbox of our own that died took the run's meaning with it, whenever it died."""
     if reason := access.death():
         folder = store.folder
         RunStore(folder, open_run(folder).manifest).update(status="aborted", abort_reason=reason)
 
 
-def _known_personas(wish: Wish) -> None:
+def _known_personas(run_request: RunRequest) -> None:
     """Before anything is started: every persona of the mix exists, and every quantity is one that somebody draws."""
     known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
-    unknown = sorted(set(wish.profile.mix) - set(known))
+    unknown = sorted(set(run_request.profile.mix) - set(known))
     if unknown:
         raise UsageError(
             f"no such persona: {', '.join(unknown)}",
-            where=f"{wish.source}, [mix]",
+            where=f"{run_request.source}, [mix]",
             remedy="; ".join(dict.fromkeys(closest(persona, known) for persona in unknown)),
         )
-    problems = misfits(wish.profile.behaviour, load_profile(COMPLETE).behaviour)
+    problems = misfits(run_request.profile.behaviour, load_profile(COMPLETE).behaviour)
     if problems:
         raise UsageError(
             "\n".join(("behaviour that nobody would follow:", *(f"  {problem}" for problem in problems))),
-            where=str(wish.source),
+            where=str(run_request.source),
             remedy="correct the keys named above; docs/personas.md explains the quantities",
         )
 
 
-def _sized(wish: Wish, descriptor_limit: int) -> Wish:
+def _sized(run_request: RunRequest, descriptor_limit: int) -> RunRequest:
     """With the number of worker processes settled. Workers elsewhere check for themselves."""
-    if wish.master_port is not None:
-        return wish
-    needed = processes_for(wish.profile.phones, descriptor_limit, processes.cores(), wish.processes)
-    return replace(wish, processes=needed)
+    if run_request.master_port is not None:
+        return run_request
+    needed = processes_for(run_request.profile.phones, descriptor_limit, processes.cores(), run_request.processes)
+    return replace(run_request, processes=needed)
 
 
-def _prepare(wish: Wish, access: Access, url: str) -> tuple[Order, RunStore]:
+def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple[RunSpec, RunStore]:
     """url: where phones go, the target's or that of a proxy in front of it."""
-    profile, seed = wish.profile, _seed(wish)
+    profile, seed = run_request.profile, _seed(run_request)
     now = datetime.now(UTC)
     tag = secrets.randbits(32)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{profile.name}-{tag:08x}"
     planned = plan(profile.arrivals, profile.mix, profile.people, seed)
-    folder = wish.out / run_id
-    order = Order(
+    folder = run_request.out / run_id
+    order = RunSpec(
         run_id=run_id,
         run_tag=tag,
         folder=str(folder.absolute()),
@@ -127,7 +129,7 @@ def _prepare(wish: Wish, access: Access, url: str) -> tuple[Order, RunStore]:
         user_ids=access.user_ids,
         windows=windows_of(profile),
         requests_per_second=access.requests_per_second,
-        rebalance=wish.rebalance,
+        rebalance=run_request.rebalance,
     )
     manifest = Manifest(
         run_id=run_id,
@@ -135,7 +137,7 @@ def _prepare(wish: Wish, access: Access, url: str) -> tuple[Order, RunStore]:
         started_at=now.isoformat(timespec="seconds"),
         seed=seed,
         profile=profile,
-        slos=wish.slos,
+        slos=run_request.slos,
         target_name=access.name,
         target_url=access.url,
         target_environment=access.environment,
@@ -144,7 +146,7 @@ def _prepare(wish: Wish, access: Access, url: str) -> tuple[Order, RunStore]:
         planned_sessions=len(planned),
         plan_digest=planned.digest,
         run_tag=tag,
-        workers=wish.expect_workers if wish.master_port is not None else wish.processes or 1,
+        workers=run_request.expect_workers if run_request.master_port is not None else run_request.processes or 1,
         versions=_versions(),
         notes=access.notes,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.core.errors import UsageError
-from harness.core.models import Profile, Stage
+from harness.core.models import ArrivalStage, Profile
 from harness.core.scheduled_fault import Chaos
 
 CALM_S = 45.0  # of the measure phase before the fault: a baseline is 30 s and the fault's own last 5
@@ -22,7 +22,7 @@ Fate = Literal["survived", "not survived", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class TippingProbe:
     """What one run said."""
 
     seconds: float  # how long its fault lasted
@@ -35,10 +35,10 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Tip:
+class TippingPoint:
     """All probes, in the order in which they were made."""
 
-    probes: tuple[Probe, ...]
+    probes: tuple[TippingProbe, ...]
 
     @property
     def survives_s(self) -> float | None:
@@ -68,14 +68,14 @@ class Tip:
 
 
 def find(
-    probe: Callable[[float], Probe],
+    probe: Callable[[float], TippingProbe],
     *,
     shortest: float,
     longest: float,
     within: float,
     runs: int,
-    told: Callable[[Probe], None] = lambda _: None,
-) -> Tip:
+    told: Callable[[TippingProbe], None] = lambda _: None,
+) -> TippingPoint:
     """Probe at most `runs` times, until the two sides are at most `within` seconds apart, or a probe cannot tell.
 
     :param told: hears of each probe when it is done.
@@ -83,19 +83,19 @@ def find(
     """
     if not 0 < shortest <= longest:
         raise ValueError(f"shortest = {shortest:g} and longest = {longest:g}: must be 0 < shortest <= longest")
-    done: list[Probe] = []
+    done: list[TippingProbe] = []
     while len(done) < runs:
-        seconds = _next(Tip(tuple(done)), shortest, longest, within)
+        seconds = _next(TippingPoint(tuple(done)), shortest, longest, within)
         if seconds is None:
             break
         done.append(probe(seconds))
         told(done[-1])
         if done[-1].fate == "cannot tell":
             break
-    return Tip(tuple(done))
+    return TippingPoint(tuple(done))
 
 
-def _next(tip: Tip, shortest: float, longest: float, within: float) -> float | None:
+def _next(tip: TippingPoint, shortest: float, longest: float, within: float) -> float | None:
     """The next length to ask; None: the answer is there. Whole seconds between the ends."""
     if not tip.probes:
         return longest
@@ -137,18 +137,18 @@ def lasting(profile: Profile, fault: Chaos, seconds: float, recover_s: float) ->
     return Profile.model_validate({**dict(profile), **changed})
 
 
-def _reaching(stages: tuple[Stage, ...], end_s: float) -> tuple[Stage, ...]:
-    found: list[Stage] = []
+def _reaching(stages: tuple[ArrivalStage, ...], end_s: float) -> tuple[ArrivalStage, ...]:
+    found: list[ArrivalStage] = []
     left = end_s
     for stage in stages:
         if left <= 0:
             break
         length = min(stage.seconds, left)
         at_end = stage.rate + (stage.end_rate - stage.rate) * length / stage.seconds
-        found.append(Stage(seconds=length, rate=stage.rate, to=None if stage.to is None else at_end))
+        found.append(ArrivalStage(seconds=length, rate=stage.rate, to=None if stage.to is None else at_end))
         left -= length
     if left > 0:
-        found.append(Stage(seconds=left, rate=stages[-1].end_rate))
+        found.append(ArrivalStage(seconds=left, rate=stages[-1].end_rate))
     return tuple(found)
 
 

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.models import Stage
+from harness.core.models import ArrivalStage
 
 _INSTANTS, _PERSONAS = 0, 1  # positions of the independent random streams; append only
 _MICROSECONDS = 1_000_000
@@ -37,7 +37,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Schedule:
     """Every session of a run. Ticket k is position k in the three arrays, which are read-only."""
 
     instants_s: npt.NDArray[np.float64]  # sorted; seconds since zero, whole microseconds
@@ -90,7 +90,7 @@ class Plan:
         return (self.ticket(int(ticket)) for ticket in self.share(worker, workers))
 
 
-def plan(stages: Sequence[Stage], mix: Mapping[str, float], people: int, seed: int) -> Plan:
+def plan(stages: Sequence[ArrivalStage], mix: Mapping[str, float], people: int, seed: int) -> Schedule:
     """The schedule that `seed` gives for these stages and shares.
 
     Person k % people takes ticket k: everybody comes round equally often, and as late as possible after the
@@ -109,15 +109,15 @@ def plan(stages: Sequence[Stage], mix: Mapping[str, float], people: int, seed: i
     person = (np.arange(len(instants)) % people).astype(np.int32)
     for column in (instants, persona, person):
         column.flags.writeable = False
-    return Plan(instants_s=instants, persona=persona, person=person, personas=personas)
+    return Schedule(instants_s=instants, persona=persona, person=person, personas=personas)
 
 
-def expected_sessions(stages: Sequence[Stage]) -> float:
+def expected_sessions(stages: Sequence[ArrivalStage]) -> float:
     """The mean number of sessions of the schedule: the integral of its rate."""
     return float(_edges(stages)[1][-1])
 
 
-def expected_until(stages: Sequence[Stage], t_s: float) -> float:
+def expected_until(stages: Sequence[ArrivalStage], t_s: float) -> float:
     """The mean number of sessions that start before `t_s` seconds."""
     times, cumulative = _edges(stages)
     if t_s >= times[-1]:
@@ -128,7 +128,7 @@ def expected_until(stages: Sequence[Stage], t_s: float) -> float:
     return float(cumulative[at]) + into * (stage.rate + _slope(stage) * into / 2)
 
 
-def rate_at(stages: Sequence[Stage], t_s: float) -> float:
+def rate_at(stages: Sequence[ArrivalStage], t_s: float) -> float:
     """Planned sessions per second at `t_s`; 0 outside the schedule; at a step, the rate after it."""
     start = 0.0
     for stage in stages:
@@ -138,23 +138,23 @@ def rate_at(stages: Sequence[Stage], t_s: float) -> float:
     return 0.0
 
 
-def peak_rate(stages: Sequence[Stage]) -> float:
+def peak_rate(stages: Sequence[ArrivalStage]) -> float:
     """The highest planned rate, sessions per second."""
     return max(max(stage.rate, stage.end_rate) for stage in stages)
 
 
-def _slope(stage: Stage) -> float:
+def _slope(stage: ArrivalStage) -> float:
     return (stage.end_rate - stage.rate) / stage.seconds
 
 
-def _edges(stages: Sequence[Stage]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _edges(stages: Sequence[ArrivalStage]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Times of the stages' borders, and the cumulative rate there; both start at 0."""
     seconds = np.array([stage.seconds for stage in stages])
     sessions = np.array([stage.seconds * (stage.rate + stage.end_rate) / 2 for stage in stages])
     return np.concatenate(([0.0], np.cumsum(seconds))), np.concatenate(([0.0], np.cumsum(sessions)))
 
 
-def _instants(stages: Sequence[Stage], source: np.random.Generator) -> npt.NDArray[np.float64]:
+def _instants(stages: Sequence[ArrivalStage], source: np.random.Generator) -> npt.NDArray[np.float64]:
     times, cumulative = _edges(stages)
     unit = _unit_rate_process(float(cumulative[-1]), source)
     at = np.clip(np.searchsorted(cumulative, unit, side="right") - 1, 0, len(stages) - 1)

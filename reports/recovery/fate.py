@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from harness.run.tipping_point import Probe
+from harness.run.tipping_point import TippingProbe
 from reports.verdict import Verdict
 
 
-def fate(verdict: Verdict, seconds: float, recover_s: float) -> Probe:
+def fate(verdict: Verdict, seconds: float, recover_s: float) -> TippingProbe:
     """Of a run whose fault lasted `seconds`: survived when everything was as before within `recover_s` after it."""
     if verdict.verdict == "aborted":
-        return Probe(seconds, "cannot tell", "the run was aborted")
+        return TippingProbe(seconds, "cannot tell", "the run was aborted")
     if verdict.vetoes:
         row = verdict.vetoes[0]
-        return Probe(seconds, "cannot tell", f"the generator was not fit: {row.check} {row.value}")
+        return TippingProbe(seconds, "cannot tell", f"the generator was not fit: {row.check} {row.value}")
     found = verdict.recovery
     if found is None or not found.faults:
-        return Probe(seconds, "cannot tell", "the fault never began")
+        return TippingProbe(seconds, "cannot tell", "the fault never began")
     if found.baseline is None:
-        return Probe(seconds, "cannot tell", found.baseline_note)
+        return TippingProbe(seconds, "cannot tell", found.baseline_note)
     back = found.faults[0].recovered
     if back.after_s is not None and back.after_s <= recover_s:
-        return Probe(seconds, "survived", back.text)
-    return Probe(seconds, "not survived", back.text if back.status != "unknown" else back.note)
+        return TippingProbe(seconds, "survived", back.text)
+    return TippingProbe(seconds, "not survived", back.text if back.status != "unknown" else back.note)

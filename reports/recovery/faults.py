@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from harness.core.fault_record import ChaosEvent, ChaosLine, ChaosWindow
+from harness.core.fault_record import FaultEvent, FaultLine, FaultWindow
 
 
 @dataclass(frozen=True, slots=True)
-class FaultWindow:
+class ObservedFault:
     """One entry of the timeline, as it happened. Seconds since the run's zero; hits None: nothing counted them."""
 
     name: str
@@ -21,18 +21,18 @@ class FaultWindow:
     hits: int | None = None
 
 
-def parsed(log: Iterable[bytes]) -> list[ChaosLine]:
+def parsed(log: Iterable[bytes]) -> list[FaultLine]:
     """The lines of a `chaos.jsonl`; what a dying writer left half-written is ignored."""
     found = []
     for line in log:
         try:
-            found.append(ChaosLine.model_validate_json(line))
+            found.append(FaultLine.model_validate_json(line))
         except ValidationError:
             continue
     return found
 
 
-def happened(planned: Sequence[ChaosWindow], log: Sequence[ChaosLine], reached_s: float) -> tuple[FaultWindow, ...]:
+def happened(planned: Sequence[FaultWindow], log: Sequence[FaultLine], reached_s: float) -> tuple[ObservedFault, ...]:
     """The faults of a run, in the order in which they began.
 
     The log's instants win over the plan's. An entry that the log does not name had not begun when the run broke off;
@@ -43,18 +43,18 @@ def happened(planned: Sequence[ChaosWindow], log: Sequence[ChaosLine], reached_s
         lines = [line for line in log if line.entry == window.entry]
         if window.kind != "chaos" or (log and not lines):
             continue
-        starts = [line.at_s for line in lines if line.event is ChaosEvent.START]
-        ends = [line.at_s for line in lines if line.event is ChaosEvent.END]
+        starts = [line.at_s for line in lines if line.event is FaultEvent.START]
+        ends = [line.at_s for line in lines if line.event is FaultEvent.END]
         start = min(starts, default=window.start_s)
         end = min(max(ends, default=window.end_s), max(reached_s, start))
         if start < reached_s:
-            found.append(FaultWindow(window.entry, window.fault, start, end, _hits(lines)))
+            found.append(ObservedFault(window.entry, window.fault, start, end, _hits(lines)))
     return tuple(sorted(found, key=lambda fault: (fault.start_s, fault.end_s)))
 
 
-def _hits(lines: Sequence[ChaosLine]) -> int | None:
+def _hits(lines: Sequence[FaultLine]) -> int | None:
     """The last count of all workers together; without one, the sum of what each worker said last."""
-    if counts := [line.hits for line in lines if line.event is ChaosEvent.COUNT]:
+    if counts := [line.hits for line in lines if line.event is FaultEvent.COUNT]:
         return counts[-1]
-    last = {line.worker: line.hits for line in lines if line.event is ChaosEvent.END}
+    last = {line.worker: line.hits for line in lines if line.event is FaultEvent.END}
     return sum(last.values()) if last else None

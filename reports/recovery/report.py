@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from harness.core.fault_record import ChaosLine
+from harness.core.fault_record import FaultLine
 from harness.core.ledger import WriteKind
 from reports.frames import MEASURED_VIEWS, Frames
 from reports.integrity.writes import Rows
 from reports.ranks import grouped_percentiles
 from reports.recovery import writes as ledger
-from reports.recovery.faults import FaultWindow, happened
+from reports.recovery.faults import ObservedFault, happened
 from reports.recovery.hysteresis import hysteresis
 from reports.recovery.model import Baseline, FaultReport, LatencyChange, Queue, Recovered, Recovery, WritePressure
 from reports.recovery.seconds import Seconds, tally
@@ -26,7 +26,7 @@ SHOWN_OPERATIONS = 12
 ALL = "all"
 
 
-def recover(frames: Frames, rows: Rows, log: Sequence[ChaosLine] = ()) -> Recovery | None:
+def recover(frames: Frames, rows: Rows, log: Sequence[FaultLine] = ()) -> Recovery | None:
     """What the faults of a run did; None for a run without faults.
 
     :param rows: its ledger, as `RunFiles.rows` gives it. log: its `chaos.jsonl`; without it the plan is believed.
@@ -48,12 +48,12 @@ def recover(frames: Frames, rows: Rows, log: Sequence[ChaosLine] = ()) -> Recove
     )
 
 
-def _first(faults: Sequence[FaultWindow], measure: tuple[float, float]) -> float:
+def _first(faults: Sequence[ObservedFault], measure: tuple[float, float]) -> float:
     """When the first fault interrupts; when none does, none has a before."""
     return min((fault.start_s for fault in faults if not _lasts(fault, measure)), default=faults[0].start_s)
 
 
-def _lasts(fault: FaultWindow, measure: tuple[float, float]) -> bool:
+def _lasts(fault: ObservedFault, measure: tuple[float, float]) -> bool:
     """Whether a fault is on for the whole measure phase, as an emulated link is: that is how things are in this run.
     It has no before, and the others are held against a baseline under it."""
     return fault.start_s <= measure[0] and fault.end_s >= measure[1]
@@ -63,7 +63,12 @@ class _Window:
     """One fault window of a run."""
 
     def __init__(
-        self, frames: Frames, counted: Seconds, base: Steady | str, fault: FaultWindow, faults: Sequence[FaultWindow]
+        self,
+        frames: Frames,
+        counted: Seconds,
+        base: Steady | str,
+        fault: ObservedFault,
+        faults: Sequence[ObservedFault],
     ) -> None:
         self._frames, self._counted, self._fault = frames, counted, fault
         self._base = base if isinstance(base, Steady) else None

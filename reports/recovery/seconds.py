@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.core.models import LatencySlo, Stage
+from harness.core.models import ArrivalStage, LatencySlo
 from harness.core.outcome import Outcome
 from harness.core.tables import View
 from reports.frames import Frames
@@ -110,7 +110,7 @@ def expected_load(frames: Frames, size: int) -> Reals:
     return np.convolve(held, np.full(width, 1.0 / width), mode="valid") if size else rates
 
 
-def _rates(stages: tuple[Stage, ...], size: int) -> Reals:
+def _rates(stages: tuple[ArrivalStage, ...], size: int) -> Reals:
     """Planned session starts per second; the last rate goes on after the plan's end."""
     rates = np.zeros(size)
     middles, start = np.arange(size) + 0.5, 0.0

@@ -153,19 +153,19 @@ async def cleaned(api: str) -> float:
     return time.monotonic() - began
 
 
-async def one(running: Running, upstream: Upstream, dice: random.Random) -> Round:
+async def one(running: Running, upstream: Upstream, rng: random.Random) -> Round:
     host, port = running.proxies["target"].split(":")
     faults = [
-        {**hole, "name": f"fault{number}", "stream": dice.choice(("upstream", "downstream")), "lease_s": LEASE_S}
-        | {"toxicity": dice.choice((0.3, 0.7, 1.0))}
-        for number, hole in enumerate(dice.sample(HOLES, 3))
+        {**hole, "name": f"fault{number}", "stream": rng.choice(("upstream", "downstream")), "lease_s": LEASE_S}
+        | {"toxicity": rng.choice((0.3, 0.7, 1.0))}
+        for number, hole in enumerate(rng.sample(HOLES, 3))
     ]
     links = [await asyncio.open_connection(host, int(port)) for _ in range(CONNECTIONS)]
     talking = [asyncio.ensure_future(chatter(link)) for link in links]
     controller = await asyncio.to_thread(start_controller, running, faults)
-    killed = dice.choice(("controller", "proxy"))
+    killed = rng.choice(("controller", "proxy"))
     try:
-        await asyncio.sleep(dice.uniform(0, 0.6))
+        await asyncio.sleep(rng.uniform(0, 0.6))
         if killed == "proxy":
             running.process.kill()
             await asyncio.to_thread(running.process.wait, 10)
@@ -188,13 +188,13 @@ async def one(running: Running, upstream: Upstream, dice: random.Random) -> Roun
 
 
 async def play(rounds: int, seed: int) -> list[Round]:
-    dice, upstream, played = random.Random(seed), Upstream(), list[Round]()
+    rng, upstream, played = random.Random(seed), Upstream(), list[Round]()
     server = await asyncio.start_server(upstream, "127.0.0.1", 0)
     address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     while len(played) < rounds:
         with await asyncio.to_thread(proxy_process, "--upstream", address) as running:
             while len(played) < rounds and running.process.poll() is None:
-                played.append(await one(running, upstream, dice))
+                played.append(await one(running, upstream, rng))
                 print_row(len(played), played[-1])
     server.close()
     return played

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chaos.faults  # noqa: F401 - loads them
-from chaos.byte_faults import Stage, StreamFault
+from chaos.byte_faults import ByteStage, StreamFault
 from chaos.fault import Layer, find, registered
 
 
@@ -80,7 +80,7 @@ class Spot:
     def data(self) -> bytes:
         return b"".join(data for _, data in self.got)
 
-    def stage(self, name: str, **parameters: Any) -> Stage:
+    def stage(self, name: str, **parameters: Any) -> ByteStage:
         fault = find(name, Layer.STREAM).parse(parameters)
         assert isinstance(fault, StreamFault)
         return fault.stage(fault, name, 1.0, self, self, lambda: None)

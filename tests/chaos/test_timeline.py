@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from chaos.faults.lost_reply import LostReplyFault
 from chaos.faults.offline import OfflineFault
-from chaos.timeline import Entry, Timeline, contradictions
+from chaos.timeline import ScheduledFault, Timeline, contradictions
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
 from harness.core.models import Profile
 
 LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})
-HALF = Entry("half", LOST, 10.0, 20.0, share=0.3)
+HALF = ScheduledFault("half", LOST, 10.0, 20.0, share=0.3)
 
 
 def within(hits: int, of: int, share: float) -> bool:
@@ -27,7 +27,7 @@ def within(hits: int, of: int, share: float) -> bool:
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_the_share_is_hit(share: float) -> None:
-    entry = Entry("x", LOST, 0.0, 1.0, share=share)
+    entry = ScheduledFault("x", LOST, 0.0, 1.0, share=share)
     hits = sum(entry.hits(7, person, turn, 0.5) for person in range(200) for turn in range(50))
     assert within(hits, 10_000, share)
 
@@ -48,21 +48,21 @@ def test_the_same_ones_with_one_two_and_four_workers() -> None:
 
 
 def test_another_seed_and_another_entry_hit_others() -> None:
-    def hit(entry: Entry, seed: int) -> set[int]:
+    def hit(entry: ScheduledFault, seed: int) -> set[int]:
         return {turn for turn in range(200) if entry.hits(seed, 1, turn, 15.0)}
 
-    other = Entry("other", LOST, 10.0, 20.0, share=0.3)
+    other = ScheduledFault("other", LOST, 10.0, 20.0, share=0.3)
     assert len({frozenset(hit(HALF, 1)), frozenset(hit(HALF, 2)), frozenset(hit(other, 1))}) == 3
 
 
 def test_nobody_is_hit_outside_its_time() -> None:
-    sure = Entry("sure", LOST, 10.0, 20.0)
+    sure = ScheduledFault("sure", LOST, 10.0, 20.0)
     assert [sure.hits(1, 1, 0, at) for at in (9.999, 10.0, 19.999, 20.0)] == [False, True, True, False]
 
 
 @given(st.floats(0, 10), st.floats(0, 10))
 def test_a_ramp_only_adds(one: float, other: float) -> None:
-    entry = Entry("ramp", LOST, 0.0, 10.5, ramp_s=8.0, share=0.8)
+    entry = ScheduledFault("ramp", LOST, 0.0, 10.5, ramp_s=8.0, share=0.8)
     early, late = sorted((one, other))
     assert all(entry.hits(1, 5, turn, late) for turn in range(60) if entry.hits(1, 5, turn, early))
     assert entry.share_at(4.0) == pytest.approx(0.4)
@@ -71,7 +71,7 @@ def test_a_ramp_only_adds(one: float, other: float) -> None:
 
 def test_cohorts_are_the_same_people_everywhere_and_need_not_meet() -> None:
     def people(name: str, low: float, high: float) -> set[int]:
-        entry = Entry(name, DARK, 0.0, 1.0, cohort=(low, high))
+        entry = ScheduledFault(name, DARK, 0.0, 1.0, cohort=(low, high))
         return {person for person in range(1_000) if entry.in_cohort(9, person)}
 
     small, large, rest = people("a", 0, 0.3), people("b", 0, 0.6), people("c", 0.6, 1.0)
@@ -82,7 +82,7 @@ def test_cohorts_are_the_same_people_everywhere_and_need_not_meet() -> None:
 
 
 def test_phones_join_one_after_another_while_the_ramp_lasts() -> None:
-    entry = Entry("slow", DARK, 10.0, 30.0, ramp_s=10.0)
+    entry = ScheduledFault("slow", DARK, 10.0, 30.0, ramp_s=10.0)
     joins = [entry.joins_s(1, person) for person in range(500)]
     assert min(joins) >= 10
     assert max(joins) < 20
@@ -90,8 +90,8 @@ def test_phones_join_one_after_another_while_the_ramp_lasts() -> None:
 
 
 def test_moments_come_in_order() -> None:
-    first = Entry("first", DARK, 5.0, 10.0)
-    second = Entry("second", LOST, 10.0, 20.0, ramp_s=2.0)
+    first = ScheduledFault("first", DARK, 5.0, 10.0)
+    second = ScheduledFault("second", LOST, 10.0, 20.0, ramp_s=2.0)
     moments = Timeline((second, first), 1).moments()
     assert [(moment.at_s, moment.event, moment.entry.name) for moment in moments] == [
         (5.0, "start", "first"),
@@ -103,10 +103,10 @@ def test_moments_come_in_order() -> None:
 
 
 def test_a_phone_has_one_network() -> None:
-    one = Entry("one", DARK, 0.0, 10.0, cohort=(0.0, 0.5))
-    assert contradictions([one, Entry("two", DARK, 5.0, 15.0)])
-    assert not contradictions([one, Entry("two", DARK, 10.0, 15.0)])
-    assert not contradictions([one, Entry("two", DARK, 5.0, 15.0, cohort=(0.5, 1.0))])
+    one = ScheduledFault("one", DARK, 0.0, 10.0, cohort=(0.0, 0.5))
+    assert contradictions([one, ScheduledFault("two", DARK, 5.0, 15.0)])
+    assert not contradictions([one, ScheduledFault("two", DARK, 10.0, 15.0)])
+    assert not contradictions([one, ScheduledFault("two", DARK, 5.0, 15.0, cohort=(0.5, 1.0))])
 
 
 # ---- in a profile ---------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.core import ids
-from harness.core.ledger import Entry, Ledger, Step, WriteKind
+from harness.core.ledger import Ledger, LedgerEntry, Step, WriteKind
 from harness.core.rows import made
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
 
@@ -39,7 +39,7 @@ class Story:
 
     def write(
         self, kind: WriteKind, at: float, *steps: tuple[Step, float], id_: str | None = None, **facts: Any
-    ) -> tuple[Entry, str]:
+    ) -> tuple[LedgerEntry, str]:
         row = facts.pop("row", None)
         id_ = id_ or self.id(facts.pop("person", 1))
         entry = self.ledger.intend(kind, 1, at, id_=id_, **facts)

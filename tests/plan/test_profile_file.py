@@ -48,14 +48,14 @@ def test_sessions_last_as_long_as_the_plan_says(tmp_path: Path, prices: Prices) 
     """Drawn as the personas draw them: a swiper's cards, a reader's pages, a chatter's messages take 8 minutes."""
     inputs = PlanInputs()
     behaviour = written(tmp_path, profile_toml(make(inputs, prices), inputs)).behaviour
-    dice = random.Random(7)
+    rng = random.Random(7)
 
     def each(persona: str, many: str, *lengths: str) -> float:
-        count = round(draw(behaviour[persona][many], dice))
-        return sum(draw(behaviour[persona][length], dice) for _ in range(count) for length in lengths)
+        count = round(draw(behaviour[persona][many], rng))
+        return sum(draw(behaviour[persona][length], rng) for _ in range(count) for length in lengths)
 
     def once(persona: str, *lengths: str) -> float:
-        return sum(draw(behaviour[persona][length], dice) for length in lengths)
+        return sum(draw(behaviour[persona][length], rng) for length in lengths)
 
     lasting: dict[str, Callable[[], float]] = {
         "swiper": lambda: each("swiper", "swipes", "dwell_s"),
@@ -140,8 +140,8 @@ def test_shares_are_rounded_and_sum_to_one() -> None:
 
 @pytest.mark.parametrize("mean", [0.01, 1.0, 11.3, 4000.0])
 def test_human_times_have_the_mean_asked_for(mean: float) -> None:
-    dice = random.Random(3)
+    rng = random.Random(3)
     times = human(mean)
-    drawn = [draw(times, dice) for _ in range(20_000)]
+    drawn = [draw(times, rng) for _ in range(20_000)]
     assert statistics.fmean(drawn) == pytest.approx(mean, rel=0.02)
     assert max(drawn) <= 4 * mean * 1.001

@@ -48,7 +48,7 @@ def compare(run: RunFiles) -> list[Compared]:
     """Every session that ended by itself, in the order of tickets. What a device keeps is carried through all of its
     sessions; a newcomer's session is on a device of its own."""
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in run.deeds().to_pylist():
+    for row in run.actions().to_pylist():
         rows[row["ticket"]].append(row)
     answers: dict[int, dict[str, Answers]] = defaultdict(dict)
     for row in run.traffic().to_pylist():

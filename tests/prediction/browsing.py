@@ -68,9 +68,9 @@ def search(page: Page) -> Counts:
             for one in page.of("results", "found", "unknown")
             if one.subject == line.subject and line.at <= one.at < until
         ]
-        found = sum(one.number for one in of if one.deed == "found")
-        unknown = [one for one in of if one.deed == "unknown"]
-        answered = any(one.deed == "results" for one in of)
+        found = sum(one.number for one in of if one.action == "found")
+        unknown = [one for one in of if one.action == "unknown"]
+        answered = any(one.action == "results" for one in of)
         made += Counter(media_search=1, tmdb_search=int(answered), tmdb_external_ids=min(RESULTS, found))
         if unknown:
             done[line.subject] = line.at

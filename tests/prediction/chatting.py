@@ -40,7 +40,7 @@ def chats(page: Page, target: Target) -> Counts:
         made += polls(page, lines, (start, end), target)
         if direct:
             made["last_active"] += kept(page, [(start, end)], DEFAULT_STALE_S, every_s=lambda at: LIST_S)
-        made["read_receipt"] += marks([line.at for line in lines if line.deed == "newest"], end)
+        made["read_receipt"] += marks([line.at for line in lines if line.action == "newest"], end)
     return made + written(page)
 
 
@@ -48,7 +48,7 @@ def chat_spans(page: Page) -> list[tuple[float, float, bool]]:
     """From when to when a conversation was open, and whether it has two members."""
     spans, opened = [], None
     for line in page.of("chat", "chat_leave"):
-        if line.deed == "chat":
+        if line.action == "chat":
             opened = line
         elif opened is not None:
             spans.append((opened.at, line.at, opened.subject == "direct"))
@@ -58,7 +58,7 @@ def chat_spans(page: Page) -> list[tuple[float, float, bool]]:
 
 def interval(lines: list[Line]) -> Callable[[float], float]:
     """5.3: each 5 s while the channel is SUBSCRIBED, each 1.5 s otherwise."""
-    changes = [(line.at, line.number) for line in lines if line.deed in ("chat", "channel")]
+    changes = [(line.at, line.number) for line in lines if line.action in ("chat", "channel")]
 
     def every_s(at: float) -> float:
         joined = [number for since, number in changes if since <= at]
@@ -69,7 +69,7 @@ def interval(lines: list[Line]) -> Callable[[float], float]:
 
 def polls(page: Page, lines: list[Line], span: Span, target: Target) -> Counts:
     """5.3: P pages, read receipts, reactions, delivery receipts of the last own message."""
-    every_s, changes = interval(lines), [line.at for line in lines if line.deed == "channel"]
+    every_s, changes = interval(lines), [line.at for line in lines if line.action == "channel"]
 
     def times(call: str, start: float, end: float, stale_s: float) -> list[float]:
         return fetches(
@@ -84,15 +84,15 @@ def polls(page: Page, lines: list[Line], span: Span, target: Target) -> Counts:
         )
 
     messages = times("messages_poll", *span, POLL_S)
-    own = [line.at for line in lines if line.deed == "own"]
+    own = [line.at for line in lines if line.action == "own"]
     deliveries = 0
     for index, at in enumerate(own):
         until = own[index + 1] if index + 1 < len(own) else span[1]
         deliveries += len(times("delivery_receipts_poll", at, until, DEFAULT_STALE_S))
-    pages = [(line.at, line.number) for line in lines if line.deed == "pages"]
-    older = len([line for line in lines if line.deed == "older"])
+    pages = [(line.at, line.number) for line in lines if line.action == "pages"]
+    older = len([line for line in lines if line.action == "older"])
     older += sum(max((number for since, number in pages if since < at), default=1) - 1 for at in messages)
-    reactions = len(times("reactions_poll", *span, DEFAULT_STALE_S)) + sum(line.deed == "react" for line in lines)
+    reactions = len(times("reactions_poll", *span, DEFAULT_STALE_S)) + sum(line.action == "react" for line in lines)
     return Counter(
         messages_poll=len(messages),
         messages_older=older,

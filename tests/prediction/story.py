@@ -1,4 +1,4 @@
-"""What one session's person did, as its deeds tell it. Knows the record's words, nothing of how phones work. (pure)"""
+"""What one session's person did, as its actions say. Knows the record's words, nothing of how phones work. (pure)"""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """One deed. `at` in seconds since the session began."""
+    """One action. `at` in seconds since the session began."""
 
     at: float
-    deed: str
+    action: str
     subject: str = ""
     number: int = 1
     seconds: float = 0.0
@@ -61,9 +61,9 @@ class Page:
     fresh: bool
     lines: tuple[Line, ...]
 
-    def of(self, *deeds: str) -> list[Line]:
-        """Its lines of these deeds, in order."""
-        return [line for line in self.lines if line.deed in deeds]
+    def of(self, *actions: str) -> list[Line]:
+        """Its lines of these actions, in order."""
+        return [line for line in self.lines if line.action in actions]
 
     def visits(self, screen: str) -> list[Span]:
         """From when to when it was on screen."""
@@ -74,20 +74,20 @@ class Page:
         for line in lines:
             if line.subject != screen:
                 continue
-            if line.deed == "open" and since is None:
+            if line.action == "open" and since is None:
                 since = line.at
-            elif line.deed == "leave" and since is not None:
+            elif line.action == "leave" and since is not None:
                 spans.append((since, line.at))
                 since = None
         return spans if since is None else [*spans, (since, self.end)]
 
     def without(self, start: str, stop: str) -> list[Span]:
-        """Spans from a deed `start` to the next deed `stop`: away and back, offline and online."""
+        """Spans from an action `start` to the next action `stop`: away and back, offline and online."""
         spans, since = [], None
         for line in self.of(start, stop):
-            if line.deed == start and since is None:
+            if line.action == start and since is None:
                 since = line.at
-            elif line.deed == stop and since is not None:
+            elif line.action == stop and since is not None:
                 spans.append((since, line.at))
                 since = None
         return spans if since is None else [*spans, (since, self.end)]
@@ -117,39 +117,39 @@ class Story:
     end: float = field(init=False)
 
     def __post_init__(self) -> None:
-        ends = [line.at for line in self.lines if line.deed in ("closed", "killed")]
+        ends = [line.at for line in self.lines if line.action in ("closed", "killed")]
         end = min(ends, default=max((line.at for line in self.lines), default=0.0))
         object.__setattr__(self, "end", end)
         object.__setattr__(self, "pages", tuple(_pages(self.lines, end)))
 
     @property
     def killed(self) -> bool:
-        return any(line.deed == "killed" for line in self.lines)
+        return any(line.action == "killed" for line in self.lines)
 
 
 def _pages(lines: tuple[Line, ...], end: float) -> Iterable[Page]:
     """Lines after the end are those of an app that is gone; what it still learned from answers is kept."""
-    starts = [index for index, line in enumerate(lines) if line.deed == "page_load"]
+    starts = [index for index, line in enumerate(lines) if line.action == "page_load"]
     for index, first in enumerate(starts):
         last = starts[index + 1] if index + 1 < len(starts) else len(lines)
         inside = lines[first:last]
         until = min(end, lines[last].at) if last < len(lines) else end
-        enters = [line.at for line in inside if line.deed == "enter"]
+        enters = [line.at for line in inside if line.action == "enter"]
         signed_in = inside[0].subject == "signed_in"
         live_at = inside[0].at if signed_in else min(enters, default=None)
-        kept = tuple(line for line in inside if line.deed not in ("closed", "killed") and _before(line, end))
+        kept = tuple(line for line in inside if line.action not in ("closed", "killed") and _before(line, end))
         yield Page(inside[0].at, until, live_at, not signed_in, kept)
 
 
 def _before(line: Line, end: float) -> bool:
-    return (line.at <= end and line.deed not in ("away", "back")) or line.at < end
+    return (line.at <= end and line.action not in ("away", "back")) or line.at < end
 
 
 def story(ticket: int, rows: Iterable[Mapping[str, Any]], *, newcomer: bool) -> Story:
-    """From rows of the deeds table, in order."""
+    """From rows of the actions table, in order."""
     lines = tuple(
-        Line(row["at_us"] / 1e6, row["deed"], row["subject"], row["number"], row["seconds"])
+        Line(row["at_us"] / 1e6, row["action"], row["subject"], row["number"], row["seconds"])
         for row in rows
-        if row["deed"] != "drawn"
+        if row["action"] != "drawn"
     )
     return Story(ticket, lines, newcomer)

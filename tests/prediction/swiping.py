@@ -32,13 +32,13 @@ def deck_requests(lines: list[Line]) -> int:
     """Of one visit, from its gestures and the cards that came."""
     requests, tries, waiting, left = 1, 1, True, 0
     for line in lines:
-        if line.deed == "cards":
+        if line.action == "cards":
             left += line.number
             waiting = line.number == 0 and tries < FILL_TRIES
             if line.number == 0:  # the number of cards has not changed: nobody looks whether they are few
                 requests, tries = requests + waiting, tries + waiting
                 continue
-        elif line.deed == "gesture":
+        elif line.action == "gesture":
             left -= 1
         else:
             continue
@@ -71,10 +71,10 @@ def card_tops(page: Page) -> list[tuple[list[tuple[float, float, str]], int]]:
     """Per visit: from when to when each card was on top, with its title; and how many cards came in all."""
     found = []
     for (_, end), lines in zip(page.visits("swipe"), swipe_visits(page), strict=True):
-        came = sum(line.number for line in lines if line.deed == "cards")
-        looks = [line for line in lines if line.deed == "look"]
-        gestures = [line.at for line in lines if line.deed == "gesture"]
-        first = min((line.at for line in lines if line.deed == "cards"), default=end)
+        came = sum(line.number for line in lines if line.action == "cards")
+        looks = [line for line in lines if line.action == "look"]
+        gestures = [line.at for line in lines if line.action == "gesture"]
+        first = min((line.at for line in lines if line.action == "cards"), default=end)
         begins = [first, *gestures][: came if came else 0]
         names = [line.subject for line in looks] + [f"unseen {end}"]
         tops = [
@@ -110,15 +110,15 @@ def events(story: Story, device: Device) -> Counts:
         for tops, _ in card_tops(page):
             moments += [Moment(at, "events", 1) for at, _, _ in tops]
         for line in page.lines:
-            if line.deed == "note":
+            if line.action == "note":
                 moments.append(Moment(line.at, "events", 1))
-            elif line.deed == "look":
+            elif line.action == "look":
                 if line.at + line.seconds <= story.end:
                     moments.append(Moment(line.at + line.seconds, "events", 2 if line.seconds >= DWELL_S else 1))
-            elif line.deed == "away":
+            elif line.action == "away":
                 moments.append(Moment(line.at, "hide"))
-            elif line.deed in ("offline", "online"):
-                moments.append(Moment(line.at, line.deed))
+            elif line.action in ("offline", "online"):
+                moments.append(Moment(line.at, line.action))
     buffer = Buffer(device.queued)
     buffer.run(moments)
     buffer.run([Moment(story.end, "leave")])

@@ -17,7 +17,7 @@ LOAD = Line(0.0, "page_load", "signed_in")
 
 
 def told(*lines: Line, end: float = 100.0) -> Story:
-    """A session of these deeds, signed in at once, closed at `end`."""
+    """A session of these actions, signed in at once, closed at `end`."""
     ordered = sorted((LOAD, *lines, Line(end, "closed")), key=lambda line: line.at)
     return Story(0, tuple(ordered))
 
@@ -246,8 +246,8 @@ def test_an_answer_is_asked_for_once_a_message_and_its_state_each_two_seconds() 
 
 def test_a_story_has_a_page_per_load_and_ends_with_the_app() -> None:
     rows = [
-        {"at_us": at * 1_000_000, "deed": deed, "subject": subject, "number": 1, "seconds": 0.0}
-        for at, deed, subject in (
+        {"at_us": at * 1_000_000, "action": action, "subject": subject, "number": 1, "seconds": 0.0}
+        for at, action, subject in (
             (0, "drawn", "swipes"),
             (0, "page_load", "signed_out"),
             (5, "page_load", "signed_in"),

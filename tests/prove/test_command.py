@@ -13,7 +13,7 @@ from harness.core.errors import UsageError
 from harness.prove.command import prove
 from harness.prove.defects import DEFECTS, SECONDS, Defect, Suite
 from harness.prove.table import Healthy, Proof, Trial
-from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, SPARE, Plan, Prover
+from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, SPARE, ProofPlan, Prover
 from harness.prove.verdicts import Judged
 from tests.prove.test_table import judged
 from tests.reports import build
@@ -41,7 +41,7 @@ def test_an_unknown_defect_is_refused_with_the_known_ones(tmp_path: Path) -> Non
 
 
 def test_a_proof_that_did_nothing_says_so_and_does_not_hold(tmp_path: Path) -> None:
-    proof = Prover(Plan(DEFECTS, (1,), 0, tmp_path, print)).proof()
+    proof = Prover(ProofPlan(DEFECTS, (1,), 0, tmp_path, print)).proof()
     assert proof.not_run == tuple(defect.name for defect in DEFECTS)
     assert not proof.holds
 
@@ -71,7 +71,7 @@ def test_a_proof_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
             return Healthy(seed=seed, paced=paced, exit_code=0)
 
     noted: list[Proof] = []
-    plan = Plan((first, second), (1, 2), 3, tmp_path, lambda _: None, earlier=earlier, note=noted.append)
+    plan = ProofPlan((first, second), (1, 2), 3, tmp_path, lambda _: None, earlier=earlier, note=noted.append)
     proof = Dry(plan).run()
     assert Dry.ran == [(second.name, 1), (first.name, 2), (second.name, 2), FIRST_HEALTHY, FIRST_HEALTHY + 2]
     assert len(noted) == len(Dry.ran)
@@ -94,7 +94,7 @@ def test_runs_that_count_go_side_by_side_and_runs_that_time_go_alone(tmp_path: P
             return Trial(defect=defect.name, seed=seed, result="caught", exit_code=11)
 
     said: list[str] = []
-    plan = Plan((timed[0], counting[0], timed[1], counting[1]), (1,), 0, tmp_path, said.append, jobs=2)
+    plan = ProofPlan((timed[0], counting[0], timed[1], counting[1]), (1,), 0, tmp_path, said.append, jobs=2)
     assert Dry(plan).run().holds
     assert set(order[:2]) == {defect.name for defect in counting}
     assert order[2:] == [defect.name for defect in timed]
@@ -108,7 +108,7 @@ def test_a_run_that_starts_while_the_others_are_ended_ends_too(tmp_path: Path) -
             _, code, folder = self._run("healthy", 1, (), (), SECONDS)
             return code, folder
 
-    code, folder = Interrupted(Plan(DEFECTS, (1,), 0, tmp_path, print)).one()
+    code, folder = Interrupted(ProofPlan(DEFECTS, (1,), 0, tmp_path, print)).one()
     assert code < 0, "ended by a signal, not by its own verdict"
     assert not (folder / "verdict.json").exists()
 
@@ -121,7 +121,7 @@ def test_a_run_without_an_answer_is_made_again_with_another_seed(tmp_path: Path)
             self.ran.append((name, seed))
             return None, 20, tmp_path
 
-    proof = Silent(Plan(DEFECTS[:1], (1,), 1, tmp_path, lambda _: None)).run()
+    proof = Silent(ProofPlan(DEFECTS[:1], (1,), 1, tmp_path, lambda _: None)).run()
     name, healthy = DEFECTS[0].name, FIRST_HEALTHY
     assert Silent.ran == [(name, 1), (name, 1 + SPARE), ("healthy", healthy), ("healthy", healthy + SPARE)]
     assert [trial.seed for trial in proof.trials] == [1]
@@ -144,7 +144,7 @@ def test_what_takes_longer_is_compared_with_a_run_of_the_same_seed(tmp_path: Pat
 
     paced = tuple(defect for defect in DEFECTS if defect.paced)[:2]
     first, second = (defect.name for defect in paced)
-    proof = Recorded(Plan(paced, (1, 2), 0, tmp_path, lambda _: None)).run()
+    proof = Recorded(ProofPlan(paced, (1, 2), 0, tmp_path, lambda _: None)).run()
     other = 2 + SPARE
     assert Recorded.ran[:3] == [("baseline", 1, []), (first, 1, ["baseline-1-0"]), (second, 1, ["baseline-1-0"])]
     assert Recorded.ran[3:6] == [("baseline", 2, []), ("baseline", other, []), (first, other, [f"baseline-{other}-4"])]

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from chaos.faults.lost_reply import LostReplyFault
 from chaos.faults.offline import OfflineFault
-from chaos.timeline import Entry
-from harness.core.fault_record import CHAOS, ChaosLine, chaos_windows, excused
+from chaos.timeline import ScheduledFault
+from harness.core.fault_record import CHAOS, FaultLine, chaos_windows, excused
 from harness.core.scheduled_fault import Allow, Chaos
 from harness.record.chaos_log import ChaosLog
 
 LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})
 ENTRIES = (
-    Entry("replies", LOST, 10.0, 20.0, share=0.1),
-    Entry("dark", DARK, 15.0, 25.0, cohort=(0.0, 0.5)),
-    Entry("late", DARK, 40.0, 50.0),
+    ScheduledFault("replies", LOST, 10.0, 20.0, share=0.1),
+    ScheduledFault("dark", DARK, 15.0, 25.0, cohort=(0.0, 0.5)),
+    ScheduledFault("late", DARK, 40.0, 50.0),
 )
 ASKED = (
     Chaos.model_validate({"fault": "lost_reply", "name": "replies", "at": 10, "for": 10}),
@@ -45,7 +45,7 @@ def test_slos_count_what_lies_outside_and_what_an_entry_wants_judged() -> None:
 def test_the_file_holds_each_workers_lines_and_everybodys_counts(tmp_path: Path) -> None:
     log = ChaosLog(tmp_path, chaos_windows(ENTRIES, ASKED, 60.0))
     what = {"entry": "replies", "fault": "lost_reply", "layer": "phone"}
-    start = ChaosLine.model_validate(what | {"event": "start", "at_s": 10.002, "planned_s": 10.0, "worker": 1})
+    start = FaultLine.model_validate(what | {"event": "start", "at_s": 10.002, "planned_s": 10.0, "worker": 1})
     log.take(0, [], {"replies": (2, 20)}, 11.0)
     log.take(1, [start], {"replies": (3, 30)}, 11.1)
     log.take(1, [], {"replies": (3, 30)}, 12.1)
@@ -57,7 +57,7 @@ def test_the_file_holds_each_workers_lines_and_everybodys_counts(tmp_path: Path)
         ("count", None, 5, 50),
     ]
     assert lines[1]["planned_s"] == 10.0
-    assert [ChaosLine.model_validate(line) for line in lines][1] == start
+    assert [FaultLine.model_validate(line) for line in lines][1] == start
 
 
 def test_a_run_without_chaos_writes_nothing(tmp_path: Path) -> None:

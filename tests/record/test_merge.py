@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from harness.config.load import load_profile
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.rows import made
-from harness.core.run_spec import Order, windows_of
+from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
-from harness.load.aggregator import Report, Scribe
+from harness.load.aggregator import Aggregator, Report
 from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore, open_run
 
 PROFILE = load_profile("smoke")
-ORDER = Order(
+ORDER = RunSpec(
     run_id="m",
     run_tag=1,
     folder="",
@@ -75,20 +75,18 @@ def arrivals(tickets: Sequence[int]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMAS[ARRIVALS])
 
 
-def record(
-    folder: Path, samples: Sequence[Sample], tickets: Sequence[int], workers: int, dice: random.Random
-) -> Tables:
+def record(folder: Path, samples: Sequence[Sample], tickets: Sequence[int], workers: int, rng: random.Random) -> Tables:
     """Deal samples and tickets out to workers, flush each at random moments, send the reports in a random order."""
     store = RunStore.create(folder, manifest(workers))
-    scribe = Scribe(ORDER, store, workers, io.StringIO())
-    scribe.start(0.0, workers)
-    owners = [dice.randrange(workers) for _ in samples]
+    aggregator = Aggregator(ORDER, store, workers, io.StringIO())
+    aggregator.start(0.0, workers)
+    owners = [rng.randrange(workers) for _ in samples]
     queues: list[list[Report]] = []
     for worker in range(workers):
         recorder, sent, reports = Recorder(ORDER.windows), Counters(), list[Report]()
         share = [sample for sample, owner in zip(samples, owners, strict=True) if owner == worker]
         queues.append(reports)
-        cuts = sorted(dice.randrange(len(share) + 1) for _ in range(3 if workers > 1 else 0))
+        cuts = sorted(rng.randrange(len(share) + 1) for _ in range(3 if workers > 1 else 0))
         parts = [share[low:high] for low, high in zip([0, *cuts], [*cuts, None], strict=True)]
         for part in parts:
             for sample in part:
@@ -101,9 +99,9 @@ def record(
             attempts = sent.attempts
             reports.append(Report(worker, len(reports) + 1, batches, attempts, 0, 0, 0, sent=sent))
     while any(queues):
-        queue = dice.choice([queue for queue in queues if queue])
-        scribe.take(Report.unpack(queue.pop(0).pack()))
-    for entry in scribe.records:
+        queue = rng.choice([queue for queue in queues if queue])
+        aggregator.take(Report.unpack(queue.pop(0).pack()))
+    for entry in aggregator.records:
         assert entry.sent == entry.received
     store.close()
     return {table: (folder / f"{table}.parquet").read_bytes() for table in (LATENCY, ARRIVALS)}
@@ -119,10 +117,10 @@ def record(
 def test_one_process_and_several_give_the_same_files(
     workers: int, samples: list[Sample], tickets: set[int], seed: int
 ) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        alone = record(Path(folder) / "one", samples, sorted(tickets), 1, dice)
-        spread = record(Path(folder) / "many", samples, sorted(tickets), workers, dice)
+        alone = record(Path(folder) / "one", samples, sorted(tickets), 1, rng)
+        spread = record(Path(folder) / "many", samples, sorted(tickets), workers, rng)
         total = sum(open_run(Path(folder) / "many").latency()["count"].to_pylist())
     assert spread == alone
     assert total == len(samples)

@@ -18,7 +18,7 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Window
-from harness.record.recorder import MAX_FIGURES, Recorder, Tally
+from harness.record.recorder import MAX_FIGURES, Recorder, SampleTally
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")
@@ -60,16 +60,16 @@ def taken(recorder: Recorder) -> list[pa.RecordBatch]:
     return [one.batch() for one in recorder.take()]
 
 
-def tally_of(*recorders: Recorder) -> Tally:
+def tally_of(*recorders: Recorder) -> SampleTally:
     """A master's figures over what these recorded."""
-    tally = Tally()
+    tally = SampleTally()
     for recorder in recorders:
         for batch in taken(recorder):
             tally.absorb(batch)
     return tally
 
 
-def tallied(*workers: list[Sample]) -> Tally:
+def tallied(*workers: list[Sample]) -> SampleTally:
     recorders = [Recorder(WINDOWS) for _ in workers]
     for recorder, samples in zip(recorders, workers, strict=True):
         record(recorder, samples)
@@ -173,7 +173,7 @@ def test_values_beyond_reason_are_kept_and_never_flatter() -> None:
 
 
 def test_memory_stays_bounded_once_taken() -> None:
-    recorder, tally = Recorder(WINDOWS), Tally()
+    recorder, tally = Recorder(WINDOWS), SampleTally()
     for round_ in range(30):
         for n in range(2_000):
             recorder.sample(View.SERVER, f"call_{n % 400}", Outcome.OK, round_ * 20.0, 0.01)

@@ -9,12 +9,12 @@ from harness.core.outcome import Outcome
 from harness.core.tables import LATENCY, Phase, View
 from harness.record.manifest import Window
 from harness.record.recorder import Recorder
-from harness.record.roster import LOST_S, MAX_GAPS, Counters, Roster, Sequence
+from harness.record.roster import LOST_S, MAX_GAPS, Counters, ReportSequence, Roster
 
 
 @given(st.lists(st.integers(1, 30), max_size=60))
 def test_a_sequence_knows_what_came_twice_and_what_never_came(numbers: list[int]) -> None:
-    sequence, seen = Sequence(), set[int]()
+    sequence, seen = ReportSequence(), set[int]()
     for number in numbers:
         assert sequence.add(number) == (number not in seen)
         seen.add(number)
@@ -24,7 +24,7 @@ def test_a_sequence_knows_what_came_twice_and_what_never_came(numbers: list[int]
 
 
 def test_a_sequence_stays_small_whatever_comes() -> None:
-    sequence = Sequence()
+    sequence = ReportSequence()
     for number in range(2, 10 * MAX_GAPS, 2):
         assert sequence.add(number)
     assert sequence.missing == 5 * MAX_GAPS - 1

@@ -22,8 +22,8 @@ from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.ledger import Ledger, Step, WriteKind
 from harness.core.rows import made
 from harness.core.tables import (
+    ACTIONS,
     ARRIVALS,
-    DEEDS,
     HEALTH,
     LATENCY,
     LEDGER_STEPS,
@@ -88,8 +88,16 @@ def filled(folder: Path) -> RunStore:
         row = dict.fromkeys(SCHEMAS[TRAFFIC].names, 1) | {"call": "user", "requests": requests, "seconds": 0.5}
         store.append(TRAFFIC, pa.RecordBatch.from_pylist([row], schema=SCHEMAS[TRAFFIC]))
     for at_us in (9, 4):
-        deed = {"ticket": 1, "worker": 0, "at_us": at_us, "deed": "look", "subject": "", "number": 1, "seconds": 2.0}
-        store.append(DEEDS, pa.RecordBatch.from_pylist([deed], schema=SCHEMAS[DEEDS]))
+        action = {
+            "ticket": 1,
+            "worker": 0,
+            "at_us": at_us,
+            "action": "look",
+            "subject": "",
+            "number": 1,
+            "seconds": 2.0,
+        }
+        store.append(ACTIONS, pa.RecordBatch.from_pylist([action], schema=SCHEMAS[ACTIONS]))
     ledger = Ledger(7)
     for second in (2.0, 1.0):
         ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), Step.SENT, second)
@@ -107,7 +115,7 @@ def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     store = filled(tmp_path / "runs" / "r1")
     before = open_run(store.folder)
     during = [
-        *(before.latency(), before.arrivals(), before.health(), before.traffic(), before.deeds()),
+        *(before.latency(), before.arrivals(), before.health(), before.traffic(), before.actions()),
         *ledger(before),
     ]
     assert [len(rows) for rows in ledger(before)] == [2, 2]
@@ -118,15 +126,15 @@ def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     assert after.complete
     assert (after.manifest.status, after.manifest.recorded_attempts) == ("complete", 6)
     assert [
-        *(after.latency(), after.arrivals(), after.health(), after.traffic(), after.deeds()),
+        *(after.latency(), after.arrivals(), after.health(), after.traffic(), after.actions()),
         *ledger(after),
     ] == during
     assert after.traffic().select(["requests", "failed", "seconds"]).to_pylist() == [
         {"requests": 5, "failed": 2, "seconds": 1.0}
     ]
-    assert after.deeds()["at_us"].to_pylist() == [4, 9]
+    assert after.actions()["at_us"].to_pylist() == [4, 9]
     assert sorted(path.name for path in store.folder.iterdir()) == [
-        *("arrivals.parquet", "deeds.parquet", "delivery.parquet", "health.parquet", "latency.parquet", "ledger"),
+        *("actions.parquet", "arrivals.parquet", "delivery.parquet", "health.parquet", "latency.parquet", "ledger"),
         *("manifest.json", "realtime.parquet", "traffic.parquet"),
     ]
     assert pq.ParquetFile(store.folder / "latency.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
@@ -146,7 +154,7 @@ def test_a_run_without_a_single_row_has_empty_tables(tmp_path: Path) -> None:
     assert open_run(store.folder).latency().num_rows == 0
     store.close()
     run = open_run(store.folder)
-    tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.deeds(), run.delivery(), run.realtime())
+    tables = (run.latency(), run.arrivals(), run.health(), run.traffic(), run.actions(), run.delivery(), run.realtime())
     for table, name in zip(tables, [name for name in TABLES if name not in UNSORTED], strict=True):
         assert (table.num_rows, table.schema) == (0, SCHEMAS[name])
 

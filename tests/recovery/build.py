@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.core.fault_record import ChaosWindow
+from harness.core.fault_record import FaultWindow
 from harness.core.ledger import Ledger, Step, WriteKind
-from harness.core.models import Phases, Stage
+from harness.core.models import ArrivalStage, Phases
 from harness.core.outcome import Outcome
 from harness.core.rows import made
 from harness.core.scheduled_fault import Allow
@@ -23,10 +23,10 @@ WARMUP_S, MEASURE_S = 10, 230
 END_S = WARMUP_S + MEASURE_S
 
 
-def window(entry: str, fault: str, start_s: float, end_s: float) -> ChaosWindow:
+def window(entry: str, fault: str, start_s: float, end_s: float) -> FaultWindow:
     facts = {"share": 1.0, "cohort": (0.0, 1.0), "allow": Allow(), "judged": False, "layer": "http"}
     span = {"name": f"chaos:{entry}", "kind": "chaos", "start_s": start_s, "end_s": end_s}
-    return ChaosWindow.model_validate({"entry": entry, "fault": fault} | span | facts)
+    return FaultWindow.model_validate({"entry": entry, "fault": fault} | span | facts)
 
 
 FAULT = window("outage", "http_status", 80, 110)
@@ -41,9 +41,9 @@ def calm(_: int) -> Second:
 
 def run(
     second: Callable[[int], Second] = calm,
-    faults: Sequence[ChaosWindow] = (FAULT,),
+    faults: Sequence[FaultWindow] = (FAULT,),
     *,
-    stages: tuple[Stage, ...] = (Stage(seconds=END_S, rate=3.0),),
+    stages: tuple[ArrivalStage, ...] = (ArrivalStage(seconds=END_S, rate=3.0),),
     end_s: int = END_S,
     **changes: Any,
 ) -> build.Run:
@@ -74,11 +74,11 @@ def frames(*args: Any, **kwargs: Any) -> Frames:
 
 def jittery(seed: int, faulty: Callable[[int], bool], rate: float = 20.0) -> Callable[[int], Second]:
     """Poisson operations with wandering latencies; nothing ends well while `faulty`."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
 
     def second(at: int) -> Second:
-        number = sum(dice.random() < rate / 1000 for _ in range(1000))
-        ms = 100 * dice.lognormvariate(0, 0.2)
+        number = sum(rng.random() < rate / 1000 for _ in range(1000))
+        ms = 100 * rng.lognormvariate(0, 0.2)
         return (0, number, ms, 3 * number) if faulty(at) else (number, 0, ms, 2 * number)
 
     return second

@@ -25,14 +25,14 @@ END_S = 260
 
 
 def storm(policy: str) -> FaultReport:
-    dice = random.Random(5)
+    rng = random.Random(5)
     made = build.run(
-        lambda _: (0, 0, 100.0, 0), (build.FAULT,), end_s=END_S, stages=(build.Stage(seconds=END_S, rate=1),)
+        lambda _: (0, 0, 100.0, 0), (build.FAULT,), end_s=END_S, stages=(build.ArrivalStage(seconds=END_S, rate=1),)
     )
     made.counts = Counter()
     heap: list[tuple[float, int, int, float]] = []  # instant, tie, attempt, intended
     at, tie = 0.0, 0
-    while (at := at + dice.expovariate(RATE)) < END_S:
+    while (at := at + rng.expovariate(RATE)) < END_S:
         heap.append((at, tie := tie + 1, 1, at))
     heapq.heapify(heap)
     free, tokens = 0.0, 0.0

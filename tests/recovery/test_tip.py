@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
-from harness.core.models import Stage
+from harness.core.models import ArrivalStage
 from harness.record.store import open_run
-from harness.run.tipping_point import CALM_S, HOLD_S, Fate, Probe, Tip, chosen, find, lasting
+from harness.run.tipping_point import CALM_S, HOLD_S, Fate, TippingPoint, TippingProbe, chosen, find, lasting
 from reports.frames import load
 from reports.recovery.fate import fate
 from reports.report import recovery
@@ -21,10 +21,10 @@ from tests.recovery import build
 from tests.reports import build as plain
 
 
-def search(tipping_s: float, **limits: float) -> Tip:
-    def probe(seconds: float) -> Probe:
+def search(tipping_s: float, **limits: float) -> TippingPoint:
+    def probe(seconds: float) -> TippingProbe:
         result: Fate = "survived" if seconds < tipping_s else "not survived"
-        return Probe(seconds, result)
+        return TippingProbe(seconds, result)
 
     asked = {"shortest": 5.0, "longest": 60.0, "within": 5.0, "runs": 20} | limits
     return find(probe, **asked)  # type: ignore[arg-type]
@@ -47,16 +47,20 @@ def test_the_words() -> None:
     assert [probe.seconds for probe in search(27).probes] == [60, 5, 32, 18, 25, 28]
     assert search(100).text == "survives 60 s, the longest that was tried"
     assert search(1).text == "does not survive 5 s, the shortest that was tried"
-    assert Tip(()).text == "cannot tell: no run was allowed"
+    assert TippingPoint(()).text == "cannot tell: no run was allowed"
 
 
 def test_it_stops_when_a_run_cannot_tell() -> None:
     asked: list[float] = []
-    heard: list[Probe] = []
+    heard: list[TippingProbe] = []
 
-    def probe(seconds: float) -> Probe:
+    def probe(seconds: float) -> TippingProbe:
         asked.append(seconds)
-        return Probe(seconds, "cannot tell", "no baseline") if len(asked) == 3 else Probe(seconds, _fate(seconds))
+        return (
+            TippingProbe(seconds, "cannot tell", "no baseline")
+            if len(asked) == 3
+            else TippingProbe(seconds, _fate(seconds))
+        )
 
     found = find(probe, shortest=5, longest=60, within=1, runs=9, told=heard.append)
     assert (len(asked), found.known, found.text) == (3, False, "cannot tell: no baseline")
@@ -85,9 +89,9 @@ def test_a_probe_has_calm_before_and_time_to_recover_after(name: str, calm_s: fl
 
 def test_arrivals_that_rise_are_cut_where_they_are() -> None:
     profile = load_profile("retry-storm")
-    rising = profile.model_copy(update={"arrivals": (Stage(seconds=1000, rate=0.0, to=10.0),)})
+    rising = profile.model_copy(update={"arrivals": (ArrivalStage(seconds=1000, rate=0.0, to=10.0),)})
     made = lasting(rising, chosen(profile, None, ""), 20.0, 35.0)
-    assert made.arrivals == (Stage(seconds=made.phases.end_s, rate=0.0, to=made.phases.end_s / 100),)
+    assert made.arrivals == (ArrivalStage(seconds=made.phases.end_s, rate=0.0, to=made.phases.end_s / 100),)
 
 
 def test_which_fault_must_be_clear() -> None:

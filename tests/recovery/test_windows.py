@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from harness.core.fault_record import ChaosWindow
-from harness.core.models import Stage
+from harness.core.fault_record import FaultWindow
+from harness.core.models import ArrivalStage
 from reports.recovery.model import FaultReport, Recovery
 from reports.recovery.report import recover
 from tests.recovery import build
 from tests.recovery.build import FAULT, Second, no_rows, window
 
 
-def reported(second: object, faults: tuple[ChaosWindow, ...] = (FAULT,), **how: object) -> Recovery:
+def reported(second: object, faults: tuple[FaultWindow, ...] = (FAULT,), **how: object) -> Recovery:
     found = recover(build.frames(second, faults, **how), no_rows)
     assert found is not None
     return found
@@ -132,15 +132,15 @@ def test_noise_is_not_mistaken_for_an_outage(seed: int) -> None:
 
 
 def test_a_planned_drop_of_load_is_no_failure_to_recover() -> None:
-    stages = (Stage(seconds=100, rate=4.0), Stage(seconds=140, rate=2.0))
+    stages = (ArrivalStage(seconds=100, rate=4.0), ArrivalStage(seconds=140, rate=2.0))
     fault = only(reported(lambda at: (20, 0, 100.0, 40) if at < 100 else (10, 0, 100.0, 20), stages=stages))
     assert fault.recovered.status == "recovered"
-    grown = (Stage(seconds=100, rate=2.0), Stage(seconds=140, rate=4.0))
+    grown = (ArrivalStage(seconds=100, rate=2.0), ArrivalStage(seconds=140, rate=4.0))
     assert only(reported(build.calm, stages=grown)).recovered.status == "never"
 
 
 def test_hysteresis_of_a_plan_that_goes_up_and_down() -> None:
-    stages = (Stage(seconds=120, rate=1.0, to=5.0), Stage(seconds=120, rate=5.0, to=1.0))
+    stages = (ArrivalStage(seconds=120, rate=1.0, to=5.0), ArrivalStage(seconds=120, rate=5.0, to=1.0))
 
     def load(at: int) -> int:
         return round(10 * (1 + 4 * (1 - abs(at - 120) / 120)))

@@ -58,7 +58,7 @@ def test_late_tries_share_the_last_row() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.lists(st.sampled_from(list(Step)), max_size=8), max_size=12), st.randoms(use_true_random=False))
-def test_counts_agree_with_a_plain_loop(histories: list[list[Step]], dice: object) -> None:
+def test_counts_agree_with_a_plain_loop(histories: list[list[Step]], rng: object) -> None:
     book = Book()
     for at, steps in enumerate(histories):
         book.write(at, *[(at + place, step, Outcome.OK) for place, step in enumerate(steps)])

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.core.delivery import Fact
-from harness.core.models import Constant, LatencySlo, Phases, Profile, ShareSlo, Slo, Stage
+from harness.core.delivery import DeliveryFact
+from harness.core.models import ArrivalStage, Constant, LatencySlo, Phases, Profile, ShareSlo, Slo
 from harness.core.outcome import Outcome
 from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
@@ -31,7 +31,7 @@ def profile(**changes: Any) -> Profile:
         "people": 50,
         "phones": 20,
         "phases": Phases(warmup_s=WARMUP_S, measure_s=MEASURE_S, drain_s=DRAIN_S),
-        "arrivals": (Stage(seconds=WARMUP_S + MEASURE_S, rate=3.0),),
+        "arrivals": (ArrivalStage(seconds=WARMUP_S + MEASURE_S, rate=3.0),),
         "mix": {"swiper": 0.6, "chatter": 0.4},
         "behaviour": {"swiper": {"dwell": Constant(dist="constant", value=1.0)}},
     }
@@ -95,7 +95,7 @@ class Run:
     counts: Counter[tuple[int, str, str, str, str, int]] = field(default_factory=Counter)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[dict[str, Any]] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
+    facts: list[DeliveryFact] = field(default_factory=list)
     gauges: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
 
@@ -216,11 +216,11 @@ def realistic(seed: int = 1, *, slow: float = 1.0, bad: float = 0.0, rate: int =
     random_source = random.Random(seed)
     run = Run(manifest(DEFAULT_SLOS, **changes))
     for second in range(END + 2):
-        weather = 1.6 if 38 <= second < 42 else 1.0
+        fault_injector = 1.6 if 38 <= second < 42 else 1.0
         for operation, median in OPERATIONS.items():
             for _ in range(rate if second < END else 1):
                 factor = slow if operation == "swipe_deck" else 1.0
-                server = min(median * factor * weather * random_source.lognormvariate(0, 0.35), 60_000.0)
+                server = min(median * factor * fault_injector * random_source.lognormvariate(0, 0.35), 60_000.0)
                 outcome = Outcome.OK
                 if random_source.random() < bad:
                     outcome = random_source.choice([Outcome.SERVER_ERROR, Outcome.RATE_LIMITED])

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from harness.core.models import Stage
+from harness.core.models import ArrivalStage
 from reports.drift import SLICES, drift
 from reports.frames import load
 from reports.render_terminal import foreword
@@ -59,9 +59,9 @@ def test_what_is_faster_or_hardly_slower_is_no_drift() -> None:
 
 def test_a_load_that_grows_is_not_judged() -> None:
     assert drift(load(run(0.3, growth=0.5))) == ()
-    rising = (Stage(seconds=START, rate=3), Stage(seconds=MEASURE_S, rate=3, to=9))
+    rising = (ArrivalStage(seconds=START, rate=3), ArrivalStage(seconds=MEASURE_S, rate=3, to=9))
     assert drift(load(run(0.3, arrivals=rising))) == ()
-    ramp_before = (Stage(seconds=START, rate=0.5, to=3), Stage(seconds=MEASURE_S, rate=3))
+    ramp_before = (ArrivalStage(seconds=START, rate=0.5, to=3), ArrivalStage(seconds=MEASURE_S, rate=3))
     assert drift(load(run(0.3, arrivals=ramp_before)))[0].drifts
 
 

@@ -6,7 +6,7 @@ import io
 import json
 from pathlib import Path
 
-from harness.record.probe_results import Answer, Fact, Probes
+from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
 from reports import render_html, render_junit, render_summary, render_terminal, render_verdict
 from reports.findings import findings
 from reports.frames import load
@@ -16,22 +16,22 @@ from tests.reports.build import realistic
 AS_SHIPPED = Probes(
     source="Postgres",
     facts=(
-        Fact(name="uq_messages_client_id", found="0"),
-        Fact(name="uq_user_dedupe_without_day", found="0"),
-        Fact(name="ratings_select_policy", found="0"),
-        Fact(name="maintenance_job", found="not scheduled"),
-        Fact(name="media_events_current_partition", found="default"),
-        Fact(name="default_partition_rows", found="1234567"),
-        Fact(name="realtime_tables", why_not="only Postgres itself can tell"),
+        SchemaFact(name="uq_messages_client_id", found="0"),
+        SchemaFact(name="uq_user_dedupe_without_day", found="0"),
+        SchemaFact(name="ratings_select_policy", found="0"),
+        SchemaFact(name="maintenance_job", found="not scheduled"),
+        SchemaFact(name="media_events_current_partition", found="default"),
+        SchemaFact(name="default_partition_rows", found="1234567"),
+        SchemaFact(name="realtime_tables", why_not="only Postgres itself can tell"),
     ),
-    answers=(Answer(id="forged token", status="held", asked=1, text="refused with 401"),),
+    answers=(ProbeAnswer(id="forged token", status="held", asked=1, text="refused with 401"),),
 )
 MENDED = Probes(
     source="Postgres",
     facts=(
-        Fact(name="uq_messages_client_id", found="1"),
-        Fact(name="ratings_select_policy", found="2"),
-        Fact(name="media_events_current_partition", found="media_events_2026_11"),
+        SchemaFact(name="uq_messages_client_id", found="1"),
+        SchemaFact(name="ratings_select_policy", found="2"),
+        SchemaFact(name="media_events_current_partition", found="media_events_2026_11"),
     ),
 )
 
@@ -59,7 +59,7 @@ def test_what_could_not_be_asked_is_listed() -> None:
 
 def test_a_broken_promise_is_exit_code_11_and_named_everywhere(tmp_path: Path) -> None:
     text = "a token with a foreign signature was answered with 200"
-    answer = Answer(id="forged token", status="broken", asked=1, count=1, text=text)
+    answer = ProbeAnswer(id="forged token", status="broken", asked=1, count=1, text=text)
     run = realistic(probes=AS_SHIPPED.model_copy(update={"answers": (answer,)}))
     verdict = judge(run)
     assert verdict.exit_codes == (11,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.core.delivery import Fact, Kind, State, Topic
+from harness.core.delivery import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.errors import ExitCode
 from harness.core.tables import View
 from harness.plan.files import load_prices
@@ -19,29 +19,31 @@ S = 1_000_000
 T = (build.START + 5) * S
 
 
-def opened(person: int, worker: int = 0, at: int = T - 2 * S) -> list[Fact]:
-    states = (State.JOINING, State.JOINED, State.LISTENING)
+def opened(person: int, worker: int = 0, at: int = T - 2 * S) -> list[DeliveryFact]:
+    states = (ChannelState.JOINING, ChannelState.JOINED, ChannelState.LISTENING)
     return [
-        Fact(at + n, worker, Kind.CHANNEL, person, ROOM, str(Topic.CHANGES), str(state))
+        DeliveryFact(at + n, worker, FactKind.CHANNEL, person, ROOM, str(ChannelTopic.CHANGES), str(state))
         for n, state in enumerate(states)
     ]
 
 
-def left(person: int, worker: int = 0, heard_us: int | None = None) -> Fact:
-    return Fact(T + 50 * S, worker, Kind.CHANNEL, person, ROOM, str(Topic.CHANGES), str(State.LEFT), heard_us)
+def left(person: int, worker: int = 0, heard_us: int | None = None) -> DeliveryFact:
+    return DeliveryFact(
+        T + 50 * S, worker, FactKind.CHANNEL, person, ROOM, str(ChannelTopic.CHANGES), str(ChannelState.LEFT), heard_us
+    )
 
 
-def sent(number: int, worker: int = 0) -> list[Fact]:
+def sent(number: int, worker: int = 0) -> list[DeliveryFact]:
     at = T + number * 100_000
     return [
-        Fact(at, worker, Kind.SENT, 1, ROOM, f"m{number}"),
-        Fact(at + 20_000, worker, Kind.STORED, 1, ROOM, f"m{number}", f"row{number}", at),
+        DeliveryFact(at, worker, FactKind.SENT, 1, ROOM, f"m{number}"),
+        DeliveryFact(at + 20_000, worker, FactKind.STORED, 1, ROOM, f"m{number}", f"row{number}", at),
     ]
 
 
-def heard(number: int, person: int, ms: int, worker: int = 0) -> Fact:
+def heard(number: int, person: int, ms: int, worker: int = 0) -> DeliveryFact:
     at = T + number * 100_000 + ms * 1000
-    return Fact(at, worker, Kind.HEARD, person, ROOM, f"m{number}", f"row{number}", at)
+    return DeliveryFact(at, worker, FactKind.HEARD, person, ROOM, f"m{number}", f"row{number}", at)
 
 
 def chat(messages: int = 100, missing: tuple[int, ...] = (), *, worker: int = 0) -> build.Run:
@@ -96,9 +98,9 @@ def test_a_lost_message_is_a_failure_on_data_and_named() -> None:
 
 
 def test_doubled_and_misdelivered_are_failures_on_data() -> None:
-    for kind, what in ((Kind.DOUBLED, "doubled"), (Kind.STRANGE, "misdelivered")):
+    for kind, what in ((FactKind.DOUBLED, "doubled"), (FactKind.STRANGE, "misdelivered")):
         run = chat()
-        run.facts.append(Fact(T, 0, kind, 2, ROOM, "row7", "messages INSERT"))
+        run.facts.append(DeliveryFact(T, 0, kind, 2, ROOM, "row7", "messages INSERT"))
         found = verdict(run)
         assert found.exit_code == ExitCode.DATA
         assert "row7" in found.sentence
@@ -115,11 +117,13 @@ def test_doubled_and_misdelivered_are_failures_on_data() -> None:
 
 def test_an_outage_misses_the_objective_but_loses_no_data() -> None:
     run = chat(messages=10)
-    run.facts.append(Fact(T + 2 * S, 0, Kind.CHANNEL, 2, ROOM, str(Topic.CHANGES), str(State.DOWN)))
+    run.facts.append(
+        DeliveryFact(T + 2 * S, 0, FactKind.CHANNEL, 2, ROOM, str(ChannelTopic.CHANGES), str(ChannelState.DOWN))
+    )
     for number in range(30, 40):
         run.facts += [*sent(number), heard(number, 1, 210)]
         at = T + number * 100_000 + 1_500_000
-        run.facts.append(Fact(at, 0, Kind.POLLED, 2, ROOM, f"m{number}"))
+        run.facts.append(DeliveryFact(at, 0, FactKind.POLLED, 2, ROOM, f"m{number}"))
     found = verdict(run)
     assert found.exit_code == ExitCode.SLO_MISSED
     assert found.realtime is not None
@@ -147,7 +151,7 @@ def test_clocks_of_two_machines() -> None:
 def test_audits_find_leaks_and_second_channels_and_stored_signals() -> None:
     run = chat(messages=1)
     run.facts += opened(2, at=T + S)
-    run.facts.append(Fact(T + 60 * S, 0, Kind.LEAKED, 2, ROOM, str(Topic.CHANGES)))
+    run.facts.append(DeliveryFact(T + 60 * S, 0, FactKind.LEAKED, 2, ROOM, str(ChannelTopic.CHANGES)))
     run.gauges.append({"second": 1, "worker": 0, "what": "changes typing_signals", "value": 1})
     found = verdict(run)
     assert found.realtime is not None

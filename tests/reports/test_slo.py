@@ -144,11 +144,11 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     source, covered = random.Random(7), 0
     truth = 100.0 * 2.718281828 ** (1.6448536 * (0.4**2 + 0.15**2) ** 0.5)
     for _ in range(60):
-        run, weather = build.Run(build.manifest()), 0.0
+        run, fault_injector = build.Run(build.manifest()), 0.0
         for second in range(build.START, build.END):
-            weather = 0.8 * weather + source.gauss(0, 0.15 * (1 - 0.64) ** 0.5)
+            fault_injector = 0.8 * fault_injector + source.gauss(0, 0.15 * (1 - 0.64) ** 0.5)
             for _ in range(8):
-                run.add(second, 100.0 * 2.718281828 ** (weather + source.gauss(0, 0.4)))
+                run.add(second, 100.0 * 2.718281828 ** (fault_injector + source.gauss(0, 0.4)))
         interval = judged(run, build.latency_slo()).interval
         assert interval is not None
         covered += interval.low <= truth and (interval.high is None or truth <= interval.high)

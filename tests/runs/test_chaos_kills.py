@@ -87,9 +87,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_kill_in_a_chaos_run_leaves_no_fault_and_no_black_hole(number: int, sandbox: Sandbox, tmp_path: Path) -> None:
-    dice = random.Random(f"chaos kill {number}")
-    victim, after = VICTIMS[number % len(VICTIMS)], dice.uniform(0.3, 4.0)
-    hole, parameters = dice.choice(HOLES)
+    rng = random.Random(f"chaos kill {number}")
+    victim, after = VICTIMS[number % len(VICTIMS)], rng.uniform(0.3, 4.0)
+    hole, parameters = rng.choice(HOLES)
     profile = tmp_path / "chaos-kill.toml"
     profile.write_text(PROFILE.format(base=DATA / "kill.toml", hole=hole, parameters=parameters), encoding="utf-8")
     out = tmp_path / "runs"
@@ -104,7 +104,7 @@ def test_a_kill_in_a_chaos_run_leaves_no_fault_and_no_black_hole(number: int, sa
         if victim == "proxy":
             running.process.kill()
         else:
-            os.kill(process.pid if victim == "controller" else dice.choice(crew[1:]), signal.SIGKILL)
+            os.kill(process.pid if victim == "controller" else rng.choice(crew[1:]), signal.SIGKILL)
         if victim != "controller":  # the run goes on; whoever ends it ends its faults
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)

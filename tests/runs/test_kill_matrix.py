@@ -58,12 +58,12 @@ def rendered_again(run: Run) -> int:
 def test_a_kill_at_any_moment_leaves_a_record_that_renders_and_never_passes(
     who: str, instant: int, tmp_path: Path
 ) -> None:
-    dice = random.Random(f"{who} {instant}")
-    after = dice.uniform(-LEAD_S, SPAN_S)
+    rng = random.Random(f"{who} {instant}")
+    after = rng.uniform(-LEAD_S, SPAN_S)
     process = start(tmp_path, KILL, "--slo", BRIEF_SLO, "--processes", "2")
     try:
         time.sleep(max(0.0, await_zero(process, tmp_path) + after - time.time()))
-        victim = dice.choice(victims(process, who))
+        victim = rng.choice(victims(process, who))
         os.kill(victim, signal.SIGKILL)
     except BaseException:
         process.terminate()
@@ -95,14 +95,14 @@ def test_a_report_killed_while_rendering_leaves_whole_files_and_can_be_rendered_
     process = start(tmp_path, KILL, "--slo", BRIEF_SLO)
     run = finish(process, tmp_path, patience_s=400.0)
     before = {name: (run.folder / name).read_bytes() for name in ("verdict.json", "summary.md", "junit.xml")}
-    dice = random.Random(9)
+    rng = random.Random(9)
     for _ in range(6):
         again = subprocess.Popen(
             [sys.executable, "-m", "harness", "report", str(run.folder)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(dice.uniform(0.3, 4.0))
+        time.sleep(rng.uniform(0.3, 4.0))
         again.kill()
         again.wait()
         for name, text in before.items():

@@ -1,4 +1,4 @@
-"""A recorded run of everybody, session by session, against what the contract says its people's deeds lead to.
+"""A recorded run of everybody, session by session, against what the contract says its people's actions lead to.
 
 Ten minutes of the default mix by default; shorter while developing:
 

@@ -54,7 +54,7 @@ def test_a_healthy_target_passes_and_every_file_is_there(passed: Run) -> None:
         "arrivals.parquet",
         "health.parquet",
         "traffic.parquet",
-        "deeds.parquet",
+        "actions.parquet",
         "verdict.json",
         "report.html",
         "junit.xml",

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from harness.core.actions import BY_DICE
+from harness.core.actions import BY_RNG
 from harness.record.store import RunFiles, open_run
 from sandbox.server import Sandbox
 from tests.runs.conftest import DATA, finish, start
@@ -20,34 +20,34 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 Session: TypeAlias = tuple[tuple[Any, ...], ...]
 
 TOLD_BY_TARGET = frozenset(("look", "heart", "send"))
-"""Deeds whose subject is a title, or the kind of the conversation that stands at the drawn place of the list: the
+"""Actions whose subject is a title, or the kind of the conversation that stands at the drawn place of the list: the
 target's choice, whose lists go by what was written last."""
 
 
 def decided(run: RunFiles) -> dict[int, tuple[int, str, Session]]:
     """Ticket -> person, persona, and all that this session's dice decided, in order; of sessions that ended by
     themselves."""
-    deeds: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in run.deeds().to_pylist():
-        if row["deed"] in BY_DICE:
-            subject = "" if row["deed"] in TOLD_BY_TARGET else row["subject"]
-            deeds[row["ticket"]].append((row["deed"], subject, row["number"], row["seconds"]))
+    actions: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in run.actions().to_pylist():
+        if row["action"] in BY_RNG:
+            subject = "" if row["action"] in TOLD_BY_TARGET else row["subject"]
+            actions[row["ticket"]].append((row["action"], subject, row["number"], row["seconds"]))
     return {
-        row["ticket"]: (row["person"], row["persona"], _ordered(deeds[row["ticket"]]))
+        row["ticket"]: (row["person"], row["persona"], _ordered(actions[row["ticket"]]))
         for row in run.arrivals().to_pylist()
         if row["end"] == "finished"
     }
 
 
-def _ordered(deeds: list[tuple[Any, ...]]) -> Session:
+def _ordered(actions: list[tuple[Any, ...]]) -> Session:
     """As they happened; draws, which have no instant and come in as many rows as the session was flushed, added up."""
     drawn: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
-    for deed, quantity, number, seconds in deeds:
-        if deed == "drawn":
+    for action, quantity, number, seconds in actions:
+        if action == "drawn":
             drawn[quantity][0] += number
             drawn[quantity][1] += seconds
     sums = sorted(("drawn", name, count, round(total, 9)) for name, (count, total) in drawn.items())
-    return tuple(sums) + tuple(deed for deed in deeds if deed[0] != "drawn")
+    return tuple(sums) + tuple(action for action in actions if action[0] != "drawn")
 
 
 @pytest.fixture(scope="module")

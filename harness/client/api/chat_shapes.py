@@ -29,7 +29,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ChatMessage:
     """One message, as far as pages, receipts and attachments use it."""
 
     id: str
@@ -65,7 +65,7 @@ def _summary(row: Any, me: str) -> Summary | None:
     )
 
 
-def messages(data: Any) -> list[Message] | None:
+def messages(data: Any) -> list[ChatMessage] | None:
     """Messages, newest first as the server sends them."""
     if not isinstance(data, list):
         return None
@@ -73,14 +73,14 @@ def messages(data: Any) -> list[Message] | None:
     return None if any(row is None for row in rows) else [row for row in rows if row is not None]
 
 
-def message(data: Any) -> Message | None:
+def message(data: Any) -> ChatMessage | None:
     """One message."""
     if not isinstance(data, dict):
         return None
     id_, sender, at = data.get("id"), data.get("user_id"), data.get("created_at")
     if not (isinstance(id_, str) and isinstance(sender, str) and isinstance(at, str)):
         return None
-    return Message(
+    return ChatMessage(
         id_, sender, at, _text(data.get("client_id")), _text(data.get("attachment_url")), _deleted(data.get("body"))
     )
 

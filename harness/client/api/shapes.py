@@ -43,7 +43,7 @@ class FeedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """One title of a search result that is in the catalogue."""
 
     title: str
@@ -127,14 +127,14 @@ def rows(data: Any) -> int | None:
     return len(data) if isinstance(data, list) and all(isinstance(row, dict) for row in data) else None
 
 
-def found_titles(data: Any) -> list[Found] | None:
+def found_titles(data: Any) -> list[SearchHit] | None:
     """The titles of a search, from the function's reply or from the table itself."""
     found = data.get("results") if isinstance(data, dict) else data
     if not isinstance(found, list) or not all(
         isinstance(row, dict) and isinstance(row.get("id"), str) for row in found
     ):
         return None
-    return [Found(row["id"], _whole(row.get("tmdb_id")), _text(row.get("kind"))) for row in found]
+    return [SearchHit(row["id"], _whole(row.get("tmdb_id")), _text(row.get("kind"))) for row in found]
 
 
 def external_titles(data: Any) -> list[External]:

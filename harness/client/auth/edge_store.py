@@ -18,7 +18,7 @@ from harness.client.auth.account import Account
 FORCED_MARGIN_S = 30.0
 
 
-class Refusal(Enum):
+class EdgeRefusal(Enum):
     """Why a call never left the phone; the text is what the app's own error says."""
 
     FIRST_CALL = "TYPE_ERROR"
@@ -35,15 +35,15 @@ class EdgeStore:
         self.authorization: bytes | None = None
         self.expires_at = 0.0
 
-    def admit(self, account: Account | None, *, require_auth: bool) -> Refusal | None:
+    def admit(self, account: Account | None, *, require_auth: bool) -> EdgeRefusal | None:
         """Before an edge call of a page where `account` is signed in: whether, and why, it is not sent."""
         if not self._filled:
             self._filled = True
             if account is not None:
                 self.take(account)
-            return Refusal.FIRST_CALL
+            return EdgeRefusal.FIRST_CALL
         if require_auth and self.authorization is None:
-            return Refusal.AUTH_REQUIRED
+            return EdgeRefusal.AUTH_REQUIRED
         return None
 
     def due(self, now: float) -> bool:

@@ -19,7 +19,7 @@ ADDRESS = re.compile(r"n(?P<run_tag>[0-9a-f]{8})_(?P<ticket>[0-9]{1,11})@(?P<dom
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class NewPerson:
     """What goes into the sign-up form, password apart."""
 
     email: str
@@ -27,14 +27,14 @@ class Newcomer:
     username: str
 
 
-def newcomer(run_tag: int, ticket: int, people_pattern: str) -> Newcomer:
+def newcomer(run_tag: int, ticket: int, people_pattern: str) -> NewPerson:
     """The person that the session `ticket` of a run signs up; the same again for the same run and ticket.
 
     people_pattern: the target's address pattern, for its domain.
     """
     local = f"n{run_tag:08x}_{ticket}"
     domain = people_pattern.rpartition("@")[2]
-    return Newcomer(f"{local}@{domain}", f"Newcomer {ticket}", local)
+    return NewPerson(f"{local}@{domain}", f"Newcomer {ticket}", local)
 
 
 def signed_up_here(email: str, username: object, domain: str) -> bool:

@@ -14,7 +14,7 @@ from harness.client.interruptible_sleep import SessionClosed
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 
 class SignedOut(SessionClosed):
@@ -25,10 +25,10 @@ TICK_S = 30.0
 """auth-js looks at the token this often while the tab is visible, and refreshes when three ticks or less remain."""
 
 
-class Keeper:
+class TokenManager:
     """One phone's. The account itself lies on the phone, where requests find it."""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
         self.lost = False  # whether a refused refresh ended the stored session
 

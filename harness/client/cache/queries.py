@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harness.client.api.classify import Reading
 from harness.client.cache.query_cache import DEFAULT, Key, QueryCache, Rules
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Fetched(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Query(Generic[T]):
+class CachedQuery(Generic[T]):
     """One read. `again_after_s`: how long after a failure the whole function is tried once more; None where the calls
     in it bring their own second try (`Caller.QUERY`)."""
 
@@ -54,27 +54,27 @@ class Query(Generic[T]):
 class Queries:
     """The reads of one page load."""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
         self.cache = QueryCache()
-        self._known: dict[Key, Query[Any]] = {}
+        self._known: dict[Key, CachedQuery[Any]] = {}
         self._flights: dict[Key, asyncio.Task[None]] = {}
         self._ends: dict[Key, Outcome] = {}
         self._landed_at: dict[Key, float] = {}
         self._missed: set[Key] = set()  # a beat came while there was no network
 
-    def prefetch(self, query: Query[T]) -> None:
+    def prefetch(self, query: CachedQuery[T]) -> None:
         """Fetch what no screen shows yet, unless it is fresh. Nobody waits for it."""
         self._known[query.key] = query
         if self.cache.prefetch(query.key, query.rules, self._phone.now()):
             self._fetch_soon(query.key)
 
-    async def once(self, query: Query[T]) -> Fetched[T]:
+    async def once(self, query: CachedQuery[T]) -> Fetched[T]:
         """As `prefetch`, and wait for it."""
         self.prefetch(query)
         return await self.settled(query)
 
-    async def landed(self, query: Query[Any]) -> Outcome:
+    async def landed(self, query: CachedQuery[Any]) -> Outcome:
         """Wait for the fetch under way and say how it ended; OK when there is none to wait for."""
         flight = self._flights.get(query.key)
         if flight is None:
@@ -82,7 +82,7 @@ class Queries:
         await asyncio.wait((flight,))  # never cancels the flight, as awaiting it would
         return self._ends.get(query.key, Outcome.GAVE_UP)
 
-    async def settled(self, query: Query[T]) -> Fetched[T]:
+    async def settled(self, query: CachedQuery[T]) -> Fetched[T]:
         """What is known of it once no fetch of it is under way."""
         await self.landed(query)
         value = self.cache.value(query.key, self._phone.now())
@@ -90,26 +90,26 @@ class Queries:
             return Fetched(Outcome.OK, value)
         return Fetched(self._ends.get(query.key, Outcome.GAVE_UP))
 
-    def mount(self, query: Query[T]) -> None:
+    def mount(self, query: CachedQuery[T]) -> None:
         """A screen begins to show it."""
         self._known[query.key] = query
         if self.cache.mount(query.key, query.rules, self._phone.now()):
             self._fetch_soon(query.key)
 
-    def unmount(self, query: Query[T]) -> None:
+    def unmount(self, query: CachedQuery[T]) -> None:
         """That screen is left."""
         self.cache.unmount(query.key, query.rules, self._phone.now())
         flight = self._flights.get(query.key)
         if query.abortable and flight is not None:
             flight.cancel()
 
-    async def refetch(self, query: Query[Any]) -> Outcome:
+    async def refetch(self, query: CachedQuery[Any]) -> Outcome:
         """Fetch what a screen shows, whatever its age, or join the fetch under way; how it ended."""
         if self.cache.poll(query.key, self._phone.now()):
             self._fetch_soon(query.key)
         return await self.landed(query)
 
-    async def keep_fresh(self, query: Query[Any], every_s: Callable[[], float]) -> None:
+    async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
         """A screen's beat, until cancelled: fetched again so long after its last fetch ended; asked anew each time.
 
         It rests while the app is not on screen. A beat that finds no network is made up for when that is back.
@@ -159,7 +159,7 @@ class Queries:
             self._ends[key] = Outcome.GAVE_UP
             self.cache.failed(key, self._phone.now())
 
-    async def _fetch(self, query: Query[Any]) -> None:
+    async def _fetch(self, query: CachedQuery[Any]) -> None:
         fetched = await query.fetch()
         if not fetched.outcome.good and query.again_after_s is not None:
             await asyncio.sleep(query.again_after_s)
@@ -174,35 +174,35 @@ class Queries:
 class Screen:
     """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so.
 
-    name: what it is called in the record of deeds; "" for what is no screen of its own.
+    name: what it is called in the record of actions; "" for what is no screen of its own.
     """
 
     name = ""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self.phone = phone
-        self._shown: list[Query[Any]] = []
+        self._shown: list[CachedQuery[Any]] = []
         self._pollers: list[asyncio.Task[None]] = []
         self._opened = False
 
     def opens(self) -> None:
         """The person gets here: written down, and so is leaving it."""
         self._opened = True
-        self.phone.did(Deed.OPEN, self.name)
+        self.phone.did(UserAction.OPEN, self.name)
 
-    def mount(self, query: Query[T], *, every_s: float | None = None) -> None:
+    def mount(self, query: CachedQuery[T], *, every_s: float | None = None) -> None:
         """Show this read; with `every_s`, fetch it again that often while the tab is visible."""
         self.phone.page.queries.mount(query)
         self._shown.append(query)
         if every_s is not None:
             self._pollers.append(self.phone.chore(self.phone.page.queries.keep_fresh(query, lambda: every_s)))
 
-    async def show(self, query: Query[T]) -> Fetched[T]:
+    async def show(self, query: CachedQuery[T]) -> Fetched[T]:
         """Mount it and wait until it is there, from memory or from the server."""
         self.mount(query)
         return await self.phone.page.queries.settled(query)
 
-    def unmount(self, query: Query[T]) -> None:
+    def unmount(self, query: CachedQuery[T]) -> None:
         """Stop showing this one read."""
         if query in self._shown:
             self._shown.remove(query)
@@ -212,7 +212,7 @@ class Screen:
         """The person goes elsewhere. Idempotent."""
         if self._opened:
             self._opened = False
-            self.phone.did(Deed.LEAVE, self.name)
+            self.phone.did(UserAction.LEAVE, self.name)
         for poller in self._pollers:
             poller.cancel()
         for query in self._shown:

@@ -14,29 +14,29 @@ from itertools import count
 from harness.client.cache import queries
 from harness.client.cache.query_cache import DEFAULT_STALE_S as STALE_S
 from harness.client.cache.query_cache import Rules
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.core.outcome import Outcome
 
-__all__ = ["STALE_S", "Fetch", "Query"]
+__all__ = ["STALE_S", "Fetch", "ScreenQuery"]
 
 Fetch = Callable[[], Awaitable[Outcome]]
 
 _numbers = count()
 
 
-class Query:
+class ScreenQuery:
     """One read with its observers taken together. Does nothing until mounted.
 
     every_s: the beat, asked for anew each time; None for a read without one.
     """
 
     def __init__(
-        self, phone: Phone, fetch: Fetch, *, every_s: Callable[[], float] | None = None, stale_s: float = STALE_S
+        self, phone: Device, fetch: Fetch, *, every_s: Callable[[], float] | None = None, stale_s: float = STALE_S
     ) -> None:
         self._phone = phone
         self._queries = phone.page.queries
         self._fetch = fetch
-        self._read = queries.Query(("held", str(next(_numbers))), self._fetched, Rules(stale_s=stale_s))
+        self._read = queries.CachedQuery(("held", str(next(_numbers))), self._fetched, Rules(stale_s=stale_s))
         self._every_s = every_s
         self._shown = False
         self._beating: asyncio.Task[None] | None = None

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from harness.client.events.swipe_event import Event
+from harness.client.events.swipe_event import SwipeEvent
 
 LENGTH = 256
 POSITIONS = range(5001)
@@ -25,7 +25,7 @@ STATUS = "status"
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
-def stored_key(event: Event) -> str:
+def stored_key(event: SwipeEvent) -> str:
     """The `dedupe_key` of the row that an accepted event becomes. `event` as it goes over the wire (`for_wire`)."""
     deck, position = _deck_context(event)
     parts = ["v2", event.session_id, event.media_item_id, event.event_type, deck or "-"]
@@ -40,12 +40,12 @@ def stored_key(event: Event) -> str:
     return "|".join(parts)[:LENGTH]
 
 
-def is_status(event: Event) -> bool:
+def is_status(event: SwipeEvent) -> bool:
     """Whether the event only moves the library and is never stored as one (contract 3.4)."""
     return event.event_type == "like" and (event.payload or {}).get("action") == "status"
 
 
-def event_facts(event: Event) -> dict[str, Any]:
+def event_facts(event: SwipeEvent) -> dict[str, Any]:
     """An event's line in the ledger (`Ledger.intend`). `event` as it goes over the wire (`for_wire`)."""
     return {
         "id_": event.client_event_id,
@@ -60,7 +60,7 @@ def short(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
 
 
-def _deck_context(event: Event) -> tuple[str | None, int | None]:
+def _deck_context(event: SwipeEvent) -> tuple[str | None, int | None]:
     """Deck and position as the server keeps them: all of it or nothing (DECK_CONTEXT_DROPPED, SERVED_KEY_MISSING)."""
     deck, request, position = event.deck_id, event.rec_request_id, event.position
     broken = (
@@ -73,7 +73,7 @@ def _deck_context(event: Event) -> tuple[str | None, int | None]:
     return deck, position
 
 
-def _served(event: Event) -> bool:
+def _served(event: SwipeEvent) -> bool:
     """Whether the server finds or makes a served key: the one sent names this title, or request and position do."""
     parts = (event.dedupe_key or "").split(":")
     if len(parts) == 3 and _UUID.fullmatch(parts[0]) and parts[1].isdigit() and parts[2] == event.media_item_id:

@@ -16,33 +16,33 @@ from typing import TYPE_CHECKING
 
 from harness.client.api.calls import SWIPE_EVENTS
 from harness.client.events.event_key import event_facts
-from harness.client.events.outbox import CHUNK, Event, Flush, Outbox, State, encode, parse_answer
+from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, parse_answer
 from harness.client.events.swipe_event import for_wire
-from harness.client.faults.network_state import Change
+from harness.client.faults.network_state import NetworkChange
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 LABELLED = frozenset(("like", "dislike", "skip"))
 LAST_FLUSH_S = 1.0
 """How long a page in the background keeps running before it is gone; phones freeze it after moments."""
 
 
-class Courier:
+class EventSender:
     """One phone's way out for swipe events. Lives as long as the phone, mounted while the swipe page is open."""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
-        self._dice = random.Random(f"courier {phone.person.email} {phone.kit.seed}")
+        self._rng = random.Random(f"\x63ourier {phone.person.email} {phone.kit.seed}")
         self._outbox = self._new_page()
         self._timer: asyncio.TimerHandle | None = None
         self._sends: dict[asyncio.Task[None], Flush] = {}
         self._intended: dict[str, float] = {}  # event id -> instant of the gesture, until confirmed, refused or lost
         self._tried: dict[str, Outcome] = {}  # event id -> how its last try ended
-        self._lost: list[Event] = []
+        self._lost: list[SwipeEvent] = []
         phone.link.watch(self._link_changed, lasting=True)
 
     def mount(self) -> None:
@@ -56,7 +56,7 @@ class Courier:
             self._count_lost()
             self._arm()
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: SwipeEvent) -> None:
         """A gesture is recorded. :raises ValueError: for an event that the app cannot make (contract 3.9)."""
         if event.event_type == "watchlist" and event.in_watchlist is None:
             raise ValueError("a watchlist event without in_watchlist would take the title off the list; say which")
@@ -89,13 +89,13 @@ class Courier:
 
     # ---- what happens to the phone --------------------------------------------------------------------------
 
-    def _link_changed(self, change: Change) -> None:
+    def _link_changed(self, change: NetworkChange) -> None:
         now = self._phone.now()
-        if change is Change.ONLINE:
+        if change is NetworkChange.ONLINE:
             self._launch(self._outbox.online(now))
-        elif change is Change.HIDDEN:
+        elif change is NetworkChange.HIDDEN:
             self._launch(self._outbox.hidden(now))
-        elif change is Change.KILLED:
+        elif change is NetworkChange.KILLED:
             self._lost += (*self._outbox.in_flight, *self._outbox.buffer)
             self._gone()
 
@@ -110,13 +110,13 @@ class Courier:
         self._arm()
 
     def _new_page(self) -> Outbox:
-        return Outbox(self._phone.storage, self._dice, self._moved)
+        return Outbox(self._phone.storage, self._rng, self._moved)
 
-    def _moved(self, event: Event, state: State) -> None:
-        if state is State.LOST:
+    def _moved(self, event: SwipeEvent, state: OutboxState) -> None:
+        if state is OutboxState.LOST:
             self._lost.append(event)
 
-    def _written(self, event: Event) -> Write:
+    def _written(self, event: SwipeEvent) -> Write:
         return self._phone.written(WriteKind.EVENT, event.client_event_id)
 
     # ---- sending --------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ class Courier:
         if instants:
             self._ended(outcome, min(instants))
 
-    def _note(self, events: Iterable[Event], outcome: Outcome) -> None:
+    def _note(self, events: Iterable[SwipeEvent], outcome: Outcome) -> None:
         for event in events:
             if event.client_event_id in self._intended:
                 self._tried[event.client_event_id] = outcome
@@ -204,6 +204,6 @@ class Courier:
         self._phone.kit.observer.operation("swipe_batch", outcome, intended, self._phone.now() - intended)
 
 
-def _labels(event: Event) -> bool:
+def _labels(event: SwipeEvent) -> bool:
     """Whether the target labels a feature row for it, in the background (contract 3.5, row 7)."""
     return event.dedupe_key is not None and event.event_type in LABELLED

@@ -26,17 +26,17 @@ from typing import Literal
 
 from harness.client.events.emission import EmissionRules
 from harness.client.events.storage import Storage
-from harness.client.events.swipe_event import Answer, Event, Issue, encode, for_wire, parse_answer, strict_uuid
+from harness.client.events.swipe_event import EventReply, Issue, SwipeEvent, encode, for_wire, parse_answer, strict_uuid
 
 __all__ = [
-    "Answer",
     "EmissionRules",
-    "Event",
+    "EventReply",
     "Flush",
     "Issue",
     "Outbox",
-    "State",
+    "OutboxState",
     "Storage",
+    "SwipeEvent",
     "encode",
     "parse_answer",
     "strict_uuid",
@@ -48,7 +48,7 @@ BACKOFF_SLACK_S = 0.05
 BACKOFF_TIMER_CAP_S = 65.0
 
 
-class State(Enum):
+class OutboxState(Enum):
     """Where an event is. The last three are final."""
 
     BUFFER = "B"
@@ -68,14 +68,14 @@ class Flush:
 
     id: int
     origin: Literal["buffer", "queue"]
-    events: tuple[Event, ...]
+    events: tuple[SwipeEvent, ...]
 
 
 @dataclass(slots=True)
 class _Loop:
     """One drain of the stored queue: a snapshot, sent chunk by chunk, what it settled removed at its end."""
 
-    chunks: list[tuple[Event, ...]]
+    chunks: list[tuple[SwipeEvent, ...]]
     accepted: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
 
@@ -84,7 +84,7 @@ class _Loop:
 class _Flight:
     """What a flush means to us. `events` under their own ids; a loop is None for a flush of the buffer."""
 
-    events: tuple[Event, ...]
+    events: tuple[SwipeEvent, ...]
     loop: _Loop | None = None
 
 
@@ -96,12 +96,12 @@ class Outbox:
     """
 
     def __init__(
-        self, storage: Storage, dice: random.Random, moved: Callable[[Event, State], None] | None = None
+        self, storage: Storage, rng: random.Random, moved: Callable[[SwipeEvent, OutboxState], None] | None = None
     ) -> None:
         self.storage = storage
-        self.buffer: list[Event] = []
+        self.buffer: list[SwipeEvent] = []
         self.mounted = False
-        self._dice = dice
+        self._rng = rng
         self._moved = moved or (lambda event, state: None)
         self._flights: dict[int, _Flight] = {}
         self._next_flush = 0
@@ -118,12 +118,12 @@ class Outbox:
         self.mounted = True
         return self._drain(now)
 
-    def emit(self, event: Event, now: float) -> list[Flush]:
+    def emit(self, event: SwipeEvent, now: float) -> list[Flush]:
         """The page records an event. Raises RuntimeError outside a mount: the app has no page to record it on."""
         if not self.mounted:
             raise RuntimeError("an event was emitted outside a mount; call mount first")
         self.buffer.append(event)
-        self._moved(event, State.BUFFER)
+        self._moved(event, OutboxState.BUFFER)
         if len(self.buffer) >= CHUNK:
             return self._flush_buffer(now)
         if self._buffer_timer is None:
@@ -167,13 +167,13 @@ class Outbox:
         self._queue_timer = None
         self._flights = {key: flight for key, flight in self._flights.items() if flight.loop is None}
 
-    def answered(self, flush: Flush, answer: Answer, now: float) -> list[Flush]:
+    def answered(self, flush: Flush, answer: EventReply, now: float) -> list[Flush]:
         """A usable answer came. The next chunk, for a queue flush that may go on. A second report is ignored."""
         flight = self._flights.pop(flush.id, None)
         if flight is None:
             return []
         if answer.should_retry:
-            self.storage.bump(now, self._dice)
+            self.storage.bump(now, self._rng)
         else:
             self.storage.reset()
         if flight.loop is None:
@@ -192,7 +192,7 @@ class Outbox:
         flight = self._flights.pop(flush.id, None)
         if flight is None:
             return []
-        self.storage.bump(now, self._dice)
+        self.storage.bump(now, self._rng)
         if flight.loop is None:
             self._store(flight.events)
         else:
@@ -206,7 +206,7 @@ class Outbox:
         return min((timer for timer in (self._buffer_timer, self._queue_timer) if timer is not None), default=None)
 
     @property
-    def in_flight(self) -> tuple[Event, ...]:
+    def in_flight(self) -> tuple[SwipeEvent, ...]:
         """Events whose only place is a request under way."""
         return tuple(event for flight in self._flights.values() if flight.loop is None for event in flight.events)
 
@@ -226,16 +226,16 @@ class Outbox:
         self._store(event for event in batch if not event.event_type)
         sendable = tuple(event for event in batch if event.event_type)
         for event in sendable:
-            self._moved(event, State.IN_FLIGHT)
+            self._moved(event, OutboxState.IN_FLIGHT)
         return [self._launch("buffer", sendable, None)] if sendable else []
 
-    def _settle(self, events: Sequence[Event], answer: Answer) -> None:
+    def _settle(self, events: Sequence[SwipeEvent], answer: EventReply) -> None:
         kept = []
         for event in events:
             if event.client_event_id in answer.accepted:
-                self._moved(event, State.ACCEPTED)
+                self._moved(event, OutboxState.ACCEPTED)
             elif event.client_event_id in answer.rejected:
-                self._moved(event, State.REJECTED)
+                self._moved(event, OutboxState.REJECTED)
             else:
                 kept.append(event)  # asked to retry, or not mentioned at all
         self._store(kept)
@@ -265,25 +265,25 @@ class Outbox:
     def _finish(self, loop: _Loop) -> None:
         for event in self.storage.remove(loop.accepted | loop.rejected):
             accepted = event.client_event_id in loop.accepted
-            self._moved(event, State.ACCEPTED if accepted else State.REJECTED)
+            self._moved(event, OutboxState.ACCEPTED if accepted else OutboxState.REJECTED)
 
-    def _store(self, events: Iterable[Event]) -> None:
+    def _store(self, events: Iterable[SwipeEvent]) -> None:
         kept = tuple(events)
         if not kept:
             return
         for event in kept:
-            self._moved(event, State.QUEUED)
+            self._moved(event, OutboxState.QUEUED)
         for event in self.storage.append(kept):
-            self._moved(event, State.LOST)
+            self._moved(event, OutboxState.LOST)
 
-    def _launch(self, origin: Literal["buffer", "queue"], events: tuple[Event, ...], loop: _Loop | None) -> Flush:
+    def _launch(self, origin: Literal["buffer", "queue"], events: tuple[SwipeEvent, ...], loop: _Loop | None) -> Flush:
         self._next_flush += 1
         flush = Flush(self._next_flush, origin, tuple(for_wire(event, self._new_id) for event in events))
         self._flights[flush.id] = _Flight(events, loop)
         return flush
 
     def _new_id(self) -> str:
-        return str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
 
 def _after(wait: float) -> float:

@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Collection, Iterable
 
-from harness.client.events.swipe_event import Event
+from harness.client.events.swipe_event import SwipeEvent
 
 QUEUE_CAP = 200
 BACKOFF_BASE_MS = 1000
@@ -29,12 +29,12 @@ class Storage:
     __slots__ = ("fail_count", "next_at", "queue", "writable")
 
     def __init__(self) -> None:
-        self.queue: tuple[Event, ...] = ()
+        self.queue: tuple[SwipeEvent, ...] = ()
         self.fail_count = 0
         self.next_at = 0.0
         self.writable = True
 
-    def append(self, events: Iterable[Event]) -> tuple[Event, ...]:
+    def append(self, events: Iterable[SwipeEvent]) -> tuple[SwipeEvent, ...]:
         """Store the youngest events; the ones lost over it: the oldest beyond 200, or all new ones without storage."""
         fresh = tuple(events)
         if not self.writable:
@@ -43,7 +43,7 @@ class Storage:
         evicted, self.queue = grown[:-QUEUE_CAP], grown[-QUEUE_CAP:]
         return evicted
 
-    def remove(self, ids: Collection[str]) -> tuple[Event, ...]:
+    def remove(self, ids: Collection[str]) -> tuple[SwipeEvent, ...]:
         """Take out every entry with one of these ids, doubles too; the entries taken."""
         if not self.writable:
             return ()
@@ -56,13 +56,13 @@ class Storage:
         """Seconds until the back-off allows a request; 0.0 when it does."""
         return max(0.0, self.next_at - now)
 
-    def bump(self, now: float, dice: random.Random) -> None:
+    def bump(self, now: float, rng: random.Random) -> None:
         """One failure more: full jitter below a doubling ceiling, 250 ms at least, 60 s at most."""
         if not self.writable:
             return
         self.fail_count = min(FAIL_COUNT_CAP, self.fail_count + 1)
         ceiling = min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (self.fail_count - 1))
-        self.next_at = now + max(BACKOFF_FLOOR_MS, math.floor(dice.random() * ceiling)) / 1000
+        self.next_at = now + max(BACKOFF_FLOOR_MS, math.floor(rng.random() * ceiling)) / 1000
 
     def reset(self) -> None:
         """A success: the next request may go at once."""

@@ -20,7 +20,7 @@ _WIRE_SOURCES = {"for-you": "for_you", "from-friends": "friends"}
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SwipeEvent:
     """One thing a person did to one title. `dwell_ms` whole milliseconds, `rating0_10` in steps of 0.5.
 
     dedupe_key: the served key of the card, `<rec_request_id>:<position>:<media_item_id>`.
@@ -47,7 +47,7 @@ def strict_uuid(text: str) -> bool:
     return _STRICT_UUID.fullmatch(text) is not None
 
 
-def for_wire(event: Event, new_id: Callable[[], str]) -> Event:
+def for_wire(event: SwipeEvent, new_id: Callable[[], str]) -> SwipeEvent:
     """The event as it leaves: source renamed, served key repaired or deck context dropped, a bad id replaced."""
     changes: dict[str, Any] = {}
     if event.source in _WIRE_SOURCES:
@@ -62,7 +62,7 @@ def for_wire(event: Event, new_id: Callable[[], str]) -> Event:
     return replace(event, **changes) if changes else event
 
 
-def encode(events: Iterable[Event]) -> bytes:
+def encode(events: Iterable[SwipeEvent]) -> bytes:
     """The multi-form request body: one item per event, keys in the app's order, nulls explicit (contract 3.9).
 
     Encodes what it is given; the outbox has already put its flushes through `for_wire`.
@@ -70,7 +70,7 @@ def encode(events: Iterable[Event]) -> bytes:
     return orjson.dumps({"items": [_item(event) for event in events]})
 
 
-def _item(event: Event) -> dict[str, Any]:
+def _item(event: SwipeEvent) -> dict[str, Any]:
     return {
         "sessionId": event.session_id,
         "deckId": event.deck_id,
@@ -110,7 +110,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EventReply:
     """A usable answer. The id sets are disjoint: accepted beats rejected, rejected beats retry (contract 3.3)."""
 
     accepted: frozenset[str] = frozenset()
@@ -126,7 +126,7 @@ class Answer:
         return Outcome.REJECTED if id_ in self.rejected else Outcome.SOFT_FAILURE
 
 
-def parse_answer(status: int, body: bytes) -> Answer | None:
+def parse_answer(status: int, body: bytes) -> EventReply | None:
     """Read the event endpoint's reply as the app does; None when the app would treat the request as failed.
 
     Failed: any status outside 2xx, a body that is no JSON object, `ok: false`. Lists that are missing count as
@@ -143,7 +143,7 @@ def parse_answer(status: int, body: bytes) -> Answer | None:
     accepted = _ids(data.get("acceptedClientEventIds"))
     rejected = _ids(data.get("rejectedClientEventIds")) - accepted
     retry = _ids(data.get("retryClientEventIds")) - accepted - rejected
-    return Answer(accepted, rejected, retry, data.get("shouldRetry") is True, _issues(data.get("issues")))
+    return EventReply(accepted, rejected, retry, data.get("shouldRetry") is True, _issues(data.get("issues")))
 
 
 def _ids(value: Any) -> frozenset[str]:

@@ -14,7 +14,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from chaos.phone_fault import ARRIVES, UNTOUCHED, Fate, PhoneFault, Treatment
-from chaos.timeline import Entry
+from chaos.timeline import ScheduledFault
 from harness.client.api.call import Call, Service
 from harness.client.api.classify import Reading
 from harness.client.auth.account import Account
@@ -25,8 +25,8 @@ from harness.client.write import LOST_REQUEST, OFFLINE, carried
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from harness.client.device import Exchange, Phone
-    from harness.client.faults.fault_schedule import Forecast
+    from harness.client.device import Device, Exchange
+    from harness.client.faults.fault_schedule import FaultSchedule
 
 LOST_REPLY = "lost_reply"
 TOO_SLOW = "timeout"
@@ -36,21 +36,21 @@ _BEARER = re.compile(rb"authorization: Bearer [^\r]*\r\n")
 _EXPIRED_FOR_S = 7200.0
 
 
-class Weather:
+class FaultInjector:
     """One phone's."""
 
-    def __init__(self, phone: Phone, forecast: Forecast) -> None:
+    def __init__(self, phone: Device, fault_schedule: FaultSchedule) -> None:
         self.persona = ""
         self.killed = False  # whether the system ended this session
         self._phone = phone
-        self._forecast = forecast
+        self._fault_schedule = fault_schedule
         self._person = phone.person.number
         self._in_cohort = {
-            entry.name: entry.in_cohort(forecast.seed, self._person)
-            for entry in (*forecast.over_attempts, *forecast.over_phones, *forecast.over_messages)
+            entry.name: entry.in_cohort(fault_schedule.seed, self._person)
+            for entry in (*fault_schedule.over_attempts, *fault_schedule.over_phones, *fault_schedule.over_messages)
         }
-        self._mine: tuple[Entry, ...] = ()  # over attempts, that concern this session
-        self._messages: tuple[Entry, ...] = ()  # over messages, likewise
+        self._mine: tuple[ScheduledFault, ...] = ()  # over attempts, that concern this session
+        self._messages: tuple[ScheduledFault, ...] = ()  # over messages, likewise
         self._in_order_at = 0.0  # until when later messages wait
         self._turns: defaultdict[str, int] = defaultdict(int)
         self._met: set[str] = set()  # entries over phones that were counted
@@ -61,56 +61,56 @@ class Weather:
 
     def begin(self, persona: str) -> None:
         """A session of this persona begins, in the current task."""
-        forecast = self._forecast
+        fault_schedule = self._fault_schedule
         self.persona, self.killed = persona, False
         self._session = asyncio.current_task()
-        self._mine = tuple(entry for entry in forecast.over_attempts if self._concerned(entry))
-        self._messages = tuple(entry for entry in forecast.over_messages if self._concerned(entry))
-        forecast.present.add(self)
-        for entry in forecast.over_phones:
-            if forecast.running(entry):
+        self._mine = tuple(entry for entry in fault_schedule.over_attempts if self._concerned(entry))
+        self._messages = tuple(entry for entry in fault_schedule.over_messages if self._concerned(entry))
+        fault_schedule.present.add(self)
+        for entry in fault_schedule.over_phones:
+            if fault_schedule.running(entry):
                 self.enter(entry)
 
     def end(self) -> None:
         """The session is over."""
-        self._forecast.present.discard(self)
+        self._fault_schedule.present.discard(self)
         self._session = None
         self._phone.skew_s = 0.0
 
-    def _concerned(self, entry: Entry) -> bool:
+    def _concerned(self, entry: ScheduledFault) -> bool:
         return self._in_cohort[entry.name] and entry.concerns_persona(self.persona)
 
-    def _luck(self, entry: Entry, sequence: int, question: str) -> float:
-        return entry.luck(self._forecast.seed, self._person, sequence, question)
+    def _luck(self, entry: ScheduledFault, sequence: int, question: str) -> float:
+        return entry.luck(self._fault_schedule.seed, self._person, sequence, question)
 
     # ---- faults over phones ---------------------------------------------------------------------------------
 
-    def enter(self, entry: Entry) -> None:
+    def enter(self, entry: ScheduledFault) -> None:
         """An entry over phones begins, or a session begins within it."""
         if not self._concerned(entry):
             return
         if entry.name not in self._met:
             self._met.add(entry.name)
-            self._forecast.seen(entry)
-        wait = entry.joins_s(self._forecast.seed, self._person) - self._forecast.now()
+            self._fault_schedule.seen(entry)
+        wait = entry.joins_s(self._fault_schedule.seed, self._person) - self._fault_schedule.now()
         if wait > 0:
-            self._forecast.loop.call_later(wait, self._join, entry, self._session)
+            self._fault_schedule.loop.call_later(wait, self._join, entry, self._session)
         else:
             self._join(entry, self._session)
 
-    def _join(self, entry: Entry, session: object) -> None:
-        if session is not self._session or session is None or not self._forecast.running(entry):
+    def _join(self, entry: ScheduledFault, session: object) -> None:
+        if session is not self._session or session is None or not self._fault_schedule.running(entry):
             return
         phone, fault = self._phone, entry.fault
         assert isinstance(fault, PhoneFault)
         first = entry.name not in self._hit
         if first:
             self._hit.add(entry.name)
-            self._forecast.hit(entry)
+            self._fault_schedule.hit(entry)
         spell = fault.spell(partial(self._luck, entry, 0))
         if spell.offline:
             now = phone.now()
-            back = self._forecast.zero + entry.end_s + spell.back_s
+            back = self._fault_schedule.zero + entry.end_s + spell.back_s
             phone.link.plan(Outage(now, back - now))
             phone.link.advance(now)
             arm(phone)
@@ -119,13 +119,13 @@ class Weather:
         if spell.expire and first and phone.account is not None:
             phone.account.expires_at = phone.now()
         if spell.cut and first:
-            self._forecast.loop.call_later(spell.cut_s, self._cut, session)
+            self._fault_schedule.loop.call_later(spell.cut_s, self._cut, session)
 
     def _cut(self, session: object) -> None:
-        if session is self._session and not self._forecast.clean:
+        if session is self._session and not self._fault_schedule.clean:
             self._phone.drop_connections()
 
-    def leave(self, entry: Entry) -> None:
+    def leave(self, entry: ScheduledFault) -> None:
         """An entry over phones ends; the network comes back by the link's own plan."""
         if entry.name in self._hit and entry.fault.name == "clock_skew":
             self._phone.skew_s = 0.0
@@ -133,7 +133,7 @@ class Weather:
     def clear(self) -> None:
         """Clean, now."""
         self._phone.skew_s = 0.0
-        if any(entry.name in self._hit for entry in self._forecast.over_phones):
+        if any(entry.name in self._hit for entry in self._fault_schedule.over_phones):
             self._phone.link.end_outage(self._phone.now())
 
     # ---- faults over realtime messages ----------------------------------------------------------------------
@@ -141,11 +141,11 @@ class Weather:
     @property
     def through(self) -> Through | None:
         """What realtime messages pass; None when nothing is planned for any."""
-        return self.receive if self._forecast.over_messages else None
+        return self.receive if self._fault_schedule.over_messages else None
 
     def receive(self, take: Callable[[float], None], at: float) -> None:
         """A whole message was read at `at`: `take` it as often, and when, as its fate is; told when that was."""
-        fate, now, loop = self._fate(), self._phone.now(), self._forecast.loop
+        fate, now, loop = self._fate(), self._phone.now(), self._fault_schedule.loop
         for delay in fate.delays_s:
             due = now + delay
             if fate.in_order:
@@ -158,16 +158,16 @@ class Weather:
                 loop.call_later(due - now, take, due)
 
     def _fate(self) -> Fate:
-        forecast, found = self._forecast, ARRIVES
-        at = forecast.now()
+        fault_schedule, found = self._fault_schedule, ARRIVES
+        at = fault_schedule.now()
         for entry in self._messages:
             turn = self._turns[entry.name]
             self._turns[entry.name] = turn + 1
-            if not forecast.running(entry):
+            if not fault_schedule.running(entry):
                 continue
-            forecast.seen(entry)
-            if entry.hits(forecast.seed, self._person, turn, at):
-                forecast.hit(entry)
+            fault_schedule.seen(entry)
+            if entry.hits(fault_schedule.seed, self._person, turn, at):
+                fault_schedule.hit(entry)
                 assert isinstance(entry.fault, PhoneFault)
                 found = entry.fault.fate(partial(self._luck, entry, turn))
         return found
@@ -175,24 +175,24 @@ class Weather:
     # ---- faults over attempts -------------------------------------------------------------------------------
 
     def _treatment(self, call: str) -> Treatment:
-        forecast, treatment = self._forecast, UNTOUCHED
-        at = forecast.now()
+        fault_schedule, treatment = self._fault_schedule, UNTOUCHED
+        at = fault_schedule.now()
         for entry in self._mine:
-            if not forecast.concerns(entry, call):
+            if not fault_schedule.concerns(entry, call):
                 continue
             turn = self._turns[entry.name]
             self._turns[entry.name] = turn + 1
-            if not forecast.running(entry):
+            if not fault_schedule.running(entry):
                 continue
-            forecast.seen(entry)
-            if entry.hits(forecast.seed, self._person, turn, at):
-                forecast.hit(entry)
+            fault_schedule.seen(entry)
+            if entry.hits(fault_schedule.seed, self._person, turn, at):
+                fault_schedule.hit(entry)
                 assert isinstance(entry.fault, PhoneFault)
                 treatment = entry.fault.treat(treatment, partial(self._luck, entry, turn))
         return treatment
 
     async def attempt(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> tuple[int | None, Reading]:
-        """As `Phone.exchange`, in this weather. The status is None when the phone saw no complete answer."""
+        """As `Device.exchange`, with the faults that hit it. The status is None where the phone saw no whole answer."""
         phone = self._phone
         treatment = self._treatment(call.name)
         if treatment is UNTOUCHED:
@@ -202,7 +202,7 @@ class Weather:
         before = treatment.before_s
         if treatment.air is not None:
             size = len(headers) + len(path) + (len(payload) if payload else 0)
-            before += treatment.air.before_s(size, self._forecast.now())
+            before += treatment.air.before_s(size, self._fault_schedule.now())
         if (failed := await self._wait(before, deadline)) is not None:
             return None, failed
         if treatment.lost == "request":
@@ -247,9 +247,9 @@ class Weather:
     def _aside(self, treatment: Treatment, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
         """What happens beside the request, from its leaving on."""
         for delay in treatment.copies_s:
-            self._forecast.beside(self._copy(delay, call, path, headers, payload))
+            self._fault_schedule.beside(self._copy(delay, call, path, headers, payload))
         if treatment.kill_s is not None:
-            self._forecast.loop.call_later(treatment.kill_s, self._kill, self._session)
+            self._fault_schedule.loop.call_later(treatment.kill_s, self._kill, self._session)
 
     async def _copy(self, delay: float, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
         """The same bytes once more; nobody reads the answer. Not when the app was closed or lost its network."""

@@ -12,18 +12,18 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from chaos.timeline import Entry, Moment, Timeline
-from harness.core.fault_record import ChaosEvent, ChaosLine, Why
+from chaos.timeline import Moment, ScheduledFault, Timeline
+from harness.core.fault_record import FaultEvent, FaultLine, Why
 
 if TYPE_CHECKING:
-    from harness.client.faults.fault_injector import Weather
+    from harness.client.faults.fault_injector import FaultInjector
 
 LEASE_S = 3.0
 """Locust's masters speak each second, workers look each second: phones are clean 4.5 s after a master's last word."""
 LOOK_S = 0.5
 
 
-class Forecast:
+class FaultSchedule:
     """Owned by the worker's loop. Other threads may drain `lines` and read `counts`.
 
     :param zero: loop time of the run's zero. lease_s: None when nobody has to renew.
@@ -47,8 +47,8 @@ class Forecast:
         self.over_messages = tuple(entry for entry in phones.entries if entry.over_messages)
         self.over_phones = tuple(entry for entry in phones.entries if entry.over_phones)
         self.counts: dict[str, list[int]] = {entry.name: [0, 0] for entry in phones.entries}  # hits, seen
-        self.lines: deque[ChaosLine] = deque()
-        self.present: set[Weather] = set()  # phones in use
+        self.lines: deque[FaultLine] = deque()
+        self.present: set[FaultInjector] = set()  # phones in use
         self.clean = False  # whether nothing may happen now, whatever the plan says
         self._over = False
         self._moments = phones.moments()
@@ -71,11 +71,11 @@ class Forecast:
         """Seconds since the run's zero."""
         return monotonic() - self.zero
 
-    def running(self, entry: Entry) -> bool:
+    def running(self, entry: ScheduledFault) -> bool:
         """Whether it happens now."""
         return not self.clean and entry.running(self.now())
 
-    def concerns(self, entry: Entry, call: str) -> bool:
+    def concerns(self, entry: ScheduledFault, call: str) -> bool:
         """Whether an entry means this call; remembered."""
         key = (entry.name, call)
         found = self._concerned.get(key)
@@ -83,11 +83,11 @@ class Forecast:
             found = self._concerned[key] = entry.concerns_call(call)
         return found
 
-    def seen(self, entry: Entry) -> None:
+    def seen(self, entry: ScheduledFault) -> None:
         """It concerned somebody."""
         self.counts[entry.name][1] += 1
 
-    def hit(self, entry: Entry) -> None:
+    def hit(self, entry: ScheduledFault) -> None:
         """It hit somebody."""
         self.counts[entry.name][0] += 1
 
@@ -104,18 +104,18 @@ class Forecast:
             return
         entry = moment.entry
         if entry.over_phones and moment.event != "change":
-            for weather in tuple(self.present):
+            for fault_injector in tuple(self.present):
                 if moment.event == "start":
-                    weather.enter(entry)
+                    fault_injector.enter(entry)
                 else:
-                    weather.leave(entry)
-        self._line(ChaosEvent(moment.event), entry, Why.PLAN, moment.at_s)
+                    fault_injector.leave(entry)
+        self._line(FaultEvent(moment.event), entry, Why.PLAN, moment.at_s)
 
-    def _line(self, event: ChaosEvent, entry: Entry, why: Why, planned: float | None) -> None:
+    def _line(self, event: FaultEvent, entry: ScheduledFault, why: Why, planned: float | None) -> None:
         hits, seen = self.counts[entry.name]
         now = self.now()
         self.lines.append(
-            ChaosLine(
+            FaultLine(
                 event=event,
                 entry=entry.name,
                 fault=entry.fault.name,
@@ -124,7 +124,7 @@ class Forecast:
                 planned_s=planned,
                 worker=self._worker,
                 why=why,
-                share=0.0 if event is ChaosEvent.END else entry.share_at(max(now, planned or 0.0)),
+                share=0.0 if event is FaultEvent.END else entry.share_at(max(now, planned or 0.0)),
                 hits=hits,
                 seen=seen,
             )
@@ -139,9 +139,9 @@ class Forecast:
             self.clean = False
             for entry in self._planned():
                 if entry.over_phones:
-                    for weather in tuple(self.present):
-                        weather.enter(entry)
-                self._line(ChaosEvent.START, entry, Why.LEASE, None)
+                    for fault_injector in tuple(self.present):
+                        fault_injector.enter(entry)
+                self._line(FaultEvent.START, entry, Why.LEASE, None)
 
     def clear(self, why: Why = Why.ABORT) -> None:
         """Phones are clean from now on. After an abort nothing begins again."""
@@ -149,17 +149,17 @@ class Forecast:
         if not self.clean:
             running = self._planned()
             self.clean = True
-            for weather in tuple(self.present):
-                weather.clear()
+            for fault_injector in tuple(self.present):
+                fault_injector.clear()
             for entry in running:
-                self._line(ChaosEvent.END, entry, why, None)
+                self._line(FaultEvent.END, entry, why, None)
         if self._over:
             for timer in self._timers:
                 timer.cancel()
             for task in self._tasks:
                 task.cancel()
 
-    def _planned(self) -> list[Entry]:
+    def _planned(self) -> list[ScheduledFault]:
         return [entry for entry in self._entries if entry.running(self.now())]
 
     def _look(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Change(Enum):
+class NetworkChange(Enum):
     """What the app notices: `offline`, `online`, `visibilitychange`; and its end, of which it notices nothing."""
 
     OFFLINE = "offline"
@@ -22,7 +22,7 @@ class Change(Enum):
     KILLED = "killed"  # the system ended the app: no event reached the page
 
 
-Watcher = Callable[[Change], None]
+Watcher = Callable[[NetworkChange], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Outage:
         return self.start + self.seconds
 
 
-class Link:
+class NetworkState:
     """One phone's connectivity and visibility.
 
     online: requests can leave. visible: the app is on screen; timers of its screens poll only then.
@@ -77,7 +77,7 @@ class Link:
 
         return unwatch
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: NetworkChange) -> None:
         for watcher in tuple(self._watchers):
             watcher(change)
 
@@ -88,7 +88,7 @@ class Link:
         if self.online:
             self.online = False
             self._lost_at = now
-            self._tell(Change.OFFLINE)
+            self._tell(NetworkChange.OFFLINE)
 
     def regain(self, now: float) -> None:
         """The network is back: the browser fires `online`."""
@@ -97,23 +97,23 @@ class Link:
             if self._lost_at is not None:
                 self._gaps.append((self._lost_at, now))
                 self._lost_at = None
-            self._tell(Change.ONLINE)
+            self._tell(NetworkChange.ONLINE)
 
     def hide(self) -> None:
         """The app goes to the background."""
         if self.visible:
             self.visible = False
-            self._tell(Change.HIDDEN)
+            self._tell(NetworkChange.HIDDEN)
 
     def show(self) -> None:
         """The app comes back on screen."""
         if not self.visible:
             self.visible = True
-            self._tell(Change.VISIBLE)
+            self._tell(NetworkChange.VISIBLE)
 
     def kill(self) -> None:
         """The system ends the app without a word to the page. The network stays what it is."""
-        self._tell(Change.KILLED)
+        self._tell(NetworkChange.KILLED)
         self._watchers = list(self._lasting)
 
     def reset(self) -> None:

@@ -22,7 +22,7 @@ from harness.client.http.reply import Detail, Reply, WireError
 from harness.client.http.tls import shared_context
 from harness.core.outcome import Outcome
 
-__all__ = ["Detail", "Origin", "Reply", "Wire", "WireError"]
+__all__ = ["Detail", "HttpClient", "Origin", "Reply", "WireError"]
 
 MIB = 1024 * 1024
 SHUTDOWN_S = 1.0
@@ -33,7 +33,7 @@ _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~|^`{}\\"
 
 
-class Wire:
+class HttpClient:
     """The connections of one phone to one origin. Everything happens on `loop`'s thread.
 
     tls: None means `shared_context()` for https; ignored for http.

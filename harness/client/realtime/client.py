@@ -31,11 +31,20 @@ from websockets.uri import WebSocketURI
 from harness.client.http.origin import Origin
 from harness.client.http.tls import shared_context
 from harness.client.realtime.phoenix.channel import Channel
-from harness.client.realtime.phoenix.connection import Line, Reporter, Through
-from harness.client.realtime.phoenix.events import Binding, Broadcast, Change, Config, Presence, Sent, Status, System
+from harness.client.realtime.phoenix.connection import PhoenixConnection, Reporter, Through
+from harness.client.realtime.phoenix.events import (
+    Binding,
+    BroadcastEvent,
+    Config,
+    DatabaseChange,
+    PresenceEvent,
+    Sent,
+    Status,
+    SystemEvent,
+)
 from harness.client.realtime.phoenix.generation import JS_2_90, JS_2_119, Generation
 from harness.client.realtime.phoenix.stats import Reconnect, Stats
-from harness.client.realtime.phoenix.tally import FrameCount, Tally
+from harness.client.realtime.phoenix.tally import FrameCount, FrameTally
 from harness.client.realtime.phoenix.timer_wheel import Wheel
 from harness.client.realtime.socket import Socket
 from harness.client.realtime.ticker import Ticker
@@ -44,20 +53,20 @@ __all__ = [
     "JS_2_90",
     "JS_2_119",
     "Binding",
-    "Broadcast",
-    "Change",
+    "BroadcastEvent",
     "Channel",
+    "DatabaseChange",
     "FrameCount",
+    "FrameTally",
     "Generation",
-    "Presence",
+    "PresenceEvent",
     "RealtimeClient",
     "Reconnect",
     "Reporter",
     "Sent",
     "Stats",
     "Status",
-    "System",
-    "Tally",
+    "SystemEvent",
     "Ticker",
 ]
 
@@ -92,7 +101,7 @@ class RealtimeClient:
         generation: Generation = JS_2_90,
         online: Callable[[], bool] = lambda: True,
         stats: Stats | None = None,
-        tally: Tally | None = None,
+        tally: FrameTally | None = None,
         through: Through | None = None,
     ) -> None:
         self._loop = loop
@@ -100,7 +109,7 @@ class RealtimeClient:
         self._tls = (tls or shared_context()) if origin.scheme == "https" else None
         self._online = online
         self._uri = _uri(origin, apikey, generation.version)
-        self._line = Line(self, wheel, generation, observer, token, stats=stats or Stats(), tally=tally)
+        self._line = PhoenixConnection(self, wheel, generation, observer, token, stats=stats or Stats(), tally=tally)
 
         self._line.through = through
 
@@ -171,7 +180,7 @@ class RealtimeClient:
 
     # ---- called by the line ---------------------------------------------------------------------------------
 
-    def open(self, line: Line) -> Socket:
+    def open(self, line: PhoenixConnection) -> Socket:
         """A socket that begins to connect."""
         socket = Socket(line, self._uri)
         if self._online():

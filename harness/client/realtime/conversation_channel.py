@@ -11,12 +11,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.client.api import chat_shapes as shapes
-from harness.client.api.chat_shapes import Message, Summary
-from harness.client.realtime.client import Binding, Broadcast, Change, Channel, RealtimeClient, Sent, Status, System
-from harness.core.delivery import Ear, Kind, State, Topic
+from harness.client.api.chat_shapes import ChatMessage, Summary
+from harness.client.realtime.client import (
+    Binding,
+    BroadcastEvent,
+    Channel,
+    DatabaseChange,
+    RealtimeClient,
+    Sent,
+    Status,
+    SystemEvent,
+)
+from harness.core.delivery import ChangeTracker, ChannelState, ChannelTopic, FactKind
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 TABLES = ("messages", "message_read_receipts", "message_delivery_receipts", "message_reactions")
 """In the order of the app's hooks."""
@@ -31,29 +40,29 @@ class Listener(Protocol):
     """A screen that holds the room."""
 
     def status_changed(self) -> None: ...
-    def inserted(self, message: Message) -> None: ...
-    def updated(self, message: Message) -> None: ...
+    def inserted(self, message: ChatMessage) -> None: ...
+    def updated(self, message: ChatMessage) -> None: ...
 
 
-class Room:
+class ConversationChannel:
     """One conversation on one page. member: False for a test of the service, which listens where it must not hear."""
 
-    def __init__(self, phone: Phone, client: RealtimeClient, summary: Summary, *, member: bool = True) -> None:
+    def __init__(self, phone: Device, client: RealtimeClient, summary: Summary, *, member: bool = True) -> None:
         self.conversation = summary.conversation
         self._phone = phone
         self._client = client
         self._member = member
         self._members = frozenset((*summary.others, phone.user_id))
-        self._ear = Ear()
+        self._ear = ChangeTracker()
         self._holders: list[Listener] = []
-        self._states: dict[Topic, State] = {}
+        self._states: dict[ChannelTopic, ChannelState] = {}
         self._said = 0
-        self._changes = self._make(Topic.CHANGES)
-        self._typing = self._make(Topic.TYPING) if member else None
+        self._changes = self._make(ChannelTopic.CHANGES)
+        self._typing = self._make(ChannelTopic.TYPING) if member else None
 
-    def _make(self, topic: Topic) -> Channel:
+    def _make(self, topic: ChannelTopic) -> Channel:
         id_ = self.conversation
-        if topic is Topic.CHANGES:
+        if topic is ChannelTopic.CHANGES:
             filter_ = f"conversation_id=eq.{id_}"
             bindings = [Binding("*", "public", table, filter_) for table in TABLES]
             channel = self._client.channel(CHANGES + id_, changes=bindings, label=self._label("conversation"))
@@ -78,19 +87,19 @@ class Room:
     @property
     def joined(self) -> bool:
         """Whether the last status of the changes was SUBSCRIBED: all that the app knows."""
-        return self._states.get(Topic.CHANGES) in (State.JOINED, State.LISTENING)
+        return self._states.get(ChannelTopic.CHANGES) in (ChannelState.JOINED, ChannelState.LISTENING)
 
     def join(self) -> None:
         """The screen opens."""
         if self._phone.kit.sockets is not None and self._member:
             self._phone.kit.sockets.opened(self.conversation, self._members)
         for topic, channel in self._both():
-            self._enter(topic, State.JOINING)
+            self._enter(topic, ChannelState.JOINING)
             channel.subscribe()
 
-    def _both(self) -> list[tuple[Topic, Channel]]:
-        pairs = [(Topic.CHANGES, self._changes)]
-        return pairs if self._typing is None else [*pairs, (Topic.TYPING, self._typing)]
+    def _both(self) -> list[tuple[ChannelTopic, Channel]]:
+        pairs = [(ChannelTopic.CHANGES, self._changes)]
+        return pairs if self._typing is None else [*pairs, (ChannelTopic.TYPING, self._typing)]
 
     def hold(self, listener: Listener) -> None:
         """A screen needs the room."""
@@ -111,17 +120,17 @@ class Room:
     def gone(self) -> None:
         """The page is left with everything on it: nothing that comes from now on is anybody's."""
         for topic in tuple(self._states):
-            self._enter(topic, State.LEFT)
+            self._enter(topic, ChannelState.LEFT)
         self._states.clear()
         self._holders.clear()
         if self._phone.kit.sockets is not None and self._member:
             self._phone.kit.sockets.left(self.conversation, self._members)
 
-    def _enter(self, topic: Topic, state: State) -> None:
+    def _enter(self, topic: ChannelTopic, state: ChannelState) -> None:
         self._states[topic] = state
-        mark = self._ear.latest_us if topic is Topic.CHANGES else None
+        mark = self._ear.latest_us if topic is ChannelTopic.CHANGES else None
         if self._member:
-            self._phone.saw(Kind.CHANNEL, self.conversation, str(topic), str(state), mark_us=mark)
+            self._phone.saw(FactKind.CHANNEL, self.conversation, str(topic), str(state), mark_us=mark)
 
     # ---- typing ---------------------------------------------------------------------------------------------
 
@@ -138,27 +147,27 @@ class Room:
 
     # ---- what comes -----------------------------------------------------------------------------------------
 
-    def _status(self, topic: Topic, status: Status) -> None:
+    def _status(self, topic: ChannelTopic, status: Status) -> None:
         if topic not in self._states:
             return  # our own leave
         if status is Status.SUBSCRIBED:
-            self._enter(topic, State.JOINED)
-        elif self._states[topic] is not State.DOWN:
-            self._enter(topic, State.DOWN)
-        if topic is Topic.CHANGES:
+            self._enter(topic, ChannelState.JOINED)
+        elif self._states[topic] is not ChannelState.DOWN:
+            self._enter(topic, ChannelState.DOWN)
+        if topic is ChannelTopic.CHANGES:
             for holder in tuple(self._holders):
                 holder.status_changed()
 
-    def _noticed(self, notice: System) -> None:
-        if notice.subscribed_to_postgres and self._states.get(Topic.CHANGES) is State.JOINED:
-            self._enter(Topic.CHANGES, State.LISTENING)
+    def _noticed(self, notice: SystemEvent) -> None:
+        if notice.subscribed_to_postgres and self._states.get(ChannelTopic.CHANGES) is ChannelState.JOINED:
+            self._enter(ChannelTopic.CHANGES, ChannelState.LISTENING)
 
-    def _typed(self, broadcast: Broadcast) -> None:
+    def _typed(self, broadcast: BroadcastEvent) -> None:
         payload = broadcast.payload
         if isinstance(payload, dict) and isinstance(mark := payload.get(MARK), str):
-            self._phone.saw(Kind.CAUGHT, self.conversation, mark, at=broadcast.received_at)
+            self._phone.saw(FactKind.CAUGHT, self.conversation, mark, at=broadcast.received_at)
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: DatabaseChange) -> None:
         sockets = self._phone.kit.sockets
         if sockets is not None:
             sockets.changes[change.table] += 1
@@ -169,27 +178,27 @@ class Room:
         key = str(row.get("id") or row.get("user_id") or "")
         if not self._ours(change):
             detail = f"{change.table} {change.type}"
-            self._phone.saw(Kind.STRANGE, self.conversation, key, detail, at=change.received_at, mark_us=commit)
+            self._phone.saw(FactKind.STRANGE, self.conversation, key, detail, at=change.received_at, mark_us=commit)
             return
         late = commit is not None and self._ear.misordered(change.table, commit)
         if self._twice(change, key, commit):
             detail = f"{change.table} {change.type}"
-            self._phone.saw(Kind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit)
+            self._phone.saw(FactKind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit)
         if change.table == "messages" and change.type in ("INSERT", "UPDATE"):
             self._message(change, key, commit, late=late)
 
-    def _ours(self, change: Change) -> bool:
+    def _ours(self, change: DatabaseChange) -> bool:
         """Row-level security is not asked about deletions: they go to whoever listens, and show the row's key alone."""
         if change.type == "DELETE":
             return True
         return self._member and change.record.get("conversation_id", self.conversation) == self.conversation
 
-    def _twice(self, change: Change, key: str, commit: int | None) -> bool:
+    def _twice(self, change: DatabaseChange, key: str, commit: int | None) -> bool:
         """Receipts are written twice at once by design, so that two updates of one row may share their millisecond."""
         ambiguous = change.type == "UPDATE" and change.table != "messages"
         return not ambiguous and self._ear.doubled(change.table, change.type, key, commit)
 
-    def _message(self, change: Change, key: str, commit: int | None, *, late: bool) -> None:
+    def _message(self, change: DatabaseChange, key: str, commit: int | None, *, late: bool) -> None:
         phone, at = self._phone, change.received_at
         message = shapes.message(change.record)
         if message is None:
@@ -199,9 +208,9 @@ class Room:
                 holder.updated(message)
             return
         if late:
-            phone.saw(Kind.MISORDERED, self.conversation, key, at=at, mark_us=commit)
+            phone.saw(FactKind.MISORDERED, self.conversation, key, at=at, mark_us=commit)
         if message.client_id is not None:
-            phone.saw(Kind.HEARD, self.conversation, message.client_id, key, at=at, mark_us=commit)
+            phone.saw(FactKind.HEARD, self.conversation, message.client_id, key, at=at, mark_us=commit)
         for holder in tuple(self._holders):
             holder.inserted(message)
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from harness.client.realtime.client import Channel, RealtimeClient, Status
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 PRESENCE = "presence:global"
 """Setting `ux.presence.channel`."""
 
 
-class PresenceRoom:
+class PresenceChannel:
     """One page's presence. Join it again after leaving: the app makes a new channel."""
 
     topic = f"realtime:{PRESENCE}"
 
-    def __init__(self, phone: Phone, client: RealtimeClient) -> None:
+    def __init__(self, phone: Device, client: RealtimeClient) -> None:
         self._phone = phone
         self._client = client
         self._channel: Channel | None = None

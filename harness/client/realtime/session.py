@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 from harness.client.api.chat_shapes import Summary
 from harness.client.realtime.client import Channel, RealtimeClient
-from harness.client.realtime.conversation_channel import Listener, Room
-from harness.client.realtime.presence_channel import PresenceRoom
-from harness.core.delivery import Kind, Topic
+from harness.client.realtime.conversation_channel import ConversationChannel, Listener
+from harness.client.realtime.presence_channel import PresenceChannel
+from harness.core.delivery import ChannelTopic, FactKind
 
 if TYPE_CHECKING:
-    from harness.client.device import Phone
+    from harness.client.device import Device
 
 
-class Live:
+class RealtimeSession:
     """Use `phone.page.live`."""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
         self._client: RealtimeClient | None = None
-        self._presence: PresenceRoom | None = None
-        self._rooms: dict[str, Room] = {}
+        self._presence: PresenceChannel | None = None
+        self._rooms: dict[str, ConversationChannel] = {}
         self._over = False
 
     # ---- the client -----------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ class Live:
                 online=lambda: phone.link.online,
                 stats=sockets.stats,
                 tally=sockets.tally,
-                through=None if phone.weather is None else phone.weather.through,
+                through=None if phone.fault_injector is None else phone.fault_injector.through,
             )
             sockets.live.add(self)
         return self._client
@@ -75,7 +75,7 @@ class Live:
         if client is None or self._phone.account is None:
             return
         if self._presence is None:
-            self._presence = PresenceRoom(self._phone, client)
+            self._presence = PresenceChannel(self._phone, client)
             self._presence.join()
             # auth-js reports the stored session right after: the first join goes without a token, all later ones with
             client.set_auth(self._phone.account.access_token)
@@ -94,7 +94,7 @@ class Live:
 
     # ---- conversations --------------------------------------------------------------------------------------
 
-    def enter(self, summary: Summary, listener: Listener) -> Room | None:
+    def enter(self, summary: Summary, listener: Listener) -> ConversationChannel | None:
         """The room of a conversation whose screen opens; the same one for every holder until the last leaves."""
         client = self.client
         if client is None:
@@ -103,12 +103,12 @@ class Live:
             self.track()  # the app is in its room before any screen is
         room = self._rooms.get(summary.conversation)
         if room is None:
-            room = self._rooms[summary.conversation] = Room(self._phone, client, summary)
+            room = self._rooms[summary.conversation] = ConversationChannel(self._phone, client, summary)
             room.join()
         room.hold(listener)
         return room
 
-    def leave(self, room: Room, listener: Listener) -> None:
+    def leave(self, room: ConversationChannel, listener: Listener) -> None:
         """A holder is gone; with the last one the channels are removed."""
         if room.release(listener) or self._rooms.get(room.conversation) is not room:
             return
@@ -116,18 +116,20 @@ class Live:
         room.leave()
         self._audit()
 
-    def overhear(self, conversation: str) -> Room | None:
+    def overhear(self, conversation: str) -> ConversationChannel | None:
         """Listen to a conversation that this person is no member of, which no app does: whatever comes is a leak of
         the service. Ends with the page, or by `hush`.
         """
         client = self.client
         if client is None or conversation in self._rooms:
             return None
-        room = self._rooms[conversation] = Room(self._phone, client, Summary(conversation, False, ()), member=False)
+        room = self._rooms[conversation] = ConversationChannel(
+            self._phone, client, Summary(conversation, False, ()), member=False
+        )
         room.join()
         return room
 
-    def hush(self, room: Room) -> None:
+    def hush(self, room: ConversationChannel) -> None:
         """Listen no more."""
         if self._rooms.get(room.conversation) is room:
             del self._rooms[room.conversation]
@@ -139,7 +141,7 @@ class Live:
         presence = self._presence.topic if self._presence is not None else ""
         for channel in self.channels:
             if channel.topic not in held and channel.topic != presence:
-                self._phone.saw(Kind.LEAKED, channel.topic, str(Topic.CHANGES))
+                self._phone.saw(FactKind.LEAKED, channel.topic, str(ChannelTopic.CHANGES))
 
     # ---- what happens to the page -----------------------------------------------------------------------------
 

@@ -6,15 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.client.realtime.client import JS_2_90, Generation, Stats, Tally
+from harness.client.realtime.client import JS_2_90, FrameTally, Generation, Stats
 from harness.client.realtime.phoenix.timer_wheel import Wheel
 
 if TYPE_CHECKING:
-    from harness.client.realtime.session import Live
+    from harness.client.realtime.session import RealtimeSession
 
 
 @dataclass(frozen=True, slots=True)
-class Sockets:
+class SharedRealtime:
     """One per worker. live: pages with a client. changes: changes that reached a listener, by table. rooms: the members
     of the conversations that are open on this worker's phones, once for each phone."""
 
@@ -22,8 +22,8 @@ class Sockets:
     apikey: str
     generation: Generation = JS_2_90
     stats: Stats = field(default_factory=Stats)
-    tally: Tally = field(default_factory=Tally)
-    live: set[Live] = field(default_factory=set)
+    tally: FrameTally = field(default_factory=FrameTally)
+    live: set[RealtimeSession] = field(default_factory=set)
     changes: Counter[str] = field(default_factory=Counter)
     rooms: dict[str, list[frozenset[str]]] = field(default_factory=dict)
 

@@ -23,7 +23,7 @@ from harness.client.http.client import SHUTDOWN_S, connect_error
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail
 from harness.client.realtime.phoenix import refusal
-from harness.client.realtime.phoenix.connection import UNANSWERED, Ending, Line
+from harness.client.realtime.phoenix.connection import UNANSWERED, Ending, PhoenixConnection
 from harness.client.realtime.phoenix.timer_wheel import Timer
 from harness.core.outcome import Outcome
 
@@ -49,8 +49,8 @@ class Socket(asyncio.Protocol):
         "over",
     )
 
-    def __init__(self, line: Line, uri: WebSocketURI) -> None:
-        self._line: Line | None = line
+    def __init__(self, line: PhoenixConnection, uri: WebSocketURI) -> None:
+        self._line: PhoenixConnection | None = line
         self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_LOG)
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None

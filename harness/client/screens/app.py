@@ -30,22 +30,22 @@ from harness.client.api.calls import (
 )
 from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import first_page
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.browse.suggestions import find_assistant
 from harness.client.screens.chat.inbox import Inbox
 from harness.client.screens.presence import heartbeat
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 
 BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
 SHELL_READS = (OWN_PROFILE, OWN_PROFILE_PUBLIC, OWN_STATS, OWN_PREFERENCES)
 
 
-async def open_app(phone: Phone, *, landing: bool = True) -> bool:
+async def open_app(phone: Device, *, landing: bool = True) -> bool:
     """From tapping the icon to a signed-in app with its landing page; False when the person cannot get in.
 
     A device without a stored session signs in first, as an operation of its own, and then loads the page: that is
@@ -56,7 +56,7 @@ async def open_app(phone: Phone, *, landing: bool = True) -> bool:
             if not operation.ends(await phone.sign_in()):
                 return False
     phone.load_page()
-    phone.did(Deed.PAGE_LOAD, "signed_in")
+    phone.did(UserAction.PAGE_LOAD, "signed_in")
     with phone.operation("app_open") as operation:
         user = await phone.request(USER)
         if not operation.ends(user.outcome) or phone.account is None:
@@ -66,32 +66,32 @@ async def open_app(phone: Phone, *, landing: bool = True) -> bool:
     return True
 
 
-async def sign_in_and_stay(phone: Phone, *, landing: bool = True) -> bool:
+async def sign_in_and_stay(phone: Device, *, landing: bool = True) -> bool:
     """The sign-in form of a page that was loaded signed out, and straight on into the app: quirk B until a reload."""
     await open_signed_out(phone)
     with phone.operation("sign_in") as operation:
         if not operation.ends(await phone.sign_in()):
             return False
-    phone.did(Deed.ENTER)
+    phone.did(UserAction.ENTER)
     await enter(phone, landing=landing)
     return True
 
 
-async def open_signed_out(phone: Phone) -> None:
+async def open_signed_out(phone: Device) -> None:
     """The page load of somebody who is not signed in: the settings call, which dies on the phone as ever."""
     phone.load_page()
-    phone.did(Deed.PAGE_LOAD, "signed_out")
+    phone.did(UserAction.PAGE_LOAD, "signed_out")
     await _load_settings(phone)
 
 
-async def enter(phone: Phone, *, landing: bool) -> None:
+async def enter(phone: Device, *, landing: bool) -> None:
     """The rest of row 2 and rows 3 to 6, all at once, as soon as somebody is signed in on the page.
 
     Waits for the landing page alone, because that is what the person sees.
     """
     phone.chore(_load_tmdb_configuration(phone))
     phone.chore(heartbeat(phone))
-    phone.chore(phone.keeper.tick())
+    phone.chore(phone.token_manager.tick())
     read_ahead(phone)
     shell = Screen(phone)  # never left: its reads are shown as long as the page lives
     for call in SHELL_READS:
@@ -103,7 +103,7 @@ async def enter(phone: Phone, *, landing: bool) -> None:
         page.leave()
 
 
-def read_ahead(phone: Phone) -> None:
+def read_ahead(phone: Device) -> None:
     """Row 4, once per page load."""
     queries = phone.page.queries
     queries.prefetch(first_page(phone))
@@ -113,38 +113,38 @@ def read_ahead(phone: Phone) -> None:
         phone.chore(_background_deck(phone, mode, limit))
 
 
-def diary_stats(phone: Phone) -> Query[int]:
+def diary_stats(phone: Device) -> CachedQuery[int]:
     """The diary's figures, as the page remembers them."""
 
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
 
-    return Query(("diary_stats", phone.user_id), fetch, DIARY_RULES)
+    return CachedQuery(("diary_stats", phone.user_id), fetch, DIARY_RULES)
 
 
-def _own(phone: Phone, call: Call) -> Query[int]:
+def _own(phone: Device, call: Call) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(call, phone.user_id), shapes.rows)
 
-    return Query((call.name, phone.user_id), fetch)
+    return CachedQuery((call.name, phone.user_id), fetch)
 
 
-async def _background_deck(phone: Phone, mode: str, limit: int) -> None:
+async def _background_deck(phone: Device, mode: str, limit: int) -> None:
     await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), skipRerank=True)
 
 
-async def _find_assistant(phone: Phone) -> None:
+async def _find_assistant(phone: Device) -> None:
     await find_assistant(phone, "app_shell")
 
 
-async def _load_settings(phone: Phone) -> None:
+async def _load_settings(phone: Device) -> None:
     """Failure keeps the defaults (contract 6.1), so it fails nothing else."""
     reading = await phone.request(APP_SETTINGS, body={})
     if reading.outcome.good:
         phone.local.put(PUBLIC_SETTINGS, reading.data, phone.now())
 
 
-async def _load_tmdb_configuration(phone: Phone) -> None:
+async def _load_tmdb_configuration(phone: Device) -> None:
     if phone.local.young(TMDB_KEPT, TMDB_CONFIGURATION_S, phone.now()) is not None:
         return
     reading = await phone.request(TMDB_CONFIGURATION, body={"path": "/configuration", "params": {}})

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.faults.network_state import Outage
 from harness.client.faults.outages import arm
 
 
-def plan_outages(phone: Phone, outages: Iterable[tuple[float, float]]) -> None:
+def plan_outages(phone: Device, outages: Iterable[tuple[float, float]]) -> None:
     """Have the network go and come back by itself: pairs of seconds from now and seconds of outage."""
     now = phone.now()
     for after, seconds in outages:
@@ -22,24 +22,24 @@ def plan_outages(phone: Phone, outages: Iterable[tuple[float, float]]) -> None:
     arm(phone)
 
 
-def go_offline(phone: Phone) -> None:
+def go_offline(phone: Device) -> None:
     """Into the tunnel, now and until `come_back`."""
     phone.link.lose(phone.now())
 
 
-def come_back(phone: Phone) -> None:
+def come_back(phone: Device) -> None:
     """Out of the tunnel."""
     phone.link.regain(phone.now())
 
 
-async def use_another_app(phone: Phone, seconds: float) -> None:
+async def use_another_app(phone: Device, seconds: float) -> None:
     """The app goes to the background for that long: it flushes its events, its pollers pause, then it catches up."""
     phone.link.hide()
     await phone.pause(seconds)
     phone.link.show()
 
 
-def kill(phone: Phone) -> None:
+def kill(phone: Device) -> None:
     """The system ends the app without a word to the page: what was only in memory is gone, what was stored stays.
 
     The session is over after that; what the person does next is another session.

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from harness.client.api.calls import ONBOARDING_DECK, ONBOARDING_LIKES, USER_UPDATE
 from harness.client.api.shapes import Card
 from harness.client.auth.newcomers import newcomer
-from harness.client.cache.queries import Query, Screen
+from harness.client.cache.queries import CachedQuery, Screen
 from harness.client.cache.query_cache import HOME_DECK
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import enter, open_signed_out
 from harness.client.screens.browse.decks import fetch_deck
 from harness.client.screens.browse.landing import Landing
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 from harness.core.people import Person
 
@@ -28,13 +28,13 @@ FEWEST_LIKES, MOST_LIKES = 5, 20
 _PASSWORD_BYTES = 12
 
 
-def newcomers_phone(phone: Phone) -> Phone:
+def newcomers_phone(phone: Device) -> Device:
     """The device of somebody new, in place of this session's own. Whoever asks for it ends and discards it."""
     new = newcomer(phone.kit.run_tag, phone.ticket, phone.kit.people.pattern)
     return phone.guest(Person(phone.person.number, new.email))
 
 
-async def sign_up(phone: Phone) -> bool:
+async def sign_up(phone: Device) -> bool:
     """The sign-up form, and into the app without a reload; False when there is no session afterwards.
 
     A target that confirms addresses by mail answers without a session: the person sees a notice, and that was it.
@@ -42,13 +42,13 @@ async def sign_up(phone: Phone) -> bool:
     new = newcomer(phone.kit.run_tag, phone.ticket, phone.kit.people.pattern)
     password = phone.kit.people.secrets.password or secrets.token_urlsafe(_PASSWORD_BYTES)
     await open_signed_out(phone)
-    phone.did(Deed.SIGN_UP)
+    phone.did(UserAction.SIGN_UP)
     with phone.operation("sign_up") as operation:
-        if not operation.ends(await phone.keeper.sign_up(password, new.display_name, new.username)):
+        if not operation.ends(await phone.token_manager.sign_up(password, new.display_name, new.username)):
             return False
     if phone.account is None:
         return False
-    phone.did(Deed.ENTER)
+    phone.did(UserAction.ENTER)
     await enter(phone, landing=False)
     return True
 
@@ -74,7 +74,7 @@ class TastePage(Screen):
         if len(liked) < FEWEST_LIKES:
             raise ValueError(f"the page wants {FEWEST_LIKES} titles, not {len(liked)}")
         phone = self.phone
-        phone.did(Deed.LIKED, number=len(liked))
+        phone.did(UserAction.LIKED, number=len(liked))
         body = {
             "sessionId": phone.device_session,
             "mediaItemIds": [card.title for card in liked[:MOST_LIKES]],
@@ -93,15 +93,15 @@ class TastePage(Screen):
         return passed
 
 
-async def pass_gate(phone: Phone) -> Outcome:
+async def pass_gate(phone: Device) -> Outcome:
     """Tell the account that onboarding is over."""
     body = {"data": {"onboarded": True}, "code_challenge": None, "code_challenge_method": None}
     return (await phone.request(USER_UPDATE, body=body)).outcome
 
 
-def _deck(phone: Phone) -> Query[list[Card]]:
+def _deck(phone: Device) -> CachedQuery[list[Card]]:
     seed = f"onb:{datetime.now(UTC):%Y-%m-%d}"
-    return Query(
+    return CachedQuery(
         ("onboarding_deck", phone.user_id),
         lambda: fetch_deck(phone, ONBOARDING_DECK, "trending", DECK, seed),
         HOME_DECK,

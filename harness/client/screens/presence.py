@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from harness.client.api.calls import PRESENCE
-from harness.client.device import Phone
+from harness.client.device import Device
 
 HEARTBEAT_S = 20.0
 TOUCH_EVERY_S = 60.0
 """`ux.presence.heartbeat_ms` and `ux.presence.db_touch_min_interval_ms`, both at their defaults."""
 
 
-async def touch_presence(phone: Phone) -> None:
+async def touch_presence(phone: Device) -> None:
     """Tell the others when this person was last seen, at most once a minute per page; nobody waits for it."""
     now, last = phone.now(), phone.page.last_seen_at
     if last is not None and now - last < TOUCH_EVERY_S:
@@ -19,7 +19,7 @@ async def touch_presence(phone: Phone) -> None:
     await phone.request(PRESENCE, phone.user_id, body={"last_seen_at": phone.wall_clock()})
 
 
-async def heartbeat(phone: Phone) -> None:
+async def heartbeat(phone: Device) -> None:
     """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing."""
     while True:
         phone.page.live.track()
@@ -28,14 +28,14 @@ async def heartbeat(phone: Phone) -> None:
         await phone.pause(HEARTBEAT_S)
 
 
-async def look_away(phone: Phone, seconds: float) -> None:
+async def look_away(phone: Device, seconds: float) -> None:
     """Another app for a while: what the outbox holds leaves now, and on return everything stale on screen is read."""
     phone.hide()
     await phone.pause(seconds)
     phone.show()
 
 
-async def maybe_look_away(phone: Phone, persona: str) -> None:
+async def maybe_look_away(phone: Device, persona: str) -> None:
     """As often and as long as the persona's `away` (share of occasions) and `away_s` say; never without them."""
     if phone.chance(persona, "away"):
         await look_away(phone, phone.draws(persona, "away_s"))

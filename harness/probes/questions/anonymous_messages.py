@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from harness.probes.stage import Field
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "anonymous messages"
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Reads with nothing but the public key that every copy of the app holds."""
     reply = await field.read("messages?select=id&limit=5", None)
     rows = reply.json() if reply.status_code in (200, 206) else []
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if rows else "held",
         asked=1,

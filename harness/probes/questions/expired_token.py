@@ -6,22 +6,22 @@ import time
 from dataclasses import replace
 
 from harness.probes.stage import Field, resigned
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "expired token"
 HOUR_S = 3600
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Reads with a token that ended an hour ago; to make one, the JWT secret has to be known."""
     secret = field.access.signing_secret
     if not secret:
-        return Answer(id=ID, status="not asked", text="needs the JWT secret: name keys.jwt_secret_env")
+        return ProbeAnswer(id=ID, status="not asked", text="needs the JWT secret: name keys.jwt_secret_env")
     past = int(time.time()) - HOUR_S
     token = resigned(field.me.token, secret, iat=past - HOUR_S, exp=past)
     reply = await field.read("app_settings_meta?select=version&limit=1", replace(field.me, token=token))
     taken = reply.status_code < 300
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if taken else "held",
         asked=1,

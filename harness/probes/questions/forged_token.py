@@ -6,17 +6,17 @@ import secrets
 from dataclasses import replace
 
 from harness.probes.stage import Field, resigned
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "forged token"
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Reads with an own token that was signed with a key of ours."""
     token = resigned(field.me.token, secrets.token_urlsafe(48))
     reply = await field.read("app_settings_meta?select=version&limit=1", replace(field.me, token=token))
     taken = reply.status_code < 300
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if taken else "held",
         asked=1,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from harness.probes.stage import Field
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "fresh settings"
 TTL_S = 30.0  # each instance of the function may lag so long (contract 6.1)
 POLL_S = 5.0
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Compares versions; a difference has to be gone within the cache's time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + TTL_S + POLL_S
@@ -21,13 +21,13 @@ async def ask(field: Field) -> Answer:
         reply = await field.write("/functions/v1/public-app-settings", field.me, {})
         rows = (await field.read("app_settings_meta?select=version&id=eq.1", field.me)).json()
         if reply.status_code != 200 or not rows:
-            return Answer(id=ID, status="not asked", text=f"settings answered {reply.status_code}")
+            return ProbeAnswer(id=ID, status="not asked", text=f"settings answered {reply.status_code}")
         served, in_force = int(reply.json()["version"]), int(rows[0]["version"])
         if served == in_force:
             break
         await asyncio.sleep(POLL_S)
     late = served != in_force
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if late else "held",
         asked=1,

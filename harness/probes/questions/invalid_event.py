@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 
 from harness.probes.stage import Field, event
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "invalid event"
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Sends an event of a type that does not exist; the app would forget it if it were called accepted."""
     wrong = event(await field.title(), str(uuid.uuid4())) | {"eventType": "open"}
     reply = await field.swipe(field.me, **wrong)
     accepted = wrong["clientEventId"] in reply.get("acceptedClientEventIds", ())
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if accepted else "held",
         asked=1,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 
 from harness.probes.stage import Field, event
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "others' events"
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """One person swipes, another one looks for it."""
     session = str(uuid.uuid4())
     await field.swipe(field.other, **event(await field.title(), session))
     seen = await field.stored_events(field.me, session)
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if seen else "held",
         asked=1,

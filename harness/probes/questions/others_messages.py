@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from harness.probes.stage import Field
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "others' messages"
 ROWS = 500
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Asks for any messages at all and looks whose they are."""
     own = await field.read(f"conversation_participants?select=conversation_id&user_id=eq.{field.me.user_id}", field.me)
     mine = {row["conversation_id"] for row in own.json()}
     rows = (await field.read(f"messages?select=id,conversation_id&limit={ROWS}", field.me)).json()
     foreign = [row["id"] for row in rows if row["conversation_id"] not in mine]
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if foreign else "held",
         asked=len(rows),

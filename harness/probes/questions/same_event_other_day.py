@@ -6,12 +6,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from harness.probes.stage import Field, event
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "same event, other day"
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """Sends an event, puts its like under an earlier day, and sends the same gesture anew.
 
     The policies let people insert own rows, so no special key is needed. The second gesture has to be acknowledged and
@@ -22,7 +22,7 @@ async def ask(field: Field) -> Answer:
     await field.swipe(field.me, **event(title, session))
     rows = await field.stored_events(field.me, session)
     if not rows:
-        return Answer(id=ID, status="not asked", text="the event that the question needs was not stored")
+        return ProbeAnswer(id=ID, status="not asked", text="the event that the question needs was not stored")
     key = str(rows[0]["dedupe_key"]).replace(session, earlier)
     day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
     old = {
@@ -35,13 +35,13 @@ async def ask(field: Field) -> Answer:
     }
     made = await field.write("/rest/v1/media_events", field.me, old, prefer="return=minimal")
     if made.status_code != 201:
-        return Answer(id=ID, status="not asked", text=f"an older row could not be made: {made.status_code}")
+        return ProbeAnswer(id=ID, status="not asked", text=f"an older row could not be made: {made.status_code}")
     reply = await field.swipe(field.me, **event(title, earlier))
     if not reply.get("acceptedClientEventIds"):  # a limiter, for example: nobody was told anything wrong
-        return Answer(id=ID, status="not asked", text="the second event that the question needs was not accepted")
+        return ProbeAnswer(id=ID, status="not asked", text="the second event that the question needs was not accepted")
     stored = [row for row in await field.stored_events(field.me, earlier) if row["event_day"] != day]
     said = len(reply.get("acceptedClientEventIds", ()))
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="held" if stored else "broken",
         asked=1,

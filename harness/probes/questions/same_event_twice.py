@@ -5,22 +5,22 @@ from __future__ import annotations
 import uuid
 
 from harness.probes.stage import Field, event
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "same event twice"
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """What every client does whose reply was lost."""
     session = str(uuid.uuid4())
     sent = event(await field.title(), session)
     replies = [await field.swipe(field.me, **sent) for _ in range(2)]
     if not any(reply.get("acceptedClientEventIds") for reply in replies):
-        return Answer(id=ID, status="not asked", text="the event that the question needs was not accepted")
+        return ProbeAnswer(id=ID, status="not asked", text="the event that the question needs was not accepted")
     rows = await field.stored_events(field.me, session)
     days = {row["event_day"] for row in rows}
     doubled = len(rows) - len(days)  # across midnight two rows are as shipped
-    return Answer(
+    return ProbeAnswer(
         id=ID,
         status="broken" if doubled or not rows else "held",
         asked=1,

@@ -13,18 +13,18 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from harness.client.http.tls import shared_context
 from harness.probes.stage import Caller, Field
-from harness.record.probe_results import Answer
+from harness.record.probe_results import ProbeAnswer
 
 ID = "strangers' changes"
 READY_S, HEAR_S = 10.0, 3.0
 GRACE_S = 0.7  # for the stranger, after the member has heard
 
 
-async def ask(field: Field) -> Answer:
+async def ask(field: Field) -> ProbeAnswer:
     """A member and a stranger listen, the member writes: the member has to hear it, the stranger must not."""
     room = await _room(field)
     if room is None:
-        return Answer(id=ID, status="not asked", text="the second person is in no conversation without the first")
+        return ProbeAnswer(id=ID, status="not asked", text="the second person is in no conversation without the first")
     base, key = field.access.url.removeprefix("http"), quote(field.access.anon_key)
     url = f"ws{base}/realtime/v1/websocket?vsn=1.0.0&apikey={key}"
     tls = shared_context() if url.startswith("wss:") else None
@@ -34,14 +34,14 @@ async def ask(field: Field) -> Answer:
             message = str(uuid.uuid4())
             sent = await field.write("/rest/v1/messages", field.other, _row(field.other, room, message))
             if sent.status_code != 201:
-                return Answer(id=ID, status="not asked", text=f"the message was refused: {sent.status_code}")
+                return ProbeAnswer(id=ID, status="not asked", text=f"the message was refused: {sent.status_code}")
             heard = await _hears(theirs, message, HEAR_S)
             overheard = await _hears(ours, message, GRACE_S)
     except (OSError, TimeoutError, websockets.WebSocketException) as error:
-        return Answer(id=ID, status="not asked", text=f"Realtime was of no use: {type(error).__name__}")
+        return ProbeAnswer(id=ID, status="not asked", text=f"Realtime was of no use: {type(error).__name__}")
     if not heard and not overheard:
-        return Answer(id=ID, status="not asked", text="not even the member heard of the message")
-    return Answer(
+        return ProbeAnswer(id=ID, status="not asked", text="not even the member heard of the message")
+    return ProbeAnswer(
         id=ID,
         status="broken" if overheard else "held",
         asked=1,

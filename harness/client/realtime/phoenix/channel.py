@@ -11,8 +11,16 @@ from enum import Enum
 from typing import Any, Protocol
 
 from harness.client.realtime.phoenix import refusal
-from harness.client.realtime.phoenix.codec import Frame, Kind
-from harness.client.realtime.phoenix.events import Broadcast, Change, Config, Presence, Sent, Status, System
+from harness.client.realtime.phoenix.codec import Frame, FrameKind
+from harness.client.realtime.phoenix.events import (
+    BroadcastEvent,
+    Config,
+    DatabaseChange,
+    PresenceEvent,
+    Sent,
+    Status,
+    SystemEvent,
+)
 from harness.client.realtime.phoenix.generation import Generation
 from harness.client.realtime.phoenix.listeners import Listeners
 from harness.client.realtime.phoenix.pushes import Done, Push, Pushes
@@ -22,7 +30,7 @@ from harness.core.outcome import Outcome
 MISMATCH = "mismatch between server and client bindings for postgres changes"
 
 
-class State(Enum):
+class JoinState(Enum):
     """Of a channel, in the client's words."""
 
     CLOSED = "closed"
@@ -85,7 +93,7 @@ class Channel:
         self._line = line
         self.topic = topic
         self.config = config
-        self.state = State.CLOSED
+        self.state = JoinState.CLOSED
         self.join_ref: str | None = None
         self.subscribed_at: float | None = None
         self.postgres_at: float | None = None
@@ -104,15 +112,15 @@ class Channel:
 
     # ---- listeners ------------------------------------------------------------------------------------------
 
-    def on_change(self, listener: Callable[[Change], object]) -> None:
+    def on_change(self, listener: Callable[[DatabaseChange], object]) -> None:
         """Called for every change, once per binding that matches. Without it changes are counted, not parsed."""
         self._listeners.change = listener
 
-    def on_broadcast(self, event: str, listener: Callable[[Broadcast], object]) -> None:
+    def on_broadcast(self, event: str, listener: Callable[[BroadcastEvent], object]) -> None:
         """Called for broadcasts of `event`, whose case does not matter; `*` takes those that no other listener does."""
         self._listeners.add_broadcast(event, listener)
 
-    def on_presence(self, listener: Callable[[Presence], object]) -> None:
+    def on_presence(self, listener: Callable[[PresenceEvent], object]) -> None:
         """Called for presence states and diffs. The join then asks for them."""
         self._listeners.presence = listener
         self._presence = True
@@ -121,7 +129,7 @@ class Channel:
         """Called with what the client library reports, and the reason of an error."""
         self._listeners.status = listener
 
-    def on_system(self, listener: Callable[[System], object]) -> None:
+    def on_system(self, listener: Callable[[SystemEvent], object]) -> None:
         """Called for the server's notices."""
         self._listeners.system = listener
 
@@ -134,7 +142,7 @@ class Channel:
     @property
     def joined(self) -> bool:
         """Whether messages go out on the socket: the channel counts as joined and the socket is open."""
-        return self.state is State.JOINED and self._line.connected
+        return self.state is JoinState.JOINED and self._line.connected
 
     def subscribe(self) -> Channel:
         """Join, and connect first when there is no socket. :raises RuntimeError: a second time."""
@@ -192,12 +200,12 @@ class Channel:
 
     def _rejoin(self) -> None:
         self._join_token = self._token
-        if self.state is State.JOINING:  # still unanswered: the client takes itself for a second channel (defect c)
+        if self.state is JoinState.JOINING:  # still unanswered: the client takes itself for a second channel (defect c)
             self.leave()
             self._line.leaked()
             self._line.push(self, self._new_join_ref(), "phx_join", self._join_payload())
             return
-        self.state = State.JOINING
+        self.state = JoinState.JOINING
         now = self._line.wheel.clock()
         self._join_at, self._join_written_at = now, None
         self._cancel_join_timer()
@@ -242,7 +250,7 @@ class Channel:
         if generation.leaves_on_timeout and line.connected:
             line.push(self, line.new_ref(), "phx_leave", {})
             self.join_ref = None  # the answer to that leave is not for the next join
-        self.state = State.ERRORED
+        self.state = JoinState.ERRORED
         self._plan_rejoin()
         self._say(Status.TIMED_OUT, "")
 
@@ -258,12 +266,12 @@ class Channel:
             reason = refusal.reason_of(response)
             outcome, code = refusal.join(reason)
             self._report_join(outcome, code, size)
-            self.state = State.ERRORED
+            self.state = JoinState.ERRORED
             self._plan_rejoin()
             self._say(Status.CHANNEL_ERROR, reason)
             return
         self._notice = ""
-        self.state = State.JOINED
+        self.state = JoinState.JOINED
         self.subscribed_at = at
         self._rejoin_timer.reset()
         for push in self._pushes.take_kept():
@@ -302,21 +310,21 @@ class Channel:
             self._write_join()
         elif self._line.generation.rejoins_on_open:
             self._rejoin_timer.reset()
-            if self.state is State.ERRORED:
+            if self.state is JoinState.ERRORED:
                 self._rejoin()
 
     def line_failed(self, reason: str) -> None:
         """The socket is gone, or the server reports that the channel crashed."""
-        if self.state is State.CLOSED or not self._used:
+        if self.state is JoinState.CLOSED or not self._used:
             return
         newer = self._line.generation.rejoins_on_open
-        if newer and self.state is State.ERRORED:
+        if newer and self.state is JoinState.ERRORED:
             return
-        if self.state is State.JOINING and self._join_written_at is not None:
+        if self.state is JoinState.JOINING and self._join_written_at is not None:
             self._report_join(Outcome.NETWORK, reason)
         if newer or self._join_written_at is not None:  # the older one keeps an unsent join in its send buffer
             self._cancel_join_timer()
-        self.state = State.ERRORED
+        self.state = JoinState.ERRORED
         self._plan_rejoin()
         self._say(Status.CHANNEL_ERROR, reason)
 
@@ -328,7 +336,7 @@ class Channel:
 
     def leave(self, *, quiet: bool = False) -> None:
         """Close here at once; the server is told and its answer not awaited."""
-        if self.state is State.CLOSED:
+        if self.state is JoinState.CLOSED:
             self._line.detach(self)
             return
         if self.join_ref is not None and self._line.connected:
@@ -337,14 +345,14 @@ class Channel:
 
     def discard(self) -> None:
         """The app is gone: a join under way is given up, no timer comes any more."""
-        if self.state is State.JOINING and self._join_timer is not None:
+        if self.state is JoinState.JOINING and self._join_timer is not None:
             self._report_join(Outcome.GAVE_UP, "client closed")
         self._closed(None, "")
 
     def _closed(self, status: Status | None, reason: str) -> None:
         self._cancel_join_timer()
         self._rejoin_timer.reset()
-        self.state = State.CLOSED
+        self.state = JoinState.CLOSED
         self._line.detach(self)
         self._pushes.give_up()
         if status is not None:
@@ -357,18 +365,18 @@ class Channel:
         if frame.join_ref is not None and frame.join_ref != self.join_ref:
             return  # of an earlier join; only version 2.0.0 can tell
         match frame.kind:
-            case Kind.CHANGE:
+            case FrameKind.CHANGE:
                 tell = self._line.tell
                 self._listeners.tell_change(tell, frame.payload, self.config.changes, self._positions, at, size)
-            case Kind.BROADCAST:
+            case FrameKind.BROADCAST:
                 self._listeners.tell_broadcast(self._line.tell, frame.payload, at, size)
-            case Kind.PRESENCE_STATE | Kind.PRESENCE_DIFF:
+            case FrameKind.PRESENCE_STATE | FrameKind.PRESENCE_DIFF:
                 self._listeners.tell_presence(self._line.tell, frame, at, size)
-            case Kind.REPLY:
+            case FrameKind.REPLY:
                 self._answered(frame, at, size)
-            case Kind.SYSTEM:
+            case FrameKind.SYSTEM:
                 self._noticed(frame.payload, at)
-            case Kind.CLOSE | Kind.ERROR if frame.ref is None or frame.ref == self.join_ref:
+            case FrameKind.CLOSE | FrameKind.ERROR if frame.ref is None or frame.ref == self.join_ref:
                 self._ended(frame.kind)
 
     def _answered(self, frame: Frame, at: float, size: int) -> None:
@@ -381,10 +389,10 @@ class Channel:
             return
         self._pushes.answered(ref, status, response)
 
-    def _ended(self, kind: Kind) -> None:
+    def _ended(self, kind: FrameKind) -> None:
         """The server closed the channel for good, or its process crashed."""
         now = self._line.wheel.clock()
-        if kind is Kind.ERROR:
+        if kind is FrameKind.ERROR:
             self._report("realtime_channel", Outcome.SERVER_ERROR, "channel_crash", at=now)
             self.line_failed("phx_error")
             return
@@ -394,7 +402,7 @@ class Channel:
 
     def _noticed(self, payload: Mapping[str, Any], at: float) -> None:
         status, message = str(payload.get("status", "")), str(payload.get("message", ""))
-        notice = System(status, message, str(payload.get("extension", "")), at)
+        notice = SystemEvent(status, message, str(payload.get("extension", "")), at)
         if status == "error":
             if notice.extension == "system":
                 self._notice = message

@@ -24,7 +24,7 @@ Wants = Callable[[str, str], bool]
 """Whether a frame of this topic and event is worth parsing."""
 
 
-class Kind(StrEnum):
+class FrameKind(StrEnum):
     """What a frame is, for counting: its event, `heartbeat` for replies on the phoenix topic."""
 
     REPLY = "phx_reply"
@@ -40,7 +40,9 @@ class Kind(StrEnum):
     MALFORMED = "malformed"
 
 
-_KINDS = {kind.value: kind for kind in Kind if kind not in (Kind.HEARTBEAT, Kind.UNKNOWN, Kind.MALFORMED)}
+_KINDS = {
+    kind.value: kind for kind in FrameKind if kind not in (FrameKind.HEARTBEAT, FrameKind.UNKNOWN, FrameKind.MALFORMED)
+}
 
 
 class Frame(NamedTuple):
@@ -50,7 +52,7 @@ class Frame(NamedTuple):
     detail: what is wrong with a malformed frame.
     """
 
-    kind: Kind
+    kind: FrameKind
     topic: str = ""
     event: str = ""
     payload: Any = None
@@ -88,13 +90,13 @@ def decode(version: str, data: Buffer, *, binary: bool, wants: Wants) -> Frame:
 
 
 def _malformed(detail: str) -> Frame:
-    return Frame(Kind.MALFORMED, detail=detail)
+    return Frame(FrameKind.MALFORMED, detail=detail)
 
 
-def _kind(topic: str, event: str) -> Kind:
+def _kind(topic: str, event: str) -> FrameKind:
     if topic == PHOENIX and event == "phx_reply":
-        return Kind.HEARTBEAT
-    return _KINDS.get(event, Kind.UNKNOWN)
+        return FrameKind.HEARTBEAT
+    return _KINDS.get(event, FrameKind.UNKNOWN)
 
 
 def _text_v2(data: Buffer, wants: Wants) -> Frame:
@@ -172,11 +174,11 @@ def _binary(data: Buffer, wants: Wants) -> Frame:
         return _malformed("binary frame cut short")
     topic, event = strings[topic_at].decode(), strings[event_at].decode()
     if kind != 4:
-        return Frame(Kind.UNKNOWN, topic, event)
+        return Frame(FrameKind.UNKNOWN, topic, event)
     if encoding not in (0, 1):
         return _malformed("unknown encoding")
     if not wants(topic, "broadcast"):
-        return Frame(Kind.BROADCAST, topic, "broadcast")
+        return Frame(FrameKind.BROADCAST, topic, "broadcast")
     body = data[position:]
     payload: dict[str, Any] = {
         "type": "broadcast",
@@ -185,7 +187,7 @@ def _binary(data: Buffer, wants: Wants) -> Frame:
     }
     if strings[2]:
         payload["meta"] = orjson.loads(strings[2])
-    return Frame(Kind.BROADCAST, topic, "broadcast", payload)
+    return Frame(FrameKind.BROADCAST, topic, "broadcast", payload)
 
 
 # ---- to the server ----------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from harness.client.realtime.phoenix import codec
 from harness.client.realtime.phoenix.channel import Channel
-from harness.client.realtime.phoenix.codec import PHOENIX, Buffer, Kind
+from harness.client.realtime.phoenix.codec import PHOENIX, Buffer, FrameKind
 from harness.client.realtime.phoenix.generation import Generation
 from harness.client.realtime.phoenix.heartbeat import HEARTBEAT_TIMEOUT, Heartbeat
 from harness.client.realtime.phoenix.stats import Stats
-from harness.client.realtime.phoenix.tally import Tally
+from harness.client.realtime.phoenix.tally import FrameTally
 from harness.client.realtime.phoenix.timer_wheel import Backoff, Timer, Wheel
 from harness.core.outcome import Outcome
 
@@ -39,7 +39,7 @@ class Ending:
 
 
 class Handle(Protocol):
-    """A socket, or the try to open one. After `abort`, `Line.closed` is told within the call or soon."""
+    """A socket, or the try to open one. After `abort`, `PhoenixConnection.closed` is told within the call or soon."""
 
     @property
     def over(self) -> bool: ...
@@ -49,9 +49,9 @@ class Handle(Protocol):
 
 
 class Carrier(Protocol):
-    """Who makes sockets. They report to `Line.opened`, `Line.received` and, once each, `Line.closed`."""
+    """Who makes sockets. They report to `opened`, `received` and, once each, `PhoenixConnection.closed`."""
 
-    def open(self, line: Line) -> Handle: ...
+    def open(self, line: PhoenixConnection) -> Handle: ...
 
 
 class Reporter(Protocol):
@@ -68,7 +68,7 @@ Through = Callable[[Callable[[float], None], float], None]
 """Given what takes a message in, told when it came, and when it was read from the network."""
 
 
-class Line:
+class PhoenixConnection:
     """One client's line to the server. `token` gives the person's access token, None while signed out."""
 
     __slots__ = (
@@ -106,7 +106,7 @@ class Line:
         token: Callable[[], str | None],
         *,
         stats: Stats,
-        tally: Tally | None = None,
+        tally: FrameTally | None = None,
     ) -> None:
         self.wheel = wheel
         self.generation = generation
@@ -360,9 +360,9 @@ class Line:
         self.stats.received(kind, size)
         if self._tally is not None:
             self._tally.add(kind, size, at)
-        if kind is Kind.MALFORMED:
+        if kind is FrameKind.MALFORMED:
             self._observer.attempt("WS", "realtime_frame", Outcome.SERVER_ERROR, at, 0.0, size, frame.detail)
-        elif kind is Kind.HEARTBEAT:
+        elif kind is FrameKind.HEARTBEAT:
             self._heartbeat.answered(frame.ref, at, size)
         elif frame.payload is not None and (channel := self.channels.get(frame.topic)) is not None:
             channel.received(frame, at, size)

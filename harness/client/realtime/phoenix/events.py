@@ -77,7 +77,7 @@ class Config:
         }
 
 
-class Change(NamedTuple):
+class DatabaseChange(NamedTuple):
     """One change of one row.
 
     type: `INSERT`, `UPDATE` or `DELETE`. record: empty for a DELETE; old_record: empty for an INSERT.
@@ -97,7 +97,7 @@ class Change(NamedTuple):
     size: int
 
 
-class Broadcast(NamedTuple):
+class BroadcastEvent(NamedTuple):
     """One message of a peer. payload: what the peer sent, JSON or bytes. meta: of messages from the database."""
 
     event: str
@@ -107,7 +107,7 @@ class Broadcast(NamedTuple):
     size: int
 
 
-class Presence(NamedTuple):
+class PresenceEvent(NamedTuple):
     """Who is there (`full`, after a join) or who came and went. Both map a presence key to `{"metas": [...]}`."""
 
     full: bool
@@ -117,7 +117,7 @@ class Presence(NamedTuple):
     size: int
 
 
-class System(NamedTuple):
+class SystemEvent(NamedTuple):
     """A notice of the server, like `Subscribed to PostgreSQL`: the instant from which changes really come."""
 
     status: str

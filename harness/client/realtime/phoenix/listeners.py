@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.client.realtime.phoenix.codec import Frame, Kind
-from harness.client.realtime.phoenix.events import Binding, Broadcast, Change, Presence, Status, System
+from harness.client.realtime.phoenix.codec import Frame, FrameKind
+from harness.client.realtime.phoenix.events import (
+    Binding,
+    BroadcastEvent,
+    DatabaseChange,
+    PresenceEvent,
+    Status,
+    SystemEvent,
+)
 
 Tell = Callable[..., None]
 _ALWAYS = frozenset(("phx_reply", "phx_close", "phx_error", "system"))
@@ -22,13 +29,13 @@ class Listeners:
     __slots__ = ("broadcasts", "change", "presence", "status", "system")
 
     def __init__(self) -> None:
-        self.change: Callable[[Change], object] | None = None
-        self.broadcasts: dict[str, Callable[[Broadcast], object]] | None = None
-        self.presence: Callable[[Presence], object] | None = None
+        self.change: Callable[[DatabaseChange], object] | None = None
+        self.broadcasts: dict[str, Callable[[BroadcastEvent], object]] | None = None
+        self.presence: Callable[[PresenceEvent], object] | None = None
         self.status: Callable[[Status, str], object] | None = None
-        self.system: Callable[[System], object] | None = None
+        self.system: Callable[[SystemEvent], object] | None = None
 
-    def add_broadcast(self, event: str, listener: Callable[[Broadcast], object]) -> None:
+    def add_broadcast(self, event: str, listener: Callable[[BroadcastEvent], object]) -> None:
         """In place of an earlier one of the same event."""
         if self.broadcasts is None:
             self.broadcasts = {}
@@ -71,22 +78,25 @@ class Listeners:
         listener = self.broadcasts.get(event.lower()) or self.broadcasts.get("*")
         if listener is not None:
             meta = payload.get("meta")
-            tell(listener, Broadcast(event, payload.get("payload"), meta if isinstance(meta, dict) else None, at, size))
+            tell(
+                listener,
+                BroadcastEvent(event, payload.get("payload"), meta if isinstance(meta, dict) else None, at, size),
+            )
 
     def tell_presence(self, tell: Tell, frame: Frame, at: float, size: int) -> None:
         """A state or a diff."""
         if self.presence is None:
             return
-        if frame.kind is Kind.PRESENCE_STATE:
-            tell(self.presence, Presence(True, frame.payload, {}, at, size))
+        if frame.kind is FrameKind.PRESENCE_STATE:
+            tell(self.presence, PresenceEvent(True, frame.payload, {}, at, size))
         else:
             joins, leaves = _mapping(frame.payload.get("joins")), _mapping(frame.payload.get("leaves"))
-            tell(self.presence, Presence(False, joins, leaves, at, size))
+            tell(self.presence, PresenceEvent(False, joins, leaves, at, size))
 
 
-def _change(kind: str, data: Mapping[str, Any], position: int, at: float, size: int) -> Change:
+def _change(kind: str, data: Mapping[str, Any], position: int, at: float, size: int) -> DatabaseChange:
     errors = data.get("errors")
-    return Change(
+    return DatabaseChange(
         str(data.get("table", "")),
         kind,
         _mapping(data.get("record")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.client.realtime.phoenix.codec import Kind
+from harness.client.realtime.phoenix.codec import FrameKind
 
 KEPT_RECONNECTS = 64
 """Per client; the count goes on."""
@@ -45,11 +45,11 @@ class Stats:
         self.joins = self.joined = self.leaked_joins = 0
         self.frames_out = self.bytes_out = 0
         self.reconnect_count = 0
-        self.frames_in: dict[Kind, int] = {}
-        self.bytes_in: dict[Kind, int] = {}
+        self.frames_in: dict[FrameKind, int] = {}
+        self.bytes_in: dict[FrameKind, int] = {}
         self.reconnects: list[Reconnect] = []
 
-    def received(self, kind: Kind, size: int) -> None:
+    def received(self, kind: FrameKind, size: int) -> None:
         """One message came."""
         self.frames_in[kind] = self.frames_in.get(kind, 0) + 1
         self.bytes_in[kind] = self.bytes_in.get(kind, 0) + size

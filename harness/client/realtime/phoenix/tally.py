@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.client.realtime.phoenix.codec import Kind
+from harness.client.realtime.phoenix.codec import FrameKind
 
 
 class FrameCount(NamedTuple):
     """Frames of one kind received in one second; `second` is the clock's whole second, `size` their bytes."""
 
     second: int
-    kind: Kind
+    kind: FrameKind
     frames: int
     size: int
 
 
-class Tally:
+class FrameTally:
     """One per worker; every client adds to it."""
 
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[int, Kind], list[int]] = {}
+        self._counts: dict[tuple[int, FrameKind], list[int]] = {}
 
-    def add(self, kind: Kind, size: int, at: float) -> None:
+    def add(self, kind: FrameKind, size: int, at: float) -> None:
         """One frame of `size` bytes, received at `at`."""
         count = self._counts.get((int(at), kind))
         if count is None:

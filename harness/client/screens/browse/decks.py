@@ -9,17 +9,17 @@ from harness.client.api import shapes
 from harness.client.api.call import Call
 from harness.client.api.shapes import Card
 from harness.client.cache.queries import Fetched
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
 
-def base_seed(phone: Phone, mode: str) -> str:
+def base_seed(phone: Device, mode: str) -> str:
     """The device's seed of a deck mode; the same in every session, so that the server can cache."""
     return phone.local.deck_seed(mode)
 
 
-async def fetch_deck(phone: Phone, call: Call, mode: str, limit: int, seed: str, **extras: Any) -> Fetched[list[Card]]:
+async def fetch_deck(phone: Device, call: Call, mode: str, limit: int, seed: str, **extras: Any) -> Fetched[list[Card]]:
     """One deck. `extras` are the members that only some callers send; left out ones are absent, not null, because a
     null is not nothing here: `minImdbRating: null` counts as a filter (trap T38)."""
     body = {
@@ -38,7 +38,7 @@ async def fetch_deck(phone: Phone, call: Call, mode: str, limit: int, seed: str,
     return Fetched(Outcome.SOFT_FAILURE) if cards is None else Fetched(Outcome.OK, cards)
 
 
-def _note(phone: Phone, data: Any, mode: str, limit: int) -> None:
+def _note(phone: Device, data: Any, mode: str, limit: int) -> None:
     """A served deck is a promise that its request and impressions are stored."""
     try:
         facts = {"subject": str(UUID(data["recRequestId"])), "object_": str(UUID(data["deckId"]))}

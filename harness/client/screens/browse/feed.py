@@ -8,10 +8,10 @@ from harness.client.api import shapes
 from harness.client.api.call import Call
 from harness.client.api.calls import FRIENDS_WATCHING, HOME_FEED
 from harness.client.api.shapes import Cursor
-from harness.client.cache.queries import Fetched, Query
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import FEED
 from harness.client.cache.query_cache import FRIENDS_WATCHING as FRIENDS_WATCHING_RULES
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.core.outcome import Outcome
 
 PAGE = 40
@@ -37,22 +37,22 @@ class FeedPage:
     next: Cursor | None
 
 
-def first_page(phone: Phone) -> Query[FeedPage]:
+def first_page(phone: Device) -> CachedQuery[FeedPage]:
     """The feed's first page, prefetched at page load and shown by the home screen."""
-    return Query(("home_feed", phone.user_id), lambda: _page(phone, HOME_FEED, PAGE, None), FEED)
+    return CachedQuery(("home_feed", phone.user_id), lambda: _page(phone, HOME_FEED, PAGE, None), FEED)
 
 
-def friends_watching(phone: Phone) -> Query[int]:
+def friends_watching(phone: Device) -> CachedQuery[int]:
     """The landing page's own long read of the same feed; how many rows came."""
 
     async def fetch() -> Fetched[int]:
         fetched = await _page(phone, FRIENDS_WATCHING, FRIENDS_ROWS, None)
         return Fetched(fetched.outcome, None if fetched.value is None else fetched.value.rows)
 
-    return Query(("friends_watching", phone.user_id), fetch, FRIENDS_WATCHING_RULES)
+    return CachedQuery(("friends_watching", phone.user_id), fetch, FRIENDS_WATCHING_RULES)
 
 
-async def home_feed(phone: Phone, cursor: Cursor | None = None) -> FeedPage | None:
+async def home_feed(phone: Device, cursor: Cursor | None = None) -> FeedPage | None:
     """A page of the feed, from pulling to rows on screen; None when it did not come.
 
     The first page comes from the page's memory while that is fresh; the ones after it always from the server.
@@ -66,7 +66,7 @@ async def home_feed(phone: Phone, cursor: Cursor | None = None) -> FeedPage | No
         return fetched.value
 
 
-async def _page(phone: Phone, call: Call, limit: int, cursor: Cursor | None) -> Fetched[FeedPage]:
+async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) -> Fetched[FeedPage]:
     body = {
         "p_user_id": phone.user_id,
         "p_limit": limit,

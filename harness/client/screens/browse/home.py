@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from harness.client.api.calls import HOME_DECK
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import HOME_DECK as DECK_RULES
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import FeedPage, first_page, home_feed
 from harness.client.screens.browse.suggestions import show_suggestions
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 
 DECK = 60
 
 
-def home_deck(phone: Phone) -> Query[int]:
+def home_deck(phone: Device) -> CachedQuery[int]:
     """The titles for you, with a seed that never changes; how many came."""
 
     async def fetch() -> Fetched[int]:
         deck = await fetch_deck(phone, HOME_DECK, "combined", DECK, base_seed(phone, "combined"))
         return Fetched(deck.outcome, None if deck.value is None else len(deck.value))
 
-    return Query(("home_deck", phone.user_id), fetch, DECK_RULES)
+    return CachedQuery(("home_deck", phone.user_id), fetch, DECK_RULES)
 
 
 class Home(Screen):
@@ -29,7 +29,7 @@ class Home(Screen):
 
     name = "home"
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         super().__init__(phone)
         self._page: FeedPage | None = None
 
@@ -49,7 +49,7 @@ class Home(Screen):
         """Scroll to the end: the next page; None when there is none or it did not come."""
         if self._page is None or self._page.next is None:
             return None
-        self.phone.did(Deed.MORE)
+        self.phone.did(UserAction.MORE)
         self._page = await home_feed(self.phone, self._page.next)
         return self._page
 

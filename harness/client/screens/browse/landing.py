@@ -7,9 +7,9 @@ import asyncio
 from harness.client.api import retry, shapes
 from harness.client.api.calls import LANDING_DECK, LANDING_TITLES
 from harness.client.api.shapes import Card
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import LANDING_DECK as LANDING_RULES
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import friends_watching
 from harness.client.screens.browse.suggestions import show_suggestions
@@ -36,12 +36,12 @@ class Landing(Screen):
             return operation.ends(friends.outcome) and good
 
 
-def trending_now(phone: Phone) -> Query[int]:
+def trending_now(phone: Device) -> CachedQuery[int]:
     """What is trending: a deck, tried twice; the most popular titles of the table when there is none. How many."""
-    return Query(("trending", phone.user_id, str(TRENDING)), lambda: _trending(phone), LANDING_RULES)
+    return CachedQuery(("trending", phone.user_id, str(TRENDING)), lambda: _trending(phone), LANDING_RULES)
 
 
-async def _trending(phone: Phone) -> Fetched[int]:
+async def _trending(phone: Device) -> Fetched[int]:
     """The deck may fail or be empty; a table read in its place is what the person sees then (contract 2.6)."""
     deck = await _deck(phone)
     for delay in retry.query_delays(landing_deck=True):
@@ -54,5 +54,5 @@ async def _trending(phone: Phone) -> Fetched[int]:
     return Fetched.of(await phone.request(LANDING_TITLES), shapes.rows)
 
 
-async def _deck(phone: Phone) -> Fetched[list[Card]]:
+async def _deck(phone: Device) -> Fetched[list[Card]]:
     return await fetch_deck(phone, LANDING_DECK, "trending", TRENDING, base_seed(phone, "trending"))

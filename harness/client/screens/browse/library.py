@@ -15,11 +15,11 @@ from harness.client.api.calls import (
     UNFOLLOW,
 )
 from harness.client.cache.queries import Screen
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.app import diary_stats
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import ORIGIN, send_title_event
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -41,16 +41,16 @@ class Diary(Screen):
             return operation.ends((await self.show(diary_stats(self.phone))).outcome)
 
 
-async def set_status(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
+async def set_status(phone: Device, title: str, kind: str | None, status: Status) -> Outcome:
     """Put a title into the library: an upsert, so that saying it twice is once."""
-    phone.did(Deed.STATUS, status)
+    phone.did(UserAction.STATUS, status)
     with phone.operation("library_write") as operation:
         outcome = await _write(phone, title, kind, status)
         operation.ends(outcome)
     return outcome
 
 
-async def forget(phone: Phone, title: str) -> Outcome:
+async def forget(phone: Device, title: str) -> Outcome:
     """Take it out again."""
     with phone.operation("library_write") as operation:
         outcome = await _delete(phone, title)
@@ -58,10 +58,10 @@ async def forget(phone: Phone, title: str) -> Outcome:
     return outcome
 
 
-async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
+async def to_watchlist_from_title(phone: Device, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
     """The title page's button, on or off: event and library entry at once; the entry is what counts."""
     action = "watchlist_add" if wanted else "watchlist_remove"
-    phone.did(Deed.WATCHLIST, "title" if wanted else "title off")
+    phone.did(UserAction.WATCHLIST, "title" if wanted else "title off")
     with phone.operation(action) as operation:
         _, outcome = await asyncio.gather(
             send_title_event(
@@ -73,12 +73,12 @@ async def to_watchlist_from_title(phone: Phone, title: str, kind: str | None, *,
     return outcome
 
 
-async def review(phone: Phone, title: str, kind: str | None, half_stars: int, text: str) -> Outcome:
+async def review(phone: Device, title: str, kind: str | None, half_stars: int, text: str) -> Outcome:
     """The reviews sheet: event, rating and review at once; the sheet closes once the review is stored.
 
     As shipped the rating is refused (trap T16) and nobody can read the review (trap T17).
     """
-    phone.did(Deed.REVIEW)
+    phone.did(UserAction.REVIEW)
     own = {"user_id": phone.user_id, "title_id": title, "content_type": _content_type(kind)}
     with phone.operation("review_write") as operation:
         _, _, reading = await asyncio.gather(
@@ -98,9 +98,9 @@ async def review(phone: Phone, title: str, kind: str | None, half_stars: int, te
     return reading.outcome
 
 
-async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -> Outcome:
+async def to_watchlist_from_search(phone: Device, title: str, kind: str | None) -> Outcome:
     """A search result's button: first the event, and only where that seems to have arrived the entry."""
-    phone.did(Deed.WATCHLIST, "search")
+    phone.did(UserAction.WATCHLIST, "search")
     with phone.operation("watchlist_add") as operation:
         if await send_title_event(phone, "watchlist", title, source="search", in_watchlist=True):
             outcome = await _write(phone, title, kind, "want_to_watch")
@@ -110,7 +110,7 @@ async def to_watchlist_from_search(phone: Phone, title: str, kind: str | None) -
     return outcome
 
 
-async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
+async def rate(phone: Device, title: str, kind: str | None, half_stars: int) -> Outcome:
     """One to ten half stars. As shipped nobody may read ratings, so the upsert is refused every time (trap T16)."""
     with phone.operation("rating_write") as operation:
         outcome = await _rate(phone, title, kind, half_stars)
@@ -118,9 +118,9 @@ async def rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> O
     return outcome
 
 
-async def follow(phone: Phone, other: str) -> Outcome:
+async def follow(phone: Device, other: str) -> Outcome:
     """Somebody already followed counts as followed."""
-    phone.did(Deed.FOLLOW)
+    phone.did(UserAction.FOLLOW)
     body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.wall_clock()}
     with phone.operation("follow") as operation:
         outcome = (await phone.request(FOLLOW, body=body)).outcome
@@ -128,16 +128,16 @@ async def follow(phone: Phone, other: str) -> Outcome:
     return outcome
 
 
-async def unfollow(phone: Phone, other: str) -> Outcome:
+async def unfollow(phone: Device, other: str) -> Outcome:
     """Nobody followed is as good as somebody no longer followed."""
-    phone.did(Deed.UNFOLLOW)
+    phone.did(UserAction.UNFOLLOW)
     with phone.operation("follow") as operation:
         outcome = (await phone.request(UNFOLLOW, phone.user_id, other)).outcome
         operation.ends(outcome)
     return outcome
 
 
-async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> Outcome:
+async def _write(phone: Device, title: str, kind: str | None, status: Status) -> Outcome:
     body = {
         "user_id": phone.user_id,
         "title_id": title,
@@ -153,7 +153,7 @@ async def _write(phone: Phone, title: str, kind: str | None, status: Status) -> 
     return reading.outcome
 
 
-async def _delete(phone: Phone, title: str) -> Outcome:
+async def _delete(phone: Device, title: str) -> Outcome:
     write = phone.write(WriteKind.UNLIBRARY, subject=title)
     write.sent()
     reading = await phone.request(LIBRARY_DELETE, phone.user_id, title)
@@ -162,7 +162,7 @@ async def _delete(phone: Phone, title: str) -> Outcome:
     return reading.outcome
 
 
-async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> Outcome:
+async def _rate(phone: Device, title: str, kind: str | None, half_stars: int) -> Outcome:
     body = {
         "user_id": phone.user_id,
         "title_id": title,
@@ -175,7 +175,7 @@ async def _rate(phone: Phone, title: str, kind: str | None, half_stars: int) -> 
     return outcome
 
 
-def _changed(phone: Phone, title: str) -> None:
+def _changed(phone: Device, title: str) -> None:
     """The contract does not say what the app reads again after a write; here, what it noted about this title."""
     phone.page.queries.invalidate("diary_entry", phone.user_id, title)
 

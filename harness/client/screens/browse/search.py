@@ -27,12 +27,12 @@ from harness.client.api.calls import (
     TMDB_EXTERNAL_IDS,
     TMDB_SEARCH,
 )
-from harness.client.api.shapes import External, Found
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.api.shapes import External, SearchHit
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import SEARCH
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.browse.suggestions import show_suggestions
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 DEBOUNCE_S = 0.25
@@ -69,16 +69,16 @@ class Search(Screen):
 
     name = "search"
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         super().__init__(phone)
-        self._shown_query: Query[list[Found]] | None = None
+        self._shown_query: CachedQuery[list[SearchHit]] | None = None
 
     def open(self) -> None:
         """Tap the field."""
         self.opens()
         show_suggestions(self, "search")
 
-    async def type(self, text: str, gaps_s: Sequence[float]) -> list[Found]:
+    async def type(self, text: str, gaps_s: Sequence[float]) -> list[SearchHit]:
         """Type; the titles found for the whole text, empty when it is too short or nothing came.
 
         The operation runs from the last key to results on screen, the debounce included.
@@ -92,50 +92,52 @@ class Search(Screen):
             self._ask(step.text, final=False)
         return []
 
-    async def _final(self, text: str) -> list[Found]:
+    async def _final(self, text: str) -> list[SearchHit]:
         with self.phone.operation("search") as operation:
             await self.phone.pause(DEBOUNCE_S)
             fetched = await self.phone.page.queries.settled(self._ask(text, final=True))
             operation.ends(fetched.outcome)
         return fetched.value or []
 
-    def _ask(self, text: str, *, final: bool) -> Query[list[Found]]:
-        self.phone.did(Deed.QUERY, text, number=int(final))
+    def _ask(self, text: str, *, final: bool) -> CachedQuery[list[SearchHit]]:
+        self.phone.did(UserAction.QUERY, text, number=int(final))
         if self._shown_query is not None:
             self.unmount(self._shown_query)
-        query = Query(("search", "titles", text), lambda: _search(self.phone, text), SEARCH, abortable=True)
+        query = CachedQuery(("search", "titles", text), lambda: _search(self.phone, text), SEARCH, abortable=True)
         self._shown_query = query
         self.mount(query)
         return query
 
     async def people(self, text: str) -> list[str]:
         """The people tab. As shipped nobody may read other people's public profiles, so it stays empty (trap T20)."""
-        self.phone.did(Deed.PEOPLE, text)
+        self.phone.did(UserAction.PEOPLE, text)
         with self.phone.operation("people_search") as operation:
-            fetched = await self.show(Query(("search", "people", text), lambda: _people(self.phone, text), SEARCH))
+            fetched = await self.show(
+                CachedQuery(("search", "people", text), lambda: _people(self.phone, text), SEARCH)
+            )
             operation.ends(fetched.outcome)
         return fetched.value or []
 
 
-async def _search(phone: Phone, text: str) -> Fetched[list[Found]]:
+async def _search(phone: Device, text: str) -> Fetched[list[SearchHit]]:
     body = {"query": text, "page": 1, "limit": RESULTS, "filters": {}}
     own = Fetched.of(await phone.request(MEDIA_SEARCH, body=body), shapes.found_titles)
     if own.value is None:
         own = Fetched.of(await phone.request(SEARCH_TITLES, quote(text, safe="")), shapes.found_titles)
-    phone.did(Deed.RESULTS, text, number=len(own.value or ()))
+    phone.did(UserAction.RESULTS, text, number=len(own.value or ()))
     body = {"path": "/search/multi", "params": {"query": text, "include_adult": "false", "page": 1}}
     external = shapes.external_titles((await phone.request(TMDB_SEARCH, body=body)).data)
-    phone.did(Deed.FOUND, text, number=len(external))
+    phone.did(UserAction.FOUND, text, number=len(external))
     imdb_ids = await asyncio.gather(*(_imdb_id(phone, title) for title in external))
     known = {title.tmdb for title in own.value or ()}
     unknown = [pair for pair in zip(external, imdb_ids, strict=True) if pair[0].tmdb not in known]
-    phone.did(Deed.UNKNOWN, text, number=len(unknown))
+    phone.did(UserAction.UNKNOWN, text, number=len(unknown))
     if unknown:
         await phone.request(CATALOG_SYNC_BATCH, body=_batch(unknown[:SYNCED]))
     return Fetched(Outcome.OK, own.value or [])
 
 
-async def _imdb_id(phone: Phone, title: External) -> str | None:
+async def _imdb_id(phone: Device, title: External) -> str | None:
     body = {"path": f"/{title.kind}/{title.tmdb}/external_ids", "params": {}}
     return shapes.imdb_id((await phone.request(TMDB_EXTERNAL_IDS, body=body)).data)
 
@@ -150,9 +152,9 @@ def _batch(titles: list[tuple[External, str | None]]) -> dict[str, object]:
     }
 
 
-async def _people(phone: Phone, text: str) -> Fetched[list[str]]:
+async def _people(phone: Device, text: str) -> Fetched[list[str]]:
     found = Fetched.of(await phone.request(PEOPLE_SEARCH, quote(text, safe="")), shapes.people)
-    phone.did(Deed.FOUND_PEOPLE, number=len(found.value or ()))
+    phone.did(UserAction.FOUND_PEOPLE, number=len(found.value or ()))
     if found.value:
         await asyncio.gather(
             phone.request(PEOPLE_STATS, ",".join(found.value)), phone.request(PEOPLE_FOLLOWED, phone.user_id)

@@ -8,10 +8,10 @@ from harness.client.api import shapes
 from harness.client.api.calls import ASSISTANT_CONVERSATION, ASSISTANT_SUGGESTIONS, SUGGESTION_SHOWN
 from harness.client.api.chat_shapes import Summary, assistant_id, conversation_id
 from harness.client.cache.local_storage import ASSISTANT, ASSISTANT_S
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import Rules
-from harness.client.device import Phone
-from harness.core.actions import Deed
+from harness.client.device import Device
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 LIMIT = 3
@@ -26,7 +26,7 @@ EVERY_S: Mapping[str, float] = {
 """Poll interval by surface, at proactivity level 1, the default."""
 
 
-async def find_assistant(phone: Phone, reason: str) -> Summary | None:
+async def find_assistant(phone: Device, reason: str) -> Summary | None:
     """Which conversation is the assistant's, asked at most every six hours per device, whoever on it wants to know;
     None when it did not come."""
     known: Summary | None = phone.local.young(ASSISTANT, ASSISTANT_S, phone.now())
@@ -47,11 +47,12 @@ def show_suggestions(screen: Screen, surface: str) -> None:
     every_s = EVERY_S[surface]
     phone = screen.phone
     screen.mount(
-        Query(("suggestions", surface), lambda: _suggestions(phone, surface), Rules(stale_s=every_s)), every_s=every_s
+        CachedQuery(("suggestions", surface), lambda: _suggestions(phone, surface), Rules(stale_s=every_s)),
+        every_s=every_s,
     )
 
 
-async def _suggestions(phone: Phone, surface: str) -> Fetched[list[str]]:
+async def _suggestions(phone: Device, surface: str) -> Fetched[list[str]]:
     reading = await phone.request(ASSISTANT_SUGGESTIONS, body={"surface": surface, "context": {}, "limit": LIMIT})
     if not reading.outcome.good:
         return Fetched(reading.outcome)
@@ -59,12 +60,12 @@ async def _suggestions(phone: Phone, surface: str) -> Fetched[list[str]]:
     if found is None:
         return Fetched(Outcome.SOFT_FAILURE)
     if found:
-        phone.did(Deed.HINT, found[0])
+        phone.did(UserAction.HINT, found[0])
     if found and found[0] not in phone.page.shown:
         phone.page.shown.add(found[0])
         phone.chore(_report_shown(phone, found[0]))
     return Fetched(Outcome.OK, found)
 
 
-async def _report_shown(phone: Phone, suggestion: str) -> None:
+async def _report_shown(phone: Device, suggestion: str) -> None:
     await phone.request(SUGGESTION_SHOWN, body={"suggestionId": suggestion, "kind": "shown"})

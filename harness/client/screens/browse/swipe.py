@@ -16,15 +16,15 @@ from harness.client.api.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITL
 from harness.client.api.shapes import Card
 from harness.client.cache.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
 from harness.client.cache.local_storage import EXPERIMENTS_S
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import TITLE
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.events.emission import EmissionRules
-from harness.client.events.outbox import Event
+from harness.client.events.outbox import SwipeEvent
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import diary_entry
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 
 FIRST_BATCH = 72
 REFILL = 60
@@ -53,7 +53,7 @@ class SwipePage(Screen):
 
     name = "swipe"
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         super().__init__(phone)
         self._cards: list[Card] = []
         self._index = 0
@@ -63,14 +63,14 @@ class SwipePage(Screen):
         self._fetch: asyncio.Task[None] | None = None
         self._failed = False
         self._experiments: dict[str, str] | None = None
-        self._on_top: list[Query[Any]] = []
+        self._on_top: list[CachedQuery[Any]] = []
         self._top: Card | None = None
         self._top_since = 0.0
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
         self.opens()
-        self.phone.courier.mount()
+        self.phone.event_sender.mount()
         show_suggestions(self, "swipe")
         self._experiments = await self._assigned()
         await self._fill(FIRST_BATCH)
@@ -101,9 +101,9 @@ class SwipePage(Screen):
         `button`: tapped instead of a gesture; it stands in the event's payload.
         """
         phone, deck, title = self.phone, card.deck, card.title
-        phone.did(Deed.LOOK, title, seconds=seconds)
+        phone.did(UserAction.LOOK, title, seconds=seconds)
         await phone.pause(seconds)
-        phone.did(Deed.GESTURE, gesture)
+        phone.did(UserAction.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
         self._dwell(card, seconds)
@@ -113,18 +113,18 @@ class SwipePage(Screen):
 
     def rate(self, card: Card, stars: float | None) -> None:
         """Tap the stars under the card, half a star to five; None takes the rating back (trap T37)."""
-        self.phone.did(Deed.NOTE, "rating")
+        self.phone.did(UserAction.NOTE, "rating")
         rating = None if stars is None else stars * 2
         self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
-        self.phone.did(Deed.NOTE, "watched")
+        self.phone.did(UserAction.NOTE, "watched")
         self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
-        self.phone.did(Deed.NOTE, "watchlist")
+        self.phone.did(UserAction.NOTE, "watchlist")
         payload = self._note(card, action="status", status="watchlist", enabled=wanted)
         self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
 
@@ -133,7 +133,7 @@ class SwipePage(Screen):
         if self._top is not None:
             self._dwell(self._top, self.phone.now() - self._top_since)
         super().leave()
-        self.phone.courier.unmount()
+        self.phone.event_sender.unmount()
 
     # ---- decks ----------------------------------------------------------------------------------------------
 
@@ -193,7 +193,7 @@ class SwipePage(Screen):
         fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
         self._seen.update(card.title for card in fresh)
         self._cards += fresh
-        self.phone.did(Deed.CARDS, number=len(fresh))
+        self.phone.did(UserAction.CARDS, number=len(fresh))
         return bool(fresh)
 
     # ---- reads beside the deck ------------------------------------------------------------------------------
@@ -252,8 +252,8 @@ class SwipePage(Screen):
         in_watchlist: bool | None = None,
     ) -> None:
         phone = self.phone
-        phone.courier.emit(
-            Event(
+        phone.event_sender.emit(
+            SwipeEvent(
                 event_type=event_type,
                 client_event_id=phone.new_id(),
                 session_id=phone.device_session,
@@ -271,8 +271,8 @@ class SwipePage(Screen):
         )
 
 
-def _title_read(phone: Phone, call: Call, title: str) -> Query[int]:
+def _title_read(phone: Device, call: Call, title: str) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(call, title), shapes.rows)
 
-    return Query((call.name, title), fetch, TITLE)
+    return CachedQuery((call.name, title), fetch, TITLE)

@@ -19,13 +19,13 @@ from harness.client.api.calls import (
     TITLE_RATING_SUMMARY,
     TITLE_REVIEWS,
 )
-from harness.client.cache.queries import Fetched, Query, Screen
+from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import DEFAULT, TITLE, Rules
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.events.event_key import event_facts
-from harness.client.events.swipe_event import Event, parse_answer
+from harness.client.events.swipe_event import SwipeEvent, parse_answer
 from harness.client.screens.browse.suggestions import show_suggestions
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -33,7 +33,7 @@ ORIGIN = "title_detail"
 
 
 async def send_title_event(
-    phone: Phone,
+    phone: Device,
     event_type: str,
     title: str,
     *,
@@ -56,7 +56,7 @@ async def send_title_event(
     if payload is not None:
         body["payload"] = payload
     body["clientEventId"] = id_ = phone.new_id()
-    event = Event(
+    event = SwipeEvent(
         event_type,
         id_,
         phone.device_session,
@@ -77,7 +77,7 @@ async def send_title_event(
     return reading.status == 200
 
 
-def diary_entry(phone: Phone, title: str) -> Query[int]:
+def diary_entry(phone: Device, title: str) -> CachedQuery[int]:
     """What this person noted about a title: library entry, then rating; how many of the two there are."""
 
     async def fetch() -> Fetched[int]:
@@ -87,14 +87,14 @@ def diary_entry(phone: Phone, title: str) -> Query[int]:
         rating = Fetched.of(await phone.request(OWN_RATING, phone.user_id, title), shapes.rows)
         return rating if rating.value is None else Fetched(Outcome.OK, entry.value + rating.value)
 
-    return Query(("diary_entry", phone.user_id, title), fetch)
+    return CachedQuery(("diary_entry", phone.user_id, title), fetch)
 
 
-def _table(phone: Phone, call: Call, title: str, rules: Rules, *arguments: str) -> Query[int]:
+def _table(phone: Device, call: Call, title: str, rules: Rules, *arguments: str) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.request(call, *arguments), shapes.rows)
 
-    return Query((call.name, title), fetch, rules)
+    return CachedQuery((call.name, title), fetch, rules)
 
 
 class TitlePage(Screen):
@@ -102,7 +102,7 @@ class TitlePage(Screen):
 
     name = "title"
 
-    def __init__(self, phone: Phone, title: str) -> None:
+    def __init__(self, phone: Device, title: str) -> None:
         super().__init__(phone)
         self.title = title
 
@@ -110,7 +110,7 @@ class TitlePage(Screen):
         """From tapping the title to its page; False when the title itself did not come."""
         phone, title = self.phone, self.title
         self.opens()
-        phone.did(Deed.TITLE, title)
+        phone.did(UserAction.TITLE, title)
         show_suggestions(self, "title")
         phone.chore(self._tell("detail_open"))
         with phone.operation("title_open") as operation:
@@ -130,17 +130,17 @@ class TitlePage(Screen):
                 operation.ends((await queries.settled(query)).outcome)
         return good
 
-    def _rating_summary(self) -> Query[int]:
+    def _rating_summary(self) -> CachedQuery[int]:
         phone, title = self.phone, self.title
 
         async def fetch() -> Fetched[int]:
             return Fetched.of(await phone.request(TITLE_RATING_SUMMARY, body={"p_title_id": title}), shapes.rows)
 
-        return Query((TITLE_RATING_SUMMARY.name, title), fetch, TITLE)
+        return CachedQuery((TITLE_RATING_SUMMARY.name, title), fetch, TITLE)
 
     async def like(self, *, liked: bool = True) -> bool:
         """The heart. Whether the app shows it as done."""
-        self.phone.did(Deed.HEART, self.title)
+        self.phone.did(UserAction.HEART, self.title)
         with self.phone.operation("title_like") as operation:
             done = await send_title_event(
                 self.phone,

@@ -15,19 +15,19 @@ from harness.client.api import chat_calls as calls
 from harness.client.api.assistant_reading import ReplyStatus, reply_status
 from harness.client.api.chat_shapes import Summary
 from harness.client.api.classify import Reading
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.browse.suggestions import find_assistant
 from harness.client.screens.chat.assistant_turns import Turns
 from harness.client.screens.chat.conversation import Conversation
 from harness.client.screens.chat.sending import Bubble
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 STATUS_EVERY_S = 2.0
 _REFUSED = frozenset((401, 403))
 
 
-async def assistant_conversation(phone: Phone) -> Summary | None:
+async def assistant_conversation(phone: Device) -> Summary | None:
     """Go to the assistant's conversation; None when nobody knows which that is."""
     return await find_assistant(phone, "messages")
 
@@ -35,7 +35,7 @@ async def assistant_conversation(phone: Phone) -> Summary | None:
 class AssistantChat:
     """The assistant's conversation on screen."""
 
-    def __init__(self, phone: Phone, conversation: Conversation) -> None:
+    def __init__(self, phone: Device, conversation: Conversation) -> None:
         self.conversation = conversation
         self._phone = phone
         self._turns = Turns()
@@ -79,13 +79,13 @@ class AssistantChat:
     async def _ask(self, message: str) -> None:
         """One answer, from pressing send to knowing it is stored."""
         asked = self._phone.now()
-        self._phone.did(Deed.ASKED)
+        self._phone.did(UserAction.ASKED)
         with self._phone.operation("assistant_reply", intended=self._written_at.pop(message)) as operation:
             reading = await self._request(message)
-            if reading.status in _REFUSED and await self._phone.keeper.refresh_now():
+            if reading.status in _REFUSED and await self._phone.token_manager.refresh_now():
                 reading = await self._request(message)
             operation.ends(reading.outcome)
-        self._phone.did(Deed.ANSWERED, seconds=self._phone.now() - asked)
+        self._phone.did(UserAction.ANSWERED, seconds=self._phone.now() - asked)
 
     async def _request(self, message: str) -> Reading:
         id_ = str(uuid.UUID(int=self._phone.noise.getrandbits(128), version=4))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from time import time
 
 from harness.client.api import chat_calls as calls
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.chat.sending import Attachment, AttachmentKind
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 SIGNED_KEPT_S = 59 * 60.0
@@ -35,17 +35,17 @@ class File:
     content: bytes
 
     @classmethod
-    def generated(cls, phone: Phone, kind: AttachmentKind, size: int) -> File:
+    def generated(cls, phone: Device, kind: AttachmentKind, size: int) -> File:
         """Of `size` bytes: the kind's first bytes, then noise from the session's dice, which does not compress."""
         head = _HEADS[kind]
-        return cls(kind, head + phone.dice.of("file").randbytes(max(0, size - len(head))))
+        return cls(kind, head + phone.rng.of("file").randbytes(max(0, size - len(head))))
 
 
-async def upload(phone: Phone, conversation: str, file: File) -> Attachment | None:
+async def upload(phone: Device, conversation: str, file: File) -> Attachment | None:
     """Put a file beside a conversation; None when it did not get there."""
-    phone.did(Deed.ATTACH, number=len(file.content))
+    phone.did(UserAction.ATTACH, number=len(file.content))
     ending, media_type = _TYPES[file.kind]
-    id_ = uuid.UUID(int=phone.dice.of("file").getrandbits(128), version=4)
+    id_ = uuid.UUID(int=phone.rng.of("file").getrandbits(128), version=4)
     name = f"{round(time() * 1000)}-{id_}.{ending}"
     path = f"message_attachments/{conversation}/{phone.user_id}/{name}"
     with phone.operation("attachment_upload") as operation:
@@ -69,12 +69,12 @@ def _form(name: str, media_type: str, content: bytes) -> bytes:
 class SignedFiles:
     """Signed addresses of attachments that this page has shown; use `SignedFiles.of(phone)`."""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
         self._signed: dict[str, float] = {}
 
     @classmethod
-    def of(cls, phone: Phone) -> SignedFiles:
+    def of(cls, phone: Device) -> SignedFiles:
         """This page's addresses."""
         return phone.page.of(cls, lambda: cls(phone))
 
@@ -83,7 +83,7 @@ class SignedFiles:
         now = self._phone.now()
         if now - self._signed.get(path, -SIGNED_KEPT_S) >= SIGNED_KEPT_S:
             self._signed[path] = now
-            self._phone.did(Deed.FILES)
+            self._phone.did(UserAction.FILES)
             self._phone.chore(self._sign(path))
 
     async def _sign(self, path: str) -> None:

@@ -15,19 +15,19 @@ from harness.client.api import chat_calls as calls
 from harness.client.api import chat_shapes as shapes
 from harness.client.api.call import Call
 from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
-from harness.client.api.chat_shapes import Message, Summary
-from harness.client.cache.query import STALE_S, Fetch, Query
-from harness.client.device import Phone
-from harness.client.realtime.conversation_channel import Room
+from harness.client.api.chat_shapes import ChatMessage, Summary
+from harness.client.cache.query import STALE_S, Fetch, ScreenQuery
+from harness.client.device import Device
+from harness.client.realtime.conversation_channel import ConversationChannel
 from harness.client.screens.chat.attachments import SignedFiles
 from harness.client.screens.chat.inbox import Inbox
 from harness.client.screens.chat.keyboard import Keyboard
 from harness.client.screens.chat.receipts import Receipts
 from harness.client.screens.chat.sending import Attachment, Bubble, Sender
-from harness.client.screens.chat.timeline import Timeline
+from harness.client.screens.chat.timeline import MessageTimeline
 from harness.core import ids
-from harness.core.actions import Deed
-from harness.core.delivery import Kind
+from harness.core.actions import UserAction
+from harness.core.delivery import FactKind
 from harness.core.outcome import Outcome
 
 PAGE = 40
@@ -50,7 +50,7 @@ class Conversation:
 
     def __init__(
         self,
-        phone: Phone,
+        phone: Device,
         summary: Summary,
         *,
         joined: bool | None = None,
@@ -61,12 +61,12 @@ class Conversation:
         self.summary = summary
         self.failed: list[Bubble] = []
         self._fixed = joined
-        self._room: Room | None = None
+        self._room: ConversationChannel | None = None
         self._poll_s = poll_s
         self._on_screen = False
         self._live = False  # the first page is there: what comes from now on comes live
-        self._pages: list[list[Message]] = []
-        self._timeline = Timeline(phone.user_id)
+        self._pages: list[list[ChatMessage]] = []
+        self._timeline = MessageTimeline(phone.user_id)
         self._last_own: str | None = None  # whose delivery receipts are asked for
         self._beat_s = POLL_S
         self._receipts = Receipts(phone, summary.conversation, clock)
@@ -77,10 +77,10 @@ class Conversation:
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
         self._delivery_receipts = self._polled(self._load_delivery_receipts)
-        self._last_active = Query(phone, self._load_last_active, every_s=lambda: LAST_ACTIVE_EVERY_S)
+        self._last_active = ScreenQuery(phone, self._load_last_active, every_s=lambda: LAST_ACTIVE_EVERY_S)
 
-    def _polled(self, fetch: Fetch, stale_s: float = STALE_S) -> Query:
-        return Query(self.phone, fetch, every_s=lambda: self.poll_s, stale_s=stale_s)
+    def _polled(self, fetch: Fetch, stale_s: float = STALE_S) -> ScreenQuery:
+        return ScreenQuery(self.phone, fetch, every_s=lambda: self.poll_s, stale_s=stale_s)
 
     # ---- the screen -----------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Conversation:
         """The channel's status is another one: the beat of the polls follows it."""
         if self._beat_s != self.poll_s:
             self._beat_s = self.poll_s
-            self.phone.did(Deed.CHANNEL, number=int(self.joined))
+            self.phone.did(UserAction.CHANNEL, number=int(self.joined))
             for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
                 query.restart_beat()
 
@@ -119,7 +119,7 @@ class Conversation:
             if self._fixed is None:
                 self._room = self.phone.page.live.enter(self.summary, self)
             self._beat_s = self.poll_s
-            self.phone.did(Deed.CHAT, self._kind, int(self.joined))
+            self.phone.did(UserAction.CHAT, self._kind, int(self.joined))
             Inbox.of(self.phone).show()
             for query in self._always():
                 query.mount()
@@ -129,7 +129,7 @@ class Conversation:
         """Back to the list: the pollers stop, requests under way go on."""
         self._keyboard.cleared()
         if self._on_screen:
-            self.phone.did(Deed.CHAT_LEAVE)
+            self.phone.did(UserAction.CHAT_LEAVE)
         self._on_screen = False
         room, self._room = self._room, None
         if room is not None:
@@ -137,7 +137,7 @@ class Conversation:
         for query in (*self._always(), self._delivery_receipts):
             query.unmount()
 
-    def _always(self) -> list[Query]:
+    def _always(self) -> list[ScreenQuery]:
         queries = [self._messages, self._read_receipts, self._reactions]
         return [*queries, self._last_active] if self._kind == "direct" else queries
 
@@ -148,7 +148,7 @@ class Conversation:
     # ---- reading --------------------------------------------------------------------------------------------
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[ChatMessage]:
         """What is loaded, newest first, each once."""
         return self._timeline.messages()
 
@@ -161,19 +161,19 @@ class Conversation:
         """Scroll up to the next older page; every poll carries it from then on. False when there is none."""
         if not self.has_more:
             return False
-        self.phone.did(Deed.OLDER)
+        self.phone.did(UserAction.OLDER)
         with self.phone.operation("messages_older") as operation:
             page, outcome = await self._page(self._pages[-1][-1])
             if not operation.ends(outcome):
                 return False
             self._pages.append(page)
-            self.phone.did(Deed.PAGES, number=len(self._pages))
+            self.phone.did(UserAction.PAGES, number=len(self._pages))
             self._arrived(page, copies=1)
         return bool(page)
 
     async def _load_pages(self) -> Outcome:
         """All loaded pages, one after another, each starting where the fresh one before it ends."""
-        fresh: list[list[Message]] = []
+        fresh: list[list[ChatMessage]] = []
         loaded = len(self._pages)
         while len(fresh) < max(1, loaded) and (not fresh or len(fresh[-1]) >= PAGE):
             page, outcome = await self._page(fresh[-1][-1] if fresh else None)
@@ -190,7 +190,7 @@ class Conversation:
         self._arrived(messages, copies)
         return Outcome.OK
 
-    async def _page(self, before: Message | None) -> tuple[list[Message], Outcome]:
+    async def _page(self, before: ChatMessage | None) -> tuple[list[ChatMessage], Outcome]:
         id_ = self.summary.conversation
         if before is None:
             reading = await self.phone.request(MESSAGES_POLL, id_)
@@ -202,18 +202,18 @@ class Conversation:
         page = shapes.messages(reading.data)
         return (page, Outcome.OK) if page is not None else ([], Outcome.SOFT_FAILURE)
 
-    def _note_polled(self, messages: list[Message]) -> None:
+    def _note_polled(self, messages: list[ChatMessage]) -> None:
         """A poll brought what no frame has: messages of this run, sent while the screen was open."""
         phone = self.phone
         for message in messages:
             if message.client_id is None or message.sender == phone.user_id or self._timeline.knows(message.id):
                 continue
             if ids.position(phone.kit.run_tag, message.client_id) is not None:
-                phone.saw(Kind.POLLED, self.summary.conversation, message.client_id, message.id)
+                phone.saw(FactKind.POLLED, self.summary.conversation, message.client_id, message.id)
 
     # ---- what the channel brings ----------------------------------------------------------------------------
 
-    def inserted(self, message: Message) -> None:
+    def inserted(self, message: ChatMessage) -> None:
         """A new message, perhaps the row of an own bubble before its request is answered: merged by id."""
         self._receipts.live(message)
         for bubble in self.failed:
@@ -221,12 +221,12 @@ class Conversation:
                 bubble.message = message
         self._arrived([message], copies=1, live=True)
 
-    def updated(self, message: Message) -> None:
+    def updated(self, message: ChatMessage) -> None:
         """Replaces what is there; a message that is not stays away until a poll brings it."""
         if self._timeline.knows(message.id):
             self._arrived([message], copies=1)
 
-    def _arrived(self, messages: list[Message], copies: int, *, live: bool = False) -> None:
+    def _arrived(self, messages: list[ChatMessage], copies: int, *, live: bool = False) -> None:
         """Messages are in the cache; the screen, if still there, writes receipts and shows files. live: the channel's
         callback has written a receipt of its own."""
         newest, own_before = self._timeline.newest, self._timeline.newest_own
@@ -235,7 +235,7 @@ class Conversation:
             return
         self._note(newest, own_before)
         if foreign := self._receipts.arrived(messages, copies):
-            self.phone.did(Deed.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
+            self.phone.did(UserAction.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
         for message in messages:
             if message.attachment is not None:
                 self._files.show(message.attachment)
@@ -244,13 +244,13 @@ class Conversation:
         own = self._timeline.newest_own
         self._follow(own.id if own is not None else None)
 
-    def _note(self, newest: Message | None, own: Message | None) -> None:
+    def _note(self, newest: ChatMessage | None, own: ChatMessage | None) -> None:
         """What is new at the end of the conversation."""
         now = self._timeline
         if now.newest is not None and (newest is None or newest.id != now.newest.id):
-            self.phone.did(Deed.NEWEST)
+            self.phone.did(UserAction.NEWEST)
         if now.newest_own is not None and (own is None or own.id != now.newest_own.id):
-            self.phone.did(Deed.OWN)
+            self.phone.did(UserAction.OWN)
 
     def _follow(self, own: str | None) -> None:
         """Delivery receipts are asked for the last own message: another one is another query, fetched at once."""
@@ -276,7 +276,7 @@ class Conversation:
 
     async def types(self, seconds: float) -> None:
         """Write a text for that long; the others see it."""
-        self.phone.did(Deed.TYPE, seconds=seconds)
+        self.phone.did(UserAction.TYPE, seconds=seconds)
         await self._keyboard.types(seconds)
 
     async def send(self, text: str, attachment: Attachment | None = None) -> Bubble:
@@ -287,7 +287,7 @@ class Conversation:
 
     async def try_again(self, bubble: Bubble) -> None:
         """Post a bubble, for the first time or again with the same client id."""
-        self.phone.did(Deed.SEND, self._kind)
+        self.phone.did(UserAction.SEND, self._kind)
         self._keyboard.cleared()
         if bubble not in self.failed:
             self.failed.append(bubble)
@@ -298,12 +298,12 @@ class Conversation:
 
     async def edit(self, bubble: Bubble, text: str) -> Outcome:
         """Change an own message."""
-        self.phone.did(Deed.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
+        self.phone.did(UserAction.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
         return self._changed(bubble, await self._sender.edit(bubble, text))
 
     async def delete(self, bubble: Bubble) -> Outcome:
         """Delete an own message for everybody."""
-        self.phone.did(Deed.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
+        self.phone.did(UserAction.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
         return self._changed(bubble, await self._sender.delete(bubble))
 
     def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
@@ -311,9 +311,9 @@ class Conversation:
             self._arrived([bubble.message], copies=1)
         return outcome
 
-    async def react(self, message: Message, emoji: str) -> Outcome:
+    async def react(self, message: ChatMessage, emoji: str) -> Outcome:
         """Put an emoji on a message or take it off; then all reactions are read again."""
-        self.phone.did(Deed.REACT)
+        self.phone.did(UserAction.REACT)
         outcome = await self._sender.react(message, emoji)
         self.phone.chore(self._read_reactions())
         return outcome

@@ -14,12 +14,12 @@ from harness.client.api import retry
 from harness.client.api.chat_shapes import Summary
 from harness.client.api.classify import Reading
 from harness.client.cache.queries import Screen
-from harness.client.cache.query import Query
+from harness.client.cache.query import ScreenQuery
 from harness.client.cache.query_cache import CONVERSATIONS
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.chat.receipts import ReceiptWriter
-from harness.core.actions import Deed
+from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 LIST_EVERY_S = 60.0
@@ -31,16 +31,16 @@ SIGNED_FOR_S = 3600
 class Inbox:
     """The list as one page holds it; use `Inbox.of(phone)`. Stays mounted on the list and in conversations."""
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
         self.rows: list[Summary] = []
         self._signed: dict[str, float] = {}  # avatar path -> when it was signed
         self._probed = False
         self._hints: Screen | None = None
-        self._query = Query(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=CONVERSATIONS.stale_s)
+        self._query = ScreenQuery(phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=CONVERSATIONS.stale_s)
 
     @classmethod
-    def of(cls, phone: Phone) -> Inbox:
+    def of(cls, phone: Device) -> Inbox:
         """This page's list."""
         return phone.page.of(cls, lambda: cls(phone))
 
@@ -49,7 +49,7 @@ class Inbox:
 
         The first time on a page it also probes for the columns of the preferences.
         """
-        self._phone.did(Deed.OPEN, "list")
+        self._phone.did(UserAction.OPEN, "list")
         self._query.mount()
         if self._hints is None:
             self._hints = Screen(self._phone)
@@ -104,8 +104,8 @@ class Inbox:
         paths = dict.fromkeys(path for row in self.rows for path in row.avatars)
         new = [path for path in paths if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S]
         people = dict.fromkeys(person for row in self.rows for person in row.others)
-        phone.did(Deed.LISTED, number=len(people))
-        phone.did(Deed.AVATARS, number=len(new))
+        phone.did(UserAction.LISTED, number=len(people))
+        phone.did(UserAction.AVATARS, number=len(new))
         for path in new:
             self._signed[path] = now
             phone.chore(self._sign(path))
@@ -161,7 +161,7 @@ class Inbox:
         return reading.outcome
 
 
-async def conversation_list(phone: Phone) -> list[Summary]:
+async def conversation_list(phone: Device) -> list[Summary]:
     """Go to the list, from tapping its tab to rows on screen; empty when it did not come."""
     inbox = Inbox.of(phone)
     with phone.operation("conversation_list") as operation:
@@ -170,9 +170,9 @@ async def conversation_list(phone: Phone) -> list[Summary]:
     return inbox.rows if shown else []
 
 
-async def start_conversation(phone: Phone, other: str) -> Summary | None:
+async def start_conversation(phone: Device, other: str) -> Summary | None:
     """Open or make the direct conversation with a person; the same one every time (contract 5.2)."""
-    phone.did(Deed.NEW_CHAT)
+    phone.did(UserAction.NEW_CHAT)
     with phone.operation("create_direct_conversation") as operation:
         reading = await phone.request(calls.CREATE_CONVERSATION, body={"targetUserId": other})
         if not operation.ends(reading.outcome):

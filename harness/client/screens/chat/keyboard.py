@@ -12,10 +12,10 @@ from typing import Any
 
 from harness.client.api.call import Call
 from harness.client.api.chat_calls import TYPING_BROADCAST
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.realtime.client import Sent
-from harness.client.realtime.conversation_channel import MARK, Room
-from harness.core.delivery import Kind
+from harness.client.realtime.conversation_channel import MARK, ConversationChannel
+from harness.core.delivery import FactKind
 
 HEARTBEAT_S = 2.0
 INACTIVITY_S = 3.0
@@ -29,7 +29,11 @@ class Keyboard:
     """
 
     def __init__(
-        self, phone: Phone, conversation: str, joined: Callable[[], bool], room: Callable[[], Room | None]
+        self,
+        phone: Device,
+        conversation: str,
+        joined: Callable[[], bool],
+        room: Callable[[], ConversationChannel | None],
     ) -> None:
         self._phone = phone
         self._conversation = conversation
@@ -84,7 +88,7 @@ class Keyboard:
         mark = room.mark()
         payload[MARK] = mark
         sent = room.say(payload)
-        phone.saw(Kind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
+        phone.saw(FactKind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
         if sent is Sent.REST:
             phone.chore(self._broadcast(payload))
 

@@ -13,9 +13,9 @@ from typing import Any
 from harness.client.api import chat_calls as calls
 from harness.client.api.call import Call
 from harness.client.api.calls import DELIVERY_RECEIPT, READ_RECEIPT
-from harness.client.api.chat_shapes import Message
+from harness.client.api.chat_shapes import ChatMessage
 from harness.client.api.classify import Reading
-from harness.client.device import Phone
+from harness.client.device import Device
 from harness.client.screens.chat.read_marker import ReadMarker
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
@@ -29,12 +29,12 @@ class ReceiptWriter:
     A table that once refuses the upsert for want of its constraint gets plain inserts until the page is reloaded.
     """
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Device) -> None:
         self._phone = phone
         self._plain: set[str] = set()
 
     @classmethod
-    def of(cls, phone: Phone) -> ReceiptWriter:
+    def of(cls, phone: Device) -> ReceiptWriter:
         """This page's writer."""
         return phone.page.of(cls, lambda: cls(phone))
 
@@ -73,7 +73,7 @@ class ReceiptWriter:
 class Receipts:
     """The receipts of one open conversation: what was seen since it opened, and what is marked read."""
 
-    def __init__(self, phone: Phone, conversation: str, clock: Callable[[], str] | None = None) -> None:
+    def __init__(self, phone: Device, conversation: str, clock: Callable[[], str] | None = None) -> None:
         self._phone = phone
         self._conversation = conversation
         self._clock = clock
@@ -82,7 +82,7 @@ class Receipts:
         self._marker = ReadMarker()
         self._marking: asyncio.Task[None] | None = None
 
-    def arrived(self, messages: Iterable[Message], copies: int) -> int:
+    def arrived(self, messages: Iterable[ChatMessage], copies: int) -> int:
         """Messages are in view; those of others that are new get `copies` delivery receipts each, all at once.
 
         How many of others are new.
@@ -96,7 +96,7 @@ class Receipts:
                     self._phone.chore(self._deliver(message.id))
         return new
 
-    def live(self, message: Message) -> None:
+    def live(self, message: ChatMessage) -> None:
         """The channel's callback has a new message: it writes a receipt of its own, whatever the list does."""
         if message.sender != self._phone.user_id:
             self._phone.chore(self._deliver(message.id))

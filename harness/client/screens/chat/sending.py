@@ -13,12 +13,12 @@ from harness.client.api import chat_calls as calls
 from harness.client.api import chat_shapes as shapes
 from harness.client.api.call import Call
 from harness.client.api.calls import BLOCKED_CHECK, MESSAGE_SEND
-from harness.client.api.chat_shapes import Message, Summary
-from harness.client.device import Phone
+from harness.client.api.chat_shapes import ChatMessage, Summary
+from harness.client.device import Device
 from harness.client.realtime.conversation_channel import epoch_us
 from harness.client.write import Write
-from harness.core.actions import Deed
-from harness.core.delivery import Kind
+from harness.core.actions import UserAction
+from harness.core.delivery import FactKind
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -46,7 +46,7 @@ class Bubble:
     client_id: str
     text: str
     attachment: Attachment | None = None
-    message: Message | None = None
+    message: ChatMessage | None = None
     outcome: Outcome | None = None
     tried: bool = False  # whether it was ever posted: a message is awaited from its first send on
     write: Write | None = None
@@ -74,7 +74,7 @@ class Bubble:
 class Sender:
     """Writes into one conversation."""
 
-    def __init__(self, phone: Phone, summary: Summary) -> None:
+    def __init__(self, phone: Device, summary: Summary) -> None:
         self._phone = phone
         self._summary = summary
 
@@ -85,7 +85,7 @@ class Sender:
         with phone.operation("message_send") as operation:
             if not bubble.tried:
                 bubble.tried = True
-                phone.saw(Kind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
+                phone.saw(FactKind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
             if not summary.is_group and summary.others:
                 blocked = await phone.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
                 if not operation.ends(blocked.outcome):
@@ -101,7 +101,7 @@ class Sender:
             if row is not None:
                 bubble.message = row  # the channel may have brought it already
                 created = epoch_us(row.created_at)
-                phone.saw(Kind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
+                phone.saw(FactKind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
             elif sent.outcome.good:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
@@ -166,7 +166,7 @@ class Sender:
             await self._phone.request(calls.ATTACHMENT_REMOVE, body={"prefixes": [bubble.attachment.path]})
         return outcome
 
-    async def _patch(self, call: Call, bubble: Bubble, message: Message, row: dict[str, Any]) -> Outcome:
+    async def _patch(self, call: Call, bubble: Bubble, message: ChatMessage, row: dict[str, Any]) -> Outcome:
         phone = self._phone
         with phone.operation(call.name) as operation:
             kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
@@ -178,7 +178,7 @@ class Sender:
                 bubble.message = shapes.message(reading.data) or message
         return reading.outcome
 
-    async def react(self, message: Message, emoji: str) -> Outcome:
+    async def react(self, message: ChatMessage, emoji: str) -> Outcome:
         """Put an emoji on a message; the same one again takes it off, which the app learns from a 409."""
         phone = self._phone
         row = {
@@ -193,7 +193,7 @@ class Sender:
             reading = await phone.request(calls.REACT, body=row)
             write.answered(reading)
             if reading.outcome is Outcome.CONFLICT:
-                phone.did(Deed.REACTED)
+                phone.did(UserAction.REACTED)
                 write = phone.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
                 write.sent()
                 reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))

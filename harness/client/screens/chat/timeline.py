@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.client.api.chat_shapes import Message
+from harness.client.api.chat_shapes import ChatMessage
 
 
-class Timeline:
+class MessageTimeline:
     """newest: the latest message of all; newest_own: the latest of `me` that is not deleted."""
 
     __slots__ = ("_known", "_me", "newest", "newest_own")
 
     def __init__(self, me: str) -> None:
         self._me = me
-        self._known: dict[str, Message] = {}
-        self.newest: Message | None = None
-        self.newest_own: Message | None = None
+        self._known: dict[str, ChatMessage] = {}
+        self.newest: ChatMessage | None = None
+        self.newest_own: ChatMessage | None = None
 
-    def merge(self, messages: Iterable[Message]) -> None:
+    def merge(self, messages: Iterable[ChatMessage]) -> None:
         """Take in what the server says now."""
         changed = [message for message in messages if self._known.get(message.id) != message]
         if not changed:
@@ -37,11 +37,11 @@ class Timeline:
         """Whether the message with this id is here."""
         return message in self._known
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[ChatMessage]:
         """All, newest first."""
         return sorted(self._known.values(), key=_place, reverse=True)
 
 
-def _place(message: Message) -> tuple[str, str]:
+def _place(message: ChatMessage) -> tuple[str, str]:
     """PostgREST's timestamps have one offset, so that their texts sort as their instants do."""
     return message.created_at, message.id

@@ -1,0 +1,408 @@
+"""Phone faults with known traffic: whom they hit, how many, how long, and that a lease ends them."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+import jwt
+import pytest
+
+from chaos.faults.phone_latency import PhoneLatencyFault
+from harness.client.api.calls import MESSAGE_SEND
+from harness.client.device import Device
+from harness.core.fault_record import FaultEvent, Why
+from harness.core.models import ArrivalStage, Phases, Profile
+from harness.core.outcome import Outcome
+from harness.core.people import Secrets
+from harness.core.run_spec import RunSpec, windows_of
+from harness.core.scheduled_fault import Chaos
+from harness.load.engine import Engine
+from harness.schedule.arrivals import Ticket
+
+PEOPLE, EACH = 16, 25
+SECRET = "s" * 40
+SHARE = 0.3
+
+
+@dataclass
+class Server:
+    """A target that remembers what it was sent. Real sockets, HTTP/1.1, kept connections."""
+
+    url: str = ""
+    seen: Counter[tuple[int, int]] = field(default_factory=Counter)
+    expired: int = 0
+    connections: int = 0
+    reply: bytes = b"[]"
+
+
+class Http(ThreadingHTTPServer):
+    request_queue_size = 128  # the usual 5 has the kernel drop connections, which come a second later
+    daemon_threads = True
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    found, lock = Server(), threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            with lock:
+                found.connections += 1
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            token = self.headers["authorization"].removeprefix("Bearer ")
+            with lock:
+                found.seen[body["p"], body["n"]] += 1
+                if jwt.decode(token, options={"verify_signature": False})["exp"] < time.time():
+                    found.expired += 1
+            head = b"HTTP/1.1 201 Created\r\ncontent-length: %d\r\n\r\n" % len(found.reply)
+            self.wfile.write(head + found.reply)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            return
+
+    with Http(("127.0.0.1", 0), Handler) as http:
+        found.url = f"http://127.0.0.1:{http.server_port}"
+        threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
+        yield found
+        http.shutdown()
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How the app saw one request."""
+
+    person: int
+    number: int
+    outcome: Outcome
+    code: str
+    seconds: float
+    at: float
+
+
+class Sent(NamedTuple):
+    """What the apps saw, and what the fault says it hit."""
+
+    tried: list[Tried]
+    hits: int
+
+
+def profile(*chaos: dict[str, Any]) -> Profile:
+    return Profile(
+        name="faults",
+        people=50,
+        phones=50,
+        phases=Phases(warmup_s=0, measure_s=20, drain_s=1),
+        arrivals=(ArrivalStage(seconds=20, rate=1),),
+        mix={"reader": 0.5, "chatter": 0.5},
+        chaos=tuple(Chaos.model_validate({"at": 0, "for": 20} | entry) for entry in chaos),
+    )
+
+
+@contextmanager
+def engine(
+    url: str, found: Profile, worker: int = 0, workers: int = 1, *, lead_s: float = 0.0, **options: Any
+) -> Iterator[Engine]:
+    order = RunSpec(
+        run_id="t",
+        run_tag=1,
+        folder="",
+        url=url,
+        seed=5,
+        profile=found,
+        email_pattern="p{index}@x.test",
+        user_ids=tuple(f"00000000-0000-4000-8000-{person:012d}" for person in range(50)),
+        windows=windows_of(found),
+    )
+    made = Engine(
+        order, Secrets("anon", jwt_secret=SECRET), zero=time.time() + lead_s, worker=worker, workers=workers, **options
+    )
+    thread = threading.Thread(target=made.serve, daemon=True)
+    thread.start()
+    while not made.ready:
+        time.sleep(0.001)
+    try:
+        yield made
+    finally:
+        made.stop()
+        thread.join(10)
+        assert made.over
+
+
+def send(
+    url: str, found: Profile, workers: int = 1, pause_s: float = 0.0, each: int = EACH, lead_s: float = 0.0
+) -> Sent:
+    """Every person sends numbered messages, one after another; engines of that many workers."""
+    tried: list[Tried] = []
+    over = threading.Barrier(2)
+    left = [PEOPLE]
+    lock = threading.Lock()
+
+    async def body(phone: Device) -> None:
+        await phone.sign_in()
+        for number in range(each):
+            begun = phone.now()
+            reading = await phone.request(MESSAGE_SEND, body={"p": phone.person.number, "n": number})
+            took = phone.now() - begun
+            at = begun - phone.kit.zero
+            tried.append(Tried(phone.person.number, number, reading.outcome, reading.code, took, at))
+            if pause_s:
+                await phone.pause(pause_s)
+        await phone.pause(0.1)  # copies leave only while the app is open
+
+    def done() -> None:
+        with lock:
+            left[0] -= 1
+            last = left[0] == 0
+        if last:
+            threading.Thread(target=over.wait, daemon=True).start()
+
+    with ExitStack() as stack:
+        engines = [stack.enter_context(engine(url, found, worker, workers, lead_s=lead_s)) for worker in range(workers)]
+        for person in range(PEOPLE):
+            engines[person % workers].submit(Ticket(person, 0.0, "reader", person), body, done)
+        over.wait(20)
+        time.sleep(0.15)  # copies on their way
+        assert not [problem for made in engines for problem in made.problems]
+        entry = found.chaos[0].name
+        counted = sum(made.chaos_counts[entry][0] for made in engines)
+    return Sent(tried, counted)
+
+
+def binomial(hits: int, of: int = PEOPLE * EACH, share: float = SHARE) -> bool:
+    return abs(hits - of * share) <= 4 * math.sqrt(of * share * (1 - share))
+
+
+def test_a_lost_reply_reached_the_server_and_the_phone_knows_nothing() -> None:
+    with server() as target:
+        tried, hits = send(target.url, profile({"fault": "lost_reply", "share": SHARE}))
+    lost = [one for one in tried if one.code == "lost_reply"]
+    assert binomial(len(lost))
+    assert len(lost) == hits
+    assert {one.outcome for one in lost} == {Outcome.NETWORK}
+    assert set(target.seen.values()) == {1}
+    assert len(target.seen) == PEOPLE * EACH
+
+
+def test_the_identical_set_with_one_two_and_four_workers() -> None:
+    sets = []
+    for workers in (1, 2, 4):
+        with server() as target:
+            tried, _ = send(target.url, profile({"fault": "lost_reply", "share": SHARE}), workers)
+        sets.append({(one.person, one.number) for one in tried if one.code == "lost_reply"})
+    assert sets[0] == sets[1] == sets[2]
+    assert binomial(len(sets[0]))
+
+
+def test_a_lost_request_never_arrives_and_leaves_no_attempt() -> None:
+    with server() as target:
+        tried, _ = send(target.url, profile({"fault": "lost_request", "share": SHARE}))
+    lost = {(one.person, one.number) for one in tried if one.code == "lost_request"}
+    assert binomial(len(lost))
+    assert not lost & target.seen.keys()
+    assert len(lost | target.seen.keys()) == PEOPLE * EACH
+
+
+@pytest.mark.parametrize(
+    ("fault", "parameters"),
+    [("duplicate", {"delay": 20.0}), ("concurrent_duplicate", {}), ("duplicate", {"delay": 60.0})],
+)
+def test_duplicates_arrive_twice(fault: str, parameters: dict[str, float]) -> None:
+    with server() as target:
+        tried, hits = send(
+            target.url, profile({"fault": fault, "share": SHARE, "parameters": parameters}), pause_s=0.005
+        )
+    twice = [one for one, times in target.seen.items() if times == 2]
+    assert {one.outcome for one in tried} == {Outcome.OK}
+    assert len(twice) == hits
+    assert binomial(hits)
+
+
+def test_latency_is_added_exactly() -> None:
+    late = {"fault": "latency", "parameters": {"latency": 50.0}}
+    with server() as target:
+        plain, _ = send(target.url, profile({"fault": "clock_skew"}), pause_s=0.05, each=10)
+        slow, _ = send(target.url, profile(late), pause_s=0.05, each=10)
+    quick, late_s = (statistics.quantiles((x.seconds for x in one), n=10)[0] for one in (plain, slow))
+    assert 1000 * (late_s - quick) == pytest.approx(50, abs=2)  # the quick tenth: a busy machine only ever adds
+
+
+@pytest.mark.parametrize(
+    ("distribution", "quantiles"),
+    [("uniform", (82.0, 100.0, 118.0)), ("normal", (67.1, 100.0, 132.9)), ("exponential", (101.0, 113.9, 159.9))],
+)
+def test_jitter_has_the_shape_that_is_asked_for(distribution: str, quantiles: tuple[float, float, float]) -> None:
+    fault = PhoneLatencyFault.parse({"latency": 100, "jitter": 20, "distribution": distribution})
+    found = [1000 * fault.drawn_s(luck) for luck in (0.05, 0.5, 0.95)]
+    assert found == pytest.approx(quantiles, abs=0.1)
+
+
+def test_a_slow_reader_takes_its_time_and_a_link_its_round_trips() -> None:
+    with server() as target:
+        target.reply = json.dumps(["x" * 3_000]).encode()
+        slow, _ = send(target.url, profile({"fault": "slow_reader", "parameters": {"rate": 50.0}}), each=6)
+        target.reply = b"[]"
+        link, _ = send(target.url, profile({"fault": "link", "parameters": {"kind": "lte"}}), each=10)
+    # The quickest of them, since a busy machine only ever adds; what the fault adds is a floor under all.
+    assert min(one.seconds for one in slow) == pytest.approx(0.060, abs=0.006)
+    assert statistics.quantiles((one.seconds for one in link), n=4)[0] == pytest.approx(0.055, abs=0.015)
+
+
+def test_an_expired_token_is_what_the_server_sees() -> None:
+    with server() as target:
+        _, hits = send(target.url, profile({"fault": "expired_token", "share": SHARE}))
+    assert target.expired == hits
+    assert binomial(target.expired)
+
+
+def test_an_app_killed_in_mid_flush_is_gone() -> None:
+    with server() as target:
+        tried, hits = send(
+            target.url, profile({"fault": "killed_midflush", "share": 0.1, "parameters": {"after": 0.0}})
+        )
+    assert len(tried) < PEOPLE * EACH
+    assert 0 < hits <= PEOPLE
+
+
+@pytest.mark.slow  # half a second of real time, which a busy machine sleeps through
+def test_a_herd_is_offline_together_and_back_in_the_same_instant() -> None:
+    storm = {"fault": "herd", "at": 0.3, "for": 0.5, "where": {"cohort": 0.5}}
+    with server() as target:
+        tried, hits = send(target.url, profile(storm), pause_s=0.02, each=60, lead_s=2.5)
+    off = [one for one in tried if one.code == "offline"]
+    people = {one.person for one in off}
+    assert len(people) == hits
+    assert 0 < len(people) < PEOPLE
+    assert all(one.at + one.seconds > 0.29 and one.at < 1.0 for one in off)
+    first = {p: min(x.at for x in tried if x.person == p and x.at > 0.55 and x.outcome.good) for p in people}
+    assert max(first.values()) - min(first.values()) < 0.4
+
+
+def test_connections_end_and_are_made_anew() -> None:
+    with server() as target:
+        cut = profile({"fault": "mass_reconnect", "at": 0.3, "for": 0.2})
+        tried, _ = send(target.url, cut, pause_s=0.02, each=30, lead_s=2.5)
+    assert target.connections == 2 * PEOPLE
+    assert len(tried) == PEOPLE * 30
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_faults_end_when_nobody_leads_the_run_and_go_on_when_somebody_does() -> None:
+    states: list[bool] = []
+    over = threading.Event()
+
+    async def body(phone: Device) -> None:
+        for _ in range(60):
+            states.append(phone.link.online)
+            await phone.pause(0.1)
+
+    with server() as target, engine(target.url, profile({"fault": "offline"}), lease_s=2.5) as made:
+        made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
+        assert until(lambda: False in states)
+        assert until(lambda: states[-1])
+        made.led()
+        assert until(lambda: not states[-1])
+        assert made.fault_schedule is not None
+        lines = [(line.event, line.why) for line in made.fault_schedule.lines]
+    assert lines == [(FaultEvent.START, Why.PLAN), (FaultEvent.END, Why.LEASE), (FaultEvent.START, Why.LEASE)]
+
+
+def test_a_run_that_is_ended_cleans_its_phones_first() -> None:
+    over = threading.Event()
+
+    async def body(phone: Device) -> None:
+        await phone.pause(60)
+
+    with server() as target, engine(target.url, profile({"fault": "offline"})) as made:
+        made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
+        assert until(lambda: made.open_sessions == 1)
+        made.close(0.1, [])
+        assert over.wait(5)
+        assert made.fault_schedule is not None
+        assert made.fault_schedule.clean
+        assert [line.why for line in made.fault_schedule.lines] == [Why.PLAN, Why.ABORT]
+
+
+def test_a_profile_without_chaos_has_no_weather() -> None:
+    seen: list[object] = []
+    over = threading.Event()
+
+    async def body(phone: Device) -> None:
+        seen.append(phone.fault_injector)
+
+    with server() as target, engine(target.url, profile()) as made:
+        made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
+        assert over.wait(5)
+        assert made.fault_schedule is None
+    assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "parameters"),
+    [
+        ("message_drop", {}),
+        ("message_duplicate", {}),
+        ("message_reorder", {"wait": 40.0}),
+        ("message_delay", {"delay": 40.0}),
+    ],
+)
+def test_realtime_messages_meet_their_fate(fault: str, parameters: dict[str, float]) -> None:
+    taken: list[tuple[int, float]] = []
+    came: list[float] = []
+
+    def took(number: int, at: float) -> None:
+        taken.append((number, at))
+
+    over = threading.Event()
+
+    async def body(phone: Device) -> None:
+        assert phone.fault_injector is not None
+        assert phone.fault_injector.through is not None
+        for number in range(200):
+            came.append(phone.now())
+            phone.fault_injector.through(partial(took, number), phone.now())
+            await phone.pause(0.001)
+        await phone.pause(0.2)
+
+    entry = {"fault": fault, "share": SHARE, "parameters": parameters}
+    with server() as target, engine(target.url, profile(entry)) as made:
+        made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
+        assert over.wait(5)
+        hits, seen = made.chaos_counts[fault]
+    numbers = [number for number, _ in taken]
+    late = sum(at - came[number] > 0.039 for number, at in taken)
+    assert seen == 200
+    assert binomial(hits, 200)
+    if fault == "message_drop":
+        assert len(set(numbers)) == len(numbers) == 200 - hits
+    elif fault == "message_duplicate":
+        assert len(numbers) == 200 + hits
+        assert set(numbers) == set(range(200))
+    elif fault == "message_reorder":
+        assert sorted(numbers) == list(range(200)) != numbers
+        assert late == hits
+    else:
+        assert numbers == list(range(200))
+        assert late >= hits

@@ -1,0 +1,347 @@
+"""Connections that are kept, shared, limited, cancelled and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.client.http.client import Detail, HttpClient, Reply, WireError
+from harness.client.http.connection import Connection
+from harness.core.outcome import Outcome
+from tests.client.wire.peer import (
+    NETWORK,
+    OK,
+    Peer,
+    Script,
+    answering,
+    ending_with,
+    eventually,
+    fails,
+    get,
+    head,
+    serving,
+    sized,
+    wire_to,
+)
+
+
+def test_two_thousand_requests_on_one_connection(run: Any) -> None:
+    async def work() -> None:
+        async with serving(answering(OK)) as server:
+            wire = wire_to(server.port)
+            for _ in range(2000):
+                assert (await get(wire)).body == b"ok"
+            assert server.connections == 1
+            wire.close()
+
+    run(work())
+
+
+def test_a_connection_closed_while_idle_is_noticed(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(OK)
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port)
+            for expected in (1, 2):
+                reply = await get(wire, method="POST", body=b"{}")
+                assert (reply.body, reply.resent) == (b"ok", False)
+                await eventually(lambda: wire.open_connections == 0)
+                assert server.connections == expected
+            wire.close()
+
+    run(work())
+
+
+def dying_when_reused(end: str) -> Script:
+    """The first connection answers once and ends at its second request; later ones behave."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(OK)
+        while await peer.request():
+            if peer.number == 0:
+                if end == "reset":
+                    peer.reset()
+                return
+            await peer.write(OK)
+
+    return script
+
+
+@pytest.mark.parametrize(("end", "detail"), [("close", Detail.CLOSED_EARLY), ("reset", Detail.RESET)])
+def test_a_kept_connection_that_dies_unanswered_is_forgiven_for_reads_only(run: Any, end: str, detail: Detail) -> None:
+    async def work(method: str) -> Reply | WireError:
+        async with serving(dying_when_reused(end)) as server:
+            wire = wire_to(server.port)
+            await get(wire)
+            try:
+                return await get(wire, method=method, body=None)
+            except WireError as error:
+                assert server.connections == 1
+                return error
+            finally:
+                wire.close()
+
+    reply = run(work("GET"))
+    assert isinstance(reply, Reply)
+    assert reply.resent
+    assert reply.connect_s > 0
+    assert fails(run(work("POST")), NETWORK, detail).stale
+
+
+def test_a_read_is_resent_once_only(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        if peer.number == 0:
+            await peer.request()
+            await peer.write(OK)
+        await peer.request()
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port)
+            await get(wire)
+            with pytest.raises(WireError) as caught:
+                await get(wire)
+            fails(caught.value, NETWORK, Detail.CLOSED_EARLY)
+            assert server.connections == 2
+            wire.close()
+
+    run(work())
+
+
+def test_concurrent_sends_open_connections_up_to_the_limit_then_wait_in_line(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        while request := await peer.request():
+            server_saw.append(request.split(b" ")[1])
+            await asyncio.sleep(0.02)
+            await peer.write(OK)
+
+    server_saw: list[bytes] = []
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port, connections=3)
+            finished: list[int] = []
+
+            async def one(number: int) -> None:
+                await wire.send("GET", f"/{number}", b"", None, timeout_s=5)
+                finished.append(number)
+
+            await asyncio.gather(*(one(number) for number in range(12)))
+            assert server.connections == 3
+            assert wire.open_connections == 3
+            assert [int(path[1:]) // 3 for path in server_saw] == sorted(n // 3 for n in range(12))
+            assert [number // 3 for number in finished] == sorted(n // 3 for n in range(12))
+            wire.close()
+
+    run(work())
+
+
+def test_connections_beyond_the_last_close_when_idle(run: Any) -> None:
+    async def work() -> None:
+        async with serving(answering(OK)) as server:
+            wire = wire_to(server.port, connections=4, idle_close_s=0.1)
+            await asyncio.gather(*(get(wire) for _ in range(4)))
+            assert wire.open_connections == 4
+            for _ in range(6):  # one stays in use throughout
+                await get(wire)
+                await asyncio.sleep(0.05)
+            assert wire.open_connections == 1
+            await asyncio.sleep(0.15)
+            assert (wire.open_connections, server.open) == (1, 1)
+            await get(wire)
+            assert server.connections == 4
+            wire.close()
+
+    run(work())
+
+
+def test_cancelling_closes_the_connection_so_that_no_reply_is_misread(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        while request := await peer.request():
+            await asyncio.sleep(0.05 if b"/slow" in request else 0)
+            await peer.write(sized(request.split(b" ")[1]))
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port, connections=1)
+            for pause in (0.02, 0.0, 0.0499, 0.05, 0.051):
+                slow = asyncio.ensure_future(wire.send("GET", "/slow", b"", None, timeout_s=5))
+                waiting = asyncio.ensure_future(wire.send("GET", "/next", b"", None, timeout_s=5))
+                await asyncio.sleep(pause)
+                slow.cancel()
+                assert (await waiting).body == b"/next"
+                await asyncio.gather(slow, return_exceptions=True)
+            assert wire.open_connections == 1
+            wire.close()
+            await eventually(lambda: server.open == 0)
+
+    run(work())
+
+
+def test_cancelling_one_that_waits_frees_its_place(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(0.05)
+            await peer.write(OK)
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port, connections=1)
+            sends = [asyncio.ensure_future(get(wire)) for _ in range(6)]
+            await asyncio.sleep(0.02)
+            for send in sends[1:5]:
+                send.cancel()
+            results = await asyncio.gather(*sends, return_exceptions=True)
+            assert [type(result) for result in results] == [Reply] + [asyncio.CancelledError] * 4 + [Reply]
+            assert server.connections == 1
+            wire.close()
+
+    run(work())
+
+
+def stormy(rng: random.Random) -> Script:
+    async def script(peer: Peer) -> None:
+        while request := await peer.request():
+            await asyncio.sleep(rng.choice((0, 0, 0.002, 0.01)))
+            match rng.randrange(8):
+                case 0:
+                    return
+                case 1:
+                    peer.reset()
+                    return
+                case 2:
+                    await peer.write(b"junk")
+                case _:
+                    await peer.write(sized(request.split(b" ")[1]))
+
+    return script
+
+
+async def weather_the_storm(wire: HttpClient, rng: random.Random) -> None:
+    """80 requests at odd moments, some impatient, all cancelled sooner or later."""
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(rng.random() * 0.05)
+        reply = await wire.send("GET", f"/{number}", b"", None, timeout_s=rng.choice((0.005, 1.0)))
+        assert reply.body == b"/%d" % number
+
+    tasks = [asyncio.ensure_future(one(number)) for number in range(80)]
+    for task in tasks:
+        asyncio.get_running_loop().call_later(rng.random() * 0.3, task.cancel)
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        assert result is None or isinstance(result, asyncio.CancelledError | WireError), result
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_storm_of_cancellations_and_failures_leaves_a_working_wire(run: Any, seed: int) -> None:
+    async def work() -> None:
+        rng = random.Random(seed)
+        async with serving(stormy(rng)) as server:
+            wire = wire_to(server.port, connections=3)
+            await weather_the_storm(wire, rng)
+            assert wire.open_connections <= 3
+            for _ in range(50):  # all slots are usable again: three at once still work
+                replies = await asyncio.gather(*(get(wire, timeout_s=1) for _ in range(3)), return_exceptions=True)
+                if all(isinstance(reply, Reply) for reply in replies):
+                    break
+            else:
+                pytest.fail("the wire never recovered")
+            wire.close()
+            assert wire.open_connections == 0
+
+    run(work())
+
+
+def test_closing_the_wire_ends_what_is_under_way(run: Any) -> None:
+    async def work() -> None:
+        async with serving(ending_with(b"", "stay")) as server:
+            wire = wire_to(server.port, connections=1)
+            sends = [asyncio.ensure_future(get(wire)) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            wire.close()
+            wire.close()
+            for result in await asyncio.gather(*sends, return_exceptions=True):
+                assert isinstance(result, WireError)
+                fails(result, Outcome.GAVE_UP, Detail.WIRE_CLOSED)
+            with pytest.raises(WireError, match="wire closed"):
+                await get(wire)
+            assert wire.open_connections == 0
+            await asyncio.sleep(0.05)
+            assert server.connections == 1
+
+    run(work())
+
+
+def test_closing_the_wire_while_it_connects(run: Any) -> None:
+    async def work() -> None:
+        async with serving(answering(OK)) as server:
+            wire = wire_to(server.port)
+            send = asyncio.ensure_future(get(wire))
+            await asyncio.sleep(0)
+            wire.close()
+            with pytest.raises(WireError, match="wire closed"):
+                await send
+            await asyncio.sleep(0.05)
+            assert (server.open, wire.open_connections) == (0, 0)
+
+    run(work())
+
+
+def test_waiting_in_line_counts_against_the_timeout(run: Any) -> None:
+    async def work() -> None:
+        async with serving(ending_with(b"", "stay")) as server:
+            wire = wire_to(server.port, connections=1)
+            first = asyncio.ensure_future(get(wire, timeout_s=1.0))
+            await asyncio.sleep(0)
+            with pytest.raises(WireError) as caught:
+                await get(wire, timeout_s=0.1)
+            error = fails(caught.value, Outcome.TIMEOUT, Detail.TIMEOUT)
+            assert error.sent_at is None
+            assert 0.08 < error.elapsed_s < 0.5
+            wire.close()
+            await asyncio.gather(first, return_exceptions=True)
+
+    run(work())
+
+
+def test_an_early_answer_to_a_large_request_ends_the_connection(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.write(head(b"content-length: 0", status=b"413 Content Too Large"))
+        await asyncio.sleep(20)
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port)
+            reply = await wire.send("POST", "/", b"", b"x" * 30_000_000, timeout_s=5)
+            assert reply.status == 413
+            assert wire.open_connections == 0
+            wire.close()
+
+    run(work())
+
+
+def test_small_requests_leave_without_delay(run: Any) -> None:
+    async def work() -> None:
+        async with serving(answering(OK)) as server:
+            wire = wire_to(server.port)
+            await get(wire)
+            (connection,) = wire._connections
+            assert isinstance(connection, Connection)
+            assert connection._transport is not None
+            raw = connection._transport.get_extra_info("socket")
+            assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            wire.close()
+
+    run(work())

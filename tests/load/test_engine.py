@@ -1,0 +1,184 @@
+"""The engine starts sessions at their instants, ends them when told, and accounts for every ticket."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import AbstractContextManager
+
+import pyarrow as pa
+import pytest
+
+from harness.client.device import Device
+from harness.core.models import ArrivalStage, Phases, Profile
+from harness.core.people import Secrets
+from harness.core.rows import made
+from harness.core.tables import ARRIVALS, LATENCY
+from harness.load.engine import Engine
+from harness.record.store import tidy
+from harness.schedule.arrivals import Ticket
+from tests.engines import engine_of
+
+PROFILE = Profile(
+    name="engine",
+    people=50,
+    phones=50,
+    phases=Phases(warmup_s=0, measure_s=10, drain_s=1),
+    arrivals=(ArrivalStage(seconds=10, rate=1),),
+    mix={"reader": 1.0},
+)
+
+
+def running() -> AbstractContextManager[Engine]:
+    """Nothing listens at its target; these sessions only think."""
+    return engine_of(PROFILE, "http://127.0.0.1:9", Secrets("anon"))
+
+
+class Gate:
+    """Counts down; waits without polling."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self._all, self._lock = count, threading.Event(), threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.count -= 1
+            if self.count == 0:
+                self._all.set()
+
+    def wait(self) -> None:
+        assert self._all.wait(15), f"{self.count} sessions never ended"
+
+
+def arrivals(engine: Engine) -> list[dict[str, object]]:
+    tables = [pa.Table.from_batches([batch]) for name, batch in made(engine.taken) if name == ARRIVALS]
+    return tidy(ARRIVALS, pa.concat_tables(tables)).to_pylist() if tables else []
+
+
+def test_sessions_start_at_their_planned_instants() -> None:
+    started: list[tuple[int, float]] = []
+    with running() as engine:
+
+        async def body(phone: Device) -> None:
+            started.append((phone.person.number, engine.now()))
+
+        base = engine.now() + 0.2
+        tickets = [Ticket(i, base + i * 0.01, "reader", i) for i in range(40)]
+        gate = Gate(len(tickets))
+        for ticket in reversed(tickets):
+            engine.submit(ticket, body, gate)
+        gate.wait()
+    late = sorted(at - (base + person * 0.01) for person, at in started)
+    assert len(started) == 40
+    assert late[0] >= -0.002  # loops tick in whole milliseconds
+    assert late[20] < 0.05, "half of the sessions were more than 50 ms late"
+    rows = arrivals(engine)
+    assert [row["ticket"] for row in rows] == list(range(40))
+    assert {row["end"] for row in rows} == {"finished"}
+
+
+def test_a_person_is_never_in_two_sessions_and_the_second_is_late_for_it() -> None:
+    inside, most = 0, 0
+    with running() as engine:
+
+        async def body(phone: Device) -> None:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            await phone.pause(0.25)
+            inside -= 1
+
+        gate = Gate(3)
+        at = engine.now() + 0.1
+        for number in range(3):
+            engine.submit(Ticket(number, at, "reader", 7), body, gate)
+        gate.wait()
+    assert most == 1
+    assert [row["late_cause"] for row in arrivals(engine)] == ["", "phone_busy", "phone_busy"]
+
+
+def test_closing_ends_thinkers_at_once_and_accounts_for_every_ticket() -> None:
+    with running() as engine:
+
+        async def thinks(phone: Device) -> None:
+            await phone.pause(60)
+
+        gate = Gate(2)
+        engine.submit(Ticket(0, engine.now(), "reader", 0), thinks, gate)
+        engine.submit(Ticket(1, engine.now() + 60, "reader", 1), thinks, gate)
+        time.sleep(0.2)
+        assert engine.open_sessions == 1
+        assert engine.waiting == 1
+        engine.close(5.0, [Ticket(2, engine.now() + 70, "reader", 2)])
+        gate.wait()
+        late = Gate(1)
+        engine.submit(Ticket(3, engine.now(), "reader", 3), thinks, late)
+        late.wait()
+    assert [row["end"] for row in arrivals(engine)] == ["closed", "never_started", "never_started", "never_started"]
+
+
+def test_what_does_not_end_by_itself_is_cancelled_after_the_grace_period() -> None:
+    import asyncio
+
+    with running() as engine:
+
+        async def stubborn(phone: Device) -> None:
+            await asyncio.sleep(60)
+
+        gate = Gate(1)
+        engine.submit(Ticket(0, engine.now(), "reader", 0), stubborn, gate)
+        time.sleep(0.1)
+        begun = time.monotonic()
+        engine.close(0.3, [])
+        gate.wait()
+        assert time.monotonic() - begun < 5
+    assert [row["end"] for row in arrivals(engine)] == ["closed"]
+
+
+def test_a_personas_bug_costs_its_session_and_is_seen() -> None:
+    with running() as engine:
+
+        async def broken(phone: Device) -> None:
+            raise ZeroDivisionError("a persona's bug")
+
+        async def fine(phone: Device) -> None:
+            await phone.pause(0.01)
+
+        gate = Gate(2)
+        engine.submit(Ticket(0, engine.now(), "reader", 0), broken, gate)
+        engine.submit(Ticket(1, engine.now(), "reader", 0), fine, gate)
+        gate.wait()
+    assert [row["end"] for row in arrivals(engine)] == ["failed", "finished"]
+    assert engine.failures == 1
+    assert "a persona's bug" in engine.problems[0]
+
+
+def test_an_unreachable_target_is_an_outcome_and_an_operation_that_failed() -> None:
+    with running() as engine:
+
+        async def body(phone: Device) -> None:
+            with phone.operation("sign_in") as operation:
+                operation.ends(await phone.sign_in())
+
+        gate = Gate(1)
+        engine.submit(Ticket(0, engine.now(), "reader", 0), body, gate)
+        gate.wait()
+    rows = [row for name, batch in made(engine.taken) if name == LATENCY for row in batch.to_pylist()]
+    found = {(row["view"], row["operation"], row["outcome"]) for row in rows if row["view"] in ("server", "e2e")}
+    assert found == {("server", "sign_in", "network"), ("e2e", "sign_in", "network")}
+    assert [attempt.name for attempt in engine.attempts] == ["sign_in"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_draws_depend_on_seed_person_and_ticket_only(seed: int) -> None:
+    drawn: list[float] = []
+    for _ in range(2):
+        with running() as engine:
+
+            async def body(phone: Device) -> None:
+                drawn.append(phone.rng.random())
+
+            gate = Gate(1)
+            engine.submit(Ticket(seed, engine.now(), "reader", 3), body, gate)
+            gate.wait()
+    assert drawn[0] == drawn[1]

@@ -1,0 +1,37 @@
+"""Calls come at their instants, in order, never early; cancelled ones never."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+import pytest
+
+from harness.load.engine import new_loop
+from harness.load.precise_timer import PreciseTimers
+
+
+@pytest.mark.parametrize("descriptor", [True, False])
+def test_calls_come_in_order_and_never_early(descriptor: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not descriptor:
+        monkeypatch.setattr("harness.load.precise_timer.sys.platform", "elsewhere")
+    came: list[tuple[int, float]] = []
+
+    async def main() -> None:
+        alarms = PreciseTimers(asyncio.get_running_loop())
+        begin = monotonic()
+        for number in (7, 3, 9, 1, 5, 2, 8, 0, 6, 4):
+            alarms.at(begin + 0.0137 * number, lambda number=number: came.append((number, monotonic() - begin)))
+        alarms.at(begin + 0.05, lambda: came.append((-1, 0.0))).cancel()
+        alarms.at(begin + 0.06, lambda: alarms.at(begin, lambda: came.append((99, monotonic() - begin))))
+        await asyncio.sleep(0.3)
+        alarms.at(monotonic() + 0.01, lambda: came.append((-2, 0.0)))
+        alarms.close()
+        alarms.close()
+        await asyncio.sleep(0.05)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
+    assert [number for number, _ in came] == [0, 1, 2, 3, 4, 99, 5, 6, 7, 8, 9]
+    early = 0.0 if descriptor else 0.002  # the loop's own timers have whole milliseconds
+    assert all(at >= 0.0137 * number - early for number, at in came if number < 10)

@@ -1,0 +1,155 @@
+"""The seeded open schedule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.core.models import ArrivalStage
+from harness.schedule.arrivals import expected_sessions, expected_until, peak_rate, plan, rate_at
+
+settings.register_profile("patient", deadline=None)  # test machines are busy
+settings.load_profile("patient")
+
+MIX = {"swiper": 0.5, "reader": 0.2, "chatter": 0.3}
+stage = st.builds(
+    ArrivalStage,
+    seconds=st.floats(0.5, 60),
+    rate=st.floats(0, 50) | st.just(0.0),
+    to=st.none() | st.floats(0, 50) | st.just(0.0),
+)
+curves = st.lists(stage, min_size=1, max_size=5).filter(lambda s: expected_sessions(s) > 0)
+seeds = st.integers(0, 2**63)
+
+
+@given(curves, seeds)
+def test_the_count_matches_the_integral_of_the_rate(stages: list[ArrivalStage], seed: int) -> None:
+    mean = expected_sessions(stages)
+    # a Poisson count is within 6 sigma of its mean but for 2e-9; for small means its upper tail is longer
+    assert abs(len(plan(stages, MIX, 7, seed)) - mean) <= 6 * mean**0.5 + 6
+
+
+@given(curves, seeds)
+def test_sorted_and_inside_the_span(stages: list[ArrivalStage], seed: int) -> None:
+    instants = plan(stages, MIX, 7, seed).instants_s
+    assert np.all(np.diff(instants) >= 0)
+    assert np.all((instants >= 0) & (instants < sum(s.seconds for s in stages)))
+    assert all(rate_at(stages, t + 1e-6) > 0 or rate_at(stages, t) > 0 for t in instants.tolist())
+
+
+@given(curves, seeds)
+def test_same_seed_same_schedule_other_seed_other(stages: list[ArrivalStage], seed: int) -> None:
+    first, again, other = (plan(stages, MIX, 7, s) for s in (seed, seed, seed + 1))
+    assert first.digest == again.digest
+    assert np.array_equal(first.instants_s, again.instants_s)
+    assert np.array_equal(first.persona, again.persona)
+    if len(first):
+        assert first.digest != other.digest
+
+
+@given(curves, seeds, st.integers(1, 9), st.integers(1, 50))
+def test_workers_partition_the_tickets(stages: list[ArrivalStage], seed: int, workers: int, people: int) -> None:
+    whole = plan(stages, MIX, people, seed)
+    shares = [whole.share(worker, workers) for worker in range(workers)]
+    assert sorted(np.concatenate(shares).tolist()) == list(range(len(whole)))
+    owners: dict[int, int] = {}
+    for worker, share in enumerate(shares):
+        assert np.all(np.diff(share) > 0)
+        for person in whole.person[share].tolist():
+            assert owners.setdefault(person, worker) == worker
+
+
+@given(curves, seeds)
+def test_changing_the_mix_moves_no_instant(stages: list[ArrivalStage], seed: int) -> None:
+    before, after = plan(stages, MIX, 7, seed), plan(stages, {"reader": 0.9, "swiper": 0.1}, 7, seed)
+    assert np.array_equal(before.instants_s, after.instants_s)
+    assert np.array_equal(before.person, after.person)
+
+
+@given(curves, stage, seeds)
+def test_a_longer_schedule_starts_alike(stages: list[ArrivalStage], more: ArrivalStage, seed: int) -> None:
+    short, long = plan(stages, MIX, 7, seed), plan([*stages, more], MIX, 7, seed)
+    assert np.array_equal(short.instants_s, long.instants_s[: len(short)])
+    assert np.array_equal(short.persona, long.persona[: len(short)])
+
+
+@given(curves, st.floats(0, 1), st.floats(0, 1))
+def test_expected_until_is_the_integral_of_rate_at(stages: list[ArrivalStage], one: float, two: float) -> None:
+    span = sum(s.seconds for s in stages)
+    low, high = sorted((one * span, two * span))
+    grid = np.linspace(low, high, 4001)
+    middle = (grid[1:] + grid[:-1]) / 2
+    integral = sum(rate_at(stages, t) for t in middle.tolist()) * (high - low) / 4000
+    steps = 5 * 50 * (high - low) / 4000  # a step of the rate falls into one cell
+    assert expected_until(stages, high) - expected_until(stages, low) == pytest.approx(integral, abs=steps + 1e-6)
+    assert expected_until(stages, span + 1) == expected_sessions(stages)
+    assert peak_rate(stages) >= max(rate_at(stages, t) for t in grid.tolist())
+
+
+@settings(max_examples=20)
+@given(seeds)
+def test_counts_follow_the_curve(seed: int) -> None:
+    stages = [
+        ArrivalStage(seconds=20, rate=20, to=200),
+        ArrivalStage(seconds=20, rate=60),
+        ArrivalStage(seconds=20, rate=100, to=10),
+    ]
+    instants = plan(stages, MIX, 7, seed).instants_s
+    counts = np.histogram(instants, bins=np.arange(61))[0]
+    mean = np.diff([expected_until(stages, t) for t in range(61)])
+    chi_square = float(((counts - mean) ** 2 / mean).sum())
+    # 60 degrees of freedom: mean 60, variance 120; six sigma either way, so that too regular is caught too
+    assert 60 - 5 * 120**0.5 < chi_square < 60 + 6 * 120**0.5 + 20
+
+
+def test_gaps_are_exponential() -> None:
+    """A timetable with equal gaps would have the right counts, and be wrong."""
+    gaps = np.diff(plan([ArrivalStage(seconds=1000, rate=50)], MIX, 7, 3).instants_s) * 50
+    grid = np.linspace(0.05, 4, 80)
+    distance = np.abs((gaps[:, None] < grid).mean(axis=0) - (1 - np.exp(-grid))).max()
+    assert distance < 1.95 / len(gaps) ** 0.5  # Kolmogorov-Smirnov, 0.1 %
+
+
+def test_persona_shares_and_names() -> None:
+    whole = plan([ArrivalStage(seconds=1000, rate=100)], MIX, 7, 5)
+    assert whole.personas == ("chatter", "reader", "swiper")
+    shares = np.bincount(whole.persona) / len(whole)
+    assert shares == pytest.approx([0.3, 0.2, 0.5], abs=6 * (0.25 / len(whole)) ** 0.5)
+    assert np.array_equal(whole.person, np.arange(len(whole)) % 7)
+    assert (whole.instants_s.dtype, whole.persona.dtype, whole.person.dtype) == (np.float64, np.int16, np.int32)
+
+
+def test_the_schedule_of_a_seed_is_fixed_for_ever() -> None:
+    """Runs are compared by digest across versions; if this changes, say so in the changelog."""
+    whole = plan([ArrivalStage(seconds=10, rate=0, to=5), ArrivalStage(seconds=10, rate=5)], MIX, 4, 1)
+    assert (len(whole), whole.planned_us[:3].tolist()) == EXPECTED[:2]
+    assert whole.digest == EXPECTED[2]
+
+
+EXPECTED = (
+    70,
+    [3_312_012, 3_334_325, 3_668_579],
+    "59f0e8b8c5ec9c5bff7315c98504edefad7c11dbb09d17a7ea1e87e4d3e3e367",
+)
+
+
+def test_tickets_and_bad_workers() -> None:
+    whole = plan([ArrivalStage(seconds=10, rate=5)], {"reader": 1.0}, 3, 1)
+    tickets = list(whole.tickets(1, 2))
+    assert [t.ticket for t in tickets] == whole.share(1, 2).tolist()
+    assert all(t.person % 2 == 1 and t.persona == "reader" for t in tickets)
+    assert tickets[0].at_s == whole.instants_s[tickets[0].ticket]
+    for worker, workers in ((2, 2), (-1, 2), (0, 0)):
+        with pytest.raises(ValueError, match="does not exist"):
+            whole.share(worker, workers)
+    with pytest.raises(ValueError, match="read-only"):
+        whole.instants_s[0] = 1
+
+
+def test_rates_at_steps_and_outside() -> None:
+    stages = [ArrivalStage(seconds=10, rate=0, to=4), ArrivalStage(seconds=5, rate=1), ArrivalStage(seconds=5, rate=0)]
+    assert [rate_at(stages, t) for t in (-1, 0, 5, 9.999, 10, 15, 20)] == pytest.approx([0, 0, 2, 3.9996, 1, 0, 0])
+    assert (peak_rate(stages), expected_sessions(stages)) == (4, 25)
+    assert not np.any(plan(stages, MIX, 3, 1).instants_s >= 15)
