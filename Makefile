@@ -34,10 +34,11 @@ test-all: $(STAMP) ## everything, browser and Node tests included (installs both
 prove: $(STAMP) ## seeded defects through whole runs, and 50 healthy ones: does every gate catch? (hours)
 	$(BIN)/harness prove --jobs 2 --out $(OUT)/prove
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## ruff, mypy and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .

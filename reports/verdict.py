@@ -13,9 +13,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import PRECEDENCE, ExitCode, first_of
+from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from reports import findings as schema_facts
 from reports import health as generator
 from reports import probes as questions

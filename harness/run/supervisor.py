@@ -20,6 +20,7 @@ from harness.config.load import load_profile
 from harness.core.errors import UsageError
 from harness.core.fault_record import chaos_windows
 from harness.core.frozen_model import closest
+from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
@@ -29,7 +30,7 @@ from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
 from harness.run.locust_process import LOCUSTFILE, LocustProcess
 from harness.run.proxy_conductor import Fronted, fronted
-from harness.run.resolved_target import ResolvedTarget, target_of
+from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.schedule.arrivals import plan
 
