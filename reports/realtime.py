@@ -19,7 +19,7 @@ from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
 from harness.plan.realtime import change_cost_ms
 from reports.frames import Frames, latency_table
-from reports.text import plural
+from reports.render.text import plural
 
 SHOWN_IDS = 20
 """Ids of one kind that a page lists; `verdict.json` has up to KEPT_IDS."""
