@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.core.delivery import DeliveryFact
+from harness.core.delivery_facts import DeliveryFact
 from harness.core.models import ArrivalStage, Constant, LatencySlo, Phases, Profile, ShareSlo, Slo
 from harness.core.outcome import Outcome
 from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View

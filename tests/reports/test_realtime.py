@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.core.delivery import ChannelState, ChannelTopic, DeliveryFact, FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.errors import ExitCode
 from harness.core.tables import View
 from harness.plan.files import load_prices
