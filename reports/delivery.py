@@ -1,9 +1,10 @@
 """Which message reached whom over Realtime, and what became of the rest. (pure)
 
 Phones write down what they see, as facts (`harness.core.delivery_facts`); nothing is matched while the run goes on,
-because sender and receiver may be on different workers. Afterwards `account` goes once through them in order of time. A message is delivered to a
-member when the frame of its INSERT is fully read at that member's socket; the clock starts when its sender meant to
-send it, before the request (contract, realtime 3). The key is the client id, which exists before the row does.
+because sender and receiver may be on different workers. Afterwards `account` goes once through them in order of time. A
+message is delivered to a member when the frame of its INSERT is fully read at that member's socket; the clock starts
+when its sender meant to send it, before the request (contract, realtime 3). The key is the client id, which exists
+before the row does.
 
 Who has to hear a message is who had its conversation's channel up when it was sent:
 

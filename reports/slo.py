@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.models import LatencySlo, ShareSlo, Slo
 from harness.core.outcome import OUTCOMES
+from harness.core.slo import LatencySlo, ShareSlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import disturbance, intervals

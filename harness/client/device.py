@@ -48,9 +48,9 @@ from harness.core import ids
 from harness.core.actions import UserAction
 from harness.core.clock import utc_now
 from harness.core.delivery_facts import FactKind
+from harness.core.distributions import Distribution
 from harness.core.draw import draw
 from harness.core.ledger import Ledger, WriteKind
-from harness.core.models import Distribution
 from harness.core.outcome import Outcome
 from harness.core.people import People, Person
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.core.models import Constant, Distribution, Uniform, closest
+from harness.core.distributions import Constant, Distribution, Uniform
+from harness.core.frozen_model import closest
 
 COMPLETE = "nightly"
 

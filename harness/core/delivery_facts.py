@@ -18,14 +18,14 @@ class FactKind(StrEnum):
     STORED = "stored"  # and the answer holds its row. key: client id; detail: row id; mark: its created_at
     HEARD = "heard"  # a message's INSERT. key: client id; detail: row id; mark: commit
     POLLED = "polled"  # a message of this run seen in a poll's answer before any frame brought it. key: client id
-    CHANNEL = "channel"  # a channel's state changed. key: ChannelTopic; detail: ChannelState; mark: latest commit heard on it.
+    CHANNEL = "channel"  # a channel's state changed. key: topic; detail: state; mark: latest commit heard on it.
     # JOINING once, when the screen asks for it: a channel that comes back goes from DOWN to JOINED
     DOUBLED = "doubled"  # the same change again on one channel. key: row id; detail: table and type; mark: commit
     MISORDERED = "misordered"  # a message committed before the one heard last. key: row id; mark: commit
     STRANGE = "strange"  # a change whose row is none of this person's. key: row id; detail: table and type
     SAID = "said"  # a typing signal went out on the socket. key: its number; detail: how, "socket" or "http"
     CAUGHT = "caught"  # and arrived. key: its number
-    LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: ChannelTopic
+    LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: topic
 
 
 class ChannelTopic(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.models import Profile
+from harness.core.profile import Profile
 from harness.core.tables import Phase
 from harness.record.manifest import Window
 

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.fault_record import FaultWindow
-from harness.core.models import Profile, Slo
+from harness.core.profile import Profile
+from harness.core.slo import Slo
 from harness.core.tables import Phase
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes

@@ -15,8 +15,8 @@ import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.core.errors import TargetError, UsageError
-from harness.core.models import Target
 from harness.core.people import email_pattern
+from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover

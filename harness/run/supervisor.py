@@ -19,7 +19,7 @@ from harness.config.habits import COMPLETE, misfits
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
 from harness.core.fault_record import chaos_windows
-from harness.core.models import closest
+from harness.core.frozen_model import closest
 from harness.core.run_spec import RunSpec, windows_of
 from harness.evidence.collect import collect
 from harness.load import child_process as processes

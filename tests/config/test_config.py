@@ -15,21 +15,12 @@ from hypothesis import strategies as st
 
 from harness.config.habits import COMPLETE, misfits
 from harness.config.load import PROFILES, load_profile, load_slos, load_target, resolve_keys
+from harness.core.distributions import Constant, LogNormal, Uniform
 from harness.core.draw import draw, draw_count
 from harness.core.errors import ExitCode, UsageError
-from harness.core.models import (
-    ArrivalStage,
-    Constant,
-    LatencySlo,
-    LogNormal,
-    Phases,
-    Profile,
-    SandboxSize,
-    ShareSlo,
-    Target,
-    TargetKeys,
-    Uniform,
-)
+from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
+from harness.core.slo import LatencySlo, ShareSlo
+from harness.core.target import Target, TargetKeys
 from harness.plan import PlanInputs, load_prices, make, profile_toml
 from sandbox.realtime.settings import PLANS
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 from reports.drift import SLICES, drift
 from reports.frames import load
 from reports.render.terminal import foreword
