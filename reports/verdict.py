@@ -29,8 +29,8 @@ from reports.health import HealthRow
 from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
+from reports.render.text import percent, plural
 from reports.slo import SloRow
-from reports.text import percent, plural
 from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]

@@ -14,11 +14,11 @@ from harness.core.errors import ExitCode
 
 def judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> NoReturn:
     """Write and show the report of a closed record; leave with its code."""
-    from reports import render_terminal
+    from reports.render import terminal
     from reports.report import report
 
     verdict = report(folder, baselines, force=force, html=html)
-    render_terminal.write(verdict, folder, sys.stdout, html=html)
+    terminal.write(verdict, folder, sys.stdout, html=html)
     sys.exit(verdict.exit_code)
 
 
@@ -41,14 +41,14 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
     """
     from harness.record.store import open_run
     from harness.run import checking
-    from reports import render_terminal
     from reports.integrity.check import integrity
+    from reports.render import terminal
 
     if target_file and url:
         raise click.UsageError("--target and --url exclude each other")
     checking.read_again(folder, target_file, url)
     found = integrity(open_run(folder))
-    click.echo("\n".join(render_terminal.integrity(found)))
+    click.echo("\n".join(terminal.integrity(found)))
     codes = {"held": ExitCode.PASS, "broken": ExitCode.DATA, "not checked": ExitCode.INCONCLUSIVE}
     sys.exit(int(codes[found.status]))
 
@@ -80,11 +80,11 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
         click.echo(f"{len(laid.ids)} runs side by side: {page}")
         return
 
-    from reports import render_terminal
     from reports.compare import compare as compared
     from reports.frames import load
+    from reports.render import terminal
 
     run, *others = (load(open_run(one)) for one in (folder, *also))
     found = compared(run, [load(open_run(baseline)) for baseline in baselines], also=others, force=force)
-    click.echo("\n".join(render_terminal.comparison(found)))
+    click.echo("\n".join(terminal.comparison(found)))
     sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.core.delivery import DeliveryFact
+from harness.core.delivery_facts import DeliveryFact
 from harness.core.distributions import Constant
 from harness.core.outcome import Outcome
 from harness.core.phase_window import Window
