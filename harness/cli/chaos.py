@@ -25,7 +25,7 @@ def chaos() -> None:
 @click.option("--metrics", is_flag=True, help="Serve GET /metrics for Prometheus.")
 def chaos_proxy(**options: Any) -> None:
     """Run the fault-injecting proxy and stay until Ctrl-C."""
-    from chaos.proxy.command import Options, run
+    from chaos.proxy.command import ProxyOptions, run
 
     options["upstream"] = options["upstream"] or ""
 
@@ -35,7 +35,7 @@ def chaos_proxy(**options: Any) -> None:
             click.echo(f"proxy {name}: {address} -> {options['upstream']}")
         click.echo("Ctrl-C stops it; `harness chaos clear` ends every fault at once.", err=True)
 
-    sys.exit(run(Options(**options), ready))
+    sys.exit(run(ProxyOptions(**options), ready))
 
 
 @chaos.command("clear")
