@@ -164,7 +164,7 @@ class RealtimeSession:
 
     def shown(self) -> None:
         """The app is back: presence says so, and then once more, because auth-js reports the session again on focus
-        and the app's presence depends on it (contract 2.3)."""
+        and the app's presence depends on it (contract realtime 2.3)."""
         if self._client is not None:
             self._client.visible()
         if self._presence is not None:
