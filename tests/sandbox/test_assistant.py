@@ -14,17 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.functions import (
-    assistant_drafts,
-    assistant_reply_model,
-    assistant_reply_request,
-    assistant_reply_text,
-    assistant_stream,
-    assistant_tool_result,
-)
-from sandbox.functions.assistant_reply_request import BadReplyRequest
-from sandbox.functions.assistant_reply_text import Title
-from sandbox.functions.assistant_tool_result import Cuts
+from sandbox.functions.assistant import drafts as assistant_drafts
+from sandbox.functions.assistant import reply_model as assistant_reply_model
+from sandbox.functions.assistant import reply_request as assistant_reply_request
+from sandbox.functions.assistant import reply_text as assistant_reply_text
+from sandbox.functions.assistant import stream as assistant_stream
+from sandbox.functions.assistant import tool_result as assistant_tool_result
+from sandbox.functions.assistant.reply_request import BadReplyRequest
+from sandbox.functions.assistant.reply_text import Title
+from sandbox.functions.assistant.tool_result import Cuts
 from sandbox.quirks import Quirks
 from sandbox.server import Sandbox, SandboxOptions
 from tests.sandbox.signed_in import Person, enter, send, sql

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import functions
-from sandbox.functions.event_input import Ingest, Row
-from sandbox.functions.event_rows import labels_json, random_ids, rows_json, taste_json
+from sandbox.functions.events.input import Ingest, Row
+from sandbox.functions.events.rows import labels_json, random_ids, rows_json, taste_json
 from sandbox.tokens import Keys
 
 HELPERS = Path(functions.__file__).parent / "helpers.sql"

@@ -18,7 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.functions import cors, deck_order, event_keys, experiments, js
+from sandbox.functions import cors, experiments, js
+from sandbox.functions.deck import order as deck_order
+from sandbox.functions.events import keys as event_keys
 from sandbox.limits import MemoryLimiter, subject_key
 from sandbox.quirks import Quirks
 from sandbox.server import Sandbox, SandboxOptions

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import assistant_identity, envelope, intake
-from sandbox.functions.assistant_identity import AssistantMissing
+from sandbox.functions import envelope, intake
+from sandbox.functions.assistant import identity as assistant_identity
+from sandbox.functions.assistant.identity import AssistantMissing
 from sandbox.services import Services
 
 NAME = "assistant-get-conversation"

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from sandbox.functions import js
-from sandbox.functions.event_keys import POSITION_LIMIT, is_uuid, served_key, valid_position
+from sandbox.functions.events.keys import POSITION_LIMIT, is_uuid, served_key, valid_position
 
 
 class Context(NamedTuple):

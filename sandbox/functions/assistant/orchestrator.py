@@ -9,9 +9,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import assistant_drafts, assistant_identity, envelope, intake
-from sandbox.functions.assistant_drafts import Draft
-from sandbox.functions.assistant_reply_text import Title
+from sandbox.functions import envelope, intake
+from sandbox.functions.assistant import drafts as assistant_drafts
+from sandbox.functions.assistant import identity as assistant_identity
+from sandbox.functions.assistant.drafts import Draft
+from sandbox.functions.assistant.reply_text import Title
 from sandbox.services import Services, log
 
 NAME = "assistant-orchestrator"

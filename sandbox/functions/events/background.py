@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from sandbox.functions.event_input import TASTE_TYPES, Ingest, RatingOp, Row, StatusOp, WatchlistOp
-from sandbox.functions.event_rows import labels_json, taste_json
+from sandbox.functions.events.input import TASTE_TYPES, Ingest, RatingOp, Row, StatusOp, WatchlistOp
+from sandbox.functions.events.rows import labels_json, taste_json
 from sandbox.functions.gate import Caller
 from sandbox.services import Services
 from sandbox.settings import Snapshot

@@ -8,9 +8,9 @@ from datetime import date
 
 import asyncpg
 
-from sandbox.functions import event_defects
-from sandbox.functions.event_input import Ingest, Row
-from sandbox.functions.event_rows import rows_json
+from sandbox.functions.events import defects as event_defects
+from sandbox.functions.events.input import Ingest, Row
+from sandbox.functions.events.rows import rows_json
 from sandbox.functions.gate import Caller
 from sandbox.services import PoolExhausted, Services
 

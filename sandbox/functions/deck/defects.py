@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sandbox.functions.deck_cards import Card
+from sandbox.functions.deck.cards import Card
 from sandbox.services import PoolExhausted, Services
 
 

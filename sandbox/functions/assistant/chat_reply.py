@@ -17,19 +17,16 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import (
-    assistant_identity,
-    assistant_reply_model,
-    assistant_reply_request,
-    assistant_reply_store,
-    assistant_stream,
-    envelope,
-    intake,
-)
-from sandbox.functions.assistant_identity import AssistantMissing
-from sandbox.functions.assistant_reply_model import Answer, ModelFailed
-from sandbox.functions.assistant_reply_request import BadReplyRequest, ReplyRequest
-from sandbox.functions.assistant_reply_text import Title
+from sandbox.functions import envelope, intake
+from sandbox.functions.assistant import identity as assistant_identity
+from sandbox.functions.assistant import reply_model as assistant_reply_model
+from sandbox.functions.assistant import reply_request as assistant_reply_request
+from sandbox.functions.assistant import reply_store as assistant_reply_store
+from sandbox.functions.assistant import stream as assistant_stream
+from sandbox.functions.assistant.identity import AssistantMissing
+from sandbox.functions.assistant.reply_model import Answer, ModelFailed
+from sandbox.functions.assistant.reply_request import BadReplyRequest, ReplyRequest
+from sandbox.functions.assistant.reply_text import Title
 from sandbox.functions.envelope import Refusal
 from sandbox.services import Services, log
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.functions import assistant_reply_text
-from sandbox.functions.assistant_reply_text import MODEL, Title
+from sandbox.functions.assistant import reply_text as assistant_reply_text
+from sandbox.functions.assistant.reply_text import MODEL, Title
 from sandbox.services import Services
 
 LATENCY_S = 0.25

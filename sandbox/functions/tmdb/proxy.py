@@ -1,4 +1,4 @@
-"""`POST /functions/v1/tmdb-proxy`: TMDb without its token (contract 6.3). Behind it stands `tmdb_standin`."""
+"""`POST /functions/v1/tmdb-proxy`: TMDb without its token (contract 6.3). `fake` is what answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import envelope, gate, intake, tmdb_request, tmdb_standin
-from sandbox.functions.tmdb_request import SETTINGS_PREFIX, Bounds
-from sandbox.functions.tmdb_standin import UpstreamError
+from sandbox.functions import envelope, gate, intake
+from sandbox.functions.tmdb import fake as fake_tmdb
+from sandbox.functions.tmdb import request as tmdb_request
+from sandbox.functions.tmdb.fake import UpstreamError
+from sandbox.functions.tmdb.request import SETTINGS_PREFIX, Bounds
 from sandbox.services import Services, log
 
 NAME = "tmdb-proxy"
@@ -42,7 +44,7 @@ async def handle(services: Services, request: Request) -> Response:
     await intake.require_quota(services, request, ACTION, limits.per_minute)
     try:
         async with asyncio.timeout(limits.timeout_ms / 1000):
-            data = await tmdb_standin.answer(services, path, tmdb_request.parameters(given, limits))
+            data = await fake_tmdb.answer(services, path, tmdb_request.parameters(given, limits))
     except UpstreamError as error:
         return _upstream(request, error)
     except (TimeoutError, *intake.DATABASE_ERRORS) as error:

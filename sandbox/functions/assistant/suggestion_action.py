@@ -11,8 +11,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import assistant_identity, assistant_tools, envelope, intake
-from sandbox.functions.assistant_tools import Done, ToolError
+from sandbox.functions import envelope, intake
+from sandbox.functions.assistant import identity as assistant_identity
+from sandbox.functions.assistant import tools as assistant_tools
+from sandbox.functions.assistant.tools import Done, ToolError
 from sandbox.functions.envelope import Refusal
 from sandbox.functions.gate import Caller
 from sandbox.services import Services

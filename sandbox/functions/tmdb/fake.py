@@ -12,7 +12,8 @@ from typing import Any
 
 import asyncpg
 
-from sandbox.functions import tmdb_foreign, tmdb_shapes
+from sandbox.functions.tmdb import extra_titles
+from sandbox.functions.tmdb import shapes as tmdb_shapes
 from sandbox.seed.catalogue import GENRES
 from sandbox.services import Services
 
@@ -118,18 +119,18 @@ async def find(services: Services, imdb_id: str) -> dict[str, Any] | None:
         row = await connection.fetchrow(_BY_IMDB_SQL, imdb_id)
     if row is not None:
         return dict(row)
-    number = tmdb_foreign.by_imdb_id(imdb_id)
-    return None if number is None else tmdb_foreign.row(number)
+    number = extra_titles.by_imdb_id(imdb_id)
+    return None if number is None else extra_titles.row(number)
 
 
 async def _title(connection: asyncpg.Connection, kind: str, digits: str) -> dict[str, Any] | None:
     number = int(digits[:12])
-    if number >= tmdb_foreign.BEYOND:
+    if number >= extra_titles.BEYOND:
         return None
     row = await connection.fetchrow(_DETAILS_SQL, kind, number)
     if row is not None:
         return dict(row)
-    return tmdb_foreign.row(number) if tmdb_foreign.kind_of(number) == kind else None
+    return extra_titles.row(number) if extra_titles.kind_of(number) == kind else None
 
 
 async def _search(connection: asyncpg.Connection, kind: str, params: Mapping[str, str]) -> dict[str, Any]:
@@ -150,7 +151,7 @@ async def _search(connection: asyncpg.Connection, kind: str, params: Mapping[str
     shown = [dict(row) for row in rows]
     if page == 1 or rows:  # the foreign ones stand behind the last of the catalogue's
         room = tmdb_shapes.PAGE_SIZE - len(shown)
-        shown += [tmdb_foreign.row(number) for number in foreign[:room]] if offset + len(shown) == known else []
+        shown += [extra_titles.row(number) for number in foreign[:room]] if offset + len(shown) == known else []
     return tmdb_shapes.page(
         [tmdb_shapes.listed(row, tell_kind=kind == "multi") for row in shown], known + len(foreign), page
     )
@@ -158,7 +159,7 @@ async def _search(connection: asyncpg.Connection, kind: str, params: Mapping[str
 
 async def _foreign(connection: asyncpg.Connection, query: str, kind: str) -> list[int]:
     """Those that the catalogue has not taken in yet."""
-    numbers = tmdb_foreign.matches(query, kind)
+    numbers = extra_titles.matches(query, kind)
     taken = {row["tmdb_id"] for row in await connection.fetch(_KNOWN_SQL, numbers)}
     return [number for number in numbers if number not in taken]
 

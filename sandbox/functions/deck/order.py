@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from sandbox.functions.deck_cards import Card
+from sandbox.functions.deck.cards import Card
 
 DIVERSITY_TOP = 40
 DIVERSITY_LAMBDA = 0.72

@@ -11,10 +11,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import cors, envelope, event_defects, gate
-from sandbox.functions.event_background import Aftermath, run
-from sandbox.functions.event_input import Ingest
-from sandbox.functions.event_store import store
+from sandbox.functions import cors, envelope, gate
+from sandbox.functions.events import defects as event_defects
+from sandbox.functions.events.background import Aftermath, run
+from sandbox.functions.events.input import Ingest
+from sandbox.functions.events.store import store
 from sandbox.functions.gate import Admission
 from sandbox.limits import Verdict
 from sandbox.services import Services

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from sandbox.functions.event_input import Row
-from sandbox.functions.event_keys import parse_served_key
+from sandbox.functions.events.input import Row
+from sandbox.functions.events.keys import parse_served_key
 
 # What version 4 and its variant leave to chance in a UUID's 16 bytes, and what they fix
 _FREE_BITS = bytes.fromhex("ffffffffffff0fff3fffffffffffffff")

@@ -11,21 +11,17 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import (
-    cors,
-    deck_candidates,
-    deck_cards,
-    deck_defects,
-    deck_log,
-    deck_order,
-    deck_request,
-    envelope,
-    gate,
-)
-from sandbox.functions import experiments as experiments_room
-from sandbox.functions.deck_candidates import DeckFailed
-from sandbox.functions.deck_cards import Card
-from sandbox.functions.deck_request import DeckRefusal, DeckRequest
+from sandbox.functions import cors, envelope, gate
+from sandbox.functions import experiments as ab_tests
+from sandbox.functions.deck import candidates as deck_candidates
+from sandbox.functions.deck import cards as deck_cards
+from sandbox.functions.deck import defects as deck_defects
+from sandbox.functions.deck import log as deck_log
+from sandbox.functions.deck import order as deck_order
+from sandbox.functions.deck import request as deck_request
+from sandbox.functions.deck.candidates import DeckFailed
+from sandbox.functions.deck.cards import Card
+from sandbox.functions.deck.request import DeckRefusal, DeckRequest
 from sandbox.functions.gate import Admission, Caller
 from sandbox.services import PoolExhausted, Services
 
@@ -136,7 +132,7 @@ def _own_seed(wanted: DeckRequest, cold: bool) -> str:
 async def _assigned(services: Services, caller: Caller) -> dict[str, str]:
     try:
         async with services.acting(services.service) as connection:
-            return dict(await experiments_room.assign(connection, caller.user_id, EXPERIMENTS))
+            return dict(await ab_tests.assign(connection, caller.user_id, EXPERIMENTS))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhausted) as error:
         services.note_swallowed("experiments", error)
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, timedelta
 
-from sandbox.functions.event_input import Ingest, Row
+from sandbox.functions.events.input import Ingest, Row
 from sandbox.functions.gate import Caller
 from sandbox.services import Services
 

@@ -8,8 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import catalog_sync, envelope, gate, intake
+from sandbox.functions import envelope, gate, intake
 from sandbox.functions.envelope import Refusal
+from sandbox.functions.tmdb import catalog_sync
 from sandbox.services import Services, log
 
 NAME = "catalog-sync-batch"

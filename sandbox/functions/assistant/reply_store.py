@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from sandbox.functions.assistant_reply_model import Answer
-from sandbox.functions.assistant_reply_text import Title
+from sandbox.functions.assistant.reply_model import Answer
+from sandbox.functions.assistant.reply_text import Title
 
 _ROW = """
 json_build_object('id', id, 'conversation_id', conversation_id, 'user_id', user_id, 'created_at', created_at,

@@ -15,7 +15,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import envelope, gate, intake, tmdb_shapes, tmdb_standin
+from sandbox.functions import envelope, gate, intake
+from sandbox.functions.tmdb import fake as fake_tmdb
+from sandbox.functions.tmdb import shapes as tmdb_shapes
 from sandbox.services import Services
 
 NAME = "catalog-sync"
@@ -96,15 +98,15 @@ async def sync(services: Services, order: Order) -> asyncpg.Record:
     """
     row = None
     if order.tmdb_id is None and order.imdb_id:
-        found = await tmdb_standin.find(services, order.imdb_id)
+        found = await fake_tmdb.find(services, order.imdb_id)
         if found is not None:
-            row = await tmdb_standin.title(services, found["tmdb_media_type"], found["tmdb_id"])
+            row = await fake_tmdb.title(services, found["tmdb_media_type"], found["tmdb_id"])
     elif order.tmdb_id is not None:
-        row = await tmdb_standin.title(services, order.kind, order.tmdb_id)
+        row = await fake_tmdb.title(services, order.kind, order.tmdb_id)
     if row is None:
         raise NotSynced(f"TMDb knows neither {order.kind} {order.tmdb_id} nor {order.imdb_id}")
     if order.with_omdb:
-        await tmdb_standin.latency(services)
+        await fake_tmdb.latency(services)
     async with services.acting(services.service) as connection:
         return await connection.fetchrow(_UPSERT_SQL, *_values(row, order.with_omdb))
 

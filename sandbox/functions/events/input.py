@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sandbox.functions import js
-from sandbox.functions.event_context import Context, read_context
-from sandbox.functions.event_keys import dedupe_key, is_uuid, payload_json
-from sandbox.functions.event_labels import RATINGS, WATCHLIST_ON, label_for
+from sandbox.functions.events.context import Context, read_context
+from sandbox.functions.events.keys import dedupe_key, is_uuid, payload_json
+from sandbox.functions.events.labels import RATINGS, WATCHLIST_ON, label_for
 
 ISSUE_LIMIT = 200
 EVENT_TYPES = frozenset(

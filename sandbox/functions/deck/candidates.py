@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import orjson
 
-from sandbox.functions.deck_request import DeckRequest, DeckSize
+from sandbox.functions.deck.request import DeckRequest, DeckSize
 from sandbox.functions.gate import Caller
 from sandbox.services import PoolExhausted, Services
 from sandbox.settings import Snapshot

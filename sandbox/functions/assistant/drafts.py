@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.functions.assistant_reply_text import Title
+from sandbox.functions.assistant.reply_text import Title
 
 SURFACES = ("home", "swipe", "search", "title", "diary", "messages")
 LIMIT_DEFAULT, LIMIT_MAX = 3, 6

@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 import orjson
 
-from sandbox.functions import deck_defects
-from sandbox.functions.deck_cards import Card
-from sandbox.functions.deck_request import DeckRequest
+from sandbox.functions.deck import defects as deck_defects
+from sandbox.functions.deck.cards import Card
+from sandbox.functions.deck.request import DeckRequest
 from sandbox.services import Services
 
 _FEATURES_SQL = """

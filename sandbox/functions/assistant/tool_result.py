@@ -9,7 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import assistant_identity, envelope, intake
+from sandbox.functions import envelope, intake
+from sandbox.functions.assistant import identity as assistant_identity
 from sandbox.services import Services
 
 NAME = "assistant-tool-result"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sandbox.functions.deck_request import DeckRequest
+from sandbox.functions.deck.request import DeckRequest
 
 Card: TypeAlias = dict[str, Any]
 """One card as it goes over the wire."""
