@@ -23,9 +23,9 @@ import orjson
 
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
-from sandbox.quirks import QuirkError, Quirks, describe
 from sandbox.realtime import RealtimeSettings, SettingError
 from sandbox.server import Sandbox
+from sandbox.switches import SwitchError, Switches, describe
 
 EXIT_OPTION = 2
 EXIT_NOT_READY = 40
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             threading.Event().wait()
     except _Stopped:
         return 0
-    except (OptionError, QuirkError, SettingError) as error:
+    except (OptionError, SwitchError, SettingError) as error:
         return _complain(error, EXIT_OPTION)
     except SandboxError as error:
         return _complain(error, EXIT_NOT_READY)
@@ -94,14 +94,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> SandboxOptions:
-    """:raises OptionError: QuirkError and SettingError."""
+    """:raises OptionError: SwitchError and SettingError."""
     return SandboxOptions(
         people=arguments.people,
         catalogue=arguments.catalogue,
         seed=arguments.seed,
         port=arguments.port,
         host=arguments.host,
-        quirks=Quirks.parse(arguments.quirk),
+        switches=Switches.parse(arguments.quirk),
         database=arguments.database,
         pool_size=arguments.pool_size,
         access_token_lifetime_s=arguments.token_lifetime,

@@ -19,7 +19,7 @@ from typing import Any, cast
 import asyncpg
 import uvicorn
 
-from sandbox import defective, schema
+from sandbox import database_defects, schema
 from sandbox.app import build, rest_context
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
@@ -99,7 +99,7 @@ class Sandbox:
                 "password": self._password,
             },
             "seed": options.seed,
-            "quirks": options.quirks.as_dict(),
+            "quirks": options.switches.as_dict(),
             "realtime": options.realtime.as_dict(),
         }
 
@@ -218,11 +218,11 @@ class Sandbox:
         connection = await asyncpg.connect(dsn)
         try:
             await connection.execute(_HELPERS.read_text(encoding="utf-8"))
-            if options.quirks.unique_client_id:
+            if options.switches.unique_client_id:
                 await connection.execute(_UNIQUE_CLIENT_ID_SQL)
             else:
                 await connection.execute("drop index if exists public.messages_client_id_uq")
-            await defective.apply(connection, options.quirks)
+            await database_defects.apply(connection, options.switches)
         finally:
             await connection.close()
 
@@ -247,7 +247,7 @@ class Sandbox:
                 keys=self._keys,
                 pool=pools[0],
                 auth_pool=pools[1],
-                quirks=options.quirks,
+                switches=options.switches,
                 rng=random.Random(options.seed),
                 acquire_timeout_s=options.acquire_timeout_s,
                 access_token_lifetime_s=options.access_token_lifetime_s,
@@ -265,7 +265,7 @@ class Sandbox:
             dsn=dsn,
             secret=self._keys.secret,
             settings=options.realtime,
-            faults=Faults(options.quirks.as_dict()),
+            faults=Faults(options.switches.as_dict()),
             rng=random.Random(options.seed),
         )
         await hub.start()

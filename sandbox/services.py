@@ -19,8 +19,8 @@ import orjson
 
 from sandbox.limits import MemoryLimiter
 from sandbox.principal import Principal
-from sandbox.quirks import Quirks
 from sandbox.settings import SettingsCache
+from sandbox.switches import Switches
 from sandbox.tokens import Keys, TokenError
 
 log = logging.getLogger("sandbox")
@@ -118,7 +118,7 @@ class Services:
     keys: Keys
     pool: asyncpg.Pool
     auth_pool: asyncpg.Pool
-    quirks: Quirks = field(default_factory=Quirks)
+    switches: Switches = field(default_factory=Switches)
     rng: random.Random = field(default_factory=random.Random)
     acquire_timeout_s: float = POSTGREST_ACQUIRE_TIMEOUT_S
     access_token_lifetime_s: int = 3600
@@ -126,8 +126,10 @@ class Services:
     url: str = ""
 
     def __post_init__(self) -> None:
-        quirks = self.quirks
-        self.tokens = TokenCache(self.keys, expired=quirks.expired_token_accepted, forged=quirks.forged_token_accepted)
+        switches = self.switches
+        self.tokens = TokenCache(
+            self.keys, expired=switches.expired_token_accepted, forged=switches.forged_token_accepted
+        )
         self.settings = SettingsCache()
         self.memory_limiter = MemoryLimiter()
         self.background = Background()
@@ -139,13 +141,13 @@ class Services:
         """The clock that dates swipe events."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
 
-    def turn(self, quirk: str) -> bool:
+    def turn(self, switch: str) -> bool:
         """Whether it is the n-th one's turn, n being the value of that switch; never while it is off."""
-        one_in = int(getattr(self.quirks, quirk))
+        one_in = int(getattr(self.switches, switch))
         if not one_in:
             return False
-        self._turns[quirk] += 1
-        return self._turns[quirk] % one_in == 0
+        self._turns[switch] += 1
+        return self._turns[switch] % one_in == 0
 
     def note_swallowed(self, what: str, error: Exception) -> None:
         """A failure the application hides: only the log at debug level hears of it."""

@@ -315,7 +315,7 @@ def sandbox_up(**options: Any) -> None:
 @sandbox.command("quirks")
 def sandbox_quirks() -> None:
     """List the sandbox's named switches."""
-    from sandbox.quirks import describe
+    from sandbox.switches import describe
 
     click.echo(describe())
 

@@ -119,7 +119,7 @@ async def require_person(services: Services, request: Request) -> Caller:
 async def admit(services: Services, request: Request, *, action: str, default: int, override: int = 0) -> Admission:
     """Person, then settings, then the limiter, in this order, before a byte of the body is looked at.
 
-    With warm settings this is one statement and one round trip. override: the quirk's limit, 0 for the setting's.
+    With warm settings this is one statement and one round trip. override: the switch's limit, 0 for the setting's.
     :raises Refusal: 401, as `require_person`.
     """
     bearer, caller = verified(services, request)

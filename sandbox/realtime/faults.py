@@ -1,6 +1,6 @@
 """Named faults of the Realtime server, for everybody, a topic, a person or one socket, for a time or for good. (pure)
 
-The switches among the sandbox's quirks are faults for everybody from the start; others are set while it runs.
+The sandbox's switches of these names are faults for everybody from the start; others are set while it runs.
 """
 
 from __future__ import annotations
@@ -9,20 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.switches import NAMES as SWITCHES
+
 PREFIX = "realtime_"
-NAMES = (
-    "realtime_drop_one_in",
-    "realtime_duplicate_one_in",
-    "realtime_swap_one_in",
-    "realtime_ignore_rls",
-    "realtime_subscribe_delay_ms",
-    "realtime_join_delay_ms",
-    "realtime_swallow_heartbeats",
-    "realtime_refuse_status",
-    "realtime_freeze",
-    "realtime_keep_left_channels",
-    "realtime_db_event_limit",
-)
+NAMES = tuple(name for name in SWITCHES if name.startswith(PREFIX))
 GLOBAL_ONLY = frozenset({"realtime_db_event_limit"})
 
 

@@ -23,8 +23,8 @@ from sandbox.functions.assistant import tool_result as assistant_tool_result
 from sandbox.functions.assistant.reply_request import BadReplyRequest
 from sandbox.functions.assistant.reply_text import Title
 from sandbox.functions.assistant.tool_result import Cuts
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox, SandboxOptions
+from sandbox.switches import Switches
 from tests.sandbox.signed_in import Person, enter, send, sql
 
 OPEN, REPLY, ORCHESTRATE = "assistant-get-conversation", "assistant-chat-reply", "assistant-orchestrator"
@@ -380,8 +380,8 @@ def test_passed_through_events_come_at_once_and_can_fail() -> None:
 
 
 def test_a_failing_model_is_a_friendly_200() -> None:
-    quirks = Quirks.parse(["assistant_failure_share=1"])
-    with Sandbox(SandboxOptions(people=3, catalogue=20, quirks=quirks)) as running:
+    switches = Switches.parse(["assistant_failure_share=1"])
+    with Sandbox(SandboxOptions(people=3, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         talk = conversation(person)
         body = ask(person, talk).json()
@@ -398,8 +398,8 @@ def test_a_failing_model_is_a_friendly_200() -> None:
 
 
 def test_without_a_key_the_assistant_says_so() -> None:
-    quirks = Quirks.parse(["assistant_unconfigured=on"])
-    with Sandbox(SandboxOptions(people=3, catalogue=20, quirks=quirks)) as running:
+    switches = Switches.parse(["assistant_unconfigured=on"])
+    with Sandbox(SandboxOptions(people=3, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         body = ask(person, conversation(person)).json()
         assert (body["ok"], body["aiError"]) == (True, None)
@@ -408,8 +408,8 @@ def test_without_a_key_the_assistant_says_so() -> None:
 
 def test_the_budget_ends_a_slow_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assistant_reply_model, "BUDGET_S", 0.2)
-    quirks = Quirks.parse(["assistant_delay_ms=60000"])
-    with Sandbox(SandboxOptions(people=3, catalogue=20, quirks=quirks)) as running:
+    switches = Switches.parse(["assistant_delay_ms=60000"])
+    with Sandbox(SandboxOptions(people=3, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         body = ask(person, conversation(person)).json()
         assert (body["ok"], body["aiError"]["code"]) == (True, "AI_TIMEOUT")

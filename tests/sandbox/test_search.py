@@ -18,8 +18,8 @@ from sandbox.functions.tmdb import extra_titles
 from sandbox.functions.tmdb import fake as fake_tmdb
 from sandbox.functions.tmdb import request as tmdb_request
 from sandbox.functions.tmdb.request import Bounds
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox, SandboxOptions
+from sandbox.switches import Switches
 from tests.sandbox.signed_in import Person, enter, sql
 
 SEARCH, TMDB, SYNC, BATCH = "media-search", "tmdb-proxy", "catalog-sync", "catalog-sync-batch"
@@ -382,9 +382,9 @@ def test_upstream_trouble(
     assert (reply.status_code, reply.json()["code"], reply.headers.get("retry-after")) == (status, code, wait)
 
 
-def test_quirks_slow_and_break_the_upstream() -> None:
-    quirks = Quirks.parse(["tmdb_delay_ms=1300", "tmdb_status=0"])
-    with Sandbox(SandboxOptions(people=2, catalogue=20, quirks=quirks)) as running:
+def test_switches_slow_and_break_the_upstream() -> None:
+    switches = Switches.parse(["tmdb_delay_ms=1300", "tmdb_status=0"])
+    with Sandbox(SandboxOptions(people=2, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         began = time.monotonic()
         assert person.call(TMDB, {"path": "/configuration"}).status_code == 200
@@ -398,8 +398,8 @@ def test_quirks_slow_and_break_the_upstream() -> None:
         assert (reply.status_code, reply.json()["code"]) == (500, "INTERNAL_ERROR")
 
 
-def test_the_status_quirk_speaks_for_the_upstream() -> None:
-    with Sandbox(SandboxOptions(people=2, catalogue=20, quirks=Quirks.parse(["tmdb_status=503"]))) as running:
+def test_the_status_switch_speaks_for_the_upstream() -> None:
+    with Sandbox(SandboxOptions(people=2, catalogue=20, switches=Switches.parse(["tmdb_status=503"]))) as running:
         reply = enter(running, 0).call(TMDB, {"path": "/configuration"})
         assert (reply.status_code, reply.json()["code"]) == (502, "TMDB_UPSTREAM_5XX")
 

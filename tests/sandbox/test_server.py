@@ -22,9 +22,9 @@ from starlette.requests import Request
 
 from sandbox.app import _from_this_machine
 from sandbox.options import SECRET_VARIABLE
-from sandbox.quirks import NAMES, Quirks
 from sandbox.server import AddressInUse, OptionError, Sandbox, SandboxOptions
 from sandbox.services import Background, Services, TokenCache
+from sandbox.switches import NAMES, Switches
 from sandbox.tokens import Keys, TokenError
 
 SMALL = ("--people", "3", "--catalogue", "10")
@@ -224,7 +224,7 @@ def test_a_kept_database_is_not_seeded_again() -> None:
 
 
 def test_one_sandbox_cannot_be_started_twice_but_again() -> None:
-    sandbox = Sandbox(SandboxOptions(people=2, catalogue=5, quirks=Quirks(error_share=1.0)))
+    sandbox = Sandbox(SandboxOptions(people=2, catalogue=5, switches=Switches(error_share=1.0)))
     with sandbox:
         with pytest.raises(Exception, match="already running"):
             sandbox.start()

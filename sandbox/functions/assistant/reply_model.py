@@ -1,6 +1,6 @@
 """The stand-in for the model that writes the assistant's replies: its time, its failures, its words.
 
-It answers after `LATENCY_S`, more with the quirk `assistant_delay_ms`, and never later than the function's own budget.
+It answers after `LATENCY_S`, more with the switch `assistant_delay_ms`, and never later than the function's own budget.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class Answer:
 
 def configured(services: Services) -> bool:
     """Whether there is a key for the model."""
-    return not services.quirks.assistant_unconfigured
+    return not services.switches.assistant_unconfigured
 
 
 async def ask(services: Services, question: str, titles: Sequence[Title]) -> Answer:
     """The model's answer. :raises ModelFailed: when it fails or its time is up."""
     try:
         async with asyncio.timeout(BUDGET_S):
-            await asyncio.sleep(LATENCY_S + services.quirks.assistant_delay_ms / 1000)
+            await asyncio.sleep(LATENCY_S + services.switches.assistant_delay_ms / 1000)
     except TimeoutError:
         raise ModelFailed("AI_TIMEOUT", _UNREACHABLE) from None
-    if services.rng.random() < services.quirks.assistant_failure_share:
+    if services.rng.random() < services.switches.assistant_failure_share:
         raise ModelFailed("AI_PROVIDER_ERROR", _FAILED)
     said = assistant_reply_text.compose(question, titles)
     return Answer(said.text, MODEL, said.actions)

@@ -17,7 +17,7 @@ def repeated(services: Services, cards: list[Card]) -> None:
 
 def exchanged(services: Services, made: dict[str, Any]) -> dict[str, Any]:
     """`deck_foreign_one_in`: every n-th caller gets the reply made for the caller before. And `pool_hold_ms`."""
-    if services.quirks.pool_hold_ms:
+    if services.switches.pool_hold_ms:
         services.background.spawn(_hold(services))
     before, services.last_deck = services.last_deck, made
     return before if before is not None and services.turn("deck_foreign_one_in") else made
@@ -26,7 +26,7 @@ def exchanged(services: Services, made: dict[str, Any]) -> dict[str, Any]:
 async def _hold(services: Services) -> None:
     try:
         async with services.connection():
-            await asyncio.sleep(services.quirks.pool_hold_ms / 1000)
+            await asyncio.sleep(services.switches.pool_hold_ms / 1000)
     except PoolExhausted:
         pass
 

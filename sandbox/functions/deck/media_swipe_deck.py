@@ -41,7 +41,7 @@ async def handle(services: Services, request: Request) -> Response:
         request,
         action="swipe_deck",
         default=LIMIT_PER_MINUTE,
-        override=services.quirks.deck_limit_per_minute,
+        override=services.switches.deck_limit_per_minute,
     )
     if not admission.verdict.ok:
         seconds = admission.verdict.retry_after_s

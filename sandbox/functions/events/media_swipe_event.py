@@ -38,9 +38,9 @@ async def handle(services: Services, request: Request) -> Response:
         request,
         action="swipe_event",
         default=LIMIT_PER_MINUTE,
-        override=services.quirks.event_limit_per_minute,
+        override=services.switches.event_limit_per_minute,
     )
-    if not admission.verdict.ok and services.quirks.rate_limit_as_accepted:
+    if not admission.verdict.ok and services.switches.rate_limit_as_accepted:
         return await _pretended(request, identifier, admission)
     if not admission.verdict.ok:
         return _rate_limited(request, identifier, admission.verdict)

@@ -36,7 +36,7 @@ class StoreError(Exception):
 
 async def upsert(services: Services, caller: Caller, day: date, rows: Sequence[Row]) -> None:
     """One PostgREST request under the caller's token, ignoring duplicates. :raises StoreError: all or nothing."""
-    if caller.expires_at <= time.time() and not services.quirks.expired_token_accepted:
+    if caller.expires_at <= time.time() and not services.switches.expired_token_accepted:
         raise StoreError(_TOKEN_EXPIRED, "JWT expired")
     actor, shift = caller.principal, services.clock_offset_s
     try:

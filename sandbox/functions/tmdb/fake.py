@@ -1,6 +1,6 @@
 """A TMDb of the sandbox's own, because a load test must not lean on somebody else's service.
 
-Its answers follow from the catalogue and the question alone. Each costs `LATENCY_S`, more with the quirk
+Its answers follow from the catalogue and the question alone. Each costs `LATENCY_S`, more with the switch
 `tmdb_delay_ms`; `tmdb_status` makes it refuse everything.
 """
 
@@ -98,9 +98,9 @@ async def answer(services: Services, path: str, params: Mapping[str, str]) -> An
 
 
 async def latency(services: Services) -> None:
-    """The time that an upstream takes, its refusals included. :raises UpstreamError: under the quirk `tmdb_status`."""
-    await asyncio.sleep(LATENCY_S + services.quirks.tmdb_delay_ms / 1000)
-    status = services.quirks.tmdb_status
+    """The time that an upstream takes, its refusals included. :raises UpstreamError: under the switch `tmdb_status`."""
+    await asyncio.sleep(LATENCY_S + services.switches.tmdb_delay_ms / 1000)
+    status = services.switches.tmdb_status
     if status:
         raise UpstreamError(status, _WAITS.get(status))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,25 +15,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.interference import Interference
-from sandbox.quirks import NAMES, REGISTRY, Kind, QuirkError, Quirks
+from sandbox.realtime import RealtimeSettings
+from sandbox.switches import NAMES, REGISTRY, SwitchError, Switches, SwitchKind
+from sandbox.switches.documentation import refreshed
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 def test_the_default_is_as_shipped() -> None:
-    assert Quirks.parse([]) == Quirks()
-    assert not any(Quirks().as_dict().values())
-    assert not Interference.needed(Quirks())
+    assert Switches.parse([]) == Switches()
+    assert not any(Switches().as_dict().values())
+    assert not Interference.needed(Switches())
+
+
+def test_the_documentation_lists_every_switch_as_declared() -> None:
+    """Otherwise: `python -m sandbox.switches docs/sandbox.md`."""
+    page = DOCUMENTATION.read_text(encoding="utf-8")
+    assert refreshed(page) == page
+    for switch in REGISTRY:
+        assert page.count(f"| `{switch.name}` |") == 1, switch.name
+
+
+def test_the_documentation_has_the_realtime_settings_defaults() -> None:
+    """Each row of the table names its settings and their defaults in the same order."""
+    shown: dict[str, int] = {}
+    page = DOCUMENTATION.read_text(encoding="utf-8")
+    for names, defaults in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([\d, ]+) \|", page, re.MULTILINE):
+        shown |= dict(zip(re.findall(r"\w+", names), map(int, defaults.split(", ")), strict=True))
+    assert shown == RealtimeSettings().as_dict()
 
 
 def test_registry_and_fields_name_the_same_switches() -> None:
-    assert tuple(Quirks().as_dict()) == NAMES
-    assert all(quirk.effect and quirk.source for quirk in REGISTRY)
+    assert tuple(Switches().as_dict()) == NAMES
+    assert all(switch.effect and switch.source for switch in REGISTRY)
 
 
 def test_values_are_parsed() -> None:
-    quirks = Quirks.parse(["delay_deck_ms=900", "unique_client_id=on", "error_share=0.25", "delay_deck_ms=901"])
-    assert quirks.delay_deck_ms == 901
-    assert quirks.unique_client_id is True
-    assert quirks.error_share == 0.25
+    switches = Switches.parse(["delay_deck_ms=900", "unique_client_id=on", "error_share=0.25", "delay_deck_ms=901"])
+    assert switches.delay_deck_ms == 901
+    assert switches.unique_client_id is True
+    assert switches.error_share == 0.25
 
 
 @pytest.mark.parametrize(
@@ -48,24 +71,24 @@ def test_values_are_parsed() -> None:
     ],
 )
 def test_bad_assignments_say_what_would_be_right(text: str, expected: str) -> None:
-    with pytest.raises(QuirkError, match="quirk") as caught:
-        Quirks.parse([text])
+    with pytest.raises(SwitchError, match="quirk") as caught:
+        Switches.parse([text])
     assert expected in str(caught.value)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_parsed_or_refused_with_a_quirk_error(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_an_error_of_its_own(text: str) -> None:
     try:
-        quirks = Quirks.parse([text])
-    except QuirkError:
+        switches = Switches.parse([text])
+    except SwitchError:
         return
     name = text.partition("=")[0].strip()
-    assert name in quirks.as_dict()
+    assert name in switches.as_dict()
 
 
-@given(st.sampled_from([quirk for quirk in REGISTRY if quirk.kind is Kind.COUNT]), st.integers(0, 10**9 - 1))
-def test_counts_come_back_as_given(quirk: Any, count: int) -> None:
-    assert Quirks.parse([f"{quirk.name}={count}"]).as_dict()[quirk.name] == count
+@given(st.sampled_from([switch for switch in REGISTRY if switch.kind is SwitchKind.COUNT]), st.integers(0, 10**9 - 1))
+def test_counts_come_back_as_given(switch: Any, count: int) -> None:
+    assert Switches.parse([f"{switch.name}={count}"]).as_dict()[switch.name] == count
 
 
 async def _reply(layer: Interference, path: str, method: str = "POST") -> tuple[int, bytes]:
@@ -95,7 +118,7 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
     ],
 )
 def test_a_delay_slows_its_own_path_only(switch: str, path: str) -> None:
-    layer = Interference(_application, quirks=Quirks.parse([f"{switch}=120"]), rng=random.Random(1))
+    layer = Interference(_application, switches=Switches.parse([f"{switch}=120"]), rng=random.Random(1))
 
     async def timed(at: str, method: str = "POST") -> float:
         started = time.perf_counter()
@@ -112,7 +135,7 @@ def test_a_delay_slows_its_own_path_only(switch: str, path: str) -> None:
 
 
 def test_the_gateway_answers_the_asked_share() -> None:
-    layer = Interference(_application, quirks=Quirks(error_share=0.2), rng=random.Random(7))
+    layer = Interference(_application, switches=Switches(error_share=0.2), rng=random.Random(7))
 
     async def count(path: str) -> Counter[int]:
         return Counter([(await _reply(layer, path))[0] for _ in range(4000)])
@@ -127,7 +150,7 @@ def test_the_gateway_answers_the_asked_share() -> None:
 
 
 def test_the_gateway_answers_html() -> None:
-    layer = Interference(_application, quirks=Quirks(error_share=1), rng=random.Random(3))
+    layer = Interference(_application, switches=Switches(error_share=1), rng=random.Random(3))
     status, body = asyncio.run(_reply(layer, "/rest/v1/messages"))
     assert status in (500, 503)
     assert body.startswith(b"<html>")

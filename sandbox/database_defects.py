@@ -6,16 +6,16 @@ from pathlib import Path
 
 import asyncpg
 
-from sandbox.quirks import Quirks
+from sandbox.switches import Switches
 
 FOLDER = Path(__file__).parent / "sql" / "defects"
 UNDO = "undo"
 
 
-async def apply(connection: asyncpg.Connection, quirks: Quirks) -> None:
+async def apply(connection: asyncpg.Connection, switches: Switches) -> None:
     """Undo what an earlier start left in kept data, then break what is switched on. Needs a superuser's connection."""
     await connection.execute((FOLDER / f"{UNDO}.sql").read_text(encoding="utf-8"))
-    values = quirks.as_dict()
+    values = switches.as_dict()
     for file in sorted(FOLDER.glob("*.sql")):
         value = int(values.get(file.stem, 0))
         if value:
