@@ -161,7 +161,7 @@ def test_a_signal_while_it_starts_is_a_clean_end(started: list[subprocess.Popen[
         (["--quirk", "delay_dek_ms=1"], {}, "there is no quirk 'delay_dek_ms'; there are: delay_deck_ms"),
         (["--people", "0"], {}, "people is 0\n  remedy: give a whole number from 1"),
         (["--port", "70000"], {}, "port is 70000"),
-        (["--people", "many"], {}, "invalid int value: 'many'"),
+        (["--people", "many"], {}, "'many' is not a valid integer"),
         ([], {SECRET_VARIABLE: "short"}, f"where: environment variable {SECRET_VARIABLE}"),
         (["--host", "203.0.113.1"], {}, "cannot listen"),
     ],

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import random
-import resource
 import socket
 import threading
 import time
@@ -19,17 +18,16 @@ from typing import Any, cast
 import asyncpg
 import uvicorn
 
-from sandbox import database_defects, schema
+from sandbox import database_defects, functions, schema
 from sandbox.app import build, rest_context
 from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
 from sandbox.postgres import Postgres
+from sandbox.process import raise_descriptor_limit
 from sandbox.realtime import Faults, Hub
 from sandbox.seed import already_seeded, seed
 from sandbox.services import Services
 from sandbox.tokens import Keys
-
-__all__ = ["AddressInUse", "OptionError", "Sandbox", "SandboxOptions"]
 
 NAME = "movinesta-sandbox"
 START_LIMIT_S = 120.0
@@ -37,7 +35,7 @@ SEEDED_PER_S = 50.0  # people, at the very least; a quiet machine seeds several 
 STOP_LIMIT_S = 10.0
 DRAIN_S = 1.0
 _AUTH_CONNECTIONS = 4
-_HELPERS = Path(__file__).parent / "functions" / "helpers.sql"
+_HELPERS = Path(functions.__file__).parent / "helpers.sql"
 _BACKLOG = 4096
 _KEEP_ALIVE_S = 75
 _UNIQUE_CLIENT_ID_SQL = """
@@ -299,17 +297,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-def raise_descriptor_limit() -> None:
-    """Let this process open as many sockets as the system allows it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-if __name__ == "__main__":
-    from sandbox.command import main
-
-    raise SystemExit(main())
