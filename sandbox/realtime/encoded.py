@@ -12,10 +12,10 @@ import orjson
 
 from sandbox.realtime import binary
 from sandbox.realtime.binary import JSON, UserBroadcast
-from sandbox.realtime.frames import BINARY, V2, FrameError, Out, encode, frame
+from sandbox.realtime.frames import BINARY, V2, FrameError, ServerPush, encode, frame
 
 
-class Fan:
+class EncodedMessage:
     """The frames of one message. A serializer that cannot carry it gets None."""
 
     def __init__(self, make: Callable[[str], bytes | None]) -> None:
@@ -29,12 +29,12 @@ class Fan:
         return self._made[vsn]
 
 
-def text(message: Out) -> Fan:
+def text(message: ServerPush) -> EncodedMessage:
     """A message that is JSON text for everybody."""
-    return Fan(lambda vsn: encode(vsn, message))
+    return EncodedMessage(lambda vsn: encode(vsn, message))
 
 
-def user_broadcast(topic: str, message: UserBroadcast) -> Fan:
+def user_broadcast(topic: str, message: UserBroadcast) -> EncodedMessage:
     """A broadcast that came as bytes: kind 4 for version 2; JSON text for version 1, which never hears raw bytes."""
 
     def make(vsn: str) -> bytes | None:
@@ -47,9 +47,9 @@ def user_broadcast(topic: str, message: UserBroadcast) -> Fan:
         if payload is None:
             return None
         said = {"event": message.event, "payload": payload, "type": "broadcast"}
-        return encode(vsn, Out(topic, "broadcast", said))
+        return encode(vsn, ServerPush(topic, "broadcast", said))
 
-    return Fan(make)
+    return EncodedMessage(make)
 
 
 def _parsed(message: UserBroadcast) -> Any:
