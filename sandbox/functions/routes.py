@@ -66,7 +66,7 @@ def routes(services: Services) -> list[Route]:
             return envelope.raw(_UNKNOWN, 404, _JSON)
         try:
             return await handler(services, request)
-        except envelope.Refusal as refusal:
+        except envelope.FunctionRefusal as refusal:
             return refusal.response
         except Exception:  # the platform's answer to a function that died
             log.exception("%s crashed", request.url.path)

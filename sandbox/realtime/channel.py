@@ -15,7 +15,7 @@ from sandbox.realtime.encoded import EncodedMessage
 from sandbox.realtime.faults import Place
 from sandbox.realtime.frames import ClientPush, ServerPush, UserBroadcast, reply, system
 from sandbox.realtime.limits import CallWindow
-from sandbox.realtime.ports import ChannelHost, Connection
+from sandbox.realtime.ports import ChannelConnection, ChannelHost
 from sandbox.realtime.topic import TopicState
 
 _SWAP_LIMIT_S = 1.0
@@ -27,7 +27,7 @@ class ServerChannel:
     def __init__(
         self,
         host: ChannelHost[ServerChannel],
-        socket: Connection[ServerChannel],
+        socket: ChannelConnection[ServerChannel],
         push: ClientPush,
         config: JoinConfig,
         access: TokenClaims,

@@ -16,7 +16,7 @@ from sandbox.realtime.encoded import EncodedMessage
 from sandbox.realtime.faults import EVERYWHERE, Faults, Place
 from sandbox.realtime.feed import ChangeFeed
 from sandbox.realtime.limits import RateCounter
-from sandbox.realtime.ports import Counters
+from sandbox.realtime.ports import ServerCounters
 from sandbox.realtime.presence import references
 from sandbox.realtime.settings import RealtimeSettings
 from sandbox.realtime.socket import ServerSocket
@@ -40,7 +40,7 @@ class Hub:
         self.topics: dict[tuple[str, bool], TopicState[ServerChannel]] = {}
         self.users = 0
         self.draining = False
-        self.counters = Counters()
+        self.counters = ServerCounters()
         self._numbers = 0
         self._sweeper: asyncio.Task[None] | None = None
         now = time.monotonic()

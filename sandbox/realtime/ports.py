@@ -25,7 +25,7 @@ S_contra = TypeVar("S_contra", contravariant=True)
 
 
 @dataclass
-class Counters:
+class ServerCounters:
     """Since the start: frames from clients, those that were none, clients cut off, refusals."""
 
     received: int = 0
@@ -120,7 +120,7 @@ class ChannelHost(ServerClock, Protocol[C_contra]):
         """It ended."""
 
 
-class Connection(Protocol[C_contra]):
+class ChannelConnection(Protocol[C_contra]):
     """A socket, as a channel on it and the server's bookkeeping see it."""
 
     @property
@@ -144,7 +144,7 @@ class Connection(Protocol[C_contra]):
         """A channel ended; whether the socket has none any more because of it."""
 
 
-class JoiningConnection(Connection[C], Protocol[C]):
+class JoiningConnection(ChannelConnection[C], Protocol[C]):
     """A socket, as a join sees it."""
 
     @property
@@ -189,7 +189,7 @@ class SocketHost(JoinHost[C_contra, T_co], Protocol[C_contra, T_co, S_contra]):
         """All of them."""
 
     @property
-    def counters(self) -> Counters:
+    def counters(self) -> ServerCounters:
         """To be counted up."""
 
     def next_socket(self) -> int:

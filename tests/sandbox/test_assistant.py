@@ -21,7 +21,7 @@ from sandbox.functions.assistant import reply_text as assistant_reply_text
 from sandbox.functions.assistant import stream as assistant_stream
 from sandbox.functions.assistant import tool_result as assistant_tool_result
 from sandbox.functions.assistant.reply_request import BadReplyRequest
-from sandbox.functions.assistant.reply_text import Title
+from sandbox.functions.assistant.reply_text import MentionedTitle
 from sandbox.functions.assistant.tool_result import Cuts
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.switches import Switches
@@ -415,8 +415,10 @@ def test_the_budget_ends_a_slow_model(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (body["ok"], body["aiError"]["code"]) == (True, "AI_TIMEOUT")
 
 
-@given(st.text(max_size=300), st.lists(st.builds(Title, st.uuids().map(str), st.text(max_size=30)), max_size=5))
-def test_the_same_question_gets_the_same_words(question: str, titles: list[Title]) -> None:
+@given(
+    st.text(max_size=300), st.lists(st.builds(MentionedTitle, st.uuids().map(str), st.text(max_size=30)), max_size=5)
+)
+def test_the_same_question_gets_the_same_words(question: str, titles: list[MentionedTitle]) -> None:
     said = assistant_reply_text.compose(question, titles)
     assert said == assistant_reply_text.compose(question, titles)
     assert 0 < len(said.text) < 1000
@@ -742,11 +744,13 @@ def test_limits(someone: Person, function: str, action: str, limit: int) -> None
 
 @given(
     st.sampled_from(assistant_drafts.SURFACES),
-    st.lists(st.builds(Title, st.uuids().map(str), st.text(max_size=9)), max_size=8),
+    st.lists(st.builds(MentionedTitle, st.uuids().map(str), st.text(max_size=9)), max_size=8),
     st.booleans(),
     st.integers(1, 6),
 )
-def test_drafts_never_exceed_what_was_asked_for(surface: str, titles: list[Title], goal: bool, limit: int) -> None:
+def test_drafts_never_exceed_what_was_asked_for(
+    surface: str, titles: list[MentionedTitle], goal: bool, limit: int
+) -> None:
     drafts = assistant_drafts.drafts(surface, titles, has_goal=goal, limit=limit)
     assert 1 <= len(drafts) <= limit
     assert all(draft.actions[-1]["type"] == "dismiss" for draft in drafts)

@@ -24,10 +24,10 @@ from sandbox.functions.assistant import reply_request as assistant_reply_request
 from sandbox.functions.assistant import reply_store as assistant_reply_store
 from sandbox.functions.assistant import stream as assistant_stream
 from sandbox.functions.assistant.identity import AssistantMissing
-from sandbox.functions.assistant.reply_model import Answer, ModelFailed
+from sandbox.functions.assistant.reply_model import ModelFailed, ModelReply
 from sandbox.functions.assistant.reply_request import BadReplyRequest, ReplyRequest
-from sandbox.functions.assistant.reply_text import Title
-from sandbox.functions.envelope import Refusal
+from sandbox.functions.assistant.reply_text import MentionedTitle
+from sandbox.functions.envelope import FunctionRefusal
 from sandbox.services import Services, log
 
 NAME = "assistant-chat-reply"
@@ -46,7 +46,7 @@ class Task:
     user_id: str
     assistant_id: str
     question: str
-    titles: list[Title]
+    titles: list[MentionedTitle]
     handles: list[str]
     passthrough: bool
 
@@ -83,14 +83,14 @@ async def handle(services: Services, request: Request) -> Response:
 async def _prepare(connection: asyncpg.Connection, request: Request, asked: ReplyRequest, me: str) -> Task | Response:
     """Every check in its order, the quota last; what it writes, it writes even when it answers itself.
 
-    :raises Refusal: 400, 403, 404, 503.
+    :raises FunctionRefusal: 400, 403, 404, 503.
     """
     assistant = await assistant_identity.find(connection)
     await _membership(connection, request, asked.conversation_id, me, assistant.id)
     try:
         messages = await assistant_reply_store.recent(connection, asked.conversation_id, asked.context)
     except asyncpg.PostgresError:
-        raise Refusal(envelope.error(request, "Database error", 503, "DB_ERROR")) from None
+        raise FunctionRefusal(envelope.error(request, "Database error", 503, "DB_ERROR")) from None
     if asked.message_id is not None:
         trigger = next((message for message in messages if message.id == asked.message_id), None)
         if trigger is None:
@@ -118,18 +118,18 @@ async def _prepare(connection: asyncpg.Connection, request: Request, asked: Repl
 async def _membership(
     connection: asyncpg.Connection, request: Request, conversation_id: str, me: str, assistant_id: str
 ) -> None:
-    """:raises Refusal: 403, 400, 503."""
+    """:raises FunctionRefusal: 403, 400, 503."""
     try:
         people = {row["user_id"] for row in await connection.fetch(_PARTICIPANTS_SQL, conversation_id)}
     except asyncpg.PostgresError:
         message = "Participants fetch failed"
-        raise Refusal(envelope.error(request, message, 503, "PARTICIPANTS_FETCH_FAILED")) from None
+        raise FunctionRefusal(envelope.error(request, message, 503, "PARTICIPANTS_FETCH_FAILED")) from None
     if me not in people:
         message = "You are not a participant of this conversation"
-        raise Refusal(envelope.error(request, message, 403, "NOT_CONVERSATION_PARTICIPANT"))
+        raise FunctionRefusal(envelope.error(request, message, 403, "NOT_CONVERSATION_PARTICIPANT"))
     if assistant_id not in people:
         message = "This conversation is not with the assistant"
-        raise Refusal(envelope.error(request, message, 400, "NOT_ASSISTANT_CONVERSATION"))
+        raise FunctionRefusal(envelope.error(request, message, 400, "NOT_ASSISTANT_CONVERSATION"))
 
 
 async def _settled(
@@ -184,7 +184,7 @@ def _too_many(request: Request, wait: int) -> Response:
     return envelope.reply(request, body, 429, extra=(("retry-after", str(wait)),))
 
 
-async def _store(services: Services, task: Task, answer: Answer) -> dict[str, Any]:
+async def _store(services: Services, task: Task, answer: ModelReply) -> dict[str, Any]:
     """Store the reply and settle its job; the body to answer with."""
     asked = task.asked
     common = {"ok": True, "conversationId": asked.conversation_id}

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.functions.assistant.reply_text import Title
+from sandbox.functions.assistant.reply_text import MentionedTitle
 
 SURFACES = ("home", "swipe", "search", "title", "diary", "messages")
 LIMIT_DEFAULT, LIMIT_MAX = 3, 6
@@ -69,7 +69,7 @@ def daily_cap(level: int) -> int:
     return _DAILY_CAP[level]
 
 
-def drafts(surface: str, titles: Sequence[Title], *, has_goal: bool, limit: int) -> list[Draft]:
+def drafts(surface: str, titles: Sequence[MentionedTitle], *, has_goal: bool, limit: int) -> list[Draft]:
     """Up to `limit` suggestions."""
     others = [_goal_end() if has_goal else _goal_start()]
     if surface != "swipe":  # nobody there needs to be sent there
@@ -82,7 +82,7 @@ def _dismiss() -> dict[str, Any]:
     return {"id": "dismiss", "label": "Dismiss", "type": "dismiss"}
 
 
-def _watchlist(title: Title) -> Draft:
+def _watchlist(title: MentionedTitle) -> Draft:
     watch = {"titleId": title.id, "status": "want_to_watch"}
     actions = (
         {"id": "add", "label": "Add to watchlist", "type": "diary_set_status", "payload": watch},

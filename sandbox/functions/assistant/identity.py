@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.functions import envelope, gate, intake
-from sandbox.functions.envelope import Refusal
-from sandbox.functions.gate import Caller
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 
 _SQL = """
@@ -52,12 +52,12 @@ class AssistantMissing(Exception):
         )
 
 
-async def caller(services: Services, request: Request) -> Caller:
-    """The signed-in person. :raises Refusal: 401 UNAUTHORIZED, whatever is wrong with the token."""
+async def caller(services: Services, request: Request) -> FunctionCaller:
+    """The signed-in person. :raises FunctionRefusal: 401 UNAUTHORIZED, whatever is wrong with the token."""
     try:
         return await gate.require_person(services, request)
-    except Refusal:
-        raise Refusal(envelope.error(request, "Unauthorized", 401, "UNAUTHORIZED")) from None
+    except FunctionRefusal:
+        raise FunctionRefusal(envelope.error(request, "Unauthorized", 401, "UNAUTHORIZED")) from None
 
 
 async def find(connection: asyncpg.Connection) -> Assistant:

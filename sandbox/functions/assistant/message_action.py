@@ -19,8 +19,8 @@ from sandbox.functions.assistant import identity as assistant_identity
 from sandbox.functions.assistant import tools as assistant_tools
 from sandbox.functions.assistant.identity import AssistantMissing
 from sandbox.functions.assistant.tools import ToolError
-from sandbox.functions.envelope import Refusal
-from sandbox.functions.gate import Caller
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 
 NAME = "assistant-message-action"
@@ -105,7 +105,7 @@ async def handle(services: Services, request: Request) -> Response:
 
 
 async def _press(request: Request) -> tuple[Press, str]:
-    """The button, and the confirmation. :raises Refusal: 400 BAD_REQUEST when one of its three names is missing."""
+    """The button, and the confirmation. :raises FunctionRefusal: 400 BAD_REQUEST when a name is missing."""
     try:
         body = envelope.parse_json(await request.body())
     except ValueError:
@@ -115,7 +115,7 @@ async def _press(request: Request) -> tuple[Press, str]:
     given = {name: value.strip() for name in names if isinstance(value := members.get(name), str)}
     present = {name: bool(given.get(name)) for name in names}
     if not all(present.values()):
-        raise Refusal(envelope.error(request, "Missing required fields", 400, "BAD_REQUEST", **present))
+        raise FunctionRefusal(envelope.error(request, "Missing required fields", 400, "BAD_REQUEST", **present))
     token = members.get("confirmToken")
     return Press(*(given[name] for name in names)), token.strip() if isinstance(token, str) else ""
 
@@ -130,7 +130,7 @@ def _button(meta: Any, action_id: str) -> dict[str, Any] | None:
 
 
 async def _carry_out(
-    services: Services, request: Request, caller: Caller, press: Press, action: dict[str, Any], token: str
+    services: Services, request: Request, caller: FunctionCaller, press: Press, action: dict[str, Any], token: str
 ) -> Response:
     kind = str(action.get("type") or "").strip()
     payload = action["payload"] if isinstance(action.get("payload"), dict) else {}
@@ -166,7 +166,7 @@ async def _carry_out(
 
 
 async def _early(
-    connection: asyncpg.Connection, caller: Caller, press: Press, kind: str, token: str, about: str
+    connection: asyncpg.Connection, caller: FunctionCaller, press: Press, kind: str, token: str, about: str
 ) -> dict[str, Any] | None:
     """The answer when the button was pressed before, or has to be confirmed first."""
     row = await connection.fetchrow(_LOG_SQL, *press.of(caller.user_id))

@@ -13,7 +13,7 @@ from sandbox.functions import envelope, intake
 from sandbox.functions.assistant import drafts as assistant_drafts
 from sandbox.functions.assistant import identity as assistant_identity
 from sandbox.functions.assistant.drafts import Draft
-from sandbox.functions.assistant.reply_text import Title
+from sandbox.functions.assistant.reply_text import MentionedTitle
 from sandbox.services import Services, log
 
 NAME = "assistant-orchestrator"
@@ -128,12 +128,12 @@ async def _level(connection: asyncpg.Connection, user_id: str) -> int | None:
 
 async def _titles(
     connection: asyncpg.Connection, user_id: str, surface: str, context: dict[str, Any], limit: int
-) -> list[Title]:
+) -> list[MentionedTitle]:
     titles = []
     title_id = context.get("titleId")
     if surface == "title" and intake.is_uuid(title_id):
-        titles = [Title(*row) for row in await connection.fetch(_TITLE_SQL, title_id)]
-    popular = [Title(*row) for row in await connection.fetch(_POPULAR_SQL, user_id, limit)]
+        titles = [MentionedTitle(*row) for row in await connection.fetch(_TITLE_SQL, title_id)]
+    popular = [MentionedTitle(*row) for row in await connection.fetch(_POPULAR_SQL, user_id, limit)]
     return titles + [title for title in popular if title not in titles]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.functions.assistant import reply_text as assistant_reply_text
-from sandbox.functions.assistant.reply_text import MODEL, Title
+from sandbox.functions.assistant.reply_text import MODEL, MentionedTitle
 from sandbox.services import Services
 
 LATENCY_S = 0.25
@@ -32,7 +32,7 @@ class ModelFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelReply:
     """What will be stored. ai_error: set when the text is an apology; model: None when none was asked."""
 
     text: str
@@ -46,7 +46,7 @@ def configured(services: Services) -> bool:
     return not services.switches.assistant_unconfigured
 
 
-async def ask(services: Services, question: str, titles: Sequence[Title]) -> Answer:
+async def ask(services: Services, question: str, titles: Sequence[MentionedTitle]) -> ModelReply:
     """The model's answer. :raises ModelFailed: when it fails or its time is up."""
     try:
         async with asyncio.timeout(BUDGET_S):
@@ -56,14 +56,14 @@ async def ask(services: Services, question: str, titles: Sequence[Title]) -> Ans
     if services.rng.random() < services.switches.assistant_failure_share:
         raise ModelFailed("AI_PROVIDER_ERROR", _FAILED)
     said = assistant_reply_text.compose(question, titles)
-    return Answer(said.text, MODEL, said.actions)
+    return ModelReply(said.text, MODEL, said.actions)
 
 
-async def answer(services: Services, question: str, titles: Sequence[Title]) -> Answer:
+async def answer(services: Services, question: str, titles: Sequence[MentionedTitle]) -> ModelReply:
     """What the person will read: the model's words, or why there are none; never raises for the model's sake."""
     if not configured(services):
-        return Answer(_NOT_CONFIGURED, None)
+        return ModelReply(_NOT_CONFIGURED, None)
     try:
         return await ask(services, question, titles)
     except ModelFailed as error:
-        return Answer(error.friendly, None, ai_error={"code": error.code, "message": error.friendly})
+        return ModelReply(error.friendly, None, ai_error={"code": error.code, "message": error.friendly})

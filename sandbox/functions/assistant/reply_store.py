@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from sandbox.functions.assistant.reply_model import Answer
-from sandbox.functions.assistant.reply_text import Title
+from sandbox.functions.assistant.reply_model import ModelReply
+from sandbox.functions.assistant.reply_text import MentionedTitle
 
 _ROW = """
 json_build_object('id', id, 'conversation_id', conversation_id, 'user_id', user_id, 'created_at', created_at,
@@ -56,7 +56,7 @@ _TOOL = "get_trending"
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AssistantMessage:
     """One message of the conversation, as far as a reply depends on it."""
 
     id: str
@@ -66,10 +66,10 @@ class Message:
     text: str | None
 
 
-async def recent(connection: asyncpg.Connection, conversation_id: str, count: int) -> list[Message]:
+async def recent(connection: asyncpg.Connection, conversation_id: str, count: int) -> list[AssistantMessage]:
     """The newest first."""
     rows = await connection.fetch(_RECENT_SQL, conversation_id, count)
-    return [Message(*row) for row in rows]
+    return [AssistantMessage(*row) for row in rows]
 
 
 async def existing(
@@ -104,9 +104,9 @@ async def settle(
 
 async def evidence(
     connection: asyncpg.Connection, user_id: str, conversation_id: str, message_id: str | None
-) -> tuple[list[Title], list[str]]:
+) -> tuple[list[MentionedTitle], list[str]]:
     """What is popular, and the handles under which that result can be fetched later."""
-    titles = [Title(row["id"], row["name"]) for row in await connection.fetch(_TRENDING_SQL)]
+    titles = [MentionedTitle(row["id"], row["name"]) for row in await connection.fetch(_TRENDING_SQL)]
     if message_id is None:
         return titles, []
     handle = f"tool_{uuid.uuid4().hex}"
@@ -121,7 +121,7 @@ async def store(
     conversation_id: str,
     assistant_id: str,
     message_id: str | None,
-    answer: Answer,
+    answer: ModelReply,
     handles: Sequence[str],
 ) -> dict[str, Any]:
     """Write the reply, return its row. :raises asyncpg.UniqueViolationError: when somebody else replied meanwhile."""

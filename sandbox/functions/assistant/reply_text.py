@@ -24,7 +24,7 @@ _CLOSINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Title:
+class MentionedTitle:
     """A title the assistant may mention."""
 
     id: str
@@ -32,14 +32,14 @@ class Title:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ComposedReply:
     """One reply: its text, and its buttons as they are stored in `meta.ai.actions`."""
 
     text: str
     actions: tuple[dict[str, Any], ...]
 
 
-def compose(question: str, titles: Sequence[Title]) -> Said:
+def compose(question: str, titles: Sequence[MentionedTitle]) -> ComposedReply:
     """The reply to a question, mentioning up to three of the titles."""
     rng = random.Random(zlib.crc32(question.encode("utf-8", "replace")))
     echo = " ".join(question.split())[:LONGEST_ECHO]
@@ -50,10 +50,10 @@ def compose(question: str, titles: Sequence[Title]) -> Said:
     if mentioned:
         parts.append(rng.choice(_BRIDGES).format(titles=_enumerated([title.name for title in mentioned])))
     parts.append(rng.choice(_CLOSINGS))
-    return Said(" ".join(parts), _buttons(mentioned))
+    return ComposedReply(" ".join(parts), _buttons(mentioned))
 
 
-def _buttons(titles: Sequence[Title]) -> tuple[dict[str, Any], ...]:
+def _buttons(titles: Sequence[MentionedTitle]) -> tuple[dict[str, Any], ...]:
     if not titles:
         return ()
     first = titles[0]

@@ -15,8 +15,8 @@ from sandbox.functions import envelope, intake
 from sandbox.functions.assistant import identity as assistant_identity
 from sandbox.functions.assistant import tools as assistant_tools
 from sandbox.functions.assistant.tools import Done, ToolError
-from sandbox.functions.envelope import Refusal
-from sandbox.functions.gate import Caller
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 
 NAME = "assistant-suggestion-action"
@@ -92,19 +92,19 @@ async def _note(connection: asyncpg.Connection, kind: str, suggestion_id: str, u
 
 
 def _action(request: Request, stored: str, action_id: Any) -> dict[str, Any]:
-    """:raises Refusal: 400 without an id, or for one that the suggestion does not have."""
+    """:raises FunctionRefusal: 400 without an id, or for one that the suggestion does not have."""
     if not isinstance(action_id, str) or not action_id:
-        raise Refusal(envelope.error(request, "Missing actionId", 400, "BAD_REQUEST"))
+        raise FunctionRefusal(envelope.error(request, "Missing actionId", 400, "BAD_REQUEST"))
     for action in orjson.loads(stored):
         if isinstance(action, dict) and action.get("id") == action_id:
             return action
-    raise Refusal(envelope.error(request, "Unknown action", 400, "BAD_REQUEST"))
+    raise FunctionRefusal(envelope.error(request, "Unknown action", 400, "BAD_REQUEST"))
 
 
 async def _execute(
     services: Services,
     request: Request,
-    caller: Caller,
+    caller: FunctionCaller,
     suggestion_id: str,
     row: asyncpg.Record,
     action: dict[str, Any],
@@ -150,7 +150,7 @@ async def _carry_out(connection: asyncpg.Connection, user_id: str, action: dict[
 
 async def _ask_back(
     services: Services,
-    caller: Caller,
+    caller: FunctionCaller,
     suggestion_id: str,
     action: dict[str, Any],
     outcome: dict[str, Any],

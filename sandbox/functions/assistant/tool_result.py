@@ -81,7 +81,7 @@ async def handle(services: Services, request: Request) -> Response:
 
 
 def _parse(request: Request, body: Any) -> tuple[str, Cuts]:
-    """:raises envelope.Refusal: 400 for a missing or odd id, or a cut outside its range."""
+    """:raises envelope.FunctionRefusal: 400 for a missing or odd id, or a cut outside its range."""
     members = body if isinstance(body, dict) else {}
     ids = [members[name] for name in ("actionId", "id", "logId") if name in members]
     if not ids or not all(isinstance(value, str) and 8 <= len(value) <= 128 for value in ids):

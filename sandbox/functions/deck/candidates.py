@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from sandbox.functions.deck.request import DeckRequest, DeckSize
-from sandbox.functions.gate import Caller
+from sandbox.functions.gate import FunctionCaller
 from sandbox.services import PoolExhausted, Services
 from sandbox.settings import Snapshot
 
@@ -87,7 +87,7 @@ class Candidates:
     titles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-async def strong_positives(services: Services, caller: Caller, settings: Snapshot) -> int:
+async def strong_positives(services: Services, caller: FunctionCaller, settings: Snapshot) -> int:
     """How many of a person's recent events say that they liked something; 0 when they cannot be read."""
     days = int(settings["ranking.swipe.cold_start.lookback_days"])
     limit = int(settings["ranking.swipe.cold_start.event_limit"])
@@ -100,7 +100,13 @@ async def strong_positives(services: Services, caller: Caller, settings: Snapsho
 
 
 async def from_deck_function(
-    services: Services, caller: Caller, request: DeckRequest, mode: str, seed: str, size: DeckSize, settings: Snapshot
+    services: Services,
+    caller: FunctionCaller,
+    request: DeckRequest,
+    mode: str,
+    seed: str,
+    size: DeckSize,
+    settings: Snapshot,
 ) -> list[Candidate]:
     """The database's own ranking: again with fewer rows after a statement timeout, again with another seed to fill up.
 
@@ -135,7 +141,7 @@ async def from_deck_function(
 
 async def enrich(
     services: Services,
-    caller: Caller,
+    caller: FunctionCaller,
     request: DeckRequest,
     rows: list[Candidate],
     size: DeckSize,
@@ -181,7 +187,7 @@ async def titles(services: Services, rows: Sequence[Candidate], settings: Snapsh
     return {row["id"]: row for row in found}
 
 
-async def friend_profiles(services: Services, caller: Caller, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+async def friend_profiles(services: Services, caller: FunctionCaller, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Public profiles by id, as far as row-level security shows them to the caller: as shipped, only their own."""
     try:
         async with services.acting(caller.principal) as connection:
@@ -202,7 +208,7 @@ async def _excluded(connection: asyncpg.Connection, user_id: str, *, needed: boo
 
 
 async def _collaborative(
-    services: Services, caller: Caller, rows: list[Candidate], excluded: set[str], quota: int
+    services: Services, caller: FunctionCaller, rows: list[Candidate], excluded: set[str], quota: int
 ) -> int:
     async with services.acting(services.service) as connection:
         found = await connection.fetch(_CF_SQL, caller.user_id, _CF_MODEL, quota)
@@ -220,7 +226,7 @@ async def _collaborative(
 
 async def _segment_popular(
     services: Services,
-    caller: Caller,
+    caller: FunctionCaller,
     request: DeckRequest,
     rows: list[Candidate],
     excluded: set[str],

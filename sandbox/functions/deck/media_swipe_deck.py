@@ -22,7 +22,7 @@ from sandbox.functions.deck import request as deck_request
 from sandbox.functions.deck.candidates import DeckFailed
 from sandbox.functions.deck.cards import Card
 from sandbox.functions.deck.request import DeckRefusal, DeckRequest
-from sandbox.functions.gate import Admission, Caller
+from sandbox.functions.gate import Admission, FunctionCaller
 from sandbox.services import PoolExhausted, Services
 
 LIMIT_PER_MINUTE = 120
@@ -129,7 +129,7 @@ def _own_seed(wanted: DeckRequest, cold: bool) -> str:
     return f"cold:{wanted.session_id}:{wanted.kind or 'all'}:{datetime.now(UTC):%Y-%m-%d}"
 
 
-async def _assigned(services: Services, caller: Caller) -> dict[str, str]:
+async def _assigned(services: Services, caller: FunctionCaller) -> dict[str, str]:
     try:
         async with services.acting(services.service) as connection:
             return dict(await ab_tests.assign(connection, caller.user_id, EXPERIMENTS))
@@ -138,7 +138,7 @@ async def _assigned(services: Services, caller: Caller) -> dict[str, str]:
         return {}
 
 
-async def _show_friends(services: Services, caller: Caller, cards: Sequence[Card]) -> None:
+async def _show_friends(services: Services, caller: FunctionCaller, cards: Sequence[Card]) -> None:
     """Attach the profiles behind friends' picks, for as many as the caller may see."""
     of_friends = [card for card in cards if card["source"] == "friends"]
     ids = list(dict.fromkeys(friend for card in of_friends for friend in card["friendIds"]))

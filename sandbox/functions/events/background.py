@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from sandbox.functions.events.input import TASTE_TYPES, Ingest, RatingOp, Row, StatusOp, WatchlistOp
+from sandbox.functions.events.input import TASTE_TYPES, EventRow, Ingest, RatingOp, StatusOp, WatchlistOp
 from sandbox.functions.events.rows import labels_json, taste_json
-from sandbox.functions.gate import Caller
+from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 from sandbox.settings import Snapshot
 
@@ -48,8 +48,8 @@ _CONTENT_TYPES = {"series": "series", "anime": "anime", "episode": "series"}
 class Aftermath:
     """One request's unfinished business."""
 
-    caller: Caller
-    taste: tuple[Row, ...]
+    caller: FunctionCaller
+    taste: tuple[EventRow, ...]
     status_ops: tuple[StatusOp, ...]
     watchlist_ops: tuple[WatchlistOp, ...]
     rating_ops: tuple[RatingOp, ...]
@@ -60,7 +60,7 @@ class Aftermath:
     centroid_items: int
 
     @classmethod
-    def of(cls, caller: Caller, ingest: Ingest, taken: list[Row], settings: Snapshot) -> Aftermath:
+    def of(cls, caller: FunctionCaller, ingest: Ingest, taken: list[EventRow], settings: Snapshot) -> Aftermath:
         """taken: the rows the database took, duplicates included."""
         return cls(
             caller=caller,
@@ -106,7 +106,7 @@ async def run(services: Services, work: Aftermath) -> None:
 
 
 async def _as_caller(
-    services: Services, caller: Caller, what: str, action: Callable[[asyncpg.Connection], Awaitable[object]]
+    services: Services, caller: FunctionCaller, what: str, action: Callable[[asyncpg.Connection], Awaitable[object]]
 ) -> None:
     try:
         async with services.acting(caller.principal) as connection:
@@ -131,7 +131,7 @@ async def _kinds(services: Services, work: Aftermath) -> dict[str, str]:
 
 
 async def _library(
-    services: Services, caller: Caller, title_id: str, status: str, enabled: bool, kind: str, now: datetime
+    services: Services, caller: FunctionCaller, title_id: str, status: str, enabled: bool, kind: str, now: datetime
 ) -> None:
     if enabled:
         arguments = (caller.user_id, title_id, kind, status, now)
@@ -141,7 +141,7 @@ async def _library(
         await _as_caller(services, caller, "library", lambda c: c.execute(_LIBRARY_DELETE, *removal))
 
 
-async def _rating(services: Services, caller: Caller, op: RatingOp, kind: str, now: datetime) -> None:
+async def _rating(services: Services, caller: FunctionCaller, op: RatingOp, kind: str, now: datetime) -> None:
     if op.rating is None:
         removal = (caller.user_id, op.media_item_id)
         await _as_caller(services, caller, "rating", lambda c: c.execute(_RATING_DELETE, *removal))

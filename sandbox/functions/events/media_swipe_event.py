@@ -17,7 +17,7 @@ from sandbox.functions.events.background import Aftermath, run
 from sandbox.functions.events.input import Ingest
 from sandbox.functions.events.store import store
 from sandbox.functions.gate import Admission
-from sandbox.limits import Verdict
+from sandbox.limits import LimitVerdict
 from sandbox.services import Services
 
 LIMIT_PER_MINUTE = 1000
@@ -116,7 +116,7 @@ async def _pretended(request: Request, identifier: str, admission: Admission) ->
     return _reply(request, identifier, ingest, {"shouldRetry": False, "sent": sent, "attempted": sent, "items": sent})
 
 
-def _rate_limited(request: Request, identifier: str, verdict: Verdict) -> Response:
+def _rate_limited(request: Request, identifier: str, verdict: LimitVerdict) -> Response:
     seconds = verdict.retry_after_s or _DEFAULT_RETRY_AFTER_S
     ingest = Ingest(0, str)
     ingest.issue("warn", "RATE_LIMIT", "Rate limit exceeded. Retry later.", meta={"retryAfterSeconds": seconds})

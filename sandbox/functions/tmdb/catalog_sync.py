@@ -40,7 +40,7 @@ returning id::text, kind::text, tmdb_id, omdb_imdb_id
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SyncRequest:
     """What to sync. kind: `movie` or `tv`, as TMDb says it."""
 
     tmdb_id: int | None
@@ -66,7 +66,7 @@ async def handle(services: Services, request: Request) -> Response:
 async def respond(services: Services, request: Request, given: Mapping[str, Any] | None) -> Response:
     """One sync; given: the body, where somebody else has read the request's own.
 
-    :raises envelope.Refusal: 401, 415, 400.
+    :raises envelope.FunctionRefusal: 401, 415, 400.
     :raises Exception: whatever upstream and database raise.
     """
     gate.require_api_key(services, request, bearer_is_enough=True)
@@ -91,7 +91,7 @@ async def respond(services: Services, request: Request, given: Mapping[str, Any]
     )
 
 
-async def sync(services: Services, order: Order) -> asyncpg.Record:
+async def sync(services: Services, order: SyncRequest) -> asyncpg.Record:
     """The row as it is afterwards. TMDb is asked once, twice by IMDb id alone, and OMDb once where wanted.
 
     :raises NotSynced: when TMDb does not know it.
@@ -111,8 +111,8 @@ async def sync(services: Services, order: Order) -> asyncpg.Record:
         return await connection.fetchrow(_UPSERT_SQL, *_values(row, order.with_omdb))
 
 
-def _order(request: Request, body: Any) -> Order:
-    """:raises envelope.Refusal: 400 for anything but an object."""
+def _order(request: Request, body: Any) -> SyncRequest:
+    """:raises envelope.FunctionRefusal: 400 for anything but an object."""
     if not isinstance(body, dict):
         intake.bad_body(request, "Request body must be an object")
     external = body["external"] if isinstance(body.get("external"), dict) else {}
@@ -120,7 +120,7 @@ def _order(request: Request, body: Any) -> Order:
     imdb_id = external.get("imdbId", body.get("imdbId"))
     options = body["options"] if isinstance(body.get("options"), dict) else {}
     series = body.get("contentType") == "series" or external.get("type") == "tv"
-    return Order(
+    return SyncRequest(
         _number(tmdb_id),
         imdb_id.strip() if isinstance(imdb_id, str) and imdb_id.strip() else None,
         "tv" if series else "movie",

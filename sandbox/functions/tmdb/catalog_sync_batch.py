@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.functions import envelope, gate, intake
-from sandbox.functions.envelope import Refusal
+from sandbox.functions.envelope import FunctionRefusal
 from sandbox.functions.tmdb import catalog_sync
 from sandbox.services import Services, log
 
@@ -45,7 +45,7 @@ async def _one(services: Services, request: Request, item: dict[str, Any], optio
         reply = await catalog_sync.respond(
             services, request, {**asked, "contentType": item.get("contentType"), "options": options}
         )
-    except Refusal as refusal:
+    except FunctionRefusal as refusal:
         reply = refusal.response
     except Exception as error:  # the platform's answer to the function that died, as the batch gets to see it
         log.debug("%s: %s", NAME, error)
@@ -57,7 +57,7 @@ async def _one(services: Services, request: Request, item: dict[str, Any], optio
 
 
 def _parse(request: Request, body: Any) -> tuple[list[dict[str, Any]], Any]:
-    """Items that name a title, and the options. :raises Refusal: 400 when there is none."""
+    """Items that name a title, and the options. :raises FunctionRefusal: 400 when there is none."""
     if not isinstance(body, dict):
         intake.bad_body(request, "Request body must be an object.")
     given = body.get("items")
