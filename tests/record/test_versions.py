@@ -33,14 +33,40 @@ def changed(folder: Path, **fields: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_bytes()) | fields), encoding="utf-8")
 
 
+SINCE = {
+    "CPU steal",
+    "machine CPU",
+    "waiting for a core",
+    "CPU quota",
+    "garbage collection",
+    "descriptors",
+    "local ports",
+    "send backlog",
+    "memory",
+}
+"""Rows of the generator's health that the harness which made those verdicts did not have."""
+NOT_CHECKED_THEN = "CPU steal, garbage-collection pauses and descriptor limits of the generator's machine."
+
+
+def comparable(verdict: str) -> str:
+    """All but the health rows SINCE and the line that they answer, byte for byte."""
+    read = json.loads(verdict)
+    read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
+    read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]
+    return json.dumps(read, indent=2, ensure_ascii=False)
+
+
 @pytest.mark.parametrize("name", OLD)
 def test_an_older_record_is_judged_and_rendered_as_before(name: str, tmp_path: Path) -> None:
     folder = copy(name, tmp_path)
     expected = (folder / VERDICT).read_text(encoding="utf-8")
-    for made in (VERDICT, REPORT, JUNIT, SUMMARY):
-        (folder / made).unlink(missing_ok=True)
+    (folder / VERDICT).unlink()
     assert report(folder).exit_code == OLD[name]
-    assert (folder / VERDICT).read_text(encoding="utf-8") == expected
+    made = (folder / VERDICT).read_text(encoding="utf-8")
+    assert comparable(made) == comparable(expected)
+    assert {row["check"] for row in json.loads(made)["health"]} > SINCE
+    assert NOT_CHECKED_THEN in expected
+    assert NOT_CHECKED_THEN not in made
     assert "</html>" in (folder / REPORT).read_text(encoding="utf-8")
     assert ElementTree.parse(folder / JUNIT).getroot().tag == "testsuites"
     assert (folder / SUMMARY).read_text(encoding="utf-8").startswith("## ")
