@@ -25,7 +25,7 @@ from reports.compare import Comparison
 from reports.drift import DriftRow, drift
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
-from reports.health import HealthRow
+from reports.health_row import HealthRow
 from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
@@ -51,7 +51,6 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.INCONCLUSIVE: "this run cannot answer",
     ExitCode.ABORTED: "the run was aborted",
 }
-NOT_CHECKED = ("CPU steal, garbage-collection pauses and descriptor limits of the generator's machine.",)
 
 
 class Model(BaseModel):
@@ -103,7 +102,7 @@ class Verdict(Model):
     findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
-    not_checked: tuple[str, ...] = NOT_CHECKED
+    not_checked: tuple[str, ...] = ()
     facts: Facts
 
     @property
@@ -160,7 +159,7 @@ def judge_frames(
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
             *questions.unasked(manifest.probes),
             *schema_facts.unasked(manifest.probes),
-            *NOT_CHECKED,
+            *generator.not_checked(frames),
         ),
         comparison=baseline,
         realtime=realtime,

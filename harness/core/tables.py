@@ -1,6 +1,7 @@
 """What a run directory holds: file names, columns, phases, views. (pure)
 
-    manifest.json      what was asked, of whom, with which seed and versions, and how it ended
+    manifest.json      what was asked, of whom, with which seed and versions, and how it ended; `record_version` of all
+                       these files (`harness.record.versions` knows what older ones are called)
     latency.parquet    counts per (second, phase, operation, view, outcome, bucket_us)
     arrivals.parquet   one row per planned session
     health.parquet     the generator's own health, per worker and second
@@ -9,7 +10,7 @@
     workers/<n>/       what worker n wrote down itself: a run directory of its own part (only with several processes)
     traffic.parquet    what each session sent, per call
     chaos.jsonl        what went wrong on purpose, when, and what it hit (`harness.core.fault_record`)
-    actions.parquet      what each session's person did (`harness.core.actions`)
+    actions.parquet    what each session's person did (`harness.core.actions`)
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files

@@ -13,6 +13,7 @@ from harness.core.slo import Slo
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
+from harness.record.versions import FIRST_VERSION, RECORD_VERSION
 
 
 class Evidence(BaseModel):
@@ -32,6 +33,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    record_version: int = Field(default=RECORD_VERSION, ge=FIRST_VERSION)  # absent in the file: FIRST_VERSION
     run_id: str
     status: Literal["running", "complete", "aborted", "incomplete"]
     abort_reason: str = ""
