@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from harness.core.errors import TargetError
-from harness.core.models import Target
+from harness.core.target import Target
 
 TOLERANCE = 1.2
 PATIENCE_S = 3

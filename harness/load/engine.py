@@ -27,7 +27,7 @@ from harness.client.interruptible_sleep import InterruptibleSleep, SessionClosed
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
 from harness.client.session_log import SessionLogs
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.people import People, Secrets

@@ -12,7 +12,7 @@ from harness.client.api.chat_shapes import Summary
 from harness.client.realtime.client import Channel, RealtimeClient
 from harness.client.realtime.conversation_channel import ConversationChannel, Listener
 from harness.client.realtime.presence_channel import PresenceChannel
-from harness.core.delivery import ChannelTopic, FactKind
+from harness.core.delivery_facts import ChannelTopic, FactKind
 
 if TYPE_CHECKING:
     from harness.client.device import Device
