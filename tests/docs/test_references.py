@@ -61,7 +61,7 @@ def unresolved(path: Path, references: Iterable[Reference], known: Counter[Key])
 
 def test_every_reference_is_a_heading() -> None:
     known = headings_here()
-    wrong = []
+    wrong: list[str] = []
     for path in scanned():
         wrong += unresolved(path.relative_to(ROOT), cited_in(path), known)
     assert not wrong, "\n".join(wrong)
