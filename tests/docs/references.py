@@ -69,8 +69,8 @@ def _references(text: str, *, bare: bool) -> Iterator[Reference]:
                 yield Reference(kind, number, text.count("\n", 0, match.start()) + 1)
     for match in _LETTER_AND_DIGITS.finditer(flat):
         line = text.count("\n", 0, match.start()) + 1
-        for number in range(int(match["first"]), int(match["last"] or match["first"]) + 1):
-            yield Reference(match["kind"], f"{number:02}", line)
+        for position in range(int(match["first"]), int(match["last"] or match["first"]) + 1):
+            yield Reference(match["kind"], f"{position:02}", line)
     if bare:
         for match in re.finditer(rf'"(?P<list>\d{{1,2}}\.\d{LIST[len(NUMBER) :]})[^"]*"', text):
             for number in _numbers("http", match["list"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -61,7 +62,7 @@ def unresolved(path: Path, references: Iterable[Reference], known: Counter[Key])
 
 def test_every_reference_is_a_heading() -> None:
     known = headings_here()
-    wrong = []
+    wrong: list[str] = []
     for path in scanned():
         wrong += unresolved(path.relative_to(ROOT), cited_in(path), known)
     assert not wrong, "\n".join(wrong)
@@ -84,6 +85,17 @@ def test_every_heading_is_there_once() -> None:
     assert {number for kind, number in known if kind == "I"} == {f"{n:02}" for n in range(1, 41)}
     assert {number for kind, number in known if kind == "decision"} == {str(n) for n in range(1, 16)}
     assert {number for kind, number in known if kind == "quirk"} == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize(("document", "kind"), list(DOCUMENTS.items())[:2])
+def test_pages_of_the_contract_point_at_their_own_sections(document: str, kind: str) -> None:
+    """As "(1.3)", which no other file may do."""
+    known = headings_here()
+    pointed = re.findall(
+        r"\((\d{1,2}\.\d{1,2})(?:, \d{1,2}\.\d{1,2})*\)", (ROOT / document).read_text(encoding="utf-8")
+    )
+    assert pointed
+    assert [number for number in pointed if known[kind, number] != 1] == []
 
 
 def test_the_scan_sees_what_there_is() -> None:
