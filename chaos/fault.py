@@ -15,6 +15,8 @@ from typing import ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from chaos.validation import in_words
+
 
 class Layer(StrEnum):
     """Where a fault happens, and so what one draw decides over."""
@@ -115,24 +117,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(names) or 'none'}"
 
 
-_WORDS: dict[str, Callable[[Mapping[str, object]], str]] = {
-    "int_type": lambda _: "must be a whole number",
-    "int_from_float": lambda _: "must be a whole number",
-    "int_parsing": lambda _: "must be a whole number",
-    "float_type": lambda _: "must be a number",
-    "float_parsing": lambda _: "must be a number",
-    "finite_number": lambda _: "must be finite",
-    "string_type": lambda _: "must be text",
-    "bool_parsing": lambda _: "must be true or false",
-    "greater_than": lambda limits: f"must be above {limits['gt']:g}",
-    "greater_than_equal": lambda limits: f"must be {limits['ge']:g} or more",
-    "less_than": lambda limits: f"must be below {limits['lt']:g}",
-    "less_than_equal": lambda limits: f"must be {limits['le']:g} or less",
-    "literal_error": lambda limits: f"must be {limits['expected']}",
-    "value_error": lambda limits: str(limits["error"]),
-}
-
-
 def _sentence(fault: type[Fault], detail: ErrorDetails) -> str:
     """`fault.key = value: what is wrong`."""
     key, kind = ".".join(map(str, detail["loc"])), detail["type"]
@@ -141,5 +125,4 @@ def _sentence(fault: type[Fault], detail: ErrorDetails) -> str:
         return f"{place} is missing; add it"
     if kind == "extra_forbidden":
         return f"{place} is not a parameter of this fault; {nearest(key, fault.model_fields)}"
-    words = _WORDS.get(kind)
-    return f"{place} = {detail['input']!r:.80}: {words(detail.get('ctx', {})) if words else detail['msg']}"
+    return f"{place} = {detail['input']!r:.80}: {in_words(kind, detail.get('ctx', {}), detail['msg'])}"

@@ -21,6 +21,7 @@ from chaos.proxy import bodies, metrics
 from chaos.proxy.bodies import HolderBody, ProxyBody, ToxicBody
 from chaos.proxy.errors import ProxyApiError
 from chaos.proxy.journal import JournalCause
+from chaos.proxy.log import DEBUG, tell
 from chaos.proxy.proxy import Proxy
 from chaos.proxy.proxy_collection import ProxyCollection, known_types
 from chaos.proxy.toxic import Toxic
@@ -135,6 +136,7 @@ class ProxyApi:
         async def endpoint(request: Request) -> Response:
             response = await self._guarded(request, endpoints.get(request.method))
             response.headers["X-Toxiproxy-Request-Id"] = secrets.token_hex(10)
+            tell(DEBUG, "API call", method=request.method, path=request.url.path, status=response.status_code)
             return response
 
         return Route(path, endpoint, methods=list(endpoints))

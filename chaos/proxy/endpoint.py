@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
+from chaos.proxy.address import Address
 from chaos.proxy.ports import EndpointOwner, PauseReason
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -82,6 +83,12 @@ class SessionEndpoint(asyncio.Protocol):
             self.session.finished(self)
 
     # ---- called by the session ---------------------------------------------------------------------------------
+
+    @property
+    def peer(self) -> str:
+        """Whose socket it is: host:port; '' once it is closed."""
+        place = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return str(Address(*place[:2])) if place else ""
 
     def pause(self, why: PauseReason) -> None:
         if not self._holds and self.transport is not None and not self.ended:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from chaos.proxy.log import INFO, tell
 from chaos.proxy.toxic import Toxic
 
 CAPACITY = 10_000
@@ -63,6 +64,7 @@ class Journal:
         """A proxy went down or came up again."""
         self._last += 1
         self._entries.append(JournalEntry(self._last, time.time(), event, why, proxy))
+        tell(INFO, f"proxy {event}", proxy=proxy, why=why)
 
     def toxic(self, event: JournalEvent, why: JournalCause, proxy: str, toxic: Toxic) -> None:
         """A toxic started, changed or ended."""
@@ -86,6 +88,17 @@ class Journal:
             toxic.fault.model_dump(mode="json"),
         )
         self._entries.append(entry)
+        tell(
+            INFO,
+            f"fault {event}",
+            proxy=proxy,
+            fault=toxic.name,
+            type=toxic.type,
+            stream=toxic.stream,
+            share=toxic.toxicity,
+            why="lease expired" if why is JournalCause.LEASE else why,
+            hits=entry.hits,
+        )
 
     def since(self, number: int = 0) -> list[JournalEntry]:
         """Entries with a greater id, oldest first. Those of toxics that still run carry their counts of now."""

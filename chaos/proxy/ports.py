@@ -1,4 +1,4 @@
-"""What the parts of a proxied connection know of each other: narrow protocols, so that none imports its owner.
+"""What the parts of a proxied connection know of each other: narrow protocols, so that none imports its owner. (pure)
 
 Proxy owns sessions; a session owns two endpoints (sockets), two pipes (directions) and, where its traffic is read, an
 HTTP session. Owners import what they own; what is owned sees its owner through one of these.
@@ -6,7 +6,6 @@ HTTP session. Owners import what they own; what is owned sees its owner through 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from enum import IntFlag
 from typing import Protocol, TypeVar
@@ -165,5 +164,5 @@ class SessionOwner(HttpRules, Protocol[S]):
     def closed(self, session: S) -> None:
         """Both its sockets are gone."""
 
-    async def connect(self, server: asyncio.Protocol) -> bool:
-        """Connect it to the upstream; False, after saying why, when that cannot be reached."""
+    async def connect(self, session: S) -> bool:
+        """Connect its server side to the upstream; False, after saying why, when that cannot be reached."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import socket
 import ssl
@@ -16,10 +15,10 @@ from chaos.proxy.address import Address, Upstream
 from chaos.proxy.clock import LoopClock
 from chaos.proxy.copy import deliver
 from chaos.proxy.endpoint import SessionEndpoint
+from chaos.proxy.log import DEBUG, INFO, WARNING, tell, told
 from chaos.proxy.session import ProxySession
 from chaos.proxy.toxic import Direction, Toxic
 
-log = logging.getLogger("chaos.proxy")
 BACKLOG = 4096
 HOST_LINE = re.compile(rb"(?im)^host:[^\r\n]*")
 
@@ -74,9 +73,12 @@ class Proxy:
         self.listen = str(Address(*bound.getsockname()[:2]))
         self._server = await self.loop.create_server(self._accept, sock=bound, backlog=BACKLOG)
         self.enabled = True
+        tell(INFO, "proxy started", proxy=self.name, listen=self.listen, upstream=self.upstream.place)
 
     async def stop(self) -> None:
         """Refuse new connections and end the present ones in order."""
+        if self.enabled:
+            tell(INFO, "proxy stopped", proxy=self.name, connections=len(self.sessions))
         self.enabled = False
         if self._server is not None:
             self._server.close()
@@ -119,21 +121,27 @@ class Proxy:
     def opened(self, session: ProxySession) -> None:
         """Its client is connected."""
         self.sessions.add(session)
+        if told(INFO):
+            tell(INFO, "client accepted", proxy=self.name, session=session.key, client=session.client.peer)
 
-    async def connect(self, server: asyncio.Protocol) -> bool:
-        """Connect it to the upstream; False, after saying why, when that cannot be reached."""
+    async def connect(self, session: ProxySession) -> bool:
+        """Connect its server side to the upstream; False, after saying why, when that cannot be reached."""
+        upstream = self.upstream
         try:
             async with asyncio.timeout(self.connect_timeout_s):
-                await self.loop.create_connection(lambda: server, self.upstream.host, self.upstream.port, ssl=self.tls)
+                await self.loop.create_connection(lambda: session.server, upstream.host, upstream.port, ssl=self.tls)
         except (OSError, TimeoutError) as error:  # refused, unknown name, certificate that does not verify
             self._failed_to_connect(error)
             return False
+        tell(DEBUG, "upstream reached", proxy=self.name, session=session.key, upstream=upstream.place)
         return True
 
     def closed(self, session: ProxySession) -> None:
         """Both its sockets are gone."""
         if session in self.sessions:
             self.sessions.discard(session)
+            up, down = session.client.received, session.server.received
+            tell(DEBUG, "connection ended", proxy=self.name, session=session.key, bytes_up=up, bytes_down=down)
             ways = ((session.client, session.server), (session.server, session.client))
             for direction, (source, sink) in enumerate(ways):
                 self._received[direction] += source.received
@@ -152,11 +160,11 @@ class Proxy:
         return self._sent[direction] + sum(side.sent for side in sides)
 
     def _failed_to_connect(self, error: Exception) -> None:
-        """Say so once, not once a connection."""
-        text = f"{self.name}: no connection to {self.upstream.text}: {error or type(error).__name__}"
-        if text != self._last_failure:
-            self._last_failure = text
-            log.warning(text)
+        """A warning once, not once a connection; every one on DEBUG."""
+        reason = str(error) or type(error).__name__
+        level = DEBUG if reason == self._last_failure else WARNING
+        self._last_failure = reason
+        tell(level, "no connection to upstream", proxy=self.name, upstream=self.upstream.place, error=reason)
 
     def readdressed(self, head: bytes) -> bytes:
         """The head as the upstream has to see it: with its own Host where the client spoke to us as a web server."""

@@ -58,7 +58,7 @@ class ProxySession:
 
     async def _connect(self) -> None:
         try:
-            reached = await self.proxy.connect(self.server)
+            reached = await self.proxy.connect(self)
         finally:
             self._task = None
         if not reached:

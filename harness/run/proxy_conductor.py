@@ -187,7 +187,7 @@ class ProxyConductor:
 
 
 @contextlib.contextmanager
-def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: Watcher) -> Iterator[Fronted]:
+def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher) -> Iterator[Fronted]:
     """The target behind a proxy, when the timeline has anything for one; else as it is.
 
     :param api: of a proxy server that runs already, ours or a Toxiproxy; None starts one.
@@ -199,8 +199,8 @@ def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: W
         return
     with contextlib.ExitStack() as stack:
         if api is None:
-            api = stack.enter_context(_started(seed))
-        holder = f"run-{seed}-{time.time_ns():x}"
+            api = stack.enter_context(_started(timeline.seed))
+        holder = f"run-{timeline.seed}-{time.time_ns():x}"
         client = stack.enter_context(Toxiproxy(api, holder=holder))
         try:
             name = f"{PROXY}-{time.time_ns():x}"

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from chaos.timeline import Timeline
 from harness import __version__
 from harness.config.behaviour import misfits
 from harness.core.behaviour import PERSONAS
 from harness.core.errors import UsageError
-from harness.core.fault_record import chaos_windows
+from harness.core.fault_record import fault_windows
 from harness.core.frozen_model import closest
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
@@ -45,8 +46,9 @@ def rehearse(run_request: RunRequest, watcher: Watcher) -> Path:
     run_request = _sized(run_request, processes.raise_descriptor_limit())
     with contextlib.ExitStack() as stack:
         access = stack.enter_context(target_of(run_request, watcher))
-        front = stack.enter_context(_front(run_request, access, watcher))
-        order, store = _prepare(run_request, access, front.url)
+        timeline = run_request.profile.timeline(_seed(run_request))
+        front = stack.enter_context(_front(run_request, access, timeline, watcher))
+        order, store = _prepare(run_request, access, front.url, timeline)
         watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
         store.update(probes=probe(access, run_request.profile.people))
         LocustProcess(run_request, access, order, Path(order.folder), watcher, front).drive()
@@ -59,18 +61,16 @@ def rehearse(run_request: RunRequest, watcher: Watcher) -> Path:
 
 
 def _front(
-    run_request: RunRequest, access: ResolvedTarget, watcher: Watcher
+    run_request: RunRequest, access: ResolvedTarget, timeline: Timeline, watcher: Watcher
 ) -> contextlib.AbstractContextManager[Fronted]:
     """The proxy that the profile's chaos needs, if it does."""
-    seed = _seed(run_request)
-    timeline = run_request.profile.timeline(seed)
     if run_request.master_port is not None and timeline.of_proxy().entries:
         raise UsageError(
             "faults of the proxy need all workers on this machine, where the proxy is",
             where=f"{run_request.source}, [[chaos]]",
             remedy="leave --master out, or take the proxy's faults out of the profile",
         )
-    return fronted(access.url, timeline, seed, run_request.proxy, watcher)
+    return fronted(access.url, timeline, run_request.proxy, watcher)
 
 
 def _seed(run_request: RunRequest) -> int:
@@ -110,7 +110,7 @@ def _sized(run_request: RunRequest, descriptor_limit: int) -> RunRequest:
     return replace(run_request, processes=needed)
 
 
-def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple[RunSpec, RunStore]:
+def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline: Timeline) -> tuple[RunSpec, RunStore]:
     """url: where phones go, the target's or that of a proxy in front of it."""
     profile, seed = run_request.profile, _seed(run_request)
     now = datetime.now(UTC)
@@ -142,7 +142,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple
         target_url=access.url,
         target_environment=access.environment,
         windows=order.windows,
-        chaos=chaos_windows(profile.timeline(seed).entries, profile.chaos, profile.phases.end_s),
+        chaos=fault_windows(timeline.entries, profile.chaos, profile.phases.end_s),
         planned_sessions=len(planned),
         plan_digest=planned.digest,
         run_tag=tag,

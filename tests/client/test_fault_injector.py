@@ -26,7 +26,7 @@ from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.run_spec import RunSpec, windows_of
-from harness.core.scheduled_fault import Chaos
+from harness.core.scheduled_fault import ChaosEntry
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 
@@ -111,7 +111,7 @@ def profile(*chaos: dict[str, Any]) -> Profile:
         phases=Phases(warmup_s=0, measure_s=20, drain_s=1),
         arrivals=(ArrivalStage(seconds=20, rate=1),),
         mix={"reader": 0.5, "chatter": 0.5},
-        chaos=tuple(Chaos.model_validate({"at": 0, "for": 20} | entry) for entry in chaos),
+        chaos=tuple(ChaosEntry.model_validate({"at": 0, "for": 20} | entry) for entry in chaos),
     )
 
 
