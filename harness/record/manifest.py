@@ -8,19 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.fault_record import FaultWindow
 from harness.core.models import Profile, Slo
-from harness.core.tables import Phase
+from harness.core.windows import Window as Window  # also for those who know it from here
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
-
-
-class Window(BaseModel):
-    """A phase's place on the run's own time axis, in seconds since zero."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    phase: Phase
-    start_s: float
-    end_s: float
 
 
 class Evidence(BaseModel):

@@ -17,7 +17,8 @@ import orjson
 from harness.client.interruptible_sleep import SessionClosed
 from harness.core.models import ArrivalStage, Constant, Phases, Profile, SandboxSize
 from harness.core.people import Secrets
-from harness.load.engine import Engine, SessionBody
+from harness.load.engine import Engine
+from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
 
