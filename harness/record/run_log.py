@@ -94,7 +94,7 @@ class RunLog:
         self.worker = worker
         self._redactor = Redactor(secrets)
         self._heard = heard
-        self._held: deque[bytes] | None = deque(maxlen=MAX_HELD)
+        self._held: deque[dict[str, object]] | None = deque(maxlen=MAX_HELD)
         self._descriptor = -1
         self._times: Counter[str] = Counter()
 
@@ -111,7 +111,7 @@ class RunLog:
         except OSError:
             return
         for line in held:
-            self._append(line)
+            self._append(line | {"run": self.run})
 
     def close(self) -> None:
         """Write no more. Idempotent."""
@@ -146,14 +146,15 @@ class RunLog:
             line["note"] = "more of these are not written"
         if self._heard is not None:
             self._heard(line)
-        self._append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-
-    def _append(self, line: bytes) -> None:
         if self._held is not None:
             self._held.append(line)
-        elif self._descriptor >= 0:
+        else:
+            self._append(line)
+
+    def _append(self, line: Line) -> None:
+        if self._descriptor >= 0:
             try:
-                os.write(self._descriptor, line)
+                os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
             except OSError:  # a full disk is found, and said, by whoever writes the record
                 self.close()
 
@@ -166,14 +167,16 @@ NO_LOG.close()
 def readable(line: Line) -> str:
     """The line for people: time, level unless info, who, what, and the facts but a traceback."""
     facts = {name: value for name, value in line.items() if name not in _HEAD}
-    who = str(line["process"]) + (f" {line['worker']}" if "worker" in line else "")
+    who = str(line["process"])
+    if who == "worker":
+        who += f" {facts.pop('worker', '?')}"
     shown = [f"{name}={_short(value)}" for name, value in facts.items() if value not in ("", None)]
     level = "" if line["level"] == "info" else f"{str(line['level']).upper()} "
     instant = datetime.fromisoformat(str(line["at"])).astimezone().strftime(CLOCK_FORM)
     return " ".join([f"{instant} {level}[{who}] {line['event']}", *shown])
 
 
-_HEAD = ("at", "level", "event", "run", "process", "pid", "worker", "traceback")
+_HEAD = ("at", "level", "event", "run", "process", "pid", "traceback")
 
 
 def _short(value: object) -> str:
