@@ -513,7 +513,10 @@ def _start(environment: Environment, **_: Any) -> None:
         if text and isinstance(environment.runner, WorkerRunner):
             why = {"why": error.what, "host": socket.gethostname(), "pid": os.getpid()}
             environment.runner.send_message(REFUSAL, why)
-        elif _here.master is not None:
+            # Locust's own ways out keep a worker for another test, or until the users' stop timeout is over.
+            gevent.spawn_later(LEAVE_S, environment.runner.greenlet.kill, block=False)
+            return
+        if _here.master is not None:
             _here.master.refused(error.what)  # and it ends the run, its record with it
             return
         # Later, because Locust goes on starting the test that this event belongs to.
