@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.rows import made
 from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import ARRIVALS, HEALTH, SCHEMAS, View

@@ -25,6 +25,10 @@ class Layer(StrEnum):
     FRAME = "frame"  # in the proxy: one websocket frame
 
 
+Draw = Callable[[str], float]
+"""A number in [0, 1) for a question; for the same fault, person and sequence always the same answer."""
+
+
 class FaultError(ValueError):
     """A fault that does not exist, or a parameter it cannot take. The text says which, and what would be right."""
 

@@ -20,12 +20,13 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.delivery import ChannelTopic, Delivery, DeliveryFact, DeliveryFate, FactKind, account
+from harness.core.delivery_facts import ChannelTopic, DeliveryFact, DeliveryFate, FactKind
 from harness.core.fault_record import excused
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.tables import Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from reports.delivery import Delivery, account
 from reports.intervals import Interval, of_percentile
 from reports.ranks import grouped_percentiles
 

@@ -1,7 +1,7 @@
 """What Realtime did in a run: who got which message, what it cost, what was left open. (pure)
 
 From the delivery and realtime tables, and from the latency table for joins and writes. Whole run unless said otherwise:
-a message that was lost in warm-up is lost. Definitions: `harness.core.delivery`.
+a message that was lost in warm-up is lost. Definitions: `reports.delivery`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.delivery import ChannelState, ChannelTopic, Delivery, DeliveryFate, FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFate, FactKind
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
 from harness.plan.realtime import change_cost_ms
+from reports.delivery import Delivery
 from reports.frames import Frames, latency_table
-from reports.text import plural
+from reports.render.text import plural
 
 SHOWN_IDS = 20
 """Ids of one kind that a page lists; `verdict.json` has up to KEPT_IDS."""

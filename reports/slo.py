@@ -25,15 +25,15 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.models import LatencySlo, ShareSlo, Slo
 from harness.core.outcome import OUTCOMES
+from harness.core.slo import LatencySlo, ShareSlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import disturbance, intervals
 from reports.frames import Frames
 from reports.intervals import Interval
 from reports.ranks import grouped_percentiles, rank_of, share_of
-from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
+from reports.render.text import DASH, MINUS, count, ms, percent, plural, seconds
 from reports.windows import Sliding, Stretch, slide
 
 Status = Literal["pass", "fail", "inconclusive"]

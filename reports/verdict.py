@@ -13,9 +13,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import PRECEDENCE, ExitCode, first_of
+from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from reports import findings as schema_facts
 from reports import health as generator
 from reports import probes as questions
@@ -28,8 +29,8 @@ from reports.health import HealthRow
 from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
+from reports.render.text import percent, plural
 from reports.slo import SloRow
-from reports.text import percent, plural
 from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.core.models import Profile
 from harness.core.people import Secrets
+from harness.core.profile import Profile
 from harness.core.run_spec import RunSpec, windows_of
 from harness.load.engine import Engine
 

@@ -23,10 +23,10 @@ from typing import Any
 
 from chaos.proxy.address import Address, AddressError
 from chaos.proxy.bodies import ProxyBody
-from chaos.proxy.errors import ApiError
+from chaos.proxy.errors import ProxyApiError
 from chaos.proxy.proxy import bind
+from chaos.proxy.proxy_collection import ProxySettings
 from chaos.proxy.server import serving, url_of
-from chaos.proxy.switchboard import Settings
 
 EXIT_OPTION = 2
 EXIT_NOT_READY = 40
@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ProxyOptions:
     """What the command line says. listen and upstream: of a first proxy named `name`; without an upstream, none."""
 
     api: str = "127.0.0.1:8474"
@@ -57,8 +57,8 @@ class NotReady(Exception):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options, with the defaults of `Options`."""
-    defaults = Options()
+    """The options, with the defaults of `ProxyOptions`."""
+    defaults = ProxyOptions()
     made = argparse.ArgumentParser(
         prog="python -m chaos.proxy",
         description="Run the fault-injecting proxy until SIGINT or SIGTERM.",
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; the exit code."""
-    return run(Options(**vars(parser().parse_args(argv))), announce)
+    return run(ProxyOptions(**vars(parser().parse_args(argv))), announce)
 
 
 def announce(ready: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ def announce(ready: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def run(options: Options, ready: Callable[[dict[str, Any]], None]) -> int:
+def run(options: ProxyOptions, ready: Callable[[dict[str, Any]], None]) -> int:
     """Serve until SIGINT or SIGTERM. `ready` is told once where everything listens."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     if options.with_parent:
@@ -102,7 +102,7 @@ def run(options: Options, ready: Callable[[dict[str, Any]], None]) -> int:
     return 0
 
 
-async def _serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> None:
+async def _serve(options: ProxyOptions, ready: Callable[[dict[str, Any]], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -112,24 +112,24 @@ async def _serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> N
     first = []
     if options.upstream:
         first.append(ProxyBody.of({"name": options.name, "listen": options.listen, "upstream": options.upstream}))
-    settings = Settings(options.seed, options.lease_s, options.allow_remote)
+    settings = ProxySettings(options.seed, options.lease_s, options.allow_remote)
     try:
-        async with serving(api, settings, first, show_metrics=options.metrics) as board:
+        async with serving(api, settings, first, show_metrics=options.metrics) as collection:
             _spare_the_collector()
             ready(
                 {
                     "ready": True,
                     "api": url_of(api),
-                    "proxies": {name: proxy.listen for name, proxy in board.proxies.items()},
+                    "proxies": {name: proxy.listen for name, proxy in collection.proxies.items()},
                 }
             )
             await stop.wait()
-    except ApiError as error:
+    except ProxyApiError as error:
         code = EXIT_NOT_READY if "bind" in error.message else EXIT_OPTION
         raise NotReady(f"no proxy to {options.upstream}: {error.message}", code) from None
 
 
-def _api_socket(options: Options) -> Any:
+def _api_socket(options: ProxyOptions) -> Any:
     try:
         address = Address.parse(options.api)
     except AddressError as error:

@@ -7,7 +7,7 @@ import logging
 import ssl
 from typing import cast
 
-from chaos.http1 import Malformed, Mark, MessageScanner
+from chaos.http1 import MalformedHttp, MessageMark, MessageScanner
 from chaos.proxy.address import Upstream
 
 log = logging.getLogger("chaos.proxy")
@@ -27,10 +27,10 @@ class _Copy(asyncio.Protocol):
         self._reply.push(data)
         try:
             while (part := self._reply.pull()) is not None:
-                if part is Mark.END:
+                if part is MessageMark.END:
                     self._finish()
                     return
-        except Malformed:
+        except MalformedHttp:
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -47,10 +47,10 @@ from harness.client.write import OFFLINE, Write
 from harness.core import ids
 from harness.core.actions import UserAction
 from harness.core.clock import utc_now
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
+from harness.core.distributions import Distribution
 from harness.core.draw import draw
 from harness.core.ledger import Ledger, WriteKind
-from harness.core.models import Distribution
 from harness.core.outcome import Outcome
 from harness.core.people import People, Person
 
@@ -290,7 +290,7 @@ class Device:
         at: float | None = None,
         mark_us: int | None = None,
     ) -> None:
-        """Write down what happened on Realtime, now or at `at` (loop time); see `harness.core.delivery`."""
+        """Write down what happened on Realtime, now or at `at` (loop time); see `harness.core.delivery_facts`."""
         if self.kit.sockets is not None:
             at = self.now() if at is None else at
             self.kit.observer.saw(at, kind, self.person.number, conversation, key, detail, mark_us)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from harness.core.models import FORMS, Target, closest
+from harness.core.frozen_model import FORMS, closest
+from harness.core.target import Target
 
 Location = tuple[int | str, ...]
 

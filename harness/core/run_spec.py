@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.core.models import Profile
+from harness.core.phase_window import Window
+from harness.core.profile import Profile
 from harness.core.tables import Phase
-from harness.core.windows import Window
 
 ANON_KEY_ENV = "HARNESS_ANON_KEY"
 PASSWORD_ENV = "HARNESS_PEOPLE_PASSWORD"

@@ -118,7 +118,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("backlog_bytes", pa.int64()),  # written by phones, not yet taken by the system; from a sample of phones
         ]
     ),
-    DELIVERY: pa.schema(  # harness.core.delivery says what each kind of row means
+    DELIVERY: pa.schema(  # harness.core.delivery_facts says what each kind of row means
         [
             ("at_us", pa.int64()),  # on the worker's own clock
             ("worker", pa.int32()),

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from harness.core.errors import TargetError
-from harness.core.models import Target
+from harness.core.target import Target
 
 
 @dataclass(frozen=True, slots=True)

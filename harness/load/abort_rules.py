@@ -26,8 +26,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.models import Abort, LatencySlo, Slo
 from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.profile import Abort
+from harness.core.slo import LatencySlo, Slo
 from harness.core.tables import View
 
 LAG_BEYOND_US = 20_000

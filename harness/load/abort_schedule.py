@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from harness.core.fault_record import FaultWindow, excused
-from harness.core.models import Abort, Slo
+from harness.core.profile import Abort
+from harness.core.slo import Slo
 from harness.load.abort_rules import AbortRules
 
 GRACE_S = 5.0

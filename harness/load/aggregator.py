@@ -16,8 +16,8 @@ import orjson
 import pyarrow as pa
 
 from harness.core.fault_record import FaultLine
-from harness.core.models import LatencySlo
 from harness.core.run_spec import RunSpec
+from harness.core.slo import LatencySlo
 from harness.core.tables import ARRIVALS, LATENCY, View
 from harness.load.abort_schedule import AbortSchedule
 from harness.load.ticket_book import TicketBook, Tickets

@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import random
-import re
 import signal
 import socket
 import sys
@@ -39,6 +38,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness.client.device import Device
 from harness.client.faults.fault_schedule import LEASE_S
+from harness.core.behaviour import persona_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.outcome import Outcome
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
@@ -110,7 +110,7 @@ class PhoneUser(User):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.persona = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.persona = persona_of(cls.__name__)
 
     def run(self) -> None:
         """Locust's own, but a start that fails is tried again: Locust would drop the user and its share of the load."""

@@ -7,7 +7,7 @@ from collections import deque
 from time import monotonic
 from typing import NamedTuple
 
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.rows import Notes, Taken

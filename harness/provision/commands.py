@@ -10,7 +10,8 @@ import asyncio
 
 from harness.config.load import ResolvedKeys
 from harness.core.errors import UsageError
-from harness.core.models import MAX_PEOPLE, Target
+from harness.core.profile import MAX_PEOPLE
+from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.provision.display import Display
 from harness.provision.job import Job, resolve, run

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from harness.config.load import HEADER_SAFE, ResolvedKeys, resolve_keys
 from harness.core.errors import TargetError, UsageError
-from harness.core.models import Target
+from harness.core.target import Target
 from harness.core.target_guard import Permit
 from harness.provision.admin import Admin
 from harness.provision.display import Display

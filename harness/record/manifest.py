@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.fault_record import FaultWindow
-from harness.core.models import Profile, Slo
-from harness.core.windows import Window as Window  # also for those who know it from here
+from harness.core.phase_window import Window
+from harness.core.profile import Profile
+from harness.core.slo import Slo
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord

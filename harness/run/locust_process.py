@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
@@ -23,7 +24,6 @@ from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
 from harness.run.proxy_conductor import Fronted
-from harness.run.resolved_target import ResolvedTarget
 from harness.run.run_request import RunRequest, Watcher
 
 PATIENCE_S = 60.0

@@ -8,15 +8,16 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.core.errors import TargetError, UsageError
-from harness.core.models import Target
 from harness.core.people import email_pattern
+from harness.core.resolved_target import ResolvedTarget
+from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
@@ -27,32 +28,6 @@ from harness.run.run_request import RunRequest, Watcher
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
 SEEDED_PER_S = 50.0  # people, at the very least
-
-
-@dataclass(frozen=True)
-class ResolvedTarget:
-    """Where the target is and what opens it."""
-
-    name: str
-    url: str
-    environment: str
-    anon_key: str = field(repr=False)
-    password: str = field(repr=False)
-    email_pattern: str
-    requests_per_second: float | None = None
-    jwt_secret: str = field(default="", repr=False)
-    signing_secret: str = field(default="", repr=False)  # for probes only: it makes nobody's tokens minted
-    service_key: str = field(default="", repr=False)
-    dsn: str = field(default="", repr=False)
-    user_ids: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be written anywhere; some may be empty."""
-        keys = (self.anon_key, self.service_key, self.jwt_secret, self.signing_secret)
-        return (*keys, self.password, self.dsn)
 
 
 @contextlib.contextmanager

@@ -15,11 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness import __version__
-from harness.config.habits import COMPLETE, misfits
-from harness.config.load import load_profile
+from harness.config.behaviour import misfits
+from harness.core.behaviour import PERSONAS
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import chaos_windows
-from harness.core.models import closest
+from harness.core.frozen_model import closest
+from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
@@ -28,10 +29,10 @@ from harness.probes.ask import probe
 from harness.record.manifest import Manifest
 from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
-from harness.run.locust_process import LOCUSTFILE, LocustProcess
+from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.proxy_conductor import Fronted, fronted
-from harness.run.resolved_target import ResolvedTarget, target_of
+from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.schedule.arrivals import plan
 
@@ -125,15 +126,14 @@ def _check_target_lived(access: ResolvedTarget, store: RunStore, log: RunLog) ->
 
 def _known_personas(run_request: RunRequest) -> None:
     """Before anything is started: every persona of the mix exists, and every quantity is one that somebody draws."""
-    known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
-    unknown = sorted(set(run_request.profile.mix) - set(known))
+    unknown = sorted(set(run_request.profile.mix) - set(PERSONAS))
     if unknown:
         raise UsageError(
             f"no such persona: {', '.join(unknown)}",
             where=f"{run_request.source}, [mix]",
-            remedy="; ".join(dict.fromkeys(closest(persona, known) for persona in unknown)),
+            remedy="; ".join(dict.fromkeys(closest(persona, PERSONAS) for persona in unknown)),
         )
-    problems = misfits(run_request.profile.behaviour, load_profile(COMPLETE).behaviour)
+    problems = misfits(run_request.profile.behaviour)
     if problems:
         raise UsageError(
             "\n".join(("behaviour that nobody would follow:", *(f"  {problem}" for problem in problems))),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.core.errors import UsageError
-from harness.core.models import ArrivalStage, Profile
+from harness.core.profile import ArrivalStage, Profile
 from harness.core.scheduled_fault import Chaos
 
 CALM_S = 45.0  # of the measure phase before the fault: a baseline is 30 s and the fault's own last 5

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 
 _INSTANTS, _PERSONAS = 0, 1  # positions of the independent random streams; append only
 _MICROSECONDS = 1_000_000

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reports.text import count, percent, seconds
+from reports.render.text import count, percent, seconds
 
 Status = Literal["recovered", "never", "unknown"]
 

@@ -19,12 +19,13 @@ import pyarrow as pa
 from harness.client.api.chat_shapes import Summary
 from harness.client.device import Device
 from harness.client.screens.chat.parts import Conversation
-from harness.core.delivery import ChannelState, ChannelTopic, Delivery, DeliveryFact, FactKind, account
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.tables import DELIVERY, SCHEMAS
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
+from reports.delivery import Delivery, account
 from sandbox.server import Sandbox
 from tests.client.stage import running
 

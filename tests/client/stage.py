@@ -15,8 +15,9 @@ from urllib.parse import unquote
 import orjson
 
 from harness.client.interruptible_sleep import SessionClosed
-from harness.core.models import ArrivalStage, Constant, Phases, Profile, SandboxSize
+from harness.core.distributions import Constant
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
 from harness.load.engine import Engine
 from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket

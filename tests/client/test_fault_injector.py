@@ -22,9 +22,9 @@ from chaos.faults.phone_latency import PhoneLatencyFault
 from harness.client.api.calls import MESSAGE_SEND
 from harness.client.device import Device
 from harness.core.fault_record import FaultEvent, Why
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.run_spec import RunSpec, windows_of
 from harness.core.scheduled_fault import Chaos
 from harness.load.engine import Engine

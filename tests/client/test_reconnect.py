@@ -23,7 +23,7 @@ from harness.client.http.client import Origin
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
-from harness.core.delivery import ChannelState, DeliveryFate
+from harness.core.delivery_facts import ChannelState, DeliveryFate
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.people import People, Secrets

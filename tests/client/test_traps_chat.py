@@ -28,9 +28,9 @@ from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.chat.keyboard import TOPIC
 from harness.client.screens.chat.parts import Conversation, Inbox, conversation_list
 from harness.client.screens.commute import come_back, go_offline, plan_outages
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 from sandbox.options import SandboxOptions

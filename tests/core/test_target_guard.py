@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core.errors import ExitCode, TargetError
-from harness.core.models import Target
+from harness.core.target import Target
 from harness.core.target_guard import is_loopback, permit
 
 settings.register_profile("patient", deadline=None)  # test machines are busy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from harness.core.fault_record import FaultWindow
-from harness.core.models import Abort
+from harness.core.profile import Abort
 from harness.core.scheduled_fault import Allow
 from harness.core.tables import LATENCY, SCHEMAS
 from harness.load.abort_schedule import AbortSchedule

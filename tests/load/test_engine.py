@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from harness.client.device import Device
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.rows import made
 from harness.core.tables import ARRIVALS, LATENCY
 from harness.load.engine import Engine

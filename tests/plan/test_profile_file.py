@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.config.load import load_profile
+from harness.core.behaviour import PERSONAS
 from harness.core.draw import draw
 from harness.core.errors import UsageError
-from harness.core.models import Profile
+from harness.core.profile import Profile
 from harness.plan import CapacityPlan, PlanInputs, Prices, Range, make, profile_toml
 from harness.plan.capacity import figures
-from harness.plan.inputs import PERSONAS
 from harness.plan.profile_file import human, shares
 
 

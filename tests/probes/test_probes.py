@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.resolved_target import ResolvedTarget
 from harness.load.discovery import discover
 from harness.probes.ask import QUESTIONS, probe
 from harness.probes.questions import fresh_settings
 from harness.record.probe_results import Probes
-from harness.run.resolved_target import ResolvedTarget
 from reports import findings, probes
 from sandbox.options import SandboxOptions
 from sandbox.quirks import Quirks

@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 from harness.client.auth.newcomers import newcomer
 from harness.config.load import ResolvedKeys, load_target
 from harness.core.errors import ExitCode, HarnessError, TargetError, UsageError
-from harness.core.models import DOMAIN, MAX_PEOPLE, TAG, Target, TargetKeys, TargetLimits, TargetPeople
+from harness.core.frozen_model import DOMAIN, TAG
 from harness.core.people import email_pattern
+from harness.core.profile import MAX_PEOPLE
+from harness.core.target import Target, TargetKeys, TargetLimits, TargetPeople
 from harness.provision import cleanup, find_user_ids, provision, user_ids
 from harness.provision.pacing import Patience
 from harness.provision.roster import TAG_KEY, Census, User, index_of, new_user, username

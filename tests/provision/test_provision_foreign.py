@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console
 
 from harness.core.errors import ExitCode, HarnessError
-from harness.core.models import Target
+from harness.core.target import Target
 from harness.provision import admin, cleanup, display, provision
 from harness.provision.display import Display
 from harness.provision.pacing import Patience

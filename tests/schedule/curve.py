@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 
 
 def expected_sessions(stages: Sequence[ArrivalStage]) -> float:

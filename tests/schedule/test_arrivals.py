@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 from harness.schedule.arrivals import plan
 from tests.schedule.curve import expected_sessions, expected_until, rate_at
 

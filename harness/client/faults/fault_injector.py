@@ -13,7 +13,7 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
-from chaos.phone_fault import ARRIVES, UNTOUCHED, Fate, PhoneFault, Treatment
+from chaos.phone_fault import ARRIVES, UNTOUCHED, AttemptTreatment, MessageTreatment, PhoneFault
 from chaos.timeline import ScheduledFault
 from harness.client.api.call import Call, Service
 from harness.client.api.classify import Reading
@@ -81,7 +81,7 @@ class FaultInjector:
         return self._in_cohort[entry.name] and entry.concerns_persona(self.persona)
 
     def _luck(self, entry: ScheduledFault, sequence: int, question: str) -> float:
-        return entry.luck(self._fault_schedule.seed, self._person, sequence, question)
+        return entry.draw_more(self._fault_schedule.seed, self._person, sequence, question)
 
     # ---- faults over phones ---------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class FaultInjector:
         if first:
             self._hit.add(entry.name)
             self._fault_schedule.hit(entry)
-        spell = fault.spell(partial(self._luck, entry, 0))
+        spell = fault.treat_phone(partial(self._luck, entry, 0))
         if spell.offline:
             now = phone.now()
             back = self._fault_schedule.zero + entry.end_s + spell.back_s
@@ -157,7 +157,7 @@ class FaultInjector:
             else:
                 loop.call_later(due - now, take, due)
 
-    def _fate(self) -> Fate:
+    def _fate(self) -> MessageTreatment:
         fault_schedule, found = self._fault_schedule, ARRIVES
         at = fault_schedule.now()
         for entry in self._messages:
@@ -169,12 +169,12 @@ class FaultInjector:
             if entry.hits(fault_schedule.seed, self._person, turn, at):
                 fault_schedule.hit(entry)
                 assert isinstance(entry.fault, PhoneFault)
-                found = entry.fault.fate(partial(self._luck, entry, turn))
+                found = entry.fault.treat_message(partial(self._luck, entry, turn))
         return found
 
     # ---- faults over attempts -------------------------------------------------------------------------------
 
-    def _treatment(self, call: str) -> Treatment:
+    def _treatment(self, call: str) -> AttemptTreatment:
         fault_schedule, treatment = self._fault_schedule, UNTOUCHED
         at = fault_schedule.now()
         for entry in self._mine:
@@ -200,9 +200,9 @@ class FaultInjector:
             return found.status, found.reading
         deadline = phone.now() + call.timeout_s
         before = treatment.before_s
-        if treatment.air is not None:
+        if treatment.transit is not None:
             size = len(headers) + len(path) + (len(payload) if payload else 0)
-            before += treatment.air.before_s(size, self._fault_schedule.now())
+            before += treatment.transit.before_s(size, self._fault_schedule.now())
         if (failed := await self._wait(before, deadline)) is not None:
             return None, failed
         if treatment.lost == "request":
@@ -218,12 +218,12 @@ class FaultInjector:
         failed = await self._wait(self._after(treatment, found), deadline)
         return (None, failed) if failed is not None else (found.status, found.reading)
 
-    def _after(self, treatment: Treatment, found: Exchange) -> float:
+    def _after(self, treatment: AttemptTreatment, found: Exchange) -> float:
         """Seconds from the reply's arrival until the app has it."""
         after = treatment.after_s
-        if treatment.air is not None:
+        if treatment.transit is not None:
             handshakes = 0 if not found.connected else 1 if self._phone.kit.tls is None else 2
-            after += treatment.air.after_s(found.bytes_in, handshakes)
+            after += treatment.transit.after_s(found.bytes_in, handshakes)
         if treatment.bytes_per_s:
             after += found.bytes_in / treatment.bytes_per_s
         return after
@@ -238,13 +238,13 @@ class FaultInjector:
             return Reading(Outcome.NETWORK, code=OFFLINE)
         return Reading(Outcome.TIMEOUT, code=TOO_SLOW) if seconds > left else None
 
-    async def _unheard(self, treatment: Treatment, deadline: float, code: str) -> Reading:
+    async def _unheard(self, treatment: AttemptTreatment, deadline: float, code: str) -> Reading:
         if treatment.patience == "timeout":
             await asyncio.sleep(max(0.0, deadline - self._phone.now()))
             return Reading(Outcome.TIMEOUT, code=code)
         return Reading(Outcome.NETWORK, code=code)
 
-    def _aside(self, treatment: Treatment, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
+    def _aside(self, treatment: AttemptTreatment, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
         """What happens beside the request, from its leaving on."""
         for delay in treatment.copies_s:
             self._fault_schedule.beside(self._copy(delay, call, path, headers, payload))

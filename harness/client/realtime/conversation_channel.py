@@ -1,7 +1,7 @@
 """An open conversation's two channels: changes of the database, and typing (contract realtime 2.1, 2.4, 3).
 
 The app's four hooks (messages, read receipts, reactions, delivery receipts) share one channel with four bindings; the
-typing channel is beside it. Here is also where it is written down what came, for `harness.core.delivery`.
+typing channel is beside it. Here is also where it is written down what came, for `harness.core.delivery_facts`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.client.api import chat_shapes as shapes
 from harness.client.api.chat_shapes import ChatMessage, Summary
+from harness.client.realtime.change_tracker import ChangeTracker
 from harness.client.realtime.client import (
     Binding,
     BroadcastEvent,
@@ -22,7 +23,7 @@ from harness.client.realtime.client import (
     Status,
     SystemEvent,
 )
-from harness.core.delivery import ChangeTracker, ChannelState, ChannelTopic, FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 if TYPE_CHECKING:
     from harness.client.device import Device

@@ -12,7 +12,7 @@ from harness.client.api.chat_shapes import Summary
 from harness.client.realtime.client import Channel, RealtimeClient
 from harness.client.realtime.conversation_channel import ConversationChannel, Listener
 from harness.client.realtime.presence_channel import PresenceChannel
-from harness.core.delivery import ChannelTopic, FactKind
+from harness.core.delivery_facts import ChannelTopic, FactKind
 
 if TYPE_CHECKING:
     from harness.client.device import Device
@@ -164,7 +164,7 @@ class RealtimeSession:
 
     def shown(self) -> None:
         """The app is back: presence says so, and then once more, because auth-js reports the session again on focus
-        and the app's presence depends on it (contract 2.3)."""
+        and the app's presence depends on it (contract realtime 2.3)."""
         if self._client is not None:
             self._client.visible()
         if self._presence is not None:

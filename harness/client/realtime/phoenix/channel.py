@@ -149,7 +149,7 @@ class Channel:
         if self._used:
             raise RuntimeError(f"{self.topic} has been subscribed before; make a new channel")
         self._used = True
-        self._token = self._line.access_token  # a fresh client's token is not there yet (contract 1.4)
+        self._token = self._line.access_token  # a fresh client's token is not there yet (contract realtime 1.4)
         self._line.connect()
         self._rejoin()
         return self

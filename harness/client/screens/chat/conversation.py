@@ -27,7 +27,7 @@ from harness.client.screens.chat.sending import Attachment, Bubble, Sender
 from harness.client.screens.chat.timeline import MessageTimeline
 from harness.core import ids
 from harness.core.actions import UserAction
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
 
 PAGE = 40

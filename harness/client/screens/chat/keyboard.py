@@ -15,7 +15,7 @@ from harness.client.api.chat_calls import TYPING_BROADCAST
 from harness.client.device import Device
 from harness.client.realtime.client import Sent
 from harness.client.realtime.conversation_channel import MARK, ConversationChannel
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 
 HEARTBEAT_S = 2.0
 INACTIVITY_S = 3.0

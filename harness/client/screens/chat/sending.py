@@ -18,7 +18,7 @@ from harness.client.device import Device
 from harness.client.realtime.conversation_channel import epoch_us
 from harness.client.write import Write
 from harness.core.actions import UserAction
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 

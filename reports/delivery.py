@@ -1,9 +1,10 @@
 """Which message reached whom over Realtime, and what became of the rest. (pure)
 
-Phones write down what they see, as facts; nothing is matched while the run goes on, because sender and receiver may be
-on different workers. Afterwards `account` goes once through the facts in order of time. A message is delivered to a
-member when the frame of its INSERT is fully read at that member's socket; the clock starts when its sender meant to
-send it, before the request (contract, realtime 3). The key is the client id, which exists before the row does.
+Phones write down what they see, as facts (`harness.core.delivery_facts`); nothing is matched while the run goes on,
+because sender and receiver may be on different workers. Afterwards `account` goes once through them in order of time. A
+message is delivered to a member when the frame of its INSERT is fully read at that member's socket; the clock starts
+when its sender meant to send it, before the request (contract, realtime 3). The key is the client id, which exists
+before the row does.
 
 Who has to hear a message is who had its conversation's channel up when it was sent:
 
@@ -12,7 +13,7 @@ Who has to hear a message is who had its conversation's channel up when it was s
                     went on, and nothing came: it stayed up for DEADLINE_S, or heard changes that were committed later
     deaf            up in the phone's own eyes when the message was sent, and found broken afterwards
     reconnecting    the screen was open and its channel down: Realtime does not replay, the next poll brings it
-    before_notice   joined, but before "Subscribed to PostgreSQL": the server did not listen yet (contract, 0.3)
+    before_notice   joined, but before "Subscribed to PostgreSQL": the server did not listen yet (realtime 0.3)
     left            the screen was left before an answer could be known
 
 Only `lost` is a fault of the service; `deaf` and `reconnecting` are what an outage costs.
@@ -23,8 +24,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NamedTuple
+
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, DeliveryFate, FactKind
 
 DEADLINE_S = 30.0
 """After this a message that did not come will not come."""
@@ -35,65 +36,6 @@ LATER_S = 1.0
 EARLY_S = 5.0
 """How long a frame is kept whose send has not been seen yet: clocks of two machines differ by less."""
 MICROSECONDS = 1_000_000
-
-
-class FactKind(StrEnum):
-    """What a phone saw. `key`, `detail` and `mark_us` hold what is said here; empty and null where nothing is."""
-
-    SENT = "sent"  # a message was meant to be sent. key: client id
-    STORED = "stored"  # and the answer holds its row. key: client id; detail: row id; mark: its created_at
-    HEARD = "heard"  # a message's INSERT. key: client id; detail: row id; mark: commit
-    POLLED = "polled"  # a message of this run seen in a poll's answer before any frame brought it. key: client id
-    CHANNEL = "channel"  # a channel's state changed. key: Topic; detail: State; mark: latest commit heard on it.
-    # JOINING once, when the screen asks for it: a channel that comes back goes from DOWN to JOINED
-    DOUBLED = "doubled"  # the same change again on one channel. key: row id; detail: table and type; mark: commit
-    MISORDERED = "misordered"  # a message committed before the one heard last. key: row id; mark: commit
-    STRANGE = "strange"  # a change whose row is none of this person's. key: row id; detail: table and type
-    SAID = "said"  # a typing signal went out on the socket. key: its number; detail: how, "socket" or "http"
-    CAUGHT = "caught"  # and arrived. key: its number
-    LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: Topic
-
-
-class ChannelTopic(StrEnum):
-    """The app's channels (contract, realtime 2.1)."""
-
-    CHANGES = "changes"
-    TYPING = "typing"
-    PRESENCE = "presence"
-
-
-class ChannelState(StrEnum):
-    """Of a channel, as the phone knows it."""
-
-    JOINING = "joining"
-    JOINED = "joined"  # the server took the join: SUBSCRIBED
-    LISTENING = "listening"  # and the subscription to Postgres exists
-    DOWN = "down"  # error, timeout, closed, or its socket lost
-    LEFT = "left"
-
-
-class DeliveryFact(NamedTuple):
-    """One thing that one phone saw. at_us: run time, microseconds; on the worker's clock until it is corrected."""
-
-    at_us: int
-    worker: int
-    kind: FactKind
-    person: int
-    conversation: str
-    key: str = ""
-    detail: str = ""
-    mark_us: int | None = None
-
-
-class DeliveryFate(StrEnum):
-    """What became of one message for one member."""
-
-    DELIVERED = "delivered"
-    LOST = "lost"
-    DEAF = "deaf"
-    RECONNECTING = "reconnecting"
-    BEFORE_NOTICE = "before_notice"
-    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,43 +52,6 @@ class Delivery:
     delay_us: int | None  # None: it did not come
     polled_us: int | None  # after which time a poll brought what no frame did
     workers: tuple[int, int]  # the sender's and the receiver's
-
-
-# ---- at the phone --------------------------------------------------------------------------------------------------
-
-
-class ChangeTracker:
-    """What one channel heard, so that a copy and a message out of order are noticed. Remembers the last `KEPT`."""
-
-    KEPT = 512
-    __slots__ = ("_known", "_last", "_order", "latest_us")
-
-    def __init__(self) -> None:
-        self._known: set[tuple[str, str, str, int | None]] = set()
-        self._order: deque[tuple[str, str, str, int | None]] = deque()
-        self._last: dict[str, int] = {}
-        self.latest_us: int | None = None  # the latest commit heard
-
-    def doubled(self, table: str, type_: str, row: str, commit_us: int | None) -> bool:
-        """Whether this change came before on this channel: same row, same type, same commit."""
-        change = (table, type_, row, commit_us)
-        if change in self._known:
-            return True
-        self._known.add(change)
-        self._order.append(change)
-        if len(self._order) > self.KEPT:
-            self._known.discard(self._order.popleft())
-        return False
-
-    def misordered(self, table: str, commit_us: int) -> bool:
-        """Whether a later commit of the same table came before; notes this one."""
-        last = self._last.get(table)
-        self._last[table] = commit_us if last is None else max(last, commit_us)
-        self.latest_us = commit_us if self.latest_us is None else max(self.latest_us, commit_us)
-        return last is not None and commit_us < last
-
-
-# ---- afterwards ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)

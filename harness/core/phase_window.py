@@ -1,4 +1,4 @@
-"""Where a run's phases lie on its own time axis. (pure)"""
+"""Where a phase lies on the run's time axis. (pure)"""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ import chaos.faults  # noqa: F401 - loads them
 from chaos.fault import Fault, FaultError, Layer, find, registered
 from chaos.proxy.address import Address, AddressError, Upstream
 from chaos.proxy.bodies import ProxyBody, ToxicBody, lowered, missing
-from chaos.proxy.errors import ApiError, bad_body, bad_value, proxy_not_found, toxic_not_found
-from chaos.proxy.journal import Event, Journal, Why
+from chaos.proxy.errors import ProxyApiError, bad_body, bad_value, proxy_not_found, toxic_not_found
+from chaos.proxy.journal import Journal, JournalCause, JournalEvent
 from chaos.proxy.leases import Leases
 from chaos.proxy.proxy import Proxy
 from chaos.proxy.toxic import Direction, Toxic
@@ -25,7 +25,7 @@ DIRECTIONS = {"upstream": Direction.UPSTREAM, "downstream": Direction.DOWNSTREAM
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ProxySettings:
     """seed: of every draw. lease_s: for faults whose maker names none; None lets those last. allow_remote: listen
     elsewhere than on loopback."""
 
@@ -34,10 +34,10 @@ class Settings:
     allow_remote: bool = False
 
 
-class Switchboard:
-    """Changes happen one at a time. Every refusal is an ApiError."""
+class ProxyCollection:
+    """Changes happen one at a time. Every refusal is an ProxyApiError."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ProxySettings) -> None:
         self.settings = settings
         self.proxies: dict[str, Proxy] = {}
         self.journal = Journal()
@@ -65,7 +65,7 @@ class Switchboard:
                 raise missing(field)
         async with self._one_at_a_time:
             if body.name in self.proxies:
-                raise ApiError(HTTPStatus.CONFLICT, "proxy already exists")
+                raise ProxyApiError(HTTPStatus.CONFLICT, "proxy already exists")
             return await self._create(body)
 
     async def _create(self, body: ProxyBody) -> Proxy:
@@ -86,10 +86,10 @@ class Switchboard:
             if resolved(listen) != resolved(proxy.listen) or goal.text != proxy.upstream.text:
                 await self._move(proxy, listen, goal)
             if enabled and not proxy.enabled:
-                await self._up(proxy, Why.API)
+                await self._up(proxy, JournalCause.API)
             elif not enabled and proxy.enabled:
                 await proxy.stop()
-                self.journal.proxy(Event.DOWN, Why.API, name)
+                self.journal.proxy(JournalEvent.DOWN, JournalCause.API, name)
             if body.enabled is False:
                 self._lease_down(proxy, body)
             return proxy
@@ -102,7 +102,7 @@ class Switchboard:
         if was_enabled:
             try:
                 await self._start(proxy)
-            except ApiError:
+            except ProxyApiError:
                 proxy.listen, proxy.upstream = before
                 await self._start(proxy)
                 raise
@@ -110,19 +110,19 @@ class Switchboard:
     async def delete(self, name: str) -> None:
         async with self._one_at_a_time:
             proxy = self.proxy(name)
-            self._end_toxics(proxy, Why.REMOVED)
+            self._end_toxics(proxy, JournalCause.REMOVED)
             self.leases.drop(name)
             await proxy.stop()
             del self.proxies[name]
 
-    async def populate(self, bodies: Sequence[ProxyBody]) -> tuple[list[Proxy], ApiError | None]:
+    async def populate(self, bodies: Sequence[ProxyBody]) -> tuple[list[Proxy], ProxyApiError | None]:
         """Those made or found, and the error that stopped it. Same listen and upstream: left as it is."""
         done: list[Proxy] = []
         async with self._one_at_a_time:
             for body in bodies:
                 try:
                     done.append(await self._populated(body))
-                except ApiError as error:
+                except ProxyApiError as error:
                     return done, error
         return done, None
 
@@ -132,18 +132,18 @@ class Switchboard:
             if resolved(body.listen or "") == resolved(there.listen) and body.upstream == there.upstream.text:
                 return there
             upstream(body.upstream), self._listen(body.listen or "")
-            self._end_toxics(there, Why.REMOVED)
+            self._end_toxics(there, JournalCause.REMOVED)
             self.leases.drop(body.name)
             await there.stop()
             del self.proxies[body.name]
         return await self._create(body)
 
-    async def clear(self, why: Why) -> int:
+    async def clear(self, why: JournalCause) -> int:
         """Every fault ends, every proxy is up. Goes on past one that cannot bind. How many faults there were.
 
-        :raises ApiError: 500 afterwards, for the first that could not.
+        :raises ProxyApiError: 500 afterwards, for the first that could not.
         """
-        problem: ApiError | None = None
+        problem: ProxyApiError | None = None
         ended = 0
         async with self._one_at_a_time:
             for proxy in self.proxies.values():
@@ -151,7 +151,7 @@ class Switchboard:
                 self._end_toxics(proxy, why)
                 try:
                     await self._up(proxy, why)
-                except ApiError as error:
+                except ProxyApiError as error:
                     problem = problem or error
         if problem is not None:
             raise problem
@@ -181,10 +181,10 @@ class Switchboard:
                 direction,
             )
             if any(other.name == toxic.name for other in proxy.toxics):
-                raise ApiError(HTTPStatus.CONFLICT, "toxic already exists")
+                raise ProxyApiError(HTTPStatus.CONFLICT, "toxic already exists")
             proxy.toxics.append(toxic)
             proxy.toxics_changed()
-            self.journal.toxic(Event.STARTED, Why.API, proxy_name, toxic)
+            self.journal.toxic(JournalEvent.STARTED, JournalCause.API, proxy_name, toxic)
             self._lease_toxic(proxy, toxic, body)
             return toxic
 
@@ -198,7 +198,7 @@ class Switchboard:
             if body.toxicity is not None:
                 toxic.toxicity = body.toxicity
             proxy.toxics_changed()
-            self.journal.toxic(Event.CHANGED, Why.API, proxy_name, toxic)
+            self.journal.toxic(JournalEvent.CHANGED, JournalCause.API, proxy_name, toxic)
             if body.lease_s is not None:
                 self._lease_toxic(proxy, toxic, body)
             else:
@@ -208,7 +208,7 @@ class Switchboard:
     async def remove(self, proxy_name: str, name: str) -> None:
         async with self._one_at_a_time:
             proxy, toxic = self.proxy(proxy_name), self.toxic(proxy_name, name)
-            self._end_toxic(proxy, toxic, Why.API)
+            self._end_toxic(proxy, toxic, JournalCause.API)
 
     # ---- inside -----------------------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class Switchboard:
         try:
             address = Address.parse(text)
         except AddressError as error:
-            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"listen tcp: {error}") from None
+            raise ProxyApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"listen tcp: {error}") from None
         if not address.is_loopback and not self.settings.allow_remote:
             raise bad_value(
                 f"listen {text} is not a loopback address; use 127.0.0.1, or start the proxy with --allow-remote"
@@ -230,28 +230,31 @@ class Switchboard:
             await proxy.start()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"listen tcp {proxy.listen}: bind: {reason}") from None
+            problem = f"listen tcp {proxy.listen}: bind: {reason}"
+            raise ProxyApiError(HTTPStatus.INTERNAL_SERVER_ERROR, problem) from None
 
-    async def _up(self, proxy: Proxy, why: Why) -> None:
+    async def _up(self, proxy: Proxy, why: JournalCause) -> None:
         self.leases.drop(proxy.name)
         if not proxy.enabled:
             await self._start(proxy)
-            self.journal.proxy(Event.UP, why, proxy.name)
+            self.journal.proxy(JournalEvent.UP, why, proxy.name)
 
-    def _end_toxics(self, proxy: Proxy, why: Why) -> None:
+    def _end_toxics(self, proxy: Proxy, why: JournalCause) -> None:
         for toxic in tuple(proxy.toxics):
             self._end_toxic(proxy, toxic, why)
 
-    def _end_toxic(self, proxy: Proxy, toxic: Toxic, why: Why) -> None:
+    def _end_toxic(self, proxy: Proxy, toxic: Toxic, why: JournalCause) -> None:
         self.leases.drop(toxic)
         proxy.toxics.remove(toxic)
         proxy.toxics_changed()
-        self.journal.toxic(Event.ENDED, why, proxy.name, toxic)
+        self.journal.toxic(JournalEvent.ENDED, why, proxy.name, toxic)
 
     def _lease_toxic(self, proxy: Proxy, toxic: Toxic, body: ToxicBody) -> None:
         seconds = body.lease_s or self.settings.lease_s
         if seconds is not None:
-            self.leases.grant(toxic, seconds, body.holder or "", lambda: self._end_toxic(proxy, toxic, Why.LEASE))
+            self.leases.grant(
+                toxic, seconds, body.holder or "", lambda: self._end_toxic(proxy, toxic, JournalCause.LEASE)
+            )
 
     def _lease_down(self, proxy: Proxy, body: ProxyBody) -> None:
         """A proxy that is down is a fault too."""
@@ -263,7 +266,7 @@ class Switchboard:
         async def revive() -> None:
             async with self._one_at_a_time:
                 if self.proxies.get(proxy.name) is proxy:
-                    await self._up(proxy, Why.LEASE)
+                    await self._up(proxy, JournalCause.LEASE)
 
         task = asyncio.get_running_loop().create_task(revive())
         self._tasks.add(task)
@@ -271,7 +274,7 @@ class Switchboard:
 
 
 def upstream(text: str) -> Upstream:
-    """:raises ApiError: 400."""
+    """:raises ProxyApiError: 400."""
     try:
         return Upstream.parse(text)
     except AddressError as error:
@@ -291,7 +294,7 @@ def resolved(listen: str) -> str:
 def parsed(kind: str, attributes: dict[str, object]) -> Fault:
     """The fault of a toxic's type.
 
-    :raises ApiError: 400.
+    :raises ProxyApiError: 400.
     """
     given = lowered(attributes)
     try:

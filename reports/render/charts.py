@@ -19,8 +19,8 @@ from bokeh.models.tickers import BasicTicker
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from harness.core.models import LatencySlo
 from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.slo import LatencySlo
 from harness.core.tables import Phase, View
 from reports.frames import Frames, latency_series, latency_table, throughput
 from reports.realtime import per_second

@@ -7,18 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.delivery import (
-    DEADLINE_S,
-    ChangeTracker,
-    ChannelState,
-    ChannelTopic,
-    Delivery,
-    DeliveryFact,
-    DeliveryFate,
-    FactKind,
-    account,
-)
-from harness.record.clocks import Round, offset
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, DeliveryFate, FactKind
+from reports.delivery import DEADLINE_S, Delivery, account
 
 ANN, BEN, CAT = 1, 2, 3
 ROOM = "room"
@@ -181,48 +171,3 @@ def test_whatever_happens_each_member_has_one_fate(story: list[tuple[int, int, C
     assert {one.key for one in found} <= sent
     for one in found:
         assert (one.delay_us is not None) == (one.fate is DeliveryFate.DELIVERED)
-
-
-# ---- at the phone --------------------------------------------------------------------------------------------------
-
-
-def test_the_ear_knows_a_copy_and_a_change_out_of_order() -> None:
-    ear = ChangeTracker()
-    assert not ear.doubled("messages", "INSERT", "a", 5)
-    assert not ear.doubled("messages", "UPDATE", "a", 5)
-    assert not ear.doubled("messages", "INSERT", "a", 6)
-    assert ear.doubled("messages", "INSERT", "a", 5)
-    assert [ear.misordered("messages", commit) for commit in (5, 7, 6, 7)] == [False, False, True, False]
-    assert not ear.misordered("message_reactions", 1)  # order is a table's own
-    assert ear.latest_us == 7
-
-
-def test_the_ear_forgets_the_oldest() -> None:
-    ear = ChangeTracker()
-    for number in range(ChangeTracker.KEPT + 1):
-        ear.doubled("messages", "INSERT", str(number), None)
-    assert not ear.doubled("messages", "INSERT", "0", None)
-    assert ear.doubled("messages", "INSERT", str(ChangeTracker.KEPT), None)
-
-
-# ---- clocks --------------------------------------------------------------------------------------------------------
-
-
-@given(
-    st.integers(-5_000_000, 5_000_000),
-    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 200_000), st.integers(0, 200_000)), min_size=1),
-)
-def test_the_true_offset_lies_within_the_uncertainty(true_us: int, trips: list[tuple[int, int, int]]) -> None:
-    rounds = [
-        Round(at / 1e3, at / 1e3 + there / 1e6 + true_us / 1e6, at / 1e3 + (there + back) / 1e6)
-        for at, there, back in trips
-    ]
-    found = offset(3, rounds)
-    assert found is not None
-    assert found.worker == 3
-    assert abs(found.offset_us - true_us) <= found.uncertainty_us + 1
-    assert found.uncertainty_us <= min(there + back for _, there, back in trips) // 2 + 1
-
-
-def test_no_round_no_offset() -> None:
-    assert offset(0, []) is None

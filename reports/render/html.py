@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from harness.core.outcome import Outcome
 from harness.core.tables import View
-from reports import charts, spark, text
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
+from reports.render import charts, spark, text
 from reports.side_by_side import Page
 from reports.verdict import Verdict
 

@@ -12,13 +12,13 @@ import httpx
 import jwt
 
 from harness.client.auth.account import Account
-from harness.run.resolved_target import ResolvedTarget
+from harness.core.resolved_target import ResolvedTarget
 
 EVENTS = "/functions/v1/media-swipe-event"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class SignedInPerson:
     """One signed-in person."""
 
     user_id: str
@@ -26,28 +26,28 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Field:
+class ProbeContext:
     """A deployment, and two people who ask it."""
 
     http: httpx.AsyncClient
     access: ResolvedTarget
-    me: Caller
-    other: Caller
+    me: SignedInPerson
+    other: SignedInPerson
 
-    async def read(self, path: str, caller: Caller | None, **headers: str) -> httpx.Response:
+    async def read(self, path: str, caller: SignedInPerson | None, **headers: str) -> httpx.Response:
         """GET from PostgREST as somebody, or with the anonymous key alone."""
         return await self.http.get(f"/rest/v1/{path}", headers=self._headers(caller) | headers)
 
-    async def write(self, path: str, caller: Caller | None, body: Any, **headers: str) -> httpx.Response:
+    async def write(self, path: str, caller: SignedInPerson | None, body: Any, **headers: str) -> httpx.Response:
         """POST anywhere below the deployment's URL."""
         return await self.http.post(path, headers=self._headers(caller) | headers, json=body)
 
-    async def swipe(self, caller: Caller, **event: Any) -> Mapping[str, Any]:
+    async def swipe(self, caller: SignedInPerson, **event: Any) -> Mapping[str, Any]:
         """Send one swipe event; the reply's body."""
         body: Mapping[str, Any] = (await self.write(EVENTS, caller, event)).json()
         return body
 
-    async def stored_events(self, caller: Caller, session: str) -> list[dict[str, Any]]:
+    async def stored_events(self, caller: SignedInPerson, session: str) -> list[dict[str, Any]]:
         """Somebody's own rows of one session."""
         reply = await self.read(f"media_events?select=id,dedupe_key,event_day&session_id=eq.{session}", caller)
         rows: list[dict[str, Any]] = reply.json()
@@ -58,7 +58,7 @@ class Field:
         rows = (await self.read("media_items?select=id&limit=1", self.me)).json()
         return str(rows[0]["id"])
 
-    def _headers(self, caller: Caller | None) -> dict[str, str]:
+    def _headers(self, caller: SignedInPerson | None) -> dict[str, str]:
         key = self.access.anon_key
         return {"apikey": key, "authorization": f"Bearer {caller.token if caller else key}"}
 
@@ -74,7 +74,7 @@ def event(title: str, session: str) -> dict[str, Any]:
     }
 
 
-async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int) -> Caller:
+async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int) -> SignedInPerson:
     """Person `number` of the target, by password, or with a minted token where the target lets tokens be minted.
 
     :raises httpx.HTTPError: the deployment does not answer, or refuses.
@@ -83,12 +83,12 @@ async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int
     if access.user_ids:
         now = time.time()
         account = Account.minted(access.user_ids[number], email, access.jwt_secret, now=0.0, epoch=now)
-        return Caller(access.user_ids[number], account.access_token)
+        return SignedInPerson(access.user_ids[number], account.access_token)
     body = {"email": email, "password": access.password}
     reply = await http.post("/auth/v1/token?grant_type=password", headers={"apikey": access.anon_key}, json=body)
     reply.raise_for_status()
     found = reply.json()
-    return Caller(found["user"]["id"], found["access_token"])
+    return SignedInPerson(found["user"]["id"], found["access_token"])
 
 
 def resigned(token: str, secret: str, **changes: Any) -> str:
