@@ -71,6 +71,7 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
         profile=profile,
         email_pattern="probe_{index:06d}@people.example.com",
         windows=windows_of(profile),
+        plan_digest=planned.digest,
     )
     manifest = Manifest(
         run_id=folder.name,

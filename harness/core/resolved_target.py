@@ -24,3 +24,9 @@ class ResolvedTarget:
     user_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written anywhere; some may be empty."""
+        keys = (self.anon_key, self.service_key, self.jwt_secret, self.signing_secret)
+        return (*keys, self.password, self.dsn)

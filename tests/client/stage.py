@@ -18,7 +18,8 @@ from harness.client.interruptible_sleep import SessionClosed
 from harness.core.distributions import Constant
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
-from harness.load.engine import Engine, SessionBody
+from harness.load.engine import Engine
+from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
 

@@ -42,7 +42,7 @@ def test_one_message_fans_out_as_the_formulas_say(sandbox: Sandbox, members: int
         def figures() -> dict[str, int]:
             names = people.names()
             writes = names["message_send"] + names["delivery_receipt"] + names["read_receipt"]
-            stats = people.engine._sockets.stats if people.engine._sockets is not None else None
+            stats = sockets.stats if (sockets := people.engine.runner.kit.sockets) is not None else None
             assert stats is not None
             events = stats.frames_in.get(FrameKind.CHANGE, 0)
             return {"writes": writes, "events": events, "changes": changes_fed(people)}

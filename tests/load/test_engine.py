@@ -107,8 +107,8 @@ def test_closing_ends_thinkers_at_once_and_accounts_for_every_ticket() -> None:
         engine.submit(Ticket(0, engine.now(), "reader", 0), thinks, gate)
         engine.submit(Ticket(1, engine.now() + 60, "reader", 1), thinks, gate)
         time.sleep(0.2)
-        assert engine.open_sessions == 1
-        assert engine.waiting == 1
+        assert engine.runner.open_sessions == 1
+        assert engine.scheduler.waiting == 1
         engine.close(5.0, [Ticket(2, engine.now() + 70, "reader", 2)])
         gate.wait()
         late = Gate(1)

@@ -2,7 +2,7 @@
 
 In a chaos window that is not judged, and the recovery that it allows, the profile's rules rest: what happens then was
 asked for. The entry's own `allow.error_share` and `allow.p95_multiple` hold instead, if it has any; when the real world
-gets worse than agreed, the run ends, and chaos with it.
+gets worse than that, the run ends, and chaos with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GRACE_S = 5.0
 
 
 class AbortSchedule:
-    """The rules of one run; used as `harness.load.abort_rules.Watch` is. Instants are seconds since the run's zero."""
+    """When which `AbortRules` hold; used as one of them is. Instants are seconds since the run's zero."""
 
     def __init__(self, rules: Abort | None, slos: Sequence[Slo], windows: Sequence[FaultWindow]) -> None:
         self._usual = AbortRules(rules, slos)
@@ -36,14 +36,14 @@ class AbortSchedule:
         """Take in latency rows that arrived at `now`."""
         if not self._resting(now):
             self._usual.absorb(batch, now)
-        for window, watch in self._meanwhile:
+        for window, rules in self._meanwhile:
             if window.start_s <= now < window.end_s:
-                watch.absorb(batch, now)
+                rules.absorb(batch, now)
 
     def reason(self, now: float) -> str:
         """Why the run has to end now; empty while it has not."""
-        for window, watch in self._meanwhile:
-            if window.start_s <= now < window.end_s and (reason := watch.reason(now)):
+        for window, rules in self._meanwhile:
+            if window.start_s <= now < window.end_s and (reason := rules.reason(now)):
                 return f"{window.name} was worse than allowed: {reason}"
         return "" if self._resting(now) else self._usual.reason(now)
 
