@@ -23,7 +23,7 @@ from harness.client.api import retry, retry_policy
 from harness.client.api.call import EDGE_SERVICES, Call, Caller, Service
 from harness.client.api.chat_calls import SpecialCall
 from harness.client.api.classify import Reading, read
-from harness.client.api.retry_policy import Retries, RetryPolicy
+from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
 from harness.client.auth.account import Account
 from harness.client.auth.edge_store import EdgeRefusal
@@ -53,6 +53,7 @@ from harness.core.ledger import Ledger, WriteKind
 from harness.core.models import Distribution
 from harness.core.outcome import Outcome
 from harness.core.people import People, Person
+from harness.core.retry_policies import RetryPolicy
 
 T = TypeVar("T")
 

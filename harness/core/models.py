@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from chaos.timeline import Timeline
-from harness.client.api.call_names import call_names
-from harness.client.api.retry_policy import RetryPolicy
+from harness.core.call_names import call_names
 from harness.core.outcome import Outcome
+from harness.core.retry_policies import RetryPolicy
 from harness.core.scheduled_fault import Chaos, problems_of, timeline_of
 from harness.core.tables import View
 

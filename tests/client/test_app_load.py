@@ -15,13 +15,13 @@ from harness.client.auth.account import Account
 from harness.client.auth.edge_store import EdgeRefusal, EdgeStore
 from harness.client.device import Device
 from harness.client.screens import presence
-from harness.client.screens.app import open_app, sign_in_and_stay
+from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
 from harness.client.screens.presence import look_away
 from harness.core.people import Secrets
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
-from tests.client.stage import USER, Driven, Heard, Scripted, drive, running
+from tests.client.stage import USER, Driven, Heard, Scripted, drive, running, sign_in_and_stay
 
 SECRETS = Secrets("anon", "password")
 PAGE_LOAD = Counter(

@@ -35,7 +35,7 @@ from harness.client.api.calls import (
 )
 from harness.client.device import Device
 from harness.client.events.outbox import SwipeEvent
-from harness.client.screens.app import open_app, sign_in_and_stay
+from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.browse.swipe import SwipePage
@@ -43,7 +43,7 @@ from harness.client.screens.browse.title import TitlePage
 from harness.client.screens.onboarding import TastePage
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
-from tests.client.stage import TITLE, Heard, Scripted, drive, running
+from tests.client.stage import TITLE, Heard, Scripted, drive, running, sign_in_and_stay
 
 SECRETS = Secrets("anon", "password")
 V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from harness.core.delivery import (
     DEADLINE_S,
-    ChangeTracker,
     ChannelState,
     ChannelTopic,
     Delivery,
@@ -181,28 +180,6 @@ def test_whatever_happens_each_member_has_one_fate(story: list[tuple[int, int, C
     assert {one.key for one in found} <= sent
     for one in found:
         assert (one.delay_us is not None) == (one.fate is DeliveryFate.DELIVERED)
-
-
-# ---- at the phone --------------------------------------------------------------------------------------------------
-
-
-def test_the_ear_knows_a_copy_and_a_change_out_of_order() -> None:
-    ear = ChangeTracker()
-    assert not ear.doubled("messages", "INSERT", "a", 5)
-    assert not ear.doubled("messages", "UPDATE", "a", 5)
-    assert not ear.doubled("messages", "INSERT", "a", 6)
-    assert ear.doubled("messages", "INSERT", "a", 5)
-    assert [ear.misordered("messages", commit) for commit in (5, 7, 6, 7)] == [False, False, True, False]
-    assert not ear.misordered("message_reactions", 1)  # order is a table's own
-    assert ear.latest_us == 7
-
-
-def test_the_ear_forgets_the_oldest() -> None:
-    ear = ChangeTracker()
-    for number in range(ChangeTracker.KEPT + 1):
-        ear.doubled("messages", "INSERT", str(number), None)
-    assert not ear.doubled("messages", "INSERT", "0", None)
-    assert ear.doubled("messages", "INSERT", str(ChangeTracker.KEPT), None)
 
 
 # ---- clocks --------------------------------------------------------------------------------------------------------

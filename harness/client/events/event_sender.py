@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from harness.client.api.calls import SWIPE_EVENTS
 from harness.client.events.event_key import event_facts
-from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, parse_answer
+from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, event_reply
 from harness.client.events.swipe_event import for_wire
 from harness.client.faults.network_state import NetworkChange
 from harness.client.write import Write
@@ -153,7 +153,7 @@ class EventSender:
         for write in writes.values():
             write.sent()
         reading = await self._phone.request(SWIPE_EVENTS, raw=encode(flush.events))
-        answer = parse_answer(reading.status, reading.body) if reading.status else None
+        answer = event_reply(reading.status, reading.data)
         now = self._phone.now()
         if answer is None:
             for write in writes.values():

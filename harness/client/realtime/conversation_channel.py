@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.client.api import chat_shapes as shapes
 from harness.client.api.chat_shapes import ChatMessage, Summary
+from harness.client.realtime.change_tracker import ChangeTracker
 from harness.client.realtime.client import (
     Binding,
     BroadcastEvent,
@@ -22,7 +23,7 @@ from harness.client.realtime.client import (
     Status,
     SystemEvent,
 )
-from harness.core.delivery import ChangeTracker, ChannelState, ChannelTopic, FactKind
+from harness.core.delivery import ChannelState, ChannelTopic, FactKind
 
 if TYPE_CHECKING:
     from harness.client.device import Device

@@ -118,8 +118,7 @@ class RealtimeSession:
 
     def overhear(self, conversation: str) -> ConversationChannel | None:
         """Listen to a conversation that this person is no member of, which no app does: whatever comes is a leak of
-        the service. Ends with the page, or by `hush`.
-        """
+        the service. Ends with the page."""
         client = self.client
         if client is None or conversation in self._rooms:
             return None
@@ -128,12 +127,6 @@ class RealtimeSession:
         )
         room.join()
         return room
-
-    def hush(self, room: ConversationChannel) -> None:
-        """Listen no more."""
-        if self._rooms.get(room.conversation) is room:
-            del self._rooms[room.conversation]
-            room.leave()
 
     def _audit(self) -> None:
         """No channel may outlive its screen."""

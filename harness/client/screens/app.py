@@ -49,7 +49,7 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
     """From tapping the icon to a signed-in app with its landing page; False when the person cannot get in.
 
     A device without a stored session signs in first, as an operation of its own, and then loads the page: that is
-    what an earlier visit left behind. Who signs in and goes on without a reload: `sign_in_and_stay`.
+    what an earlier visit left behind.
     """
     if phone.account is None:
         with phone.operation("sign_in") as operation:
@@ -62,17 +62,6 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
         if not operation.ends(user.outcome) or phone.account is None:
             return False
     phone.chore(_load_settings(phone))
-    await enter(phone, landing=landing)
-    return True
-
-
-async def sign_in_and_stay(phone: Device, *, landing: bool = True) -> bool:
-    """The sign-in form of a page that was loaded signed out, and straight on into the app: quirk B until a reload."""
-    await open_signed_out(phone)
-    with phone.operation("sign_in") as operation:
-        if not operation.ends(await phone.sign_in()):
-            return False
-    phone.did(UserAction.ENTER)
     await enter(phone, landing=landing)
     return True
 

@@ -23,7 +23,7 @@ from harness.client.cache.queries import CachedQuery, Fetched, Screen
 from harness.client.cache.query_cache import DEFAULT, TITLE, Rules
 from harness.client.device import Device
 from harness.client.events.event_key import event_facts
-from harness.client.events.swipe_event import SwipeEvent, parse_answer
+from harness.client.events.swipe_event import SwipeEvent, event_reply
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.core.actions import UserAction
 from harness.core.ledger import WriteKind
@@ -69,7 +69,7 @@ async def send_title_event(
     write = phone.write(WriteKind.EVENT, **event_facts(event))
     write.sent()
     reading = await phone.request(TITLE_EVENT, body=body)
-    answer = parse_answer(reading.status, reading.body)
+    answer = event_reply(reading.status, reading.data)
     if answer is None:
         write.answered(reading)
     else:
