@@ -48,11 +48,11 @@ def tell_zero(zero: float) -> None:
 class Prober(PhoneUser):
     async def session(self, phone: Device) -> None:
         """One request; its number is the ticket's, so that plan and the target's log can be laid side by side."""
-        if phone.ticket == 0:
+        if phone.notes.ticket == 0:
             tell_zero(phone.kit.zero)
-        with phone.operation("open") as opening:
+        with phone.notes.operation("open") as opening:
             intended = opening.intended + AHEAD_S
-            opening.ends((await phone.request(OPEN)).outcome)
+            opening.ends((await phone.api.request(OPEN)).outcome)
         await until(intended)
-        with phone.operation("probe", intended=intended) as operation:
-            operation.ends((await phone.request(PROBE, str(phone.ticket))).outcome)
+        with phone.notes.operation("probe", intended=intended) as operation:
+            operation.ends((await phone.api.request(PROBE, str(phone.notes.ticket))).outcome)

@@ -102,10 +102,10 @@ def drive(engine: Engine, body: SessionBody, *, person: int = 0, ticket: int = 0
 async def sign_in_and_stay(phone: Device, *, landing: bool = True) -> bool:
     """The sign-in form of a page that was loaded signed out, and straight on into the app: quirk B until a reload."""
     await open_signed_out(phone)
-    with phone.operation("sign_in") as operation:
-        if not operation.ends(await phone.sign_in()):
+    with phone.notes.operation("sign_in") as operation:
+        if not operation.ends(await phone.auth.sign_in()):
             return False
-    phone.did(UserAction.ENTER)
+    phone.notes.did(UserAction.ENTER)
     await enter(phone, landing=landing)
     return True
 

@@ -194,7 +194,7 @@ def test_a_throw_of_the_dice_is_never_made_beside_the_session(world: World) -> N
             world.run(chat.say("hello"))
             world.loop.sleep(1.0)
         world.loop.sleep(late_s)
-        thrown.append([phone.rng.random(), phone.pick("question", range(1000))])
+        thrown.append([phone.behaviour.rng.random(), phone.behaviour.pick("question", range(1000))])
     assert thrown[0] == thrown[1]
 
 

@@ -78,7 +78,7 @@ def asked(server: Scripted, call: Call, *, body: Any = None) -> list[Heard]:
         await phone.pause(0.15)
         server.script = script
         server.heard.clear()
-        reading = await phone.request(call, *arguments, body=body)
+        reading = await phone.api.request(call, *arguments, body=body)
         assert reading.outcome is not Outcome.OK
         sent.extend(server.heard)
 
@@ -149,8 +149,8 @@ async def browse(phone: Device) -> None:
         card = await page.next_card()
         assert card is not None
         await page.look_and_swipe(card, 0.0, "like")
-    phone.hide()
-    phone.show()
+    phone.network.hide()
+    phone.network.show()
     title = TitlePage(phone, TITLE)
     await title.open()
     title.leave()
@@ -286,16 +286,16 @@ def test_t41_gestures_of_such_a_page_wait_in_the_queue_until_after_the_reload(se
     async def body(phone: Device) -> None:
         assert await sign_in_and_stay(phone, landing=False)
         phone.event_sender.mount()
-        phone.event_sender.emit(SwipeEvent("like", phone.new_id(), phone.device_session, TITLE))
+        phone.event_sender.emit(SwipeEvent("like", phone.new_id(), phone.local.session_id, TITLE))
         await phone.pause(1.1)
-        assert len(phone.storage.queue) == 1, "refused on the phone, so stored"
+        assert len(phone.event_sender.storage.queue) == 1, "refused on the phone, so stored"
         assert server.of("media-swipe-event") == []
         phone.event_sender.unmount()
         assert await open_app(phone, landing=False)
-        await phone.pause(max(0.0, phone.storage.next_at - phone.now()))
+        await phone.pause(max(0.0, phone.event_sender.storage.next_at - phone.now()))
         phone.event_sender.mount()
         await phone.pause(0.1)
-        assert not phone.storage.queue
+        assert not phone.event_sender.storage.queue
 
     with running(server.url, SECRETS) as engine:
         done = drive(engine, body)

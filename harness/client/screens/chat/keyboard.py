@@ -54,7 +54,7 @@ class Keyboard:
                 self._signal(typing=True)
                 since = 0.0
             await phone.pause(min(left, HEARTBEAT_S - since))
-        self._idle = phone.chore(self._inactive())
+        self._idle = phone.background.start(self._inactive())
 
     def cleared(self) -> None:
         """The field is empty again, or its screen is left."""
@@ -83,16 +83,16 @@ class Keyboard:
         }
         if room is None:
             if not self._joined():
-                phone.chore(self._broadcast(payload))
+                phone.background.start(self._broadcast(payload))
             return
         mark = room.mark()
         payload[MARK] = mark
         sent = room.say(payload)
-        phone.saw(FactKind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
+        phone.notes.saw(FactKind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
         if sent is Sent.REST:
-            phone.chore(self._broadcast(payload))
+            phone.background.start(self._broadcast(payload))
 
     async def _broadcast(self, payload: dict[str, Any]) -> None:
         phone = self._phone
         message = {"topic": TOPIC + self._conversation, "event": "typing", "payload": payload, "private": False}
-        await phone.request(_CALL, body={"messages": [message]})
+        await phone.api.request(_CALL, body={"messages": [message]})

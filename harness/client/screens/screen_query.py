@@ -69,7 +69,7 @@ class ScreenQuery:
         """The interval has changed."""
         self._stop_beating()
         if self._every_s is not None and self._shown:
-            self._beating = self._phone.chore(self._queries.keep_fresh(self._read, self._every_s))
+            self._beating = self._phone.background.start(self._queries.keep_fresh(self._read, self._every_s))
 
     async def refetch(self) -> Outcome:
         """Fetch now, or join the fetch under way; how it ended."""
