@@ -50,9 +50,8 @@ class Reader(PhoneUser):
             if phone.behaviour.chance("reader", "review"):
                 await review(phone, row.title, row.kind, phone.behaviour.rng.randint(1, 10), "Better than I thought.")
         title.leave()
-        if phone.behaviour.chance(
-            "reader", "follow"
-        ):  # asked of the dice first: what the feed shows must not move them
+        # Drawn first: what the feed shows must not move the draws.
+        if phone.behaviour.chance("reader", "follow"):
             second_thoughts_s = phone.behaviour.draws("reader", "read_s")
             if row.actor not in (None, phone.user_id):
                 # Whoever comes up in the feed is followed already, so a second follow would only ever be refused.

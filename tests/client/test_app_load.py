@@ -312,7 +312,7 @@ def test_heard_is_what_was_sent(server: Scripted) -> None:
     assert user.headers["authorization"] == "Bearer token-1"
 
 
-def test_the_dice_fall_alike_however_slow_the_server_and_whatever_runs_beside(server: Scripted) -> None:
+def test_the_draws_are_alike_however_slow_the_server_and_whatever_runs_beside(server: Scripted) -> None:
     fallen: list[list[float]] = []
 
     async def body(phone: Device) -> None:

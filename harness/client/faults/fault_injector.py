@@ -206,7 +206,7 @@ class FaultInjector:
         return treatment
 
     async def attempt(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> tuple[int | None, Reading]:
-        """As `ApiClient.exchange`, with the faults that hit it. The status is None where the app saw no whole answer."""
+        """As `ApiClient.exchange`, with the faults that hit it. The status is None where no whole answer came."""
         treatment = self._treatment(call.name)
         if treatment is UNTOUCHED:
             found = await self._api.exchange(call, path, headers, payload)

@@ -36,7 +36,7 @@ MARK = "harness"
 
 
 class Listener(Protocol):
-    """A screen that holds the room."""
+    """A screen that shows the conversation."""
 
     def status_changed(self) -> None: ...
     def inserted(self, message: ChatMessage) -> None: ...
@@ -101,7 +101,7 @@ class ConversationChannel:
         return pairs if self._typing is None else [*pairs, (ChannelTopic.TYPING, self._typing)]
 
     def hold(self, listener: Listener) -> None:
-        """A screen needs the room."""
+        """A screen needs it."""
         self._holders.append(listener)
 
     def release(self, listener: Listener) -> bool:

@@ -1,4 +1,4 @@
-"""The assistant's hints in the shell and on each screen (contract 6.6, 10.2). Chatting with it is another room."""
+"""The assistant's hints in the shell and on each screen (contract 6.6, 10.2). Chatting with it: `screens/chat`."""
 
 from __future__ import annotations
 

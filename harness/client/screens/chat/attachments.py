@@ -36,7 +36,7 @@ class File:
 
     @classmethod
     def generated(cls, phone: Device, kind: AttachmentKind, size: int) -> File:
-        """Of `size` bytes: the kind's first bytes, then noise from the session's dice, which does not compress."""
+        """Of `size` bytes: the kind's first bytes, then the session's random numbers, which do not compress."""
         head = _HEADS[kind]
         return cls(kind, head + phone.behaviour.rng.of("file").randbytes(max(0, size - len(head))))
 

@@ -61,18 +61,18 @@ class Conversation:
         self.summary = summary
         self.failed: list[Bubble] = []
         self._fixed = joined
-        self._room: ConversationChannel | None = None
+        self._channel: ConversationChannel | None = None
         self._poll_s = poll_s
         self._on_screen = False
         self._live = False  # the first page is there: what comes from now on comes live
         self._pages: list[list[ChatMessage]] = []
         self._timeline = MessageTimeline(phone.user_id)
         self._last_own: str | None = None  # whose delivery receipts are asked for
-        self._beat_s = POLL_S
+        self._polling_s = POLL_S
         self._receipts = Receipts(phone, summary.conversation, clock)
         self._files = SignedFiles.of(phone)
         self._sender = Sender(phone, summary)
-        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._room)
+        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._channel)
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
@@ -94,9 +94,9 @@ class Conversation:
     @property
     def joined(self) -> bool:
         """Whether the channel is SUBSCRIBED."""
-        if self._fixed is not None or self._room is None:
+        if self._fixed is not None or self._channel is None:
             return self._fixed is not False
-        return self._room.joined
+        return self._channel.joined
 
     @joined.setter
     def joined(self, joined: bool) -> None:
@@ -105,20 +105,20 @@ class Conversation:
             self.status_changed()
 
     def status_changed(self) -> None:
-        """The channel's status is another one: the beat of the polls follows it."""
-        if self._beat_s != self.poll_s:
-            self._beat_s = self.poll_s
+        """The channel's status is another one: the interval of the polls follows it."""
+        if self._polling_s != self.poll_s:
+            self._polling_s = self.poll_s
             self.phone.notes.did(UserAction.CHANNEL, number=int(self.joined))
             for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
-                query.restart_beat()
+                query.restart_polling()
 
     async def open(self) -> bool:
         """From tapping the row to messages on screen. The pollers run until `leave`, whatever came."""
         with self.phone.notes.operation("conversation_open") as operation:
             self._on_screen = True
             if self._fixed is None:
-                self._room = self.phone.page.realtime.enter(self.summary, self)
-            self._beat_s = self.poll_s
+                self._channel = self.phone.page.realtime.enter(self.summary, self)
+            self._polling_s = self.poll_s
             self.phone.notes.did(UserAction.CHAT, self._kind, int(self.joined))
             Inbox.of(self.phone).show()
             for query in self._always():
@@ -131,9 +131,9 @@ class Conversation:
         if self._on_screen:
             self.phone.notes.did(UserAction.CHAT_LEAVE)
         self._on_screen = False
-        room, self._room = self._room, None
-        if room is not None:
-            self.phone.page.realtime.leave(room, self)
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self.phone.page.realtime.leave(channel, self)
         for query in (*self._always(), self._delivery_receipts):
             query.unmount()
 
@@ -182,9 +182,9 @@ class Conversation:
             fresh.append(page)
         self._pages = fresh + self._pages[loaded:]  # a page that was loaded meanwhile stays
         # without a channel's callback a joined screen's second receipt goes out with the poll that stands in for it
-        copies = LIVE_COPIES if self._live and self._room is None and self.joined else 1
+        copies = LIVE_COPIES if self._live and self._channel is None and self.joined else 1
         messages = [message for page in fresh for message in page]
-        if self._live and self._room is not None:
+        if self._live and self._channel is not None:
             self._note_polled(messages)
         self._live = True
         self._arrived(messages, copies)

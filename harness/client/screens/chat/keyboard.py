@@ -24,7 +24,7 @@ _CALL: Call = TYPING_BROADCAST
 
 
 class Keyboard:
-    """The input field of one open conversation. room: asked anew for each signal; while there is none, `joined` says
+    """The input field of one open conversation. channel: asked anew for each signal; while there is none, `joined` says
     whether signals count as sent on it.
     """
 
@@ -33,12 +33,12 @@ class Keyboard:
         phone: Device,
         conversation: str,
         joined: Callable[[], bool],
-        room: Callable[[], ConversationChannel | None],
+        channel: Callable[[], ConversationChannel | None],
     ) -> None:
         self._phone = phone
         self._conversation = conversation
         self._joined = joined
-        self._room = room
+        self._channel = channel
         self._shown = False  # the others see us typing
         self._signalled_at = -HEARTBEAT_S
         self._idle: asyncio.Task[None] | None = None
@@ -74,20 +74,20 @@ class Keyboard:
 
     def _signal(self, *, typing: bool) -> None:
         self._shown = typing
-        phone, room = self._phone, self._room()
+        phone, channel = self._phone, self._channel()
         self._signalled_at = phone.now()
         payload = {
             "userId": phone.user_id,
             "displayName": phone.person.email.partition("@")[0],
             "isTyping": typing,
         }
-        if room is None:
+        if channel is None:
             if not self._joined():
                 phone.background.start(self._broadcast(payload))
             return
-        mark = room.mark()
+        mark = channel.mark()
         payload[MARK] = mark
-        sent = room.say(payload)
+        sent = channel.say(payload)
         phone.notes.saw(FactKind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
         if sent is Sent.REST:
             phone.background.start(self._broadcast(payload))
