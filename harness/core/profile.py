@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from chaos.timeline import Timeline
-from harness.client.api.call_names import call_names
-from harness.client.api.retry_policy import RetryPolicy
+from harness.core.call_names import call_names
 from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
+from harness.core.retry_policies import RetryPolicy
 from harness.core.scheduled_fault import ChaosEntry, problems_of, timeline_of
 
 SHARE_TOLERANCE = 1e-6

@@ -64,7 +64,7 @@ class Meeting:
 
             async def session(phone: Device, number: int = number) -> None:
                 try:
-                    assert await phone.sign_in() is Outcome.OK
+                    assert await phone.auth.sign_in() is Outcome.OK
                     await body(phone, number)
                 except BaseException as error:
                     raised.append(error)

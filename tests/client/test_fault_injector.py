@@ -155,10 +155,10 @@ def send(
     lock = threading.Lock()
 
     async def body(phone: Device) -> None:
-        await phone.sign_in()
+        await phone.auth.sign_in()
         for number in range(each):
             begun = phone.now()
-            reading = await phone.request(MESSAGE_SEND, body={"p": phone.person.number, "n": number})
+            reading = await phone.api.request(MESSAGE_SEND, body={"p": phone.person.number, "n": number})
             took = phone.now() - begun
             at = begun - phone.kit.zero
             tried.append(Tried(phone.person.number, number, reading.outcome, reading.code, took, at))
@@ -315,7 +315,7 @@ def test_faults_end_when_nobody_leads_the_run_and_go_on_when_somebody_does() -> 
 
     async def body(phone: Device) -> None:
         for _ in range(60):
-            states.append(phone.link.online)
+            states.append(phone.network.online)
             await phone.pause(0.1)
 
     with server() as target, engine(target.url, profile({"fault": "offline"}), lease_s=2.5) as made:

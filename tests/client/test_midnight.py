@@ -66,10 +66,10 @@ def test_a_replay_across_midnight_is_noted_and_is_no_doubling() -> None:
             zero_epoch_s = time.time() - (time.monotonic() - engine.zero) + offset  # the phones' clock is ahead as well
 
             async def arrives(phone: Device) -> None:
-                if phone.account is None:
-                    await phone.sign_in()
+                if phone.auth.account is None:
+                    await phone.auth.sign_in()
                 phone.load_page()
-                await phone.request(APP_SETTINGS, body={})  # the first edge call of a page dies on the phone
+                await phone.api.request(APP_SETTINGS, body={})  # the first edge call of a page dies on the phone
 
             async def swipes_and_leaves(phone: Device) -> None:
                 await arrives(phone)

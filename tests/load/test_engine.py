@@ -157,8 +157,8 @@ def test_an_unreachable_target_is_an_outcome_and_an_operation_that_failed() -> N
     with running() as engine:
 
         async def body(phone: Device) -> None:
-            with phone.operation("sign_in") as operation:
-                operation.ends(await phone.sign_in())
+            with phone.notes.operation("sign_in") as operation:
+                operation.ends(await phone.auth.sign_in())
 
         gate = Gate(1)
         engine.submit(Ticket(0, engine.now(), "reader", 0), body, gate)
@@ -176,7 +176,7 @@ def test_draws_depend_on_seed_person_and_ticket_only(seed: int) -> None:
         with running() as engine:
 
             async def body(phone: Device) -> None:
-                drawn.append(phone.rng.random())
+                drawn.append(phone.behaviour.rng.random())
 
             gate = Gate(1)
             engine.submit(Ticket(seed, engine.now(), "reader", 3), body, gate)

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from harness.cli import cli
-from harness.client.api.retry_policy import RetryPolicy
+from harness.core.retry_policies import RetryPolicy
 from harness.core.rows import made as batches_of
 from harness.record.store import RunStore
 from reports.recovery.report import recover

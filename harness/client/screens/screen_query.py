@@ -1,4 +1,4 @@
-"""A read whose screen keeps what it brings: one of the page's queries, with a beat that may change while it is shown.
+"""A read whose screen keeps what it brings: one of the page's queries, polled at an interval that may change.
 
 Conversations hold their pages themselves, because polls, sends and older pages grow them together; when to read is the
 page's business all the same (`Queries`): stale after 15 s unless the screen says otherwise, one fetch at a time, again
@@ -27,7 +27,7 @@ _numbers = count()
 class ScreenQuery:
     """One read with its observers taken together. Does nothing until mounted.
 
-    every_s: the beat, asked for anew each time; None for a read without one.
+    every_s: the poll interval, asked for anew each time; None for a read without polls.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ScreenQuery:
         self._read = queries.CachedQuery(("held", str(next(_numbers))), self._fetched, Rules(stale_s=stale_s))
         self._every_s = every_s
         self._shown = False
-        self._beating: asyncio.Task[None] | None = None
+        self._poller: asyncio.Task[None] | None = None
 
     def prefetch(self) -> None:
         """Fetch it ahead of any screen, unless it is fresh."""
@@ -52,7 +52,7 @@ class ScreenQuery:
         else:
             self._shown = True
             self._queries.mount(self._read)
-        self.restart_beat()
+        self.restart_polling()
 
     async def ready(self) -> Outcome:
         """Wait for the fetch under way; OK when there is none to wait for."""
@@ -63,22 +63,22 @@ class ScreenQuery:
         if self._shown:
             self._shown = False
             self._queries.unmount(self._read)
-        self._stop_beating()
+        self._stop_polling()
 
-    def restart_beat(self) -> None:
+    def restart_polling(self) -> None:
         """The interval has changed."""
-        self._stop_beating()
+        self._stop_polling()
         if self._every_s is not None and self._shown:
-            self._beating = self._phone.chore(self._queries.keep_fresh(self._read, self._every_s))
+            self._poller = self._phone.background.start(self._queries.keep_fresh(self._read, self._every_s))
 
     async def refetch(self) -> Outcome:
         """Fetch now, or join the fetch under way; how it ended."""
         return await self._queries.refetch(self._read)
 
-    def _stop_beating(self) -> None:
-        if self._beating is not None:
-            self._beating.cancel()
-            self._beating = None
+    def _stop_polling(self) -> None:
+        if self._poller is not None:
+            self._poller.cancel()
+            self._poller = None
 
     async def _fetched(self) -> queries.Fetched[bool]:
         outcome = await self._fetch()
