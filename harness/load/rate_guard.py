@@ -25,13 +25,9 @@ class RateGuard:
         self._streak: list[int] = []
         self._reason: str | None = None
 
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the run must stop; None while it may go on. Stays once given."""
-        return self._reason
-
     def add(self, now_s: float, requests: int = 1) -> str | None:
-        """Count requests sent at `now_s` seconds (0 requests: only let time pass); returns `stop_reason`.
+        """Count requests sent at `now_s` seconds (0 requests: only let time pass); returns why the
+        run must stop, None while it may go on. A reason once given stays.
 
         Late news of an earlier second counts to the present one.
         """

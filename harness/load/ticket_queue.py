@@ -1,4 +1,4 @@
-"""Hands out one worker's share of the plan, and takes its engine's results. For the shell's thread only."""
+"""Hands out one worker's share of the plan, and takes its engine's results. For the adapter's thread only."""
 
 from __future__ import annotations
 

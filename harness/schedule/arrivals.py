@@ -13,7 +13,7 @@ mix moves no instant; the number of workers changes neither instants, personas n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,10 +84,6 @@ class Schedule:
             persona=self.personas[self.persona[ticket]],
             person=int(self.person[ticket]),
         )
-
-    def tickets(self, worker: int = 0, workers: int = 1) -> Iterator[Ticket]:
-        """The sessions of that worker, in order of their start."""
-        return (self.ticket(int(ticket)) for ticket in self.share(worker, workers))
 
 
 def plan(stages: Sequence[ArrivalStage], mix: Mapping[str, float], people: int, seed: int) -> Schedule:

@@ -337,7 +337,7 @@ def test_a_run_that_is_ended_cleans_its_phones_first() -> None:
 
     with server() as target, engine(target.url, profile({"fault": "offline"})) as made:
         made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
-        assert until(lambda: made.open_sessions == 1)
+        assert until(lambda: made.runner.open_sessions == 1)
         made.close(0.1, [])
         assert over.wait(5)
         assert made.fault_schedule is not None

@@ -125,7 +125,7 @@ EXPECTED = (
 
 def test_tickets_and_bad_workers() -> None:
     whole = plan([ArrivalStage(seconds=10, rate=5)], {"reader": 1.0}, 3, 1)
-    tickets = list(whole.tickets(1, 2))
+    tickets = [whole.ticket(int(number)) for number in whole.share(1, 2)]
     assert [t.ticket for t in tickets] == whole.share(1, 2).tolist()
     assert all(t.person % 2 == 1 and t.persona == "reader" for t in tickets)
     assert tickets[0].at_s == whole.instants_s[tickets[0].ticket]
