@@ -31,7 +31,7 @@ Draw = Callable[[str], float]
 """A number in [0, 1) for a question; for the same fault, person and sequence always the same answer."""
 
 
-class FaultError(ValueError):
+class InvalidFault(ValueError):
     """A fault that does not exist, or a parameter it cannot take. The text says which, and what would be right."""
 
 
@@ -51,12 +51,12 @@ class Fault(BaseModel):
         """From untyped parameters.
 
         :param strict: take no text for a number and no fraction for a whole one, even where it is one.
-        :raises FaultError: naming fault, key, value and remedy, one line a problem.
+        :raises InvalidFault: naming fault, key, value and remedy, one line a problem.
         """
         try:
             return cls.model_validate(dict(parameters), strict=strict)
         except ValidationError as error:
-            raise FaultError("\n".join(_sentence(cls, detail) for detail in error.errors())) from None
+            raise InvalidFault("\n".join(_sentence(cls, detail) for detail in error.errors())) from None
 
 
 F = TypeVar("F", bound=type[Fault])
@@ -67,7 +67,7 @@ def register(fault: F) -> F:
     """Make a fault known by its name. A name means one thing within its layer."""
     key = (fault.layer, fault.name)
     if _known.setdefault(key, fault) is not fault:
-        raise FaultError(f"two faults of the layer {fault.layer} are called {fault.name!r}; rename one")
+        raise InvalidFault(f"two faults of the layer {fault.layer} are called {fault.name!r}; rename one")
     return fault
 
 
@@ -80,11 +80,11 @@ def registered(*layers: Layer) -> dict[str, type[Fault]]:
 def find(name: str, *layers: Layer) -> type[Fault]:
     """The fault of that name in these layers, or in any.
 
-    :raises FaultError: when there is none, naming the nearest.
+    :raises InvalidFault: when there is none, naming the nearest.
     """
     known = registered(*layers)
     if name not in known:
-        raise FaultError(f"{name!r} is no known fault; {nearest(name, known)}")
+        raise InvalidFault(f"{name!r} is no known fault; {nearest(name, known)}")
     return known[name]
 
 

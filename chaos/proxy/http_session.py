@@ -75,7 +75,7 @@ class HttpSession:
         if self._exchange is None:
             session.down.eof()
 
-    def tune(self) -> None:
+    def update_faults(self) -> None:
         """The faults changed: a reply that is held back by one that is no more goes on, and so does half a head."""
         session, exchange = self._session, self._exchange
         if exchange is None and not session.proxy.reads_http:
@@ -119,7 +119,7 @@ class HttpSession:
         session = self._session
         request = RequestHead(head.method, head.target, head.headers)
         key = person(head.headers) or session.key if session.proxy.http_toxics else ""
-        treatment, faults = session.proxy.judge(request, key)
+        treatment, faults = session.proxy.treatment_of(request, key)
         self._exchange = HttpExchange(treatment, faults)
         self._replies.no_body = head.method == "HEAD"
         self._send(session.proxy.readdressed(head.raw))

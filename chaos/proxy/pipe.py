@@ -74,7 +74,7 @@ class Pipe:
 
     # ---- stages -----------------------------------------------------------------------------------------------
 
-    def tune(self, toxics: Iterable[Toxic]) -> None:
+    def update_faults(self, toxics: Iterable[Toxic]) -> None:
         """Make the stages those of `toxics`: frames before the stream, each in the order of creation.
 
         One that stays keeps its state; one that goes lets go what it held, from the socket's end backwards.
@@ -119,7 +119,7 @@ class Pipe:
             stage.after = after
         self.feed = self._head().feed
         self._room = max((stage.room for stage in stages), default=0)
-        self.session.aim()
+        self.session.route()
 
     def _head(self) -> ByteSink:
         head: ByteSink = self.sink

@@ -74,7 +74,7 @@ class PipeOwner(Protocol):
     def key(self) -> str:
         """The connection, to every draw."""
 
-    def aim(self) -> None:
+    def route(self) -> None:
         """The pipe's entrance moved."""
 
     def close(self) -> None: ...
@@ -108,7 +108,7 @@ class HttpRules(Protocol):
     @property
     def clock(self) -> StageClock: ...
 
-    def judge(self, request: RequestHead, key: str) -> tuple[RequestTreatment, Sequence[Fault]]: ...
+    def treatment_of(self, request: RequestHead, key: str) -> tuple[RequestTreatment, Sequence[Fault]]: ...
 
     def readdressed(self, head: bytes) -> bytes: ...
 

@@ -100,9 +100,9 @@ class Proxy:
         """Tell every connection."""
         self.http_toxics = [toxic for toxic in self.toxics if toxic.layer is Layer.HTTP]
         for session in tuple(self.sessions):
-            session.tune()
+            session.update_faults()
 
-    def judge(self, request: RequestHead, key: str) -> tuple[RequestTreatment, Sequence[Fault]]:
+    def treatment_of(self, request: RequestHead, key: str) -> tuple[RequestTreatment, Sequence[Fault]]:
         """Draw for one request of `key`, with each HTTP toxic that concerns it; and the faults that hit it."""
         treatment, faults = UNTOUCHED, list[Fault]()
         for toxic in self.http_toxics:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import chaos.faults  # noqa: F401 - loads them
-from chaos.fault import Fault, FaultError, Layer, find, registered
+from chaos.fault import Fault, InvalidFault, Layer, find, registered
 from chaos.proxy.address import Address, AddressError, Upstream
 from chaos.proxy.bodies import ProxyBody, ToxicBody, lowered, missing
 from chaos.proxy.errors import ProxyApiError, bad_body, bad_value, proxy_not_found, toxic_not_found
@@ -299,13 +299,13 @@ def parsed(kind: str, attributes: dict[str, object]) -> Fault:
     given = lowered(attributes)
     try:
         fault = find(kind, *LAYERS)
-    except FaultError:
+    except InvalidFault:
         raise bad_value("invalid toxic type") from None
     if kind in TOXIPROXYS:
         given = {key: value for key, value in given.items() if key in fault.model_fields}
     try:
         return fault.parse(given, strict=True)
-    except FaultError as error:
+    except InvalidFault as error:
         raise bad_body(f"attributes: {error}") from None
 
 

@@ -43,7 +43,7 @@ class ProxySession:
         self.down = Pipe(self, Direction.DOWNSTREAM, self.server, self.client, clock, seed)
         self._task: asyncio.Task[None] | None = None
         self._early = b""  # came before the upstream was there; uvloop cannot pause in connection_made
-        self.tune()
+        self.update_faults()
 
     # ---- opening ----------------------------------------------------------------------------------------------
 
@@ -73,15 +73,15 @@ class ProxySession:
 
     # ---- what flows -------------------------------------------------------------------------------------------
 
-    def tune(self) -> None:
+    def update_faults(self) -> None:
         """The proxy's toxics changed, or this session's kind did."""
-        self.up.tune(self.proxy.toxics)
-        self.down.tune(self.proxy.toxics)
+        self.up.update_faults(self.proxy.toxics)
+        self.down.update_faults(self.proxy.toxics)
         if self.http is not None:
-            self.http.tune()
-        self.aim()
+            self.http.update_faults()
+        self.route()
 
-    def aim(self) -> None:
+    def route(self) -> None:
         """Point both sockets at where their bytes enter now."""
         if self.kind is TrafficKind.NEW:
             self.client.receive = self._first
@@ -107,7 +107,7 @@ class ProxySession:
         if self.proxy.reads_http or (data.startswith(b"GET ") and b"upgrade: websocket" in data[:4096].lower()):
             self._read_http(data)
         else:
-            self.aim()
+            self.route()
             self.up.feed(data)
 
     def _watch(self, data: bytes) -> None:
@@ -120,19 +120,19 @@ class ProxySession:
     def _read_http(self, data: bytes) -> None:
         self.kind = TrafficKind.HTTP
         self.http = HttpSession(self)
-        self.aim()
+        self.route()
         self.http.from_client(data)
 
     def become_raw(self) -> None:
         """Called by the HTTP session: nothing of it is needed any more."""
         self.kind, self.http = TrafficKind.RAW, None
-        self.aim()
+        self.route()
 
     def become_websocket(self) -> None:
         """Called by the HTTP session after the handshake."""
         self.kind, self.http = TrafficKind.FRAMES, None
         self.up.splitter, self.down.splitter = FrameSplitter(), FrameSplitter()
-        self.tune()
+        self.update_faults()
 
     # ---- ending -----------------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class ProxySession:
         """The socket is closed. What it had sent still goes its way; what was on its way to it is void."""
         self._pipe_from(self.other(side)).dispose()
         self.other(side).resume(PauseReason.HELD | PauseReason.SINK | PauseReason.HTTP)  # nobody is left to wait for
-        self.aim()
+        self.route()
         self.source_ended(side)
         other = self.other(side)
         if other.finished:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 import chaos.faults
-from chaos.fault import Fault, FaultError, Layer, find, nearest, registered
+from chaos.fault import Fault, InvalidFault, Layer, find, nearest, registered
 from chaos.http_fault import HttpFault
 from chaos.timeline import ScheduledFault, Timeline, contradictions
 
@@ -87,7 +87,7 @@ class ChaosEntry(_Model):
         return PHONE if self.place == "phone" else PROXY
 
     def made(self) -> Fault:
-        """:raises FaultError: no such fault, or not with these parameters."""
+        """:raises InvalidFault: no such fault, or not with these parameters."""
         if self.place is None and self.fault not in registered():
             find(self.fault)
         return find(self.fault, *self.layers()).parse(self.parameters, strict=True)
@@ -101,7 +101,7 @@ class ChaosEntry(_Model):
         return starts(match["phase"]) + float(match["after"] or 0)
 
     def scheduled(self, starts: Callable[[str], float]) -> ScheduledFault:
-        """:raises FaultError: as `made`."""
+        """:raises InvalidFault: as `made`."""
         start = self.start_s(starts)
         return ScheduledFault(
             name=self.name,
@@ -141,7 +141,7 @@ def problems_of(
             found.append(f"{place}.name: another entry is called that; give each its own name")
         try:
             scheduled = entry.scheduled(starts)
-        except FaultError as error:
+        except InvalidFault as error:
             found += [f"{place}: {line}" for line in str(error).splitlines()]
             continue
         valid.append(scheduled)
