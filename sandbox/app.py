@@ -1,4 +1,4 @@
-"""Puts the sandbox's rooms together into one ASGI application."""
+"""Puts the sandbox's parts together into one ASGI application."""
 
 from __future__ import annotations
 

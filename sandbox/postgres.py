@@ -273,8 +273,8 @@ class Postgres:
 def _short_folder(account: SystemAccount) -> str:
     """A folder for temporary files that the account can enter and whose name leaves room for a socket's."""
     candidate = Path(tempfile.gettempdir()).absolute()
-    room = len(os.fsencode(candidate / (PREFIX + "12345678") / f".s.PGSQL.{PORT}"))
-    return str(candidate) if room <= SOCKET_PATH_LIMIT and account.may_enter(candidate) else "/tmp"
+    longest = len(os.fsencode(candidate / (PREFIX + "12345678") / f".s.PGSQL.{PORT}"))
+    return str(candidate) if longest <= SOCKET_PATH_LIMIT and account.may_enter(candidate) else "/tmp"
 
 
 def _ready(data: Path, pid: int) -> bool:

@@ -14,7 +14,7 @@ FULL = "f"
 
 
 @dataclass(frozen=True)
-class Column:
+class WalColumn:
     """is_key: part of the replica identity."""
 
     name: str
@@ -29,7 +29,7 @@ class WalRelation:
     schema: str
     table: str
     identity: str
-    columns: tuple[Column, ...]
+    columns: tuple[WalColumn, ...]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def _relation(message: bytes) -> WalRelation:
         is_key = message[position] & 1 == 1
         name, position = _text(message, position + 1)
         position += 8  # type and its modifier
-        columns.append(Column(name, is_key))
+        columns.append(WalColumn(name, is_key))
     return WalRelation(oid, schema or "pg_catalog", table, identity.decode(), tuple(columns))
 
 

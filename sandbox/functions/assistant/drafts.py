@@ -74,8 +74,8 @@ def drafts(surface: str, titles: Sequence[MentionedTitle], *, has_goal: bool, li
     others = [_goal_end() if has_goal else _goal_start()]
     if surface != "swipe":  # nobody there needs to be sent there
         others.append(_swipe())
-    room = max(1, limit - len(others))
-    return [*(_watchlist(title) for title in titles[:room]), *others][:limit]
+    left = max(1, limit - len(others))
+    return [*(_watchlist(title) for title in titles[:left]), *others][:limit]
 
 
 def _dismiss() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from sandbox.functions.events.input import TASTE_TYPES, EventRow, Ingest, RatingOp, StatusOp, WatchlistOp
+from sandbox.functions.events.input import TASTE_TYPES, Ingest, RatingOp, StatusOp, SwipeRow, WatchlistOp
 from sandbox.functions.events.rows import labels_json, taste_json
 from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
@@ -49,7 +49,7 @@ class Aftermath:
     """One request's unfinished business."""
 
     caller: FunctionCaller
-    taste: tuple[EventRow, ...]
+    taste: tuple[SwipeRow, ...]
     status_ops: tuple[StatusOp, ...]
     watchlist_ops: tuple[WatchlistOp, ...]
     rating_ops: tuple[RatingOp, ...]
@@ -60,7 +60,7 @@ class Aftermath:
     centroid_items: int
 
     @classmethod
-    def of(cls, caller: FunctionCaller, ingest: Ingest, taken: list[EventRow], settings: Snapshot) -> Aftermath:
+    def of(cls, caller: FunctionCaller, ingest: Ingest, taken: list[SwipeRow], settings: Snapshot) -> Aftermath:
         """taken: the rows the database took, duplicates included."""
         return cls(
             caller=caller,

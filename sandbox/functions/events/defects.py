@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, timedelta
 
-from sandbox.functions.events.input import EventRow, Ingest
+from sandbox.functions.events.input import Ingest, SwipeRow
 from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 
@@ -20,7 +20,7 @@ def day_of(services: Services) -> date:
     return (services.now() + timedelta(minutes=services.switches.event_day_ahead_minutes)).date()
 
 
-async def shaped(services: Services, caller: FunctionCaller, ingest: Ingest) -> tuple[list[EventRow], list[str | None]]:
+async def shaped(services: Services, caller: FunctionCaller, ingest: Ingest) -> tuple[list[SwipeRow], list[str | None]]:
     """The rows to store, with the id that each answers for; as shipped all of them."""
     switches = services.switches
     kept = list(zip(ingest.rows, ingest.row_ids, strict=True))
@@ -34,7 +34,7 @@ async def shaped(services: Services, caller: FunctionCaller, ingest: Ingest) -> 
     return [row for row, _ in kept], [identifier for _, identifier in kept]
 
 
-async def _known_elsewhere(services: Services, caller: FunctionCaller, rows: list[EventRow]) -> set[str]:
+async def _known_elsewhere(services: Services, caller: FunctionCaller, rows: list[SwipeRow]) -> set[str]:
     keys = [row.dedupe_key for row in rows]
     async with services.connection() as connection:
         found = await connection.fetch(_OTHER_DAY, caller.user_id, keys, day_of(services))

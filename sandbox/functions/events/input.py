@@ -38,7 +38,7 @@ TASTE_TYPES = EVENT_TYPES - {"impression", "detail_close", "share"}
 _WITHOUT_FOLLOW_UP = frozenset({"impression", "detail_open", "detail_close", "dwell", "share"})
 
 
-class EventRow(NamedTuple):
+class SwipeRow(NamedTuple):
     """One `media_events` row. Numbers and payloads are JSON text: they are computed with once, for the key."""
 
     session_id: str
@@ -86,7 +86,7 @@ class Ingest:
     synthetic_dwell_ms: int
     new_id: Callable[[], str]
     items: int = 0
-    rows: list[EventRow] = field(default_factory=list)
+    rows: list[SwipeRow] = field(default_factory=list)
     # one per row: None for a row the server made up itself, which no client waits for
     row_ids: list[str | None] = field(default_factory=list)
     status_ops: list[StatusOp] = field(default_factory=list)
@@ -229,7 +229,7 @@ class Ingest:
         deck_id, rec_request_id, position, served, _ = context
         key = dedupe_key(session_id, media_item_id, event_type, deck_id, position, in_watchlist, rating, dwell, text)
         self.rows.append(
-            EventRow(
+            SwipeRow(
                 session_id,
                 deck_id,
                 rec_request_id,
@@ -266,7 +266,7 @@ class Ingest:
         key = dedupe_key(session_id, media_item_id, "dwell", None, None, None, None, dwell, text)
         origin = "diary" if source is None else source
         self.rows.append(
-            EventRow(
+            SwipeRow(
                 session_id,
                 None,
                 None,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from sandbox.functions.events.input import EventRow
+from sandbox.functions.events.input import SwipeRow
 from sandbox.functions.events.keys import parse_served_key
 
 # What version 4 and its variant leave to chance in a UUID's 16 bytes, and what they fix
@@ -31,7 +31,7 @@ def _raw(text: str | None) -> orjson.Fragment | None:
     return None if text is None else orjson.Fragment(text)
 
 
-def rows_json(rows: Sequence[EventRow]) -> str:
+def rows_json(rows: Sequence[SwipeRow]) -> str:
     """`media_events` rows for `sandbox_internal.insert_events`, each with a fresh id."""
     listed = [
         {
@@ -56,7 +56,7 @@ def rows_json(rows: Sequence[EventRow]) -> str:
     return orjson.dumps(listed).decode()
 
 
-def taste_json(rows: Iterable[EventRow]) -> str:
+def taste_json(rows: Iterable[SwipeRow]) -> str:
     """The taste calls that follow from stored rows, for `sandbox_internal.aftermath`."""
     calls = [
         {

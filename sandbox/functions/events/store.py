@@ -9,7 +9,7 @@ from datetime import date
 import asyncpg
 
 from sandbox.functions.events import defects as event_defects
-from sandbox.functions.events.input import EventRow, Ingest
+from sandbox.functions.events.input import Ingest, SwipeRow
 from sandbox.functions.events.rows import rows_json
 from sandbox.functions.gate import FunctionCaller
 from sandbox.services import PoolExhausted, Services
@@ -34,7 +34,7 @@ class StoreError(Exception):
         return self.code.startswith(_FINAL)
 
 
-async def upsert(services: Services, caller: FunctionCaller, day: date, rows: Sequence[EventRow]) -> None:
+async def upsert(services: Services, caller: FunctionCaller, day: date, rows: Sequence[SwipeRow]) -> None:
     """One PostgREST request under the caller's token, ignoring duplicates. :raises StoreError: all or nothing."""
     if caller.expires_at <= time.time() and not services.switches.expired_token_accepted:
         raise StoreError(_TOKEN_EXPIRED, "JWT expired")
@@ -50,7 +50,7 @@ async def upsert(services: Services, caller: FunctionCaller, day: date, rows: Se
         raise StoreError("", f"TypeError: fetch failed: {error}") from error
 
 
-async def store(services: Services, caller: FunctionCaller, ingest: Ingest) -> list[EventRow]:
+async def store(services: Services, caller: FunctionCaller, ingest: Ingest) -> list[SwipeRow]:
     """Write an ingest's rows and sort its ids accordingly; the rows that were taken, for the background work."""
     rows, row_ids = await event_defects.shaped(services, caller, ingest)
     if not rows:

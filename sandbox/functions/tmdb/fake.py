@@ -150,8 +150,8 @@ async def _search(connection: asyncpg.Connection, kind: str, params: Mapping[str
     foreign = [] if year else await _foreign(connection, query, kind)
     shown = [dict(row) for row in rows]
     if page == 1 or rows:  # the foreign ones stand behind the last of the catalogue's
-        room = tmdb_shapes.PAGE_SIZE - len(shown)
-        shown += [extra_titles.row(number) for number in foreign[:room]] if offset + len(shown) == known else []
+        left = tmdb_shapes.PAGE_SIZE - len(shown)
+        shown += [extra_titles.row(number) for number in foreign[:left]] if offset + len(shown) == known else []
     return tmdb_shapes.page(
         [tmdb_shapes.listed(row, tell_kind=kind == "multi") for row in shown], known + len(foreign), page
     )
