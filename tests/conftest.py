@@ -2,12 +2,13 @@
 of a property test, because the machine is shared and small."""
 
 import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.exclusive import beside_others
+from tests.exclusive import beside_others, clean_up
 from tests.slow_slices import chosen
 
 settings.register_profile("harness", deadline=None)
@@ -53,3 +54,6 @@ class PlainNames:
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the workers and xdist know each other's tests by the long name
         config.pluginmanager.register(PlainNames())
+        if hasattr(config.option, "testrunuid"):
+            run = config.option.testrunuid = config.option.testrunuid or uuid.uuid4().hex
+            config.add_cleanup(lambda: clean_up(run))

@@ -23,7 +23,17 @@ def _path(name: str) -> Path | None:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     if run is None or int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) < 2:
         return None
+    return _of_run(run, name)
+
+
+def _of_run(run: str, name: str) -> Path:
     return Path(tempfile.gettempdir()) / f"harness-tests-{run}-{name}.lock"
+
+
+def clean_up(run: str) -> None:
+    """When all workers of a run have ended."""
+    for name in ("machine", "queue"):
+        _of_run(run, name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
