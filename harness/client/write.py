@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from harness.core.ledger import LedgerEntry, Step, proven
+from harness.core.ledger import LedgerEntry, WriteStep, proven
 from harness.core.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -34,19 +34,19 @@ class Write:
 
     def sent(self) -> None:
         """A request that carries it leaves."""
-        self._step(Step.SENT, Outcome.OK)
+        self._step(WriteStep.SENT, Outcome.OK)
         if self._phone.fault_injector is not None:
             carried.set((*carried.get(), self))
 
     def sent_again(self) -> None:
         """A copy of that request leaves, whose answer nobody reads."""
-        self._step(Step.SENT, Outcome.OK)
+        self._step(WriteStep.SENT, Outcome.OK)
 
     def answered(self, reading: Reading, row: str | None = None) -> None:
         """The request is over. `row`: the server's own id for what it wrote."""
         self._arrived()
         unsent = reading.status == 0 and reading.code in NOT_SENT
-        self._step(Step.UNSENT if unsent else proven(reading.outcome), reading.outcome, row)
+        self._step(WriteStep.UNSENT if unsent else proven(reading.outcome), reading.outcome, row)
 
     def settled(self, outcome: Outcome) -> None:
         """The server said so about this very write, whatever the request as a whole came to."""
@@ -55,12 +55,12 @@ class Write:
 
     def dropped(self) -> None:
         """The phone will never send it again."""
-        self._step(Step.DROPPED, Outcome.GAVE_UP)
+        self._step(WriteStep.DROPPED, Outcome.GAVE_UP)
 
     def _arrived(self) -> None:
         if self._phone.fault_injector is not None:
             carried.set(tuple(write for write in carried.get() if write is not self))
 
-    def _step(self, step: Step, outcome: Outcome, row: str | None = None) -> None:
+    def _step(self, step: WriteStep, outcome: Outcome, row: str | None = None) -> None:
         kit = self._phone.kit
         kit.ledger.step(self._entry, step, self._phone.now() - kit.zero, outcome, row)
