@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.record.probe_results import Probes
+from reports.model import ReportModel
 
 Severity = Literal["high", "medium", "low"]
 ORDER: tuple[Severity, ...] = ("high", "medium", "low")
@@ -24,10 +23,9 @@ REALTIME = "11, if realtime.list_changes dominates: 2, reduce Postgres Changes u
 NONE = "none"
 
 
-class Finding(BaseModel):
+class Finding(ReportModel):
     """One known fact that costs something."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     severity: Severity
     title: str
     evidence: str

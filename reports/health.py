@@ -192,7 +192,7 @@ def _roster(frames: Frames) -> HealthRow:
     return _row("worker roster", "every worker reports until the end", roster.workers(frames))
 
 
-def _row(check: str, bound: str, answer: roster.Answer) -> HealthRow:
+def _row(check: str, bound: str, answer: roster.RosterAnswer) -> HealthRow:
     level: Level = "invalid" if answer.reason else "valid"
     return HealthRow(
         check=check, level=level, value=answer.value, bound=bound, reason=answer.reason, remedy=answer.remedy

@@ -21,7 +21,7 @@ from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
 from reports.render import junit, summary, verdict_json
-from reports.side_by_side import Entrant, Page, lay
+from reports.side_by_side import Entrant, SideBySidePage, lay
 from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
@@ -43,7 +43,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
     return verdict
 
 
-def side_by_side(folders: Sequence[Path], path: Path) -> Page:
+def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:
     """Lay runs side by side, in the order given, and write the page to `path`."""
     runs = [open_run(folder) for folder in folders]
     page = lay([Entrant(frames := load(run), recovery(run, frames)) for run in runs])

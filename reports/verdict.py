@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.core.errors import PRECEDENCE, ExitCode, first_of
 from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
@@ -27,6 +25,7 @@ from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health_row import HealthRow
 from reports.integrity.model import UNCHECKED, Check, Integrity
+from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.render.text import percent, plural
@@ -53,11 +52,7 @@ MEANING: dict[ExitCode, str] = {
 }
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Facts(Model):
+class RunFacts(ReportModel):
     """What was run, and how much of it happened."""
 
     run_id: str
@@ -83,7 +78,7 @@ class Facts(Model):
     notes: tuple[str, ...]
 
 
-class Verdict(Model):
+class Verdict(ReportModel):
     """What the run meant."""
 
     version: Literal[1] = 1
@@ -103,7 +98,7 @@ class Verdict(Model):
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
     not_checked: tuple[str, ...] = ()
-    facts: Facts
+    facts: RunFacts
 
     @property
     def meaning(self) -> str:
@@ -229,11 +224,11 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integri
     return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{mark}{data}"
 
 
-def _facts(frames: Frames) -> Facts:
+def _facts(frames: Frames) -> RunFacts:
     manifest = frames.manifest
     start, end = frames.window
     attempts = samples_in(frames, View.SERVER, Phase.MEASURE)
-    return Facts(
+    return RunFacts(
         run_id=manifest.run_id,
         profile=manifest.profile.name,
         description=manifest.profile.description,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -36,4 +38,5 @@ def plan(
     if out is not None:
         out.write_text(planning.profile_toml(made, inputs, minutes=hold, scale=scale), encoding="utf-8")
         click.echo(f"profile: {out}", err=True)
-    click.echo(planning.to_json(made) if as_json else planning.render_table(made), nl=False)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(planning.to_json(made) if as_json else planning.render_table(made, colour=colour), nl=False)

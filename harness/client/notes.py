@@ -15,7 +15,7 @@ from harness.client.session_log import SessionLog
 from harness.client.write import Write
 from harness.core.actions import UserAction
 from harness.core.delivery_facts import FactKind
-from harness.core.ledger import Ledger, LedgerEntry, Step, WriteKind
+from harness.core.ledger import Ledger, LedgerEntry, WriteStep, WriteKind
 from harness.core.outcome import Outcome
 
 
@@ -124,7 +124,7 @@ class SessionNotes:
         """The write noted earlier under a client-made id."""
         return Write(self, self._ledger.entry(kind, id_))
 
-    def step(self, entry: LedgerEntry, step: Step, outcome: Outcome, row: str | None = None) -> None:
+    def step(self, entry: LedgerEntry, step: WriteStep, outcome: Outcome, row: str | None = None) -> None:
         """Something happened to a write, now."""
         self._ledger.step(entry, step, self._clock.now() - self._zero, outcome, row)
 

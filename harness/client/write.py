@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from harness.client.api.classify import Reading
-from harness.core.ledger import LedgerEntry, Step, proven
+from harness.core.ledger import LedgerEntry, WriteStep, proven
 from harness.core.outcome import Outcome
 
 OFFLINE = "offline"
@@ -26,7 +26,7 @@ class WriteNotes(Protocol):
     @property
     def copies_writes(self) -> bool: ...
 
-    def step(self, entry: LedgerEntry, step: Step, outcome: Outcome, row: str | None = None) -> None: ...
+    def step(self, entry: LedgerEntry, step: WriteStep, outcome: Outcome, row: str | None = None) -> None: ...
 
 
 class Write:
@@ -40,19 +40,19 @@ class Write:
 
     def sent(self) -> None:
         """A request that carries it leaves."""
-        self._notes.step(self._entry, Step.SENT, Outcome.OK)
+        self._notes.step(self._entry, WriteStep.SENT, Outcome.OK)
         if self._notes.copies_writes:
             carried.set((*carried.get(), self))
 
     def sent_again(self) -> None:
         """A copy of that request leaves, whose answer nobody reads."""
-        self._notes.step(self._entry, Step.SENT, Outcome.OK)
+        self._notes.step(self._entry, WriteStep.SENT, Outcome.OK)
 
     def answered(self, reading: Reading, row: str | None = None) -> None:
         """The request is over. `row`: the server's own id for what it wrote."""
         self._arrived()
         unsent = reading.status == 0 and reading.code in NOT_SENT
-        step = Step.UNSENT if unsent else proven(reading.outcome)
+        step = WriteStep.UNSENT if unsent else proven(reading.outcome)
         self._notes.step(self._entry, step, reading.outcome, row)
 
     def settled(self, outcome: Outcome) -> None:
@@ -62,7 +62,7 @@ class Write:
 
     def dropped(self) -> None:
         """The device will never send it again."""
-        self._notes.step(self._entry, Step.DROPPED, Outcome.GAVE_UP)
+        self._notes.step(self._entry, WriteStep.DROPPED, Outcome.GAVE_UP)
 
     def _arrived(self) -> None:
         if self._notes.copies_writes:

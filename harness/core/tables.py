@@ -182,7 +182,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("person", pa.uint32()),
             ("sequence", pa.uint32()),
             ("at_us", pa.int64()),
-            ("step", pa.uint8()),  # Step
+            ("step", pa.uint8()),  # WriteStep
             ("outcome", pa.uint8()),  # position in OUTCOMES
             ("row", pa.binary(16)),  # the server's own id for it, where it said one
         ]

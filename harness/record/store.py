@@ -35,7 +35,7 @@ from harness.core.tables import (
     TRAFFIC,
 )
 from harness.record.manifest import Manifest
-from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
+from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
@@ -60,7 +60,7 @@ class RunStore:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self._manifest = manifest
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, StreamFile] = {}
 
     @classmethod
     def create(cls, folder: Path, manifest: Manifest) -> RunStore:
@@ -135,9 +135,9 @@ class RunStore:
             stream.close()
         self._streams.clear()
 
-    def _stream(self, table: str) -> Stream:
+    def _stream(self, table: str) -> StreamFile:
         if table not in self._streams:
-            self._streams[table] = Stream(_stream_path(self.folder, table), SCHEMAS[table])
+            self._streams[table] = StreamFile(_stream_path(self.folder, table), SCHEMAS[table])
         return self._streams[table]
 
     def _write_manifest(self) -> None:

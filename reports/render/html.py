@@ -17,7 +17,7 @@ from harness.core.tables import View
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
 from reports.render import charts, spark, text
-from reports.side_by_side import Page
+from reports.side_by_side import SideBySidePage
 from reports.verdict import Verdict
 
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
@@ -88,7 +88,7 @@ def render(verdict: Verdict, frames: Frames) -> str:
     )
 
 
-def side_by_side(page: Page) -> str:
+def side_by_side(page: SideBySidePage) -> str:
     """Runs laid side by side, as a page of its own."""
     return _environment().get_template("side_by_side.html").render(page=page, text=text)
 

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from harness.core.errors import ExitCode
 from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
-from reports.verdict import Facts, Verdict
+from reports.verdict import RunFacts, Verdict
 
 # XML 1.0 section 2.2: characters that may not stand in a document, not even escaped.
 ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -96,7 +96,7 @@ def _run_suite(root: Element, verdict: Verdict, problems: list[tuple[str, str, s
     return _counted(suite)
 
 
-def _suite(root: Element, name: str, facts: Facts) -> Element:
+def _suite(root: Element, name: str, facts: RunFacts) -> Element:
     timestamp = facts.started_at.removesuffix("Z").split("+")[0].split(".")[0]
     return SubElement(
         root, "testsuite", name=name, timestamp=clean(timestamp), time=f"{facts.measured_s:.3f}", hostname="harness"

@@ -10,7 +10,7 @@ from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.render.text import count, ms, plural, seconds
 from reports.slo import SloRow
-from reports.verdict import Facts, Verdict
+from reports.verdict import RunFacts, Verdict
 
 MARK = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "aborted": "⏹️"}
 CHANGE_MARK = {"regressed": "❌", "slower": "⚠️", "ok": "✅", "faster": "✅", "not enough samples": "❔"}
@@ -102,7 +102,7 @@ def _slo_table(rows: Sequence[SloRow]) -> str:
     return _table(head, cells, "llllrrrr")
 
 
-def _run_line(facts: Facts) -> str:
+def _run_line(facts: RunFacts) -> str:
     sessions = facts.sessions
     return (
         f"{count(facts.attempts_measured)} attempts and {count(facts.operations_measured)} operations in "
@@ -138,7 +138,7 @@ def _realtime(found: Realtime) -> str:
     return "\n\n".join([*blocks, _list([*wrong, *audits])])
 
 
-def _facts(facts: Facts) -> str:
+def _facts(facts: RunFacts) -> str:
     entries = {
         "run": facts.run_id,
         "target": f"{facts.target_url} ({facts.target_environment})",

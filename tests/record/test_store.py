@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from harness.config.load import load_profile, load_slos
 from harness.core.errors import ExitCode, HarnessError, UsageError
-from harness.core.ledger import Ledger, Step, WriteKind
+from harness.core.ledger import Ledger, WriteKind, WriteStep
 from harness.core.phase_window import Window
 from harness.core.rows import made
 from harness.core.tables import (
@@ -101,7 +101,7 @@ def filled(folder: Path) -> RunStore:
         store.append(ACTIONS, pa.RecordBatch.from_pylist([action], schema=SCHEMAS[ACTIONS]))
     ledger = Ledger(7)
     for second in (2.0, 1.0):
-        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), Step.SENT, second)
+        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), WriteStep.SENT, second)
         for table, batch in made(ledger.take()):
             store.append(table, batch)
     return store

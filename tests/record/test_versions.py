@@ -15,7 +15,7 @@ import pytest
 from harness.core.errors import ExitCode, UsageError
 from harness.core.tables import ACTIONS, MANIFEST, SCHEMAS
 from harness.record.store import RunStore, open_run
-from harness.record.streams import Stream
+from harness.record.streams import StreamFile
 from harness.record.versions import RECORD_VERSION, OlderNames
 from reports.report import JUNIT, REPORT, SUMMARY, VERDICT, report
 
@@ -88,7 +88,7 @@ def test_a_killed_older_record_is_read_from_its_streams_and_can_be_closed(tmp_pa
     table = pq.read_table(folder / "deeds.parquet")
     (folder / "deeds.parquet").unlink()
     (folder / "stream").mkdir()
-    stream = Stream(folder / "stream" / "deeds.arrows", DEEDS)
+    stream = StreamFile(folder / "stream" / "deeds.arrows", DEEDS)
     for batch in table.cast(DEEDS).to_batches(max_chunksize=500):
         stream.append(batch)
     stream.close()

@@ -15,7 +15,7 @@ from reports.recovery.report import recover
 from reports.render import summary, terminal
 from reports.render.text import DASH
 from reports.report import REPORT, VERDICT, report
-from reports.side_by_side import Entrant, Row, lay
+from reports.side_by_side import Entrant, PageRow, lay
 from reports.verdict import judge_frames
 from tests.recovery import build
 from tests.recovery.build import Book, no_rows, sent, unheard, yes
@@ -91,7 +91,7 @@ def test_what_differs_is_named_to_the_leaf() -> None:
     runs = [build.frames(build.calm, (fault,), seed=seed) for fault, seed in ((build.FAULT, 1), (other, 2))]
     page = lay([Entrant(run, judge_frames(run).recovery) for run in runs])
     assert page.names == ("A", "B")
-    assert page.tables[0].rows == (Row("seed of the run", ("1", "2")),)
+    assert page.tables[0].rows == (PageRow("seed of the run", ("1", "2")),)
 
 
 def test_a_fault_that_only_one_run_had() -> None:
