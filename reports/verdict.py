@@ -28,8 +28,8 @@ from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
-from reports.render.text import percent, plural
 from reports.slo import SloRow
+from reports.text import percent, plural
 from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]

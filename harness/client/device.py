@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from harness.client.api.client import ApiClient
+from harness.client.api_client import ApiClient
 from harness.client.auth.token_manager import TokenManager
 from harness.client.background_tasks import BackgroundTasks
 from harness.client.behaviour import Behaviour

@@ -15,7 +15,7 @@ from harness.client.session_log import SessionLog
 from harness.client.write import Write
 from harness.core.actions import UserAction
 from harness.core.delivery_facts import FactKind
-from harness.core.ledger import Ledger, LedgerEntry, WriteStep, WriteKind
+from harness.core.ledger import Ledger, LedgerEntry, WriteKind, WriteStep
 from harness.core.outcome import Outcome
 
 

@@ -20,7 +20,6 @@ from harness.client.api.call import Call
 from harness.client.api.calls import (
     APP_SETTINGS,
     BACKGROUND_DECK,
-    DIARY_STATS,
     OWN_PREFERENCES,
     OWN_PROFILE,
     OWN_PROFILE_PUBLIC,
@@ -31,11 +30,11 @@ from harness.client.api.calls import (
 from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
 from harness.client.cache.queries import CachedQuery, Fetched
-from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import first_page
 from harness.client.screens.browse.landing import Landing
+from harness.client.screens.browse.library import diary_stats
 from harness.client.screens.browse.suggestions import find_assistant
 from harness.client.screens.chat.inbox import Inbox
 from harness.client.screens.presence import heartbeat
@@ -101,15 +100,6 @@ def read_ahead(phone: Device) -> None:
     queries.prefetch(diary_stats(phone))
     for mode, limit in BACKGROUND_DECKS:
         phone.background.start(_background_deck(phone, mode, limit))
-
-
-def diary_stats(phone: Device) -> CachedQuery[int]:
-    """The diary's figures, as the page remembers them."""
-
-    async def fetch() -> Fetched[int]:
-        return Fetched.of(await phone.api.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
-
-    return CachedQuery(("diary_stats", phone.user_id), fetch, DIARY_RULES)
 
 
 def _own(phone: Device, call: Call) -> CachedQuery[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from harness.client.api import shapes
 from harness.client.api.calls import (
+    DIARY_STATS,
     FOLLOW,
     LIBRARY_DELETE,
     LIBRARY_WRITE,
@@ -14,8 +16,9 @@ from harness.client.api.calls import (
     TITLE_REVIEWS,
     UNFOLLOW,
 )
+from harness.client.cache.queries import CachedQuery, Fetched
+from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
-from harness.client.screens.app import diary_stats
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import ORIGIN, send_title_event
 from harness.client.screens.screen import Screen
@@ -26,6 +29,15 @@ from harness.core.outcome import Outcome
 REVIEWS_SHEET = "title_reviews"
 Status = Literal["want_to_watch", "watching", "watched", "dropped"]
 _CONTENT_TYPES = frozenset(("movie", "series", "anime"))
+
+
+def diary_stats(phone: Device) -> CachedQuery[int]:
+    """The diary's figures, as the page remembers them."""
+
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.api.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
+
+    return CachedQuery(("diary_stats", phone.user_id), fetch, DIARY_RULES)
 
 
 class Diary(Screen):
