@@ -16,12 +16,12 @@ from harness.core.errors import ExitCode, UsageError
 from harness.core.tables import ACTIONS, MANIFEST, SCHEMAS
 from harness.record.store import RunStore, open_run
 from harness.record.streams import StreamFile
-from harness.record.versions import RECORD_VERSION, OlderNames
+from harness.record.versions import RECORD_VERSION, VERSION_1_ACTIONS
 from reports.report import JUNIT, REPORT, SUMMARY, VERDICT, report
 
 RECORDS = Path(__file__).parents[1] / "data" / "records"
 OLD = {"v1-everybody": ExitCode.PASS, "v1-lost-replies": ExitCode.DATA}
-DEEDS = OlderNames("deeds", {"action": "deed"}).schema(ACTIONS)
+THEN = VERSION_1_ACTIONS.schema(ACTIONS)
 
 
 def copy(name: str, to: Path) -> Path:
@@ -76,20 +76,20 @@ def test_an_older_record_is_judged_and_rendered_as_before(name: str, tmp_path: P
 def test_actions_come_under_todays_names(name: str) -> None:
     run = open_run(RECORDS / name)
     assert run.manifest.record_version == 1
-    then = pq.read_table(RECORDS / name / "deeds.parquet")
+    then = pq.read_table(RECORDS / name / f"{VERSION_1_ACTIONS.table}.parquet")
     now = run.actions()
     assert now.schema.names == SCHEMAS[ACTIONS].names
     assert now.num_rows == then.num_rows > 1_000
-    assert now["action"].equals(then["deed"])
+    assert now["action"].equals(then[VERSION_1_ACTIONS.columns["action"]])
 
 
 def test_a_killed_older_record_is_read_from_its_streams_and_can_be_closed(tmp_path: Path) -> None:
     folder = copy("v1-everybody", tmp_path)
-    table = pq.read_table(folder / "deeds.parquet")
-    (folder / "deeds.parquet").unlink()
+    table = pq.read_table(folder / f"{VERSION_1_ACTIONS.table}.parquet")
+    (folder / f"{VERSION_1_ACTIONS.table}.parquet").unlink()
     (folder / "stream").mkdir()
-    stream = StreamFile(folder / "stream" / "deeds.arrows", DEEDS)
-    for batch in table.cast(DEEDS).to_batches(max_chunksize=500):
+    stream = StreamFile(folder / "stream" / f"{VERSION_1_ACTIONS.table}.arrows", THEN)
+    for batch in table.cast(THEN).to_batches(max_chunksize=500):
         stream.append(batch)
     stream.close()
     expected = pa.Table.from_batches(table.to_batches()).rename_columns(SCHEMAS[ACTIONS].names)
