@@ -1,4 +1,4 @@
-"""What a person decides: draws from the profile's behaviour, by the session's own random numbers. (pure)"""
+"""What a person decides: draws from the profile's behaviour, by the session's own random numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page's Realtime sees of its device. (pure)"""
+"""What a page's Realtime sees of its device."""
 
 from __future__ import annotations
 
