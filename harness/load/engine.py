@@ -86,9 +86,7 @@ class Engine:
         self.over = False
         self._spec = spec
         self._secrets = secrets
-        self._worker = worker
         self._lease_s = lease_s
-        self._log = log
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -97,15 +95,12 @@ class Engine:
         self.loop = new_loop()
         asyncio.set_event_loop(self.loop)
         with ExitStack() as stack:
-            stack.callback(self._ended)
+            stack.callback(setattr, self, "over", True)
+            stack.callback(self.loop.close)
             self._compose(stack)
             self.loop.call_later(1.0, self._each_second)
             self.ready = True
             self.loop.run_forever()
-
-    def _ended(self) -> None:
-        self.loop.close()
-        self.over = True
 
     def _compose(self, stack: ExitStack) -> None:
         """Make the parts that live on the loop's thread; the stack ends them, the last one made first."""
@@ -113,19 +108,19 @@ class Engine:
         sockets = SharedRealtime(ticker.wheel, self._secrets.anon_key) if self._spec.profile.realtime else None
         self.runner = SessionRunner(self._kit(sockets), self.observer)
         self.scheduler = SessionScheduler(
-            self.loop, self.zero, self.runner, rebalance=self._spec.rebalance, log=self._log
+            self.loop, self.zero, self.runner, rebalance=self._spec.rebalance, log=self.observer.log
         )
         health = Health(
             self.observer.recorder,
             self.loop,
             self.zero,
-            worker=self._worker,
+            worker=self.observer.worker,
             sessions=lambda: self.runner.open_sessions,
             backlog=self.runner.backlog_bytes,
         )
         self._sources: list[RowSource] = [self.observer, health]
         if sockets is not None:
-            self._sources.append(RealtimeGauges(sockets, zero=self.zero, worker=self._worker))
+            self._sources.append(RealtimeGauges(sockets, zero=self.zero, worker=self.observer.worker))
         gc_control = GcControl(self.loop, resident_bytes)
         stack.callback(self.scheduler.stop)
         stack.callback(self.flush, last=True)
@@ -141,7 +136,7 @@ class Engine:
         timeline = profile.timeline(spec.seed).of_phones()
         if timeline.entries:
             self.fault_schedule = FaultSchedule(
-                timeline, self.loop, self.zero, worker=self._worker, lease_s=self._lease_s
+                timeline, self.loop, self.zero, worker=self.observer.worker, lease_s=self._lease_s
             )
             self.fault_schedule.start()
         return DeviceKit(
@@ -156,7 +151,7 @@ class Engine:
             behaviour=profile.behaviour,
             observer=self.observer,
             sockets=sockets,
-            worker=self._worker,
+            worker=self.observer.worker,
             ledger=self.observer.ledger,
             fault_schedule=self.fault_schedule,
             retry_policy=profile.retry_policy,
@@ -205,10 +200,6 @@ class Engine:
     def submit(self, ticket: Ticket, body: SessionBody, done: Callable[[], None]) -> None:
         """See `SessionScheduler.submit`; for one other thread."""
         self.scheduler.submit(ticket, body, done)
-
-    def forfeit(self, why: str) -> None:
-        """See `SessionScheduler.forfeit`."""
-        self.loop.call_soon_threadsafe(self.scheduler.forfeit, why)
 
     def close(self, grace_s: float, left: list[Ticket]) -> None:
         """End all faults, then all sessions: see `SessionScheduler.close`."""

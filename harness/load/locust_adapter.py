@@ -273,7 +273,7 @@ class WorkerSide:
                 self.ticket_queue.engine.led()
             self._send(self.ticket_queue.report())
             if self._spec.rebalance and self._cut_off():
-                self.ticket_queue.engine.forfeit(f"nothing was heard of the master for {LOST_S:g} s")
+                self.ticket_queue.engine.scheduler.forfeit(f"nothing was heard of the master for {LOST_S:g} s")
 
     def _master_spoke(self) -> bool:
         """Whether it did since the last time this was asked."""

@@ -50,8 +50,8 @@ class RecordingObserver:
         self.stop_reason = ""  # the guard's; stays
         self._guard = guard
         self._zero = zero
-        self._worker = worker
-        self._log = log
+        self.worker = worker
+        self.log = log
 
     def attempt(
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
@@ -61,7 +61,7 @@ class RecordingObserver:
         self.recorder.sample(View.SERVER, name, outcome, at - self._zero, seconds)
         if (reason := self._guard.add(monotonic())) is not None and not self.stop_reason:
             self.stop_reason = reason
-            self._log.error("rate limit exceeded", reason=reason)
+            self.log.error("rate limit exceeded", reason=reason)
         self.attempts.append(Attempt(method, name, seconds * 1000.0, size, outcome, code))
 
     def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
@@ -73,7 +73,7 @@ class RecordingObserver:
     ) -> None:
         """A device saw something of Realtime at `at` (loop time)."""
         at_us = round((at - self._zero) * 1e6)
-        self.facts.add((at_us, self._worker, str(kind), person, conversation, key, detail, mark_us))
+        self.facts.add((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
 
     def problem(self, error: BaseException) -> None:
         """Our own code failed beside a session."""
@@ -87,7 +87,7 @@ class RecordingObserver:
         self.failures += 1
         text = "".join(traceback.format_exception(error))
         self.problems.append(text)
-        self._log.error(event, **facts, error=f"{type(error).__name__}: {error}", traceback=text)
+        self.log.error(event, **facts, error=f"{type(error).__name__}: {error}", traceback=text)
 
     def take(self) -> list[Taken]:
         """Everything recorded since the last take."""

@@ -89,11 +89,14 @@ class SessionScheduler:
         """After a standstill of LOST_S the master has given our tickets away; each must be served once."""
         now = monotonic()
         if self._rebalance and now - self._awake > LOST_S:
-            self.forfeit(f"this process stood still for {now - self._awake:.1f} s")
+            self._forfeit(f"this process stood still for {now - self._awake:.1f} s")
         self._awake = now
 
     def forfeit(self, why: str) -> None:
-        """Begin no more sessions, and record nothing about those not begun: others serve them now."""
+        """Begin no more sessions, and record nothing about those not begun: others serve them now. From any thread."""
+        self._loop.call_soon_threadsafe(self._forfeit, why)
+
+    def _forfeit(self, why: str) -> None:
         if not self.forfeited:
             self._log.warning("tickets forfeited", pending=len(self._pending), reason=why)
         self.forfeited = True

@@ -190,7 +190,7 @@ def test_forfeited_tickets_are_not_begun_and_the_log_says_why(tmp_path: Path) ->
 
         gate = Gate(2)
         engine.submit(Ticket(0, engine.now() + 60, "reader", 0), fine, gate)
-        engine.forfeit("nothing was heard of the master")
+        engine.scheduler.forfeit("nothing was heard of the master")
         engine.submit(Ticket(1, engine.now(), "reader", 1), fine, gate)
         gate.wait()
         assert engine.scheduler.waiting == 0

@@ -14,11 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from harness.config.load import load_profile
 from harness.schedule.arrivals import plan
 from sandbox.server import Sandbox
 
 from .conftest import BRIEF, BRIEF_SLO, finish, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ANOTHER_NUMPY = """
 import numpy.random
