@@ -33,6 +33,7 @@ from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore
+from harness.schedule.agreed import drawn
 
 RATES = (100, 1_000, 5_000, 20_000)
 LOW, HIGH = 100, 5_000
@@ -112,7 +113,7 @@ def master(rate: int, seconds: int) -> float:
             workers=1,
             versions={},
         )
-        aggregator = Aggregator(order, RunStore.create(Path(folder) / "run", manifest), 1, io.StringIO())
+        aggregator = Aggregator(order, RunStore.create(Path(folder) / "run", manifest), drawn(order), 1, io.StringIO())
         packed = reports(rate, seconds, 0)
         size = sum(len(data) for message in packed for _, data in message["batches"])  # type: ignore[attr-defined]
         begun = time.process_time()

@@ -37,6 +37,7 @@ from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore
+from harness.schedule.agreed import drawn
 
 CALLS = [f"call_{number}" for number in range(20)]
 PREPARED = 60
@@ -138,7 +139,7 @@ def soak(folder: Path, hours: float, rate: int, workers: int, warmup_s: int) -> 
     )
     clock, out = Clock(), io.StringIO()
     store = RunStore.create(folder, manifest)
-    aggregator = Aggregator(order, store, workers, out, clock=clock)
+    aggregator = Aggregator(order, store, drawn(order), workers, out, clock=clock)
     aggregator.start(clock.now, workers)
     crew = [Worker(number, order, rate // workers) for number in range(workers)]
     after_warmup = largest = 0

@@ -29,9 +29,9 @@ from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports.disturbance import moved_ms
 from reports.frames import Frames, latency_table
-from reports.render.text import DASH, MINUS, ms, percent, plural
 from reports.shift import chance, least_chance
 from reports.shift import ratio as shift
+from reports.text import DASH, MINUS, ms, percent, plural
 
 WARN, REGRESSED, FASTER = 1.15, 1.25, 0.85
 FLOOR_MS = 5.0

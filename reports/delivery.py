@@ -13,7 +13,7 @@ Who has to hear a message is who had its conversation's channel up when it was s
                     went on, and nothing came: it stayed up for DEADLINE_S, or heard changes that were committed later
     deaf            up as far as the phone knew when the message was sent, and found broken afterwards
     reconnecting    the screen was open and its channel down: Realtime does not replay, the next poll brings it
-    before_notice   joined, but before "Subscribed to PostgreSQL": the server did not listen yet (contract, 0.3)
+    before_notice   joined, but before "Subscribed to PostgreSQL": the server did not listen yet (realtime 0.3)
     left            the screen was left before an answer could be known
 
 Only `lost` is a fault of the service; `deaf` and `reconnecting` are what an outage costs.

@@ -22,7 +22,7 @@ from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
-from reports.render.text import ms, percent
+from reports.text import ms, percent
 
 OPERATIONS = ("home_feed", "swipe_events", "message_send")
 """Operations whose cost does not grow by design (contract T66)."""

@@ -24,7 +24,7 @@ from reports import resources, roster
 from reports.frames import Frames, samples_in
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
-from reports.render.text import count, ms, percent, plural
+from reports.text import count, ms, percent, plural
 
 LAG_VALID_MS, LAG_INVALID_MS = 5.0, 20.0
 CPU_VALID, CPU_INVALID = 0.5, 0.8

@@ -20,7 +20,7 @@ from harness.plan.realtime import change_cost_ms
 from reports.delivery import Delivery
 from reports.frames import Frames, latency_table
 from reports.model import ReportModel
-from reports.render.text import plural
+from reports.text import plural
 
 SHOWN_IDS = 20
 """Ids of one kind that a page lists; `verdict.json` has up to KEPT_IDS."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.health_row import HealthRow
-from reports.render.text import count, ms, percent, plural, size
+from reports.text import count, ms, percent, plural, size
 
 DESCRIPTORS_USED = 0.8
 GC_PAUSE_MS = 20.0

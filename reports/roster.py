@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from harness.core.tables import View
 from harness.record.roster import LOST_S, WorkerRecord
 from reports.frames import Frames, samples_in
-from reports.render.text import count, percent, plural
+from reports.text import count, percent, plural
 
 
 @dataclass(frozen=True)

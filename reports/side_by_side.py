@@ -12,9 +12,9 @@ from typing import Any
 
 from harness.core.tables import View
 from harness.record.manifest import Manifest
+from reports import text
 from reports.frames import Frames, latency_table, outcome_table
 from reports.recovery.model import FaultReport, Recovery
-from reports.render import text
 
 NOT_A_DIFFERENCE = frozenset({"description"})
 SHOWN_OPERATIONS = 8

@@ -33,7 +33,7 @@ from reports.frames import Frames
 from reports.intervals import Interval
 from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, rank_of, share_of
-from reports.render.text import DASH, MINUS, count, ms, percent, plural, seconds
+from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
 from reports.windows import Sliding, Stretch, slide
 
 Status = Literal["pass", "fail", "inconclusive"]

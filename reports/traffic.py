@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harness.client.api.endpoints import ENDPOINTS
+from harness.core.behaviour import PERSONAS
 from harness.plan import PlanInputs, Prices
-from harness.plan.inputs import MIX, PERSONAS
+from harness.plan.inputs import MIX
 from harness.plan.measured import Share, month_figures, planned_session
 from reports.frames import Frames
 from reports.model import ReportModel

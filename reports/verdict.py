@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from harness.core.errors import PRECEDENCE, ExitCode, first_of
+from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from reports import findings as schema_facts
 from reports import health as generator
 from reports import probes as questions
@@ -27,8 +28,8 @@ from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
-from reports.render.text import percent, plural
 from reports.slo import SloRow
+from reports.text import percent, plural
 from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from chaos.proxy.options import ProxyOptions, proxy_options
+
 
 @click.group()
 def chaos() -> None:
@@ -15,19 +17,10 @@ def chaos() -> None:
 
 
 @chaos.command("proxy")
-@click.option("--upstream", help="Make a proxy to HOST:PORT, or to https://HOST as a reverse proxy.")
-@click.option("--listen", default="127.0.0.1:0", show_default=True, help="Where that proxy listens; 0 is a free port.")
-@click.option("--name", default="target", show_default=True, help="Its name in the API.")
-@click.option("--api", default="127.0.0.1:8474", show_default=True, help="Where the Toxiproxy-compatible API listens.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every draw: the same seed hits the same ones.")
-@click.option("--lease", "lease_s", type=float, help="Seconds after which any fault ends unless it is renewed.")
-@click.option("--allow-remote", is_flag=True, help="Listen elsewhere than on loopback. The API has no password.")
-@click.option("--metrics", is_flag=True, help="Serve GET /metrics for Prometheus.")
+@proxy_options
 def chaos_proxy(**options: Any) -> None:
     """Run the fault-injecting proxy and stay until Ctrl-C."""
-    from chaos.proxy.command import Options, run
-
-    options["upstream"] = options["upstream"] or ""
+    from chaos.proxy.command import run
 
     def ready(where: Mapping[str, Any]) -> None:
         click.echo(f"API: {where['api']}")
@@ -35,7 +28,7 @@ def chaos_proxy(**options: Any) -> None:
             click.echo(f"proxy {name}: {address} -> {options['upstream']}")
         click.echo("Ctrl-C stops it; `harness chaos clear` ends every fault at once.", err=True)
 
-    sys.exit(run(Options(**options), ready))
+    sys.exit(run(ProxyOptions(**options), ready))
 
 
 @chaos.command("clear")

@@ -36,6 +36,7 @@ from harness.cli import judging
 @click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the run's log (run.log) as it is written.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def run(profile: str | None, **options: Any) -> None:
     """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
@@ -73,5 +74,5 @@ def run(profile: str | None, **options: Any) -> None:
         allow_production=options["allow_production"],
     )
     with progress.watcher() as watcher:
-        folder = rehearsal.rehearse(run_request, watcher)
+        folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
     judging.judge(folder, options["baseline"], html=not options["no_html"])

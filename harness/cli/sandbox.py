@@ -26,7 +26,7 @@ def sandbox() -> None:
 @click.option("--data", type=click.Path(), help="Keep the database in this folder.")
 def sandbox_up(**options: Any) -> None:
     """Start the sandbox and stay until Ctrl-C."""
-    from sandbox.command import main as serve
+    from sandbox.server.command import main as serve
 
     arguments = [f"--{name}={options[name]}" for name in ("port", "host", "people", "catalogue", "seed")]
     arguments += [f"--quirk={quirk}" for quirk in options["quirks"]]
@@ -38,7 +38,7 @@ def sandbox_up(**options: Any) -> None:
 @sandbox.command("quirks")
 def sandbox_quirks() -> None:
     """List the sandbox's named switches."""
-    from sandbox.quirks import describe
+    from sandbox.switches import describe
 
     click.echo(describe())
 

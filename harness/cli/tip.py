@@ -37,7 +37,7 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
     from harness.run import supervisor as rehearsal
     from harness.run import tipping_point as tipping
     from harness.run.run_request import RunRequest
-    from reports.recovery.fate import fate
+    from reports.fate import fate
     from reports.report import report
 
     asked = load_profile(profile)

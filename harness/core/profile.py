@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from chaos.timeline import Timeline
-from harness.client.api.call_names import call_names
-from harness.client.api.retry_policy import RetryPolicy
+from harness.core.call_names import call_names
 from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
-from harness.core.scheduled_fault import Chaos, problems_of, timeline_of
+from harness.core.retry_policies import RetryPolicy
+from harness.core.scheduled_fault import ChaosEntry, problems_of, timeline_of
 
 SHARE_TOLERANCE = 1e-6
 SPAN_TOLERANCE_S = 1e-3
@@ -86,13 +86,13 @@ class Profile(FrozenModel):
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
     realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
-    chaos: tuple[Chaos, ...] = ()  # what goes wrong, when, for whom
+    chaos: tuple[ChaosEntry, ...] = ()  # what goes wrong, when, for whom
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED  # how reads are tried again; any other is an experiment
     budget_ratio: Annotated[Number, Field(gt=0, le=1)] = 0.1  # of retry_policy = "budget": retries per first try
     sandbox: SandboxSize = SandboxSize()
 
     def timeline(self, seed: int) -> Timeline:
-        """What goes wrong, in seconds of the run."""
+        """What goes wrong, in seconds of the run. Made once in a process: by the supervisor, and by each worker."""
         return timeline_of(self.chaos, self.phases.starts, seed)
 
     @field_validator("phones")
@@ -143,7 +143,7 @@ class Profile(FrozenModel):
 
     @field_validator("chaos")
     @classmethod
-    def _chaos_that_can_be(cls, entries: tuple[Chaos, ...], info: ValidationInfo) -> tuple[Chaos, ...]:
+    def _chaos_that_can_be(cls, entries: tuple[ChaosEntry, ...], info: ValidationInfo) -> tuple[ChaosEntry, ...]:
         phases, mix = info.data.get("phases"), info.data.get("mix")
         if entries and phases is not None and mix is not None:
             problems = problems_of(entries, phases.starts, phases.end_s, mix, call_names())

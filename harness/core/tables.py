@@ -14,6 +14,7 @@
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
+    run.log            what happened: one line of JSON an event, from all processes (`harness.record.run_log`)
     verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
 
 All instants in tables are relative to the run's zero (start of warm-up): `second` in whole seconds, `*_us` in

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.behaviour import PERSONAS
 from harness.plan.calls import CALLS, DECK, CallKind, Driver, Endpoint, PlannedCall
-from harness.plan.inputs import PERSONAS, PlanInputs
+from harness.plan.inputs import PlanInputs
 from harness.plan.model import EndpointLoad, Hour, SwipeSession, TableLoad
 from harness.plan.rows import WRITES, WrittenTable
 from harness.plan.sessions import Amounts, amounts, mean_amounts

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.core.phase_window import Window
 from harness.core.tables import Phase
-from harness.record.manifest import Window
 
 ALARMS = frozenset({10, 11, 12})
 """Exit codes that accuse the target."""

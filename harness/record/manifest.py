@@ -7,22 +7,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.fault_record import FaultWindow
+from harness.core.phase_window import Window
 from harness.core.profile import Profile
 from harness.core.slo import Slo
-from harness.core.tables import Phase
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION
-
-
-class Window(BaseModel):
-    """A phase's place on the run's own time axis, in seconds since zero."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    phase: Phase
-    start_s: float
-    end_s: float
 
 
 class Evidence(BaseModel):

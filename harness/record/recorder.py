@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
 from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from harness.record import buckets
-from harness.record.manifest import Window
 
 Key = tuple[View, str, Outcome]
 Integers = npt.NDArray[np.int64]

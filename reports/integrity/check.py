@@ -22,7 +22,7 @@ from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
 from reports.integrity.rules import rules
 from reports.integrity.texts import ORDER, QUESTIONS
 from reports.integrity.writes import LedgerRows, WriteFacts, Writes, facts_of, of_kind
-from reports.render.text import count, plural
+from reports.text import count, plural
 
 EVENT_COLUMNS = ("created_at", "client_event_id", "dedupe_key", "event_day")
 NEEDS_WHOLE_LEDGER = frozenset({"I30"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reports.model import ReportModel
-from reports.render.text import count, percent, seconds
+from reports.text import count, percent, seconds
 
 Status = Literal["recovered", "never", "unknown"]
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from reports.recovery.model import Baseline, Recovered
 from reports.recovery.seconds import Reals, Seconds, p95_us, rolling
-from reports.render.text import plural, seconds
+from reports.text import plural, seconds
 
 ENOUGH_S = 30  # shortest baseline
 ENOUGH_OPERATIONS = 100

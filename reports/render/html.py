@@ -14,9 +14,10 @@ from markupsafe import Markup
 
 from harness.core.outcome import Outcome
 from harness.core.tables import View
+from reports import text
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
-from reports.render import charts, spark, text
+from reports.render import charts, spark
 from reports.side_by_side import SideBySidePage
 from reports.verdict import Verdict
 

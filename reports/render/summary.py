@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from reports.compare import Comparison
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
-from reports.render.text import count, ms, plural, seconds
 from reports.slo import SloRow
+from reports.text import count, ms, plural, seconds
 from reports.verdict import RunFacts, Verdict
 
 MARK = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "aborted": "⏹️"}

@@ -16,8 +16,8 @@ from reports.compare import Comparison
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
-from reports.render.text import count
 from reports.slo import SloRow
+from reports.text import count
 from reports.verdict import Verdict
 
 WIDTH = 80

@@ -64,7 +64,7 @@ class Meeting:
 
             async def session(phone: Device, number: int = number) -> None:
                 try:
-                    assert await phone.sign_in() is Outcome.OK
+                    assert await phone.auth.sign_in() is Outcome.OK
                     await body(phone, number)
                 except BaseException as error:
                     raised.append(error)
@@ -105,7 +105,7 @@ class Meeting:
 
     def note(self) -> list[DeliveryFact]:
         """All facts so far; loop thread, or after the sessions."""
-        for noted in self.engine._facts.take():
+        for noted in self.engine.observer.facts.take():
             self.facts += facts_of(noted.batch())
         while self.engine.taken:
             taken = self.engine.taken.popleft()

@@ -229,7 +229,7 @@ def test_leaving_the_swipe_page_stores_what_was_not_sent_and_the_next_mount_send
         await page.open()
         await swipe(phone, page, 3)
         page.leave()
-        assert len(phone.storage.queue) == 7, "three swipes, and four cards that came up"
+        assert len(phone.event_sender.storage.queue) == 7, "three swipes, and four cards that came up"
         await phone.pause(1.2)
         assert server.of(EVENTS) == []
         phone.event_sender.mount()
@@ -249,12 +249,12 @@ def test_looking_away_flushes_the_outbox_and_coming_back_reads_what_is_stale(ser
         await swipe(phone, page, 2)
         await phone.pause(0.05)
         begun = phone.now()
-        phone.hide()
+        phone.network.hide()
         await phone.pause(0.1)
         assert [len(heard.body["items"]) for heard in server.of(EVENTS)] == [5], "at once, not after a second"
         phone.kit.observer.attempts.clear()  # type: ignore[attr-defined]
         _age(phone, begun - 20)
-        phone.show()
+        phone.network.show()
         await phone.pause(0.1)
 
     done = run(server, body)
@@ -417,11 +417,13 @@ def test_a_card_that_comes_up_is_an_impression_and_leaving_the_page_ends_the_loo
         assert await page.open()
         await phone.pause(1.3)
         page.leave()
-        assert [event.event_type for event in phone.storage.queue] == ["dwell"], "the impression went after a second"
+        assert [event.event_type for event in phone.event_sender.storage.queue] == ["dwell"], (
+            "the impression went after a second"
+        )
         page = SwipePage(phone)
         assert await page.open()
         page.leave()
-        queued = [event.event_type for event in phone.storage.queue]
+        queued = [event.event_type for event in phone.event_sender.storage.queue]
         assert queued[-1] == "impression", "too short for a dwell, and another mount: an impression again"
 
     run(server, body)
@@ -460,7 +462,7 @@ def test_a_direct_event_takes_any_200_for_success_and_queues_nothing(server: Scr
 
     async def body(phone: Device) -> None:
         assert await TitlePage(phone, TITLE).like()
-        assert phone.storage.queue == ()
+        assert phone.event_sender.storage.queue == ()
 
     done = run(server, body)
     assert done.names["title_event"] == 1
@@ -472,7 +474,7 @@ def test_a_direct_event_that_failed_is_neither_retried_nor_queued(server: Script
 
     async def body(phone: Device) -> None:
         assert not await TitlePage(phone, TITLE).like()
-        assert phone.storage.queue == ()
+        assert phone.event_sender.storage.queue == ()
         await phone.pause(1.3)
 
     assert run(server, body).names["title_event"] == 1

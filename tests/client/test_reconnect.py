@@ -156,11 +156,11 @@ def _herd(number: int, tries: int, doomed: Doomed) -> list[Herald]:
     async def story() -> None:
         phones = [Device(replace(kit, observer=herald), n) for n, herald in enumerate(heralds)]
         for phone in phones:
-            assert await phone.sign_in() is Outcome.OK
-            phone.page.live.track()
+            assert await phone.auth.sign_in() is Outcome.OK
+            phone.page.realtime.track()
             await asyncio.sleep(0.002)
         end = monotonic() + 60
-        while sum(phone.page.live.connected for phone in phones) < number:
+        while sum(phone.page.realtime.connected for phone in phones) < number:
             assert monotonic() < end, "they never all connected"
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)

@@ -17,7 +17,7 @@ from harness.core.ledger import Ledger, WriteKind, WriteStep, proven
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.rows import made
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
-from sandbox.functions.event_input import Ingest
+from sandbox.functions.events.input import Ingest
 
 TAG = 0xDEADBEEF
 SESSION = "00000000-0000-4000-8000-000000000001"

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.phase_window import Window
 from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from harness.record import buckets
-from harness.record.manifest import Window
 from harness.record.recorder import MAX_FIGURES, Recorder, SampleTally
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
@@ -200,7 +200,7 @@ def test_what_is_slow_to_import_is_imported_before_the_run() -> None:
     """Making the first batch would otherwise import pandas, beside the loop and in a worker's first second."""
     code = """
 import sys
-from harness.record.manifest import Window
+from harness.core.phase_window import Window
 from harness.record.recorder import Recorder
 from harness.core.tables import Phase
 assert "pandas" not in sys.modules

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from harness.config.load import load_profile, load_slos
 from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.ledger import Ledger, WriteKind, WriteStep
+from harness.core.phase_window import Window
 from harness.core.rows import made
 from harness.core.tables import (
     ACTIONS,
@@ -33,7 +34,7 @@ from harness.core.tables import (
     Phase,
 )
 from harness.record import store as store_module
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from harness.record.store import TABLES, UNSORTED, RunFiles, RunStore, from_bytes, open_run, to_bytes
 
 

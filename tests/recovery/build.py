@@ -11,11 +11,11 @@ import pyarrow as pa
 from harness.core.fault_record import FaultWindow
 from harness.core.ledger import Ledger, WriteKind, WriteStep
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
 from harness.core.profile import ArrivalStage, Phases
 from harness.core.rows import made
 from harness.core.scheduled_fault import Allow
 from harness.core.tables import Phase, View
-from harness.record.manifest import Window
 from reports.frames import Frames, load
 from tests.reports import build
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from harness.cli import cli
-from harness.client.api.retry_policy import RetryPolicy
+from harness.core.retry_policies import RetryPolicy
 from harness.core.rows import made as batches_of
 from harness.record.store import RunStore
 from reports.recovery.report import recover
 from reports.render import summary, terminal
-from reports.render.text import DASH
 from reports.report import REPORT, VERDICT, report
 from reports.side_by_side import Entrant, PageRow, lay
+from reports.text import DASH
 from reports.verdict import judge_frames
 from tests.recovery import build
 from tests.recovery.build import Book, no_rows, sent, unheard, yes

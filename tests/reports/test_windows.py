@@ -10,7 +10,7 @@ from harness.core.outcome import Outcome
 from harness.core.tables import View
 from reports import slo
 from reports.frames import load
-from reports.render.text import DASH
+from reports.text import DASH
 from tests.reports import build
 
 

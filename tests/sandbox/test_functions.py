@@ -18,11 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.functions import cors, deck_order, event_keys, experiments, js
+from sandbox.functions import cors, experiments, js
+from sandbox.functions.deck import order as deck_order
+from sandbox.functions.events import keys as event_keys
 from sandbox.limits import MemoryLimiter, subject_key
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.settings import PUBLIC, SERVER_ONLY, defaults, merged
+from sandbox.switches import Switches
 from sandbox.tokens import Keys
 
 EVENT, DECK = "/functions/v1/media-swipe-event", "/functions/v1/media-swipe-deck"
@@ -684,15 +686,17 @@ def test_origins(origin: str, expected: bool) -> None:
     assert cors.allowed(origin) is expected
 
 
-# --- limits and quirks that show in functions
+# --- limits and switches that show in functions
 
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Sandbox]:
-    quirks = Quirks.parse(
+    switches = Switches.parse(
         ["event_limit_per_minute=3", "deck_limit_per_minute=2", "event_silent_loss=2", "unique_client_id=on"]
     )
-    with Sandbox(SandboxOptions(people=8, catalogue=40, quirks=quirks, pool_size=1, acquire_timeout_s=0.3)) as running:
+    with Sandbox(
+        SandboxOptions(people=8, catalogue=40, switches=switches, pool_size=1, acquire_timeout_s=0.3)
+    ) as running:
         yield running
 
 
