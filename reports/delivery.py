@@ -11,7 +11,7 @@ Who has to hear a message is who had its conversation's channel up when it was s
     delivered       its frame came
     lost            the channel was up, notice included, before the message was sent, the row is stored, the channel
                     went on, and nothing came: it stayed up for DEADLINE_S, or heard changes that were committed later
-    deaf            up in the phone's own eyes when the message was sent, and found broken afterwards
+    deaf            up as far as the phone knew when the message was sent, and found broken afterwards
     reconnecting    the screen was open and its channel down: Realtime does not replay, the next poll brings it
     before_notice   joined, but before "Subscribed to PostgreSQL": the server did not listen yet (realtime 0.3)
     left            the screen was left before an answer could be known

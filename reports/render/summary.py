@@ -120,7 +120,7 @@ def _health(verdict: Verdict) -> str:
 
 
 def _realtime(found: Realtime) -> str:
-    head = ("", "expected", "delivered", "lost", "deaf", "reconnecting", "before the notice", "left early")
+    head = ("", "expected", "delivered", "lost", "broken unnoticed", "reconnecting", "before the notice", "left early")
     members = [
         (
             md(row.what),
