@@ -65,7 +65,8 @@ class Worker:
                 self.recorder.sample(view, call, Outcome.OK, 0.0, 0.01)
         self.recorder.sample(View.LAG, "generator", Outcome.OK, 0.0, 0.0001)
         keys = [
-            np.concatenate((call := source.integers(0, 20, rate), call + 20, np.full(100, 40))) for _ in range(PREPARED)
+            np.concatenate((asked := source.integers(0, 20, rate), asked + 20, np.full(100, 40)))
+            for _ in range(PREPARED)
         ]
         latency = [source.lognormal(-2.5, 0.5, rate) for _ in range(PREPARED)]
         self._keys = [array("i", key.tolist()) for key in keys]
@@ -89,7 +90,13 @@ class Worker:
         return Report.unpack(report.pack())
 
     def _health(self, second: int) -> pa.RecordBatch:
-        row = {"second": second, "worker": self.number, "lag_p50_us": 80, "lag_p99_us": 900, "lag_max_us": 2000}
+        row: dict[str, float] = {
+            "second": second,
+            "worker": self.number,
+            "lag_p50_us": 80,
+            "lag_p99_us": 900,
+            "lag_max_us": 2000,
+        }
         row |= {"cpu_share": 0.3, "rss_bytes": 1 << 28, "descriptors": 900, "sessions": 700}
         return pa.RecordBatch.from_pylist([row], schema=SCHEMAS[HEALTH])
 

@@ -137,4 +137,5 @@ def truth(
         for number, at in enumerate(intended)
         if WARMUP_S <= at - zero < WARMUP_S + seconds and number in late
     ]
-    return percentiles(values, wanted)
+    found: tuple[float, ...] = percentiles(values, wanted)
+    return found

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.client.api.calls import Call, Caller, Service
+from harness.client.api.call import Call, Caller, Service
 from harness.client.device import Device
 from harness.load.locust_adapter import PhoneUser
 from harness.load.precise_timer import PreciseTimers

@@ -71,7 +71,12 @@ def test_a_proxy_that_is_down_comes_up_by_itself() -> None:
     on_loop(main())
 
 
-HOLES = (("bandwidth", {"rate": 0}), ("timeout", {"timeout": 0}), ("half_open", {}), ("latency", {"latency": 10**7}))
+HOLES: tuple[tuple[str, dict[str, int]], ...] = (
+    ("bandwidth", {"rate": 0}),
+    ("timeout", {"timeout": 0}),
+    ("half_open", {}),
+    ("latency", {"latency": 10**7}),
+)
 
 
 @pytest.mark.parametrize(("kind", "attributes"), HOLES, ids=str)

@@ -7,13 +7,14 @@ import itertools
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chaos.faults  # noqa: F401 - loads them
+from chaos import byte_faults
 from chaos.byte_faults import FaultStage, StreamFault
 from chaos.fault import Layer, find, registered
 
@@ -83,7 +84,8 @@ class StageContext:
     def stage(self, name: str, **parameters: Any) -> FaultStage:
         fault = find(name, Layer.STREAM).parse(parameters)
         assert isinstance(fault, StreamFault)
-        return fault.stage(fault, name, 1.0, self, self, lambda: None)
+        spot = cast(byte_faults.StageContext, self)  # whose clock may be any
+        return fault.stage(fault, name, 1.0, spot, self, lambda: None)
 
 
 def delays(name: str, count: int, size: int = 100, **parameters: Any) -> list[float]:

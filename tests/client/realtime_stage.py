@@ -131,7 +131,7 @@ class Stage:
         peer = Peer(self, connection)
         if self.accepts:
             self.peers.append(peer)
-            self.after(LATENCY_S, lambda: peer.over or connection.opened(peer))
+            self.after(LATENCY_S, lambda: None if peer.over else connection.opened(peer))
         elif self.accepts is not None:
             self.after(LATENCY_S, lambda: peer.end(Ending(Outcome.QUOTA, "too_many_connections")))
         else:

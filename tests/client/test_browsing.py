@@ -394,7 +394,7 @@ def test_what_people_note_under_a_card_goes_out_as_the_app_writes_it(server: Scr
     sent = [item["events"][0] for heard in server.of(EVENTS) for item in heard.body["items"]]
     noted = {"experiments": dict.fromkeys(EXPERIMENT_KEYS, "b"), "ui": "SwipePage"}
     found = [(e["eventType"], e["rating0_10"], e["inWatchlist"], e["payload"]) for e in sent]
-    expected = [
+    expected: list[tuple[str, int | None, bool | None, dict[str, Any]]] = [
         ("impression", None, None, {"experiments": noted["experiments"]}),
         ("rating", 7, None, {**noted, "action": "rating"}),
         ("rating", None, None, {**noted, "action": "rating"}),
@@ -407,7 +407,7 @@ def test_what_people_note_under_a_card_goes_out_as_the_app_writes_it(server: Scr
         ("impression", None, None, {"experiments": noted["experiments"]}),
     ]
     assert found == expected
-    assert [list(payload) for *_, payload in found] == [list(payload) for *_, payload in expected]
+    assert [list(one[3]) for one in found] == [list(one[3]) for one in expected]
     assert all(item["deckId"] for heard in server.of(EVENTS) for item in heard.body["items"]), "deck context"
 
 

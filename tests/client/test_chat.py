@@ -487,7 +487,7 @@ def test_editing_writes_text_and_meta_and_keeps_the_client_id(world: World) -> N
     assert world.run(conversation.edit(bubble, "hello")) is Outcome.OK
     patch = phone.sent[-1]
     assert patch.method == "PATCH"
-    assert f"id=eq.{bubble.message.id}&conversation_id=eq.{CONVERSATION}&user_id=eq.{ME}&select=id," in patch.path  # type: ignore[union-attr]
+    assert f"id=eq.{bubble.message.id}&conversation_id=eq.{CONVERSATION}&user_id=eq.{ME}&select=id," in patch.path
     edited_at = patch.json["meta"]["editedAt"]
     assert patch.json == {
         "body": {"type": "text", "text": "hello", "clientId": bubble.client_id, "editedAt": edited_at},

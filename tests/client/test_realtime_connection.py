@@ -431,7 +431,11 @@ def test_what_is_tracked_before_the_join_waits_and_only_a_hundred_wait(generatio
     ends: list[tuple[int, Outcome]] = []
     watched = stage.channel()
     for number in range(103):
-        sent = watched.channel.track({"n": number}, lambda outcome, _, n=number: ends.append((n, outcome)))
+
+        def ended(outcome: Outcome, _: object, n: int = number) -> None:
+            ends.append((n, outcome))
+
+        sent = watched.channel.track({"n": number}, ended)
         assert sent is Sent.BUFFERED
     watched.joined()
     stage.run(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -71,7 +72,11 @@ view = "e2e"
 outcomes = ["timeout"]
 max_share = 0.01
 """
-LOADERS = {"profile": (load_profile, PROFILE), "target": (load_target, TARGET), "slos": (load_slos, SLOS)}
+LOADERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "profile": (load_profile, PROFILE),
+    "target": (load_target, TARGET),
+    "slos": (load_slos, SLOS),
+}
 
 
 def refusal(tmp_path: Path, kind: str, *replacements: tuple[str, str]) -> str:

@@ -93,7 +93,7 @@ def test_a_listed_host_is_allowed_up_to_its_limits() -> None:
 
 
 def test_limits_given_for_loopback_hold() -> None:
-    here = target("http://127.0.0.1:1", **{"127_0_0_1": LIMITS})
+    here = target("http://127.0.0.1:1", "staging", **{"127_0_0_1": LIMITS})
     with pytest.raises(TargetError, match="51 phones at once"):
         permit(here, peak_phones=51)
 

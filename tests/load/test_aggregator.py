@@ -82,7 +82,7 @@ def report(worker: int, attempts: int, *, left: int = 0, open_sessions: int = 0,
     )
 
 
-def lines(out: io.StringIO) -> list[dict[str, object]]:
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix(LINE_MARK)) for line in out.getvalue().split("\n") if line]
 
 
@@ -146,7 +146,7 @@ def test_progress_says_how_much_and_where_the_slos_stand(store: RunStore) -> Non
     start, progress, end = lines(out)
     assert start["what"] == "start"
     assert (progress["attempts"], progress["sessions"], progress["left"], progress["failed"]) == (40, 2, 5, 0)
-    feed = next(slo for slo in progress["slos"] if slo[0] == "Home feed, server")  # type: ignore[union-attr]
+    feed = next(slo for slo in progress["slos"] if slo[0] == "Home feed, server")
     assert feed[1] == pytest.approx(50, rel=0.005)
     assert feed[2:] == [400, 40]
     assert (end["what"], end["reason"]) == ("end", "interrupted")

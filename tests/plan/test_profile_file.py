@@ -130,7 +130,7 @@ def test_more_than_a_run_can_have_is_refused_by_figure(prices: Prices) -> None:
 def test_impossible_wishes(name: str, value: float, prices: Prices) -> None:
     inputs = PlanInputs()
     with pytest.raises(UsageError, match=f"{name} = {value}"):
-        profile_toml(make(inputs, prices), inputs, **{name: value})  # type: ignore[arg-type]
+        profile_toml(make(inputs, prices), inputs, **{name: value})
 
 
 def test_shares_are_rounded_and_sum_to_one() -> None:

@@ -26,7 +26,9 @@ def test_no_figure_is_cut_and_no_row_of_figures_wraps(dau: float, plan_name: str
     text = render_table(plan)
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     lines = text.splitlines()
-    names = [row.name for row in (*plan.figures.limits, *plan.figures.endpoints[:20], *plan.figures.cost.items)]
+    figures = plan.figures
+    names = [one.name for one in figures.limits] + [one.name for one in figures.endpoints[:20]]
+    names += [one.name for one in figures.cost.items]
     assert [name for name in names if not any(line.startswith(f"  {name} ") for line in lines)] == []
 
 

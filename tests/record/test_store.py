@@ -100,8 +100,8 @@ def filled(folder: Path) -> RunStore:
         }
         store.append(ACTIONS, pa.RecordBatch.from_pylist([action], schema=SCHEMAS[ACTIONS]))
     ledger = Ledger(7)
-    for second in (2.0, 1.0):
-        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), WriteStep.SENT, second)
+    for at_s in (2.0, 1.0):
+        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, at_s, detail="watched"), WriteStep.SENT, at_s)
         for table, batch in made(ledger.take()):
             store.append(table, batch)
     return store
@@ -220,7 +220,7 @@ def test_kill_9_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         while last < 200 and time.monotonic() < deadline:
             last = int(writer.stdout.readline())
         writer.send_signal(signal.SIGKILL)
-        last = int((writer.stdout.read().split() or [last])[-1])
+        last = int((writer.stdout.read().split() or [str(last)])[-1])
     run = open_run(folder)
     seconds = run.latency()["second"].to_pylist()
     assert seconds == list(range(len(seconds)))

@@ -55,7 +55,7 @@ def run(
         Window(phase=Phase.DRAIN, start_s=end_s, end_s=end_s + 10),
     )
     profile = build.profile(phases=phases, arrivals=stages)
-    values = {"profile": profile, "windows": windows, "chaos": tuple(faults)} | changes
+    values: dict[str, Any] = {"profile": profile, "windows": windows, "chaos": tuple(faults)} | changes
     made = build.Run(build.manifest(**values))
     for at in range(end_s):
         good, bad, ms, attempts = second(at)

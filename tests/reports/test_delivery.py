@@ -125,7 +125,13 @@ def test_a_message_nobody_saw_is_not_expected() -> None:
 
 
 def test_a_lost_answer_does_not_hide_a_stored_message() -> None:
-    facts = [up(BEN), up(CAT), message(1)[:1], heard(1.2, CAT), channel(50, BEN, ChannelState.LEFT)]
+    facts = (
+        up(BEN),
+        up(CAT),
+        message(1)[:1],
+        heard(1.2, CAT),
+        channel(50, BEN, ChannelState.LEFT),
+    )
     assert fate_of_ben(*facts) is DeliveryFate.LOST
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -183,11 +184,12 @@ def test_page_of_runs_with_only_some_tables() -> None:
 
 @pytest.mark.parametrize("run", ["pass", "fail", "empty"])
 def test_plain_terminal_lines_fit_80_columns_and_end_with_the_exit_code(run: str) -> None:
-    verdict = {
+    verdicts: dict[str, Callable[[], Verdict]] = {
         "pass": lambda: judge(build.realistic()),
         "fail": regressed,
         "empty": lambda: judge(build.Run(build.manifest(build.DEFAULT_SLOS))),
-    }[run]()
+    }
+    verdict = verdicts[run]()
     stream = io.StringIO()
     terminal.write(verdict, Path("runs/x"), stream)
     lines = stream.getvalue().splitlines()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.core.errors import ExitCode
@@ -71,7 +73,8 @@ def test_every_recorded_resource_has_a_row_and_nothing_is_left_unchecked() -> No
     ],
 )
 def test_what_has_no_stated_bound_informs(check: str, column: str, value: float, said: str) -> None:
-    found = rows(with_second(build.START + 5, **{column: value}))[check]
+    changed: dict[str, Any] = {column: value}
+    found = rows(with_second(build.START + 5, **changed))[check]
     assert said in found.value
     assert (found.level, found.bound) == ("valid", "informs only")
 

@@ -141,11 +141,12 @@ def test_the_three_forms_are_stored_alike(someone: Person) -> None:
 
 def test_the_stored_key_is_the_documented_one(someone: Person) -> None:
     media, payload = str(uuid.uuid4()), {"action": "like", "n": 1.0, "10": "é", "x": {"deep": {}, "k": 2}}
-    event = {"eventType": "rating", "rating0_10": 7.0, "clientEventId": str(uuid.uuid4()), "payload": payload}
+    client_id = str(uuid.uuid4())
+    event = {"eventType": "rating", "rating0_10": 7.0, "clientEventId": client_id, "payload": payload}
     someone.event({"items": [someone.item(event, mediaItemId=media)]})
     sanitized = '{"10":"é","action":"like","n":1,"x":{"k":2}}'
     digest = hashlib.sha256(sanitized.encode()).hexdigest()[:24]
-    row = someone.stored(event["clientEventId"])[0]
+    row = someone.stored(client_id)[0]
     assert row["dedupe_key"] == f"v2|{someone.session}|{media}|rating|-|-|r:7|p:{digest}"
     assert json.loads(row["payload"]) == {"10": "é", "action": "like", "n": 1, "x": {"k": 2}}
 

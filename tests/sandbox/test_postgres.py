@@ -24,7 +24,7 @@ import pytest
 from sandbox import postgres as module
 from sandbox.errors import SandboxError
 from sandbox.postgres import MARKER, Postgres
-from sandbox.postgres_install import PROBES, SystemAccount, install_for, wheel_install
+from sandbox.postgres_install import PROBES, SystemAccount, install_for, unprivileged_account, wheel_install
 
 ROOT = Path(__file__).parents[2]
 SOMEBODY = SystemAccount(23_456, 23_456)
@@ -223,7 +223,7 @@ def test_binaries_out_of_reach_are_copied_once_and_run(open_folder: Path, monkey
     home.chmod(0o700)
     source = home / package.name / "pginstall"
     cache = open_folder / "cache"
-    account = SOMEBODY if os.geteuid() else module.unprivileged_account()
+    account = SOMEBODY if os.geteuid() else unprivileged_account()
     install = install_for(account, source=source, caches=(cache,))
     assert install.is_relative_to(cache)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700, "existing modes stay as they are"

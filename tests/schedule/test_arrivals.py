@@ -106,7 +106,11 @@ def test_persona_shares_and_names() -> None:
     shares = np.bincount(whole.persona) / len(whole)
     assert shares == pytest.approx([0.3, 0.2, 0.5], abs=6 * (0.25 / len(whole)) ** 0.5)
     assert np.array_equal(whole.person, np.arange(len(whole)) % 7)
-    assert (whole.instants_s.dtype, whole.persona.dtype, whole.person.dtype) == (np.float64, np.int16, np.int32)
+    assert [column.dtype.name for column in (whole.instants_s, whole.persona, whole.person)] == [
+        "float64",
+        "int16",
+        "int32",
+    ]
 
 
 def test_the_schedule_of_a_seed_is_fixed_for_ever() -> None:

@@ -94,7 +94,7 @@ def test_text_pushes(vsn: str, join_ref: str | None, ref: str | None, topic: str
 
 
 def test_version_1_needs_its_four_fields_and_no_more() -> None:
-    heartbeat = {"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": None}
+    heartbeat: dict[str, object] = {"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": None}
     assert decode(V1, orjson.dumps(heartbeat), binary=False).ref is None
     for name in heartbeat:
         with pytest.raises(FrameError, match=name):

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 
 from harness.client.http.tls import shared_context
 from harness.core.errors import TargetError
-from harness.provision.pacing import DEFAULT_PATIENCE, Pacer, Patience
+from harness.provision.pacing import DEFAULT_PATIENCE, BackoffPolicy, Pacer
 from harness.provision.roster import NewUser, User
 
 API_VERSION = "2024-01-01"
@@ -36,7 +36,7 @@ CONNECT_TIMEOUT_S = 10.0
 Reply = TypeVar("Reply", bound=BaseModel)
 
 
-class Stubborn(TargetError):
+class PersistentServerError(TargetError):
     """The target answered one request with 5xx on every try; others may still succeed."""
 
 
@@ -57,7 +57,7 @@ class _Answer:
     body: bytes
 
 
-class Admin:
+class AdminApi:
     """One target's admin API. Use as an async context manager.
 
     :param secrets: what must not appear in any message even if the target echoes it; the service key is added.
@@ -72,7 +72,7 @@ class Admin:
         requests_per_second: float | None = None,
         concurrency: int = 1,
         secrets: Iterable[str] = (),
-        patience: Patience = DEFAULT_PATIENCE,
+        patience: BackoffPolicy = DEFAULT_PATIENCE,
         on_trouble: Callable[[str], None] = lambda text: None,
         chance: random.Random | None = None,
     ) -> None:
@@ -97,7 +97,7 @@ class Admin:
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         )
 
-    async def __aenter__(self) -> Admin:
+    async def __aenter__(self) -> AdminApi:
         return self
 
     async def __aexit__(
@@ -256,7 +256,7 @@ class Admin:
             remedy = "lower --concurrency, or requests_per_second of the target file's limits"
         else:
             what, remedy = "the target keeps failing", "look into the target's auth and Postgres logs"
-        kind = Stubborn if isinstance(found, _Answer) and found.status >= 500 else TargetError
+        kind = PersistentServerError if isinstance(found, _Answer) and found.status >= 500 else TargetError
         return kind(f"{what}, {tries} tries: {trouble}", where=_place(request), remedy=remedy)
 
 

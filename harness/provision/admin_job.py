@@ -12,9 +12,9 @@ from harness.config.load import HEADER_SAFE, ResolvedKeys, resolve_keys
 from harness.core.errors import TargetError, UsageError
 from harness.core.target import Target
 from harness.core.target_guard import Permit
-from harness.provision.admin import Admin
+from harness.provision.admin_api import AdminApi
 from harness.provision.display import Display
-from harness.provision.pacing import Patience
+from harness.provision.pacing import BackoffPolicy
 from harness.provision.roster import Census
 
 AGAIN = "repeat the same command; it continues where this one stopped"
@@ -23,19 +23,19 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Job:
+class AdminJob:
     """A target, what opens it, and who shows the progress."""
 
     target: Target
     keys: ResolvedKeys = field(repr=False)
     allowed: Permit
     concurrency: int
-    patience: Patience
+    patience: BackoffPolicy
     display: Display
 
-    def admin(self) -> Admin:
+    def admin(self) -> AdminApi:
         """:raises UsageError: when there is no usable service key."""
-        return Admin(
+        return AdminApi(
             self.target.url,
             service_key(self.target, self.keys),
             requests_per_second=self.allowed.requests_per_second,
@@ -45,7 +45,7 @@ class Job:
             on_trouble=self.display.trouble,
         )
 
-    async def census(self, admin: Admin) -> Census:
+    async def census(self, admin: AdminApi) -> Census:
         """Everybody who is there now."""
         census = Census(self.target.people)
         with self.display.work("listing users"):
