@@ -70,12 +70,18 @@ WINDOW_S = 60.0
 """Length of the sliding windows of an SLO file that does not say."""
 
 
+Claim = Literal["shown", "clean", "point"]
+"""What a pass takes: that the samples show it (95 %); that, or fewer than could and not a bad one among them; that the
+figure itself is within the limit, whatever chance may have done to it."""
+
+
 class Windowed(FrozenModel):
     """What every SLO may say about stretches of the measure phase. Without `sustained_s` windows inform, only."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S  # length of the sliding windows; absent: the file's window_s
     # missed also when the windows over the limit cover this long without a break, however good the whole phase is
     sustained_s: Annotated[Number, Field(gt=0)] | None = None
+    claim: Claim = "shown"  # what a pass takes; absent: the file's; a profile's own outranks both
 
     @field_validator("sustained_s")
     @classmethod
@@ -96,6 +102,14 @@ class LatencySlo(Windowed):
     percentile: Annotated[Number, Field(gt=0, lt=100)] = 95.0
     limit_ms: Annotated[Number, Field(gt=0)]
     min_samples: Annotated[Count, Field(ge=1)] = 100
+
+    @field_validator("percentile")
+    @classmethod
+    def _a_percentage(cls, percentile: float) -> float:
+        if percentile < 50:
+            meant = f"did you mean {percentile * 100:g}?" if 0.5 <= percentile < 1 else "give one from 50 to below 100"
+            raise ValueError(f"is the percentile below which most samples are slower; {meant}")
+        return percentile
 
 
 class ShareSlo(Windowed):
@@ -122,17 +136,19 @@ Slo = Annotated[LatencySlo | ShareSlo, Field(discriminator="kind")]
 
 
 class SloFile(FrozenModel):
-    """`window_s` here is the one of every entry that has none of its own."""
+    """`window_s` and `claim` here are those of every entry that has none of its own."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S
+    claim: Claim = "shown"
     slo: Annotated[tuple[Slo, ...], Field(min_length=1)]
 
     @model_validator(mode="before")
     @classmethod
     def _hand_the_window_down(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "window_s" not in data or not isinstance(data.get("slo"), list):
+        if not isinstance(data, dict) or not isinstance(data.get("slo"), list):
             return data
-        entries = [{"window_s": data["window_s"], **one} if isinstance(one, dict) else one for one in data["slo"]]
+        handed = {key: data[key] for key in ("window_s", "claim") if key in data}
+        entries = [{**handed, **one} if isinstance(one, dict) else one for one in data["slo"]]
         return {**data, "slo": entries}
 
     @field_validator("slo")
@@ -259,6 +275,7 @@ class Profile(FrozenModel):
     arrivals: Annotated[tuple[ArrivalStage, ...], Field(min_length=1)]
     mix: Annotated[dict[PlainName, Annotated[Number, Field(gt=0)]], Field(min_length=1)]  # persona -> share; sums to 1
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
+    claim: Claim | None = None  # what a pass of an SLO takes in runs of this profile; absent: the SLO file's
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
     realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
     chaos: tuple[Chaos, ...] = ()  # what goes wrong, when, for whom
