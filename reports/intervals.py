@@ -54,9 +54,7 @@ def of_percentile(window: Window, chosen: pd.DataFrame, percentile: float, value
     low, high = order_statistics(timed, share, effective(timed, share, timed.value <= value_us))
     if low is None:
         return None
-    return Interval(
-        low=low * (1.0 - BUCKET) / 1000.0, high=None if high is None else high * (1.0 + BUCKET) / 1000.0
-    )
+    return Interval(low=low * (1.0 - BUCKET) / 1000.0, high=None if high is None else high * (1.0 + BUCKET) / 1000.0)
 
 
 def order_statistics(timed: Timed, share: float, worth: float) -> tuple[float | None, float | None]:
@@ -113,6 +111,14 @@ class Evidence:
         return self.bad >= LEAST_BAD and binomial.lower(self.share * self.worth, self.worth, SURE) > self.allowed
 
     @property
+    def close(self) -> bool:
+        """The allowed share lies inside the 95 % interval of what was seen, and something bad was."""
+        bad = self.share * self.worth
+        return self.bad > 0 and (
+            binomial.lower(bad, self.worth, 0.975) <= self.allowed < binomial.upper(bad, self.worth, 0.975)
+        )
+
+    @property
     def fewest(self) -> int:
         """How many independent samples, all of them good, show the claim."""
         return binomial.clean_samples(self.allowed, self.confidence)
@@ -136,7 +142,13 @@ SURE = 0.99
 
 
 def evidence(
-    window: Window, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool, confidence: float = 0.95
+    window: Window,
+    chosen: pd.DataFrame,
+    bad: pd.Series[bool],
+    allowed: float,
+    *,
+    ranked: bool,
+    confidence: float = 0.95,
 ) -> Evidence:
     """What `chosen` says about the claim that at most `allowed` of it is bad.
 

@@ -7,8 +7,8 @@ limit when its representative value is at or over it; that value lies within 0.5
 
 What a pass takes is the objective's `claim` (a profile's own outranks the file's):
 
-- `shown`: the share of bad samples is at most the allowed one with 95 % confidence (`reports.intervals`). A figure within
-  the limit that the samples cannot show is inconclusive, and the note says how long the run would have to be.
+- `shown`: the share of bad samples is at most the allowed one with 95 % confidence (`reports.intervals`). A figure
+  within the limit that the samples cannot show is inconclusive, and the note says how long the run would have to be.
 - `clean`: for runs that are too short to show much. As `shown`, where enough samples came; with fewer than could show
   it, a pass takes that not one of them is bad. The note says that it is not shown.
 - `point`: the figure decides, as it does for runs of seconds whose defects are known.
@@ -126,7 +126,7 @@ class SloRow(Model):
             return DASH
         show = ms if self.unit == "ms" else _percent3
         if self.interval.high is None:
-            return f"{show(self.interval.low)} or more"
+            return f"at least {show(self.interval.low)}"
         return f"{show(self.interval.low)} {DASH} {show(self.interval.high)}"
 
 
@@ -160,11 +160,11 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     slow = bad | (chosen["value_us"] > value_us)
     sliding = slide(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.window_s, slow=slow)
     missed = incident(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.sustained_s)
-    close = intervals.undecided(frames.window, chosen, slo.percentile, slo.limit_ms * 1000.0)
     moved = disturbance.moved_ms(frames, chosen, slo.view, slo.percentile, value_us) if samples else None
     met = samples > 0 and under >= rank_of(slo.percentile, samples)
     known = intervals.evidence(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True)
     status, note = _status(frames, slo, slo.operation, known, met=met, missed=missed is not None)
+    close = known.close and status != "inconclusive"
     if status != "inconclusive":
         decisive = moved or 0.0
         if met and missed is not None:
@@ -216,7 +216,7 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
     met = bad <= Fraction(str(slo.max_share)) * samples
     known = intervals.evidence(frames.window, chosen, counted, slo.max_share, ranked=False)
     status, note = _status(frames, slo, ", ".join(slo.operations), known, met=met, missed=missed is not None)
-    close = _share_close(slo, interval, met=met) and status != "inconclusive"
+    close = known.close and status != "inconclusive"
     if not note and met and missed is not None:
         note = _stretch_note(slo, missed)
     elif not note and close and status == "fail":
@@ -252,12 +252,6 @@ def _percentile_us(chosen: pd.DataFrame, percentile: float) -> float:
     if chosen.empty:
         return math.nan
     return float(grouped_percentiles(chosen.assign(all=0), ["all"], (percentile,))[f"p{percentile:g}"].iloc[0])
-
-
-def _share_close(slo: ShareSlo, interval: Interval | None, *, met: bool) -> bool:
-    if interval is None or interval.high is None:
-        return False
-    return interval.high > slo.max_share if met else interval.low <= slo.max_share
 
 
 def _outcomes_text(slo: ShareSlo) -> str:
@@ -319,8 +313,12 @@ def _unshown_note(frames: Frames, known: Evidence) -> str:
     """Why the samples do not show the objective, and how long the run would have to be; empty where they do."""
     if known.met or not known.samples:
         return ""
-    worth = f" (worth {count(round(known.worth))}: they depend on each other)" if known.worth < 0.9 * known.samples else ""
-    what = f"not shown: with {plural(known.samples, 'sample')}{worth} up to {percent(known.upper)} may be over the limit"
+    worth = (
+        f" (worth {count(round(known.worth))}: they depend on each other)" if known.worth < 0.9 * known.samples else ""
+    )
+    what = (
+        f"not shown: with {plural(known.samples, 'sample')}{worth} up to {percent(known.upper)} may be over the limit"
+    )
     allowed = f"{percent(known.allowed, 3)} allowed"
     needed = known.needed
     if needed is None:
@@ -355,8 +353,8 @@ def _stretch_note(slo: Slo, missed: Stretch) -> str:
     allowed = float(1 - share_of(slo.percentile)) if isinstance(slo, LatencySlo) else slo.max_share
     return (
         f"met over the whole phase, but {percent(missed.bad / missed.samples)} of {count(missed.samples)} samples were "
-        f"over the limit in the {seconds(missed.length_s)} from {missed.start_s:.0f} to {missed.end_s:.0f} s: more than "
-        f"{percent(allowed, 3)} for {seconds(slo.sustained_s or 0.0)} is a miss"
+        f"over the limit in the {seconds(missed.length_s)} from {missed.start_s:.0f} to {missed.end_s:.0f} s: "
+        f"more than {percent(allowed, 3)} for {seconds(slo.sustained_s or 0.0)} is a miss"
     )
 
 
