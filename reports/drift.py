@@ -8,8 +8,8 @@ the phase, and Kendall's S of the medians is 35 or more of 45, which chance alon
 distribution for ten values without ties).
 
 A step bends no line far, so the same samples are asked for a change of level as well (`reports.change_point`): in the
-median and in the ninth decile of up to thirty slots of equal length, by more than 20 % and 5 ms, upwards, and by so much
-more than the series does by itself as chance alone gives once in some hundreds of runs.
+median and in the ninth decile of up to thirty slots of equal length, by more than 20 % and 5 ms, upwards, and by so
+much more than the series does by itself as chance alone gives once in some hundreds of runs.
 """
 
 from __future__ import annotations

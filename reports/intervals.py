@@ -57,6 +57,15 @@ def of_percentile(window: Window, chosen: pd.DataFrame, percentile: float, value
     return Interval(low=low * (1.0 - BUCKET) / 1000.0, high=None if high is None else high * (1.0 + BUCKET) / 1000.0)
 
 
+def bounds_us(window: Window, chosen: pd.DataFrame, percentile: float) -> tuple[float | None, float | None]:
+    """The ends of `of_percentile` in microseconds, without the buckets' width; None: open."""
+    if chosen.empty:
+        return None, None
+    timed = _timed(window, chosen)
+    share = float(share_of(percentile))
+    return order_statistics(timed, share, effective(timed, share))
+
+
 def order_statistics(timed: Timed, share: float, worth: float) -> tuple[float | None, float | None]:
     """The two samples between which the quantile at `share` lies with 95 %, `timed` being worth `worth` of them.
 
@@ -83,7 +92,7 @@ def order_statistics(timed: Timed, share: float, worth: float) -> tuple[float | 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What samples say about a share that is allowed: how many are bad, and how many independent ones they are worth."""
+    """What samples say about a share that is allowed: how many are bad, and what they are worth."""
 
     samples: int
     bad: int
