@@ -54,7 +54,7 @@ TAIL_SAMPLES, MIN_SAMPLES = 60, 3
 """In a run: for its p95 to be compared, and for its median."""
 CHANCE = 0.01
 """With as many runs as the rank-sum test needs for it, what is noise of a whole night shows between them."""
-LEVEL = 0.04
+LEVEL = 0.035
 """How often a night in which nothing changed may alarm at all."""
 EXACT = 40
 """Up to so many samples together the exact rank-sum test is asked as well."""

@@ -32,7 +32,7 @@ SPREAD_BY_CHANCE = 16.919 / 9
 """95 % quantile of chi square over its 9 degrees of freedom."""
 PAIRS_BY_CHANCE = 1.645
 """95 % quantile of the normal distribution."""
-SHORT_RECORD = 0.6
+SHORT_RECORD = 0.45
 """A record of few moments lets correlation end too early: of so many moments as it shows, this share is believed."""
 NEAR = (2, 6)
 """Lags that are looked at for any correlation at all."""

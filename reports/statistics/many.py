@@ -1,9 +1,9 @@
 """Many questions asked of one night, a few runs each: what is no chance? (pure)
 
 The unit is the run. One operation has few runs, so its own spread is a poor guide to its noise; but there are many
-operations. Each one's variance is drawn towards that of all, the more so the less they differ from each other (empirical
-Bayes: Smyth 2004). The tests' chances are then taken together (Benjamini and Hochberg 1995): where nothing has changed
-at all, a night raises any alarm with no more than the level, however many operations it has.
+operations. Each one's variance is drawn towards that of all, the more so the less they differ from each other
+(empirical Bayes: Smyth 2004). The tests' chances are then taken together (Benjamini and Hochberg 1995): where nothing
+has changed at all, a night raises any alarm with no more than the level, however many operations it has.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from statistics import fmean, variance
 
 from reports.statistics.binomial import incomplete_beta
 
@@ -28,7 +27,7 @@ ENDLESS = 1e6
 
 @dataclass(frozen=True)
 class Groups:
-    """Logarithms of one figure in later and in earlier runs, and how far each run's own figure is off by chance (sd)."""
+    """Logarithms of one figure in later and in earlier runs, `sampling`: how far each is off by chance."""
 
     later: tuple[float, ...]
     earlier: tuple[float, ...]
@@ -41,11 +40,12 @@ class Groups:
     @property
     def squares(self) -> float:
         """Sum of squares around the groups' own means."""
-        return sum(float(((np.array(one) - np.mean(one)) ** 2).sum()) for one in (self.later, self.earlier))
+        means = ((one, fmean(one)) for one in (self.later, self.earlier))
+        return sum((value - mean) ** 2 for one, mean in means for value in one)
 
     @property
     def shift(self) -> float:
-        return float(np.mean(self.later) - np.mean(self.earlier))
+        return fmean(self.later) - fmean(self.earlier)
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def noises(groups: Sequence[Groups]) -> list[Noise]:
         runs = 1 / len(one.later) + 1 / len(one.earlier)
         own = one.sampling**2 + FLOOR**2
         if one.freedom:
-            variance = (weight * common + one.squares) / (weight + one.freedom)
+            square = (weight * common + one.squares) / (weight + one.freedom)
         else:
-            variance = common if any(other.freedom for other in groups) else common + one.sampling**2
-        found.append(Noise(math.sqrt(max(variance, own) * runs), min(weight + one.freedom, ENDLESS)))
+            square = common if any(other.freedom for other in groups) else common + one.sampling**2
+        found.append(Noise(math.sqrt(max(square, own) * runs), min(weight + one.freedom, ENDLESS)))
     return found
 
 
@@ -93,8 +93,8 @@ def _common(groups: Sequence[Groups]) -> tuple[float, float]:
     if len(told) < 5:
         return common, FEW
     logs = [math.log(max(one.squares / one.freedom, FLOOR**2 / 10)) for one in told]
-    expected = float(np.mean([_trigamma(one.freedom / 2) for one in told]))
-    extra = float(np.var(logs, ddof=1)) - expected
+    expected = fmean([_trigamma(one.freedom / 2) for one in told])
+    extra = variance(logs) - expected
     return common, ENDLESS if extra <= 0.0 else 2.0 * _trigamma_inverse(extra)
 
 
@@ -144,7 +144,7 @@ def _trigamma(x: float) -> float:
 
 def _trigamma_inverse(value: float) -> float:
     low, high = 1e-3, ENDLESS
-    for _ in range(200):
+    for _ in range(50):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if _trigamma(middle) > value else (low, middle)
     return low
