@@ -261,7 +261,7 @@ def _logs(values: Sequence[float]) -> tuple[float, ...]:
 
 def _samples(run: _Run, key: Key) -> list[float]:
     chosen = _chosen(run.frames, key)
-    return [float(value) for value in chosen["value_us"].repeat(chosen["count"])]
+    return np.repeat(chosen["value_us"].to_numpy(dtype="float64"), chosen["count"].to_numpy()).tolist()
 
 
 def _chosen(frames: Frames, key: Key) -> pd.DataFrame:

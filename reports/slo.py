@@ -98,7 +98,7 @@ class SloRow(Model):
     share_under: float | None = None  # latency: share of samples under the limit
     interval: Interval | None = None
     close: bool = False  # the limit lies inside the interval: too close to call
-    claim: Claim = "point"  # what a pass took
+    claim: Claim = Claim.POINT  # what a pass took
     shown: bool = False  # the samples show that the objective is met
     needed_samples: int | None = None  # how many like these would show it; null: shown, or no number would
     needed_s: float | None = None  # how long the measure phase would have to be for that
@@ -273,9 +273,9 @@ def _status(
     if samples < slo.min_samples:
         return "inconclusive", f"too few samples: {count(samples)} of at least {count(slo.min_samples)}"
     claim = claim_of(frames.manifest, slo)
-    if claim == "point":
+    if claim is Claim.POINT:
         return ("pass" if met else "fail"), ""
-    if known.met or (claim == "clean" and known.bad == 0 and not known.enough):
+    if known.met or (claim is Claim.CLEAN and known.bad == 0 and not known.enough):
         return "pass", ""
     if not met and known.enough:
         return "fail", ""

@@ -11,6 +11,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -70,9 +71,12 @@ WINDOW_S = 60.0
 """Length of the sliding windows of an SLO file that does not say."""
 
 
-Claim = Literal["shown", "clean", "point"]
-"""What a pass takes: that the samples show it (95 %); that, or fewer than could and not a bad one among them; that the
-figure itself is within the limit, whatever chance may have done to it."""
+class Claim(StrEnum):
+    """What a pass takes."""
+
+    SHOWN = "shown"  # that the samples show it, with 95 % confidence
+    CLEAN = "clean"  # that; or fewer samples than could show it, and not one of them bad
+    POINT = "point"  # that the figure itself is within the limit, whatever chance may have done to it
 
 
 class Windowed(FrozenModel):
@@ -81,7 +85,7 @@ class Windowed(FrozenModel):
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S  # length of the sliding windows; absent: the file's window_s
     # missed also when the windows over the limit cover this long without a break, however good the whole phase is
     sustained_s: Annotated[Number, Field(gt=0)] | None = None
-    claim: Claim = "shown"  # what a pass takes; absent: the file's; a profile's own outranks both
+    claim: Claim = Claim.SHOWN  # what a pass takes; absent: the file's; a profile's own outranks both
 
     @field_validator("sustained_s")
     @classmethod
@@ -139,7 +143,7 @@ class SloFile(FrozenModel):
     """`window_s` and `claim` here are those of every entry that has none of its own."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S
-    claim: Claim = "shown"
+    claim: Claim = Claim.SHOWN
     slo: Annotated[tuple[Slo, ...], Field(min_length=1)]
 
     @model_validator(mode="before")

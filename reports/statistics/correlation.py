@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +124,7 @@ def few_states(states: float) -> float:
     """By how much the variance is to be taken larger because it is known from so many moments only: Student's t."""
     df, z = max(SHORT_RECORD * states - 1.0, 1.0), 1.960
     t = z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
-    return (t / z) ** 2
+    return float((t / z) ** 2)
 
 
 def _beyond_chance(products: Floats, pairs: Floats) -> bool:
@@ -155,7 +156,7 @@ def share_correlation(r: Floats, share: float) -> Floats:
     return np.minimum(found, 1.0)
 
 
-def _lagged(series: Floats) -> Floats:
+def _lagged(series: npt.NDArray[Any]) -> Floats:
     """Sum over i of series[i] * series[i + t], t from 0 to a third of the length."""
     size = 1 << (2 * len(series) - 1).bit_length()
     spectrum = np.fft.rfft(series, size)
