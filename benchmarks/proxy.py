@@ -299,7 +299,11 @@ async def compare(options: argparse.Namespace) -> None:
 
 async def websockets(upstream: int, core: int, count: int) -> None:
     print(f"\n{count} websockets, each used once\n\n{'proxy':<34}{'KB/socket':>15}{'opened/s':>12}")
-    for name, bodies in (("ours, no fault", []), ("ours, ws_delay and latency", [DELAY, *LATENCY])):
+    kinds: tuple[tuple[str, list[dict[str, Any]]], ...] = (
+        ("ours, no fault", []),
+        ("ours, ws_delay and latency", [DELAY, *LATENCY]),
+    )
+    for name, bodies in kinds:
         with chaos_proxy(upstream, core) as (api, port, pid):
             toxics(api, *bodies)
             async with sockets(port, 50):  # code and pools that every process pays once

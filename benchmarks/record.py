@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore
+from harness.schedule.agreed import drawn
 
 RATES = (100, 1_000, 5_000, 20_000)
 LOW, HIGH = 100, 5_000
@@ -64,7 +66,7 @@ def health(times: int) -> None:
     print(f"  {total:8.1f} us  a second: {total / 1e4:.3f} % of a core")
 
 
-def reports(rate: int, seconds: int, worker: int) -> list[dict[str, object]]:
+def reports(rate: int, seconds: int, worker: int) -> list[dict[str, Any]]:
     """A worker's reports as they leave it: log-normal latencies over twenty calls, both views."""
     profile = load_profile("smoke")
     recorder, source, sent = Recorder(windows_of(profile)), np.random.default_rng(rate), Counters()
@@ -112,9 +114,9 @@ def master(rate: int, seconds: int) -> float:
             workers=1,
             versions={},
         )
-        aggregator = Aggregator(order, RunStore.create(Path(folder) / "run", manifest), 1, io.StringIO())
+        aggregator = Aggregator(order, RunStore.create(Path(folder) / "run", manifest), drawn(order), 1, io.StringIO())
         packed = reports(rate, seconds, 0)
-        size = sum(len(data) for message in packed for _, data in message["batches"])  # type: ignore[attr-defined]
+        size = sum(len(data) for message in packed for _, data in message["batches"])
         begun = time.process_time()
         for message in packed:
             aggregator.take(Report.unpack(message))

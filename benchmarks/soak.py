@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.rows import made
 from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import ARRIVALS, HEALTH, SCHEMAS, View
@@ -37,6 +37,7 @@ from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore
+from harness.schedule.agreed import drawn
 
 CALLS = [f"call_{number}" for number in range(20)]
 PREPARED = 60
@@ -64,7 +65,8 @@ class Worker:
                 self.recorder.sample(view, call, Outcome.OK, 0.0, 0.01)
         self.recorder.sample(View.LAG, "generator", Outcome.OK, 0.0, 0.0001)
         keys = [
-            np.concatenate((call := source.integers(0, 20, rate), call + 20, np.full(100, 40))) for _ in range(PREPARED)
+            np.concatenate((asked := source.integers(0, 20, rate), asked + 20, np.full(100, 40)))
+            for _ in range(PREPARED)
         ]
         latency = [source.lognormal(-2.5, 0.5, rate) for _ in range(PREPARED)]
         self._keys = [array("i", key.tolist()) for key in keys]
@@ -88,7 +90,13 @@ class Worker:
         return Report.unpack(report.pack())
 
     def _health(self, second: int) -> pa.RecordBatch:
-        row = {"second": second, "worker": self.number, "lag_p50_us": 80, "lag_p99_us": 900, "lag_max_us": 2000}
+        row: dict[str, float] = {
+            "second": second,
+            "worker": self.number,
+            "lag_p50_us": 80,
+            "lag_p99_us": 900,
+            "lag_max_us": 2000,
+        }
         row |= {"cpu_share": 0.3, "rss_bytes": 1 << 28, "descriptors": 900, "sessions": 700}
         return pa.RecordBatch.from_pylist([row], schema=SCHEMAS[HEALTH])
 
@@ -138,7 +146,7 @@ def soak(folder: Path, hours: float, rate: int, workers: int, warmup_s: int) -> 
     )
     clock, out = Clock(), io.StringIO()
     store = RunStore.create(folder, manifest)
-    aggregator = Aggregator(order, store, workers, out, clock=clock)
+    aggregator = Aggregator(order, store, drawn(order), workers, out, clock=clock)
     aggregator.start(clock.now, workers)
     crew = [Worker(number, order, rate // workers) for number in range(workers)]
     after_warmup = largest = 0

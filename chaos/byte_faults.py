@@ -1,6 +1,6 @@
 """A fault at work in one direction of one connection: stages that bytes or frames pass one after the other. (pure)
 
-Nothing here opens sockets or knows a loop: clock, timers, and the connection's end come in through `Spot`.
+Nothing here opens sockets or knows a loop: clock, timers, and the connection's end come in through `StageContext`.
 A stage passes on with `self.after.feed(data)` and, once, `self.after.eof()`. Whatever it holds back it must let go in
 `release`, which is called when the fault changes or ends, so that no connection outlives a fault in a stalled state.
 """
@@ -18,19 +18,19 @@ KIB = 1024
 SLACK_S = 0.0005  # chunks due within this share one wake-up
 
 
-class Timer(Protocol):
+class StageTimer(Protocol):
     def cancel(self) -> None: ...
 
 
-class Clock(Protocol):
+class StageClock(Protocol):
     """Seconds that never run backwards, and timers on them."""
 
     def time(self) -> float: ...
 
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer: ...
+    def call_at(self, when: float, callback: Callable[[], object]) -> StageTimer: ...
 
 
-class Sink(Protocol):
+class ByteSink(Protocol):
     """Where bytes go next: another stage, or the socket."""
 
     def feed(self, data: bytes) -> None: ...
@@ -38,13 +38,13 @@ class Sink(Protocol):
     def eof(self) -> None: ...
 
 
-class Spot(Protocol):
+class StageContext(Protocol):
     """The direction of a connection that a stage stands in.
 
     seed and key feed the draw; `holds` is told of every byte held back (negative when let go) and pauses the source.
     """
 
-    clock: Clock
+    clock: StageClock
     seed: int
     key: str
 
@@ -57,24 +57,24 @@ class Spot(Protocol):
         """End the whole connection with RST on both sides."""
 
 
-class ByteStage:
+class FaultStage:
     """Base of all: passes everything on.
 
     label: the name of this use of the fault, part of its draw. share: of messages, where each is drawn for.
     """
 
-    __slots__ = ("after", "count", "fault", "label", "on_hit", "share", "spot")
+    __slots__ = ("after", "context", "count", "fault", "label", "on_hit", "share")
 
     room: ClassVar[int] = 256 * KIB
     """Bytes held back in this direction before the source is no longer read."""
 
     def __init__(
-        self, fault: Any, label: str, share: float, spot: Spot, after: Sink, on_hit: Callable[[], None]
+        self, fault: Any, label: str, share: float, context: StageContext, after: ByteSink, on_hit: Callable[[], None]
     ) -> None:
         self.fault = fault
         self.label = label
         self.share = share
-        self.spot = spot
+        self.context = context
         self.after = after
         self.on_hit = on_hit
         self.count = 0
@@ -108,14 +108,14 @@ class ByteStage:
     def draw(self) -> float:
         """The next number in [0, 1) of this fault on this connection."""
         self.count += 1
-        return draw(self.spot.seed, self.label, self.spot.key, self.count - 1)
+        return draw(self.context.seed, self.label, self.context.key, self.count - 1)
 
     def draw_more(self, what: str) -> float:
         """Another number for the same turn, so that how much does not disturb whom."""
-        return draw(self.spot.seed, f"{self.label} {what}", self.spot.key, self.count)
+        return draw(self.context.seed, f"{self.label} {what}", self.context.key, self.count)
 
 
-class Delayed(ByteStage):
+class DelayedStage(FaultStage):
     """A line in which pieces wait until they are due, in order: a late one holds those behind it.
 
     Subclasses say when in `due`, or override `feed` and `hold` several pieces.
@@ -130,7 +130,7 @@ class Delayed(ByteStage):
     def begin(self) -> None:
         super().begin()
         self.queue: deque[tuple[float, bytes | None]] = deque()
-        self.timer: Timer | None = None
+        self.timer: StageTimer | None = None
         self.last = 0.0
 
     def due(self, data: bytes, now: float) -> float:
@@ -142,23 +142,23 @@ class Delayed(ByteStage):
         return now
 
     def feed(self, data: bytes) -> None:
-        self.hold(data, self.due(data, self.spot.clock.time()))
+        self.hold(data, self.due(data, self.context.clock.time()))
 
     def eof(self) -> None:
-        self.hold(None, self.eof_due(self.spot.clock.time()))
+        self.hold(None, self.eof_due(self.context.clock.time()))
 
     def hold(self, piece: bytes | None, due: float) -> None:
         """Keep a piece (None is the end of the stream) until `due`."""
         self.last = due = max(due, self.last)
         self.queue.append((due, piece))
         if piece is not None:
-            self.spot.holds(len(piece))
+            self.context.holds(len(piece))
         if self.timer is None and due != math.inf:
-            self.timer = self.spot.clock.call_at(due, self._tick)
+            self.timer = self.context.clock.call_at(due, self._tick)
 
     def _tick(self) -> None:
         self.timer = None
-        clock, queue = self.spot.clock, self.queue
+        clock, queue = self.context.clock, self.queue
         limit = clock.time() + SLACK_S
         while queue and queue[0][0] <= limit:
             self._let_go(queue.popleft()[1])
@@ -171,7 +171,7 @@ class Delayed(ByteStage):
         if piece is None:
             self.after.eof()
         else:
-            self.spot.holds(-len(piece))
+            self.context.holds(-len(piece))
             self.after.feed(piece)
 
     def release(self) -> None:
@@ -195,4 +195,4 @@ class StreamFault(Fault):
     """A fault of the byte stream. Its share is a share of connections, drawn once for each and direction."""
 
     layer: ClassVar[Layer] = Layer.STREAM
-    stage: ClassVar[type[ByteStage]]
+    stage: ClassVar[type[FaultStage]]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from chaos.proxy.journal import Entry, Event, Why
+from chaos.proxy.journal import JournalCause, JournalEntry, JournalEvent
 
 DEFAULT_URL = "http://127.0.0.1:8474"
 
@@ -169,7 +169,7 @@ class Toxiproxy:
         self.reset()
         return running
 
-    def journal(self, since: int = 0) -> list[Entry]:
+    def journal(self, since: int = 0) -> list[JournalEntry]:
         """What happened after entry `since`, oldest first; empty on a real Toxiproxy."""
         try:
             entries = self._ask("GET", f"/journal?since={since}")
@@ -177,7 +177,7 @@ class Toxiproxy:
             if error.status == HTTPStatus.NOT_FOUND:
                 return []
             raise
-        return [Entry(**(entry | {"event": Event(entry["event"]), "why": Why(entry["why"])})) for entry in entries]
+        return [_entry(shape) for shape in entries]
 
     # ---- inside -----------------------------------------------------------------------------------------------
 
@@ -202,6 +202,10 @@ def _words(reply: httpx.Response) -> str:
         return str(reply.json()["error"])
     except (ValueError, KeyError, TypeError):
         return reply.text.strip() or str(reply.status_code)
+
+
+def _entry(shape: dict[str, Any]) -> JournalEntry:
+    return JournalEntry(**(shape | {"event": JournalEvent(shape["event"]), "why": JournalCause(shape["why"])}))
 
 
 def _path(proxy: str, toxic: str | None = None) -> str:

@@ -15,6 +15,8 @@ from typing import ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from chaos.validation import in_words
+
 
 class Layer(StrEnum):
     """Where a fault happens, and so what one draw decides over."""
@@ -25,7 +27,11 @@ class Layer(StrEnum):
     FRAME = "frame"  # in the proxy: one websocket frame
 
 
-class FaultError(ValueError):
+Draw = Callable[[str], float]
+"""A number in [0, 1) for a question; for the same fault, person and sequence always the same answer."""
+
+
+class InvalidFault(ValueError):
     """A fault that does not exist, or a parameter it cannot take. The text says which, and what would be right."""
 
 
@@ -45,12 +51,12 @@ class Fault(BaseModel):
         """From untyped parameters.
 
         :param strict: take no text for a number and no fraction for a whole one, even where it is one.
-        :raises FaultError: naming fault, key, value and remedy, one line a problem.
+        :raises InvalidFault: naming fault, key, value and remedy, one line a problem.
         """
         try:
             return cls.model_validate(dict(parameters), strict=strict)
         except ValidationError as error:
-            raise FaultError("\n".join(_sentence(cls, detail) for detail in error.errors())) from None
+            raise InvalidFault("\n".join(_sentence(cls, detail) for detail in error.errors())) from None
 
 
 F = TypeVar("F", bound=type[Fault])
@@ -61,7 +67,7 @@ def register(fault: F) -> F:
     """Make a fault known by its name. A name means one thing within its layer."""
     key = (fault.layer, fault.name)
     if _known.setdefault(key, fault) is not fault:
-        raise FaultError(f"two faults of the layer {fault.layer} are called {fault.name!r}; rename one")
+        raise InvalidFault(f"two faults of the layer {fault.layer} are called {fault.name!r}; rename one")
     return fault
 
 
@@ -74,11 +80,11 @@ def registered(*layers: Layer) -> dict[str, type[Fault]]:
 def find(name: str, *layers: Layer) -> type[Fault]:
     """The fault of that name in these layers, or in any.
 
-    :raises FaultError: when there is none, naming the nearest.
+    :raises InvalidFault: when there is none, naming the nearest.
     """
     known = registered(*layers)
     if name not in known:
-        raise FaultError(f"{name!r} is no known fault; {nearest(name, known)}")
+        raise InvalidFault(f"{name!r} is no known fault; {nearest(name, known)}")
     return known[name]
 
 
@@ -111,24 +117,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(names) or 'none'}"
 
 
-_WORDS: dict[str, Callable[[Mapping[str, object]], str]] = {
-    "int_type": lambda _: "must be a whole number",
-    "int_from_float": lambda _: "must be a whole number",
-    "int_parsing": lambda _: "must be a whole number",
-    "float_type": lambda _: "must be a number",
-    "float_parsing": lambda _: "must be a number",
-    "finite_number": lambda _: "must be finite",
-    "string_type": lambda _: "must be text",
-    "bool_parsing": lambda _: "must be true or false",
-    "greater_than": lambda limits: f"must be above {limits['gt']:g}",
-    "greater_than_equal": lambda limits: f"must be {limits['ge']:g} or more",
-    "less_than": lambda limits: f"must be below {limits['lt']:g}",
-    "less_than_equal": lambda limits: f"must be {limits['le']:g} or less",
-    "literal_error": lambda limits: f"must be {limits['expected']}",
-    "value_error": lambda limits: str(limits["error"]),
-}
-
-
 def _sentence(fault: type[Fault], detail: ErrorDetails) -> str:
     """`fault.key = value: what is wrong`."""
     key, kind = ".".join(map(str, detail["loc"])), detail["type"]
@@ -137,5 +125,4 @@ def _sentence(fault: type[Fault], detail: ErrorDetails) -> str:
         return f"{place} is missing; add it"
     if kind == "extra_forbidden":
         return f"{place} is not a parameter of this fault; {nearest(key, fault.model_fields)}"
-    words = _WORDS.get(kind)
-    return f"{place} = {detail['input']!r:.80}: {words(detail.get('ctx', {})) if words else detail['msg']}"
+    return f"{place} = {detail['input']!r:.80}: {in_words(kind, detail.get('ctx', {}), detail['msg'])}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import ClassVar
 
-from chaos.byte_faults import ByteStage
+from chaos.byte_faults import FaultStage
 from chaos.fault import Fault, Layer
 
 LONGEST = 1 << 20
@@ -25,13 +25,13 @@ def frame_size(data: bytes, start: int = 0) -> int | None:
     return 2 + width + mask + int.from_bytes(data[start + 2 : start + 2 + width], "big")
 
 
-class Piece(bytes):
+class FramePiece(bytes):
     """Part of a frame: passed on in order, never judged."""
 
 
 def is_control(frame: bytes) -> bool:
     """Ping, pong or close: may stand between the fragments of a message."""
-    return not isinstance(frame, Piece) and bool(frame[0] & 0x08)
+    return not isinstance(frame, FramePiece) and bool(frame[0] & 0x08)
 
 
 def is_message(frame: bytes) -> bool:
@@ -39,7 +39,7 @@ def is_message(frame: bytes) -> bool:
 
     Not so: control frames, fragments of longer messages, and compressed messages (the next one may build on them).
     """
-    return frame[0] in (0x81, 0x82) and not isinstance(frame, Piece)  # FIN, no reserved bit, text or binary
+    return frame[0] in (0x81, 0x82) and not isinstance(frame, FramePiece)  # FIN, no reserved bit, text or binary
 
 
 class FrameSplitter:
@@ -91,7 +91,7 @@ class FrameSplitter:
             size = frame_size(data, start)
             if size is not None and size > LONGEST:
                 self._left = max(0, start + size - len(data))
-                yield Piece(data[start : start + size])
+                yield FramePiece(data[start : start + size])
             elif size is None or start + size > len(data):
                 self._held = data[start:]
                 return
@@ -106,17 +106,17 @@ class FrameSplitter:
             size = frame_size(header)
             if size is None:
                 self._passed = header
-                yield Piece(data)
+                yield FramePiece(data)
                 return b""
             self._left, self._passed = size - len(self._passed), b""
         rest, data = data[: self._left], data[self._left :]
         self._left -= len(rest)
         if rest:
-            yield Piece(rest)
+            yield FramePiece(rest)
         return data
 
 
-class FrameStage(ByteStage):
+class FrameStage(FaultStage):
     """A stage whose chunks are frames. `hit` gets the messages that the fault hits; everything else passes in order."""
 
     __slots__ = ()
@@ -146,4 +146,4 @@ class FrameFault(Fault):
     """A fault of websocket messages. Its share is a share of the messages in its direction."""
 
     layer: ClassVar[Layer] = Layer.FRAME
-    stage: ClassVar[type[ByteStage]]
+    stage: ClassVar[type[FaultStage]]

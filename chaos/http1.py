@@ -15,18 +15,18 @@ import httptools
 HEAD_LIMIT = 64 * 1024
 
 
-class Malformed(ValueError):
+class MalformedHttp(ValueError):
     """Not HTTP/1.1, or a head beyond 64 KiB."""
 
 
-class Mark(Enum):
+class MessageMark(Enum):
     """Places in a stream that are not bytes."""
 
     END = "end of a message"
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class MessageHead:
     """Everything before the body. method and target of a request, or status of a reply; header names in lower case."""
 
     raw: bytes
@@ -51,11 +51,11 @@ class _Collector:
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
 
-Part = Head | bytes | Mark
+Part = MessageHead | bytes | MessageMark
 
 
 class MessageScanner:
-    """One direction. Push what arrives, pull part after part: a Head, pieces of its body, Mark.END.
+    """One direction. Push what arrives, pull part after part: a MessageHead, pieces of its body, MessageMark.END.
 
     Nothing is pulled beyond an END until the caller asks, so messages can be taken one at a time.
     """
@@ -92,7 +92,7 @@ class MessageScanner:
     def pull(self) -> Part | None:
         """The next part; None when more has to arrive first.
 
-        :raises Malformed: the buffer is left as it is, for `rest`.
+        :raises MalformedHttp: the buffer is left as it is, for `rest`.
         """
         if self._expects:
             return self._head()
@@ -107,7 +107,7 @@ class MessageScanner:
             self._left -= size
         return self._take(size)
 
-    def pull_end(self) -> Mark | None:
+    def pull_end(self) -> MessageMark | None:
         """The stream ended: END when that ends the message in order, None when it breaks it off."""
         return self._end() if not self._expects and self._left is None and not self._chunked else None
 
@@ -117,17 +117,17 @@ class MessageScanner:
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
 
-    def _end(self) -> Mark:
+    def _end(self) -> MessageMark:
         self._expects = True
-        return Mark.END
+        return MessageMark.END
 
-    def _head(self) -> Head | None:
+    def _head(self) -> MessageHead | None:
         if not self._buffer:
             return None
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > HEAD_LIMIT:
-                raise Malformed("a head longer than 64 KiB")
+                raise MalformedHttp("a head longer than 64 KiB")
             return None
         head = parse_head(self._buffer[: end + 4], reply=self._reply)
         self._buffer = self._buffer[end + 4 :]
@@ -135,7 +135,7 @@ class MessageScanner:
         self._measure(head)
         return head
 
-    def _measure(self, head: Head) -> None:
+    def _measure(self, head: MessageHead) -> None:
         coding = head.headers.get("transfer-encoding", "").lower()
         length = head.headers.get("content-length")
         self._chunked = self._trailer = False
@@ -163,7 +163,7 @@ class MessageScanner:
             end = buffer.find(b"\r\n", position)
             if end < 0:
                 if len(buffer) - position > HEAD_LIMIT:
-                    raise Malformed("a chunk's size line without end")
+                    raise MalformedHttp("a chunk's size line without end")
                 break
             line, position = buffer[position:end], end + 2
             if self._trailer and not line:
@@ -177,16 +177,16 @@ class MessageScanner:
 
 
 def chunk_size(line: bytes) -> int:
-    """:raises Malformed: when the line does not begin with hexadecimal digits."""
+    """:raises MalformedHttp: when the line does not begin with hexadecimal digits."""
     digits = line.split(b";", 1)[0].strip()
     try:
         return int(digits, 16)
     except ValueError:
-        raise Malformed(f"{digits[:20]!r} is not the size of a chunk") from None
+        raise MalformedHttp(f"{digits[:20]!r} is not the size of a chunk") from None
 
 
-def parse_head(raw: bytes, *, reply: bool) -> Head:
-    """:raises Malformed: what llhttp does not take for a head of HTTP."""
+def parse_head(raw: bytes, *, reply: bool) -> MessageHead:
+    """:raises MalformedHttp: what llhttp does not take for a head of HTTP."""
     collected = _Collector()
     parser = httptools.HttpResponseParser(collected) if reply else httptools.HttpRequestParser(collected)
     try:
@@ -194,8 +194,8 @@ def parse_head(raw: bytes, *, reply: bool) -> Head:
             parser.feed_data(raw)
     except httptools.HttpParserError as error:
         if not (reply and parser.get_status_code() == 101):  # llhttp pauses at an upgrade, which it is
-            raise Malformed(str(error)) from None
+            raise MalformedHttp(str(error)) from None
     if reply:
-        return Head(raw, collected.headers, status=parser.get_status_code())
+        return MessageHead(raw, collected.headers, status=parser.get_status_code())
     method, target = parser.get_method().decode("ascii"), collected.target.decode("latin-1")
-    return Head(raw, collected.headers, method=method, target=target)
+    return MessageHead(raw, collected.headers, method=method, target=target)

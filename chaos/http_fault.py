@@ -19,7 +19,7 @@ KEY_HEADER = "x-chaos-key"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RequestHead:
     """A request's head. Header names in lower case; `path` is the target without its query."""
 
     method: str
@@ -32,7 +32,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InjectedReply:
     """A reply that the upstream never gave."""
 
     status: int
@@ -44,7 +44,7 @@ Drop = Literal["", "close", "reset"]
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
+class RequestTreatment:
     """What becomes of one request. Faults add to it, in the order in which they were made.
 
     answer: given in the upstream's place, which never sees the request.
@@ -53,13 +53,13 @@ class Treatment:
     copies: seconds after the request at which the upstream gets it once more.
     """
 
-    answer: Answer | None = None
+    answer: InjectedReply | None = None
     delay_s: float = 0.0
     drop: Drop = ""
     copies: tuple[float, ...] = ()
 
 
-UNTOUCHED = Treatment()
+UNTOUCHED = RequestTreatment()
 
 
 class HttpFault(Fault):
@@ -71,7 +71,7 @@ class HttpFault(Fault):
     method: str = Field("*", description="one method or several with commas, such as POST,PATCH")
     header: str = Field("", description="name: glob; only requests that carry it, such as x-cohort: b*")
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: RequestHead) -> bool:
         """Whether the request is one that this fault concerns."""
         if self.method != "*" and request.method not in self.method.upper().replace(" ", "").split(","):
             return False
@@ -83,10 +83,10 @@ class HttpFault(Fault):
         value = request.headers.get(name.strip().lower())
         return value is not None and fnmatchcase(value, wanted.strip() or "*")
 
-    def treat(self, treatment: Treatment, luck: float) -> Treatment:
+    def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
         """What a request that is hit gets, beyond what it already has.
 
-        :param luck: a seeded number in [0, 1) for whatever the fault draws.
+        :param drawn: a seeded number in [0, 1) for whatever the fault draws.
         """
         raise NotImplementedError
 

@@ -5,9 +5,9 @@ phone changes cells. Medians, rates and losses lie within what WebPageTest's con
 Loadero publish; that they are log-normal, their 95th percentiles and the stalls are engineering choices, because none
 of those sets has any. Report end-to-end latency per link, never mixed.
 
-The loss model is the proxy's (`chaos.faults.packet_loss`): a write of n = ceil(bytes / 1460) segments is hit with
-1 - (1 - p)^n; one of the last three segments costs a retransmission timeout of max(200 ms, 1.5 round trips), doubled
-while the repeat is lost too; any other one round trip.
+The loss model, `loss_s`, serves these links and the proxy's `packet_loss`: a write of n = ceil(bytes / 1460) segments
+is hit with 1 - (1 - p)^n; one of the last three segments costs a retransmission timeout of max(200 ms, 1.5 round
+trips), doubled while the repeat is lost too; any other one round trip.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
-SEGMENT = 1460
-TAIL = 3
-LEAST_RTO_S = 0.2
+from chaos.fault import Draw
+
+SEGMENT = 1460  # bytes of payload in an Ethernet-sized TCP segment
+TAIL = 3  # a loss among the last so many segments has too few duplicate ACKs behind it for a fast retransmit
+LEAST_RTO_S = 0.2  # Linux's and iOS's lower bound
 MOST_DOUBLINGS = 6
 MOST_RTT = 4.0
 """A round trip is at most this many times the link's 95th percentile."""
 _NORMAL = NormalDist()
 _P95 = _NORMAL.inv_cdf(0.95)
-
-Ask = Callable[[str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class LinkModel:
     stall_every_s: float = 0.0
     stall_s: float = 0.0
 
-    def rtt(self, luck: float) -> float:
+    def rtt(self, quantile: float) -> float:
         """The round trip at this quantile, seconds."""
         sigma = math.log(self.rtt_p95_s / self.rtt_p50_s) / _P95
-        value = self.rtt_p50_s * math.exp(sigma * _NORMAL.inv_cdf(min(max(luck, 1e-9), 1 - 1e-9)))
+        value = self.rtt_p50_s * math.exp(sigma * _NORMAL.inv_cdf(min(max(quantile, 1e-9), 1 - 1e-9)))
         return min(value, MOST_RTT * self.rtt_p95_s)
 
     def stalled_s(self, at_s: float, shift: float, place: Callable[[int], float]) -> float:
@@ -90,12 +90,12 @@ LINKS: dict[str, LinkModel] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Air:
-    """One attempt's way over a link, its luck drawn. Only the sizes are still open. Times in seconds."""
+class LinkTransit:
+    """One attempt's way over a link, its draws made. Only the sizes are still open. Times in seconds."""
 
     model: LinkModel
     rtt_s: float
-    ask: Ask
+    draw: Draw
     shift: float
     place: Callable[[int], float]
 
@@ -109,20 +109,24 @@ class Air:
         return self.rtt_s * (round_trips + 0.5) + bytes_in / self.model.down + self._loss_s("down", bytes_in)
 
     def _loss_s(self, way: str, size: int) -> float:
-        return loss_s(size, self.model.loss, self.rtt_s, lambda what: self.ask(f"{way} {what}"))
+        return loss_s(size, self.model.loss, self.rtt_s, lambda what: self.draw(f"{way} {what}"))
 
 
-def loss_s(size: int, loss: float, rtt_s: float, ask: Ask) -> float:
-    """Seconds that a write of `size` bytes waits for its lost segments."""
+def loss_s(size: int, loss: float, rtt_s: float, draw: Draw) -> float:
+    """Seconds that a write of `size` bytes waits for its lost segments: one draw decides whether, one where, and one
+    each whether the repeat is lost too.
+
+    :param loss: share of segments, 0 to 1.
+    """
     segments = -(-size // SEGMENT)
-    if not segments or ask("lost") >= 1 - (1 - loss) ** segments:
+    if not segments or draw("lost") >= 1 - (1 - loss) ** segments:
         return 0.0
-    where = int(ask("where") * segments)
+    where = int(draw("where") * segments)
     if segments > TAIL and where < segments - TAIL:
         return rtt_s
     waited = timeout = max(LEAST_RTO_S, 1.5 * rtt_s)
     for repeat in range(MOST_DOUBLINGS):
-        if ask(f"again {repeat}") >= loss:
+        if draw(f"again {repeat}") >= loss:
             break
         timeout *= 2
         waited += timeout

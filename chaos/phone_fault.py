@@ -1,24 +1,21 @@
 """Faults in the phone: what becomes of one attempt, or of one phone for a while. (pure)
 
 Three kinds. Faults over attempts are drawn for each attempt they concern and `treat` it; those over realtime messages
-decide each message's `fate`. Faults over phones have no such draw: whoever is in the cohort lives through a `Spell`.
+are drawn for each message and say in `treat_message` what becomes of it. Faults over phones have no such draw: every
+phone of the cohort gets its `PhoneTreatment`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from chaos.fault import Fault, Layer
-from chaos.network_model import Air
-
-Luck = Callable[[str], float]
-"""A number in [0, 1) for a question; for this fault, person and sequence always the same answer."""
+from chaos.fault import Draw, Fault, Layer
+from chaos.network_model import LinkTransit
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
+class AttemptTreatment:
     """What becomes of one attempt. Faults add to it, in the order of the timeline. Times in seconds.
 
     before_s: held back before it leaves. after_s: its reply is held back, after it came.
@@ -28,7 +25,7 @@ class Treatment:
     kill_s: the system ends the app so long after it left.
     expired: it carries a token that is past its time.
     bytes_per_s: at which the phone takes the reply in; 0 is at once.
-    air: the radio link it goes over.
+    transit: the radio link it goes over.
     """
 
     before_s: float = 0.0
@@ -39,15 +36,15 @@ class Treatment:
     kill_s: float | None = None
     expired: bool = False
     bytes_per_s: float = 0.0
-    air: Air | None = None
+    transit: LinkTransit | None = None
 
 
-UNTOUCHED = Treatment()
+UNTOUCHED = AttemptTreatment()
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
-    """What a phone of the cohort lives through.
+class PhoneTreatment:
+    """What becomes of a phone of the cohort.
 
     offline: it has no network from the fault's beginning until `back_s` after its end.
     cut: its open connections end, once, `cut_s` after the beginning.
@@ -64,7 +61,7 @@ class Spell:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class MessageTreatment:
     """What becomes of one realtime message that came.
 
     delays_s: after so long it reaches the app, once for each; none: never. in_order: whatever comes later waits for it.
@@ -74,12 +71,12 @@ class Fate:
     in_order: bool = True
 
 
-ARRIVES = Fate()
+ARRIVES = MessageTreatment()
 
 
 class PhoneFault(Fault):
-    """A fault of the layer PHONE. Override `treat`; or set `per` to "phone" and override `spell`, or to "message" and
-    override `fate`."""
+    """A fault of the layer PHONE. Override `treat`; or set `per` to "phone" and override `treat_phone`, or to
+    "message" and override `treat_message`."""
 
     layer: ClassVar[Layer] = Layer.PHONE
     per: ClassVar[Literal["attempt", "phone", "message"]] = "attempt"
@@ -89,14 +86,14 @@ class PhoneFault(Fault):
         """What is hit: attempts or realtime messages, each with its draw, or the phones of the cohort."""
         return self.per
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         """The attempt as this fault leaves it."""
         return treatment
 
-    def spell(self, luck: Luck) -> Spell:
+    def treat_phone(self, draw: Draw) -> PhoneTreatment:
         """What a phone goes through."""
-        return Spell()
+        return PhoneTreatment()
 
-    def fate(self, luck: Luck) -> Fate:
+    def treat_message(self, draw: Draw) -> MessageTreatment:
         """What becomes of a realtime message that is hit."""
         return ARRIVES

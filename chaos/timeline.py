@@ -84,7 +84,7 @@ class ScheduledFault:
         share = self.share_at(at_s)
         return share >= 1 or (share > 0 and draw(seed, self.name, str(person), sequence) < share)
 
-    def luck(self, seed: int, person: int, sequence: int, question: str) -> float:
+    def draw_more(self, seed: int, person: int, sequence: int, question: str) -> float:
         """A further number in [0, 1) for what the fault wants to know about this attempt, or this person."""
         at = 0 if question.startswith(OF_PERSON) else sequence
         return draw(seed, f"{self.name} {question}", str(person), at)

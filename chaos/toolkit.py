@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chaos.client import DEFAULT_URL, Toxiproxy
-from chaos.proxy.journal import Entry, Event
+from chaos.proxy.journal import JournalEntry, JournalEvent
 
 __all__ = [
     "bring_up",
@@ -130,7 +130,7 @@ def fault_hits(name: str, proxy: str = "target", configuration: Configuration | 
 # ---- the journal ------------------------------------------------------------------------------------------------
 
 
-def journal(entries: Sequence[Entry], *, title: str = "chaos proxy") -> dict[str, Any]:
+def journal(entries: Sequence[JournalEntry], *, title: str = "chaos proxy") -> dict[str, Any]:
     """Entries of the proxy's journal as a Chaos Toolkit journal: one activity a fault that ended, ours under x-harness.
 
     Times are UTC in ISO 8601, as there. What was not run by Chaos Toolkit has no hypothesis, so its steady states are
@@ -155,20 +155,20 @@ def journal(entries: Sequence[Entry], *, title: str = "chaos proxy") -> dict[str
     }
 
 
-def _pairs(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
+def _pairs(entries: Sequence[JournalEntry]) -> list[tuple[JournalEntry, JournalEntry]]:
     """Start and end of each toxic that has both."""
-    began: dict[tuple[str, str], Entry] = {}
+    began: dict[tuple[str, str], JournalEntry] = {}
     pairs = []
     for entry in entries:
         key = (entry.proxy, entry.toxic)
-        if entry.event is Event.STARTED:
+        if entry.event is JournalEvent.STARTED:
             began[key] = entry
-        elif entry.event is Event.ENDED and key in began:
+        elif entry.event is JournalEvent.ENDED and key in began:
             pairs.append((began.pop(key), entry))
     return pairs
 
 
-def _activity(began: Entry, ended: Entry) -> dict[str, Any]:
+def _activity(began: JournalEntry, ended: JournalEntry) -> dict[str, Any]:
     arguments = {
         "fault": began.type,
         "attributes": dict(began.attributes),

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.record.probe_results import Probes
+from reports.model import ReportModel
 
 Severity = Literal["high", "medium", "low"]
 ORDER: tuple[Severity, ...] = ("high", "medium", "low")
@@ -24,10 +23,9 @@ REALTIME = "11, if realtime.list_changes dominates: 2, reduce Postgres Changes u
 NONE = "none"
 
 
-class Finding(BaseModel):
+class Finding(ReportModel):
     """One known fact that costs something."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     severity: Severity
     title: str
     evidence: str
@@ -36,7 +34,7 @@ class Finding(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class _FindingRule:
     probe: str
     holds: Callable[[str], bool]
     severity: Severity
@@ -54,7 +52,7 @@ def _some(found: str) -> bool:
 
 
 _RULES = (
-    _Rule(
+    _FindingRule(
         "uq_messages_client_id",
         _is("0"),
         "high",
@@ -62,7 +60,7 @@ _RULES = (
         "a unique index on messages (conversation_id, user_id, client_id), and 409 read as success by the client",
         WRITES,
     ),
-    _Rule(
+    _FindingRule(
         "uq_user_dedupe_without_day",
         _is("0"),
         "high",
@@ -70,7 +68,7 @@ _RULES = (
         "add event_day to the function's conflict target, as media-swipe-event has it",
         WRITES,
     ),
-    _Rule(
+    _FindingRule(
         "ratings_select_policy",
         _is("0"),
         "high",
@@ -78,7 +76,7 @@ _RULES = (
         "a SELECT policy on ratings for own rows",
         WRITES,
     ),
-    _Rule(
+    _FindingRule(
         "maintenance_job",
         lambda found: found in ("absent", "not scheduled", "never ran", "failed"),
         "high",
@@ -86,7 +84,7 @@ _RULES = (
         "schedule run_scheduled_maintenance(), after mending the calls in it that fail as shipped",
         DECK_SEARCH,
     ),
-    _Rule(
+    _FindingRule(
         "media_events_current_partition",
         _is("default"),
         "high",
@@ -94,7 +92,7 @@ _RULES = (
         "create the month's partition; rows in the way have to leave the default partition first",
         DECK_SEARCH,
     ),
-    _Rule(
+    _FindingRule(
         "rec_impressions_current_partition",
         _is("default"),
         "medium",
@@ -102,7 +100,7 @@ _RULES = (
         "create the month's partition of rec_impressions",
         DECK_SEARCH,
     ),
-    _Rule(
+    _FindingRule(
         "media_swipe_sessions_table",
         _is("absent"),
         "medium",
@@ -110,14 +108,14 @@ _RULES = (
         "create media_swipe_sessions, or stop calling media_update_taste_vectors_v1",
         WRITES,
     ),
-    _Rule(
+    _FindingRule(
         "check_rate_limit_anon_execute",
         _is("true"),
         "medium",
         "Anybody with the public key can use up somebody else's rate limit",
         "revoke execute on check_rate_limit from anon and authenticated",
     ),
-    _Rule(
+    _FindingRule(
         "rerank_cache_authenticated_select",
         _is("false"),
         "low",
@@ -125,7 +123,7 @@ _RULES = (
         "grant select on media_rerank_cache, whose policies already say own rows only",
         DECK_RERANK,
     ),
-    _Rule(
+    _FindingRule(
         "rerank_swipe_enabled",
         _is("true"),
         "low",
@@ -133,32 +131,32 @@ _RULES = (
         "know its cost and its limit before the peak; embedding_settings.rerank_swipe_enabled turns it off",
         DECK_RERANK,
     ),
-    _Rule(
+    _FindingRule(
         "reviews_select_policy",
         _is("0"),
         "low",
         "Reviews can be written and never read back",
         "a SELECT policy on reviews",
     ),
-    _Rule(
+    _FindingRule(
         "profiles_select_policies",
         _is("profiles_select_self_only"),
         "low",
         "Nobody sees other people's profiles: search for people and last-seen times stay empty",
         "make profiles_public readable for what it is meant to show",
     ),
-    _Rule(
+    _FindingRule(
         "read_receipts_delete_policy",
         _is("0"),
         "low",
         "Marking a conversation unread is answered 204 and does nothing",
         "a DELETE policy on message_read_receipts for own rows",
     ),
-    _Rule("trending_rows", _is("0"), "low", "Nothing is trending: that part of every deck is empty", "fill it"),
-    _Rule(
+    _FindingRule("trending_rows", _is("0"), "low", "Nothing is trending: that part of every deck is empty", "fill it"),
+    _FindingRule(
         "embedding_rows", _is("0"), "low", "No title has an embedding: decks fall back to what is popular", "fill it"
     ),
-    _Rule(
+    _FindingRule(
         "active_experiments",
         _some,
         "low",
@@ -188,7 +186,7 @@ def unasked(probes: Probes | None) -> tuple[str, ...]:
     return tuple(f"Schema: {', '.join(names)} ({why})." for why, names in reasons.items())
 
 
-def _made(rule: _Rule, fact: str, probes: Probes) -> Finding | None:
+def _made(rule: _FindingRule, fact: str, probes: Probes) -> Finding | None:
     if not rule.holds(fact):
         return None
     evidence = f"{rule.probe} = {fact}"

@@ -18,15 +18,16 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
 
-from harness.core.delivery import ChannelTopic, Delivery, DeliveryFact, DeliveryFate, FactKind, account
+from harness.core.delivery_facts import ChannelTopic, DeliveryFact, DeliveryFate, FactKind
 from harness.core.fault_record import excused
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.tables import Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from reports.delivery import Delivery, account
 from reports.intervals import Interval, of_percentile
+from reports.model import ReportModel
 from reports.ranks import grouped_percentiles
 
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
@@ -56,10 +57,9 @@ class RunLike(Protocol):
     def traffic(self) -> pa.Table: ...
 
 
-class SessionFigures(BaseModel):
+class SessionFigures(ReportModel):
     """The arrival schedule against what happened. Counts of sessions; lateness in milliseconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     planned: int
     started: int
     on_time: int

@@ -12,38 +12,23 @@ never pass). Bounds, with their source in DESIGN decision 5:
 - own faults: no session broke off by a fault of the harness itself.
 - counters: what the workers say they sent is what the master wrote down and what stands in the tables.
 - roster: every worker reports until the end, with no silence over 5 s (`reports.roster`).
+- the machine: steal, quota, collections, descriptors, ports; none of them is a veto (`reports.resources`).
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from harness.core.tables import Phase, View
-from reports import roster
+from reports import resources, roster
 from reports.frames import Frames, samples_in
+from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
 from reports.text import count, ms, percent, plural
 
 LAG_VALID_MS, LAG_INVALID_MS = 5.0, 20.0
 CPU_VALID, CPU_INVALID = 0.5, 0.8
 MIN_STARTED, MAX_LATE = 0.99, 0.01
-
-Level = Literal["valid", "suspect", "invalid"]
-
-
-class HealthRow(BaseModel):
-    """One question about the generator, its answer, and what to do about it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    check: str
-    level: Level
-    value: str
-    bound: str
-    reason: str = ""
-    remedy: str = ""
 
 
 def judge(frames: Frames) -> tuple[HealthRow, ...]:
@@ -55,7 +40,13 @@ def judge(frames: Frames) -> tuple[HealthRow, ...]:
         _faults(frames),
         _counters(frames),
         _roster(frames),
+        *resources.judge(_health_in_window(frames)),
     )
+
+
+def not_checked(frames: Frames) -> tuple[str, ...]:
+    """What the record does not tell of the generator, in lines."""
+    return resources.not_checked(_health_in_window(frames))
 
 
 def _record(frames: Frames) -> HealthRow:
@@ -201,7 +192,7 @@ def _roster(frames: Frames) -> HealthRow:
     return _row("worker roster", "every worker reports until the end", roster.workers(frames))
 
 
-def _row(check: str, bound: str, answer: roster.Answer) -> HealthRow:
+def _row(check: str, bound: str, answer: roster.RosterAnswer) -> HealthRow:
     level: Level = "invalid" if answer.reason else "valid"
     return HealthRow(
         check=check, level=level, value=answer.value, bound=bound, reason=answer.reason, remedy=answer.remedy

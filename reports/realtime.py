@@ -1,7 +1,7 @@
 """What Realtime did in a run: who got which message, what it cost, what was left open. (pure)
 
 From the delivery and realtime tables, and from the latency table for joins and writes. Whole run unless said otherwise:
-a message that was lost in warm-up is lost. Definitions: `harness.core.delivery`.
+a message that was lost in warm-up is lost. Definitions: `reports.delivery`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
-from harness.core.delivery import ChannelState, ChannelTopic, Delivery, DeliveryFate, FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFate, FactKind
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
 from harness.plan.realtime import change_cost_ms
+from reports.delivery import Delivery
 from reports.frames import Frames, latency_table
+from reports.model import ReportModel
 from reports.text import plural
 
 SHOWN_IDS = 20
@@ -42,11 +43,7 @@ CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_FRAMES = ("frames presence_diff", "frames presence_state")
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FateRow(Model):
+class FateRow(ReportModel):
     """What became of the messages (or typing signals) of one run, counted per member who should have heard."""
 
     what: str
@@ -59,7 +56,7 @@ class FateRow(Model):
     left: int
 
 
-class LatencyRow(Model):
+class DeliveryLatency(ReportModel):
     """Milliseconds over the measure phase. null: the percentile falls on a failure."""
 
     operation: str
@@ -71,7 +68,7 @@ class LatencyRow(Model):
     p99: float | None
 
 
-class Wrong(Model):
+class Wrong(ReportModel):
     """One thing that must not happen: `what` is lost, doubled or misdelivered."""
 
     what: str
@@ -81,14 +78,14 @@ class Wrong(Model):
     detail: str = ""
 
 
-class EventRow(Model):
+class EventRow(ReportModel):
     kind: str
     total: int
     per_s: float
     peak_per_s: int
 
 
-class CostRow(Model):
+class CostRow(ReportModel):
     """Changes of one subscribed table, and the modelled work of the server's one poller for them."""
 
     table: str
@@ -99,7 +96,7 @@ class CostRow(Model):
     busy_share: float
 
 
-class LimitRow(Model):
+class LimitRow(ReportModel):
     """One measured figure beside the published limits of the plans."""
 
     what: str
@@ -107,19 +104,19 @@ class LimitRow(Model):
     limits: dict[str, float]
 
 
-class Audit(Model):
+class Audit(ReportModel):
     name: str
     ok: bool
     text: str
 
 
-class Realtime(Model):
+class Realtime(ReportModel):
     """A run's Realtime. null in the verdict for a run that opened no socket."""
 
     messages: int
     stored: int
     members: tuple[FateRow, ...]
-    latencies: tuple[LatencyRow, ...]
+    latencies: tuple[DeliveryLatency, ...]
     across_workers: int  # deliveries whose sender and receiver were on different workers
     clock_uncertainty_ms: float | None  # the worst of those workers' clocks; null: one clock
     wrong: tuple[Wrong, ...]
@@ -234,12 +231,12 @@ def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
     ]
 
 
-def _latencies(frames: Frames) -> tuple[LatencyRow, ...]:
+def _latencies(frames: Frames) -> tuple[DeliveryLatency, ...]:
     table = latency_table(frames)
     joins = (table["view"] == View.SERVER) & table["operation"].str.startswith(SOCKET_CALLS)
     chosen = table[(table["view"] == View.DELIVERY) | joins].sort_values(["view", "operation"])
     return tuple(
-        LatencyRow(
+        DeliveryLatency(
             operation=str(row["operation"]),
             view=View(row["view"]),
             samples=int(row["samples"]),

@@ -13,14 +13,15 @@ from harness.core.fault_record import CHAOS
 from harness.plan import load_prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
-from reports import render_html, render_junit, render_summary, render_verdict
 from reports.compare import compare
 from reports.frames import Frames, load
 from reports.integrity.check import integrity
 from reports.recovery.faults import parsed
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
-from reports.side_by_side import Entrant, Page, lay
+from reports.render import html as render_html
+from reports.render import junit, summary, verdict_json
+from reports.side_by_side import Entrant, SideBySidePage, lay
 from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
@@ -42,7 +43,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
     return verdict
 
 
-def side_by_side(folders: Sequence[Path], path: Path) -> Page:
+def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:
     """Lay runs side by side, in the order given, and write the page to `path`."""
     runs = [open_run(folder) for folder in folders]
     page = lay([Entrant(frames := load(run), recovery(run, frames)) for run in runs])
@@ -59,9 +60,9 @@ def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
 def write_all(folder: Path, verdict: Verdict, frames: Frames, *, html: bool = True) -> list[Path]:
     """Write verdict.json, junit.xml, summary.md and report.html; each appears whole or not at all."""
     written = [
-        _write(folder / VERDICT, render_verdict.render(verdict)),
-        _write(folder / JUNIT, render_junit.render(verdict)),
-        _write(folder / SUMMARY, render_summary.render(verdict)),
+        _write(folder / VERDICT, verdict_json.render(verdict)),
+        _write(folder / JUNIT, junit.render(verdict)),
+        _write(folder / SUMMARY, summary.render(verdict)),
     ]
     if html:
         written.append(_write(folder / REPORT, render_html.render(verdict, frames)))

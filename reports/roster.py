@@ -15,7 +15,7 @@ from reports.text import count, percent, plural
 
 
 @dataclass(frozen=True)
-class Answer:
+class RosterAnswer:
     """What is so; and when it makes the run inconclusive, why, and what to do."""
 
     value: str
@@ -23,7 +23,7 @@ class Answer:
     remedy: str = ""
 
 
-def workers(frames: Frames) -> Answer:
+def workers(frames: Frames) -> RosterAnswer:
     """Who was there until the end, and the share of the load that went with those who were not."""
     roster = frames.manifest.roster
     gone = {record.worker: _absence(record, ended=frames.manifest.status == "complete") for record in roster}
@@ -35,8 +35,8 @@ def workers(frames: Frames) -> Answer:
     parts = [f"{what}{_share_lost(frames, worker)}" for worker, what in sorted(troubles.items())]
     parts += [f"{plural(unknown, 'worker')} never reported"] if unknown > 0 else []
     if not parts:
-        return Answer(f"{expected} of {plural(expected, 'worker')} to the end")
-    return Answer(
+        return RosterAnswer(f"{expected} of {plural(expected, 'worker')} to the end")
+    return RosterAnswer(
         f"{expected - len(troubles) - max(0, unknown)} of {plural(expected, 'worker')} to the end; {'; '.join(parts)}",
         "part of the load was not made",
         "look for a killed worker (out of memory, signal) or a broken network, then run again; with --rebalance the "
@@ -44,7 +44,7 @@ def workers(frames: Frames) -> Answer:
     )
 
 
-def channel(frames: Frames) -> Answer:
+def channel(frames: Frames) -> RosterAnswer:
     """What the workers say they sent, what the master wrote down, what the tables hold."""
     said, stored = frames.manifest.recorded_attempts, samples_in(frames, View.SERVER)
     parts = []
@@ -59,9 +59,9 @@ def channel(frames: Frames) -> Answer:
     value = f"{count(stored)} in the tables" if said is None else f"{count(said)} sent, {count(stored)} in the tables"
     value += again + "".join(f"; {part}" for part in parts)
     if not parts and said in (None, stored):
-        return Answer(value)
+        return RosterAnswer(value)
     apart = 0 if said is None else abs(said - stored)
-    return Answer(
+    return RosterAnswer(
         value,
         f"{plural(apart, 'attempt')} went missing or was counted twice" if apart else "reports went missing",
         "look for a worker that died or lost its master, or a full disk, in the log; each worker's own files are named "

@@ -21,7 +21,7 @@ SHOWN_OPERATIONS = 8
 
 
 @dataclass(frozen=True)
-class Row:
+class PageRow:
     """One quantity, a cell a run."""
 
     name: str
@@ -29,19 +29,19 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[PageRow, ...]
     hint: str = ""
 
 
 @dataclass(frozen=True)
-class Page:
+class SideBySidePage:
     """`names`: a short name a run, `ids`: its full one."""
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[PageTable, ...]
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,24 @@ class Entrant:
         return self.frames.manifest
 
 
-def lay(runs: Sequence[Entrant]) -> Page:
+def lay(runs: Sequence[Entrant]) -> SideBySidePage:
     """Lay at least one run beside others, in the order given."""
     differences = _differences([run.manifest for run in runs])
     tables = [
-        Table("What differs", differences, "" if differences else "Nothing in profile, target, versions or seed.")
+        PageTable("What differs", differences, "" if differences else "Nothing in profile, target, versions or seed.")
     ]
     tables += [_fault(name, runs) for name in _fault_names(runs)]
     if any(run.recovery is not None for run in runs):
         tables.insert(1, _before(runs))
     tables += [_p95(runs), _outcomes(runs)]
-    return Page(
+    return SideBySidePage(
         names=_names([run.manifest for run in runs], differences),
         ids=tuple(run.manifest.run_id for run in runs),
         tables=tuple(tables),
     )
 
 
-def _names(manifests: Sequence[Manifest], differences: Sequence[Row]) -> tuple[str, ...]:
+def _names(manifests: Sequence[Manifest], differences: Sequence[PageRow]) -> tuple[str, ...]:
     """What tells the runs apart most shortly: the value of the profile's only difference, or letters."""
     for row in differences:
         if row.name == "profile: retry_policy" and len(set(row.cells)) == len(row.cells):
@@ -81,11 +81,11 @@ def _names(manifests: Sequence[Manifest], differences: Sequence[Row]) -> tuple[s
     return tuple(chr(ord("A") + place % 26) for place in range(len(manifests)))
 
 
-def _differences(manifests: Sequence[Manifest]) -> tuple[Row, ...]:
+def _differences(manifests: Sequence[Manifest]) -> tuple[PageRow, ...]:
     """Every key of the profile, and every other circumstance, in which the runs are not all the same."""
     facts = [_facts(manifest) for manifest in manifests]
     keys = list(dict.fromkeys(key for one in facts for key in one))
-    rows = [Row(key, tuple(one.get(key, text.DASH) for one in facts)) for key in keys]
+    rows = [PageRow(key, tuple(one.get(key, text.DASH) for one in facts)) for key in keys]
     return tuple(row for row in rows if len(set(row.cells)) > 1)
 
 
@@ -114,13 +114,13 @@ def _fault_names(runs: Sequence[Entrant]) -> list[str]:
     return list(dict.fromkeys(fault.name for run in runs if run.recovery is not None for fault in run.recovery.faults))
 
 
-def _before(runs: Sequence[Entrant]) -> Table:
+def _before(runs: Sequence[Entrant]) -> PageTable:
     bases = [run.recovery.baseline if run.recovery is not None else None for run in runs]
 
-    def row(name: str, shown: Any) -> Row:
-        return Row(name, tuple(text.DASH if base is None else shown(base) for base in bases))
+    def row(name: str, shown: Any) -> PageRow:
+        return PageRow(name, tuple(text.DASH if base is None else shown(base) for base in bases))
 
-    return Table(
+    return PageTable(
         "Before the first fault",
         (
             row("operations/s", lambda base: text.figure(base.operations_per_s)),
@@ -131,20 +131,21 @@ def _before(runs: Sequence[Entrant]) -> Table:
     )
 
 
-def _fault(name: str, runs: Sequence[Entrant]) -> Table:
+def _fault(name: str, runs: Sequence[Entrant]) -> PageTable:
     """One fault in every run that had it."""
     found = [_named(name, run.recovery) for run in runs]
     first = next(fault for fault in found if fault is not None)
     kinds = list(dict.fromkeys(row.kind for fault in found if fault is not None for row in fault.writes))
     rows = [
-        Row(title, tuple(text.DASH if fault is None else shown(fault) for fault in found)) for title, shown in FIGURES
+        PageRow(title, tuple(text.DASH if fault is None else shown(fault) for fault in found))
+        for title, shown in FIGURES
     ]
     rows += [
-        Row(f"{kind}: {title}", tuple(_write(kind, fault, title) for fault in found))
+        PageRow(f"{kind}: {title}", tuple(_write(kind, fault, title) for fault in found))
         for kind in kinds
         for title in WRITE
     ]
-    return Table(f"Fault: {name}", tuple(rows), f"{first.fault}. The words are explained in each run's own report.")
+    return PageTable(f"Fault: {name}", tuple(rows), f"{first.fault}. The words are explained in each run's own report.")
 
 
 def _named(name: str, recovery: Recovery | None) -> FaultReport | None:
@@ -208,7 +209,7 @@ def _write(kind: str, fault: FaultReport | None, title: str) -> str:
     return text.DASH if second is None else f"{text.percent(second.share, 0)} of {text.count(second.tried)}"
 
 
-def _p95(runs: Sequence[Entrant]) -> Table:
+def _p95(runs: Sequence[Entrant]) -> PageTable:
     """Whole measure phase, e2e; the operations with the most samples."""
     tables = [latency_table(run.frames) for run in runs]
     chosen = [table[table["view"] == View.E2E].set_index("operation") for table in tables]
@@ -218,14 +219,18 @@ def _p95(runs: Sequence[Entrant]) -> Table:
             samples[str(operation)] = samples.get(str(operation), 0) + int(number)
     names = sorted(samples, key=lambda name: (-samples[name], name))[:SHOWN_OPERATIONS]
     rows = [
-        Row(name, tuple(text.ms(float(table["p95"][name])) if name in table.index else text.DASH for table in chosen))
+        PageRow(
+            name, tuple(text.ms(float(table["p95"][name])) if name in table.index else text.DASH for table in chosen)
+        )
         for name in names
     ]
-    return Table("e2e p95 of the measure phase", tuple(rows), "Faults included; a failure is slower than every answer.")
+    return PageTable(
+        "e2e p95 of the measure phase", tuple(rows), "Faults included; a failure is slower than every answer."
+    )
 
 
-def _outcomes(runs: Sequence[Entrant]) -> Table:
+def _outcomes(runs: Sequence[Entrant]) -> PageTable:
     totals = [outcome_table(run.frames, View.E2E).sum() for run in runs]
     names = list(dict.fromkeys(str(name) for total in totals for name in total.index))
-    rows = [Row(name, tuple(text.count(int(total.get(name, 0))) for total in totals)) for name in names]
-    return Table("Operations of the measure phase, by outcome", tuple(rows))
+    rows = [PageRow(name, tuple(text.count(int(total.get(name, 0))) for total in totals)) for name in names]
+    return PageTable("Operations of the measure phase, by outcome", tuple(rows))

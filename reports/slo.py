@@ -30,15 +30,15 @@ from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
-from harness.core.models import Claim, LatencySlo, ShareSlo, Slo
 from harness.core.outcome import OUTCOMES
+from harness.core.slo import Claim, LatencySlo, ShareSlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import disturbance, intervals
 from reports.frames import Frames
 from reports.intervals import Evidence, Interval
+from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, rank_of, share_of
 from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
 from reports.windows import Sliding, Stretch, incident, slide
@@ -46,11 +46,7 @@ from reports.windows import Sliding, Stretch, incident, slide
 Status = Literal["pass", "fail", "inconclusive"]
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WindowRow(Model):
+class WindowRow(ReportModel):
     """The objective over sliding windows. Instants and lengths in seconds, instants since the run's zero."""
 
     window_s: float
@@ -78,7 +74,7 @@ class WindowRow(Model):
         return f"over the limit for {seconds(self.over_s)} from {self.over_start_s:.0f} s on"
 
 
-class SloRow(Model):
+class SloRow(ReportModel):
     """One objective and how it was answered. Latencies in milliseconds, shares as fractions of one."""
 
     name: str

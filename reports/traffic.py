@@ -10,23 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from harness.client.api.endpoints import ENDPOINTS
+from harness.core.behaviour import PERSONAS
 from harness.plan import PlanInputs, Prices
-from harness.plan.inputs import MIX, PERSONAS
+from harness.plan.inputs import MIX
 from harness.plan.measured import Share, month_figures, planned_session
 from reports.frames import Frames
+from reports.model import ReportModel
 
 ALL = "all"
 SUMMED = ["requests", "rows", "bytes_out", "bytes_in"]
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EndpointTraffic(Model):
+class EndpointTraffic(ReportModel):
     """One endpoint in one session, on average. Bytes are of whole requests and replies, as transferred."""
 
     endpoint: str
@@ -44,7 +41,7 @@ class EndpointTraffic(Model):
         return self.requests / self.planned if self.planned else None
 
 
-class SessionTraffic(Model):
+class SessionTraffic(ReportModel):
     """The mean session of one persona, or of the mix (`all`)."""
 
     persona: str
@@ -68,7 +65,7 @@ class SessionTraffic(Model):
         return self.rows / self.planned_rows if self.planned_rows else None
 
 
-class MonthRow(Model):
+class MonthRow(ReportModel):
     """One figure of a month."""
 
     name: str
@@ -78,7 +75,7 @@ class MonthRow(Model):
     ratio: float | None  # measured over planned
 
 
-class Traffic(Model):
+class Traffic(ReportModel):
     """Measured against planned. `personas` begins with the mix's mean session."""
 
     dau: float

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.core.errors import PRECEDENCE, ExitCode
+from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from reports import findings as schema_facts
 from reports import health as generator
 from reports import probes as questions
@@ -24,8 +23,9 @@ from reports.compare import Comparison
 from reports.drift import DriftRow, drift
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
-from reports.health import HealthRow
+from reports.health_row import HealthRow
 from reports.integrity.model import UNCHECKED, Check, Integrity
+from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
@@ -50,14 +50,9 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.INCONCLUSIVE: "this run cannot answer",
     ExitCode.ABORTED: "the run was aborted",
 }
-NOT_CHECKED = ("CPU steal, garbage-collection pauses and descriptor limits of the generator's machine.",)
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Facts(Model):
+class RunFacts(ReportModel):
     """What was run, and how much of it happened."""
 
     run_id: str
@@ -83,7 +78,7 @@ class Facts(Model):
     notes: tuple[str, ...]
 
 
-class Verdict(Model):
+class Verdict(ReportModel):
     """What the run meant."""
 
     version: Literal[1] = 1
@@ -102,8 +97,8 @@ class Verdict(Model):
     findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
-    not_checked: tuple[str, ...] = NOT_CHECKED
-    facts: Facts
+    not_checked: tuple[str, ...] = ()
+    facts: RunFacts
 
     @property
     def meaning(self) -> str:
@@ -160,7 +155,7 @@ def judge_frames(
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
             *questions.unasked(manifest.probes),
             *schema_facts.unasked(manifest.probes),
-            *NOT_CHECKED,
+            *generator.not_checked(frames),
         ),
         comparison=baseline,
         realtime=realtime,
@@ -243,11 +238,11 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integri
     return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{mark}{proof}{data}"
 
 
-def _facts(frames: Frames) -> Facts:
+def _facts(frames: Frames) -> RunFacts:
     manifest = frames.manifest
     start, end = frames.window
     attempts = samples_in(frames, View.SERVER, Phase.MEASURE)
-    return Facts(
+    return RunFacts(
         run_id=manifest.run_id,
         profile=manifest.profile.name,
         description=manifest.profile.description,

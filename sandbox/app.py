@@ -1,4 +1,4 @@
-"""Puts the sandbox's rooms together into one ASGI application."""
+"""Puts the sandbox's parts together into one ASGI application."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def build(
         exception_handlers={HTTPException: _unrouted},
     )
     app: ASGIApp = Gateway(starlette, frozenset({services.keys.anon, services.keys.service}))
-    if Interference.needed(services.quirks):
-        app = Interference(app, quirks=services.quirks, rng=services.rng)
+    if Interference.needed(services.switches):
+        app = Interference(app, switches=services.switches, rng=services.rng)
     return app
 
 

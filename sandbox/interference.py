@@ -1,4 +1,4 @@
-"""The quirks that act on a whole reply: slowness, a failing gateway, broken replies, as one ASGI layer."""
+"""The switches that act on a whole reply: slowness, a failing gateway, broken replies, as one ASGI layer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections import Counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.quirks import Quirks
-from sandbox.slowness import Line, Slowness
+from sandbox.slowness import ServiceQueue, Slowness
+from sandbox.switches import Switches
 
 _GATEWAY_PAGE = (
     b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h1></center>\r\n<hr>"
@@ -50,29 +50,31 @@ class Interference:
     connection. A request that the gateway answers never reaches the application and leaves no trace in the database.
     """
 
-    def __init__(self, app: ASGIApp, *, quirks: Quirks, rng: random.Random) -> None:
+    def __init__(self, app: ASGIApp, *, switches: Switches, rng: random.Random) -> None:
         self._app = app
         self._rng = rng
-        self._quirks = quirks
-        self._slowness = Slowness(quirks, time.monotonic)
-        self._line = Line(quirks.capacity_per_second, time.monotonic) if quirks.capacity_per_second else None
-        self._whole = any(getattr(quirks, name) for name in _AFTER)
+        self._switches = switches
+        self._slowness = Slowness(switches, time.monotonic)
+        self._queue = (
+            ServiceQueue(switches.capacity_per_second, time.monotonic) if switches.capacity_per_second else None
+        )
+        self._whole = any(getattr(switches, name) for name in _AFTER)
         self._turns: Counter[str] = Counter()
 
     @staticmethod
-    def needed(quirks: Quirks) -> bool:
+    def needed(switches: Switches) -> bool:
         """Whether any of the switches this layer implements is set."""
-        return any(getattr(quirks, name) for name in _BEFORE + _AFTER)
+        return any(getattr(switches, name) for name in _BEFORE + _AFTER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(("/functions/v1/", "/rest/v1/")):
             await self._app(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
-        if self._rng.random() < self._quirks.error_share:
+        if self._rng.random() < self._switches.error_share:
             await self._gateway_page(send, *_BROKEN[self._rng.random() < 0.5])
             return
-        if self._line is not None and not await self._served(self._line):
+        if self._queue is not None and not await self._served(self._queue):
             await self._gateway_page(send, *_TOO_SLOW)
             return
         began = time.monotonic()
@@ -87,21 +89,21 @@ class Interference:
             await asyncio.sleep(keep_back)
         await self._deliver(method, path, reply, send)
 
-    async def _served(self, line: Line) -> bool:
+    async def _served(self, queue: ServiceQueue) -> bool:
         """Wait for the request's turn; False when the gateway ran out of patience first."""
-        wait, patience = line.turn(), self._quirks.gateway_timeout_ms / 1000
+        wait, patience = queue.turn(), self._switches.gateway_timeout_ms / 1000
         await asyncio.sleep(min(wait, patience) if patience else wait)
         return not patience or wait <= patience
 
     async def _deliver(self, method: str, path: str, reply: _Reply, send: Send) -> None:
-        quirks, sent_message = self._quirks, method == "POST" and path == "/rest/v1/messages" and reply.status < 300
-        if sent_message and self._turn("lost", quirks.message_lost_reply_one_in):
+        switches, sent_message = self._switches, method == "POST" and path == "/rest/v1/messages" and reply.status < 300
+        if sent_message and self._turn("lost", switches.message_lost_reply_one_in):
             # Less than the header promises: the server closes the connection, as a dying network would.
             await reply.pass_on(send, b"", keep_length=True)
-        elif sent_message and self._turn("refused", quirks.message_refused_stored_one_in):
+        elif sent_message and self._turn("refused", switches.message_refused_stored_one_in):
             reply.status = 403
             await reply.pass_on(send, _REFUSED)
-        elif reply.body and self._turn("truncated", quirks.truncate_one_in):
+        elif reply.body and self._turn("truncated", switches.truncate_one_in):
             await reply.pass_on(send, reply.body[: len(reply.body) // 2])
         else:
             await reply.pass_on(send, reply.body)

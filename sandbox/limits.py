@@ -20,7 +20,7 @@ CHECK_SQL = "select ok, remaining, reset_at, retry_after_seconds from public.che
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LimitVerdict:
     """Whether the request may go on, and if not after how many seconds the limiter would let it."""
 
     ok: bool
@@ -57,15 +57,15 @@ class MemoryLimiter:
         self._clock = clock
         self._counters: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def hit(self, key: str, action: str, max_per_minute: int) -> Verdict:
+    def hit(self, key: str, action: str, max_per_minute: int) -> LimitVerdict:
         """Count one request; blocked ones count too."""
         now = self._clock()
         ends_at, count = self._counters.get((key, action), (now, 0))
         if now >= ends_at:
             self._counters[key, action] = (now + FALLBACK_WINDOW_S, 1)
-            return Verdict(True)
+            return LimitVerdict(True)
         count += 1
         self._counters[key, action] = (ends_at, count)
         if count > max_per_minute:
-            return Verdict(False, max(1, math.ceil(ends_at - now)))
-        return Verdict(True)
+            return LimitVerdict(False, max(1, math.ceil(ends_at - now)))
+        return LimitVerdict(True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.errors import SandboxError
-from sandbox.quirks import Quirks
 from sandbox.realtime.settings import RealtimeSettings
+from sandbox.switches import Switches
 
 SECRET_VARIABLE = "SANDBOX_JWT_SECRET"
 PASSWORD_VARIABLE = "SANDBOX_PASSWORD"
@@ -41,7 +41,7 @@ class SandboxOptions:
     seed: int = 1
     port: int = 0
     host: str = "127.0.0.1"
-    quirks: Quirks = field(default_factory=Quirks)
+    switches: Switches = field(default_factory=Switches)
     secret: str | None = field(default=None, repr=False)
     database: Path | None = None
     pool_size: int = 10

@@ -21,8 +21,8 @@ from types import TracebackType
 from urllib.parse import quote
 
 from sandbox.errors import SandboxError
-from sandbox.postgres_install import Account, install_for, unprivileged_account
-from sandbox.postgres_process import die_with_parent, end, popen_from_lasting_thread
+from sandbox.postgres_install import SystemAccount, install_for, unprivileged_account
+from sandbox.process import end, for_child_to_end_with_us, popen_from_lasting_thread
 
 PORT = 5432  # only part of the socket's name: nothing listens on TCP
 PREFIX = "mn-pg-"
@@ -255,7 +255,7 @@ class Postgres:
                 extra_groups=[] if account else None,
                 start_new_session=True,
                 umask=0o077,
-                preexec_fn=die_with_parent(),
+                preexec_fn=for_child_to_end_with_us(),
             )
         )
 
@@ -270,11 +270,11 @@ class Postgres:
         )
 
 
-def _short_folder(account: Account) -> str:
+def _short_folder(account: SystemAccount) -> str:
     """A folder for temporary files that the account can enter and whose name leaves room for a socket's."""
     candidate = Path(tempfile.gettempdir()).absolute()
-    room = len(os.fsencode(candidate / (PREFIX + "12345678") / f".s.PGSQL.{PORT}"))
-    return str(candidate) if room <= SOCKET_PATH_LIMIT and account.may_enter(candidate) else "/tmp"
+    longest = len(os.fsencode(candidate / (PREFIX + "12345678") / f".s.PGSQL.{PORT}"))
+    return str(candidate) if longest <= SOCKET_PATH_LIMIT and account.may_enter(candidate) else "/tmp"
 
 
 def _ready(data: Path, pid: int) -> bool:

@@ -27,7 +27,7 @@ PROBES = ("bin/postgres", "bin/initdb", "share/postgres.bki", "lib/vector.so")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SystemAccount:
     """The system account PostgreSQL runs under."""
 
     uid: int
@@ -57,13 +57,13 @@ class Account:
         return bool(info.st_mode & other_bit)
 
 
-def unprivileged_account() -> Account:
+def unprivileged_account() -> SystemAccount:
     """Ourselves, or for root the existing `nobody` (else any other account): none is ever created.
 
     initdb looks its user up by id, so the account needs an entry in the user database.
     """
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid())
+        return SystemAccount(os.geteuid(), os.getegid())
     entries = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
     if not entries:
         raise SandboxError(
@@ -72,7 +72,7 @@ def unprivileged_account() -> Account:
             remedy="run as an ordinary user, or add one",
         )
     entry = max(entries, key=lambda entry: (entry.pw_name == "nobody", entry.pw_uid))
-    return Account(entry.pw_uid, entry.pw_gid)
+    return SystemAccount(entry.pw_uid, entry.pw_gid)
 
 
 def wheel_install() -> Path:
@@ -90,7 +90,7 @@ def wheel_install() -> Path:
     )
 
 
-def install_for(account: Account, *, source: Path | None = None, caches: tuple[Path, ...] | None = None) -> Path:
+def install_for(account: SystemAccount, *, source: Path | None = None, caches: tuple[Path, ...] | None = None) -> Path:
     """An install that `account` can run: the wheel's own, or else a copy of it in the first usable cache folder."""
     source = source or wheel_install()
     if all(account.may_read(source / probe) for probe in PROBES):
@@ -113,7 +113,7 @@ def _fingerprint(source: Path) -> str:
     return f"{info.st_size:x}-{int(info.st_mtime):x}"
 
 
-def _usable(cache: Path, account: Account) -> bool:
+def _usable(cache: Path, account: SystemAccount) -> bool:
     """Ours, closed for others' writing, and passable for the account; made when absent."""
     try:
         if not cache.is_symlink() and not cache.exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections import Counter
@@ -16,12 +17,13 @@ from typing import Any
 
 import asyncpg
 import orjson
+from cachetools import TLRUCache
 
 from sandbox.limits import MemoryLimiter
 from sandbox.principal import Principal
-from sandbox.quirks import Quirks
 from sandbox.settings import SettingsCache
-from sandbox.tokens import Keys, TokenError
+from sandbox.switches import Switches
+from sandbox.tokens import Keys
 
 log = logging.getLogger("sandbox")
 
@@ -29,7 +31,8 @@ POSTGREST_ACQUIRE_TIMEOUT_S = 10.0
 """PostgREST's `db-pool-acquisition-timeout`."""
 STATEMENT_TIMEOUT_MS = {"anon": 3_000, "authenticated": 8_000}
 """Supabase's `alter role ... set statement_timeout`, which PostgREST applies to each transaction."""
-_TOKENS_REMEMBERED = 50_000
+TOKENS_REMEMBERED = 50_000
+"""The least recently used is forgotten for another one."""
 
 
 class PoolExhausted(Exception):
@@ -51,28 +54,27 @@ class Bearer:
 
 
 class TokenCache:
-    """Verifies tokens once: a signature check per request would cost more than everything else in it."""
+    """Verifies a token once while it holds: a signature check per request would cost more than all else in it."""
 
     def __init__(self, keys: Keys, *, expired: bool = False, forged: bool = False) -> None:
         self._keys = keys
         self._expired, self._forged = expired, forged  # defects: taken all the same
-        self._known: dict[str, Bearer] = {}
+        self._known = TLRUCache(TOKENS_REMEMBERED, ttu=self._forget_at, timer=time.time)
 
     def verify(self, token: str) -> Bearer:
         """:raises TokenError: when it is malformed, forged or expired."""
         known = self._known.get(token)
         if known is not None:
-            if known.expires_at <= time.time() and not self._expired:
-                del self._known[token]
-                raise TokenError("JWT expired", expired=True)
             return known
         principal = self._keys.principal(token, expired=self._expired, forged=self._forged)
         claims = orjson.loads(principal.claims)
         bearer = Bearer(principal, claims.get("session_id"), float(claims.get("exp", "inf")))
-        if len(self._known) >= _TOKENS_REMEMBERED:
-            self._known.clear()
         self._known[token] = bearer
         return bearer
+
+    def _forget_at(self, token: str, bearer: Bearer, now: float) -> float:
+        """When its signature and end are looked at again; they are refused then, or it is taken as a defect."""
+        return math.inf if self._expired else bearer.expires_at
 
 
 class Background:
@@ -118,7 +120,7 @@ class Services:
     keys: Keys
     pool: asyncpg.Pool
     auth_pool: asyncpg.Pool
-    quirks: Quirks = field(default_factory=Quirks)
+    switches: Switches = field(default_factory=Switches)
     rng: random.Random = field(default_factory=random.Random)
     acquire_timeout_s: float = POSTGREST_ACQUIRE_TIMEOUT_S
     access_token_lifetime_s: int = 3600
@@ -126,8 +128,10 @@ class Services:
     url: str = ""
 
     def __post_init__(self) -> None:
-        quirks = self.quirks
-        self.tokens = TokenCache(self.keys, expired=quirks.expired_token_accepted, forged=quirks.forged_token_accepted)
+        switches = self.switches
+        self.tokens = TokenCache(
+            self.keys, expired=switches.expired_token_accepted, forged=switches.forged_token_accepted
+        )
         self.settings = SettingsCache()
         self.memory_limiter = MemoryLimiter()
         self.background = Background()
@@ -139,13 +143,13 @@ class Services:
         """The clock that dates swipe events."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
 
-    def turn(self, quirk: str) -> bool:
+    def turn(self, switch: str) -> bool:
         """Whether it is the n-th one's turn, n being the value of that switch; never while it is off."""
-        one_in = int(getattr(self.quirks, quirk))
+        one_in = int(getattr(self.switches, switch))
         if not one_in:
             return False
-        self._turns[quirk] += 1
-        return self._turns[quirk] % one_in == 0
+        self._turns[switch] += 1
+        return self._turns[switch] % one_in == 0
 
     def note_swallowed(self, what: str, error: Exception) -> None:
         """A failure the application hides: only the log at debug level hears of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from sandbox.quirks import Quirks
+from sandbox.switches import Switches
 
 ONE_IN = 8
 """Of connections and of calls of a function: how many share one slow one."""
@@ -18,7 +18,7 @@ _CHAT = (
 )
 
 
-class Line:
+class ServiceQueue:
     """Requests served one after the other, so many a second: those nobody waits for any more take their turn too."""
 
     def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
@@ -36,8 +36,8 @@ class Line:
 class Slowness:
     """Decides for one request after the other. clock: seconds, monotonic."""
 
-    def __init__(self, quirks: Quirks, clock: Callable[[], float]) -> None:
-        self._quirks = quirks
+    def __init__(self, switches: Switches, clock: Callable[[], float]) -> None:
+        self._switches = switches
         self._clock = clock
         self._began: float | None = None  # with the first request
         self._writes = 0
@@ -46,34 +46,34 @@ class Slowness:
         self._before_s = {
             key: milliseconds / 1000
             for key, milliseconds in (
-                (("POST", "/functions/v1/media-swipe-deck"), quirks.delay_deck_ms),
-                (("POST", "/rest/v1/rpc/get_home_feed_v2"), quirks.delay_feed_ms),
-                (("POST", "/rest/v1/messages"), quirks.delay_message_ms),
+                (("POST", "/functions/v1/media-swipe-deck"), switches.delay_deck_ms),
+                (("POST", "/rest/v1/rpc/get_home_feed_v2"), switches.delay_feed_ms),
+                (("POST", "/rest/v1/messages"), switches.delay_message_ms),
             )
         }
 
     def before(self, method: str, path: str, peer: tuple[str, int]) -> float:
         """Seconds to wait before the application sees the request."""
-        quirks = self._quirks
+        switches = self._switches
         if self._began is None:
             self._began = self._clock()
-        wait = self._before_s.get((method, path), 0.0) + quirks.delay_all_ms / 1000
-        wait += self._writes * quirks.latency_per_row_us / 1e6
+        wait = self._before_s.get((method, path), 0.0) + switches.delay_all_ms / 1000
+        wait += self._writes * switches.latency_per_row_us / 1e6
         if method == "POST":
             self._writes += 1
-        if quirks.slow_connection_ms:
+        if switches.slow_connection_ms:
             number = self._connections.setdefault(peer, len(self._connections))
-            wait += quirks.slow_connection_ms / 1000 if number % ONE_IN == ONE_IN - 1 else 0.0
-        if quirks.cold_start_ms and path.startswith("/functions/"):
+            wait += switches.slow_connection_ms / 1000 if number % ONE_IN == ONE_IN - 1 else 0.0
+        if switches.cold_start_ms and path.startswith("/functions/"):
             self._calls[path] += 1
-            wait += quirks.cold_start_ms / 1000 if self._calls[path] % ONE_IN == 0 else 0.0
+            wait += switches.cold_start_ms / 1000 if self._calls[path] % ONE_IN == 0 else 0.0
         return wait
 
     def after(self, path: str, took_s: float) -> float:
         """Seconds to keep back a reply that took so long."""
-        quirks = self._quirks
+        switches = self._switches
         minutes = 0.0 if self._began is None else (self._clock() - self._began) / 60
-        percent = quirks.latency_percent + minutes * quirks.latency_drift_percent
+        percent = switches.latency_percent + minutes * switches.latency_drift_percent
         if path.startswith(_CHAT):
-            percent += quirks.chat_latency_percent
+            percent += switches.chat_latency_percent
         return took_s * percent / 100

@@ -33,8 +33,8 @@ class AssistantUser(PhoneUser):
         conversation = Conversation(phone, summary)
         chat = AssistantChat(phone, conversation)
         if await conversation.open():
-            for _ in range(round(phone.draws("assistant_user", "questions"))):
-                await conversation.types(phone.draws("assistant_user", "typing_s"))
-                await chat.say(phone.pick("question", QUESTIONS))
-                await phone.pause(phone.draws("assistant_user", "read_s"))
+            for _ in range(round(phone.behaviour.draws("assistant_user", "questions"))):
+                await conversation.types(phone.behaviour.draws("assistant_user", "typing_s"))
+                await chat.say(phone.behaviour.pick("question", QUESTIONS))
+                await phone.pause(phone.behaviour.draws("assistant_user", "read_s"))
         chat.leave()

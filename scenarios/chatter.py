@@ -37,19 +37,19 @@ class Chatter(PhoneUser):
         conversations = await conversation_list(phone)
         if not conversations:
             return
-        await phone.pause(phone.draws("chatter", "read_s"))
-        summary = phone.pick("conversation", conversations)
+        await phone.pause(phone.behaviour.draws("chatter", "read_s"))
+        summary = phone.behaviour.pick("conversation", conversations)
         if happens(phone, "in_largest"):
             summary = largest(conversations)
         elif summary.others and happens(phone, "new_chat"):
-            summary = await start_conversation(phone, phone.pick("other", summary.others)) or summary
+            summary = await start_conversation(phone, phone.behaviour.pick("other", summary.others)) or summary
         if happens(phone, "overhears"):
             overhear(phone)
         conversation = Conversation(phone, summary)
         if await conversation.open():
             if happens(phone, "scrolls_up"):
                 await conversation.load_older()
-            for _ in range(round(phone.draws("chatter", "messages"))):
+            for _ in range(round(phone.behaviour.draws("chatter", "messages"))):
                 await one_message(phone, conversation)
         conversation.leave()
 
@@ -62,33 +62,35 @@ def largest(conversations: list[Summary]) -> Summary:
 def overhear(phone: Device) -> None:
     """Listen, until the session ends, to a conversation somebody else has open: nothing may come."""
     if phone.kit.sockets is not None and (foreign := phone.kit.sockets.foreign(phone.user_id)) is not None:
-        phone.page.live.overhear(foreign)
+        phone.page.realtime.overhear(foreign)
 
 
 async def one_message(phone: Device, conversation: Conversation) -> None:
     """Write, send, and what may follow: try again, edit, delete, react; then read."""
-    await conversation.types(phone.draws("chatter", "typing_s"))
-    bubble = await conversation.send(phone.pick("phrase", PHRASES), await attachment(phone, conversation))
-    await phone.pause(phone.draws("chatter", "read_s"))
+    await conversation.types(phone.behaviour.draws("chatter", "typing_s"))
+    bubble = await conversation.send(phone.behaviour.pick("phrase", PHRASES), await attachment(phone, conversation))
+    await phone.pause(phone.behaviour.draws("chatter", "read_s"))
     if bubble.failed and happens(phone, "retry"):
         await conversation.try_again(bubble)
     if happens(phone, "edit"):
-        await conversation.edit(bubble, phone.pick("phrase", PHRASES))
+        await conversation.edit(bubble, phone.behaviour.pick("phrase", PHRASES))
     if happens(phone, "delete"):
         await conversation.delete(bubble)
     if happens(phone, "react") and conversation.messages:
-        await conversation.react(phone.pick("message", conversation.messages[:10]), phone.pick("emoji", EMOJI))
+        await conversation.react(
+            phone.behaviour.pick("message", conversation.messages[:10]), phone.behaviour.pick("emoji", EMOJI)
+        )
 
 
 async def attachment(phone: Device, conversation: Conversation) -> Attachment | None:
     """Sometimes a picture comes with it."""
     if not happens(phone, "attach"):
         return None
-    size = round(phone.draws("chatter", "attachment_bytes"))
+    size = round(phone.behaviour.draws("chatter", "attachment_bytes"))
     file = File.generated(phone, AttachmentKind.IMAGE, size)
     return await upload(phone, conversation.summary.conversation, file)
 
 
 def happens(phone: Device, quantity: str) -> bool:
     """Whether something with this chance happens; never where the profile does not name it."""
-    return phone.chance("chatter", quantity)
+    return phone.behaviour.chance("chatter", quantity)

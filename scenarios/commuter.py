@@ -22,24 +22,24 @@ class Commuter(PhoneUser):
         if not await page.open():
             return
         plan_outages(phone, tunnels(phone))
-        for _ in range(round(phone.draws("commuter", "swipes"))):
+        for _ in range(round(phone.behaviour.draws("commuter", "swipes"))):
             card = await page.next_card()
             if card is None:
                 break
-            gesture = phone.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
-            await page.look_and_swipe(card, phone.draws("commuter", "dwell_s"), gesture)
-            if phone.chance("commuter", "looks_away"):
-                await use_another_app(phone, phone.draws("commuter", "away_s"))
-        if phone.chance("commuter", "killed"):
+            gesture = phone.behaviour.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
+            await page.look_and_swipe(card, phone.behaviour.draws("commuter", "dwell_s"), gesture)
+            if phone.behaviour.chance("commuter", "looks_away"):
+                await use_another_app(phone, phone.behaviour.draws("commuter", "away_s"))
+        if phone.behaviour.chance("commuter", "killed"):
             kill(phone)
 
 
 def tunnels(phone: Device) -> list[tuple[float, float]]:
     """Outages one after another: seconds from now, seconds long."""
     found, after = [], 0.0
-    for _ in range(round(phone.draws("commuter", "tunnels"))):
-        after += phone.draws("commuter", "daylight_s")
-        seconds = phone.draws("commuter", "tunnel_s")
+    for _ in range(round(phone.behaviour.draws("commuter", "tunnels"))):
+        after += phone.behaviour.draws("commuter", "daylight_s")
+        seconds = phone.behaviour.draws("commuter", "tunnel_s")
         found.append((after, seconds))
         after += seconds
     return found

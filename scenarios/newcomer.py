@@ -22,20 +22,22 @@ class Newcomer(PhoneUser):
             new.discard()
 
     async def _first_visit(self, phone: Device) -> None:
-        await phone.pause(phone.draws("newcomer", "form_s"))
+        await phone.pause(phone.behaviour.draws("newcomer", "form_s"))
         if not await sign_up(phone):
             return
         page = TastePage(phone)
         cards = await page.open()
         if not cards:  # as shipped always: nothing that needs a signed-in person works before a reload
             page.leave()
-            await phone.pause(phone.draws("newcomer", "puzzled_s"))
+            await phone.pause(phone.behaviour.draws("newcomer", "puzzled_s"))
             if not await open_app(phone, landing=False):
                 return
             page = TastePage(phone)
             cards = await page.open()
-        liked = phone.rng.of("liked").sample(cards, k=min(len(cards), round(phone.draws("newcomer", "likes"))))
+        liked = phone.behaviour.rng.of("liked").sample(
+            cards, k=min(len(cards), round(phone.behaviour.draws("newcomer", "likes")))
+        )
         for _ in liked:
-            await phone.pause(phone.draws("newcomer", "pick_s"))
+            await phone.pause(phone.behaviour.draws("newcomer", "pick_s"))
         if len(liked) >= FEWEST_LIKES and await page.finish(liked):
-            await phone.pause(phone.draws("newcomer", "landing_s", 0.0))
+            await phone.pause(phone.behaviour.draws("newcomer", "landing_s", 0.0))

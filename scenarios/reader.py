@@ -20,38 +20,39 @@ class Reader(PhoneUser):
     async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
-        await phone.pause(phone.draws("reader", "landing_s", 0.0))
+        await phone.pause(phone.behaviour.draws("reader", "landing_s", 0.0))
         home = Home(phone)
         page = await home.open()
-        for _ in range(round(phone.draws("reader", "pages")) - 1):
+        for _ in range(round(phone.behaviour.draws("reader", "pages")) - 1):
             if page is None:
                 break
-            await phone.pause(phone.draws("reader", "read_s"))
-            if phone.chance("reader", "titles") and page.leads:
-                await self._look_closer(phone, phone.pick("title", page.leads))
+            await phone.pause(phone.behaviour.draws("reader", "read_s"))
+            if phone.behaviour.chance("reader", "titles") and page.leads:
+                await self._look_closer(phone, phone.behaviour.pick("title", page.leads))
             await maybe_look_away(phone, "reader")
             page = await home.more()
-        await phone.pause(phone.draws("reader", "read_s"))
+        await phone.pause(phone.behaviour.draws("reader", "read_s"))
         home.leave()
-        if phone.chance("reader", "diary"):
+        if phone.behaviour.chance("reader", "diary"):
             await self._diary(phone)
 
     async def _look_closer(self, phone: Device, row: Lead) -> None:
         """The title's page over the feed, and what people do there."""
         title = TitlePage(phone, row.title)
         if await title.open():
-            await phone.pause(phone.draws("reader", "title_s"))
-            if phone.chance("reader", "like"):
+            await phone.pause(phone.behaviour.draws("reader", "title_s"))
+            if phone.behaviour.chance("reader", "like"):
                 await title.like()
-            if phone.chance("reader", "watchlist"):
+            if phone.behaviour.chance("reader", "watchlist"):
                 await to_watchlist_from_title(phone, row.title, row.kind)
-            if phone.chance("reader", "watched"):
+            if phone.behaviour.chance("reader", "watched"):
                 await set_status(phone, row.title, row.kind, "watched")
-            if phone.chance("reader", "review"):
-                await review(phone, row.title, row.kind, phone.rng.randint(1, 10), "Better than I thought.")
+            if phone.behaviour.chance("reader", "review"):
+                await review(phone, row.title, row.kind, phone.behaviour.rng.randint(1, 10), "Better than I thought.")
         title.leave()
-        if phone.chance("reader", "follow"):  # asked of the dice first: what the feed shows must not move them
-            second_thoughts_s = phone.draws("reader", "read_s")
+        # Drawn first: what the feed shows must not move the draws.
+        if phone.behaviour.chance("reader", "follow"):
+            second_thoughts_s = phone.behaviour.draws("reader", "read_s")
             if row.actor not in (None, phone.user_id):
                 # Whoever comes up in the feed is followed already, so a second follow would only ever be refused.
                 await unfollow(phone, str(row.actor))
@@ -61,5 +62,5 @@ class Reader(PhoneUser):
     async def _diary(self, phone: Device) -> None:
         diary = Diary(phone)
         if await diary.open():
-            await phone.pause(phone.draws("reader", "read_s"))
+            await phone.pause(phone.behaviour.draws("reader", "read_s"))
         diary.leave()

@@ -27,25 +27,27 @@ class Searcher(PhoneUser):
     async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
-        await phone.pause(phone.draws("searcher", "landing_s", 0.0))
+        await phone.pause(phone.behaviour.draws("searcher", "landing_s", 0.0))
         search = Search(phone)
         search.open()
-        for _ in range(round(phone.draws("searcher", "queries"))):
-            text = " ".join(phone.rng.of("words").sample(WORDS, k=round(phone.draws("searcher", "words"))))
-            gaps = [phone.draws("searcher", "key_s") for _ in text[1:]]
+        for _ in range(round(phone.behaviour.draws("searcher", "queries"))):
+            text = " ".join(
+                phone.behaviour.rng.of("words").sample(WORDS, k=round(phone.behaviour.draws("searcher", "words")))
+            )
+            gaps = [phone.behaviour.draws("searcher", "key_s") for _ in text[1:]]
             found = await search.type(text, gaps)
-            await phone.pause(phone.draws("searcher", "read_s"))
-            if phone.chance("searcher", "titles") and found:
-                await self._look_closer(phone, phone.pick("title", found))
-            if phone.chance("searcher", "people"):
+            await phone.pause(phone.behaviour.draws("searcher", "read_s"))
+            if phone.behaviour.chance("searcher", "titles") and found:
+                await self._look_closer(phone, phone.behaviour.pick("title", found))
+            if phone.behaviour.chance("searcher", "people"):
                 await search.people(text)
             await maybe_look_away(phone, "searcher")
         search.leave()
 
     async def _look_closer(self, phone: Device, found: SearchHit) -> None:
-        if phone.chance("searcher", "watchlist"):
+        if phone.behaviour.chance("searcher", "watchlist"):
             await to_watchlist_from_search(phone, found.title, found.kind)
         title = TitlePage(phone, found.title)
         if await title.open():
-            await phone.pause(phone.draws("searcher", "title_s"))
+            await phone.pause(phone.behaviour.draws("searcher", "title_s"))
         title.leave()

@@ -24,18 +24,18 @@ class Swiper(PhoneUser):
     async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
-        await phone.pause(phone.draws("swiper", "landing_s", 0.0))
+        await phone.pause(phone.behaviour.draws("swiper", "landing_s", 0.0))
         page = SwipePage(phone)
         if not await page.open() and not await page.retry():
             return
-        for _ in range(round(phone.draws("swiper", "swipes"))):
+        for _ in range(round(phone.behaviour.draws("swiper", "swipes"))):
             card = await page.next_card()
             if card is None:
                 return
-            gesture = phone.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
+            gesture = phone.behaviour.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             self._note(phone, page, card)
-            await page.look_and_swipe(card, phone.draws("swiper", "dwell_s"), gesture, self._button(phone))
-            if phone.chance("swiper", "titles"):
+            await page.look_and_swipe(card, phone.behaviour.draws("swiper", "dwell_s"), gesture, self._button(phone))
+            if phone.behaviour.chance("swiper", "titles"):
                 page.leave()
                 await self._look_closer(phone, card)
                 page = SwipePage(phone)
@@ -45,24 +45,24 @@ class Swiper(PhoneUser):
 
     def _note(self, phone: Device, page: SwipePage, card: Card) -> None:
         """What some tap under a card before they swipe it."""
-        if phone.chance("swiper", "rates"):
-            page.rate(card, phone.rng.of("stars").randint(1, 10) / 2)
-        if phone.chance("swiper", "marks_watched"):
+        if phone.behaviour.chance("swiper", "rates"):
+            page.rate(card, phone.behaviour.rng.of("stars").randint(1, 10) / 2)
+        if phone.behaviour.chance("swiper", "marks_watched"):
             page.mark_watched(card)
-        if phone.chance("swiper", "bookmarks"):
+        if phone.behaviour.chance("swiper", "bookmarks"):
             page.put_on_watchlist(card)
 
     def _button(self, phone: Device) -> Button | None:
         """Now and then one of the two buttons instead of a gesture."""
-        if phone.chance("swiper", "not_interested"):
+        if phone.behaviour.chance("swiper", "not_interested"):
             return "not_interested"
-        return "more_like_this" if phone.chance("swiper", "more_like_this") else None
+        return "more_like_this" if phone.behaviour.chance("swiper", "more_like_this") else None
 
     async def _look_closer(self, phone: Device, card: Card) -> None:
         """The title's own page; coming back from it mounts the swipe page anew, with a deck of its own."""
         title = TitlePage(phone, card.title)
         if await title.open():
-            await phone.pause(phone.draws("swiper", "title_s"))
-            if phone.chance("swiper", "watchlist"):
+            await phone.pause(phone.behaviour.draws("swiper", "title_s"))
+            if phone.behaviour.chance("swiper", "watchlist"):
                 await to_watchlist_from_title(phone, card.title, card.kind)
         title.leave()

@@ -7,15 +7,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.core.models import Profile
 from harness.core.people import Secrets
+from harness.core.profile import Profile
 from harness.core.run_spec import RunSpec, windows_of
 from harness.load.engine import Engine
+from harness.record.run_log import NO_LOG, RunLog
 
 
 @contextmanager
 def engine_of(
-    profile: Profile, url: str, secrets: Secrets, *, pattern: str = "p{index}@x.test", seed: int = 1, run_tag: int = 1
+    profile: Profile,
+    url: str,
+    secrets: Secrets,
+    *,
+    pattern: str = "p{index}@x.test",
+    seed: int = 1,
+    run_tag: int = 1,
+    log: RunLog = NO_LOG,
 ) -> Iterator[Engine]:
     """Started and ready; stopped, and found to be over, at the end."""
     order = RunSpec(
@@ -28,7 +36,7 @@ def engine_of(
         email_pattern=pattern,
         windows=windows_of(profile),
     )
-    engine = Engine(order, secrets, zero=time.time(), worker=0)
+    engine = Engine(order, secrets, zero=time.time(), worker=0, log=log)
     thread = threading.Thread(target=engine.serve, daemon=True)
     thread.start()
     while not engine.ready:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from tests.exclusive import alone
 
 PROFILE = """
 name = "tiny"
@@ -72,10 +73,11 @@ def test_help_says_what_the_exit_codes_mean(
 def test_help_is_fast() -> None:
     """Best of three, because the machine may be busy; the bar is 0.3 s."""
     best = 9.9
-    for _ in range(3):
-        begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "harness", "--help"], check=True, capture_output=True, timeout=30)
-        best = min(best, time.perf_counter() - begun)
+    with alone():
+        for _ in range(3):
+            begun = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "harness", "--help"], check=True, capture_output=True, timeout=30)
+            best = min(best, time.perf_counter() - begun)
     assert best < 0.3
 
 
@@ -161,15 +163,16 @@ def test_more_phones_than_the_target_allows_are_refused_with_both_figures(
 def test_the_plan_of_half_a_million_people_prints_in_two_seconds() -> None:
     """Best of three, in a process of its own, imports included."""
     seconds = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", "plan", "--dau", "500000"], capture_output=True, text=True, check=True
-        )
-        seconds.append(time.perf_counter() - begun)
-        assert "10,4" in done.stdout
-        if seconds[-1] < 2:
-            break
+    with alone():
+        for _ in range(3):
+            begun = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-m", "harness", "plan", "--dau", "500000"], capture_output=True, text=True, check=True
+            )
+            seconds.append(time.perf_counter() - begun)
+            assert "10,4" in done.stdout
+            if seconds[-1] < 2:
+                break
     if min(seconds) >= 2 and os.getloadavg()[0] > 1.2 * (os.cpu_count() or 1):
         pytest.skip("this machine is too busy to time anything")
     assert min(seconds) < 2, seconds

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.models import ArrivalStage, LatencySlo, Phases, Profile, Slo
+from harness.core.profile import ArrivalStage, Phases, Profile
+from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
+from harness.core.slo import LatencySlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
 from harness.run.locust_process import LocustProcess
-from harness.run.resolved_target import ResolvedTarget
 from harness.run.run_request import RunRequest
 from harness.schedule.arrivals import plan
 from known.schedule import Schedule, percentiles
@@ -70,6 +71,7 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
         profile=profile,
         email_pattern="probe_{index:06d}@people.example.com",
         windows=windows_of(profile),
+        plan_digest=planned.digest,
     )
     manifest = Manifest(
         run_id=folder.name,
@@ -135,4 +137,5 @@ def truth(
         for number, at in enumerate(intended)
         if WARMUP_S <= at - zero < WARMUP_S + seconds and number in late
     ]
-    return percentiles(values, wanted)
+    found: tuple[float, ...] = percentiles(values, wanted)
+    return found

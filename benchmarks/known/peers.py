@@ -84,4 +84,7 @@ def truth(
     """What steady open arrivals at `rate` would have seen in the peer's own time, percentiles in seconds."""
     origin, first = float(log[0, 1]), float(log[1:, 1].min())
     arrivals = first + np.arange(round(rate * seconds)) / rate
-    return percentiles((schedule.due(at, number, origin) - at for number, at in enumerate(arrivals)), wanted)
+    found: tuple[float, ...] = percentiles(
+        (schedule.due(at, number, origin) - at for number, at in enumerate(arrivals)), wanted
+    )
+    return found

@@ -1,6 +1,7 @@
 """One fault a file. Importing this package loads them all; `chaos.fault.find` then knows each by its name.
 
-There is no list to keep: a new file in this folder is a new fault (docs/adding-a-fault.md).
+There is no list to keep: a new file in this folder is a new fault (docs/adding-a-fault.md). What belongs here: fault
+models and the stages that carry them out, all pure. They import the bases in `chaos` and nothing of `chaos.proxy`.
 """
 
 from __future__ import annotations

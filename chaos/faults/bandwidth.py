@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import KIB, Delayed, StreamFault
+from chaos.byte_faults import KIB, DelayedStage, StreamFault
 from chaos.fault import register
 
 PIECE_S = 0.05  # of the line's time: how finely a large chunk trickles
 
 
-class BandwidthStage(Delayed):
+class BandwidthStage(DelayedStage):
     __slots__ = ()
     room = 256 * KIB
     fault: BandwidthFault
@@ -23,7 +23,7 @@ class BandwidthStage(Delayed):
         if not rate:
             self.hold(data, math.inf)
             return
-        now, size = self.spot.clock.time(), max(1, int(rate * PIECE_S))
+        now, size = self.context.clock.time(), max(1, int(rate * PIECE_S))
         for start in range(0, len(data), size):
             piece = data[start : start + size]
             self.hold(piece, max(self.last, now) + len(piece) / rate)

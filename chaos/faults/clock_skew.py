@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Spell
+from chaos.fault import Draw, register
+from chaos.phone_fault import PhoneFault, PhoneTreatment
 
 
 @register
@@ -20,5 +20,5 @@ class ClockSkewFault(PhoneFault):
     skew: float = Field(300.0, ge=-86_400, le=86_400, description="s by which the clock is ahead; negative: behind")
     spread: float = Field(0.0, ge=0, le=86_400, description="s; each phone's skew is uniform within skew +- spread")
 
-    def spell(self, luck: Luck) -> Spell:
-        return Spell(skew_s=self.skew + (2 * luck("skew") - 1) * self.spread)
+    def treat_phone(self, draw: Draw) -> PhoneTreatment:
+        return PhoneTreatment(skew_s=self.skew + (2 * draw("skew") - 1) * self.spread)

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 
 @register
@@ -19,5 +19,5 @@ class ConcurrentDuplicateFault(PhoneFault):
 
     copies: int = Field(1, ge=1, le=5, description="how many more leave at once, on connections of their own")
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         return replace(treatment, copies_s=(*treatment.copies_s, *(0.0 for _ in range(self.copies))))

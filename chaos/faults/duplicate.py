@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 
 @register
@@ -19,5 +19,5 @@ class DuplicateFault(PhoneFault):
 
     delay: float = Field(1000.0, gt=0, le=600_000, description="ms after the request left at which it is sent again")
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         return replace(treatment, copies_s=(*treatment.copies_s, self.delay / 1000))

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.network_model import LINKS, Air
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.network_model import LINKS, LinkTransit
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 Kind = Literal["wifi_good", "5g", "lte", "slow_4g", "3g", "edge", "lossy_wifi", "metro"]
 
@@ -22,7 +22,8 @@ class EmulatedLinkFault(PhoneFault):
 
     kind: Kind = Field("lte", description="which link; the numbers are in chaos/network_model.py")
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         model = LINKS[self.kind]
-        air = Air(model, model.rtt(luck("rtt")), luck, luck("person shift"), lambda slot: luck(f"person stall {slot}"))
-        return replace(treatment, air=air)
+        rtt, shift = model.rtt(draw("rtt")), draw("person shift")
+        transit = LinkTransit(model, rtt, draw, shift, lambda slot: draw(f"person stall {slot}"))
+        return replace(treatment, transit=transit)

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Spell, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault, PhoneTreatment
 
 
 @register
@@ -28,8 +28,8 @@ class ExpiredTokenFault(PhoneFault):
     def scope(self) -> Literal["attempt", "phone", "message"]:
         return "phone" if self.phone == "known" else "attempt"
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         return replace(treatment, expired=True)
 
-    def spell(self, luck: Luck) -> Spell:
-        return Spell(expire=True)
+    def treat_phone(self, draw: Draw) -> PhoneTreatment:
+        return PhoneTreatment(expire=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from chaos.byte_faults import KIB, Delayed, StreamFault
+from chaos.byte_faults import KIB, DelayedStage, StreamFault
 from chaos.fault import register
 
 
-class HalfOpenStage(Delayed):
+class HalfOpenStage(DelayedStage):
     __slots__ = ()
     room = 64 * KIB
 
@@ -21,7 +21,7 @@ class HalfOpenStage(Delayed):
         held = bool(self.queue)
         self.dispose()
         if held:
-            self.spot.reset()
+            self.context.reset()
 
 
 @register

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from chaos.fault import register
-from chaos.http_fault import HttpFault, Treatment
+from chaos.http_fault import HttpFault, RequestTreatment
 
 
 @register
@@ -23,6 +23,6 @@ class HttpDelayFault(HttpFault):
     delay: int = Field(0, ge=0, description="ms from the first byte of the upstream's reply to its passing on")
     jitter: int = Field(0, ge=0, description="ms; the delay is uniform within delay +- jitter, and never negative")
 
-    def treat(self, treatment: Treatment, luck: float) -> Treatment:
-        delay = max(0.0, self.delay + (2 * luck - 1) * self.jitter)
+    def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
+        delay = max(0.0, self.delay + (2 * drawn - 1) * self.jitter)
         return replace(treatment, delay_s=treatment.delay_s + delay / 1000)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chaos.fault import register
-from chaos.http_fault import HttpFault, Treatment
+from chaos.http_fault import HttpFault, RequestTreatment
 
 
 @register
@@ -19,5 +19,5 @@ class HttpDropResponseFault(HttpFault):
 
     how: Literal["close", "reset"] = Field("close", description="how the client's connection ends")
 
-    def treat(self, treatment: Treatment, luck: float) -> Treatment:
+    def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
         return replace(treatment, drop=self.how)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from chaos.fault import register
-from chaos.http_fault import HttpFault, Treatment
+from chaos.http_fault import HttpFault, RequestTreatment
 
 
 @register
@@ -19,5 +19,5 @@ class HttpDuplicateFault(HttpFault):
 
     delay: int = Field(0, ge=0, description="ms after the request; 0 sends both at the same time")
 
-    def treat(self, treatment: Treatment, luck: float) -> Treatment:
+    def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
         return replace(treatment, copies=(*treatment.copies, self.delay / 1000))

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from chaos.fault import register
-from chaos.http_fault import Answer, HttpFault, Treatment
+from chaos.http_fault import HttpFault, InjectedReply, RequestTreatment
 
 
 @register
@@ -21,5 +21,5 @@ class HttpStatusFault(HttpFault):
     body: str = Field('{"message":"injected by chaos"}', description="its body")
     content_type: str = Field("application/json", pattern=r"^[^\r\n]*$", description="its content type")
 
-    def treat(self, treatment: Treatment, luck: float) -> Treatment:
-        return replace(treatment, answer=Answer(self.status, self.body, self.content_type))
+    def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
+        return replace(treatment, answer=InjectedReply(self.status, self.body, self.content_type))

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 
 @register
@@ -22,5 +22,5 @@ class KilledMidflushFault(PhoneFault):
 
     after: float = Field(20.0, ge=0, le=60_000, description="ms from the request's leaving to the app's end")
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         return replace(treatment, kill_s=self.after / 1000)

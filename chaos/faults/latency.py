@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Delayed, StreamFault
+from chaos.byte_faults import DelayedStage, StreamFault
 from chaos.fault import register
 
 
-class LatencyStage(Delayed):
+class LatencyStage(DelayedStage):
     __slots__ = ()
     fault: LatencyFault
 

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import ByteStage, StreamFault
+from chaos.byte_faults import FaultStage, StreamFault
 from chaos.fault import register
 
 
-class LimitDataStage(ByteStage):
+class LimitDataStage(FaultStage):
     __slots__ = ("passed",)
     fault: LimitDataFault
 
@@ -24,7 +24,7 @@ class LimitDataStage(ByteStage):
             self.after.feed(data[:left])
             self.passed += min(left, len(data))
         if len(data) >= left:
-            self.spot.close()
+            self.context.close()
 
 
 @register

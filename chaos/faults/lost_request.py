@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 
 @register
@@ -21,5 +21,5 @@ class LostRequestFault(PhoneFault):
         "close", description="the phone learns of it at once (the connection broke) or when its own time is up"
     )
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         return replace(treatment, lost="request", patience=self.notice)

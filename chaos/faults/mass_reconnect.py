@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Spell
+from chaos.fault import Draw, register
+from chaos.phone_fault import PhoneFault, PhoneTreatment
 
 
 @register
@@ -19,5 +19,5 @@ class MassReconnectFault(PhoneFault):
 
     within: float = Field(0.0, ge=0, le=3600, description="s over which connections end, uniformly; 0 is all at once")
 
-    def spell(self, luck: Luck) -> Spell:
-        return Spell(cut=True, cut_s=luck("cut") * self.within)
+    def treat_phone(self, draw: Draw) -> PhoneTreatment:
+        return PhoneTreatment(cut=True, cut_s=draw("cut") * self.within)

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Fate, Luck, PhoneFault
+from chaos.fault import Draw, register
+from chaos.phone_fault import MessageTreatment, PhoneFault
 
 
 @register
@@ -20,5 +20,5 @@ class MessageDelayFault(PhoneFault):
     delay: float = Field(500.0, ge=0, le=600_000, description="ms")
     jitter: float = Field(0.0, ge=0, le=600_000, description="ms; uniform within delay +- jitter, never negative")
 
-    def fate(self, luck: Luck) -> Fate:
-        return Fate((max(0.0, self.delay + (2 * luck("delay") - 1) * self.jitter) / 1000,))
+    def treat_message(self, draw: Draw) -> MessageTreatment:
+        return MessageTreatment((max(0.0, self.delay + (2 * draw("delay") - 1) * self.jitter) / 1000,))

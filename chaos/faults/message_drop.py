@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from chaos.fault import register
-from chaos.phone_fault import Fate, Luck, PhoneFault
+from chaos.fault import Draw, register
+from chaos.phone_fault import MessageTreatment, PhoneFault
 
 
 @register
@@ -15,5 +15,5 @@ class MessageDropFault(PhoneFault):
     name: ClassVar[str] = "message_drop"
     per: ClassVar[Literal["attempt", "phone", "message"]] = "message"
 
-    def fate(self, luck: Luck) -> Fate:
-        return Fate(())
+    def treat_message(self, draw: Draw) -> MessageTreatment:
+        return MessageTreatment(())

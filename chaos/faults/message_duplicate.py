@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from chaos.fault import register
-from chaos.phone_fault import Fate, Luck, PhoneFault
+from chaos.fault import Draw, register
+from chaos.phone_fault import MessageTreatment, PhoneFault
 
 
 @register
@@ -15,5 +15,5 @@ class MessageDuplicateFault(PhoneFault):
     name: ClassVar[str] = "message_duplicate"
     per: ClassVar[Literal["attempt", "phone", "message"]] = "message"
 
-    def fate(self, luck: Luck) -> Fate:
-        return Fate((0.0, 0.0))
+    def treat_message(self, draw: Draw) -> MessageTreatment:
+        return MessageTreatment((0.0, 0.0))

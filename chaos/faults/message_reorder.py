@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Fate, Luck, PhoneFault
+from chaos.fault import Draw, register
+from chaos.phone_fault import MessageTreatment, PhoneFault
 
 
 @register
@@ -19,5 +19,5 @@ class MessageReorderFault(PhoneFault):
 
     wait: float = Field(200.0, gt=0, le=60_000, description="ms for which others may overtake it")
 
-    def fate(self, luck: Luck) -> Fate:
-        return Fate((self.wait / 1000,), in_order=False)
+    def treat_message(self, draw: Draw) -> MessageTreatment:
+        return MessageTreatment((self.wait / 1000,), in_order=False)

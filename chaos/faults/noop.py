@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from chaos.byte_faults import ByteStage, StreamFault
+from chaos.byte_faults import FaultStage, StreamFault
 from chaos.fault import register
 
 
@@ -13,4 +13,4 @@ class NoopFault(StreamFault):
     """Nobody notices anything; it counts the connections of its direction."""
 
     name: ClassVar[str] = "noop"
-    stage: ClassVar = ByteStage
+    stage: ClassVar = FaultStage

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Spell
+from chaos.fault import Draw, register
+from chaos.phone_fault import PhoneFault, PhoneTreatment
 
 
 @register
@@ -21,5 +21,5 @@ class OfflineFault(PhoneFault):
         10.0, ge=0, le=3600, description="s over which the phones come back after the end, uniformly; 0 is all at once"
     )
 
-    def spell(self, luck: Luck) -> Spell:
-        return Spell(offline=True, back_s=luck("back") * self.back_within)
+    def treat_phone(self, draw: Draw) -> PhoneTreatment:
+        return PhoneTreatment(offline=True, back_s=draw("back") * self.back_within)

@@ -6,37 +6,20 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Delayed, StreamFault
+from chaos.byte_faults import DelayedStage, StreamFault
 from chaos.fault import register
-
-SEGMENT = 1460  # bytes of payload in an Ethernet-sized TCP segment
-TAIL = 3  # a loss among the last so many segments has too few duplicate ACKs behind it for a fast retransmit
-LEAST_RTO_S = 0.2  # Linux's and iOS's lower bound
-MOST_DOUBLINGS = 6
+from chaos.network_model import loss_s
 
 
-class PacketLossStage(Delayed):
+class PacketLossStage(DelayedStage):
     __slots__ = ()
     fault: PacketLossFault
 
     def due(self, data: bytes, now: float) -> float:
-        return now + self._stall(-(-len(data) // SEGMENT))
+        return now + loss_s(len(data), self.fault.loss, self.fault.rtt / 1000, self._next)
 
-    def _stall(self, segments: int) -> float:
-        """Seconds that this write waits for its lost segments. One draw decides whether, one where, one how often."""
-        loss, rtt = self.fault.loss, self.fault.rtt / 1000
-        if self.draw() >= 1 - (1 - loss) ** segments:
-            return 0.0
-        where = int(self.draw() * segments)
-        if segments > TAIL and where < segments - TAIL:
-            return rtt
-        waited = timeout = max(LEAST_RTO_S, 1.5 * rtt)
-        for _ in range(MOST_DOUBLINGS):
-            if self.draw() >= loss:
-                break
-            timeout *= 2
-            waited += timeout
-        return waited
+    def _next(self, _: str) -> float:
+        return self.draw()
 
 
 @register

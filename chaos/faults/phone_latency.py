@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 
 @register
@@ -28,18 +28,18 @@ class PhoneLatencyFault(PhoneFault):
     )
     direction: Literal["request", "reply", "both"] = Field("both", description="which way is slow; both: half each way")
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
-        seconds = self.drawn_s(luck("latency"))
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        seconds = self.drawn_s(draw("latency"))
         before = {"request": 1.0, "reply": 0.0, "both": 0.5}[self.direction] * seconds
         return replace(treatment, before_s=treatment.before_s + before, after_s=treatment.after_s + seconds - before)
 
-    def drawn_s(self, luck: float) -> float:
+    def drawn_s(self, quantile: float) -> float:
         """The delay at this quantile, seconds."""
         if not self.jitter:
             return self.latency / 1000
-        inside = min(max(luck, 1e-9), 1 - 1e-9)
+        inside = min(max(quantile, 1e-9), 1 - 1e-9)
         if self.distribution == "uniform":
-            value = self.latency + (2 * luck - 1) * self.jitter
+            value = self.latency + (2 * quantile - 1) * self.jitter
         elif self.distribution == "normal":
             value = NormalDist(self.latency, self.jitter).inv_cdf(inside)
         else:

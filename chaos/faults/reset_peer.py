@@ -7,38 +7,38 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import KIB, Delayed, StreamFault, Timer
+from chaos.byte_faults import KIB, DelayedStage, StageTimer, StreamFault
 from chaos.fault import register
 
 
-class ResetPeerStage(Delayed):
-    __slots__ = ("fuse",)
+class ResetPeerStage(DelayedStage):
+    __slots__ = ("reset_timer",)
     room = 256 * KIB
     fault: ResetPeerFault
 
     def begin(self) -> None:
         super().begin()
-        self.fuse: Timer | None = None
+        self.reset_timer: StageTimer | None = None
 
     def hold(self, piece: bytes | None, due: float) -> None:
-        """Kept in case the fault ends first; the first piece lights the fuse."""
+        """Kept in case the fault ends first; the first piece starts the timer."""
         super().hold(piece, math.inf)
-        if self.fuse is None:
-            clock = self.spot.clock
-            self.fuse = clock.call_at(clock.time() + self.fault.timeout / 1000, self.spot.reset)
+        if self.reset_timer is None:
+            clock = self.context.clock
+            self.reset_timer = clock.call_at(clock.time() + self.fault.timeout / 1000, self.context.reset)
 
     def release(self) -> None:
-        self._put_out()
+        self._cancel()
         super().release()
 
     def dispose(self) -> None:
-        self._put_out()
+        self._cancel()
         super().dispose()
 
-    def _put_out(self) -> None:
-        if self.fuse is not None:
-            self.fuse.cancel()
-            self.fuse = None
+    def _cancel(self) -> None:
+        if self.reset_timer is not None:
+            self.reset_timer.cancel()
+            self.reset_timer = None
 
 
 @register

@@ -6,17 +6,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Delayed, StreamFault
+from chaos.byte_faults import DelayedStage, StreamFault
 from chaos.fault import register
 
 
-class SlicerStage(Delayed):
+class SlicerStage(DelayedStage):
     __slots__ = ()
     one_a_turn = True
     fault: SlicerFault
 
     def feed(self, data: bytes) -> None:
-        fault, start, now = self.fault, 0, self.spot.clock.time()
+        fault, start, now = self.fault, 0, self.context.clock.time()
         while start < len(data):
             size = fault.average_size
             if fault.size_variation:

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Delayed, StreamFault
+from chaos.byte_faults import DelayedStage, StreamFault
 from chaos.fault import register
 
 
-class SlowCloseStage(Delayed):
+class SlowCloseStage(DelayedStage):
     __slots__ = ()
     fault: SlowCloseFault
 

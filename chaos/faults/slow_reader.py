@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.fault import register
-from chaos.phone_fault import Luck, PhoneFault, Treatment
+from chaos.fault import Draw, register
+from chaos.phone_fault import AttemptTreatment, PhoneFault
 
 
 @register
@@ -23,6 +23,6 @@ class SlowReaderFault(PhoneFault):
 
     rate: float = Field(20.0, gt=0, le=1e6, description="KB/s of 1000 bytes, at which the reply is taken in")
 
-    def treat(self, treatment: Treatment, luck: Luck) -> Treatment:
+    def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
         rate = self.rate * 1000
         return replace(treatment, bytes_per_s=min(rate, treatment.bytes_per_s or rate))

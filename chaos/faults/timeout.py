@@ -6,19 +6,19 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import ByteStage, StreamFault, Timer
+from chaos.byte_faults import FaultStage, StageTimer, StreamFault
 from chaos.fault import register
 
 
-class TimeoutStage(ByteStage):
+class TimeoutStage(FaultStage):
     __slots__ = ("dropped", "since", "timer")
     fault: TimeoutFault
 
     def begin(self) -> None:
         super().begin()
         self.dropped = 0
-        self.since = self.spot.clock.time()
-        self.timer: Timer | None = None
+        self.since = self.context.clock.time()
+        self.timer: StageTimer | None = None
         self._arm()
 
     def feed(self, data: bytes) -> None:
@@ -33,7 +33,7 @@ class TimeoutStage(ByteStage):
         """A stream with a hole in it can never be right again, so it is closed; one that lost nothing lives on."""
         self.dispose()
         if self.dropped:
-            self.spot.close()
+            self.context.close()
 
     def dispose(self) -> None:
         if self.timer is not None:
@@ -42,7 +42,7 @@ class TimeoutStage(ByteStage):
 
     def _arm(self) -> None:
         if self.fault.timeout:
-            self.timer = self.spot.clock.call_at(self.since + self.fault.timeout / 1000, self.spot.close)
+            self.timer = self.context.clock.call_at(self.since + self.fault.timeout / 1000, self.context.close)
 
 
 @register

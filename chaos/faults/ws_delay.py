@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Delayed
+from chaos.byte_faults import DelayedStage
 from chaos.fault import register
 from chaos.frames import FrameFault, is_message
 
 
-class DelayStage(Delayed):
+class WsDelayStage(DelayedStage):
     __slots__ = ()
     fault: WsDelayFault
 
@@ -35,7 +35,7 @@ class WsDelayFault(FrameFault):
     """The chat goes quiet and then catches up: one late message holds back everything behind it, as TCP does."""
 
     name: ClassVar[str] = "ws_delay"
-    stage: ClassVar = DelayStage
+    stage: ClassVar = WsDelayStage
 
     delay: int = Field(0, ge=0, description="ms added to a message that is hit")
     jitter: int = Field(0, ge=0, description="ms; the delay is uniform within delay +- jitter, and never negative")

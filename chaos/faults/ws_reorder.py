@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from chaos.byte_faults import Timer
+from chaos.byte_faults import StageTimer
 from chaos.fault import register
 from chaos.frames import FrameFault, FrameStage, is_control, is_message
 
@@ -17,7 +17,7 @@ class ReorderStage(FrameStage):
 
     def begin(self) -> None:
         self.kept: bytes | None = None
-        self.timer: Timer | None = None
+        self.timer: StageTimer | None = None
 
     def feed(self, data: bytes) -> None:
         if is_control(data):
@@ -34,7 +34,7 @@ class ReorderStage(FrameStage):
 
     def hit(self, frame: bytes) -> None:
         self.kept = frame
-        clock = self.spot.clock
+        clock = self.context.clock
         self.timer = clock.call_at(clock.time() + self.fault.wait / 1000, self.release)
 
     def eof(self) -> None:

@@ -67,6 +67,11 @@ class Upstream:
         return cls(text, parts.hostname, port or (443 if tls else 80), tls)
 
     @property
+    def place(self) -> str:
+        """host:port, and no credentials that the text may have."""
+        return str(Address(self.host, self.port))
+
+    @property
     def host_header(self) -> str:
         """What a request's Host has to be there."""
         host = f"[{self.host}]" if ":" in self.host else self.host

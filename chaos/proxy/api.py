@@ -1,4 +1,4 @@
-"""Toxiproxy's HTTP API over the switchboard, with its statuses, content types and texts; and our own endpoints.
+"""Toxiproxy's HTTP API over the proxy collection, with its statuses, content types and texts; and our own endpoints.
 
 Ours: POST /clear, POST /heartbeat, GET /journal, GET /types. docs/chaos-proxy.md lists every difference.
 """
@@ -19,10 +19,11 @@ from starlette.routing import Route
 
 from chaos.proxy import bodies, metrics
 from chaos.proxy.bodies import HolderBody, ProxyBody, ToxicBody
-from chaos.proxy.errors import ApiError
-from chaos.proxy.journal import Why
+from chaos.proxy.errors import ProxyApiError
+from chaos.proxy.journal import JournalCause
+from chaos.proxy.log import DEBUG, tell
 from chaos.proxy.proxy import Proxy
-from chaos.proxy.switchboard import Switchboard, known_types
+from chaos.proxy.proxy_collection import ProxyCollection, known_types
 from chaos.proxy.toxic import Toxic
 
 VERSION = "2.12.0+harness"
@@ -30,7 +31,7 @@ VERSION = "2.12.0+harness"
 JSON = "application/json"
 BODY_LIMIT = 1 << 20
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 # ---- shapes on the wire -----------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def plain(text: str, status: HTTPStatus) -> Response:
     return Response(f"{text}\n", status, headers)
 
 
-def refusal(error: ApiError) -> Response:
+def refusal(error: ProxyApiError) -> Response:
     """Toxiproxy's errors are JSON that calls itself text."""
     return plain(compact({"error": error.message, "status": int(error.status)}), error.status)
 
@@ -91,11 +92,11 @@ def refusal(error: ApiError) -> Response:
 # ---- endpoints --------------------------------------------------------------------------------------------------
 
 
-class Api:
+class ProxyApi:
     """The endpoints. `show_metrics` as Toxiproxy's -proxy-metrics."""
 
-    def __init__(self, switchboard: Switchboard, *, show_metrics: bool = False) -> None:
-        self._board = switchboard
+    def __init__(self, collection: ProxyCollection, *, show_metrics: bool = False) -> None:
+        self._collection = collection
         self._show_metrics = show_metrics
 
     def app(self) -> Starlette:
@@ -131,22 +132,23 @@ class Api:
         app.router.redirect_slashes = False
         return app
 
-    def _route(self, path: str, **endpoints: Endpoint) -> Route:
+    def _route(self, path: str, **endpoints: Handler) -> Route:
         async def endpoint(request: Request) -> Response:
             response = await self._guarded(request, endpoints.get(request.method))
             response.headers["X-Toxiproxy-Request-Id"] = secrets.token_hex(10)
+            tell(DEBUG, "API call", method=request.method, path=request.url.path, status=response.status_code)
             return response
 
         return Route(path, endpoint, methods=list(endpoints))
 
-    async def _guarded(self, request: Request, endpoint: Endpoint | None) -> Response:
+    async def _guarded(self, request: Request, endpoint: Handler | None) -> Response:
         if request.headers.get("user-agent", "").startswith("Mozilla/"):
             return plain("User agent not allowed", HTTPStatus.FORBIDDEN)  # a web page must not steer this
         if endpoint is None:
             return empty(HTTPStatus.METHOD_NOT_ALLOWED)  # HEAD, which a GET route would take
         try:
             return await endpoint(request)
-        except ApiError as error:
+        except ProxyApiError as error:
             return refusal(error)
 
     async def version(self, _: Request) -> Response:
@@ -158,30 +160,30 @@ class Api:
     # proxies
 
     async def list_proxies(self, _: Request) -> Response:
-        return answer({name: proxy_shape(proxy) for name, proxy in sorted(self._board.proxies.items())})
+        return answer({name: proxy_shape(proxy) for name, proxy in sorted(self._collection.proxies.items())})
 
     async def create_proxy(self, request: Request) -> Response:
         body = ProxyBody.of(await decoded(request))
-        return answer(proxy_shape(await self._board.create(body)), HTTPStatus.CREATED)
+        return answer(proxy_shape(await self._collection.create(body)), HTTPStatus.CREATED)
 
     async def get_proxy(self, request: Request) -> Response:
-        return answer(proxy_shape(self._board.proxy(request.path_params["proxy"])))
+        return answer(proxy_shape(self._collection.proxy(request.path_params["proxy"])))
 
     async def update_proxy(self, request: Request) -> Response:
         name = request.path_params["proxy"]
-        self._board.proxy(name)
-        return answer(proxy_shape(await self._board.update(name, ProxyBody.of(await decoded(request)))))
+        self._collection.proxy(name)
+        return answer(proxy_shape(await self._collection.update(name, ProxyBody.of(await decoded(request)))))
 
     async def delete_proxy(self, request: Request) -> Response:
-        await self._board.delete(request.path_params["proxy"])
+        await self._collection.delete(request.path_params["proxy"])
         return empty()
 
     async def populate(self, request: Request) -> Response:
         """Its errors are JSON that calls itself JSON, with the proxies that were made before."""
         made: list[Proxy] = []
         try:
-            made, error = await self._board.populate(bodies.proxies(await decoded(request)))
-        except ApiError as refused:
+            made, error = await self._collection.populate(bodies.proxies(await decoded(request)))
+        except ProxyApiError as refused:
             error = refused
         shapes = [proxy_shape(proxy) for proxy in made] or None
         if error is None:
@@ -189,29 +191,29 @@ class Api:
         return answer({"error": error.message, "status": int(error.status), "proxies": shapes}, error.status)
 
     async def reset(self, _: Request) -> Response:
-        await self._board.clear(Why.API)
+        await self._collection.clear(JournalCause.API)
         return empty()
 
     # toxics
 
     async def list_toxics(self, request: Request) -> Response:
-        return answer([toxic_shape(toxic) for toxic in in_order(self._board.proxy(request.path_params["proxy"]))])
+        return answer([toxic_shape(toxic) for toxic in in_order(self._collection.proxy(request.path_params["proxy"]))])
 
     async def add_toxic(self, request: Request) -> Response:
         name = request.path_params["proxy"]
-        self._board.proxy(name)
-        return answer(toxic_shape(await self._board.add(name, ToxicBody.of(await decoded(request)))))
+        self._collection.proxy(name)
+        return answer(toxic_shape(await self._collection.add(name, ToxicBody.of(await decoded(request)))))
 
     async def get_toxic(self, request: Request) -> Response:
-        return answer(toxic_shape(self._board.toxic(*self._names(request))))
+        return answer(toxic_shape(self._collection.toxic(*self._names(request))))
 
     async def update_toxic(self, request: Request) -> Response:
         proxy, toxic = self._names(request)
-        self._board.toxic(proxy, toxic)
-        return answer(toxic_shape(await self._board.change(proxy, toxic, ToxicBody.of(await decoded(request)))))
+        self._collection.toxic(proxy, toxic)
+        return answer(toxic_shape(await self._collection.change(proxy, toxic, ToxicBody.of(await decoded(request)))))
 
     async def remove_toxic(self, request: Request) -> Response:
-        await self._board.remove(*self._names(request))
+        await self._collection.remove(*self._names(request))
         return empty()
 
     @staticmethod
@@ -221,21 +223,21 @@ class Api:
     # ours
 
     async def clear(self, _: Request) -> Response:
-        return answer({"ended": await self._board.clear(Why.CLEAR)})
+        return answer({"ended": await self._collection.clear(JournalCause.CLEAR)})
 
     async def heartbeat(self, request: Request) -> Response:
         raw = await request.body()
         body = HolderBody.of(bodies.decoded(raw) if raw.strip() else {})
-        return answer({"renewed": self._board.leases.renew(body.holder)})
+        return answer({"renewed": self._collection.leases.renew(body.holder)})
 
     async def journal(self, request: Request) -> Response:
         text = request.query_params.get("since", "0")
         if not text.isascii() or not text.isdigit():
-            raise ApiError(HTTPStatus.BAD_REQUEST, f"since={text[:40]} must be the id of an entry")
-        return answer([dataclasses.asdict(entry) for entry in self._board.journal.since(int(text))])
+            raise ProxyApiError(HTTPStatus.BAD_REQUEST, f"since={text[:40]} must be the id of an entry")
+        return answer([dataclasses.asdict(entry) for entry in self._collection.journal.since(int(text))])
 
     async def metrics(self, _: Request) -> Response:
-        text = metrics.render(self._board.proxies.values())
+        text = metrics.render(self._collection.proxies.values())
         return Response(text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
@@ -244,7 +246,7 @@ async def decoded(request: Request) -> object:
     length = request.headers.get("content-length", "0")
     raw = await request.body() if not length.isdigit() or int(length) <= BODY_LIMIT else b""
     if len(raw) > BODY_LIMIT or (length.isdigit() and int(length) > BODY_LIMIT):
-        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "bad request body: longer than 1 MiB")
+        raise ProxyApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "bad request body: longer than 1 MiB")
     return bodies.decoded(raw)
 
 

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chaos.proxy.errors import ApiError, bad_body
+from chaos.proxy.errors import ProxyApiError, bad_body
 
-B = TypeVar("B", bound="Body")
+B = TypeVar("B", bound="RequestBody")
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """Every field is optional: what is absent keeps its value or gets its default."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
@@ -24,7 +24,7 @@ class Body(BaseModel):
 
     @classmethod
     def of(cls: type[B], value: object) -> B:
-        """:raises ApiError: 400 naming the field."""
+        """:raises ProxyApiError: 400 naming the field."""
         if not isinstance(value, Mapping):
             raise bad_body(f"json: cannot unmarshal {go_type(value)} into an object")
         try:
@@ -36,14 +36,14 @@ class Body(BaseModel):
             raise bad_body(f"json: cannot unmarshal {kind} into field {field}: {detail['msg']}") from None
 
 
-class ProxyBody(Body):
+class ProxyBody(RequestBody):
     name: str = ""
     listen: str | None = None
     upstream: str = ""
     enabled: bool | None = None
 
 
-class ToxicBody(Body):
+class ToxicBody(RequestBody):
     name: str = ""
     type: str = ""
     stream: str = ""
@@ -51,12 +51,12 @@ class ToxicBody(Body):
     attributes: dict[str, Any] = Field(default_factory=dict)
 
 
-class HolderBody(Body):
+class HolderBody(RequestBody):
     """Of a heartbeat: whose leases; without a holder, all."""
 
 
 def decoded(raw: bytes) -> object:
-    """:raises ApiError: 400 when it is not JSON."""
+    """:raises ProxyApiError: 400 when it is not JSON."""
     if not raw.strip():
         raise bad_body("EOF")
     try:
@@ -68,7 +68,7 @@ def decoded(raw: bytes) -> object:
 def proxies(value: object) -> Sequence[ProxyBody]:
     """The array of a populate.
 
-    :raises ApiError: 400; entries are counted from 1.
+    :raises ProxyApiError: 400; entries are counted from 1.
     """
     if not isinstance(value, list):
         raise bad_body(f"json: cannot unmarshal {go_type(value)} into an array of proxies")
@@ -80,8 +80,8 @@ def proxies(value: object) -> Sequence[ProxyBody]:
     return bodies
 
 
-def missing(field: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, f"missing required field: {field}")
+def missing(field: str) -> ProxyApiError:
+    return ProxyApiError(HTTPStatus.BAD_REQUEST, f"missing required field: {field}")
 
 
 def lowered(value: Mapping[str, Any]) -> dict[str, Any]:

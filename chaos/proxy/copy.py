@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from typing import cast
 
-from chaos.http1 import Malformed, Mark, MessageScanner
+from chaos.http1 import MalformedHttp, MessageMark, MessageScanner
 from chaos.proxy.address import Upstream
+from chaos.proxy.log import WARNING, tell
 
-log = logging.getLogger("chaos.proxy")
 PATIENCE_S = 30.0
 
 
@@ -27,10 +26,10 @@ class _Copy(asyncio.Protocol):
         self._reply.push(data)
         try:
             while (part := self._reply.pull()) is not None:
-                if part is Mark.END:
+                if part is MessageMark.END:
                     self._finish()
                     return
-        except Malformed:
+        except MalformedHttp:
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -57,4 +56,4 @@ async def deliver(upstream: Upstream, tls: ssl.SSLContext | None, request: bytes
             finally:
                 transport.close()
     except (OSError, TimeoutError) as error:
-        log.warning("a duplicate did not reach %s: %s", upstream.text, error or type(error).__name__)
+        tell(WARNING, "duplicate not delivered", upstream=upstream.place, error=error or type(error).__name__)

@@ -7,26 +7,15 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
-from enum import IntFlag
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from chaos.proxy.pipe import Pipe
-    from chaos.proxy.session import ProxySession
+from chaos.proxy.address import Address
+from chaos.proxy.ports import EndpointOwner, PauseReason
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
-class Hold(IntFlag):
-    """Why a socket is not read."""
-
-    CONNECTING = 1
-    HELD = 2  # stages hold back enough
-    SINK = 4  # the other socket does not take any more
-    TALK = 8  # the HTTP conversation has enough to do
-
-
-class Endpoint(asyncio.Protocol):
+class SessionEndpoint(asyncio.Protocol):
     """The client's socket or the upstream's. What is read goes to `receive`; what is fed is written.
 
     ended: nothing more will be read. finished: nothing more will be written. gone: the socket is closed.
@@ -39,19 +28,17 @@ class Endpoint(asyncio.Protocol):
         "ended",
         "finished",
         "gone",
-        "link",
-        "out",
         "receive",
         "received",
         "sent",
+        "session",
         "transport",
     )
 
-    out: Pipe  # what this side is the source of
     receive: Callable[[bytes], object]
 
-    def __init__(self, link: ProxySession) -> None:
-        self.link = link
+    def __init__(self, session: EndpointOwner[SessionEndpoint]) -> None:
+        self.session = session
         self.transport: asyncio.Transport | None = None
         self.received = self.sent = 0
         self.ended = self.finished = self.gone = self.broken = False
@@ -61,27 +48,27 @@ class Endpoint(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.link.opened(self)
+        self.session.opened(self)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         self.receive(data)
 
     def eof_received(self) -> bool:
-        self.link.source_ended(self)
-        return not self.link.is_tls(self)  # half-close; TLS has none
+        self.session.source_ended(self)
+        return not self.session.is_tls(self)  # half-close; TLS has none
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
         self.broken = exc is not None
         self.transport = None
-        self.link.lost(self)
+        self.session.lost(self)
 
     def pause_writing(self) -> None:
-        self.link.other(self).pause(Hold.SINK)
+        self.session.other(self).pause(PauseReason.SINK)
 
     def resume_writing(self) -> None:
-        self.link.other(self).resume(Hold.SINK)
+        self.session.other(self).resume(PauseReason.SINK)
 
     # ---- the end of the chain of stages ---------------------------------------------------------------------
 
@@ -93,16 +80,22 @@ class Endpoint(asyncio.Protocol):
     def eof(self) -> None:
         if not self.finished:
             self.finished = True
-            self.link.finished(self)
+            self.session.finished(self)
 
-    # ---- called by the link ---------------------------------------------------------------------------------
+    # ---- called by the session ---------------------------------------------------------------------------------
 
-    def pause(self, why: Hold) -> None:
+    @property
+    def peer(self) -> str:
+        """Whose socket it is: host:port; '' once it is closed."""
+        place = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return str(Address(*place[:2])) if place else ""
+
+    def pause(self, why: PauseReason) -> None:
         if not self._holds and self.transport is not None and not self.ended:
             self.transport.pause_reading()
         self._holds |= why
 
-    def resume(self, why: Hold) -> None:
+    def resume(self, why: PauseReason) -> None:
         held, self._holds = self._holds, self._holds & ~why
         if held and not self._holds and self.transport is not None and not self.ended:
             self.transport.resume_reading()

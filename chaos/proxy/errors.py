@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 
-class ApiError(Exception):
+class ProxyApiError(Exception):
     """An answer other than success."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -14,17 +14,17 @@ class ApiError(Exception):
         self.message = message
 
 
-def proxy_not_found() -> ApiError:
-    return ApiError(HTTPStatus.NOT_FOUND, "proxy not found")
+def proxy_not_found() -> ProxyApiError:
+    return ProxyApiError(HTTPStatus.NOT_FOUND, "proxy not found")
 
 
-def toxic_not_found() -> ApiError:
-    return ApiError(HTTPStatus.NOT_FOUND, "toxic not found")
+def toxic_not_found() -> ProxyApiError:
+    return ProxyApiError(HTTPStatus.NOT_FOUND, "toxic not found")
 
 
-def bad_body(detail: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, f"bad request body: {detail}")
+def bad_body(detail: str) -> ProxyApiError:
+    return ProxyApiError(HTTPStatus.BAD_REQUEST, f"bad request body: {detail}")
 
 
-def bad_value(message: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, message)
+def bad_value(message: str) -> ProxyApiError:
+    return ProxyApiError(HTTPStatus.BAD_REQUEST, message)

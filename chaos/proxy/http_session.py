@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one link: one exchange at a time, each treated as the proxy's faults decide.
+"""HTTP/1.1 on one proxied connection: one exchange at a time, each treated as the proxy's faults decide.
 
 Bytes that no fault concerns pass exactly as they came. What is not HTTP/1.1 is passed on raw.
 """
@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
+from chaos.byte_faults import StageTimer
 from chaos.fault import Fault
-from chaos.http1 import Head, Malformed, Mark, MessageScanner
-from chaos.http_fault import Answer, Request, Treatment, person
-from chaos.proxy.endpoint import Hold
-
-if TYPE_CHECKING:
-    from chaos.byte_faults import Timer
-    from chaos.proxy.session import ProxySession
+from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
+from chaos.http_fault import InjectedReply, RequestHead, RequestTreatment, person
+from chaos.proxy.ports import HttpOwner, PauseReason
 
 ENOUGH = 256 * 1024  # bytes kept for later before a socket is no longer read
 LONGEST_COPY = 1 << 20
@@ -27,7 +23,7 @@ class HttpExchange:
 
     __slots__ = ("copy", "faults", "held", "replied", "sent", "timer", "treatment", "upgraded")
 
-    def __init__(self, treatment: Treatment, faults: Sequence[Fault]) -> None:
+    def __init__(self, treatment: RequestTreatment, faults: Sequence[Fault]) -> None:
         self.treatment = treatment
         self.faults = faults  # that decided it
         self.sent = False  # the request is complete
@@ -35,16 +31,16 @@ class HttpExchange:
         self.upgraded = False
         self.copy: bytearray | None = bytearray() if treatment.copies else None
         self.held: list[bytes] | None = None  # the reply, while it is held back
-        self.timer: Timer | None = None
+        self.timer: StageTimer | None = None
 
 
 class HttpSession:
-    """Made by the link when its traffic has to be read."""
+    """Made by the connection's session when its traffic has to be read."""
 
-    __slots__ = ("_exchange", "_link", "_replies", "_requests", "_server_ended")
+    __slots__ = ("_exchange", "_replies", "_requests", "_server_ended", "_session")
 
-    def __init__(self, link: ProxySession) -> None:
-        self._link = link
+    def __init__(self, session: HttpOwner) -> None:
+        self._session = session
         self._requests = MessageScanner(reply=False)
         self._replies = MessageScanner(reply=True)
         self._exchange: HttpExchange | None = None
@@ -62,13 +58,13 @@ class HttpSession:
 
     def eof(self, *, from_client: bool) -> None:
         """One side will send nothing more."""
-        link = self._link
+        session = self._session
         if from_client:
-            waits = link.is_tls(link.server) or self._requests.buffered
-            if waits and self._exchange is not None and not link.client.gone:
+            waits = session.proxy.is_tls or self._requests.buffered
+            if waits and self._exchange is not None and not session.client.gone:
                 return  # more requests are waiting; or TLS, which knows no half-close and would lose the reply
             self._pass_rest()
-            link.up.eof()
+            session.up.eof()
             return
         self._server_ended = True
         if self._exchange is not None:
@@ -77,23 +73,23 @@ class HttpSession:
             if self._exchange.held is None:
                 self._finish()
         if self._exchange is None:
-            link.down.eof()
+            session.down.eof()
 
-    def tune(self) -> None:
+    def update_faults(self) -> None:
         """The faults changed: a reply that is held back by one that is no more goes on, and so does half a head."""
-        link, exchange = self._link, self._exchange
-        if exchange is None and not link.proxy.reads_http:
-            link.become_raw()
+        session, exchange = self._session, self._exchange
+        if exchange is None and not session.proxy.reads_http:
+            session.become_raw()
             self._pass_rest()
             return
         if exchange is None or exchange.held is None:
             return
-        present = {id(toxic.fault) for toxic in self._link.proxy.http_toxics}
+        present = {id(toxic.fault) for toxic in self._session.proxy.http_toxics}
         if any(id(fault) not in present for fault in exchange.faults):
             self._let_go()
 
     def dispose(self) -> None:
-        """The link is over."""
+        """The session is over."""
         if self._exchange is not None and self._exchange.timer is not None:
             self._exchange.timer.cancel()
 
@@ -105,28 +101,28 @@ class HttpSession:
                 part = self._requests.pull()
                 if part is None:
                     break
-                if isinstance(part, Head):
+                if isinstance(part, MessageHead):
                     self._begin(part)
                 elif isinstance(part, bytes):
                     self._send(part)
                 else:
                     self._sent()
-                if self._link.talk is not self:
+                if self._session.http is not self:
                     return
-        except Malformed:
+        except MalformedHttp:
             self._give_up()
             return
         if self._requests.buffered > ENOUGH:
-            self._link.client.pause(Hold.TALK)
+            self._session.client.pause(PauseReason.HTTP)
 
-    def _begin(self, head: Head) -> None:
-        link = self._link
-        request = Request(head.method, head.target, head.headers)
-        key = person(head.headers) or link.key if link.proxy.http_toxics else ""
-        treatment, faults = link.proxy.judge(request, key)
+    def _begin(self, head: MessageHead) -> None:
+        session = self._session
+        request = RequestHead(head.method, head.target, head.headers)
+        key = person(head.headers) or session.key if session.proxy.http_toxics else ""
+        treatment, faults = session.proxy.treatment_of(request, key)
         self._exchange = HttpExchange(treatment, faults)
         self._replies.no_body = head.method == "HEAD"
-        self._send(link.proxy.readdressed(head.raw))
+        self._send(session.proxy.readdressed(head.raw))
         if treatment.answer is not None and "expect" in head.headers:
             self._sent()  # the client waits for a word before it sends the body
 
@@ -138,7 +134,7 @@ class HttpSession:
             if len(exchange.copy) > LONGEST_COPY:
                 exchange.copy = None
         if exchange.treatment.answer is None:
-            self._link.up.feed(data)
+            self._session.up.feed(data)
 
     def _sent(self) -> None:
         exchange = self._exchange
@@ -146,7 +142,7 @@ class HttpSession:
         exchange.sent = True
         if exchange.copy:
             for after_s in exchange.treatment.copies:
-                self._link.proxy.send_copy(bytes(exchange.copy), after_s)
+                self._session.proxy.send_copy(bytes(exchange.copy), after_s)
         if exchange.treatment.answer is not None:
             self._reply(rendered(exchange.treatment.answer, no_body=self._replies.no_body))
             exchange.replied = True
@@ -161,7 +157,7 @@ class HttpSession:
                 part = self._replies.pull()
                 if part is None:
                     break
-                if isinstance(part, Head):
+                if isinstance(part, MessageHead):
                     self._exchange.upgraded = part.status == HTTPStatus.SWITCHING_PROTOCOLS
                     interim = part.status < HTTPStatus.OK and not self._exchange.upgraded
                     self._reply(part.raw, at_once=interim)
@@ -169,19 +165,19 @@ class HttpSession:
                         self._replies.pull()
                 elif isinstance(part, bytes):
                     self._reply(part)
-                if part is Mark.END:
+                if part is MessageMark.END:
                     self._exchange.replied = True
                     if self._exchange.sent and self._exchange.held is None:
                         self._finish()
-                if self._link.talk is not self:
+                if self._session.http is not self:
                     return
-        except Malformed:
+        except MalformedHttp:
             self._give_up()
             return
         if self._exchange is None and self._replies.buffered:
-            self._link.down.feed(self._replies.rest())  # unasked for, such as 408 before the close
+            self._session.down.feed(self._replies.rest())  # unasked for, such as 408 before the close
         elif self._replies.buffered > ENOUGH:
-            self._link.server.pause(Hold.TALK)
+            self._session.server.pause(PauseReason.HTTP)
 
     def _reply(self, data: bytes, *, at_once: bool = False) -> None:
         exchange = self._exchange
@@ -189,15 +185,15 @@ class HttpSession:
         if exchange.treatment.drop:
             return
         if at_once or not exchange.treatment.delay_s:
-            self._link.down.feed(data)
+            self._session.down.feed(data)
             return
         if exchange.held is None:
             exchange.held = []
-            clock = self._link.proxy.clock
+            clock = self._session.proxy.clock
             exchange.timer = clock.call_at(clock.time() + exchange.treatment.delay_s, self._let_go)
         exchange.held.append(data)
         if sum(map(len, exchange.held)) > ENOUGH:
-            self._link.server.pause(Hold.TALK)
+            self._session.server.pause(PauseReason.HTTP)
 
     def _let_go(self) -> None:
         """The delay is over."""
@@ -206,71 +202,71 @@ class HttpSession:
         if exchange.timer is not None:
             exchange.timer.cancel()
         held, exchange.held, exchange.timer = exchange.held or [], None, None
-        exchange.treatment = Treatment(answer=exchange.treatment.answer, drop=exchange.treatment.drop)
+        exchange.treatment = RequestTreatment(answer=exchange.treatment.answer, drop=exchange.treatment.drop)
         for data in held:
-            self._link.down.feed(data)
-        self._link.server.resume(Hold.TALK)
+            self._session.down.feed(data)
+        self._session.server.resume(PauseReason.HTTP)
         if exchange.replied and exchange.sent:
             self._finish()
 
     # ---- the end of an exchange -------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        link, exchange, self._exchange = self._link, self._exchange, None
+        session, exchange, self._exchange = self._session, self._exchange, None
         assert exchange is not None
-        link.client.resume(Hold.TALK)
+        session.client.resume(PauseReason.HTTP)
         if exchange.treatment.drop:
-            link.reset() if exchange.treatment.drop == "reset" else link.close()
+            session.reset() if exchange.treatment.drop == "reset" else session.close()
         elif exchange.upgraded:
             self._upgrade()
         elif self._server_ended:
-            link.down.eof()
+            session.down.eof()
         elif exchange.treatment.answer is not None and not self._requests.between:
-            link.down.eof()  # the rest of a request that was answered early can only be garbage
-        elif link.proxy.reads_http:
+            session.down.eof()  # the rest of a request that was answered early can only be garbage
+        elif session.proxy.reads_http:
             if self._requests.buffered:
                 self._read_requests()
             self._pass_end()
         else:
-            link.become_raw()
+            session.become_raw()
             self._pass_rest()
             self._pass_end()
 
     def _upgrade(self) -> None:
-        link, from_client, from_server = self._link, self._requests.rest(), self._replies.rest()
-        link.become_websocket()
+        session, from_client, from_server = self._session, self._requests.rest(), self._replies.rest()
+        session.become_websocket()
         if from_client:
-            link.up.feed_frames(from_client)
+            session.up.feed_frames(from_client)
         if from_server:
-            link.down.feed_frames(from_server)
+            session.down.feed_frames(from_server)
 
     def _pass_end(self) -> None:
         """The client had ended while an exchange was in flight."""
-        if self._link.client.ended and self._exchange is None:
+        if self._session.client.ended and self._exchange is None:
             self._pass_rest()
-            self._link.up.eof()
+            self._session.up.eof()
 
     def _pass_rest(self) -> None:
         rest = self._requests.rest()
         if rest:
-            self._link.up.feed(rest)
+            self._session.up.feed(rest)
 
     def _give_up(self) -> None:
         """Not HTTP/1.1 after all: pass everything on as it is."""
-        link, from_client, from_server = self._link, self._requests.rest(), self._replies.rest()
+        session, from_client, from_server = self._session, self._requests.rest(), self._replies.rest()
         if self._exchange is not None and self._exchange.held is not None:
             exchange, self._exchange = self._exchange, None
             self.dispose()
             for data in exchange.held or ():
-                link.down.feed(data)
-        link.become_raw()
+                session.down.feed(data)
+        session.become_raw()
         if from_client:
-            link.up.feed(from_client)
+            session.up.feed(from_client)
         if from_server:
-            link.down.feed(from_server)
+            session.down.feed(from_server)
 
 
-def rendered(answer: Answer, *, no_body: bool) -> bytes:
+def rendered(answer: InjectedReply, *, no_body: bool) -> bytes:
     """The answer as bytes on the wire."""
     body = answer.body.encode()
     try:

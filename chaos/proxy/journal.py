@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from chaos.proxy.log import INFO, tell
 from chaos.proxy.toxic import Toxic
 
 CAPACITY = 10_000
 
 
-class Event(StrEnum):
+class JournalEvent(StrEnum):
     STARTED = "started"
     CHANGED = "changed"
     ENDED = "ended"
@@ -21,7 +22,7 @@ class Event(StrEnum):
     UP = "up"
 
 
-class Why(StrEnum):
+class JournalCause(StrEnum):
     """Who asked for it."""
 
     API = "api"
@@ -31,7 +32,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One event. at: Unix seconds. hits and seen: of the toxic until then; while it runs, read live.
 
     attributes: the parameters from this event on.
@@ -39,8 +40,8 @@ class Entry:
 
     id: int
     at: float
-    event: Event
-    why: Why
+    event: JournalEvent
+    why: JournalCause
     proxy: str
     toxic: str = ""
     type: str = ""
@@ -55,23 +56,24 @@ class Journal:
     """The newest 10,000 entries. Ids count from 1 and never repeat, so a reader notices what it missed."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=CAPACITY)
+        self._entries: deque[JournalEntry] = deque(maxlen=CAPACITY)
         self._running: dict[int, Toxic] = {}
         self._last = 0
 
-    def proxy(self, event: Event, why: Why, proxy: str) -> None:
+    def proxy(self, event: JournalEvent, why: JournalCause, proxy: str) -> None:
         """A proxy went down or came up again."""
         self._last += 1
-        self._entries.append(Entry(self._last, time.time(), event, why, proxy))
+        self._entries.append(JournalEntry(self._last, time.time(), event, why, proxy))
+        tell(INFO, f"proxy {event}", proxy=proxy, why=why)
 
-    def toxic(self, event: Event, why: Why, proxy: str, toxic: Toxic) -> None:
+    def toxic(self, event: JournalEvent, why: JournalCause, proxy: str, toxic: Toxic) -> None:
         """A toxic started, changed or ended."""
         self._last += 1
         self._running.pop(toxic.journal_id, None)
-        if event is not Event.ENDED:
+        if event is not JournalEvent.ENDED:
             self._running[self._last] = toxic
         toxic.journal_id = self._last
-        entry = Entry(
+        entry = JournalEntry(
             self._last,
             time.time(),
             event,
@@ -81,16 +83,27 @@ class Journal:
             toxic.type,
             toxic.stream,
             toxic.toxicity,
-            toxic.tally.hits,
-            toxic.tally.seen,
+            toxic.hit_count.hits,
+            toxic.hit_count.seen,
             toxic.fault.model_dump(mode="json"),
         )
         self._entries.append(entry)
+        tell(
+            INFO,
+            f"fault {event}",
+            proxy=proxy,
+            fault=toxic.name,
+            type=toxic.type,
+            stream=toxic.stream,
+            share=toxic.toxicity,
+            why="lease expired" if why is JournalCause.LEASE else why,
+            hits=entry.hits,
+        )
 
-    def since(self, number: int = 0) -> list[Entry]:
+    def since(self, number: int = 0) -> list[JournalEntry]:
         """Entries with a greater id, oldest first. Those of toxics that still run carry their counts of now."""
         return [self._live(entry) for entry in self._entries if entry.id > number]
 
-    def _live(self, entry: Entry) -> Entry:
+    def _live(self, entry: JournalEntry) -> JournalEntry:
         toxic = self._running.get(entry.id)
-        return replace(entry, hits=toxic.tally.hits, seen=toxic.tally.seen) if toxic else entry
+        return replace(entry, hits=toxic.hit_count.hits, seen=toxic.hit_count.seen) if toxic else entry

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from chaos.byte_faults import ByteStage, Clock, Sink, StreamFault
+from chaos.byte_faults import ByteSink, FaultStage, StageClock, StreamFault
 from chaos.fault import Layer
 from chaos.frames import FrameFault, FrameSplitter
-from chaos.proxy.endpoint import Endpoint, Hold
+from chaos.proxy.ports import PauseReason, PipeOwner, Source
 from chaos.proxy.toxic import Direction, Toxic
-
-if TYPE_CHECKING:
-    from chaos.proxy.session import ProxySession
 
 
 class Pipe:
     """`feed` is where bytes enter: the first stage, or the socket itself when nothing is wrong.
 
-    It is also the stages' `Spot`.
+    It is also the stages' `StageContext`.
     """
 
     __slots__ = (
@@ -29,8 +26,8 @@ class Pipe:
         "direction",
         "feed",
         "key",
-        "link",
         "seed",
+        "session",
         "sink",
         "source",
         "splitter",
@@ -38,19 +35,19 @@ class Pipe:
     )
 
     feed: Callable[[bytes], object]
-    clock: Clock
+    clock: StageClock
 
     def __init__(
-        self, link: ProxySession, direction: Direction, source: Endpoint, sink: Endpoint, clock: Clock, seed: int
+        self, session: PipeOwner, direction: Direction, source: Source, sink: ByteSink, clock: StageClock, seed: int
     ) -> None:
-        self.link = link
+        self.session = session
         self.direction = direction
         self.source = source
         self.sink = sink
         self.clock = clock
         self.seed = seed
-        self.key = link.key
-        self.stages: Sequence[ByteStage] = ()
+        self.key = session.key
+        self.stages: Sequence[FaultStage] = ()
         self.splitter: FrameSplitter | None = None
         self._held = 0
         self._room = 0
@@ -77,7 +74,7 @@ class Pipe:
 
     # ---- stages -----------------------------------------------------------------------------------------------
 
-    def tune(self, toxics: Iterable[Toxic]) -> None:
+    def update_faults(self, toxics: Iterable[Toxic]) -> None:
         """Make the stages those of `toxics`: frames before the stream, each in the order of creation.
 
         One that stays keeps its state; one that goes lets go what it held, from the socket's end backwards.
@@ -111,21 +108,21 @@ class Pipe:
             return False
         return toxic.hits_connection(self.seed, self.key)
 
-    def _made(self, toxic: Toxic) -> ByteStage:
+    def _made(self, toxic: Toxic) -> FaultStage:
         fault = cast("StreamFault | FrameFault", toxic.fault)
-        return fault.stage(fault, toxic.name, toxic.toxicity, self, self.sink, toxic.tally.hit)
+        return fault.stage(fault, toxic.name, toxic.toxicity, self, self.sink, toxic.hit_count.hit)
 
-    def _join(self, stages: list[ByteStage]) -> None:
+    def _join(self, stages: list[FaultStage]) -> None:
         self.stages = tuple(stages)
-        following: list[Sink] = [*stages[1:], self.sink]
+        following: list[ByteSink] = [*stages[1:], self.sink]
         for stage, after in zip(stages, following, strict=False):  # one longer when there are none
             stage.after = after
         self.feed = self._head().feed
         self._room = max((stage.room for stage in stages), default=0)
-        self.link.aim()
+        self.session.route()
 
-    def _head(self) -> Sink:
-        head: Sink = self.sink
+    def _head(self) -> ByteSink:
+        head: ByteSink = self.sink
         if self.stages:
             head = self.stages[0]
         return head
@@ -136,13 +133,13 @@ class Pipe:
         self._held += size
         if not self._full and self._held > self._room:
             self._full = True
-            self.source.pause(Hold.HELD)
+            self.source.pause(PauseReason.HELD)
         elif self._full and self._held <= self._room // 2:
             self._full = False
-            self.source.resume(Hold.HELD)
+            self.source.resume(PauseReason.HELD)
 
     def close(self) -> None:
-        self.link.close()
+        self.session.close()
 
     def reset(self) -> None:
-        self.link.reset()
+        self.session.reset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import socket
 import ssl
@@ -11,15 +10,15 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from chaos.fault import Fault, Layer
-from chaos.http_fault import UNTOUCHED, HttpFault, Request, Treatment
+from chaos.http_fault import UNTOUCHED, HttpFault, RequestHead, RequestTreatment
 from chaos.proxy.address import Address, Upstream
 from chaos.proxy.clock import LoopClock
 from chaos.proxy.copy import deliver
-from chaos.proxy.endpoint import Endpoint
+from chaos.proxy.endpoint import SessionEndpoint
+from chaos.proxy.log import DEBUG, INFO, WARNING, tell, told
 from chaos.proxy.session import ProxySession
 from chaos.proxy.toxic import Direction, Toxic
 
-log = logging.getLogger("chaos.proxy")
 BACKLOG = 4096
 HOST_LINE = re.compile(rb"(?im)^host:[^\r\n]*")
 
@@ -39,7 +38,7 @@ class Proxy:
         self.enabled = False
         self.toxics: list[Toxic] = []
         self.http_toxics: list[Toxic] = []
-        self.links: set[ProxySession] = set()
+        self.sessions: set[ProxySession] = set()
         self.accepted = 0
         self.loop = asyncio.get_running_loop()
         self.clock = LoopClock(self.loop)
@@ -52,6 +51,11 @@ class Proxy:
     def tls(self) -> ssl.SSLContext | None:
         """Verifies the upstream's certificate and name against the system's authorities."""
         return ssl.create_default_context() if self.upstream.tls else None
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the upstream is spoken to over TLS."""
+        return self.upstream.tls
 
     @property
     def reads_http(self) -> bool:
@@ -69,21 +73,24 @@ class Proxy:
         self.listen = str(Address(*bound.getsockname()[:2]))
         self._server = await self.loop.create_server(self._accept, sock=bound, backlog=BACKLOG)
         self.enabled = True
+        tell(INFO, "proxy started", proxy=self.name, listen=self.listen, upstream=self.upstream.place)
 
     async def stop(self) -> None:
         """Refuse new connections and end the present ones in order."""
+        if self.enabled:
+            tell(INFO, "proxy stopped", proxy=self.name, connections=len(self.sessions))
         self.enabled = False
         if self._server is not None:
             self._server.close()
             self._server = None
-        for link in tuple(self.links):
-            link.close()
+        for session in tuple(self.sessions):
+            session.close()
         for task in self._copies:
             task.cancel()
         for _ in range(3):  # the loop closes the socket in its next turn; the port has to be free when this returns
             await asyncio.sleep(0)
 
-    def _accept(self) -> Endpoint:
+    def _accept(self) -> SessionEndpoint:
         self.accepted += 1
         return ProxySession(self, self.accepted - 1).client
 
@@ -92,10 +99,10 @@ class Proxy:
     def toxics_changed(self) -> None:
         """Tell every connection."""
         self.http_toxics = [toxic for toxic in self.toxics if toxic.layer is Layer.HTTP]
-        for link in tuple(self.links):
-            link.tune()
+        for session in tuple(self.sessions):
+            session.update_faults()
 
-    def judge(self, request: Request, key: str) -> tuple[Treatment, Sequence[Fault]]:
+    def treatment_of(self, request: RequestHead, key: str) -> tuple[RequestTreatment, Sequence[Fault]]:
         """Draw for one request of `key`, with each HTTP toxic that concerns it; and the faults that hit it."""
         treatment, faults = UNTOUCHED, list[Fault]()
         for toxic in self.http_toxics:
@@ -103,40 +110,61 @@ class Proxy:
             assert isinstance(fault, HttpFault)
             if not fault.matches(request):
                 continue
-            luck = toxic.hits_request(self.seed, key)
-            if luck is not None:
-                treatment = fault.treat(treatment, luck)
+            drawn = toxic.hits_request(self.seed, key)
+            if drawn is not None:
+                treatment = fault.treat(treatment, drawn)
                 faults.append(fault)
         return treatment, faults
 
-    # ---- called by links --------------------------------------------------------------------------------------
+    # ---- called by sessions -----------------------------------------------------------------------------------
 
-    def closed(self, link: ProxySession) -> None:
+    def opened(self, session: ProxySession) -> None:
+        """Its client is connected."""
+        self.sessions.add(session)
+        if told(INFO):
+            tell(INFO, "client accepted", proxy=self.name, session=session.key, client=session.client.peer)
+
+    async def connect(self, session: ProxySession) -> bool:
+        """Connect its server side to the upstream; False, after saying why, when that cannot be reached."""
+        upstream = self.upstream
+        try:
+            async with asyncio.timeout(self.connect_timeout_s):
+                await self.loop.create_connection(lambda: session.server, upstream.host, upstream.port, ssl=self.tls)
+        except (OSError, TimeoutError) as error:  # refused, unknown name, certificate that does not verify
+            self._failed_to_connect(error)
+            return False
+        tell(DEBUG, "upstream reached", proxy=self.name, session=session.key, upstream=upstream.place)
+        return True
+
+    def closed(self, session: ProxySession) -> None:
         """Both its sockets are gone."""
-        if link in self.links:
-            self.links.discard(link)
-            for direction, (source, sink) in enumerate(((link.client, link.server), (link.server, link.client))):
+        if session in self.sessions:
+            self.sessions.discard(session)
+            up, down = session.client.received, session.server.received
+            tell(DEBUG, "connection ended", proxy=self.name, session=session.key, bytes_up=up, bytes_down=down)
+            ways = ((session.client, session.server), (session.server, session.client))
+            for direction, (source, sink) in enumerate(ways):
                 self._received[direction] += source.received
                 self._sent[direction] += sink.sent
             for toxic in self.toxics:
-                toxic.turns.pop(link.key, None)
+                toxic.turns.pop(session.key, None)
 
     def received(self, direction: Direction) -> int:
         """Bytes read so far in that direction, open connections included."""
-        sides = (link.client if direction is Direction.UPSTREAM else link.server for link in self.links)
+        sides = (session.client if direction is Direction.UPSTREAM else session.server for session in self.sessions)
         return self._received[direction] + sum(side.received for side in sides)
 
     def sent(self, direction: Direction) -> int:
         """Bytes passed on so far in that direction, open connections included."""
-        sides = (link.server if direction is Direction.UPSTREAM else link.client for link in self.links)
+        sides = (session.server if direction is Direction.UPSTREAM else session.client for session in self.sessions)
         return self._sent[direction] + sum(side.sent for side in sides)
 
-    def failed_to_connect(self, error: Exception) -> None:
-        """Say so once, not once a connection."""
-        text = f"{self.name}: no connection to {self.upstream.text}: {error or type(error).__name__}"
-        if text != self._last_failure:
-            self._last_failure = text
-            log.warning(text)
+    def _failed_to_connect(self, error: Exception) -> None:
+        """A warning once, not once a connection; every one on DEBUG."""
+        reason = str(error) or type(error).__name__
+        level = DEBUG if reason == self._last_failure else WARNING
+        self._last_failure = reason
+        tell(level, "no connection to upstream", proxy=self.name, upstream=self.upstream.place, error=reason)
 
     def readdressed(self, head: bytes) -> bytes:
         """The head as the upstream has to see it: with its own Host where the client spoke to us as a web server."""

@@ -1,4 +1,4 @@
-"""A whole proxy process on one loop: the switchboard, and its API on uvicorn."""
+"""A whole proxy process on one loop: the proxy collection, and its API on uvicorn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import uvicorn
 
 from chaos.proxy.address import Address
-from chaos.proxy.api import Api
+from chaos.proxy.api import ProxyApi
 from chaos.proxy.bodies import ProxyBody
-from chaos.proxy.switchboard import Settings, Switchboard
+from chaos.proxy.proxy_collection import ProxyCollection, ProxySettings
 
 GOODBYE_S = 1
 
@@ -27,17 +27,17 @@ class _Uvicorn(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(
-    api: socket.socket, settings: Settings, proxies: Sequence[ProxyBody] = (), *, show_metrics: bool = False
-) -> AsyncIterator[Switchboard]:
+    api: socket.socket, settings: ProxySettings, proxies: Sequence[ProxyBody] = (), *, show_metrics: bool = False
+) -> AsyncIterator[ProxyCollection]:
     """Proxies and their API while the block runs.
 
     :param api: bound, not yet listening.
-    :raises ApiError: one of `proxies` cannot be made.
+    :raises ProxyApiError: one of `proxies` cannot be made.
     """
-    board = Switchboard(settings)
+    collection = ProxyCollection(settings)
     server = _Uvicorn(
         uvicorn.Config(
-            Api(board, show_metrics=show_metrics).app(),
+            ProxyApi(collection, show_metrics=show_metrics).app(),
             lifespan="off",
             access_log=False,
             log_level="warning",
@@ -47,12 +47,12 @@ async def serving(
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[api]))
     try:
         for body in proxies:
-            await board.create(body)
+            await collection.create(body)
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.005)
-        yield board
+        yield collection
     finally:
-        await board.close()
+        await collection.close()
         server.should_exit = True
         await serving
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from chaos.frames import FrameSplitter
-from chaos.proxy.endpoint import Endpoint, Hold
+from chaos.proxy.endpoint import SessionEndpoint
 from chaos.proxy.http_session import HttpSession
 from chaos.proxy.pipe import Pipe
+from chaos.proxy.ports import PauseReason, SessionOwner
 from chaos.proxy.toxic import Direction
-
-if TYPE_CHECKING:
-    from chaos.proxy.proxy import Proxy
 
 REQUEST_LINE = re.compile(rb"[A-Z]{3,10} \S+ HTTP/1\.1\r\n")
 LINGER_S = 5.0
@@ -22,7 +19,7 @@ LINGER_S = 5.0
 
 
 class TrafficKind(Enum):
-    """What the link knows about its traffic."""
+    """What the session knows about its traffic."""
 
     NEW = "nothing was said yet"
     RAW = "bytes, passed without looking"
@@ -33,64 +30,58 @@ class TrafficKind(Enum):
 class ProxySession:
     """From the accepted client to both sockets' end."""
 
-    __slots__ = ("_early", "_task", "client", "down", "key", "kind", "proxy", "server", "talk", "up")
+    __slots__ = ("_early", "_task", "client", "down", "http", "key", "kind", "proxy", "server", "up")
 
-    def __init__(self, proxy: Proxy, number: int) -> None:
+    def __init__(self, proxy: SessionOwner[ProxySession], number: int) -> None:
         self.proxy = proxy
         self.key = f"connection {number}"
         self.kind = TrafficKind.NEW
-        self.talk: HttpSession | None = None
-        self.client, self.server = Endpoint(self), Endpoint(self)
+        self.http: HttpSession | None = None
+        self.client, self.server = SessionEndpoint(self), SessionEndpoint(self)
         clock, seed = proxy.clock, proxy.seed
         self.up = Pipe(self, Direction.UPSTREAM, self.client, self.server, clock, seed)
         self.down = Pipe(self, Direction.DOWNSTREAM, self.server, self.client, clock, seed)
-        self.client.out, self.server.out = self.up, self.down
         self._task: asyncio.Task[None] | None = None
         self._early = b""  # came before the upstream was there; uvloop cannot pause in connection_made
-        self.tune()
+        self.update_faults()
 
     # ---- opening ----------------------------------------------------------------------------------------------
 
-    def opened(self, side: Endpoint) -> None:
+    def opened(self, side: SessionEndpoint) -> None:
         """Called by the side itself. The client's bytes wait until the upstream is there."""
         if side is self.client:
-            self.proxy.links.add(self)
-            side.pause(Hold.CONNECTING)
-            self._task = self.proxy.loop.create_task(self._connect())
+            self.proxy.opened(self)
+            side.pause(PauseReason.CONNECTING)
+            self._task = asyncio.get_running_loop().create_task(self._connect())
         elif self.client.gone:
             side.abort()
 
     async def _connect(self) -> None:
-        upstream = self.proxy.upstream
         try:
-            async with asyncio.timeout(self.proxy.connect_timeout_s):
-                await self.proxy.loop.create_connection(
-                    lambda: self.server, upstream.host, upstream.port, ssl=self.proxy.tls
-                )
-        except (OSError, TimeoutError) as error:  # refused, unknown name, certificate that does not verify
-            self.proxy.failed_to_connect(error)
-            self.client.close()
-            return
+            reached = await self.proxy.connect(self)
         finally:
             self._task = None
+        if not reached:
+            self.client.close()
+            return
         early, self._early = self._early, b""
         if early:
             self._first(early)
         if self.client.ended:
             self._pass_end(self.client)
-        self.client.resume(Hold.CONNECTING)
+        self.client.resume(PauseReason.CONNECTING)
 
     # ---- what flows -------------------------------------------------------------------------------------------
 
-    def tune(self) -> None:
-        """The proxy's toxics changed, or this link's kind did."""
-        self.up.tune(self.proxy.toxics)
-        self.down.tune(self.proxy.toxics)
-        if self.talk is not None:
-            self.talk.tune()
-        self.aim()
+    def update_faults(self) -> None:
+        """The proxy's toxics changed, or this session's kind did."""
+        self.up.update_faults(self.proxy.toxics)
+        self.down.update_faults(self.proxy.toxics)
+        if self.http is not None:
+            self.http.update_faults()
+        self.route()
 
-    def aim(self) -> None:
+    def route(self) -> None:
         """Point both sockets at where their bytes enter now."""
         if self.kind is TrafficKind.NEW:
             self.client.receive = self._first
@@ -98,9 +89,9 @@ class ProxySession:
         elif self.kind is TrafficKind.FRAMES:
             self.client.receive = self.up.feed_frames
             self.server.receive = self.down.feed_frames
-        elif self.talk is not None:
-            self.client.receive = self.talk.from_client
-            self.server.receive = self.talk.from_server
+        elif self.http is not None:
+            self.client.receive = self.http.from_client
+            self.server.receive = self.http.from_server
         else:
             self.client.receive = self._watch if self.proxy.reads_http else self.up.feed
             self.server.receive = self.down.feed
@@ -109,49 +100,52 @@ class ProxySession:
         """A websocket is followed from its handshake on; HTTP only where something may act on it."""
         if self._task is not None:
             self._early += data
-            self.client.resume(Hold.CONNECTING)
-            self.client.pause(Hold.CONNECTING)
+            self.client.resume(PauseReason.CONNECTING)
+            self.client.pause(PauseReason.CONNECTING)
             return
         self.kind = TrafficKind.RAW
         if self.proxy.reads_http or (data.startswith(b"GET ") and b"upgrade: websocket" in data[:4096].lower()):
-            self._converse(data)
+            self._read_http(data)
         else:
-            self.aim()
+            self.route()
             self.up.feed(data)
 
     def _watch(self, data: bytes) -> None:
         """Rules came while this connection was open: take it up at its next request."""
         if REQUEST_LINE.match(data):
-            self._converse(data)
+            self._read_http(data)
         else:
             self.up.feed(data)
 
-    def _converse(self, data: bytes) -> None:
+    def _read_http(self, data: bytes) -> None:
         self.kind = TrafficKind.HTTP
-        self.talk = HttpSession(self)
-        self.aim()
-        self.talk.from_client(data)
+        self.http = HttpSession(self)
+        self.route()
+        self.http.from_client(data)
 
     def become_raw(self) -> None:
-        """Called by the conversation: nothing of it is needed any more."""
-        self.kind, self.talk = TrafficKind.RAW, None
-        self.aim()
+        """Called by the HTTP session: nothing of it is needed any more."""
+        self.kind, self.http = TrafficKind.RAW, None
+        self.route()
 
     def become_websocket(self) -> None:
-        """Called by the conversation after the handshake."""
-        self.kind, self.talk = TrafficKind.FRAMES, None
+        """Called by the HTTP session after the handshake."""
+        self.kind, self.http = TrafficKind.FRAMES, None
         self.up.splitter, self.down.splitter = FrameSplitter(), FrameSplitter()
-        self.tune()
+        self.update_faults()
 
     # ---- ending -----------------------------------------------------------------------------------------------
 
-    def other(self, side: Endpoint) -> Endpoint:
+    def other(self, side: SessionEndpoint) -> SessionEndpoint:
         return self.server if side is self.client else self.client
 
-    def is_tls(self, side: Endpoint) -> bool:
-        return side is self.server and self.proxy.tls is not None
+    def _pipe_from(self, side: SessionEndpoint) -> Pipe:
+        return self.up if side is self.client else self.down
 
-    def source_ended(self, side: Endpoint) -> None:
+    def is_tls(self, side: SessionEndpoint) -> bool:
+        return side is self.server and self.proxy.is_tls
+
+    def source_ended(self, side: SessionEndpoint) -> None:
         """Nothing more will be read from `side`."""
         if side.ended:
             return
@@ -159,13 +153,13 @@ class ProxySession:
         if self._task is None:
             self._pass_end(side)
 
-    def _pass_end(self, side: Endpoint) -> None:
-        if self.talk is None:
-            side.out.eof()
+    def _pass_end(self, side: SessionEndpoint) -> None:
+        if self.http is None:
+            self._pipe_from(side).eof()
         else:
-            self.talk.eof(from_client=side is self.client)
+            self.http.eof(from_client=side is self.client)
 
-    def finished(self, side: Endpoint) -> None:
+    def finished(self, side: SessionEndpoint) -> None:
         """Everything that was to be written to `side` has been."""
         source = self.other(side)
         if source.broken:
@@ -177,11 +171,11 @@ class ProxySession:
         if self.client.finished and self.server.finished:
             self.close()
 
-    def lost(self, side: Endpoint) -> None:
+    def lost(self, side: SessionEndpoint) -> None:
         """The socket is closed. What it had sent still goes its way; what was on its way to it is void."""
-        self.other(side).out.dispose()
-        self.other(side).resume(Hold.HELD | Hold.SINK | Hold.TALK)  # nobody is left to wait for
-        self.aim()
+        self._pipe_from(self.other(side)).dispose()
+        self.other(side).resume(PauseReason.HELD | PauseReason.SINK | PauseReason.HTTP)  # nobody is left to wait for
+        self.route()
         self.source_ended(side)
         other = self.other(side)
         if other.finished:
@@ -194,8 +188,8 @@ class ProxySession:
             self._task.cancel()
         self.up.dispose()
         self.down.dispose()
-        if self.talk is not None:
-            self.talk.dispose()
+        if self.http is not None:
+            self.http.dispose()
         self.proxy.closed(self)
 
     def close(self) -> None:
@@ -203,11 +197,12 @@ class ProxySession:
         self.close_side(self.client)
         self.close_side(self.server)
 
-    def close_side(self, side: Endpoint) -> None:
+    def close_side(self, side: SessionEndpoint) -> None:
         """In order, but not for ever: a peer that does not read is cut off after a while."""
         side.close()
         if side.transport is not None and side.transport.get_write_buffer_size():
-            self.proxy.loop.call_later(LINGER_S, side.abort)
+            clock = self.proxy.clock
+            clock.call_at(clock.time() + LINGER_S, side.abort)
 
     def reset(self) -> None:
         """End both sides with RST."""

@@ -16,7 +16,7 @@ class Direction(IntEnum):
 
 
 @dataclass(slots=True)
-class Tally:
+class HitCount:
     """What a toxic really hit: connections for stream faults, requests and messages for the others."""
 
     hits: int = 0
@@ -39,7 +39,7 @@ class Toxic:
     toxicity: float
     fault: Fault
     direction: Direction = Direction.DOWNSTREAM
-    tally: Tally = field(default_factory=Tally)
+    hit_count: HitCount = field(default_factory=HitCount)
     turns: dict[str, int] = field(default_factory=dict)
     journal_id: int = 0
 
@@ -55,8 +55,8 @@ class Toxic:
         """Take the next turn of `key`. None when spared, else a second number in [0, 1) for the fault's own use."""
         turn = self.turns.get(key, 0)
         self.turns[key] = turn + 1
-        self.tally.seen += 1
+        self.hit_count.seen += 1
         if not hits(seed, self.name, key, turn, self.toxicity):
             return None
-        self.tally.hit()
+        self.hit_count.hit()
         return draw(seed, f"{self.name} more", key, turn)

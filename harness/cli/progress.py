@@ -41,6 +41,10 @@ class PlainWatcher:
         """Something is wrong with the harness itself."""
         self._line(f"problem: {text.strip()}")
 
+    def detail(self, text: str) -> None:
+        """A line of the run's log, which has its own time."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
     def progress(self, facts: Mapping[str, Any]) -> None:
         """Where the run stands; most calls print nothing."""
         if time.monotonic() - self._last < PLAIN_EVERY_S:
@@ -73,6 +77,10 @@ class ScreenWatcher:
     def problem(self, text: str) -> None:
         """Something is wrong with the harness itself; stays above the block."""
         self._console.print(Text(f"problem: {text.strip()}", style="red"))
+
+    def detail(self, text: str) -> None:
+        """A line of the run's log; stays above the block."""
+        self._console.print(Text(text, style="dim"))
 
     def progress(self, facts: Mapping[str, Any]) -> None:
         """Redraw the block."""

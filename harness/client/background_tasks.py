@@ -10,20 +10,20 @@ from harness.client.interruptible_sleep import SessionClosed
 
 
 class BackgroundTasks:
-    """Tasks of one phone. `thinking` holds the tasks that only wait; they have nothing on the wire to lose."""
+    """Tasks of one device. `pausing` holds the tasks that only wait; they have nothing on the wire to lose."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         problem: Callable[[BaseException], None],
-        thinking: set[asyncio.Task[Any]],
+        pausing: set[asyncio.Task[Any]],
     ) -> None:
         self._loop = loop
         self._problem = problem
-        self._thinking = thinking
+        self._pausing = pausing
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run it beside the session; an exception in it is a defect of ours and reported as one."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -38,7 +38,7 @@ class BackgroundTasks:
     async def finish(self, patience_s: float) -> None:
         """Stop those that wait, give the requests of the others so long, then stop the rest."""
         for task in self._tasks:
-            if task in self._thinking:
+            if task in self._pausing:
                 task.cancel()
         try:
             if self._tasks:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TypeVar, cast
 
-from harness.client.auth.edge_store import EdgeStore
 from harness.client.cache.queries import Queries
-from harness.client.memory import Memory
 from harness.client.realtime.session import RealtimeSession
 
-if TYPE_CHECKING:
-    from harness.client.device import Device
+T = TypeVar("T")
 
 
-class Page(Memory):
-    """edge: the token store of edge-function calls. queries: what was read and when. live: its Realtime.
-    last_seen_at: loop time of the last presence write, None before the first. shown: suggestions whose `shown` was
-    already reported."""
+class Page:
+    """queries: what was read and when. realtime: its socket and channels. last_seen_at: loop time of the last presence
+    write, None before the first. shown: suggestions whose `shown` was already reported."""
 
-    def __init__(self, phone: Device) -> None:
-        super().__init__()
-        self.edge = EdgeStore()
-        self.queries = Queries(phone)
-        self.live = RealtimeSession(phone)
+    __slots__ = ("_kept", "last_seen_at", "queries", "realtime", "shown")
+
+    def __init__(self, queries: Queries, realtime: RealtimeSession) -> None:
+        self.queries = queries
+        self.realtime = realtime
         self.last_seen_at: float | None = None
         self.shown: set[str] = set()
+        self._kept: dict[type[object], object] = {}
+
+    def of(self, kind: type[T], make: Callable[[], T]) -> T:
+        """What screens keep for as long as the page lives, one of each kind; made when it is first asked for."""
+        found = self._kept.get(kind)
+        if found is None:
+            found = self._kept[kind] = make()
+        return cast("T", found)

@@ -18,7 +18,10 @@ from pydantic import BaseModel, ValidationError
 from harness.config.extend import EXTENDS, extended
 from harness.config.problems import sentences
 from harness.core.errors import UsageError
-from harness.core.models import Profile, Slo, SloFile, Target, closest
+from harness.core.frozen_model import closest
+from harness.core.profile import Profile
+from harness.core.slo import Slo, SloFile
+from harness.core.target import Target
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 PROFILES = SCENARIOS / "profiles"

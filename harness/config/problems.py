@@ -11,31 +11,24 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from harness.core.models import FORMS, Target, closest
+from chaos.validation import in_words
+from harness.core.frozen_model import FORMS, closest
+from harness.core.target import Target
 
 Location = tuple[int | str, ...]
 
-_TYPE_WORDS = {
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+_FILE_WORDS = {
     "string_type": "must be text in quotes",
-    "bool_type": "must be true or false",
     "tuple_type": "must be a list: [[name]] tables, or values in [ ]",
-    "dict_type": "must be a table: [name], or { }",
-    "model_type": "must be a table: [name], or { }",
-    "model_attributes_type": "must be a table: [name], or { }",
+    "dict_type": "must be a table: [name], or {{ }}",
+    "model_type": "must be a table: [name], or {{ }}",
+    "model_attributes_type": "must be a table: [name], or {{ }}",
     "finite_number": "must be finite; leave the key out where it means no bound",
-}
-_BOUND_WORDS = {
-    "greater_than": "must be above {gt:g}",
-    "greater_than_equal": "must be {ge:g} or more",
-    "less_than": "must be below {lt:g}",
-    "less_than_equal": "must be {le:g} or less",
     "too_short": "needs at least {min_length} entry; add one",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
 }
+"""What only files are told, beside `chaos.validation`."""
 
 
 def sentences(details: Sequence[ErrorDetails], data: Mapping[str, Any], model: type[BaseModel]) -> list[str]:
@@ -68,17 +61,13 @@ def _sentence(detail: ErrorDetails, data: Mapping[str, Any], model: type[BaseMod
         return f"{dotted} is not a known key{value}; {closest(str(keys[-1]), known)}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return _tag_sentence(detail, dotted, _tags(location, model))
-    if kind == "value_error":
-        problem = str(context["error"])
-    elif kind == "string_pattern_mismatch":
+    if kind == "string_pattern_mismatch":
         problem = f"must be {FORMS.get(context['pattern'], context['pattern'])}"
     elif kind in ("literal_error", "enum"):
         choices = re.findall(r"'([^']*)'", context["expected"])
         problem = f"must be one of {', '.join(choices)}{_near(detail['input'], choices)}"
-    elif kind in _BOUND_WORDS:
-        problem = _BOUND_WORDS[kind].format(**context)
     else:
-        problem = _TYPE_WORDS.get(kind, detail["msg"])
+        problem = in_words(kind, context, detail["msg"], _FILE_WORDS)
     return f"{dotted}{_shown(keys, detail['input'], model)}: {problem}"
 
 

@@ -6,7 +6,7 @@ import math
 import random
 from statistics import NormalDist
 
-from harness.core.models import Constant, Distribution, LogNormal, Uniform
+from harness.core.distributions import Constant, Distribution, LogNormal, Uniform
 
 _NORMAL = NormalDist()
 _SMALLEST = 1e-300  # inv_cdf is not defined at 0

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from chaos.timeline import ScheduledFault
-from harness.core.scheduled_fault import Allow, Chaos
+from harness.core.scheduled_fault import Allow, ChaosEntry
 
 CHAOS = "chaos.jsonl"
 
@@ -87,32 +87,30 @@ class FaultWindow(BaseModel):
     judged: bool
 
 
-def chaos_windows(entries: Sequence[ScheduledFault], asked: Sequence[Chaos], end_s: float) -> tuple[FaultWindow, ...]:
-    """The windows of a run whose schedule ends at `end_s`; recovery lasts until the next entry begins, or until then.
+def fault_windows(
+    scheduled: Sequence[ScheduledFault], entries: Sequence[ChaosEntry], end_s: float
+) -> tuple[FaultWindow, ...]:
+    """The windows of a run whose schedule ends at `end_s`; recovery lasts until the next fault begins, or until then.
 
-    :param asked: the profile's entries, in the order of `entries`.
+    :param entries: the profile's, in the order of `scheduled`.
     """
     found = []
-    starts = sorted(entry.start_s for entry in entries)
-    for entry, run_request in zip(entries, asked, strict=True):
-        after = min((start for start in starts if start >= entry.end_s), default=end_s)
+    starts = sorted(fault.start_s for fault in scheduled)
+    for fault, entry in zip(scheduled, entries, strict=True):
+        after = min((start for start in starts if start >= fault.end_s), default=end_s)
         facts = {
-            "entry": entry.name,
-            "fault": entry.fault.name,
-            "layer": str(entry.fault.layer),
-            "share": entry.share,
-            "cohort": entry.cohort,
-            "allow": run_request.allow,
+            "entry": fault.name,
+            "fault": fault.fault.name,
+            "layer": str(fault.fault.layer),
+            "share": fault.share,
+            "cohort": fault.cohort,
+            "allow": entry.allow,
         }
-        for kind, start, end in (("chaos", entry.start_s, entry.end_s), ("recovery", entry.end_s, after)):
+        for kind, start, end in (("chaos", fault.start_s, fault.end_s), ("recovery", fault.end_s, after)):
             if end > start:
-                judged = kind == "recovery" or run_request.judged
-                name = f"{kind}:{entry.name}"
-                found.append(
-                    FaultWindow.model_validate(
-                        {"name": name, "kind": kind, "start_s": start, "end_s": end, "judged": judged} | facts
-                    )
-                )
+                judged = kind == "recovery" or entry.judged
+                span = {"name": f"{kind}:{fault.name}", "kind": kind, "start_s": start, "end_s": end, "judged": judged}
+                found.append(FaultWindow.model_validate(span | facts))
     return tuple(sorted(found, key=lambda window: (window.start_s, window.name)))
 
 

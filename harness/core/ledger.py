@@ -53,7 +53,7 @@ class WriteKind(IntEnum):
     PERSON = 11  # no write: subject is the account behind the person's number; a newcomer adds one to it
 
 
-class Step(IntEnum):
+class WriteStep(IntEnum):
     """What happened to a write. Codes in records: append only."""
 
     SENT = 0
@@ -66,21 +66,21 @@ class Step(IntEnum):
 
 
 _PROVES = {
-    Outcome.OK: Step.ACKNOWLEDGED,
-    Outcome.CONFLICT: Step.ACKNOWLEDGED,
-    Outcome.REJECTED: Step.REFUSED,
-    Outcome.RATE_LIMITED: Step.REFUSED,
-    Outcome.AUTH: Step.REFUSED,
-    Outcome.CLIENT_ERROR: Step.REFUSED,
-    Outcome.TIMEOUT: Step.UNANSWERED,
-    Outcome.NETWORK: Step.UNANSWERED,
-    Outcome.GAVE_UP: Step.UNANSWERED,
+    Outcome.OK: WriteStep.ACKNOWLEDGED,
+    Outcome.CONFLICT: WriteStep.ACKNOWLEDGED,
+    Outcome.REJECTED: WriteStep.REFUSED,
+    Outcome.RATE_LIMITED: WriteStep.REFUSED,
+    Outcome.AUTH: WriteStep.REFUSED,
+    Outcome.CLIENT_ERROR: WriteStep.REFUSED,
+    Outcome.TIMEOUT: WriteStep.UNANSWERED,
+    Outcome.NETWORK: WriteStep.UNANSWERED,
+    Outcome.GAVE_UP: WriteStep.UNANSWERED,
 }
 
 
-def proven(outcome: Outcome) -> Step:
+def proven(outcome: Outcome) -> WriteStep:
     """What an attempt's outcome proves about the write it carried."""
-    return _PROVES.get(outcome, Step.UNSETTLED)
+    return _PROVES.get(outcome, WriteStep.UNSETTLED)
 
 
 class LedgerEntry(NamedTuple):
@@ -137,7 +137,7 @@ class Ledger:
         return LedgerEntry(kind, person, self._uncounted[person])
 
     def step(
-        self, entry: LedgerEntry, step: Step, at_s: float, outcome: Outcome = Outcome.OK, row: str | None = None
+        self, entry: LedgerEntry, step: WriteStep, at_s: float, outcome: Outcome = Outcome.OK, row: str | None = None
     ) -> None:
         """Something happened to a write. `row`: the server's own id for it, where it said one."""
         self._steps.add((*entry, round(at_s * _MICROSECONDS), step, OUTCOME_CODE[outcome], _raw(row)))

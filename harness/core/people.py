@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.core.models import TargetPeople
+from harness.core.target import TargetPeople
 
 
 def email_pattern(people: TargetPeople) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 import chaos.faults
-from chaos.fault import Fault, FaultError, Layer, find, nearest, registered
+from chaos.fault import Fault, InvalidFault, Layer, find, nearest, registered
 from chaos.http_fault import HttpFault
 from chaos.timeline import ScheduledFault, Timeline, contradictions
 
@@ -50,8 +50,8 @@ class Allow(_Model):
     recover_s: Seconds | None = None  # within which everything is as before again
 
 
-class Chaos(_Model):
-    """One entry of the timeline."""
+class ChaosEntry(_Model):
+    """One `[[chaos]]` table: a scheduled fault as a profile writes it, relative to phases."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = ""  # absent: the fault's
     fault: str
@@ -87,7 +87,7 @@ class Chaos(_Model):
         return PHONE if self.place == "phone" else PROXY
 
     def made(self) -> Fault:
-        """:raises FaultError: no such fault, or not with these parameters."""
+        """:raises InvalidFault: no such fault, or not with these parameters."""
         if self.place is None and self.fault not in registered():
             find(self.fault)
         return find(self.fault, *self.layers()).parse(self.parameters, strict=True)
@@ -100,8 +100,8 @@ class Chaos(_Model):
         assert match is not None
         return starts(match["phase"]) + float(match["after"] or 0)
 
-    def entry(self, starts: Callable[[str], float]) -> ScheduledFault:
-        """:raises FaultError: as `made`."""
+    def scheduled(self, starts: Callable[[str], float]) -> ScheduledFault:
+        """:raises InvalidFault: as `made`."""
         start = self.start_s(starts)
         return ScheduledFault(
             name=self.name,
@@ -117,13 +117,13 @@ class Chaos(_Model):
         )
 
 
-def timeline_of(entries: Sequence[Chaos], starts: Callable[[str], float], seed: int) -> Timeline:
+def timeline_of(entries: Sequence[ChaosEntry], starts: Callable[[str], float], seed: int) -> Timeline:
     """The timeline of a valid profile."""
-    return Timeline(tuple(entry.entry(starts) for entry in entries), seed)
+    return Timeline(tuple(entry.scheduled(starts) for entry in entries), seed)
 
 
 def problems_of(
-    entries: Sequence[Chaos],
+    entries: Sequence[ChaosEntry],
     starts: Callable[[str], float],
     end_s: float,
     personas: Collection[str],
@@ -134,63 +134,64 @@ def problems_of(
     :param end_s: when the planned schedule ends and drain begins. personas: of the mix. calls: that phones make.
     """
     found, valid = [], []
-    names = [one.name for one in entries]
-    for index, one in enumerate(entries):
-        place = f"chaos.{index} ({one.name})"
-        if names.index(one.name) != index:
+    names = [entry.name for entry in entries]
+    for index, entry in enumerate(entries):
+        place = f"chaos.{index} ({entry.name})"
+        if names.index(entry.name) != index:
             found.append(f"{place}.name: another entry is called that; give each its own name")
         try:
-            entry = one.entry(starts)
-        except FaultError as error:
+            scheduled = entry.scheduled(starts)
+        except InvalidFault as error:
             found += [f"{place}: {line}" for line in str(error).splitlines()]
             continue
-        valid.append(entry)
-        found += [f"{place}.{problem}" for problem in _misfits(one, entry, end_s, personas, calls)]
+        valid.append(scheduled)
+        found += [f"{place}.{problem}" for problem in _misfits(entry, scheduled, end_s, personas, calls)]
     return found + contradictions(valid)
 
 
 def _misfits(
-    one: Chaos, entry: ScheduledFault, end_s: float, personas: Collection[str], calls: Collection[str]
+    entry: ChaosEntry, scheduled: ScheduledFault, end_s: float, personas: Collection[str], calls: Collection[str]
 ) -> list[str]:
     found = []
-    if entry.start_s >= end_s:
-        found.append(f"at = {one.at!r}: warm-up and measure are over at {end_s:g} s; begin earlier")
-    elif entry.end_s > end_s:
+    if scheduled.start_s >= end_s:
+        found.append(f"at = {entry.at!r}: warm-up and measure are over at {end_s:g} s; begin earlier")
+    elif scheduled.end_s > end_s:
         found.append(
-            f"for = {one.for_s:g}: ends at {entry.end_s:g} s, after warm-up and measure ({end_s:g} s); chaos stops "
-            f"before load does: at most {end_s - entry.start_s:g}"
+            f"for = {entry.for_s:g}: ends at {scheduled.end_s:g} s, after warm-up and measure ({end_s:g} s); "
+            f"chaos stops before load does: at most {end_s - scheduled.start_s:g}"
         )
-    if one.ramp > one.for_s:
-        found.append(f"ramp = {one.ramp:g}: longer than for = {one.for_s:g}; shorten it")
+    if entry.ramp > entry.for_s:
+        found.append(f"ramp = {entry.ramp:g}: longer than for = {entry.for_s:g}; shorten it")
     found += [
         f"where.personas: {persona!r} is not a persona of [mix]; {nearest(persona, personas)}"
-        for persona in one.where.personas
+        for persona in entry.where.personas
         if persona not in personas
     ]
     found += [
         f"where.calls: no call is named {pattern!r}; {_near(pattern, calls)}"
-        for pattern in one.where.calls
+        for pattern in entry.where.calls
         if not any(fnmatchcase(call, pattern) for call in calls)
     ]
-    low, high = one.where.people
+    low, high = entry.where.people
     if low >= high:
-        found.append(f"where.cohort = {one.where.cohort!r}: holds nobody; give a share above 0, or [from, to]")
-    if entry.over_phones and one.share != 1:
-        found.append(f"share = {one.share:g}: {one.fault} hits phones, not attempts; give where.cohort instead")
-    if (entry.over_phones or entry.over_messages) and one.where.calls:
-        found.append(f"where.calls: {one.fault} hits {'phones' if entry.over_phones else 'messages'}; take it out")
-    if not entry.in_phone:
-        found += _of_proxy(one, entry)
+        found.append(f"where.cohort = {entry.where.cohort!r}: holds nobody; give a share above 0, or [from, to]")
+    if scheduled.over_phones and entry.share != 1:
+        found.append(f"share = {entry.share:g}: {entry.fault} hits phones, not attempts; give where.cohort instead")
+    if (scheduled.over_phones or scheduled.over_messages) and entry.where.calls:
+        whom = "phones" if scheduled.over_phones else "messages"
+        found.append(f"where.calls: {entry.fault} hits {whom}; take it out")
+    if not scheduled.in_phone:
+        found += _of_proxy(entry, scheduled)
     return found
 
 
-def _of_proxy(one: Chaos, entry: ScheduledFault) -> list[str]:
+def _of_proxy(entry: ChaosEntry, scheduled: ScheduledFault) -> list[str]:
     """A proxy sees bytes and requests, and neither personas nor calls."""
     found = []
-    if one.where.personas or one.where.calls or one.where.people != (0.0, 1.0):
-        instead = "parameters path, method and header" if isinstance(entry.fault, HttpFault) else "share"
+    if entry.where.personas or entry.where.calls or entry.where.people != (0.0, 1.0):
+        instead = "parameters path, method and header" if isinstance(scheduled.fault, HttpFault) else "share"
         found.append(f"where: the proxy knows neither calls nor people; use {instead} instead")
-    if one.ramp and isinstance(entry.fault, HttpFault) is False:
+    if entry.ramp and isinstance(scheduled.fault, HttpFault) is False:
         found.append("ramp: a connection is hit or not from its beginning; only http faults of the proxy have a ramp")
     return found
 

@@ -1,6 +1,7 @@
 """What a run directory holds: file names, columns, phases, views. (pure)
 
-    manifest.json      what was asked, of whom, with which seed and versions, and how it ended
+    manifest.json      what was asked, of whom, with which seed and versions, and how it ended; `record_version` of all
+                       these files (`harness.record.versions` knows what older ones are called)
     latency.parquet    counts per (second, phase, operation, view, outcome, bucket_us)
     arrivals.parquet   one row per planned session
     health.parquet     the generator's own health, per worker and second
@@ -9,10 +10,11 @@
     workers/<n>/       what worker n wrote down itself: a run directory of its own part (only with several processes)
     traffic.parquet    what each session sent, per call
     chaos.jsonl        what went wrong on purpose, when, and what it hit (`harness.core.fault_record`)
-    actions.parquet      what each session's person did (`harness.core.actions`)
+    actions.parquet    what each session's person did (`harness.core.actions`)
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
+    run.log            what happened: one line of JSON an event, from all processes (`harness.record.run_log`)
     verdict.json, report.html, junit.xml, summary.md   written by `reports` from the files above
 
 All instants in tables are relative to the run's zero (start of warm-up): `second` in whole seconds, `*_us` in
@@ -117,7 +119,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("backlog_bytes", pa.int64()),  # written by phones, not yet taken by the system; from a sample of phones
         ]
     ),
-    DELIVERY: pa.schema(  # harness.core.delivery says what each kind of row means
+    DELIVERY: pa.schema(  # harness.core.delivery_facts says what each kind of row means
         [
             ("at_us", pa.int64()),  # on the worker's own clock
             ("worker", pa.int32()),
@@ -180,7 +182,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("person", pa.uint32()),
             ("sequence", pa.uint32()),
             ("at_us", pa.int64()),
-            ("step", pa.uint8()),  # Step
+            ("step", pa.uint8()),  # WriteStep
             ("outcome", pa.uint8()),  # position in OUTCOMES
             ("row", pa.binary(16)),  # the server's own id for it, where it said one
         ]

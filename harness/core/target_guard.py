@@ -1,4 +1,4 @@
-"""May this run touch this target, and when must it stop. (pure)
+"""May this run touch this target. (pure)
 
 The answer is given before a packet leaves, name resolution included: whether a host is allowed depends on what the
 target file says, never on what a resolver answers.
@@ -7,14 +7,10 @@ target file says, never on what a resolver answers.
 from __future__ import annotations
 
 import ipaddress
-import math
 from dataclasses import dataclass
 
 from harness.core.errors import TargetError
-from harness.core.models import Target
-
-TOLERANCE = 1.2
-PATIENCE_S = 3
+from harness.core.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +52,8 @@ def permit(
     because a tunnel's end is loopback.
 
     :param peak_phones: sessions open at once, at most.
-    :param peak_requests_per_second: the plan's highest rate; None when the plan cannot tell, then only `RateGuard`
-        watches it.
+    :param peak_requests_per_second: the plan's highest rate; None when the plan cannot tell; then only what is
+        really sent is watched (`harness.load.rate_guard`).
     :raises TargetError: not allowed, or more than allowed.
     """
     host, where = target.host, f"target {target.name} ({target.url})"
@@ -96,51 +92,3 @@ def _within(what: str, planned: float, allowed: float, key: str, host: str, wher
             where=where,
             remedy=f'lower the profile, or raise {key} of [limits."{host}"] if its owner agrees',
         )
-
-
-class RateGuard:
-    """Watches what is really sent, in windows of one second of the caller's clock.
-
-    A burst is no breach: only PATIENCE_S seconds in a row above TOLERANCE times the limit are.
-
-    :param limit: requests per second; None allows everything.
-    """
-
-    def __init__(self, limit: float | None, *, tolerance: float = TOLERANCE, patience_s: int = PATIENCE_S) -> None:
-        self._limit, self._tolerance, self._patience_s = limit, tolerance, patience_s
-        self._second: int | None = None
-        self._count = 0
-        self._streak: list[int] = []
-        self._reason: str | None = None
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the run must stop; None while it may go on. Stays once given."""
-        return self._reason
-
-    def add(self, now_s: float, requests: int = 1) -> str | None:
-        """Count requests sent at `now_s` seconds (0 requests: only let time pass); returns `stop_reason`.
-
-        Late news of an earlier second counts to the present one.
-        """
-        second = math.floor(now_s)
-        if self._second is None:
-            self._second = second
-        if second > self._second:
-            self._end_second(skipped=second - self._second - 1)
-            self._second = second
-        self._count += requests
-        return self._reason
-
-    def _end_second(self, skipped: int) -> None:
-        count, self._count = self._count, 0
-        if self._limit is None or self._reason is not None:
-            return
-        self._streak = [*self._streak, count] if count > self._limit * self._tolerance else []
-        if len(self._streak) >= self._patience_s:
-            self._reason = (
-                f"sent {', '.join(map(str, self._streak))} requests in {len(self._streak)} seconds in a row, "
-                f"the target allows {self._limit:g} a second"
-            )
-        if skipped:
-            self._streak = []

@@ -19,7 +19,7 @@ _INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class EvidenceColumn:
     """One column: its name in the record, and where it comes from in the target's table."""
 
     name: str
@@ -45,7 +45,7 @@ class StoredTable:
     """
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[EvidenceColumn, ...]
     since: str
     order: tuple[str, ...]
 
@@ -57,18 +57,20 @@ class StoredTable:
 EVENTS = StoredTable(
     "media_events",
     (
-        Column("id", _ID),
-        Column("created_at", _INSTANT),
-        Column("user_id", _ID),
-        Column("client_event_id", _ID),
-        Column("dedupe_key", pa.uint64()),  # shortened as the ledger does, `harness.client.events.event_key.short`
-        Column("event_day", pa.date32()),
-        Column("event_type", pa.string()),
-        Column("media_item_id", _ID),
-        Column("rec_request_id", _ID),
-        Column("position", pa.int32()),
-        Column("served_dedupe_key", pa.string()),
-        Column("synthetic", pa.string(), "payload->>_synthetic", "payload->>'_synthetic'"),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("client_event_id", _ID),
+        EvidenceColumn(
+            "dedupe_key", pa.uint64()
+        ),  # shortened as the ledger does, `harness.client.events.event_key.short`
+        EvidenceColumn("event_day", pa.date32()),
+        EvidenceColumn("event_type", pa.string()),
+        EvidenceColumn("media_item_id", _ID),
+        EvidenceColumn("rec_request_id", _ID),
+        EvidenceColumn("position", pa.int32()),
+        EvidenceColumn("served_dedupe_key", pa.string()),
+        EvidenceColumn("synthetic", pa.string(), "payload->>_synthetic", "payload->>'_synthetic'"),
     ),
     "created_at",
     ("created_at", "id"),
@@ -76,15 +78,15 @@ EVENTS = StoredTable(
 MESSAGES = StoredTable(
     "messages",
     (
-        Column("id", _ID),
-        Column("created_at", _INSTANT),
-        Column("conversation_id", _ID),
-        Column("user_id", _ID),
-        Column("sender_id", _ID),
-        Column("client_id", _ID),
-        Column("meta_client_id", _ID, "meta->>clientId", "meta->>'clientId'"),
-        Column("message_type", pa.string()),
-        Column("triggered_by_message_id", _ID),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("conversation_id", _ID),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("sender_id", _ID),
+        EvidenceColumn("client_id", _ID),
+        EvidenceColumn("meta_client_id", _ID, "meta->>clientId", "meta->>'clientId'"),
+        EvidenceColumn("message_type", pa.string()),
+        EvidenceColumn("triggered_by_message_id", _ID),
     ),
     "created_at",
     ("created_at", "id"),
@@ -92,12 +94,12 @@ MESSAGES = StoredTable(
 DELIVERIES = StoredTable(
     "message_delivery_receipts",
     (
-        Column("id", _ID),
-        Column("created_at", _INSTANT),
-        Column("delivered_at", _INSTANT),
-        Column("conversation_id", _ID),
-        Column("message_id", _ID),
-        Column("user_id", _ID),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("delivered_at", _INSTANT),
+        EvidenceColumn("conversation_id", _ID),
+        EvidenceColumn("message_id", _ID),
+        EvidenceColumn("user_id", _ID),
     ),
     "created_at",
     ("created_at", "id"),
@@ -105,10 +107,10 @@ DELIVERIES = StoredTable(
 READS = StoredTable(
     "message_read_receipts",
     (
-        Column("conversation_id", _ID),
-        Column("user_id", _ID),
-        Column("last_read_message_id", _ID),
-        Column("last_read_at", _INSTANT),
+        EvidenceColumn("conversation_id", _ID),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("last_read_message_id", _ID),
+        EvidenceColumn("last_read_at", _INSTANT),
     ),
     "last_read_at",
     ("last_read_at", "conversation_id", "user_id"),
@@ -116,11 +118,11 @@ READS = StoredTable(
 REACTIONS = StoredTable(
     "message_reactions",
     (
-        Column("id", _ID),
-        Column("created_at", _INSTANT),
-        Column("message_id", _ID),
-        Column("user_id", _ID),
-        Column("emoji", pa.string()),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("message_id", _ID),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("emoji", pa.string()),
     ),
     "created_at",
     ("created_at", "id"),
@@ -128,28 +130,28 @@ REACTIONS = StoredTable(
 CONVERSATIONS = StoredTable(
     "conversations",
     (
-        Column("id", _ID),
-        Column("updated_at", _INSTANT),
-        Column("is_group", pa.bool_()),
-        Column("direct_participant_ids", pa.list_(pa.binary())),  # lists of fixed size have no pandas form,
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("updated_at", _INSTANT),
+        EvidenceColumn("is_group", pa.bool_()),
+        EvidenceColumn("direct_participant_ids", pa.list_(pa.binary())),  # lists of fixed size have no pandas form,
     ),
     "",  # one that nothing made newer is the one to find
     ("id",),
 )
 PARTICIPANTS = StoredTable(
     "conversation_participants",
-    (Column("conversation_id", _ID), Column("user_id", _ID)),
+    (EvidenceColumn("conversation_id", _ID), EvidenceColumn("user_id", _ID)),
     "",
     ("conversation_id", "user_id"),
 )
 LIBRARY = StoredTable(
     "library_entries",
     (
-        Column("id", _ID),
-        Column("updated_at", _INSTANT),
-        Column("user_id", _ID),
-        Column("title_id", _ID),
-        Column("status", pa.string()),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("updated_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("title_id", _ID),
+        EvidenceColumn("status", pa.string()),
     ),
     "updated_at",
     ("updated_at", "id"),
@@ -157,11 +159,11 @@ LIBRARY = StoredTable(
 REQUESTS = StoredTable(
     "rec_requests",
     (
-        Column("rec_request_id", _ID),
-        Column("created_at", _INSTANT),
-        Column("user_id", _ID),
-        Column("deck_id", _ID),
-        Column("limit", pa.int32(), sql='"limit"'),
+        EvidenceColumn("rec_request_id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("deck_id", _ID),
+        EvidenceColumn("limit", pa.int32(), sql='"limit"'),
     ),
     "created_at",
     ("created_at", "rec_request_id"),
@@ -169,13 +171,13 @@ REQUESTS = StoredTable(
 IMPRESSIONS = StoredTable(
     "rec_impressions",
     (
-        Column("id", _ID),
-        Column("created_at", _INSTANT),
-        Column("rec_request_id", _ID),
-        Column("user_id", _ID),
-        Column("media_item_id", _ID),
-        Column("position", pa.int32()),
-        Column("dedupe_key", pa.string()),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("rec_request_id", _ID),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("media_item_id", _ID),
+        EvidenceColumn("position", pa.int32()),
+        EvidenceColumn("dedupe_key", pa.string()),
     ),
     "created_at",
     ("created_at", "id"),
@@ -183,11 +185,11 @@ IMPRESSIONS = StoredTable(
 FEATURES = StoredTable(
     "media_rank_feature_items_v2",
     (
-        Column("id", _ID),
-        Column("created_at", _INSTANT),
-        Column("user_id", _ID),
-        Column("dedupe_key", pa.string()),
-        Column("labels", pa.string(), "labels::text", "labels::text"),
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("dedupe_key", pa.string()),
+        EvidenceColumn("labels", pa.string(), "labels::text", "labels::text"),
     ),
     "created_at",
     ("created_at", "id"),

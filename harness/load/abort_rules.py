@@ -1,4 +1,6 @@
-"""When to end a run early: the rules of a profile's `[abort]`, over what the workers report. (pure)
+"""When to end a run early: the rules of one `[abort]`, over what the workers report. (pure)
+
+Which rules hold when, in a run with chaos: `harness.load.abort_schedule`.
 
 Every rule is a proportion over what became known in the last `window_s`: more than so many of so many samples are bad.
 
@@ -24,8 +26,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.models import Abort, LatencySlo, Slo
 from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.profile import Abort
+from harness.core.slo import LatencySlo, Slo
 from harness.core.tables import View
 
 LAG_BEYOND_US = 20_000
@@ -51,7 +54,7 @@ class _Rule:
 
 
 class AbortRules:
-    """The rules of one run. Give it every latency batch, and ask it about once a second.
+    """One set of rules at work. Give it every latency batch, and ask it about once a second.
 
     :param grace_s: of the rules; instants are seconds on any one clock.
     """

@@ -16,17 +16,18 @@ import orjson
 import pyarrow as pa
 
 from harness.core.fault_record import FaultLine
-from harness.core.models import LatencySlo
 from harness.core.run_spec import RunSpec
+from harness.core.slo import LatencySlo
 from harness.core.tables import ARRIVALS, LATENCY, View
-from harness.load.agreed import AbortSchedule
+from harness.load.abort_schedule import AbortSchedule
 from harness.load.ticket_book import TicketBook, Tickets
 from harness.record.chaos_log import ChaosLog
 from harness.record.clocks import ClockOffset
 from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S, Counters, Roster, WorkerRecord
+from harness.record.run_log import NO_LOG, RunLog
 from harness.record.store import RunStore, from_bytes, to_bytes
-from harness.schedule.arrivals import plan
+from harness.schedule.arrivals import Schedule
 
 LINE_MARK = "\x1eharness "
 """Starts every line that the supervisor reads; everything else on stdout is Locust talking."""
@@ -79,7 +80,8 @@ class Report:
 
 
 class Aggregator:
-    """One run's record keeper.
+    """One run's record keeper. More members than most: it stands between the parts of the record and those who report,
+    and each of them has a call of its own here.
 
     What it does per worker and second does not depend on how many requests the worker made: a second's attempts come
     as counts per bucket.
@@ -87,30 +89,34 @@ class Aggregator:
 
     def __init__(
         self,
-        order: RunSpec,
+        spec: RunSpec,
         store: RunStore,
+        schedule: Schedule,
         workers: int,
         out: TextIO | None = None,
         *,
         clock: Callable[[], float] = time.time,
+        log: RunLog = NO_LOG,
     ) -> None:
-        self._order = order
+        self._spec = spec
         self._store = store
         self._out = sys.stdout if out is None else out
         self._clock = clock
+        self._log = log
         self._tally = SampleTally()
-        self._watch = AbortSchedule(order.profile.abort, store.manifest.slos, store.manifest.chaos)
+        self._abort = AbortSchedule(spec.profile.abort, store.manifest.slos, store.manifest.chaos)
         self._chaos = ChaosLog(store.folder, store.manifest.chaos)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
-        self._planned = plan(order.profile.arrivals, order.profile.mix, order.profile.people, order.seed)
+        self._schedule = schedule
         self.zero = clock()  # epoch second
         self.stop_reason = ""
+        self._gone: set[int] = set()  # lost, and not heard of since
         self._expect(workers)
 
     def _expect(self, workers: int) -> None:
         self.workers = workers
-        self._book = TicketBook(self._planned, workers)
+        self._book = TicketBook(self._schedule, workers)
         self._roster = Roster(self._book.shares(workers), self._now())
 
     def _now(self) -> float:
@@ -121,13 +127,16 @@ class Aggregator:
         """Write a report's batches down, once. :raises HarnessError: when the record cannot be written."""
         worker = report.worker
         if not self._roster.hears(worker, report.sequence, self._now(), sent=report.sent, final=report.final):
+            self._log.warning("report repeated", worker=worker, sequence=report.sequence)
             return
         if worker not in self._latest:
             self._roster.introduce(worker, report.host, report.pid, report.folder)
+        self._log_report(report)
         for problem in report.problems:
             self._say("problem", text=problem)
         if report.stop_reason and not self.stop_reason:
             self.stop_reason = report.stop_reason
+            self._log.error("worker asks for the end", worker=worker, reason=report.stop_reason)
         if worker not in self._latest or report.sequence > self._latest[worker].sequence:
             self._latest[worker] = replace(report, batches=[])
         self._chaos.take(worker, report.chaos, report.chaos_counts, self._now())
@@ -136,9 +145,24 @@ class Aggregator:
             self._roster.wrote(worker, table, batch)
             if table == LATENCY:
                 self._tally.absorb(batch)
-                self._watch.absorb(batch, self._now())
+                self._abort.absorb(batch, self._now())
             elif table == ARRIVALS:
                 self._book.saw(batch)
+
+    def _log_report(self, report: Report) -> None:
+        worker, log = report.worker, self._log
+        if worker not in self._latest:
+            log.info("worker joined", worker=worker, host=report.host, worker_pid=report.pid)
+        elif report.sequence < self._latest[worker].sequence:
+            log.warning("report late", worker=worker, sequence=report.sequence)
+        if worker in self._gone:
+            self._gone.discard(worker)
+            log.warning("worker heard of again", worker=worker)
+        for line in report.chaos:
+            facts = {"entry": line.entry, "fault": line.fault, "why": str(line.why), "at_s": line.at_s}
+            log.info("device fault", worker=worker, what=str(line.event), **facts)
+        if report.final:
+            log.info("worker finished", worker=worker, attempts=report.attempts, internal_failures=report.failures)
 
     def find_lost(self) -> list[int]:
         """Workers found lost since the last call; about once a second. The manifest says so from then on."""
@@ -146,10 +170,13 @@ class Aggregator:
         if lost:
             self._store.update(roster=self.records)
         for worker in lost:
+            left = len(self._book.left_of(worker))
+            self._gone.add(worker)
+            self._log.error("worker lost", worker=worker, silent_s=LOST_S, not_begun=left)
             self._say(
                 "problem",
                 text=f"{self.records[worker].name} has said nothing for {LOST_S:g} s and counts as lost: "
-                f"{len(self._book.left_of(worker))} of its {self.records[worker].tickets} sessions had not begun",
+                f"{left} of its {self.records[worker].tickets} sessions had not begun",
             )
         return lost
 
@@ -160,6 +187,7 @@ class Aggregator:
             latest = self._latest[heir]
             self._latest[heir] = replace(latest, tickets_left=latest.tickets_left + len(tickets))
             self._roster.handed_over(worker, len(tickets))
+            self._log.info("tickets handed over", worker=heir, lost=worker, tickets=len(tickets))
         return shares
 
     @property
@@ -190,14 +218,14 @@ class Aggregator:
     def progress(self) -> None:
         """Say where the run stands, and look whether an abort rule fires; once a second."""
         now, attempts = time.monotonic(), self._tally.attempts
-        if self._now() < self._order.schedule_end_s:  # what drains is over soon enough
-            self.stop_reason = self.stop_reason or self._watch.reason(self._now())
+        if self._now() < self._spec.schedule_end_s:  # what drains is over soon enough
+            self._look_at_abort_rules()
         then, before = self._told[0]
         self._told.append((now, attempts))
         self._say(
             "progress",
             at_s=round(self._now(), 1),
-            end_s=self._order.end_s,
+            end_s=self._spec.end_s,
             sessions=sum(report.open_sessions for report in self._latest.values()),
             left=sum(report.tickets_left for report in self._latest.values()),
             attempts=attempts,
@@ -207,6 +235,11 @@ class Aggregator:
             chaos=self._chaos.standing(self._now()),
             slos=[self._standing(slo) for slo in self._store.manifest.slos if isinstance(slo, LatencySlo)],
         )
+
+    def _look_at_abort_rules(self) -> None:
+        if not self.stop_reason and (reason := self._abort.reason(self._now())):
+            self.stop_reason = reason
+            self._log.error("abort rule fired", reason=reason)
 
     def _standing(self, slo: LatencySlo) -> tuple[str, float | None, float, int]:
         """Name, percentile over the measure phase so far, limit (both milliseconds), samples."""
@@ -218,10 +251,12 @@ class Aggregator:
         self.zero = zero
         self._expect(self.workers if workers is None else workers)
         self._store.update(zero_epoch_s=zero)
+        self._log.info("load starts", zero=zero, workers=self.workers, sessions=len(self._schedule))
         self._say("start", zero=zero)
 
     def ending(self) -> None:
         """The run is being ended before its plan: chaos stops first."""
+        self._log.info("load ends early")
         self._say("ending")
 
     def end(self, reason: str) -> None:
@@ -236,7 +271,9 @@ class Aggregator:
             roster=records,
             clocks=tuple(report.clock for _, report in sorted(self._latest.items()) if report.clock is not None),
         )
-        self._say("end", reason=reason, failures=sum(report.failures for report in self._latest.values()))
+        failures = sum(report.failures for report in self._latest.values())
+        self._log.info("load ended", reason=reason, attempts=self._tally.attempts, internal_failures=failures)
+        self._say("end", reason=reason, failures=failures)
 
     def _say(self, what: str, **facts: Any) -> None:
         self._out.write(LINE_MARK + orjson.dumps({"what": what, **facts}).decode() + "\n")

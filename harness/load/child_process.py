@@ -1,4 +1,8 @@
-"""Child processes that cannot outlive us: started in a session of their own, tied to our life, killed as a group."""
+"""Child processes that cannot outlive us: started in a session of their own, tied to our life, killed as a group.
+
+The one place of `harness` where a process is started. The tie is the starter's doing and survives the exec, so neither
+sandbox nor proxy needs to know of it; it holds as long as the *thread* that started them (prctl(2), PR_SET_PDEATHSIG).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 MANY = 10_240
@@ -33,7 +37,7 @@ def start(
         stderr=stderr,
         text=True,
         start_new_session=True,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        preexec_fn=_tie_to(os.getpid()) if sys.platform == "linux" else None,
     )
 
 
@@ -66,5 +70,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _tie_to(parent: int) -> Callable[[], None]:
+    def tie() -> None:  # in the child, between fork and exec
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before the kernel was told
+            os._exit(0)
+
+    return tie

@@ -73,7 +73,7 @@ def secrets_for(url: str) -> Secrets:
     return Secrets(found.anon_key, found.people.password)
 
 
-def closed_order(url: str) -> RunSpec:
+def closed_spec(url: str) -> RunSpec:
     """What plain Locust users do against `--host`: one session after the other."""
     if not url:
         raise TargetError("no host to load", where="locust --host", remedy="give --host http://127.0.0.1:PORT")

@@ -1,12 +1,12 @@
-"""The only module that knows Locust and gevent: PhoneUser, the runners' events, the order's way to the workers.
+"""The only module that knows Locust and gevent: PhoneUser, the runners' events, the run spec's way to the workers.
 
 Personas are Locust User classes; Locust spawns them, counts them, distributes them and shows them. Each one's single
 task takes the next ticket from the queue, hands the whole session to the engine's loop in its native thread, and waits.
 Two modes:
 
-planned: an order was given with `--harness-order`; the seeded timetable decides when sessions start, and of whom. Every
-         user is a free slot for any persona's ticket, because Locust deals its users out to workers by the mix over all
-         workers: one worker of two may get all the swipers.
+planned: a run spec was given with `--harness-order`; the seeded timetable decides when sessions start, and of whom.
+         Every user is a free slot for any persona's ticket, because Locust deals its users out to workers by the mix
+         over all workers: one worker of two may get all the swipers.
 closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session after the other, as Locust users expect.
 """
 
@@ -16,8 +16,8 @@ import json
 import logging
 import os
 import random
-import re
 import signal
+import socket
 import sys
 import time
 from collections import deque
@@ -38,21 +38,26 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness.client.device import Device
 from harness.client.faults.fault_schedule import LEASE_S
+from harness.core.behaviour import persona_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.outcome import Outcome
-from harness.core.run_spec import RunSpec
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.tables import MANIFEST
 from harness.load.aggregator import Aggregator, Report
 from harness.load.child_process import raise_descriptor_limit
-from harness.load.discovery import CLOSED_PERSONAS, closed_order, secrets_for
-from harness.load.engine import Engine, SessionBody
+from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
+from harness.load.engine import Engine
 from harness.load.os_priority import be_prompt, go_first
+from harness.load.session_runner import SessionBody
 from harness.load.sizing import processes_for
 from harness.load.ticket_queue import TicketQueue
 from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S
-from harness.record.share import open_share
+from harness.record.run_log import RunLog
+from harness.record.share import open_share, share_folder
 from harness.record.store import RunStore, open_run
-from harness.schedule.arrivals import Ticket
+from harness.schedule.agreed import planned
+from harness.schedule.arrivals import Schedule, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +110,7 @@ class PhoneUser(User):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.persona = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.persona = persona_of(cls.__name__)
 
     def run(self) -> None:
         """Locust's own, but a start that fails is tried again: Locust would drop the user and its share of the load."""
@@ -115,7 +120,7 @@ class PhoneUser(User):
                 super().run()
             except Exception as error:
                 if _here.worker is not None:
-                    _here.worker.ticket_queue.engine.problem(error)
+                    _here.worker.start_failed(error, wait)
                 gevent.sleep(wait)
                 wait = min(2.0 * wait, START_AGAIN_MAX_S)
                 if self._state == LOCUST_STATE_STOPPING:
@@ -145,18 +150,30 @@ class WorkerSide:
     """Lives where users live (worker or single process), from test start to test stop."""
 
     def __init__(
-        self, environment: Environment, order: RunSpec, *, zero: float, closed: bool, worker: int, workers: int
+        self,
+        environment: Environment,
+        spec: RunSpec,
+        schedule: Schedule | None,
+        *,
+        zero: float,
+        worker: int,
+        workers: int,
     ) -> None:
-        self.closed = closed
+        """Without a schedule users run closed."""
+        self.closed = closed = schedule is None
         self.environment = environment
         self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
-        self._order = order
+        self._spec = spec
         self._heard: float | None = None  # the master's last word, an epoch second
         self._over: deque[Event] = deque()
         self._wake = get_hub().loop.async_()
         self._wake.start(self._release)
         lease_s = LEASE_S if isinstance(environment.runner, WorkerRunner) and not closed else None
-        engine = Engine(order, secrets_for(order.url), zero=zero, worker=worker, workers=workers, lease_s=lease_s)
+        distributed = isinstance(environment.runner, WorkerRunner)
+        secrets = secrets_for(spec.url)
+        opened = (secrets.anon_key, secrets.password, secrets.jwt_secret)
+        self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker, secrets=opened)
+        engine = Engine(spec, secrets, zero=zero, worker=worker, workers=workers, lease_s=lease_s, log=self.log)
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
         be_prompt()  # and with it the engine's thread, which starts below
@@ -165,13 +182,23 @@ class WorkerSide:
         monkey.get_original("_thread", "start_new_thread")(engine.serve, ())
         while not engine.ready:
             gevent.sleep(0.005)
-        self.ticket_queue = TicketQueue(order, engine, worker=worker, workers=workers, closed=closed)
+        self.ticket_queue = TicketQueue(spec, engine, schedule, worker=worker, workers=workers)
         if isinstance(environment.runner, WorkerRunner) and not closed:
             self._keep_own_files(zero, worker, workers)
             environment.runner.register_message(
                 CLOCK_MESSAGE, lambda environment, msg, **_: self.ticket_queue.answered(**msg.data)
             )
             self._clock = gevent.spawn(self._ask_time)
+        if not closed:
+            self._open_log(worker)
+            self.log.info(
+                "worker ready",
+                workers=workers,
+                tickets=self.ticket_queue.tickets,
+                target=spec.url,
+                plan_digest=spec.plan_digest,
+                starts_in_s=round(zero - time.time(), 3),
+            )
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
 
@@ -179,18 +206,30 @@ class WorkerSide:
         ticket_queue = self.ticket_queue
         try:
             store = open_share(
-                self._order,
+                self._spec,
                 worker,
                 zero=zero,
                 tickets=ticket_queue.tickets,
                 workers=workers,
-                plan_digest=ticket_queue.plan.digest,
+                plan_digest=self._spec.plan_digest,
             )
         except HarnessError as error:
             ticket_queue.engine.problems.append(f"worker {worker} keeps no files of its own: {error}")
+            self.log.error("own files not written", error=str(error))
         else:
             ticket_queue.keep_own_files(store)
             log.info("worker %s writes its own files to %s", worker, store.folder)
+
+    def _open_log(self, worker: int) -> None:
+        """The run's own where its directory is on this machine, else one beside this worker's files."""
+        own = share_folder(self._spec, worker)
+        run = own.parents[1]
+        self.log.open(run if (run / MANIFEST).is_file() else own)
+
+    def start_failed(self, error: Exception, wait_s: float) -> None:
+        """A user could not start, and tries again after so many seconds."""
+        self.ticket_queue.engine.observer.problem(error)
+        self.log.warning("user start retried", wait_s=wait_s, error=f"{type(error).__name__}: {error}")
 
     def run(self, ticket: Ticket, body: SessionBody) -> None:
         """Block the calling greenlet until the session is over."""
@@ -233,8 +272,8 @@ class WorkerSide:
             if self._master_spoke():
                 self.ticket_queue.engine.led()
             self._send(self.ticket_queue.report())
-            if self._order.rebalance and self._cut_off():
-                self.ticket_queue.forfeit()
+            if self._spec.rebalance and self._cut_off():
+                self.ticket_queue.engine.scheduler.forfeit(f"nothing was heard of the master for {LOST_S:g} s")
 
     def _master_spoke(self) -> bool:
         """Whether it did since the last time this was asked."""
@@ -260,13 +299,13 @@ class WorkerSide:
 
     def close(self) -> None:
         """Locust is about to stop its users: have their sessions end first."""
-        self.ticket_queue.close(self._order.grace_s)
+        self.ticket_queue.close(self._spec.grace_s)
 
     def finish(self) -> None:
         """All users have stopped: stop the engine, hand over the rest."""
         engine = self.ticket_queue.engine
-        deadline = time.monotonic() + self._order.grace_s + LAST_WORDS_S
-        while engine.open_sessions and time.monotonic() < deadline:  # Locust may have killed users under them
+        deadline = time.monotonic() + self._spec.grace_s + LAST_WORDS_S
+        while engine.runner.open_sessions and time.monotonic() < deadline:  # Locust may have killed users under them
             gevent.sleep(0.02)
         engine.stop()
         while not engine.over:
@@ -279,6 +318,8 @@ class WorkerSide:
             if isinstance(self.environment.runner, WorkerRunner):
                 # Locust would have this worker wait for another test; the master has forgotten it by then.
                 gevent.spawn_later(LEAVE_S, self.environment.runner.greenlet.kill, block=False)
+        self.log.info("worker ends", attempts=engine.counted, internal_failures=engine.failures)
+        self.log.close()
         for problem in engine.problems:
             log.error("a session failed:\n%s", problem)
 
@@ -293,18 +334,23 @@ class AttemptFailed(Exception):
 class MasterSide:
     """Lives where the run is decided (master or single process): the record, the clock, the end."""
 
-    def __init__(self, environment: Environment, order: RunSpec) -> None:
+    def __init__(self, environment: Environment, spec: RunSpec) -> None:
+        """:raises ScheduleMismatch: this process draws other sessions than were planned."""
         self.environment = environment
-        self.order = order
+        self.spec = spec
+        self.schedule = planned(spec)
         runner = environment.runner
         self._distributed = isinstance(runner, MasterRunner)
-        self.aggregator = Aggregator(order, _record_of(order), 1)
+        opened = (os.environ.get(name, "") for name in (ANON_KEY_ENV, PASSWORD_ENV, JWT_SECRET_ENV))
+        self.log = RunLog(spec.run_id, "master" if self._distributed else "single", secrets=opened)
+        self.log.open(Path(spec.folder))
+        self.aggregator = Aggregator(spec, _record_of(spec), self.schedule, 1, log=self.log)
         self._reason = ""
         self._clients: list[str] = []  # Locust's name of each worker, by number
         if self._distributed:
             runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
             runner.register_message(CLOCK_MESSAGE, self._tell_time)
-            runner.register_message(REFUSAL, lambda environment, msg, **_: self._refused(msg.data["why"]))
+            runner.register_message(REFUSAL, lambda environment, msg, **_: self.refused(**msg.data))
 
     def receive(self, report: Report) -> None:
         """Write a report down; a record that cannot be written ends the run."""
@@ -312,6 +358,7 @@ class MasterSide:
             self.aggregator.take(report)
         except HarnessError as error:
             self._reason = self._reason or f"the record cannot be written: {error.what}"
+            self.log.error("record not written", error=str(error))
             log.error("%s", error)
 
     def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
@@ -336,19 +383,22 @@ class MasterSide:
 
     def _look_after_workers(self) -> None:
         for lost in self.aggregator.find_lost():
-            if self.order.rebalance and self._distributed:
+            if self.spec.rebalance and self._distributed:
                 for heir, tickets in self.aggregator.hand_over(lost).items():
                     self.environment.runner.send_message(INHERIT, tickets.tolist(), self._clients[heir])
 
-    def _refused(self, why: str) -> None:
+    def refused(self, why: str, host: str = "", pid: int = 0) -> None:
+        """A worker does not take part, so the run ends."""
+        self.log.error("worker refused", host=host, worker_pid=pid, reason=why)
         self._reason = self._reason or f"a worker could not begin: {why}"
 
     def _interrupted(self) -> None:
+        self.log.warning("interrupted")
         self._reason = self._reason or "interrupted"
 
     def _conduct(self) -> None:
         """Until the run is over: tell the progress; then stop the users, write the end, leave."""
-        aggregator, order = self.aggregator, self.order
+        aggregator, spec = self.aggregator, self.spec
         while not (self._reason or aggregator.stop_reason):
             gevent.sleep(REPORT_EVERY_S)
             self._look_after_workers()
@@ -356,7 +406,7 @@ class MasterSide:
             if aggregator.deserted:
                 break
             elapsed = time.time() - aggregator.zero
-            if elapsed > order.end_s or (elapsed > order.schedule_end_s + REPORT_EVERY_S and aggregator.idle):
+            if elapsed > spec.end_s or (elapsed > spec.schedule_end_s + REPORT_EVERY_S and aggregator.idle):
                 break
         try:
             if self._reason or aggregator.stop_reason:
@@ -370,8 +420,8 @@ class MasterSide:
             self.environment.runner.quit()
 
 
-def _record_of(order: RunSpec) -> RunStore:
-    folder = Path(order.folder)
+def _record_of(spec: RunSpec) -> RunStore:
+    folder = Path(spec.folder)
     return RunStore(folder, open_run(folder).manifest)
 
 
@@ -382,7 +432,7 @@ def _add_options(parser: Any, **_: Any) -> None:
         default="",
         metavar="FILE",
         include_in_web_ui=False,
-        help="order file of a planned run, written by `harness run`; without it users run closed",
+        help="run spec of a planned run, written by `harness run`; without it users run closed",
     )
 
 
@@ -403,12 +453,16 @@ def _prepare(environment: Environment, **_: Any) -> None:
             environment.user_classes[:] = [kind for kind in environment.user_classes if kind.persona in CLOSED_PERSONAS]
         return
     text = Path(path).read_text(encoding="utf-8")
-    order = RunSpec.model_validate_json(text)
-    # Locust copies options to the workers with the spawn message: the order travels as its own text.
+    spec = RunSpec.model_validate_json(text)
+    # Locust copies options to the workers with the spawn message: the run spec travels as its own text.
     options.harness_order = text
     for user_class in environment.user_classes:
-        user_class.weight = order.profile.mix[user_class.persona]
-    _here.master = MasterSide(environment, order)
+        user_class.weight = spec.profile.mix[user_class.persona]
+    try:
+        _here.master = MasterSide(environment, spec)
+    except HarnessError as error:  # Locust would log it, and drive its users without us
+        log.error("%s", error)
+        raise SystemExit(int(error.exit_code)) from error
 
 
 def _inherit(tickets: list[int]) -> None:
@@ -444,18 +498,27 @@ def _start(environment: Environment, **_: Any) -> None:
     text = getattr(options, "harness_order", "")
     try:
         if text:
-            order, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
+            spec, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
         else:
-            order, zero = closed_order(environment.host or ""), time.time()
+            spec, zero = closed_spec(environment.host or ""), time.time()
         worker, workers = _place(environment, options)
+        schedule = None
         if text:
-            processes_for(order.profile.phones, raise_descriptor_limit(), 1, workers)
-        _here.worker = WorkerSide(environment, order, zero=zero, closed=not text, worker=worker, workers=workers)
+            processes_for(spec.profile.phones, raise_descriptor_limit(), 1, workers)
+            schedule = planned(spec) if _here.master is None else _here.master.schedule
+        _here.worker = WorkerSide(environment, spec, schedule, zero=zero, worker=worker, workers=workers)
     except HarnessError as error:
         log.error("%s", error)
-        if text and isinstance(environment.runner, WorkerRunner):
-            environment.runner.send_message(REFUSAL, {"why": error.what})
         environment.process_exit_code = int(error.exit_code)
+        if text and isinstance(environment.runner, WorkerRunner):
+            why = {"why": error.what, "host": socket.gethostname(), "pid": os.getpid()}
+            environment.runner.send_message(REFUSAL, why)
+            # Locust's own ways out keep a worker for another test, or until the users' stop timeout is over.
+            gevent.spawn_later(LEAVE_S, environment.runner.greenlet.kill, block=False)
+            return
+        if _here.master is not None:
+            _here.master.refused(error.what)  # and it ends the run, its record with it
+            return
         # Later, because Locust goes on starting the test that this event belongs to.
         gevent.spawn_later(1.0, environment.runner.quit if options.headless else environment.runner.stop)
 

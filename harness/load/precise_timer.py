@@ -56,11 +56,11 @@ class PreciseTimers:
 
     def at(self, instant: float, callback: Callable[[], None]) -> PreciseTimer:
         """Have `callback` called at `instant`, never before it; soon when that has passed."""
-        alarm = PreciseTimer(callback)
-        heappush(self._queue, (instant, next(self._order), alarm))
-        if self._queue[0][2] is alarm:
+        timer = PreciseTimer(callback)
+        heappush(self._queue, (instant, next(self._order), timer))
+        if self._queue[0][2] is timer:
             self._arm()
-        return alarm
+        return timer
 
     def close(self) -> None:
         """Forget every call and give the descriptor back. Idempotent."""

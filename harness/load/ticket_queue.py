@@ -1,4 +1,4 @@
-"""Hands out one worker's share of the plan, and takes its engine's results. For the shell's thread only."""
+"""Hands out one worker's share of the plan, and takes its engine's results. For the adapter's thread only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.load.engine import Engine
 from harness.record.clocks import Round, offset
 from harness.record.roster import Counters
 from harness.record.store import RunStore
-from harness.schedule.arrivals import Ticket, plan
+from harness.schedule.arrivals import Schedule, Ticket
 
 KEPT_ROUNDS = 20
 """The shortest questions for the master's time that are remembered."""
@@ -27,23 +27,21 @@ _Item = TypeVar("_Item")
 
 
 class TicketQueue:
-    """The tickets of one worker, in planned order. In closed mode it prints tickets on demand."""
+    """The tickets of one worker, in planned order. Without a schedule (closed mode) it prints tickets on demand."""
 
-    def __init__(self, order: RunSpec, engine: Engine, *, worker: int, workers: int, closed: bool = False) -> None:
+    def __init__(self, spec: RunSpec, engine: Engine, schedule: Schedule | None, *, worker: int, workers: int) -> None:
         self.engine = engine
         self.worker = worker
         self._workers = workers
-        self._people = order.profile.people
-        self._closed = closed
+        self._people = spec.profile.people
+        self._schedule = schedule
         self._printed = 0
         self._reports = 0
         self._rounds: list[Round] = []
         self._sent = Counters()
         self._problems: list[str] = []
         self._own: RunStore | None = None
-        profile = order.profile
-        self.plan = plan(profile.arrivals, profile.mix, profile.people, order.seed)
-        self._left: deque[int] = deque() if closed else deque(self.plan.share(worker, workers).tolist())
+        self._left: deque[int] = deque() if schedule is None else deque(schedule.share(worker, workers).tolist())
 
     def keep_own_files(self, store: RunStore) -> None:
         """Write everything down here too, before it leaves."""
@@ -56,27 +54,25 @@ class TicketQueue:
 
     def take(self, persona: str) -> Ticket | None:
         """The next ticket, whoever it is for; None when there are no more. In closed mode one for `persona`, now."""
-        if self._closed:
+        if self._schedule is None:
             person = (self._printed * self._workers + self.worker) % self._people
             self._printed += 1
             return Ticket(self._printed * self._workers + self.worker, self.engine.now(), persona, person)
-        if self.engine.forfeited:
+        if self.engine.scheduler.forfeited:
             self._left.clear()
-        return self.plan.ticket(self._left.popleft()) if self._left else None
+        return self._schedule.ticket(self._left.popleft()) if self._left else None
 
     def inherit(self, tickets: Iterable[int]) -> None:
         """Serve these too, in planned order: their worker was lost."""
         more = list(tickets)
-        self.engine.inherited.update(more)
+        self.engine.runner.inherited.update(more)
         self._left = deque(sorted([*self._left, *more]))
-
-    def forfeit(self) -> None:
-        """Others serve our tickets from now on."""
-        self.engine.forfeit()
 
     def close(self, grace_s: float) -> None:
         """End all sessions (see `Engine.close`); tickets still here are recorded as never started."""
-        left = [] if self.engine.forfeited else [self.plan.ticket(ticket) for ticket in self._left]
+        left: list[Ticket] = []
+        if self._schedule is not None and not self.engine.scheduler.forfeited:
+            left = [self._schedule.ticket(ticket) for ticket in self._left]
         self._left.clear()
         self.engine.close(grace_s, left)
 
@@ -99,12 +95,12 @@ class TicketQueue:
             sequence=self._reports,
             batches=batches,
             attempts=attempts,
-            open_sessions=engine.open_sessions,
-            tickets_left=len(self._left) + engine.waiting,
+            open_sessions=engine.runner.open_sessions,
+            tickets_left=len(self._left) + engine.scheduler.waiting,
             failures=engine.failures,
             final=final,
             problems=problems,
-            stop_reason=engine.stop_reason,
+            stop_reason=engine.observer.stop_reason,
             clock=offset(self.worker, self._rounds),
             sent=self._sent,
             host=socket.gethostname(),

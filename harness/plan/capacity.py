@@ -8,7 +8,7 @@ from harness.plan import cost, limits, realtime, traffic
 from harness.plan.calls import CallKind, Driver
 from harness.plan.cost import GB, Month
 from harness.plan.inputs import PlanInputs
-from harness.plan.model import CapacityPlan, EndpointLoad, Figures, Hour, Peak, RealtimeLoad, TableLoad
+from harness.plan.model import CapacityPlan, EndpointLoad, Hour, Peak, PlanFigures, RealtimeLoad, TableLoad
 from harness.plan.prices import Prices, Usage
 from harness.plan.sensitivity import sensitivities
 from harness.plan.sessions import Amounts
@@ -19,11 +19,11 @@ def make(inputs: PlanInputs, prices: Prices) -> CapacityPlan:
     return CapacityPlan(inputs, figures(inputs, prices), sensitivities(inputs, lambda other: figures(other, prices)))
 
 
-def figures(inputs: PlanInputs, prices: Prices) -> Figures:
+def figures(inputs: PlanInputs, prices: Prices) -> PlanFigures:
     """The plan without its sensitivities."""
     loads = _loads(inputs, prices)
     month = _month(loads, inputs, prices)
-    return Figures(
+    return PlanFigures(
         hours=loads.day,
         peak=loads.peak,
         endpoints=loads.endpoints,

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+from harness.core.behaviour import PERSONAS
 from harness.core.errors import UsageError
 
-PERSONAS = ("swiper", "reader", "chatter", "searcher", "commuter", "newcomer", "assistant_user")
 HOURS = 24
 TOLERANCE = 1e-6
 """How far shares may be from a sum of 1: that of a profile's mix."""

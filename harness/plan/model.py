@@ -177,7 +177,7 @@ class Sensitivity:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class PlanFigures:
     """The plan without its sensitivities."""
 
     hours: tuple[Hour, ...]
@@ -216,5 +216,5 @@ class Figures:
 @dataclass(frozen=True, slots=True)
 class CapacityPlan:
     inputs: PlanInputs
-    figures: Figures
+    figures: PlanFigures
     sensitivity: tuple[Sensitivity, ...]  # what moves the monthly cost most first

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from harness.core.models import FrozenModel, Number, PlainName, Text, closest
+from harness.core.frozen_model import FrozenModel, Number, PlainName, Text, closest
 
 Money = Annotated[Number, Field(ge=0)]
 Amount = Annotated[Number, Field(ge=0)]

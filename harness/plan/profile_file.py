@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping
 from statistics import NormalDist
 
+from harness.core.distributions import Constant, Distribution, LogNormal, Uniform
 from harness.core.errors import UsageError
-from harness.core.models import MAX_PEOPLE, MAX_SESSIONS, Constant, Distribution, LogNormal, Uniform
+from harness.core.profile import MAX_PEOPLE, MAX_SESSIONS
 from harness.plan.inputs import PlanInputs, Range, refuse
 from harness.plan.model import CapacityPlan
 from harness.plan.text import number

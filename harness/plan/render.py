@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import fields
 
+from rich.console import RenderableType
+
 from harness.plan.inputs import Range
+from harness.plan.layout import OVER, drawn, heading, paragraph, table
 from harness.plan.model import CapacityPlan, CostItem, Headroom
-from harness.plan.text import WIDTH, clipped, columns, money, number, percent
+from harness.plan.text import money, number, percent
 
 ENDPOINTS_SHOWN = 20
 TABLES_SHOWN = 12
@@ -17,13 +19,13 @@ SMALL = 0.005
 """An elasticity below this moves nothing one could see."""
 
 
-def render_table(plan: CapacityPlan) -> str:
-    """The whole plan, one line end at its end."""
+def render_table(plan: CapacityPlan, *, colour: bool = False) -> str:
+    """The whole plan, one line end at its end; `colour` is for a terminal."""
     parts = (_head, _inputs, _limits, _day, _requests, _rows, _realtime, _cost, _movers, _closing)
-    return "\n\n".join("\n".join(part(plan)) for part in parts) + "\n"
+    return drawn((part(plan) for part in parts), colour=colour)
 
 
-def _head(plan: CapacityPlan) -> list[str]:
+def _head(plan: CapacityPlan) -> list[RenderableType]:
     inputs, figures = plan.inputs, plan.figures
     peak, cost = figures.peak, figures.cost
     sockets = next(row for row in figures.limits if row.name == "sockets at once")
@@ -37,22 +39,25 @@ def _head(plan: CapacityPlan) -> list[str]:
     if over:
         verdict += f": {', '.join(f'{row.name} ({_times(row)})' for row in over)}"
     return [
-        f"CAPACITY PLAN  {number(inputs.dau)} people a day, {inputs.sessions_per_day:g} sessions each, "
-        f"{inputs.session_minutes:g} minutes",
-        f"{cost.title}, prices of {cost.as_of}",
+        heading(
+            "CAPACITY PLAN",
+            f"{number(inputs.dau)} people a day, {inputs.sessions_per_day:g} sessions each, "
+            f"{inputs.session_minutes:g} minutes",
+        ),
+        paragraph(f"{cost.title}, prices of {cost.as_of}", indent=0),
         "",
-        *columns(("", ""), facts)[1:],
+        table(("", ""), facts),
         "",
-        *_wrapped(verdict + "."),
+        paragraph(verdict + ".", indent=0, style="bold red" if over else "bold green"),
     ]
 
 
-def _inputs(plan: CapacityPlan) -> list[str]:
+def _inputs(plan: CapacityPlan) -> list[RenderableType]:
     named = ("dau", "sessions_per_day", "session_minutes", "curve", "mix")
     values = [(item.name, getattr(plan.inputs, item.name)) for item in fields(plan.inputs) if item.name not in named]
     mix = ", ".join(f"{persona} {share:.3g}" for persona, share in plan.inputs.mix.items())
     habits = ", ".join(f"{name} {_value(value)}" for name, value in values if value is not None)
-    return ["INPUTS", *_wrapped(f"mix: {mix}", "  "), *_wrapped(habits, "  ")]
+    return [heading("INPUTS"), paragraph(f"mix: {mix}"), paragraph(habits)]
 
 
 def _value(value: object) -> str:
@@ -83,30 +88,22 @@ def _times(row: Headroom) -> str:
     return percent(ratio - 1) if ratio < 2 else f"{number(ratio)} x"
 
 
-def _title(text: str, remark: str = "") -> str:
-    return f"{text}  {remark}" if remark else text
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _limits(plan: CapacityPlan) -> list[str]:
+def _limits(plan: CapacityPlan) -> list[RenderableType]:
     rows = [
         (
             row.name,
             f"{number(row.need)} {row.unit}".rstrip(),
             f"{number(row.limit)} {row.unit}".rstrip(),
-            "OVER" if row.over else "",
+            OVER if row.over else "",
             _times(row) if row.over else percent(row.share),
         )
         for row in plan.figures.limits
     ]
     measured = "Poller and database size are no caps of the platform: docs/plan.md."
-    return [_title("LIMITS", "at peak"), *columns(("", "needs", "limit", "", "room"), rows), f"  {measured}"]
+    return [heading("LIMITS", "at peak"), table(("", "needs", "limit", "", "room"), rows), paragraph(measured)]
 
 
-def _day(plan: CapacityPlan) -> list[str]:
+def _day(plan: CapacityPlan) -> list[RenderableType]:
     top = max(hour.arrivals for hour in plan.figures.hours)
     rows = [
         (
@@ -118,10 +115,10 @@ def _day(plan: CapacityPlan) -> list[str]:
         )
         for hour in plan.figures.hours
     ]
-    return ["DAY", *columns(("", "sessions/s", "phones open", "requests/s"), rows)]
+    return [heading("DAY"), table(("", "sessions/s", "phones open", "requests/s"), rows)]
 
 
-def _requests(plan: CapacityPlan) -> list[str]:
+def _requests(plan: CapacityPlan) -> list[RenderableType]:
     figures = plan.figures
     rows = [
         (load.name, number(load.per_session), number(load.per_day), number(load.peak)) for load in figures.endpoints
@@ -133,17 +130,16 @@ def _requests(plan: CapacityPlan) -> list[str]:
     edge = [("edge invocations", "", number(figures.invocations_per_day), number(figures.peak.invocations))]
     sessions = ", ".join(f"{name} {number(count)}" for name, count in figures.persona_requests.items())
     return [
-        _title("REQUESTS", f"{number(figures.requests_per_day)} a day"),
-        *columns(("", "a session", "a day", "/s at peak"), shown + edge),
-        *_wrapped(f"Requests in one session: {sessions}.", "  "),
-        *_wrapped(
-            f"Behind the swipe functions stand {number(figures.peak.inner_calls)} database and auth calls per second.",
-            "  ",
+        heading("REQUESTS", f"{number(figures.requests_per_day)} a day"),
+        table(("", "a session", "a day", "/s at peak"), shown + edge),
+        paragraph(f"Requests in one session: {sessions}."),
+        paragraph(
+            f"Behind the swipe functions stand {number(figures.peak.inner_calls)} database and auth calls per second."
         ),
     ]
 
 
-def _rows(plan: CapacityPlan) -> list[str]:
+def _rows(plan: CapacityPlan) -> list[RenderableType]:
     figures, swipe = plan.figures, plan.figures.swipe_session
     rows = [
         (load.name, number(load.rows_per_day), number(load.peak), number(load.index_entries_per_day))
@@ -156,18 +152,17 @@ def _rows(plan: CapacityPlan) -> list[str]:
         shown.append((f"{len(rest)} others", *(number(sum(getattr(load, n) for load in rest)) for n in names)))  # type: ignore[arg-type]
     total = ("all", number(figures.rows_per_day), number(figures.peak.rows), number(figures.index_entries_per_day))
     return [
-        "ROWS WRITTEN",
-        *columns(("", "a day", "/s at peak", "index entries"), [*shown, total]),
-        *_wrapped(
+        heading("ROWS WRITTEN"),
+        table(("", "a day", "/s at peak", "index entries"), [*shown, total]),
+        paragraph(
             f"One swipe session: {number(swipe.swipes)} swipes, {number(swipe.requests)} requests, "
             f"{number(swipe.rows)} rows ({number(swipe.rows_per_swipe)} a swipe), "
-            f"{number(swipe.index_entries)} index entries; {number(swipe.rows_of_decks)} of the rows are decks served.",
-            "  ",
+            f"{number(swipe.index_entries)} index entries; {number(swipe.rows_of_decks)} of the rows are decks served."
         ),
     ]
 
 
-def _realtime(plan: CapacityPlan) -> list[str]:
+def _realtime(plan: CapacityPlan) -> list[RenderableType]:
     live, days = plan.figures.realtime, plan.inputs.days_per_month
     rows = [
         (
@@ -181,28 +176,29 @@ def _realtime(plan: CapacityPlan) -> list[str]:
     ]
     behind = f"{number(live.poller_share)} times what it can do"
     return [
-        "REALTIME MESSAGES",
-        *columns(("", "a day", "a month", "/s at peak", "delivered a month"), rows),
-        *_wrapped(
+        heading("REALTIME MESSAGES"),
+        table(("", "a day", "a month", "/s at peak", "delivered a month"), rows),
+        paragraph(
             f"Joins: {number(live.joins)} /s at peak. After an outage {number(live.reconnect_joins)} channels join at "
-            f"once: {number(live.reconnect_seconds)} s at the plan's limit.",
-            "  ",
+            f"once: {number(live.reconnect_seconds)} s at the plan's limit."
         ),
-        *_wrapped(
+        paragraph(
             f"With {number(live.open_conversations)} conversations open, {number(live.changes)} changes/s meet one "
-            f"poller that needs {number(live.change_ms)} ms for each: {behind}.",
-            "  ",
+            f"poller that needs {number(live.change_ms)} ms for each: {behind}."
         ),
     ]
 
 
-def _cost(plan: CapacityPlan) -> list[str]:
+def _cost(plan: CapacityPlan) -> list[RenderableType]:
     cost = plan.figures.cost
     rows = [_item(item, cost.currency) for item in cost.items]
     total = ("a month", "", "", money(cost.total, cost.currency))
-    table = columns(("", "quantity", "included", ""), [*rows, total])
-    lines = [_title("COST", f"a month, {cost.currency}"), *map(clipped, table)]
-    return lines if cost.turns_priced else lines + _wrapped(_unpriced(plan), "  ")
+    parts = [
+        heading("COST", f"a month, {cost.currency}"),
+        table(("", "quantity", "included", ""), [*rows, total]),
+    ]
+    unpriced = "" if cost.turns_priced else _unpriced(plan)
+    return [*parts, paragraph(unpriced)] if unpriced else parts
 
 
 def _item(item: CostItem, currency: str) -> tuple[str, ...]:
@@ -220,18 +216,18 @@ def _unpriced(plan: CapacityPlan) -> str:
     return f"Not priced: {count} answers of the assistant's language model ([[extras]] in the price file)."
 
 
-def _movers(plan: CapacityPlan) -> list[str]:
+def _movers(plan: CapacityPlan) -> list[RenderableType]:
     rows = [row for row in plan.sensitivity if max(abs(row.cost), abs(row.requests), abs(row.sockets)) >= SMALL]
     cells = [(row.name, f"{row.cost:+.2f}", f"{row.requests:+.2f}", f"{row.sockets:+.2f}") for row in rows]
     return [
-        "WHAT MOVES IT  percent that a figure moves per percent of the input, alone",
-        *columns(("", "cost", "requests", "sockets"), cells[:MOVERS_SHOWN]),
+        heading("WHAT MOVES IT", "percent that a figure moves per percent of the input, alone"),
+        table(("", "cost", "requests", "sockets"), cells[:MOVERS_SHOWN]),
     ]
 
 
-def _closing(plan: CapacityPlan) -> list[str]:
+def _closing(plan: CapacityPlan) -> list[RenderableType]:
     text = (
         "The manual gives people, sessions, minutes, swipes and messages; the contract gives calls and rows; curve, "
         "mix and habits are assumptions. Replace them from analytics; docs/plan.md lists each with its source."
     )
-    return _wrapped(text)
+    return [paragraph(text, indent=0)]

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from harness.plan.inputs import HOURS, LEAST, MOST, POSITIVE, SHARES, PlanInputs, Range
-from harness.plan.model import Figures, Sensitivity
+from harness.plan.model import PlanFigures, Sensitivity
 
 STEP = 0.2
 UNMOVED = ("curve", "mix", "messaging_share", "global_presence", "days_per_month")
@@ -19,7 +19,7 @@ BOUNDS = {"mau_per_dau": (1.0, MOST), "group_size": (2.0, MOST), "session_minute
 Change = Callable[[float], PlanInputs]
 
 
-def sensitivities(inputs: PlanInputs, evaluate: Callable[[PlanInputs], Figures]) -> tuple[Sensitivity, ...]:
+def sensitivities(inputs: PlanInputs, evaluate: Callable[[PlanInputs], PlanFigures]) -> tuple[Sensitivity, ...]:
     """One row per input, what moves the monthly cost most first; then peak requests, then peak sockets.
 
     An elasticity of 1 means that 1 % more of the input is 1 % more of the figure. Prices come in whole packages, so
@@ -30,7 +30,9 @@ def sensitivities(inputs: PlanInputs, evaluate: Callable[[PlanInputs], Figures])
     return tuple(sorted(rows, key=lambda row: (-abs(row.cost), -abs(row.requests), -abs(row.sockets), row.name)))
 
 
-def _elasticity(name: str, change: Change, base: Figures, evaluate: Callable[[PlanInputs], Figures]) -> Sensitivity:
+def _elasticity(
+    name: str, change: Change, base: PlanFigures, evaluate: Callable[[PlanInputs], PlanFigures]
+) -> Sensitivity:
     up, down = evaluate(change(1 + STEP)), evaluate(change(1 - STEP))
     return Sensitivity(
         name,

@@ -1,10 +1,7 @@
-"""Numbers and aligned columns for a reader who is tired. (pure)"""
+"""Numbers as people read them. (pure)"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-WIDTH = 80
 SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
 
 
@@ -40,24 +37,3 @@ def money(value: float, currency: str) -> str:
 def percent(share: float) -> str:
     """Of a share; a multiple where percent stop being readable."""
     return f"{share * 100:+.0f} %"
-
-
-def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, indent: str = "  ") -> list[str]:
-    """Aligned lines under a head: the first `left` columns to the left, the others to the right; the last, when one
-    more than the head has, is a remark.
-    """
-    table = [list(head), *map(list, rows)]
-    widths = [max(len(row[column]) for row in table if column < len(row)) for column in range(len(head))]
-    lines = []
-    for row in table:
-        cells = [
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=False))
-        ]
-        lines.append((indent + "  ".join([*cells, *row[len(head) :]])).rstrip())
-    return lines
-
-
-def clipped(line: str) -> str:
-    """No longer than 80 columns; what is cut off ends in an ellipsis."""
-    return line if len(line) <= WIDTH else line[: WIDTH - 1].rstrip() + "…"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.behaviour import PERSONAS
 from harness.plan.calls import CALLS, DECK, CallKind, Driver, Endpoint, PlannedCall
-from harness.plan.inputs import PERSONAS, PlanInputs
+from harness.plan.inputs import PlanInputs
 from harness.plan.model import EndpointLoad, Hour, SwipeSession, TableLoad
-from harness.plan.rows import WRITES, Table
+from harness.plan.rows import WRITES, WrittenTable
 from harness.plan.sessions import Amounts, amounts, mean_amounts
 
 HOUR_S = 3600.0
 
 
 @dataclass(slots=True)
-class Sent:
+class EndpointRequests:
     """Of one endpoint in one session."""
 
     requests: float = 0.0
@@ -26,13 +27,13 @@ class Sent:
         return self.requests + self.nested
 
 
-def sent(units: Amounts, inputs: PlanInputs) -> dict[Endpoint, Sent]:
+def sent(units: Amounts, inputs: PlanInputs) -> dict[Endpoint, EndpointRequests]:
     """Requests and items per endpoint of a session with these driver amounts."""
-    made: dict[Endpoint, Sent] = {}
+    made: dict[Endpoint, EndpointRequests] = {}
     for call in CALLS:
         times, items = _counts(call, inputs)
         count = units.get(call.per, 0.0) * times
-        of = made.setdefault(call.endpoint, Sent())
+        of = made.setdefault(call.endpoint, EndpointRequests())
         if call.nested:
             of.nested += count
         else:
@@ -47,9 +48,9 @@ def _counts(call: PlannedCall, inputs: PlanInputs) -> tuple[float, float]:
     return times, call.items * listed if call.listed == "items" else call.items
 
 
-def written(units: Amounts, traffic: dict[Endpoint, Sent]) -> dict[Table, tuple[float, float]]:
+def written(units: Amounts, traffic: dict[Endpoint, EndpointRequests]) -> dict[WrittenTable, tuple[float, float]]:
     """Rows written and rows kept per table of a session."""
-    made: dict[Table, tuple[float, float]] = {}
+    made: dict[WrittenTable, tuple[float, float]] = {}
     for write in WRITES:
         if isinstance(write.cause, Driver):
             count = units.get(write.cause, 0.0)
@@ -93,7 +94,7 @@ def busiest(day: tuple[Hour, ...]) -> Hour:
     return max(day, key=lambda hour: (hour.arrivals, -hour.hour))
 
 
-def endpoint_loads(traffic: dict[Endpoint, Sent], sessions: float, peak: float) -> tuple[EndpointLoad, ...]:
+def endpoint_loads(traffic: dict[Endpoint, EndpointRequests], sessions: float, peak: float) -> tuple[EndpointLoad, ...]:
     """Per endpoint of the mean session, busiest first; `sessions` a day, `peak` of them per second."""
     loads = (
         EndpointLoad(
@@ -110,7 +111,7 @@ def endpoint_loads(traffic: dict[Endpoint, Sent], sessions: float, peak: float) 
     return tuple(sorted((load for load in loads if load.per_day > 0), key=lambda load: (-load.per_day, load.name)))
 
 
-def table_loads(rows: dict[Table, tuple[float, float]], sessions: float, peak: float) -> tuple[TableLoad, ...]:
+def table_loads(rows: dict[WrittenTable, tuple[float, float]], sessions: float, peak: float) -> tuple[TableLoad, ...]:
     """Per table, most rows first."""
     loads = (
         TableLoad(
@@ -154,18 +155,20 @@ def swipe_session(inputs: PlanInputs) -> SwipeSession:
     )
 
 
-def mean_session(inputs: PlanInputs) -> tuple[Amounts, dict[Endpoint, Sent], dict[Table, tuple[float, float]]]:
+def mean_session(
+    inputs: PlanInputs,
+) -> tuple[Amounts, dict[Endpoint, EndpointRequests], dict[WrittenTable, tuple[float, float]]]:
     """Drivers, requests and rows of the mix's mean session."""
     units = mean_amounts(inputs)
     traffic = sent(units, inputs)
     return units, traffic, written(units, traffic)
 
 
-def invocations(traffic: dict[Endpoint, Sent]) -> float:
+def invocations(traffic: dict[Endpoint, EndpointRequests]) -> float:
     """Edge invocations per session."""
     return sum(of.total for endpoint, of in traffic.items() if endpoint.kind is CallKind.EDGE)
 
 
-def inner_calls(traffic: dict[Endpoint, Sent]) -> float:
+def inner_calls(traffic: dict[Endpoint, EndpointRequests]) -> float:
     """Database and auth calls per session behind the functions whose number the contract measured."""
     return sum(of.total * endpoint.inner for endpoint, of in traffic.items())

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from harness.client.http.tls import shared_context
+from harness.core.resolved_target import ResolvedTarget
 from harness.probes import schema
+from harness.probes.context import ProbeContext, signed_in
 from harness.probes.questions import (
     anonymous_messages,
     expired_token,
@@ -22,12 +24,10 @@ from harness.probes.questions import (
     same_event_twice,
     strangers_changes,
 )
-from harness.probes.stage import Field, signed_in
 from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
-from harness.run.resolved_target import ResolvedTarget
 
 TIMEOUT_S = 15.0
-QUESTIONS: tuple[tuple[str, Callable[[Field], Awaitable[ProbeAnswer]]], ...] = tuple(
+QUESTIONS: tuple[tuple[str, Callable[[ProbeContext], Awaitable[ProbeAnswer]]], ...] = tuple(
     (module.ID, module.ask)
     for module in (
         expired_token,
@@ -72,16 +72,16 @@ async def _facts(http: httpx.AsyncClient, access: ResolvedTarget) -> tuple[str, 
 
 async def _answers(http: httpx.AsyncClient, access: ResolvedTarget, people: int) -> tuple[ProbeAnswer, ...]:
     try:
-        field = Field(http, access, *[await signed_in(http, access, number % people) for number in range(2)])
+        context = ProbeContext(http, access, *[await signed_in(http, access, number % people) for number in range(2)])
     except (httpx.HTTPError, ValueError, KeyError) as error:
         why = f"nobody could sign in: {type(error).__name__}"
         return tuple(ProbeAnswer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
-    return tuple(await asyncio.gather(*[_asked(field, id_, ask) for id_, ask in QUESTIONS]))
+    return tuple(await asyncio.gather(*[_asked(context, id_, ask) for id_, ask in QUESTIONS]))
 
 
-async def _asked(field: Field, id_: str, ask: Callable[[Field], Awaitable[ProbeAnswer]]) -> ProbeAnswer:
+async def _asked(context: ProbeContext, id_: str, ask: Callable[[ProbeContext], Awaitable[ProbeAnswer]]) -> ProbeAnswer:
     try:
-        return await ask(field)
+        return await ask(context)
     except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError) as error:
         return ProbeAnswer(
             id=id_, status="not asked", text=f"the target's answer was of no use: {type(error).__name__}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from harness.core.frozen_model import FrozenModel
 from harness.prove.defects import Defect, matches
 from harness.prove.verdicts import ALARMS, Judged, fired
 
@@ -14,11 +13,7 @@ Result = Literal["caught", "missed", "no answer"]
 """no answer: the run was inconclusive, aborted, or died; neither a catch nor a miss."""
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Trial(Model):
+class Trial(FrozenModel):
     """One run with one defect. seconds: of the run until the gate's first sign."""
 
     defect: str
@@ -32,7 +27,7 @@ class Trial(Model):
     run: str = ""
 
 
-class Healthy(Model):
+class Healthy(FrozenModel):
     """One run without any defect."""
 
     seed: int
@@ -47,7 +42,7 @@ class Healthy(Model):
         return self.exit_code == 0 or bool(self.alarms)
 
 
-class Proof(Model):
+class Proof(FrozenModel):
     """Everything that was run."""
 
     made_at: str

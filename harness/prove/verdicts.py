@@ -6,59 +6,61 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.core.phase_window import Window
 from harness.core.tables import Phase
-from harness.record.manifest import Window
 
 ALARMS = frozenset({10, 11, 12})
 """Exit codes that accuse the target."""
 
 
-class Model(BaseModel):
+class _VerdictPart(BaseModel):
+    """Of `verdict.json`, the fields that a proof reads; all others are ignored."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class _Slo(Model):
+class _Slo(_VerdictPart):
     name: str
     status: str
 
 
-class _Offender(Model):
+class _Offender(_VerdictPart):
     at_s: float | None = None
 
 
-class _Check(Model):
+class _Check(_VerdictPart):
     id: str
     status: str
     offenders: tuple[_Offender, ...] = ()
 
 
-class _Integrity(Model):
+class _Integrity(_VerdictPart):
     status: str
     text: str = ""
     checks: tuple[_Check, ...] = ()
 
 
-class _Row(Model):
+class _Row(_VerdictPart):
     operation: str
     change: str = ""
     drifts: bool = False
 
 
-class _Comparison(Model):
+class _Comparison(_VerdictPart):
     rows: tuple[_Row, ...]
 
 
-class _Realtime(Model):
+class _Realtime(_VerdictPart):
     lost: int = 0
     doubled: int = 0
     misdelivered: int = 0
 
 
-class _Facts(Model):
+class _Facts(_VerdictPart):
     windows: tuple[Window, ...]
 
 
-class Judged(Model):
+class Judged(_VerdictPart):
     """The parts of a verdict that a proof reads."""
 
     exit_code: int

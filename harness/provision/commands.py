@@ -10,12 +10,13 @@ import asyncio
 
 from harness.config.load import ResolvedKeys
 from harness.core.errors import UsageError
-from harness.core.models import MAX_PEOPLE, Target
+from harness.core.profile import MAX_PEOPLE
+from harness.core.target import Target
 from harness.core.target_guard import permit
+from harness.provision.admin_job import AdminJob, resolve, run
 from harness.provision.display import Display
-from harness.provision.job import Job, resolve, run
 from harness.provision.make import Provisioning
-from harness.provision.pacing import DEFAULT_PATIENCE, Patience
+from harness.provision.pacing import DEFAULT_PATIENCE, BackoffPolicy
 from harness.provision.remove import Removal
 
 
@@ -25,7 +26,7 @@ def provision(
     *,
     concurrency: int = 8,
     allow_production: bool = False,
-    patience: Patience = DEFAULT_PATIENCE,
+    patience: BackoffPolicy = DEFAULT_PATIENCE,
     display: Display | None = None,
 ) -> str:
     """Create those of the people 0 to `count` - 1 that the target does not have yet; returns a summary in one line.
@@ -37,7 +38,7 @@ def provision(
     allowed = permit(target, peak_phones=0, allow_production=allow_production)
     if not 1 <= count <= MAX_PEOPLE:
         raise UsageError(f"{count} people cannot be made", where="--count", remedy=f"use 1 to {MAX_PEOPLE}")
-    job = Job(target, resolve(target, password=True), allowed, concurrency, patience, display or Display())
+    job = AdminJob(target, resolve(target, password=True), allowed, concurrency, patience, display or Display())
     done = Provisioning(job, count)
     run(done.work, done.state, job.display)
     return done.summary()
@@ -49,7 +50,7 @@ def cleanup(
     concurrency: int = 8,
     dry_run: bool = False,
     allow_production: bool = False,
-    patience: Patience = DEFAULT_PATIENCE,
+    patience: BackoffPolicy = DEFAULT_PATIENCE,
     display: Display | None = None,
 ) -> str:
     """Delete the users with both an address of this target's pattern and its tag; returns a summary in one line.
@@ -63,7 +64,7 @@ def cleanup(
     :raises KeyboardInterrupt: on Ctrl-C, after a line on stderr about what was done.
     """
     allowed = permit(target, peak_phones=0, allow_production=allow_production)
-    job = Job(target, resolve(target, password=False), allowed, concurrency, patience, display or Display())
+    job = AdminJob(target, resolve(target, password=False), allowed, concurrency, patience, display or Display())
     done = Removal(job)
     run(done.look if dry_run else done.work, done.state, job.display)
     return done.fault_schedule() if dry_run else done.summary()
@@ -85,7 +86,7 @@ async def find_user_ids(
     :raises TargetError: not allowed, not reachable, refused, or not understood.
     """
     allowed = permit(target, peak_phones=0, allow_production=allow_production)
-    job = Job(target, keys, allowed, 1, DEFAULT_PATIENCE, display or Display())
+    job = AdminJob(target, keys, allowed, 1, DEFAULT_PATIENCE, display or Display())
     async with job.admin() as admin:
         census = await job.census(admin)
     return {index: str(census.mine[index]) for index in sorted(census.mine) if index < count}

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from harness.core.errors import TargetError
 from harness.core.people import email_pattern
-from harness.provision.job import Job, each, some
+from harness.provision.admin_job import AdminJob, each, some
 from harness.provision.roster import TAG_KEY, Census, new_user
 
 
 @dataclass
 class Provisioning:
-    job: Job
+    job: AdminJob
     count: int
     created: int = 0
     raced: int = 0  # taken between our look and our leap

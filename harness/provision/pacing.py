@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class BackoffPolicy:
     """Exponential back-off with full jitter: before try n + 1, wait between 0 and base * 2^(n-1) seconds, at most cap.
 
     A `retry-after` that asks for more is obeyed up to `cap_s`.
@@ -28,7 +28,7 @@ class Patience:
         return jitter
 
 
-DEFAULT_PATIENCE = Patience()
+DEFAULT_PATIENCE = BackoffPolicy()
 
 
 class Pacer:

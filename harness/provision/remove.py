@@ -7,8 +7,8 @@ from uuid import UUID
 
 from harness.core.errors import TargetError
 from harness.core.people import email_pattern
-from harness.provision.admin import Admin, Stubborn
-from harness.provision.job import Job, each, some
+from harness.provision.admin_api import AdminApi, PersistentServerError
+from harness.provision.admin_job import AdminJob, each, some
 from harness.provision.roster import TAG_KEY, Census
 
 MAX_STUCK = 5
@@ -18,7 +18,7 @@ PASSES = 3
 
 @dataclass
 class Removal:
-    job: Job
+    job: AdminJob
     deleted: int = 0
     gone: int = 0  # deleted by somebody else meanwhile
     stuck: dict[UUID, str] = field(default_factory=dict)  # whom the target cannot delete -> what it says
@@ -42,7 +42,7 @@ class Removal:
         if self.census.ours():
             raise self._incomplete(self.census)
 
-    async def _delete(self, admin: Admin, left: list[tuple[str, UUID]]) -> None:
+    async def _delete(self, admin: AdminApi, left: list[tuple[str, UUID]]) -> None:
         async def delete(item: tuple[str, UUID]) -> None:
             address, who = item
             try:
@@ -50,7 +50,7 @@ class Removal:
                     self.deleted += 1
                 else:
                     self.gone += 1
-            except Stubborn as error:
+            except PersistentServerError as error:
                 self.stuck[who] = f"{address}: {error.what}"
                 if len(self.stuck) >= MAX_STUCK:
                     raise

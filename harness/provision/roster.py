@@ -17,8 +17,9 @@ from faker import Faker
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
 
 from harness.client.auth.newcomers import signed_up_here
-from harness.core.models import MAX_PEOPLE, TargetPeople
 from harness.core.people import email_pattern
+from harness.core.profile import MAX_PEOPLE
+from harness.core.target import TargetPeople
 
 TAG_KEY = "harness_tag"
 USERNAME_LENGTH = 30

@@ -7,20 +7,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.fault_record import FaultWindow
-from harness.core.models import Profile, Slo
-from harness.core.tables import Phase
+from harness.core.phase_window import Window
+from harness.core.profile import Profile
+from harness.core.slo import Slo
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
-
-
-class Window(BaseModel):
-    """A phase's place on the run's own time axis, in seconds since zero."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    phase: Phase
-    start_s: float
-    end_s: float
+from harness.record.versions import FIRST_VERSION, RECORD_VERSION
 
 
 class Evidence(BaseModel):
@@ -40,6 +33,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    record_version: int = Field(default=RECORD_VERSION, ge=FIRST_VERSION)  # absent in the file: FIRST_VERSION
     run_id: str
     status: Literal["running", "complete", "aborted", "incomplete"]
     abort_reason: str = ""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from harness.core.frozen_model import FrozenModel
 
 Status = Literal["held", "broken", "not asked"]
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SchemaFact(Model):
+class SchemaFact(FrozenModel):
     """One drift probe (contract 8.4). found: None when it could not be asked, with the reason."""
 
     name: str
@@ -21,7 +17,7 @@ class SchemaFact(Model):
     why_not: str = ""
 
 
-class ProbeAnswer(Model):
+class ProbeAnswer(FrozenModel):
     """One question to the deployment, asked with synthetic people. asked: how often or of how many rows."""
 
     id: str
@@ -32,7 +28,7 @@ class ProbeAnswer(Model):
     ids: tuple[str, ...] = ()  # of rows that should not have been there
 
 
-class Probes(Model):
+class Probes(FrozenModel):
     """Everything that was asked before the load."""
 
     source: str = ""  # how the schema was read: "Postgres" or "PostgREST"; empty: not at all

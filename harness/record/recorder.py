@@ -10,7 +10,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,30 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
 from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from harness.record import buckets
-from harness.record.manifest import Window
 
 Key = tuple[View, str, Outcome]
 Integers = npt.NDArray[np.int64]
 
 MAX_FIGURES = 256
-"""Operations, times views, with running percentiles; later ones are recorded but not shown live."""
+"""Operations, times views, with running percentiles; later ones are recorded and have none."""
 _MICROSECONDS = 1_000_000
-_RECENT_S = 10
-_SHOWN = (View.SERVER, View.E2E)
-
-
-class Live(TypedDict):
-    """Figures for a progress line, since the start unless said otherwise. JSON-safe."""
-
-    attempts: int
-    operations: int
-    attempts_per_second: float  # sent in the last whole second
-    failures: int  # operations whose outcome is not good
-    outcomes: dict[str, int]  # of attempts
-    operation_outcomes: dict[str, int]
-    p95_ms: dict[str, dict[str, float]]  # operation -> view -> milliseconds; measure phase, every outcome
+_WITH_PERCENTILES = (View.SERVER, View.E2E)
 
 
 def _warm_up() -> None:
@@ -57,18 +44,12 @@ class SampleTally:
         self.outcomes: dict[View, dict[Outcome, int]] = {view: {} for view in View}
         self._rows: dict[tuple[str, View], int] = {}  # operation and view -> row of `_figures`
         self._figures = np.zeros((0, buckets.BUCKETS), np.int64)  # counts of the measure phase
-        self._sent: dict[int, int] = {}  # second -> attempts, recent seconds only
         _warm_up()
 
     @property
     def attempts(self) -> int:
         """Server-view samples."""
         return sum(self.outcomes[View.SERVER].values())
-
-    @property
-    def operations(self) -> int:
-        """End-to-end samples."""
-        return sum(self.outcomes[View.E2E].values())
 
     def absorb(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a latency batch. No Python per row: it runs once a second for every worker."""
@@ -86,8 +67,6 @@ class SampleTally:
         measured = pc.equal(batch.column("phase"), str(Phase.MEASURE)).to_numpy(zero_copy_only=False)
         self._count(keys, np.bincount(key, weights=count, minlength=len(keys)))
         self._see(keys, key[measured], buckets.index(batch.column("bucket_us").to_numpy()[measured]), count[measured])
-        sent = np.array([view is View.SERVER for view, _, _ in keys])[key]
-        self._send(batch.column("second").to_numpy()[sent], count[sent])
 
     def _count(self, keys: Sequence[Key], counts: npt.NDArray[Any]) -> None:
         for (view, _, outcome), count in zip(keys, counts.tolist(), strict=True):
@@ -97,20 +76,13 @@ class SampleTally:
         """Add to the percentile figures, opening a row for what is new while there is room."""
         for number in np.unique(key):
             view, operation, _ = keys[number]
-            if view in _SHOWN and len(self._rows) < MAX_FIGURES:
+            if view in _WITH_PERCENTILES and len(self._rows) < MAX_FIGURES:
                 self._rows.setdefault((operation, view), len(self._rows))
         if len(self._rows) > len(self._figures):
             more = np.zeros((len(self._rows) - len(self._figures), buckets.BUCKETS), np.int64)
             self._figures = np.concatenate((self._figures, more))
         row = np.array([self._rows.get((operation, view), -1) for view, operation, _ in keys], np.int64)[key]
         np.add.at(self._figures, (row[row >= 0], bucket[row >= 0]), count[row >= 0])
-
-    def _send(self, second: Integers, count: Integers) -> None:
-        seconds, place = np.unique(second, return_inverse=True)
-        for at, sent in zip(seconds.tolist(), np.bincount(place, weights=count).tolist(), strict=True):
-            self._sent[at] = self._sent.get(at, 0) + int(sent)
-        for at in sorted(self._sent)[:-_RECENT_S]:
-            del self._sent[at]
 
     def percentile_ms(self, operation: str, view: View, q: float) -> tuple[float, int] | None:
         """The q-th percentile so far in milliseconds, and its samples; None before the first. Measure phase only."""
@@ -120,27 +92,6 @@ class SampleTally:
         counts = self._figures[row]
         seen = np.flatnonzero(counts)
         return buckets.percentile(buckets.representative(seen), counts[seen], q) / 1000, int(counts.sum())
-
-    def live(self, now_s: float | None = None) -> Live:
-        """The figures now.
-
-        :param now_s: seconds since zero; without it the newest sample tells which second is over, so that a
-            standstill would go on showing the last rate.
-        """
-        last = int(now_s) - 1 if now_s is not None else max(self._sent, default=0) - 1
-        p95: dict[str, dict[str, float]] = {}
-        for operation, view in sorted(self._rows):
-            if (found := self.percentile_ms(operation, view, 95)) is not None:
-                p95.setdefault(operation, {})[str(view)] = found[0]
-        return Live(
-            attempts=self.attempts,
-            operations=self.operations,
-            attempts_per_second=float(self._sent.get(last, 0)),
-            failures=sum(n for outcome, n in self.outcomes[View.E2E].items() if not outcome.good),
-            outcomes={str(outcome): n for outcome, n in sorted(self.outcomes[View.SERVER].items())},
-            operation_outcomes={str(outcome): n for outcome, n in sorted(self.outcomes[View.E2E].items())},
-            p95_ms=p95,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class ReportSequence:
 
 
 @dataclass(slots=True)
-class _Entry:
+class _WorkerEntry:
     tickets: int
     heard_s: float
     host: str = ""
@@ -140,7 +140,7 @@ class Roster:
 
     def __init__(self, tickets: Iterable[int], now_s: float) -> None:
         """`tickets` are each worker's planned sessions, by number; silence counts from zero, or `now_s` if later."""
-        self._entries = [_Entry(number, max(0.0, now_s)) for number in tickets]
+        self._entries = [_WorkerEntry(number, max(0.0, now_s)) for number in tickets]
         self._checked_s = now_s
 
     def hears(self, worker: int, number: int, now_s: float, *, sent: Counters, final: bool) -> bool:

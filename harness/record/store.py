@@ -7,6 +7,7 @@ that fills up leaves everything before. Readers stop at the first incomplete mes
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ from harness.core.tables import (
     TRAFFIC,
 )
 from harness.record.manifest import Manifest
-from harness.record.streams import Stream, batches, from_bytes, replacing, to_bytes, writing
+from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
+from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
@@ -58,7 +60,7 @@ class RunStore:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self._manifest = manifest
-        self._streams: dict[str, Stream] = {}
+        self._streams: dict[str, StreamFile] = {}
 
     @classmethod
     def create(cls, folder: Path, manifest: Manifest) -> RunStore:
@@ -123,7 +125,7 @@ class RunStore:
             with writing(path):
                 path.parent.mkdir(exist_ok=True)
             with writing(path), replacing(path) as draft:
-                _compact(table, _stream_path(self.folder, table), draft)
+                _compact(table, _Source(self.folder, table, self._manifest.record_version), draft)
         with writing(streams):
             shutil.rmtree(streams)
 
@@ -133,9 +135,9 @@ class RunStore:
             stream.close()
         self._streams.clear()
 
-    def _stream(self, table: str) -> Stream:
+    def _stream(self, table: str) -> StreamFile:
         if table not in self._streams:
-            self._streams[table] = Stream(_stream_path(self.folder, table), SCHEMAS[table])
+            self._streams[table] = StreamFile(_stream_path(self.folder, table), SCHEMAS[table])
         return self._streams[table]
 
     def _write_manifest(self) -> None:
@@ -189,23 +191,55 @@ class RunFiles:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
-        path = _parquet(self.folder, table)
-        if not path.exists():
-            return (batch.select(columns) for batch in batches(_stream_path(self.folder, table)))
+        source = self._source(table)
+        if not source.parquet.exists():
+            return (batch.select(columns) for batch in source.batches())
         try:
-            pieces: Iterator[pa.RecordBatch] = pq.ParquetFile(path).iter_batches(GROUP_ROWS, columns=list(columns))
+            file = pq.ParquetFile(source.parquet)
+            pieces: Iterator[pa.RecordBatch] = file.iter_batches(GROUP_ROWS, columns=list(columns))
             return pieces
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, error) from error
+            raise _damaged(source.parquet, error) from error
 
     def _table(self, table: str) -> pa.Table:
-        path = _parquet(self.folder, table)
-        if not path.exists():
-            return tidy(table, pa.Table.from_batches(batches(_stream_path(self.folder, table)), SCHEMAS[table]))
+        source = self._source(table)
+        if not source.parquet.exists():
+            return tidy(table, pa.Table.from_batches(source.batches(), SCHEMAS[table]))
         try:
-            return pq.read_table(path, schema=SCHEMAS[table])
+            return source.read()
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, error) from error
+            raise _damaged(source.parquet, error) from error
+
+    def _source(self, table: str) -> _Source:
+        return _Source(self.folder, table, self.manifest.record_version)
+
+
+class _Source:
+    """Where one table of a record lies, whichever version wrote it; its rows come with today's columns.
+
+    An older record whose streams were compacted by this version has both: today's file counts.
+    """
+
+    def __init__(self, folder: Path, table: str, version: int) -> None:
+        self._schema = SCHEMAS[table]
+        self.parquet, self._read_as = _parquet(folder, table), self._schema
+        self.stream = _stream_path(folder, table)
+        older = older_names(table, version)
+        if older is None:
+            return
+        if not self.parquet.exists() and _parquet(folder, older.table).exists():
+            self.parquet, self._read_as = _parquet(folder, older.table), older.schema(table)
+        if not self.stream.exists():
+            self.stream = _stream_path(folder, older.table)
+
+    def read(self) -> pa.Table:
+        """The Parquet file. :raises pyarrow.ArrowException: it is damaged. :raises OSError: likewise."""
+        return pq.read_table(self.parquet, schema=self._read_as).rename_columns(self._schema.names)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The whole batches of the stream."""
+        for batch in batches(self.stream):
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:
@@ -219,7 +253,7 @@ def _damaged(path: Path, error: Exception) -> UsageError:
 def open_run(folder: Path) -> RunFiles:
     """The run in `folder`: finished, killed, or still going on.
 
-    :raises UsageError: it is no run directory, or its manifest cannot be read.
+    :raises UsageError: it is no run directory, its manifest cannot be read, or a newer harness wrote it.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -229,7 +263,7 @@ def open_run(folder: Path) -> RunFiles:
             remedy="name a folder that `harness run` made, for example one of runs/",
         )
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = _manifest(path)
     except (ValidationError, OSError) as error:
         problem = _first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise UsageError(
@@ -238,6 +272,25 @@ def open_run(folder: Path) -> RunFiles:
             remedy="use the harness version that wrote it, or run again",
         ) from error
     return RunFiles(folder, manifest)
+
+
+def _manifest(path: Path) -> Manifest:
+    """:raises UsageError: a newer harness wrote it. :raises pydantic.ValidationError: it is none. :raises OSError:"""
+    data = path.read_bytes()
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return Manifest.model_validate_json(data)  # whose error says where
+    if not isinstance(found, dict):
+        return Manifest.model_validate_json(data)
+    version = found.setdefault("record_version", FIRST_VERSION)
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise UsageError(
+            f"this record is of version {version}; this harness reads up to version {RECORD_VERSION}",
+            where=str(path),
+            remedy="read it with the harness that wrote it, or a newer one",
+        )
+    return Manifest.model_validate_json(json.dumps(found))
 
 
 def tidy(table: str, rows: pa.Table) -> pa.Table:
@@ -282,21 +335,21 @@ def _stream_path(folder: Path, table: str) -> Path:
     return folder / STREAM_FOLDER / f"{table.replace('/', '-')}.arrows"
 
 
-def _compact(table: str, stream: Path, target: Path) -> None:
+def _compact(table: str, source: _Source, target: Path) -> None:
     """Write a stream's rows to a Parquet file, in blocks of whole seconds so that memory stays bounded."""
     schema = SCHEMAS[table]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         if table in UNSORTED:
-            for rows in _gathered(batches(stream), schema):
+            for rows in _gathered(source.batches(), schema):
                 writer.write_table(rows)
             return
         if table != LATENCY:
-            writer.write_table(tidy(table, pa.Table.from_batches(batches(stream), schema)))
+            writer.write_table(tidy(table, pa.Table.from_batches(source.batches(), schema)))
             return
-        for first, last in _blocks(stream):
+        for first, last in _blocks(source):
             inside = (
                 batch.filter(pc.and_(pc.greater_equal(batch["second"], first), pc.less_equal(batch["second"], last)))
-                for batch in batches(stream)
+                for batch in source.batches()
             )
             writer.write_table(tidy(table, pa.Table.from_batches(inside, schema)))
 
@@ -314,10 +367,10 @@ def _gathered(parts: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
     yield pa.Table.from_batches(held, schema)
 
 
-def _blocks(stream: Path) -> Iterator[tuple[int, int]]:
+def _blocks(source: _Source) -> Iterator[tuple[int, int]]:
     """Ranges of seconds, first and last, that hold about BLOCK_ROWS latency rows each."""
     rows, end = 0, 0
-    for batch in batches(stream):
+    for batch in source.batches():
         rows += batch.num_rows
         end = max(end, pc.max(batch["second"]).as_py() + 1)
     step = max(1, -(-end // max(1, -(-rows // BLOCK_ROWS))))

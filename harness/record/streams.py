@@ -49,7 +49,7 @@ def _packed(batch: pa.RecordBatch, options: pa.ipc.IpcWriteOptions) -> bytes:
     return bytes(sink.getvalue())
 
 
-class Stream:
+class StreamFile:
     """One growing stream file; after every `append` it ends with a whole message."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:

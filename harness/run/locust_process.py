@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
+from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
 from harness.run.proxy_conductor import Fronted
-from harness.run.resolved_target import ResolvedTarget
 from harness.run.run_request import RunRequest, Watcher
 
 PATIENCE_S = 60.0
@@ -40,20 +41,22 @@ class LocustProcess:
         self,
         run_request: RunRequest,
         access: ResolvedTarget,
-        order: RunSpec,
+        spec: RunSpec,
         folder: Path,
         watcher: Watcher,
         front: Fronted | None = None,
         *,
         locustfile: Path = LOCUSTFILE,
+        log: RunLog = NO_LOG,
     ) -> None:
         self._locustfile = locustfile
+        self._log = log
         self._run_request = run_request
         self._access = access
-        self._order = order
+        self._spec = spec
         self._folder = folder
         self._watcher = watcher
-        self._front = front or Fronted(order.url, None)
+        self._front = front or Fronted(spec.url, None)
         self._started = False
         self._interrupts = 0
         self._end: dict[str, Any] | None = None
@@ -62,15 +65,11 @@ class LocustProcess:
         """Run to the end; the record is closed in any case."""
         with (self._folder / "locust.log").open("w", encoding="utf-8") as log:
             process = processes.start(self._command(), environ=self._environ(), stderr=log)
+            self._log.info("locust started", locust_pid=process.pid, processes=self._run_request.processes)
             limit = (
-                self._order.end_s
-                + self._order.grace_s
-                + PATIENCE_S
-                + (3600.0 if self._run_request.master_port else 0.0)
+                self._spec.end_s + self._spec.grace_s + PATIENCE_S + (3600.0 if self._run_request.master_port else 0.0)
             )
-            timer = threading.Timer(limit, lambda: processes.kill_group(process))
-            timer.daemon = True
-            timer.start()
+            timer = self._killing(process, limit, "locust killed: it did not leave after the planned end")
             # The workers hold the same pipe: without this a killed master's would keep us listening.
             threading.Thread(target=_bury, args=(process,), daemon=True).start()
             with self._signals(process):
@@ -82,6 +81,19 @@ class LocustProcess:
                     processes.end(process, patience_s=2.0)
                     self._close(process.returncode)
 
+    def _killing(self, process: subprocess.Popen[str], after_s: float, event: str) -> threading.Timer:
+        """Kill it after so many seconds, unless it has left by then."""
+
+        def kill() -> None:
+            if process.poll() is None:
+                self._log.error(event, after_s=after_s)
+            processes.kill_group(process)
+
+        timer = threading.Timer(after_s, kill)
+        timer.daemon = True
+        timer.start()
+        return timer
+
     def _close(self, code: int) -> None:
         log = self._folder / "locust.log"
         if self._end is not None:
@@ -91,6 +103,7 @@ class LocustProcess:
             status, reason = "aborted", "interrupted before the record could be finished"
         else:
             status, reason = "incomplete", ""
+            self._log.error("locust died", code=code)
             self._watcher.problem(f"the generator died with code {code}; its words are in {log}")
         store = RunStore(self._folder, open_run(self._folder).manifest)
         store.update(status=status, abort_reason=reason, finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
@@ -125,15 +138,13 @@ class LocustProcess:
                     self._front.clear()
                 case "end":
                     self._end = facts
-                    farewell = threading.Timer(FAREWELL_S, lambda: processes.kill_group(process))
-                    farewell.daemon = True
-                    farewell.start()
+                    self._killing(process, FAREWELL_S, "locust killed: it did not leave after its last word")
 
     def _command(self) -> list[str]:
-        order, profile = self._order, self._order.profile
-        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), "--headless", "--host", order.url]
+        spec, profile = self._spec, self._spec.profile
+        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), "--headless", "--host", spec.url]
         command += ["-u", str(profile.phones), "-r", str(max(profile.phones, 1))]
-        command += ["--stop-timeout", str(int(order.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
+        command += ["--stop-timeout", str(int(spec.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
         command += ["--harness-order", str(self._folder / "order.json")]
         run_request = self._run_request
         if run_request.master_port is not None:
@@ -164,6 +175,7 @@ class LocustProcess:
 
         def interrupted(number: int, frame: object) -> None:
             self._interrupts += 1
+            self._log.warning("interrupted", signal=signal.Signals(number).name, times=self._interrupts)
             if self._interrupts > 1 or not self._started:
                 processes.kill_group(process)
                 return

@@ -24,6 +24,7 @@ from harness.core.errors import TargetError, UsageError
 from harness.core.fault_record import FaultEvent, FaultLine, Why
 from harness.load import child_process as processes
 from harness.record.chaos_log import write_lines
+from harness.record.run_log import NO_LOG, RunLog
 from harness.run.run_request import Watcher
 
 LEASE_S = 5.0
@@ -34,11 +35,14 @@ PROXY = "target"
 class ProxyConductor:
     """Tells one proxy what the timeline says. `begin` when the run's zero is known, `clear` when it ends early."""
 
-    def __init__(self, client: Toxiproxy, proxy: str, timeline: Timeline, watcher: Watcher) -> None:
+    def __init__(
+        self, client: Toxiproxy, proxy: str, timeline: Timeline, watcher: Watcher, log: RunLog = NO_LOG
+    ) -> None:
         self._client = client
         self._proxy = proxy
         self._timeline = timeline
         self._watcher = watcher
+        self._log = log
         self._folder: Path | None = None
         self._zero = 0.0
         self._halt = threading.Event()
@@ -113,8 +117,10 @@ class ProxyConductor:
         for entry in self._timeline.entries:
             share = entry.share_at(self._now())
             if entry.name in self._set and share not in (0.0, self._set[entry.name]):
-                with contextlib.suppress(ClientError):  # the next beat tries again
+                try:
                     self._share(entry, share)
+                except ClientError as error:
+                    self._log.warning("proxy call retried at the next beat", entry=entry.name, error=str(error))
 
     def _beat(self) -> None:
         if not self._set:
@@ -149,9 +155,12 @@ class ProxyConductor:
             tell()
         except ClientError as error:
             self._watcher.problem(f"chaos: {entry.name}: {error}")
+            self._log.error("proxy fault failed", what=event.value, entry=entry.name, error=str(error))
             self._write(entry, event, planned, share, why=Why.FAILED, text=str(error))
             return False
         self._write(entry, event, planned, share, why=why)
+        facts = {"entry": entry.name, "fault": entry.fault.name, "share": share, "at_s": round(self._now(), 3)}
+        self._log.info("proxy fault", what=event.value, why=why.value, **facts)
         self._watcher.stage(f"chaos: {entry.name} {event.value}")
         return True
 
@@ -187,7 +196,7 @@ class ProxyConductor:
 
 
 @contextlib.contextmanager
-def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: Watcher) -> Iterator[Fronted]:
+def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log: RunLog = NO_LOG) -> Iterator[Fronted]:
     """The target behind a proxy, when the timeline has anything for one; else as it is.
 
     :param api: of a proxy server that runs already, ours or a Toxiproxy; None starts one.
@@ -199,8 +208,8 @@ def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: W
         return
     with contextlib.ExitStack() as stack:
         if api is None:
-            api = stack.enter_context(_started(seed))
-        holder = f"run-{seed}-{time.time_ns():x}"
+            api = stack.enter_context(_started(timeline.seed))
+        holder = f"run-{timeline.seed}-{time.time_ns():x}"
         client = stack.enter_context(Toxiproxy(api, holder=holder))
         try:
             name = f"{PROXY}-{time.time_ns():x}"
@@ -208,7 +217,8 @@ def fronted(url: str, timeline: Timeline, seed: int, api: str | None, watcher: W
         except ClientError as error:
             raise UsageError(str(error), where=f"--proxy {api}", remedy="start it, or leave --proxy out") from None
         stack.callback(_removed, client, name)
-        conductor = ProxyConductor(client, name, timeline, watcher)
+        conductor = ProxyConductor(client, name, timeline, watcher, log)
+        log.info("proxy connected", listen=made.listen, api=api, upstream=url)
         stack.callback(conductor.clear)
         watcher.stage(f"chaos proxy at {made.listen}, its API at {api}")
         yield Fronted(f"http://{made.listen}", conductor)
@@ -244,7 +254,7 @@ def _upstream(url: str) -> str:
 
 @contextlib.contextmanager
 def _started(seed: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed), "--with-parent"]
+    command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed)]
     process = processes.start(command, environ=_environ())
     try:
         assert process.stdout is not None

@@ -8,19 +8,21 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.core.errors import TargetError, UsageError
-from harness.core.models import Target
 from harness.core.people import email_pattern
+from harness.core.resolved_target import ResolvedTarget
+from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
 from harness.provision import user_ids
+from harness.record.run_log import NO_LOG, RunLog
 from harness.run.run_request import RunRequest, Watcher
 
 MANY_PEOPLE = 5_000
@@ -28,28 +30,8 @@ SANDBOX_READY_S = 60.0
 SEEDED_PER_S = 50.0  # people, at the very least
 
 
-@dataclass(frozen=True)
-class ResolvedTarget:
-    """Where the target is and what opens it."""
-
-    name: str
-    url: str
-    environment: str
-    anon_key: str = field(repr=False)
-    password: str = field(repr=False)
-    email_pattern: str
-    requests_per_second: float | None = None
-    jwt_secret: str = field(default="", repr=False)
-    signing_secret: str = field(default="", repr=False)  # for probes only: it makes nobody's tokens minted
-    service_key: str = field(default="", repr=False)
-    dsn: str = field(default="", repr=False)
-    user_ids: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
-
-
 @contextlib.contextmanager
-def target_of(run_request: RunRequest, watcher: Watcher) -> Iterator[ResolvedTarget]:
+def target_of(run_request: RunRequest, watcher: Watcher, log: RunLog = NO_LOG) -> Iterator[ResolvedTarget]:
     """The request's target, ready to be loaded; a sandbox started for it is gone afterwards.
 
     :raises UsageError: when the request contradicts itself or names keys that are not there.
@@ -67,12 +49,13 @@ def target_of(run_request: RunRequest, watcher: Watcher) -> Iterator[ResolvedTar
         people = run_request.profile.sandbox.people
         patience = "; so many take a minute or more" if people > MANY_PEOPLE else ""
         watcher.stage(f"starting a sandbox with {people:,} people{patience}")
-        with _own_sandbox(run_request) as access:
+        log.info("sandbox starting", people=people, switches=list(run_request.quirks))
+        with _own_sandbox(run_request, log) as access:
             yield access
 
 
 @contextlib.contextmanager
-def _own_sandbox(run_request: RunRequest) -> Iterator[ResolvedTarget]:
+def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarget]:
     size = run_request.profile.sandbox
     if size.people < run_request.profile.people:
         raise UsageError(
@@ -80,7 +63,7 @@ def _own_sandbox(run_request: RunRequest) -> Iterator[ResolvedTarget]:
             where=f"profile {run_request.profile.name}, sandbox.people",
             remedy=f"set sandbox.people to at least {run_request.profile.people}",
         )
-    command = [sys.executable, "-m", "sandbox.server", "--port", "0", "--with-parent"]
+    command = [sys.executable, "-m", "sandbox.server", "--port", "0"]
     command += ["--people", str(size.people), "--catalogue", str(size.catalogue)]
     if size.plan != "self-host":
         command += ["--realtime", f"plan={size.plan}"]
@@ -89,6 +72,8 @@ def _own_sandbox(run_request: RunRequest) -> Iterator[ResolvedTarget]:
     process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
+        log.knows((found.anon_key, found.service_key, found.jwt_secret, found.people.password, found.dsn))
+        log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
         yield replace(_discovered(found), death=lambda: _death_of(process))
     finally:
         processes.end(process, patience_s=10.0)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.core.models import Profile, Slo, Target
+from harness.core.profile import Profile
+from harness.core.slo import Slo
+from harness.core.target import Target
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One run, from order to closed record: brings up what is needed, has Locust drive, sees to it that it ends.
+"""One run, from request to closed record: brings up what is needed, has Locust drive, sees to it that it ends.
 
 The supervisor is a process of its own beside Locust's: whatever happens to the generator, the record is closed,
 the sandbox is gone, and somebody is there to say how it went.
@@ -14,86 +14,126 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from chaos.timeline import Timeline
 from harness import __version__
-from harness.config.habits import COMPLETE, misfits
-from harness.config.load import load_profile
-from harness.core.errors import UsageError
-from harness.core.fault_record import chaos_windows
-from harness.core.models import closest
+from harness.config.behaviour import misfits
+from harness.core.behaviour import PERSONAS
+from harness.core.errors import HarnessError, UsageError
+from harness.core.fault_record import fault_windows
+from harness.core.frozen_model import closest
+from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
 from harness.load.sizing import processes_for
 from harness.probes.ask import probe
 from harness.record.manifest import Manifest
+from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
-from harness.run.locust_process import LOCUSTFILE, LocustProcess
+from harness.run.locust_process import LocustProcess
+from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.proxy_conductor import Fronted, fronted
-from harness.run.resolved_target import ResolvedTarget, target_of
+from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.schedule.arrivals import plan
 
 
-def rehearse(run_request: RunRequest, watcher: Watcher) -> Path:
+def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None) -> Path:
     """Do the run and return its directory, with the record closed.
 
+    :param show: told of every line of the run's log, in its readable form.
     :raises UsageError: when the request cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
-    _known_personas(run_request)
-    run_request = _sized(run_request, processes.raise_descriptor_limit())
+    log = supervisor_log(show)
+    watcher = LogWatcher(watcher, log)
+    with contextlib.closing(log):
+        try:
+            _known_personas(run_request)
+            return _rehearse(_sized(run_request, processes.raise_descriptor_limit()), watcher, log, show)
+        except HarnessError as error:
+            log.error("run refused" if not log.run else "run failed", reason=str(error), code=int(error.exit_code))
+            raise
+
+
+def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show | None) -> Path:
     with contextlib.ExitStack() as stack:
-        access = stack.enter_context(target_of(run_request, watcher))
-        front = stack.enter_context(_front(run_request, access, watcher))
-        order, store = _prepare(run_request, access, front.url)
-        watcher.stage(f"run {order.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
-        store.update(probes=probe(access, run_request.profile.people))
-        LocustProcess(run_request, access, order, Path(order.folder), watcher, front).drive()
-        _check_target_lived(access, store)
+        access = stack.enter_context(target_of(run_request, watcher, log))
+        log.knows(access.secrets)
+        log.info("target found", target=access.name, url=access.url, environment=access.environment)
+        timeline = run_request.profile.timeline(_seed(run_request))
+        front = stack.enter_context(_front(run_request, access, timeline, watcher, log))
+        spec, store = _prepare(run_request, access, front.url, timeline)
+        folder = store.folder
+        log.run = spec.run_id
+        log.open(folder)
+        stack.enter_context(following(folder, show))
+        _log_plan(log, run_request, store.manifest)
+        watcher.stage(f"run {spec.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        probes = probe(access, run_request.profile.people)
+        store.update(probes=probes)
+        log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
+        LocustProcess(run_request, access, spec, folder, watcher, front, log=log).drive()
+        _check_target_lived(access, store, log)
         watcher.stage("reading what the target stored")
-        found = collect(Path(order.folder), access.url, service_key=access.service_key, dsn=access.dsn)
-        if found.problem:
-            watcher.problem(f"integrity is not checked: {found.problem}")
-    return Path(order.folder)
+        evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn)
+        log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)
+        if evidence.problem:
+            watcher.problem(f"integrity is not checked: {evidence.problem}")
+        ended = open_run(folder).manifest
+        log.info("run ended", status=ended.status, reason=ended.abort_reason)
+    return folder
+
+
+def _log_plan(log: RunLog, run_request: RunRequest, manifest: Manifest) -> None:
+    log.info(
+        "run planned",
+        profile=manifest.profile.name,
+        source=run_request.source,
+        sessions=manifest.planned_sessions,
+        plan_digest=manifest.plan_digest,
+        seed=manifest.seed,
+        workers=manifest.workers,
+        faults=[window.name for window in manifest.chaos if window.kind == "chaos"],
+        versions=manifest.versions,
+    )
 
 
 def _front(
-    run_request: RunRequest, access: ResolvedTarget, watcher: Watcher
+    run_request: RunRequest, access: ResolvedTarget, timeline: Timeline, watcher: Watcher, log: RunLog
 ) -> contextlib.AbstractContextManager[Fronted]:
     """The proxy that the profile's chaos needs, if it does."""
-    seed = _seed(run_request)
-    timeline = run_request.profile.timeline(seed)
     if run_request.master_port is not None and timeline.of_proxy().entries:
         raise UsageError(
             "faults of the proxy need all workers on this machine, where the proxy is",
             where=f"{run_request.source}, [[chaos]]",
             remedy="leave --master out, or take the proxy's faults out of the profile",
         )
-    return fronted(access.url, timeline, seed, run_request.proxy, watcher)
+    return fronted(access.url, timeline, run_request.proxy, watcher, log)
 
 
 def _seed(run_request: RunRequest) -> int:
     return run_request.profile.seed if run_request.seed is None else run_request.seed
 
 
-def _check_target_lived(access: ResolvedTarget, store: RunStore) -> None:
+def _check_target_lived(access: ResolvedTarget, store: RunStore, log: RunLog) -> None:
     """A sandbox of our own that died took the run's meaning with it, whenever it died."""
     if reason := access.death():
+        log.error("target died", reason=reason)
         folder = store.folder
         RunStore(folder, open_run(folder).manifest).update(status="aborted", abort_reason=reason)
 
 
 def _known_personas(run_request: RunRequest) -> None:
     """Before anything is started: every persona of the mix exists, and every quantity is one that somebody draws."""
-    known = sorted(path.stem for path in LOCUSTFILE.parent.glob("[a-z]*.py") if path != LOCUSTFILE)
-    unknown = sorted(set(run_request.profile.mix) - set(known))
+    unknown = sorted(set(run_request.profile.mix) - set(PERSONAS))
     if unknown:
         raise UsageError(
             f"no such persona: {', '.join(unknown)}",
             where=f"{run_request.source}, [mix]",
-            remedy="; ".join(dict.fromkeys(closest(persona, known) for persona in unknown)),
+            remedy="; ".join(dict.fromkeys(closest(persona, PERSONAS) for persona in unknown)),
         )
-    problems = misfits(run_request.profile.behaviour, load_profile(COMPLETE).behaviour)
+    problems = misfits(run_request.profile.behaviour)
     if problems:
         raise UsageError(
             "\n".join(("behaviour that nobody would follow:", *(f"  {problem}" for problem in problems))),
@@ -110,7 +150,7 @@ def _sized(run_request: RunRequest, descriptor_limit: int) -> RunRequest:
     return replace(run_request, processes=needed)
 
 
-def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple[RunSpec, RunStore]:
+def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline: Timeline) -> tuple[RunSpec, RunStore]:
     """url: where phones go, the target's or that of a proxy in front of it."""
     profile, seed = run_request.profile, _seed(run_request)
     now = datetime.now(UTC)
@@ -118,7 +158,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{profile.name}-{tag:08x}"
     planned = plan(profile.arrivals, profile.mix, profile.people, seed)
     folder = run_request.out / run_id
-    order = RunSpec(
+    spec = RunSpec(
         run_id=run_id,
         run_tag=tag,
         folder=str(folder.absolute()),
@@ -128,6 +168,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple
         email_pattern=access.email_pattern,
         user_ids=access.user_ids,
         windows=windows_of(profile),
+        plan_digest=planned.digest,
         requests_per_second=access.requests_per_second,
         rebalance=run_request.rebalance,
     )
@@ -141,18 +182,18 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str) -> tuple
         target_name=access.name,
         target_url=access.url,
         target_environment=access.environment,
-        windows=order.windows,
-        chaos=chaos_windows(profile.timeline(seed).entries, profile.chaos, profile.phases.end_s),
+        windows=spec.windows,
+        chaos=fault_windows(timeline.entries, profile.chaos, profile.phases.end_s),
         planned_sessions=len(planned),
-        plan_digest=planned.digest,
+        plan_digest=spec.plan_digest,
         run_tag=tag,
         workers=run_request.expect_workers if run_request.master_port is not None else run_request.processes or 1,
         versions=_versions(),
         notes=access.notes,
     )
     store = RunStore.create(folder, manifest)
-    (folder / "order.json").write_text(order.model_dump_json(indent=1), encoding="utf-8")
-    return order, store
+    (folder / "order.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+    return spec, store
 
 
 def _versions() -> dict[str, str]:

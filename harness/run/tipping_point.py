@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.core.errors import UsageError
-from harness.core.models import ArrivalStage, Profile
-from harness.core.scheduled_fault import Chaos
+from harness.core.profile import ArrivalStage, Profile
+from harness.core.scheduled_fault import ChaosEntry
 
 CALM_S = 45.0  # of the measure phase before the fault: a baseline is 30 s and the fault's own last 5
 HOLD_S = 40.0  # of load after the time to recover: being back means for 30 s
@@ -109,7 +109,7 @@ def _next(tip: TippingPoint, shortest: float, longest: float, within: float) -> 
     return middle
 
 
-def chosen(profile: Profile, name: str | None, source: str) -> Chaos:
+def chosen(profile: Profile, name: str | None, source: str) -> ChaosEntry:
     """The fault whose length is asked: the one of that name, or the only one.
 
     :raises UsageError: there is none, or several and no name.
@@ -122,7 +122,7 @@ def chosen(profile: Profile, name: str | None, source: str) -> Chaos:
     raise UsageError(f"whose tipping point? {wrong}", where=f"{source}, [[chaos]]", remedy=f"its faults: {names}")
 
 
-def lasting(profile: Profile, fault: Chaos, seconds: float, recover_s: float) -> Profile:
+def lasting(profile: Profile, fault: ChaosEntry, seconds: float, recover_s: float) -> Profile:
     """The profile with only that fault, for so long, early enough for a baseline before and with load long enough to
     see it recover within `recover_s`. Arrivals are cut, or go on at the rate with which they ended."""
     phases = profile.phases

@@ -17,9 +17,13 @@ from harness.load.discovery import discover
 from harness.record.share import WORKER_OUT_ENV, close_shares
 from harness.run.locust_process import LOCUSTFILE
 
+_OWN_CODES = (ExitCode.PASS, ExitCode.USAGE, ExitCode.TARGET)
+"""What a worker itself says: served, or refused to."""
+
 
 def work(master: str, target_file: str | None, url: str | None, out: Path) -> int:
-    """Serve the master at `HOST:PORT` until it says that the run is over; 0 when it did.
+    """Serve the master at `HOST:PORT` until it says that the run is over; 0 when it did, 2 or 40 when this worker
+    refused to take part.
 
     The worker's own files go below `out`, unless the run directory is on this machine.
     """
@@ -63,4 +67,4 @@ def work(master: str, target_file: str | None, url: str | None, out: Path) -> in
         for run in out.glob("*"):
             if not (run / MANIFEST).exists():  # a run directory is its own supervisor's
                 close_shares(run, all_ended=False)
-    return int(ExitCode.PASS) if code == 0 else int(ExitCode.INTERNAL)
+    return code if code in _OWN_CODES else int(ExitCode.INTERNAL)

@@ -13,14 +13,14 @@ mix moves no instant; the number of workers changes neither instants, personas n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 
 _INSTANTS, _PERSONAS = 0, 1  # positions of the independent random streams; append only
 _MICROSECONDS = 1_000_000
@@ -85,10 +85,6 @@ class Schedule:
             person=int(self.person[ticket]),
         )
 
-    def tickets(self, worker: int = 0, workers: int = 1) -> Iterator[Ticket]:
-        """The sessions of that worker, in order of their start."""
-        return (self.ticket(int(ticket)) for ticket in self.share(worker, workers))
-
 
 def plan(stages: Sequence[ArrivalStage], mix: Mapping[str, float], people: int, seed: int) -> Schedule:
     """The schedule that `seed` gives for these stages and shares.
@@ -110,37 +106,6 @@ def plan(stages: Sequence[ArrivalStage], mix: Mapping[str, float], people: int, 
     for column in (instants, persona, person):
         column.flags.writeable = False
     return Schedule(instants_s=instants, persona=persona, person=person, personas=personas)
-
-
-def expected_sessions(stages: Sequence[ArrivalStage]) -> float:
-    """The mean number of sessions of the schedule: the integral of its rate."""
-    return float(_edges(stages)[1][-1])
-
-
-def expected_until(stages: Sequence[ArrivalStage], t_s: float) -> float:
-    """The mean number of sessions that start before `t_s` seconds."""
-    times, cumulative = _edges(stages)
-    if t_s >= times[-1]:
-        return float(cumulative[-1])
-    at = max(int(np.searchsorted(times, t_s, side="right")) - 1, 0)
-    into = max(t_s - float(times[at]), 0.0)
-    stage = stages[at]
-    return float(cumulative[at]) + into * (stage.rate + _slope(stage) * into / 2)
-
-
-def rate_at(stages: Sequence[ArrivalStage], t_s: float) -> float:
-    """Planned sessions per second at `t_s`; 0 outside the schedule; at a step, the rate after it."""
-    start = 0.0
-    for stage in stages:
-        if start <= t_s < start + stage.seconds:
-            return stage.rate + _slope(stage) * (t_s - start)
-        start += stage.seconds
-    return 0.0
-
-
-def peak_rate(stages: Sequence[ArrivalStage]) -> float:
-    """The highest planned rate, sessions per second."""
-    return max(max(stage.rate, stage.end_rate) for stage in stages)
 
 
 def _slope(stage: ArrivalStage) -> float:

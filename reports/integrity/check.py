@@ -21,7 +21,7 @@ from reports.integrity.columns import Flags, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
 from reports.integrity.rules import rules
 from reports.integrity.texts import ORDER, QUESTIONS
-from reports.integrity.writes import Facts, Rows, Writes, facts_of, of_kind
+from reports.integrity.writes import LedgerRows, WriteFacts, Writes, facts_of, of_kind
 from reports.text import count, plural
 
 EVENT_COLUMNS = ("created_at", "client_event_id", "dedupe_key", "event_day")
@@ -115,7 +115,7 @@ def _messages(book: Book, table: pa.Table) -> Iterator[Check]:
 class Book:
     """One run's ledger, and how its writes are named to people."""
 
-    rows: Rows
+    rows: LedgerRows
     run_tag: int
     torn: frozenset[int] = frozenset()
 
@@ -144,7 +144,7 @@ class Book:
         offenders = tuple(Offender(ids={column: text(table[column][row].as_py())}) for row in found[:SHOWN])
         return QUESTIONS[id_].answered(table.num_rows, len(found), offenders)
 
-    def _named(self, writes: Writes, row: int, facts: Facts) -> Offender:
+    def _named(self, writes: Writes, row: int, facts: WriteFacts) -> Offender:
         person, sequence = int(writes.place[row]) >> 32, int(writes.place[row]) & 0xFFFFFFFF
         named = {"client id": ids.make(self.run_tag, person, sequence), "person": str(person)}
         if facts.subject is not None:

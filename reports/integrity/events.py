@@ -18,7 +18,7 @@ from harness.client.events.event_key import STATUS
 from harness.core import ids
 from harness.core.ledger import WriteKind
 from reports.integrity.columns import Flags, Integers, halves, integers
-from reports.integrity.writes import Rows, Writes, of_kind
+from reports.integrity.writes import LedgerRows, Writes, of_kind
 
 DAY_US = 86_400_000_000
 CLOCK_ERROR_US = 2_000_000
@@ -59,7 +59,7 @@ def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredEvents:
     return StoredEvents(table, table["dedupe_key"].to_numpy(), integers(table["event_day"]), writes.find(place[ours]))
 
 
-def gathered(rows: Rows) -> Writes:
+def gathered(rows: LedgerRows) -> Writes:
     """All events of the ledger; those that only move the library are marked."""
     return of_kind(WriteKind.EVENT, rows, marked=STATUS)
 

@@ -8,23 +8,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
-from reports.integrity.writes import Rows
+from reports.integrity.writes import LedgerRows
 
 NAME = ["kind", "person", "sequence"]
 
 
-def writes(rows: Rows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
+def writes(rows: LedgerRows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
     """Writes of some kinds: the ledger's columns, user_id (None where a person has several accounts), sent_us, done_us
     (of the last word, or the largest number there is when there was none) and acknowledged."""
     wanted = [int(kind) for kind in kinds]
     noted = _frame(LEDGER_WRITES, rows, wanted)
     steps = _frame(LEDGER_STEPS, rows, wanted)
-    sent = steps[steps["step"] == Step.SENT].groupby(NAME)["at_us"].min().rename("sent_us")
-    said = steps[steps["step"] != Step.SENT].groupby(NAME)
+    sent = steps[steps["step"] == WriteStep.SENT].groupby(NAME)["at_us"].min().rename("sent_us")
+    said = steps[steps["step"] != WriteStep.SENT].groupby(NAME)
     done = said["at_us"].max().rename("done_us")
-    yes = said["step"].agg(lambda words: bool((words == Step.ACKNOWLEDGED).any())).rename("acknowledged")
+    yes = said["step"].agg(lambda words: bool((words == WriteStep.ACKNOWLEDGED).any())).rename("acknowledged")
     found = noted.drop_duplicates(NAME).join(sent, on=NAME).join(done, on=NAME).join(yes, on=NAME)
     found["acknowledged"] = found["acknowledged"].astype("boolean").fillna(False).astype(bool)
     found["sent_us"] = found["sent_us"].fillna(found["at_us"])
@@ -32,21 +32,21 @@ def writes(rows: Rows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
     return found.join(accounts(rows), on="person")
 
 
-def intended(rows: Rows, kind: WriteKind, details: Iterable[str]) -> pd.DataFrame:
+def intended(rows: LedgerRows, kind: WriteKind, details: Iterable[str]) -> pd.DataFrame:
     """Writes of one kind with one of some details, and the account that made each; not what became of them."""
     wanted = pa.array(sorted(details))
     chosen = [batch.filter(pc.is_in(batch["detail"], wanted)) for batch in _of_kinds(LEDGER_WRITES, rows, [int(kind)])]
     return _framed(LEDGER_WRITES, chosen).join(accounts(rows), on="person")
 
 
-def accounts(rows: Rows) -> pd.DataFrame:
+def accounts(rows: LedgerRows) -> pd.DataFrame:
     """The account of each person, by person; people who had several (newcomers) are left out."""
     people = _frame(LEDGER_WRITES, rows, [int(WriteKind.PERSON)])
     known = people.drop_duplicates(["person", "subject"]).drop_duplicates("person", keep=False)
     return known.set_index("person")[["subject"]].rename(columns={"subject": "user_id"})
 
 
-def _frame(table: str, rows: Rows, kinds: list[int]) -> pd.DataFrame:
+def _frame(table: str, rows: LedgerRows, kinds: list[int]) -> pd.DataFrame:
     return _framed(table, _of_kinds(table, rows, kinds))
 
 
@@ -55,6 +55,6 @@ def _framed(table: str, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
     return frame
 
 
-def _of_kinds(table: str, rows: Rows, kinds: list[int]) -> Iterator[pa.RecordBatch]:
+def _of_kinds(table: str, rows: LedgerRows, kinds: list[int]) -> Iterator[pa.RecordBatch]:
     wanted = pa.array(kinds, pa.uint8())
     return (batch.filter(pc.is_in(batch["kind"], wanted)) for batch in rows(table, SCHEMAS[table].names))

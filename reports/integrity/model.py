@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from reports.model import ReportModel
 
 SHOWN = 50
 """Offenders named one by one; the count goes on."""
@@ -14,11 +14,7 @@ CheckStatus = Literal["held", "broken", "noted", "not checked"]
 noted: legal or expected of this app, and worth knowing."""
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Offender(Model):
+class Offender(ReportModel):
     """One row or write that does not fit, in words that can be searched for."""
 
     ids: dict[str, str]
@@ -26,7 +22,7 @@ class Offender(Model):
     at_s: float | None = None  # when it was intended, seconds of the run
 
 
-class Check(Model):
+class Check(ReportModel):
     """One question and its answer."""
 
     id: str  # of the contract, section 8.3, where it has one there
@@ -52,7 +48,7 @@ class Check(Model):
         return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{named}."
 
 
-class Integrity(Model):
+class Integrity(ReportModel):
     """The data check of one run. Until it was made it is neither passed nor failed, and nothing reads as if it was."""
 
     status: Literal["held", "broken", "not checked"] = "not checked"

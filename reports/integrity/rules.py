@@ -26,13 +26,13 @@ from reports.integrity import conversations, decks, frames, library
 from reports.integrity.columns import text
 from reports.integrity.model import SHOWN, Check, Offender
 from reports.integrity.texts import QUESTIONS
-from reports.integrity.writes import Rows
+from reports.integrity.writes import LedgerRows
 
 LIBRARY_EVENTS = frozenset({"status", "watchlist", "rating"})
 """Events whose background work writes the library too, in an order that nobody promises (contract 3.5)."""
 
 
-def rules(folder: Path, rows: Rows, read_at: pd.Timestamp) -> Iterator[Check]:
+def rules(folder: Path, rows: LedgerRows, read_at: pd.Timestamp) -> Iterator[Check]:
     """Every rule whose tables were read. `read_at`: when that was."""
     seen = _Evidence(folder)
     yield from _talk(seen, rows, read_at)
@@ -57,7 +57,7 @@ class _Evidence:
         return None if any(frame is None for frame in frames_) else [frame for frame in frames_ if frame is not None]
 
 
-def _talk(seen: _Evidence, rows: Rows, read_at: pd.Timestamp) -> Iterator[Check]:
+def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp) -> Iterator[Check]:
     if (found := seen.of(MESSAGES, PARTICIPANTS, CONVERSATIONS)) is not None:
         messages, participants, rooms = found
         yield _asked("I20", len(messages), conversations.strangers(messages, participants), "id", "conversation_id")
@@ -85,7 +85,7 @@ def _talk(seen: _Evidence, rows: Rows, read_at: pd.Timestamp) -> Iterator[Check]
         yield _asked("I28", len(found[0]), conversations.repeated(found[0], key), "message_id", "user_id")
 
 
-def _served(seen: _Evidence, rows: Rows) -> Iterator[Check]:
+def _served(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
     served = frames.writes(rows, [WriteKind.DECK]).rename(
         columns={"subject": "rec_request_id", "object": "deck_id", "number": "cards", "key": "limit"}
     )
@@ -101,7 +101,7 @@ def _served(seen: _Evidence, rows: Rows) -> Iterator[Check]:
     yield _asked("I13", len(ours), decks.featureless(ours, features), "rec_request_id", "media_item_id")
 
 
-def _library(seen: _Evidence, rows: Rows) -> Iterator[Check]:
+def _library(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
     if (found := seen.of(LIBRARY)) is None:
         return
     key = ("user_id", "title_id")

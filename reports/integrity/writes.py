@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from reports.integrity.columns import Flags, Integers, Numbers, halves
 
@@ -62,13 +62,13 @@ class Writes:
         return rows
 
 
-Rows = Callable[[str, Sequence[str]], Iterable[pa.RecordBatch]]
+LedgerRows = Callable[[str, Sequence[str]], Iterable[pa.RecordBatch]]
 """Some columns of a table of the ledger, piece by piece: `RunFiles.rows`."""
 
 _NAME = ("kind", "person", "sequence")
 
 
-def of_kind(kind: WriteKind, rows: Rows, *, marked: str | None = None) -> Writes:
+def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> Writes:
     """Gather the writes of one kind from the two tables of the ledger.
 
     A write noted twice (which only a bug of ours could do) counts as one; a step without its write is left out.
@@ -88,17 +88,17 @@ def of_kind(kind: WriteKind, rows: Rows, *, marked: str | None = None) -> Writes
         first_sent=fates.first_sent,
         first_acknowledged=fates.first_acknowledged,
         last_said=fates.last_said,
-        acknowledged=fates.ever[Step.ACKNOWLEDGED],
-        refused=fates.ever[Step.REFUSED],
-        unsettled=fates.ever[Step.UNSETTLED],
-        unheard=fates.ever[Step.UNANSWERED] | (fates.sent > fates.answers),
-        unsent=fates.ever[Step.UNSENT],
-        dropped=fates.ever[Step.DROPPED],
+        acknowledged=fates.ever[WriteStep.ACKNOWLEDGED],
+        refused=fates.ever[WriteStep.REFUSED],
+        unsettled=fates.ever[WriteStep.UNSETTLED],
+        unheard=fates.ever[WriteStep.UNANSWERED] | (fates.sent > fates.answers),
+        unsent=fates.ever[WriteStep.UNSENT],
+        dropped=fates.ever[WriteStep.DROPPED],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WriteFacts:
     """What the ledger says about one write beyond its fate. Ids as 16 bytes."""
 
     subject: bytes | None
@@ -107,17 +107,17 @@ class Facts:
     number: int
 
 
-def facts_of(kind: WriteKind, rows: Rows, places: Iterable[int]) -> dict[int, Facts]:
+def facts_of(kind: WriteKind, rows: LedgerRows, places: Iterable[int]) -> dict[int, WriteFacts]:
     """The facts of some writes, by place: a second look at the ledger, for the few that people want to see."""
     wanted = np.array(sorted(places), np.uint64)
-    found: dict[int, Facts] = {}
+    found: dict[int, WriteFacts] = {}
     if not len(wanted):
         return found
     for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "subject", "object", "detail", "number"))):
         place = _places(batch)
         for index in np.flatnonzero(np.isin(place, wanted)):
             row = batch.slice(int(index), 1).to_pylist()[0]
-            found[int(place[index])] = Facts(row["subject"], row["object"], row["detail"], row["number"])
+            found[int(place[index])] = WriteFacts(row["subject"], row["object"], row["detail"], row["number"])
     return found
 
 
@@ -128,7 +128,7 @@ def _chosen(kind: WriteKind, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
             yield chosen
 
 
-def _noted(kind: WriteKind, rows: Rows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags]:
+def _noted(kind: WriteKind, rows: LedgerRows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags]:
     """The writes themselves: place, instant, key, and whether the detail is the one asked for; sorted by place."""
     pieces: list[tuple[npt.ArrayLike, ...]] = []
     for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail"))):
@@ -151,15 +151,15 @@ class _Fates:
         self.sent, self.answers = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self.first_sent, self.first_acknowledged = np.full(size, NEVER, np.int64), np.full(size, NEVER, np.int64)
         self.last_said = np.full(size, -NEVER, np.int64)
-        self.ever = {step: np.zeros(size, np.bool_) for step in Step}
+        self.ever = {step: np.zeros(size, np.bool_) for step in WriteStep}
         self.row = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
 
     def absorb(self, batch: pa.RecordBatch) -> None:
         at, found = _at(self._place, _places(batch))
         row, step, instant = at[found], batch["step"].to_numpy()[found], batch["at_us"].to_numpy()[found]
-        sent, acknowledged = step == Step.SENT, step == Step.ACKNOWLEDGED
+        sent, acknowledged = step == WriteStep.SENT, step == WriteStep.ACKNOWLEDGED
         np.add.at(self.sent, row[sent], 1)
-        np.add.at(self.answers, row[~sent & (step != Step.DROPPED)], 1)
+        np.add.at(self.answers, row[~sent & (step != WriteStep.DROPPED)], 1)
         np.minimum.at(self.first_sent, row[sent], instant[sent])
         np.minimum.at(self.first_acknowledged, row[acknowledged], instant[acknowledged])
         np.maximum.at(self.last_said, row, instant)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.frames import Frames
-from reports.recovery.model import Hysteresis, Step
+from reports.recovery.model import Hysteresis, LoadStep
 from reports.recovery.seconds import Seconds
 
 LEVELS = 5
@@ -43,7 +43,7 @@ def hysteresis(counted: Seconds, frames: Frames) -> Hysteresis | None:
 
 def _step(
     load: npt.NDArray[np.float64], good: npt.NDArray[np.int64], peak: int, low: float, high: float
-) -> Step | None:
+) -> LoadStep | None:
     """Goodput per unit of load on both sides, told for the level's middle: within a level the sides' loads differ."""
     at, middle = np.arange(len(load)), (low + high) / 2
     level = (load >= low) & (load <= high)
@@ -51,4 +51,4 @@ def _step(
     if any(side.sum() < ENOUGH_S or load[side].sum() <= 0 for side in sides):
         return None
     before, after = (float(good[side].sum() / load[side].sum()) * middle for side in sides)
-    return Step(sessions_per_s=middle, goodput_up=before, goodput_down=after) if before > 0 else None
+    return LoadStep(sessions_per_s=middle, goodput_up=before, goodput_down=after) if before > 0 else None

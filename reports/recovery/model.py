@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from reports.model import ReportModel
 from reports.text import count, percent, seconds
 
 Status = Literal["recovered", "never", "unknown"]
 
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Baseline(Model):
+class Baseline(ReportModel):
     """How the target was before the first fault, and what counts as being back there."""
 
     start_s: float
@@ -35,7 +30,7 @@ class Baseline(Model):
     p95_ceiling_ms: float | None  # what rolling p95 may be; null: no bound, the baseline's own p95 is a failure
 
 
-class Recovered(Model):
+class Recovered(ReportModel):
     """Whether the target came back by itself after a fault was gone."""
 
     status: Status
@@ -51,7 +46,7 @@ class Recovered(Model):
         return "recovery unknown"
 
 
-class LatencyChange(Model):
+class LatencyChange(ReportModel):
     """p95 of one operation in one view; `all` is every operation together."""
 
     operation: str
@@ -62,7 +57,7 @@ class LatencyChange(Model):
     samples: tuple[int, int, int]
 
 
-class Try(Model):
+class Try(ReportModel):
     """What became of the n-th request that carried a write."""
 
     attempt: int
@@ -75,7 +70,7 @@ class Try(Model):
         return self.succeeded / self.tried if self.tried else 0.0
 
 
-class WritePressure(Model):
+class WritePressure(ReportModel):
     """Writes of one kind that were wanted while the fault was on, whenever they were sent."""
 
     kind: str
@@ -101,7 +96,7 @@ class WritePressure(Model):
         return self.needless / self.retries if self.retries else None
 
 
-class Queue(Model):
+class Queue(ReportModel):
     """Events that phones held back: wanted, and neither acknowledged nor given up."""
 
     usual: int | None  # the most that the baseline ever had
@@ -118,7 +113,7 @@ class Queue(Model):
         return f"queues not drained, {count(self.left)} events still held at the end" if self.usual is not None else ""
 
 
-class FaultReport(Model):
+class FaultReport(ReportModel):
     """One fault window and what followed, up to the next fault or the end of the load."""
 
     name: str
@@ -167,7 +162,7 @@ class FaultReport(Model):
         return f"{self.place}: {', '.join(parts)}."
 
 
-class Step(Model):
+class LoadStep(ReportModel):
     """One level of load, on the way up and on the way down."""
 
     sessions_per_s: float
@@ -175,10 +170,10 @@ class Step(Model):
     goodput_down: float
 
 
-class Hysteresis(Model):
+class Hysteresis(ReportModel):
     """Goodput at the same load before and after the peak."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[LoadStep, ...]
     gap: float  # mean of (up - down) / up: the loop's area in shares of goodput
 
     @property
@@ -196,7 +191,7 @@ VULNERABLE = 0.10
 """A gap above which a target is called vulnerable: it remembers overload."""
 
 
-class Recovery(Model):
+class Recovery(ReportModel):
     """Everything about a run's faults."""
 
     baseline: Baseline | None

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.core.fault_record import FaultLine
 from harness.core.ledger import WriteKind
 from reports.frames import MEASURED_VIEWS, Frames
-from reports.integrity.writes import Rows
+from reports.integrity.writes import LedgerRows
 from reports.ranks import grouped_percentiles
 from reports.recovery import writes as ledger
 from reports.recovery.faults import ObservedFault, happened
@@ -26,7 +26,7 @@ SHOWN_OPERATIONS = 12
 ALL = "all"
 
 
-def recover(frames: Frames, rows: Rows, log: Sequence[FaultLine] = ()) -> Recovery | None:
+def recover(frames: Frames, rows: LedgerRows, log: Sequence[FaultLine] = ()) -> Recovery | None:
     """What the faults of a run did; None for a run without faults.
 
     :param rows: its ledger, as `RunFiles.rows` gives it. log: its `chaos.jsonl`; without it the plan is believed.

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.core.models import ArrivalStage, LatencySlo
 from harness.core.outcome import Outcome
+from harness.core.profile import ArrivalStage
+from harness.core.slo import LatencySlo
 from harness.core.tables import View
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles

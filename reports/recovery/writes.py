@@ -16,10 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.core.outcome import OUTCOME_CODE, Outcome
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
-from reports.integrity.writes import NEVER, Rows
+from reports.integrity.writes import NEVER, LedgerRows
 from reports.recovery.model import Queue, Try, WritePressure
 
 Integers = npt.NDArray[np.int64]
@@ -30,8 +30,8 @@ SHOWN_TRIES = 5
 STRAGGLERS = 0.05
 """Of what a fault left behind: so many may still be held when a queue counts as drained. Phones that are gone for good
 would otherwise keep it open for ever; they are told as `left`."""
-_ENDS = (Step.ACKNOWLEDGED, Step.REFUSED, Step.DROPPED)
-_NO_ANSWER = (Step.SENT, Step.UNSENT, Step.DROPPED)
+_ENDS = (WriteStep.ACKNOWLEDGED, WriteStep.REFUSED, WriteStep.DROPPED)
+_NO_ANSWER = (WriteStep.SENT, WriteStep.UNSENT, WriteStep.DROPPED)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,7 +53,7 @@ class Lives:
     needless: Flags
 
 
-def lives(kind: WriteKind, rows: Rows) -> Lives:
+def lives(kind: WriteKind, rows: LedgerRows) -> Lives:
     """Gather one kind from the two tables of the ledger. Steps of a write that was never noted are left out."""
     noted = _columns(kind, rows, LEDGER_WRITES, ("at_us",))
     place, first = np.unique(noted["place"], return_index=True)
@@ -65,17 +65,17 @@ def lives(kind: WriteKind, rows: Rows) -> Lives:
     write, at, step, outcome = (
         column[known][order] for column in (write.astype(np.int64), steps["at_us"], steps["step"], steps["outcome"])
     )
-    size, sent = len(place), step == Step.SENT
+    size, sent = len(place), step == WriteStep.SENT
     attempt = np.cumsum(sent) - 1  # over all writes; a step before the first SENT of its write belongs to none
     of = write[sent]
     starts = np.searchsorted(of, np.arange(size))
     number = np.arange(len(of)) - starts[of] + 1
     owned = (attempt >= 0) & ~sent
     owned[owned] &= of[attempt[owned]] == write[owned]
-    yes = owned & (step == Step.ACKNOWLEDGED)
+    yes = owned & (step == WriteStep.ACKNOWLEDGED)
     there = yes & (outcome == OUTCOME_CODE[Outcome.CONFLICT])
     heard = _earliest(write, at, ~np.isin(step, _NO_ANSWER), size)
-    acknowledged = _earliest(write, at, step == Step.ACKNOWLEDGED, size)
+    acknowledged = _earliest(write, at, step == WriteStep.ACKNOWLEDGED, size)
     left, retry = at[sent], number > 1
     return Lives(
         kind=kind,
@@ -160,7 +160,7 @@ def _earliest(write: Integers, at: Integers, chosen: Flags, size: int) -> Intege
     return first
 
 
-def _columns(kind: WriteKind, rows: Rows, table: str, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+def _columns(kind: WriteKind, rows: LedgerRows, table: str, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("place", *names)}
     for batch in rows(table, ("kind", "person", "sequence", *names)):
         mine: pa.RecordBatch = batch.filter(pc.equal(batch["kind"], int(kind)))

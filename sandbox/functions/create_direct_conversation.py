@@ -54,12 +54,12 @@ async def handle(services: Services, request: Request) -> Response:
 
 
 async def _target(request: Request) -> str:
-    """The lower-case id of the other person. :raises envelope.Refusal: 415 or 400."""
+    """The lower-case id of the other person. :raises envelope.FunctionRefusal: 415 or 400."""
     if not envelope.is_json(request.headers.get("content-type", "")):
         refusal = envelope.error(
             request, "Unsupported Media Type", 415, "UNSUPPORTED_MEDIA_TYPE", expected="application/json"
         )
-        raise envelope.Refusal(refusal)
+        raise envelope.FunctionRefusal(refusal)
     message = "Invalid JSON body"
     try:
         body = envelope.parse_json(await request.body())
@@ -69,7 +69,7 @@ async def _target(request: Request) -> str:
             return target.lower()
     except ValueError:
         pass
-    raise envelope.Refusal(envelope.error(request, message, 400, "BAD_REQUEST_INVALID_BODY"))
+    raise envelope.FunctionRefusal(envelope.error(request, message, 400, "BAD_REQUEST_INVALID_BODY"))
 
 
 def _database_error(request: Request, error: asyncpg.PostgresError) -> Response:

@@ -16,7 +16,7 @@ from sandbox.functions import cors
 _RETRY_AFTER_KEYS = ("retryAfterSeconds", "retry_after_seconds", "retryAfter")
 
 
-class Refusal(Exception):
+class FunctionRefusal(Exception):
     """A handler's early reply."""
 
     def __init__(self, response: Response) -> None:

@@ -11,8 +11,8 @@ import asyncpg
 from starlette.requests import Request
 
 from sandbox.functions import envelope
-from sandbox.functions.envelope import Refusal
-from sandbox.limits import CHECK_SQL, Verdict, subject_key
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.limits import CHECK_SQL, LimitVerdict, subject_key
 from sandbox.principal import Principal
 from sandbox.services import Bearer, PoolExhausted, Services, log
 from sandbox.settings import EVENT_AND_DECK_TTL_S, SERVER_ONLY, Snapshot, defaults
@@ -34,7 +34,7 @@ cross join lateral public.check_rate_limit(case when p.id is not null then $3 en
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class FunctionCaller:
     """The signed-in person behind a request."""
 
     user_id: str
@@ -46,9 +46,9 @@ class Caller:
 class Admission:
     """A caller let in by the gate, the settings in force, and the limiter's word."""
 
-    caller: Caller
+    caller: FunctionCaller
     settings: Snapshot
-    verdict: Verdict
+    verdict: LimitVerdict
 
 
 def bearer_token(request: Request) -> str:
@@ -58,15 +58,15 @@ def bearer_token(request: Request) -> str:
 
 
 def require_api_key(services: Services, request: Request, *, bearer_is_enough: bool, public_only: bool = False) -> None:
-    """:raises Refusal: 401 MISSING_APIKEY or INVALID_APIKEY. Any bearer token skips the check where allowed."""
+    """:raises FunctionRefusal: 401 MISSING_APIKEY or INVALID_APIKEY. Any bearer token skips the check where allowed."""
     if bearer_is_enough and bearer_token(request):
         return
     given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
     if not given:
-        raise Refusal(envelope.error(request, "Missing apikey header", 401, "MISSING_APIKEY"))
+        raise FunctionRefusal(envelope.error(request, "Missing apikey header", 401, "MISSING_APIKEY"))
     allowed = (services.keys.anon,) if public_only else (services.keys.anon, services.keys.service)
     if given not in allowed:
-        raise Refusal(envelope.error(request, "Invalid apikey header", 401, "INVALID_APIKEY"))
+        raise FunctionRefusal(envelope.error(request, "Invalid apikey header", 401, "INVALID_APIKEY"))
 
 
 @lru_cache(maxsize=65_536)
@@ -82,11 +82,11 @@ def _session_of(bearer: Bearer) -> uuid.UUID | None:
     return _uuid(bearer.session_id) if isinstance(bearer.session_id, str) else None
 
 
-def verified(services: Services, request: Request) -> tuple[Bearer, Caller]:
-    """The token's own word. :raises Refusal: 401 MISSING_JWT or INVALID_SESSION."""
+def verified(services: Services, request: Request) -> tuple[Bearer, FunctionCaller]:
+    """The token's own word. :raises FunctionRefusal: 401 MISSING_JWT or INVALID_SESSION."""
     token = bearer_token(request)
     if not token:
-        raise Refusal(envelope.error(request, "Missing Authorization bearer token", 401, "MISSING_JWT"))
+        raise FunctionRefusal(envelope.error(request, "Missing Authorization bearer token", 401, "MISSING_JWT"))
     try:
         bearer = services.tokens.verify(token)
     except TokenError:
@@ -95,12 +95,12 @@ def verified(services: Services, request: Request) -> tuple[Bearer, Caller]:
     user_id = _uuid(subject) if isinstance(subject, str) else None
     if user_id is None:
         raise invalid_session(request)
-    return bearer, Caller(str(user_id), bearer.principal, bearer.expires_at)
+    return bearer, FunctionCaller(str(user_id), bearer.principal, bearer.expires_at)
 
 
-def invalid_session(request: Request) -> Refusal:
+def invalid_session(request: Request) -> FunctionRefusal:
     """What every failure of GoTrue's `GET /user` becomes."""
-    return Refusal(envelope.error(request, "Invalid session", 401, "INVALID_SESSION"))
+    return FunctionRefusal(envelope.error(request, "Invalid session", 401, "INVALID_SESSION"))
 
 
 async def person_exists(services: Services, bearer: Bearer, user_id: str) -> bool:
@@ -108,8 +108,8 @@ async def person_exists(services: Services, bearer: Bearer, user_id: str) -> boo
     return await services.auth_pool.fetchval(_PERSON_SQL, user_id, _session_of(bearer)) is not None
 
 
-async def require_person(services: Services, request: Request) -> Caller:
-    """The signed-in caller. :raises Refusal: 401 MISSING_JWT or INVALID_SESSION."""
+async def require_person(services: Services, request: Request) -> FunctionCaller:
+    """The signed-in caller. :raises FunctionRefusal: 401 MISSING_JWT or INVALID_SESSION."""
     bearer, caller = verified(services, request)
     if not await person_exists(services, bearer, caller.user_id):
         raise invalid_session(request)
@@ -119,8 +119,8 @@ async def require_person(services: Services, request: Request) -> Caller:
 async def admit(services: Services, request: Request, *, action: str, default: int, override: int = 0) -> Admission:
     """Person, then settings, then the limiter, in this order, before a byte of the body is looked at.
 
-    With warm settings this is one statement and one round trip. override: the quirk's limit, 0 for the setting's.
-    :raises Refusal: 401, as `require_person`.
+    With warm settings this is one statement and one round trip. override: the switch's limit, 0 for the setting's.
+    :raises FunctionRefusal: 401, as `require_person`.
     """
     bearer, caller = verified(services, request)
     settings = services.settings.fresh(SERVER_ONLY, EVENT_AND_DECK_TTL_S)
@@ -140,7 +140,7 @@ async def admit(services: Services, request: Request, *, action: str, default: i
             return Admission(caller, settings, services.memory_limiter.hit(key, action, limit))
         if row is None:
             raise invalid_session(request)
-        return Admission(caller, settings, Verdict(row["ok"], row["retry_after_seconds"]))
+        return Admission(caller, settings, LimitVerdict(row["ok"], row["retry_after_seconds"]))
     if not await person_exists(services, bearer, caller.user_id):
         raise invalid_session(request)
     settings = await load_settings(services)
@@ -158,11 +158,11 @@ async def load_settings(services: Services) -> Snapshot:
         return defaults(SERVER_ONLY)
 
 
-async def _limited(services: Services, key: str, action: str, limit: int) -> Verdict:
+async def _limited(services: Services, key: str, action: str, limit: int) -> LimitVerdict:
     try:
         async with services.connection() as connection:
             row = await connection.fetchrow(CHECK_SQL, key, action, limit)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhausted) as error:
         log.warning("limiter failed, counting in memory: %s", error)
         return services.memory_limiter.hit(key, action, limit)
-    return Verdict(row["ok"], row["retry_after_seconds"])
+    return LimitVerdict(row["ok"], row["retry_after_seconds"])

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.functions import envelope
-from sandbox.functions.envelope import Refusal
-from sandbox.limits import CHECK_SQL, Verdict, subject_key
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.limits import CHECK_SQL, LimitVerdict, subject_key
 from sandbox.services import PoolExhausted, Services, log
 
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhausted)
@@ -26,9 +26,9 @@ def is_uuid(value: Any) -> bool:
 
 
 async def json_body(request: Request) -> Any:
-    """The parsed body. :raises Refusal: 415 UNSUPPORTED_MEDIA_TYPE, 400 BAD_REQUEST_INVALID_BODY."""
+    """The parsed body. :raises FunctionRefusal: 415 UNSUPPORTED_MEDIA_TYPE, 400 BAD_REQUEST_INVALID_BODY."""
     if not envelope.is_json(request.headers.get("content-type", "")):
-        raise Refusal(
+        raise FunctionRefusal(
             envelope.error(
                 request, "Unsupported Media Type", 415, "UNSUPPORTED_MEDIA_TYPE", expected="application/json"
             )
@@ -40,8 +40,8 @@ async def json_body(request: Request) -> Any:
 
 
 def bad_body(request: Request, message: str = "Invalid request body") -> NoReturn:
-    """:raises Refusal: 400 BAD_REQUEST_INVALID_BODY, always."""
-    raise Refusal(envelope.error(request, message, 400, "BAD_REQUEST_INVALID_BODY"))
+    """:raises FunctionRefusal: 400 BAD_REQUEST_INVALID_BODY, always."""
+    raise FunctionRefusal(envelope.error(request, message, 400, "BAD_REQUEST_INVALID_BODY"))
 
 
 def method_not_allowed(request: Request) -> Response:
@@ -64,7 +64,7 @@ def unechoed_error(request: Request, message: str, status: int, code: str | None
     return envelope.reply(request, body, status, with_request_id=identifier)
 
 
-async def spend(services: Services, request: Request, action: str, limit: int) -> Verdict:
+async def spend(services: Services, request: Request, action: str, limit: int) -> LimitVerdict:
     """Count one request of the caller, as named by the unverified token, against a calendar minute's limit (7.3)."""
     key = subject_key(request.headers)
     try:
@@ -73,18 +73,18 @@ async def spend(services: Services, request: Request, action: str, limit: int) -
     except DATABASE_ERRORS as error:
         log.warning("limiter failed, counting in memory: %s", error)
         return services.memory_limiter.hit(key, action, limit)
-    return Verdict(row["ok"], row["retry_after_seconds"])
+    return LimitVerdict(row["ok"], row["retry_after_seconds"])
 
 
 async def require_quota(services: Services, request: Request, action: str, limit: int) -> None:
-    """:raises Refusal: 429 RATE_LIMIT with a retry hint in body and header."""
+    """:raises FunctionRefusal: 429 RATE_LIMIT with a retry hint in body and header."""
     verdict = await spend(services, request, action, limit)
     if not verdict.ok:
         raise too_many(request, verdict)
 
 
-def too_many(request: Request, verdict: Verdict) -> Refusal:
+def too_many(request: Request, verdict: LimitVerdict) -> FunctionRefusal:
     """429 RATE_LIMIT."""
-    return Refusal(
+    return FunctionRefusal(
         envelope.error(request, "Rate limit exceeded", 429, "RATE_LIMIT", retryAfterSeconds=verdict.retry_after_s)
     )

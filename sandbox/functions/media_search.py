@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.functions import envelope, gate, intake, js, media_search_request
-from sandbox.functions.envelope import Refusal
-from sandbox.functions.media_search_request import BadSearch, Search
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.functions.media_search_request import BadSearch, SearchRequest
 from sandbox.services import Services
 from sandbox.tokens import TokenError
 
@@ -87,8 +87,8 @@ async def handle(services: Services, request: Request) -> Response:
     return intake.unechoed(reply, request=request, extra=(("x-movinesta-rerank", status),))
 
 
-async def _caller(services: Services, request: Request) -> gate.Caller:
-    """:raises Refusal: 401 UNAUTHORIZED. :raises TokenError: for an expired token; nothing catches it, as shipped."""
+async def _caller(services: Services, request: Request) -> gate.FunctionCaller:
+    """:raises FunctionRefusal: 401 UNAUTHORIZED. :raises TokenError: for an expired token, uncaught as shipped."""
     try:
         services.tokens.verify(gate.bearer_token(request))
     except TokenError as error:
@@ -96,11 +96,11 @@ async def _caller(services: Services, request: Request) -> gate.Caller:
             raise
     try:
         return await gate.require_person(services, request)
-    except Refusal:
-        raise Refusal(envelope.error(request, "Unauthorized", 401, "UNAUTHORIZED")) from None
+    except FunctionRefusal:
+        raise FunctionRefusal(envelope.error(request, "Unauthorized", 401, "UNAUTHORIZED")) from None
 
 
-async def _page(connection: asyncpg.Connection, search: Search) -> tuple[int, int, str]:
+async def _page(connection: asyncpg.Connection, search: SearchRequest) -> tuple[int, int, str]:
     """(matches, rows on this page, those rows as JSON)"""
     row = await connection.fetchrow(
         _SEARCH_SQL,
@@ -116,7 +116,7 @@ async def _page(connection: asyncpg.Connection, search: Search) -> tuple[int, in
     return row["total"], row["shown"], row["rows"]
 
 
-async def _rerank(services: Services, search: Search, shown: int) -> str:
+async def _rerank(services: Services, search: SearchRequest, shown: int) -> str:
     """What the header says."""
     try:
         async with services.connection() as connection:

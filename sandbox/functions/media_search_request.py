@@ -17,7 +17,7 @@ class BadSearch(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchRequest:
     """One page of one search. Years and genres stay text, so that Postgres judges them, as behind PostgREST.
 
     page, limit: whole or, as the shipped check allows it, fractional numbers.
@@ -39,7 +39,7 @@ class Search:
         return (self.page - 1) * self.limit
 
 
-def parse(body: Any) -> Search:
+def parse(body: Any) -> SearchRequest:
     """:raises BadSearch: for a missing query, a page below 1, a limit outside 1..50, or an unknown type."""
     if not isinstance(body, dict):
         raise BadSearch("Request body must be an object")
@@ -59,7 +59,7 @@ def parse(body: Any) -> Search:
         raise BadSearch("filters.type must be one of movie|series|anime|all")
     low, high = _year(filters, "minYear"), _year(filters, "maxYear")
     language = filters.get("originalLanguage")
-    return Search(
+    return SearchRequest(
         query,
         page,
         limit,

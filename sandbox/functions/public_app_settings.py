@@ -24,7 +24,7 @@ async def handle(services: Services, request: Request) -> Response:
         return preflight
     gate.require_api_key(services, request, bearer_is_enough=True, public_only=True)
     try:
-        stale = services.quirks.settings_stale
+        stale = services.switches.settings_stale
         snapshot = services.settings.fresh(PUBLIC, math.inf if stale else PUBLIC_TTL_S)
         if snapshot is None:
             async with services.acting(_principal(services, request)) as connection:

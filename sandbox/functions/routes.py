@@ -10,25 +10,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.functions import (
-    assistant_chat_reply,
-    assistant_get_conversation,
-    assistant_message_action,
-    assistant_orchestrator,
-    assistant_suggestion_action,
-    assistant_tool_result,
-    catalog_sync,
-    catalog_sync_batch,
     create_direct_conversation,
     envelope,
     experiment_assign,
     media_search,
-    media_swipe_deck,
-    media_swipe_event,
     onboarding_initial_likes,
     public_app_settings,
-    tmdb_proxy,
     update_notification_prefs,
 )
+from sandbox.functions.assistant import chat_reply as assistant_chat_reply
+from sandbox.functions.assistant import get_conversation as assistant_get_conversation
+from sandbox.functions.assistant import message_action as assistant_message_action
+from sandbox.functions.assistant import orchestrator as assistant_orchestrator
+from sandbox.functions.assistant import suggestion_action as assistant_suggestion_action
+from sandbox.functions.assistant import tool_result as assistant_tool_result
+from sandbox.functions.deck import media_swipe_deck
+from sandbox.functions.events import media_swipe_event
+from sandbox.functions.tmdb import catalog_sync, catalog_sync_batch
+from sandbox.functions.tmdb import proxy as tmdb_proxy
 from sandbox.services import Services, log
 
 Handler: TypeAlias = Callable[[Services, Request], Awaitable[Response]]
@@ -67,7 +66,7 @@ def routes(services: Services) -> list[Route]:
             return envelope.raw(_UNKNOWN, 404, _JSON)
         try:
             return await handler(services, request)
-        except envelope.Refusal as refusal:
+        except envelope.FunctionRefusal as refusal:
             return refusal.response
         except Exception:  # the platform's answer to a function that died
             log.exception("%s crashed", request.url.path)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.functions import envelope, gate, intake
-from sandbox.functions.gate import Caller
+from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 
 NAME = "update-notification-prefs"
@@ -46,7 +46,7 @@ async def handle(services: Services, request: Request) -> Response:
     return envelope.error(request, "Method not allowed", 405, "METHOD_NOT_ALLOWED")
 
 
-async def _read(services: Services, request: Request, caller: Caller) -> Response:
+async def _read(services: Services, request: Request, caller: FunctionCaller) -> Response:
     try:
         async with services.acting(caller.principal) as connection:
             row = await connection.fetchrow(_READ_SQL, caller.user_id)
@@ -57,7 +57,7 @@ async def _read(services: Services, request: Request, caller: Caller) -> Respons
     return envelope.reply(request, {"ok": True, "preferences": preferences})
 
 
-async def _write(services: Services, request: Request, caller: Caller, changes: dict[str, bool]) -> Response:
+async def _write(services: Services, request: Request, caller: FunctionCaller, changes: dict[str, bool]) -> Response:
     try:
         async with services.acting(caller.principal) as connection:
             row = await connection.fetchrow(_READ_SQL, caller.user_id)
@@ -71,7 +71,7 @@ async def _write(services: Services, request: Request, caller: Caller, changes: 
 
 
 def _switches(request: Request, body: Any) -> dict[str, bool]:
-    """Those given, others ignored. :raises envelope.Refusal: 400 for one that is not true or false."""
+    """Those given, others ignored. :raises envelope.FunctionRefusal: 400 for one that is not true or false."""
     if not isinstance(body, dict):
         intake.bad_body(request)
     given = {name: body[name] for name in SWITCHES if name in body}

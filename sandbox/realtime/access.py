@@ -26,7 +26,7 @@ class AccessError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class TokenClaims:
     """A token that holds. claims: the payload as JSON text; expires_at: Unix time."""
 
     token: str
@@ -36,7 +36,7 @@ class Access:
     expires_at: float
 
 
-def examine(token: str, secret: str, now: float) -> Access:
+def examine(token: str, secret: str, now: float) -> TokenClaims:
     """:raises AccessError: when it is malformed, forged, expired or lacks `role` or `exp`."""
     try:
         algorithm = str(jwt.get_unverified_header(token).get("alg"))
@@ -63,7 +63,7 @@ def _no_signer(algorithm: str) -> AccessError:
     return AccessError("MalformedJWT", "The token provided is not a valid JWT")
 
 
-def _claims(token: str, claims: dict[str, Any], now: float) -> Access:
+def _claims(token: str, claims: dict[str, Any], now: float) -> TokenClaims:
     role, expires_at = claims.get("role"), claims.get("exp")
     if not isinstance(role, str) or expires_at is None:
         raise AccessError("InvalidJWTToken", "Fields `role` and `exp` are required in JWT")
@@ -72,7 +72,7 @@ def _claims(token: str, claims: dict[str, Any], now: float) -> Access:
     if expires_at <= now:
         raise AccessError("InvalidJWTToken", expired(expires_at, now))
     person = claims.get("sub")
-    return Access(
+    return TokenClaims(
         token, role, person if isinstance(person, str) else None, orjson.dumps(claims).decode(), float(expires_at)
     )
 

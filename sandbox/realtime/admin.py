@@ -21,13 +21,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.realtime.channel import Channel
-from sandbox.realtime.faults import FaultError, Place
-from sandbox.realtime.frames import Out, encode
+from sandbox.realtime.channel import ServerChannel
+from sandbox.realtime.faults import Place, RealtimeFaultError
+from sandbox.realtime.frames import ServerPush, encode
 from sandbox.realtime.hub import Hub
 from sandbox.realtime.limits import RateCounter
 from sandbox.realtime.settings import SettingError
-from sandbox.realtime.socket import Socket
+from sandbox.realtime.socket import ServerSocket
 
 Handler = Callable[[Hub, Request, Any], Awaitable[Any]]
 
@@ -44,7 +44,7 @@ def routes(hub: Hub, base: str, allowed: Callable[[Request], bool]) -> list[Rout
                 if not isinstance(body, dict):
                     raise CommandError("the body is a JSON object")
                 return Response(orjson.dumps(await handler(hub, request, body)), media_type="application/json")
-            except (CommandError, FaultError, SettingError, orjson.JSONDecodeError) as error:
+            except (CommandError, RealtimeFaultError, SettingError, orjson.JSONDecodeError) as error:
                 return Response(orjson.dumps({"message": str(error)}), 400, media_type="application/json")
 
         return Route(base + path, answer, methods=[method])
@@ -74,13 +74,9 @@ def metrics(hub: Hub) -> dict[str, Any]:
         "sockets": len(hub.sockets),
         "users": hub.users,
         "channels": sum(len(socket.channels) for socket in hub.sockets.values()),
-        "topics": len(hub.rooms),
-        "presences": sum(len(room.presence) for room in hub.rooms.values()),
-        "received": hub.received,
-        "malformed": hub.malformed,
-        "killed": hub.killed,
-        "refused_joins": hub.refused_joins,
-        "refused_upgrades": hub.refused_upgrades,
+        "topics": len(hub.topics),
+        "presences": sum(len(state.presence) for state in hub.topics.values()),
+        **asdict(hub.counters),
         "subscriptions": len(hub.feed.registry),
         "subscriptions_by_table": hub.feed.registry.by_table(),
         "poller": {**asdict(hub.feed.metrics), "queue": hub.feed.queue, "running": hub.feed.running},
@@ -157,21 +153,21 @@ async def drain(hub: Hub) -> None:
     """Every channel hears of it, every socket is closed 1012, in batches; joins are refused meanwhile."""
     hub.draining = True
     try:
-        room = hub.settings.drain_channels
+        budget = hub.settings.drain_channels
         for socket in tuple(hub.sockets.values()):
-            if room <= 0:
+            if budget <= 0:
                 await asyncio.sleep(hub.settings.drain_pause_ms / 1000)
-                room = hub.settings.drain_channels
+                budget = hub.settings.drain_channels
             for topic in socket.channels:
                 said = {"extension": "system", "status": "ok", "message": "Server requested disconnect"}
-                socket.write(encode(socket.vsn, Out(topic, "system", said)))
-            room -= len(socket.channels)
+                socket.write(encode(socket.vsn, ServerPush(topic, "system", said)))
+            budget -= len(socket.channels)
             socket.close(1012)
     finally:
         hub.draining = False
 
 
-def _each(hub: Hub, place: Place, work: Callable[[Channel], None]) -> int:
+def _each(hub: Hub, place: Place, work: Callable[[ServerChannel], None]) -> int:
     met = [
         channel
         for socket in _sockets_at(hub, Place(place.socket, place.person))
@@ -183,7 +179,7 @@ def _each(hub: Hub, place: Place, work: Callable[[Channel], None]) -> int:
     return len(met)
 
 
-def _sockets_at(hub: Hub, place: Place) -> list[Socket]:
+def _sockets_at(hub: Hub, place: Place) -> list[ServerSocket]:
     return [
         socket
         for socket in tuple(hub.sockets.values())

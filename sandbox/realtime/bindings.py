@@ -16,7 +16,7 @@ _ID_MASK = 2**27 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class ChangeBinding:
     """One `postgres_changes` entry.
 
     event: INSERT, UPDATE, DELETE or *. table: None means every table of the schema.
@@ -46,7 +46,7 @@ class JoinConfig:
     presence_key: str | None = None
     presence_enabled: bool = False
     private: bool = False
-    bindings: tuple[Binding, ...] = ()
+    bindings: tuple[ChangeBinding, ...] = ()
 
 
 def join_config(payload: Any) -> JoinConfig:
@@ -82,11 +82,11 @@ def truth(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _binding(given: dict[str, Any]) -> Binding:
+def _binding(given: dict[str, Any]) -> ChangeBinding:
     event = str(given.get("event", "*")).upper()
     table = given.get("table")
     condition = given.get("filter")
-    return Binding(
+    return ChangeBinding(
         id=_id(given),
         event=event if event in _EVENTS else "*",
         schema=str(given.get("schema") or "public"),

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.realtime import fan
-from sandbox.realtime.access import Access, AccessError, examine
+from sandbox.realtime import encoded
+from sandbox.realtime.access import AccessError, TokenClaims, examine
 from sandbox.realtime.binary import JSON, RAW, UserBroadcast
 from sandbox.realtime.bindings import truth
-from sandbox.realtime.frames import Out
+from sandbox.realtime.frames import ServerPush
 from sandbox.realtime.hub import Hub
 
 PATH = "/realtime/v1/api/broadcast"
@@ -40,7 +40,7 @@ def routes(hub: Hub) -> list[Route]:
 
 
 def _endpoint(
-    hub: Hub, handler: Callable[[Hub, Access, Request], Awaitable[Response]]
+    hub: Hub, handler: Callable[[Hub, TokenClaims, Request], Awaitable[Response]]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -51,7 +51,7 @@ def _endpoint(
     return answer
 
 
-async def _batch(hub: Hub, access: Access, request: Request) -> Response:
+async def _batch(hub: Hub, access: TokenClaims, request: Request) -> Response:
     try:
         body = orjson.loads(await request.body())
     except ValueError:
@@ -66,7 +66,7 @@ async def _batch(hub: Hub, access: Access, request: Request) -> Response:
     return refusal or _accepted(hub)
 
 
-async def _single(hub: Hub, access: Access, request: Request) -> Response:
+async def _single(hub: Hub, access: TokenClaims, request: Request) -> Response:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/octet-stream"):
         return _json({"error": _MEDIA}, 415)
@@ -78,7 +78,7 @@ async def _single(hub: Hub, access: Access, request: Request) -> Response:
     private = truth(request.query_params.get("private"))
     if refusal is None and _may_send(access, private):
         name, event = request.path_params["topic"], request.path_params["event"]
-        frames = fan.user_broadcast(f"realtime:{name}", UserBroadcast(event, content, encoding))
+        frames = encoded.user_broadcast(f"realtime:{name}", UserBroadcast(event, content, encoding))
         hub.publish(name, frames, private=private)
     return refusal or _accepted(hub)
 
@@ -107,18 +107,18 @@ def _message(message: dict[str, Any]) -> dict[str, list[str]]:
     return wrong
 
 
-def _publish(hub: Hub, access: Access, message: dict[str, Any]) -> None:
+def _publish(hub: Hub, access: TokenClaims, message: dict[str, Any]) -> None:
     private = message.get("private", False)
     if not _may_send(access, private):
         return
     said = {"event": message["event"], "payload": message["payload"], "type": "broadcast"}
     if isinstance(message.get("id"), str):
         said["meta"] = {"id": message["id"]}
-    frames = fan.text(Out(f"realtime:{message['topic']}", "broadcast", said))
+    frames = encoded.text(ServerPush(f"realtime:{message['topic']}", "broadcast", said))
     hub.publish(message["topic"], frames, private=private)
 
 
-def _may_send(access: Access, private: bool) -> bool:
+def _may_send(access: TokenClaims, private: bool) -> bool:
     """The application ships no policy on realtime.messages: nobody but the service role sends privately."""
     return not private or access.role == "service_role"
 
@@ -142,7 +142,7 @@ def _accepted(hub: Hub) -> Response:
     return Response(status_code=202, headers=_CORS | rates)
 
 
-def _caller(hub: Hub, request: Request) -> Access | None:
+def _caller(hub: Hub, request: Request) -> TokenClaims | None:
     """The bearer token where there is one, else the key."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else ""

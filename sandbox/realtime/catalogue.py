@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from sandbox.realtime.pgoutput import Change, Relation
-from sandbox.realtime.table import Table
+from sandbox.realtime.pgoutput import RowChange, WalRelation
+from sandbox.realtime.table import PublishedTable
 from sandbox.realtime.wal import PUBLICATION
 
 _COLUMNS = """
@@ -54,15 +54,15 @@ end $body$
 """
 
 
-class Catalogue:
+class PublicationCatalogue:
     """Questions to one database over a connection of its own; one at a time."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
-        self._tables: dict[int, tuple[Relation, Table]] = {}
+        self._tables: dict[int, tuple[WalRelation, PublishedTable]] = {}
 
     @classmethod
-    async def open(cls, dsn: str) -> Catalogue:
+    async def open(cls, dsn: str) -> PublicationCatalogue:
         """Over a new connection."""
         connection = await asyncpg.connect(dsn, server_settings={"application_name": "realtime"})
         await connection.execute(_VISIBLE)
@@ -72,13 +72,13 @@ class Catalogue:
         """Drop the connection."""
         self._connection.terminate()
 
-    async def published(self) -> dict[tuple[str, str], Table]:
+    async def published(self) -> dict[tuple[str, str], PublishedTable]:
         """Every table of the publication by (schema, name)."""
         rows = await self._connection.fetch(_PUBLISHED, PUBLICATION)
         tables = [await self._load(row["oid"]) for row in rows]
         return {(table.schema, table.name): table for table in tables}
 
-    async def table(self, relation: Relation) -> Table:
+    async def table(self, relation: WalRelation) -> PublishedTable:
         """Remembered until the stream announces the table anew."""
         known = self._tables.get(relation.oid)
         if known is not None and known[0] is relation:
@@ -87,7 +87,7 @@ class Catalogue:
         self._tables[relation.oid] = (relation, table)
         return table
 
-    async def visible(self, table: Table, change: Change, callers: Sequence[tuple[str, str]]) -> list[bool]:
+    async def visible(self, table: PublishedTable, change: RowChange, callers: Sequence[tuple[str, str]]) -> list[bool]:
         """For each (role, claims): whether Postgres shows it the changed row now; a row that is gone, to none."""
         values = change.new or {}
         keys = [values.get(name) for name in table.keys]
@@ -103,10 +103,10 @@ class Catalogue:
         )
         return list(seen)
 
-    async def _load(self, oid: int) -> Table:
+    async def _load(self, oid: int) -> PublishedTable:
         name = await self._connection.fetchrow(_TABLE, oid)
         rows = await self._connection.fetch(_COLUMNS, oid, _ROLES)
-        return Table(
+        return PublishedTable(
             schema=name["nspname"],
             name=name["relname"],
             types={row["name"]: row["type"] for row in rows},

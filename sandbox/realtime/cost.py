@@ -11,7 +11,7 @@ from enum import Enum
 IDLE_FACTOR = 5
 
 
-class Found(Enum):
+class PollOutcome(Enum):
     """What a poll met."""
 
     NOTHING = "nothing"
@@ -24,10 +24,10 @@ def change_ms(subscribed: int, matching: int) -> float:
     return 0.6 + (1.4 if subscribed else 0.0) + 0.040 * subscribed + 0.055 * matching
 
 
-def wait_ms(found: Found, poll_ms: int, rng: random.Random) -> float:
+def wait_ms(found: PollOutcome, poll_ms: int, rng: random.Random) -> float:
     """Until the next poll: at once while changes are delivered, and the longer the less happens."""
-    if found is Found.DELIVERED:
+    if found is PollOutcome.DELIVERED:
         return 0.0
-    if found is Found.UNRELATED:
+    if found is PollOutcome.UNRELATED:
         return poll_ms + rng.uniform(0.5, 1.0) * poll_ms
     return float(IDLE_FACTOR * poll_ms)

@@ -1,6 +1,6 @@
 """Named faults of the Realtime server, for everybody, a topic, a person or one socket, for a time or for good. (pure)
 
-The switches among the sandbox's quirks are faults for everybody from the start; others are set while it runs.
+The sandbox's switches of these names are faults for everybody from the start; others are set while it runs.
 """
 
 from __future__ import annotations
@@ -9,24 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.switches import NAMES as SWITCHES
+
 PREFIX = "realtime_"
-NAMES = (
-    "realtime_drop_one_in",
-    "realtime_duplicate_one_in",
-    "realtime_swap_one_in",
-    "realtime_ignore_rls",
-    "realtime_subscribe_delay_ms",
-    "realtime_join_delay_ms",
-    "realtime_swallow_heartbeats",
-    "realtime_refuse_status",
-    "realtime_freeze",
-    "realtime_keep_left_channels",
-    "realtime_db_event_limit",
-)
+NAMES = tuple(name for name in SWITCHES if name.startswith(PREFIX))
 GLOBAL_ONLY = frozenset({"realtime_db_event_limit"})
 
 
-class FaultError(ValueError):
+class RealtimeFaultError(ValueError):
     """A fault that does not exist, or cannot be set so. The text says which, and what would be right."""
 
 
@@ -43,7 +33,7 @@ EVERYWHERE = Place()
 
 
 @dataclass
-class Rule:
+class FaultRule:
     """One fault in force. until: on the clock of whoever asks; None for good."""
 
     name: str
@@ -75,7 +65,7 @@ class Faults:
     """What is broken on purpose. The youngest fault of a name that covers a place decides."""
 
     def __init__(self, given: Mapping[str, Any] | None = None) -> None:
-        self._rules: dict[str, list[Rule]] = {}
+        self._rules: dict[str, list[FaultRule]] = {}
         for name, value in (given or {}).items():
             if name.startswith(PREFIX) and value:
                 self.set(name, int(value))
@@ -84,15 +74,15 @@ class Faults:
         """Whether there may be any: the usual answer, and all that a healthy server asks."""
         return bool(self._rules)
 
-    def set(self, name: str, value: int, place: Place = EVERYWHERE, until: float | None = None) -> Rule:
-        """:raises FaultError: for an unknown name, a negative value, or a place the fault cannot be limited to."""
+    def set(self, name: str, value: int, place: Place = EVERYWHERE, until: float | None = None) -> FaultRule:
+        """:raises RealtimeFaultError: for an unknown name, a negative value, a place it cannot be limited to."""
         if name not in NAMES:
-            raise FaultError(f"there is no Realtime fault {name!r}; there are: {', '.join(NAMES)}")
+            raise RealtimeFaultError(f"there is no Realtime fault {name!r}; there are: {', '.join(NAMES)}")
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise FaultError(f"{name} takes a whole number of 0 or more, not {value!r}")
+            raise RealtimeFaultError(f"{name} takes a whole number of 0 or more, not {value!r}")
         if name in GLOBAL_ONLY and place != EVERYWHERE:
-            raise FaultError(f"{name} holds for everybody; leave out socket, person and topic")
-        rule = Rule(name, value, place, until)
+            raise RealtimeFaultError(f"{name} holds for everybody; leave out socket, person and topic")
+        rule = FaultRule(name, value, place, until)
         self._rules.setdefault(name, []).append(rule)
         return rule
 
@@ -113,7 +103,7 @@ class Faults:
         rule = self._rule(name, place, now)
         return rule is not None and rule.value > 0 and rule.nth(series, number)
 
-    def active(self, now: float) -> list[Rule]:
+    def active(self, now: float) -> list[FaultRule]:
         """What is in force."""
         return [
             rule
@@ -122,7 +112,7 @@ class Faults:
             if rule.value and (rule.until is None or now < rule.until)
         ]
 
-    def _rule(self, name: str, place: Place, now: float) -> Rule | None:
+    def _rule(self, name: str, place: Place, now: float) -> FaultRule | None:
         rules = self._rules.get(name)
         if not rules:
             return None

@@ -12,23 +12,22 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 
-from sandbox.realtime import cost, fan
-from sandbox.realtime.catalogue import Catalogue
-from sandbox.realtime.cost import Found
-from sandbox.realtime.frames import Out
+from sandbox.realtime import cost, encoded
+from sandbox.realtime.catalogue import PublicationCatalogue
+from sandbox.realtime.channel import ServerChannel
+from sandbox.realtime.cost import PollOutcome
+from sandbox.realtime.encoded import EncodedMessage
+from sandbox.realtime.frames import ServerPush
 from sandbox.realtime.payloads import data
-from sandbox.realtime.pgoutput import Change
-from sandbox.realtime.subscriptions import Registry, Subscription, SubscriptionError, requests
-from sandbox.realtime.table import Table
-from sandbox.realtime.wal import FeedError, Stream
-
-if TYPE_CHECKING:
-    from sandbox.realtime.channel import Channel
-    from sandbox.realtime.hub import Hub
+from sandbox.realtime.pgoutput import RowChange
+from sandbox.realtime.ports import FeedHost
+from sandbox.realtime.subscriptions import Subscription, SubscriptionError, SubscriptionRegistry, requests
+from sandbox.realtime.table import PublishedTable
+from sandbox.realtime.wal import FeedError, WalStream
 
 log = logging.getLogger("sandbox")
 _MOST_WAITING = 20_000
@@ -36,7 +35,7 @@ _RETRY_S = 0.5
 
 
 @dataclass
-class Metrics:
+class FeedMetrics:
     """Since the start. lag_ms: from commit to delivery, of the last one delivered; batch: changes in the last poll."""
 
     polls: int = 0
@@ -49,33 +48,33 @@ class Metrics:
     batch: int = 0
     lag_ms: float = 0.0
     cost_ms: float = 0.0
-    found: str = Found.NOTHING.value
+    found: str = PollOutcome.NOTHING.value
 
 
 @dataclass(frozen=True)
 class _Delivery:
     """One change with those that hear of it: binding ids by channel and role."""
 
-    change: Change
-    table: Table
+    change: RowChange
+    table: PublishedTable
     number: int
-    readers: dict[Channel, list[int]] = field(default_factory=dict)
+    readers: dict[ServerChannel, list[int]] = field(default_factory=dict)
 
 
-class Feed:
+class ChangeFeed:
     """The poller and its subscriptions."""
 
-    def __init__(self, hub: Hub, dsn: str) -> None:
-        self.metrics = Metrics()
-        self.registry: Registry[Channel] = Registry()
-        self._hub = hub
+    def __init__(self, host: FeedHost, dsn: str) -> None:
+        self.metrics = FeedMetrics()
+        self.registry: SubscriptionRegistry[ServerChannel] = SubscriptionRegistry()
+        self._host = host
         self._dsn = dsn
         self._task: asyncio.Task[None] | None = None
         self._ready = False
-        self._published: dict[tuple[str, str], Table] = {}
-        self._waiting: deque[list[Change]] = deque()
-        self._room = asyncio.Event()
-        self._wanted: set[Channel] = set()
+        self._published: dict[tuple[str, str], PublishedTable] = {}
+        self._waiting: deque[list[RowChange]] = deque()
+        self._space = asyncio.Event()
+        self._wanted: set[ServerChannel] = set()
         self._unused_since = 0.0
         self._paused_until = 0.0
         self._number = 0
@@ -92,20 +91,20 @@ class Feed:
 
     # --- subscriptions
 
-    def subscribe(self, channel: Channel) -> None:
+    def subscribe(self, channel: ServerChannel) -> None:
         """Register its bindings once the feed runs, and then say so; changes until then are lost to it."""
         self._wanted.add(channel)
-        settings = self._hub.settings
-        delay_ms: float = settings.subscribe_ms + self._hub.fault("realtime_subscribe_delay_ms", channel.place)
+        settings = self._host.settings
+        delay_ms: float = settings.subscribe_ms + self._host.fault("realtime_subscribe_delay_ms", channel.place)
         if not self._ready:
             self._start()
-            delay_ms += self._hub.rng.uniform(settings.cold_retry_min_ms, settings.cold_retry_max_ms)
+            delay_ms += self._host.rng.uniform(settings.cold_retry_min_ms, settings.cold_retry_max_ms)
         self._after(delay_ms, channel)
 
-    def resubscribe(self, channel: Channel) -> None:
+    def resubscribe(self, channel: ServerChannel) -> None:
         """Again, with its present claims, as after a token refresh; until then the old registration holds."""
-        settings = self._hub.settings
-        self._after(self._hub.rng.uniform(settings.resubscribe_min_ms, settings.resubscribe_max_ms), channel)
+        settings = self._host.settings
+        self._after(self._host.rng.uniform(settings.resubscribe_min_ms, settings.resubscribe_max_ms), channel)
 
     def resubscribe_all(self) -> None:
         """What a change of the publication does: all registrations go at once and are made again."""
@@ -120,26 +119,26 @@ class Feed:
             self.metrics.lost += self.queue
             self._waiting.clear()
 
-    def unsubscribe(self, channel: Channel) -> None:
+    def unsubscribe(self, channel: ServerChannel) -> None:
         """Forget the channel."""
         self.registry.remove(channel)
         self._wanted.discard(channel)
         if not self._wanted:
             self._unused_since = time.monotonic()
 
-    def _after(self, delay_ms: float, channel: Channel) -> None:
+    def _after(self, delay_ms: float, channel: ServerChannel) -> None:
         if delay_ms > 0:
-            self._hub.later(delay_ms / 1000, lambda: self._register(channel))
+            self._host.later(delay_ms / 1000, lambda: self._register(channel))
         else:
             self._register(channel)
 
-    def _register(self, channel: Channel) -> None:
+    def _register(self, channel: ServerChannel) -> None:
         if channel not in self._wanted:
             return
         if not self._ready:
             self._start()
-            settings = self._hub.settings
-            retry_ms = self._hub.rng.uniform(settings.cold_retry_min_ms, settings.cold_retry_max_ms)
+            settings = self._host.settings
+            retry_ms = self._host.rng.uniform(settings.cold_retry_min_ms, settings.cold_retry_max_ms)
             self._after(max(retry_ms, 20.0), channel)
             return
         published = {name: table.types for name, table in self._published.items()}
@@ -168,8 +167,8 @@ class Feed:
     async def _run(self) -> None:
         catalogue = stream = reader = None
         try:
-            catalogue = await Catalogue.open(self._dsn)
-            stream = await Stream.open(self._dsn)
+            catalogue = await PublicationCatalogue.open(self._dsn)
+            stream = await WalStream.open(self._dsn)
             self._published = await catalogue.published()
             reader = asyncio.get_running_loop().create_task(self._read(stream))
             self._unused_since = time.monotonic()
@@ -191,43 +190,43 @@ class Feed:
                 if opened is not None:
                     opened.close()
             if self._wanted:  # it broke under its subscribers: they register again when it is back
-                self._hub.later(0, self._again)
+                self._host.later(0, self._again)
 
     def _again(self) -> None:
         for channel in tuple(self._wanted):
             self.resubscribe(channel)
 
-    async def _read(self, stream: Stream) -> None:
+    async def _read(self, stream: WalStream) -> None:
         async for changes in stream.transactions():
             if time.monotonic() < self._paused_until:
                 self.metrics.lost += len(changes)
                 continue
             self._waiting.append(changes)
             while len(self._waiting) > _MOST_WAITING:  # let them wait in the database instead
-                self._room.clear()
-                await self._room.wait()
+                self._space.clear()
+                await self._space.wait()
 
     # --- polling
 
-    async def _poll(self, catalogue: Catalogue, reader: asyncio.Task[None]) -> None:
+    async def _poll(self, catalogue: PublicationCatalogue, reader: asyncio.Task[None]) -> None:
         while not reader.done():
             found = await self._batch(catalogue)
             self.metrics.polls += 1
             self.metrics.found = found.value
-            stop_s = self._hub.settings.feed_stop_ms / 1000
+            stop_s = self._host.settings.feed_stop_ms / 1000
             if not self._wanted and time.monotonic() - self._unused_since > stop_s:
                 return
-            await asyncio.sleep(cost.wait_ms(found, self._hub.settings.poll_ms, self._hub.rng) / 1000)
+            await asyncio.sleep(cost.wait_ms(found, self._host.settings.poll_ms, self._host.rng) / 1000)
         await reader
 
-    async def _batch(self, catalogue: Catalogue) -> Found:
-        changes: list[Change] = []
-        while self._waiting and len(changes) < self._hub.settings.batch:
+    async def _batch(self, catalogue: PublicationCatalogue) -> PollOutcome:
+        changes: list[RowChange] = []
+        while self._waiting and len(changes) < self._host.settings.batch:
             changes += self._waiting.popleft()
-        self._room.set()
+        self._space.set()
         self.metrics.batch = len(changes)
         if not changes:
-            return Found.NOTHING
+            return PollOutcome.NOTHING
         begun = time.monotonic()
         deliveries: list[_Delivery] = []
         cost_ms = 0.0
@@ -236,16 +235,16 @@ class Feed:
             cost_ms += spent_ms
             if delivery.readers:
                 deliveries.append(delivery)
-        cost_ms *= self._hub.settings.cost_percent / 100
+        cost_ms *= self._host.settings.cost_percent / 100
         self.metrics.cost_ms += cost_ms
         left_s = cost_ms / 1000 - (time.monotonic() - begun)
         if left_s > 0:
             await asyncio.sleep(left_s)
         for delivery in deliveries:
             self._deliver(delivery)
-        return Found.DELIVERED if deliveries else Found.UNRELATED
+        return PollOutcome.DELIVERED if deliveries else PollOutcome.UNRELATED
 
-    async def _examine(self, catalogue: Catalogue, change: Change) -> tuple[_Delivery, float]:
+    async def _examine(self, catalogue: PublicationCatalogue, change: RowChange) -> tuple[_Delivery, float]:
         """Who is to hear of it, and what finding out would have cost the real server."""
         self.metrics.changes += 1
         self._number += 1
@@ -263,13 +262,17 @@ class Feed:
         return delivery, cost.change_ms(subscribed, len(matching))
 
     async def _allowed(
-        self, catalogue: Catalogue, table: Table, change: Change, matching: list[Subscription[Channel]]
-    ) -> list[Subscription[Channel]]:
+        self,
+        catalogue: PublicationCatalogue,
+        table: PublishedTable,
+        change: RowChange,
+        matching: list[Subscription[ServerChannel]],
+    ) -> list[Subscription[ServerChannel]]:
         """Those to whom row level security shows the row; nobody can be asked about a row that was deleted."""
         asked: dict[tuple[str, str], bool] = {}
         if change.type != "DELETE" and table.secured and table.keys:
             for one in matching:
-                if table.keys_readable(one.role) and not self._hub.fault("realtime_ignore_rls", one.owner.place):
+                if table.keys_readable(one.role) and not self._host.fault("realtime_ignore_rls", one.owner.place):
                     asked[one.role, one.claims] = False
         if asked:
             callers = list(asked)
@@ -277,27 +280,27 @@ class Feed:
         return [
             one
             for one in matching
-            if asked.get((one.role, one.claims), True) or self._hub.fault("realtime_ignore_rls", one.owner.place)
+            if asked.get((one.role, one.claims), True) or self._host.fault("realtime_ignore_rls", one.owner.place)
         ]
 
     def _deliver(self, delivery: _Delivery) -> None:
-        change, hub, now = delivery.change, self._hub, time.monotonic()
-        limit = hub.fault("realtime_db_event_limit")
-        limit = limit or hub.settings.max_events_per_second
-        if limit != hub.db_events.limit:
-            hub.db_events.limit_to(limit)
-        hub.db_events.add(sum(len(ids) for ids in delivery.readers.values()), now)
-        if hub.db_events.tripped:
+        change, host, now = delivery.change, self._host, time.monotonic()
+        limit = host.fault("realtime_db_event_limit")
+        limit = limit or host.settings.max_events_per_second
+        if limit != host.db_events.limit:
+            host.db_events.limit_to(limit)
+        host.db_events.add(sum(len(ids) for ids in delivery.readers.values()), now)
+        if host.db_events.tripped:
             self.metrics.skipped += 1
             return
         series = (delivery.table.name, change.type)
         said: dict[str, dict[str, Any]] = {}
-        sent: dict[tuple[str, str, tuple[int, ...]], fan.Fan] = {}
+        sent: dict[tuple[str, str, tuple[int, ...]], EncodedMessage] = {}
         for channel, ids in delivery.readers.items():
             if not channel.open:
                 continue
             place = channel.place
-            if hub.faults.hits("realtime_drop_one_in", now, place, series, delivery.number):
+            if host.faults.hits("realtime_drop_one_in", now, place, series, delivery.number):
                 self.metrics.dropped += 1
                 continue
             role = channel.access.role
@@ -305,9 +308,11 @@ class Feed:
                 said[role] = data(change, delivery.table, role)
             key = (channel.topic, role, tuple(sorted(ids)))
             if key not in sent:
-                sent[key] = fan.text(Out(channel.topic, "postgres_changes", {"data": said[role], "ids": list(key[2])}))
-            twice = hub.faults.hits("realtime_duplicate_one_in", now, place, series, delivery.number)
-            swap = hub.faults.hits("realtime_swap_one_in", now, place, series, delivery.number)
+                sent[key] = encoded.text(
+                    ServerPush(channel.topic, "postgres_changes", {"data": said[role], "ids": list(key[2])})
+                )
+            twice = host.faults.hits("realtime_duplicate_one_in", now, place, series, delivery.number)
+            swap = host.faults.hits("realtime_swap_one_in", now, place, series, delivery.number)
             channel.deliver(sent[key], swap=swap, copies=2 if twice else 1)
             self.metrics.delivered += 1
         self.metrics.lag_ms = max(0.0, (time.time() - change.committed_s) * 1000)

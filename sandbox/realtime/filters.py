@@ -43,7 +43,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class ChangeCondition:
     """A filter whose values were read as the column's type."""
 
     column: str
@@ -106,9 +106,11 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
 
 
-def condition(given: Filter, type_name: str) -> Condition:
+def condition(given: Filter, type_name: str) -> ChangeCondition:
     """:raises FilterError: when a value is none of the type."""
-    return Condition(given.column, type_name, given.op, tuple(comparable(type_name, value) for value in given.values))
+    return ChangeCondition(
+        given.column, type_name, given.op, tuple(comparable(type_name, value) for value in given.values)
+    )
 
 
 def comparable(type_name: str, text: str) -> Any:

@@ -18,7 +18,7 @@ BINARY = 0x82
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class ClientPush:
     """What a client sent. payload is a UserBroadcast where it came as a binary frame; size: bytes of the message."""
 
     join_ref: str | None
@@ -30,7 +30,7 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
+class ServerPush:
     """What the server sends. Version 1 has no `join_ref`; fan-out messages carry neither reference."""
 
     topic: str
@@ -40,13 +40,13 @@ class Out:
     join_ref: str | None = None
 
 
-def decode(vsn: str, data: bytes, *, binary: bool) -> Push:
+def decode(vsn: str, data: bytes, *, binary: bool) -> ClientPush:
     """One message. :raises FrameError: when it is none of this version."""
     if binary:
         if vsn == V1:
             raise FrameError("version 1.0.0 has no binary frames")
         pushed = decode_push(data)
-        return Push(pushed.join_ref, pushed.ref, pushed.topic, "broadcast", pushed.message, len(data))
+        return ClientPush(pushed.join_ref, pushed.ref, pushed.topic, "broadcast", pushed.message, len(data))
     try:
         message = orjson.loads(data)
     except ValueError as error:
@@ -54,7 +54,7 @@ def decode(vsn: str, data: bytes, *, binary: bool) -> Push:
     join_ref, ref, topic, event, payload = _fields(vsn, message)
     if not isinstance(topic, str) or not isinstance(event, str):
         raise FrameError("topic and event are strings")
-    return Push(_reference(join_ref), _reference(ref), topic, event, payload, len(data))
+    return ClientPush(_reference(join_ref), _reference(ref), topic, event, payload, len(data))
 
 
 def _fields(vsn: str, message: Any) -> tuple[Any, Any, Any, Any, Any]:
@@ -79,7 +79,7 @@ def _reference(value: Any) -> str | None:
     raise FrameError("references are strings or null")
 
 
-def encode(vsn: str, message: Out) -> bytes:
+def encode(vsn: str, message: ServerPush) -> bytes:
     """The whole WebSocket text frame."""
     if vsn == V2:
         body = orjson.dumps([message.join_ref, message.ref, message.topic, message.event, message.payload])
@@ -100,12 +100,12 @@ def frame(first: int, body: bytes) -> bytes:
     return struct.pack("!BBQ", first, 127, size) + body
 
 
-def reply(push: Push, response: Any, *, status: str = "ok", join_ref: str | None = None) -> Out:
+def reply(push: ClientPush, response: Any, *, status: str = "ok", join_ref: str | None = None) -> ServerPush:
     """The answer to a push, by its reference."""
-    return Out(push.topic, "phx_reply", {"response": response, "status": status}, push.ref, join_ref)
+    return ServerPush(push.topic, "phx_reply", {"response": response, "status": status}, push.ref, join_ref)
 
 
-def system(topic: str, message: str, *, status: str, extension: str, join_ref: str | None) -> Out:
+def system(topic: str, message: str, *, status: str, extension: str, join_ref: str | None) -> ServerPush:
     """A notice of a channel about itself."""
     payload = {
         "channel": topic.removeprefix("realtime:"),
@@ -113,7 +113,7 @@ def system(topic: str, message: str, *, status: str, extension: str, join_ref: s
         "message": message,
         "status": status,
     }
-    return Out(topic, "system", payload, None, join_ref)
+    return ServerPush(topic, "system", payload, None, join_ref)
 
 
-__all__ = ["BINARY", "TEXT", "V1", "V2", "VERSIONS", "FrameError", "Out", "Push", "UserBroadcast"]
+__all__ = ["BINARY", "TEXT", "V1", "V2", "VERSIONS", "ClientPush", "FrameError", "ServerPush", "UserBroadcast"]

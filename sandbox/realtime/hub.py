@@ -11,15 +11,16 @@ from typing import Any
 
 import uvicorn
 
-from sandbox.realtime.channel import Channel
-from sandbox.realtime.fan import Fan
+from sandbox.realtime.channel import ServerChannel
+from sandbox.realtime.encoded import EncodedMessage
 from sandbox.realtime.faults import EVERYWHERE, Faults, Place
-from sandbox.realtime.feed import Feed
+from sandbox.realtime.feed import ChangeFeed
 from sandbox.realtime.limits import RateCounter
+from sandbox.realtime.ports import ServerCounters
 from sandbox.realtime.presence import references
 from sandbox.realtime.settings import RealtimeSettings
-from sandbox.realtime.socket import Socket
-from sandbox.realtime.topics import Topic
+from sandbox.realtime.socket import ServerSocket
+from sandbox.realtime.topic import TopicState
 
 SWEEP_S = 0.5
 
@@ -35,11 +36,11 @@ class Hub:
         self.faults = faults
         self.rng = rng
         self.references = references(rng)
-        self.sockets: dict[int, Socket] = {}
-        self.rooms: dict[tuple[str, bool], Topic] = {}
+        self.sockets: dict[int, ServerSocket] = {}
+        self.topics: dict[tuple[str, bool], TopicState[ServerChannel]] = {}
         self.users = 0
         self.draining = False
-        self.received = self.malformed = self.killed = self.refused_joins = self.refused_upgrades = 0
+        self.counters = ServerCounters()
         self._numbers = 0
         self._sweeper: asyncio.Task[None] | None = None
         now = time.monotonic()
@@ -47,7 +48,7 @@ class Hub:
         self.events = RateCounter(settings.max_events_per_second, now)
         self.presence_events = RateCounter(settings.max_presence_events_per_second, now)
         self.db_events = RateCounter(settings.max_events_per_second, now)
-        self.feed = Feed(self, dsn)
+        self.feed = ChangeFeed(self, dsn)
 
     # --- life
 
@@ -65,9 +66,9 @@ class Hub:
                 await self._sweeper
         await self.feed.stop()
 
-    def protocol(self, config: uvicorn.Config, server_state: Any, app_state: Any) -> Socket:
+    def protocol(self, config: uvicorn.Config, server_state: Any, app_state: Any) -> ServerSocket:
         """What uvicorn calls for each upgrade."""
-        return Socket(self, server_state.connections)
+        return ServerSocket(self, server_state.connections)
 
     def configure(self, settings: RealtimeSettings) -> None:
         """Other settings from now on; channels keep their presence windows."""
@@ -105,48 +106,49 @@ class Hub:
         self._numbers += 1
         return self._numbers
 
-    def entered(self, socket: Socket) -> None:
+    def entered(self, socket: ServerSocket) -> None:
         """An upgrade succeeded."""
         self.sockets[socket.id] = socket
 
-    def left(self, socket: Socket) -> None:
+    def left(self, socket: ServerSocket) -> None:
         """A socket ended, and its channels with it."""
         self.sockets.pop(socket.id, None)
         for channel in tuple(socket.channels.values()):
             channel.stop()
 
-    def room(self, topic: str, *, private: bool) -> Topic:
-        """The topic, made when nobody is on it."""
-        return self.rooms.get((topic, private)) or Topic(self, topic)
+    def topic(self, name: str, *, private: bool) -> TopicState[ServerChannel]:
+        """Its state, made when nobody is on it."""
+        return self.topics.get((name, private)) or TopicState(self, name)
 
-    def started(self, channel: Channel) -> None:
+    def started(self, channel: ServerChannel) -> None:
         """A join succeeded."""
-        socket = channel.socket
-        if not socket.channels:
+        if channel.socket.add(channel):
             self.users += 1
-        socket.channels[channel.topic] = channel
-        socket.person = channel.access.person or socket.person
-        socket.expires_at = min(socket.expires_at, channel.access.expires_at)
-        self.rooms[channel.topic, channel.config.private] = channel.room
-        channel.room.channels[channel] = None
+        self.topics[channel.topic, channel.config.private] = channel.topic_state
+        channel.topic_state.channels[channel] = None
 
-    def stopped(self, channel: Channel) -> None:
+    def stopped(self, channel: ServerChannel) -> None:
         """A channel ended: its presence goes, its subscriptions go, an empty topic goes."""
-        socket, room = channel.socket, channel.room
-        if socket.channels.get(channel.topic) is channel:
-            del socket.channels[channel.topic]
-            if not socket.channels:
-                self.users -= 1
-                socket.idle_since = self.monotonic()
-        room.channels.pop(channel, None)
+        if channel.socket.discard(channel):
+            self.users -= 1
+        state = channel.topic_state
+        state.channels.pop(channel, None)
         self.feed.unsubscribe(channel)
-        diff = room.presence.untrack(channel)
-        if not room.channels:
-            self.rooms.pop((channel.topic, channel.config.private), None)
+        diff = state.presence.untrack(channel)
+        if not state.channels:
+            self.topics.pop((channel.topic, channel.config.private), None)
         elif diff is not None:
-            room.tell_presence(diff)
+            state.tell_presence(diff)
 
-    def channels(self) -> list[Channel]:
+    def subscribe(self, channel: ServerChannel) -> None:
+        """Its database subscriptions are wanted."""
+        self.feed.subscribe(channel)
+
+    def resubscribe(self, channel: ServerChannel) -> None:
+        """Its database subscriptions follow its present token."""
+        self.feed.resubscribe(channel)
+
+    def channels(self) -> list[ServerChannel]:
         """All of them."""
         return [channel for socket in self.sockets.values() for channel in socket.channels.values()]
 
@@ -170,12 +172,12 @@ class Hub:
         """Whether presence is over its limit."""
         return self.presence_events.over(self.monotonic())
 
-    def publish(self, name: str, frames: Fan, *, private: bool) -> None:
+    def publish(self, name: str, message: EncodedMessage, *, private: bool) -> None:
         """A message that came by REST."""
         self.count_broadcast()
-        room = self.rooms.get((f"realtime:{name}", private))
-        if room is not None:
-            room.fan_out(frames, None)
+        state = self.topics.get((f"realtime:{name}", private))
+        if state is not None:
+            state.fan_out(message, None)
 
     # --- what time does
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-from sandbox.realtime.access import AccessError, examine
+from sandbox.realtime.access import AccessError, TokenClaims, examine
 from sandbox.realtime.bindings import JoinConfig, join_config, join_token
-from sandbox.realtime.channel import Channel
-from sandbox.realtime.frames import Out, Push, reply
+from sandbox.realtime.channel import ServerChannel
+from sandbox.realtime.frames import ClientPush, ServerPush, reply
+from sandbox.realtime.ports import JoinHost, JoiningConnection
+from sandbox.realtime.topic import TopicState
 
-if TYPE_CHECKING:
-    from sandbox.realtime.access import Access
-    from sandbox.realtime.hub import Hub
-    from sandbox.realtime.socket import Socket
+Host: TypeAlias = JoinHost[ServerChannel, TopicState[ServerChannel]]
 
 PREFIX = "realtime:"
 TOO_MANY_JOINS = "ClientJoinRateLimitReached: Too many joins per second"
@@ -26,46 +25,46 @@ class JoinError(Exception):
         self.closes = closes
 
 
-def join(hub: Hub, socket: Socket, push: Push) -> None:
+def join(host: Host, socket: JoiningConnection[ServerChannel], push: ClientPush) -> None:
     """Answer the join and set its channel going. :raises JoinError: when it is refused."""
     config = join_config(push.payload)
-    access = _admit(hub, socket, push, config)
-    hub.joins.add(1, hub.monotonic())
+    access = _admit(host, socket, push, config)
+    host.joins.add(1, host.monotonic())
     before = socket.channels.get(push.topic)
     if before is not None:
         before.stop()
-    channel = Channel(hub, socket, push, config, access, hub.room(push.topic, private=config.private))
-    hub.started(channel)
+    channel = ServerChannel(host, socket, push, config, access, host.topic(push.topic, private=config.private))
+    host.started(channel)
     channel.say(reply(push, {"postgres_changes": [one.answer() for one in config.bindings]}, join_ref=channel.join_ref))
     if before is not None:
-        channel.say(Out(push.topic, "phx_close", {}, before.join_ref, before.join_ref))
+        channel.say(ServerPush(push.topic, "phx_close", {}, before.join_ref, before.join_ref))
     if config.replication_ready:
         channel.notice("Replication connection established", extension="system")
     if config.presence_enabled:
-        if hub.presence_over():
+        if host.presence_over():
             channel.shut_down("Too many presence messages per second")
             return
-        hub.count_presence(1)
-        state = channel.room.presence.state()
-        channel.say(Out(push.topic, "presence_state", state, None, channel.join_ref))
+        host.count_presence(1)
+        state = channel.topic_state.presence.state()
+        channel.say(ServerPush(push.topic, "presence_state", state, None, channel.join_ref))
     if config.bindings:
-        hub.feed.subscribe(channel)
+        host.subscribe(channel)
 
 
-def _admit(hub: Hub, socket: Socket, push: Push, config: JoinConfig) -> Access:
-    settings, now = hub.settings, hub.monotonic()
-    if hub.draining:
+def _admit(host: Host, socket: JoiningConnection[ServerChannel], push: ClientPush, config: JoinConfig) -> TokenClaims:
+    settings, now = host.settings, host.monotonic()
+    if host.draining:
         raise JoinError("RealtimeRestarting: Realtime is restarting, please standby")
     if push.topic == PREFIX:
         raise JoinError("TopicNameRequired: You must provide a topic name")
-    if not socket.channels and 0 < settings.max_concurrent_users <= hub.users:
+    if not socket.channels and 0 < settings.max_concurrent_users <= host.users:
         raise JoinError("ConnectionRateLimitReached: Too many connected users")
-    if hub.joins.over(now):
+    if host.joins.over(now):
         raise JoinError(TOO_MANY_JOINS, closes=True)
     if push.topic not in socket.channels and 0 < settings.max_channels_per_client <= len(socket.channels):
         raise JoinError("ChannelRateLimitReached: Too many channels")
     try:
-        access = examine(join_token(push.payload) or socket.key, hub.secret, hub.now())
+        access = examine(join_token(push.payload) or socket.key, host.secret, host.now())
     except AccessError as error:
         raise JoinError(error.reason) from error
     # The application ships no policy on realtime.messages, so a private channel is closed to all but the service role.

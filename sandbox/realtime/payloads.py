@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.realtime.pgoutput import FULL, Change
-from sandbox.realtime.table import Table
+from sandbox.realtime.pgoutput import FULL, RowChange
+from sandbox.realtime.table import PublishedTable
 from sandbox.realtime.values import commit_timestamp, record
 
 UNAUTHORIZED = "Error 401: Unauthorized"
@@ -15,7 +15,7 @@ MAX_RECORD_BYTES = 1_048_576
 _KEPT_BYTES = 64
 
 
-def data(change: Change, table: Table, role: str) -> dict[str, Any]:
+def data(change: RowChange, table: PublishedTable, role: str) -> dict[str, Any]:
     """`payload.data` for readers of a role."""
     if not table.keys:
         return _refusal(change, table, NO_KEY)
@@ -40,7 +40,7 @@ def data(change: Change, table: Table, role: str) -> dict[str, Any]:
     return said
 
 
-def before_image(change: Change, table: Table) -> dict[str, str | None]:
+def before_image(change: RowChange, table: PublishedTable) -> dict[str, str | None]:
     """The row before as far as it may be told: the key alone, unless the table's replica identity is full and it is no
     DELETE under row level security (whose policies cannot be asked about a row that is gone)."""
     known = change.old if change.old is not None else change.new or {}
@@ -49,7 +49,7 @@ def before_image(change: Change, table: Table) -> dict[str, str | None]:
     return {name: known[name] for name in table.keys if name in known}
 
 
-def _refusal(change: Change, table: Table, error: str) -> dict[str, Any]:
+def _refusal(change: RowChange, table: PublishedTable, error: str) -> dict[str, Any]:
     said: dict[str, Any] = {
         "columns": [],
         "commit_timestamp": None,
@@ -65,7 +65,7 @@ def _refusal(change: Change, table: Table, error: str) -> dict[str, Any]:
     return said
 
 
-def _size(change: Change) -> int:
+def _size(change: RowChange) -> int:
     return sum(len(text) for row in (change.new, change.old) if row for text in row.values() if text is not None)
 
 

@@ -14,7 +14,7 @@ FULL = "f"
 
 
 @dataclass(frozen=True)
-class Column:
+class WalColumn:
     """is_key: part of the replica identity."""
 
     name: str
@@ -22,14 +22,14 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Relation:
+class WalRelation:
     """A table as the stream announces it, again after each change of its definition. identity: d, n, f or i."""
 
     oid: int
     schema: str
     table: str
     identity: str
-    columns: tuple[Column, ...]
+    columns: tuple[WalColumn, ...]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """One row's change. Values are as Postgres prints them, None for null; a value that is too large to be repeated
     and did not change is absent.
 
@@ -46,7 +46,7 @@ class Change:
     committed_s: Unix time of the commit. xid: its transaction.
     """
 
-    relation: Relation
+    relation: WalRelation
     type: str
     committed_s: float
     new: dict[str, str | None] | None
@@ -58,12 +58,12 @@ class Decoder:
     """Turns messages into transactions."""
 
     def __init__(self) -> None:
-        self._relations: dict[int, Relation] = {}
-        self._changes: list[Change] = []
+        self._relations: dict[int, WalRelation] = {}
+        self._changes: list[RowChange] = []
         self._committed_s = 0.0
         self._xid = 0
 
-    def feed(self, message: bytes) -> list[Change] | None:
+    def feed(self, message: bytes) -> list[RowChange] | None:
         """The transaction's changes when this message commits it, else None. One without changes is an empty list."""
         kind = message[:1]
         if kind == b"B":
@@ -79,7 +79,7 @@ class Decoder:
             self._changes.append(self._change(message))
         return None
 
-    def _change(self, message: bytes) -> Change:
+    def _change(self, message: bytes) -> RowChange:
         relation = self._relations[struct.unpack_from("!I", message, 1)[0]]
         position = 5
         old: dict[str, str | None] | None = None
@@ -93,10 +93,10 @@ class Decoder:
             new, position = _tuple(relation, message, position + 1)
             new = {**{name: text for name, text in (old or {}).items() if name not in new}, **new}
         kind = {b"I": "INSERT", b"U": "UPDATE", b"D": "DELETE"}[message[:1]]
-        return Change(relation, kind, self._committed_s, new, old, self._xid)
+        return RowChange(relation, kind, self._committed_s, new, old, self._xid)
 
 
-def _relation(message: bytes) -> Relation:
+def _relation(message: bytes) -> WalRelation:
     (oid,) = struct.unpack_from("!I", message, 1)
     schema, position = _text(message, 5)
     table, position = _text(message, position)
@@ -107,11 +107,11 @@ def _relation(message: bytes) -> Relation:
         is_key = message[position] & 1 == 1
         name, position = _text(message, position + 1)
         position += 8  # type and its modifier
-        columns.append(Column(name, is_key))
-    return Relation(oid, schema or "pg_catalog", table, identity.decode(), tuple(columns))
+        columns.append(WalColumn(name, is_key))
+    return WalRelation(oid, schema or "pg_catalog", table, identity.decode(), tuple(columns))
 
 
-def _tuple(relation: Relation, message: bytes, position: int) -> tuple[dict[str, str | None], int]:
+def _tuple(relation: WalRelation, message: bytes, position: int) -> tuple[dict[str, str | None], int]:
     (count,) = struct.unpack_from("!H", message, position)
     position += 2
     values: dict[str, str | None] = {}

@@ -16,7 +16,7 @@ Metas = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Diff:
+class PresenceDiff:
     """What a change tells: keys with the metas that came and that went."""
 
     joins: Metas = field(default_factory=dict)
@@ -34,7 +34,7 @@ def references(rng: random.Random) -> Iterator[str]:
         yield base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-class Presence:
+class PresenceState:
     """One topic's presence. An owner (a channel) tracks at most one key."""
 
     def __init__(self, refs: Iterator[str]) -> None:
@@ -44,27 +44,27 @@ class Presence:
     def __len__(self) -> int:
         return len(self._owners)
 
-    def track(self, owner: Hashable, key: str, payload: dict[str, Any]) -> Diff | None:
+    def track(self, owner: Hashable, key: str, payload: dict[str, Any]) -> PresenceDiff | None:
         """The owner's payload under its key; None when it says nothing new. An update is a join and a leave."""
         meta = {**payload, "phx_ref": next(self._refs)}
         before = self._owners.get(owner)
         if before is None:
             self._owners[owner] = (key, meta)
-            return Diff(joins={key: {"metas": [meta]}})
+            return PresenceDiff(joins={key: {"metas": [meta]}})
         old = before[1]
         if _said(old) == payload:
             return None
         meta["phx_ref_prev"] = old["phx_ref"]
         self._owners[owner] = (key, meta)
-        return Diff(joins={key: {"metas": [meta]}}, leaves={key: {"metas": [old]}})
+        return PresenceDiff(joins={key: {"metas": [meta]}}, leaves={key: {"metas": [old]}})
 
-    def untrack(self, owner: Hashable) -> Diff | None:
+    def untrack(self, owner: Hashable) -> PresenceDiff | None:
         """The owner is gone; None when it was not there."""
         before = self._owners.pop(owner, None)
         if before is None:
             return None
         key, meta = before
-        return Diff(leaves={key: {"metas": [meta]}})
+        return PresenceDiff(leaves={key: {"metas": [meta]}})
 
     def state(self) -> Metas:
         """As `presence_state` carries it: every key with all its metas."""

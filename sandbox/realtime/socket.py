@@ -10,7 +10,7 @@ import asyncio
 import http
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -21,47 +21,71 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from sandbox.realtime.access import AccessError, examine
+from sandbox.realtime.channel import ServerChannel
 from sandbox.realtime.faults import Place
-from sandbox.realtime.frames import V1, VERSIONS, FrameError, Push, decode, encode, reply
+from sandbox.realtime.frames import V1, VERSIONS, ClientPush, FrameError, decode, encode, reply
 from sandbox.realtime.join import PREFIX, JoinError, join
-
-if TYPE_CHECKING:
-    from sandbox.realtime.channel import Channel
-    from sandbox.realtime.hub import Hub
+from sandbox.realtime.ports import SocketHost
+from sandbox.realtime.topic import TopicState
 
 PATH = "/realtime/v1/websocket"
 _CLOSING_S = 2.0
+Host: TypeAlias = SocketHost[ServerChannel, TopicState[ServerChannel], "ServerSocket"]
 
 
-class Socket(asyncio.Protocol):
+class ServerSocket(asyncio.Protocol):
     """vsn: the serializer. key: the URL's `apikey`, with which channels join that bring no token.
 
     expires_at: when the first of its channels' tokens ends, Unix time. heard: when the client last sent anything.
     """
 
-    def __init__(self, hub: Hub, connections: set[Any]) -> None:
-        self.id = hub.next_socket()
+    def __init__(self, host: Host, connections: set[Any]) -> None:
+        self.id = host.next_socket()
         self.vsn = V1
         self.key = ""
         self.person: str | None = None
-        self.channels: dict[str, Channel] = {}
+        self.channels: dict[str, ServerChannel] = {}
         self.expires_at = float("inf")
-        self.heard = self.idle_since = hub.monotonic()
+        self.heard = self.idle_since = host.monotonic()
         self.is_open = False
-        self._hub = hub
+        self._host = host
         self._connections = connections
-        self._protocol = ServerProtocol(max_size=hub.settings.max_frame_bytes)
+        self._protocol = ServerProtocol(max_size=host.settings.max_frame_bytes)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._parts: list[bytes] = []
         self._binary = False
         self._busy = False
-        self._waiting: deque[Push] = deque()
-        self._frozen: deque[bytes | Push] = deque()
+        self._waiting: deque[ClientPush] = deque()
+        self._frozen: deque[bytes | ClientPush] = deque()
 
     @property
     def place(self) -> Place:
         """Where it is, for faults."""
         return Place(self.id, self.person, None)
+
+    # --- its channels
+
+    def add(self, channel: ServerChannel) -> bool:
+        """A channel was joined; whether it is the only one. Whose token it brought is who this is from now on."""
+        first = not self.channels
+        self.channels[channel.topic] = channel
+        self.person = channel.access.person or self.person
+        self.expire_by(channel.access.expires_at)
+        return first
+
+    def discard(self, channel: ServerChannel) -> bool:
+        """A channel ended; whether the socket has none any more because of it."""
+        if self.channels.get(channel.topic) is not channel:
+            return False
+        del self.channels[channel.topic]
+        if self.channels:
+            return False
+        self.idle_since = self._host.monotonic()
+        return True
+
+    def expire_by(self, expires_at: float) -> None:
+        """A token of its channels ends then."""
+        self.expires_at = min(self.expires_at, expires_at)
 
     # --- asyncio's side
 
@@ -70,7 +94,7 @@ class Socket(asyncio.Protocol):
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = self._hub.monotonic()
+        self.heard = self._host.monotonic()
         self._protocol.receive_data(data)
         self._advance()
 
@@ -82,7 +106,7 @@ class Socket(asyncio.Protocol):
         self.is_open = False
         self._connections.discard(self)
         self._waiting.clear()
-        self._hub.left(self)
+        self._host.left(self)
 
     def shutdown(self) -> None:
         """uvicorn ends."""
@@ -97,8 +121,8 @@ class Socket(asyncio.Protocol):
             self._frozen.append(data)
         elif self.is_open and not self._transport.is_closing():
             self._transport.write(data)
-            if self._transport.get_write_buffer_size() > self._hub.settings.max_buffer_bytes:
-                self._hub.killed += 1
+            if self._transport.get_write_buffer_size() > self._host.settings.max_buffer_bytes:
+                self._host.counters.killed += 1
                 self.abort()
 
     def close(self, code: int, reason: str = "") -> None:
@@ -109,9 +133,9 @@ class Socket(asyncio.Protocol):
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
-            self._hub.later(_CLOSING_S, self._transport.close)
+            self._host.later(_CLOSING_S, self._transport.close)
         self.is_open = False
-        self._hub.left(self)
+        self._host.left(self)
 
     def abort(self) -> None:
         """End the TCP connection at once."""
@@ -122,13 +146,13 @@ class Socket(asyncio.Protocol):
         """Go on after a freeze: what waited is sent and handled in its order."""
         waiting, self._frozen = self._frozen, deque()
         for item in waiting:
-            if isinstance(item, Push):
+            if isinstance(item, ClientPush):
                 self._take(item)
             else:
                 self.write(item)
 
     def _faulty(self, name: str) -> bool:
-        return bool(self._hub.faults) and self._hub.fault(name, self.place) > 0
+        return bool(self._host.faults) and self._host.fault(name, self.place) > 0
 
     @property
     def is_frozen(self) -> bool:
@@ -171,11 +195,11 @@ class Socket(asyncio.Protocol):
     def _message(self, data: bytes) -> None:
         if not self.is_open:
             return
-        self._hub.received += 1
+        self._host.counters.received += 1
         try:
             push = decode(self.vsn, data, binary=self._binary)
         except FrameError:
-            self._hub.malformed += 1
+            self._host.counters.malformed += 1
             return
         if self._faulty("realtime_freeze"):
             self._frozen.append(push)
@@ -184,17 +208,17 @@ class Socket(asyncio.Protocol):
 
     # --- the Phoenix protocol
 
-    def _take(self, push: Push) -> None:
+    def _take(self, push: ClientPush) -> None:
         """Joins are answered one after the other, and everything else of the socket waits for them."""
         if self._busy:
             self._waiting.append(push)
         else:
             self._handle(push)
 
-    def _handle(self, push: Push) -> None:
+    def _handle(self, push: ClientPush) -> None:
         channel = self.channels.get(push.topic)
         if push.event == "phx_join" and push.topic.startswith(PREFIX):
-            delay_ms = self._hub.fault("realtime_join_delay_ms", self._place_of(push))
+            delay_ms = self._host.fault("realtime_join_delay_ms", self._place_of(push))
             self._after(delay_ms, lambda: self._join(push))
         elif push.topic == "phoenix" and push.event == "heartbeat":
             if not self._faulty("realtime_swallow_heartbeats"):
@@ -206,11 +230,11 @@ class Socket(asyncio.Protocol):
         else:
             self.write(encode(self.vsn, reply(push, {"reason": "unmatched topic"}, status="error")))
 
-    def _join(self, push: Push) -> None:
+    def _join(self, push: ClientPush) -> None:
         try:
-            join(self._hub, self, push)
+            join(self._host, self, push)
         except JoinError as error:
-            self._hub.refused_joins += 1
+            self._host.counters.refused_joins += 1
             answer = encode(
                 self.vsn, reply(push, {"reason": str(error)}, status="error", join_ref=push.join_ref or push.ref)
             )
@@ -221,7 +245,7 @@ class Socket(asyncio.Protocol):
                 if closes:
                     self.close(1001)
 
-            self._after(self._hub.settings.channel_error_ms, refuse)
+            self._after(self._host.settings.channel_error_ms, refuse)
 
     def _after(self, delay_ms: int, work: Callable[[], None]) -> None:
         """Do it now, or keep the socket busy until then."""
@@ -237,9 +261,9 @@ class Socket(asyncio.Protocol):
                 while self._waiting and not self._busy:
                     self._handle(self._waiting.popleft())
 
-        self._hub.later(delay_ms / 1000, done)
+        self._host.later(delay_ms / 1000, done)
 
-    def _place_of(self, push: Push) -> Place:
+    def _place_of(self, push: ClientPush) -> Place:
         return Place(self.id, self.person, push.topic.removeprefix(PREFIX))
 
     # --- the upgrade
@@ -252,19 +276,19 @@ class Socket(asyncio.Protocol):
         asked = dict(parse_qsl(query, keep_blank_values=True))
         refusal = self._refusal(request, asked)
         if refusal is not None:
-            self._hub.refused_upgrades += 1
-            self._refuse(*refusal, self._hub.settings.connect_error_ms)
+            self._host.counters.refused_upgrades += 1
+            self._refuse(*refusal, self._host.settings.connect_error_ms)
             return
         response = self._protocol.accept(request)
         self._protocol.send_response(response)
         self._flush()
         if response.status_code == 101:
             self.is_open = True
-            self._hub.entered(self)
+            self._host.entered(self)
 
     def _refusal(self, request: Request, asked: dict[str, str]) -> tuple[int, Any] | None:
-        hub, now = self._hub, self._hub.monotonic()
-        if status := hub.fault("realtime_refuse_status", Place()):
+        host, now = self._host, self._host.monotonic()
+        if status := host.fault("realtime_refuse_status", Place()):
             return status, {"error": "Error connecting to Realtime"}
         if request.method != "GET":
             return 400, None
@@ -275,13 +299,13 @@ class Socket(asyncio.Protocol):
         if not self.key:
             return 401, {"error": "API key is missing"}
         try:
-            self.person = examine(self.key, hub.secret, hub.now()).person
+            self.person = examine(self.key, host.secret, host.now()).person
         except AccessError as error:
             said = str(error)
             return 401, {"error": "Token has expired" if said.startswith("Token has expired") else said}
-        if 0 < hub.settings.max_concurrent_users <= hub.users:
+        if 0 < host.settings.max_concurrent_users <= host.users:
             return 429, {"error": "Too many connected users"}
-        if hub.joins.over(now):
+        if host.joins.over(now):
             return 429, {"error": "Too many joins per second"}
         return None
 
@@ -297,9 +321,9 @@ class Socket(asyncio.Protocol):
                 self._flush()
 
         if delay_ms:
-            self._hub.later(delay_ms / 1000, answer)
+            self._host.later(delay_ms / 1000, answer)
         else:
             answer()
 
 
-__all__ = ["PATH", "Socket"]
+__all__ = ["PATH", "ServerSocket"]

@@ -10,8 +10,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from sandbox.realtime.bindings import Binding
-from sandbox.realtime.filters import Condition, FilterError, comparable, condition, parse
+from sandbox.realtime.bindings import ChangeBinding
+from sandbox.realtime.filters import ChangeCondition, FilterError, comparable, condition, parse
 
 Owner = TypeVar("Owner", bound=Hashable)
 Name = tuple[str, str]
@@ -23,12 +23,12 @@ class SubscriptionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SubscriptionRequest:
     """One binding on one table, its filter read."""
 
-    binding: Binding
+    binding: ChangeBinding
     table: Name
-    conditions: tuple[Condition, ...]
+    conditions: tuple[ChangeCondition, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Subscription(Generic[Owner]):
     owner: Owner
     role: str
     claims: str
-    request: Request
+    request: SubscriptionRequest
 
     def wants(self, kind: str, values: Mapping[str, str | None]) -> bool:
         """Whether the action and every condition match."""
@@ -46,10 +46,10 @@ class Subscription(Generic[Owner]):
         return event in ("*", kind) and all(one.holds(values.get(one.column)) for one in self.request.conditions)
 
 
-def requests(bindings: Iterable[Binding], published: Types) -> list[Request]:
+def requests(bindings: Iterable[ChangeBinding], published: Types) -> list[SubscriptionRequest]:
     """All that a channel asks for. published: column types by table. :raises SubscriptionError: for the first that
     names a table or column that is not published, or a filter that is none."""
-    found: list[Request] = []
+    found: list[SubscriptionRequest] = []
     for binding in bindings:
         try:
             filters = parse(binding.filter)
@@ -66,11 +66,11 @@ def requests(bindings: Iterable[Binding], published: Types) -> list[Request]:
                 conditions = tuple(condition(one, types[one.column]) for one in filters)
             except FilterError as error:
                 raise SubscriptionError(_unknown(binding)) from error
-            found.append(Request(binding, name, conditions))
+            found.append(SubscriptionRequest(binding, name, conditions))
     return found
 
 
-def _unknown(binding: Binding) -> str:
+def _unknown(binding: ChangeBinding) -> str:
     filters = ", ".join(f'{{"{one.column}", "{one.op}", "{",".join(one.values)}"}}' for one in parse(binding.filter))
     return (
         "Unable to subscribe to changes with given parameters. Please check Realtime is enabled for the given connect "
@@ -88,7 +88,7 @@ class _Table(Generic[Owner]):
     by_value: dict[tuple[str, str], dict[Any, set[Subscription[Owner]]]] = field(default_factory=dict)
 
 
-class Registry(Generic[Owner]):
+class SubscriptionRegistry(Generic[Owner]):
     """Every subscription of the project."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Registry(Generic[Owner]):
     def __len__(self) -> int:
         return sum(len(owned) for owned in self._owned.values())
 
-    def replace(self, owner: Owner, role: str, claims: str, wanted: Iterable[Request]) -> None:
+    def replace(self, owner: Owner, role: str, claims: str, wanted: Iterable[SubscriptionRequest]) -> None:
         """The owner's subscriptions from now on."""
         self.remove(owner)
         made = [Subscription(owner, role, claims, request) for request in wanted]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PublishedTable:
     """types, casts: of every column, as Postgres names the type and as SQL spells it. keys: the primary key.
 
     readable: the columns each role may select. secured: row level security is on.

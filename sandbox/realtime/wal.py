@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sandbox.errors import SandboxError
-from sandbox.realtime.pgoutput import Change, Decoder
+from sandbox.realtime.pgoutput import Decoder, RowChange
 
 PUBLICATION = "supabase_realtime"
 _SLOT = "supabase_realtime_replication_slot"
@@ -29,7 +29,7 @@ class FeedError(SandboxError):
     """The stream could not be opened, or broke."""
 
 
-class Stream:
+class WalStream:
     """One replication connection with a slot that ends with it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,7 +40,7 @@ class Stream:
         self._told = 0.0
 
     @classmethod
-    async def open(cls, dsn: str) -> Stream:
+    async def open(cls, dsn: str) -> WalStream:
         """Changes committed from now on. :raises FeedError: when the server refuses."""
         parts = urlsplit(dsn)
         query = parse_qs(parts.query)
@@ -56,7 +56,7 @@ class Stream:
             raise
         return stream
 
-    async def transactions(self) -> AsyncIterator[list[Change]]:
+    async def transactions(self) -> AsyncIterator[list[RowChange]]:
         """Every commit with changes in the publication, in commit order. :raises FeedError: when the server ends."""
         while True:
             kind, body = await self._message()

@@ -20,7 +20,7 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class DbRelation:
     """A table or view. uniques: column sets of its unique indexes, the primary key among them."""
 
     name: str
@@ -49,7 +49,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class DbFunction:
     """relation: the exposed relation whose rows it returns, if so; columns: of its rows, as far as known."""
 
     name: str
@@ -68,9 +68,9 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class SchemaCatalogue:
     """An immutable picture of the schema at one moment."""
 
-    relations: Mapping[str, Relation]
+    relations: Mapping[str, DbRelation]
     foreign_keys: tuple[ForeignKey, ...]
-    functions: Mapping[str, tuple[Function, ...]]
+    functions: Mapping[str, tuple[DbFunction, ...]]

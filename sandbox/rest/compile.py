@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.rest.catalogue import Catalogue, Relation
+from sandbox.rest.catalogue import DbRelation, SchemaCatalogue
 from sandbox.rest.errors import where_required
-from sandbox.rest.lookup import Call
-from sandbox.rest.reading import Reader, columns_needed
+from sandbox.rest.lookup import FunctionCall
+from sandbox.rest.reading import SelectBuilder, columns_needed
 from sandbox.rest.sql import Binder, Scope, Slot, identifier, qualified
 from sandbox.rest.syntax import Tree
 from sandbox.rest.writing import INSERTED, SCALAR, Conflict, Payload, call, delete, insert, known_columns, update
@@ -41,27 +41,27 @@ class Statement:
     bare: bool = False
 
 
-def read(catalogue: Catalogue, relation: Relation, tree: Tree, form: Form) -> Statement:
+def read(catalogue: SchemaCatalogue, relation: DbRelation, tree: Tree, form: Form) -> Statement:
     """A page of a table or view."""
     binder = Binder()
     source = f"{qualified(relation.name)} AS {identifier(relation.name)}"
-    parts = Reader(catalogue, tree, binder).root(_scope(relation))
+    parts = SelectBuilder(catalogue, tree, binder).root(_scope(relation))
     total = f"(SELECT count(*) FROM ({parts.sql(source, bare=True)}) AS _all)" if form.exact else "NULL::bigint"
     rows = f"{parts.sql(source)} {_page(binder)}"
     return Statement(f"SELECT {total} AS total, {_reply(form, '_row')} FROM ({rows}) AS _row", binder.slots)
 
 
-def estimate(catalogue: Catalogue, relation: Relation, tree: Tree) -> Statement:
+def estimate(catalogue: SchemaCatalogue, relation: DbRelation, tree: Tree) -> Statement:
     """The planner's idea of how many rows there are: answers one JSON text."""
     binder = Binder()
     source = f"{qualified(relation.name)} AS {identifier(relation.name)}"
-    parts = Reader(catalogue, tree, binder).root(_scope(relation))
+    parts = SelectBuilder(catalogue, tree, binder).root(_scope(relation))
     return Statement(f"EXPLAIN (FORMAT JSON) {parts.sql(source, bare=True)}", binder.slots)
 
 
 def insertion(
-    catalogue: Catalogue,
-    relation: Relation,
+    catalogue: SchemaCatalogue,
+    relation: DbRelation,
     tree: Tree,
     payload: Payload,
     conflict: Conflict | None,
@@ -74,9 +74,9 @@ def insertion(
 
 
 def change(
-    catalogue: Catalogue, relation: Relation, tree: Tree, payload: Payload, defaults: bool, form: Form
+    catalogue: SchemaCatalogue, relation: DbRelation, tree: Tree, payload: Payload, defaults: bool, form: Form
 ) -> Statement:
-    """:raises ApiError: 21000 without any filter, PGRST204 for an unknown column."""
+    """:raises RestError: 21000 without any filter, PGRST204 for an unknown column."""
     binder = Binder()
     conditions = _required(catalogue, relation, tree, binder, "UPDATE")
     if not known_columns(relation, payload.columns):  # nothing to set: PostgREST changes no row and says so
@@ -84,15 +84,21 @@ def change(
     return _mutation(catalogue, relation, tree, update(relation, payload, conditions, defaults, binder), binder, form)
 
 
-def removal(catalogue: Catalogue, relation: Relation, tree: Tree, form: Form) -> Statement:
-    """:raises ApiError: 21000 without any filter."""
+def removal(catalogue: SchemaCatalogue, relation: DbRelation, tree: Tree, form: Form) -> Statement:
+    """:raises RestError: 21000 without any filter."""
     binder = Binder()
     conditions = _required(catalogue, relation, tree, binder, "DELETE")
     return _mutation(catalogue, relation, tree, delete(relation, conditions), binder, form)
 
 
 def invocation(
-    catalogue: Catalogue, target: Call, arguments: tuple[str, ...], tree: Tree, form: Form, *, by_name: bool
+    catalogue: SchemaCatalogue,
+    target: FunctionCall,
+    arguments: tuple[str, ...],
+    tree: Tree,
+    form: Form,
+    *,
+    by_name: bool,
 ) -> Statement:
     """A function call and the reading of its result."""
     function = target.function
@@ -100,7 +106,7 @@ def invocation(
     source = call(function, arguments, binder, by_name=by_name, whole_body=target.whole_body)
     name = identifier(function.name)
     scope = Scope(function.relation or function.name, name, function.columns, function.relation)
-    parts = Reader(catalogue, tree, binder).root(scope)
+    parts = SelectBuilder(catalogue, tree, binder).root(scope)
     row = "_row"
     if not function.is_composite:
         parts.columns = [f"{name}.{SCALAR}"]
@@ -112,7 +118,7 @@ def invocation(
     return Statement(f"WITH _source AS ({source}) SELECT {reply} FROM ({rows}) AS _row", binder.slots)
 
 
-def _scope(relation: Relation) -> Scope:
+def _scope(relation: DbRelation) -> Scope:
     return Scope(relation.name, identifier(relation.name), relation.columns, relation.name)
 
 
@@ -130,21 +136,21 @@ def _reply(form: Form, row: str) -> str:
     return f"count(_row) AS page, {body} AS body"
 
 
-def _required(catalogue: Catalogue, relation: Relation, tree: Tree, binder: Binder, verb: str) -> list[str]:
-    conditions = Reader(catalogue, tree, binder).conditions(_scope(relation))
+def _required(catalogue: SchemaCatalogue, relation: DbRelation, tree: Tree, binder: Binder, verb: str) -> list[str]:
+    conditions = SelectBuilder(catalogue, tree, binder).conditions(_scope(relation))
     if not conditions:
         raise where_required(verb)
     return conditions
 
 
-def _no_rows(catalogue: Catalogue, relation: Relation, tree: Tree) -> str:
+def _no_rows(catalogue: SchemaCatalogue, relation: DbRelation, tree: Tree) -> str:
     columns = ", ".join(columns_needed(catalogue, tree, _scope(relation))) or "1"
     return f"SELECT {columns} FROM {qualified(relation.name)} AS {identifier(relation.name)} WHERE false"
 
 
 def _mutation(
-    catalogue: Catalogue,
-    relation: Relation,
+    catalogue: SchemaCatalogue,
+    relation: DbRelation,
     tree: Tree,
     sql: str,
     binder: Binder,
@@ -166,7 +172,7 @@ def _mutation(
         return Statement(f"WITH _source AS ({sql} RETURNING 1) {rows.format(inserted)}", binder.slots)
     scope = _scope(relation)
     returning = "" if reads else f" RETURNING {', '.join(columns_needed(catalogue, tree, scope)) or '1'}"
-    parts = Reader(catalogue, tree, binder).root(scope, filtered=False)
+    parts = SelectBuilder(catalogue, tree, binder).root(scope, filtered=False)
     read_back = parts.sql(f"_source AS {scope.alias}")
     return Statement(
         f"WITH _source AS ({sql}{returning}) SELECT {affected}, {_reply(form, '_row')} FROM ({read_back}) AS _row",

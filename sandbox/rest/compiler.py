@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sandbox.rest import compile as sql
-from sandbox.rest.catalogue import Catalogue, Function
+from sandbox.rest.catalogue import DbFunction, SchemaCatalogue
 from sandbox.rest.compile import Form, Statement
-from sandbox.rest.lookup import Call, function_for, relation_named
+from sandbox.rest.lookup import FunctionCall, function_for, relation_named
 from sandbox.rest.query import parse_query
-from sandbox.rest.syntax import Query
+from sandbox.rest.syntax import RestQuery
 from sandbox.rest.writing import Conflict, Payload
 
 MEMORY = 4096
@@ -27,26 +27,26 @@ class Compiled:
     """A statement and the query it serves. function: for calls."""
 
     statement: Statement
-    query: Query
-    function: Function | None = None
+    query: RestQuery
+    function: DbFunction | None = None
 
 
 class Compiler:
-    """Every method raises ApiError for what cannot be parsed, found or embedded."""
+    """Every method raises RestError for what cannot be parsed, found or embedded."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: SchemaCatalogue) -> None:
         self.catalogue = catalogue
         self._by_text: dict[Hashable, Compiled] = {}
         self._by_tree: dict[Hashable, Statement] = {}
 
     def read(self, name: str, text: str, form: Form) -> Compiled:
-        def build(query: Query) -> Statement:
+        def build(query: RestQuery) -> Statement:
             return sql.read(self.catalogue, relation_named(self.catalogue, name), query.tree, form)
 
         return self._compiled(("read", name, form), text, build)
 
     def estimate(self, name: str, text: str) -> Compiled:
-        def build(query: Query) -> Statement:
+        def build(query: RestQuery) -> Statement:
             return sql.estimate(self.catalogue, relation_named(self.catalogue, name), query.tree)
 
         return self._compiled(("estimate", name), text, build)
@@ -56,7 +56,7 @@ class Compiler:
     ) -> Compiled:
         """resolution: of the Prefer header; its target is on_conflict or else the primary key."""
 
-        def build(query: Query) -> Statement:
+        def build(query: RestQuery) -> Statement:
             relation = relation_named(self.catalogue, name)
             conflict: Conflict | None = None
             target = query.tree.on_conflict or relation.primary_key
@@ -67,14 +67,14 @@ class Compiler:
         return self._compiled(("insert", name, payload, resolution, defaults, form), text, build)
 
     def update(self, name: str, text: str, payload: Payload, defaults: bool, form: Form) -> Compiled:
-        def build(query: Query) -> Statement:
+        def build(query: RestQuery) -> Statement:
             relation = relation_named(self.catalogue, name)
             return sql.change(self.catalogue, relation, query.tree, payload, defaults, form)
 
         return self._compiled(("update", name, payload, defaults, form), text, build)
 
     def delete(self, name: str, text: str, form: Form) -> Compiled:
-        def build(query: Query) -> Statement:
+        def build(query: RestQuery) -> Statement:
             return sql.removal(self.catalogue, relation_named(self.catalogue, name), query.tree, form)
 
         return self._compiled(("delete", name, form), text, build)
@@ -90,8 +90,10 @@ class Compiler:
         target = function_for(self.catalogue, name, arguments, post=False)
         return self._call(target, text, tuple(sorted(arguments)), form, by_name=True)
 
-    def _call(self, target: Call, text: str, arguments: tuple[str, ...], form: Form, *, by_name: bool) -> Compiled:
-        def build(query: Query) -> Statement:
+    def _call(
+        self, target: FunctionCall, text: str, arguments: tuple[str, ...], form: Form, *, by_name: bool
+    ) -> Compiled:
+        def build(query: RestQuery) -> Statement:
             return sql.invocation(self.catalogue, target, arguments, query.tree, form, by_name=by_name)
 
         key = ("call", target.function.signature, arguments, form, by_name)
@@ -101,8 +103,8 @@ class Compiler:
         self,
         key: tuple[Hashable, ...],
         text: str,
-        build: Callable[[Query], Statement],
-        function: Function | None = None,
+        build: Callable[[RestQuery], Statement],
+        function: DbFunction | None = None,
         *,
         call: bool = False,
     ) -> Compiled:

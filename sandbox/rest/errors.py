@@ -43,7 +43,7 @@ BY_CLASS: Mapping[str, int] = {
 }
 
 
-class ApiError(Exception):
+class RestError(Exception):
     """One refusal, ready to be sent."""
 
     def __init__(
@@ -68,7 +68,7 @@ class ApiError(Exception):
         return {"code": self.code, "details": self.details, "hint": self.hint, "message": self.message}
 
 
-class NotInCatalogue(ApiError):
+class NotInCatalogue(RestError):
     """The request names something the catalogue does not know; it may have been created since that was read."""
 
 
@@ -86,14 +86,14 @@ def status_of(sqlstate: str, message: str, *, signed_in: bool) -> int:
     return BY_SQLSTATE.get(sqlstate) or BY_CLASS.get(sqlstate[:2], 400)
 
 
-def connection_lost(error: BaseException) -> ApiError:
-    return ApiError(
+def connection_lost(error: BaseException) -> RestError:
+    return RestError(
         503, "PGRST001", "Database client error. Retrying the connection.", details=str(error) or type(error).__name__
     )
 
 
-def connection_refused(error: BaseException) -> ApiError:
-    return ApiError(
+def connection_refused(error: BaseException) -> RestError:
+    return RestError(
         503,
         "PGRST000",
         "Database connection error. Retrying the connection.",
@@ -101,15 +101,15 @@ def connection_refused(error: BaseException) -> ApiError:
     )
 
 
-def catalogue_unreadable() -> ApiError:
-    return ApiError(503, "PGRST002", "Could not query the database for the schema cache. Retrying.")
+def catalogue_unreadable() -> RestError:
+    return RestError(503, "PGRST002", "Could not query the database for the schema cache. Retrying.")
 
 
-def pool_exhausted() -> ApiError:
-    return ApiError(504, "PGRST003", "Timed out acquiring connection from connection pool.")
+def pool_exhausted() -> RestError:
+    return RestError(504, "PGRST003", "Timed out acquiring connection from connection pool.")
 
 
-def bad_token(expired: bool, parts: int) -> ApiError:
+def bad_token(expired: bool, parts: int) -> RestError:
     """parts: how many dot-separated parts the presented token has."""
     details: str | None = None
     if expired:
@@ -120,39 +120,39 @@ def bad_token(expired: bool, parts: int) -> ApiError:
         code, message = "PGRST301", "No suitable key or wrong key type"
         details = "None of the keys was able to decode the JWT"
     challenge = f'Bearer error="invalid_token", error_description="{message}"'
-    return ApiError(401, code, message, details=details, headers={"WWW-Authenticate": challenge})
+    return RestError(401, code, message, details=details, headers={"WWW-Authenticate": challenge})
 
 
-def unparsable(what: str, text: str, position: int, details: str) -> ApiError:
+def unparsable(what: str, text: str, position: int, details: str) -> RestError:
     """position: zero-based, in `text`."""
-    return ApiError(
+    return RestError(
         400, "PGRST100", f'"failed to parse {what} ({text})" (line 1, column {position + 1})', details=details
     )
 
 
-def bad_body(message: str = "Empty or invalid json") -> ApiError:
-    return ApiError(400, "PGRST102", message)
+def bad_body(message: str = "Empty or invalid json") -> RestError:
+    return RestError(400, "PGRST102", message)
 
 
-def bad_range(details: str) -> ApiError:
-    return ApiError(416, "PGRST103", "Requested range not satisfiable", details=details)
+def bad_range(details: str) -> RestError:
+    return RestError(416, "PGRST103", "Requested range not satisfiable", details=details)
 
 
-def beyond_the_end(offset: int, total: int) -> ApiError:
+def beyond_the_end(offset: int, total: int) -> RestError:
     return bad_range(f"An offset of {offset} was requested, but there are only {total} rows.")
 
 
-def bad_schema(name: str, exposed: Sequence[str]) -> ApiError:
+def bad_schema(name: str, exposed: Sequence[str]) -> RestError:
     hint = f"Only the following schemas are exposed: {', '.join(exposed)}"
-    return ApiError(406, "PGRST106", f"Invalid schema: {name}", hint=hint)
+    return RestError(406, "PGRST106", f"Invalid schema: {name}", hint=hint)
 
 
-def bad_media_type(wanted: Sequence[str]) -> ApiError:
-    return ApiError(406, "PGRST107", f"None of these media types are available: {', '.join(wanted)}")
+def bad_media_type(wanted: Sequence[str]) -> RestError:
+    return RestError(406, "PGRST107", f"None of these media types are available: {', '.join(wanted)}")
 
 
-def not_embedded(name: str) -> ApiError:
-    return ApiError(
+def not_embedded(name: str) -> RestError:
+    return RestError(
         400,
         "PGRST108",
         f"'{name}' is not an embedded resource in this request",
@@ -160,22 +160,22 @@ def not_embedded(name: str) -> ApiError:
     )
 
 
-def not_singular(rows: int) -> ApiError:
-    return ApiError(
+def not_singular(rows: int) -> RestError:
+    return RestError(
         406, "PGRST116", "Cannot coerce the result to a single JSON object", details=f"The result contains {rows} rows"
     )
 
 
-def bad_method(method: str) -> ApiError:
-    return ApiError(405, "PGRST117", f"Unsupported HTTP method: {method}")
+def bad_method(method: str) -> RestError:
+    return RestError(405, "PGRST117", f"Unsupported HTTP method: {method}")
 
 
-def bad_rpc_method(method: str) -> ApiError:
-    return ApiError(405, "PGRST101", f"Cannot use the {method} method on RPC")
+def bad_rpc_method(method: str) -> RestError:
+    return RestError(405, "PGRST101", f"Cannot use the {method} method on RPC")
 
 
-def related_order_impossible(origin: str, target: str) -> ApiError:
-    return ApiError(
+def related_order_impossible(origin: str, target: str) -> RestError:
+    return RestError(
         400,
         "PGRST118",
         f"A related order on '{target}' is not possible",
@@ -183,8 +183,8 @@ def related_order_impossible(origin: str, target: str) -> ApiError:
     )
 
 
-def spread_impossible(origin: str, target: str) -> ApiError:
-    return ApiError(
+def spread_impossible(origin: str, target: str) -> RestError:
+    return RestError(
         400,
         "PGRST119",
         f"A spread operation on '{target}' is not possible",
@@ -192,8 +192,8 @@ def spread_impossible(origin: str, target: str) -> ApiError:
     )
 
 
-def bad_embed_filter(target: str) -> ApiError:
-    return ApiError(
+def bad_embed_filter(target: str) -> RestError:
+    return RestError(
         400,
         "PGRST120",
         f"Bad operator on the '{target}' embedded resource",
@@ -201,8 +201,8 @@ def bad_embed_filter(target: str) -> ApiError:
     )
 
 
-def bad_preferences(names: Sequence[str]) -> ApiError:
-    return ApiError(
+def bad_preferences(names: Sequence[str]) -> RestError:
+    return RestError(
         400,
         "PGRST122",
         "Invalid preferences given with handling=strict",
@@ -210,12 +210,12 @@ def bad_preferences(names: Sequence[str]) -> ApiError:
     )
 
 
-def no_aggregates() -> ApiError:
-    return ApiError(400, "PGRST123", "Use of aggregate functions is not allowed")
+def no_aggregates() -> RestError:
+    return RestError(400, "PGRST123", "Use of aggregate functions is not allowed")
 
 
-def too_many_affected(rows: int) -> ApiError:
-    return ApiError(
+def too_many_affected(rows: int) -> RestError:
+    return RestError(
         400,
         "PGRST124",
         "Query result exceeds max-affected preference constraint",
@@ -223,18 +223,18 @@ def too_many_affected(rows: int) -> ApiError:
     )
 
 
-def bad_path() -> ApiError:
-    return ApiError(404, "PGRST125", "Invalid path specified in request URL")
+def bad_path() -> RestError:
+    return RestError(404, "PGRST125", "Invalid path specified in request URL")
 
 
-def where_required(verb: str) -> ApiError:
+def where_required(verb: str) -> RestError:
     """What the `safeupdate` extension raises on the platform. verb: UPDATE or DELETE."""
-    return ApiError(400, "21000", f"{verb} requires a WHERE clause")
+    return RestError(400, "21000", f"{verb} requires a WHERE clause")
 
 
-def no_column(relation: str, column: str) -> ApiError:
+def no_column(relation: str, column: str) -> RestError:
     return NotInCatalogue(400, "PGRST204", f"Could not find the '{column}' column of '{relation}' in the schema cache")
 
 
-def internal() -> ApiError:
-    return ApiError(500, "PGRSTX00", "Internal server error")
+def internal() -> RestError:
+    return RestError(500, "PGRSTX00", "Internal server error")

@@ -27,7 +27,7 @@ ROLLBACK_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PlannedStatement:
     """What to run and what must hold before it may commit.
 
     arguments: the named parts of the request that slots refer to; values: those of the query string.
@@ -53,8 +53,10 @@ class Limits:
     lock_ms: int
 
 
-async def run(pool: asyncpg.Pool, limits: Limits, principal: Principal, method: str, path: str, job: Job) -> Result:
-    """:raises ApiError: for everything that Postgres, the pool or the connection can refuse."""
+async def run(
+    pool: asyncpg.Pool, limits: Limits, principal: Principal, method: str, path: str, job: PlannedStatement
+) -> Result:
+    """:raises RestError: for everything that Postgres, the pool or the connection can refuse."""
     connection = await _acquire(pool, limits.acquire_s)
     try:
         async with _transaction(connection, _begin(limits, principal, method, path, job.read_only)):
@@ -117,7 +119,7 @@ def _begin(limits: Limits, principal: Principal, method: str, path: str, read_on
     return f"begin{' read only' if read_only else ''}; select {calls}"
 
 
-async def _estimated(connection: Any, job: Job) -> int | None:
+async def _estimated(connection: Any, job: PlannedStatement) -> int | None:
     if job.estimate is None:
         return None
     statement, values = job.estimate
@@ -125,7 +127,7 @@ async def _estimated(connection: Any, job: Job) -> int | None:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-async def _fetch(connection: Any, job: Job, estimated: int | None) -> Result:
+async def _fetch(connection: Any, job: PlannedStatement, estimated: int | None) -> Result:
     arguments = _arguments(job.statement, job.values, job.arguments)
     if job.statement.bare:
         status = await connection.execute(job.statement.sql, *arguments)

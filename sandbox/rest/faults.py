@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncpg
 
-from sandbox.rest.errors import ApiError, connection_lost, status_of
+from sandbox.rest.errors import RestError, connection_lost, status_of
 
 SERVER_GONE = (asyncpg.InterfaceError, OSError, EOFError)
 """What asyncpg raises when the connection, not the statement, failed."""
 
 
-def refusal(error: Exception, *, signed_in: bool) -> ApiError:
+def refusal(error: Exception, *, signed_in: bool) -> RestError:
     """A statement's error, passed on word for word; a lost connection is PGRST001."""
     if not isinstance(error, asyncpg.PostgresError) or isinstance(error, asyncpg.PostgresConnectionError):
         return connection_lost(error)
     code = error.sqlstate or "XX000"
     message = error.args[0] if error.args else str(error)
     status = status_of(code, message, signed_in=signed_in)
-    return ApiError(
+    return RestError(
         status,
         code,
         message,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from sandbox.rest.scanner import Scanner
-from sandbox.rest.syntax import Condition, Field, Group, Value
+from sandbox.rest.syntax import FieldPath, FilterCondition, Group, Value
 
 MAX_DEPTH = 16
 COMPARISONS = frozenset({"eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "isdistinct"})
@@ -31,7 +31,7 @@ def looks_like_filter(text: str) -> bool:
     return found is not None and found[1] in OPERATORS
 
 
-def parse_filter(field: Field, text: str, values: list[Value]) -> Condition:
+def parse_filter(field: FieldPath, text: str, values: list[Value]) -> FilterCondition:
     """`text` is the whole parameter; its value runs to the end and is not unquoted. Appends to `values`."""
     scanner = Scanner(text, "filter")
     condition = _operation(scanner, field, values, _rest)
@@ -53,7 +53,7 @@ def array_literal(items: list[str]) -> str:
     return "{" + ",".join('"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"' for item in items) + "}"
 
 
-def _members(scanner: Scanner, values: list[Value], depth: int) -> tuple[Condition | Group, ...]:
+def _members(scanner: Scanner, values: list[Value], depth: int) -> tuple[FilterCondition | Group, ...]:
     if depth > MAX_DEPTH:
         scanner.fail("fewer nested groups")
     members = [_member(scanner, values, depth)]
@@ -63,7 +63,7 @@ def _members(scanner: Scanner, values: list[Value], depth: int) -> tuple[Conditi
     return tuple(members)
 
 
-def _member(scanner: Scanner, values: list[Value], depth: int) -> Condition | Group:
+def _member(scanner: Scanner, values: list[Value], depth: int) -> FilterCondition | Group:
     while scanner.take(" "):
         pass
     group = scanner.match(JOINER)
@@ -74,7 +74,9 @@ def _member(scanner: Scanner, values: list[Value], depth: int) -> Condition | Gr
     return _operation(scanner, field, values, _logic_value)
 
 
-def _operation(scanner: Scanner, field: Field, values: list[Value], value: Callable[[Scanner], str]) -> Condition:
+def _operation(
+    scanner: Scanner, field: FieldPath, values: list[Value], value: Callable[[Scanner], str]
+) -> FilterCondition:
     negated = scanner.take("not.")
     start = scanner.position
     found = scanner.match(OPERATOR)
@@ -83,7 +85,7 @@ def _operation(scanner: Scanner, field: Field, values: list[Value], value: Calla
         scanner.fail(f'"not" or {EXPECTED}' if not negated else EXPECTED)
     operator, modifier = found[1], found[2]
     if operator == "is":
-        return Condition(field, operator, None, negated, constant=_is_word(scanner))
+        return FilterCondition(field, operator, None, negated, constant=_is_word(scanner))
     quantifier: str | None = None
     if modifier is not None and operator not in TEXT_SEARCH:
         quantifier = modifier
@@ -95,7 +97,7 @@ def _operation(scanner: Scanner, field: Field, values: list[Value], value: Calla
         text = text.replace("*", "%")
     values.append(text)
     language = modifier if operator in TEXT_SEARCH else None
-    return Condition(field, operator, len(values) - 1, negated, quantifier, language)
+    return FilterCondition(field, operator, len(values) - 1, negated, quantifier, language)
 
 
 def _is_word(scanner: Scanner) -> str:

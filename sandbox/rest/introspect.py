@@ -8,7 +8,15 @@ from typing import Any
 
 import asyncpg
 
-from sandbox.rest.catalogue import SCHEMA, Catalogue, ColumnInfo, ForeignKey, Function, Parameter, Relation
+from sandbox.rest.catalogue import (
+    SCHEMA,
+    ColumnInfo,
+    DbFunction,
+    DbRelation,
+    ForeignKey,
+    Parameter,
+    SchemaCatalogue,
+)
 
 # search_path is emptied first, so that every type outside pg_catalog comes with its schema.
 QUALIFY = "set local search_path = ''"
@@ -70,7 +78,7 @@ order by p.proname, p.oid
 """
 
 
-async def read_catalogue(pool: asyncpg.Pool, *, timeout_s: float | None = None) -> Catalogue:
+async def read_catalogue(pool: asyncpg.Pool, *, timeout_s: float | None = None) -> SchemaCatalogue:
     """Read the schema as the pool's own role; :raises TimeoutError: when no connection is free in time."""
     async with pool.acquire(timeout=timeout_s) as connection, connection.transaction(readonly=True):
         await connection.execute(QUALIFY)
@@ -78,7 +86,7 @@ async def read_catalogue(pool: asyncpg.Pool, *, timeout_s: float | None = None) 
             await connection.fetch(sql, SCHEMA) for sql in (RELATIONS, KEYS, FOREIGN_KEYS, FUNCTIONS)
         ]
     relations = _relations(columns, keys)
-    return Catalogue(
+    return SchemaCatalogue(
         relations=relations,
         foreign_keys=tuple(
             ForeignKey(row["name"], row["relation"], tuple(row["columns"]), row["target"], tuple(row["target_columns"]))
@@ -88,7 +96,7 @@ async def read_catalogue(pool: asyncpg.Pool, *, timeout_s: float | None = None) 
     )
 
 
-def _relations(columns: Iterable[Any], keys: Iterable[Any]) -> dict[str, Relation]:
+def _relations(columns: Iterable[Any], keys: Iterable[Any]) -> dict[str, DbRelation]:
     by_relation: dict[str, dict[str, ColumnInfo]] = defaultdict(dict)
     for row in columns:
         by_relation[row["relation"]][row["name"]] = ColumnInfo(
@@ -101,19 +109,19 @@ def _relations(columns: Iterable[Any], keys: Iterable[Any]) -> dict[str, Relatio
         if row["is_primary"]:
             primary[row["relation"]] = tuple(row["columns"])
     return {
-        name: Relation(name, infos, primary.get(name, ()), frozenset(uniques[name]))
+        name: DbRelation(name, infos, primary.get(name, ()), frozenset(uniques[name]))
         for name, infos in by_relation.items()
     }
 
 
-def _functions(rows: Iterable[Any], relations: Mapping[str, Relation]) -> dict[str, tuple[Function, ...]]:
-    found: dict[str, list[Function]] = defaultdict(list)
+def _functions(rows: Iterable[Any], relations: Mapping[str, DbRelation]) -> dict[str, tuple[DbFunction, ...]]:
+    found: dict[str, list[DbFunction]] = defaultdict(list)
     for row in rows:
         found[row["name"]].append(_function(row, relations))
     return {name: tuple(overloads) for name, overloads in found.items()}
 
 
-def _function(row: Any, relations: Mapping[str, Relation]) -> Function:
+def _function(row: Any, relations: Mapping[str, DbRelation]) -> DbFunction:
     types: list[str] = row["types"]
     modes: list[str] = row["modes"] or ["i"] * len(types)
     names: list[str] = row["names"] or [""] * len(types)
@@ -129,7 +137,7 @@ def _function(row: Any, relations: Mapping[str, Relation]) -> Function:
         if mode in ("t", "b", "o")
     }
     relation = row["relation"] if row["relation_schema"] == SCHEMA and row["relation"] in relations else None
-    return Function(
+    return DbFunction(
         name=row["name"],
         parameters=parameters,
         returns_set=row["returns_set"],

@@ -6,20 +6,20 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.rest.catalogue import SCHEMA, Catalogue, Function, Relation
-from sandbox.rest.errors import ApiError, NotInCatalogue
+from sandbox.rest.catalogue import SCHEMA, DbFunction, DbRelation, SchemaCatalogue
+from sandbox.rest.errors import NotInCatalogue, RestError
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function and how its arguments arrive: by name, or the whole body as its one unnamed parameter."""
 
-    function: Function
+    function: DbFunction
     whole_body: bool = False
 
 
-def relation_named(catalogue: Catalogue, name: str) -> Relation:
-    """:raises ApiError: PGRST205."""
+def relation_named(catalogue: SchemaCatalogue, name: str) -> DbRelation:
+    """:raises RestError: PGRST205."""
     found = catalogue.relations.get(name)
     if found is None:
         near = difflib.get_close_matches(name, catalogue.relations, n=1, cutoff=0.75)
@@ -32,34 +32,34 @@ def relation_named(catalogue: Catalogue, name: str) -> Relation:
     return found
 
 
-def function_for(catalogue: Catalogue, name: str, arguments: frozenset[str], *, post: bool) -> Call:
-    """The overload whose parameters these argument names fit; :raises ApiError: PGRST202 (none), PGRST203 (several).
+def function_for(catalogue: SchemaCatalogue, name: str, arguments: frozenset[str], *, post: bool) -> FunctionCall:
+    """The overload whose parameters these argument names fit; :raises RestError: PGRST202 (none), PGRST203 (several).
 
     post: the arguments come as a JSON body, which a single unnamed json parameter can also take.
     """
     overloads = catalogue.functions.get(name, ())
     fitting = [function for function in overloads if _fits(function, arguments)]
     if len(fitting) == 1:
-        return Call(fitting[0])
+        return FunctionCall(fitting[0])
     if fitting:
         raise _ambiguous(fitting)
     if post:
         whole = [function for function in overloads if _takes_body(function)]
         if len(whole) == 1:
-            return Call(whole[0], whole_body=True)
+            return FunctionCall(whole[0], whole_body=True)
         if whole:
             raise _ambiguous(whole)
     raise _missing(catalogue, name, sorted(arguments), overloads, post)
 
 
-def _fits(function: Function, arguments: frozenset[str]) -> bool:
+def _fits(function: DbFunction, arguments: frozenset[str]) -> bool:
     if any(not parameter.name for parameter in function.parameters):
         return False
     known = {parameter.name for parameter in function.parameters}
     return arguments <= known and all(p.name in arguments for p in function.parameters if p.required)
 
 
-def _takes_body(function: Function) -> bool:
+def _takes_body(function: DbFunction) -> bool:
     return (
         len(function.parameters) == 1
         and not function.parameters[0].name
@@ -67,8 +67,8 @@ def _takes_body(function: Function) -> bool:
     )
 
 
-def _ambiguous(functions: Sequence[Function]) -> ApiError:
-    return ApiError(
+def _ambiguous(functions: Sequence[DbFunction]) -> RestError:
+    return RestError(
         300,
         "PGRST203",
         "Could not choose the best candidate function between: " + ", ".join(f.signature for f in functions),
@@ -78,8 +78,8 @@ def _ambiguous(functions: Sequence[Function]) -> ApiError:
 
 
 def _missing(
-    catalogue: Catalogue, name: str, arguments: list[str], overloads: Sequence[Function], post: bool
-) -> ApiError:
+    catalogue: SchemaCatalogue, name: str, arguments: list[str], overloads: Sequence[DbFunction], post: bool
+) -> RestError:
     listed = ", ".join(arguments)
     shown = f"({listed})" if arguments else " without parameters"
     searched = f" with parameter{'s' if len(arguments) > 1 else ''} {listed}" if arguments else " without parameters"
@@ -94,7 +94,7 @@ def _missing(
     )
 
 
-def _function_hint(catalogue: Catalogue, name: str, listed: str, overloads: Sequence[Function]) -> str | None:
+def _function_hint(catalogue: SchemaCatalogue, name: str, listed: str, overloads: Sequence[DbFunction]) -> str | None:
     if overloads:
         known = {", ".join(sorted(p.name for p in function.parameters)) for function in overloads}
         near = difflib.get_close_matches(listed, known, n=1, cutoff=0.33)

@@ -14,7 +14,7 @@ def rows_payload(body: bytes, columns: tuple[str, ...] | None) -> tuple[Payload,
     """What an insert or update brings, and the text to hand to Postgres.
 
     columns: from the `columns` parameter; without it all objects must have the same keys.
-    :raises ApiError: PGRST102.
+    :raises RestError: PGRST102.
     """
     value = _load(body)
     if isinstance(value, list):
@@ -25,7 +25,7 @@ def rows_payload(body: bytes, columns: tuple[str, ...] | None) -> tuple[Payload,
 
 
 def arguments_payload(body: bytes) -> tuple[frozenset[str], str]:
-    """The argument names of a function call, and the text to hand to Postgres; :raises ApiError: PGRST102."""
+    """The argument names of a function call, and the text to hand to Postgres; :raises RestError: PGRST102."""
     if not body:
         return frozenset(), "{}"
     value = _load(body)

@@ -54,7 +54,7 @@ NOTHING = Preferences()
 def parse_prefer(header: str | None) -> Preferences:
     """The first of several values for one preference holds.
 
-    :raises ApiError: PGRST122 for unknown preferences under handling=strict.
+    :raises RestError: PGRST122 for unknown preferences under handling=strict.
     """
     if not header:
         return NOTHING

@@ -1,4 +1,4 @@
-"""A request's query string into a `Query`. (pure)"""
+"""A request's query string into a `RestQuery`. (pure)"""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from sandbox.rest.errors import bad_range
 from sandbox.rest.filters import looks_like_filter, parse_filter, parse_logic
 from sandbox.rest.scanner import Scanner, names
 from sandbox.rest.selecting import parse_order, parse_select
-from sandbox.rest.syntax import EVERYTHING, ROOT, Condition, Field, Group, Level, OrderTerm, Query, Select, Tree, Value
+from sandbox.rest.syntax import (
+    EVERYTHING,
+    ROOT,
+    FieldPath,
+    FilterCondition,
+    Group,
+    Level,
+    OrderTerm,
+    RestQuery,
+    Select,
+    Tree,
+    Value,
+)
 
 NUMBER = re.compile(r"-?\d+")
 LARGEST = 2**63 - 1
@@ -21,7 +33,7 @@ HIDDEN = frozenset({"apikey"})
 
 @dataclass
 class _LevelDraft:
-    where: list[Condition | Group] = field(default_factory=list)
+    where: list[FilterCondition | Group] = field(default_factory=list)
     order: tuple[OrderTerm, ...] = ()
     limit: int | None = None
     offset: int | None = None
@@ -39,7 +51,7 @@ class _Draft:
     def level(self, path: tuple[str, ...]) -> _LevelDraft:
         return self.levels.setdefault(path, _LevelDraft())
 
-    def finish(self) -> Query:
+    def finish(self) -> RestQuery:
         root = self.level(ROOT)
         limit, offset = root.limit, root.offset or 0
         root.limit = root.offset = None
@@ -48,7 +60,7 @@ class _Draft:
             slots = [None if n is None else self._slot(n) for n in (draft.limit, draft.offset)]
             levels.append((path, Level(tuple(draft.where), draft.order, slots[0], slots[1])))
         tree = Tree(self.select, tuple(levels), self.columns, self.on_conflict)
-        return Query(tree, tuple(self.values), tuple(self.arguments), limit, offset)
+        return RestQuery(tree, tuple(self.values), tuple(self.arguments), limit, offset)
 
     def _slot(self, number: int) -> int:
         self.values.append(number)
@@ -56,11 +68,11 @@ class _Draft:
 
 
 @lru_cache(maxsize=4096)
-def parse_query(text: str, *, call: bool = False) -> Query:
+def parse_query(text: str, *, call: bool = False) -> RestQuery:
     """text: the query string as sent, still percent-encoded.
 
     call: the request is a function call with GET, so parameters without an operator are arguments.
-    :raises ApiError: PGRST100 for malformed text, PGRST103 for a negative limit.
+    :raises RestError: PGRST100 for malformed text, PGRST103 for a negative limit.
     """
     draft = _Draft()
     for key, value in parse_qsl(text, keep_blank_values=True):
@@ -112,7 +124,7 @@ def _read_filter(draft: _Draft, key: str, value: str) -> None:
         path.append(target.name)
         target = scanner.field()
     scanner.expect_end()
-    draft.level(tuple(path)).where.append(parse_filter(Field(target.name, target.path), value, draft.values))
+    draft.level(tuple(path)).where.append(parse_filter(FieldPath(target.name, target.path), value, draft.values))
 
 
 def _path(head: str) -> tuple[str, ...]:
@@ -141,7 +153,7 @@ def _limit(value: str) -> int | None:
 def parse_range(header: str | None) -> tuple[int, int | None]:
     """A Range header in items: first row and number of rows; (0, None) when it says nothing usable.
 
-    :raises ApiError: PGRST103 when it ends before it begins.
+    :raises RestError: PGRST103 when it ends before it begins.
     """
     found = re.fullmatch(r"\s*(\d{1,18})-(\d{1,18})?\s*", header or "")
     if found is None:

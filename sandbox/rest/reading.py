@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sandbox.rest.catalogue import Catalogue
+from sandbox.rest.catalogue import SchemaCatalogue
 from sandbox.rest.errors import bad_embed_filter, not_embedded, related_order_impossible, spread_impossible
 from sandbox.rest.relationships import Relationship, resolve
 from sandbox.rest.sql import Binder, Scope, condition, identifier, order_term, qualified
-from sandbox.rest.syntax import Column, Condition, Embed, Field, Group, OrderTerm, Select, Tree
+from sandbox.rest.syntax import Embed, FieldPath, FilterCondition, Group, OrderTerm, Select, SelectedColumn, Tree
 
 NOTHING: Select = ()
 
@@ -48,10 +48,10 @@ class Parts:
         return text
 
 
-class Reader:
+class SelectBuilder:
     """Turns one tree into SELECTs that share a binder."""
 
-    def __init__(self, catalogue: Catalogue, tree: Tree, binder: Binder) -> None:
+    def __init__(self, catalogue: SchemaCatalogue, tree: Tree, binder: Binder) -> None:
         self._catalogue = catalogue
         self._tree = tree
         self._binder = binder
@@ -61,7 +61,7 @@ class Reader:
     def root(self, scope: Scope, *, filtered: bool = True) -> Parts:
         """filtered: apply the root's own conditions; a mutation has already applied them.
 
-        :raises ApiError: PGRST108 for parameters of a resource that is not selected, PGRST200 and PGRST201 for embeds.
+        :raises RestError: PGRST108 for parameters of a resource that is not selected, PGRST200 and PGRST201 for embeds.
         """
         parts = self._parts(scope, self._tree.select, (), filtered)
         for path, _ in self._tree.levels:
@@ -145,7 +145,7 @@ class Reader:
         ]
         return target, f"{source}, {qualified(junction.relation)} AS {through.alias}", ties
 
-    def _node(self, node: Condition | Group, scope: Scope, joined: dict[str, Joined]) -> str:
+    def _node(self, node: FilterCondition | Group, scope: Scope, joined: dict[str, Joined]) -> str:
         if isinstance(node, Group):
             members = f" {node.joiner.upper()} ".join(self._node(member, scope, joined) for member in node.members)
             return f"NOT ({members})" if node.negated else f"({members})"
@@ -169,7 +169,7 @@ class Reader:
         return f"(SELECT {target.expression(term.field)} FROM {source} WHERE {' AND '.join(conditions)})"
 
 
-def columns_needed(catalogue: Catalogue, tree: Tree, scope: Scope) -> list[str]:
+def columns_needed(catalogue: SchemaCatalogue, tree: Tree, scope: Scope) -> list[str]:
     """The columns of the root that its representation reads, for RETURNING: asking for more could be refused."""
     needed: dict[str, None] = {}
     for item in tree.select:
@@ -190,8 +190,8 @@ def _near_columns(relationship: Relationship) -> tuple[str, ...]:
     return tuple(near for near, _ in relationship.columns)
 
 
-def _column(item: Column, scope: Scope) -> str:
-    if item.field == Field("*"):
+def _column(item: SelectedColumn, scope: Scope) -> str:
+    if item.field == FieldPath("*"):
         return f"{scope.alias}.*"
     expression = scope.expression(item.field)
     if item.cast is not None:

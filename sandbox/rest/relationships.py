@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.rest.catalogue import SCHEMA, Catalogue, ForeignKey
-from sandbox.rest.errors import ApiError, NotInCatalogue
+from sandbox.rest.catalogue import SCHEMA, ForeignKey, SchemaCatalogue
+from sandbox.rest.errors import NotInCatalogue, RestError
 from sandbox.rest.syntax import Embed
 
 
@@ -57,8 +57,8 @@ class Relationship:
         return f"{self.constraint} using {self.origin}({here}) and {self.target}({there})"
 
 
-def resolve(catalogue: Catalogue, origin: str, embed: Embed) -> Relationship:
-    """The one relationship an embed means; :raises ApiError: PGRST200 for none, PGRST201 for several."""
+def resolve(catalogue: SchemaCatalogue, origin: str, embed: Embed) -> Relationship:
+    """The one relationship an embed means; :raises RestError: PGRST200 for none, PGRST201 for several."""
     found = [
         relationship
         for relationship in _all(catalogue, origin)
@@ -71,7 +71,7 @@ def resolve(catalogue: Catalogue, origin: str, embed: Embed) -> Relationship:
     return found[0]
 
 
-def _all(catalogue: Catalogue, origin: str) -> Iterator[Relationship]:
+def _all(catalogue: SchemaCatalogue, origin: str) -> Iterator[Relationship]:
     for key in catalogue.foreign_keys:
         pairs = tuple(zip(key.columns, key.target_columns, strict=True))
         single = frozenset(key.columns) in catalogue.relations[key.relation].uniques
@@ -84,7 +84,7 @@ def _all(catalogue: Catalogue, origin: str) -> Iterator[Relationship]:
             yield from _through(catalogue, key)
 
 
-def _through(catalogue: Catalogue, near: ForeignKey) -> Iterator[Relationship]:
+def _through(catalogue: SchemaCatalogue, near: ForeignKey) -> Iterator[Relationship]:
     """Many-to-many over the table that `near` belongs to, if its primary key covers both of its foreign keys."""
     primary = set(catalogue.relations[near.relation].primary_key)
     for far in catalogue.foreign_keys:
@@ -110,7 +110,7 @@ def _hinted(relationship: Relationship, hint: str) -> bool:
     return len(relationship.columns) == 1 and hint in relationship.columns[0]
 
 
-def _none(catalogue: Catalogue, origin: str, embed: Embed) -> ApiError:
+def _none(catalogue: SchemaCatalogue, origin: str, embed: Embed) -> RestError:
     using = "" if embed.hint is None else f" using the hint '{embed.hint}'"
     near = difflib.get_close_matches(embed.name, {r.target for r in _all(catalogue, origin)}, n=1, cutoff=0.75)
     return NotInCatalogue(
@@ -123,9 +123,9 @@ def _none(catalogue: Catalogue, origin: str, embed: Embed) -> ApiError:
     )
 
 
-def _several(origin: str, name: str, found: list[Relationship]) -> ApiError:
+def _several(origin: str, name: str, found: list[Relationship]) -> RestError:
     choices = ", ".join(f"'{r.target}!{r.constraint}'" for r in found)
-    return ApiError(
+    return RestError(
         300,
         "PGRST201",
         f"Could not embed because more than one relationship was found for '{origin}' and '{name}'",

@@ -6,7 +6,7 @@ import orjson
 from starlette.responses import Response
 
 from sandbox.rest.catalogue import SCHEMA
-from sandbox.rest.errors import ApiError, bad_media_type, beyond_the_end
+from sandbox.rest.errors import RestError, bad_media_type, beyond_the_end
 from sandbox.rest.prefer import Preferences
 from sandbox.rest.result import Result
 
@@ -15,7 +15,7 @@ OBJECT = "application/vnd.pgrst.object+json; charset=utf-8"
 
 
 def wants_object(accept: str | None) -> bool:
-    """Whether the first acceptable media type asks for one object instead of an array; :raises ApiError: PGRST107."""
+    """Whether the first acceptable media type asks for one object instead of an array; :raises RestError: PGRST107."""
     if accept is None or accept in ("*/*", "application/json", ""):
         return False
     wanted = [part.strip() for part in accept.split(",")]
@@ -28,13 +28,13 @@ def wants_object(accept: str | None) -> bool:
     raise bad_media_type(wanted)
 
 
-def failure(error: ApiError) -> Response:
+def failure(error: RestError) -> Response:
     headers = {"Content-Type": JSON, "Proxy-Status": f"PostgREST; error={error.code}", **error.headers}
     return Response(orjson.dumps(error.body()), error.status, headers)
 
 
 def page(result: Result, offset: int, total: int | None, prefer: Preferences, *, single: bool) -> Response:
-    """The reply to a read or call. total: rows there are, None when not counted; :raises ApiError: PGRST103."""
+    """The reply to a read or call. total: rows there are, None when not counted; :raises RestError: PGRST103."""
     if total is not None and offset > total:
         raise beyond_the_end(offset, total)
     status = 206 if total is not None and result.page < total else 200

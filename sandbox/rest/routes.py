@@ -16,8 +16,8 @@ from sandbox.rest import errors, render
 from sandbox.rest.catalogue import EXPOSED
 from sandbox.rest.compile import LIMIT, OFFSET, Form
 from sandbox.rest.compiler import Compiled
-from sandbox.rest.errors import ApiError
-from sandbox.rest.execute import Job, Limits, run
+from sandbox.rest.errors import RestError
+from sandbox.rest.execute import Limits, PlannedStatement, run
 from sandbox.rest.payload import arguments_payload, rows_payload
 from sandbox.rest.prefer import Preferences, parse_prefer
 from sandbox.rest.query import parse_query, parse_range
@@ -105,7 +105,7 @@ class _Service:
         async def respond(request: Request) -> Response:
             try:
                 return await answer(self._open(request))
-            except ApiError as error:
+            except RestError as error:
                 return render.failure(error)
             except Exception:
                 log.exception("%s %s failed", request.method, request.url.path)
@@ -155,7 +155,7 @@ class _Service:
             planner = await self._schema.compiled(lambda known: known.estimate(call.name, call.text))
             estimate = (planner.statement, planner.query.values)
         offset, arguments = self._window(call, compiled, capped=True)
-        job = Job(
+        job = PlannedStatement(
             compiled.statement, compiled.query.values, arguments, read_only=True, single=call.single, estimate=estimate
         )
         result = await self._run(call, job)
@@ -208,7 +208,7 @@ class _Service:
         assert function is not None
         offset, window = self._window(call, compiled, capped=function.returns_set)
         read_only = call.method != "POST" or not function.is_volatile
-        job = Job(
+        job = PlannedStatement(
             compiled.statement, compiled.query.values, {**arguments, **window}, read_only=read_only, single=call.single
         )
         result = await self._run(call, job)
@@ -219,8 +219,8 @@ class _Service:
     def _form(self, call: _Call) -> Form:
         return Form(call.prefer.representation, call.single, False)
 
-    def _mutation(self, call: _Call, compiled: Compiled, arguments: Mapping[str, object]) -> Job:
-        return Job(
+    def _mutation(self, call: _Call, compiled: Compiled, arguments: Mapping[str, object]) -> PlannedStatement:
+        return PlannedStatement(
             compiled.statement,
             compiled.query.values,
             arguments,
@@ -246,13 +246,13 @@ class _Service:
             return max(result.estimated or 0, result.total or 0)
         return result.total
 
-    async def _run(self, call: _Call, job: Job) -> Result:
+    async def _run(self, call: _Call, job: PlannedStatement) -> Result:
         path = call.request.scope["path"].removeprefix(PREFIX)
         return await run(self._context.pool, self._limits, call.principal, call.method, path, job)
 
 
 async def _json_body(request: Request) -> bytes:
-    """:raises ApiError: PGRST102 for a body that does not claim to be JSON."""
+    """:raises RestError: PGRST102 for a body that does not claim to be JSON."""
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media not in ("application/json", "application/vnd.pgrst.array+json", "application/vnd.pgrst.object+json"):
         raise errors.bad_body(f"Content-Type not acceptable: {media}")

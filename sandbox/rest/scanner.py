@@ -6,7 +6,7 @@ import re
 from typing import NoReturn
 
 from sandbox.rest.errors import unparsable
-from sandbox.rest.syntax import Field, Step
+from sandbox.rest.syntax import FieldPath, JsonStep
 
 NAME = re.compile(r"(?:[\w $]|-(?!>))+")
 INDEX = re.compile(r"-?[0-9]+(?=$|->|::|[.,)])")
@@ -15,7 +15,7 @@ ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Scanner:
-    """Reads forward through `text`; :raises ApiError: PGRST100 where the text breaks the grammar."""
+    """Reads forward through `text`; :raises RestError: PGRST100 where the text breaks the grammar."""
 
     def __init__(self, text: str, what: str) -> None:
         self.text = text
@@ -70,18 +70,18 @@ class Scanner:
             self.fail("field name (* or [a..z0..9_$])")
         return found[0].strip()
 
-    def json_path(self) -> tuple[Step, ...]:
-        steps: list[Step] = []
+    def json_path(self) -> tuple[JsonStep, ...]:
+        steps: list[JsonStep] = []
         while self.sees("->"):
             arrow = "->>" if self.take("->>") else "->"
             if arrow == "->":
                 self.expect("->")
             index = self.match(INDEX)
-            steps.append(Step(arrow, index[0], True) if index else Step(arrow, self.name(), False))
+            steps.append(JsonStep(arrow, index[0], True) if index else JsonStep(arrow, self.name(), False))
         return tuple(steps)
 
-    def field(self) -> Field:
-        return Field(self.name(), self.json_path())
+    def field(self) -> FieldPath:
+        return FieldPath(self.name(), self.json_path())
 
 
 def names(text: str, what: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class SchemaCache:
         self._lock = asyncio.Lock()
 
     async def load(self) -> Compiler:
-        """Read the catalogue unless it is there; :raises ApiError: PGRST002."""
+        """Read the catalogue unless it is there; :raises RestError: PGRST002."""
         if self._compiler is None:
             async with self._lock:
                 if self._compiler is None:

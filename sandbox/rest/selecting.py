@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from sandbox.rest.errors import no_aggregates
 from sandbox.rest.scanner import Scanner
-from sandbox.rest.syntax import EVERYTHING, Column, Embed, Field, OrderTerm, Select
+from sandbox.rest.syntax import EVERYTHING, Embed, FieldPath, OrderTerm, Select, SelectedColumn
 
 MAX_DEPTH = 16
 CAST = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*(?:\[\])?")
@@ -16,7 +16,7 @@ AGGREGATE = re.compile(r"\.(?:count|sum|avg|min|max)\(\)")
 
 @lru_cache(maxsize=1024)
 def parse_select(text: str) -> Select:
-    """:raises ApiError: PGRST100 for a malformed list, PGRST123 for an aggregate."""
+    """:raises RestError: PGRST100 for a malformed list, PGRST123 for an aggregate."""
     if not text.strip():
         return EVERYTHING
     scanner = Scanner(text, "select parameter")
@@ -34,7 +34,7 @@ def _items(scanner: Scanner, depth: int) -> Select:
     return tuple(items)
 
 
-def _item(scanner: Scanner, depth: int) -> Column | Embed:
+def _item(scanner: Scanner, depth: int) -> SelectedColumn | Embed:
     while scanner.take(" "):
         pass
     if scanner.take("..."):
@@ -59,7 +59,7 @@ def _item(scanner: Scanner, depth: int) -> Column | Embed:
         cast = found[0].strip()
         if scanner.match(AGGREGATE):
             raise no_aggregates()
-    return Column(Field(name, path), alias, cast)
+    return SelectedColumn(FieldPath(name, path), alias, cast)
 
 
 def _embed(scanner: Scanner, name: str, alias: str | None, depth: int, *, spread: bool) -> Embed:
@@ -81,7 +81,7 @@ def _embed(scanner: Scanner, name: str, alias: str | None, depth: int, *, spread
 
 @lru_cache(maxsize=1024)
 def parse_order(text: str) -> tuple[OrderTerm, ...]:
-    """:raises ApiError: PGRST100 for a malformed list."""
+    """:raises RestError: PGRST100 for a malformed list."""
     scanner = Scanner(text, "order")
     terms = [_order_term(scanner)]
     while scanner.take(","):

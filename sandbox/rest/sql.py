@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.rest.catalogue import SCHEMA, ColumnInfo
-from sandbox.rest.syntax import Condition, Field, OrderTerm
+from sandbox.rest.syntax import FieldPath, FilterCondition, OrderTerm
 
 Slot = int | str
-"""Where a parameter comes from: a position in `Query.values`, or a named part of the request such as `body`."""
+"""Where a parameter comes from: a position in `RestQuery.values`, or a named part of the request such as `body`."""
 
 JSON_TYPES = frozenset({"json", "jsonb"})
 PLAIN = {
@@ -98,7 +98,7 @@ class Scope:
     def column(self, name: str) -> str:
         return f"{self.alias}.{identifier(name)}"
 
-    def expression(self, field: Field) -> str:
+    def expression(self, field: FieldPath) -> str:
         base = self.column(field.name)
         if not field.path:
             return base
@@ -108,7 +108,7 @@ class Scope:
         steps = (step.arrow + (step.key if step.is_index else literal(step.key)) for step in field.path)
         return f"({base}{''.join(steps)})"
 
-    def type_of(self, field: Field) -> str | None:
+    def type_of(self, field: FieldPath) -> str | None:
         """The type a value compared with the field is cast to; None when the catalogue does not know."""
         if field.path:
             return "text" if field.path[-1].arrow == "->>" else "jsonb"
@@ -116,12 +116,12 @@ class Scope:
         return info.type if info else None
 
 
-def condition(node: Condition, scope: Scope, binder: Binder) -> str:
+def condition(node: FilterCondition, scope: Scope, binder: Binder) -> str:
     positive = _positive(node, scope, binder)
     return f"NOT ({positive})" if node.negated else positive
 
 
-def _positive(node: Condition, scope: Scope, binder: Binder) -> str:
+def _positive(node: FilterCondition, scope: Scope, binder: Binder) -> str:
     left = scope.expression(node.field)
     if node.slot is None:
         return f"{left} {IS[node.constant or 'null']}"
@@ -139,7 +139,7 @@ def _positive(node: Condition, scope: Scope, binder: Binder) -> str:
     return f"{left} {symbol} {binder.value(node.slot, kind)}"
 
 
-def _search(node: Condition, slot: Slot, left: str, kind: str | None, binder: Binder) -> str:
+def _search(node: FilterCondition, slot: Slot, left: str, kind: str | None, binder: Binder) -> str:
     language = f"{literal(node.language)}, " if node.language else ""
     document = left if kind in (None, "tsvector") else f"to_tsvector({language}{left})"
     return f"{document} @@ {SEARCHES[node.operator]}({language}{binder.value(slot, 'text')})"

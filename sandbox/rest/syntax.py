@@ -1,7 +1,7 @@
 """The syntax tree of a request's query string. (pure)
 
-Values are no part of the tree: a node that needs one holds its slot in `Query.values`. Two requests that differ only
-in their values therefore have equal trees, and share one compiled statement.
+Values are no part of the tree: a node that needs one holds its slot in `RestQuery.values`. Two requests that differ
+only in their values therefore have equal trees, and share one compiled statement.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Value = str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JsonStep:
     """One step into a JSON value: `->key`, `->>key`, `->0`."""
 
     arrow: str
@@ -21,18 +21,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldPath:
     """A column, or a place inside its JSON value."""
 
     name: str
-    path: tuple[Step, ...] = ()
+    path: tuple[JsonStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SelectedColumn:
     """A selected field. `*` is the field of that name."""
 
-    field: Field
+    field: FieldPath
     alias: str | None = None
     cast: str | None = None
 
@@ -48,7 +48,7 @@ class Embed:
     """A related resource in the reply: `alias:name!hint!inner(items)`, or `...name(items)` spread into its parent."""
 
     name: str
-    items: tuple[Column | Embed, ...]
+    items: tuple[SelectedColumn | Embed, ...]
     alias: str | None = None
     hint: str | None = None
     inner: bool = False
@@ -59,11 +59,11 @@ class Embed:
         return self.alias or self.name
 
 
-Select = tuple[Column | Embed, ...]
+Select = tuple[SelectedColumn | Embed, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class FilterCondition:
     """`[not.]operator.value` on one field.
 
     slot: where its value is; None for `is`, whose word (`constant`) belongs to the statement.
@@ -71,7 +71,7 @@ class Condition:
     language: a text search configuration.
     """
 
-    field: Field
+    field: FieldPath
     operator: str
     slot: int | None
     negated: bool = False
@@ -85,7 +85,7 @@ class Group:
     """`and(...)` or `or(...)`, possibly negated."""
 
     joiner: str
-    members: tuple[Condition | Group, ...]
+    members: tuple[FilterCondition | Group, ...]
     negated: bool = False
 
 
@@ -93,7 +93,7 @@ class Group:
 class OrderTerm:
     """relation: the embedded resource whose field sorts the parent, None for an own field."""
 
-    field: Field
+    field: FieldPath
     direction: str | None = None
     nulls: str | None = None
     relation: str | None = None
@@ -103,7 +103,7 @@ class OrderTerm:
 class Level:
     """What restricts and sorts one resource: the root, or an embedded one. limit and offset are slots."""
 
-    where: tuple[Condition | Group, ...] = ()
+    where: tuple[FilterCondition | Group, ...] = ()
     order: tuple[OrderTerm, ...] = ()
     limit: int | None = None
     offset: int | None = None
@@ -111,14 +111,14 @@ class Level:
 
 ROOT: tuple[str, ...] = ()
 EMPTY_LEVEL = Level()
-EVERYTHING: Select = (Column(Field("*")),)
+EVERYTHING: Select = (SelectedColumn(FieldPath("*")),)
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
     """The whole query string without its values. levels: by path of embed keys, the root's is ().
 
-    The root's limit and offset are not here but in `Query`, because a Range header and the row cap take part.
+    The root's limit and offset are not here but in `RestQuery`, because a Range header and the row cap take part.
     """
 
     select: Select = EVERYTHING
@@ -134,7 +134,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class RestQuery:
     """A parsed query string.
 
     values: by slot.

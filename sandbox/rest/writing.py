@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.rest.catalogue import ColumnInfo, Function, Relation
+from sandbox.rest.catalogue import ColumnInfo, DbFunction, DbRelation
 from sandbox.rest.errors import no_column
 from sandbox.rest.sql import Binder, identifier, literal, qualified
 
@@ -38,7 +38,7 @@ class Conflict:
     merge: bool
 
 
-def insert(relation: Relation, payload: Payload, conflict: Conflict | None, defaults: bool, binder: Binder) -> str:
+def insert(relation: DbRelation, payload: Payload, conflict: Conflict | None, defaults: bool, binder: Binder) -> str:
     """defaults: a key that a row leaves out takes the column's default instead of null."""
     infos = known_columns(relation, payload.columns)
     head = f"INSERT INTO {qualified(relation.name)}"
@@ -65,19 +65,19 @@ def _on_conflict(conflict: Conflict, columns: Sequence[str]) -> str:
     return f" ON CONFLICT{target} DO UPDATE SET {changes} WHERE {recount}"
 
 
-def update(relation: Relation, payload: Payload, conditions: Sequence[str], defaults: bool, binder: Binder) -> str:
+def update(relation: DbRelation, payload: Payload, conditions: Sequence[str], defaults: bool, binder: Binder) -> str:
     infos = known_columns(relation, payload.columns)
     changes = ", ".join(f"{identifier(info.name)} = _body.{identifier(info.name)}" for info in infos)
     source = _body(infos, payload.is_array, defaults, binder)
     return f"UPDATE {qualified(relation.name)} SET {changes} FROM {source} WHERE {' AND '.join(conditions)}"
 
 
-def delete(relation: Relation, conditions: Sequence[str]) -> str:
+def delete(relation: DbRelation, conditions: Sequence[str]) -> str:
     return f"DELETE FROM {qualified(relation.name)} WHERE {' AND '.join(conditions)}"
 
 
-def known_columns(relation: Relation, names: Sequence[str]) -> list[ColumnInfo]:
-    """:raises ApiError: PGRST204 for the first column the relation does not have."""
+def known_columns(relation: DbRelation, names: Sequence[str]) -> list[ColumnInfo]:
+    """:raises RestError: PGRST204 for the first column the relation does not have."""
     infos = []
     for name in names:
         info = relation.columns.get(name)
@@ -104,7 +104,7 @@ def _body(infos: Sequence[ColumnInfo], is_array: bool, defaults: bool, binder: B
     return f"(SELECT * FROM {function}({body}) AS _({shape})) AS _body"
 
 
-def call(function: Function, arguments: Sequence[str], binder: Binder, *, by_name: bool, whole_body: bool) -> str:
+def call(function: DbFunction, arguments: Sequence[str], binder: Binder, *, by_name: bool, whole_body: bool) -> str:
     """A SELECT of the function's rows, or of its scalars as `pgrst_scalar`.
 
     by_name: the arguments are slots `argument:<name>` (GET), else members of the JSON body (POST).

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from faker import Faker
 
-from sandbox.seed.plan import Plan, uuid4_from
+from sandbox.seed.plan import SeedPlan, uuid4_from
 
 GENRES = {
     28: "Action",
@@ -92,7 +92,7 @@ COLUMNS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Title:
+class SeedTitle:
     """One title: what the other parts need to know, and its whole row in the order of COLUMNS."""
 
     id: uuid.UUID
@@ -103,7 +103,7 @@ class Title:
     row: tuple[Any, ...]
 
 
-def titles(plan: Plan) -> list[Title]:
+def titles(plan: SeedPlan) -> list[SeedTitle]:
     """The catalogue, most popular first."""
     rng = plan.stream("catalogue")
     fake = Faker("en_US")
@@ -111,7 +111,7 @@ def titles(plan: Plan) -> list[Title]:
     return [_title(plan, rng, fake, rank) for rank in range(plan.catalogue)]
 
 
-def trending(plan: Plan, catalogue: list[Title]) -> list[tuple[uuid.UUID, float]]:
+def trending(plan: SeedPlan, catalogue: list[SeedTitle]) -> list[tuple[uuid.UUID, float]]:
     """(title, score of the last 72 h) for a part of the catalogue, higher for the popular but not in their order."""
     rng = plan.stream("trending")
     count = max(1, round(len(catalogue) * TRENDING_SHARE))
@@ -119,7 +119,7 @@ def trending(plan: Plan, catalogue: list[Title]) -> list[tuple[uuid.UUID, float]
     return [(catalogue[rank].id, round(1000 / (place + 3) ** 0.7, 4)) for place, rank in enumerate(ranked)]
 
 
-def embeddings(plan: Plan, catalogue: list[Title]) -> list[tuple[uuid.UUID, str]]:
+def embeddings(plan: SeedPlan, catalogue: list[SeedTitle]) -> list[tuple[uuid.UUID, str]]:
     """(title, sparse vector as pgvector text): one axis per genre, and a few of the title's own.
 
     Titles of one genre lie together and every distance is different, which is all a recommender's index needs.
@@ -129,14 +129,14 @@ def embeddings(plan: Plan, catalogue: list[Title]) -> list[tuple[uuid.UUID, str]
     return [(title.id, _sparse(rng, axis, title)) for title in catalogue]
 
 
-def _sparse(rng: random.Random, axis: dict[int, int], title: Title) -> str:
+def _sparse(rng: random.Random, axis: dict[int, int], title: SeedTitle) -> str:
     own = rng.sample(range(len(axis) + 1, DIMENSIONS + 1), OWN_TRAITS)
     parts = {axis[genre]: 1.0 / (place + 1) for place, genre in enumerate(title.genre_ids)}
     parts |= {place: round(rng.gauss(0, 0.15), 4) or 0.01 for place in own}
     return "{" + ",".join(f"{place}:{value}" for place, value in sorted(parts.items())) + f"}}/{DIMENSIONS}"
 
 
-def _title(plan: Plan, rng: random.Random, fake: Faker, rank: int) -> Title:
+def _title(plan: SeedPlan, rng: random.Random, fake: Faker, rank: int) -> SeedTitle:
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     name = fake.catch_phrase().title() if rng.random() < 0.7 else f"The {fake.last_name()} {fake.word().title()}"
     language = "ja" if kind == "anime" else "en"
@@ -149,10 +149,10 @@ def _title(plan: Plan, rng: random.Random, fake: Faker, rank: int) -> Title:
         + _row_tmdb(plan, rng, kind, language, released, genres, quality, rank)
         + _row_omdb(plan, rng, kind, name, language, released, genres, quality, rank)
     )
-    return Title(identity, kind, genres, quality, row)
+    return SeedTitle(identity, kind, genres, quality, row)
 
 
-def _row_head(plan: Plan, rng: random.Random, identity: uuid.UUID, kind: str, name: str) -> tuple[Any, ...]:
+def _row_head(plan: SeedPlan, rng: random.Random, identity: uuid.UUID, kind: str, name: str) -> tuple[Any, ...]:
     made = plan.now - timedelta(days=rng.uniform(60, 400))
     movie = kind == "movie"
     shown = (name, None, name, None) if movie else (None, name, None, name)
@@ -160,7 +160,7 @@ def _row_head(plan: Plan, rng: random.Random, identity: uuid.UUID, kind: str, na
 
 
 def _row_tmdb(
-    plan: Plan,
+    plan: SeedPlan,
     rng: random.Random,
     kind: str,
     language: str,
@@ -199,7 +199,7 @@ def _row_tmdb(
 
 
 def _row_omdb(
-    plan: Plan,
+    plan: SeedPlan,
     rng: random.Random,
     kind: str,
     name: str,

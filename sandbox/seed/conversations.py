@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.seed.plan import Person, Plan, uuid4_from
+from sandbox.seed.plan import SeedPerson, SeedPlan, uuid4_from
 
 GROUP_SHARE = 0.1
 EXTRA_DIRECT_SHARE = 0.5
@@ -24,7 +24,7 @@ EMOJI = ("❤️", "😂", "👍", "🔥", "😮")
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
+class SeedInbox:
     """Rows of the six tables, each in the order of its column list in `COLUMNS`."""
 
     conversations: list[tuple[Any, ...]] = field(default_factory=list)
@@ -50,11 +50,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def inbox(plan: Plan, everybody: list[Person]) -> Inbox:
+def inbox(plan: SeedPlan, everybody: list[SeedPerson]) -> SeedInbox:
     """Everybody has at least two direct conversations (where there are three people); the lively have a club,
     some of them groups."""
     rng = plan.stream("conversations")
-    rows = Inbox()
+    rows = SeedInbox()
     lively = [person for person in everybody if person.full]
     full = {person.id for person in lively}
     for one, other in sorted(_pairs(rng, [person.id for person in everybody], [person.id for person in lively])):
@@ -88,7 +88,7 @@ def _sorted(one: uuid.UUID, other: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
 
 
 def _conversation(
-    plan: Plan, rng: random.Random, rows: Inbox, members: list[uuid.UUID], title: str | None, count: int
+    plan: SeedPlan, rng: random.Random, rows: SeedInbox, members: list[uuid.UUID], title: str | None, count: int
 ) -> None:
     identity = uuid4_from(rng)
     instants = _instants(plan, rng, count + 1)
@@ -109,7 +109,7 @@ def _conversation(
         )
 
 
-def _instants(plan: Plan, rng: random.Random, count: int) -> list[datetime]:
+def _instants(plan: SeedPlan, rng: random.Random, count: int) -> list[datetime]:
     """Rising, distinct, the last at least an hour ago."""
     first = plan.now - timedelta(days=rng.uniform(1, HISTORY_DAYS))
     end = plan.now - timedelta(hours=1)
@@ -118,7 +118,7 @@ def _instants(plan: Plan, rng: random.Random, count: int) -> list[datetime]:
 
 
 def _message(
-    plan: Plan, rng: random.Random, conversation: uuid.UUID, author: uuid.UUID, at: datetime
+    plan: SeedPlan, rng: random.Random, conversation: uuid.UUID, author: uuid.UUID, at: datetime
 ) -> tuple[Any, ...]:
     text = rng.choice(plan.words.sentences)
     client_id = str(uuid4_from(rng))
@@ -127,9 +127,9 @@ def _message(
 
 
 def _receipts(
-    plan: Plan,
+    plan: SeedPlan,
     rng: random.Random,
-    rows: Inbox,
+    rows: SeedInbox,
     conversation: uuid.UUID,
     members: list[uuid.UUID],
     history: list[tuple[Any, ...]],

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.seed.catalogue import Title
-from sandbox.seed.plan import Person, Plan, uuid4_from
+from sandbox.seed.catalogue import SeedTitle
+from sandbox.seed.plan import SeedPerson, SeedPlan, uuid4_from
 
 HISTORY_DAYS = 40  # within the 45 days of swipes that a friends' deck looks back
 LIBRARY_EACH = (8, 14)
@@ -42,7 +42,7 @@ class History:
     media_events: list[tuple[Any, ...]] = field(default_factory=list)
 
 
-def history(plan: Plan, everybody: list[Person], catalogue: list[Title]) -> History:
+def history(plan: SeedPlan, everybody: list[SeedPerson], catalogue: list[SeedTitle]) -> History:
     """A few weeks of everybody's life. Popular titles come up more often, and taste shows in genres."""
     rng = plan.stream("history")
     rows = History()
@@ -55,9 +55,9 @@ def history(plan: Plan, everybody: list[Person], catalogue: list[Title]) -> Hist
     return rows
 
 
-def _titles(rng: random.Random, catalogue: list[Title], favourite: int, count: int) -> list[Title]:
+def _titles(rng: random.Random, catalogue: list[SeedTitle], favourite: int, count: int) -> list[SeedTitle]:
     """Different titles, drawn with a lean to the front of the catalogue; a disliked genre is drawn once more."""
-    chosen: dict[int, Title] = {}
+    chosen: dict[int, SeedTitle] = {}
     for _ in range(count * 3):  # bounded: a tiny catalogue simply gives fewer
         place = int(len(catalogue) * rng.random() ** 2)
         if favourite not in catalogue[place].genre_ids:
@@ -68,11 +68,11 @@ def _titles(rng: random.Random, catalogue: list[Title], favourite: int, count: i
     return list(chosen.values())
 
 
-def _when(plan: Plan, rng: random.Random) -> datetime:
+def _when(plan: SeedPlan, rng: random.Random) -> datetime:
     return plan.now - timedelta(days=HISTORY_DAYS * rng.random() ** 1.5, hours=1)
 
 
-def _diary(plan: Plan, rng: random.Random, rows: History, person: Person, title: Title) -> None:
+def _diary(plan: SeedPlan, rng: random.Random, rows: History, person: SeedPerson, title: SeedTitle) -> None:
     at = _when(plan, rng)
     status = rng.choices(list(STATUSES), list(STATUSES.values()))[0]
     started = at - timedelta(hours=3) if status in ("watched", "watching") else None
@@ -93,7 +93,7 @@ def _diary(plan: Plan, rng: random.Random, rows: History, person: Person, title:
         )
 
 
-def _swipe(plan: Plan, rng: random.Random, person: Person, title: Title) -> tuple[Any, ...]:
+def _swipe(plan: SeedPlan, rng: random.Random, person: SeedPerson, title: SeedTitle) -> tuple[Any, ...]:
     at = _when(plan, rng)
     kind = rng.choices(list(SWIPES), list(SWIPES.values()))[0]
     in_watchlist = True if kind == "watchlist" else None

@@ -8,7 +8,7 @@ import random
 import uuid
 from datetime import datetime, timedelta
 
-from sandbox.seed.plan import Person, Plan, uuid4_from
+from sandbox.seed.plan import SeedPerson, SeedPlan, uuid4_from
 
 FOLLOWS_MEAN = 12
 FOLLOWS_FEW = 3  # of people without a full life
@@ -17,12 +17,12 @@ OLDEST_ACCOUNT_DAYS = 300
 YOUNGEST_ACCOUNT_DAYS = 62  # older than every other seeded row
 
 
-def people(plan: Plan) -> list[Person]:
+def people(plan: SeedPlan) -> list[SeedPerson]:
     """All accounts, in order of their index."""
     rng = plan.stream("people")
     names = plan.words.names
     return [
-        Person(
+        SeedPerson(
             index,
             uuid4_from(rng),
             plan.email(index),
@@ -34,13 +34,13 @@ def people(plan: Plan) -> list[Person]:
     ]
 
 
-def joined_at(plan: Plan, person: Person) -> datetime:
+def joined_at(plan: SeedPlan, person: SeedPerson) -> datetime:
     """When the account was made."""
     rng = plan.stream(f"joined:{person.index}")
     return plan.now - timedelta(days=rng.uniform(YOUNGEST_ACCOUNT_DAYS, OLDEST_ACCOUNT_DAYS))
 
 
-def follows(plan: Plan, everybody: list[Person]) -> list[tuple[uuid.UUID, uuid.UUID, datetime]]:
+def follows(plan: SeedPlan, everybody: list[SeedPerson]) -> list[tuple[uuid.UUID, uuid.UUID, datetime]]:
     """(follower, followed, since): about 12 each, and the k-th most famous gets a share like 1/k^0.8."""
     rng = plan.stream("follows")
     fame = list(everybody)
@@ -65,12 +65,12 @@ def follows(plan: Plan, everybody: list[Person]) -> list[tuple[uuid.UUID, uuid.U
     return rows
 
 
-def privacy(plan: Plan, everybody: list[Person]) -> dict[uuid.UUID, str]:
+def privacy(plan: SeedPlan, everybody: list[SeedPerson]) -> dict[uuid.UUID, str]:
     """The people whose profile is not public, and what it is instead."""
     rng = plan.stream("privacy")
     drawn = rng.choices(list(PRIVACY), list(PRIVACY.values()), k=len(everybody))
     return {person.id: kind for person, kind in zip(everybody, drawn, strict=True) if kind != "public"}
 
 
-def _drawn(rng: random.Random, fame: list[Person], cumulative: list[float]) -> Person:
+def _drawn(rng: random.Random, fame: list[SeedPerson], cumulative: list[float]) -> SeedPerson:
     return fame[min(bisect.bisect_left(cumulative, rng.random() * cumulative[-1]), len(fame) - 1)]

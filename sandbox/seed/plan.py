@@ -22,7 +22,7 @@ NAME_POOL = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SeedPerson:
     """One seeded account. `index` counts from 0 and is what the e-mail pattern was filled with."""
 
     index: int
@@ -39,14 +39,14 @@ class Person:
 class SeedSummary:
     """What was written. `rows` counts per table; `seconds` includes VACUUM ANALYZE."""
 
-    people: tuple[Person, ...]
+    people: tuple[SeedPerson, ...]
     assistant_id: uuid.UUID
     rows: Mapping[str, int]
     seconds: float
 
 
 @dataclass(frozen=True)
-class Plan:
+class SeedPlan:
     """The inputs of a seed. Everything drawn from it depends on these fields alone.
 
     now: no row is younger. Same seed and same `now` give the same rows, ids made by triggers aside.

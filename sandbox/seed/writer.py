@@ -17,7 +17,7 @@ from sandbox.seed import catalogue as catalogue_rows
 from sandbox.seed import conversations as conversation_rows
 from sandbox.seed import history as history_rows
 from sandbox.seed import people as people_rows
-from sandbox.seed.plan import FULL_LIVES, Person, Plan, SeedSummary, uuid4_from
+from sandbox.seed.plan import FULL_LIVES, SeedPerson, SeedPlan, SeedSummary, uuid4_from
 from sandbox.settings import REGISTRY
 
 ASSISTANT_EMAIL = "movinesta_ai@people.sandbox.test"
@@ -54,7 +54,7 @@ async def seed(
     :raises SandboxError: when the database holds people or titles already, or the e-mail pattern is no good.
     """
     started = time.perf_counter()
-    plan = Plan(people, catalogue, seed, now or datetime.now(UTC), email_pattern, full_lives)
+    plan = SeedPlan(people, catalogue, seed, now or datetime.now(UTC), email_pattern, full_lives)
     connection = await asyncpg.connect(dsn)
     try:
         if await connection.fetchval(_FULL):
@@ -86,8 +86,8 @@ _VACUUMED = (
 
 
 async def _write(
-    connection: asyncpg.Connection, plan: Plan, password: str, embeddings: bool
-) -> tuple[list[Person], uuid.UUID]:
+    connection: asyncpg.Connection, plan: SeedPlan, password: str, embeddings: bool
+) -> tuple[list[SeedPerson], uuid.UUID]:
     titles = catalogue_rows.titles(plan)
     await _copy(connection, "media_items", catalogue_rows.COLUMNS, (title.row for title in titles))
     computed = plan.now - timedelta(minutes=10)
@@ -106,7 +106,7 @@ async def _write(
 
 
 async def _lives(
-    connection: asyncpg.Connection, plan: Plan, everybody: list[Person], titles: list[catalogue_rows.Title]
+    connection: asyncpg.Connection, plan: SeedPlan, everybody: list[SeedPerson], titles: list[catalogue_rows.SeedTitle]
 ) -> None:
     """What everybody has done so far."""
     past = history_rows.history(plan, everybody, titles)
@@ -168,7 +168,9 @@ async def _copy(
     await connection.copy_records_to_table(table, schema_name=schema, columns=list(columns), records=rows)
 
 
-async def _accounts(connection: asyncpg.Connection, plan: Plan, everybody: list[Person], password: str) -> uuid.UUID:
+async def _accounts(
+    connection: asyncpg.Connection, plan: SeedPlan, everybody: list[SeedPerson], password: str
+) -> uuid.UUID:
     """Sign everybody up. The password is hashed once: one salt for all is no loss among synthetic people."""
     rng = plan.stream("accounts")
     salt = f"$sandbox-sha256${rng.getrandbits(96):024x}$"
@@ -194,7 +196,9 @@ def _metadata(name: str) -> str:
     return orjson.dumps({"display_name": name, "onboarded": True}).decode()
 
 
-async def _touch_up(connection: asyncpg.Connection, plan: Plan, everybody: list[Person], assistant: uuid.UUID) -> None:
+async def _touch_up(
+    connection: asyncpg.Connection, plan: SeedPlan, everybody: list[SeedPerson], assistant: uuid.UUID
+) -> None:
     """What sign-up does not know: privacy, last presence, counters, who the assistant is."""
     private = people_rows.privacy(plan, everybody)
     await connection.execute(
@@ -250,7 +254,7 @@ group by e.user_id, s.id
 """
 
 
-async def _embed(connection: asyncpg.Connection, plan: Plan, titles: list[catalogue_rows.Title]) -> None:
+async def _embed(connection: asyncpg.Connection, plan: SeedPlan, titles: list[catalogue_rows.SeedTitle]) -> None:
     """Places in taste space. Building the index once is several times cheaper than growing it row by row."""
     index = await connection.fetchval("select pg_get_indexdef('public.media_embeddings_hnsw_idx'::regclass)")
     await connection.execute("drop index public.media_embeddings_hnsw_idx")
@@ -260,7 +264,7 @@ async def _embed(connection: asyncpg.Connection, plan: Plan, titles: list[catalo
     await connection.execute(_USER_VECTORS, plan.now)
 
 
-async def _settings(connection: asyncpg.Connection, plan: Plan) -> None:
+async def _settings(connection: asyncpg.Connection, plan: SeedPlan) -> None:
     """The registry's defaults as rows, so that changing one is an UPDATE as in the admin pages."""
     rows = (
         (setting.key, setting.scope, orjson.dumps(setting.default).decode(), plan.now) for setting in REGISTRY.values()

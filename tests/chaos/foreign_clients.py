@@ -6,6 +6,8 @@ python foreign_clients.py toxiproxy|chaostoolkit HOST PORT
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 
 def toxiproxy_python(host: str, port: int) -> None:
@@ -29,10 +31,11 @@ def toxiproxy_python(host: str, port: int) -> None:
     toxics = proxy.toxics()
     assert toxics["latency_downstream"].attributes == {"latency": 5, "jitter": 1}
     assert (toxics["slow"].stream, toxics["slow"].toxicity) == ("upstream", 0.5)
-    for wrong, kind in (
+    wrongs: tuple[tuple[Callable[[], object], type[Exception]], ...] = (
         (lambda: proxy.add_toxic(type="nonsense"), InvalidToxic),
         (lambda: proxy.destroy_toxic("none"), NotFound),
-    ):
+    )
+    for wrong, kind in wrongs:
         try:
             wrong()
         except kind:
@@ -56,7 +59,7 @@ def chaostoolkit(host: str, port: int) -> None:
     from chaostoxi.proxy import actions, probes
     from chaostoxi.toxic import actions as toxics
 
-    configuration = {"toxiproxy_host": host, "toxiproxy_port": port}
+    configuration: dict[str, Any] = {"toxiproxy_host": host, "toxiproxy_port": port}
     assert actions.create_proxy("ct", "127.0.0.1", 9, listen_host="127.0.0.1", configuration=configuration)
     assert int(configuration["ct_PORT"])
     assert probes.proxy_exist("ct", configuration)

@@ -42,7 +42,7 @@ while True:
     post("/heartbeat", {})
     time.sleep(0.2)
 """
-HOLES = (
+HOLES: tuple[dict[str, object], ...] = (
     {"type": "timeout", "attributes": {"timeout": 0}},
     {"type": "bandwidth", "attributes": {"rate": 0}},
     {"type": "half_open"},
@@ -155,7 +155,7 @@ async def cleaned(api: str) -> float:
 
 async def one(running: Running, upstream: Upstream, rng: random.Random) -> Round:
     host, port = running.proxies["target"].split(":")
-    faults = [
+    faults: list[dict[str, object]] = [
         {**hole, "name": f"fault{number}", "stream": rng.choice(("upstream", "downstream")), "lease_s": LEASE_S}
         | {"toxicity": rng.choice((0.3, 0.7, 1.0))}
         for number, hole in enumerate(rng.sample(HOLES, 3))
@@ -184,7 +184,8 @@ async def one(running: Running, upstream: Upstream, rng: random.Random) -> Round
     for _, writer in links:
         writer.close()
     names = tuple(str(fault["type"]) for fault in faults)
-    return Round(killed, names, clean_s, *(fates.count(kind) for kind in ("answered", "closed", "hung")), left)
+    answered, closed, hung = (fates.count(kind) for kind in ("answered", "closed", "hung"))
+    return Round(killed, names, clean_s, answered, closed, hung, left)
 
 
 async def play(rounds: int, seed: int) -> list[Round]:

@@ -13,7 +13,7 @@ import uvloop
 
 from chaos.proxy.bodies import ProxyBody, ToxicBody
 from chaos.proxy.proxy import Proxy
-from chaos.proxy.switchboard import Settings, Switchboard
+from chaos.proxy.proxy_collection import ProxyCollection, ProxySettings
 from chaos.proxy.toxic import Toxic
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -27,9 +27,9 @@ def on_loop(main: Coroutine[Any, Any, None], limit_s: float = 20) -> None:
 
 @dataclass
 class Rig:
-    """A switchboard with one proxy, `target`."""
+    """A proxy collection with one proxy, `target`."""
 
-    board: Switchboard
+    collection: ProxyCollection
     proxy: Proxy
     open_writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -37,13 +37,13 @@ class Rig:
         """Add one; `more` are its attributes, but for `lease_s` and `name`."""
         body: dict[str, Any] = {key: more.pop(key) for key in ("lease_s", "name", "holder") if key in more}
         body |= {"type": kind, "stream": stream, "toxicity": share, "attributes": more}
-        return await self.board.add("target", ToxicBody.of(body))
+        return await self.collection.add("target", ToxicBody.of(body))
 
     async def change(self, toxic: Toxic, *, share: float | None = None, **attributes: Any) -> None:
-        await self.board.change("target", toxic.name, ToxicBody.of({"toxicity": share, "attributes": attributes}))
+        await self.collection.change("target", toxic.name, ToxicBody.of({"toxicity": share, "attributes": attributes}))
 
     async def remove(self, toxic: Toxic) -> None:
-        await self.board.remove("target", toxic.name)
+        await self.collection.remove("target", toxic.name)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = self.proxy.listen.rsplit(":", 1)
@@ -58,13 +58,13 @@ async def proxied(handler: Handler | None = None, *, upstream: str = "", **setti
     server = await asyncio.start_server(handler or echo, "127.0.0.1", 0) if not upstream else None
     if server is not None:
         upstream = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    board = Switchboard(Settings(**settings))
-    proxy = await board.create(ProxyBody.of({"name": "target", "listen": "127.0.0.1:0", "upstream": upstream}))
-    rig = Rig(board, proxy)
+    collection = ProxyCollection(ProxySettings(**settings))
+    proxy = await collection.create(ProxyBody.of({"name": "target", "listen": "127.0.0.1:0", "upstream": upstream}))
+    rig = Rig(collection, proxy)
     try:
         yield rig
     finally:
-        await board.close()
+        await collection.close()
         for writer in rig.open_writers:
             writer.close()
         if server is not None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from chaos.fault import Fault, FaultError, Layer, draw, find, hits
+from chaos.fault import Fault, InvalidFault, Layer, draw, find, hits
 
 SHARES = st.floats(0, 1)
 
@@ -66,11 +66,11 @@ def test_the_share_is_met(share: float) -> None:
     ],
 )
 def test_wrong_parameters_are_named(given_: dict[str, object], told: str) -> None:
-    with pytest.raises(FaultError) as caught:
+    with pytest.raises(InvalidFault) as caught:
         Sample.parse(given_)
     assert str(caught.value) == told
 
 
 def test_an_unknown_fault_is_named_with_its_nearest() -> None:
-    with pytest.raises(FaultError, match="'lost_replyy' is no known fault"):
+    with pytest.raises(InvalidFault, match="'lost_replyy' is no known fault"):
         find("lost_replyy")

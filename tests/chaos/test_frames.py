@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
-from chaos.frames import FrameSplitter, Piece, is_message
+from chaos.frames import FramePiece, FrameSplitter, is_message
 from tests.chaos.rig import Rig, on_loop, proxied
 from tests.chaos.test_stream_faults import binomial_bounds
 
@@ -53,7 +53,7 @@ def test_following_can_turn_into_splitting_and_back_anywhere(
     for number, chunk in enumerate(cut(b"".join(frames), at)):
         if splits[number % len(splits)]:
             pieces = list(splitter.split(chunk))
-            assert all(piece in frames for piece in pieces if not isinstance(piece, Piece))
+            assert all(piece in frames for piece in pieces if not isinstance(piece, FramePiece))
             out += pieces
         else:
             out.append(splitter.track(chunk))
@@ -117,7 +117,7 @@ def test_dropped_messages_meet_their_share_and_the_others_keep_their_order(strea
                 toxic = await rig.toxic("ws_drop", stream=stream, share=0.3)
                 got = await numbers(client, 100)
                 assert got == sorted(set(got))
-                assert toxic.tally.hits == 100 - len(got)
+                assert toxic.hit_count.hits == 100 - len(got)
                 seen.append(got)
         low, high = binomial_bounds(100, 0.7)
         assert low <= len(seen[0]) <= high
@@ -199,7 +199,7 @@ def test_compressed_messages_are_left_alone() -> None:
             toxic = await rig.toxic("ws_drop")
             await client.send("hello " * 100)
             assert await asyncio.wait_for(client.recv(), 2) == "hello " * 100
-            assert toxic.tally.hits == 0
+            assert toxic.hit_count.hits == 0
 
     on_loop(main())
 

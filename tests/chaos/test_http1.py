@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.http1 import Head, Malformed, Mark, MessageScanner, parse_head
+from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner, parse_head
 from chaos.http_fault import person
 
 BODY = st.binary(max_size=300)
@@ -30,7 +30,7 @@ MESSAGES = st.lists(
 )
 
 
-def parts_of(scanner: MessageScanner) -> list[Head | bytes | Mark]:
+def parts_of(scanner: MessageScanner) -> list[MessageHead | bytes | MessageMark]:
     return list(iter(scanner.pull, None))
 
 
@@ -42,11 +42,11 @@ def test_messages_end_where_they_end_wherever_they_were_cut(messages: list[bytes
     for a, b in itertools.pairwise(marks):
         scanner.push(whole[a:b])
         for part in parts_of(scanner):
-            if part is Mark.END:
+            if part is MessageMark.END:
                 found.append(current)
                 current = b""
             else:
-                current += part.raw if isinstance(part, Head) else bytes(part)
+                current += part.raw if isinstance(part, MessageHead) else bytes(part)
     assert found == messages
     assert scanner.between
     assert scanner.buffered == 0
@@ -70,12 +70,12 @@ def test_the_body_of_a_reply_depends_on_status_and_method(raw: bytes, no_body: b
     seen = []
     while (part := scanner.pull()) is not None:
         seen.append(part)
-        if part is Mark.END:
+        if part is MessageMark.END:
             break
-    assert (seen[-1] is Mark.END) is ends
+    assert (seen[-1] is MessageMark.END) is ends
     assert scanner.rest() == rest
     if not ends:
-        assert scanner.pull_end() is Mark.END
+        assert scanner.pull_end() is MessageMark.END
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_body_of_a_reply_depends_on_status_and_method(raw: bytes, no_body: b
 def test_what_is_not_http_is_malformed_and_kept(raw: bytes) -> None:
     scanner = MessageScanner(reply=False)
     scanner.push(raw)
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedHttp):
         scanner.pull()
     assert scanner.rest() == raw
 
@@ -92,12 +92,12 @@ def test_what_is_not_http_is_malformed_and_kept(raw: bytes) -> None:
 def test_a_head_without_end_and_a_wrong_chunk_are_malformed() -> None:
     scanner = MessageScanner(reply=False)
     scanner.push(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000)
-    with pytest.raises(Malformed, match="64 KiB"):
+    with pytest.raises(MalformedHttp, match="64 KiB"):
         scanner.pull()
     scanner = MessageScanner(reply=False)
     scanner.push(b"PUT / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
     scanner.pull()
-    with pytest.raises(Malformed, match="size of a chunk"):
+    with pytest.raises(MalformedHttp, match="size of a chunk"):
         scanner.pull()
 
 

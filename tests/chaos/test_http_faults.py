@@ -146,8 +146,8 @@ async def hit(seed: int, share: float, *, workers: int = 1) -> dict[str, list[in
                 found[headers["x-chaos-key"]] = [turn for turn, status in enumerate(told) if status == 503]
 
         await asyncio.gather(*(work(worker) for worker in range(workers)))
-        assert toxic.tally.hits == sum(map(len, found.values()))
-        assert toxic.tally.seen == 240
+        assert toxic.hit_count.hits == sum(map(len, found.values()))
+        assert toxic.hit_count.seen == 240
     return found
 
 

@@ -41,7 +41,7 @@ def test_requests_reach_an_https_target_under_its_own_name(
             assert (await ask(link, "GET /c"))[0] == 200
             link[1].write_eof()
             await asyncio.sleep(0.2)
-            assert not rig.proxy.links, "the upstream is closed with its client"
+            assert not rig.proxy.sessions, "the upstream is closed with its client"
         assert all(f"Host: localhost:{port}\r\n".encode() in head for head in shop.heads)
         assert shop.asked == ["POST /a xyz", "POST /b xyz", "GET /c", "GET /c"]
         server.close()

@@ -16,7 +16,7 @@ import pytest
 
 from chaos.client import ClientError, Toxiproxy
 from chaos.proxy.bodies import ProxyBody
-from chaos.proxy.journal import Why
+from chaos.proxy.journal import JournalCause
 from tests.chaos.process import Running, clean_after, proxy_process
 from tests.chaos.rig import is_silent, on_loop, proxied, round_trip
 
@@ -30,7 +30,7 @@ def test_a_lease_that_nobody_renews_ends_its_fault_and_frees_what_it_held() -> N
             assert await round_trip(reader, writer) > 0.2
             assert time.monotonic() - began < 2
             assert rig.proxy.toxics == []
-            assert rig.board.journal.since()[-1].why is Why.LEASE
+            assert rig.collection.journal.since()[-1].why is JournalCause.LEASE
 
     on_loop(main())
 
@@ -43,7 +43,7 @@ def test_a_heartbeat_renews_its_holders_leases_only() -> None:
             await rig.toxic("noop", name="for ever")
             for _ in range(7):
                 await asyncio.sleep(0.1)
-                assert rig.board.leases.renew("me") == 1
+                assert rig.collection.leases.renew("me") == 1
             assert [toxic.name for toxic in rig.proxy.toxics] == ["mine", "for ever"]
 
     on_loop(main())
@@ -62,7 +62,7 @@ def test_every_fault_without_a_lease_gets_the_proxys() -> None:
 def test_a_proxy_that_is_down_comes_up_by_itself() -> None:
     async def main() -> None:
         async with proxied() as rig:
-            await rig.board.update("target", ProxyBody.of({"enabled": False, "lease_s": 0.2}))
+            await rig.collection.update("target", ProxyBody.of({"enabled": False, "lease_s": 0.2}))
             with pytest.raises(ConnectionRefusedError):
                 await rig.connect()
             await asyncio.sleep(0.5)
@@ -71,7 +71,12 @@ def test_a_proxy_that_is_down_comes_up_by_itself() -> None:
     on_loop(main())
 
 
-HOLES = (("bandwidth", {"rate": 0}), ("timeout", {"timeout": 0}), ("half_open", {}), ("latency", {"latency": 10**7}))
+HOLES: tuple[tuple[str, dict[str, int]], ...] = (
+    ("bandwidth", {"rate": 0}),
+    ("timeout", {"timeout": 0}),
+    ("half_open", {}),
+    ("latency", {"latency": 10**7}),
+)
 
 
 @pytest.mark.parametrize(("kind", "attributes"), HOLES, ids=str)
@@ -88,7 +93,7 @@ def test_a_hole_that_ends_frees_everyone(kind: str, attributes: dict[str, int], 
             for _, writer in links[3:]:
                 writer.write(b"x")
             assert await is_silent(links[9][0], 0.1)
-            await rig.board.clear(Why.CLEAR)
+            await rig.collection.clear(JournalCause.CLEAR)
             for number, (reader, writer) in enumerate(links):
                 with contextlib.suppress(ConnectionError):
                     if number >= 3:

@@ -7,19 +7,20 @@ import itertools
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chaos.faults  # noqa: F401 - loads them
-from chaos.byte_faults import ByteStage, StreamFault
+from chaos import byte_faults
+from chaos.byte_faults import FaultStage, StreamFault
 from chaos.fault import Layer, find, registered
 
 
 @dataclass
-class Timer:
+class StageTimer:
     live: bool = True
 
     def cancel(self) -> None:
@@ -31,14 +32,14 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self._due: list[tuple[float, int, Timer, Callable[[], object]]] = []
+        self._due: list[tuple[float, int, StageTimer, Callable[[], object]]] = []
         self._numbers = itertools.count()
 
     def time(self) -> float:
         return self.now
 
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        timer = Timer()
+    def call_at(self, when: float, callback: Callable[[], object]) -> StageTimer:
+        timer = StageTimer()
         heapq.heappush(self._due, (max(when, self.now), next(self._numbers), timer, callback))
         return timer
 
@@ -50,7 +51,7 @@ class VirtualClock:
 
 
 @dataclass
-class Spot:
+class StageContext:
     """A direction of a connection that notes what happens to it."""
 
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -80,20 +81,21 @@ class Spot:
     def data(self) -> bytes:
         return b"".join(data for _, data in self.got)
 
-    def stage(self, name: str, **parameters: Any) -> ByteStage:
+    def stage(self, name: str, **parameters: Any) -> FaultStage:
         fault = find(name, Layer.STREAM).parse(parameters)
         assert isinstance(fault, StreamFault)
-        return fault.stage(fault, name, 1.0, self, self, lambda: None)
+        spot = cast(byte_faults.StageContext, self)  # whose clock may be any
+        return fault.stage(fault, name, 1.0, spot, self, lambda: None)
 
 
 def delays(name: str, count: int, size: int = 100, **parameters: Any) -> list[float]:
     """Milliseconds that each of `count` chunks waits, on a connection of its own."""
     found = []
     for number in range(count):
-        spot = Spot(key=f"connection {number}")
-        spot.stage(name, **parameters).feed(bytes(size))
-        spot.clock.run()
-        found.append((spot.got[0][0] - 100) * 1000)
+        context = StageContext(key=f"connection {number}")
+        context.stage(name, **parameters).feed(bytes(size))
+        context.clock.run()
+        found.append((context.got[0][0] - 100) * 1000)
     return found
 
 
@@ -121,25 +123,25 @@ def test_packet_loss_follows_its_model() -> None:
 
 
 def test_bandwidth_is_a_rate_and_not_a_chunk() -> None:
-    spot = Spot()
-    stage = spot.stage("bandwidth", rate=100)
+    context = StageContext()
+    stage = context.stage("bandwidth", rate=100)
     for _ in range(5):
         stage.feed(bytes(20_000))
-    spot.clock.run()
-    assert spot.got[-1][0] - 100 == pytest.approx(1.0)
-    passed = sum(len(data) for at, data in spot.got if at <= 100.5)
+    context.clock.run()
+    assert context.got[-1][0] - 100 == pytest.approx(1.0)
+    passed = sum(len(data) for at, data in context.got if at <= 100.5)
     assert passed == pytest.approx(50_000, abs=5_001)
 
 
 def test_slicer_meets_average_and_pace() -> None:
-    spot = Spot()
-    spot.stage("slicer", average_size=100, size_variation=20, delay=500).feed(bytes(50_000))
-    spot.clock.run()
-    sizes = [len(data) for _, data in spot.got]
+    context = StageContext()
+    context.stage("slicer", average_size=100, size_variation=20, delay=500).feed(bytes(50_000))
+    context.clock.run()
+    sizes = [len(data) for _, data in context.got]
     assert statistics.mean(sizes) == pytest.approx(100, rel=0.03)
     assert min(sizes[:-1]) >= 80
     assert max(sizes) <= 120
-    assert spot.got[-1][0] - 100 == pytest.approx(0.0005 * (len(sizes) - 1), rel=0.01)
+    assert context.got[-1][0] - 100 == pytest.approx(0.0005 * (len(sizes) - 1), rel=0.01)
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -167,52 +169,52 @@ def test_every_stream_fault_is_covered_here() -> None:
 def test_a_fault_that_ends_has_lost_nothing_and_kept_the_order(
     name: str, chunks: list[bytes], ends_after: float, closes: bool
 ) -> None:
-    spot = Spot()
-    stage = spot.stage(name, **PARAMETERS[name])
+    context = StageContext()
+    stage = context.stage(name, **PARAMETERS[name])
     for chunk in chunks:
         stage.feed(chunk)
     if closes:
         stage.eof()
-    spot.clock.run(100 + ends_after)
+    context.clock.run(100 + ends_after)
     stage.end()
-    assert spot.data == b"".join(chunks)
-    assert len(spot.ended) == closes
-    assert spot.held == 0
-    spot.clock.run(10**8)
-    assert spot.data == b"".join(chunks)
-    assert spot.how == []
+    assert context.data == b"".join(chunks)
+    assert len(context.ended) == closes
+    assert context.held == 0
+    context.clock.run(10**8)
+    assert context.data == b"".join(chunks)
+    assert context.how == []
 
 
 @given(st.sampled_from(sorted(PARAMETERS)), CHUNKS)
 @settings(max_examples=80)
 def test_a_connection_that_is_gone_leaves_no_timer(name: str, chunks: list[bytes]) -> None:
-    spot = Spot()
-    stage = spot.stage(name, **PARAMETERS[name])
+    context = StageContext()
+    stage = context.stage(name, **PARAMETERS[name])
     for chunk in chunks:
         stage.feed(chunk)
-    before = len(spot.got)
+    before = len(context.got)
     stage.dispose()
-    spot.clock.run()
-    assert len(spot.got) == before
-    assert spot.how == []
+    context.clock.run()
+    assert len(context.got) == before
+    assert context.how == []
 
 
 @pytest.mark.parametrize(("name", "how"), [("timeout", "close"), ("half_open", "reset")])
 def test_a_stream_with_a_hole_is_ended_with_its_fault(name: str, how: str) -> None:
     for fed, expected in ((b"lost", [how]), (b"", [])):
-        spot = Spot()
-        stage = spot.stage(name)
+        context = StageContext()
+        stage = context.stage(name)
         if fed:
             stage.feed(fed)
         stage.end()
-        assert spot.how == expected
+        assert context.how == expected
 
 
 def test_timeout_counts_from_its_beginning() -> None:
-    spot = Spot()
-    stage = spot.stage("timeout", timeout=500)
+    context = StageContext()
+    stage = context.stage("timeout", timeout=500)
     for number in range(20):
-        spot.clock.run(100 + number * 0.1)
-        spot.clock.now = 100 + number * 0.1
+        context.clock.run(100 + number * 0.1)
+        context.clock.now = 100 + number * 0.1
         stage.feed(b"busy")
-    assert spot.how == ["close"]
+    assert context.how == ["close"]

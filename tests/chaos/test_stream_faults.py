@@ -140,8 +140,8 @@ def test_a_stalled_reader_holds_the_writer_back() -> None:
             data = bytes(8_000_000)
             writer.write(data)
             await asyncio.sleep(0.3)
-            (link,) = rig.proxy.links
-            assert link.client.received < 2_000_000
+            (session,) = rig.proxy.sessions
+            assert session.client.received < 2_000_000
             await rig.remove(toxic)
             assert len(await asyncio.wait_for(reader.readexactly(len(data)), 10)) == len(data)
 
@@ -300,7 +300,7 @@ async def hit_connections(rig: Rig, count: int, share: float) -> set[int]:
         writer.write(b"x")
     got = await asyncio.gather(*(reader.read(1) for reader, _ in links))
     hit = {number for number, data in enumerate(got) if not data}
-    assert toxic.tally.hits == len(hit)
+    assert toxic.hit_count.hits == len(hit)
     return hit
 
 
@@ -342,7 +342,7 @@ def test_half_close_is_honoured() -> None:
             writer.write_eof()
             assert await asyncio.wait_for(reader.read(), 2) == b"got 1000"
             await asyncio.sleep(0.05)
-            assert not rig.proxy.links
+            assert not rig.proxy.sessions
 
     on_loop(main())
 
@@ -371,7 +371,7 @@ def test_a_reset_of_the_client_reaches_the_upstream_as_a_reset() -> None:
             writer.transport.abort()
             await asyncio.sleep(0.1)
             assert isinstance(told[0], ConnectionResetError)
-            assert not rig.proxy.links
+            assert not rig.proxy.sessions
 
     on_loop(main())
 
@@ -394,11 +394,11 @@ def test_down_refuses_and_closes_and_up_keeps_port_and_toxics() -> None:
             reader, writer = await rig.connect()
             await round_trip(reader, writer)
             listen = rig.proxy.listen
-            await rig.board.update("target", ProxyBody.of({"enabled": False}))
+            await rig.collection.update("target", ProxyBody.of({"enabled": False}))
             assert await asyncio.wait_for(reader.read(), 2) == b""
             with pytest.raises(ConnectionRefusedError):
                 await rig.connect()
-            await rig.board.update("target", ProxyBody.of({"enabled": True}))
+            await rig.collection.update("target", ProxyBody.of({"enabled": True}))
             assert rig.proxy.listen == listen
             assert len(rig.proxy.toxics) == 1
             reader, writer = await rig.connect()
@@ -421,9 +421,9 @@ def test_a_chain_keeps_order_and_ends_clean() -> None:
             data = b"".join(number.to_bytes(4, "big") for number in range(60_000))
             waiting = asyncio.ensure_future(round_trip(reader, writer, data))
             await asyncio.sleep(0.08)
-            from chaos.proxy.journal import Why
+            from chaos.proxy.journal import JournalCause
 
-            assert await rig.board.clear(Why.CLEAR) == 8
+            assert await rig.collection.clear(JournalCause.CLEAR) == 8
             assert await waiting < 3
 
     on_loop(main())
@@ -443,13 +443,13 @@ def test_a_client_held_back_by_a_peer_that_dies_is_let_go() -> None:
             _, writer = await rig.connect()
             writer.write(bytes(20_000_000))
             await asyncio.sleep(0.2)
-            (link,) = rig.proxy.links
-            assert link.client.received < 20_000_000
+            (session,) = rig.proxy.sessions
+            assert session.client.received < 20_000_000
             there[0].transport.abort()
             for _ in range(500):
-                if link.client.received == 20_000_000:
+                if session.client.received == 20_000_000:
                     return
                 await asyncio.sleep(0.02)
-            raise AssertionError(link.client.received)
+            raise AssertionError(session.client.received)
 
     on_loop(main())

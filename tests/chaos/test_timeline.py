@@ -14,7 +14,7 @@ from chaos.faults.offline import OfflineFault
 from chaos.timeline import ScheduledFault, Timeline, contradictions
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
-from harness.core.models import Profile
+from harness.core.profile import Profile
 
 LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})
 HALF = ScheduledFault("half", LOST, 10.0, 20.0, share=0.3)

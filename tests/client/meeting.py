@@ -19,12 +19,13 @@ import pyarrow as pa
 from harness.client.api.chat_shapes import Summary
 from harness.client.device import Device
 from harness.client.screens.chat.parts import Conversation
-from harness.core.delivery import ChannelState, ChannelTopic, Delivery, DeliveryFact, FactKind, account
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.tables import DELIVERY, SCHEMAS
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
+from reports.delivery import Delivery, account
 from sandbox.server import Sandbox
 from tests.client.stage import running
 
@@ -63,7 +64,7 @@ class Meeting:
 
             async def session(phone: Device, number: int = number) -> None:
                 try:
-                    assert await phone.sign_in() is Outcome.OK
+                    assert await phone.auth.sign_in() is Outcome.OK
                     await body(phone, number)
                 except BaseException as error:
                     raised.append(error)
@@ -104,7 +105,7 @@ class Meeting:
 
     def note(self) -> list[DeliveryFact]:
         """All facts so far; loop thread, or after the sessions."""
-        for noted in self.engine._facts.take():
+        for noted in self.engine.observer.facts.take():
             self.facts += facts_of(noted.batch())
         while self.engine.taken:
             taken = self.engine.taken.popleft()

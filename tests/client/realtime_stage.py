@@ -1,4 +1,4 @@
-"""A line on a clock that a test turns by hand, and a peer whose manners the test sets."""
+"""A connection on a clock that a test turns by hand, and a peer whose manners the test sets."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Said:
 class Peer:
     """One socket of the stage's server. alive: still forwards bytes both ways."""
 
-    def __init__(self, stage: Stage, line: PhoenixConnection) -> None:
-        self.stage, self.line = stage, line
+    def __init__(self, stage: Stage, connection: PhoenixConnection) -> None:
+        self.stage, self.connection = stage, connection
         self.over = False
         self.alive = True
         self.close_code: int | None = None
         self.said: list[Said] = []
 
-    # ---- the line's side --------------------------------------------------------------------------------------
+    # ---- the connection's side --------------------------------------------------------------------------------------
 
     def write(self, data: bytes, *, binary: bool) -> None:
         parts = orjson.loads(data) if not binary else [None, None, "", "broadcast", {}]
@@ -69,7 +69,7 @@ class Peer:
     def end(self, ending: Ending) -> None:
         if not self.over:
             self.over = True
-            self.line.closed(self, ending)
+            self.connection.closed(self, ending)
 
     def drop(self, code: str = "closed_1006") -> None:
         """The server is gone."""
@@ -78,18 +78,18 @@ class Peer:
     def say(self, topic: str, event: str, payload: Any, ref: str | None = None, join_ref: str | None = None) -> None:
         if self.over or not self.alive:
             return
-        if self.line.generation.version == "2.0.0":
+        if self.connection.generation.version == "2.0.0":
             data = orjson.dumps([join_ref, ref, topic, event, payload])
         else:
             data = orjson.dumps({"event": event, "payload": payload, "ref": ref, "topic": topic})
-        self.line.received(data, self.stage.now, binary=False)
+        self.connection.received(data, self.stage.now, binary=False)
 
     def reply(self, to: Said, response: Any, status: str = "ok") -> None:
         self.say(to.topic, "phx_reply", {"status": status, "response": response}, to.ref, to.join_ref)
 
 
 class Stage:
-    """Carrier, observer and clock of one line.
+    """Carrier, observer and clock of one connection.
 
     accepts: whether connects succeed; None: they are never answered. joins: "ok", "silent", or an error's reason.
     join_delay_s: before a join is answered. beats: heartbeats are answered. answers_close: close frames are.
@@ -109,7 +109,7 @@ class Stage:
         self.connects: list[float] = []
         self.attempts: list[tuple[str, Outcome, float, float, str]] = []
         self.problems: list[BaseException] = []
-        self.line = PhoenixConnection(self, self.wheel, generation, self, lambda: self.token, stats=Stats())
+        self.connection = PhoenixConnection(self, self.wheel, generation, self, lambda: self.token, stats=Stats())
 
     # ---- time -----------------------------------------------------------------------------------------------
 
@@ -126,12 +126,12 @@ class Stage:
 
     # ---- carrier and observer -------------------------------------------------------------------------------
 
-    def open(self, line: PhoenixConnection) -> Handle:
+    def open(self, connection: PhoenixConnection) -> Handle:
         self.connects.append(self.now)
-        peer = Peer(self, line)
+        peer = Peer(self, connection)
         if self.accepts:
             self.peers.append(peer)
-            self.after(LATENCY_S, lambda: peer.over or line.opened(peer))
+            self.after(LATENCY_S, lambda: None if peer.over else connection.opened(peer))
         elif self.accepts is not None:
             self.after(LATENCY_S, lambda: peer.end(Ending(Outcome.QUOTA, "too_many_connections")))
         else:
@@ -193,8 +193,8 @@ class Watched:
 
     def __init__(self, stage: Stage, topic: str, config: Config) -> None:
         self.stage = stage
-        self.channel = Channel(stage.line, topic, config)
-        stage.line.add(self.channel)
+        self.channel = Channel(stage.connection, topic, config)
+        stage.connection.add(self.channel)
         self.statuses: list[tuple[float, Status, str]] = []
         self.channel.on_status(lambda status, reason: self.statuses.append((stage.now, status, reason)))
 

@@ -14,10 +14,15 @@ from urllib.parse import unquote
 
 import orjson
 
+from harness.client.device import Device
 from harness.client.interruptible_sleep import SessionClosed
-from harness.core.models import ArrivalStage, Constant, Phases, Profile, SandboxSize
+from harness.client.screens.app import enter, open_signed_out
+from harness.core.actions import UserAction
+from harness.core.distributions import Constant
 from harness.core.people import Secrets
-from harness.load.engine import Engine, SessionBody
+from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
+from harness.load.engine import Engine
+from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
 
@@ -94,6 +99,17 @@ def drive(engine: Engine, body: SessionBody, *, person: int = 0, ticket: int = 0
         raise raised[0]
     assert engine.failures == 0, engine.problems[0]
     return Driven(engine)
+
+
+async def sign_in_and_stay(phone: Device, *, landing: bool = True) -> bool:
+    """The sign-in form of a page that was loaded signed out, and straight on into the app: quirk B until a reload."""
+    await open_signed_out(phone)
+    with phone.notes.operation("sign_in") as operation:
+        if not operation.ends(await phone.auth.sign_in()):
+            return False
+    phone.notes.did(UserAction.ENTER)
+    await enter(phone, landing=landing)
+    return True
 
 
 # ---- a scripted server -----------------------------------------------------------------------------------------

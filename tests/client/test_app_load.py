@@ -15,13 +15,13 @@ from harness.client.auth.account import Account
 from harness.client.auth.edge_store import EdgeRefusal, EdgeStore
 from harness.client.device import Device
 from harness.client.screens import presence
-from harness.client.screens.app import open_app, sign_in_and_stay
+from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
 from harness.client.screens.presence import look_away
 from harness.core.people import Secrets
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
-from tests.client.stage import USER, Driven, Heard, Scripted, drive, running
+from tests.client.stage import USER, Driven, Heard, Scripted, drive, running, sign_in_and_stay
 
 SECRETS = Secrets("anon", "password")
 PAGE_LOAD = Counter(
@@ -200,14 +200,14 @@ def test_quirk_c_on_the_wire_two_refreshes_per_token_lifetime(server: Scripted) 
     async def body(phone: Device) -> None:
         assert await open_app(phone, landing=False)
         await phone.pause(0.2)
-        assert phone.account is not None
+        assert phone.auth.account is not None
         for remaining in (80, 29):
-            phone.page.edge.expires_at = phone.now() + remaining
+            phone.auth.edge.expires_at = phone.now() + remaining
             if remaining == 80:
-                phone.account.expires_at = phone.now() + remaining
-            await phone.request(OWN_STATS, phone.user_id)
+                phone.auth.account.expires_at = phone.now() + remaining
+            await phone.api.request(OWN_STATS, phone.user_id)
             bearers.append(server.heard[-1].headers["authorization"])
-            await phone.request(EXPERIMENTS, body={"keys": []})
+            await phone.api.request(EXPERIMENTS, body={"keys": []})
             bearers.append(server.heard[-1].headers["authorization"])
 
     with running(server.url, SECRETS) as engine:
@@ -220,8 +220,8 @@ def test_parallel_edge_calls_force_one_refresh_together(server: Scripted) -> Non
     async def body(phone: Device) -> None:
         assert await open_app(phone, landing=False)
         await phone.pause(0.2)
-        phone.page.edge.expires_at = phone.now() + 5
-        await asyncio.gather(*(phone.request(EXPERIMENTS, body={"keys": []}) for _ in range(5)))
+        phone.auth.edge.expires_at = phone.now() + 5
+        await asyncio.gather(*(phone.api.request(EXPERIMENTS, body={"keys": []}) for _ in range(5)))
 
     with running(server.url, SECRETS) as engine:
         done = drive(engine, body)
@@ -245,8 +245,8 @@ def test_a_refused_refresh_ends_the_session_and_breaks_nothing(server: Scripted)
 
     async def body(phone: Device) -> None:
         await load(phone)
-        assert phone.account is not None
-        phone.account.expires_at = phone.now()
+        assert phone.auth.account is not None
+        phone.auth.account.expires_at = phone.now()
         home = Home(phone)
         await home.open()
         await home.titles_for_you()
@@ -312,7 +312,7 @@ def test_heard_is_what_was_sent(server: Scripted) -> None:
     assert user.headers["authorization"] == "Bearer token-1"
 
 
-def test_the_dice_fall_alike_however_slow_the_server_and_whatever_runs_beside(server: Scripted) -> None:
+def test_the_draws_are_alike_however_slow_the_server_and_whatever_runs_beside(server: Scripted) -> None:
     fallen: list[list[float]] = []
 
     async def body(phone: Device) -> None:
@@ -320,7 +320,7 @@ def test_the_dice_fall_alike_however_slow_the_server_and_whatever_runs_beside(se
         await phone.pause(0.3)
         home = Home(phone)
         await home.open()
-        fallen.append([phone.rng.random() for _ in range(3)])
+        fallen.append([phone.behaviour.rng.random() for _ in range(3)])
 
     for delay_s in (0.0, 0.05):
         server.delay_s = lambda heard, delay_s=delay_s: delay_s  # type: ignore[misc]

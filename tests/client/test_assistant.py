@@ -182,8 +182,8 @@ def test_who_opens_the_chat_knows_the_conversation_from_the_page_load(world: Wor
     assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{"reason": "app_shell"}]
 
 
-def test_a_throw_of_the_dice_is_never_made_beside_the_session(world: World) -> None:
-    """An answer is asked for whenever the last one came: were its request id thrown with the session's dice, a slow
+def test_no_random_number_is_drawn_beside_the_session(world: World) -> None:
+    """An answer is asked for whenever the last one came: were its request id drawn from the session's numbers, a slow
     server would change what the person does next."""
     thrown = []
     for late_s in (0.05, 30.0):
@@ -194,7 +194,7 @@ def test_a_throw_of_the_dice_is_never_made_beside_the_session(world: World) -> N
             world.run(chat.say("hello"))
             world.loop.sleep(1.0)
         world.loop.sleep(late_s)
-        thrown.append([phone.rng.random(), phone.pick("question", range(1000))])
+        thrown.append([phone.behaviour.rng.random(), phone.behaviour.pick("question", range(1000))])
     assert thrown[0] == thrown[1]
 
 

@@ -229,7 +229,7 @@ def test_leaving_the_swipe_page_stores_what_was_not_sent_and_the_next_mount_send
         await page.open()
         await swipe(phone, page, 3)
         page.leave()
-        assert len(phone.storage.queue) == 7, "three swipes, and four cards that came up"
+        assert len(phone.event_sender.storage.queue) == 7, "three swipes, and four cards that came up"
         await phone.pause(1.2)
         assert server.of(EVENTS) == []
         phone.event_sender.mount()
@@ -249,12 +249,12 @@ def test_looking_away_flushes_the_outbox_and_coming_back_reads_what_is_stale(ser
         await swipe(phone, page, 2)
         await phone.pause(0.05)
         begun = phone.now()
-        phone.hide()
+        phone.network.hide()
         await phone.pause(0.1)
         assert [len(heard.body["items"]) for heard in server.of(EVENTS)] == [5], "at once, not after a second"
         phone.kit.observer.attempts.clear()  # type: ignore[attr-defined]
         _age(phone, begun - 20)
-        phone.show()
+        phone.network.show()
         await phone.pause(0.1)
 
     done = run(server, body)
@@ -394,7 +394,7 @@ def test_what_people_note_under_a_card_goes_out_as_the_app_writes_it(server: Scr
     sent = [item["events"][0] for heard in server.of(EVENTS) for item in heard.body["items"]]
     noted = {"experiments": dict.fromkeys(EXPERIMENT_KEYS, "b"), "ui": "SwipePage"}
     found = [(e["eventType"], e["rating0_10"], e["inWatchlist"], e["payload"]) for e in sent]
-    expected = [
+    expected: list[tuple[str, int | None, bool | None, dict[str, Any]]] = [
         ("impression", None, None, {"experiments": noted["experiments"]}),
         ("rating", 7, None, {**noted, "action": "rating"}),
         ("rating", None, None, {**noted, "action": "rating"}),
@@ -407,7 +407,7 @@ def test_what_people_note_under_a_card_goes_out_as_the_app_writes_it(server: Scr
         ("impression", None, None, {"experiments": noted["experiments"]}),
     ]
     assert found == expected
-    assert [list(payload) for *_, payload in found] == [list(payload) for *_, payload in expected]
+    assert [list(one[3]) for one in found] == [list(one[3]) for one in expected]
     assert all(item["deckId"] for heard in server.of(EVENTS) for item in heard.body["items"]), "deck context"
 
 
@@ -417,11 +417,13 @@ def test_a_card_that_comes_up_is_an_impression_and_leaving_the_page_ends_the_loo
         assert await page.open()
         await phone.pause(1.3)
         page.leave()
-        assert [event.event_type for event in phone.storage.queue] == ["dwell"], "the impression went after a second"
+        assert [event.event_type for event in phone.event_sender.storage.queue] == ["dwell"], (
+            "the impression went after a second"
+        )
         page = SwipePage(phone)
         assert await page.open()
         page.leave()
-        queued = [event.event_type for event in phone.storage.queue]
+        queued = [event.event_type for event in phone.event_sender.storage.queue]
         assert queued[-1] == "impression", "too short for a dwell, and another mount: an impression again"
 
     run(server, body)
@@ -460,7 +462,7 @@ def test_a_direct_event_takes_any_200_for_success_and_queues_nothing(server: Scr
 
     async def body(phone: Device) -> None:
         assert await TitlePage(phone, TITLE).like()
-        assert phone.storage.queue == ()
+        assert phone.event_sender.storage.queue == ()
 
     done = run(server, body)
     assert done.names["title_event"] == 1
@@ -472,7 +474,7 @@ def test_a_direct_event_that_failed_is_neither_retried_nor_queued(server: Script
 
     async def body(phone: Device) -> None:
         assert not await TitlePage(phone, TITLE).like()
-        assert phone.storage.queue == ()
+        assert phone.event_sender.storage.queue == ()
         await phone.pause(1.3)
 
     assert run(server, body).names["title_event"] == 1

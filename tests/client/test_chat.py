@@ -113,10 +113,10 @@ def test_a_beat_that_found_no_network_is_made_up_for_although_the_read_is_still_
     phone = chatting(world, ChatServer())
     opened(world, phone)
     world.loop.sleep(2.0)  # 3 s: receipts are stale from 15 s on, their beat comes at 5 s
-    phone.link.lose(phone.now())
+    phone.network.lose(phone.now())
     world.loop.sleep(3.0)
     before = len(phone.to(READ, "GET"))
-    phone.link.regain(phone.now())
+    phone.network.regain(phone.now())
     world.loop.sleep(0.5)
     assert (before, len(phone.to(READ, "GET"))) == (1, 2)
 
@@ -275,10 +275,10 @@ def test_pollers_rest_in_the_background_and_offline_and_catch_up(world: World) -
     phone = chatting(world, ChatServer())
     opened(world, phone)
     before = len(phone.sent)
-    phone.link.hide()
+    phone.network.hide()
     world.loop.sleep(30.0)
     assert len(phone.sent) == before
-    phone.link.show()
+    phone.network.show()
     world.loop.sleep(0.5)
     assert {sent.path.partition("?")[0].rpartition("/")[2] for sent in phone.sent[before:]} >= {
         "messages",
@@ -487,7 +487,7 @@ def test_editing_writes_text_and_meta_and_keeps_the_client_id(world: World) -> N
     assert world.run(conversation.edit(bubble, "hello")) is Outcome.OK
     patch = phone.sent[-1]
     assert patch.method == "PATCH"
-    assert f"id=eq.{bubble.message.id}&conversation_id=eq.{CONVERSATION}&user_id=eq.{ME}&select=id," in patch.path  # type: ignore[union-attr]
+    assert f"id=eq.{bubble.message.id}&conversation_id=eq.{CONVERSATION}&user_id=eq.{ME}&select=id," in patch.path
     edited_at = patch.json["meta"]["editedAt"]
     assert patch.json == {
         "body": {"type": "text", "text": "hello", "clientId": bubble.client_id, "editedAt": edited_at},

@@ -81,7 +81,6 @@ def test_status_and_body_give_the_outcome(service: Service, status: int, body: o
 def test_garbage_is_an_outcome_never_an_exception(service: Service, status: int, body: bytes) -> None:
     reading = read(service, status, body)
     assert reading.status == status
-    assert reading.body == body
     if status >= 400:
         assert reading.outcome is not Outcome.OK
 

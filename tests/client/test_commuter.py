@@ -331,9 +331,9 @@ class Commute(RuleBasedStateMachine):
     @rule()
     def look_at_another_app_and_back(self) -> None:
         self.model.hidden(self.now)
-        self.phone.link.hide()
+        self.phone.network.hide()
         self.world.loop.settle()
-        self.phone.link.show()
+        self.phone.network.show()
         self.world.loop.settle()
 
     @rule()
@@ -443,9 +443,9 @@ class Commute(RuleBasedStateMachine):
         phone, model = self.phone, self.model
         assert [sent.event_ids for sent in phone.sent] == model.requests
         assert [sent.event_ids for sent in phone.open] == [flight.ids for flight in model.flights]
-        assert [item.client_event_id for item in phone.storage.queue] == model.queue
-        assert phone.storage.fail_count == model.fails
-        assert phone.storage.next_at == pytest.approx(model.next_at, abs=1e-6)
+        assert [item.client_event_id for item in phone.event_sender.storage.queue] == model.queue
+        assert phone.event_sender.storage.fail_count == model.fails
+        assert phone.event_sender.storage.next_at == pytest.approx(model.next_at, abs=1e-6)
         counted = [(outcome, intended) for name, outcome, intended, _ in self.world.notebook.operations]
         assert [outcome for outcome, _ in counted] == [outcome for outcome, _ in model.operations]
         assert [at for _, at in counted] == pytest.approx([at for _, at in model.operations], abs=1e-6)
@@ -489,7 +489,7 @@ class Commute(RuleBasedStateMachine):
                 sent.answer({"ok": True, "acceptedClientEventIds": sent.event_ids, "issues": []})
             self.world.loop.settle()
         assert arrived == stored
-        assert self.phone.storage.queue == ()
+        assert self.phone.event_sender.storage.queue == ()
 
 
 def commute_many(examples: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness.client.device import Device
 from harness.client.realtime.phoenix.codec import FrameKind as FrameKind
 from harness.client.screens.chat.parts import Conversation
-from harness.core.delivery import ChannelTopic, DeliveryFate
+from harness.core.delivery_facts import ChannelTopic, DeliveryFate
 from harness.plan.realtime import changes_of_message, events_of_message
 from sandbox.options import SandboxOptions
 from sandbox.realtime.settings import RealtimeSettings
@@ -42,7 +42,7 @@ def test_one_message_fans_out_as_the_formulas_say(sandbox: Sandbox, members: int
         def figures() -> dict[str, int]:
             names = people.names()
             writes = names["message_send"] + names["delivery_receipt"] + names["read_receipt"]
-            stats = people.engine._sockets.stats if people.engine._sockets is not None else None
+            stats = sockets.stats if (sockets := people.engine.runner.kit.sockets) is not None else None
             assert stats is not None
             events = stats.frames_in.get(FrameKind.CHANGE, 0)
             return {"writes": writes, "events": events, "changes": changes_fed(people)}
@@ -96,7 +96,7 @@ def chat(
     async def session(phone: Device, number: int) -> None:
         if number == stranger:
             await people.until(phone, lambda: people.listening(room.conversation) == members)
-            ear = phone.page.live.overhear(room.conversation)
+            ear = phone.page.realtime.overhear(room.conversation)
             assert ear is not None
             await people.until(phone, lambda: ear.joined)
             await phone.pause(0.5)  # until the server listens for this one as well
@@ -149,12 +149,14 @@ def test_a_screen_holds_its_channels_and_no_longer(sandbox: Sandbox) -> None:
 
         async def session(phone: Device, number: int) -> None:
             first, second = Conversation(phone, summary), Conversation(phone, summary)
-            assert not phone.page.live.channels
-            typing = phone.chore(first.types(0.01))  # its first step is when `open` first waits: nothing is joined yet
+            assert not phone.page.realtime.channels
+            typing = phone.background.start(
+                first.types(0.01)
+            )  # its first step is when `open` first waits: nothing is joined yet
             assert await first.open()
             await typing
             assert await second.open()
-            names = [channel.topic.partition(room.conversation)[0] for channel in phone.page.live.channels]
+            names = [channel.topic.partition(room.conversation)[0] for channel in phone.page.realtime.channels]
             assert names == [
                 "realtime:presence:global",
                 "realtime:conversation-db-",
@@ -163,12 +165,12 @@ def test_a_screen_holds_its_channels_and_no_longer(sandbox: Sandbox) -> None:
             await people.until(phone, lambda: first.joined and second.joined)
             assert first.poll_s == 5.0
             first.leave()
-            assert len(phone.page.live.channels) == 3
+            assert len(phone.page.realtime.channels) == 3
             second.leave()
-            assert [channel.topic for channel in phone.page.live.channels] == ["realtime:presence:global"]
+            assert [channel.topic for channel in phone.page.realtime.channels] == ["realtime:presence:global"]
             assert "leaked" not in people.kinds()
             # a hook that forgets its channel
-            client = phone.page.live.client
+            client = phone.page.realtime.client
             assert client is not None
             client.channel("conversation-db-forgotten").subscribe()
             (await opened(phone, summary)).leave()
@@ -187,18 +189,18 @@ def test_presence_lives_with_the_page_and_joins_again_on_return(sandbox: Sandbox
             def joins() -> int:
                 return people.names()["realtime_join_presence"]
 
-            phone.page.live.track()
+            phone.page.realtime.track()
             await people.until(phone, lambda: joins() == 1 and people.metrics()["presences"] == 1)
-            phone.hide()
-            phone.show()
+            phone.network.hide()
+            phone.network.show()
             await people.until(phone, lambda: joins() == 2 and people.metrics()["presences"] == 1)
             phone.load_page()
             await people.until(phone, lambda: people.metrics()["presences"] == 0)
-            phone.page.live.track()
-            await people.until(phone, lambda: joins() == 3 and phone.page.live.connected)
-            phone.link.lose(phone.now())
-            await people.until(phone, lambda: not phone.page.live.connected)
-            phone.link.regain(phone.now())
+            phone.page.realtime.track()
+            await people.until(phone, lambda: joins() == 3 and phone.page.realtime.connected)
+            phone.network.lose(phone.now())
+            await people.until(phone, lambda: not phone.page.realtime.connected)
+            phone.network.regain(phone.now())
             await people.until(phone, lambda: joins() == 4, 20)
 
         people.together([0], session)

@@ -65,7 +65,7 @@ def test_time_without_network_is_inside_the_batch(world: World) -> None:
     assert outcome is Outcome.OK
     assert seconds == pytest.approx(61.0, abs=0.01)
     assert seconds > 60.0
-    assert phone.link.offline_seconds(intended, intended + seconds) == pytest.approx(60.0)
+    assert phone.network.offline_seconds(intended, intended + seconds) == pytest.approx(60.0)
 
 
 def test_what_is_under_way_when_the_network_goes_fails_as_network(world: World) -> None:
@@ -74,8 +74,8 @@ def test_what_is_under_way_when_the_network_goes_fails_as_network(world: World) 
     go_offline(phone)
     world.loop.settle()
     assert world.notebook.attempts == [("swipe_events", Outcome.NETWORK, "offline")]
-    assert len(phone.storage.queue) == 25
-    assert phone.storage.fail_count == 1
+    assert len(phone.event_sender.storage.queue) == 25
+    assert phone.event_sender.storage.fail_count == 1
     world.loop.sleep(2.0)
     come_back(phone)
     world.loop.settle()
@@ -89,7 +89,7 @@ def test_events_never_tried_belong_to_no_operation_at_the_end(world: World) -> N
     world.run(phone.end())
     phone.discard()
     assert counted(world) == []
-    assert len(phone.storage.queue) == 3
+    assert len(phone.event_sender.storage.queue) == 3
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_an_app_that_is_killed_loses_what_was_in_memory_and_keeps_what_was_store
     world.loop.settle()  # 25 in flight, 5 in the buffer
     kill(phone)
     world.loop.settle()
-    assert len(phone.storage.queue) == 25
+    assert len(phone.event_sender.storage.queue) == 25
     assert counted(world) == [Outcome.GAVE_UP, Outcome.GAVE_UP]
     world.loop.sleep(100.0)
     assert len(phone.sent) == 2, "nothing runs any more"
@@ -144,7 +144,7 @@ def test_evicted_events_are_given_up(world: World) -> None:
     for number in range(1, 231):
         phone.event_sender.emit(event(number))
     world.run(phone.end())
-    assert len(phone.storage.queue) == 200
+    assert len(phone.event_sender.storage.queue) == 200
     assert counted(world) == [Outcome.GAVE_UP] * 2  # 30 events
 
 
@@ -152,11 +152,11 @@ def test_a_closed_apps_answers_reach_nobody(world: World) -> None:
     phone = swiping(world, 3)
     world.run(phone.end())  # hidden: sent; no answer within a second: gone, a copy stored
     assert len(phone.sent) == 1
-    assert len(phone.storage.queue) == 3
-    assert phone.storage.fail_count == 0
+    assert len(phone.event_sender.storage.queue) == 3
+    assert phone.event_sender.storage.fail_count == 0
     phone.sent[0].answer(accepted(phone.sent[0]))
     world.loop.settle()
-    assert len(phone.storage.queue) == 3
+    assert len(phone.event_sender.storage.queue) == 3
 
 
 def test_events_the_app_cannot_make_are_refused(world: World) -> None:
@@ -165,4 +165,4 @@ def test_events_the_app_cannot_make_are_refused(world: World) -> None:
         phone.event_sender.emit(replace(event(1), event_type="watchlist"))
     with pytest.raises(ValueError, match="whole milliseconds"):
         phone.event_sender.emit(replace(event(1), dwell_ms=1500.5))  # type: ignore[arg-type]
-    assert phone.storage.queue == ()
+    assert phone.event_sender.storage.queue == ()

@@ -22,11 +22,11 @@ from chaos.faults.phone_latency import PhoneLatencyFault
 from harness.client.api.calls import MESSAGE_SEND
 from harness.client.device import Device
 from harness.core.fault_record import FaultEvent, Why
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.run_spec import RunSpec, windows_of
-from harness.core.scheduled_fault import Chaos
+from harness.core.scheduled_fault import ChaosEntry
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 
@@ -111,7 +111,7 @@ def profile(*chaos: dict[str, Any]) -> Profile:
         phases=Phases(warmup_s=0, measure_s=20, drain_s=1),
         arrivals=(ArrivalStage(seconds=20, rate=1),),
         mix={"reader": 0.5, "chatter": 0.5},
-        chaos=tuple(Chaos.model_validate({"at": 0, "for": 20} | entry) for entry in chaos),
+        chaos=tuple(ChaosEntry.model_validate({"at": 0, "for": 20} | entry) for entry in chaos),
     )
 
 
@@ -155,10 +155,10 @@ def send(
     lock = threading.Lock()
 
     async def body(phone: Device) -> None:
-        await phone.sign_in()
+        await phone.auth.sign_in()
         for number in range(each):
             begun = phone.now()
-            reading = await phone.request(MESSAGE_SEND, body={"p": phone.person.number, "n": number})
+            reading = await phone.api.request(MESSAGE_SEND, body={"p": phone.person.number, "n": number})
             took = phone.now() - begun
             at = begun - phone.kit.zero
             tried.append(Tried(phone.person.number, number, reading.outcome, reading.code, took, at))
@@ -315,7 +315,7 @@ def test_faults_end_when_nobody_leads_the_run_and_go_on_when_somebody_does() -> 
 
     async def body(phone: Device) -> None:
         for _ in range(60):
-            states.append(phone.link.online)
+            states.append(phone.network.online)
             await phone.pause(0.1)
 
     with server() as target, engine(target.url, profile({"fault": "offline"}), lease_s=2.5) as made:
@@ -337,7 +337,7 @@ def test_a_run_that_is_ended_cleans_its_phones_first() -> None:
 
     with server() as target, engine(target.url, profile({"fault": "offline"})) as made:
         made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
-        assert until(lambda: made.open_sessions == 1)
+        assert until(lambda: made.runner.open_sessions == 1)
         made.close(0.1, [])
         assert over.wait(5)
         assert made.fault_schedule is not None

@@ -18,9 +18,9 @@ from harness.client.screens.app import open_app
 from harness.client.screens.browse.feed import home_feed
 from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.chat.parts import Conversation, conversation_list
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import OUTCOMES
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.rows import made
 from harness.core.tables import ARRIVALS, LATENCY
 from harness.record.store import tidy

@@ -20,8 +20,8 @@ from harness.evidence.postgres import PostgresReader
 from harness.evidence.tables import EVENTS
 from reports.integrity.check import Book, _events
 from sandbox.options import SandboxOptions
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox
+from sandbox.switches import Switches
 from tests.client.stage import RUN_TAG, drive, running
 
 TO_MIDNIGHT_S = 16.0
@@ -58,18 +58,18 @@ async def stored(dsn: str, offset_s: float) -> pa.Table:
 def test_a_replay_across_midnight_is_noted_and_is_no_doubling() -> None:
     offset, midnight = ahead(), time.time() + TO_MIDNIGHT_S
     # Replies are held back until long after the rows are there: the app is gone meanwhile, and its queue keeps them.
-    quirks = Quirks.parse(["delay_all_ms=100", "latency_percent=7000"])
-    with Sandbox(SandboxOptions(people=PEOPLE, catalogue=100, quirks=quirks, clock_offset_s=offset)) as sandbox:
+    switches = Switches.parse(["delay_all_ms=100", "latency_percent=7000"])
+    with Sandbox(SandboxOptions(people=PEOPLE, catalogue=100, switches=switches, clock_offset_s=offset)) as sandbox:
         people = sandbox.discovery["people"]
         secrets = Secrets(sandbox.discovery["anon_key"], people["password"])
         with running(sandbox.url, secrets, pattern=people["email_pattern"], people=PEOPLE) as engine:
             zero_epoch_s = time.time() - (time.monotonic() - engine.zero) + offset  # the phones' clock is ahead as well
 
             async def arrives(phone: Device) -> None:
-                if phone.account is None:
-                    await phone.sign_in()
+                if phone.auth.account is None:
+                    await phone.auth.sign_in()
                 phone.load_page()
-                await phone.request(APP_SETTINGS, body={})  # the first edge call of a page dies on the phone
+                await phone.api.request(APP_SETTINGS, body={})  # the first edge call of a page dies on the phone
 
             async def swipes_and_leaves(phone: Device) -> None:
                 await arrives(phone)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.client.faults.network_state import NetworkChange, NetworkState, Outage
+from harness.client.network_state import NetworkChange, NetworkState, Outage
 
 TIMES = st.integers(0, 60).map(float)
 OUTAGES = st.lists(st.builds(Outage, TIMES, st.integers(1, 15).map(float)), max_size=8)

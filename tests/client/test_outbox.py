@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.client.api.call import Service
+from harness.client.api.classify import read
 from harness.client.events.outbox import (
     EmissionRules,
     EventReply,
@@ -21,7 +23,7 @@ from harness.client.events.outbox import (
     Storage,
     SwipeEvent,
     encode,
-    parse_answer,
+    event_reply,
     strict_uuid,
 )
 from harness.client.events.swipe_event import for_wire
@@ -55,6 +57,11 @@ def event(number: int, kind: str = "like") -> SwipeEvent:
         dedupe_key=f"{RECOMMENDATION}:{number % 5000}:{item}",
         source="for-you",
     )
+
+
+def answer_of(status: int, body: bytes) -> EventReply | None:
+    """What the app makes of a reply, from its bytes."""
+    return event_reply(status, read(Service.EVENTS, status, body).data)
 
 
 def ids(events: Iterable[SwipeEvent]) -> list[str]:
@@ -246,7 +253,7 @@ def test_an_answer_without_should_retry_resets_the_back_off_even_for_bad_json() 
     tab.fail_one()
     assert tab.storage.fail_count == 1
     flush = flown(tab, [1], now=1.0)
-    answer = parse_answer(
+    answer = answer_of(
         200,
         b'{"ok":true,"acceptedClientEventIds":[],"rejectedClientEventIds":[],"retryClientEventIds":[],'
         b'"shouldRetry":false,"issues":[{"level":"error","code":"BAD_JSON","message":"x"}]}',
@@ -266,7 +273,7 @@ def test_an_answer_with_should_retry_bumps_the_back_off() -> None:
 
 
 def test_ok_false_is_no_answer() -> None:
-    assert parse_answer(200, b'{"ok":false,"code":"AUTH_REQUIRED"}') is None
+    assert answer_of(200, b'{"ok":false,"code":"AUTH_REQUIRED"}') is None
 
 
 def test_a_failed_request_queues_everything_and_bumps() -> None:
@@ -621,11 +628,11 @@ def test_only_versions_one_to_five_pass(version: int) -> None:
     [(500, b"{}"), (401, b'{"ok":true}'), (200, b"<html>"), (200, b""), (200, b"null"), (200, b"[]"), (302, b"{}")],
 )
 def test_unusable_answers(status: int, body: bytes) -> None:
-    assert parse_answer(status, body) is None
+    assert answer_of(status, body) is None
 
 
 def test_accepted_beats_rejected_beats_retry() -> None:
-    answer = parse_answer(
+    answer = answer_of(
         200,
         b'{"ok":true,"acceptedClientEventIds":["a"],"rejectedClientEventIds":["a","b"],'
         b'"retryClientEventIds":["a","b","c",7],"shouldRetry":true,'
@@ -643,5 +650,5 @@ def test_accepted_beats_rejected_beats_retry() -> None:
                             "shouldRetry", "issues", "code", "clientEventId"]), inner, max_size=5),
        max_leaves=10).map(orjson.dumps))  # fmt: skip
 def test_any_body_is_read_without_complaint(body: bytes) -> None:
-    answer = parse_answer(200, body)
+    answer = answer_of(200, body)
     assert answer is None or not (answer.accepted & answer.rejected | answer.accepted & answer.retry)

@@ -206,7 +206,7 @@ def test_floods_and_unknown_topics_are_not_parsed(version: str, monkeypatch: pyt
 
     diff = server_text(version, "realtime:presence:global", "presence_diff", {"joins": {"a": {"metas": [{}]}}})
     gone = server_text(version, "realtime:left", "postgres_changes", {"data": {"record": {}}, "ids": [1]})
-    monkeypatch.setattr(codec.orjson, "loads", refuse)
+    monkeypatch.setattr(orjson, "loads", refuse)
     assert read(version, diff, nothing).kind is FrameKind.PRESENCE_DIFF
     assert read(version, gone, nothing).kind is FrameKind.CHANGE
     with pytest.raises(AssertionError, match="parsed"):

@@ -74,9 +74,9 @@ def test_the_shipped_client_leaves_its_own_topic_when_a_rejoin_takes_over_two_se
     assert near(watched.when(Status.CLOSED, begun), [13])  # rejoin at 11, unanswered for 2 s
     assert near(stage.times("phx_join", begun), [0, 11, 13])
     assert near(stage.times("phx_leave", begun), [13])
-    assert stage.line.stats.leaked_joins == 1
+    assert stage.connection.stats.leaked_joins == 1
     assert watched.channel.state is JoinState.CLOSED
-    assert stage.line.channels == {}
+    assert stage.connection.channels == {}
 
 
 def test_a_real_refusal_takes_five_seconds_and_so_costs_the_shipped_client_its_channel() -> None:
@@ -123,7 +123,7 @@ def test_a_wrong_echo_of_the_bindings_fails_the_channel(generation: Generation) 
 def test_a_topic_can_be_left_and_joined_again_at_once(generation: Generation) -> None:
     stage = Stage(generation)
     first = stage.channel().joined()
-    stage.line.remove(first.channel)
+    stage.connection.remove(first.channel)
     assert first.words == [Status.SUBSCRIBED, Status.CLOSED]
     second = stage.channel().subscribe()
     stage.run(1)
@@ -155,7 +155,7 @@ def test_resubscribed_one_second_after_a_drop_or_three_with_the_shipped_client(g
     assert near([at - dropped for at in stage.connects[1:]], [1.0])
     back = watched.when(Status.SUBSCRIBED, dropped)
     assert near(back, [1.0] if generation is JS_2_119 else [3.0])
-    assert stage.line.stats.reconnects[0].since_drop == pytest.approx(1.0, abs=NEAR)
+    assert stage.connection.stats.reconnects[0].since_drop == pytest.approx(1.0, abs=NEAR)
     assert stage.outcomes("realtime_drop") == [(Outcome.NETWORK, "closed_1012")]
 
 
@@ -204,35 +204,35 @@ def test_without_a_network_the_phone_tries_on_and_no_attempt_is_recorded_for_it(
     stage = Stage(generation)
     stage.channel().joined()
     before = len(stage.attempts)
-    stage.line.network_lost()
+    stage.connection.network_lost()
     stage.run(0.5)
     assert stage.outcomes("realtime_drop") == [(Outcome.NETWORK, "offline")]
     assert len(stage.attempts) == before + 1
     stage.run(5)
-    assert stage.line.connected
+    assert stage.connection.connected
 
 
 def test_hidden_pages_of_the_newest_client_wait_until_they_are_shown() -> None:
     stage = Stage(JS_2_119)
     stage.channel().joined()
-    stage.line.hidden()
+    stage.connection.hidden()
     stage.peer.drop()
     stage.run(60)
     assert len(stage.connects) == 1
     shown = stage.now
-    stage.line.visible()
+    stage.connection.visible()
     assert stage.connects[1:] == [shown]
     stage.run(1)
-    assert stage.line.connected
+    assert stage.connection.connected
 
 
 def test_hidden_pages_of_the_shipped_client_reconnect_like_others() -> None:
     stage = Stage(JS_2_90)
     stage.channel().joined()
-    stage.line.hidden()
+    stage.connection.hidden()
     stage.peer.drop()
     stage.run(5)
-    assert stage.line.connected
+    assert stage.connection.connected
 
 
 # ---- heartbeats -------------------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_a_heartbeat_pending_at_the_drop_closes_the_next_healthy_socket() -> Non
     stage.beats = True
     stage.peer.drop()
     stage.run(1.1)
-    assert stage.line.connected
+    assert stage.connection.connected
     opened = stage.now
     stage.run(30)
     assert stage.peers[1].close_code == 1000
@@ -294,7 +294,7 @@ def test_the_newest_client_forgets_a_heartbeat_with_its_socket() -> None:
     stage.peer.drop()
     stage.run(60)
     assert len(stage.connects) == 2
-    assert stage.line.connected
+    assert stage.connection.connected
 
 
 def test_half_open_leaves_the_shipped_client_deaf_for_half_a_minute() -> None:
@@ -306,7 +306,7 @@ def test_half_open_leaves_the_shipped_client_deaf_for_half_a_minute() -> None:
     stage.run(50 - 0.1)
     noticed = stage.now
     stage.run(2)
-    assert stage.line.connected
+    assert stage.connection.connected
     assert near([at - noticed for at in stage.connects[1:]], [1.1])
     assert watched.words == [Status.SUBSCRIBED]
     assert watched.channel.state is JoinState.JOINED
@@ -317,7 +317,7 @@ def test_half_open_leaves_the_shipped_client_deaf_for_half_a_minute() -> None:
     back = watched.when(Status.SUBSCRIBED, noticed)
     assert back[0] == pytest.approx(31.0, abs=0.1)
     assert stage.outcomes("realtime_half_open") == [(Outcome.TIMEOUT, UNANSWERED)]
-    assert stage.line.connected
+    assert stage.connection.connected
     stage.run(60)
     assert len(stage.connects) == 2
 
@@ -399,10 +399,10 @@ def test_the_first_join_of_a_fresh_client_has_no_token_and_the_next_has(generati
 @BOTH
 def test_a_new_token_goes_to_joined_channels_once_and_into_later_joins(generation: Generation) -> None:
     stage = Stage(generation)
-    stage.line.set_token("T1")
+    stage.connection.set_token("T1")
     watched = stage.channel().joined()
-    stage.line.set_token("T2")
-    stage.line.set_token("T2")
+    stage.connection.set_token("T2")
+    stage.connection.set_token("T2")
     stage.token = "T2"
     stage.run(60)
     (pushed,) = stage.said("access_token")
@@ -431,7 +431,11 @@ def test_what_is_tracked_before_the_join_waits_and_only_a_hundred_wait(generatio
     ends: list[tuple[int, Outcome]] = []
     watched = stage.channel()
     for number in range(103):
-        sent = watched.channel.track({"n": number}, lambda outcome, _, n=number: ends.append((n, outcome)))
+
+        def ended(outcome: Outcome, _: object, n: int = number) -> None:
+            ends.append((n, outcome))
+
+        sent = watched.channel.track({"n": number}, ended)
         assert sent is Sent.BUFFERED
     watched.joined()
     stage.run(1)
@@ -504,10 +508,10 @@ def test_a_listener_that_fails_harms_nobody_else(generation: Generation) -> None
 def test_the_shipped_client_closes_its_socket_with_the_last_channel() -> None:
     stage = Stage(JS_2_90)
     watched = stage.channel().joined()
-    stage.line.remove(watched.channel)
+    stage.connection.remove(watched.channel)
     stage.run(0.1)
     assert stage.peer.over
-    assert not stage.line.connected
+    assert not stage.connection.connected
     stage.run(60)
     assert len(stage.connects) == 1
     stage.channel().joined()
@@ -518,15 +522,15 @@ def test_the_shipped_client_closes_its_socket_with_the_last_channel() -> None:
 def test_the_newest_client_keeps_an_empty_socket_for_two_heartbeats() -> None:
     stage = Stage(JS_2_119)
     watched = stage.channel().joined()
-    stage.line.remove(watched.channel)
+    stage.connection.remove(watched.channel)
     stage.run(49)
-    assert stage.line.connected
+    assert stage.connection.connected
     second = stage.channel("b").joined()
     stage.run(60)
-    assert stage.line.connected
-    stage.line.remove(second.channel)
+    assert stage.connection.connected
+    stage.connection.remove(second.channel)
     stage.run(51)
-    assert not stage.line.connected
+    assert not stage.connection.connected
 
 
 @BOTH
@@ -535,8 +539,8 @@ def test_a_closed_client_does_nothing_more(generation: Generation) -> None:
     stage.joins = "silent"
     watched = stage.channel().subscribe()
     stage.run(1)
-    stage.line.close()
-    stage.line.close()
+    stage.connection.close()
+    stage.connection.close()
     assert stage.outcomes("realtime_join") == [(Outcome.GAVE_UP, "client closed")]
     assert stage.peer.close_code == 1001
     stage.run(120)
@@ -562,13 +566,13 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from("abc"))
     def enter(self, name: str) -> None:
-        if f"realtime:{name}" not in self.stage.line.channels:
+        if f"realtime:{name}" not in self.stage.connection.channels:
             self.open[name] = self.stage.channel(name, MESSAGES).subscribe()
 
     @rule(name=st.sampled_from("abc"))
     def leave(self, name: str) -> None:
         if name in self.open:
-            self.stage.line.remove(self.open.pop(name).channel)
+            self.stage.connection.remove(self.open.pop(name).channel)
 
     @rule(seconds=st.sampled_from([0.001, 0.5, 1.0, 2.5, 9.0, 26.0, 70.0]))
     def wait(self, seconds: float) -> None:
@@ -594,11 +598,11 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def lose_network(self) -> None:
-        self.stage.line.network_lost()
+        self.stage.connection.network_lost()
 
     @rule(hidden=st.booleans())
     def page(self, hidden: bool) -> None:
-        (self.stage.line.hidden if hidden else self.stage.line.visible)()
+        (self.stage.connection.hidden if hidden else self.stage.connection.visible)()
 
     @rule(name=st.sampled_from("abc"))
     def speak(self, name: str) -> None:
@@ -610,20 +614,20 @@ class Life(RuleBasedStateMachine):
     @rule()
     def refresh(self) -> None:
         self.tokens += 1
-        self.stage.line.set_token(f"T{self.tokens}")
+        self.stage.connection.set_token(f"T{self.tokens}")
 
     @invariant()
     def at_most_one_channel_per_topic_and_only_open_ones(self) -> None:
-        for topic, channel in self.stage.line.channels.items():
+        for topic, channel in self.stage.connection.channels.items():
             assert topic == channel.topic
             assert channel.state is not JoinState.CLOSED
         for name, watched in self.open.items():
-            gone = f"realtime:{name}" not in self.stage.line.channels
+            gone = f"realtime:{name}" not in self.stage.connection.channels
             assert gone == (watched.channel.state is JoinState.CLOSED)
 
     @invariant()
     def connected_means_a_living_handle(self) -> None:
-        if self.stage.line.connected:
+        if self.stage.connection.connected:
             assert any(not peer.over for peer in self.stage.peers)
 
     @invariant()
@@ -635,14 +639,14 @@ class Life(RuleBasedStateMachine):
         """With a well-behaved server every channel that the client still believes in is joined again."""
         stage = self.stage
         stage.accepts, stage.joins, stage.beats, stage.answers_close = True, "ok", True, True
-        stage.line.visible()
+        stage.connection.visible()
         for peer in (*stage.peers, *stage.unanswered):
             peer.drop()
         stage.run(90)
         pending = [name for name, watched in self.open.items() if not watched.channel.joined]
         assert [name for name in pending if self.open[name].channel.state is not JoinState.CLOSED] == []
         assert stage.problems == []
-        stage.line.close()
+        stage.connection.close()
         stage.run(400)
         assert stage.wheel.next_due() is None
 

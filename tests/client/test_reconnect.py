@@ -23,7 +23,7 @@ from harness.client.http.client import Origin
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
-from harness.core.delivery import ChannelState, DeliveryFate
+from harness.core.delivery_facts import ChannelState, DeliveryFate
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.people import People, Secrets
@@ -156,11 +156,11 @@ def _herd(number: int, tries: int, doomed: Doomed) -> list[Herald]:
     async def story() -> None:
         phones = [Device(replace(kit, observer=herald), n) for n, herald in enumerate(heralds)]
         for phone in phones:
-            assert await phone.sign_in() is Outcome.OK
-            phone.page.live.track()
+            assert await phone.auth.sign_in() is Outcome.OK
+            phone.page.realtime.track()
             await asyncio.sleep(0.002)
         end = monotonic() + 60
-        while sum(phone.page.live.connected for phone in phones) < number:
+        while sum(phone.page.realtime.connected for phone in phones) < number:
             assert monotonic() < end, "they never all connected"
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)

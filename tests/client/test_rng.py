@@ -1,4 +1,4 @@
-"""A die for every question: no question shifts another."""
+"""A generator for every question: no question shifts another."""
 
 from __future__ import annotations
 

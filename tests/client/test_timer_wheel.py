@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 import pytest
@@ -38,7 +39,7 @@ def test_timers_come_never_early_once_and_at_most_a_tick_after_the_turn(
         assert number not in came
         came[number] = clock.now
 
-    timers = [wheel.after(delay, lambda n=number: fire(n)) for number, delay in enumerate(delays)]
+    timers = [wheel.after(delay, partial(fire, number)) for number, delay in enumerate(delays)]
     for number in cancelled:
         if number < len(timers):
             timers[number].cancel()
@@ -57,10 +58,10 @@ def test_timers_come_never_early_once_and_at_most_a_tick_after_the_turn(
 
 
 def test_a_herd_is_done_in_slices_in_the_order_in_which_it_came() -> None:
-    clock, came = Clock(), []
+    clock, came = Clock(), list[int]()
     wheel = Wheel(clock)
     for number in range(10):
-        wheel.after(1, lambda n=number: came.append(n))
+        wheel.after(1, partial(came.append, number))
     clock.now += 2
     assert wheel.advance(limit=4)
     assert came == [0, 1, 2, 3]
@@ -70,7 +71,7 @@ def test_a_herd_is_done_in_slices_in_the_order_in_which_it_came() -> None:
 
 
 def test_an_action_that_raises_takes_no_other_with_it() -> None:
-    clock, came = Clock(), []
+    clock, came = Clock(), list[int]()
     wheel = Wheel(clock)
 
     def fails() -> None:
@@ -87,7 +88,7 @@ def test_an_action_that_raises_takes_no_other_with_it() -> None:
 
 
 def test_an_action_may_plan_and_cancel() -> None:
-    clock, came = Clock(), []
+    clock, came = Clock(), list[str]()
     wheel = Wheel(clock)
     later = wheel.after(1, lambda: came.append("never"))
 
@@ -105,7 +106,7 @@ def test_an_action_may_plan_and_cancel() -> None:
 
 
 def test_the_owner_is_woken_only_for_an_earlier_timer() -> None:
-    wheel, woken = Wheel(Clock()), []
+    wheel, woken = Wheel(Clock()), list[float]()
     wheel.wake = woken.append
     for delay in (5, 7, 5, 2, 3):
         wheel.after(delay, lambda: None)
@@ -143,10 +144,17 @@ def test_a_loop_turns_it_with_one_timer_of_its_own(loop_factory: Callable[[], as
     async def main() -> None:
         ticker = Ticker(asyncio.get_running_loop())
         wheel = ticker.wheel
+
+        def note(due: float) -> None:
+            late.append(monotonic() - due)
+
+        def again() -> None:
+            wheel.after(0.01, partial(late.append, 0.0))
+
         for number in range(300):
             due = monotonic() + 0.01 + number % 7 * 0.02
-            wheel.at(due, lambda d=due: late.append(monotonic() - d))
-        wheel.after(0.05, lambda: wheel.after(0.01, lambda: late.append(0.0)))
+            wheel.at(due, partial(note, due))
+        wheel.after(0.05, again)
         async with asyncio.timeout(10):
             while len(late) < 301:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

@@ -35,7 +35,7 @@ from harness.client.api.calls import (
 )
 from harness.client.device import Device
 from harness.client.events.outbox import SwipeEvent
-from harness.client.screens.app import open_app, sign_in_and_stay
+from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.browse.swipe import SwipePage
@@ -43,7 +43,7 @@ from harness.client.screens.browse.title import TitlePage
 from harness.client.screens.onboarding import TastePage
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
-from tests.client.stage import TITLE, Heard, Scripted, drive, running
+from tests.client.stage import TITLE, Heard, Scripted, drive, running, sign_in_and_stay
 
 SECRETS = Secrets("anon", "password")
 V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -78,7 +78,7 @@ def asked(server: Scripted, call: Call, *, body: Any = None) -> list[Heard]:
         await phone.pause(0.15)
         server.script = script
         server.heard.clear()
-        reading = await phone.request(call, *arguments, body=body)
+        reading = await phone.api.request(call, *arguments, body=body)
         assert reading.outcome is not Outcome.OK
         sent.extend(server.heard)
 
@@ -149,8 +149,8 @@ async def browse(phone: Device) -> None:
         card = await page.next_card()
         assert card is not None
         await page.look_and_swipe(card, 0.0, "like")
-    phone.hide()
-    phone.show()
+    phone.network.hide()
+    phone.network.show()
     title = TitlePage(phone, TITLE)
     await title.open()
     title.leave()
@@ -286,16 +286,16 @@ def test_t41_gestures_of_such_a_page_wait_in_the_queue_until_after_the_reload(se
     async def body(phone: Device) -> None:
         assert await sign_in_and_stay(phone, landing=False)
         phone.event_sender.mount()
-        phone.event_sender.emit(SwipeEvent("like", phone.new_id(), phone.device_session, TITLE))
+        phone.event_sender.emit(SwipeEvent("like", phone.new_id(), phone.local.session_id, TITLE))
         await phone.pause(1.1)
-        assert len(phone.storage.queue) == 1, "refused on the phone, so stored"
+        assert len(phone.event_sender.storage.queue) == 1, "refused on the phone, so stored"
         assert server.of("media-swipe-event") == []
         phone.event_sender.unmount()
         assert await open_app(phone, landing=False)
-        await phone.pause(max(0.0, phone.storage.next_at - phone.now()))
+        await phone.pause(max(0.0, phone.event_sender.storage.next_at - phone.now()))
         phone.event_sender.mount()
         await phone.pause(0.1)
-        assert not phone.storage.queue
+        assert not phone.event_sender.storage.queue
 
     with running(server.url, SECRETS) as engine:
         done = drive(engine, body)

@@ -28,9 +28,9 @@ from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.chat.keyboard import TOPIC
 from harness.client.screens.chat.parts import Conversation, Inbox, conversation_list
 from harness.client.screens.commute import come_back, go_offline, plan_outages
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 from sandbox.options import SandboxOptions
@@ -72,7 +72,7 @@ def test_t26_the_queue_ignores_retry_after(world: World, status: int) -> None:
     body = {"ok": True, "acceptedClientEventIds": [], "shouldRetry": True, "retryAfterSeconds": 30}
     phone.sent[0].answer(body, status, {b"retry-after": b"30"})
     world.loop.settle()
-    assert phone.storage.next_at - phone.now() <= 1.0
+    assert phone.event_sender.storage.next_at - phone.now() <= 1.0
     world.loop.sleep(1.1)
     come_back_online(world, phone)
     assert len(phone.sent) == 2, "the back-off is over long before the 30 s"
@@ -94,7 +94,9 @@ def test_t29_the_back_off_is_full_jitter_within_its_bounds_and_shared(world: Wor
         world.loop.sleep(1.5)
         phone.open[-1].answer(b"", 500)
         world.loop.settle()
-        waits.setdefault(phone.storage.fail_count, []).append(phone.storage.next_at - phone.now())
+        waits.setdefault(phone.event_sender.storage.fail_count, []).append(
+            phone.event_sender.storage.next_at - phone.now()
+        )
         if number == 30:
             world.loop.sleep(61.0)
             phone.event_sender.mount()  # another mount goes on where the last one stood
@@ -102,7 +104,7 @@ def test_t29_the_back_off_is_full_jitter_within_its_bounds_and_shared(world: Wor
             for sent in phone.open:
                 sent.answer(b"", 500)
             world.loop.settle()
-            assert phone.storage.fail_count == 10
+            assert phone.event_sender.storage.fail_count == 10
     assert set(waits) == set(range(1, 11))
     capped = sorted(waits[10])
     assert min(capped) >= 0.25
@@ -138,7 +140,7 @@ def test_t30_the_oldest_chunk_blocks_the_younger_ones_and_4xx_are_kept_for_ever(
         assert len(phone.sent) == before + 1, "one chunk; the others wait behind it"
         phone.sent[-1].answer({"code": "BAD"}, 400)
         world.loop.settle()
-    assert len(phone.storage.queue) == 60
+    assert len(phone.event_sender.storage.queue) == 60
     assert len({tuple(sent.event_ids) for sent in phone.sent[2:]}) == 1
 
 
@@ -171,8 +173,8 @@ def test_t31_nothing_keeps_two_drains_apart(world: World) -> None:
     phone.event_sender.unmount()
     phone.event_sender.mount()
     world.loop.settle()
-    phone.link.online = False  # the browser fires `online` again without a break that would fail the request
-    phone.link.regain(phone.now())
+    phone.network.online = False  # the browser fires `online` again without a break that would fail the request
+    phone.network.regain(phone.now())
     world.loop.settle()
     assert phone.sent[1].event_ids == phone.sent[2].event_ids
 
@@ -397,7 +399,7 @@ def outcomes(engine: Engine) -> dict[str, set[Outcome]]:
 
 
 async def direct(phone: Device) -> Conversation:
-    assert await phone.sign_in() is Outcome.OK
+    assert await phone.auth.sign_in() is Outcome.OK
     conversations = await conversation_list(phone)
     summary = next(row for row in conversations if not row.is_group)
     return Conversation(phone, summary)
@@ -581,7 +583,7 @@ def test_a_commuters_swipes_all_arrive_after_the_tunnel(sandbox: Sandbox) -> Non
     offline: list[float] = []
 
     async def rides(phone: Device) -> None:
-        assert await phone.sign_in() is Outcome.OK
+        assert await phone.auth.sign_in() is Outcome.OK
         page = SwipePage(phone)
         assert await page.open()
         record = phone.event_sender.emit
@@ -597,11 +599,11 @@ def test_a_commuters_swipes_all_arrive_after_the_tunnel(sandbox: Sandbox) -> Non
             card = await page.next_card()
             assert card is not None
             await page.look_and_swipe(card, 0.2, "like")
-        assert phone.link.online
-        offline.append(phone.link.offline_seconds(begun, phone.now()))
+        assert phone.network.online
+        offline.append(phone.network.offline_seconds(begun, phone.now()))
 
     async def opens_again(phone: Device) -> None:
-        await phone.request(APP_SETTINGS, body={})  # the first edge call of a page load dies on the phone (quirk A)
+        await phone.api.request(APP_SETTINGS, body={})  # the first edge call of a page load dies on the phone (quirk A)
         phone.event_sender.mount()
         await phone.pause(3.0)
 

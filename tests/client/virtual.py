@@ -13,10 +13,11 @@ import orjson
 from harness.client.api.call import Call
 from harness.client.api.classify import Reading
 from harness.client.auth.account import Account
-from harness.client.device import Device, DeviceKit
+from harness.client.device import Device
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail, Reply, WireError
 from harness.client.interruptible_sleep import InterruptibleSleep
+from harness.client.kit import DeviceKit
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.people import People, Secrets
@@ -126,6 +127,11 @@ class ScriptedWire:
                 sent.future.set_exception(WireError(Outcome.GAVE_UP, Detail.WIRE_CLOSED, sent_at=sent.at))
 
 
+async def _never_refused(call: Call) -> Reading | None:
+    """The edge token store's quirks at a page load have tests of their own (test_app_load.py)."""
+    return None
+
+
 class VirtualPhone(Device):
     """A phone whose requests end up in `sent`, oldest first."""
 
@@ -133,15 +139,9 @@ class VirtualPhone(Device):
         self.sent: list[Sent] = []
         self.server: Callable[[Sent], None] | None = None
         super().__init__(kit, number)
+        self.auth.refused = _never_refused  # type: ignore[method-assign]
 
-    def now(self) -> float:
-        return self.kit.loop.time()
-
-    async def _refused(self, call: Call) -> Reading | None:
-        """The edge token store's quirks at a page load have tests of their own (test_app_load.py)."""
-        return None
-
-    def _fresh_wire(self) -> ScriptedWire:  # type: ignore[override]
+    def _open_http(self) -> ScriptedWire:  # type: ignore[override]
         return ScriptedWire(self)
 
     @property
@@ -155,7 +155,7 @@ class VirtualPhone(Device):
 
     def signed_in(self) -> VirtualPhone:
         """With a token that outlasts every test."""
-        self.account = Account(ME, "token", "refresh", self.now() + 1e6)
+        self.auth.account = Account(ME, "token", "refresh", self.now() + 1e6)
         return self
 
 
@@ -200,6 +200,7 @@ class World:
             behaviour={},
             ledger=Ledger(1),
             observer=self.notebook,
+            now=self.loop.time,
         )
 
     def phone(self, number: int = 0) -> VirtualPhone:

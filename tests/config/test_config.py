@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import re
 import statistics
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,23 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config.habits import COMPLETE, misfits
+from harness.config.behaviour import misfits
 from harness.config.load import PROFILES, load_profile, load_slos, load_target, resolve_keys
+from harness.core.distributions import Constant, LogNormal, Uniform
 from harness.core.draw import draw, draw_count
 from harness.core.errors import ExitCode, UsageError
-from harness.core.models import (
-    ArrivalStage,
-    Constant,
-    LatencySlo,
-    LogNormal,
-    Phases,
-    Profile,
-    SandboxSize,
-    ShareSlo,
-    Target,
-    TargetKeys,
-    Uniform,
-)
+from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
+from harness.core.slo import LatencySlo, ShareSlo
+from harness.core.target import Target, TargetKeys
 from harness.plan import PlanInputs, load_prices, make, profile_toml
 from sandbox.realtime.settings import PLANS
 
@@ -81,7 +72,11 @@ view = "e2e"
 outcomes = ["timeout"]
 max_share = 0.01
 """
-LOADERS = {"profile": (load_profile, PROFILE), "target": (load_target, TARGET), "slos": (load_slos, SLOS)}
+LOADERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "profile": (load_profile, PROFILE),
+    "target": (load_target, TARGET),
+    "slos": (load_slos, SLOS),
+}
 
 
 def refusal(tmp_path: Path, kind: str, *replacements: tuple[str, str]) -> str:
@@ -122,7 +117,7 @@ TESTED = sorted((Path(__file__).resolve().parents[1] / "data").glob("*.toml"))
 
 @pytest.mark.parametrize("path", [one for one in TESTED if "slo" not in one.stem], ids=lambda path: path.stem)
 def test_profiles_of_the_slow_tests_are_still_understood(path: Path) -> None:
-    assert misfits(load_profile(path).behaviour, load_profile(COMPLETE).behaviour) == []
+    assert misfits(load_profile(path).behaviour) == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -155,28 +150,13 @@ def test_the_rehearsal_is_a_tenth_of_the_plan(tmp_path: Path) -> None:
 
 
 def test_every_shipped_profile_has_only_quantities_that_somebody_draws() -> None:
-    complete = load_profile(COMPLETE).behaviour
     for name in SHIPPED:
-        assert misfits(load_profile(name).behaviour, complete) == []
-
-
-def test_what_personas_take_as_a_chance_is_a_constant_in_the_complete_profile_and_nothing_else_is() -> None:
-    """That is how a run knows which quantities are shares."""
-    scenarios = PROFILES.parent
-    asked: dict[str, set[str]] = {}
-    for path in scenarios.glob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        found = set(re.findall(r'chance\(\w+, "\w+", "(\w+)"|chance\("\w+", "(\w+)"', text))
-        asked[path.stem] = {name for pair in found for name in pair if name}
-    complete = load_profile(COMPLETE).behaviour
-    for persona in ("swiper", "reader", "searcher"):
-        constants = {name for name, of in complete[persona].items() if isinstance(of, Constant)}
-        assert constants == asked[persona] | {"away"}, persona
+        assert misfits(load_profile(name).behaviour) == []
 
 
 def test_personas_of_ones_own_may_have_any_quantity() -> None:
     any_one = {"skater": {"ollies": Constant(dist="constant", value=7)}}
-    assert misfits(any_one, load_profile(COMPLETE).behaviour) == []
+    assert misfits(any_one) == []
 
 
 # ---- a profile that extends another ----------------------------------------------------------------------------

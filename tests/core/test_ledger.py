@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from harness.client.events.event_key import event_facts, is_status, stored_key
 from harness.client.events.swipe_event import SwipeEvent, encode, for_wire
 from harness.core import ids
-from harness.core.ledger import Ledger, Step, WriteKind, proven
+from harness.core.ledger import Ledger, WriteKind, WriteStep, proven
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.rows import made
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
-from sandbox.functions.event_input import Ingest
+from sandbox.functions.events.input import Ingest
 
 TAG = 0xDEADBEEF
 SESSION = "00000000-0000-4000-8000-000000000001"
@@ -31,8 +31,8 @@ def test_a_write_and_its_steps_come_out_once() -> None:
     ledger = Ledger(TAG)
     id_ = ids.make(TAG, 7, 3)
     entry = ledger.intend(WriteKind.MESSAGE, 7, 1.5, id_=id_, subject=SESSION, detail="direct", number=2)
-    ledger.step(entry, Step.SENT, 1.6)
-    ledger.step(ledger.entry(WriteKind.MESSAGE, id_), Step.ACKNOWLEDGED, 1.7, row=SESSION)
+    ledger.step(entry, WriteStep.SENT, 1.6)
+    ledger.step(ledger.entry(WriteKind.MESSAGE, id_), WriteStep.ACKNOWLEDGED, 1.7, row=SESSION)
     batches = taken(ledger)
     assert batches[LEDGER_WRITES].to_pylist() == [
         {
@@ -76,8 +76,8 @@ def test_only_a_clear_answer_proves_anything(outcome: Outcome) -> None:
     """Neither a server error nor a failure inside a 200 says whether the row is there."""
     acknowledged = {Outcome.OK, Outcome.CONFLICT}
     refused = {Outcome.REJECTED, Outcome.RATE_LIMITED, Outcome.AUTH, Outcome.CLIENT_ERROR}
-    assert (proven(outcome) is Step.ACKNOWLEDGED) == (outcome in acknowledged)
-    assert (proven(outcome) is Step.REFUSED) == (outcome in refused)
+    assert (proven(outcome) is WriteStep.ACKNOWLEDGED) == (outcome in acknowledged)
+    assert (proven(outcome) is WriteStep.REFUSED) == (outcome in refused)
 
 
 # ---- the stored key ----------------------------------------------------------------------------------------------

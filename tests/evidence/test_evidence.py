@@ -22,8 +22,8 @@ from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPAN
 from harness.record.store import RunStore, open_run
 from reports.integrity import conversations
 from sandbox.options import SandboxOptions
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox
+from sandbox.switches import Switches
 from tests.reports import build
 
 PAST = "2026-01-05 10:00:00+00"
@@ -31,8 +31,8 @@ PAST = "2026-01-05 10:00:00+00"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    quirks = Quirks.parse(["conversation_not_bumped=on"])
-    with Sandbox(SandboxOptions(people=30, catalogue=120, quirks=quirks)) as running:
+    switches = Switches.parse(["conversation_not_bumped=on"])
+    with Sandbox(SandboxOptions(people=30, catalogue=120, switches=switches)) as running:
         yield running
 
 

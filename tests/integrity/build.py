@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.core import ids
-from harness.core.ledger import Ledger, LedgerEntry, Step, WriteKind
+from harness.core.ledger import Ledger, LedgerEntry, WriteKind, WriteStep
 from harness.core.rows import made
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
 
@@ -38,13 +38,13 @@ class Story:
         return ids.make(TAG, person, self.numbers)
 
     def write(
-        self, kind: WriteKind, at: float, *steps: tuple[Step, float], id_: str | None = None, **facts: Any
+        self, kind: WriteKind, at: float, *steps: tuple[WriteStep, float], id_: str | None = None, **facts: Any
     ) -> tuple[LedgerEntry, str]:
         row = facts.pop("row", None)
         id_ = id_ or self.id(facts.pop("person", 1))
         entry = self.ledger.intend(kind, 1, at, id_=id_, **facts)
         for step, when in steps:
-            self.ledger.step(entry, step, when, row=row if step is Step.ACKNOWLEDGED else None)
+            self.ledger.step(entry, step, when, row=row if step is WriteStep.ACKNOWLEDGED else None)
         return entry, id_
 
     def store(self, table: StoredTable, at: float, **columns: Any) -> None:

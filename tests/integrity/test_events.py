@@ -10,14 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.client.events.event_key import STATUS
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.evidence.tables import EVENTS
 from reports.integrity import events
 from tests.integrity.build import TAG, ZERO, Story
 
 ZERO_US = round(ZERO.timestamp() * 1e6)
 DAY = 86_400.0
-SENT, YES, NO, OPEN, SILENCE = Step.SENT, Step.ACKNOWLEDGED, Step.REFUSED, Step.UNSETTLED, Step.UNANSWERED
+SENT, YES, NO, OPEN, SILENCE = (
+    WriteStep.SENT,
+    WriteStep.ACKNOWLEDGED,
+    WriteStep.REFUSED,
+    WriteStep.UNSETTLED,
+    WriteStep.UNANSWERED,
+)
 
 
 def classes(story: Story) -> tuple[events.EventClasses, list[int]]:
@@ -64,7 +70,7 @@ def test_a_row_of_another_day_does_not_stand_for_todays_event() -> None:
 
 @pytest.mark.parametrize("last_word", [None, OPEN, SILENCE])
 @pytest.mark.parametrize("stored", [True, False])
-def test_without_a_clear_answer_nothing_is_ever_called_a_loss(last_word: Step | None, stored: bool) -> None:
+def test_without_a_clear_answer_nothing_is_ever_called_a_loss(last_word: WriteStep | None, stored: bool) -> None:
     story = Story()
     _, id_ = story.write(WriteKind.EVENT, 0, (SENT, 1), *([(last_word, 2.0)] if last_word else []), key=5)
     if stored:
@@ -124,11 +130,11 @@ _fates = st.lists(st.tuples(_words, st.integers(0, 3), st.lists(st.sampled_from(
 
 
 @given(_fates)
-def test_like_a_person_with_two_lists(fates: list[tuple[list[Step | None], int, list[int]]]) -> None:
+def test_like_a_person_with_two_lists(fates: list[tuple[list[WriteStep | None], int, list[int]]]) -> None:
     """Against the definitions, one event at a time: words it got, its key, the days on which its rows lie."""
     story, events_ = Story(), []
     for words, key, days in fates:
-        steps: list[tuple[Step, float]] = []
+        steps: list[tuple[WriteStep, float]] = []
         for number, word in enumerate(words):
             steps += [(SENT, number)] + ([(word, number + 0.5)] if word is not None else [])
         _, id_ = story.write(WriteKind.EVENT, 0, *steps, key=key)

@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.evidence.tables import MESSAGES
 from reports.integrity import messages
 from reports.integrity.writes import Writes, of_kind
 from tests.integrity.build import CONVERSATION, TAG, Story, raw
 
-SENT, YES, NO, SILENCE = Step.SENT, Step.ACKNOWLEDGED, Step.REFUSED, Step.UNANSWERED
+SENT, YES, NO, SILENCE = WriteStep.SENT, WriteStep.ACKNOWLEDGED, WriteStep.REFUSED, WriteStep.UNANSWERED
 ROW = str(uuid.UUID(int=99, version=4))
 
 
@@ -24,7 +24,7 @@ def look(story: Story) -> tuple[Writes, messages.StoredMessages, messages.Messag
     return writes, found, messages.classify(writes, found)
 
 
-def say(story: Story, at: float, *steps: tuple[Step, float], row: str | None = None) -> str:
+def say(story: Story, at: float, *steps: tuple[WriteStep, float], row: str | None = None) -> str:
     return story.write(WriteKind.MESSAGE, at, *steps, subject=CONVERSATION, row=row)[1]
 
 

@@ -7,10 +7,11 @@ from typing import get_args
 
 from harness.record.manifest import Evidence
 from harness.record.store import RunFiles
-from reports import render_html, render_junit, render_summary, render_terminal
 from reports.frames import load
 from reports.integrity.check import integrity
 from reports.integrity.model import Check, CheckStatus, Integrity, Offender
+from reports.render import html as render_html
+from reports.render import junit, summary, terminal
 from reports.verdict import judge_frames
 from tests.reports import build
 
@@ -37,9 +38,9 @@ def test_every_status_of_a_check_can_be_shown() -> None:
     for check in EVERY_STATUS:
         assert check.title in page
     assert "r-1" in page
-    assert "Check that is broken" in render_junit.render(verdict)
-    assert "Check that is broken" in "\n".join(render_terminal.plain(verdict, Path("runs/x")))
-    assert render_summary.render(verdict)
+    assert "Check that is broken" in junit.render(verdict)
+    assert "Check that is broken" in "\n".join(terminal.plain(verdict, Path("runs/x")))
+    assert summary.render(verdict)
 
 
 def test_a_record_without_its_evidence_is_not_checked(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.models import Abort, LatencySlo
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
+from harness.core.profile import Abort
+from harness.core.slo import LatencySlo
 from harness.core.tables import Phase, View
 from harness.load.abort_rules import AbortRules
-from harness.record.manifest import Window
 from harness.record.recorder import Recorder
 
 FEED = LatencySlo(name="Feed", operation="home_feed", view=View.SERVER, limit_ms=100.0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from harness.core.fault_record import FaultWindow
-from harness.core.models import Abort
+from harness.core.profile import Abort
 from harness.core.scheduled_fault import Allow
 from harness.core.tables import LATENCY, SCHEMAS
-from harness.load.agreed import AbortSchedule
+from harness.load.abort_schedule import AbortSchedule
 
 RULES = Abort(window_s=10, grace_s=2, min_samples=10, error_share=0.2)
 
@@ -29,10 +29,10 @@ def failing(second: int, share: float) -> pa.RecordBatch:
     )
 
 
-def ended(agreed: AbortSchedule, begin: int, share: float, until: int = 60) -> tuple[int, str]:
+def ended(rules: AbortSchedule, begin: int, share: float, until: int = 60) -> tuple[int, str]:
     for second in range(begin, until):
-        agreed.absorb(failing(second, share), second)
-        if reason := agreed.reason(second):
+        rules.absorb(failing(second, share), second)
+        if reason := rules.reason(second):
             return second, reason
     return until, ""
 
@@ -46,9 +46,9 @@ def test_the_usual_rules_rest_while_chaos_runs_and_hold_again_afterwards() -> No
 
 
 def test_what_an_entry_allows_is_the_limit_meanwhile() -> None:
-    agreed = [window(Allow(error_share=0.4))]
-    second, reason = ended(AbortSchedule(RULES, (), agreed), 21, 0.5)
+    windows = [window(Allow(error_share=0.4))]
+    second, reason = ended(AbortSchedule(RULES, (), windows), 21, 0.5)
     assert second < 35
     assert reason.startswith("chaos:x was worse than allowed")
-    assert ended(AbortSchedule(RULES, (), agreed), 21, 0.3, until=40) == (40, "")
-    assert ended(AbortSchedule(None, (), agreed), 41, 0.9) == (60, "")
+    assert ended(AbortSchedule(RULES, (), windows), 21, 0.3, until=40) == (40, "")
+    assert ended(AbortSchedule(None, (), windows), 41, 0.9) == (60, "")

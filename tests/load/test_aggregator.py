@@ -24,9 +24,10 @@ from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore, open_run
+from harness.schedule.agreed import drawn
 
 PROFILE = load_profile("smoke")
-ORDER = RunSpec(
+SPEC = RunSpec(
     run_id="t",
     run_tag=1,
     folder="",
@@ -36,6 +37,8 @@ ORDER = RunSpec(
     email_pattern="p{index}@x.test",
     windows=windows_of(PROFILE),
 )
+
+SCHEDULE = drawn(SPEC)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def store(tmp_path: Path) -> RunStore:
         target_name="t",
         target_url="http://127.0.0.1:1",
         target_environment="sandbox",
-        windows=ORDER.windows,
+        windows=SPEC.windows,
         planned_sessions=3,
         plan_digest="0" * 64,
         workers=2,
@@ -64,7 +67,7 @@ SEQUENCE = itertools.count(1)
 
 def report(worker: int, attempts: int, *, left: int = 0, open_sessions: int = 0, final: bool = False) -> Report:
     """With a number of its own; gaps in a worker's numbers are only recorded."""
-    recorder = Recorder(ORDER.windows)
+    recorder = Recorder(SPEC.windows)
     for _ in range(attempts):
         recorder.sample(View.SERVER, "home_feed", Outcome.OK, 20.0, 0.05)
     return Report(
@@ -79,7 +82,7 @@ def report(worker: int, attempts: int, *, left: int = 0, open_sessions: int = 0,
     )
 
 
-def lines(out: io.StringIO) -> list[dict[str, object]]:
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix(LINE_MARK)) for line in out.getvalue().split("\n") if line]
 
 
@@ -94,7 +97,7 @@ def test_a_report_survives_locusts_channel() -> None:
 
 
 def test_batches_of_all_workers_add_up_in_the_record(store: RunStore) -> None:
-    aggregator = Aggregator(ORDER, store, 2, io.StringIO())
+    aggregator = Aggregator(SPEC, store, SCHEDULE, 2, io.StringIO())
     aggregator.take(report(0, 10))
     aggregator.take(report(1, 32))
     aggregator.end("")
@@ -105,7 +108,7 @@ def test_batches_of_all_workers_add_up_in_the_record(store: RunStore) -> None:
 
 
 def test_workers_clocks_travel_with_their_reports_into_the_manifest(store: RunStore) -> None:
-    aggregator = Aggregator(ORDER, store, workers=2, out=io.StringIO())
+    aggregator = Aggregator(SPEC, store, SCHEDULE, workers=2, out=io.StringIO())
     for worker in (1, 0):
         clock = offset(worker, [Round(1.0, 3.0 + worker, 1.002), Round(5.0, 9.0, 5.5)])
         said = msgpack.packb(replace(report(worker, 1, final=True), clock=clock).pack())
@@ -119,7 +122,7 @@ def test_workers_clocks_travel_with_their_reports_into_the_manifest(store: RunSt
 
 
 def test_idle_and_final_need_every_worker(store: RunStore) -> None:
-    aggregator = Aggregator(ORDER, store, 2, io.StringIO())
+    aggregator = Aggregator(SPEC, store, SCHEDULE, 2, io.StringIO())
     assert not aggregator.idle
     aggregator.take(report(0, 1, final=True))
     assert not aggregator.idle
@@ -135,7 +138,7 @@ def test_idle_and_final_need_every_worker(store: RunStore) -> None:
 
 def test_progress_says_how_much_and_where_the_slos_stand(store: RunStore) -> None:
     out = io.StringIO()
-    aggregator = Aggregator(ORDER, store, 1, out)
+    aggregator = Aggregator(SPEC, store, SCHEDULE, 1, out)
     aggregator.start(0.0)
     aggregator.take(report(0, 40, left=5, open_sessions=2))
     aggregator.progress()
@@ -143,14 +146,14 @@ def test_progress_says_how_much_and_where_the_slos_stand(store: RunStore) -> Non
     start, progress, end = lines(out)
     assert start["what"] == "start"
     assert (progress["attempts"], progress["sessions"], progress["left"], progress["failed"]) == (40, 2, 5, 0)
-    feed = next(slo for slo in progress["slos"] if slo[0] == "Home feed, server")  # type: ignore[union-attr]
+    feed = next(slo for slo in progress["slos"] if slo[0] == "Home feed, server")
     assert feed[1] == pytest.approx(50, rel=0.005)
     assert feed[2:] == [400, 40]
     assert (end["what"], end["reason"]) == ("end", "interrupted")
 
 
-def test_the_first_workers_wish_to_stop_is_kept(store: RunStore) -> None:
-    aggregator = Aggregator(ORDER, store, 1, io.StringIO())
+def test_the_first_workers_reason_to_stop_is_kept(store: RunStore) -> None:
+    aggregator = Aggregator(SPEC, store, SCHEDULE, 1, io.StringIO())
     base = report(0, 1)
     fields = {name: getattr(base, name) for name in base.__slots__}
     aggregator.take(Report(**{**fields, "sequence": 1, "stop_reason": "too many requests"}))
@@ -172,16 +175,16 @@ class Clock:
         return self.now
 
 
-def scribe_on(store: RunStore, workers: int = 2) -> tuple[Aggregator, Clock, io.StringIO]:
+def aggregator_on(store: RunStore, workers: int = 2) -> tuple[Aggregator, Clock, io.StringIO]:
     clock, out = Clock(), io.StringIO()
-    aggregator = Aggregator(ORDER, store, workers, out, clock=clock)
+    aggregator = Aggregator(SPEC, store, SCHEDULE, workers, out, clock=clock)
     aggregator.start(1_003.0)
     clock.now = 1_003.0
     return aggregator, clock, out
 
 
 def test_a_repeated_report_is_added_once_and_a_lost_one_is_seen(store: RunStore) -> None:
-    aggregator, _, _ = scribe_on(store, 1)
+    aggregator, _, _ = aggregator_on(store, 1)
     first = sent(0, 1, 10)
     lost = sent(0, 2, 5, first.sent)
     third = sent(0, 3, 7, lost.sent, final=True)
@@ -198,7 +201,7 @@ def test_a_repeated_report_is_added_once_and_a_lost_one_is_seen(store: RunStore)
 
 
 def test_a_late_report_fills_its_gap(store: RunStore) -> None:
-    aggregator, _, _ = scribe_on(store, 1)
+    aggregator, _, _ = aggregator_on(store, 1)
     first = sent(0, 1, 10)
     second = sent(0, 2, 5, first.sent)
     third = sent(0, 3, 7, second.sent, left=4)
@@ -211,7 +214,7 @@ def test_a_late_report_fills_its_gap(store: RunStore) -> None:
 
 
 def test_a_lost_worker_is_named_and_waited_for_no_longer(store: RunStore) -> None:
-    aggregator, clock, out = scribe_on(store)
+    aggregator, clock, out = aggregator_on(store)
     for second in range(12):
         clock.now = 1_003.0 + second
         aggregator.take(sent(0, second + 1, 1, final=second == 11))
@@ -232,7 +235,7 @@ def test_a_lost_worker_is_named_and_waited_for_no_longer(store: RunStore) -> Non
 
 
 def test_what_is_handed_over_keeps_the_run_going(store: RunStore) -> None:
-    aggregator, clock, _ = scribe_on(store)
+    aggregator, clock, _ = aggregator_on(store)
     for second in range(10):
         clock.now = 1_003.0 + second
         aggregator.take(sent(0, second + 1, 1))
@@ -254,7 +257,7 @@ def test_what_is_handed_over_keeps_the_run_going(store: RunStore) -> None:
 
 
 def test_a_deserted_master_knows_it(store: RunStore) -> None:
-    aggregator, clock, _ = scribe_on(store)
+    aggregator, clock, _ = aggregator_on(store)
     for second in range(-3, 7):
         assert not aggregator.deserted
         clock.now = 1_003.0 + second
@@ -266,7 +269,7 @@ def test_the_masters_work_hardly_grows_with_the_rate(store: RunStore) -> None:
     """Fifty times the requests in the same buckets are the same rows; CPU time, best of five."""
 
     def cost(attempts: int) -> float:
-        recorder = Recorder(ORDER.windows)
+        recorder = Recorder(SPEC.windows)
         for number in range(attempts):
             recorder.sample(View.SERVER, f"call_{number % 20}", Outcome.OK, 20.0, 0.05 + number % 5 * 0.01)
         packed = replace(report(0, 0), batches=made(recorder.take())).pack()
@@ -278,6 +281,6 @@ def test_the_masters_work_hardly_grows_with_the_rate(store: RunStore) -> None:
             best = min(best, time.process_time() - begun)
         return best
 
-    aggregator, _, _ = scribe_on(store, 1)
+    aggregator, _, _ = aggregator_on(store, 1)
     cost(100)
     assert cost(5_000) < 3 * cost(100)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from harness.client.device import Device
-from harness.core.models import ArrivalStage, Phases, Profile
 from harness.core.people import Secrets
+from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.rows import made
 from harness.core.tables import ARRIVALS, LATENCY
 from harness.load.engine import Engine
+from harness.record.run_log import RUN_LOG, RunLog
 from harness.record.store import tidy
 from harness.schedule.arrivals import Ticket
 from tests.engines import engine_of
@@ -107,8 +110,8 @@ def test_closing_ends_thinkers_at_once_and_accounts_for_every_ticket() -> None:
         engine.submit(Ticket(0, engine.now(), "reader", 0), thinks, gate)
         engine.submit(Ticket(1, engine.now() + 60, "reader", 1), thinks, gate)
         time.sleep(0.2)
-        assert engine.open_sessions == 1
-        assert engine.waiting == 1
+        assert engine.runner.open_sessions == 1
+        assert engine.scheduler.waiting == 1
         engine.close(5.0, [Ticket(2, engine.now() + 70, "reader", 2)])
         gate.wait()
         late = Gate(1)
@@ -153,12 +156,59 @@ def test_a_personas_bug_costs_its_session_and_is_seen() -> None:
     assert "a persona's bug" in engine.problems[0]
 
 
+def test_a_failed_session_stands_in_the_log_with_its_person_and_without_secrets(tmp_path: Path) -> None:
+    secrets = Secrets("anon-canary-1", password="canary-2", jwt_secret="canary-3")
+    log = RunLog("run-1", "worker", worker=0, secrets=("anon-canary-1", "canary-2", "canary-3"))
+    log.open(tmp_path)
+    with engine_of(PROFILE, "http://127.0.0.1:9", secrets, log=log) as engine:
+
+        async def broken(phone: Device) -> None:
+            raise ValueError("apikey anon-canary-1, {'password': 'canary-2'} signed with canary-3, Bearer opaque-4")
+
+        gate = Gate(1)
+        engine.submit(Ticket(5, engine.now(), "reader", 7), broken, gate)
+        gate.wait()
+        engine.close(0.1, [])
+    text = (tmp_path / RUN_LOG).read_text()
+    assert "canary" not in text
+    assert "opaque-4" not in text
+    failed, closing = (json.loads(line) for line in text.splitlines())
+    assert (failed["event"], failed["level"], failed["run"]) == ("session failed", "error", "run-1")
+    assert (failed["worker"], failed["person"], failed["ticket"], failed["persona"]) == (0, 7, 5, "reader")
+    assert "ValueError" in failed["error"]
+    assert "test_engine.py" in failed["traceback"]
+    assert closing["event"] == "sessions closing"
+
+
+def test_forfeited_tickets_are_not_begun_and_the_log_says_why(tmp_path: Path) -> None:
+    log = RunLog("run-1", "worker", worker=0)
+    log.open(tmp_path)
+    with engine_of(PROFILE, "http://127.0.0.1:9", Secrets("anon"), log=log) as engine:
+
+        async def fine(phone: Device) -> None:
+            return None
+
+        gate = Gate(2)
+        engine.submit(Ticket(0, engine.now() + 60, "reader", 0), fine, gate)
+        engine.scheduler.forfeit("nothing was heard of the master")
+        engine.submit(Ticket(1, engine.now(), "reader", 1), fine, gate)
+        gate.wait()
+        assert engine.scheduler.waiting == 0
+    assert arrivals(engine) == []
+    (line,) = (json.loads(line) for line in (tmp_path / RUN_LOG).read_text().splitlines())
+    assert (line["event"], line["pending"], line["reason"]) == (
+        "tickets forfeited",
+        1,
+        "nothing was heard of the master",
+    )
+
+
 def test_an_unreachable_target_is_an_outcome_and_an_operation_that_failed() -> None:
     with running() as engine:
 
         async def body(phone: Device) -> None:
-            with phone.operation("sign_in") as operation:
-                operation.ends(await phone.sign_in())
+            with phone.notes.operation("sign_in") as operation:
+                operation.ends(await phone.auth.sign_in())
 
         gate = Gate(1)
         engine.submit(Ticket(0, engine.now(), "reader", 0), body, gate)
@@ -176,7 +226,7 @@ def test_draws_depend_on_seed_person_and_ticket_only(seed: int) -> None:
         with running() as engine:
 
             async def body(phone: Device) -> None:
-                drawn.append(phone.rng.random())
+                drawn.append(phone.behaviour.rng.random())
 
             gate = Gate(1)
             engine.submit(Ticket(seed, engine.now(), "reader", 3), body, gate)

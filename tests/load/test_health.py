@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from harness.core.phase_window import Window
 from harness.core.tables import HEALTH, SCHEMAS, Phase
 from harness.load.health import MAX_CATCH_UP, MAX_ROWS, Descriptors, Health, LoopLag, resident_bytes
-from harness.record.manifest import Window
 from harness.record.recorder import Recorder
 
 WINDOWS = (Window(phase=Phase.MEASURE, start_s=0, end_s=100),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import monotonic
 
 import pytest
@@ -18,16 +19,23 @@ def test_calls_come_in_order_and_never_early(descriptor: bool, monkeypatch: pyte
     came: list[tuple[int, float]] = []
 
     async def main() -> None:
-        alarms = PreciseTimers(asyncio.get_running_loop())
+        timers = PreciseTimers(asyncio.get_running_loop())
         begin = monotonic()
+
+        def note(number: int) -> None:
+            came.append((number, monotonic() - begin))
+
+        def again() -> None:
+            timers.at(begin, partial(note, 99))
+
         for number in (7, 3, 9, 1, 5, 2, 8, 0, 6, 4):
-            alarms.at(begin + 0.0137 * number, lambda number=number: came.append((number, monotonic() - begin)))
-        alarms.at(begin + 0.05, lambda: came.append((-1, 0.0))).cancel()
-        alarms.at(begin + 0.06, lambda: alarms.at(begin, lambda: came.append((99, monotonic() - begin))))
+            timers.at(begin + 0.0137 * number, partial(note, number))
+        timers.at(begin + 0.05, lambda: came.append((-1, 0.0))).cancel()
+        timers.at(begin + 0.06, again)
         await asyncio.sleep(0.3)
-        alarms.at(monotonic() + 0.01, lambda: came.append((-2, 0.0)))
-        alarms.close()
-        alarms.close()
+        timers.at(monotonic() + 0.01, lambda: came.append((-2, 0.0)))
+        timers.close()
+        timers.close()
         await asyncio.sleep(0.05)
 
     with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 from harness.core.tables import ARRIVALS, SCHEMAS
 from harness.load.ticket_book import TicketBook
 from harness.schedule.arrivals import plan

@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from harness.plan import PlanInputs, Prices, make
-from harness.plan.model import Figures
+from harness.plan.model import PlanFigures
 
 
 @pytest.fixture(scope="module")
-def figures(tiny: PlanInputs, prices: Prices) -> Figures:
+def figures(tiny: PlanInputs, prices: Prices) -> PlanFigures:
     return make(tiny, prices.model_copy(update={"compute": "micro"})).figures
 
 
-def test_arrivals_and_phones(figures: Figures) -> None:
+def test_arrivals_and_phones(figures: PlanFigures) -> None:
     # 1,200 sessions over 24 equal hours: 50 an hour, 50 / 3,600 = 0.013888.. a second; each open for 600 s
     assert figures.peak.arrivals == pytest.approx(50 / 3600)
     assert figures.peak.phones == pytest.approx(50 / 3600 * 600)  # 8.33
     assert figures.peak.sockets == pytest.approx(figures.peak.phones)  # presence: one each
 
 
-def test_requests_of_a_session(figures: Figures) -> None:
+def test_requests_of_a_session(figures: PlanFigures) -> None:
     # 600 s / 20 cards = 30 s a card: a request of three events each (gesture, dwell, next impression)
     by_hand = {
         "POST auth/token": 1,
@@ -55,7 +55,7 @@ def test_requests_of_a_session(figures: Figures) -> None:
     assert figures.peak.inner_calls == pytest.approx((6 * 14 + 20 * 7) * 50 / 3600)
 
 
-def test_rows_of_a_session(figures: Figures) -> None:
+def test_rows_of_a_session(figures: PlanFigures) -> None:
     cards = 36 + 18 + 18 + 18 + 10 + 72  # 172
     by_hand = {
         "rec_impressions": cards,
@@ -77,7 +77,7 @@ def test_rows_of_a_session(figures: Figures) -> None:
     assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 33 + 2 + 50 + 10 + 3)
 
 
-def test_presence_messages(figures: Figures) -> None:
+def test_presence_messages(figures: PlanFigures) -> None:
     online, arrivals = 25 / 3, 50 / 3600
     # each phone tracks once in 20 s and once on joining: sent once, heard by all; leaving is heard by all
     per_second = (online / 20 + arrivals) * (1 + online) + arrivals * online
@@ -91,7 +91,7 @@ def test_presence_messages(figures: Figures) -> None:
     assert figures.realtime.reconnect_joins == pytest.approx(online)
 
 
-def test_the_bill(figures: Figures) -> None:
+def test_the_bill(figures: PlanFigures) -> None:
     amounts = {item.name: round(item.amount, 6) for item in figures.cost.items}
     # kept: 172 impressions * 730 B + 172 features * 900 B + 6 requests * 700 B + 60 events * 950 B + 1 token * 600 B
     # = 342,160 B a session, * 1,200 * 30 d = 12.32 GB, 4.32 beyond the 8 included: 5 begun

@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.config.load import load_profile
+from harness.core.behaviour import PERSONAS
 from harness.core.draw import draw
 from harness.core.errors import UsageError
-from harness.core.models import Profile
+from harness.core.profile import Profile
 from harness.plan import CapacityPlan, PlanInputs, Prices, Range, make, profile_toml
 from harness.plan.capacity import figures
-from harness.plan.inputs import PERSONAS
 from harness.plan.profile_file import human, shares
-from harness.schedule.arrivals import peak_rate
 
 
 def written(folder: Path, text: str) -> Profile:
@@ -33,7 +32,7 @@ def test_it_loads_and_holds_the_peak(tmp_path: Path, prices: Prices) -> None:
     plan = make(inputs, prices)
     profile = written(tmp_path, profile_toml(plan, inputs))
     ramp, hold, cool = profile.arrivals
-    assert peak_rate(profile.arrivals) == pytest.approx(plan.figures.peak.arrivals, rel=1e-5)
+    assert max(stage.end_rate for stage in profile.arrivals) == pytest.approx(plan.figures.peak.arrivals, rel=1e-5)
     assert (ramp.rate, hold.rate, hold.to, cool.to) == (0, ramp.to, None, 0)
     assert hold.seconds == 480 + 15 * 60  # to settle, then to measure
     assert profile.phases.warmup_s == 2 * 480
@@ -76,7 +75,7 @@ def test_a_share_of_the_peak(tmp_path: Path, prices: Prices) -> None:
     inputs = PlanInputs()
     plan = make(inputs, prices)
     tenth = written(tmp_path, profile_toml(plan, inputs, minutes=2, scale=0.1))
-    assert peak_rate(tenth.arrivals) == pytest.approx(plan.figures.peak.arrivals / 10, rel=1e-5)
+    assert max(stage.end_rate for stage in tenth.arrivals) == pytest.approx(plan.figures.peak.arrivals / 10, rel=1e-5)
     assert tenth.phones < plan.figures.peak.phones / 5
     assert tenth.phases.measure_s == 2 * 60 + 240
 
@@ -131,7 +130,7 @@ def test_more_than_a_run_can_have_is_refused_by_figure(prices: Prices) -> None:
 def test_impossible_wishes(name: str, value: float, prices: Prices) -> None:
     inputs = PlanInputs()
     with pytest.raises(UsageError, match=f"{name} = {value}"):
-        profile_toml(make(inputs, prices), inputs, **{name: value})  # type: ignore[arg-type]
+        profile_toml(make(inputs, prices), inputs, **{name: value})
 
 
 def test_shares_are_rounded_and_sum_to_one() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.core.behaviour import PERSONAS
 from harness.plan import PlanInputs, Prices, Range, load_prices, make
 from harness.plan.capacity import figures
-from harness.plan.inputs import HOURS, PERSONAS
+from harness.plan.inputs import HOURS
 from harness.plan.sessions import amounts, mean_amounts
 
 PRICES = load_prices()

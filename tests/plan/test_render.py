@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -16,6 +17,36 @@ from harness.plan.text import number
 def test_eighty_columns_whatever_the_size(dau: float, plan_name: str, prices: Prices) -> None:
     text = render_table(make(PlanInputs(dau=dau), prices.model_copy(update={"plan": plan_name})))
     assert [line for line in text.splitlines() if len(line) > 80 or line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("dau", [1.0, 500_000.0, 5e8])
+@pytest.mark.parametrize("plan_name", ["free", "pro_no_cap", "team"])
+def test_no_figure_is_cut_and_no_row_of_figures_wraps(dau: float, plan_name: str, prices: Prices) -> None:
+    plan = make(PlanInputs(dau=dau), prices.model_copy(update={"plan": plan_name}))
+    text = render_table(plan)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    lines = text.splitlines()
+    figures = plan.figures
+    names = [one.name for one in figures.limits] + [one.name for one in figures.endpoints[:20]]
+    names += [one.name for one in figures.cost.items]
+    assert [name for name in names if not any(line.startswith(f"  {name} ") for line in lines)] == []
+
+
+def test_colours_are_for_a_terminal_and_change_no_text(prices: Prices) -> None:
+    plan = make(PlanInputs(), prices)
+    plain, coloured = render_table(plan), render_table(plan, colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b[1" in coloured
+    stripped = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert [line.rstrip() for line in stripped.splitlines()] == plain.splitlines()
+
+
+def test_surroundings_do_not_change_what_a_pipe_gets(prices: Prices, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make(PlanInputs(), prices)
+    before = render_table(plan)
+    for name, value in {"COLUMNS": "40", "FORCE_COLOR": "1", "TERM": "xterm-256color"}.items():
+        monkeypatch.setenv(name, value)
+    assert render_table(plan) == before
 
 
 def test_the_three_figures_stand_first(prices: Prices) -> None:

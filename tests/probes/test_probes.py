@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.resolved_target import ResolvedTarget
 from harness.load.discovery import discover
 from harness.probes.ask import QUESTIONS, probe
 from harness.probes.questions import fresh_settings
 from harness.record.probe_results import Probes
-from harness.run.resolved_target import ResolvedTarget
 from reports import findings, probes
 from sandbox.options import SandboxOptions
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox
+from sandbox.switches import Switches
 
 BROKEN = (
     "expired_token_accepted",
@@ -105,8 +105,8 @@ def test_without_a_connection_string_the_rest_says_what_it_can(shipped: Resolved
 def test_broken_promises_are_seen_each_by_its_own_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fresh_settings, "TTL_S", 0.1)
     monkeypatch.setattr(fresh_settings, "POLL_S", 0.1)
-    quirks = Quirks.parse([f"{name}=on" for name in BROKEN])
-    with Sandbox(SandboxOptions(people=12, catalogue=100, quirks=quirks)) as running:
+    switches = Switches.parse([f"{name}=on" for name in BROKEN])
+    with Sandbox(SandboxOptions(people=12, catalogue=100, switches=switches)) as running:
         found = probe(access(running.url), 12)
     broken = {id_ for id_, status in statuses(found).items() if status == "broken"}
     assert broken == WANTED, found.answers
@@ -114,8 +114,8 @@ def test_broken_promises_are_seen_each_by_its_own_question(monkeypatch: pytest.M
 
 
 def test_a_day_that_does_not_count_is_seen() -> None:
-    quirks = Quirks.parse(["event_dedupe_ignores_day=on"])
-    with Sandbox(SandboxOptions(people=12, catalogue=100, quirks=quirks)) as running:
+    switches = Switches.parse(["event_dedupe_ignores_day=on"])
+    with Sandbox(SandboxOptions(people=12, catalogue=100, switches=switches)) as running:
         found = statuses(probe(access(running.url), 12))
     assert [id_ for id_, status in found.items() if status == "broken"] == ["same event, other day"]
 

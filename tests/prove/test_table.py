@@ -11,7 +11,7 @@ from harness.prove.table import Healthy, Proof, Trial, healthy, markdown, tried
 from harness.prove.verdicts import Judged, fired
 from reports.integrity.texts import QUESTIONS
 from reports.probes import _WORDS
-from sandbox.quirks import Quirks
+from sandbox.switches import Switches
 
 LOSS = Defect("loss", ("event_silent_loss=25",), ("I03",))
 SLOW = Defect("slow", ("latency_percent=30",), ("baseline",), suite=STEADY)
@@ -118,7 +118,7 @@ def test_every_defect_is_a_set_of_switches_the_sandbox_has_and_a_gate_that_exist
     assert len(names) == len(set(names)) >= 35
     fixed = {"SLO", "baseline", "drift"}
     for defect in DEFECTS:
-        assert Quirks.parse(defect.all_switches) != Quirks()
+        assert Switches.parse(defect.all_switches) != Switches()
         for gate in defect.gates:
             kind, _, rest = gate.partition(": ")
             known = kind in fixed or gate in QUESTIONS or kind == "delivery" or (kind == "probe" and rest in _WORDS)

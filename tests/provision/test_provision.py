@@ -24,10 +24,12 @@ from hypothesis import strategies as st
 from harness.client.auth.newcomers import newcomer
 from harness.config.load import ResolvedKeys, load_target
 from harness.core.errors import ExitCode, HarnessError, TargetError, UsageError
-from harness.core.models import DOMAIN, MAX_PEOPLE, TAG, Target, TargetKeys, TargetLimits, TargetPeople
+from harness.core.frozen_model import DOMAIN, TAG
 from harness.core.people import email_pattern
+from harness.core.profile import MAX_PEOPLE
+from harness.core.target import Target, TargetKeys, TargetLimits, TargetPeople
 from harness.provision import cleanup, find_user_ids, provision, user_ids
-from harness.provision.pacing import Patience
+from harness.provision.pacing import BackoffPolicy
 from harness.provision.roster import TAG_KEY, Census, User, index_of, new_user, username
 from sandbox.server import Sandbox, SandboxOptions
 
@@ -453,7 +455,7 @@ def test_a_dead_target_is_said_so() -> None:
             for name, value in environ.items():
                 patch.setenv(name, value)
             with pytest.raises(HarnessError, match="does not answer, 6 tries") as caught:
-                provision(target, 1, patience=Patience(base_s=0.001))
+                provision(target, 1, patience=BackoffPolicy(base_s=0.001))
     assert caught.value.exit_code == ExitCode.TARGET
     assert "nobody was created" in str(caught.value)
     assert "service-key-x" not in str(caught.value)

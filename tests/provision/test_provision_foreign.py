@@ -20,13 +20,13 @@ import pytest
 from rich.console import Console
 
 from harness.core.errors import ExitCode, HarnessError
-from harness.core.models import Target
-from harness.provision import admin, cleanup, display, provision
+from harness.core.target import Target
+from harness.provision import admin_api, cleanup, display, provision
 from harness.provision.display import Display
-from harness.provision.pacing import Patience
+from harness.provision.pacing import BackoffPolicy
 
 SERVICE, PASSWORD = "service-key-nobody-may-read", 'a-"password"-nobody\\may-read'
-QUICK = Patience(base_s=0.002, cap_s=0.02)
+QUICK = BackoffPolicy(base_s=0.002, cap_s=0.02)
 ADDRESS = "load_{:06d}@people.example.com"
 
 
@@ -289,7 +289,7 @@ def test_whom_the_first_list_missed_the_second_finds(foreign: Foreign, target: T
 def test_a_server_that_never_finishes(
     foreign: Foreign, target: Target, failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin, "ATTEMPT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(admin_api, "ATTEMPT_TIMEOUT_S", 0.1)
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen(8)  # connections open, and nothing is ever said
@@ -382,7 +382,7 @@ def test_a_refusal_is_final(status: int, foreign: Foreign, target: Target, faili
 def test_a_reply_without_end(
     foreign: Foreign, target: Target, failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin, "MAX_REPLY_BYTES", 10_000)
+    monkeypatch.setattr(admin_api, "MAX_REPLY_BYTES", 10_000)
     foreign.fault = lambda asked: Answer(200, b" " * 1_000_000)
     assert "larger than 10,000 bytes" in failing(lambda: provision(target, 2, patience=QUICK))
 
@@ -432,7 +432,7 @@ def test_a_list_that_repeats_itself_ends(foreign: Foreign, target: Target, faili
 def test_a_list_that_never_ends_is_left(
     foreign: Foreign, target: Target, failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin, "MAX_PAGES", 20)
+    monkeypatch.setattr(admin_api, "MAX_PAGES", 20)
     foreign.fault = lambda asked: Answer(
         200, json.dumps({"users": [{"id": str(uuid4())}]}).encode(), {"link": '<x>; rel="next"'}
     )
@@ -447,7 +447,7 @@ def test_the_targets_rate_holds_for_every_request(foreign: Foreign, target: Targ
         {**target.model_dump(), "limits": {"127.0.0.1": {"requests_per_second": 50, "phones": 1}}}
     )
     foreign.fault = lambda asked: refused(503, "busy") if asked.tries == 1 else None
-    provision(limited, 15, concurrency=16, patience=Patience(base_s=0.0001))
+    provision(limited, 15, concurrency=16, patience=BackoffPolicy(base_s=0.0001))
     instants = [instant for instant, _ in foreign.asked]
     assert len(instants) == 2 + 30
     spans = [instants[index + 10] - instants[index] for index in range(len(instants) - 10)]
@@ -457,7 +457,7 @@ def test_the_targets_rate_holds_for_every_request(foreign: Foreign, target: Targ
 
 @pytest.mark.parametrize("attempt", range(1, 12))
 def test_the_pause_grows_stays_bounded_and_varies(attempt: int) -> None:
-    patience, chance = Patience(base_s=0.5, cap_s=15), random.Random(attempt)
+    patience, chance = BackoffPolicy(base_s=0.5, cap_s=15), random.Random(attempt)
     pauses = [patience.pause_s(attempt, "", chance) for _ in range(200)]
     limit = min(15, 0.5 * 2 ** (attempt - 1))
     assert 0 <= min(pauses) < limit / 10
@@ -469,7 +469,7 @@ def test_the_pause_grows_stays_bounded_and_varies(attempt: int) -> None:
     [("3", 3, 3), ("0", 0, 0.5), ("99999", 15, 15), ("-1", 0, 0.5), ("soon", 0, 0.5), ("9" * 5000, 0, 0.5)],
 )
 def test_retry_after_is_obeyed_up_to_the_cap(header: str, least: float, most: float) -> None:
-    assert least <= Patience(base_s=0.5, cap_s=15).pause_s(1, header, random.Random(1)) <= most
+    assert least <= BackoffPolicy(base_s=0.5, cap_s=15).pause_s(1, header, random.Random(1)) <= most
 
 
 # ---- what people see -------------------------------------------------------------------------------------------

@@ -53,7 +53,8 @@ class Person:
         }
         reply = self.http.post("/rest/v1/messages", json=row, headers={"prefer": "return=representation"})
         assert reply.status_code == 201, reply.text
-        return reply.json()[0]
+        stored: dict[str, Any] = reply.json()[0]
+        return stored
 
 
 async def until(what: str, check: Callable[[], Any]) -> Any:

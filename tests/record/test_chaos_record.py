@@ -8,8 +8,8 @@ from pathlib import Path
 from chaos.faults.lost_reply import LostReplyFault
 from chaos.faults.offline import OfflineFault
 from chaos.timeline import ScheduledFault
-from harness.core.fault_record import CHAOS, FaultLine, chaos_windows, excused
-from harness.core.scheduled_fault import Allow, Chaos
+from harness.core.fault_record import CHAOS, FaultLine, excused, fault_windows
+from harness.core.scheduled_fault import Allow, ChaosEntry
 from harness.record.chaos_log import ChaosLog
 
 LOST, DARK = LostReplyFault.parse({}), OfflineFault.parse({})
@@ -19,14 +19,14 @@ ENTRIES = (
     ScheduledFault("late", DARK, 40.0, 50.0),
 )
 ASKED = (
-    Chaos.model_validate({"fault": "lost_reply", "name": "replies", "at": 10, "for": 10}),
-    Chaos(fault="offline", name="dark", at=15, for_s=10, allow=Allow(recover_s=5.0)),
-    Chaos(fault="offline", name="late", at=40, for_s=10, judged=True),
+    ChaosEntry.model_validate({"fault": "lost_reply", "name": "replies", "at": 10, "for": 10}),
+    ChaosEntry(fault="offline", name="dark", at=15, for_s=10, allow=Allow(recover_s=5.0)),
+    ChaosEntry(fault="offline", name="late", at=40, for_s=10, judged=True),
 )
 
 
 def test_windows_lie_over_the_phases() -> None:
-    windows = chaos_windows(ENTRIES, ASKED, 60.0)
+    windows = fault_windows(ENTRIES, ASKED, 60.0)
     assert [(window.name, window.start_s, window.end_s) for window in windows] == [
         ("chaos:replies", 10.0, 20.0),
         ("chaos:dark", 15.0, 25.0),
@@ -38,12 +38,12 @@ def test_windows_lie_over_the_phases() -> None:
 
 
 def test_slos_count_what_lies_outside_and_what_an_entry_wants_judged() -> None:
-    assert excused(chaos_windows(ENTRIES, ASKED, 60.0)) == [(10.0, 30.0)]
+    assert excused(fault_windows(ENTRIES, ASKED, 60.0)) == [(10.0, 30.0)]
     assert excused(()) == []
 
 
 def test_the_file_holds_each_workers_lines_and_everybodys_counts(tmp_path: Path) -> None:
-    log = ChaosLog(tmp_path, chaos_windows(ENTRIES, ASKED, 60.0))
+    log = ChaosLog(tmp_path, fault_windows(ENTRIES, ASKED, 60.0))
     what = {"entry": "replies", "fault": "lost_reply", "layer": "phone"}
     start = FaultLine.model_validate(what | {"event": "start", "at_s": 10.002, "planned_s": 10.0, "worker": 1})
     log.take(0, [], {"replies": (2, 20)}, 11.0)

@@ -23,6 +23,7 @@ from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
 from harness.record.roster import Counters
 from harness.record.store import RunStore, open_run
+from harness.schedule.agreed import drawn
 
 PROFILE = load_profile("smoke")
 ORDER = RunSpec(
@@ -78,7 +79,7 @@ def arrivals(tickets: Sequence[int]) -> pa.RecordBatch:
 def record(folder: Path, samples: Sequence[Sample], tickets: Sequence[int], workers: int, rng: random.Random) -> Tables:
     """Deal samples and tickets out to workers, flush each at random moments, send the reports in a random order."""
     store = RunStore.create(folder, manifest(workers))
-    aggregator = Aggregator(ORDER, store, workers, io.StringIO())
+    aggregator = Aggregator(ORDER, store, drawn(ORDER), workers, io.StringIO())
     aggregator.start(0.0, workers)
     owners = [rng.randrange(workers) for _ in samples]
     queues: list[list[Report]] = []

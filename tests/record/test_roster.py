@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
 from harness.core.tables import LATENCY, Phase, View
-from harness.record.manifest import Window
 from harness.record.recorder import Recorder
 from harness.record.roster import LOST_S, MAX_GAPS, Counters, ReportSequence, Roster
 

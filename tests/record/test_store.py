@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from harness.config.load import load_profile, load_slos
 from harness.core.errors import ExitCode, HarnessError, UsageError
-from harness.core.ledger import Ledger, Step, WriteKind
+from harness.core.ledger import Ledger, WriteKind, WriteStep
+from harness.core.phase_window import Window
 from harness.core.rows import made
 from harness.core.tables import (
     ACTIONS,
@@ -33,7 +34,7 @@ from harness.core.tables import (
     Phase,
 )
 from harness.record import store as store_module
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from harness.record.store import TABLES, UNSORTED, RunFiles, RunStore, from_bytes, open_run, to_bytes
 
 
@@ -99,8 +100,8 @@ def filled(folder: Path) -> RunStore:
         }
         store.append(ACTIONS, pa.RecordBatch.from_pylist([action], schema=SCHEMAS[ACTIONS]))
     ledger = Ledger(7)
-    for second in (2.0, 1.0):
-        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, second, detail="watched"), Step.SENT, second)
+    for at_s in (2.0, 1.0):
+        ledger.step(ledger.intend(WriteKind.LIBRARY, 1, at_s, detail="watched"), WriteStep.SENT, at_s)
         for table, batch in made(ledger.take()):
             store.append(table, batch)
     return store
@@ -219,7 +220,7 @@ def test_kill_9_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         while last < 200 and time.monotonic() < deadline:
             last = int(writer.stdout.readline())
         writer.send_signal(signal.SIGKILL)
-        last = int((writer.stdout.read().split() or [last])[-1])
+        last = int((writer.stdout.read().split() or [str(last)])[-1])
     run = open_run(folder)
     seconds = run.latency()["second"].to_pylist()
     assert seconds == list(range(len(seconds)))

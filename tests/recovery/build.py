@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 
 from harness.core.fault_record import FaultWindow
-from harness.core.ledger import Ledger, Step, WriteKind
-from harness.core.models import ArrivalStage, Phases
+from harness.core.ledger import Ledger, WriteKind, WriteStep
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
+from harness.core.profile import ArrivalStage, Phases
 from harness.core.rows import made
 from harness.core.scheduled_fault import Allow
 from harness.core.tables import Phase, View
-from harness.record.manifest import Window
 from reports.frames import Frames, load
 from tests.reports import build
 
@@ -55,7 +55,7 @@ def run(
         Window(phase=Phase.DRAIN, start_s=end_s, end_s=end_s + 10),
     )
     profile = build.profile(phases=phases, arrivals=stages)
-    values = {"profile": profile, "windows": windows, "chaos": tuple(faults)} | changes
+    values: dict[str, Any] = {"profile": profile, "windows": windows, "chaos": tuple(faults)} | changes
     made = build.Run(build.manifest(**values))
     for at in range(end_s):
         good, bad, ms, attempts = second(at)
@@ -90,7 +90,7 @@ class Book:
     def __init__(self) -> None:
         self.ledger = Ledger()
 
-    def write(self, at_s: float, *steps: tuple[float, Step, Outcome], kind: WriteKind = WriteKind.EVENT) -> None:
+    def write(self, at_s: float, *steps: tuple[float, WriteStep, Outcome], kind: WriteKind = WriteKind.EVENT) -> None:
         entry = self.ledger.intend(kind, 1, at_s)
         for instant, step, outcome in steps:
             self.ledger.step(entry, step, instant, outcome)
@@ -108,13 +108,13 @@ def no_rows(table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     return iter(())
 
 
-def sent(at_s: float) -> tuple[float, Step, Outcome]:
-    return at_s, Step.SENT, Outcome.OK
+def sent(at_s: float) -> tuple[float, WriteStep, Outcome]:
+    return at_s, WriteStep.SENT, Outcome.OK
 
 
-def yes(at_s: float, outcome: Outcome = Outcome.OK) -> tuple[float, Step, Outcome]:
-    return at_s, Step.ACKNOWLEDGED, outcome
+def yes(at_s: float, outcome: Outcome = Outcome.OK) -> tuple[float, WriteStep, Outcome]:
+    return at_s, WriteStep.ACKNOWLEDGED, outcome
 
 
-def unheard(at_s: float) -> tuple[float, Step, Outcome]:
-    return at_s, Step.UNANSWERED, Outcome.TIMEOUT
+def unheard(at_s: float) -> tuple[float, WriteStep, Outcome]:
+    return at_s, WriteStep.UNANSWERED, Outcome.TIMEOUT

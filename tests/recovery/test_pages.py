@@ -8,13 +8,13 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from harness.cli import cli
-from harness.client.api.retry_policy import RetryPolicy
+from harness.core.retry_policies import RetryPolicy
 from harness.core.rows import made as batches_of
 from harness.record.store import RunStore
-from reports import render_summary, render_terminal
 from reports.recovery.report import recover
+from reports.render import summary, terminal
 from reports.report import REPORT, VERDICT, report
-from reports.side_by_side import Entrant, Row, lay
+from reports.side_by_side import Entrant, PageRow, lay
 from reports.text import DASH
 from reports.verdict import judge_frames
 from tests.recovery import build
@@ -57,10 +57,10 @@ def test_the_report_says_what_the_fault_did(tmp_path: Path) -> None:
     assert fault.recovered.text in page
     assert "1,234 hits" in page
     assert "a fault was on" in page
-    said = " ".join(render_terminal.plain(verdict, folder))
+    said = " ".join(terminal.plain(verdict, folder))
     assert f"outage (http_status), 80 to 110 s: {fault.recovered.text}" in " ".join(said.split())
-    assert max(map(len, render_terminal.recovery(verdict.recovery))) <= 80
-    assert fault.recovered.text in render_summary.render(verdict)
+    assert max(map(len, terminal.recovery(verdict.recovery))) <= 80
+    assert fault.recovered.text in summary.render(verdict)
 
 
 def test_a_run_without_faults_says_nothing_of_them(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_run_without_faults_says_nothing_of_them(tmp_path: Path) -> None:
     verdict = report(folder)
     assert verdict.recovery is None
     assert 'id="recovery"' not in (folder / REPORT).read_text(encoding="utf-8")
-    assert "faults:" not in render_terminal.plain(verdict, folder)
+    assert "faults:" not in terminal.plain(verdict, folder)
 
 
 def test_runs_with_other_retry_policies_side_by_side(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_differs_is_named_to_the_leaf() -> None:
     runs = [build.frames(build.calm, (fault,), seed=seed) for fault, seed in ((build.FAULT, 1), (other, 2))]
     page = lay([Entrant(run, judge_frames(run).recovery) for run in runs])
     assert page.names == ("A", "B")
-    assert page.tables[0].rows == (Row("seed of the run", ("1", "2")),)
+    assert page.tables[0].rows == (PageRow("seed of the run", ("1", "2")),)
 
 
 def test_a_fault_that_only_one_run_had() -> None:

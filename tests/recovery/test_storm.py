@@ -14,6 +14,7 @@ from collections import Counter
 import pytest
 
 from harness.core.outcome import Outcome
+from harness.core.profile import ArrivalStage
 from harness.core.tables import View
 from reports.frames import load
 from reports.recovery.model import FaultReport
@@ -27,7 +28,7 @@ END_S = 260
 def storm(policy: str) -> FaultReport:
     rng = random.Random(5)
     made = build.run(
-        lambda _: (0, 0, 100.0, 0), (build.FAULT,), end_s=END_S, stages=(build.ArrivalStage(seconds=END_S, rate=1),)
+        lambda _: (0, 0, 100.0, 0), (build.FAULT,), end_s=END_S, stages=(ArrivalStage(seconds=END_S, rate=1),)
     )
     made.counts = Counter()
     heap: list[tuple[float, int, int, float]] = []  # instant, tie, attempt, intended

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 from harness.record.store import open_run
 from harness.run.tipping_point import CALM_S, HOLD_S, Fate, TippingPoint, TippingProbe, chosen, find, lasting
+from reports.fate import fate
 from reports.frames import load
-from reports.recovery.fate import fate
 from reports.report import recovery
 from reports.verdict import judge_frames
 from tests.recovery import build

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.core.fault_record import FaultWindow
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 from reports.recovery.model import FaultReport, Recovery
 from reports.recovery.report import recover
 from tests.recovery import build

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.ledger import Step, WriteKind
+from harness.core.ledger import WriteKind, WriteStep
 from harness.core.outcome import Outcome
 from reports.recovery import writes
 from reports.recovery.model import Queue, Try
@@ -57,22 +57,22 @@ def test_late_tries_share_the_last_row() -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.lists(st.sampled_from(list(Step)), max_size=8), max_size=12), st.randoms(use_true_random=False))
-def test_counts_agree_with_a_plain_loop(histories: list[list[Step]], rng: object) -> None:
+@given(st.lists(st.lists(st.sampled_from(list(WriteStep)), max_size=8), max_size=12), st.randoms(use_true_random=False))
+def test_counts_agree_with_a_plain_loop(histories: list[list[WriteStep]], rng: object) -> None:
     book = Book()
     for at, steps in enumerate(histories):
         book.write(at, *[(at + place, step, Outcome.OK) for place, step in enumerate(steps)])
     found = lives(book)
-    requests = [sum(step is Step.SENT for step in steps) for steps in histories]
+    requests = [sum(step is WriteStep.SENT for step in steps) for steps in histories]
     assert list(found.wanted) == [at * S for at in range(len(histories))]
     assert len(found.of) == sum(requests)
     expected = []
     for steps in histories:
         won: list[bool] = []
         for step in steps:
-            if step is Step.SENT:
+            if step is WriteStep.SENT:
                 won.append(False)
-            elif step is Step.ACKNOWLEDGED and won:
+            elif step is WriteStep.ACKNOWLEDGED and won:
                 won[-1] = True
         expected += won
     assert list(found.success) == expected

@@ -11,12 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.core.delivery import DeliveryFact
-from harness.core.models import ArrivalStage, Constant, LatencySlo, Phases, Profile, ShareSlo, Slo
+from harness.core.delivery_facts import DeliveryFact
+from harness.core.distributions import Constant
 from harness.core.outcome import Outcome
+from harness.core.phase_window import Window
+from harness.core.profile import ArrivalStage, Phases, Profile
+from harness.core.slo import LatencySlo, ShareSlo, Slo
 from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
-from harness.record.manifest import Manifest, Window
+from harness.record.manifest import Manifest
 from harness.record.store import RunStore
 
 WARMUP_S, MEASURE_S, DRAIN_S = 10, 60, 10

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from reports.frames import Frames, load
 from tests.reports import build
 
 
-def run_with(ms: float, *, name: str = "now", number: int = 200, failed: int = 0, **changes: object) -> Frames:
+def run_with(ms: float, *, name: str = "now", number: int = 200, failed: int = 0, **changes: Any) -> Frames:
     run = build.Run(build.manifest(run_id=name, **changes))
     run.spread([ms] * number)
     if failed:

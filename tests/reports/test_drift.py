@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from harness.core.models import ArrivalStage
+from harness.core.profile import ArrivalStage
 from reports.drift import SLICES, drift
 from reports.frames import load
-from reports.render_terminal import foreword
+from reports.render.terminal import foreword
 from reports.verdict import judge
 from tests.reports.build import END, MEASURE_S, START, Run, manifest, profile, realistic
 

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
-from reports import render_html, render_junit, render_summary, render_terminal, render_verdict
 from reports.findings import findings
 from reports.frames import load
+from reports.render import html as render_html
+from reports.render import junit, summary, terminal, verdict_json
 from reports.verdict import judge
 from tests.reports.build import realistic
 
@@ -64,12 +65,12 @@ def test_a_broken_promise_is_exit_code_11_and_named_everywhere(tmp_path: Path) -
     verdict = judge(run)
     assert verdict.exit_codes == (11,)
     assert verdict.sentence.startswith("A token with a foreign signature is refused: broken 1 of 1 times.")
-    terminal = io.StringIO()
-    render_terminal.write(verdict, tmp_path, terminal)
-    assert text in " ".join(terminal.getvalue().split())
+    stream = io.StringIO()
+    terminal.write(verdict, tmp_path, stream)
+    assert text in " ".join(stream.getvalue().split())
     page = render_html.render(verdict, load(run))
     assert text in page
     assert "Known facts of this target" in page
-    assert "probe: forged token" in render_junit.render(verdict)
-    assert "uq_messages_client_id = 0" in render_summary.render(verdict).replace("\\", "")
-    assert json.loads(render_verdict.render(verdict))["probes"][0]["status"] == "broken"
+    assert "probe: forged token" in junit.render(verdict)
+    assert "uq_messages_client_id = 0" in summary.render(verdict).replace("\\", "")
+    assert json.loads(verdict_json.render(verdict))["probes"][0]["status"] == "broken"

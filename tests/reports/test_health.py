@@ -6,10 +6,11 @@ from harness.core.outcome import Outcome
 from harness.core.tables import View
 from reports import health
 from reports.frames import load
+from reports.health_row import HealthRow
 from tests.reports import build
 
 
-def rows(run: build.Run) -> dict[str, health.HealthRow]:
+def rows(run: build.Run) -> dict[str, HealthRow]:
     return {row.check: row for row in health.judge(load(run))}
 
 

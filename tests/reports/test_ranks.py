@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 from hypothesis import given
@@ -13,11 +14,11 @@ VALUES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 40)), min_size=1,
 PERCENTILE = st.sampled_from([1.0, 50.0, 90.0, 95.0, 99.0, 99.9])
 
 
-def frame(pairs: list[tuple[float, int]]) -> pd.DataFrame:
+def frame(pairs: Sequence[tuple[float, int]]) -> pd.DataFrame:
     return pd.DataFrame({"value_us": [float(v) for v, _ in pairs], "count": [n for _, n in pairs], "key": 0})
 
 
-def one(pairs: list[tuple[float, int]], percentile: float) -> float:
+def one(pairs: Sequence[tuple[float, int]], percentile: float) -> float:
     return float(grouped_percentiles(frame(pairs), ["key"], (percentile,))[f"p{percentile:g}"].iloc[0])
 
 

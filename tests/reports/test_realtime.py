@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.core.delivery import ChannelState, ChannelTopic, DeliveryFact, FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.errors import ExitCode
 from harness.core.tables import View
 from harness.plan.files import load_prices
 from harness.record.clocks import ClockOffset
-from reports import render_html, render_junit, render_summary, render_terminal
 from reports.frames import load
+from reports.render import html as render_html
+from reports.render import junit, summary, terminal
 from reports.verdict import Verdict, judge, judge_frames
 from tests.reports import build
 
@@ -107,10 +108,10 @@ def test_doubled_and_misdelivered_are_failures_on_data() -> None:
         assert found.realtime is not None
         assert [one.what for one in found.realtime.wrong] == [what]
         for text in (
-            render_summary.render(found),
-            render_junit.render(found),
+            summary.render(found),
+            junit.render(found),
             render_html.render(found, load(run)),
-            "\n".join(render_terminal.plain(found, build_folder())),
+            "\n".join(terminal.plain(found, build_folder())),
         ):
             assert what in text or "row7" in text
 
@@ -161,7 +162,7 @@ def test_audits_find_leaks_and_second_channels_and_stored_signals() -> None:
 def test_a_run_without_realtime_says_nothing_of_it() -> None:
     found = judge(build.realistic(seed=1))
     assert found.realtime is None
-    assert "Realtime" not in render_summary.render(found)
+    assert "Realtime" not in summary.render(found)
 
 
 def test_limits_and_cost_stand_beside_the_measured() -> None:

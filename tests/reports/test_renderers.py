@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,9 +13,10 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.core.tables import View
-from reports import render_html, render_junit, render_summary, render_terminal, render_verdict
 from reports.compare import compare
 from reports.frames import load
+from reports.render import html as render_html
+from reports.render import junit, summary, terminal, verdict_json
 from reports.verdict import Verdict, judge, judge_frames
 from tests.reports import build
 
@@ -70,7 +72,7 @@ def regressed() -> Verdict:
 
 def test_verdict_json_is_the_model_and_reads_back() -> None:
     verdict = regressed()
-    text = render_verdict.render(verdict)
+    text = verdict_json.render(verdict)
     data = json.loads(text)
     assert (data["version"], data["verdict"], data["exit_code"], data["exit_codes"]) == (1, "fail", 10, [10, 12])
     assert data["integrity"]["status"] == "not checked"
@@ -81,7 +83,7 @@ def test_verdict_json_is_the_model_and_reads_back() -> None:
 
 
 def test_junit_has_one_case_per_slo_and_counts_that_add_up() -> None:
-    root = ElementTree.fromstring(render_junit.render(judge(build.realistic(slow=3.5))))
+    root = ElementTree.fromstring(junit.render(judge(build.realistic(slow=3.5))))
     cases = root.findall("testsuite/testcase")
     assert [case.get("name") for case in cases] == [slo.name for slo in build.DEFAULT_SLOS]
     failed = [case for case in cases if case.find("failure") is not None]
@@ -94,7 +96,7 @@ def test_junit_has_one_case_per_slo_and_counts_that_add_up() -> None:
 
 def test_junit_is_green_only_for_a_pass() -> None:
     def red(verdict: Verdict) -> int:
-        root = ElementTree.fromstring(render_junit.render(verdict))
+        root = ElementTree.fromstring(junit.render(verdict))
         return int(root.get("failures", "")) + int(root.get("errors", ""))
 
     assert red(judge(build.realistic())) == 0
@@ -106,12 +108,12 @@ def test_junit_is_green_only_for_a_pass() -> None:
     assert red(judge(aborted)) == 1
     assert red(judge(build.Run(build.manifest()).fit().finished())) >= 1
     assert red(regressed()) == 3  # the SLO, and both views of the deck
-    few = ElementTree.fromstring(render_junit.render(judge(build.Run(build.manifest(build.DEFAULT_SLOS)).fit())))
+    few = ElementTree.fromstring(junit.render(judge(build.Run(build.manifest(build.DEFAULT_SLOS)).fit())))
     assert len(few.findall("testsuite[@name='slo']/testcase/error")) == len(build.DEFAULT_SLOS)
 
 
 def test_hostile_text_in_junit() -> None:
-    text = render_junit.render(judge(hostile()))
+    text = junit.render(judge(hostile()))
     root = ElementTree.fromstring(text)
     assert "<script>" not in text
     assert "\x0b" not in text
@@ -120,7 +122,7 @@ def test_hostile_text_in_junit() -> None:
 
 
 def test_summary_opens_with_the_verdict_and_holds_a_row_per_slo() -> None:
-    text = render_summary.render(regressed())
+    text = summary.render(regressed())
     assert text.startswith("## ❌ FAIL: smoke on sandbox\n")
     lines = text.splitlines()
     rows = [line for line in lines if line.startswith("|") and ("pass" in line or "fail" in line)]
@@ -133,7 +135,7 @@ def test_summary_opens_with_the_verdict_and_holds_a_row_per_slo() -> None:
 
 
 def test_hostile_text_in_the_summary() -> None:
-    text = render_summary.render(judge(hostile()))
+    text = summary.render(judge(hostile()))
     assert "<script" not in text
     assert "@someone" not in text
     assert not any(line.startswith("# ") for line in text.splitlines())
@@ -182,13 +184,14 @@ def test_page_of_runs_with_only_some_tables() -> None:
 
 @pytest.mark.parametrize("run", ["pass", "fail", "empty"])
 def test_plain_terminal_lines_fit_80_columns_and_end_with_the_exit_code(run: str) -> None:
-    verdict = {
+    verdicts: dict[str, Callable[[], Verdict]] = {
         "pass": lambda: judge(build.realistic()),
         "fail": regressed,
         "empty": lambda: judge(build.Run(build.manifest(build.DEFAULT_SLOS))),
-    }[run]()
+    }
+    verdict = verdicts[run]()
     stream = io.StringIO()
-    render_terminal.write(verdict, Path("runs/x"), stream)
+    terminal.write(verdict, Path("runs/x"), stream)
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith(f"verdict: {verdict.verdict.upper()}")
@@ -205,12 +208,12 @@ def test_in_a_terminal_there_are_colours_and_the_same_facts() -> None:
             return True
 
     stream = Terminal()
-    render_terminal.write(regressed(), Path("runs/x"), stream)
+    terminal.write(regressed(), Path("runs/x"), stream)
     text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     for words in ("FAIL", "swipe_deck", "700 ms", "regressed", "runs/x/report.html", "exit code: 10"):
         assert words in text
 
 
 def test_without_a_page_the_command_that_makes_it_is_named() -> None:
-    lines = render_terminal.plain(regressed(), Path("runs/x"), html=False)
+    lines = terminal.plain(regressed(), Path("runs/x"), html=False)
     assert lines[-2] == "report:    harness report runs/x"

@@ -42,8 +42,8 @@ def run_of(*records: WorkerRecord) -> Run:
 
 def test_all_there_to_the_end() -> None:
     frames = load(run_of(record(0), record(1)))
-    assert roster.workers(frames) == roster.Answer("2 of 2 workers to the end")
-    assert roster.channel(frames) == roster.Answer("5 sent, 5 in the tables")
+    assert roster.workers(frames) == roster.RosterAnswer("2 of 2 workers to the end")
+    assert roster.channel(frames) == roster.RosterAnswer("5 sent, 5 in the tables")
 
 
 def test_a_lost_worker_is_named_with_the_share_that_went_with_it() -> None:
@@ -104,4 +104,4 @@ def test_what_did_not_arrive_is_a_veto(changes: dict[str, Any], words: str) -> N
 
 def test_what_came_twice_was_counted_once_and_is_only_told() -> None:
     found = roster.channel(load(run_of(record(0, repeated=3))))
-    assert found == roster.Answer("5 sent, 5 in the tables; 3 reports came twice and counted once")
+    assert found == roster.RosterAnswer("5 sent, 5 in the tables; 3 reports came twice and counted once")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.plan import load_prices
-from reports import render_html, render_verdict
 from reports.frames import load
+from reports.render import html as render_html
+from reports.render import verdict_json
 from reports.report import report
 from reports.traffic import Traffic, measure
 from reports.verdict import judge_frames
@@ -101,4 +102,4 @@ def test_page_and_verdict_have_it(tmp_path: Path) -> None:
     assert "What one session sent" in page
     assert "POST functions/media-swipe-deck" in page
     assert "500,000 people a day" in page
-    assert json.loads(render_verdict.render(verdict)) == told
+    assert json.loads(verdict_json.render(verdict)) == told

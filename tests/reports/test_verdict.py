@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from harness.core.outcome import Outcome
@@ -89,7 +91,7 @@ def test_complete_status_with_unclosed_record_never_passes() -> None:
 
 def test_a_regression_alone_fails_with_12_and_below_a_missed_slo() -> None:
     before = good(run_id="before")
-    before.counts = build.Counter({key: number for key, number in before.counts.items() if key[2] == "generator"})
+    before.counts = Counter({key: number for key, number in before.counts.items() if key[2] == "generator"})
     before.spread([50.0] * 200)
     for limit, codes in ((400.0, (12,)), (90.0, (10, 12))):
         run = good(build.latency_slo(limit_ms=limit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,7 @@ def test_a_healthy_target_passes_and_every_file_is_there(passed: Run) -> None:
         "report.html",
         "junit.xml",
         "summary.md",
+        "run.log",
     }
     assert not (passed.folder / "stream").exists()
     assert passed.manifest["status"] == "complete"
@@ -94,6 +96,21 @@ def test_no_secret_is_in_any_file(passed: Run, sandbox: Sandbox) -> None:
         for secret in secrets:
             assert secret.encode() not in text
         assert b"Bearer ey" not in text
+
+
+def test_the_log_tells_what_happened_line_by_line(passed: Run) -> None:
+    lines = [json.loads(line) for line in (passed.folder / "run.log").read_text().splitlines()]
+    assert {line["run"] for line in lines} == {passed.folder.name}
+    assert {line["process"] for line in lines} == {"supervisor", "single"}
+    events = [line["event"] for line in lines]
+    wanted = ["target found", "run planned", "locust started", "load starts", "worker ready", "worker joined"]
+    wanted += ["sessions closing", "worker finished", "load ended", "evidence read", "run ended"]
+    assert [event for event in events if event in wanted] == wanted
+    ready = lines[events.index("worker ready")]
+    assert (ready["worker"], ready["tickets"]) == (0, passed.manifest["planned_sessions"])
+    assert ready["plan_digest"] == passed.manifest["plan_digest"]
+    assert lines[events.index("load ended")]["attempts"] == passed.manifest["recorded_attempts"]
+    assert len(lines) < 50, "not one line a request"
 
 
 def test_report_renders_again_from_the_record_alone(passed: Run, tmp_path: Path) -> None:

@@ -15,42 +15,41 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from tests.exclusive import alone
 from tests.reports.chrome import browser
 from tests.runs.conftest import Run
 
-BESIDE_OTHERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
 CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, float]:
     out = tmp_path_factory.mktemp("smoke")
-    begun = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "smoke", "--out", str(out)],
-        capture_output=True,
-        text=True,
-        timeout=220,
-        stdin=subprocess.DEVNULL,
-    )
-    took = time.monotonic() - begun
+    with alone():  # its limits are for a machine that does nothing else
+        begun = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "run", "smoke", "--out", str(out)],
+            capture_output=True,
+            text=True,
+            timeout=220,
+            stdin=subprocess.DEVNULL,
+        )
+        took = time.monotonic() - begun
     (folder,) = out.iterdir()
     return Run(done.returncode, done.stdout + done.stderr, folder), took
 
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)  # waiting for the machine included
 
 
 def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> None:
-    """Where tests share two cores the run may doubt its generator, and the sandbox may really be too slow for a limit;
-    by itself it is neither."""
+    """And passes: no limit may be missed. Where it doubts its own generator it says so, and answers 20."""
     run, took = smoke
-    assert run.code in ((0, 10, 20) if BESIDE_OTHERS else (0, 20)), run.said
+    assert run.code in (0, 20), run.said
     assert (run.code == 20) == bool(run.doubts), run.said
-    missed = [slo for slo in run.verdict["slos"] if slo["status"] == "fail"]
-    assert all(slo["kind"] == "latency" for slo in missed), run.said
+    assert [slo["name"] for slo in run.verdict["slos"] if slo["status"] == "fail"] == [], run.said
     assert run.verdict["integrity"]["status"] == "held", run.said
-    assert took < (170 if BESIDE_OTHERS else 120)
+    assert took < 120
     assert f"{run.folder}/report.html" in run.said
 
 

@@ -14,19 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.functions import (
-    assistant_drafts,
-    assistant_reply_model,
-    assistant_reply_request,
-    assistant_reply_text,
-    assistant_stream,
-    assistant_tool_result,
-)
-from sandbox.functions.assistant_reply_request import BadReplyRequest
-from sandbox.functions.assistant_reply_text import Title
-from sandbox.functions.assistant_tool_result import Cuts
-from sandbox.quirks import Quirks
+from sandbox.functions.assistant import drafts as assistant_drafts
+from sandbox.functions.assistant import reply_model as assistant_reply_model
+from sandbox.functions.assistant import reply_request as assistant_reply_request
+from sandbox.functions.assistant import reply_text as assistant_reply_text
+from sandbox.functions.assistant import stream as assistant_stream
+from sandbox.functions.assistant import tool_result as assistant_tool_result
+from sandbox.functions.assistant.reply_request import BadReplyRequest
+from sandbox.functions.assistant.reply_text import MentionedTitle
+from sandbox.functions.assistant.tool_result import Cuts
 from sandbox.server import Sandbox, SandboxOptions
+from sandbox.switches import Switches
 from tests.sandbox.signed_in import Person, enter, send, sql
 
 OPEN, REPLY, ORCHESTRATE = "assistant-get-conversation", "assistant-chat-reply", "assistant-orchestrator"
@@ -382,8 +380,8 @@ def test_passed_through_events_come_at_once_and_can_fail() -> None:
 
 
 def test_a_failing_model_is_a_friendly_200() -> None:
-    quirks = Quirks.parse(["assistant_failure_share=1"])
-    with Sandbox(SandboxOptions(people=3, catalogue=20, quirks=quirks)) as running:
+    switches = Switches.parse(["assistant_failure_share=1"])
+    with Sandbox(SandboxOptions(people=3, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         talk = conversation(person)
         body = ask(person, talk).json()
@@ -400,8 +398,8 @@ def test_a_failing_model_is_a_friendly_200() -> None:
 
 
 def test_without_a_key_the_assistant_says_so() -> None:
-    quirks = Quirks.parse(["assistant_unconfigured=on"])
-    with Sandbox(SandboxOptions(people=3, catalogue=20, quirks=quirks)) as running:
+    switches = Switches.parse(["assistant_unconfigured=on"])
+    with Sandbox(SandboxOptions(people=3, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         body = ask(person, conversation(person)).json()
         assert (body["ok"], body["aiError"]) == (True, None)
@@ -410,15 +408,17 @@ def test_without_a_key_the_assistant_says_so() -> None:
 
 def test_the_budget_ends_a_slow_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assistant_reply_model, "BUDGET_S", 0.2)
-    quirks = Quirks.parse(["assistant_delay_ms=60000"])
-    with Sandbox(SandboxOptions(people=3, catalogue=20, quirks=quirks)) as running:
+    switches = Switches.parse(["assistant_delay_ms=60000"])
+    with Sandbox(SandboxOptions(people=3, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         body = ask(person, conversation(person)).json()
         assert (body["ok"], body["aiError"]["code"]) == (True, "AI_TIMEOUT")
 
 
-@given(st.text(max_size=300), st.lists(st.builds(Title, st.uuids().map(str), st.text(max_size=30)), max_size=5))
-def test_the_same_question_gets_the_same_words(question: str, titles: list[Title]) -> None:
+@given(
+    st.text(max_size=300), st.lists(st.builds(MentionedTitle, st.uuids().map(str), st.text(max_size=30)), max_size=5)
+)
+def test_the_same_question_gets_the_same_words(question: str, titles: list[MentionedTitle]) -> None:
     said = assistant_reply_text.compose(question, titles)
     assert said == assistant_reply_text.compose(question, titles)
     assert 0 < len(said.text) < 1000
@@ -744,11 +744,13 @@ def test_limits(someone: Person, function: str, action: str, limit: int) -> None
 
 @given(
     st.sampled_from(assistant_drafts.SURFACES),
-    st.lists(st.builds(Title, st.uuids().map(str), st.text(max_size=9)), max_size=8),
+    st.lists(st.builds(MentionedTitle, st.uuids().map(str), st.text(max_size=9)), max_size=8),
     st.booleans(),
     st.integers(1, 6),
 )
-def test_drafts_never_exceed_what_was_asked_for(surface: str, titles: list[Title], goal: bool, limit: int) -> None:
+def test_drafts_never_exceed_what_was_asked_for(
+    surface: str, titles: list[MentionedTitle], goal: bool, limit: int
+) -> None:
     drafts = assistant_drafts.drafts(surface, titles, has_goal=goal, limit=limit)
     assert 1 <= len(drafts) <= limit
     assert all(draft.actions[-1]["type"] == "dismiss" for draft in drafts)

@@ -11,12 +11,10 @@ import asyncpg
 import pytest
 from starlette.types import Message
 
-from sandbox import defective
-from sandbox.defects import DEFECTS, Defects
+from sandbox import database_defects
 from sandbox.interference import Interference
-from sandbox.quirk import Kind
-from sandbox.quirks import Quirks
 from sandbox.slowness import ONE_IN, Slowness
+from sandbox.switches import DEFECTS, Switches, SwitchKind
 from tests.sandbox.conftest import Seeded
 
 PEER = ("127.0.0.1", 5)
@@ -31,7 +29,7 @@ class Clock:
 
 def slow(*switches: str) -> tuple[Slowness, Clock]:
     clock = Clock()
-    return Slowness(Quirks.parse(switches), clock), clock
+    return Slowness(Switches.parse(switches), clock), clock
 
 
 def test_nothing_is_slow_as_shipped() -> None:
@@ -87,7 +85,7 @@ def replies(switch: str, path: str, times: int, *more: str) -> list[tuple[int, d
         await send({"type": "http.response.start", "status": 201, "headers": [(b"content-length", b"10")]})
         await send({"type": "http.response.body", "body": b"0123456789"})
 
-    layer = Interference(app, quirks=Quirks.parse([switch, *more]), rng=random.Random(1))
+    layer = Interference(app, switches=Switches.parse([switch, *more]), rng=random.Random(1))
 
     async def once() -> tuple[int, dict[bytes, bytes], bytes]:
         sent: list[Message] = []
@@ -124,7 +122,7 @@ def test_a_refusal_after_the_fact_has_its_own_body() -> None:
     assert b"42501" in body
 
 
-FILES = sorted(file.stem for file in defective.FOLDER.glob("*.sql") if file.stem != defective.UNDO)
+FILES = sorted(file.stem for file in database_defects.FOLDER.glob("*.sql") if file.stem != database_defects.UNDO)
 OBJECTS = """
 select 'trigger', tgrelid::regclass::text, tgname, tgenabled::text from pg_trigger where not tgisinternal
 union all select 'policy', tablename, policyname, cmd from pg_policies where schemaname = 'public'
@@ -136,23 +134,22 @@ order by 1, 2, 3, 4
 
 
 def test_every_file_is_a_switch() -> None:
-    assert set(FILES) <= {quirk.name for quirk in DEFECTS}
-    assert [quirk.name for quirk in DEFECTS] == list(Defects.__dataclass_fields__)
+    assert set(FILES) <= {switch.name for switch in DEFECTS}
 
 
 def test_a_kept_database_is_whole_again_without_the_defects(own: Seeded) -> None:
-    kinds = {quirk.name: quirk.kind for quirk in DEFECTS}
-    switches = [f"{name}={'on' if kinds[name] is Kind.SWITCH else 3}" for name in FILES]
+    kinds = {switch.name: switch.kind for switch in DEFECTS}
+    switches = [f"{name}={'on' if kinds[name] is SwitchKind.FLAG else 3}" for name in FILES]
 
     async def story() -> None:
         connection = await asyncpg.connect(own.dsn())
         try:
-            await defective.apply(connection, Quirks())
+            await database_defects.apply(connection, Switches())
             shipped = await connection.fetch(OBJECTS)
             for switch in switches:
-                await defective.apply(connection, Quirks.parse([switch]))
+                await database_defects.apply(connection, Switches.parse([switch]))
                 assert await connection.fetch(OBJECTS) != shipped, switch
-            await defective.apply(connection, Quirks())
+            await database_defects.apply(connection, Switches())
             assert await connection.fetch(OBJECTS) == shipped
         finally:
             await connection.close()

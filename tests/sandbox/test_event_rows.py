@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import functions
-from sandbox.functions.event_input import Ingest, Row
-from sandbox.functions.event_rows import labels_json, random_ids, rows_json, taste_json
+from sandbox.functions.events.input import Ingest, SwipeRow
+from sandbox.functions.events.rows import labels_json, random_ids, rows_json, taste_json
 from sandbox.tokens import Keys
 
 HELPERS = Path(functions.__file__).parent / "helpers.sql"
@@ -46,7 +46,7 @@ def in_database(database: Any, work: Callable[[asyncpg.Connection], Awaitable[No
     asyncio.run(main())
 
 
-def rows_of(*events: dict[str, Any], **base: Any) -> list[Row]:
+def rows_of(*events: dict[str, Any], **base: Any) -> list[SwipeRow]:
     ingest = Ingest(12_000, lambda: str(uuid.uuid4()))
     ids = {"sessionId": str(uuid.uuid4()), "mediaItemId": str(uuid.uuid4())}
     ingest.read({**ids, **base, "events": list(events)})
@@ -86,7 +86,7 @@ def test_rows_arrive_with_the_values_they_had(payload: dict[str, Any], dwell: fl
     if payload and all(map(math.isfinite, (value for value in payload.values() if isinstance(value, float)))):
         assert told["payload"] == payload
     named = {"dwell_ms", "payload", "rating"}
-    assert {name: told[name] for name in Row._fields if name not in named} == {
+    assert {name: told[name] for name in SwipeRow._fields if name not in named} == {
         name: value for name, value in row._asdict().items() if name not in named
     }
 

@@ -18,11 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.functions import cors, deck_order, event_keys, experiments, js
+from sandbox.functions import cors, experiments, js
+from sandbox.functions.deck import order as deck_order
+from sandbox.functions.events import keys as event_keys
 from sandbox.limits import MemoryLimiter, subject_key
-from sandbox.quirks import Quirks
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.settings import PUBLIC, SERVER_ONLY, defaults, merged
+from sandbox.switches import Switches
 from sandbox.tokens import Keys
 
 EVENT, DECK = "/functions/v1/media-swipe-event", "/functions/v1/media-swipe-deck"
@@ -139,11 +141,12 @@ def test_the_three_forms_are_stored_alike(someone: Person) -> None:
 
 def test_the_stored_key_is_the_documented_one(someone: Person) -> None:
     media, payload = str(uuid.uuid4()), {"action": "like", "n": 1.0, "10": "é", "x": {"deep": {}, "k": 2}}
-    event = {"eventType": "rating", "rating0_10": 7.0, "clientEventId": str(uuid.uuid4()), "payload": payload}
+    client_id = str(uuid.uuid4())
+    event = {"eventType": "rating", "rating0_10": 7.0, "clientEventId": client_id, "payload": payload}
     someone.event({"items": [someone.item(event, mediaItemId=media)]})
     sanitized = '{"10":"é","action":"like","n":1,"x":{"k":2}}'
     digest = hashlib.sha256(sanitized.encode()).hexdigest()[:24]
-    row = someone.stored(event["clientEventId"])[0]
+    row = someone.stored(client_id)[0]
     assert row["dedupe_key"] == f"v2|{someone.session}|{media}|rating|-|-|r:7|p:{digest}"
     assert json.loads(row["payload"]) == {"10": "é", "action": "like", "n": 1, "x": {"k": 2}}
 
@@ -684,15 +687,17 @@ def test_origins(origin: str, expected: bool) -> None:
     assert cors.allowed(origin) is expected
 
 
-# --- limits and quirks that show in functions
+# --- limits and switches that show in functions
 
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Sandbox]:
-    quirks = Quirks.parse(
+    switches = Switches.parse(
         ["event_limit_per_minute=3", "deck_limit_per_minute=2", "event_silent_loss=2", "unique_client_id=on"]
     )
-    with Sandbox(SandboxOptions(people=8, catalogue=40, quirks=quirks, pool_size=1, acquire_timeout_s=0.3)) as running:
+    with Sandbox(
+        SandboxOptions(people=8, catalogue=40, switches=switches, pool_size=1, acquire_timeout_s=0.3)
+    ) as running:
         yield running
 
 

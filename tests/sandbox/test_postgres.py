@@ -24,10 +24,10 @@ import pytest
 from sandbox import postgres as module
 from sandbox.errors import SandboxError
 from sandbox.postgres import MARKER, Postgres
-from sandbox.postgres_install import PROBES, Account, install_for, wheel_install
+from sandbox.postgres_install import PROBES, SystemAccount, install_for, unprivileged_account, wheel_install
 
 ROOT = Path(__file__).parents[2]
-SOMEBODY = Account(23_456, 23_456)
+SOMEBODY = SystemAccount(23_456, 23_456)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 
 
@@ -223,7 +223,7 @@ def test_binaries_out_of_reach_are_copied_once_and_run(open_folder: Path, monkey
     home.chmod(0o700)
     source = home / package.name / "pginstall"
     cache = open_folder / "cache"
-    account = SOMEBODY if os.geteuid() else module.unprivileged_account()
+    account = SOMEBODY if os.geteuid() else unprivileged_account()
     install = install_for(account, source=source, caches=(cache,))
     assert install.is_relative_to(cache)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700, "existing modes stay as they are"
@@ -255,7 +255,7 @@ def test_a_cache_that_others_can_write_is_not_trusted(open_folder: Path) -> None
 def test_starts_as_an_ordinary_user() -> None:
     # initdb looks its own user up, so it has to be an existing one.
     entry = next(entry for entry in pwd.getpwall() if entry.pw_uid != 0 and entry.pw_name != "nobody")
-    somebody = Account(entry.pw_uid, entry.pw_gid)
+    somebody = SystemAccount(entry.pw_uid, entry.pw_gid)
     if not somebody.may_read(wheel_install() / "bin" / "postgres"):
         pytest.skip("the virtual environment is closed to other users")
     child = os.fork()
@@ -281,7 +281,7 @@ def test_a_failed_start_shows_the_servers_words_and_cleans_up(monkeypatch: pytes
     folders: list[Path] = []
     real = module._short_folder
 
-    def watched(account: Account) -> str:
+    def watched(account: SystemAccount) -> str:
         folder = real(account)
         folders.append(Path(folder))
         return folder

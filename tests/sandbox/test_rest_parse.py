@@ -10,9 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.rest import compile as sql
-from sandbox.rest.catalogue import Catalogue, ColumnInfo, ForeignKey, Function, Parameter, Relation
+from sandbox.rest.catalogue import (
+    ColumnInfo,
+    DbFunction,
+    DbRelation,
+    ForeignKey,
+    Parameter,
+    SchemaCatalogue,
+)
 from sandbox.rest.compile import Form
-from sandbox.rest.errors import ApiError, status_of
+from sandbox.rest.errors import RestError, status_of
 from sandbox.rest.filters import array_literal, looks_like_filter
 from sandbox.rest.lookup import function_for
 from sandbox.rest.payload import rows_payload
@@ -21,7 +28,7 @@ from sandbox.rest.query import parse_query, parse_range
 from sandbox.rest.render import content_range, wants_object
 from sandbox.rest.selecting import parse_order, parse_select
 from sandbox.rest.sql import identifier, literal
-from sandbox.rest.syntax import Column, Condition, Embed, Field, Group, OrderTerm, Step
+from sandbox.rest.syntax import Embed, FieldPath, FilterCondition, Group, JsonStep, OrderTerm, SelectedColumn
 
 RESERVED = {"select", "order", "limit", "offset", "and", "or", "not", "columns", "on_conflict", "apikey"}
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)
@@ -37,25 +44,25 @@ def columns(**types: str) -> dict[str, ColumnInfo]:
     return {name: ColumnInfo(name, kind, kind) for name, kind in types.items()}
 
 
-CATALOGUE = Catalogue(
+CATALOGUE = SchemaCatalogue(
     relations={
-        "messages": Relation(
+        "messages": DbRelation(
             "messages", columns(id="uuid", body="jsonb", text="text", at="timestamptz", room="uuid"), ("id",)
         ),
-        "rooms": Relation("rooms", columns(id="uuid", name="text"), ("id",), frozenset({frozenset({"id"})})),
+        "rooms": DbRelation("rooms", columns(id="uuid", name="text"), ("id",), frozenset({frozenset({"id"})})),
     },
     foreign_keys=(ForeignKey("messages_room_fkey", "messages", ("room",), "rooms", ("id",)),),
     functions={
         "f": (
-            Function("f", (Parameter("a", "int", True), Parameter("b", "int", False)), False, False, False, False),
-            Function("f", (Parameter("c", "int", True),), False, False, False, False),
+            DbFunction("f", (Parameter("a", "int", True), Parameter("b", "int", False)), False, False, False, False),
+            DbFunction("f", (Parameter("c", "int", True),), False, False, False, False),
         )
     },
 )  # fmt: skip
 MESSAGES = CATALOGUE.relations["messages"]
 
 
-def parsed(**parameters: str) -> list[Condition | Group]:
+def parsed(**parameters: str) -> list[FilterCondition | Group]:
     return list(parse_query(urlencode(parameters)).tree.level(()).where)
 
 
@@ -66,7 +73,7 @@ def parsed(**parameters: str) -> list[Condition | Group]:
 def test_a_plain_value_arrives_unchanged(text: str, operator: str, negated: bool) -> None:
     query = parse_query(urlencode({"name": f"{'not.' * negated}{operator}.{text}"}))
     assert query.values == (text,)
-    assert query.tree.level(()).where == (Condition(Field("name"), operator, 0, negated),)
+    assert query.tree.level(()).where == (FilterCondition(FieldPath("name"), operator, 0, negated),)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5))
@@ -112,7 +119,7 @@ def test_nested_logic_keeps_every_value_in_its_order(members: list[tuple[str, li
 def test_any_query_string_is_parsed_or_refused(text: str) -> None:
     for key in ("select", "order", "or", "and", "limit", "offset", "columns", "on_conflict", "x", text):
         statement = _compiled(urlencode({key: text}))
-        if isinstance(statement, ApiError):
+        if isinstance(statement, RestError):
             assert statement.code.startswith("PGRST")
             assert statement.status in (300, 400, 416)
         else:
@@ -120,10 +127,10 @@ def test_any_query_string_is_parsed_or_refused(text: str) -> None:
             assert placed == set(range(1, len(statement.slots) + 1))
 
 
-def _compiled(text: str) -> sql.Statement | ApiError:
+def _compiled(text: str) -> sql.Statement | RestError:
     try:
         return sql.read(CATALOGUE, MESSAGES, parse_query(text).tree, Form())
-    except ApiError as error:
+    except RestError as error:
         return error
 
 
@@ -141,34 +148,36 @@ def test_values_are_no_part_of_the_tree(filters: list[tuple[str, str]]) -> None:
 
 def test_select() -> None:
     assert parse_select("id, a:name::text,body->k->>0,*") == (
-        Column(Field("id")),
-        Column(Field("name"), "a", "text"),
-        Column(Field("body", (Step("->", "k", False), Step("->>", "0", True)))),
-        Column(Field("*")),
+        SelectedColumn(FieldPath("id")),
+        SelectedColumn(FieldPath("name"), "a", "text"),
+        SelectedColumn(FieldPath("body", (JsonStep("->", "k", False), JsonStep("->>", "0", True)))),
+        SelectedColumn(FieldPath("*")),
     )
     assert parse_select("id,r:rooms!fk!inner(id,x(*)),...y!left(z)") == (
-        Column(Field("id")),
-        Embed("rooms", (Column(Field("id")), Embed("x", (Column(Field("*")),))), "r", "fk", True),
-        Embed("y", (Column(Field("z")),), spread=True),
+        SelectedColumn(FieldPath("id")),
+        Embed(
+            "rooms", (SelectedColumn(FieldPath("id")), Embed("x", (SelectedColumn(FieldPath("*")),))), "r", "fk", True
+        ),
+        Embed("y", (SelectedColumn(FieldPath("z")),), spread=True),
     )
-    columns_only = [item for item in parse_select("body->a->0->>b,body->>0,x:y") if isinstance(item, Column)]
+    columns_only = [item for item in parse_select("body->a->0->>b,body->>0,x:y") if isinstance(item, SelectedColumn)]
     assert [item.key for item in columns_only] == ["b", "body", "x"]
 
 
 def test_order() -> None:
     assert parse_order("a,b.desc,c.asc.nullsfirst,d.nullslast,e->>f.desc,g(h).asc") == (
-        OrderTerm(Field("a")),
-        OrderTerm(Field("b"), "desc"),
-        OrderTerm(Field("c"), "asc", "first"),
-        OrderTerm(Field("d"), None, "last"),
-        OrderTerm(Field("e", (Step("->>", "f", False),)), "desc"),
-        OrderTerm(Field("h"), "asc", None, "g"),
+        OrderTerm(FieldPath("a")),
+        OrderTerm(FieldPath("b"), "desc"),
+        OrderTerm(FieldPath("c"), "asc", "first"),
+        OrderTerm(FieldPath("d"), None, "last"),
+        OrderTerm(FieldPath("e", (JsonStep("->>", "f", False),)), "desc"),
+        OrderTerm(FieldPath("h"), "asc", None, "g"),
     )
 
 
 def test_filters_of_embedded_resources_have_a_level_of_their_own() -> None:
     tree = parse_query("a.b.name=eq.1&a.or=(x.eq.1,y.eq.2)&a.limit=3&a.order=x&limit=5&offset=2&name=eq.9")
-    assert tree.tree.level(("a", "b")).where == (Condition(Field("name"), "eq", 0),)
+    assert tree.tree.level(("a", "b")).where == (FilterCondition(FieldPath("name"), "eq", 0),)
     level = tree.tree.level(("a",))
     assert isinstance(level.where[0], Group)
     assert level.limit is not None
@@ -177,16 +186,16 @@ def test_filters_of_embedded_resources_have_a_level_of_their_own() -> None:
 
 
 def test_text_search_and_quantifiers() -> None:
-    assert parsed(t="fts(english).a b")[0] == Condition(Field("t"), "fts", 0, language="english")
-    assert parsed(t="not.ilike(any).{*a,b*}")[0] == Condition(Field("t"), "ilike", 0, True, quantifier="any")
+    assert parsed(t="fts(english).a b")[0] == FilterCondition(FieldPath("t"), "fts", 0, language="english")
+    assert parsed(t="not.ilike(any).{*a,b*}")[0] == FilterCondition(FieldPath("t"), "ilike", 0, True, quantifier="any")
     assert parse_query("t=like.*a*").values == ("%a%",)
     for text in ("eq(some).1", "in(any).(1)", "neq(any).{1}", "fts(en'g).x", "eq", "eq.x)".replace("eq.", "zz.")):
-        with pytest.raises(ApiError, match="failed to parse filter"):
+        with pytest.raises(RestError, match="failed to parse filter"):
             parsed(t=text)
 
 
 def test_the_message_of_a_parse_error_names_text_and_column() -> None:
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(RestError) as caught:
         parsed(id="noop.1")
     assert caught.value.message == '"failed to parse filter (noop.1)" (line 1, column 1)'
     assert caught.value.details == 'unexpected "n" expecting "not" or operator (eq, gt, ...)'
@@ -201,7 +210,7 @@ def test_a_call_takes_parameters_without_operator_as_arguments() -> None:
 
 def test_depth_is_bounded() -> None:
     for text in ("select=" + "a(" * 40 + "x" + ")" * 40, "or=(" + "and(" * 40 + "a.eq.1" + ")" * 41):
-        with pytest.raises(ApiError):
+        with pytest.raises(RestError):
             parse_query(text)
 
 
@@ -257,7 +266,7 @@ def test_a_minimal_write_returns_nothing_of_the_row() -> None:
 
 
 def test_unfiltered_writes_are_refused() -> None:
-    with pytest.raises(ApiError, match="DELETE requires a WHERE clause"):
+    with pytest.raises(RestError, match="DELETE requires a WHERE clause"):
         sql.removal(CATALOGUE, MESSAGES, parse_query("select=id&rooms.name=eq.x").tree, Form(body=False))
 
 
@@ -265,7 +274,7 @@ def test_overloads() -> None:
     assert len(function_for(CATALOGUE, "f", frozenset("a"), post=True).function.parameters) == 2
     assert len(function_for(CATALOGUE, "f", frozenset("c"), post=True).function.parameters) == 1
     for arguments in ("", "b", "ac", "abz"):
-        with pytest.raises(ApiError, match="Could not find the function"):
+        with pytest.raises(RestError, match="Could not find the function"):
             function_for(CATALOGUE, "f", frozenset(arguments), post=True)
 
 
@@ -282,7 +291,7 @@ def test_prefer() -> None:
     )
     assert parse_prefer("max-affected=3").affected_limit is None
     assert parse_prefer("handling=strict,max-affected=3").affected_limit == 3
-    with pytest.raises(ApiError, match="Invalid preferences"):
+    with pytest.raises(RestError, match="Invalid preferences"):
         parse_prefer("handling=strict,zz=1")
 
 
@@ -291,7 +300,7 @@ def test_accept() -> None:
     assert wants_object("application/vnd.pgrst.object+json, */*")
     for header in (None, "*/*", "application/json", "text/html,application/xml;q=0.9,*/*;q=0.8"):
         assert not wants_object(header)
-    with pytest.raises(ApiError, match="None of these media types are available: text/csv"):
+    with pytest.raises(RestError, match="None of these media types are available: text/csv"):
         wants_object("text/csv")
 
 

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.functions import media_search_request, tmdb_foreign, tmdb_request, tmdb_standin
+from sandbox.functions import media_search_request
 from sandbox.functions.media_search_request import BadSearch
-from sandbox.functions.tmdb_request import Bounds
-from sandbox.quirks import Quirks
+from sandbox.functions.tmdb import extra_titles
+from sandbox.functions.tmdb import fake as fake_tmdb
+from sandbox.functions.tmdb import request as tmdb_request
+from sandbox.functions.tmdb.request import Bounds
 from sandbox.server import Sandbox, SandboxOptions
+from sandbox.switches import Switches
 from tests.sandbox.signed_in import Person, enter, sql
 
 SEARCH, TMDB, SYNC, BATCH = "media-search", "tmdb-proxy", "catalog-sync", "catalog-sync-batch"
@@ -225,7 +228,7 @@ def test_searches_find_the_catalogue_and_what_it_lacks(someone: Person, titles: 
     assert {"id": wanted["tmdb_id"], "media_type": wanted["tmdb_media_type"]}.items() <= found["results"][0].items()
     known = {title["tmdb_id"] for title in titles}
     foreign = [result for result in found["results"] if result["id"] not in known]
-    assert len(foreign) == tmdb_foreign.PER_SEARCH
+    assert len(foreign) == extra_titles.PER_SEARCH
     assert found == tmdb(someone, "/search/multi", query=wanted["name"])
     assert all("media_type" not in result for result in tmdb(someone, "/search/movie", query="a")["results"])
     assert all("name" in result for result in tmdb(someone, "/search/tv", query="a")["results"])
@@ -237,7 +240,7 @@ def test_search_pages_hold_every_result_once(someone: Person) -> None:
     for page in range(2, first["total_pages"] + 1):
         ids += [result["id"] for result in tmdb(someone, "/search/multi", query="a", page=page)["results"]]
     assert len(set(ids)) == len(ids)
-    assert first["total_results"] - tmdb_foreign.PER_SEARCH <= len(ids) <= first["total_results"]
+    assert first["total_results"] - extra_titles.PER_SEARCH <= len(ids) <= first["total_results"]
 
 
 @pytest.mark.parametrize("place", [0, 3, 7])
@@ -348,13 +351,13 @@ def test_settings_bound_what_tmdb_is_asked() -> None:
 
 @given(st.text(max_size=30), st.sampled_from(["movie", "tv", "multi"]))
 def test_foreign_titles_follow_from_the_question(query: str, kind: str) -> None:
-    numbers = tmdb_foreign.matches(query, kind)
-    assert numbers == tmdb_foreign.matches(query.upper().lower(), kind) or query.upper().lower() != query.lower()
-    assert 1 <= len(numbers) <= tmdb_foreign.PER_SEARCH
+    numbers = extra_titles.matches(query, kind)
+    assert numbers == extra_titles.matches(query.upper().lower(), kind) or query.upper().lower() != query.lower()
+    assert 1 <= len(numbers) <= extra_titles.PER_SEARCH
     for number in numbers:
-        assert kind == "multi" or tmdb_foreign.kind_of(number) == kind
-        assert tmdb_foreign.by_imdb_id(tmdb_foreign.imdb_id(number)) == number
-        assert tmdb_foreign.row(number) == tmdb_foreign.row(number)
+        assert kind == "multi" or extra_titles.kind_of(number) == kind
+        assert extra_titles.by_imdb_id(extra_titles.imdb_id(number)) == number
+        assert extra_titles.row(number) == extra_titles.row(number)
 
 
 @pytest.mark.parametrize(
@@ -371,17 +374,17 @@ def test_upstream_trouble(
     someone: Person, monkeypatch: pytest.MonkeyPatch, upstream: int, status: int, code: str, wait: str | None
 ) -> None:
     async def refusing(services: Any) -> None:
-        wait_s = tmdb_standin._WAITS.get(upstream)
-        raise tmdb_standin.UpstreamError(upstream, wait_s)
+        wait_s = fake_tmdb._WAITS.get(upstream)
+        raise fake_tmdb.UpstreamError(upstream, wait_s)
 
-    monkeypatch.setattr(tmdb_standin, "latency", refusing)
+    monkeypatch.setattr(fake_tmdb, "latency", refusing)
     reply = someone.call(TMDB, {"path": "/configuration"})
     assert (reply.status_code, reply.json()["code"], reply.headers.get("retry-after")) == (status, code, wait)
 
 
-def test_quirks_slow_and_break_the_upstream() -> None:
-    quirks = Quirks.parse(["tmdb_delay_ms=1300", "tmdb_status=0"])
-    with Sandbox(SandboxOptions(people=2, catalogue=20, quirks=quirks)) as running:
+def test_switches_slow_and_break_the_upstream() -> None:
+    switches = Switches.parse(["tmdb_delay_ms=1300", "tmdb_status=0"])
+    with Sandbox(SandboxOptions(people=2, catalogue=20, switches=switches)) as running:
         person = enter(running, 0)
         began = time.monotonic()
         assert person.call(TMDB, {"path": "/configuration"}).status_code == 200
@@ -395,8 +398,8 @@ def test_quirks_slow_and_break_the_upstream() -> None:
         assert (reply.status_code, reply.json()["code"]) == (500, "INTERNAL_ERROR")
 
 
-def test_the_status_quirk_speaks_for_the_upstream() -> None:
-    with Sandbox(SandboxOptions(people=2, catalogue=20, quirks=Quirks.parse(["tmdb_status=503"]))) as running:
+def test_the_status_switch_speaks_for_the_upstream() -> None:
+    with Sandbox(SandboxOptions(people=2, catalogue=20, switches=Switches.parse(["tmdb_status=503"]))) as running:
         reply = enter(running, 0).call(TMDB, {"path": "/configuration"})
         assert (reply.status_code, reply.json()["code"]) == (502, "TMDB_UPSTREAM_5XX")
 
@@ -405,7 +408,7 @@ def test_the_status_quirk_speaks_for_the_upstream() -> None:
 
 
 def test_a_foreign_title_is_taken_in_once(someone: Person) -> None:
-    number = tmdb_foreign.matches(str(uuid.uuid4()), "movie")[0]
+    number = extra_titles.matches(str(uuid.uuid4()), "movie")[0]
     body = {"tmdbId": number, "contentType": "movie"}
     first, again = (someone.call(SYNC, body).json() for _ in range(2))
     assert first == again

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from sandbox import schema
 from sandbox.errors import SandboxError
 from sandbox.principal import Principal, acting
-from sandbox.seed import Person, Plan, already_seeded, seed
+from sandbox.seed import SeedPerson, SeedPlan, already_seeded, seed
 from sandbox.seed.catalogue import DIMENSIONS, embeddings, titles, trending
 from sandbox.seed.conversations import inbox
 from sandbox.seed.people import follows, people
@@ -34,7 +34,7 @@ NOT_COMPARED = {"activity_events": {"id"}, "app_settings_meta": {"updated_at"}, 
 Work = Callable[[asyncpg.Pool], Awaitable[Any]]
 
 
-def person(someone: Person) -> Principal:
+def person(someone: SeedPerson) -> Principal:
     return Principal("authenticated", str(someone.id), json.dumps({"sub": str(someone.id), "role": "authenticated"}))
 
 
@@ -178,20 +178,20 @@ def test_small_numbers_work(empty: Any, count: int, films: int) -> None:
 )
 def test_a_pattern_that_cannot_sign_up_is_refused(pattern: str, message: str) -> None:
     with pytest.raises(SandboxError, match=message) as caught:
-        Plan(3, 3, 1, NOW, pattern)
+        SeedPlan(3, 3, 1, NOW, pattern)
     assert caught.value.where == "email_pattern"
     assert caught.value.remedy
 
 
 def test_nonsense_counts_are_refused() -> None:
     with pytest.raises(SandboxError, match="0 people"):
-        Plan(0, 3, 1, NOW, PATTERN)
+        SeedPlan(0, 3, 1, NOW, PATTERN)
 
 
 @settings(max_examples=25, deadline=None)
 @given(count=st.integers(1, 40), number=st.integers(0, 10**9))
 def test_plans_are_consistent(count: int, number: int) -> None:
-    plan = Plan(count, 8, number, NOW, PATTERN)
+    plan = SeedPlan(count, 8, number, NOW, PATTERN)
     everybody = people(plan)
     ids = {someone.id for someone in everybody}
     assert len(ids) == count
@@ -212,16 +212,16 @@ def test_plans_are_consistent(count: int, number: int) -> None:
 
 
 def test_fame_is_unequal() -> None:
-    plan = Plan(300, 1, 4, NOW, PATTERN)
+    plan = SeedPlan(300, 1, 4, NOW, PATTERN)
     counts = sorted(Counter(other for _, other, _ in follows(plan, people(plan))).values(), reverse=True)
     assert 10 <= sum(counts) / 300 <= 14
     assert sum(counts[:30]) > 0.3 * sum(counts), "a tenth of the people holds a third of the followers"
 
 
 def test_more_people_do_not_change_the_catalogue() -> None:
-    few, many = (titles(Plan(count, 20, 9, NOW, PATTERN)) for count in (2, 50))
+    few, many = (titles(SeedPlan(count, 20, 9, NOW, PATTERN)) for count in (2, 50))
     assert few == many
-    plan = Plan(2, 20, 9, NOW, PATTERN)
+    plan = SeedPlan(2, 20, 9, NOW, PATTERN)
     assert all(identity in {t.id for t in few} for identity, _ in trending(plan, few))
     for _, text in embeddings(plan, few):
         places = [int(part.partition(":")[0]) for part in text[1 : text.index("}")].split(",")]
@@ -376,8 +376,8 @@ def test_the_feed_keeps_private_people_out(own: Any) -> None:
 DECK = "select * from public.media_swipe_deck_v3($1, $2, $3, $4, $5)"
 
 
-async def deal(pool: asyncpg.Pool, someone: Person, limit: int = 36, mode: str = "combined", kind: str | None = None,
-               deck_seed: str | None = "s") -> list[asyncpg.Record]:  # fmt: skip
+async def deal(pool: asyncpg.Pool, someone: SeedPerson, limit: int = 36, mode: str = "combined",
+               kind: str | None = None, deck_seed: str | None = "s") -> list[asyncpg.Record]:  # fmt: skip
     async with acting(pool, person(someone)) as db:
         rows: list[asyncpg.Record] = await db.fetch(DECK, someone.session_id, limit, mode, kind, deck_seed)
         return rows

@@ -20,11 +20,12 @@ import psutil
 import pytest
 from starlette.requests import Request
 
+from sandbox import services as services_module
 from sandbox.app import _from_this_machine
 from sandbox.options import SECRET_VARIABLE
-from sandbox.quirks import NAMES, Quirks
 from sandbox.server import AddressInUse, OptionError, Sandbox, SandboxOptions
 from sandbox.services import Background, Services, TokenCache
+from sandbox.switches import NAMES, Switches
 from sandbox.tokens import Keys, TokenError
 
 SMALL = ("--people", "3", "--catalogue", "10")
@@ -161,7 +162,7 @@ def test_a_signal_while_it_starts_is_a_clean_end(started: list[subprocess.Popen[
         (["--quirk", "delay_dek_ms=1"], {}, "there is no quirk 'delay_dek_ms'; there are: delay_deck_ms"),
         (["--people", "0"], {}, "people is 0\n  remedy: give a whole number from 1"),
         (["--port", "70000"], {}, "port is 70000"),
-        (["--people", "many"], {}, "invalid int value: 'many'"),
+        (["--people", "many"], {}, "'many' is not a valid integer"),
         ([], {SECRET_VARIABLE: "short"}, f"where: environment variable {SECRET_VARIABLE}"),
         (["--host", "203.0.113.1"], {}, "cannot listen"),
     ],
@@ -224,7 +225,7 @@ def test_a_kept_database_is_not_seeded_again() -> None:
 
 
 def test_one_sandbox_cannot_be_started_twice_but_again() -> None:
-    sandbox = Sandbox(SandboxOptions(people=2, catalogue=5, quirks=Quirks(error_share=1.0)))
+    sandbox = Sandbox(SandboxOptions(people=2, catalogue=5, switches=Switches(error_share=1.0)))
     with sandbox:
         with pytest.raises(Exception, match="already running"):
             sandbox.start()
@@ -272,6 +273,30 @@ def test_tokens_are_checked_for_their_end_every_time() -> None:
     assert caught.value.expired
     with pytest.raises(TokenError):
         cache.verify(token[:-2])
+
+
+def test_the_least_used_token_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services_module, "TOKENS_REMEMBERED", 2)
+    keys = Keys(SECRET)
+    cache = TokenCache(keys)
+    person = "00000000-0000-4000-8000-000000000001"
+    one, two, three = (
+        keys.access_token(person, f"{name}@b.test", lifetime_s=60, issuer="t") for name in ("one", "two", "three")
+    )
+    first, second = cache.verify(one), cache.verify(two)
+    assert cache.verify(one) is first
+    third = cache.verify(three)
+    assert (cache.verify(one), cache.verify(three)) == (first, third)
+    assert cache.verify(one) is first
+    assert cache.verify(two) is not second  # verified anew, and equal all the same
+    assert cache.verify(two) == second
+
+
+def test_expired_tokens_are_remembered_while_they_are_taken() -> None:
+    keys = Keys(SECRET)
+    cache = TokenCache(keys, expired=True)
+    token = keys.access_token("00000000-0000-4000-8000-000000000001", "a@b.test", lifetime_s=-60, issuer="t")
+    assert cache.verify(token) is cache.verify(token)
 
 
 def test_background_work_is_waited_for_then_cancelled() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.slowness import Line
+from sandbox.slowness import ServiceQueue
 
 
 class Clock:
@@ -19,13 +19,13 @@ class Clock:
 
 
 def test_who_comes_together_waits_for_those_before() -> None:
-    line = Line(10, Clock())
+    line = ServiceQueue(10, Clock())
     assert [line.turn() for _ in range(3)] == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_a_line_that_has_emptied_keeps_nobody_waiting() -> None:
     clock = Clock()
-    line = Line(10, clock)
+    line = ServiceQueue(10, clock)
     for _ in range(5):
         line.turn()
     clock.now += 60
@@ -35,7 +35,7 @@ def test_a_line_that_has_emptied_keeps_nobody_waiting() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=200), st.integers(1, 50))
 def test_never_more_a_second_than_it_serves(gaps: list[float], per_second: int) -> None:
     clock = Clock()
-    line = Line(per_second, clock)
+    line = ServiceQueue(per_second, clock)
     ends = []
     for gap in gaps:
         clock.now += gap

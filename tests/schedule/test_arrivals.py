@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.models import ArrivalStage
-from harness.schedule.arrivals import expected_sessions, expected_until, peak_rate, plan, rate_at
+from harness.core.profile import ArrivalStage
+from harness.schedule.arrivals import plan
+from tests.schedule.curve import expected_sessions, expected_until, rate_at
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")
@@ -75,19 +76,6 @@ def test_a_longer_schedule_starts_alike(stages: list[ArrivalStage], more: Arriva
     assert np.array_equal(short.persona, long.persona[: len(short)])
 
 
-@given(curves, st.floats(0, 1), st.floats(0, 1))
-def test_expected_until_is_the_integral_of_rate_at(stages: list[ArrivalStage], one: float, two: float) -> None:
-    span = sum(s.seconds for s in stages)
-    low, high = sorted((one * span, two * span))
-    grid = np.linspace(low, high, 4001)
-    middle = (grid[1:] + grid[:-1]) / 2
-    integral = sum(rate_at(stages, t) for t in middle.tolist()) * (high - low) / 4000
-    steps = 5 * 50 * (high - low) / 4000  # a step of the rate falls into one cell
-    assert expected_until(stages, high) - expected_until(stages, low) == pytest.approx(integral, abs=steps + 1e-6)
-    assert expected_until(stages, span + 1) == expected_sessions(stages)
-    assert peak_rate(stages) >= max(rate_at(stages, t) for t in grid.tolist())
-
-
 @settings(max_examples=20)
 @given(seeds)
 def test_counts_follow_the_curve(seed: int) -> None:
@@ -118,7 +106,11 @@ def test_persona_shares_and_names() -> None:
     shares = np.bincount(whole.persona) / len(whole)
     assert shares == pytest.approx([0.3, 0.2, 0.5], abs=6 * (0.25 / len(whole)) ** 0.5)
     assert np.array_equal(whole.person, np.arange(len(whole)) % 7)
-    assert (whole.instants_s.dtype, whole.persona.dtype, whole.person.dtype) == (np.float64, np.int16, np.int32)
+    assert [column.dtype.name for column in (whole.instants_s, whole.persona, whole.person)] == [
+        "float64",
+        "int16",
+        "int32",
+    ]
 
 
 def test_the_schedule_of_a_seed_is_fixed_for_ever() -> None:
@@ -137,7 +129,7 @@ EXPECTED = (
 
 def test_tickets_and_bad_workers() -> None:
     whole = plan([ArrivalStage(seconds=10, rate=5)], {"reader": 1.0}, 3, 1)
-    tickets = list(whole.tickets(1, 2))
+    tickets = [whole.ticket(int(number)) for number in whole.share(1, 2)]
     assert [t.ticket for t in tickets] == whole.share(1, 2).tolist()
     assert all(t.person % 2 == 1 and t.persona == "reader" for t in tickets)
     assert tickets[0].at_s == whole.instants_s[tickets[0].ticket]
@@ -148,8 +140,6 @@ def test_tickets_and_bad_workers() -> None:
         whole.instants_s[0] = 1
 
 
-def test_rates_at_steps_and_outside() -> None:
+def test_nobody_starts_where_the_rate_is_zero() -> None:
     stages = [ArrivalStage(seconds=10, rate=0, to=4), ArrivalStage(seconds=5, rate=1), ArrivalStage(seconds=5, rate=0)]
-    assert [rate_at(stages, t) for t in (-1, 0, 5, 9.999, 10, 15, 20)] == pytest.approx([0, 0, 2, 3.9996, 1, 0, 0])
-    assert (peak_rate(stages), expected_sessions(stages)) == (4, 25)
     assert not np.any(plan(stages, MIX, 3, 1).instants_s >= 15)

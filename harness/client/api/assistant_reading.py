@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from harness.client.api.call import Service
-from harness.client.api.classify import Reading, read
+from harness.client.api.classify import Reading, judge, read
 from harness.core.outcome import Outcome
 
 AI_ERROR = "AI_ERROR"
@@ -27,12 +27,12 @@ def read_reply(service: Service, status: int, body: bytes) -> Reading:
     for event, data in _events(body):
         if event == "error":
             code = str(data.get("code") or data.get("error") or "") if isinstance(data, dict) else ""
-            return Reading(Outcome.SOFT_FAILURE, data, code or "stream error", status, body)
+            return Reading(Outcome.SOFT_FAILURE, data, code or "stream error", status)
         if event == "done":
             last = data
     if not isinstance(last, dict):
-        return Reading(Outcome.SOFT_FAILURE, last, NO_END, status, body)
-    return _judged(replace(read(service, status, orjson.dumps(last)), body=body))
+        return Reading(Outcome.SOFT_FAILURE, last, NO_END, status)
+    return _judged(judge(service, status, last))
 
 
 def _judged(reading: Reading) -> Reading:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from harness.core.call_names import CALL_NAMES
+
 REST_TIMEOUT_S = 60.0
 """supabase-js sets no timeout on PostgREST calls and browsers end them after minutes; a minute is our bound."""
 
@@ -48,6 +50,11 @@ class Call:
     signed_in: bool = True  # bearer is the person's token; else the anon key
     headers: bytes = b""  # beyond the profile's own
     require_auth: bool = False  # edge calls the app refuses to make without a token in its second store (1.2)
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: the name is not declared in `harness.core.call_names`."""
+        if self.name not in CALL_NAMES:
+            raise ValueError(f"no record knows a call named {self.name!r}; declare it in harness/core/call_names.py")
 
 
 MAYBE_ONE = b"accept: application/json\r\n"

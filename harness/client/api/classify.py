@@ -5,7 +5,7 @@ Sources: contract sections 0.2 (what a 200 may hide), 3.3 (the event endpoint), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,33 +18,35 @@ _QUOTA_CODES = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "53300
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the app would make of a reply. `data` is None unless the body was JSON."""
+    """What the app would make of a reply. `data` is the body, parsed once for everybody; None unless it was JSON."""
 
     outcome: Outcome
     data: Any = None
     code: str = ""  # the server's own error code, when it gave one
     status: int = 0  # 0: no complete reply
-    body: bytes = b""
 
 
 def read(service: Service, status: int, body: bytes) -> Reading:
-    """Classify one complete reply of `service`."""
-    return replace(_read(service, status, body), status=status, body=body)
-
-
-def _read(service: Service, status: int, body: bytes) -> Reading:
+    """Parse and classify one complete reply of `service`."""
     data, parsed = _parse(body)
+    if not parsed and 200 <= status <= 299:
+        return Reading(Outcome.SOFT_FAILURE, None, "invalid_json", status)
+    return judge(service, status, data)
+
+
+def judge(service: Service, status: int, data: Any) -> Reading:
+    """Classify a reply whose body, JSON or nothing, is `data`."""
     if status >= 400:
-        return _refusal(status, data)
-    if status >= 300:
-        return Reading(Outcome.CLIENT_ERROR, data, "redirect")
-    if not parsed:
-        return Reading(Outcome.SOFT_FAILURE, code="invalid_json")
-    if service is Service.EVENTS:
-        return _events(data)
-    if service is Service.FUNCTION:
-        return _function(data)
-    return Reading(Outcome.OK, data)
+        outcome, code = _refusal(status, data)
+    elif status >= 300:
+        outcome, code = Outcome.CLIENT_ERROR, "redirect"
+    elif service is Service.EVENTS:
+        outcome, code = _events(data)
+    elif service is Service.FUNCTION:
+        outcome, code = _function(data)
+    else:
+        outcome, code = Outcome.OK, ""
+    return Reading(outcome, data, code, status)
 
 
 def _parse(body: bytes) -> tuple[Any, bool]:
@@ -57,12 +59,12 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
-def _refusal(status: int, data: Any) -> Reading:
+def _refusal(status: int, data: Any) -> tuple[Outcome, str]:
     code = ""
     if isinstance(data, dict):
         code = str(data.get("code") or data.get("error_code") or "")
     if code in _QUOTA_CODES:
-        return Reading(Outcome.QUOTA, data, code)
+        return Outcome.QUOTA, code
     if status in (401, 403):
         outcome = Outcome.AUTH if status == 401 else Outcome.REJECTED
     elif status == 409:
@@ -77,33 +79,32 @@ def _refusal(status: int, data: Any) -> Reading:
         outcome = Outcome.AUTH
     else:
         outcome = Outcome.CLIENT_ERROR
-    return Reading(outcome, data, code)
+    return outcome, code
 
 
-def _function(data: Any) -> Reading:
+def _function(data: Any) -> tuple[Outcome, str]:
     """supabase functions answer `ok: false` under 200 too; the client raises on it, and on null data."""
     if not isinstance(data, dict):
-        return Reading(Outcome.SOFT_FAILURE, data, "missing_data")
+        return Outcome.SOFT_FAILURE, "missing_data"
     if data.get("ok") is False:
         code = str(data.get("code") or "")
         limited = "RATE_LIMIT" in code
-        return Reading(Outcome.RATE_LIMITED if limited else Outcome.SOFT_FAILURE, data, code)
-    return Reading(Outcome.OK, data)
+        return (Outcome.RATE_LIMITED if limited else Outcome.SOFT_FAILURE), code
+    return Outcome.OK, ""
 
 
-def _events(data: Any) -> Reading:
+def _events(data: Any) -> tuple[Outcome, str]:
     """The event endpoint says `ok: true` to rate limits, bad JSON, database errors and exceptions."""
     if not isinstance(data, dict) or not isinstance(data.get("acceptedClientEventIds"), list):
-        return Reading(Outcome.SOFT_FAILURE, data, "missing_data")
+        return Outcome.SOFT_FAILURE, "missing_data"
     codes = [issue.get("code") for issue in data.get("issues") or () if isinstance(issue, dict)]
     if "RATE_LIMIT" in codes:
-        return Reading(Outcome.RATE_LIMITED, data, "RATE_LIMIT")
+        return Outcome.RATE_LIMITED, "RATE_LIMIT"
     for code in ("UNEXPECTED", "BAD_JSON"):
         if code in codes:
-            return Reading(Outcome.SOFT_FAILURE, data, code)
+            return Outcome.SOFT_FAILURE, code
     if data.get("retryClientEventIds"):
-        return Reading(Outcome.SOFT_FAILURE, data, "DB_RETRY")
+        return Outcome.SOFT_FAILURE, "DB_RETRY"
     if data.get("rejectedClientEventIds"):
-        code = "DB_REJECTED" if "DB_REJECTED" in codes else "BAD_INPUT"
-        return Reading(Outcome.REJECTED, data, code)
-    return Reading(Outcome.OK, data)
+        return Outcome.REJECTED, "DB_REJECTED" if "DB_REJECTED" in codes else "BAD_INPUT"
+    return Outcome.OK, ""

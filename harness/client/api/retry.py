@@ -42,14 +42,10 @@ def transport_retries(method: str, status: int | None) -> bool:
 def query_delays(*, landing_deck: bool = False) -> tuple[float, ...]:
     """How long react-query waits before each further try of a failed read: one, after 1 s (contract 0.2).
 
-    The deck on the landing page waits 750 ms instead (contract 2.6). Mutations have no such layer.
+    The deck on the landing page waits 750 ms instead (contract 2.6). Mutations have no such layer and are never tried
+    again.
     """
     return (LANDING_DECK_DELAY if landing_deck else QUERY_DELAY,)
-
-
-def mutation_delays() -> tuple[float, ...]:
-    """Mutations are never tried again (contract 0.2)."""
-    return ()
 
 
 def refresh_retries(status: int | None) -> bool:
@@ -74,9 +70,3 @@ def refresh_delay(failures: int, status: int | None, elapsed: float) -> float | 
 def refresh_loses_session(status: int | None) -> bool:
     """Whether a refresh that ended so signs the person out: every error but the retryable ones (contract 1.1)."""
     return not refresh_retries(status) and not (status is not None and 200 <= status <= 299)
-
-
-def most_requests(method: str, *, query: bool) -> int:
-    """Requests one intent may cost when every answer is a 5xx: 6 for a queried GET, 2 for a queried RPC (10.4)."""
-    transport = 1 + len(transport_delays(method))
-    return transport * (1 + len(query_delays())) if query else transport

@@ -15,27 +15,16 @@ budget        full jitter, and each retry costs a token: every first attempt ear
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 
 from harness.client.api import retry
 from harness.client.api.call import Call, Caller
+from harness.core.retry_policies import RetryPolicy
 
 RETRIES = 4
 BASE_S = 0.2
 CAP_S = 10.0
 MOST_TOKENS = 10.0
 FIRST_TOKENS = 1.0
-
-
-class RetryPolicy(StrEnum):
-    """A profile's `retry_policy`."""
-
-    SHIPPED = "shipped"
-    NONE = "none"
-    IMMEDIATE = "immediate"
-    EXPONENTIAL = "exponential"
-    FULL_JITTER = "full_jitter"
-    BUDGET = "budget"
 
 
 def concerns(call: Call) -> bool:

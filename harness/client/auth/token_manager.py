@@ -1,20 +1,23 @@
-"""Keeps a phone signed in: sign-in, sign-up, and the two ways a page refreshes its token (contract 1.1, 1.2)."""
+"""Keeps a device signed in: sign-in, sign-up, and the two ways a page refreshes its token (contract 1.1, 1.2)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING
 
 from harness.client.api import retry
+from harness.client.api.call import Call
 from harness.client.api.calls import PROFILE_NAMES, SIGN_IN, SIGN_UP, TOKEN_REFRESH
+from harness.client.api.classify import Reading
 from harness.client.auth.account import Account
-from harness.client.auth.edge_store import EdgeStore
+from harness.client.auth.edge_store import EdgeRefusal, EdgeStore
+from harness.client.clock import DeviceClock
+from harness.client.context import Requests
 from harness.client.interruptible_sleep import SessionClosed
+from harness.client.network_state import NetworkState
 from harness.core.outcome import Outcome
-
-if TYPE_CHECKING:
-    from harness.client.device import Device
+from harness.core.people import Person, Secrets
 
 
 class SignedOut(SessionClosed):
@@ -26,121 +29,170 @@ TICK_S = 30.0
 
 
 class TokenManager:
-    """One phone's. The account itself lies on the phone, where requests find it."""
+    """One device's. account: who is signed in, None for nobody. edge: the page's second token store, for edge calls.
+    lost: whether a refused refresh ended the stored session."""
 
-    def __init__(self, phone: Device) -> None:
-        self._phone = phone
-        self.lost = False  # whether a refused refresh ended the stored session
+    def __init__(
+        self,
+        api: Requests,
+        clock: DeviceClock,
+        network: NetworkState,
+        *,
+        person: Person,
+        secrets: Secrets,
+        signed_in_anew: Callable[[], None],
+    ) -> None:
+        """signed_in_anew: called when the auth client reports a session with a fresh token."""
+        self.account: Account | None = None
+        self.edge = EdgeStore()
+        self.lost = False
+        self.person = person
+        self.secrets = secrets
+        self._api = api
+        self._clock = clock
+        self._network = network
+        self._signed_in_anew = signed_in_anew
+
+    @property
+    def user_id(self) -> str:
+        """:raises SignedOut: when a refused refresh ended the session. :raises RuntimeError: before sign-in."""
+        if self.account is None and self.lost:
+            raise SignedOut
+        if self.account is None:
+            raise RuntimeError("nobody is signed in on this phone")
+        return self.account.user_id
+
+    def page_loaded(self) -> None:
+        """A page begins with an empty store; the account lies in the device's storage."""
+        self.edge = EdgeStore()
+
+    # ---- what requests ask ------------------------------------------------------------------------------------
+
+    def authorization(self, *, edge: bool) -> bytes | None:
+        """The header line of a signed-in person's request; None while nobody is signed in."""
+        if self.account is None:
+            return None
+        if edge and self.edge.authorization is not None:
+            return self.edge.authorization
+        return self.account.authorization
+
+    async def refused(self, call: Call) -> Reading | None:
+        """What the edge store says to an edge call; None when it may go out, with the store's token renewed if due."""
+        refusal = self.edge.admit(self.account, require_auth=call.require_auth)
+        if refusal is not None:
+            outcome = Outcome.AUTH if refusal is EdgeRefusal.AUTH_REQUIRED else Outcome.CLIENT_ERROR
+            return Reading(outcome, code=refusal.value)
+        if self.edge.due(self._clock.now()):
+            await self._refresh_edge()
+        return None
+
+    # ---- signing in -------------------------------------------------------------------------------------------
 
     async def sign_in(self) -> Outcome:
         """With e-mail and password, unless a session is stored on the device."""
-        phone = self._phone
-        if phone.account is not None or self._mint():
+        if self.account is not None or self._mint():
             return Outcome.OK
         body = {
-            "email": phone.person.email,
-            "password": phone.kit.people.secrets.password,
+            "email": self.person.email,
+            "password": self.secrets.password,
             "gotrue_meta_security": {},
         }
-        reading = await phone.request(SIGN_IN, body=body)
+        reading = await self._api.request(SIGN_IN, body=body)
         if reading.outcome is Outcome.OK:
-            phone.account = Account.from_reply(reading.data, phone.now())
-            if phone.account is None:
+            self.account = Account.from_reply(reading.data, self._clock.now())
+            if self.account is None:
                 return Outcome.SOFT_FAILURE
         return reading.outcome
 
     async def sign_up(self, password: str, display_name: str, username: str) -> Outcome:
-        """Make the account of the phone's person. OK without an account on the phone: the target confirms by mail."""
-        phone = self._phone
+        """Make the account of the device's person. OK without an account: the target confirms by mail."""
         body = {
-            "email": phone.person.email,
+            "email": self.person.email,
             "password": password,
             "data": {"display_name": display_name, "username": username},
             "gotrue_meta_security": {},
             "code_challenge": None,
             "code_challenge_method": None,
         }
-        reading = await phone.request(SIGN_UP, body=body)
+        reading = await self._api.request(SIGN_UP, body=body)
         if reading.outcome is not Outcome.OK:
             return reading.outcome
-        phone.account = Account.from_reply(reading.data, phone.now())
-        if phone.account is not None:
-            await phone.request(PROFILE_NAMES, phone.user_id, body={"display_name": display_name, "username": username})
+        self.account = Account.from_reply(reading.data, self._clock.now())
+        if self.account is not None:
+            await self._api.request(
+                PROFILE_NAMES, self.user_id, body={"display_name": display_name, "username": username}
+            )
         return Outcome.OK
+
+    # ---- refreshing -------------------------------------------------------------------------------------------
 
     async def tick(self) -> None:
         """The auth client's own timer, for as long as the page lives."""
-        phone = self._phone
         while True:
-            await phone.pause(TICK_S)
-            if phone.visible:
+            await self._clock.pause(TICK_S)
+            if self._network.visible:
                 await self.refresh_if_due()
 
     async def refresh_if_due(self) -> None:
         """What `getSession` does before every request of a signed-in person."""
-        phone = self._phone
-        account = phone.account
-        if account is None or not account.due(phone.wall_now()):
+        account = self.account
+        if account is None or not account.due(self._clock.wall_now()):
             return
         async with account.refreshing:
             # Who waited for the lock may find the work done, or the session lost.
-            if phone.account is account and account.due(phone.wall_now()):
+            if self.account is account and account.due(self._clock.wall_now()):
                 await self._refresh(account)
 
     async def refresh_now(self) -> bool:
         """As the app's one raw call does when it was refused (contract 0.2); whether the token changed."""
-        phone = self._phone
-        account = phone.account
+        account = self.account
         if account is None:
             return False
         before = account.access_token
         async with account.refreshing:
-            if phone.account is account and account.access_token == before:
+            if self.account is account and account.access_token == before:
                 await self._refresh(account)
-        return phone.account is not None and phone.account.access_token != before
+        return self.account is not None and self.account.access_token != before
 
-    async def refresh_for(self, store: EdgeStore) -> None:
+    async def _refresh_edge(self) -> None:
         """The second store's own refresh: forced, because it never heard of the first one (quirk C)."""
-        phone = self._phone
-        account = phone.account
+        store, account = self.edge, self.account
         if account is None:
             return
         async with account.refreshing:
-            if phone.account is account and store.due(phone.now()) and await self._refresh(account):
+            if self.account is account and store.due(self._clock.now()) and await self._refresh(account):
                 store.take(account)
 
     async def _refresh(self, account: Account) -> bool:
         """With the account's lock held. Whether the account has fresh tokens now."""
-        phone = self._phone
         if self._mint():
-            fresh = phone.account
+            fresh = self.account
             if fresh is not None:  # the account object stays the one whose lock is held
                 account.adopt(fresh)
-                phone.account = account
-            phone.page.live.signed_in_anew()
+                self.account = account
+            self._signed_in_anew()
             return True
-        begun, failures = phone.now(), 0
+        begun, failures = self._clock.now(), 0
         while True:
-            reading = await phone.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
+            reading = await self._api.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
             if reading.outcome is Outcome.OK:
-                renewed = account.renew(reading.data, phone.now())
-                phone.page.live.signed_in_anew()
+                renewed = account.renew(reading.data, self._clock.now())
+                self._signed_in_anew()
                 return renewed
             status, failures = reading.status or None, failures + 1
-            delay = retry.refresh_delay(failures, status, phone.now() - begun)
+            delay = retry.refresh_delay(failures, status, self._clock.now() - begun)
             if delay is None:
                 break
             await asyncio.sleep(delay)
         if retry.refresh_loses_session(status):
-            phone.account = None
+            self.account = None
             self.lost = True
         return False
 
     def _mint(self) -> bool:
         """Make the session ourselves where the target's JWT secret was given; False where it was not."""
-        phone = self._phone
-        secret, person = phone.kit.people.secrets.jwt_secret, phone.person
+        secret, person = self.secrets.jwt_secret, self.person
         if not secret or person.user_id is None:
             return False
-        phone.account = Account.minted(person.user_id, person.email, secret, now=phone.now(), epoch=time())
+        self.account = Account.minted(person.user_id, person.email, secret, now=self._clock.now(), epoch=time())
         return True

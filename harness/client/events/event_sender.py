@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from harness.client.api.calls import SWIPE_EVENTS
+from harness.client.clock import DeviceClock
+from harness.client.context import Requests
 from harness.client.events.event_key import event_facts
-from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, parse_answer
+from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, event_reply
+from harness.client.events.storage import Storage
 from harness.client.events.swipe_event import for_wire
-from harness.client.faults.network_state import NetworkChange
+from harness.client.network_state import NetworkChange, NetworkState
+from harness.client.notes import SessionNotes
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
-
-if TYPE_CHECKING:
-    from harness.client.device import Device
 
 LABELLED = frozenset(("like", "dislike", "skip"))
 LAST_FLUSH_S = 1.0
@@ -34,25 +34,43 @@ LAST_FLUSH_S = 1.0
 class EventSender:
     """One phone's way out for swipe events. Lives as long as the phone, mounted while the swipe page is open."""
 
-    def __init__(self, phone: Device) -> None:
-        self._phone = phone
-        self._rng = random.Random(f"\x63ourier {phone.person.email} {phone.kit.seed}")
+    def __init__(
+        self,
+        api: Requests,
+        clock: DeviceClock,
+        network: NetworkState,
+        notes: SessionNotes,
+        *,
+        email: str,
+        seed: int,
+        new_id: Callable[[], str],
+        problem: Callable[[BaseException], None],
+    ) -> None:
+        """email, seed: what the back-off's random numbers depend on. problem: told of errors in our own code."""
+        self.storage = Storage()
+        self._api = api
+        self._clock = clock
+        self._notes = notes
+        self._new_id = new_id
+        self._problem = problem
+        # The word in this key is kept as it was first spelt: recorded seeds give the same draws only with it.
+        self._rng = random.Random(f"\x63ourier {email} {seed}")
         self._outbox = self._new_page()
         self._timer: asyncio.TimerHandle | None = None
         self._sends: dict[asyncio.Task[None], Flush] = {}
         self._intended: dict[str, float] = {}  # event id -> instant of the gesture, until confirmed, refused or lost
         self._tried: dict[str, Outcome] = {}  # event id -> how its last try ended
         self._lost: list[SwipeEvent] = []
-        phone.link.watch(self._link_changed, lasting=True)
+        network.watch(self._network_changed, lasting=True)
 
     def mount(self) -> None:
         """The swipe page opens."""
-        self._launch(self._outbox.mount(self._phone.now()))
+        self._launch(self._outbox.mount(self._clock.now()))
 
     def unmount(self) -> None:
         """The person leaves the swipe page for another one; requests under way go on."""
         if self._outbox.mounted:
-            self._outbox.unmount(self._phone.now())
+            self._outbox.unmount(self._clock.now())
             self._count_lost()
             self._arm()
 
@@ -62,9 +80,9 @@ class EventSender:
             raise ValueError("a watchlist event without in_watchlist would take the title off the list; say which")
         if event.dwell_ms is not None and not isinstance(event.dwell_ms, int):
             raise ValueError(f"dwell_ms is {event.dwell_ms!r}; the app rounds to whole milliseconds")
-        now = self._phone.now()
+        now = self._clock.now()
         self._intended[event.client_event_id] = now
-        self._phone.write(WriteKind.EVENT, **event_facts(for_wire(event, self._phone.new_id)))
+        self._notes.write(WriteKind.EVENT, **event_facts(for_wire(event, self._new_id)))
         self._launch(self._outbox.emit(event, now))
 
     async def close_app(self) -> None:
@@ -72,11 +90,11 @@ class EventSender:
         if not self._outbox.mounted:
             self._gone()
             return
-        self._launch(self._outbox.hidden(self._phone.now()))
+        self._launch(self._outbox.hidden(self._clock.now()))
         if self._sends:
             await asyncio.wait(self._sends, timeout=LAST_FLUSH_S)
         if self._outbox.mounted:
-            self._outbox.unmount(self._phone.now())
+            self._outbox.unmount(self._clock.now())
         self._gone()
 
     def settle(self) -> None:
@@ -87,10 +105,10 @@ class EventSender:
             self._ended(outcome, self._intended[first])
         self._tried.clear()
 
-    # ---- what happens to the phone --------------------------------------------------------------------------
+    # ---- what happens to the device --------------------------------------------------------------------------
 
-    def _link_changed(self, change: NetworkChange) -> None:
-        now = self._phone.now()
+    def _network_changed(self, change: NetworkChange) -> None:
+        now = self._clock.now()
         if change is NetworkChange.ONLINE:
             self._launch(self._outbox.online(now))
         elif change is NetworkChange.HIDDEN:
@@ -110,20 +128,20 @@ class EventSender:
         self._arm()
 
     def _new_page(self) -> Outbox:
-        return Outbox(self._phone.storage, self._rng, self._moved)
+        return Outbox(self.storage, self._rng, self._moved)
 
     def _moved(self, event: SwipeEvent, state: OutboxState) -> None:
         if state is OutboxState.LOST:
             self._lost.append(event)
 
     def _written(self, event: SwipeEvent) -> Write:
-        return self._phone.written(WriteKind.EVENT, event.client_event_id)
+        return self._notes.written(WriteKind.EVENT, event.client_event_id)
 
     # ---- sending --------------------------------------------------------------------------------------------
 
     def _launch(self, flushes: Iterable[Flush]) -> None:
         for flush in flushes:
-            task = self._phone.kit.loop.create_task(self._send(flush))
+            task = self._clock.loop.create_task(self._send(flush))
             self._sends[task] = flush
             task.add_done_callback(self._send_over)
         self._count_lost()
@@ -132,7 +150,7 @@ class EventSender:
     def _send_over(self, task: asyncio.Task[None]) -> None:
         self._sends.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._phone.kit.observer.problem(error)
+            self._problem(error)
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -140,21 +158,21 @@ class EventSender:
             self._timer = None
         deadline = self._outbox.next_deadline()
         if deadline is not None:
-            wait = max(0.0, deadline - self._phone.now())
-            self._timer = self._phone.kit.loop.call_later(wait, self._tick)
+            wait = max(0.0, deadline - self._clock.now())
+            self._timer = self._clock.loop.call_later(wait, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._launch(self._outbox.tick(self._phone.now()))
+        self._launch(self._outbox.tick(self._clock.now()))
 
     async def _send(self, flush: Flush) -> None:
-        log = self._phone.log
+        log = self._notes.log
         writes = {event.client_event_id: self._written(event) for event in flush.events}
         for write in writes.values():
             write.sent()
-        reading = await self._phone.request(SWIPE_EVENTS, raw=encode(flush.events))
-        answer = parse_answer(reading.status, reading.body) if reading.status else None
-        now = self._phone.now()
+        reading = await self._api.request(SWIPE_EVENTS, raw=encode(flush.events))
+        answer = event_reply(reading.status, reading.data)
+        now = self._clock.now()
         if answer is None:
             for write in writes.values():
                 write.answered(reading)
@@ -201,7 +219,7 @@ class EventSender:
             self._settled(ids[start : start + CHUNK], Outcome.GAVE_UP)
 
     def _ended(self, outcome: Outcome, intended: float) -> None:
-        self._phone.kit.observer.operation("swipe_batch", outcome, intended, self._phone.now() - intended)
+        self._notes.ended("swipe_batch", outcome, intended)
 
 
 def _labels(event: SwipeEvent) -> bool:

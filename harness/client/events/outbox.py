@@ -26,7 +26,7 @@ from typing import Literal
 
 from harness.client.events.emission import EmissionRules
 from harness.client.events.storage import Storage
-from harness.client.events.swipe_event import EventReply, Issue, SwipeEvent, encode, for_wire, parse_answer, strict_uuid
+from harness.client.events.swipe_event import EventReply, Issue, SwipeEvent, encode, event_reply, for_wire, strict_uuid
 
 __all__ = [
     "EmissionRules",
@@ -38,7 +38,7 @@ __all__ = [
     "Storage",
     "SwipeEvent",
     "encode",
-    "parse_answer",
+    "event_reply",
     "strict_uuid",
 ]
 

@@ -126,17 +126,13 @@ class EventReply:
         return Outcome.REJECTED if id_ in self.rejected else Outcome.SOFT_FAILURE
 
 
-def parse_answer(status: int, body: bytes) -> EventReply | None:
-    """Read the event endpoint's reply as the app does; None when the app would treat the request as failed.
+def event_reply(status: int, data: Any) -> EventReply | None:
+    """What the event endpoint's parsed reply says to the app; None when the app would treat the request as failed.
 
     Failed: any status outside 2xx, a body that is no JSON object, `ok: false`. Lists that are missing count as
     empty, so the events they should have named are unclassified.
     """
     if not 200 <= status <= 299:
-        return None
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
         return None
     if not isinstance(data, dict) or data.get("ok") is False:
         return None

@@ -11,22 +11,21 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING
 
-from chaos.phone_fault import ARRIVES, UNTOUCHED, Fate, PhoneFault, Treatment
+from chaos.phone_fault import ARRIVES, UNTOUCHED, AttemptTreatment, MessageTreatment, PhoneFault
 from chaos.timeline import ScheduledFault
 from harness.client.api.call import Call, Service
 from harness.client.api.classify import Reading
 from harness.client.auth.account import Account
-from harness.client.faults.network_state import Outage
+from harness.client.auth.token_manager import TokenManager
+from harness.client.clock import DeviceClock
+from harness.client.context import Exchange, Exchanges
+from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.faults.outages import arm
+from harness.client.network_state import NetworkState, Outage
 from harness.client.realtime.phoenix.connection import Through
 from harness.client.write import LOST_REQUEST, OFFLINE, carried
 from harness.core.outcome import Outcome
-
-if TYPE_CHECKING:
-    from harness.client.device import Device, Exchange
-    from harness.client.faults.fault_schedule import FaultSchedule
 
 LOST_REPLY = "lost_reply"
 TOO_SLOW = "timeout"
@@ -39,12 +38,27 @@ _EXPIRED_FOR_S = 7200.0
 class FaultInjector:
     """One phone's."""
 
-    def __init__(self, phone: Device, fault_schedule: FaultSchedule) -> None:
+    def __init__(
+        self,
+        fault_schedule: FaultSchedule,
+        api: Exchanges,
+        clock: DeviceClock,
+        network: NetworkState,
+        auth: TokenManager,
+        *,
+        tls: bool,
+        drop_connections: Callable[[], None],
+    ) -> None:
         self.persona = ""
         self.killed = False  # whether the system ended this session
-        self._phone = phone
+        self._api = api
+        self._clock = clock
+        self._network = network
+        self._auth = auth
+        self._tls = tls
+        self._drop_connections = drop_connections
         self._fault_schedule = fault_schedule
-        self._person = phone.person.number
+        self._person = auth.person.number
         self._in_cohort = {
             entry.name: entry.in_cohort(fault_schedule.seed, self._person)
             for entry in (*fault_schedule.over_attempts, *fault_schedule.over_phones, *fault_schedule.over_messages)
@@ -75,13 +89,13 @@ class FaultInjector:
         """The session is over."""
         self._fault_schedule.present.discard(self)
         self._session = None
-        self._phone.skew_s = 0.0
+        self._clock.skew_s = 0.0
 
     def _concerned(self, entry: ScheduledFault) -> bool:
         return self._in_cohort[entry.name] and entry.concerns_persona(self.persona)
 
     def _luck(self, entry: ScheduledFault, sequence: int, question: str) -> float:
-        return entry.luck(self._fault_schedule.seed, self._person, sequence, question)
+        return entry.draw_more(self._fault_schedule.seed, self._person, sequence, question)
 
     # ---- faults over phones ---------------------------------------------------------------------------------
 
@@ -101,40 +115,40 @@ class FaultInjector:
     def _join(self, entry: ScheduledFault, session: object) -> None:
         if session is not self._session or session is None or not self._fault_schedule.running(entry):
             return
-        phone, fault = self._phone, entry.fault
+        fault = entry.fault
         assert isinstance(fault, PhoneFault)
         first = entry.name not in self._hit
         if first:
             self._hit.add(entry.name)
             self._fault_schedule.hit(entry)
-        spell = fault.spell(partial(self._luck, entry, 0))
+        spell = fault.treat_phone(partial(self._luck, entry, 0))
         if spell.offline:
-            now = phone.now()
+            now = self._clock.now()
             back = self._fault_schedule.zero + entry.end_s + spell.back_s
-            phone.link.plan(Outage(now, back - now))
-            phone.link.advance(now)
-            arm(phone)
+            self._network.plan(Outage(now, back - now))
+            self._network.advance(now)
+            arm(self._network, self._clock)
         if spell.skew_s:
-            phone.skew_s = spell.skew_s
-        if spell.expire and first and phone.account is not None:
-            phone.account.expires_at = phone.now()
+            self._clock.skew_s = spell.skew_s
+        if spell.expire and first and self._auth.account is not None:
+            self._auth.account.expires_at = self._clock.now()
         if spell.cut and first:
             self._fault_schedule.loop.call_later(spell.cut_s, self._cut, session)
 
     def _cut(self, session: object) -> None:
         if session is self._session and not self._fault_schedule.clean:
-            self._phone.drop_connections()
+            self._drop_connections()
 
     def leave(self, entry: ScheduledFault) -> None:
         """An entry over phones ends; the network comes back by the link's own plan."""
         if entry.name in self._hit and entry.fault.name == "clock_skew":
-            self._phone.skew_s = 0.0
+            self._clock.skew_s = 0.0
 
     def clear(self) -> None:
         """Clean, now."""
-        self._phone.skew_s = 0.0
+        self._clock.skew_s = 0.0
         if any(entry.name in self._hit for entry in self._fault_schedule.over_phones):
-            self._phone.link.end_outage(self._phone.now())
+            self._network.end_outage(self._clock.now())
 
     # ---- faults over realtime messages ----------------------------------------------------------------------
 
@@ -145,7 +159,7 @@ class FaultInjector:
 
     def receive(self, take: Callable[[float], None], at: float) -> None:
         """A whole message was read at `at`: `take` it as often, and when, as its fate is; told when that was."""
-        fate, now, loop = self._fate(), self._phone.now(), self._fault_schedule.loop
+        fate, now, loop = self._fate(), self._clock.now(), self._fault_schedule.loop
         for delay in fate.delays_s:
             due = now + delay
             if fate.in_order:
@@ -157,7 +171,7 @@ class FaultInjector:
             else:
                 loop.call_later(due - now, take, due)
 
-    def _fate(self) -> Fate:
+    def _fate(self) -> MessageTreatment:
         fault_schedule, found = self._fault_schedule, ARRIVES
         at = fault_schedule.now()
         for entry in self._messages:
@@ -169,12 +183,12 @@ class FaultInjector:
             if entry.hits(fault_schedule.seed, self._person, turn, at):
                 fault_schedule.hit(entry)
                 assert isinstance(entry.fault, PhoneFault)
-                found = entry.fault.fate(partial(self._luck, entry, turn))
+                found = entry.fault.treat_message(partial(self._luck, entry, turn))
         return found
 
     # ---- faults over attempts -------------------------------------------------------------------------------
 
-    def _treatment(self, call: str) -> Treatment:
+    def _treatment(self, call: str) -> AttemptTreatment:
         fault_schedule, treatment = self._fault_schedule, UNTOUCHED
         at = fault_schedule.now()
         for entry in self._mine:
@@ -192,17 +206,16 @@ class FaultInjector:
         return treatment
 
     async def attempt(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> tuple[int | None, Reading]:
-        """As `Device.exchange`, with the faults that hit it. The status is None where the phone saw no whole answer."""
-        phone = self._phone
+        """As `ApiClient.exchange`, with the faults that hit it. The status is None where no whole answer came."""
         treatment = self._treatment(call.name)
         if treatment is UNTOUCHED:
-            found = await phone.exchange(call, path, headers, payload)
+            found = await self._api.exchange(call, path, headers, payload)
             return found.status, found.reading
-        deadline = phone.now() + call.timeout_s
+        deadline = self._clock.now() + call.timeout_s
         before = treatment.before_s
-        if treatment.air is not None:
+        if treatment.transit is not None:
             size = len(headers) + len(path) + (len(payload) if payload else 0)
-            before += treatment.air.before_s(size, self._fault_schedule.now())
+            before += treatment.transit.before_s(size, self._fault_schedule.now())
         if (failed := await self._wait(before, deadline)) is not None:
             return None, failed
         if treatment.lost == "request":
@@ -210,7 +223,7 @@ class FaultInjector:
         if treatment.expired and call.signed_in:
             headers = self._expired(headers)
         self._aside(treatment, call, path, headers, payload)
-        found = await phone.exchange(call, path, headers, payload)
+        found = await self._api.exchange(call, path, headers, payload)
         if found.status is None:
             return None, found.reading
         if treatment.lost == "reply":
@@ -218,12 +231,12 @@ class FaultInjector:
         failed = await self._wait(self._after(treatment, found), deadline)
         return (None, failed) if failed is not None else (found.status, found.reading)
 
-    def _after(self, treatment: Treatment, found: Exchange) -> float:
+    def _after(self, treatment: AttemptTreatment, found: Exchange) -> float:
         """Seconds from the reply's arrival until the app has it."""
         after = treatment.after_s
-        if treatment.air is not None:
-            handshakes = 0 if not found.connected else 1 if self._phone.kit.tls is None else 2
-            after += treatment.air.after_s(found.bytes_in, handshakes)
+        if treatment.transit is not None:
+            handshakes = 0 if not found.connected else 1 if not self._tls else 2
+            after += treatment.transit.after_s(found.bytes_in, handshakes)
         if treatment.bytes_per_s:
             after += found.bytes_in / treatment.bytes_per_s
         return after
@@ -232,19 +245,19 @@ class FaultInjector:
         """Let time pass; what the app sees when its patience or its network ended meanwhile."""
         if seconds <= 0:
             return None
-        left = deadline - self._phone.now()
+        left = deadline - self._clock.now()
         await asyncio.sleep(min(seconds, max(0.0, left)))
-        if not self._phone.link.online:
+        if not self._network.online:
             return Reading(Outcome.NETWORK, code=OFFLINE)
         return Reading(Outcome.TIMEOUT, code=TOO_SLOW) if seconds > left else None
 
-    async def _unheard(self, treatment: Treatment, deadline: float, code: str) -> Reading:
+    async def _unheard(self, treatment: AttemptTreatment, deadline: float, code: str) -> Reading:
         if treatment.patience == "timeout":
-            await asyncio.sleep(max(0.0, deadline - self._phone.now()))
+            await asyncio.sleep(max(0.0, deadline - self._clock.now()))
             return Reading(Outcome.TIMEOUT, code=code)
         return Reading(Outcome.NETWORK, code=code)
 
-    def _aside(self, treatment: Treatment, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
+    def _aside(self, treatment: AttemptTreatment, call: Call, path: str, headers: bytes, payload: bytes | None) -> None:
         """What happens beside the request, from its leaving on."""
         for delay in treatment.copies_s:
             self._fault_schedule.beside(self._copy(delay, call, path, headers, payload))
@@ -255,25 +268,25 @@ class FaultInjector:
         """The same bytes once more; nobody reads the answer. Not when the app was closed or lost its network."""
         writes, session = carried.get(), self._session
         await asyncio.sleep(delay)
-        if session is None or session is not self._session or not self._phone.link.online:
+        if session is None or session is not self._session or not self._network.online:
             return
         if call.service is not Service.AUTH:
             for write in writes:
                 write.sent_again()
-        await self._phone.exchange(call, path, headers, payload)
+        await self._api.exchange(call, path, headers, payload)
 
     def _kill(self, session: asyncio.Task[object] | None) -> None:
         """The system ends the app, and with it this session."""
         if session is None or session is not self._session or self.killed:
             return
         self.killed = True
-        self._phone.link.kill()
+        self._network.kill()
         session.cancel()
 
     def _expired(self, headers: bytes) -> bytes:
         """With a token that is past its time; where we cannot make one, with one whose signature is wrong."""
-        person, secret = self._phone.person, self._phone.kit.people.secrets.jwt_secret
-        account = self._phone.account
+        person, secret = self._auth.person, self._auth.secrets.jwt_secret
+        account = self._auth.account
         if account is None:
             return headers
         if secret and person.user_id is not None:

@@ -10,17 +10,24 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from chaos.timeline import Moment, ScheduledFault, Timeline
 from harness.core.fault_record import FaultEvent, FaultLine, Why
 
-if TYPE_CHECKING:
-    from harness.client.faults.fault_injector import FaultInjector
-
 LEASE_S = 3.0
 """Locust's masters speak each second, workers look each second: phones are clean 4.5 s after a master's last word."""
 LOOK_S = 0.5
+
+
+class AffectedDevice(Protocol):
+    """One device in use; see `FaultInjector`."""
+
+    def enter(self, entry: ScheduledFault) -> None: ...
+
+    def leave(self, entry: ScheduledFault) -> None: ...
+
+    def clear(self) -> None: ...
 
 
 class FaultSchedule:
@@ -48,7 +55,7 @@ class FaultSchedule:
         self.over_phones = tuple(entry for entry in phones.entries if entry.over_phones)
         self.counts: dict[str, list[int]] = {entry.name: [0, 0] for entry in phones.entries}  # hits, seen
         self.lines: deque[FaultLine] = deque()
-        self.present: set[FaultInjector] = set()  # phones in use
+        self.present: set[AffectedDevice] = set()  # phones in use
         self.clean = False  # whether nothing may happen now, whatever the plan says
         self._over = False
         self._moments = phones.moments()
@@ -104,11 +111,11 @@ class FaultSchedule:
             return
         entry = moment.entry
         if entry.over_phones and moment.event != "change":
-            for fault_injector in tuple(self.present):
+            for device in tuple(self.present):
                 if moment.event == "start":
-                    fault_injector.enter(entry)
+                    device.enter(entry)
                 else:
-                    fault_injector.leave(entry)
+                    device.leave(entry)
         self._line(FaultEvent(moment.event), entry, Why.PLAN, moment.at_s)
 
     def _line(self, event: FaultEvent, entry: ScheduledFault, why: Why, planned: float | None) -> None:
@@ -139,8 +146,8 @@ class FaultSchedule:
             self.clean = False
             for entry in self._planned():
                 if entry.over_phones:
-                    for fault_injector in tuple(self.present):
-                        fault_injector.enter(entry)
+                    for device in tuple(self.present):
+                        device.enter(entry)
                 self._line(FaultEvent.START, entry, Why.LEASE, None)
 
     def clear(self, why: Why = Why.ABORT) -> None:
@@ -149,8 +156,8 @@ class FaultSchedule:
         if not self.clean:
             running = self._planned()
             self.clean = True
-            for fault_injector in tuple(self.present):
-                fault_injector.clear()
+            for device in tuple(self.present):
+                device.clear()
             for entry in running:
                 self._line(FaultEvent.END, entry, why, None)
         if self._over:

@@ -1,23 +1,21 @@
-"""Carries out what a phone's link has planned: one timer ahead."""
+"""Carries out the outages that a device's network has planned: one timer ahead."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from harness.client.device import Device
+from harness.client.clock import DeviceClock
+from harness.client.network_state import NetworkState
 
 
-def arm(phone: Device) -> None:
+def arm(network: NetworkState, clock: DeviceClock) -> None:
     """To be called when something was planned. A timer that outlived its session finds nothing planned, or does what
     is due anyway."""
-    due = phone.link.next_change()
+    due = network.next_change()
     if due is not None:
-        phone.kit.loop.call_later(max(0.0, due - phone.now()), _advance, phone)
+        clock.loop.call_later(max(0.0, due - clock.now()), _advance, network, clock)
 
 
-def _advance(phone: Device) -> None:
-    before = phone.link.next_change()
-    phone.link.advance(phone.now())
+def _advance(network: NetworkState, clock: DeviceClock) -> None:
+    before = network.next_change()
+    network.advance(clock.now())
     if before is not None:
-        arm(phone)
+        arm(network, clock)

@@ -188,7 +188,7 @@ class HttpClient:
             raise WireError(Outcome.GAVE_UP, Detail.WIRE_CLOSED)
 
     async def _wait_for_slot(self, deadline: float, *, first: bool) -> Connection | None:
-        """Wait in line for an idle connection, or for None: leave to open one."""
+        """Queue for an idle connection, or for None: leave to open one."""
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         if first:
             self._waiting.appendleft(waiter)

@@ -122,15 +122,15 @@ def decode_body(raw: bytes, encoding: bytes, limit: int) -> bytes:
 
 def _inflate(data: bytes, wbits: int, limit: int) -> bytes:
     parts: list[bytes] = []
-    room = limit
+    left = limit
     while data:  # a gzip body may be several members, one after another
         inflater = zlib.decompressobj(wbits)
         try:
-            part = inflater.decompress(data, room + 1)
+            part = inflater.decompress(data, left + 1)
         except zlib.error:
             raise Malformed(Detail.BAD_ENCODING) from None
-        room -= len(part)
-        if room < 0:
+        left -= len(part)
+        if left < 0:
             raise Malformed(Detail.BODY_TOO_LARGE)
         if not inflater.eof:
             raise Malformed(Detail.BAD_ENCODING)

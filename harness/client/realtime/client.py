@@ -86,7 +86,7 @@ class RealtimeClient:
     through: what messages pass on their way in, for faults.
     """
 
-    __slots__ = ("_line", "_loop", "_online", "_origin", "_tls", "_uri")
+    __slots__ = ("_connection", "_loop", "_online", "_origin", "_tls", "_uri")
 
     def __init__(
         self,
@@ -109,24 +109,24 @@ class RealtimeClient:
         self._tls = (tls or shared_context()) if origin.scheme == "https" else None
         self._online = online
         self._uri = _uri(origin, apikey, generation.version)
-        self._line = PhoenixConnection(self, wheel, generation, observer, token, stats=stats or Stats(), tally=tally)
-
-        self._line.through = through
+        stats = stats or Stats()
+        self._connection = PhoenixConnection(self, wheel, generation, observer, token, stats=stats, tally=tally)
+        self._connection.through = through
 
     @property
     def stats(self) -> Stats:
         """Sockets, joins, frames, reconnects so far."""
-        return self._line.stats
+        return self._connection.stats
 
     @property
     def connected(self) -> bool:
         """Whether there is an open socket."""
-        return self._line.connected
+        return self._connection.connected
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         """Made and neither removed nor closed: what the app believes it holds."""
-        return tuple(self._line.channels.values())
+        return tuple(self._connection.channels.values())
 
     def channel(
         self,
@@ -147,42 +147,42 @@ class RealtimeClient:
         :raises ValueError: when there is a channel of that name. :raises RuntimeError: after `close`.
         """
         config = Config(tuple(changes), broadcast_self, ack, presence_key, private, label)
-        channel = Channel(self._line, f"realtime:{name}", config, presence=presence)
-        self._line.add(channel)
+        channel = Channel(self._connection, f"realtime:{name}", config, presence=presence)
+        self._connection.add(channel)
         return channel
 
     def remove(self, channel: Channel) -> None:
         """Leave: here at once, there when the server has read it. The last one takes the socket with it."""
-        self._line.remove(channel)
+        self._connection.remove(channel)
 
     def set_auth(self, token: str) -> None:
         """The person signed in, or the token was refreshed: joined channels pass it on."""
-        self._line.set_token(token)
+        self._connection.set_token(token)
 
     def network_lost(self) -> None:
         """The phone lost its network: sockets end now. `online` must say so already."""
-        self._line.network_lost()
+        self._connection.network_lost()
 
     def network_back(self) -> None:
         """The phone has a network again. No client listens for it: the next scheduled try finds it."""
 
     def hidden(self) -> None:
         """The app went to the background."""
-        self._line.hidden()
+        self._connection.hidden()
 
     def visible(self) -> None:
         """The app is back on screen."""
-        self._line.visible()
+        self._connection.visible()
 
     def close(self) -> None:
         """The app is closed: no leave, a close frame, no way back. Idempotent."""
-        self._line.close()
+        self._connection.close()
 
-    # ---- called by the line ---------------------------------------------------------------------------------
+    # ---- called by the connection ---------------------------------------------------------------------------------
 
-    def open(self, line: PhoenixConnection) -> Socket:
+    def open(self, connection: PhoenixConnection) -> Socket:
         """A socket that begins to connect."""
-        socket = Socket(line, self._uri)
+        socket = Socket(connection, self._uri)
         if self._online():
             socket.dial(self._loop, self._origin, self._tls)
         else:

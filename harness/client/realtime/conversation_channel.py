@@ -1,17 +1,18 @@
 """An open conversation's two channels: changes of the database, and typing (contract realtime 2.1, 2.4, 3).
 
 The app's four hooks (messages, read receipts, reactions, delivery receipts) share one channel with four bindings; the
-typing channel is beside it. Here is also where it is written down what came, for `harness.core.delivery`.
+typing channel is beside it. Here is also where it is written down what came, for `harness.core.delivery_facts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from harness.client.api import chat_shapes as shapes
 from harness.client.api.chat_shapes import ChatMessage, Summary
+from harness.client.realtime.change_tracker import ChangeTracker
 from harness.client.realtime.client import (
     Binding,
     BroadcastEvent,
@@ -22,10 +23,8 @@ from harness.client.realtime.client import (
     Status,
     SystemEvent,
 )
-from harness.core.delivery import ChangeTracker, ChannelState, ChannelTopic, FactKind
-
-if TYPE_CHECKING:
-    from harness.client.device import Device
+from harness.client.realtime.host import RealtimeHost
+from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 TABLES = ("messages", "message_read_receipts", "message_delivery_receipts", "message_reactions")
 """In the order of the app's hooks."""
@@ -37,7 +36,7 @@ MARK = "harness"
 
 
 class Listener(Protocol):
-    """A screen that holds the room."""
+    """A screen that shows the conversation."""
 
     def status_changed(self) -> None: ...
     def inserted(self, message: ChatMessage) -> None: ...
@@ -47,13 +46,13 @@ class Listener(Protocol):
 class ConversationChannel:
     """One conversation on one page. member: False for a test of the service, which listens where it must not hear."""
 
-    def __init__(self, phone: Device, client: RealtimeClient, summary: Summary, *, member: bool = True) -> None:
+    def __init__(self, host: RealtimeHost, client: RealtimeClient, summary: Summary, *, member: bool = True) -> None:
         self.conversation = summary.conversation
-        self._phone = phone
+        self._host = host
         self._client = client
         self._member = member
-        self._members = frozenset((*summary.others, phone.user_id))
-        self._ear = ChangeTracker()
+        self._members = frozenset((*summary.others, host.auth.user_id))
+        self._tracker = ChangeTracker()
         self._holders: list[Listener] = []
         self._states: dict[ChannelTopic, ChannelState] = {}
         self._said = 0
@@ -91,8 +90,8 @@ class ConversationChannel:
 
     def join(self) -> None:
         """The screen opens."""
-        if self._phone.kit.sockets is not None and self._member:
-            self._phone.kit.sockets.opened(self.conversation, self._members)
+        if self._host.kit.sockets is not None and self._member:
+            self._host.kit.sockets.opened(self.conversation, self._members)
         for topic, channel in self._both():
             self._enter(topic, ChannelState.JOINING)
             channel.subscribe()
@@ -102,7 +101,7 @@ class ConversationChannel:
         return pairs if self._typing is None else [*pairs, (ChannelTopic.TYPING, self._typing)]
 
     def hold(self, listener: Listener) -> None:
-        """A screen needs the room."""
+        """A screen needs it."""
         self._holders.append(listener)
 
     def release(self, listener: Listener) -> bool:
@@ -123,14 +122,14 @@ class ConversationChannel:
             self._enter(topic, ChannelState.LEFT)
         self._states.clear()
         self._holders.clear()
-        if self._phone.kit.sockets is not None and self._member:
-            self._phone.kit.sockets.left(self.conversation, self._members)
+        if self._host.kit.sockets is not None and self._member:
+            self._host.kit.sockets.left(self.conversation, self._members)
 
     def _enter(self, topic: ChannelTopic, state: ChannelState) -> None:
         self._states[topic] = state
-        mark = self._ear.latest_us if topic is ChannelTopic.CHANGES else None
+        mark = self._tracker.latest_us if topic is ChannelTopic.CHANGES else None
         if self._member:
-            self._phone.saw(FactKind.CHANNEL, self.conversation, str(topic), str(state), mark_us=mark)
+            self._host.notes.saw(FactKind.CHANNEL, self.conversation, str(topic), str(state), mark_us=mark)
 
     # ---- typing ---------------------------------------------------------------------------------------------
 
@@ -143,7 +142,7 @@ class ConversationChannel:
     def mark(self) -> str:
         """The next signal's number, unlike all others of the run."""
         self._said += 1
-        return f"{self._phone.person.number}.{self._phone.ticket}.{self._said}"
+        return f"{self._host.person.number}.{self._host.notes.ticket}.{self._said}"
 
     # ---- what comes -----------------------------------------------------------------------------------------
 
@@ -165,10 +164,10 @@ class ConversationChannel:
     def _typed(self, broadcast: BroadcastEvent) -> None:
         payload = broadcast.payload
         if isinstance(payload, dict) and isinstance(mark := payload.get(MARK), str):
-            self._phone.saw(FactKind.CAUGHT, self.conversation, mark, at=broadcast.received_at)
+            self._host.notes.saw(FactKind.CAUGHT, self.conversation, mark, at=broadcast.received_at)
 
     def _changed(self, change: DatabaseChange) -> None:
-        sockets = self._phone.kit.sockets
+        sockets = self._host.kit.sockets
         if sockets is not None:
             sockets.changes[change.table] += 1
         if change.errors:
@@ -178,12 +177,16 @@ class ConversationChannel:
         key = str(row.get("id") or row.get("user_id") or "")
         if not self._ours(change):
             detail = f"{change.table} {change.type}"
-            self._phone.saw(FactKind.STRANGE, self.conversation, key, detail, at=change.received_at, mark_us=commit)
+            self._host.notes.saw(
+                FactKind.STRANGE, self.conversation, key, detail, at=change.received_at, mark_us=commit
+            )
             return
-        late = commit is not None and self._ear.misordered(change.table, commit)
+        late = commit is not None and self._tracker.misordered(change.table, commit)
         if self._twice(change, key, commit):
             detail = f"{change.table} {change.type}"
-            self._phone.saw(FactKind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit)
+            self._host.notes.saw(
+                FactKind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit
+            )
         if change.table == "messages" and change.type in ("INSERT", "UPDATE"):
             self._message(change, key, commit, late=late)
 
@@ -196,10 +199,10 @@ class ConversationChannel:
     def _twice(self, change: DatabaseChange, key: str, commit: int | None) -> bool:
         """Receipts are written twice at once by design, so that two updates of one row may share their millisecond."""
         ambiguous = change.type == "UPDATE" and change.table != "messages"
-        return not ambiguous and self._ear.doubled(change.table, change.type, key, commit)
+        return not ambiguous and self._tracker.doubled(change.table, change.type, key, commit)
 
     def _message(self, change: DatabaseChange, key: str, commit: int | None, *, late: bool) -> None:
-        phone, at = self._phone, change.received_at
+        notes, at = self._host.notes, change.received_at
         message = shapes.message(change.record)
         if message is None:
             return
@@ -208,9 +211,9 @@ class ConversationChannel:
                 holder.updated(message)
             return
         if late:
-            phone.saw(FactKind.MISORDERED, self.conversation, key, at=at, mark_us=commit)
+            notes.saw(FactKind.MISORDERED, self.conversation, key, at=at, mark_us=commit)
         if message.client_id is not None:
-            phone.saw(FactKind.HEARD, self.conversation, message.client_id, key, at=at, mark_us=commit)
+            notes.saw(FactKind.HEARD, self.conversation, message.client_id, key, at=at, mark_us=commit)
         for holder in tuple(self._holders):
             holder.inserted(message)
 

@@ -7,12 +7,9 @@ shows a green dot with them, and nothing that a phone does here depends on it.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from harness.client.realtime.client import Channel, RealtimeClient, Status
-
-if TYPE_CHECKING:
-    from harness.client.device import Device
+from harness.client.realtime.host import RealtimeHost
 
 PRESENCE = "presence:global"
 """Setting `ux.presence.channel`."""
@@ -23,14 +20,14 @@ class PresenceChannel:
 
     topic = f"realtime:{PRESENCE}"
 
-    def __init__(self, phone: Device, client: RealtimeClient) -> None:
-        self._phone = phone
+    def __init__(self, host: RealtimeHost, client: RealtimeClient) -> None:
+        self._host = host
         self._client = client
         self._channel: Channel | None = None
 
     def join(self) -> None:
         """Subscribe; each time the server says SUBSCRIBED, track."""
-        key = self._phone.user_id
+        key = self._host.auth.user_id
         channel = self._client.channel(PRESENCE, presence_key=key, presence=True, label="presence")
         channel.on_status(self._status)
         self._channel = channel.subscribe()
@@ -44,11 +41,11 @@ class PresenceChannel:
     def track(self) -> None:
         """Say that this person is here, or away while the app is hidden. `last_seen` differs every time, so that the
         server never finds it to be the same."""
-        phone = self._phone
-        if self._channel is None or phone.account is None:
+        host = self._host
+        if self._channel is None or host.auth.account is None:
             return
-        status = "online" if phone.visible else "away"
-        self._channel.track({"user_id": phone.user_id, "last_seen": round(time.time() * 1000), "status": status})
+        status = "online" if host.network.visible else "away"
+        self._channel.track({"user_id": host.auth.user_id, "last_seen": round(time.time() * 1000), "status": status})
 
     def _status(self, status: Status, _reason: str) -> None:
         if status is Status.SUBSCRIBED:

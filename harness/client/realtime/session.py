@@ -1,4 +1,4 @@
-"""A page's Realtime: one client with one socket, presence for the whole app, a room for each open conversation.
+"""A page's Realtime: one client with one socket, presence for the whole app, a channel for each open conversation.
 
 Contract realtime 2.1 to 2.3. The client belongs to the page load: it goes with the page, and with the network. Where a
 worker has no sockets (`realtime = false` in the profile) there is nothing here, and conversations behave as if joined.
@@ -6,26 +6,25 @@ worker has no sockets (`realtime = false` in the profile) there is nothing here,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.client.api.chat_shapes import Summary
 from harness.client.realtime.client import Channel, RealtimeClient
 from harness.client.realtime.conversation_channel import ConversationChannel, Listener
+from harness.client.realtime.host import RealtimeHost
+from harness.client.realtime.phoenix.connection import Through
 from harness.client.realtime.presence_channel import PresenceChannel
-from harness.core.delivery import ChannelTopic, FactKind
-
-if TYPE_CHECKING:
-    from harness.client.device import Device
+from harness.core.delivery_facts import ChannelTopic, FactKind
 
 
 class RealtimeSession:
-    """Use `phone.page.live`."""
+    """Use `phone.page.realtime`."""
 
-    def __init__(self, phone: Device) -> None:
-        self._phone = phone
+    def __init__(self, host: RealtimeHost, *, through: Through | None = None) -> None:
+        """through: what messages pass on their way in, for faults."""
+        self._host = host
+        self._through = through
         self._client: RealtimeClient | None = None
         self._presence: PresenceChannel | None = None
-        self._rooms: dict[str, ConversationChannel] = {}
+        self._conversations: dict[str, ConversationChannel] = {}
         self._over = False
 
     # ---- the client -----------------------------------------------------------------------------------------
@@ -33,28 +32,28 @@ class RealtimeSession:
     @property
     def client(self) -> RealtimeClient | None:
         """Made when first asked for; None where there are no sockets, and after the end of the page."""
-        phone = self._phone
-        sockets = phone.kit.sockets
+        host = self._host
+        sockets = host.kit.sockets
         if self._client is None and sockets is not None and not self._over:
             self._client = RealtimeClient(
-                loop=phone.kit.loop,
+                loop=host.kit.loop,
                 wheel=sockets.wheel,
-                origin=phone.kit.origin,
-                tls=phone.kit.tls,
+                origin=host.kit.origin,
+                tls=host.kit.tls,
                 apikey=sockets.apikey,
                 token=self._token,
-                observer=phone.kit.observer,
+                observer=host.kit.observer,
                 generation=sockets.generation,
-                online=lambda: phone.link.online,
+                online=lambda: host.network.online,
                 stats=sockets.stats,
                 tally=sockets.tally,
-                through=None if phone.fault_injector is None else phone.fault_injector.through,
+                through=self._through,
             )
-            sockets.live.add(self)
+            sockets.sessions.add(self)
         return self._client
 
     def _token(self) -> str | None:
-        account = self._phone.account
+        account = self._host.auth.account
         return None if account is None else account.access_token
 
     @property
@@ -70,15 +69,15 @@ class RealtimeSession:
     # ---- presence -------------------------------------------------------------------------------------------
 
     def track(self) -> None:
-        """The presence timer: say that this person is here; joins the room the first time somebody is signed in."""
+        """The presence timer: say that this person is here; joins the channel the first time somebody is signed in."""
         client = self.client
-        if client is None or self._phone.account is None:
+        if client is None or self._host.auth.account is None:
             return
         if self._presence is None:
-            self._presence = PresenceChannel(self._phone, client)
+            self._presence = PresenceChannel(self._host, client)
             self._presence.join()
             # auth-js reports the stored session right after: the first join goes without a token, all later ones with
-            client.set_auth(self._phone.account.access_token)
+            client.set_auth(self._host.auth.account.access_token)
         else:
             self._presence.track()
 
@@ -95,53 +94,46 @@ class RealtimeSession:
     # ---- conversations --------------------------------------------------------------------------------------
 
     def enter(self, summary: Summary, listener: Listener) -> ConversationChannel | None:
-        """The room of a conversation whose screen opens; the same one for every holder until the last leaves."""
+        """The channel of a conversation whose screen opens; the same one for every holder until the last leaves."""
         client = self.client
         if client is None:
             return None
         if self._presence is None:
-            self.track()  # the app is in its room before any screen is
-        room = self._rooms.get(summary.conversation)
-        if room is None:
-            room = self._rooms[summary.conversation] = ConversationChannel(self._phone, client, summary)
-            room.join()
-        room.hold(listener)
-        return room
+            self.track()  # the app is in its channel before any screen is
+        channel = self._conversations.get(summary.conversation)
+        if channel is None:
+            channel = self._conversations[summary.conversation] = ConversationChannel(self._host, client, summary)
+            channel.join()
+        channel.hold(listener)
+        return channel
 
-    def leave(self, room: ConversationChannel, listener: Listener) -> None:
+    def leave(self, channel: ConversationChannel, listener: Listener) -> None:
         """A holder is gone; with the last one the channels are removed."""
-        if room.release(listener) or self._rooms.get(room.conversation) is not room:
+        if channel.release(listener) or self._conversations.get(channel.conversation) is not channel:
             return
-        del self._rooms[room.conversation]
-        room.leave()
+        del self._conversations[channel.conversation]
+        channel.leave()
         self._audit()
 
     def overhear(self, conversation: str) -> ConversationChannel | None:
         """Listen to a conversation that this person is no member of, which no app does: whatever comes is a leak of
-        the service. Ends with the page, or by `hush`.
-        """
+        the service. Ends with the page."""
         client = self.client
-        if client is None or conversation in self._rooms:
+        if client is None or conversation in self._conversations:
             return None
-        room = self._rooms[conversation] = ConversationChannel(
-            self._phone, client, Summary(conversation, False, ()), member=False
+        channel = self._conversations[conversation] = ConversationChannel(
+            self._host, client, Summary(conversation, False, ()), member=False
         )
-        room.join()
-        return room
-
-    def hush(self, room: ConversationChannel) -> None:
-        """Listen no more."""
-        if self._rooms.get(room.conversation) is room:
-            del self._rooms[room.conversation]
-            room.leave()
+        channel.join()
+        return channel
 
     def _audit(self) -> None:
         """No channel may outlive its screen."""
-        held = {name for room in self._rooms.values() for name in room.topics}
+        held = {name for channel in self._conversations.values() for name in channel.topics}
         presence = self._presence.topic if self._presence is not None else ""
-        for channel in self.channels:
-            if channel.topic not in held and channel.topic != presence:
-                self._phone.saw(FactKind.LEAKED, channel.topic, str(ChannelTopic.CHANGES))
+        for one in self.channels:
+            if one.topic not in held and one.topic != presence:
+                self._host.notes.saw(FactKind.LEAKED, one.topic, str(ChannelTopic.CHANGES))
 
     # ---- what happens to the page -----------------------------------------------------------------------------
 
@@ -164,7 +156,7 @@ class RealtimeSession:
 
     def shown(self) -> None:
         """The app is back: presence says so, and then once more, because auth-js reports the session again on focus
-        and the app's presence depends on it (contract 2.3)."""
+        and the app's presence depends on it (contract realtime 2.3)."""
         if self._client is not None:
             self._client.visible()
         if self._presence is not None:
@@ -177,13 +169,13 @@ class RealtimeSession:
         client, self._client = self._client, None
         if client is None:
             return
-        for room in self._rooms.values():
-            room.gone()
-        self._rooms.clear()
+        for channel in self._conversations.values():
+            channel.gone()
+        self._conversations.clear()
         self._presence = None
         if killed:
             client.network_lost()
         client.close()
-        sockets = self._phone.kit.sockets
+        sockets = self._host.kit.sockets
         if sockets is not None:
-            sockets.live.discard(self)
+            sockets.sessions.discard(self)

@@ -4,50 +4,59 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from harness.client.realtime.client import JS_2_90, FrameTally, Generation, Stats
+from harness.client.realtime.client import JS_2_90, Channel, FrameTally, Generation, Stats
 from harness.client.realtime.phoenix.timer_wheel import Wheel
 
-if TYPE_CHECKING:
-    from harness.client.realtime.session import RealtimeSession
+
+class OpenSession(Protocol):
+    """A page's Realtime, as far as it is counted; see `RealtimeSession`."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def channels(self) -> tuple[Channel, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SharedRealtime:
-    """One per worker. live: pages with a client. changes: changes that reached a listener, by table. rooms: the members
-    of the conversations that are open on this worker's phones, once for each phone."""
+    """One per worker. sessions: pages with a client. changes: changes that reached a listener, by table.
+    conversations: the members of those that are open on this worker's devices, once for each device."""
 
     wheel: Wheel
     apikey: str
     generation: Generation = JS_2_90
     stats: Stats = field(default_factory=Stats)
     tally: FrameTally = field(default_factory=FrameTally)
-    live: set[RealtimeSession] = field(default_factory=set)
+    sessions: set[OpenSession] = field(default_factory=set)
     changes: Counter[str] = field(default_factory=Counter)
-    rooms: dict[str, list[frozenset[str]]] = field(default_factory=dict)
+    conversations: dict[str, list[frozenset[str]]] = field(default_factory=dict)
 
     def opened(self, conversation: str, members: frozenset[str]) -> None:
         """A phone opened the conversation."""
-        self.rooms.setdefault(conversation, []).append(members)
+        self.conversations.setdefault(conversation, []).append(members)
 
     def left(self, conversation: str, members: frozenset[str]) -> None:
         """It left it again."""
-        open_ = self.rooms.get(conversation, [])
+        open_ = self.conversations.get(conversation, [])
         if members in open_:
             open_.remove(members)
         if not open_:
-            self.rooms.pop(conversation, None)
+            self.conversations.pop(conversation, None)
 
     def foreign(self, person: str) -> str | None:
         """A conversation that somebody has open and `person` is no member of; None when there is none."""
-        return next((room for room, open_ in self.rooms.items() if not any(person in who for who in open_)), None)
+        return next(
+            (found for found, open_ in self.conversations.items() if not any(person in who for who in open_)), None
+        )
 
     def gauges(self) -> dict[str, int]:
         """What is open now."""
-        held = [channel for live in self.live for channel in live.channels]
+        held = [channel for session in self.sessions for channel in session.channels]
         return {
-            "sockets": sum(live.connected for live in self.live),
+            "sockets": sum(session.connected for session in self.sessions),
             "channels": len(held),
             "conversations": sum(bool(channel.config.changes) for channel in held),
             "subscriptions": sum(len(channel.config.changes) for channel in held),

@@ -36,12 +36,12 @@ _TEXT, _BINARY, _CONT = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
 
 
 class Socket(asyncio.Protocol):
-    """A socket of `line`, from the first packet to its end. over: the line has been told of its end."""
+    """A socket of `connection`, from the first packet to its end. over: the connection has been told of its end."""
 
     __slots__ = (
         "_binary",
+        "_connection",
         "_dialling",
-        "_line",
         "_parts",
         "_protocol",
         "_timer",
@@ -49,8 +49,8 @@ class Socket(asyncio.Protocol):
         "over",
     )
 
-    def __init__(self, line: PhoenixConnection, uri: WebSocketURI) -> None:
-        self._line: PhoenixConnection | None = line
+    def __init__(self, connection: PhoenixConnection, uri: WebSocketURI) -> None:
+        self._connection: PhoenixConnection | None = connection
         self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_LOG)
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None
@@ -59,7 +59,7 @@ class Socket(asyncio.Protocol):
         self._binary = False
         self.over = False
 
-    # ---- what the line wants --------------------------------------------------------------------------------
+    # ---- what the connection wants --------------------------------------------------------------------------------
 
     def dial(self, loop: asyncio.AbstractEventLoop, origin: Origin, tls: ssl.SSLContext | None) -> None:
         """Begin: name lookup, TCP, TLS, upgrade."""
@@ -81,7 +81,7 @@ class Socket(asyncio.Protocol):
         self._flush()
 
     def close(self, code: int | None, reason: str, wait_s: float) -> None:
-        """Send a close frame and wait up to `wait_s` for the peer's; the line is told of the end."""
+        """Send a close frame and wait up to `wait_s` for the peer's; the connection is told of the end."""
         if self.over:
             return
         if self._protocol.state is not State.OPEN:
@@ -98,9 +98,9 @@ class Socket(asyncio.Protocol):
     # ---- opening --------------------------------------------------------------------------------------------
 
     async def _dial(self, loop: asyncio.AbstractEventLoop, origin: Origin, tls: ssl.SSLContext | None) -> None:
-        assert self._line is not None
-        limit = self._line.generation.handshake_timeout_s
-        self._timer = self._line.wheel.after(limit, self._handshake_timed_out)
+        assert self._connection is not None
+        limit = self._connection.generation.handshake_timeout_s
+        self._timer = self._connection.wheel.after(limit, self._handshake_timed_out)
         try:
             await loop.create_connection(
                 lambda: self,
@@ -134,8 +134,8 @@ class Socket(asyncio.Protocol):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            if self._line is not None:
-                self._line.opened(self)
+            if self._connection is not None:
+                self._connection.opened(self)
         elif isinstance(problem, InvalidStatus):
             self._end(Ending(*refusal.upgrade(response.status_code, bytes(response.body or b""))))
         else:  # 101, but not for our key, or with an extension nobody offered
@@ -193,8 +193,8 @@ class Socket(asyncio.Protocol):
                 self._message(b"".join(parts), at, binary=self._binary)
 
     def _message(self, data: bytes | bytearray, at: float, *, binary: bool) -> None:
-        if self._line is not None:
-            self._line.received(data, at, binary=binary)
+        if self._connection is not None:
+            self._connection.received(data, at, binary=binary)
 
     def _flush(self) -> None:
         transport = self._transport
@@ -218,14 +218,14 @@ class Socket(asyncio.Protocol):
                 self._end(self._ending(Detail.CLOSED_EARLY))
         elif protocol.parser_exc is not None and not isinstance(protocol.parser_exc, EOFError):
             self._end(self._ending(Detail.CLOSED_EARLY))
-        elif self._timer is None and self._line is not None:
-            self._await_end(self._line.generation.close_wait_s)  # for the server to close the connection
+        elif self._timer is None and self._connection is not None:
+            self._await_end(self._connection.generation.close_wait_s)  # for the server to close the connection
 
     def _await_end(self, wait_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._line is not None:
-            self._timer = self._line.wheel.after(wait_s, self._waited)
+        if self._connection is not None:
+            self._timer = self._connection.wheel.after(wait_s, self._waited)
 
     def _waited(self) -> None:
         """The connection is still there. With the peer's close frame, that one counts."""
@@ -274,6 +274,6 @@ class Socket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        line, self._line, self._parts = self._line, None, None
-        if line is not None:
-            line.closed(self, ending)
+        connection, self._connection, self._parts = self._connection, None, None
+        if connection is not None:
+            connection.closed(self, ending)

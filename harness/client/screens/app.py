@@ -20,7 +20,6 @@ from harness.client.api.call import Call
 from harness.client.api.calls import (
     APP_SETTINGS,
     BACKGROUND_DECK,
-    DIARY_STATS,
     OWN_PREFERENCES,
     OWN_PROFILE,
     OWN_PROFILE_PUBLIC,
@@ -30,15 +29,16 @@ from harness.client.api.calls import (
 )
 from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
-from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import first_page
 from harness.client.screens.browse.landing import Landing
+from harness.client.screens.browse.library import diary_stats
 from harness.client.screens.browse.suggestions import find_assistant
 from harness.client.screens.chat.inbox import Inbox
 from harness.client.screens.presence import heartbeat
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 
 BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
@@ -49,30 +49,19 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
     """From tapping the icon to a signed-in app with its landing page; False when the person cannot get in.
 
     A device without a stored session signs in first, as an operation of its own, and then loads the page: that is
-    what an earlier visit left behind. Who signs in and goes on without a reload: `sign_in_and_stay`.
+    what an earlier visit left behind.
     """
-    if phone.account is None:
-        with phone.operation("sign_in") as operation:
-            if not operation.ends(await phone.sign_in()):
+    if phone.auth.account is None:
+        with phone.notes.operation("sign_in") as operation:
+            if not operation.ends(await phone.auth.sign_in()):
                 return False
     phone.load_page()
-    phone.did(UserAction.PAGE_LOAD, "signed_in")
-    with phone.operation("app_open") as operation:
-        user = await phone.request(USER)
-        if not operation.ends(user.outcome) or phone.account is None:
+    phone.notes.did(UserAction.PAGE_LOAD, "signed_in")
+    with phone.notes.operation("app_open") as operation:
+        user = await phone.api.request(USER)
+        if not operation.ends(user.outcome) or phone.auth.account is None:
             return False
-    phone.chore(_load_settings(phone))
-    await enter(phone, landing=landing)
-    return True
-
-
-async def sign_in_and_stay(phone: Device, *, landing: bool = True) -> bool:
-    """The sign-in form of a page that was loaded signed out, and straight on into the app: quirk B until a reload."""
-    await open_signed_out(phone)
-    with phone.operation("sign_in") as operation:
-        if not operation.ends(await phone.sign_in()):
-            return False
-    phone.did(UserAction.ENTER)
+    phone.background.start(_load_settings(phone))
     await enter(phone, landing=landing)
     return True
 
@@ -80,7 +69,7 @@ async def sign_in_and_stay(phone: Device, *, landing: bool = True) -> bool:
 async def open_signed_out(phone: Device) -> None:
     """The page load of somebody who is not signed in: the settings call, which dies on the phone as ever."""
     phone.load_page()
-    phone.did(UserAction.PAGE_LOAD, "signed_out")
+    phone.notes.did(UserAction.PAGE_LOAD, "signed_out")
     await _load_settings(phone)
 
 
@@ -89,14 +78,14 @@ async def enter(phone: Device, *, landing: bool) -> None:
 
     Waits for the landing page alone, because that is what the person sees.
     """
-    phone.chore(_load_tmdb_configuration(phone))
-    phone.chore(heartbeat(phone))
-    phone.chore(phone.token_manager.tick())
+    phone.background.start(_load_tmdb_configuration(phone))
+    phone.background.start(heartbeat(phone))
+    phone.background.start(phone.auth.tick())
     read_ahead(phone)
     shell = Screen(phone)  # never left: its reads are shown as long as the page lives
     for call in SHELL_READS:
         shell.mount(_own(phone, call))
-    phone.chore(_find_assistant(phone))
+    phone.background.start(_find_assistant(phone))
     if landing:
         page = Landing(phone)
         await page.open()
@@ -107,24 +96,15 @@ def read_ahead(phone: Device) -> None:
     """Row 4, once per page load."""
     queries = phone.page.queries
     queries.prefetch(first_page(phone))
-    phone.chore(Inbox.of(phone).prefetch())
+    phone.background.start(Inbox.of(phone).prefetch())
     queries.prefetch(diary_stats(phone))
     for mode, limit in BACKGROUND_DECKS:
-        phone.chore(_background_deck(phone, mode, limit))
-
-
-def diary_stats(phone: Device) -> CachedQuery[int]:
-    """The diary's figures, as the page remembers them."""
-
-    async def fetch() -> Fetched[int]:
-        return Fetched.of(await phone.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
-
-    return CachedQuery(("diary_stats", phone.user_id), fetch, DIARY_RULES)
+        phone.background.start(_background_deck(phone, mode, limit))
 
 
 def _own(phone: Device, call: Call) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
-        return Fetched.of(await phone.request(call, phone.user_id), shapes.rows)
+        return Fetched.of(await phone.api.request(call, phone.user_id), shapes.rows)
 
     return CachedQuery((call.name, phone.user_id), fetch)
 
@@ -139,7 +119,7 @@ async def _find_assistant(phone: Device) -> None:
 
 async def _load_settings(phone: Device) -> None:
     """Failure keeps the defaults (contract 6.1), so it fails nothing else."""
-    reading = await phone.request(APP_SETTINGS, body={})
+    reading = await phone.api.request(APP_SETTINGS, body={})
     if reading.outcome.good:
         phone.local.put(PUBLIC_SETTINGS, reading.data, phone.now())
 
@@ -147,6 +127,6 @@ async def _load_settings(phone: Device) -> None:
 async def _load_tmdb_configuration(phone: Device) -> None:
     if phone.local.young(TMDB_KEPT, TMDB_CONFIGURATION_S, phone.now()) is not None:
         return
-    reading = await phone.request(TMDB_CONFIGURATION, body={"path": "/configuration", "params": {}})
+    reading = await phone.api.request(TMDB_CONFIGURATION, body={"path": "/configuration", "params": {}})
     if reading.outcome.good:
         phone.local.put(TMDB_KEPT, reading.data, phone.now())

@@ -10,33 +10,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.client.device import Device
-from harness.client.faults.network_state import Outage
 from harness.client.faults.outages import arm
+from harness.client.network_state import Outage
 
 
 def plan_outages(phone: Device, outages: Iterable[tuple[float, float]]) -> None:
     """Have the network go and come back by itself: pairs of seconds from now and seconds of outage."""
     now = phone.now()
     for after, seconds in outages:
-        phone.link.plan(Outage(now + after, seconds))
-    arm(phone)
+        phone.network.plan(Outage(now + after, seconds))
+    arm(phone.network, phone.clock)
 
 
 def go_offline(phone: Device) -> None:
     """Into the tunnel, now and until `come_back`."""
-    phone.link.lose(phone.now())
+    phone.network.lose(phone.now())
 
 
 def come_back(phone: Device) -> None:
     """Out of the tunnel."""
-    phone.link.regain(phone.now())
+    phone.network.regain(phone.now())
 
 
 async def use_another_app(phone: Device, seconds: float) -> None:
     """The app goes to the background for that long: it flushes its events, its pollers pause, then it catches up."""
-    phone.link.hide()
+    phone.network.hide()
     await phone.pause(seconds)
-    phone.link.show()
+    phone.network.show()
 
 
 def kill(phone: Device) -> None:
@@ -44,4 +44,4 @@ def kill(phone: Device) -> None:
 
     The session is over after that; what the person does next is another session.
     """
-    phone.link.kill()
+    phone.network.kill()

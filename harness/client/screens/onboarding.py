@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from harness.client.api.calls import ONBOARDING_DECK, ONBOARDING_LIKES, USER_UPDATE
 from harness.client.api.shapes import Card
 from harness.client.auth.newcomers import newcomer
-from harness.client.cache.queries import CachedQuery, Screen
+from harness.client.cache.queries import CachedQuery
 from harness.client.cache.query_cache import HOME_DECK
 from harness.client.device import Device
 from harness.client.screens.app import enter, open_signed_out
 from harness.client.screens.browse.decks import fetch_deck
 from harness.client.screens.browse.landing import Landing
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 from harness.core.people import Person
@@ -30,7 +31,7 @@ _PASSWORD_BYTES = 12
 
 def newcomers_phone(phone: Device) -> Device:
     """The device of somebody new, in place of this session's own. Whoever asks for it ends and discards it."""
-    new = newcomer(phone.kit.run_tag, phone.ticket, phone.kit.people.pattern)
+    new = newcomer(phone.kit.run_tag, phone.notes.ticket, phone.kit.people.pattern)
     return phone.guest(Person(phone.person.number, new.email))
 
 
@@ -39,16 +40,16 @@ async def sign_up(phone: Device) -> bool:
 
     A target that confirms addresses by mail answers without a session: the person sees a notice, and that was it.
     """
-    new = newcomer(phone.kit.run_tag, phone.ticket, phone.kit.people.pattern)
+    new = newcomer(phone.kit.run_tag, phone.notes.ticket, phone.kit.people.pattern)
     password = phone.kit.people.secrets.password or secrets.token_urlsafe(_PASSWORD_BYTES)
     await open_signed_out(phone)
-    phone.did(UserAction.SIGN_UP)
-    with phone.operation("sign_up") as operation:
-        if not operation.ends(await phone.token_manager.sign_up(password, new.display_name, new.username)):
+    phone.notes.did(UserAction.SIGN_UP)
+    with phone.notes.operation("sign_up") as operation:
+        if not operation.ends(await phone.auth.sign_up(password, new.display_name, new.username)):
             return False
-    if phone.account is None:
+    if phone.auth.account is None:
         return False
-    phone.did(UserAction.ENTER)
+    phone.notes.did(UserAction.ENTER)
     await enter(phone, landing=False)
     return True
 
@@ -61,7 +62,7 @@ class TastePage(Screen):
     async def open(self) -> list[Card]:
         """From the gate to titles to choose from; empty when no deck came."""
         self.opens()
-        with self.phone.operation("onboarding_deck") as operation:
+        with self.phone.notes.operation("onboarding_deck") as operation:
             fetched = await self.show(_deck(self.phone))
             operation.ends(fetched.outcome)
         return fetched.value or []
@@ -74,16 +75,16 @@ class TastePage(Screen):
         if len(liked) < FEWEST_LIKES:
             raise ValueError(f"the page wants {FEWEST_LIKES} titles, not {len(liked)}")
         phone = self.phone
-        phone.did(UserAction.LIKED, number=len(liked))
+        phone.notes.did(UserAction.LIKED, number=len(liked))
         body = {
-            "sessionId": phone.device_session,
+            "sessionId": phone.local.session_id,
             "mediaItemIds": [card.title for card in liked[:MOST_LIKES]],
             "preferredGenres": [],
             "deckId": liked[0].deck,
             "source": "onboarding",
         }
-        with phone.operation("onboarding_finish") as operation:
-            await phone.request(ONBOARDING_LIKES, body=body)
+        with phone.notes.operation("onboarding_finish") as operation:
+            await phone.api.request(ONBOARDING_LIKES, body=body)
             passed = operation.ends(await pass_gate(phone))
         self.leave()
         if passed:
@@ -96,7 +97,7 @@ class TastePage(Screen):
 async def pass_gate(phone: Device) -> Outcome:
     """Tell the account that onboarding is over."""
     body = {"data": {"onboarded": True}, "code_challenge": None, "code_challenge_method": None}
-    return (await phone.request(USER_UPDATE, body=body)).outcome
+    return (await phone.api.request(USER_UPDATE, body=body)).outcome
 
 
 def _deck(phone: Device) -> CachedQuery[list[Card]]:

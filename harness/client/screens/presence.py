@@ -16,26 +16,26 @@ async def touch_presence(phone: Device) -> None:
     if last is not None and now - last < TOUCH_EVERY_S:
         return
     phone.page.last_seen_at = now
-    await phone.request(PRESENCE, phone.user_id, body={"last_seen_at": phone.wall_clock()})
+    await phone.api.request(PRESENCE, phone.user_id, body={"last_seen_at": phone.clock.wall_clock()})
 
 
 async def heartbeat(phone: Device) -> None:
     """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing."""
     while True:
-        phone.page.live.track()
-        if phone.visible and phone.account is not None:
+        phone.page.realtime.track()
+        if phone.network.visible and phone.auth.account is not None:
             await touch_presence(phone)
         await phone.pause(HEARTBEAT_S)
 
 
 async def look_away(phone: Device, seconds: float) -> None:
     """Another app for a while: what the outbox holds leaves now, and on return everything stale on screen is read."""
-    phone.hide()
+    phone.network.hide()
     await phone.pause(seconds)
-    phone.show()
+    phone.network.show()
 
 
 async def maybe_look_away(phone: Device, persona: str) -> None:
     """As often and as long as the persona's `away` (share of occasions) and `away_s` say; never without them."""
-    if phone.chance(persona, "away"):
-        await look_away(phone, phone.draws(persona, "away_s"))
+    if phone.behaviour.chance(persona, "away"):
+        await look_away(phone, phone.behaviour.draws(persona, "away_s"))

@@ -1,1 +1,1 @@
-"""One question a file: `ID`, and `ask(field)`, which never raises for what the deployment does wrong."""
+"""One question a file: `ID`, and `ask(context)`, which never raises for what the deployment does wrong."""

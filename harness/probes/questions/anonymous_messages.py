@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from harness.probes.stage import Field
+from harness.probes.context import ProbeContext
 from harness.record.probe_results import ProbeAnswer
 
 ID = "anonymous messages"
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """Reads with nothing but the public key that every copy of the app holds."""
-    reply = await field.read("messages?select=id&limit=5", None)
+    reply = await context.read("messages?select=id&limit=5", None)
     rows = reply.json() if reply.status_code in (200, 206) else []
     return ProbeAnswer(
         id=ID,

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from harness.probes.stage import Field, resigned
+from harness.probes.context import ProbeContext, resigned
 from harness.record.probe_results import ProbeAnswer
 
 ID = "expired token"
 HOUR_S = 3600
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """Reads with a token that ended an hour ago; to make one, the JWT secret has to be known."""
-    secret = field.access.signing_secret
+    secret = context.access.signing_secret
     if not secret:
         return ProbeAnswer(id=ID, status="not asked", text="needs the JWT secret: name keys.jwt_secret_env")
     past = int(time.time()) - HOUR_S
-    token = resigned(field.me.token, secret, iat=past - HOUR_S, exp=past)
-    reply = await field.read("app_settings_meta?select=version&limit=1", replace(field.me, token=token))
+    token = resigned(context.me.token, secret, iat=past - HOUR_S, exp=past)
+    reply = await context.read("app_settings_meta?select=version&limit=1", replace(context.me, token=token))
     taken = reply.status_code < 300
     return ProbeAnswer(
         id=ID,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from harness.probes.stage import Field, resigned
+from harness.probes.context import ProbeContext, resigned
 from harness.record.probe_results import ProbeAnswer
 
 ID = "forged token"
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """Reads with an own token that was signed with a key of ours."""
-    token = resigned(field.me.token, secrets.token_urlsafe(48))
-    reply = await field.read("app_settings_meta?select=version&limit=1", replace(field.me, token=token))
+    token = resigned(context.me.token, secrets.token_urlsafe(48))
+    reply = await context.read("app_settings_meta?select=version&limit=1", replace(context.me, token=token))
     taken = reply.status_code < 300
     return ProbeAnswer(
         id=ID,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.probes.stage import Field
+from harness.probes.context import ProbeContext
 from harness.record.probe_results import ProbeAnswer
 
 ID = "fresh settings"
@@ -12,14 +12,14 @@ TTL_S = 30.0  # each instance of the function may lag so long (contract 6.1)
 POLL_S = 5.0
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """Compares versions; a difference has to be gone within the cache's time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + TTL_S + POLL_S
     served = in_force = -1
     while loop.time() < until:
-        reply = await field.write("/functions/v1/public-app-settings", field.me, {})
-        rows = (await field.read("app_settings_meta?select=version&id=eq.1", field.me)).json()
+        reply = await context.write("/functions/v1/public-app-settings", context.me, {})
+        rows = (await context.read("app_settings_meta?select=version&id=eq.1", context.me)).json()
         if reply.status_code != 200 or not rows:
             return ProbeAnswer(id=ID, status="not asked", text=f"settings answered {reply.status_code}")
         served, in_force = int(reply.json()["version"]), int(rows[0]["version"])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import uuid
 
-from harness.probes.stage import Field, event
+from harness.probes.context import ProbeContext, event
 from harness.record.probe_results import ProbeAnswer
 
 ID = "invalid event"
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """Sends an event of a type that does not exist; the app would forget it if it were called accepted."""
-    wrong = event(await field.title(), str(uuid.uuid4())) | {"eventType": "open"}
-    reply = await field.swipe(field.me, **wrong)
+    wrong = event(await context.title(), str(uuid.uuid4())) | {"eventType": "open"}
+    reply = await context.swipe(context.me, **wrong)
     accepted = wrong["clientEventId"] in reply.get("acceptedClientEventIds", ())
     return ProbeAnswer(
         id=ID,

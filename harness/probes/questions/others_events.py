@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import uuid
 
-from harness.probes.stage import Field, event
+from harness.probes.context import ProbeContext, event
 from harness.record.probe_results import ProbeAnswer
 
 ID = "others' events"
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """One person swipes, another one looks for it."""
     session = str(uuid.uuid4())
-    await field.swipe(field.other, **event(await field.title(), session))
-    seen = await field.stored_events(field.me, session)
+    await context.swipe(context.other, **event(await context.title(), session))
+    seen = await context.stored_events(context.me, session)
     return ProbeAnswer(
         id=ID,
         status="broken" if seen else "held",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from harness.probes.stage import Field
+from harness.probes.context import ProbeContext
 from harness.record.probe_results import ProbeAnswer
 
 ID = "others' messages"
 ROWS = 500
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """Asks for any messages at all and looks whose they are."""
-    own = await field.read(f"conversation_participants?select=conversation_id&user_id=eq.{field.me.user_id}", field.me)
+    own = await context.read(
+        f"conversation_participants?select=conversation_id&user_id=eq.{context.me.user_id}", context.me
+    )
     mine = {row["conversation_id"] for row in own.json()}
-    rows = (await field.read(f"messages?select=id,conversation_id&limit={ROWS}", field.me)).json()
+    rows = (await context.read(f"messages?select=id,conversation_id&limit={ROWS}", context.me)).json()
     foreign = [row["id"] for row in rows if row["conversation_id"] not in mine]
     return ProbeAnswer(
         id=ID,

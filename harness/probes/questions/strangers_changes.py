@@ -12,7 +12,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from harness.client.http.tls import shared_context
-from harness.probes.stage import Caller, Field
+from harness.probes.context import ProbeContext, SignedInPerson
 from harness.record.probe_results import ProbeAnswer
 
 ID = "strangers' changes"
@@ -20,19 +20,19 @@ READY_S, HEAR_S = 10.0, 3.0
 GRACE_S = 0.7  # for the stranger, after the member has heard
 
 
-async def ask(field: Field) -> ProbeAnswer:
+async def ask(context: ProbeContext) -> ProbeAnswer:
     """A member and a stranger listen, the member writes: the member has to hear it, the stranger must not."""
-    room = await _room(field)
-    if room is None:
+    conversation = await _conversation(context)
+    if conversation is None:
         return ProbeAnswer(id=ID, status="not asked", text="the second person is in no conversation without the first")
-    base, key = field.access.url.removeprefix("http"), quote(field.access.anon_key)
+    base, key = context.access.url.removeprefix("http"), quote(context.access.anon_key)
     url = f"ws{base}/realtime/v1/websocket?vsn=1.0.0&apikey={key}"
     tls = shared_context() if url.startswith("wss:") else None
     try:
         async with connect(url, ssl=tls, proxy=None) as ours, connect(url, ssl=tls, proxy=None) as theirs:
-            await asyncio.gather(_listen(ours, field.me, room), _listen(theirs, field.other, room))
+            await asyncio.gather(_listen(ours, context.me, conversation), _listen(theirs, context.other, conversation))
             message = str(uuid.uuid4())
-            sent = await field.write("/rest/v1/messages", field.other, _row(field.other, room, message))
+            sent = await context.write("/rest/v1/messages", context.other, _row(context.other, conversation, message))
             if sent.status_code != 201:
                 return ProbeAnswer(id=ID, status="not asked", text=f"the message was refused: {sent.status_code}")
             heard = await _hears(theirs, message, HEAR_S)
@@ -51,28 +51,33 @@ async def ask(field: Field) -> ProbeAnswer:
     )
 
 
-async def _room(field: Field) -> str | None:
+async def _conversation(context: ProbeContext) -> str | None:
     """A conversation of the second person that the first one is not in."""
 
-    async def rooms(caller: Caller) -> set[str]:
-        reply = await field.read(
+    async def conversations(caller: SignedInPerson) -> set[str]:
+        reply = await context.read(
             f"conversation_participants?select=conversation_id&user_id=eq.{caller.user_id}", caller
         )
         return {row["conversation_id"] for row in reply.json()}
 
-    return min(await rooms(field.other) - await rooms(field.me), default=None)
+    return min(await conversations(context.other) - await conversations(context.me), default=None)
 
 
-def _row(caller: Caller, room: str, message: str) -> dict[str, Any]:
+def _row(caller: SignedInPerson, conversation: str, message: str) -> dict[str, Any]:
     body = {"type": "text", "text": "probe", "clientId": message}
     me = {"user_id": caller.user_id, "sender_id": caller.user_id}
-    row = {"conversation_id": room, "body": body, "meta": body, "message_type": "text", "text": "probe"}
+    row = {"conversation_id": conversation, "body": body, "meta": body, "message_type": "text", "text": "probe"}
     return {**me, **row, "client_id": message}
 
 
-async def _listen(socket: ClientConnection, caller: Caller, room: str) -> None:
-    """Join a channel for the room's new messages, and wait until the database knows of it. :raises TimeoutError:"""
-    change = {"event": "INSERT", "schema": "public", "table": "messages", "filter": f"conversation_id=eq.{room}"}
+async def _listen(socket: ClientConnection, caller: SignedInPerson, conversation: str) -> None:
+    """Join a channel for its new messages, and wait until the database knows of it. :raises TimeoutError:"""
+    change = {
+        "event": "INSERT",
+        "schema": "public",
+        "table": "messages",
+        "filter": f"conversation_id=eq.{conversation}",
+    }
     join = {
         "topic": "realtime:probe",
         "event": "phx_join",

@@ -118,7 +118,7 @@ def test_a_read_is_resent_once_only(run: Any) -> None:
     run(work())
 
 
-def test_concurrent_sends_open_connections_up_to_the_limit_then_wait_in_line(run: Any) -> None:
+def test_concurrent_sends_open_connections_up_to_the_limit_then_queue(run: Any) -> None:
     async def script(peer: Peer) -> None:
         while request := await peer.request():
             server_saw.append(request.split(b" ")[1])

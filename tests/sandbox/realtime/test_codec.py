@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.realtime import fan
+from sandbox.realtime import encoded
 from sandbox.realtime.binary import (
     JSON,
     RAW,
@@ -19,7 +19,7 @@ from sandbox.realtime.binary import (
     decode_push,
     encode_broadcast,
 )
-from sandbox.realtime.frames import BINARY, TEXT, V1, V2, Out, Push, decode, encode, frame, reply, system
+from sandbox.realtime.frames import BINARY, TEXT, V1, V2, ClientPush, ServerPush, decode, encode, frame, reply, system
 
 KIND_3 = bytes.fromhex(
     "03 01 02 0b 06 00 01 36 31 30 72 65 61 6c 74 69 6d 65 3a 74 31 74 79 70 69 6e 67 7b 22 75 73 65 72 49 64 22 3a 22"
@@ -69,7 +69,7 @@ def test_a_broadcast_says_where_its_parts_end(topic: str, message: UserBroadcast
 @given(st.sampled_from([V1, V2]), st.booleans(), st.binary(max_size=200))
 def test_rubbish_is_a_frame_error_or_a_push(vsn: str, binary: bool, data: bytes) -> None:
     with contextlib.suppress(FrameError):
-        assert isinstance(decode(vsn, data, binary=binary), Push)
+        assert isinstance(decode(vsn, data, binary=binary), ClientPush)
 
 
 json_values = st.recursive(
@@ -82,7 +82,7 @@ json_values = st.recursive(
 @given(st.sampled_from([V1, V2]), json_values)
 def test_any_json_is_a_frame_error_or_a_push(vsn: str, value: object) -> None:
     with contextlib.suppress(FrameError):
-        assert isinstance(decode(vsn, orjson.dumps(value), binary=False), Push)
+        assert isinstance(decode(vsn, orjson.dumps(value), binary=False), ClientPush)
 
 
 @settings(max_examples=50)
@@ -90,11 +90,11 @@ def test_any_json_is_a_frame_error_or_a_push(vsn: str, value: object) -> None:
 def test_text_pushes(vsn: str, join_ref: str | None, ref: str | None, topic: str, event: str, payload: object) -> None:
     fields = {"topic": topic, "event": event, "payload": payload, "ref": ref, "join_ref": join_ref}
     data = orjson.dumps([join_ref, ref, topic, event, payload] if vsn == V2 else fields)
-    assert decode(vsn, data, binary=False) == Push(join_ref, ref, topic, event, payload, len(data))
+    assert decode(vsn, data, binary=False) == ClientPush(join_ref, ref, topic, event, payload, len(data))
 
 
 def test_version_1_needs_its_four_fields_and_no_more() -> None:
-    heartbeat = {"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": None}
+    heartbeat: dict[str, object] = {"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": None}
     assert decode(V1, orjson.dumps(heartbeat), binary=False).ref is None
     for name in heartbeat:
         with pytest.raises(FrameError, match=name):
@@ -109,7 +109,7 @@ def body(data: bytes) -> object:
 
 
 def test_the_contracts_messages() -> None:
-    push = Push(None, "13", "phoenix", "heartbeat", {})
+    push = ClientPush(None, "13", "phoenix", "heartbeat", {})
     assert body(encode(V2, reply(push, {}))) == [None, "13", "phoenix", "phx_reply", {"response": {}, "status": "ok"}]
     assert body(encode(V1, reply(push, {}))) == {
         "event": "phx_reply",
@@ -138,7 +138,7 @@ def test_frame_lengths(size: int, head: int) -> None:
 
 
 def test_who_gets_what_of_a_broadcast() -> None:
-    as_json = fan.user_broadcast("realtime:t1", UserBroadcast("typing", TYPING))
+    as_json = encoded.user_broadcast("realtime:t1", UserBroadcast("typing", TYPING))
     assert as_json.get(V2) == frame(BINARY, KIND_4)
     assert body(as_json.get(V1) or b"") == {
         "event": "broadcast",
@@ -146,11 +146,11 @@ def test_who_gets_what_of_a_broadcast() -> None:
         "ref": None,
         "topic": "realtime:t1",
     }
-    raw = fan.user_broadcast("realtime:t1", UserBroadcast("bin", b"\x01", RAW))
+    raw = encoded.user_broadcast("realtime:t1", UserBroadcast("bin", b"\x01", RAW))
     assert raw.get(V1) is None
     assert (raw.get(V2) or b"")[0] == BINARY
-    assert fan.user_broadcast("realtime:t1", UserBroadcast("e", b"not JSON")).get(V1) is None
-    as_text = fan.text(Out("realtime:t1", "broadcast", {"type": "broadcast", "event": "e", "payload": {}}))
+    assert encoded.user_broadcast("realtime:t1", UserBroadcast("e", b"not JSON")).get(V1) is None
+    as_text = encoded.text(ServerPush("realtime:t1", "broadcast", {"type": "broadcast", "event": "e", "payload": {}}))
     assert (as_text.get(V2) or b"")[0] == TEXT
-    long = fan.user_broadcast("realtime:" + "t" * 300, UserBroadcast("e", b"{}"))
+    long = encoded.user_broadcast("realtime:" + "t" * 300, UserBroadcast("e", b"{}"))
     assert (long.get(V2) or b"")[0] == TEXT

@@ -8,9 +8,9 @@ import uuid
 import asyncpg
 import pytest
 
-from sandbox.realtime.catalogue import Catalogue
-from sandbox.realtime.pgoutput import Change
-from sandbox.realtime.wal import FeedError, Stream
+from sandbox.realtime.catalogue import PublicationCatalogue
+from sandbox.realtime.pgoutput import RowChange
+from sandbox.realtime.wal import FeedError, WalStream
 from tests.sandbox.conftest import Seeded
 
 LIMIT_S = 20.0
@@ -21,7 +21,7 @@ values ($1, $1, $2, '{"n": [1, 2]}', $3) returning id, pg_current_xact_id()::tex
 """
 
 
-async def next_of(stream: Stream, table: str) -> list[Change]:
+async def next_of(stream: WalStream, table: str) -> list[RowChange]:
     """The next transaction that touches the table: its changes there."""
     async for changes in stream.transactions():
         found = [change for change in changes if change.relation.table == table]
@@ -32,7 +32,7 @@ async def next_of(stream: Stream, table: str) -> list[Change]:
 
 def test_the_stream_tells_committed_changes_only_and_whole_transactions(own: Seeded) -> None:
     async def run() -> None:
-        stream = await Stream.open(own.dsn())
+        stream = await WalStream.open(own.dsn())
         connection = await asyncpg.connect(own.dsn())
         try:
             conversation, person = await connection.fetchrow(ONE)
@@ -63,7 +63,7 @@ def test_the_stream_tells_committed_changes_only_and_whole_transactions(own: See
 def test_values_too_large_to_be_repeated_come_from_the_row_before(own: Seeded) -> None:
     async def run() -> None:
         connection = await asyncpg.connect(own.dsn())
-        stream = await Stream.open(own.dsn())
+        stream = await WalStream.open(own.dsn())
         try:
             conversation, person = await connection.fetchrow(ONE)
             await connection.execute("alter table public.messages alter column text set storage external")
@@ -83,16 +83,16 @@ def test_values_too_large_to_be_repeated_come_from_the_row_before(own: Seeded) -
 
 def test_asking_for_a_row_waits_until_its_commit_is_seen_by_all(own: Seeded) -> None:
     async def run() -> None:
-        stream = await Stream.open(own.dsn())
+        stream = await WalStream.open(own.dsn())
         writer = await asyncpg.connect(own.dsn())
-        catalogue = await Catalogue.open(own.dsn())
+        catalogue = await PublicationCatalogue.open(own.dsn())
         try:
             conversation, person = await writer.fetchrow(ONE)
             table = (await catalogue.published())["public", "messages"]
             transaction = writer.transaction()
             await transaction.start()
             row = await writer.fetchrow(INSERT, person, conversation, "one")
-            early = Change(None, "INSERT", 0.0, {"id": str(row["id"])}, None, int(row["xid"]))  # type: ignore[arg-type]
+            early = RowChange(None, "INSERT", 0.0, {"id": str(row["id"])}, None, int(row["xid"]))  # type: ignore[arg-type]
             claims = f'{{"role": "authenticated", "sub": "{person}"}}'
             stranger = f'{{"role": "authenticated", "sub": "{uuid.UUID(int=7)}"}}'
             callers = [("authenticated", claims), ("authenticated", stranger), ("anon", "{}"), ("service_role", "{}")]
@@ -115,10 +115,10 @@ def test_asking_for_a_row_waits_until_its_commit_is_seen_by_all(own: Seeded) -> 
 
 def test_a_stream_that_cannot_be_opened_says_where(tmp_path: object) -> None:
     with pytest.raises(FeedError, match="cannot reach PostgreSQL"):
-        asyncio.run(Stream.open(f"postgresql://postgres@/x?host={tmp_path}&port=1"))
+        asyncio.run(WalStream.open(f"postgresql://postgres@/x?host={tmp_path}&port=1"))
 
 
 def test_a_stream_that_is_refused_says_why(own: Seeded) -> None:
     with pytest.raises(FeedError) as caught:
-        asyncio.run(Stream.open(own.dsn("no_such_database")))
+        asyncio.run(WalStream.open(own.dsn("no_such_database")))
     assert "no_such_database" in str(caught.value)

@@ -16,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sandbox.realtime.access import AccessError, examine
 from sandbox.realtime.bindings import join_config, join_token
-from sandbox.realtime.cost import Found, change_ms, wait_ms
-from sandbox.realtime.faults import FaultError, Faults, Place
+from sandbox.realtime.cost import PollOutcome, change_ms, wait_ms
+from sandbox.realtime.faults import Faults, Place, RealtimeFaultError
 from sandbox.realtime.filters import FilterError, condition, parse
 from sandbox.realtime.limits import CallWindow, RateCounter
-from sandbox.realtime.presence import Presence, references
+from sandbox.realtime.presence import PresenceState, references
 from sandbox.realtime.settings import PLANS, RealtimeSettings, SettingError
-from sandbox.realtime.subscriptions import Registry, SubscriptionError, requests
+from sandbox.realtime.subscriptions import SubscriptionError, SubscriptionRegistry, requests
 from sandbox.realtime.values import array, commit_timestamp, in_jsonb_order, to_json
 
 # --- limits
@@ -89,7 +89,7 @@ class PresenceMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.presence = Presence(references(random.Random(1)))
+        self.presence = PresenceState(references(random.Random(1)))
         self.heard: dict[str, list[dict[str, Any]]] = {}
         self.refs: set[str] = set()
 
@@ -137,7 +137,7 @@ TestPresence.settings = settings(max_examples=30, stateful_step_count=20)
 
 
 def test_an_update_is_a_join_and_a_leave() -> None:
-    presence = Presence(references(random.Random(2)))
+    presence = PresenceState(references(random.Random(2)))
     first = presence.track("c", "a1", {"status": "online"})
     assert first is not None
     second = presence.track("c", "a1", {"status": "away"})
@@ -225,7 +225,7 @@ def on(event: str = "*", table: str | None = "messages", **more: Any) -> dict[st
 def test_the_index_finds_what_asking_everybody_finds(
     wanted: list[tuple[int, str, str | None]], gone: list[int], value: int, kind: str
 ) -> None:
-    registry: Registry[int] = Registry()
+    registry: SubscriptionRegistry[int] = SubscriptionRegistry()
     asked: dict[int, list[dict[str, Any]]] = {}
     for owner, event, text in wanted:
         asked.setdefault(owner, []).append(on(event, **({"filter": text} if text else {})))
@@ -353,9 +353,9 @@ def test_cost_follows_the_contracts_measurements() -> None:
 
 def test_the_poll_clock() -> None:
     rng = random.Random(3)
-    assert wait_ms(Found.DELIVERED, 100, rng) == 0
-    assert wait_ms(Found.NOTHING, 100, rng) == 500
-    assert all(150 <= wait_ms(Found.UNRELATED, 100, rng) <= 200 for _ in range(200))
+    assert wait_ms(PollOutcome.DELIVERED, 100, rng) == 0
+    assert wait_ms(PollOutcome.NOTHING, 100, rng) == 500
+    assert all(150 <= wait_ms(PollOutcome.UNRELATED, 100, rng) <= 200 for _ in range(200))
 
 
 # --- faults
@@ -395,7 +395,7 @@ def test_faults_that_do_not_exist() -> None:
         ("realtime_freeze", True, Place()),
         ("realtime_db_event_limit", 1, Place(socket=1)),
     ):
-        with pytest.raises(FaultError, match="realtime_"):
+        with pytest.raises(RealtimeFaultError, match="realtime_"):
             faults.set(name, value, place)
 
 

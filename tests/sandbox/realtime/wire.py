@@ -72,12 +72,14 @@ class Wire:
                 self.kept.append(heard)
 
     async def event(self, name: str, limit_s: float = LIMIT_S) -> Heard:
-        return await self.wait(lambda heard: isinstance(heard, Heard) and heard.event == name, limit_s)
+        found: Heard = await self.wait(lambda heard: isinstance(heard, Heard) and heard.event == name, limit_s)
+        return found
 
     async def reply(self, ref: str, limit_s: float = LIMIT_S) -> Heard:
-        return await self.wait(
+        found: Heard = await self.wait(
             lambda heard: isinstance(heard, Heard) and heard.event == "phx_reply" and heard.ref == ref, limit_s
         )
+        return found
 
     async def join(self, topic: str, token: str | None = None, **config: Any) -> str:
         """Join and wait for the reply, and for the Postgres notice where there are bindings; the join's ref."""

@@ -1,7 +1,7 @@
 """One channel: joins its topic, hears its news, rejoins as its client generation does. (pure)
 
-A state machine without I/O: the line it belongs to writes for it and turns its timers. Source: contract realtime 1.4,
-1.5 and 1.8. Made by `RealtimeClient.channel`; after CLOSED it is of no more use, make a new one, as the app does.
+A state machine without I/O: the connection it belongs to writes for it and turns its timers. Source: contract realtime
+1.4, 1.5 and 1.8. Made by `RealtimeClient.channel`; after CLOSED it is of no more use, make a new one, as the app does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class JoinState(Enum):
 
 
 class Uplink(Protocol):
-    """What a channel needs of its line."""
+    """What a channel needs of its connection."""
 
     generation: Generation
     wheel: Wheel
@@ -68,11 +68,11 @@ class Channel:
     """
 
     __slots__ = (
+        "_connection",
         "_join_at",
         "_join_timer",
         "_join_token",
         "_join_written_at",
-        "_line",
         "_listeners",
         "_notice",
         "_positions",
@@ -89,8 +89,8 @@ class Channel:
         "topic",
     )
 
-    def __init__(self, line: Uplink, topic: str, config: Config, *, presence: bool = False) -> None:
-        self._line = line
+    def __init__(self, connection: Uplink, topic: str, config: Config, *, presence: bool = False) -> None:
+        self._connection = connection
         self.topic = topic
         self.config = config
         self.state = JoinState.CLOSED
@@ -105,8 +105,8 @@ class Channel:
         self._join_at = 0.0
         self._join_written_at: float | None = None
         self._join_timer: Timer | None = None
-        self._rejoin_timer = Backoff(line.wheel, line.generation.delay, self._rejoin_when_connected)
-        self._pushes = Pushes(line)
+        self._rejoin_timer = Backoff(connection.wheel, connection.generation.delay, self._rejoin_when_connected)
+        self._pushes = Pushes(connection)
         self._listeners = Listeners()
         self._notice = ""  # the last error the server announced
 
@@ -142,15 +142,15 @@ class Channel:
     @property
     def joined(self) -> bool:
         """Whether messages go out on the socket: the channel counts as joined and the socket is open."""
-        return self.state is JoinState.JOINED and self._line.connected
+        return self.state is JoinState.JOINED and self._connection.connected
 
     def subscribe(self) -> Channel:
         """Join, and connect first when there is no socket. :raises RuntimeError: a second time."""
         if self._used:
             raise RuntimeError(f"{self.topic} has been subscribed before; make a new channel")
         self._used = True
-        self._token = self._line.access_token  # a fresh client's token is not there yet (contract 1.4)
-        self._line.connect()
+        self._token = self._connection.access_token  # a fresh client's token is not there yet (contract realtime 1.4)
+        self._connection.connect()
         self._rejoin()
         return self
 
@@ -161,12 +161,12 @@ class Channel:
         """
         if not self.joined:
             return Sent.REST
-        ref = self._line.new_ref()
-        self._line.broadcast(self, ref, event, payload)
+        ref = self._connection.new_ref()
+        self._connection.broadcast(self, ref, event, payload)
         if self.config.ack:
-            self._pushes.await_reply(ref, Push(event, {}, self._line.wheel.clock(), done))
+            self._pushes.await_reply(ref, Push(event, {}, self._connection.wheel.clock(), done))
         elif done is not None:
-            self._line.tell(done, Outcome.OK, "")  # the client does not wait either
+            self._connection.tell(done, Outcome.OK, "")  # the client does not wait either
         return Sent.SOCKET
 
     def track(self, payload: Mapping[str, Any], done: Done | None = None) -> Sent:
@@ -178,7 +178,7 @@ class Channel:
         return self._push("presence", {"type": "presence", "event": "untrack"}, done)
 
     def _push(self, event: str, payload: Mapping[str, Any], done: Done | None) -> Sent:
-        push = Push(event, payload, self._line.wheel.clock(), done)
+        push = Push(event, payload, self._connection.wheel.clock(), done)
         if self.joined:
             self._write(push)
             return Sent.SOCKET
@@ -186,47 +186,49 @@ class Channel:
         return Sent.BUFFERED
 
     def _write(self, push: Push) -> None:
-        ref = self._line.new_ref()
-        self._line.push(self, ref, push.event, push.payload)
+        ref = self._connection.new_ref()
+        self._connection.push(self, ref, push.event, push.payload)
         self._pushes.await_reply(ref, push)
 
     # ---- joining --------------------------------------------------------------------------------------------
 
     def _rejoin_when_connected(self) -> None:
-        if self._line.generation.rearms_rejoin:
+        if self._connection.generation.rearms_rejoin:
             self._rejoin_timer.schedule()
-        if self._line.connected:
+        if self._connection.connected:
             self._rejoin()
 
     def _rejoin(self) -> None:
         self._join_token = self._token
         if self.state is JoinState.JOINING:  # still unanswered: the client takes itself for a second channel (defect c)
             self.leave()
-            self._line.leaked()
-            self._line.push(self, self._new_join_ref(), "phx_join", self._join_payload())
+            self._connection.leaked()
+            self._connection.push(self, self._new_join_ref(), "phx_join", self._join_payload())
             return
         self.state = JoinState.JOINING
-        now = self._line.wheel.clock()
+        now = self._connection.wheel.clock()
         self._join_at, self._join_written_at = now, None
         self._cancel_join_timer()
-        self._join_timer = self._line.wheel.after(self._line.generation.join_timeout_s, self._join_timed_out)
-        if self._line.connected:
+        self._join_timer = self._connection.wheel.after(
+            self._connection.generation.join_timeout_s, self._join_timed_out
+        )
+        if self._connection.connected:
             self._write_join()
 
     def _write_join(self) -> None:
-        self._join_written_at = self._line.wheel.clock()
+        self._join_written_at = self._connection.wheel.clock()
         ref = self._new_join_ref()
-        self._line.push(self, ref, "phx_join", self._join_payload())
+        self._connection.push(self, ref, "phx_join", self._join_payload())
 
     def _new_join_ref(self) -> str:
-        self.join_ref = ref = self._line.new_ref()
+        self.join_ref = ref = self._connection.new_ref()
         return ref
 
     def _join_payload(self) -> dict[str, Any]:
         payload: dict[str, Any] = {"config": self.config.request(presence=self._presence)}
         if self._join_token is not None:
             payload["access_token"] = self._join_token
-            payload["version"] = self._line.generation.client
+            payload["version"] = self._connection.generation.client
         return payload
 
     def _cancel_join_timer(self) -> None:
@@ -240,22 +242,22 @@ class Channel:
 
     def _report(self, name: str, outcome: Outcome, code: str, *, at: float, size: int = 0) -> None:
         label = self.config.label
-        now = self._line.wheel.clock()
-        self._line.report(f"{name}_{label}" if label else name, outcome, at, now - at, size, code)
+        now = self._connection.wheel.clock()
+        self._connection.report(f"{name}_{label}" if label else name, outcome, at, now - at, size, code)
 
     def _join_timed_out(self) -> None:
         self._join_timer = None
-        generation, line = self._line.generation, self._line
+        generation, connection = self._connection.generation, self._connection
         self._report_join(Outcome.TIMEOUT, "no reply" if self._join_written_at is not None else "not connected")
-        if generation.leaves_on_timeout and line.connected:
-            line.push(self, line.new_ref(), "phx_leave", {})
+        if generation.leaves_on_timeout and connection.connected:
+            connection.push(self, connection.new_ref(), "phx_leave", {})
             self.join_ref = None  # the answer to that leave is not for the next join
         self.state = JoinState.ERRORED
         self._plan_rejoin()
         self._say(Status.TIMED_OUT, "")
 
     def _plan_rejoin(self) -> None:
-        if self._line.generation.rearms_rejoin or self._line.connected:
+        if self._connection.generation.rearms_rejoin or self._connection.connected:
             self._rejoin_timer.schedule()
 
     def _join_answered(self, status: str, response: Any, at: float, size: int) -> None:
@@ -276,7 +278,7 @@ class Channel:
         self._rejoin_timer.reset()
         for push in self._pushes.take_kept():
             self._write(push)
-        self._line.refresh_token()
+        self._connection.refresh_token()
         if not self._take_positions(response):
             self._report_join(Outcome.SERVER_ERROR, "binding_mismatch", size)
             self.leave(quiet=True)
@@ -302,13 +304,13 @@ class Channel:
                 self._positions.setdefault(number, position)
         return True
 
-    # ---- what the line tells --------------------------------------------------------------------------------
+    # ---- what the connection tells --------------------------------------------------------------------------------
 
     def line_opened(self) -> None:
         """The socket is open: joins that waited for it go out, and the newer generation rejoins."""
         if self._join_timer is not None and self._join_written_at is None:
             self._write_join()
-        elif self._line.generation.rejoins_on_open:
+        elif self._connection.generation.rejoins_on_open:
             self._rejoin_timer.reset()
             if self.state is JoinState.ERRORED:
                 self._rejoin()
@@ -317,7 +319,7 @@ class Channel:
         """The socket is gone, or the server reports that the channel crashed."""
         if self.state is JoinState.CLOSED or not self._used:
             return
-        newer = self._line.generation.rejoins_on_open
+        newer = self._connection.generation.rejoins_on_open
         if newer and self.state is JoinState.ERRORED:
             return
         if self.state is JoinState.JOINING and self._join_written_at is not None:
@@ -332,15 +334,15 @@ class Channel:
         """The person's token changed: a joined channel passes it on, later joins carry it."""
         self._token = token
         if self.joined:
-            self._line.push(self, self._line.new_ref(), "access_token", {"access_token": token})
+            self._connection.push(self, self._connection.new_ref(), "access_token", {"access_token": token})
 
     def leave(self, *, quiet: bool = False) -> None:
         """Close here at once; the server is told and its answer not awaited."""
         if self.state is JoinState.CLOSED:
-            self._line.detach(self)
+            self._connection.detach(self)
             return
-        if self.join_ref is not None and self._line.connected:
-            self._line.push(self, self._line.new_ref(), "phx_leave", {})
+        if self.join_ref is not None and self._connection.connected:
+            self._connection.push(self, self._connection.new_ref(), "phx_leave", {})
         self._closed(Status.CLOSED if not quiet else None, "leave")
 
     def discard(self) -> None:
@@ -353,7 +355,7 @@ class Channel:
         self._cancel_join_timer()
         self._rejoin_timer.reset()
         self.state = JoinState.CLOSED
-        self._line.detach(self)
+        self._connection.detach(self)
         self._pushes.give_up()
         if status is not None:
             self._say(status, reason)
@@ -366,12 +368,12 @@ class Channel:
             return  # of an earlier join; only version 2.0.0 can tell
         match frame.kind:
             case FrameKind.CHANGE:
-                tell = self._line.tell
+                tell = self._connection.tell
                 self._listeners.tell_change(tell, frame.payload, self.config.changes, self._positions, at, size)
             case FrameKind.BROADCAST:
-                self._listeners.tell_broadcast(self._line.tell, frame.payload, at, size)
+                self._listeners.tell_broadcast(self._connection.tell, frame.payload, at, size)
             case FrameKind.PRESENCE_STATE | FrameKind.PRESENCE_DIFF:
-                self._listeners.tell_presence(self._line.tell, frame, at, size)
+                self._listeners.tell_presence(self._connection.tell, frame, at, size)
             case FrameKind.REPLY:
                 self._answered(frame, at, size)
             case FrameKind.SYSTEM:
@@ -391,7 +393,7 @@ class Channel:
 
     def _ended(self, kind: FrameKind) -> None:
         """The server closed the channel for good, or its process crashed."""
-        now = self._line.wheel.clock()
+        now = self._connection.wheel.clock()
         if kind is FrameKind.ERROR:
             self._report("realtime_channel", Outcome.SERVER_ERROR, "channel_crash", at=now)
             self.line_failed("phx_error")
@@ -413,8 +415,8 @@ class Channel:
                 self._report("realtime_postgres", Outcome.OK, "", at=self.subscribed_at or at)
             self.postgres_at = at
         if self._listeners.system is not None:
-            self._line.tell(self._listeners.system, notice)
+            self._connection.tell(self._listeners.system, notice)
 
     def _say(self, status: Status, reason: str) -> None:
         if self._listeners.status is not None:
-            self._line.tell(self._listeners.status, status, reason)
+            self._connection.tell(self._listeners.status, status, reason)

@@ -51,7 +51,7 @@ class Handle(Protocol):
 class Carrier(Protocol):
     """Who makes sockets. They report to `opened`, `received` and, once each, `PhoenixConnection.closed`."""
 
-    def open(self, line: PhoenixConnection) -> Handle: ...
+    def open(self, connection: PhoenixConnection) -> Handle: ...
 
 
 class Reporter(Protocol):
@@ -69,7 +69,7 @@ Through = Callable[[Callable[[float], None], float], None]
 
 
 class PhoenixConnection:
-    """One client's line to the server. `token` gives the person's access token, None while signed out."""
+    """One client's connection to the server. `token` gives the person's access token, None while signed out."""
 
     __slots__ = (
         "_backoff",

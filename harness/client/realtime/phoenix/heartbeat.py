@@ -16,8 +16,8 @@ from harness.core.outcome import Outcome
 HEARTBEAT_TIMEOUT = "heartbeat timeout"
 
 
-class Beating(Protocol):
-    """What it needs of its line."""
+class HeartbeatConnection(Protocol):
+    """What it needs of its connection."""
 
     generation: Generation
     wheel: Wheel
@@ -29,12 +29,12 @@ class Beating(Protocol):
 
 
 class Heartbeat:
-    """Of one line; runs while a socket is open."""
+    """Of one connection; runs while a socket is open."""
 
-    __slots__ = ("_at", "_line", "_ref", "_timer")
+    __slots__ = ("_at", "_connection", "_ref", "_timer")
 
-    def __init__(self, line: Beating) -> None:
-        self._line = line
+    def __init__(self, connection: HeartbeatConnection) -> None:
+        self._connection = connection
         self._timer: Timer | None = None
         self._ref: str | None = None  # of the one that is not answered yet
         self._at = 0.0
@@ -42,7 +42,7 @@ class Heartbeat:
     def start(self) -> None:
         """A socket is open: the first comes after a whole interval, in this socket's own phase."""
         self.stop()
-        if self._line.generation.heartbeat_own_timer:
+        if self._connection.generation.heartbeat_own_timer:
             self._ref = None
         self._wait()
 
@@ -57,26 +57,26 @@ class Heartbeat:
         self._ref = None
 
     def _wait(self) -> None:
-        self._timer = self._line.wheel.after(self._line.generation.heartbeat_s, self._beat)
+        self._timer = self._connection.wheel.after(self._connection.generation.heartbeat_s, self._due)
 
-    def _beat(self) -> None:
+    def _due(self) -> None:
         self._timer = None
         if self._ref is not None:
             self._ref = None
-            lasted = self._line.wheel.clock() - self._at
-            self._line.report("realtime_heartbeat", Outcome.TIMEOUT, self._at, lasted, 0, HEARTBEAT_TIMEOUT)
-            self._line.heartbeat_missed()
+            lasted = self._connection.wheel.clock() - self._at
+            self._connection.report("realtime_heartbeat", Outcome.TIMEOUT, self._at, lasted, 0, HEARTBEAT_TIMEOUT)
+            self._connection.heartbeat_missed()
             return
-        self._ref = ref = self._line.new_ref()
-        self._at = self._line.wheel.clock()
+        self._ref = ref = self._connection.new_ref()
+        self._at = self._connection.wheel.clock()
         self._wait()
-        self._line.send_heartbeat(ref)
+        self._connection.send_heartbeat(ref)
 
     def answered(self, ref: str | None, at: float, size: int) -> None:
         """A reply on the phoenix topic was read at `at`."""
         if ref is None or ref != self._ref:
             return
         self._ref = None
-        self._line.report("realtime_heartbeat", Outcome.OK, self._at, at - self._at, size, "")
-        if self._line.generation.heartbeat_own_timer:
+        self._connection.report("realtime_heartbeat", Outcome.OK, self._at, at - self._at, size, "")
+        if self._connection.generation.heartbeat_own_timer:
             self.start()

@@ -19,7 +19,7 @@ Done = Callable[[Outcome, str], object]
 
 
 class Teller(Protocol):
-    """What pushes need of their line."""
+    """What pushes need of their connection."""
 
     generation: Generation
     wheel: Wheel
@@ -40,10 +40,10 @@ class Push:
 class Pushes:
     """Those of one channel. Most channels have none, so both containers are made when needed."""
 
-    __slots__ = ("_awaited", "_buffer", "_line")
+    __slots__ = ("_awaited", "_buffer", "_connection")
 
-    def __init__(self, line: Teller) -> None:
-        self._line = line
+    def __init__(self, connection: Teller) -> None:
+        self._connection = connection
         self._awaited: dict[str, Push] | None = None
         self._buffer: deque[Push] | None = None
 
@@ -52,13 +52,13 @@ class Pushes:
         if self._buffer is None:
             self._buffer = deque()
         self._buffer.append(push)
-        if len(self._buffer) > self._line.generation.push_buffer:
+        if len(self._buffer) > self._connection.generation.push_buffer:
             self._settle(self._buffer.popleft(), Outcome.GAVE_UP, "buffer full")
 
     def take_kept(self) -> list[Push]:
         """All that waited for the join and not longer than a push may."""
         kept, self._buffer = self._buffer or (), None
-        oldest = self._line.wheel.clock() - self._line.generation.join_timeout_s
+        oldest = self._connection.wheel.clock() - self._connection.generation.join_timeout_s
         for push in kept:
             if push.at <= oldest:
                 self._settle(push, Outcome.TIMEOUT, "not joined")
@@ -69,7 +69,9 @@ class Pushes:
         if self._awaited is None:
             self._awaited = {}
         self._awaited[ref] = push
-        push.timer = self._line.wheel.after(self._line.generation.join_timeout_s, lambda: self._unanswered(ref))
+        push.timer = self._connection.wheel.after(
+            self._connection.generation.join_timeout_s, lambda: self._unanswered(ref)
+        )
 
     def _unanswered(self, ref: str) -> None:
         if self._awaited is not None and (push := self._awaited.pop(ref, None)) is not None:
@@ -93,4 +95,4 @@ class Pushes:
         if push.timer is not None:
             push.timer.cancel()
         if push.done is not None:
-            self._line.tell(push.done, outcome, code)
+            self._connection.tell(push.done, outcome, code)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 TICK_S = 0.005
-"""Timers come up to this late, never early: half of the shortest delay that matters (10 ms, contract 1.8)."""
+"""Timers come up to this late, never early: half of the shortest delay that matters (10 ms, contract realtime 1.8)."""
 
 Action = Callable[[], None]
 

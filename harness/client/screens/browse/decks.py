@@ -23,14 +23,14 @@ async def fetch_deck(phone: Device, call: Call, mode: str, limit: int, seed: str
     """One deck. `extras` are the members that only some callers send; left out ones are absent, not null, because a
     null is not nothing here: `minImdbRating: null` counts as a filter (trap T38)."""
     body = {
-        "sessionId": phone.device_session,
+        "sessionId": phone.local.session_id,
         "mode": mode,
         "limit": limit,
         "kindFilter": None,
         "seed": seed,
         **extras,
     }
-    reading = await phone.request(call, body=body)
+    reading = await phone.api.request(call, body=body)
     if not reading.outcome.good:
         return Fetched(reading.outcome)
     _note(phone, reading.data, mode, limit)
@@ -42,7 +42,7 @@ def _note(phone: Device, data: Any, mode: str, limit: int) -> None:
     """A served deck is a promise that its request and impressions are stored."""
     try:
         facts = {"subject": str(UUID(data["recRequestId"])), "object_": str(UUID(data["deckId"]))}
-        write = phone.write(WriteKind.DECK, **facts, key=limit, detail=mode, number=len(data["cards"]))
+        write = phone.notes.write(WriteKind.DECK, **facts, key=limit, detail=mode, number=len(data["cards"]))
     except (KeyError, TypeError, ValueError):
         return  # not a deck: whoever asked for it finds out by itself
     write.settled(Outcome.OK)

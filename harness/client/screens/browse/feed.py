@@ -57,7 +57,7 @@ async def home_feed(phone: Device, cursor: Cursor | None = None) -> FeedPage | N
 
     The first page comes from the page's memory while that is fresh; the ones after it always from the server.
     """
-    with phone.operation("home_feed") as operation:
+    with phone.notes.operation("home_feed") as operation:
         if cursor is None:
             fetched = await phone.page.queries.once(first_page(phone))
         else:
@@ -73,7 +73,7 @@ async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) ->
         "p_cursor_created_at": cursor.created_at if cursor else None,
         "p_cursor_id": cursor.row if cursor else None,
     }
-    reading = await phone.request(call, body=body)
+    reading = await phone.api.request(call, body=body)
     if not reading.outcome.good:
         return Fetched(reading.outcome)
     rows = shapes.feed(reading.data)

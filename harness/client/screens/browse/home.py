@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from harness.client.api.calls import HOME_DECK
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import HOME_DECK as DECK_RULES
 from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import FeedPage, first_page, home_feed
 from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 
 DECK = 60
@@ -39,7 +40,7 @@ class Home(Screen):
         self.opens()
         show_suggestions(self, "home")
         self.mount(home_deck(phone))
-        with phone.operation("home_feed") as operation:
+        with phone.notes.operation("home_feed") as operation:
             fetched = await self.show(first_page(phone))
             operation.ends(fetched.outcome)
         self._page = fetched.value
@@ -49,11 +50,11 @@ class Home(Screen):
         """Scroll to the end: the next page; None when there is none or it did not come."""
         if self._page is None or self._page.next is None:
             return None
-        self.phone.did(UserAction.MORE)
+        self.phone.notes.did(UserAction.MORE)
         self._page = await home_feed(self.phone, self._page.next)
         return self._page
 
     async def titles_for_you(self) -> bool:
         """Wait for the deck above the feed; an operation of its own. Whether it came."""
-        with self.phone.operation("home_deck") as operation:
+        with self.phone.notes.operation("home_deck") as operation:
             return operation.ends((await self.phone.page.queries.settled(home_deck(self.phone))).outcome)

@@ -7,12 +7,13 @@ import asyncio
 from harness.client.api import retry, shapes
 from harness.client.api.calls import LANDING_DECK, LANDING_TITLES
 from harness.client.api.shapes import Card
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import LANDING_DECK as LANDING_RULES
 from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import friends_watching
 from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.screen import Screen
 from harness.core.outcome import Outcome
 
 TRENDING = 10
@@ -28,7 +29,7 @@ class Landing(Screen):
         phone = self.phone
         self.opens()
         show_suggestions(self, "search")
-        with phone.operation("landing") as operation:
+        with phone.notes.operation("landing") as operation:
             trending = trending_now(phone)
             self.mount(trending)
             friends = await self.show(friends_watching(phone))
@@ -51,7 +52,7 @@ async def _trending(phone: Device) -> Fetched[int]:
         deck = await _deck(phone)
     if deck.value:
         return Fetched(Outcome.OK, len(deck.value))
-    return Fetched.of(await phone.request(LANDING_TITLES), shapes.rows)
+    return Fetched.of(await phone.api.request(LANDING_TITLES), shapes.rows)
 
 
 async def _deck(phone: Device) -> Fetched[list[Card]]:

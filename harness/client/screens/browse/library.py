@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from harness.client.api import shapes
 from harness.client.api.calls import (
+    DIARY_STATS,
     FOLLOW,
     LIBRARY_DELETE,
     LIBRARY_WRITE,
@@ -14,11 +16,12 @@ from harness.client.api.calls import (
     TITLE_REVIEWS,
     UNFOLLOW,
 )
-from harness.client.cache.queries import Screen
+from harness.client.cache.queries import CachedQuery, Fetched
+from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
-from harness.client.screens.app import diary_stats
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import ORIGIN, send_title_event
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
@@ -26,6 +29,15 @@ from harness.core.outcome import Outcome
 REVIEWS_SHEET = "title_reviews"
 Status = Literal["want_to_watch", "watching", "watched", "dropped"]
 _CONTENT_TYPES = frozenset(("movie", "series", "anime"))
+
+
+def diary_stats(phone: Device) -> CachedQuery[int]:
+    """The diary's figures, as the page remembers them."""
+
+    async def fetch() -> Fetched[int]:
+        return Fetched.of(await phone.api.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
+
+    return CachedQuery(("diary_stats", phone.user_id), fetch, DIARY_RULES)
 
 
 class Diary(Screen):
@@ -37,14 +49,14 @@ class Diary(Screen):
         """From tapping the tab to the figures on screen."""
         self.opens()
         show_suggestions(self, "diary")
-        with self.phone.operation("diary_open") as operation:
+        with self.phone.notes.operation("diary_open") as operation:
             return operation.ends((await self.show(diary_stats(self.phone))).outcome)
 
 
 async def set_status(phone: Device, title: str, kind: str | None, status: Status) -> Outcome:
     """Put a title into the library: an upsert, so that saying it twice is once."""
-    phone.did(UserAction.STATUS, status)
-    with phone.operation("library_write") as operation:
+    phone.notes.did(UserAction.STATUS, status)
+    with phone.notes.operation("library_write") as operation:
         outcome = await _write(phone, title, kind, status)
         operation.ends(outcome)
     return outcome
@@ -52,7 +64,7 @@ async def set_status(phone: Device, title: str, kind: str | None, status: Status
 
 async def forget(phone: Device, title: str) -> Outcome:
     """Take it out again."""
-    with phone.operation("library_write") as operation:
+    with phone.notes.operation("library_write") as operation:
         outcome = await _delete(phone, title)
         operation.ends(outcome)
     return outcome
@@ -61,8 +73,8 @@ async def forget(phone: Device, title: str) -> Outcome:
 async def to_watchlist_from_title(phone: Device, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
     """The title page's button, on or off: event and library entry at once; the entry is what counts."""
     action = "watchlist_add" if wanted else "watchlist_remove"
-    phone.did(UserAction.WATCHLIST, "title" if wanted else "title off")
-    with phone.operation(action) as operation:
+    phone.notes.did(UserAction.WATCHLIST, "title" if wanted else "title off")
+    with phone.notes.operation(action) as operation:
         _, outcome = await asyncio.gather(
             send_title_event(
                 phone, "watchlist", title, in_watchlist=wanted, payload={"action": action, "origin": ORIGIN}
@@ -78,9 +90,9 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
 
     As shipped the rating is refused (trap T16) and nobody can read the review (trap T17).
     """
-    phone.did(UserAction.REVIEW)
+    phone.notes.did(UserAction.REVIEW)
     own = {"user_id": phone.user_id, "title_id": title, "content_type": _content_type(kind)}
-    with phone.operation("review_write") as operation:
+    with phone.notes.operation("review_write") as operation:
         _, _, reading = await asyncio.gather(
             send_title_event(
                 phone,
@@ -91,7 +103,7 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
                 payload={"action": "rate_and_review", "origin": REVIEWS_SHEET},
             ),
             _rate(phone, title, kind, half_stars),
-            phone.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text}),
+            phone.api.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text}),
         )
         operation.ends(reading.outcome)
     phone.page.queries.invalidate(TITLE_REVIEWS.name, title)
@@ -100,8 +112,8 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
 
 async def to_watchlist_from_search(phone: Device, title: str, kind: str | None) -> Outcome:
     """A search result's button: first the event, and only where that seems to have arrived the entry."""
-    phone.did(UserAction.WATCHLIST, "search")
-    with phone.operation("watchlist_add") as operation:
+    phone.notes.did(UserAction.WATCHLIST, "search")
+    with phone.notes.operation("watchlist_add") as operation:
         if await send_title_event(phone, "watchlist", title, source="search", in_watchlist=True):
             outcome = await _write(phone, title, kind, "want_to_watch")
         else:
@@ -112,7 +124,7 @@ async def to_watchlist_from_search(phone: Device, title: str, kind: str | None) 
 
 async def rate(phone: Device, title: str, kind: str | None, half_stars: int) -> Outcome:
     """One to ten half stars. As shipped nobody may read ratings, so the upsert is refused every time (trap T16)."""
-    with phone.operation("rating_write") as operation:
+    with phone.notes.operation("rating_write") as operation:
         outcome = await _rate(phone, title, kind, half_stars)
         operation.ends(outcome)
     return outcome
@@ -120,19 +132,19 @@ async def rate(phone: Device, title: str, kind: str | None, half_stars: int) -> 
 
 async def follow(phone: Device, other: str) -> Outcome:
     """Somebody already followed counts as followed."""
-    phone.did(UserAction.FOLLOW)
-    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.wall_clock()}
-    with phone.operation("follow") as operation:
-        outcome = (await phone.request(FOLLOW, body=body)).outcome
+    phone.notes.did(UserAction.FOLLOW)
+    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.clock.wall_clock()}
+    with phone.notes.operation("follow") as operation:
+        outcome = (await phone.api.request(FOLLOW, body=body)).outcome
         operation.ends(outcome)
     return outcome
 
 
 async def unfollow(phone: Device, other: str) -> Outcome:
     """Nobody followed is as good as somebody no longer followed."""
-    phone.did(UserAction.UNFOLLOW)
-    with phone.operation("follow") as operation:
-        outcome = (await phone.request(UNFOLLOW, phone.user_id, other)).outcome
+    phone.notes.did(UserAction.UNFOLLOW)
+    with phone.notes.operation("follow") as operation:
+        outcome = (await phone.api.request(UNFOLLOW, phone.user_id, other)).outcome
         operation.ends(outcome)
     return outcome
 
@@ -142,21 +154,21 @@ async def _write(phone: Device, title: str, kind: str | None, status: Status) ->
         "user_id": phone.user_id,
         "title_id": title,
         "status": status,
-        "updated_at": phone.wall_clock(),
+        "updated_at": phone.clock.wall_clock(),
         "content_type": _content_type(kind),
     }
-    write = phone.write(WriteKind.LIBRARY, subject=title, detail=status)
+    write = phone.notes.write(WriteKind.LIBRARY, subject=title, detail=status)
     write.sent()
-    reading = await phone.request(LIBRARY_WRITE, body=body)
+    reading = await phone.api.request(LIBRARY_WRITE, body=body)
     write.answered(reading)
     _changed(phone, title)
     return reading.outcome
 
 
 async def _delete(phone: Device, title: str) -> Outcome:
-    write = phone.write(WriteKind.UNLIBRARY, subject=title)
+    write = phone.notes.write(WriteKind.UNLIBRARY, subject=title)
     write.sent()
-    reading = await phone.request(LIBRARY_DELETE, phone.user_id, title)
+    reading = await phone.api.request(LIBRARY_DELETE, phone.user_id, title)
     write.answered(reading)
     _changed(phone, title)
     return reading.outcome
@@ -168,9 +180,9 @@ async def _rate(phone: Device, title: str, kind: str | None, half_stars: int) ->
         "title_id": title,
         "rating": half_stars,
         "content_type": _content_type(kind),
-        "updated_at": phone.wall_clock(),
+        "updated_at": phone.clock.wall_clock(),
     }
-    outcome = (await phone.request(RATING_WRITE, body=body)).outcome
+    outcome = (await phone.api.request(RATING_WRITE, body=body)).outcome
     _changed(phone, title)
     return outcome
 

@@ -28,10 +28,11 @@ from harness.client.api.calls import (
     TMDB_SEARCH,
 )
 from harness.client.api.shapes import External, SearchHit
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import SEARCH
 from harness.client.device import Device
 from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
@@ -93,14 +94,14 @@ class Search(Screen):
         return []
 
     async def _final(self, text: str) -> list[SearchHit]:
-        with self.phone.operation("search") as operation:
+        with self.phone.notes.operation("search") as operation:
             await self.phone.pause(DEBOUNCE_S)
             fetched = await self.phone.page.queries.settled(self._ask(text, final=True))
             operation.ends(fetched.outcome)
         return fetched.value or []
 
     def _ask(self, text: str, *, final: bool) -> CachedQuery[list[SearchHit]]:
-        self.phone.did(UserAction.QUERY, text, number=int(final))
+        self.phone.notes.did(UserAction.QUERY, text, number=int(final))
         if self._shown_query is not None:
             self.unmount(self._shown_query)
         query = CachedQuery(("search", "titles", text), lambda: _search(self.phone, text), SEARCH, abortable=True)
@@ -110,8 +111,8 @@ class Search(Screen):
 
     async def people(self, text: str) -> list[str]:
         """The people tab. As shipped nobody may read other people's public profiles, so it stays empty (trap T20)."""
-        self.phone.did(UserAction.PEOPLE, text)
-        with self.phone.operation("people_search") as operation:
+        self.phone.notes.did(UserAction.PEOPLE, text)
+        with self.phone.notes.operation("people_search") as operation:
             fetched = await self.show(
                 CachedQuery(("search", "people", text), lambda: _people(self.phone, text), SEARCH)
             )
@@ -121,25 +122,25 @@ class Search(Screen):
 
 async def _search(phone: Device, text: str) -> Fetched[list[SearchHit]]:
     body = {"query": text, "page": 1, "limit": RESULTS, "filters": {}}
-    own = Fetched.of(await phone.request(MEDIA_SEARCH, body=body), shapes.found_titles)
+    own = Fetched.of(await phone.api.request(MEDIA_SEARCH, body=body), shapes.found_titles)
     if own.value is None:
-        own = Fetched.of(await phone.request(SEARCH_TITLES, quote(text, safe="")), shapes.found_titles)
-    phone.did(UserAction.RESULTS, text, number=len(own.value or ()))
+        own = Fetched.of(await phone.api.request(SEARCH_TITLES, quote(text, safe="")), shapes.found_titles)
+    phone.notes.did(UserAction.RESULTS, text, number=len(own.value or ()))
     body = {"path": "/search/multi", "params": {"query": text, "include_adult": "false", "page": 1}}
-    external = shapes.external_titles((await phone.request(TMDB_SEARCH, body=body)).data)
-    phone.did(UserAction.FOUND, text, number=len(external))
+    external = shapes.external_titles((await phone.api.request(TMDB_SEARCH, body=body)).data)
+    phone.notes.did(UserAction.FOUND, text, number=len(external))
     imdb_ids = await asyncio.gather(*(_imdb_id(phone, title) for title in external))
     known = {title.tmdb for title in own.value or ()}
     unknown = [pair for pair in zip(external, imdb_ids, strict=True) if pair[0].tmdb not in known]
-    phone.did(UserAction.UNKNOWN, text, number=len(unknown))
+    phone.notes.did(UserAction.UNKNOWN, text, number=len(unknown))
     if unknown:
-        await phone.request(CATALOG_SYNC_BATCH, body=_batch(unknown[:SYNCED]))
+        await phone.api.request(CATALOG_SYNC_BATCH, body=_batch(unknown[:SYNCED]))
     return Fetched(Outcome.OK, own.value or [])
 
 
 async def _imdb_id(phone: Device, title: External) -> str | None:
     body = {"path": f"/{title.kind}/{title.tmdb}/external_ids", "params": {}}
-    return shapes.imdb_id((await phone.request(TMDB_EXTERNAL_IDS, body=body)).data)
+    return shapes.imdb_id((await phone.api.request(TMDB_EXTERNAL_IDS, body=body)).data)
 
 
 def _batch(titles: list[tuple[External, str | None]]) -> dict[str, object]:
@@ -153,10 +154,10 @@ def _batch(titles: list[tuple[External, str | None]]) -> dict[str, object]:
 
 
 async def _people(phone: Device, text: str) -> Fetched[list[str]]:
-    found = Fetched.of(await phone.request(PEOPLE_SEARCH, quote(text, safe="")), shapes.people)
-    phone.did(UserAction.FOUND_PEOPLE, number=len(found.value or ()))
+    found = Fetched.of(await phone.api.request(PEOPLE_SEARCH, quote(text, safe="")), shapes.people)
+    phone.notes.did(UserAction.FOUND_PEOPLE, number=len(found.value or ()))
     if found.value:
         await asyncio.gather(
-            phone.request(PEOPLE_STATS, ",".join(found.value)), phone.request(PEOPLE_FOLLOWED, phone.user_id)
+            phone.api.request(PEOPLE_STATS, ",".join(found.value)), phone.api.request(PEOPLE_FOLLOWED, phone.user_id)
         )
     return found

@@ -1,4 +1,4 @@
-"""The assistant's hints in the shell and on each screen (contract 6.6, 10.2). Chatting with it is another room."""
+"""The assistant's hints in the shell and on each screen (contract 6.6, 10.2). Chatting with it: `screens/chat`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from harness.client.api import shapes
 from harness.client.api.calls import ASSISTANT_CONVERSATION, ASSISTANT_SUGGESTIONS, SUGGESTION_SHOWN
 from harness.client.api.chat_shapes import Summary, assistant_id, conversation_id
 from harness.client.cache.local_storage import ASSISTANT, ASSISTANT_S
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import Rules
 from harness.client.device import Device
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
@@ -32,7 +33,7 @@ async def find_assistant(phone: Device, reason: str) -> Summary | None:
     known: Summary | None = phone.local.young(ASSISTANT, ASSISTANT_S, phone.now())
     if known is not None:
         return known
-    reading = await phone.request(ASSISTANT_CONVERSATION, body={"reason": reason})
+    reading = await phone.api.request(ASSISTANT_CONVERSATION, body={"reason": reason})
     found = conversation_id(reading.data) if reading.outcome.good else None
     if found is None:
         return None
@@ -53,19 +54,19 @@ def show_suggestions(screen: Screen, surface: str) -> None:
 
 
 async def _suggestions(phone: Device, surface: str) -> Fetched[list[str]]:
-    reading = await phone.request(ASSISTANT_SUGGESTIONS, body={"surface": surface, "context": {}, "limit": LIMIT})
+    reading = await phone.api.request(ASSISTANT_SUGGESTIONS, body={"surface": surface, "context": {}, "limit": LIMIT})
     if not reading.outcome.good:
         return Fetched(reading.outcome)
     found = shapes.suggestion_ids(reading.data)
     if found is None:
         return Fetched(Outcome.SOFT_FAILURE)
     if found:
-        phone.did(UserAction.HINT, found[0])
+        phone.notes.did(UserAction.HINT, found[0])
     if found and found[0] not in phone.page.shown:
         phone.page.shown.add(found[0])
-        phone.chore(_report_shown(phone, found[0]))
+        phone.background.start(_report_shown(phone, found[0]))
     return Fetched(Outcome.OK, found)
 
 
 async def _report_shown(phone: Device, suggestion: str) -> None:
-    await phone.request(SUGGESTION_SHOWN, body={"suggestionId": suggestion, "kind": "shown"})
+    await phone.api.request(SUGGESTION_SHOWN, body={"suggestionId": suggestion, "kind": "shown"})

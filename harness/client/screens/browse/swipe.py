@@ -16,7 +16,7 @@ from harness.client.api.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITL
 from harness.client.api.shapes import Card
 from harness.client.cache.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
 from harness.client.cache.local_storage import EXPERIMENTS_S
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import TITLE
 from harness.client.device import Device
 from harness.client.events.emission import EmissionRules
@@ -24,6 +24,7 @@ from harness.client.events.outbox import SwipeEvent
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import diary_entry
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 
 FIRST_BATCH = 72
@@ -101,9 +102,9 @@ class SwipePage(Screen):
         `button`: tapped instead of a gesture; it stands in the event's payload.
         """
         phone, deck, title = self.phone, card.deck, card.title
-        phone.did(UserAction.LOOK, title, seconds=seconds)
+        phone.notes.did(UserAction.LOOK, title, seconds=seconds)
         await phone.pause(seconds)
-        phone.did(UserAction.GESTURE, gesture)
+        phone.notes.did(UserAction.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
         self._dwell(card, seconds)
@@ -113,18 +114,18 @@ class SwipePage(Screen):
 
     def rate(self, card: Card, stars: float | None) -> None:
         """Tap the stars under the card, half a star to five; None takes the rating back (trap T37)."""
-        self.phone.did(UserAction.NOTE, "rating")
+        self.phone.notes.did(UserAction.NOTE, "rating")
         rating = None if stars is None else stars * 2
         self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
-        self.phone.did(UserAction.NOTE, "watched")
+        self.phone.notes.did(UserAction.NOTE, "watched")
         self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
-        self.phone.did(UserAction.NOTE, "watchlist")
+        self.phone.notes.did(UserAction.NOTE, "watchlist")
         payload = self._note(card, action="status", status="watchlist", enabled=wanted)
         self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
 
@@ -143,7 +144,7 @@ class SwipePage(Screen):
         kept: dict[str, str] | None = phone.local.young(EXPERIMENTS_KEPT, EXPERIMENTS_S, phone.now())
         if kept is not None:
             return kept
-        assigned = shapes.assignments((await phone.request(EXPERIMENTS, body={"keys": EXPERIMENT_KEYS})).data)
+        assigned = shapes.assignments((await phone.api.request(EXPERIMENTS, body={"keys": EXPERIMENT_KEYS})).data)
         if assigned is not None and all(key in assigned for key in EXPERIMENT_KEYS):
             phone.local.put(EXPERIMENTS_KEPT, assigned, phone.now())
         return assigned
@@ -156,7 +157,7 @@ class SwipePage(Screen):
 
     def _start_fetch(self, limit: int) -> None:
         before = len(self._cards)
-        self._fetch = self.phone.chore(self._fill(limit))
+        self._fetch = self.phone.background.start(self._fill(limit))
         self._fetch.add_done_callback(lambda task: self._fetched(task, before))
 
     def _fetched(self, task: asyncio.Task[None], before: int) -> None:
@@ -167,7 +168,7 @@ class SwipePage(Screen):
 
     async def _fill(self, limit: int) -> None:
         """From needing cards to having at least one that is new, as one operation."""
-        with self.phone.operation("swipe_deck") as operation:
+        with self.phone.notes.operation("swipe_deck") as operation:
             for _ in range(FILL_TRIES):
                 fetched = await self._deck(limit)
                 self._failed = fetched.value is None
@@ -193,7 +194,7 @@ class SwipePage(Screen):
         fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
         self._seen.update(card.title for card in fresh)
         self._cards += fresh
-        self.phone.did(UserAction.CARDS, number=len(fresh))
+        self.phone.notes.did(UserAction.CARDS, number=len(fresh))
         return bool(fresh)
 
     # ---- reads beside the deck ------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ class SwipePage(Screen):
             SwipeEvent(
                 event_type=event_type,
                 client_event_id=phone.new_id(),
-                session_id=phone.device_session,
+                session_id=phone.local.session_id,
                 media_item_id=card.title,
                 deck_id=card.deck,
                 rec_request_id=card.request,
@@ -273,6 +274,6 @@ class SwipePage(Screen):
 
 def _title_read(phone: Device, call: Call, title: str) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
-        return Fetched.of(await phone.request(call, title), shapes.rows)
+        return Fetched.of(await phone.api.request(call, title), shapes.rows)
 
     return CachedQuery((call.name, title), fetch, TITLE)

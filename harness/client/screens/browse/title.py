@@ -19,12 +19,13 @@ from harness.client.api.calls import (
     TITLE_RATING_SUMMARY,
     TITLE_REVIEWS,
 )
-from harness.client.cache.queries import CachedQuery, Fetched, Screen
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import DEFAULT, TITLE, Rules
 from harness.client.device import Device
 from harness.client.events.event_key import event_facts
-from harness.client.events.swipe_event import SwipeEvent, parse_answer
+from harness.client.events.swipe_event import SwipeEvent, event_reply
 from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
@@ -44,7 +45,7 @@ async def send_title_event(
 ) -> bool:
     """One event, single form. Whether the app believes it arrived: after any 200, never because of the body."""
     body: dict[str, Any] = {
-        "sessionId": phone.device_session,
+        "sessionId": phone.local.session_id,
         "mediaItemId": title,
         "eventType": event_type,
         "source": source,
@@ -59,17 +60,17 @@ async def send_title_event(
     event = SwipeEvent(
         event_type,
         id_,
-        phone.device_session,
+        phone.local.session_id,
         title,
         source=source,
         rating0_10=rating0_10,
         in_watchlist=in_watchlist,
         payload=payload,
     )
-    write = phone.write(WriteKind.EVENT, **event_facts(event))
+    write = phone.notes.write(WriteKind.EVENT, **event_facts(event))
     write.sent()
-    reading = await phone.request(TITLE_EVENT, body=body)
-    answer = parse_answer(reading.status, reading.body)
+    reading = await phone.api.request(TITLE_EVENT, body=body)
+    answer = event_reply(reading.status, reading.data)
     if answer is None:
         write.answered(reading)
     else:
@@ -81,10 +82,10 @@ def diary_entry(phone: Device, title: str) -> CachedQuery[int]:
     """What this person noted about a title: library entry, then rating; how many of the two there are."""
 
     async def fetch() -> Fetched[int]:
-        entry = Fetched.of(await phone.request(LIBRARY_ENTRY, phone.user_id, title), shapes.rows)
+        entry = Fetched.of(await phone.api.request(LIBRARY_ENTRY, phone.user_id, title), shapes.rows)
         if entry.value is None:
             return Fetched(entry.outcome)
-        rating = Fetched.of(await phone.request(OWN_RATING, phone.user_id, title), shapes.rows)
+        rating = Fetched.of(await phone.api.request(OWN_RATING, phone.user_id, title), shapes.rows)
         return rating if rating.value is None else Fetched(Outcome.OK, entry.value + rating.value)
 
     return CachedQuery(("diary_entry", phone.user_id, title), fetch)
@@ -92,7 +93,7 @@ def diary_entry(phone: Device, title: str) -> CachedQuery[int]:
 
 def _table(phone: Device, call: Call, title: str, rules: Rules, *arguments: str) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
-        return Fetched.of(await phone.request(call, *arguments), shapes.rows)
+        return Fetched.of(await phone.api.request(call, *arguments), shapes.rows)
 
     return CachedQuery((call.name, title), fetch, rules)
 
@@ -110,10 +111,10 @@ class TitlePage(Screen):
         """From tapping the title to its page; False when the title itself did not come."""
         phone, title = self.phone, self.title
         self.opens()
-        phone.did(UserAction.TITLE, title)
+        phone.notes.did(UserAction.TITLE, title)
         show_suggestions(self, "title")
-        phone.chore(self._tell("detail_open"))
-        with phone.operation("title_open") as operation:
+        phone.background.start(self._tell("detail_open"))
+        with phone.notes.operation("title_open") as operation:
             page = _table(phone, TITLE_PAGE, title, TITLE, title)
             others = [
                 self._rating_summary(),
@@ -134,14 +135,14 @@ class TitlePage(Screen):
         phone, title = self.phone, self.title
 
         async def fetch() -> Fetched[int]:
-            return Fetched.of(await phone.request(TITLE_RATING_SUMMARY, body={"p_title_id": title}), shapes.rows)
+            return Fetched.of(await phone.api.request(TITLE_RATING_SUMMARY, body={"p_title_id": title}), shapes.rows)
 
         return CachedQuery((TITLE_RATING_SUMMARY.name, title), fetch, TITLE)
 
     async def like(self, *, liked: bool = True) -> bool:
         """The heart. Whether the app shows it as done."""
-        self.phone.did(UserAction.HEART, self.title)
-        with self.phone.operation("title_like") as operation:
+        self.phone.notes.did(UserAction.HEART, self.title)
+        with self.phone.notes.operation("title_like") as operation:
             done = await send_title_event(
                 self.phone,
                 "like" if liked else "skip",
@@ -153,7 +154,7 @@ class TitlePage(Screen):
 
     def leave(self) -> None:
         """Back to where the person came from; the page says so itself, and nobody waits."""
-        self.phone.chore(self._tell("detail_close"))
+        self.phone.background.start(self._tell("detail_close"))
         super().leave()
 
     async def _tell(self, event_type: str) -> None:

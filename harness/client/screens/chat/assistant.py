@@ -8,7 +8,6 @@ and forgotten; the server's own queue answers later, and the status RPC, asked e
 from __future__ import annotations
 
 import asyncio
-import uuid
 from dataclasses import replace
 
 from harness.client.api import chat_calls as calls
@@ -55,7 +54,7 @@ class AssistantChat:
         if bubble.message is not None:
             self._written_at[bubble.message.id] = pressed
             self._turns.wrote(bubble.message.id, self._phone.now())
-            self._phone.chore(self._after_debounce())
+            self._phone.background.start(self._after_debounce())
         return bubble
 
     def leave(self) -> None:
@@ -79,36 +78,36 @@ class AssistantChat:
     async def _ask(self, message: str) -> None:
         """One answer, from pressing send to knowing it is stored."""
         asked = self._phone.now()
-        self._phone.did(UserAction.ASKED)
-        with self._phone.operation("assistant_reply", intended=self._written_at.pop(message)) as operation:
+        self._phone.notes.did(UserAction.ASKED)
+        with self._phone.notes.operation("assistant_reply", intended=self._written_at.pop(message)) as operation:
             reading = await self._request(message)
-            if reading.status in _REFUSED and await self._phone.token_manager.refresh_now():
+            if reading.status in _REFUSED and await self._phone.auth.refresh_now():
                 reading = await self._request(message)
             operation.ends(reading.outcome)
-        self._phone.did(UserAction.ANSWERED, seconds=self._phone.now() - asked)
+        self._phone.notes.did(UserAction.ANSWERED, seconds=self._phone.now() - asked)
 
     async def _request(self, message: str) -> Reading:
-        id_ = str(uuid.UUID(int=self._phone.noise.getrandbits(128), version=4))
+        id_ = self._phone.api.request_id()
         headers = calls.ASSISTANT_REPLY.headers + f"x-request-id: {id_}\r\n".encode()
         body = {
             "conversationId": self.conversation.summary.conversation,
             "userMessageId": message,
             "stream": True,
         }
-        return await self._phone.request(replace(calls.ASSISTANT_REPLY, headers=headers), body=body)
+        return await self._phone.api.request(replace(calls.ASSISTANT_REPLY, headers=headers), body=body)
 
     # ---- its state ------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
         if self._asking_status is None or self._asking_status.done():
-            self._asking_status = self._phone.chore(self._ask_status())
+            self._asking_status = self._phone.background.start(self._ask_status())
 
     async def _ask_status(self) -> None:
         """While something is to come; a status that cannot be had counts as idle."""
         while self.busy:
             await self._phone.pause(STATUS_EVERY_S)
-            if not (self._phone.link.visible and self._phone.link.online):
+            if not (self._phone.network.visible and self._phone.network.online):
                 continue
             id_ = self.conversation.summary.conversation
-            reading = await self._phone.request(calls.ASSISTANT_STATUS, body={"p_conversation_id": id_})
+            reading = await self._phone.api.request(calls.ASSISTANT_STATUS, body={"p_conversation_id": id_})
             self._status = reply_status(reading.data) if reading.outcome is Outcome.OK else ReplyStatus()

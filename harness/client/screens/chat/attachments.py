@@ -36,20 +36,20 @@ class File:
 
     @classmethod
     def generated(cls, phone: Device, kind: AttachmentKind, size: int) -> File:
-        """Of `size` bytes: the kind's first bytes, then noise from the session's dice, which does not compress."""
+        """Of `size` bytes: the kind's first bytes, then the session's random numbers, which do not compress."""
         head = _HEADS[kind]
-        return cls(kind, head + phone.rng.of("file").randbytes(max(0, size - len(head))))
+        return cls(kind, head + phone.behaviour.rng.of("file").randbytes(max(0, size - len(head))))
 
 
 async def upload(phone: Device, conversation: str, file: File) -> Attachment | None:
     """Put a file beside a conversation; None when it did not get there."""
-    phone.did(UserAction.ATTACH, number=len(file.content))
+    phone.notes.did(UserAction.ATTACH, number=len(file.content))
     ending, media_type = _TYPES[file.kind]
-    id_ = uuid.UUID(int=phone.rng.of("file").getrandbits(128), version=4)
+    id_ = uuid.UUID(int=phone.behaviour.rng.of("file").getrandbits(128), version=4)
     name = f"{round(time() * 1000)}-{id_}.{ending}"
     path = f"message_attachments/{conversation}/{phone.user_id}/{name}"
-    with phone.operation("attachment_upload") as operation:
-        reading = await phone.request(calls.ATTACHMENT_UPLOAD, path, raw=_form(name, media_type, file.content))
+    with phone.notes.operation("attachment_upload") as operation:
+        reading = await phone.api.request(calls.ATTACHMENT_UPLOAD, path, raw=_form(name, media_type, file.content))
         if not operation.ends(reading.outcome):
             return None
     return Attachment(path, file.kind)
@@ -83,10 +83,10 @@ class SignedFiles:
         now = self._phone.now()
         if now - self._signed.get(path, -SIGNED_KEPT_S) >= SIGNED_KEPT_S:
             self._signed[path] = now
-            self._phone.did(UserAction.FILES)
-            self._phone.chore(self._sign(path))
+            self._phone.notes.did(UserAction.FILES)
+            self._phone.background.start(self._sign(path))
 
     async def _sign(self, path: str) -> None:
-        reading = await self._phone.request(calls.ATTACHMENT_SIGN, path, body={"expiresIn": SIGNED_FOR_S})
+        reading = await self._phone.api.request(calls.ATTACHMENT_SIGN, path, body={"expiresIn": SIGNED_FOR_S})
         if reading.outcome is not Outcome.OK:
             self._signed.pop(path, None)

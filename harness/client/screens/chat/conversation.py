@@ -16,7 +16,6 @@ from harness.client.api import chat_shapes as shapes
 from harness.client.api.call import Call
 from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
 from harness.client.api.chat_shapes import ChatMessage, Summary
-from harness.client.cache.query import STALE_S, Fetch, ScreenQuery
 from harness.client.device import Device
 from harness.client.realtime.conversation_channel import ConversationChannel
 from harness.client.screens.chat.attachments import SignedFiles
@@ -25,9 +24,10 @@ from harness.client.screens.chat.keyboard import Keyboard
 from harness.client.screens.chat.receipts import Receipts
 from harness.client.screens.chat.sending import Attachment, Bubble, Sender
 from harness.client.screens.chat.timeline import MessageTimeline
+from harness.client.screens.screen_query import STALE_S, Fetch, ScreenQuery
 from harness.core import ids
 from harness.core.actions import UserAction
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
 
 PAGE = 40
@@ -61,18 +61,18 @@ class Conversation:
         self.summary = summary
         self.failed: list[Bubble] = []
         self._fixed = joined
-        self._room: ConversationChannel | None = None
+        self._channel: ConversationChannel | None = None
         self._poll_s = poll_s
         self._on_screen = False
         self._live = False  # the first page is there: what comes from now on comes live
         self._pages: list[list[ChatMessage]] = []
         self._timeline = MessageTimeline(phone.user_id)
         self._last_own: str | None = None  # whose delivery receipts are asked for
-        self._beat_s = POLL_S
+        self._polling_s = POLL_S
         self._receipts = Receipts(phone, summary.conversation, clock)
         self._files = SignedFiles.of(phone)
         self._sender = Sender(phone, summary)
-        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._room)
+        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._channel)
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
@@ -94,9 +94,9 @@ class Conversation:
     @property
     def joined(self) -> bool:
         """Whether the channel is SUBSCRIBED."""
-        if self._fixed is not None or self._room is None:
+        if self._fixed is not None or self._channel is None:
             return self._fixed is not False
-        return self._room.joined
+        return self._channel.joined
 
     @joined.setter
     def joined(self, joined: bool) -> None:
@@ -105,21 +105,21 @@ class Conversation:
             self.status_changed()
 
     def status_changed(self) -> None:
-        """The channel's status is another one: the beat of the polls follows it."""
-        if self._beat_s != self.poll_s:
-            self._beat_s = self.poll_s
-            self.phone.did(UserAction.CHANNEL, number=int(self.joined))
+        """The channel's status is another one: the interval of the polls follows it."""
+        if self._polling_s != self.poll_s:
+            self._polling_s = self.poll_s
+            self.phone.notes.did(UserAction.CHANNEL, number=int(self.joined))
             for query in (self._messages, self._read_receipts, self._reactions, self._delivery_receipts):
-                query.restart_beat()
+                query.restart_polling()
 
     async def open(self) -> bool:
         """From tapping the row to messages on screen. The pollers run until `leave`, whatever came."""
-        with self.phone.operation("conversation_open") as operation:
+        with self.phone.notes.operation("conversation_open") as operation:
             self._on_screen = True
             if self._fixed is None:
-                self._room = self.phone.page.live.enter(self.summary, self)
-            self._beat_s = self.poll_s
-            self.phone.did(UserAction.CHAT, self._kind, int(self.joined))
+                self._channel = self.phone.page.realtime.enter(self.summary, self)
+            self._polling_s = self.poll_s
+            self.phone.notes.did(UserAction.CHAT, self._kind, int(self.joined))
             Inbox.of(self.phone).show()
             for query in self._always():
                 query.mount()
@@ -129,11 +129,11 @@ class Conversation:
         """Back to the list: the pollers stop, requests under way go on."""
         self._keyboard.cleared()
         if self._on_screen:
-            self.phone.did(UserAction.CHAT_LEAVE)
+            self.phone.notes.did(UserAction.CHAT_LEAVE)
         self._on_screen = False
-        room, self._room = self._room, None
-        if room is not None:
-            self.phone.page.live.leave(room, self)
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self.phone.page.realtime.leave(channel, self)
         for query in (*self._always(), self._delivery_receipts):
             query.unmount()
 
@@ -161,13 +161,13 @@ class Conversation:
         """Scroll up to the next older page; every poll carries it from then on. False when there is none."""
         if not self.has_more:
             return False
-        self.phone.did(UserAction.OLDER)
-        with self.phone.operation("messages_older") as operation:
+        self.phone.notes.did(UserAction.OLDER)
+        with self.phone.notes.operation("messages_older") as operation:
             page, outcome = await self._page(self._pages[-1][-1])
             if not operation.ends(outcome):
                 return False
             self._pages.append(page)
-            self.phone.did(UserAction.PAGES, number=len(self._pages))
+            self.phone.notes.did(UserAction.PAGES, number=len(self._pages))
             self._arrived(page, copies=1)
         return bool(page)
 
@@ -182,9 +182,9 @@ class Conversation:
             fresh.append(page)
         self._pages = fresh + self._pages[loaded:]  # a page that was loaded meanwhile stays
         # without a channel's callback a joined screen's second receipt goes out with the poll that stands in for it
-        copies = LIVE_COPIES if self._live and self._room is None and self.joined else 1
+        copies = LIVE_COPIES if self._live and self._channel is None and self.joined else 1
         messages = [message for page in fresh for message in page]
-        if self._live and self._room is not None:
+        if self._live and self._channel is not None:
             self._note_polled(messages)
         self._live = True
         self._arrived(messages, copies)
@@ -193,10 +193,10 @@ class Conversation:
     async def _page(self, before: ChatMessage | None) -> tuple[list[ChatMessage], Outcome]:
         id_ = self.summary.conversation
         if before is None:
-            reading = await self.phone.request(MESSAGES_POLL, id_)
+            reading = await self.phone.api.request(MESSAGES_POLL, id_)
         else:
             since = quote(before.created_at, safe="")
-            reading = await self.phone.request(calls.OLDER_MESSAGES, id_, since, before.id)
+            reading = await self.phone.api.request(calls.OLDER_MESSAGES, id_, since, before.id)
         if not reading.outcome.good:
             return [], reading.outcome
         page = shapes.messages(reading.data)
@@ -209,7 +209,7 @@ class Conversation:
             if message.client_id is None or message.sender == phone.user_id or self._timeline.knows(message.id):
                 continue
             if ids.position(phone.kit.run_tag, message.client_id) is not None:
-                phone.saw(FactKind.POLLED, self.summary.conversation, message.client_id, message.id)
+                phone.notes.saw(FactKind.POLLED, self.summary.conversation, message.client_id, message.id)
 
     # ---- what the channel brings ----------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ class Conversation:
             return
         self._note(newest, own_before)
         if foreign := self._receipts.arrived(messages, copies):
-            self.phone.did(UserAction.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
+            self.phone.notes.did(UserAction.FOREIGN, "live" if live or copies == LIVE_COPIES else "loaded", foreign)
         for message in messages:
             if message.attachment is not None:
                 self._files.show(message.attachment)
@@ -248,9 +248,9 @@ class Conversation:
         """What is new at the end of the conversation."""
         now = self._timeline
         if now.newest is not None and (newest is None or newest.id != now.newest.id):
-            self.phone.did(UserAction.NEWEST)
+            self.phone.notes.did(UserAction.NEWEST)
         if now.newest_own is not None and (own is None or own.id != now.newest_own.id):
-            self.phone.did(UserAction.OWN)
+            self.phone.notes.did(UserAction.OWN)
 
     def _follow(self, own: str | None) -> None:
         """Delivery receipts are asked for the last own message: another one is another query, fetched at once."""
@@ -264,19 +264,19 @@ class Conversation:
 
     async def _load_delivery_receipts(self) -> Outcome:
         own = self._last_own or ""
-        return (await self.phone.request(DELIVERY_RECEIPTS_POLL, self.summary.conversation, own)).outcome
+        return (await self.phone.api.request(DELIVERY_RECEIPTS_POLL, self.summary.conversation, own)).outcome
 
     async def _get(self, call: Call) -> Outcome:
-        return (await self.phone.request(call, self.summary.conversation)).outcome
+        return (await self.phone.api.request(call, self.summary.conversation)).outcome
 
     async def _load_last_active(self) -> Outcome:
-        return (await self.phone.request(calls.LAST_ACTIVE, self.summary.others[0])).outcome
+        return (await self.phone.api.request(calls.LAST_ACTIVE, self.summary.others[0])).outcome
 
     # ---- writing --------------------------------------------------------------------------------------------
 
     async def types(self, seconds: float) -> None:
         """Write a text for that long; the others see it."""
-        self.phone.did(UserAction.TYPE, seconds=seconds)
+        self.phone.notes.did(UserAction.TYPE, seconds=seconds)
         await self._keyboard.types(seconds)
 
     async def send(self, text: str, attachment: Attachment | None = None) -> Bubble:
@@ -287,7 +287,7 @@ class Conversation:
 
     async def try_again(self, bubble: Bubble) -> None:
         """Post a bubble, for the first time or again with the same client id."""
-        self.phone.did(UserAction.SEND, self._kind)
+        self.phone.notes.did(UserAction.SEND, self._kind)
         self._keyboard.cleared()
         if bubble not in self.failed:
             self.failed.append(bubble)
@@ -298,12 +298,12 @@ class Conversation:
 
     async def edit(self, bubble: Bubble, text: str) -> Outcome:
         """Change an own message."""
-        self.phone.did(UserAction.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
+        self.phone.notes.did(UserAction.EDIT, number=int(bubble.message is not None and bubble.attachment is None))
         return self._changed(bubble, await self._sender.edit(bubble, text))
 
     async def delete(self, bubble: Bubble) -> Outcome:
         """Delete an own message for everybody."""
-        self.phone.did(UserAction.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
+        self.phone.notes.did(UserAction.DELETE, "sent" if bubble.message else "", int(bubble.attachment is not None))
         return self._changed(bubble, await self._sender.delete(bubble))
 
     def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
@@ -313,9 +313,9 @@ class Conversation:
 
     async def react(self, message: ChatMessage, emoji: str) -> Outcome:
         """Put an emoji on a message or take it off; then all reactions are read again."""
-        self.phone.did(UserAction.REACT)
+        self.phone.notes.did(UserAction.REACT)
         outcome = await self._sender.react(message, emoji)
-        self.phone.chore(self._read_reactions())
+        self.phone.background.start(self._read_reactions())
         return outcome
 
     async def _read_reactions(self) -> None:

@@ -13,12 +13,12 @@ from harness.client.api import chat_shapes as shapes
 from harness.client.api import retry
 from harness.client.api.chat_shapes import Summary
 from harness.client.api.classify import Reading
-from harness.client.cache.queries import Screen
-from harness.client.cache.query import ScreenQuery
 from harness.client.cache.query_cache import CONVERSATIONS
 from harness.client.device import Device
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.chat.receipts import ReceiptWriter
+from harness.client.screens.screen import Screen
+from harness.client.screens.screen_query import ScreenQuery
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
@@ -49,15 +49,15 @@ class Inbox:
 
         The first time on a page it also probes for the columns of the preferences.
         """
-        self._phone.did(UserAction.OPEN, "list")
+        self._phone.notes.did(UserAction.OPEN, "list")
         self._query.mount()
         if self._hints is None:
             self._hints = Screen(self._phone)
             show_suggestions(self._hints, "messages")
         if not self._probed:
             self._probed = True
-            self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_ID)))
-            self._phone.chore(self._just(self._phone.request(calls.PREFS_PROBE_MUTED)))
+            self._phone.background.start(self._just(self._phone.api.request(calls.PREFS_PROBE_ID)))
+            self._phone.background.start(self._just(self._phone.api.request(calls.PREFS_PROBE_MUTED)))
 
     async def prefetch(self) -> None:
         """What the app reads ahead: fetched when older than 60 s, shown by nobody yet."""
@@ -95,8 +95,8 @@ class Inbox:
     async def _summaries(self) -> Reading:
         """Version 2, and at once version 1 after any error: four requests when everything fails (10.4)."""
         body = {"p_user_id": self._phone.user_id}
-        reading = await self._phone.request(calls.LIST_V2, body=body)
-        return reading if reading.outcome.good else await self._phone.request(calls.LIST_V1, body=body)
+        reading = await self._phone.api.request(calls.LIST_V2, body=body)
+        return reading if reading.outcome.good else await self._phone.api.request(calls.LIST_V1, body=body)
 
     def _read_beside(self) -> None:
         """Avatars that have no signature yet, and the profiles of everybody listed."""
@@ -104,16 +104,16 @@ class Inbox:
         paths = dict.fromkeys(path for row in self.rows for path in row.avatars)
         new = [path for path in paths if now - self._signed.get(path, -AVATAR_KEPT_S) >= AVATAR_KEPT_S]
         people = dict.fromkeys(person for row in self.rows for person in row.others)
-        phone.did(UserAction.LISTED, number=len(people))
-        phone.did(UserAction.AVATARS, number=len(new))
+        phone.notes.did(UserAction.LISTED, number=len(people))
+        phone.notes.did(UserAction.AVATARS, number=len(new))
         for path in new:
             self._signed[path] = now
-            phone.chore(self._sign(path))
+            phone.background.start(self._sign(path))
         if people:
-            phone.chore(self._just(phone.request(calls.PROFILES_PUBLIC, ",".join(people))))
+            phone.background.start(self._just(phone.api.request(calls.PROFILES_PUBLIC, ",".join(people))))
 
     async def _sign(self, path: str) -> None:
-        reading = await self._phone.request(calls.AVATAR_SIGN, quote(path), body={"expiresIn": SIGNED_FOR_S})
+        reading = await self._phone.api.request(calls.AVATAR_SIGN, quote(path), body={"expiresIn": SIGNED_FOR_S})
         if not reading.outcome.good:
             self._signed.pop(path, None)
 
@@ -126,8 +126,8 @@ class Inbox:
     async def mark_read(self, row: Summary) -> Outcome:
         """By RPC; any error falls back to the receipt itself."""
         body = {"p_conversation_id": row.conversation, "p_last_message_id": row.last_message}
-        with self._phone.operation("mark_read") as operation:
-            reading = await self._phone.request(calls.MARK_READ, body=body)
+        with self._phone.notes.operation("mark_read") as operation:
+            reading = await self._phone.api.request(calls.MARK_READ, body=body)
             if not reading.outcome.good and row.last_message is not None:
                 reading = await ReceiptWriter.of(self._phone).read(row.conversation, row.last_message)
             operation.ends(reading.outcome)
@@ -135,8 +135,8 @@ class Inbox:
 
     async def mark_unread(self, row: Summary) -> Outcome:
         """Deletes the own receipt, which no policy allows: 204, nothing deleted, taken for success (trap T45)."""
-        with self._phone.operation("mark_unread") as operation:
-            reading = await self._phone.request(calls.MARK_UNREAD, row.conversation, self._phone.user_id)
+        with self._phone.notes.operation("mark_unread") as operation:
+            reading = await self._phone.api.request(calls.MARK_UNREAD, row.conversation, self._phone.user_id)
             operation.ends(reading.outcome)
         return reading.outcome
 
@@ -145,9 +145,9 @@ class Inbox:
     ) -> Outcome:
         """Mute, hide; with everything off the row goes."""
         phone = self._phone
-        with phone.operation("conversation_prefs") as operation:
+        with phone.notes.operation("conversation_prefs") as operation:
             if not (muted or hidden or muted_until):
-                reading = await phone.request(calls.PREFS_DELETE, phone.user_id, row.conversation)
+                reading = await phone.api.request(calls.PREFS_DELETE, phone.user_id, row.conversation)
             else:
                 body = {
                     "user_id": phone.user_id,
@@ -156,7 +156,7 @@ class Inbox:
                     "hidden": hidden,
                     "muted_until": muted_until.isoformat() if muted_until else None,
                 }
-                reading = await phone.request(calls.PREFS_WRITE, body=body)
+                reading = await phone.api.request(calls.PREFS_WRITE, body=body)
             operation.ends(reading.outcome)
         return reading.outcome
 
@@ -164,7 +164,7 @@ class Inbox:
 async def conversation_list(phone: Device) -> list[Summary]:
     """Go to the list, from tapping its tab to rows on screen; empty when it did not come."""
     inbox = Inbox.of(phone)
-    with phone.operation("conversation_list") as operation:
+    with phone.notes.operation("conversation_list") as operation:
         inbox.show()
         shown = operation.ends(await inbox.ready())
     return inbox.rows if shown else []
@@ -172,9 +172,9 @@ async def conversation_list(phone: Device) -> list[Summary]:
 
 async def start_conversation(phone: Device, other: str) -> Summary | None:
     """Open or make the direct conversation with a person; the same one every time (contract 5.2)."""
-    phone.did(UserAction.NEW_CHAT)
-    with phone.operation("create_direct_conversation") as operation:
-        reading = await phone.request(calls.CREATE_CONVERSATION, body={"targetUserId": other})
+    phone.notes.did(UserAction.NEW_CHAT)
+    with phone.notes.operation("create_direct_conversation") as operation:
+        reading = await phone.api.request(calls.CREATE_CONVERSATION, body={"targetUserId": other})
         if not operation.ends(reading.outcome):
             return None
         found = shapes.conversation_id(reading.data)

@@ -15,7 +15,7 @@ from harness.client.api.chat_calls import TYPING_BROADCAST
 from harness.client.device import Device
 from harness.client.realtime.client import Sent
 from harness.client.realtime.conversation_channel import MARK, ConversationChannel
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 
 HEARTBEAT_S = 2.0
 INACTIVITY_S = 3.0
@@ -24,7 +24,7 @@ _CALL: Call = TYPING_BROADCAST
 
 
 class Keyboard:
-    """The input field of one open conversation. room: asked anew for each signal; while there is none, `joined` says
+    """The input field of one open conversation. channel: asked anew for each signal; while there is none, `joined` says
     whether signals count as sent on it.
     """
 
@@ -33,12 +33,12 @@ class Keyboard:
         phone: Device,
         conversation: str,
         joined: Callable[[], bool],
-        room: Callable[[], ConversationChannel | None],
+        channel: Callable[[], ConversationChannel | None],
     ) -> None:
         self._phone = phone
         self._conversation = conversation
         self._joined = joined
-        self._room = room
+        self._channel = channel
         self._shown = False  # the others see us typing
         self._signalled_at = -HEARTBEAT_S
         self._idle: asyncio.Task[None] | None = None
@@ -54,7 +54,7 @@ class Keyboard:
                 self._signal(typing=True)
                 since = 0.0
             await phone.pause(min(left, HEARTBEAT_S - since))
-        self._idle = phone.chore(self._inactive())
+        self._idle = phone.background.start(self._inactive())
 
     def cleared(self) -> None:
         """The field is empty again, or its screen is left."""
@@ -74,25 +74,25 @@ class Keyboard:
 
     def _signal(self, *, typing: bool) -> None:
         self._shown = typing
-        phone, room = self._phone, self._room()
+        phone, channel = self._phone, self._channel()
         self._signalled_at = phone.now()
         payload = {
             "userId": phone.user_id,
             "displayName": phone.person.email.partition("@")[0],
             "isTyping": typing,
         }
-        if room is None:
+        if channel is None:
             if not self._joined():
-                phone.chore(self._broadcast(payload))
+                phone.background.start(self._broadcast(payload))
             return
-        mark = room.mark()
+        mark = channel.mark()
         payload[MARK] = mark
-        sent = room.say(payload)
-        phone.saw(FactKind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
+        sent = channel.say(payload)
+        phone.notes.saw(FactKind.SAID, self._conversation, mark, "socket" if sent is Sent.SOCKET else "http")
         if sent is Sent.REST:
-            phone.chore(self._broadcast(payload))
+            phone.background.start(self._broadcast(payload))
 
     async def _broadcast(self, payload: dict[str, Any]) -> None:
         phone = self._phone
         message = {"topic": TOPIC + self._conversation, "event": "typing", "payload": payload, "private": False}
-        await phone.request(_CALL, body={"messages": [message]})
+        await phone.api.request(_CALL, body={"messages": [message]})

@@ -41,7 +41,7 @@ class ReceiptWriter:
     async def delivered(self, conversation: str, message: str) -> Reading:
         """One delivery receipt; the server dates it."""
         body = {"conversation_id": conversation, "message_id": message, "user_id": self._phone.user_id}
-        write = self._phone.write(WriteKind.DELIVERED, subject=conversation, object_=message)
+        write = self._phone.notes.write(WriteKind.DELIVERED, subject=conversation, object_=message)
         return await self._write(write, DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
 
     async def read(self, conversation: str, message: str, clock: Callable[[], str] | None = None) -> Reading:
@@ -50,9 +50,9 @@ class ReceiptWriter:
             "conversation_id": conversation,
             "user_id": self._phone.user_id,
             "last_read_message_id": message,
-            "last_read_at": (clock or self._phone.wall_clock)(),
+            "last_read_at": (clock or self._phone.clock.wall_clock)(),
         }
-        write = self._phone.write(WriteKind.READ, subject=conversation, object_=message)
+        write = self._phone.notes.write(WriteKind.READ, subject=conversation, object_=message)
         return await self._write(write, READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
 
     async def _write(self, write: Write, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
@@ -63,11 +63,11 @@ class ReceiptWriter:
 
     async def _request(self, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
         if upsert.name not in self._plain:
-            reading = await self._phone.request(upsert, body=body)
+            reading = await self._phone.api.request(upsert, body=body)
             if reading.code != NO_SUCH_CONSTRAINT:
                 return reading
             self._plain.add(upsert.name)
-        return await self._phone.request(insert, body=body)
+        return await self._phone.api.request(insert, body=body)
 
 
 class Receipts:
@@ -93,19 +93,19 @@ class Receipts:
                 self._seen.add(message.id)
                 new += 1
                 for _ in range(copies):
-                    self._phone.chore(self._deliver(message.id))
+                    self._phone.background.start(self._deliver(message.id))
         return new
 
     def live(self, message: ChatMessage) -> None:
         """The channel's callback has a new message: it writes a receipt of its own, whatever the list does."""
         if message.sender != self._phone.user_id:
-            self._phone.chore(self._deliver(message.id))
+            self._phone.background.start(self._deliver(message.id))
 
     def newest(self, message: str) -> None:
         """The person is at the end and this is the last message the server knows."""
         self._marker.sees(message)
         if self._marker.due() is not None and (self._marking is None or self._marking.done()):
-            self._marking = self._phone.chore(self._mark())
+            self._marking = self._phone.background.start(self._mark())
 
     async def _deliver(self, message: str) -> None:
         await self._writer.delivered(self._conversation, message)
@@ -116,7 +116,7 @@ class Receipts:
             if (wait := due - self._phone.now()) > 0:
                 await self._phone.pause(wait)
             if (message := self._marker.take(self._phone.now())) is not None:
-                self._phone.chore(self._read(message))
+                self._phone.background.start(self._read(message))
 
     async def _read(self, message: str) -> None:
         await self._writer.read(self._conversation, message, self._clock)

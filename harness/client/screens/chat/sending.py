@@ -18,7 +18,7 @@ from harness.client.device import Device
 from harness.client.realtime.conversation_channel import epoch_us
 from harness.client.write import Write
 from harness.core.actions import UserAction
-from harness.core.delivery import FactKind
+from harness.core.delivery_facts import FactKind
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -82,18 +82,18 @@ class Sender:
         """From pressing send (or "try again": same client id, trap T43) to the server's row. No retry by itself."""
         phone, summary = self._phone, self._summary
         bubble.outcome = Outcome.GAVE_UP  # until proven otherwise
-        with phone.operation("message_send") as operation:
+        with phone.notes.operation("message_send") as operation:
             if not bubble.tried:
                 bubble.tried = True
-                phone.saw(FactKind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
+                phone.notes.saw(FactKind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
             if not summary.is_group and summary.others:
-                blocked = await phone.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
+                blocked = await phone.api.request(BLOCKED_CHECK, phone.user_id, summary.others[0])
                 if not operation.ends(blocked.outcome):
                     bubble.outcome = blocked.outcome
                     return
             write = self._written(bubble)
             write.sent()
-            sent = await phone.request(MESSAGE_SEND, body=self._row(bubble))
+            sent = await phone.api.request(MESSAGE_SEND, body=self._row(bubble))
             operation.ends(sent.outcome)
             bubble.outcome = sent.outcome
             row = shapes.message(sent.data) if sent.outcome.good else None
@@ -101,7 +101,7 @@ class Sender:
             if row is not None:
                 bubble.message = row  # the channel may have brought it already
                 created = epoch_us(row.created_at)
-                phone.saw(FactKind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
+                phone.notes.saw(FactKind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
             elif sent.outcome.good:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
@@ -110,7 +110,7 @@ class Sender:
         """The message's place in the ledger, made with the first try; a try again is the same write."""
         if bubble.write is None:
             summary = self._summary
-            bubble.write = self._phone.write(
+            bubble.write = self._phone.notes.write(
                 WriteKind.MESSAGE,
                 id_=bubble.client_id,
                 subject=summary.conversation,
@@ -137,7 +137,7 @@ class Sender:
         """Change a sent text. Messages with an attachment cannot be edited."""
         if bubble.message is None or bubble.attachment is not None:
             return Outcome.GAVE_UP
-        edited_at = self._phone.wall_clock()
+        edited_at = self._phone.clock.wall_clock()
         bubble.text = text
         row = {
             "body": {**bubble.body(), "editedAt": edited_at},
@@ -152,7 +152,7 @@ class Sender:
         """Delete for everybody. The new body is JSON in a JSON string, and the client id goes (trap T44)."""
         if bubble.message is None:
             return Outcome.GAVE_UP
-        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": self._phone.wall_clock()}
+        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": self._phone.clock.wall_clock()}
         row = {
             "body": orjson.dumps(deleted).decode(),
             "message_type": "system",
@@ -163,16 +163,16 @@ class Sender:
         }
         outcome = await self._patch(calls.MESSAGE_DELETE, bubble, bubble.message, row)
         if outcome.good and bubble.attachment is not None:
-            await self._phone.request(calls.ATTACHMENT_REMOVE, body={"prefixes": [bubble.attachment.path]})
+            await self._phone.api.request(calls.ATTACHMENT_REMOVE, body={"prefixes": [bubble.attachment.path]})
         return outcome
 
     async def _patch(self, call: Call, bubble: Bubble, message: ChatMessage, row: dict[str, Any]) -> Outcome:
         phone = self._phone
-        with phone.operation(call.name) as operation:
+        with phone.notes.operation(call.name) as operation:
             kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
-            write = phone.write(kind, subject=self._summary.conversation, object_=message.id)
+            write = phone.notes.write(kind, subject=self._summary.conversation, object_=message.id)
             write.sent()
-            reading = await phone.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
+            reading = await phone.api.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
             write.answered(reading)
             if operation.ends(reading.outcome):
                 bubble.message = shapes.message(reading.data) or message
@@ -187,16 +187,16 @@ class Sender:
             "user_id": phone.user_id,
             "emoji": emoji,
         }
-        with phone.operation("message_react") as operation:
-            write = phone.write(WriteKind.REACTION, subject=message.id, detail=emoji)
+        with phone.notes.operation("message_react") as operation:
+            write = phone.notes.write(WriteKind.REACTION, subject=message.id, detail=emoji)
             write.sent()
-            reading = await phone.request(calls.REACT, body=row)
+            reading = await phone.api.request(calls.REACT, body=row)
             write.answered(reading)
             if reading.outcome is Outcome.CONFLICT:
-                phone.did(UserAction.REACTED)
-                write = phone.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
+                phone.notes.did(UserAction.REACTED)
+                write = phone.notes.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
                 write.sent()
-                reading = await phone.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
+                reading = await phone.api.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
                 write.answered(reading)
             operation.ends(reading.outcome)
         return reading.outcome

@@ -1,0 +1,90 @@
+"""`harness report`, `check` and `compare`: a verdict from records alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from harness.core.errors import ExitCode
+
+
+def judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> NoReturn:
+    """Write and show the report of a closed record; leave with its code."""
+    from reports.render import terminal
+    from reports.report import report
+
+    verdict = report(folder, baselines, force=force, html=html)
+    terminal.write(verdict, folder, sys.stdout, html=html)
+    sys.exit(verdict.exit_code)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+def report(folder: Path) -> None:
+    """Judge RUN again and render its report, from the record alone."""
+    judge(folder)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--target", "target_file", type=click.Path(), help="Target file (TOML): read its data again first.")
+@click.option("--url", help="A sandbox on this machine to read again, instead of --target.")
+def check(folder: Path, target_file: str | None, url: str | None) -> None:
+    """Was anything lost or doubled in RUN? Exit 11 when it was.
+
+    Holds the run's ledger against what the target stores: as it was read right after the run, or read anew with
+    --target or --url. A run without any such reading is not checked, and exits 20.
+    """
+    from harness.record.store import open_run
+    from harness.run import checking
+    from reports.integrity.check import integrity
+    from reports.render import terminal
+
+    if target_file and url:
+        raise click.UsageError("--target and --url exclude each other")
+    checking.read_again(folder, target_file, url)
+    found = integrity(open_run(folder))
+    click.echo("\n".join(terminal.integrity(found)))
+    codes = {"held": ExitCode.PASS, "broken": ExitCode.DATA, "not checked": ExitCode.INCONCLUSIVE}
+    sys.exit(int(codes[found.status]))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
+@click.option(
+    "--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable."
+)
+@click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="Only lay the runs side by side, in this file; exit 0."
+)
+def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
+    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
+
+    A longer tail alone takes several runs to tell from a noisy night: three with --also against seven baselines.
+
+    With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
+    run's faults did to it. It judges nothing.
+    """
+    from harness.record.store import open_run
+
+    if page is not None:
+        from reports.report import side_by_side
+
+        laid = side_by_side((folder, *also, *baselines), page)
+        click.echo(f"{len(laid.ids)} runs side by side: {page}")
+        return
+
+    from reports.compare import compare as compared
+    from reports.frames import load
+    from reports.render import terminal
+
+    run, *others = (load(open_run(one)) for one in (folder, *also))
+    found = compared(run, [load(open_run(baseline)) for baseline in baselines], also=others, force=force)
+    click.echo("\n".join(terminal.comparison(found)))
+    sys.exit(int(ExitCode.REGRESSION if found.regressed else ExitCode.PASS))

@@ -1,0 +1,42 @@
+"""`harness plan`: from people a day to load, limits and cost."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--dau", type=float, help="People a day; 500,000 by default.")
+@click.option("--sessions-per-day", type=float, help="Per person; 1.5 by default.")
+@click.option("--minutes", "session_minutes", type=float, help="Mean length of a session; 8 by default.")
+@click.option("--mix", "mix_file", type=click.Path(path_type=Path), help="TOML with [mix] and any other input.")
+@click.option("--prices", "price_file", type=click.Path(path_type=Path), help="Price file instead of the shipped one.")
+@click.option("--json", "as_json", is_flag=True, help="Every figure as JSON.")
+@click.option("--write", "out", type=click.Path(path_type=Path), help="Write the busiest hour as a profile.")
+@click.option("--hold", type=float, default=15.0, show_default=True, help="Minutes at the peak, with --write.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Share of the peak, with --write.")
+def plan(
+    mix_file: Path | None,
+    price_file: Path | None,
+    as_json: bool,
+    out: Path | None,
+    hold: float,
+    scale: float,
+    **given: float | None,
+) -> None:
+    """From people a day to requests, sockets, rows, limits and cost; and a profile of the peak."""
+    from harness import plan as planning
+
+    changes = planning.load_changes(mix_file) if mix_file else {}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    inputs = planning.PlanInputs().changed(**changes)
+    made = planning.make(inputs, planning.load_prices(price_file) if price_file else planning.load_prices())
+    if out is not None:
+        out.write_text(planning.profile_toml(made, inputs, minutes=hold, scale=scale), encoding="utf-8")
+        click.echo(f"profile: {out}", err=True)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(planning.to_json(made) if as_json else planning.render_table(made, colour=colour), nl=False)

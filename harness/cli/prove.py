@@ -1,0 +1,31 @@
+"""`harness prove`: seeded defects through whole runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each defect.")
+@click.option("--healthy", type=click.IntRange(min=0), default=50, show_default=True, help="Runs without a defect.")
+@click.option("--only", multiple=True, metavar="NAME", help="This defect alone. Repeatable.")
+@click.option("--fast", is_flag=True, help="Four defects, one seed, one healthy run.")
+@click.option("--baseline", "baselines", multiple=True, type=click.Path(path_type=Path), help="Of an earlier proof.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/prove"), show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Runs side by side, of those that measure no time.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted proof in --out; what answered stays.")
+@click.option("--list", "listed", is_flag=True, help="Name the defects and their gates, and run nothing.")
+def prove(seeds: int, healthy: int, fast: bool, **options: Any) -> None:
+    """Run seeded defects through whole runs: is each caught, and are healthy runs left alone?
+
+    Some 50 seconds a run; everything takes hours. Writes prove.md and prove.json to the folder of --out. Exit 0 only
+    when every defect was caught by its gate and no healthy run raised an alarm; 10 otherwise.
+    """
+    from harness.prove.command import prove as proven
+
+    few = fast and not options["only"]
+    sys.exit(proven(seeds=1 if few else seeds, healthy=1 if few else healthy, fast=fast, say=click.echo, **options))

@@ -1,0 +1,57 @@
+"""`harness sandbox`: a MoviNesta on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+
+@click.group()
+def sandbox() -> None:
+    """A MoviNesta as shipped, on this machine, to run against."""
+
+
+@sandbox.command("up")
+@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--people", type=int, default=200, show_default=True)
+@click.option("--catalogue", type=int, default=600, show_default=True, help="Titles.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Named switch; `harness sandbox quirks`.")
+@click.option(
+    "--realtime", multiple=True, metavar="NAME=VALUE", help="Realtime setting, or plan=free; docs/sandbox.md."
+)
+@click.option("--data", type=click.Path(), help="Keep the database in this folder.")
+def sandbox_up(**options: Any) -> None:
+    """Start the sandbox and stay until Ctrl-C."""
+    from sandbox.server.command import main as serve
+
+    arguments = [f"--{name}={options[name]}" for name in ("port", "host", "people", "catalogue", "seed")]
+    arguments += [f"--quirk={quirk}" for quirk in options["quirks"]]
+    arguments += [f"--realtime={setting}" for setting in options["realtime"]]
+    arguments += [f"--database={options['data']}"] if options["data"] else []
+    sys.exit(serve(arguments))
+
+
+@sandbox.command("quirks")
+def sandbox_quirks() -> None:
+    """List the sandbox's named switches."""
+    from sandbox.switches import describe
+
+    click.echo(describe())
+
+
+@sandbox.command("keys")
+def sandbox_keys() -> None:
+    """Print an environment file with a sandbox's secrets, for processes that do not share its loopback.
+
+    Fresh ones, or those that follow from SANDBOX_JWT_SECRET and SANDBOX_PASSWORD where they are set. Keep it private:
+    harness sandbox keys > .env
+    """
+    from sandbox.env_file import environment
+    from sandbox.options import SandboxOptions
+
+    for name, value in environment(SandboxOptions()).items():
+        click.echo(f"{name}={value}")

@@ -1,0 +1,38 @@
+"""`harness users`: synthetic people of a target."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def users() -> None:
+    """Synthetic people on a target: made before a rehearsal, removed after it."""
+
+
+@users.command("provision")
+@click.option("--target", "target_file", type=click.Path(), required=True, help="Target file (TOML).")
+@click.option("--count", type=click.IntRange(min=1), required=True, help="How many there should be in the end.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def users_provision(target_file: str, count: int, concurrency: int, allow_production: bool) -> None:
+    """Create the people that are missing. Safe to repeat and to interrupt."""
+    from harness import provision
+    from harness.config.load import load_target
+
+    target = load_target(target_file)
+    click.echo(provision.provision(target, count, concurrency=concurrency, allow_production=allow_production))
+
+
+@users.command("cleanup")
+@click.option("--target", "target_file", type=click.Path(), required=True, help="Target file (TOML).")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--dry-run", is_flag=True, help="Only say who would be removed.")
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def users_cleanup(target_file: str, concurrency: int, dry_run: bool, allow_production: bool) -> None:
+    """Remove the people that `provision` made with this target's tag, and nobody else."""
+    from harness import provision
+    from harness.config.load import load_target
+
+    target = load_target(target_file)
+    click.echo(provision.cleanup(target, concurrency=concurrency, dry_run=dry_run, allow_production=allow_production))

@@ -1,0 +1,165 @@
+"""Makes the app's calls: headers, who tries again, one attempt on the wire, what it came to.
+
+request             a call as a screen makes it, with the tries of both layers of the app
+  attempt           what the app sees of one try: no network, a fault, or the exchange
+    exchange        one wire request, measured and noted
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from harness.client.api import retry, retry_policy
+from harness.client.api.call import EDGE_SERVICES, Call, Caller
+from harness.client.api.chat_calls import SpecialCall
+from harness.client.api.classify import Reading, read
+from harness.client.api.headers import HeaderProfiles
+from harness.client.api.retry_policy import Retries
+from harness.client.api.rows_written import rows_written
+from harness.client.clock import DeviceClock
+from harness.client.context import Attempts, Credentials, Exchange, Observer
+from harness.client.http.client import HttpClient, WireError
+from harness.client.network_state import NetworkState
+from harness.client.notes import SessionNotes
+from harness.client.write import OFFLINE
+from harness.core.outcome import Outcome
+from harness.core.retry_policies import RetryPolicy
+
+
+class ApiClient:
+    """One device's. credentials, faults: set by the device that puts the parts together; faults None: none planned."""
+
+    def __init__(
+        self,
+        clock: DeviceClock,
+        network: NetworkState,
+        notes: SessionNotes,
+        observer: Observer,
+        *,
+        anon_key: str,
+        open_http: Callable[[], HttpClient],
+        policy: RetryPolicy = RetryPolicy.SHIPPED,
+        budget_ratio: float = 0.1,
+    ) -> None:
+        self.credentials: Credentials
+        self.faults: Attempts | None = None
+        self._clock = clock
+        self._network = network
+        self._notes = notes
+        self._observer = observer
+        self._open_http = open_http
+        self._http = open_http()
+        # Decides nothing, and is drawn beside the session, where it would shift the session's own draws.
+        self._noise = random.Random()
+        self._headers = HeaderProfiles(anon_key, self.request_id)
+        shipped = policy is RetryPolicy.SHIPPED
+        self._retries = None if shipped else Retries(policy, budget_ratio, self._noise.random)
+
+    @property
+    def backlog_bytes(self) -> int:
+        """What this device has written and the system has not taken."""
+        return self._http.backlog_bytes
+
+    def cut(self) -> None:
+        """Connections end, with what is under way on them."""
+        self._http.close()
+        self._http = self._open_http()
+
+    def close(self) -> None:
+        """Connections end for good."""
+        self._http.close()
+
+    def request_id(self) -> str:
+        """A fresh id for an `x-request-id` header."""
+        return str(uuid.UUID(int=self._noise.getrandbits(128), version=4))
+
+    async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading:
+        """Make a call as the app does, with the tries its callers make; the last try's reading.
+
+        `body` is encoded as JSON; `raw` is sent as it is. A call that the app itself refuses to send (contract 1.2,
+        quirks A and B) ends with status 0 and leaves no attempt. Never raises but for cancellation.
+        """
+        credentials, edge = self.credentials, call.service in EDGE_SERVICES
+        if call.signed_in:
+            await credentials.refresh_if_due()
+        if edge and (refused := await credentials.refused(call)) is not None:
+            return refused
+        payload = raw if raw is not None else (None if body is None else orjson.dumps(body))
+        path = call.path.format(*arguments) if arguments else call.path
+        headers = self._headers.block(call, credentials.authorization(edge=edge) if call.signed_in else None)
+        if self._retries is not None and retry_policy.concerns(call):
+            return await self._with_policy(self._retries, call, path, headers, payload)
+        reading = await self._with_transport_retries(call, path, headers, payload)
+        for delay in retry.query_delays() if call.caller is Caller.QUERY else ():
+            if reading.outcome.good:
+                break
+            await asyncio.sleep(delay)
+            reading = await self._with_transport_retries(call, path, headers, payload)
+        return reading
+
+    async def _with_transport_retries(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Reading:
+        status, reading = await self._attempt(call, path, headers, payload)
+        for delay in retry.transport_delays(call.method):
+            if not retry.transport_retries(call.method, status):
+                break
+            await asyncio.sleep(delay)
+            status, reading = await self._attempt(call, path, headers, payload)
+        return reading
+
+    async def _with_policy(
+        self, retries: Retries, call: Call, path: str, headers: bytes, payload: bytes | None
+    ) -> Reading:
+        """As often as the profile's policy has it, in place of the two layers of the app."""
+        retries.began()
+        failures = 0
+        while True:
+            status, reading = await self._attempt(call, path, headers, payload)
+            if not retry_policy.failed(call, status, good=reading.outcome.good):
+                return reading
+            failures += 1
+            delay = retries.delay(failures)
+            if delay is None:
+                return reading
+            await asyncio.sleep(delay)
+
+    async def _attempt(
+        self, call: Call, path: str, headers: bytes, payload: bytes | None
+    ) -> tuple[int | None, Reading]:
+        """One request, as the app sees it. The status is None when there was no complete answer."""
+        if not self._network.online:
+            return None, Reading(Outcome.NETWORK, code=OFFLINE)  # no packet, hence no attempt
+        if self.faults is not None:
+            return await self.faults.attempt(call, path, headers, payload)
+        found = await self.exchange(call, path, headers, payload)
+        return found.status, found.reading
+
+    async def exchange(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Exchange:
+        """One wire request, measured; for `_attempt` and the fault injector."""
+        observer, log, now = self._observer, self._notes.log, self._clock.now
+        begun = now()
+        try:
+            reply = await self._http.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
+        except WireError as error:
+            at = begun if error.sent_at is None else error.sent_at
+            outcome, code = (error.outcome, error.detail) if self._network.online else (Outcome.NETWORK, OFFLINE)
+            observer.attempt(call.method, call.name, outcome, at, now() - at, 0, code)
+            log.sent(call.name, now() - begun, failed=outcome is not Outcome.GAVE_UP)
+            return Exchange(None, Reading(outcome, code=code))
+        except asyncio.CancelledError:
+            observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, now() - begun, 0, "cancelled")
+            log.sent(call.name, now() - begun)
+            raise
+        reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
+        observer.attempt(
+            call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
+        )
+        rows = rows_written(call.name, reading)
+        bad = not reading.outcome.good
+        log.sent(call.name, now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
+        return Exchange(reply.status, reading, reply.bytes_in, reply.connect_s > 0)

@@ -1,0 +1,42 @@
+"""What all devices of a worker share."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from harness.client.context import Observer
+from harness.client.faults.fault_schedule import FaultSchedule
+from harness.client.http.origin import Origin
+from harness.client.interruptible_sleep import InterruptibleSleep
+from harness.client.realtime.shared import SharedRealtime
+from harness.core.distributions import Distribution
+from harness.core.ledger import Ledger
+from harness.core.people import People
+from harness.core.retry_policies import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKit:
+    """Made once by the engine. Plain data and shared services; nothing in it belongs to one device."""
+
+    loop: asyncio.AbstractEventLoop
+    zero: float  # loop time of the run's zero
+    pulse: InterruptibleSleep  # every pause; the run's end wakes it
+    origin: Origin
+    tls: ssl.SSLContext | None
+    people: People
+    run_tag: int
+    seed: int
+    behaviour: Mapping[str, Mapping[str, Distribution]]
+    observer: Observer
+    ledger: Ledger
+    worker: int = 0
+    sockets: SharedRealtime | None = None  # None: devices use no Realtime
+    fault_schedule: FaultSchedule | None = None  # None: nothing goes wrong on purpose
+    retry_policy: RetryPolicy = RetryPolicy.SHIPPED
+    budget_ratio: float = 0.1
+    now: Callable[[], float] = monotonic  # the loop's clock

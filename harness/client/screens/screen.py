@@ -1,0 +1,63 @@
+"""What all screens have in common: what they show is mounted until they are left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+from harness.client.cache.queries import CachedQuery, Fetched
+from harness.client.device import Device
+from harness.core.actions import UserAction
+
+T = TypeVar("T")
+
+
+class Screen:
+    """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so.
+
+    name: what it is called in the record of actions; "" for what is no screen of its own.
+    """
+
+    name = ""
+
+    def __init__(self, phone: Device) -> None:
+        self.phone = phone
+        self._shown: list[CachedQuery[Any]] = []
+        self._pollers: list[asyncio.Task[None]] = []
+        self._opened = False
+
+    def opens(self) -> None:
+        """The person gets here: written down, and so is leaving it."""
+        self._opened = True
+        self.phone.notes.did(UserAction.OPEN, self.name)
+
+    def mount(self, query: CachedQuery[T], *, every_s: float | None = None) -> None:
+        """Show this read; with `every_s`, fetch it again that often while the tab is visible."""
+        self.phone.page.queries.mount(query)
+        self._shown.append(query)
+        if every_s is not None:
+            self._pollers.append(
+                self.phone.background.start(self.phone.page.queries.keep_fresh(query, lambda: every_s))
+            )
+
+    async def show(self, query: CachedQuery[T]) -> Fetched[T]:
+        """Mount it and wait until it is there, from memory or from the server."""
+        self.mount(query)
+        return await self.phone.page.queries.settled(query)
+
+    def unmount(self, query: CachedQuery[T]) -> None:
+        """Stop showing this one read."""
+        if query in self._shown:
+            self._shown.remove(query)
+            self.phone.page.queries.unmount(query)
+
+    def leave(self) -> None:
+        """The person goes elsewhere. Idempotent."""
+        if self._opened:
+            self._opened = False
+            self.phone.notes.did(UserAction.LEAVE, self.name)
+        for poller in self._pollers:
+            poller.cancel()
+        for query in self._shown:
+            self.phone.page.queries.unmount(query)
+        self._pollers, self._shown = [], []

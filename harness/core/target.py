@@ -1,0 +1,98 @@
+"""The target file: one deployment, the names of its keys, what a run may do to it. Read by `harness.config`. (pure)"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
+
+
+class TargetKeys(FrozenModel):
+    """Names of environment variables; the keys themselves never stand in a file."""
+
+    anon_env: EnvName
+    service_env: EnvName | None = None
+    jwt_secret_env: EnvName | None = None
+    dsn_env: EnvName | None = None  # Postgres connection string, for the data check
+
+
+class TargetPeople(FrozenModel):
+    """Synthetic people of this target, made by `harness users provision`."""
+
+    tag: Annotated[str, Field(pattern=TAG)] = "load"
+    domain: Annotated[str, Field(pattern=DOMAIN)] = "people.example.com"
+    password_env: EnvName | None = None
+
+
+class TargetLimits(FrozenModel):
+    """What this run may do to the host. Required for every host that is not loopback."""
+
+    requests_per_second: Annotated[Number, Field(gt=0)]
+    phones: Annotated[Count, Field(ge=1)]
+
+
+# Narrower than RFC 3986 on purpose: what two URL parsers could read differently would let the guard see another
+# host than the one the wire connects to.
+URL = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?")
+
+
+class Target(FrozenModel):
+    name: FileName
+    url: str  # scheme://host[:port], no path
+    environment: Literal["sandbox", "local", "preview", "staging", "production"]
+    keys: TargetKeys
+    people: TargetPeople = TargetPeople()
+    limits: dict[str, TargetLimits] = Field(default_factory=dict)  # host name -> limits
+
+    @property
+    def host(self) -> str:
+        """The URL's host in lower case, without the brackets of an IPv6 address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The URL's port, or its scheme's usual one."""
+        return urlsplit(self.url).port or (443 if self.url.startswith("https:") else 80)
+
+    @field_validator("url")
+    @classmethod
+    def _only_scheme_host_port(cls, url: str) -> str:
+        match = URL.fullmatch(url)
+        if match is None:
+            raise ValueError(_url_problem(url))
+        if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
+            raise ValueError(f"port {match['port']} does not exist; use one from 1 to 65535")
+        host = match["host"]
+        if host.startswith("["):
+            try:
+                ipaddress.IPv6Address(host[1:-1])
+            except ValueError as error:
+                raise ValueError("the host in brackets is no IPv6 address; correct it") from error
+        return url.removesuffix("/")
+
+    @field_validator("limits")
+    @classmethod
+    def _hosts_not_urls(cls, limits: dict[str, TargetLimits]) -> dict[str, TargetLimits]:
+        for host in limits:
+            if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", host):
+                raise ValueError(f"{host!r} is not a host name; write only the host, without scheme, port or path")
+        return {host.lower(): limit for host, limit in limits.items()}
+
+
+def _url_problem(url: str) -> str:
+    """Why `url` is refused, without repeating what may be a password in it."""
+    shape = "write scheme://host[:port], for example https://project.example.com"
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in ("http", "https"):
+        return f"the scheme must be http or https; {shape}"
+    authority, _, tail = rest.partition("/")
+    if "@" in authority:
+        return "user name and password do not belong in the URL; name environment variables in [keys]"
+    if tail or "?" in rest or "#" in rest:
+        return "path, query and fragment are not allowed, the harness adds its own; leave them out"
+    return f"host or port cannot be read (hosts outside ASCII: write their xn-- form); {shape}"

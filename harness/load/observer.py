@@ -1,0 +1,94 @@
+"""What devices report, on its way into the record: attempts, operations, what Realtime brought, our own problems."""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from time import monotonic
+from typing import NamedTuple
+
+from harness.core.delivery_facts import FactKind
+from harness.core.ledger import Ledger
+from harness.core.outcome import Outcome
+from harness.core.rows import Notes, Taken
+from harness.core.tables import DELIVERY, View
+from harness.load.rate_guard import RateGuard
+from harness.record.recorder import Recorder
+from harness.record.run_log import RunLog
+
+KEPT_PROBLEMS = 20
+"""Tracebacks kept per worker; the count goes on."""
+
+
+class Attempt(NamedTuple):
+    """A finished attempt on its way into Locust's own statistics."""
+
+    method: str
+    name: str
+    milliseconds: float
+    size: int
+    outcome: Outcome
+    code: str
+
+
+class RecordingObserver:
+    """The `harness.client.device.Observer` of one worker. Its loop calls it; other threads drain the deques.
+
+    :param zero: loop time of the run's zero, seconds. :param guard: counts every attempt.
+    """
+
+    def __init__(
+        self, recorder: Recorder, ledger: Ledger, guard: RateGuard, *, zero: float, worker: int, log: RunLog
+    ) -> None:
+        self.recorder = recorder
+        self.ledger = ledger
+        self.facts = Notes(DELIVERY)
+        self.attempts: deque[Attempt] = deque()
+        self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
+        self.failures = 0  # of our own code
+        self.counted = 0  # attempts, where they end
+        self.stop_reason = ""  # the guard's; stays
+        self._guard = guard
+        self._zero = zero
+        self.worker = worker
+        self.log = log
+
+    def attempt(
+        self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
+    ) -> None:
+        """One attempt is over: sent at `at` (loop time), answered or given up after `seconds`."""
+        self.counted += 1
+        self.recorder.sample(View.SERVER, name, outcome, at - self._zero, seconds)
+        if (reason := self._guard.add(monotonic())) is not None and not self.stop_reason:
+            self.stop_reason = reason
+            self.log.error("rate limit exceeded", reason=reason)
+        self.attempts.append(Attempt(method, name, seconds * 1000.0, size, outcome, code))
+
+    def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
+        """One operation is over: intended at `intended` (loop time), done or given up after `seconds`."""
+        self.recorder.sample(View.E2E, name, outcome, intended - self._zero, seconds)
+
+    def saw(
+        self, at: float, kind: FactKind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
+    ) -> None:
+        """A device saw something of Realtime at `at` (loop time)."""
+        at_us = round((at - self._zero) * 1e6)
+        self.facts.add((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
+
+    def problem(self, error: BaseException) -> None:
+        """Our own code failed beside a session."""
+        self._failed("internal problem", error)
+
+    def session_failed(self, error: BaseException, *, person: int, ticket: int, persona: str) -> None:
+        """Our own code failed, and a session with it."""
+        self._failed("session failed", error, person=person, ticket=ticket, persona=persona)
+
+    def _failed(self, event: str, error: BaseException, **facts: object) -> None:
+        self.failures += 1
+        text = "".join(traceback.format_exception(error))
+        self.problems.append(text)
+        self.log.error(event, **facts, error=f"{type(error).__name__}: {error}", traceback=text)
+
+    def take(self) -> list[Taken]:
+        """Everything recorded since the last take."""
+        return [*self.recorder.take(), *self.ledger.take(), *self.facts.take()]

@@ -1,0 +1,137 @@
+"""Runs one session on its device, and notes in the arrivals table how it went. For the engine's loop only."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from harness.client.device import Device, DeviceKit
+from harness.client.interruptible_sleep import SessionClosed
+from harness.client.session_log import SessionLogs
+from harness.core.outcome import Outcome
+from harness.core.rows import Notes, Taken
+from harness.core.tables import ARRIVALS, View
+from harness.load.observer import RecordingObserver
+from harness.schedule.arrivals import Ticket
+
+LATE_S = 0.1
+"""A session that starts later than this after its plan counts as late."""
+
+BACKLOG_SAMPLE = 300
+"""Devices whose unsent bytes are counted each second."""
+
+SessionBody = Callable[[Device], Awaitable[None]]
+
+
+class SessionRunner:
+    """The devices of one worker, and the sessions that are open on them."""
+
+    def __init__(self, kit: DeviceKit, observer: RecordingObserver) -> None:
+        self.kit = kit
+        self.open_sessions = 0
+        self.inherited: set[int] = set()  # tickets of a lost worker; added to before they are submitted
+        self._observer = observer
+        self._arrivals = Notes(ARRIVALS)
+        self._logs = SessionLogs(kit.worker)
+        self._devices: dict[int, Device] = {}
+        self._in_session: dict[Device, None] = {}  # in order of their start
+
+    async def run(self, ticket: Ticket, body: SessionBody, *, slot_was_free: bool) -> None:
+        """The session, from its device's turn to its end. A persona's bug costs this session alone."""
+        try:
+            device = self._device(ticket.person)
+        except Exception as error:  # no device, no session; the next ticket of this person tries again
+            self._failed(ticket, error)
+            self._note(ticket, self._now(), self._now(), "", "failed")
+            return
+        device_was_free = slot_was_free and not device.in_use.locked()
+        try:
+            await device.in_use.acquire()
+        except asyncio.CancelledError:
+            self.never_started(ticket)
+            return
+        started, end = self._now(), "finished"
+        cause = self._cause(ticket, started, device_was_free=device_was_free)
+        self._note(ticket, started, None, cause, "")  # stands if this process dies first
+        if device_was_free:
+            late_s = max(0.0, started - ticket.at_s)
+            self._observer.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, late_s)
+        self.open_sessions += 1
+        self._in_session[device] = None
+        try:
+            device.begin(ticket.ticket, ticket.at_s, ticket.persona)
+            self._logs.begin(device.log)
+            if self.kit.pulse.closing:
+                raise SessionClosed
+            await body(device)
+        except (SessionClosed, asyncio.CancelledError):
+            end = "finished" if device.fault_injector is not None and device.fault_injector.killed else "closed"
+        except Exception as error:
+            end = "failed"
+            self._failed(ticket, error)
+        finally:
+            await device.end()
+            self._logs.end(device.log)
+            device.in_use.release()
+            self.open_sessions -= 1
+            del self._in_session[device]
+            self._note(ticket, started, self._now(), cause, end)
+
+    def never_started(self, ticket: Ticket) -> None:
+        """The run ended before this session's turn, or no device was free for it until then."""
+        cause = "phone_busy" if ticket.at_s < self._now() - LATE_S else "run_ended"
+        self._note(ticket, None, None, cause, "never_started")
+
+    def backlog_bytes(self) -> int:
+        """Unsent bytes of all devices, from a sample of those with a session; a full count would hold up the loop that
+        it judges."""
+        if len(self._in_session) <= BACKLOG_SAMPLE:
+            return sum(device.backlog_bytes for device in self._in_session)
+        some = itertools.islice(self._in_session, BACKLOG_SAMPLE)  # the longest in session: what is stuck is there
+        return round(sum(device.backlog_bytes for device in some) * len(self._in_session) / BACKLOG_SAMPLE)
+
+    def take(self, *, last: bool) -> list[Taken]:
+        """Rows since the last take; of open sessions what they sent only now and then, or at the `last` one."""
+        return [*self._arrivals.take(), *self._logs.take(everything=last)]
+
+    def discard(self) -> None:
+        """Close whatever the devices hold open."""
+        for device in self._devices.values():
+            device.discard()
+
+    def _now(self) -> float:
+        return monotonic() - self.kit.zero
+
+    def _device(self, person: int) -> Device:
+        device = self._devices.get(person)
+        if device is None:
+            device = self._devices[person] = Device(self.kit, person)
+        return device
+
+    def _cause(self, ticket: Ticket, started: float, *, device_was_free: bool) -> str:
+        """Why a session starts late; empty when it does not."""
+        if started - ticket.at_s <= LATE_S:
+            return ""
+        if ticket.ticket in self.inherited:
+            return "worker_lost"
+        return "generator" if device_was_free else "phone_busy"
+
+    def _failed(self, ticket: Ticket, error: Exception) -> None:
+        self._observer.session_failed(error, person=ticket.person, ticket=ticket.ticket, persona=ticket.persona)
+
+    def _note(self, ticket: Ticket, started: float | None, ended: float | None, cause: str, end: str) -> None:
+        self._arrivals.add(
+            (
+                ticket.ticket,
+                self.kit.worker,
+                ticket.persona,
+                ticket.person,
+                round(ticket.at_s * 1e6),
+                None if started is None else round(started * 1e6),
+                None if ended is None else round(ended * 1e6),
+                cause,
+                end,
+            )
+        )

@@ -1,0 +1,137 @@
+"""`report.html`: one self-contained page that opens offline.
+
+The page forbids itself every request by its Content-Security-Policy, so an address in a profile's text cannot make the
+reader's browser call anybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.core.outcome import Outcome
+from harness.core.tables import View
+from reports import text
+from reports.frames import Frames, interval_of, outcome_table, slowest
+from reports.realtime import SHOWN_IDS
+from reports.render import charts, spark
+from reports.side_by_side import SideBySidePage
+from reports.verdict import Verdict
+
+MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
+LEVEL_MARK = {"valid": "✓", "suspect": "!", "invalid": "✗"}
+CHECK_MARK = {"held": "✓", "broken": "✗", "noted": "i", "not checked": "?"}
+CHANGE_MARK = {"regressed": "✗", "slower": "!", "ok": "✓", "faster": "✓", "not enough samples": "?"}
+VIEW_TITLE = {
+    View.SERVER: "Attempts (server view)",
+    View.E2E: "Operations (e2e view)",
+    View.DELIVERY: "Deliveries (delivery view)",
+}
+COPY_CUT = 16  # characters of a digest that people compare by eye
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    operation: str
+    counts: tuple[int, ...]
+    total: int
+    bad_share: float
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    title: str
+    outcomes: tuple[Outcome, ...]
+    rows: tuple[OutcomeRow, ...]
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    operation: str
+    samples: int
+    failed: int
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    largest: float
+    p95_interval: str
+    p99_interval: str
+
+
+@dataclass(frozen=True)
+class LatencyTable:
+    title: str
+    rows: tuple[LatencyRow, ...]
+
+
+def render(verdict: Verdict, frames: Frames) -> str:
+    drawn = charts.draw(frames)
+    page = _environment().get_template("report.html")
+    return page.render(
+        v=verdict,
+        facts=verdict.facts,
+        charts=drawn.charts,
+        library=Markup(drawn.library),
+        script=Markup(drawn.script),
+        divs=[Markup(chart.div) for chart in drawn.charts],
+        outcomes=tuple(_outcomes(frames, view) for view in VIEW_TITLE),
+        latencies=tuple(_latencies(frames, view) for view in VIEW_TITLE),
+        marks={**MARK, **LEVEL_MARK, **CHANGE_MARK, **CHECK_MARK},
+        cut=COPY_CUT,
+        shown=SHOWN_IDS,
+        text=text,
+        spark=spark.points,
+        spark_limit=spark.LIMIT_Y,
+    )
+
+
+def side_by_side(page: SideBySidePage) -> str:
+    """Runs laid side by side, as a page of its own."""
+    return _environment().get_template("side_by_side.html").render(page=page, text=text)
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _outcomes(frames: Frames, view: View) -> OutcomeTable:
+    table = outcome_table(frames, view)
+    outcomes = tuple(Outcome(name) for name in table.columns)
+    rows = []
+    for operation, counts in table.iterrows():
+        total = int(counts.sum())
+        bad = sum(int(counts[str(outcome)]) for outcome in outcomes if not outcome.good)
+        rows.append(OutcomeRow(str(operation), tuple(int(number) for number in counts), total, bad / total))
+    rows.sort(key=lambda row: (-row.bad_share, -row.total))
+    return OutcomeTable(VIEW_TITLE[view], outcomes, tuple(rows))
+
+
+def _latencies(frames: Frames, view: View) -> LatencyTable:
+    rows = tuple(_latency_row(frames, view, row) for _, row in slowest(frames, view).iterrows())
+    return LatencyTable(VIEW_TITLE[view], rows)
+
+
+def _latency_row(frames: Frames, view: View, row: pd.Series) -> LatencyRow:
+    operation = str(row["operation"])
+    return LatencyRow(
+        operation=operation,
+        samples=int(row["samples"]),
+        failed=int(row["failed"]),
+        p50=float(row["p50"]),
+        p90=float(row["p90"]),
+        p95=float(row["p95"]),
+        p99=float(row["p99"]),
+        largest=float(row["max"]),
+        p95_interval=text.span(interval_of(frames, operation, view, 95.0)),
+        p99_interval=text.span(interval_of(frames, operation, view, 99.0)),
+    )

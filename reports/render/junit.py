@@ -1,0 +1,127 @@
+"""`junit.xml`: one test case per SLO, as every CI reads it. (pure)
+
+A missed SLO is a `<failure>`. What could not be judged is an `<error>`, not a `<skipped>`: a CI shows skipped as green.
+Whatever else kept the run from passing (a generator veto, an abort, a regression) stands in a second suite, `run`, so
+that the file is green only when the exit code is 0.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from harness.core.errors import ExitCode
+from reports.realtime import SHOWN_IDS
+from reports.slo import SloRow
+from reports.verdict import RunFacts, Verdict
+
+# XML 1.0 section 2.2: characters that may not stand in a document, not even escaped.
+ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(verdict: Verdict) -> str:
+    root = Element("testsuites", name=clean(f"harness {verdict.facts.profile}"))
+    suites = [_slo_suite(root, verdict)]
+    if extra := _run_problems(verdict):
+        suites.append(_run_suite(root, verdict, extra))
+    for key in ("tests", "failures", "errors", "skipped"):
+        root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
+    root.set("time", f"{verdict.facts.measured_s:.3f}")
+    indent(root)
+    return "<?xml version='1.0' encoding='utf-8'?>\n" + tostring(root, encoding="unicode") + "\n"
+
+
+def clean(text: str) -> str:
+    """`text` without the characters that XML 1.0 cannot carry."""
+    return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _slo_suite(root: Element, verdict: Verdict) -> Element:
+    suite = _suite(root, "slo", verdict.facts)
+    properties = SubElement(suite, "properties")
+    for name, value in {
+        "verdict": verdict.verdict,
+        "exit_code": str(verdict.exit_code),
+        "seed": str(verdict.facts.seed),
+        "plan_digest": verdict.facts.plan_digest,
+        "target": verdict.facts.target_name,
+        "integrity": verdict.integrity.status,
+    }.items():
+        SubElement(properties, "property", name=name, value=clean(value))
+    for row in verdict.slos:
+        case = SubElement(suite, "testcase", classname=f"slo.{row.view}", name=clean(row.name), time="0")
+        if row.status != "pass":
+            tag, kind = ("failure", "slo_missed") if row.status == "fail" else ("error", "inconclusive")
+            _problem(case, tag, kind, _message(row), _details(row))
+        SubElement(case, "system-out").text = clean(_details(row))
+    return _counted(suite)
+
+
+def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
+    """(case, tag, type, message) of what went wrong besides the SLO rows."""
+    found = []
+    if verdict.exit_code == ExitCode.ABORTED:
+        found.append(("aborted", "error", "aborted", verdict.reasons[0]))
+    if not verdict.slos:
+        found.append(("slos", "error", "inconclusive", "The run had no SLO to judge."))
+    found += [(f"integrity: {row.id}", "failure", "data", row.sentence) for row in verdict.integrity.broken]
+    found += [(f"probe: {row.id}", "failure", "data", row.sentence) for row in verdict.probes if row.status == "broken"]
+    found += [
+        (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
+        for row in verdict.vetoes
+    ]
+    if verdict.realtime is not None:
+        found += [
+            (f"realtime: {one.what}", "failure", "data", f"{one.key} in {one.conversation}, person {one.person}")
+            for one in verdict.realtime.wrong[:SHOWN_IDS]
+        ]
+    if verdict.comparison is not None:
+        found += [
+            (
+                f"baseline: {row.operation} ({row.view})",
+                "failure",
+                "regression",
+                f"p95 {row.value_text}, baseline {row.baseline_text}" + (f" ({row.note})" if row.note else ""),
+            )
+            for row in verdict.comparison.regressed
+        ]
+    return found
+
+
+def _run_suite(root: Element, verdict: Verdict, problems: list[tuple[str, str, str, str]]) -> Element:
+    suite = _suite(root, "run", verdict.facts)
+    for name, tag, kind, message in problems:
+        case = SubElement(suite, "testcase", classname="run", name=clean(name), time="0")
+        _problem(case, tag, kind, message, message)
+    return _counted(suite)
+
+
+def _suite(root: Element, name: str, facts: RunFacts) -> Element:
+    timestamp = facts.started_at.removesuffix("Z").split("+")[0].split(".")[0]
+    return SubElement(
+        root, "testsuite", name=name, timestamp=clean(timestamp), time=f"{facts.measured_s:.3f}", hostname="harness"
+    )
+
+
+def _problem(case: Element, tag: str, kind: str, message: str, details: str) -> None:
+    SubElement(case, tag, type=kind, message=clean(message)).text = clean(details)
+
+
+def _message(row: SloRow) -> str:
+    tail = f" ({row.note})" if row.note else ""
+    return f"{', '.join(row.operations)}: {row.value_text}, objective {row.objective}{tail}"
+
+
+def _details(row: SloRow) -> str:
+    return (
+        f"objective {row.objective} ({row.view}); value {row.value_text}; margin {row.margin_text}; "
+        f"samples {row.samples} (at least {row.min_samples}); 95 % interval {row.interval_text}"
+    )
+
+
+def _counted(suite: Element) -> Element:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    for tag in ("failure", "error"):
+        suite.set(f"{tag}s", str(len(suite.findall(f"testcase/{tag}"))))
+    suite.set("skipped", "0")
+    return suite

@@ -1,0 +1,166 @@
+"""`summary.md`: the verdict as a comment under a pull request. (pure)"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from reports.compare import Comparison
+from reports.findings import Finding
+from reports.realtime import SHOWN_IDS, Realtime
+from reports.slo import SloRow
+from reports.text import count, ms, plural, seconds
+from reports.verdict import RunFacts, Verdict
+
+MARK = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "aborted": "⏹️"}
+CHANGE_MARK = {"regressed": "❌", "slower": "⚠️", "ok": "✅", "faster": "✅", "not enough samples": "❔"}
+LEVEL_MARK = {"valid": "✅", "suspect": "⚠️", "invalid": "❌"}
+
+
+def render(verdict: Verdict) -> str:
+    facts = verdict.facts
+    blocks = [
+        f"## {MARK[verdict.verdict]} {verdict.verdict.upper()}: {md(facts.profile)} on {md(facts.target_name)}",
+        f"{md(verdict.sentence)} Exit code {verdict.exit_code}, {md(verdict.meaning)}.",
+        _slo_table(verdict.slos),
+    ]
+    if verdict.comparison is not None:
+        blocks.append(comparison(verdict.comparison))
+    if verdict.recovery is not None:
+        blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
+    blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
+    if verdict.realtime is not None:
+        blocks.append(_details("Realtime", _realtime(verdict.realtime)))
+    if len(verdict.reasons) > 1:
+        blocks.append(_details("All reasons", _list(verdict.reasons)))
+    if verdict.findings:
+        blocks.append(_details("Known facts of this target", _findings(verdict.findings)))
+    notes = [f"{row.name}: {row.note}" for row in verdict.slos if row.note]
+    notes += [
+        f"{row.name}: worst {row.windows.window_s:g} s {row.windows.text}"
+        + (f"; {row.windows.over_text}" if row.windows.over_text else "")
+        for row in verdict.slos
+        if row.windows is not None
+    ]
+    if notes:
+        blocks.append(_details("Notes on the SLOs", _list(notes)))
+    blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _findings(found: Sequence[Finding]) -> str:
+    rows = [(one.severity, md(one.title), md(one.evidence), md(one.remedy), md(one.playbook)) for one in found]
+    return _table(("severity", "finding", "evidence", "remedy", "playbook"), rows, "lllll")
+
+
+def comparison(found: Comparison) -> str:
+    """The comparison as a Markdown section."""
+    rows = [
+        (
+            f"{CHANGE_MARK[row.change]} {row.change}",
+            md(row.operation),
+            row.view,
+            row.value_text,
+            row.baseline_text,
+            row.ratio_text,
+        )
+        for row in found.rows
+    ]
+    head = f"### Against {'the baseline' if len(found.baselines) == 1 else f'{len(found.baselines)} baselines'}"
+    parts = [head, md(found.sentence), _table(("", "operation", "view", "p95", "baseline", "change"), rows, "lllrrr")]
+    if found.explained:
+        parts.append(_list(md(f"{row.operation} ({row.view}): {row.note}") for row in found.explained))
+    if found.notes:
+        parts.append("Compared although unlike:\n\n" + _list(found.notes))
+    return "\n\n".join(parts)
+
+
+def md(text: str) -> str:
+    """Text as literal Markdown: no markup, no HTML, no table cell borders, no mentions."""
+    flat = " ".join(text.split())
+    escaped = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    return re.sub(r"([\\`*_\[\]|~#])(?![0-9]+;)", r"\\\1", escaped)
+
+
+def _slo_table(rows: Sequence[SloRow]) -> str:
+    if not rows:
+        return "No SLO was given."
+    cells = [
+        (
+            f"{MARK[row.status]} {row.status}{' ≈ too close to call' if row.close else ''}",
+            md(row.name),
+            row.view,
+            md(row.objective),
+            f"**{md(row.value_text)}**",
+            md(row.margin_text),
+            count(row.samples),
+            md(row.interval_text),
+        )
+        for row in rows
+    ]
+    head = ("", "SLO", "view", "objective", "value", "margin", "samples", "95 % interval")
+    return _table(head, cells, "llllrrrr")
+
+
+def _run_line(facts: RunFacts) -> str:
+    sessions = facts.sessions
+    return (
+        f"{count(facts.attempts_measured)} attempts and {count(facts.operations_measured)} operations in "
+        f"{seconds(facts.measured_s)} ({facts.attempts_per_s:,.1f} attempts/s); "
+        f"{count(sessions.started)} of {plural(sessions.planned, 'planned session')} started; seed {facts.seed}."
+    )
+
+
+def _health(verdict: Verdict) -> str:
+    rows = [
+        (f"{LEVEL_MARK[row.level]} {row.level}", row.check, md(row.value), md(row.bound), md(row.reason))
+        for row in verdict.health
+    ]
+    return _table(("", "check", "value", "bound", "reason"), rows, "lllll")
+
+
+def _realtime(found: Realtime) -> str:
+    head = ("", "expected", "delivered", "lost", "broken unnoticed", "reconnecting", "before the notice", "left early")
+    members = [
+        (
+            md(row.what),
+            *map(count, (row.expected, row.delivered, row.lost, row.deaf, row.reconnecting)),
+            *map(count, (row.before_notice, row.left)),
+        )
+        for row in found.members
+    ]
+    times = [(md(row.operation), row.view, ms(row.p50), ms(row.p95), count(row.samples)) for row in found.latencies]
+    wrong = [f"{one.what}: {one.key} in {one.conversation}, person {one.person}" for one in found.wrong[:SHOWN_IDS]]
+    audits = [f"{'ok' if row.ok else 'FAILED'}: {row.name}: {row.text}" for row in found.audits]
+    blocks = [_table(head, members, "lrrrrrrr")] if members else []
+    if times:
+        blocks.append(_table(("operation", "view", "p50", "p95", "samples"), times, "llrrr"))
+    return "\n\n".join([*blocks, _list([*wrong, *audits])])
+
+
+def _facts(facts: RunFacts) -> str:
+    entries = {
+        "run": facts.run_id,
+        "target": f"{facts.target_url} ({facts.target_environment})",
+        "started": facts.started_at,
+        "status": facts.status,
+        "plan digest": facts.plan_digest,
+        "workers": str(facts.workers),
+        "sessions never started": count(facts.sessions.never_started),
+        **facts.versions,
+    }
+    lines = [f"{name}: {value}" for name, value in entries.items()]
+    return _list([*lines, *facts.notes])
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {md(item)}" for item in items)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
+    lines = [head, [{"l": "---", "r": "--:"}[side] for side in align], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"

@@ -1,0 +1,233 @@
+"""`POST /functions/v1/assistant-chat-reply`: thinks of a reply and stores it as a message (contract 6.6).
+
+Answers as JSON or, with `stream`, as events; by default those leave only when the reply is complete, because that is
+how it is shipped. With `assistant_settings.params.stream_passthrough` on and an `accept` for events they leave as they
+come, and only then can a failure be an `error` event. The job runner's calls without a bearer are refused: there is no
+runner here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.functions import envelope, intake
+from sandbox.functions.assistant import identity as assistant_identity
+from sandbox.functions.assistant import reply_model as assistant_reply_model
+from sandbox.functions.assistant import reply_request as assistant_reply_request
+from sandbox.functions.assistant import reply_store as assistant_reply_store
+from sandbox.functions.assistant import stream as assistant_stream
+from sandbox.functions.assistant.identity import AssistantMissing
+from sandbox.functions.assistant.reply_model import ModelFailed, ModelReply
+from sandbox.functions.assistant.reply_request import BadReplyRequest, ReplyRequest
+from sandbox.functions.assistant.reply_text import MentionedTitle
+from sandbox.functions.envelope import FunctionRefusal
+from sandbox.services import Services, log
+
+NAME = "assistant-chat-reply"
+_PARTICIPANTS_SQL = "select user_id::text from public.conversation_participants where conversation_id = $1"
+_SETTINGS_SQL = "select behavior::text, params::text from public.assistant_settings where id = 1"
+_LIMIT_SQL = "select public.rate_limit_check_v1($1, $2, $3)"
+_LIMIT, _LIMIT_RANGE = 6, (1, 30)
+_WINDOW_S, _WINDOW_RANGE_S = 60, (10, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A reply that has to be thought of."""
+
+    asked: ReplyRequest
+    user_id: str
+    assistant_id: str
+    question: str
+    titles: list[MentionedTitle]
+    handles: list[str]
+    passthrough: bool
+
+
+async def handle(services: Services, request: Request) -> Response:
+    """Body, then person, then everything else; unexpected trouble is 503 INTERNAL_ERROR."""
+    preflight = envelope.preflight(request)
+    if preflight is not None:
+        return preflight
+    if request.method != "POST":
+        return intake.method_not_allowed(request)
+    body = await intake.json_body(request)
+    try:
+        asked = assistant_reply_request.parse(body)
+    except BadReplyRequest as error:
+        intake.bad_body(request, str(error))
+    me = (await assistant_identity.caller(services, request)).user_id
+    try:
+        async with services.acting(services.service) as connection:
+            task = await _prepare(connection, request, asked, me)
+        if isinstance(task, Response):
+            return task
+        if task.passthrough:
+            return assistant_stream.live(request, _as_it_comes(services, task))
+        answer = await assistant_reply_model.answer(services, task.question, task.titles)
+        return _told(request, asked, await _store(services, task, answer), answer.text)
+    except AssistantMissing as error:
+        return error.reply(request, 503)
+    except intake.DATABASE_ERRORS as error:
+        log.warning("%s: %s", NAME, error)
+        return envelope.error(request, "Internal server error", 503, "INTERNAL_ERROR")
+
+
+async def _prepare(connection: asyncpg.Connection, request: Request, asked: ReplyRequest, me: str) -> Task | Response:
+    """Every check in its order, the quota last; what it writes, it writes even when it answers itself.
+
+    :raises FunctionRefusal: 400, 403, 404, 503.
+    """
+    assistant = await assistant_identity.find(connection)
+    await _membership(connection, request, asked.conversation_id, me, assistant.id)
+    try:
+        messages = await assistant_reply_store.recent(connection, asked.conversation_id, asked.context)
+    except asyncpg.PostgresError:
+        raise FunctionRefusal(envelope.error(request, "Database error", 503, "DB_ERROR")) from None
+    if asked.message_id is not None:
+        trigger = next((message for message in messages if message.id == asked.message_id), None)
+        if trigger is None:
+            message = "User message not found in conversation"
+            return envelope.error(request, message, 404, "USER_MESSAGE_NOT_FOUND")
+        if trigger.user_id != me or trigger.sender_id != me:
+            return envelope.error(request, "Forbidden", 403, "FORBIDDEN")
+        settled = await _settled(connection, asked, me, assistant.id)
+        if settled is not None:
+            return _told(request, asked, settled)
+    row = await connection.fetchrow(_SETTINGS_SQL)
+    behavior, params = (orjson.loads(row["behavior"]), orjson.loads(row["params"])) if row else ({}, {})
+    limited = await _limited(connection, asked, me, behavior)
+    if limited is not None:
+        return _too_many(request, limited)
+    own = [message for message in messages if message.user_id == me and message.text]
+    anchor = asked.message_id or (own[0].id if own else None)
+    titles, handles = await assistant_reply_store.evidence(connection, me, asked.conversation_id, anchor)
+    question = asked.text or (own[0].text if own else None) or ""
+    events_wanted = asked.stream and "text/event-stream" in request.headers.get("accept", "")
+    passthrough = events_wanted and params.get("stream_passthrough") is True
+    return Task(asked, me, assistant.id, question.strip(), titles, handles, passthrough)
+
+
+async def _membership(
+    connection: asyncpg.Connection, request: Request, conversation_id: str, me: str, assistant_id: str
+) -> None:
+    """:raises FunctionRefusal: 403, 400, 503."""
+    try:
+        people = {row["user_id"] for row in await connection.fetch(_PARTICIPANTS_SQL, conversation_id)}
+    except asyncpg.PostgresError:
+        message = "Participants fetch failed"
+        raise FunctionRefusal(envelope.error(request, message, 503, "PARTICIPANTS_FETCH_FAILED")) from None
+    if me not in people:
+        message = "You are not a participant of this conversation"
+        raise FunctionRefusal(envelope.error(request, message, 403, "NOT_CONVERSATION_PARTICIPANT"))
+    if assistant_id not in people:
+        message = "This conversation is not with the assistant"
+        raise FunctionRefusal(envelope.error(request, message, 400, "NOT_ASSISTANT_CONVERSATION"))
+
+
+async def _settled(
+    connection: asyncpg.Connection, asked: ReplyRequest, me: str, assistant_id: str
+) -> dict[str, Any] | None:
+    """The answer when nothing has to be thought of: replied already, or overtaken by a newer message."""
+    assert asked.message_id is not None
+    conversation_id = asked.conversation_id
+    found = await assistant_reply_store.existing(connection, conversation_id, assistant_id, asked.message_id)
+    if found is not None:
+        await assistant_reply_store.settle(connection, conversation_id, asked.message_id, {"reused": True})
+        return {"ok": True, "reused": True, "messageId": found["id"], "messageRow": found}
+    newest = await assistant_reply_store.latest(connection, conversation_id, me)
+    if newest is None or newest == asked.message_id:
+        return None
+    about = {"superseded": True, "latestMessageId": newest}
+    await assistant_reply_store.settle(connection, conversation_id, asked.message_id, about)
+    return {"ok": True, **about}
+
+
+async def _limited(
+    connection: asyncpg.Connection, asked: ReplyRequest, me: str, behavior: dict[str, Any]
+) -> int | None:
+    """Seconds to wait when this person's quota is spent; the queued job is put off as long."""
+    rule = (behavior.get("rate_limit") or {}).get("chat_reply") or {}
+    limit = _clamped(rule.get("limit", rule.get("max")), _LIMIT, _LIMIT_RANGE)
+    window = _clamped(rule.get("window_seconds"), _WINDOW_S, _WINDOW_RANGE_S)
+    verdict = orjson.loads(await connection.fetchval(_LIMIT_SQL, f"assistant_chat_reply:{me}", limit, window))
+    if verdict["allowed"]:
+        return None
+    wait = max(1, int(verdict["retryAfterSec"]))
+    about = {"rateLimited": True, "retryAfterSec": wait}
+    await assistant_reply_store.settle(
+        connection,
+        asked.conversation_id,
+        asked.message_id,
+        about,
+        status="pending",
+        error="RATE_LIMITED",
+        again_in_s=float(wait),
+    )
+    return wait
+
+
+def _clamped(given: Any, default: int, bounds: tuple[int, int]) -> int:
+    usable = isinstance(given, int | float) and not isinstance(given, bool)
+    return max(bounds[0], min(bounds[1], int(given))) if usable else default
+
+
+def _too_many(request: Request, wait: int) -> Response:
+    body = {"ok": False, "code": "RATE_LIMITED", "message": "Too many requests", "retryAfterSec": wait}
+    return envelope.reply(request, body, 429, extra=(("retry-after", str(wait)),))
+
+
+async def _store(services: Services, task: Task, answer: ModelReply) -> dict[str, Any]:
+    """Store the reply and settle its job; the body to answer with."""
+    asked = task.asked
+    common = {"ok": True, "conversationId": asked.conversation_id}
+    try:
+        async with services.acting(services.service) as connection:
+            row = await assistant_reply_store.store(
+                connection, asked.conversation_id, task.assistant_id, asked.message_id, answer, task.handles
+            )
+            about = {"messageId": row["id"]}
+            await assistant_reply_store.settle(connection, asked.conversation_id, asked.message_id, about)
+    except asyncpg.UniqueViolationError:
+        assert asked.message_id is not None  # only a reply to a message has the key
+        async with services.acting(services.service) as connection:
+            found = await assistant_reply_store.existing(
+                connection, asked.conversation_id, task.assistant_id, asked.message_id
+            )
+        if found is None:
+            raise
+        return {**common, "reused": True, "messageId": found["id"], "model": answer.model, "messageRow": found}
+    return {
+        **common,
+        "messageId": row["id"],
+        "model": answer.model,
+        "navigateTo": None,
+        "aiError": answer.ai_error,
+        "citations": None,
+        "messageRow": row,
+    }
+
+
+def _told(request: Request, asked: ReplyRequest, body: dict[str, Any], text: str = "") -> Response:
+    return assistant_stream.finished(request, body, text) if asked.stream else envelope.reply(request, body)
+
+
+async def _as_it_comes(services: Services, task: Task) -> AsyncIterator[bytes]:
+    """Deltas, then the stored reply; any failure is an event, because the status has long been sent."""
+    try:
+        if assistant_reply_model.configured(services):
+            answer = await assistant_reply_model.ask(services, task.question, task.titles)
+        else:
+            answer = await assistant_reply_model.answer(services, task.question, task.titles)
+        for delta in assistant_stream.deltas(answer.text):
+            yield delta
+        yield assistant_stream.event("done", {**await _store(services, task, answer), "streamPassthrough": True})
+    except (ModelFailed, *intake.DATABASE_ERRORS) as error:
+        yield assistant_stream.event("error", {"ok": False, "error": str(error)[:600]})

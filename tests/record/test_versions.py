@@ -1,0 +1,145 @@
+"""Records of earlier versions are read, judged and rendered; newer ones are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness.core.errors import ExitCode, UsageError
+from harness.core.tables import ACTIONS, MANIFEST, SCHEMAS
+from harness.record.store import RunStore, open_run
+from harness.record.streams import StreamFile
+from harness.record.versions import RECORD_VERSION, VERSION_1_ACTIONS
+from reports.report import JUNIT, REPORT, SUMMARY, VERDICT, report
+
+RECORDS = Path(__file__).parents[1] / "data" / "records"
+OLD = {"v1-everybody": ExitCode.PASS, "v1-lost-replies": ExitCode.DATA}
+THEN = VERSION_1_ACTIONS.schema(ACTIONS)
+
+
+def copy(name: str, to: Path) -> Path:
+    return Path(shutil.copytree(RECORDS / name, to / name))
+
+
+def changed(folder: Path, **fields: Any) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | fields), encoding="utf-8")
+
+
+SINCE = {
+    "CPU steal",
+    "machine CPU",
+    "waiting for a core",
+    "CPU quota",
+    "garbage collection",
+    "descriptors",
+    "local ports",
+    "send backlog",
+    "memory",
+}
+"""Rows of the generator's health that the harness which made those verdicts did not have."""
+NOT_CHECKED_THEN = "CPU steal, garbage-collection pauses and descriptor limits of the generator's machine."
+
+
+def comparable(verdict: str) -> str:
+    """All but the health rows SINCE and the line that they answer, byte for byte."""
+    read = json.loads(verdict)
+    read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
+    read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]
+    return json.dumps(read, indent=2, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_an_older_record_is_judged_and_rendered_as_before(name: str, tmp_path: Path) -> None:
+    folder = copy(name, tmp_path)
+    expected = (folder / VERDICT).read_text(encoding="utf-8")
+    (folder / VERDICT).unlink()
+    assert report(folder).exit_code == OLD[name]
+    made = (folder / VERDICT).read_text(encoding="utf-8")
+    assert comparable(made) == comparable(expected)
+    assert {row["check"] for row in json.loads(made)["health"]} > SINCE
+    assert NOT_CHECKED_THEN in expected
+    assert NOT_CHECKED_THEN not in made
+    assert "</html>" in (folder / REPORT).read_text(encoding="utf-8")
+    assert ElementTree.parse(folder / JUNIT).getroot().tag == "testsuites"
+    assert (folder / SUMMARY).read_text(encoding="utf-8").startswith("## ")
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_actions_come_under_todays_names(name: str) -> None:
+    run = open_run(RECORDS / name)
+    assert run.manifest.record_version == 1
+    then = pq.read_table(RECORDS / name / f"{VERSION_1_ACTIONS.table}.parquet")
+    now = run.actions()
+    assert now.schema.names == SCHEMAS[ACTIONS].names
+    assert now.num_rows == then.num_rows > 1_000
+    assert now["action"].equals(then[VERSION_1_ACTIONS.columns["action"]])
+
+
+def test_a_killed_older_record_is_read_from_its_streams_and_can_be_closed(tmp_path: Path) -> None:
+    folder = copy("v1-everybody", tmp_path)
+    table = pq.read_table(folder / f"{VERSION_1_ACTIONS.table}.parquet")
+    (folder / f"{VERSION_1_ACTIONS.table}.parquet").unlink()
+    (folder / "stream").mkdir()
+    stream = StreamFile(folder / "stream" / f"{VERSION_1_ACTIONS.table}.arrows", THEN)
+    for batch in table.cast(THEN).to_batches(max_chunksize=500):
+        stream.append(batch)
+    stream.close()
+    expected = pa.Table.from_batches(table.to_batches()).rename_columns(SCHEMAS[ACTIONS].names)
+    for other in folder.glob("*.parquet"):
+        other.unlink()
+    run = open_run(folder)
+    assert not run.complete
+    assert run.actions().equals(expected.cast(SCHEMAS[ACTIONS]))
+    RunStore(folder, run.manifest).close()
+    assert (folder / "actions.parquet").is_file()
+    assert not (folder / "stream").exists()
+    assert open_run(folder).actions().equals(expected.cast(SCHEMAS[ACTIONS]))
+
+
+def test_a_newer_record_is_refused_with_what_where_and_remedy(tmp_path: Path) -> None:
+    folder = copy("v1-everybody", tmp_path)
+    changed(folder, record_version=RECORD_VERSION + 1, a_field_of_tomorrow=1)
+    with pytest.raises(UsageError) as caught:
+        open_run(folder)
+    assert f"version {RECORD_VERSION + 1}; this harness reads up to version {RECORD_VERSION}" in caught.value.what
+    assert caught.value.where == str(folder / MANIFEST)
+    assert "the harness that wrote it" in caught.value.remedy
+
+
+@pytest.mark.parametrize("version", ["two", 0, None])
+def test_a_version_that_is_none_is_an_unreadable_manifest(version: object, tmp_path: Path) -> None:
+    folder = copy("v1-everybody", tmp_path)
+    changed(folder, record_version=version)
+    with pytest.raises(UsageError, match="manifest cannot be read: record_version"):
+        open_run(folder)
+
+
+def test_what_is_written_today_says_so(tmp_path: Path) -> None:
+    manifest = open_run(RECORDS / "v1-everybody").manifest.model_copy(update={"record_version": RECORD_VERSION})
+    RunStore.create(tmp_path / "run", manifest)
+    assert json.loads((tmp_path / "run" / MANIFEST).read_bytes())["record_version"] == RECORD_VERSION
+
+
+def test_a_change_of_an_older_manifest_leaves_its_version(tmp_path: Path) -> None:
+    folder = copy("v1-everybody", tmp_path)
+    RunStore(folder, open_run(folder).manifest).update(notes=("read again",))
+    assert open_run(folder).manifest.record_version == 1
+    assert open_run(folder).actions().num_rows > 1_000
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_records_in_the_repository_are_small_and_name_no_machine(name: str) -> None:
+    files = [path for path in (RECORDS / name).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 4_000_000
+    for path in files:
+        text = path.read_bytes()
+        for word in (b"/tmp/", b"/root/", b"/home/", b"/work/", b"eyJhbGciOi"):
+            assert word not in text, (path.name, word)
