@@ -232,7 +232,7 @@ class _Pair:
 
     def groups(self) -> Groups:
         errors = [sampling_error(one.frames, self.key, self.figure) for one in (*self.now, *self.earlier)]
-        return Groups(_logs(self.values), _logs(self.before), math.sqrt(sum(e * e for e in errors) / len(errors)))
+        return Groups(_logs(self.values), _logs(self.before), median(errors))
 
     def chance_of_failures(self) -> float:
         """Of so many failures now."""
@@ -277,9 +277,9 @@ def sampling_error(frames: Frames, key: Key, figure: str) -> float:
     value = value_at_share(chosen, float(figure[1:]) / 100.0)
     if finite.empty or not math.isfinite(value):
         return 0.0
-    ends = [math.log(max(one, 1.0)) for one in (low or float(finite.min()), high or float(finite.max()))]
-    middle = math.log(max(value, 1.0))
-    return max(middle - ends[0], ends[1] - middle) / 1.96
+    middle, lowest = math.log(max(value, 1.0)), math.log(max(low or float(finite.min()), 1.0))
+    highest = math.log(max(high, 1.0)) if high is not None else 2 * middle - lowest  # open: as far as below
+    return (highest - lowest) / (2 * 1.96)
 
 
 def _rows(pairs: Sequence[_Pair]) -> list[CompareRow]:

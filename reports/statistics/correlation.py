@@ -83,7 +83,7 @@ def from_slices(timed: Timed, counted: npt.NDArray[np.bool_], *, correlated: boo
     spread = SLICES / (SLICES - 1) * float(((marked - share * total) ** 2).sum()) / chance
     if spread < (1.0 if correlated else SPREAD_BY_CHANCE):
         return 1.0
-    return max(1.0, spread * STUDENT_OVER_NORMAL)
+    return float(max(1.0, spread * STUDENT_OVER_NORMAL))
 
 
 def from_values(timed: Timed, share: float) -> float:
