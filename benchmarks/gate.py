@@ -171,11 +171,11 @@ def main() -> None:
         share = passes(rng, KINDS[0], 1 / 4, samples, times(250))
         show(Row(f"p95 a fourth of the limit passes, n = {samples:,}", share, 0.9, 1.0))
     for runs in (1, 3, 5):
-        nights = [night(rng, runs, 1.0) for _ in range(times(600))]
+        nights = [night(rng, runs, 1.0) for _ in range(times(2000))]
         share = sum(one or other for one, other in nights) / len(nights)
         show(Row(f"quiet night of 30 operations alarms, {runs} v {BASELINES} runs", share, 0.0, 0.05, "10 % noise"))
-    found = [night(rng, 5, 1.25)[0] for _ in range(times(600))]
-    told(
+    found = [night(rng, 5, 1.25)[0] for _ in range(times(2000))]
+    show(
         Row(
             f"+25 % in one of 30 operations found, 5 v {BASELINES} runs",
             sum(found) / len(found),
