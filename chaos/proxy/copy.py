@@ -60,5 +60,5 @@ async def deliver(upstream: Upstream, tls: ssl.SSLContext | None, request: bytes
                 await done
             finally:
                 transport.close()
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, ValueError) as error:
         tell(WARNING, "duplicate not delivered", upstream=upstream.place, error=error or type(error).__name__)

@@ -132,7 +132,11 @@ class Proxy:
         try:
             async with asyncio.timeout(self.connect_timeout_s):
                 await self.loop.create_connection(lambda: session.server, upstream.host, upstream.port, ssl=self.tls)
-        except (OSError, TimeoutError) as error:  # refused, unknown name, certificate that does not verify
+        except (
+            OSError,
+            TimeoutError,
+            ValueError,
+        ) as error:  # refused, unknown or impossible name, certificate that does not verify
             self._failed_to_connect(error)
             return False
         tell(DEBUG, "upstream reached", proxy=self.name, session=session.key, upstream=upstream.place)
