@@ -98,7 +98,7 @@ PROMISES: tuple[Promise, ...] = (
         "delivery",
         "Realtime brings each message to the members who have it open, once, and to nobody else.",
         AskDelivery(),
-        run("smoke", "profiles without Realtime, and quiet minutes, deliver nothing"),
+        run("smoke"),
     ),
     Promise(
         "Introduction",

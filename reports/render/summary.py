@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from reports.compare import Comparison
-from reports.coverage.model import Coverage, PromiseRow
+from reports.coverage.model import Coverage
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
@@ -51,19 +51,18 @@ def render(verdict: Verdict) -> str:
 
 
 def _coverage(found: Coverage) -> list[str]:
-    """One line, what was broken, and folded what was not asked but could have been."""
+    """One line, what was broken, and folded what this run could have asked and did not."""
     blocks = [f"Operational manual: {md(found.text)}."]
     if broken := found.of("broken"):
         blocks.append(_list(f"broken: {row.title}: {row.seen}" for row in broken))
-    open_ = [row for row in found.of("not asked") if row.way in ("run", "give")]
-    if open_:
-        blocks.append(_details("Promises that a run can ask, and this one did not", _unasked(open_)))
+    remedies: dict[str, list[str]] = {}
+    for row in found.of("not asked"):
+        if row.way in ("run", "give"):
+            remedies.setdefault(row.would_ask, []).append(row.title)
+    if remedies:
+        lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
+        blocks.append(_details("What would ask more of the manual", lines))
     return blocks
-
-
-def _unasked(rows: Iterable[PromiseRow]) -> str:
-    cells = [(md(row.title), md(row.sentence), md(row.seen), md(row.would_ask)) for row in rows]
-    return _table(("", "promise", "why not asked", "what would ask it"), cells, "llll")
 
 
 def _findings(found: Sequence[Finding]) -> str:
