@@ -6,6 +6,7 @@ What shares a module's own fixture (one long run, looked at by several tests) st
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import pytest
 
@@ -16,18 +17,27 @@ LONGEST_S = 1800.0
 
 def chosen(items: list[pytest.Item], commit: str) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """The tests that run for `commit`, and those that do not: of the slow ones all but one eighth."""
-    wanted = int(commit, 16) % SLICES
+    limits: dict[str, float] = {}
+    for item in items:
+        if item.get_closest_marker("slow") is not None:
+            limits[unit(item)] = max(limits.get(unit(item), 0.0), _limit_s(item))
+    wanted = slices(limits)[int(commit, 16) % SLICES]
     run: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
         slow = item.get_closest_marker("slow") is not None
-        (left if slow and (slice_of(unit(item)) != wanted or _too_long(item)) else run).append(item)
+        (left if slow and unit(item) not in wanted else run).append(item)
     return run, left
 
 
-def slice_of(name: str) -> int:
-    """0 to 7, evenly over names."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()) % SLICES
+def slices(limits: Mapping[str, float]) -> list[frozenset[str]]:
+    """Dealt out in turn, longest time limit first, else by their hash: so that no slice has all that take minutes.
+
+    :param limits: seconds each may take.
+    """
+    fitting = [name for name, limit in limits.items() if limit <= LONGEST_S]
+    dealt = sorted(fitting, key=lambda name: (-limits[name], hashlib.sha256(name.encode()).hexdigest()))
+    return [frozenset(dealt[number::SLICES]) for number in range(SLICES)]
 
 
 def unit(item: pytest.Item) -> str:
@@ -38,6 +48,6 @@ def unit(item: pytest.Item) -> str:
     return module if shared else item.nodeid
 
 
-def _too_long(item: pytest.Item) -> bool:
+def _limit_s(item: pytest.Item) -> float:
     limit = item.get_closest_marker("timeout")
-    return limit is not None and bool(limit.args) and limit.args[0] > LONGEST_S
+    return float(limit.args[0]) if limit is not None and limit.args else 0.0

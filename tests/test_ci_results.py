@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.ci_results import MOST_AGAIN, Answers, Tracked, close, read, tracked
-from tests.slow_slices import SLICES, slice_of
+from tests.slow_slices import LONGEST_S, slices
 
 ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 6, 1)
@@ -92,10 +91,13 @@ def test_the_shipped_list_has_reasons_dates_and_tests_that_exist() -> None:
         assert f"def {name.partition('[')[0]}(" in (ROOT / module).read_text(encoding="utf-8"), entry.id
 
 
-def test_an_eighth_of_the_names_is_in_each_slice() -> None:
-    counts = Counter(slice_of(f"tests/test_{number}.py::test_it") for number in range(4000))
-    assert set(counts) == set(range(SLICES))
-    assert max(counts.values()) < 600
+def test_eight_commits_in_a_row_of_slices_run_every_slow_test_once_and_long_ones_apart() -> None:
+    limits = {f"tests/test_{number}.py::test_it": 900.0 if number % 10 == 0 else 60.0 for number in range(80)}
+    found = slices(limits | {"tests/test_day.py::test_it": LONGEST_S + 1})
+    assert sorted(name for one in found for name in one) == sorted(limits)
+    assert {len(one) for one in found} == {10}
+    assert {sum(limits[name] for name in one) for one in found} == {8 * 60.0 + 900.0 + 60.0}
+    assert found == slices(dict(reversed(limits.items())))
 
 
 @pytest.fixture

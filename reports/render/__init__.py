@@ -2,5 +2,4 @@
 
 html: report.html, with pictures by charts and spark    junit: junit.xml    summary: summary.md
 verdict_json: verdict.json    terminal: what a run prints at its end
-text: numbers, times and shares as people read them; the judges use it for their sentences
 """
