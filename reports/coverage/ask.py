@@ -16,7 +16,7 @@ from reports.coverage.judged_run import JudgedRun
 State = Literal["held", "broken", "not asked"]
 
 
-class Answer(NamedTuple):
+class AskAnswer(NamedTuple):
     """text: what was seen, or why it was not asked."""
 
     state: State
@@ -27,7 +27,7 @@ class Ask(ABC):
     """One thing of a run that asks a sentence."""
 
     @abstractmethod
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         """What this run answers."""
 
     @abstractmethod
@@ -39,18 +39,18 @@ class Ask(ABC):
         yield self
 
 
-def held(run: JudgedRun, text: str, *, timed: bool = False) -> Answer:
+def held(run: JudgedRun, text: str, *, timed: bool = False) -> AskAnswer:
     """Held, if this run may say so. `timed`: latencies say it, so the generator has to be beyond doubt too."""
     doubt = run.doubt or (run.generator_doubt if timed else "")
-    return Answer("not asked", f"{text}, but {doubt}") if doubt else Answer("held", text)
+    return AskAnswer("not asked", f"{text}, but {doubt}") if doubt else AskAnswer("held", text)
 
 
-def broken(text: str) -> Answer:
-    return Answer("broken", text)
+def broken(text: str) -> AskAnswer:
+    return AskAnswer("broken", text)
 
 
-def not_asked(text: str) -> Answer:
-    return Answer("not asked", text)
+def not_asked(text: str) -> AskAnswer:
+    return AskAnswer("not asked", text)
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class AllOf(Ask):
 
     asks: tuple[Ask, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         answers = [ask.of(run) for ask in self.asks]
-        return _worst(answers) or Answer("held", _joined(answers, "held"))
+        return _worst(answers) or AskAnswer("held", _joined(answers, "held"))
 
     def words(self) -> str:
-        return "; and ".join(ask.words() for ask in self.asks)
+        return "; ".join(ask.words() for ask in self.asks)
 
     def parts(self) -> Iterator[Ask]:
         for ask in self.asks:
@@ -77,15 +77,15 @@ class AnyOf(Ask):
 
     asks: tuple[Ask, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         answers = [ask.of(run) for ask in self.asks]
         for state in ("broken", "held"):
             if text := _joined(answers, state):
-                return Answer(state, text)
+                return AskAnswer(state, text)
         return not_asked(_joined(answers, "not asked"))
 
     def words(self) -> str:
-        return "; or ".join(ask.words() for ask in self.asks)
+        return f"({', or '.join(ask.words() for ask in self.asks)})"
 
     def parts(self) -> Iterator[Ask]:
         for ask in self.asks:
@@ -99,15 +99,15 @@ class When(Ask):
     condition: Ask
     ask: Ask
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         met = self.condition.of(run)
         if met.state != "held":
             return not_asked(met.text)
         found = self.ask.of(run)
-        return Answer(found.state, f"{met.text}; {found.text}")
+        return AskAnswer(found.state, f"{met.text}; {found.text}")
 
     def words(self) -> str:
-        return f"{self.condition.words()}, and then {self.ask.words()}"
+        return f"with {self.condition.words()}: {self.ask.words()}"
 
     def parts(self) -> Iterator[Ask]:
         yield from self.condition.parts()
@@ -122,12 +122,12 @@ def any_of(*asks: Ask) -> AnyOf:
     return AnyOf(asks)
 
 
-def _worst(answers: Sequence[Answer]) -> Answer | None:
+def _worst(answers: Sequence[AskAnswer]) -> AskAnswer | None:
     for state in ("broken", "not asked"):
         if text := _joined(answers, state):
-            return Answer(state, text)
+            return AskAnswer(state, text)
     return None
 
 
-def _joined(answers: Sequence[Answer], state: str) -> str:
+def _joined(answers: Sequence[AskAnswer], state: str) -> str:
     return "; ".join(dict.fromkeys(answer.text for answer in answers if answer.state == state))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.core.ledger import WriteKind
-from reports.coverage.ask import Answer, Ask, broken, held, not_asked
+from reports.coverage.ask import Ask, AskAnswer, broken, held, not_asked
 from reports.coverage.judged_run import JudgedRun
 from reports.recovery.model import FaultReport
 from reports.text import count, plural
@@ -23,7 +23,7 @@ class AskRetries(Ask):
 
     kind: WriteKind
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         windows = run.recovery.faults if run.recovery is not None else ()
         kind = self.kind.name.lower()
         repeated = sum(row.retries for window in windows for row in window.writes if row.kind == kind)
@@ -41,7 +41,7 @@ class AskRecovery(Ask):
 
     faults: tuple[str, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         windows = _hit(run, self.faults)
         if not windows:
             return not_asked(f"no fault of the kinds {', '.join(self.faults)} hit anybody")
@@ -63,7 +63,7 @@ class AskQueues(Ask):
 
     faults: tuple[str, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         windows = [one for one in _hit(run, self.faults) if one.queue is not None and one.queue.at_end]
         if not windows:
             return not_asked(f"nothing was held back by a fault of the kinds {', '.join(self.faults)}")
@@ -83,7 +83,7 @@ class AskLimit(Ask):
 
     calls: tuple[str, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         refused = {name: run.limited[name] for name in self.calls if run.limited.get(name)}
         if not refused:
             return not_asked(f"nobody reached a limit of {', '.join(self.calls)}")
@@ -97,7 +97,7 @@ class AskLimit(Ask):
 class AskDelivery(Ask):
     """Realtime lost, doubled and misdelivered nothing, and there was something to deliver to others."""
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         found = run.realtime
         if found is None:
             return not_asked("no phone used Realtime")
@@ -118,7 +118,7 @@ class AskDelivery(Ask):
 class AskTyping(Ask):
     """Typing signals that were broadcast reached the other members' sockets."""
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         rows = [row for row in run.realtime.members if row.what == TYPING] if run.realtime is not None else []
         lost, came = sum(row.lost for row in rows), sum(row.delivered for row in rows)
         if lost:

@@ -49,12 +49,10 @@ _READ = run("nightly", "with keys.service_env or keys.dsn_env in the target file
 _DSN = give("let the run read the schema: keys.dsn_env in the target file")
 _QUESTIONS = give("two synthetic people who can sign in, so that the questions before the load are put")
 _TOKENS = give("keys.jwt_secret_env in the target file: tokens are signed anew to be refused")
-_WITNESS = "the database as witness (pg_stat_statements, statistics and locks before, during and after the load)"
-_PREFLIGHT = "preflight, which asks the catalogue before the load"
-_TRACE = (
-    "a comparison of the real app's recorded calls with those of our phones; they behave as the app was known to, "
-    "so a run says nothing about today's app"
-)
+_WITNESS = "the database as witness: its statistics and locks before, during and after the load"
+_PREFLIGHT = "preflight questions to the catalogue"
+_UNTIL_REFUSED = "a preflight question that calls until it is refused"
+_TRACE = "a comparison of the real app's recorded calls with our phones'; these behave as the app did when it was read"
 _PROVIDER = "faults of the model's provider behind the assistant"
 
 
@@ -254,7 +252,9 @@ PROMISES: tuple[Promise, ...] = (
         AskQuestion("invalid event"),
         _QUESTIONS,
     ),
-    Promise("5.1", "sizes", "Payloads are capped in size.", None, not_built(f"a question of {_PREFLIGHT}")),
+    Promise(
+        "5.1", "sizes", "Payloads are capped in size.", None, not_built("a preflight question with a payload too large")
+    ),
     Promise(
         "5.2",
         "events again",
@@ -296,28 +296,28 @@ PROMISES: tuple[Promise, ...] = (
         "limit on search",
         "Search is limited.",
         AskLimit(("media_search",)),
-        not_built(f"a question of {_PREFLIGHT}: call until refused"),
+        not_built(_UNTIL_REFUSED),
     ),
     Promise(
         "5.5",
         "limit on TMDb",
         "The TMDb proxy is limited.",
         AskLimit(("tmdb_search", "tmdb_external_ids", "tmdb_configuration")),
-        not_built(f"a question of {_PREFLIGHT}: call until refused"),
+        not_built(_UNTIL_REFUSED),
     ),
     Promise(
         "5.5",
         "limit on the assistant",
         "The assistant's endpoints are limited.",
         AskLimit(("assistant_reply", "assistant_suggestions")),
-        not_built(f"a question of {_PREFLIGHT}: call until refused"),
+        not_built(_UNTIL_REFUSED),
     ),
     Promise(
         "5.5",
         "limit on decks",
         "Fetching decks is limited.",
         AskLimit(("swipe_deck", "background_deck", "home_deck", "landing_deck")),
-        not_built(f"a question of {_PREFLIGHT}: call until refused"),
+        not_built(_UNTIL_REFUSED),
     ),
     Promise("5.5", "light limits", "Limits take no locks that others wait for.", None, not_built(_WITNESS)),
     # ---- 6. Realtime -------------------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ PROMISES: tuple[Promise, ...] = (
         "quotas",
         "The server enforces quotas: messages a day, tool calls a message, web searches.",
         None,
-        not_built(f"a question of {_PREFLIGHT}: with a person whose quota is small"),
+        not_built("a preflight question, with a person whose quota is small"),
     ),
     Promise("8.3", "fallback", "When the model fails, people get a way on.", None, not_built(_PROVIDER)),
     Promise("8.3", "tools fail", "When a tool fails, people get the rest of the answer.", None, not_built(_PROVIDER)),

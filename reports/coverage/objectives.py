@@ -1,9 +1,9 @@
 """Sentences about latency, errors and load: asked by objectives, comparisons, trends. (pure)
 
 An objective of the SLO file answers a sentence only if it is at least as strict as the manual, or breaks it if it is no
-stricter. A pass counts where the samples show it (`SloRow.shown`), or where not one is bad among so many that this would
-show it if they were independent: (1 - s)^n < 0.05 for an allowed share s, which is 59 samples for a p95, 598 for 0.5 %
-and 2,995 for 0.1 %. A profile or an SLO file may let shorter runs pass; that is no answer here.
+stricter. A pass counts where the samples show it (`SloRow.shown`), or where not one is bad among so many that this
+would do so if they were independent: (1 - s)^n < 0.05 for an allowed share s, which is 59 samples for a p95, 598 for
+0.5 % and 2,995 for 0.1 %. A profile or an SLO file may let shorter runs pass; that is no answer here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.core.outcome import Outcome
 from harness.core.slo import LatencySlo, ShareSlo
 from harness.core.tables import View
-from reports.coverage.ask import Answer, Ask, broken, held, not_asked
+from reports.coverage.ask import Ask, AskAnswer, broken, held, not_asked
 from reports.coverage.judged_run import JudgedRun
 from reports.slo import SloRow
 from reports.text import count, ms, percent, seconds
@@ -39,7 +39,7 @@ class AskLatency(Ask):
     def claim(self) -> str:
         return f"p{self.percentile:g} < {ms(self.limit_ms)}"
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         where = f"{self.operation} ({self.view})"
         reasons = []
         for slo, row in run.objectives():
@@ -59,7 +59,7 @@ class AskLatency(Ask):
     def words(self) -> str:
         return f"SLO of `{self.operation}`, {self.view}, {self.claim}"
 
-    def _answer(self, run: JudgedRun, slo: LatencySlo, row: SloRow) -> Answer:
+    def _answer(self, run: JudgedRun, slo: LatencySlo, row: SloRow) -> AskAnswer:
         text = f"{row.name}: {row.value_text}, {count(row.samples)} samples"
         if row.status == "inconclusive":
             return not_asked(f"{row.name}: {row.note}")
@@ -81,7 +81,7 @@ class AskShare(Ask):
     sustained_s: float | None = None
     among: frozenset[str] | None = None  # operations that the objective may pool; None: any
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         reasons = []
         for slo, row in run.objectives():
             if not isinstance(slo, ShareSlo) or slo.view != self.view or self.outcome not in slo.outcomes:
@@ -103,7 +103,7 @@ class AskShare(Ask):
         names = ", ".join(f"`{name}`" for name in self.operations)
         return f"SLO of {self.outcome} of {names}, {self.view}, at most {percent(self.max_share, 3)}"
 
-    def _answer(self, run: JudgedRun, slo: ShareSlo, row: SloRow) -> Answer:
+    def _answer(self, run: JudgedRun, slo: ShareSlo, row: SloRow) -> AskAnswer:
         text = f"{row.name}: {row.value_text}, {count(row.samples)} samples"
         if row.status == "inconclusive" or row.value is None:
             return not_asked(f"{row.name}: {row.note}")
@@ -116,7 +116,7 @@ class AskShare(Ask):
         return _passed(run, row, text, fewest(self.max_share), timed=False)
 
 
-def _passed(run: JudgedRun, row: SloRow, text: str, least: int, *, timed: bool) -> Answer:
+def _passed(run: JudgedRun, row: SloRow, text: str, least: int, *, timed: bool) -> AskAnswer:
     clean = row.share_under == 1.0 if row.kind == "latency" else not row.failed
     if row.shown:
         return held(run, text, timed=timed)
@@ -137,14 +137,14 @@ class AskLength(Ask):
 
     at_least_s: float
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         text = f"{seconds(run.measured_s)} were measured"
         if run.measured_s < self.at_least_s:
             return not_asked(f"{text}, it takes {seconds(self.at_least_s)}")
-        return Answer("held", text)
+        return AskAnswer("held", text)
 
     def words(self) -> str:
-        return f"{seconds(self.at_least_s)} measured"
+        return f"at least {seconds(self.at_least_s)} measured"
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,14 @@ class AskLoad(Ask):
 
     sessions_per_s: float
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         text = f"{run.started_per_s:.1f} sessions/s started"
         if run.started_per_s < self.sessions_per_s:
             return not_asked(f"{text}, it takes {self.sessions_per_s:.1f}")
         return held(run, text)
 
     def words(self) -> str:
-        return f"{self.sessions_per_s:.1f} sessions/s"
+        return f"at least {self.sessions_per_s:.1f} sessions/s"
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class AskBaseline(Ask):
 
     operations: tuple[str, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         found = run.comparison
         if found is None:
             return not_asked("compared with no earlier run")
@@ -194,7 +194,7 @@ class AskDrift(Ask):
 
     operations: tuple[str, ...]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         rows = {row.operation: row for row in run.drift}
         if drifting := [row for row in run.drift if row.drifts]:
             if run.generator_doubt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reports.coverage.ask import Answer, Ask, broken, held, not_asked
+from reports.coverage.ask import Ask, AskAnswer, broken, held, not_asked
 from reports.coverage.judged_run import JudgedRun
 from reports.text import count
 
@@ -16,7 +16,7 @@ class AskRule(Ask):
 
     id: str
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         check = next((check for check in run.integrity.checks if check.id == self.id), None)
         if check is None:
             unread = run.integrity.status == "not checked"
@@ -43,12 +43,12 @@ class AskQuestion(Ask):
 
     id: str
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         answers = run.manifest.probes.answers if run.manifest.probes is not None else ()
         found = next((answer for answer in answers if answer.id == self.id), None)
         if found is None:
             return not_asked("no question was put before the load")
-        return Answer(found.status, f"{self.id}: {found.text or found.status}")
+        return AskAnswer(found.status, f"{self.id}: {found.text or found.status}")
 
     def words(self) -> str:
         return f"question before the load: {self.id}"
@@ -62,7 +62,7 @@ class AskFact(Ask):
     wanted: str
     good: Callable[[str], bool]
 
-    def of(self, run: JudgedRun) -> Answer:
+    def of(self, run: JudgedRun) -> AskAnswer:
         facts = run.manifest.probes.facts if run.manifest.probes is not None else ()
         found = next((fact for fact in facts if fact.name == self.name), None)
         if found is None:
@@ -70,7 +70,7 @@ class AskFact(Ask):
         if found.found is None:
             return not_asked(f"{self.name}: {found.why_not or 'it was not read'}")
         text = f"{self.name} = {found.found}"
-        return Answer("held", text) if self.good(found.found) else broken(f"{text}, wanted {self.wanted}")
+        return AskAnswer("held", text) if self.good(found.found) else broken(f"{text}, wanted {self.wanted}")
 
     def words(self) -> str:
         return f"schema: `{self.name}` is {self.wanted}"
