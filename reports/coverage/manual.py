@@ -253,7 +253,7 @@ PROMISES: tuple[Promise, ...] = (
         _QUESTIONS,
     ),
     Promise(
-        "5.1", "sizes", "Payloads are capped in size.", None, not_built("a preflight question with a payload too large")
+        "5.1", "sizes", "Payloads are capped in size.", None, not_built("a preflight question that sends too much")
     ),
     Promise(
         "5.2",
