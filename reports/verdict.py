@@ -20,6 +20,9 @@ from reports import health as generator
 from reports import probes as questions
 from reports import slo as objectives
 from reports.compare import Comparison
+from reports.coverage.judged_run import judged_run
+from reports.coverage.model import Coverage
+from reports.coverage.statement import cover
 from reports.drift import DriftRow, drift
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
@@ -90,6 +93,7 @@ class Verdict(ReportModel):
     slos: tuple[SloRow, ...]
     health: tuple[HealthRow, ...]
     integrity: Integrity
+    coverage: Coverage  # which sentences of the operational manual this run asked; it changes no exit code
     comparison: Comparison | None = None
     realtime: Realtime | None = None
     drift: tuple[DriftRow, ...] = ()  # empty where the load was not level
@@ -150,6 +154,18 @@ def judge_frames(
         slos=rows,
         health=health,
         integrity=integrity,
+        coverage=cover(
+            judged_run(
+                frames,
+                slos=rows,
+                health=health,
+                integrity=integrity,
+                comparison=baseline,
+                realtime=realtime,
+                drift=drifted,
+                recovery=recovery,
+            )
+        ),
         not_checked=(
             *integrity.gaps,
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),

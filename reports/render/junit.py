@@ -46,6 +46,7 @@ def _slo_suite(root: Element, verdict: Verdict) -> Element:
         "plan_digest": verdict.facts.plan_digest,
         "target": verdict.facts.target_name,
         "integrity": verdict.integrity.status,
+        "coverage": verdict.coverage.text,
     }.items():
         SubElement(properties, "property", name=name, value=clean(value))
     for row in verdict.slos:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from reports.compare import Comparison
+from reports.coverage.model import Coverage
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
@@ -29,6 +30,7 @@ def render(verdict: Verdict) -> str:
     if verdict.recovery is not None:
         blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
     blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
+    blocks += _coverage(verdict.coverage)
     if verdict.realtime is not None:
         blocks.append(_details("Realtime", _realtime(verdict.realtime)))
     if len(verdict.reasons) > 1:
@@ -46,6 +48,21 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Notes on the SLOs", _list(notes)))
     blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
     return "\n\n".join(blocks) + "\n"
+
+
+def _coverage(found: Coverage) -> list[str]:
+    """One line, what was broken, and folded what this run could have asked and did not."""
+    blocks = [f"Operational manual: {md(found.text)}."]
+    if broken := found.of("broken"):
+        blocks.append(_list(f"broken: {row.title}: {row.seen}" for row in broken))
+    remedies: dict[str, list[str]] = {}
+    for row in found.of("not asked"):
+        if row.way in ("run", "give"):
+            remedies.setdefault(row.would_ask, []).append(row.title)
+    if remedies:
+        lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
+        blocks.append(_details("What would ask more of the manual", lines))
+    return blocks
 
 
 def _findings(found: Sequence[Finding]) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.compare import Comparison
+from reports.coverage.model import Coverage
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
@@ -105,6 +106,14 @@ def integrity(found: Integrity) -> list[str]:
     return lines
 
 
+def coverage(found: Coverage) -> list[str]:
+    """How much of the manual was asked, and what of it was broken, by name."""
+    names = found.broken_names
+    more = f" and {len(names) - SHOWN_HERE} more" if len(names) > SHOWN_HERE else ""
+    text = found.text + (f"; broken: {', '.join(names[:SHOWN_HERE])}{more}" if names else "")
+    return textwrap.wrap(text, WIDTH, initial_indent="manual:    ", subsequent_indent=" " * 11, break_long_words=False)
+
+
 def recovery(found: Recovery) -> list[str]:
     """What the faults did, as plain lines: one sentence a fault."""
     return ["faults:", *(line for sentence in found.lines for line in _wrapped(sentence))]
@@ -134,6 +143,7 @@ def _closing(verdict: Verdict, folder: Path, html: bool) -> list[str]:
     also = f"; also applies: {codes}" if codes else ""
     return [
         f"integrity: {verdict.integrity.status}",
+        *coverage(verdict.coverage),
         f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}",
         f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
     ]
