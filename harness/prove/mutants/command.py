@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.core.errors import ExitCode, UsageError
 from harness.prove.mutants.allowed import reason
 from harness.prove.mutants.catalogue import drawn, mutants
-from harness.prove.mutants.table import TARGET, MutantTrial, line, markdown, score
+from harness.prove.mutants.table import TARGET, MutantTrial, markdown, score
 from harness.prove.mutants.trials import MutationPlan, MutationRun, Say, append, journal, known
 from harness.record.streams import replacing
 
@@ -67,5 +67,4 @@ def prove_mutants(
         raise
     say(table(run.trials))
     found = score(run.trials, everybody)
-    say(line(found))
     return int(ExitCode.PASS if found.share >= TARGET and run.controls_passed else ExitCode.SLO_MISSED)

@@ -132,7 +132,9 @@ class MutationRun:
                         where=str(run.folder),
                         remedy="give it a quieter machine; no mutant can be told from that",
                     )
-                reached |= set(run.tally.reached) if number == 0 else set()
+                if number == 0:
+                    reached = set(run.tally.reached)
+                    self.plan.say(f"{len(reached)} mutants have something to spoil in it")
         finally:
             sandboxes.close()
         return reached

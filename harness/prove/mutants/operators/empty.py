@@ -16,5 +16,8 @@ class Empty(CallOperator):
         if not reply.good or reply.json is None:
             return None
         nothing = with_rows(reply.json, lambda _: [])
-        nothing = {} if nothing is None else nothing
+        if nothing is None:
+            if isinstance(reply.json, dict) and [] in reply.json.values():
+                return None  # its list is empty as it is
+            nothing = {}
         return reply.with_json(nothing) if nothing != reply.json else None
