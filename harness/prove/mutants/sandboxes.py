@@ -14,11 +14,10 @@ import threading
 from collections.abc import Sequence
 
 from harness.core.errors import HarnessError
+from harness.core.profile import SandboxSize
 from harness.load import child_process as processes
 
 READY_S = 120.0
-SIZE = ("--people", "60", "--catalogue", "300", "--realtime", "plan=team")
-"""As in `scenarios/profiles/prove-mutants.toml`."""
 
 
 class LineProcess:
@@ -60,7 +59,9 @@ class LineProcess:
 class FreshSandboxes:
     """For one thread, which has to live as long as its sandboxes: children end with the thread that started them."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: SandboxSize) -> None:
+        options = ("--people", str(size.people), "--catalogue", str(size.catalogue), "--realtime", f"plan={size.plan}")
+        self._command = (sys.executable, "-m", "sandbox.server", "--port", "0", "--with-parent", *options)
         self._spare: LineProcess | None = None
 
     def take(self) -> LineProcess:
@@ -79,4 +80,4 @@ class FreshSandboxes:
             self._spare = None
 
     def _started(self) -> LineProcess:
-        return LineProcess([sys.executable, "-m", "sandbox.server", "--port", "0", "--with-parent", *SIZE])
+        return LineProcess(self._command)

@@ -25,6 +25,7 @@ import orjson
 from pydantic import ValidationError
 
 from harness import __version__
+from harness.config.load import load_profile
 from harness.core.errors import HarnessError
 from harness.load import child_process as processes
 from harness.prove.mutants.catalogue import Mutant
@@ -118,7 +119,7 @@ class MutationRun:
 
     def _control(self) -> set[str]:
         reached: set[str] = set()
-        sandboxes = FreshSandboxes()
+        sandboxes = FreshSandboxes(load_profile(PROFILE).sandbox)
         try:
             for number in range(max(1, self.plan.controls)):
                 seed = self.plan.seed + number
@@ -140,7 +141,7 @@ class MutationRun:
         return reached
 
     def _work(self, todo: queue.SimpleQueue[Mutant]) -> None:
-        sandboxes = FreshSandboxes()
+        sandboxes = FreshSandboxes(load_profile(PROFILE).sandbox)
         try:
             while not self._stopped:
                 try:
