@@ -142,6 +142,13 @@ def test_another_calls_objective_leads_astray() -> None:
     assert (trial.fate, trial.gates) == ("unnamed", ("SLO: Other",))
 
 
+def test_a_verdict_may_name_the_call_in_words_alone() -> None:
+    told = judged(10, reasons=["Of home_feed, 33 % failed (server_error)."])
+    assert tried(FEED, told, 10, HIT).gate == "Of home_feed, 33 % failed (server_error)."
+    follow = mutant("follow/server_error")
+    assert tried(follow, judged(10, sentence="what would follow from that"), 10, HIT).fate == "unnamed"
+
+
 def test_a_pass_a_doubt_and_nothing() -> None:
     assert tried(FEED, judged(0), 0, HIT).fate == "survived"
     assert tried(FEED, judged(20, slos=[slo("Feed", "home_feed")]), 20, HIT).fate == "no answer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -18,6 +19,8 @@ inconclusive or died, twice. not hit: it had nothing to spoil, so the run says n
 
 TARGET = 0.95
 """Share of killed mutants from which on the verdict counts as tested."""
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "swipe_events": ("swipe_batch",),
@@ -81,12 +84,23 @@ def names(place: Place, gate: str, judged: Judged) -> bool:
     kind, _, rest = gate.partition(": ")
     if kind not in ("SLO", "baseline", "drift"):
         return True
-    wanted = {place.name, *OPERATIONS.get(place.name, ())}
-    if isinstance(place, ChannelPlace):
-        wanted |= {"message_delivered", "typing_delivered", place.name.partition(":")[2]}
+    wanted = _names_of(place)
     if kind != "SLO":
         return rest in wanted
     return any(wanted & {*slo.operations} for slo in judged.slos if slo.name == rest)
+
+
+def _names_of(place: Place) -> set[str]:
+    wanted = {place.name, *OPERATIONS.get(place.name, ())}
+    return wanted | {place.name.partition(":")[2]} if isinstance(place, ChannelPlace) else wanted
+
+
+def named(place: Place, judged: Judged) -> str:
+    """The first sentence of the verdict that has the name of the place or of an operation of it, as written in records;
+    names of one English word are left out, which any sentence may have."""
+    wanted = {name for name in _names_of(place) if "_" in name}
+    found = (text for text in (judged.sentence, *judged.reasons) if wanted & {*_IDENTIFIER.findall(text)})
+    return next(found, "")
 
 
 def tried(mutant: Mutant, judged: Judged | None, code: int, tally: Tally) -> MutantTrial:
@@ -104,10 +118,8 @@ def tried(mutant: Mutant, judged: Judged | None, code: int, tally: Tally) -> Mut
         return trial.model_copy(update=facts)
     if judged.exit_code not in ALARMS:
         return trial.model_copy(update={**facts, "fate": "no answer"})
-    right = [gate for gate in gates if names(mutant.place, gate, judged)]
-    return trial.model_copy(
-        update={**facts, "fate": "killed" if right else "unnamed", "gate": right[0] if right else ""}
-    )
+    gate = next((gate for gate in gates if names(mutant.place, gate, judged)), named(mutant.place, judged))
+    return trial.model_copy(update={**facts, "fate": "killed" if gate else "unnamed", "gate": gate})
 
 
 class Score(FrozenModel):
