@@ -21,7 +21,9 @@ import click
 @click.option("--list", "listed", is_flag=True, help="Name the defects and their gates, or the mutants; run nothing.")
 @click.option("--mutants", is_flag=True, help="Mutants instead of defects: each call of the app spoiled in each way.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Of the mutants N, drawn by --seed.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the mutants' runs.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --sample, and of changed fields."
+)
 @click.option("--controls", type=click.IntRange(min=1), default=1, show_default=True, help="Healthy runs before them.")
 def prove(seeds: int, healthy: int, fast: bool, mutants: bool, **options: Any) -> None:
     """Run seeded defects through whole runs: is each caught, and are healthy runs left alone?

@@ -61,7 +61,10 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 class MutantTrial(FrozenModel):
-    """One mutant, one run. gate: what named it. gates: all that fired. commit: of the harness."""
+    """One mutant, one run. gate: what named it. gates: all that fired. commit: of the harness.
+
+    seed: of the run. field_seed: which field was changed.
+    """
 
     mutant: str
     fate: Fate
@@ -73,6 +76,7 @@ class MutantTrial(FrozenModel):
     hits: int = 0
     changed: str = ""
     seed: int = 1
+    field_seed: int = 1
     seconds: float = 0.0
     made_at: str = ""
     commit: str = ""

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from harness import __version__
 from harness.config.load import load_profile
 from harness.core.errors import HarnessError
+from harness.core.profile import Profile
 from harness.load import child_process as processes
 from harness.prove.mutants.catalogue import Mutant
 from harness.prove.mutants.sandboxes import FreshSandboxes, LineProcess
@@ -59,7 +60,10 @@ class ThroughProxy:
 
 @dataclass(frozen=True, slots=True)
 class MutationPlan:
-    """What to run. earlier: trials that need not be run again. note: each trial, as it ends."""
+    """What to run. seed: of the changed fields; runs have the profile's, so that all have the load that was surveyed.
+
+    earlier: trials that need not be run again. note: each trial, as it ends.
+    """
 
     mutants: tuple[Mutant, ...]
     out: Path
@@ -79,6 +83,7 @@ class MutationRun:
     trials: list[MutantTrial] = field(default_factory=list)
     controls: list[ThroughProxy] = field(default_factory=list)
     commit: str = field(default_factory=lambda: version())
+    profile: Profile = field(default_factory=lambda: load_profile(PROFILE))
     _running: set[subprocess.Popen[str]] = field(default_factory=set)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -99,7 +104,7 @@ class MutationRun:
             if one.name in reached:
                 todo.put(one)
             else:
-                self._ended(self._stamped(MutantTrial(mutant=one.name, fate="not hit"), plan.seed))
+                self._ended(self._stamped(MutantTrial(mutant=one.name, fate="not hit"), self.profile.seed))
         with ThreadPoolExecutor(plan.jobs) as pool:
             workers = [pool.submit(self._work, todo) for _ in range(plan.jobs)]
             try:
@@ -119,10 +124,10 @@ class MutationRun:
 
     def _control(self) -> set[str]:
         reached: set[str] = set()
-        sandboxes = FreshSandboxes(load_profile(PROFILE).sandbox)
+        sandboxes = FreshSandboxes(self.profile.sandbox)
         try:
             for number in range(max(1, self.plan.controls)):
-                seed = self.plan.seed + number
+                seed = self.profile.seed + number
                 run = self._through(sandboxes.take(), CONTROL, seed, survey=True)
                 self.controls.append(run)
                 told = run.judged.sentence if run.judged is not None else "no verdict"
@@ -141,7 +146,7 @@ class MutationRun:
         return reached
 
     def _work(self, todo: queue.SimpleQueue[Mutant]) -> None:
-        sandboxes = FreshSandboxes(load_profile(PROFILE).sandbox)
+        sandboxes = FreshSandboxes(self.profile.sandbox)
         try:
             while not self._stopped:
                 try:
@@ -154,20 +159,29 @@ class MutationRun:
 
     def _trial(self, one: Mutant, sandboxes: FreshSandboxes, *, more: bool) -> MutantTrial:
         trial = MutantTrial(mutant=one.name, fate="no answer")
-        for seed in (self.plan.seed, self.plan.seed + SPARE_SEED):
+        for seed in (self.profile.seed, self.profile.seed + SPARE_SEED):
             sandbox = sandboxes.take()
             if more:
                 sandboxes.ahead()
-            run = self._through(sandbox, one.name, seed)
+            try:
+                run = self._through(sandbox, one.name, seed)
+            except HarnessError as error:  # sandbox or proxy died: that says nothing of the verdict
+                trial = self._stamped(trial.model_copy(update={"sentence": str(error)}), seed)
+                continue
             trial = self._stamped(tried(one, run.judged, run.code, run.tally), seed, run)
+            if trial.fate in ("killed", "not hit"):
+                shutil.rmtree(run.folder.parent, ignore_errors=True)
             if trial.fate != "no answer" or self._stopped:
                 break
-        if trial.fate in ("killed", "not hit"):
-            shutil.rmtree(run.folder.parent, ignore_errors=True)
         return trial
 
     def _stamped(self, trial: MutantTrial, seed: int, run: ThroughProxy | None = None) -> MutantTrial:
-        facts = {"seed": seed, "commit": self.commit, "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        facts = {
+            "seed": seed,
+            "field_seed": self.plan.seed,
+            "commit": self.commit,
+            "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        }
         if run is not None:
             facts |= {"seconds": round(run.seconds, 1), "run": str(run.folder)}
         return trial.model_copy(update=facts)
@@ -178,7 +192,7 @@ class MutationRun:
                 return  # ended by us, not by itself
             self.trials.append(trial)
             self.plan.note(trial)
-            if trial.seconds:
+            if trial.fate != "not hit" or trial.seconds:
                 why = trial.gate or ", ".join(trial.gates) or trial.sentence
                 number = f"{len(self.trials)} of {len(self.plan.mutants)}"
                 self.plan.say(f"{number}: {trial.mutant} {trial.fate} ({trial.hits} of {trial.seen}) {why}")
@@ -190,7 +204,7 @@ class MutationRun:
         command = [sys.executable, "-m", "harness.prove.mutants.proxy", "--upstream"]
         proxy: LineProcess | None = None
         try:
-            command += [sandbox.url(), "--seed", str(seed), *(["--survey"] if survey else ["--mutant", name])]
+            command += [sandbox.url(), "--seed", str(self.plan.seed), *(["--survey"] if survey else ["--mutant", name])]
             proxy = LineProcess(command)
             code = self._harness_run(proxy.url(), out, seed)
             proxy.ask_to_end()
