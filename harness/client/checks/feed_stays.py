@@ -25,25 +25,26 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         return 0
     now = _seen(reply)
     before, memory.feed = memory.feed, now
-    if before is None or before.at > reply.begun:
-        return 0
-    if before.whole and not now.rows and not before.rows:
+    if before is None or not (before.rows or now.rows):
         return 0
     ids, known = {row.id for row in now.rows}, {row.id for row in before.rows}
-    gone = [row for row in _newer(before.rows, now) if row.id not in ids]
+    overlap = before.at - reply.begun  # both may be under way at once
+    expected = before.rows if overlap <= 0 else _settled(before.rows, now, before, overlap)
+    gone = [row for row in _newer(expected, now) if row.id not in ids]
     if gone:
         detail = f"{len(gone)} rows are gone that {before.call} showed, of them {gone[0].id} of {gone[0].actor}"
         if reply.empty:
             detail = f"the feed is empty, where {before.call} showed {len(before.rows)} rows"
         found.append(ReadViolation(ReadSeverity.LOST, gone[0].id, detail))
-    strange = [row for row in _settled(_newer(now.rows, before), before) if row.id not in known]
+    settled = _settled(now.rows, before, now, reply.at - before.begun)
+    strange = [row for row in _newer(settled, before) if row.id not in known]
     if strange:
         familiar = {row.actor for row in before.rows} | {reply.me}
         foreign = [row for row in strange if row.actor not in familiar]
         row = (foreign or strange)[0]
-        owners = ", ".join(dict.fromkeys(row.actor for row in (foreign or strange)[: 4 * NAMED]))
+        owners = ", ".join(list(dict.fromkeys(row.actor for row in foreign or strange))[:NAMED])
         detail = f"{len(strange)} old rows of {owners}, which the feed that {before.call} showed did not hold"
-        severity = ReadSeverity.FOREIGN if foreign else ReadSeverity.LOST
+        severity = ReadSeverity.FOREIGN if foreign and before.rows else ReadSeverity.LOST
         found.append(ReadViolation(severity, row.id, detail))
     return 1
 
@@ -58,7 +59,7 @@ def _seen(reply: CheckedReply) -> FeedSeen:
     ]
     limit = reply.asked("p_limit")
     whole = type(limit) is int and len(reply.rows) <= min(limit, FEED_ROWS) and len(rows) == len(reply.rows)
-    return FeedSeen(rows, whole, reply.call, reply.at)
+    return FeedSeen(rows, whole, reply.call, reply.begun, reply.at)
 
 
 def _newer(rows: list[FeedRowSeen], than: FeedSeen) -> list[FeedRowSeen]:
@@ -71,13 +72,19 @@ def _newer(rows: list[FeedRowSeen], than: FeedSeen) -> list[FeedRowSeen]:
     return [row for row in rows if row > last]
 
 
-def _settled(rows: list[FeedRowSeen], before: FeedSeen) -> list[FeedRowSeen]:
-    """Those that are old enough to have been there before: by the database's own clock, as its newest row shows it."""
-    if not before.rows:
-        return []
+def _settled(rows: list[FeedRowSeen], feed: FeedSeen, other: FeedSeen, behind_s: float) -> list[FeedRowSeen]:
+    """Those that existed when `feed` was read: by the database's own clock, as the newest rows show it.
+
+    :param behind_s: `feed` was read at most so many seconds before `other`.
+    """
+    edges = []
     try:
-        edge = (datetime.fromisoformat(before.rows[0].created_at) - LATE).isoformat()
-    except ValueError:
+        if feed.rows:
+            edges.append(datetime.fromisoformat(feed.rows[0].created_at) - LATE)
+        if other.rows:
+            edges.append(datetime.fromisoformat(other.rows[0].created_at) - LATE - timedelta(seconds=behind_s))
+        edge = max(edges).isoformat()
+    except (ValueError, TypeError):
         return []
     return [row for row in rows if row.created_at < edge]
 

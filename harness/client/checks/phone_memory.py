@@ -73,6 +73,7 @@ class FeedSeen(NamedTuple):
     rows: list[FeedRowSeen]
     whole: bool
     call: str
+    begun: float
     at: float
 
 
