@@ -14,7 +14,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         return 0
     asked = 0
     for row in reply.rows:
-        own = newest.get(row.get("conversation_id", ""))
+        own = newest.get(text(row.get("conversation_id")))
         if own is None:
             continue
         asked += 1

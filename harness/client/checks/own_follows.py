@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, strings
 from harness.core.read_log import ReadSeverity
 
 MANY = 900
@@ -13,7 +13,7 @@ MANY = 900
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
     if not len(memory.follows) or len(reply.rows) >= MANY or reply.arguments[0] != reply.me:
         return 0
-    followed = {row.get("followed_id") for row in reply.rows}
+    followed = strings(reply.rows, "followed_id")
     asked = 0
     for other in memory.follows:
         wanted = memory.follows.known(other, reply.begun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.client.checks.message_stays import PAGE
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, strings
 from harness.core.read_log import ReadSeverity
 
 
@@ -15,7 +15,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         return 0
     rows = reply.rows
     last = rows[-1].get("created_at") if len(rows) >= PAGE else ""
-    ids = {row.get("id") for row in rows}
+    ids = strings(rows, "id")
     asked = 0
     for one in own:
         if type(last) is not str or one.created_at <= last:

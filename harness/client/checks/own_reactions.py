@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
 from harness.core.read_log import ReadSeverity
 
 MANY = 900
@@ -13,7 +13,8 @@ MANY = 900
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
     if not len(memory.reactions) or len(reply.rows) >= MANY:
         return 0
-    shown = {(row.get("message_id"), row.get("emoji")) for row in reply.rows if row.get("user_id") == reply.me}
+    own = [row for row in reply.rows if row.get("user_id") == reply.me]
+    shown = {(text(row.get("message_id")), text(row.get("emoji"))) for row in own}
     asked = 0
     for key in memory.reactions:
         wanted = memory.reactions.known(key, reply.begun)

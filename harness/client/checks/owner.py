@@ -71,9 +71,8 @@ def _list(reply: CheckedReply, found: list[ReadViolation]) -> int:
 
 
 def _blocked(reply: CheckedReply, found: list[ReadViolation]) -> int:
-    pair = set(reply.arguments)
     for row in reply.rows:
-        if {row.get("blocker_id"), row.get("blocked_id")} - pair:
+        if row.get("blocker_id") not in reply.arguments or row.get("blocked_id") not in reply.arguments:
             who = f"{text(row.get('blocker_id'))} blocked {text(row.get('blocked_id'))}"
             found.append(ReadViolation(_FOREIGN, text(row.get("blocker_id")), f"asked about oneself, was told: {who}"))
     return len(reply.rows)

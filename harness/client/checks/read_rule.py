@@ -76,6 +76,11 @@ def text(value: Any) -> str:
     return value if type(value) is str and value else "nobody"
 
 
+def strings(rows: list[JsonRow], column: str) -> set[str]:
+    """The values of a column that are text, whatever else a broken target put there."""
+    return {value for row in rows if type(value := row.get(column)) is str}
+
+
 def listed(argument: str) -> frozenset[str]:
     """The values of an `in.(...)` filter."""
     return frozenset(argument.split(","))
