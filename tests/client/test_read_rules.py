@@ -243,8 +243,11 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
     ],
     "asked-same": [
         (
-            lambda phone: [phone.gets("assistant_conversation", data={"conversationId": ROOM}) for _ in "12"],
-            lambda phone: [phone.gets("assistant_conversation", data={"conversationId": r}) for r in (ROOM, ROOM_2)],
+            after(*[lambda phone: phone.gets("assistant_conversation", data={"conversationId": ROOM})] * 2),
+            after(
+                lambda phone: phone.gets("assistant_conversation", data={"conversationId": ROOM}),
+                lambda phone: phone.gets("assistant_conversation", data={"conversationId": ROOM_2}),
+            ),
         )
     ],
     "feed-parts": [

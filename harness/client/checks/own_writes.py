@@ -18,7 +18,7 @@ from harness.core.outcome import Outcome
 Arguments = tuple[str, ...]
 TELLS_FEED = frozenset(("want_to_watch", "watched"))
 """Statuses that leave a row in the feed by trigger (contract 4)."""
-_MOVES_LIBRARY = (b"watchlist", b"rating", b"status")
+_MOVES_LIBRARY = (b'"watchlist"', b'"rating"', b'"status"')
 
 
 def _member(body: Any, name: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.client.checks.phone_memory import PhoneMemory
@@ -22,7 +21,7 @@ class ReadViolation(NamedTuple):
     detail: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class CheckedReply:
     """A good reply, and the question that it answers.
 
@@ -39,16 +38,22 @@ class CheckedReply:
     begun: float = 0.0
     at: float = 0.0
     copies: bool = False
+    _rows: list[JsonRow] | None = field(default=None, init=False, repr=False)
 
-    @cached_property
+    @property
     def rows(self) -> list[JsonRow]:
         """The rows of a table or function; one object counts as one row, anything else as none."""
-        data = self.data
-        if type(data) is list:
-            return data if all(type(row) is dict for row in data) else [row for row in data if type(row) is dict]
-        return [data] if type(data) is dict else []
+        rows = self._rows
+        if rows is None:
+            data = self.data
+            if type(data) is list:
+                rows = [row for row in data if type(row) is dict]
+            else:
+                rows = [data] if type(data) is dict else []
+            self._rows = rows
+        return rows
 
-    @cached_property
+    @property
     def empty(self) -> bool:
         """Whether it says that there is nothing."""
         return self.data is None or self.data == []
