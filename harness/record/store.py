@@ -29,10 +29,12 @@ from harness.core.tables import (
     LEDGER_STEPS,
     LEDGER_WRITES,
     MANIFEST,
+    READ_CHECKS,
     REALTIME,
     SCHEMAS,
     STREAM_FOLDER,
     TRAFFIC,
+    VIOLATIONS,
 )
 from harness.record.manifest import Manifest
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
@@ -40,7 +42,7 @@ from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
+UNSORTED = (LEDGER_WRITES, LEDGER_STEPS, VIOLATIONS, READ_CHECKS)
 """Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
 TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, ACTIONS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]

@@ -19,6 +19,7 @@ from harness.record.store import RunFiles
 from reports.integrity import events, messages
 from reports.integrity.columns import Flags, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
+from reports.integrity.reads import joined, reads
 from reports.integrity.rules import rules
 from reports.integrity.texts import ORDER, QUESTIONS
 from reports.integrity.writes import LedgerRows, WriteFacts, Writes, facts_of, of_kind
@@ -31,7 +32,11 @@ MESSAGE_COLUMNS = ("id", "created_at", "conversation_id", "client_id", "meta_cli
 
 
 def integrity(run: RunFiles) -> Integrity:
-    """The data check of a run, from its ledger and from what was read of its target."""
+    """The data check of a run: from its ledger and what was read of its target, and from what phones were shown."""
+    return joined(_stored(run), reads(run.rows))
+
+
+def _stored(run: RunFiles) -> Integrity:
     manifest, found = run.manifest, run.manifest.evidence
     if found is None or manifest.run_tag is None or manifest.zero_epoch_s is None:
         return UNCHECKED
