@@ -1,7 +1,7 @@
 """What of a message the ledger and the evidence hold against each other: every code point, never the text. (pure)
 
-A sent message has its text three times: in its column, in `body`, in `meta` (contract 5.4). An edit writes the first two
-and empties `meta`; a deletion leaves a body that is JSON in a JSON string, and no text (contract 5.5). The instants of
+A sent message has its text three times: in its column, in `body`, in `meta` (contract 5.4). An edit writes the first
+two and empties `meta`; a deletion leaves a body that is JSON in a JSON string, and no text (contract 5.5). Instants of
 edits and deletions are the phone's own and are left out.
 """
 

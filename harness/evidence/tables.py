@@ -1,6 +1,6 @@
 """What is read from the target after a run, and how it stands in the record. (pure)
 
-One Parquet file a table under `stored/` in the run directory. Names and addresses of people are never read, and texts of
+One Parquet file a table under `stored/` in the run directory. Names and addresses of people are never read, texts of
 messages and reviews are never kept: ids, keys, instants, and of all that people wrote the two numbers of
 `harness.core.content`, which are made as the rows come in.
 

@@ -14,14 +14,6 @@ Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint64]
 
 
-def halves(column: pa.ChunkedArray) -> tuple[Numbers, Numbers]:
-    """The high and low 64 bits of a column of 16-byte ids; nulls become 0."""
-    array = pa.concat_arrays([*column.chunks, pa.array([], pa.binary(16))])  # one array, with no offset
-    array = pc.fill_null(array, bytes(16))
-    pairs = np.frombuffer(array.buffers()[1], ">u8", count=2 * len(array), offset=16 * array.offset).reshape(-1, 2)
-    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
-
-
 def integers(column: pa.ChunkedArray) -> Integers:
     """Whole numbers, days or instants as 64-bit integers; nulls become the smallest one."""
     if pa.types.is_date32(column.type):

@@ -17,7 +17,8 @@ import pyarrow as pa
 from harness.client.events.event_key import STATUS
 from harness.core import ids
 from harness.core.ledger import WriteKind
-from reports.integrity.columns import Flags, Integers, halves, integers
+from harness.evidence.columns import halves
+from reports.integrity.columns import Flags, Integers, integers
 from reports.integrity.writes import LedgerRows, Writes, of_kind
 
 DAY_US = 86_400_000_000

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from harness.core import ids
-from reports.integrity.columns import Flags, Integers, Numbers, halves, integers
+from harness.evidence.columns import halves
+from reports.integrity.columns import Flags, Integers, Numbers, integers
 from reports.integrity.writes import Writes
 
 

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
-from reports.integrity.columns import Flags, Integers, Numbers, halves
+from harness.evidence.columns import halves
+from reports.integrity.columns import Flags, Integers, Numbers
 
 Places = Numbers
 """person << 32 | sequence, as `harness.core.ids.places` gives them."""
