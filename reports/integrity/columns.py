@@ -23,6 +23,12 @@ def integers(column: pa.ChunkedArray) -> Integers:
     return values
 
 
+def numbers(column: pa.ChunkedArray) -> Numbers:
+    """64-bit numbers; nulls become 0."""
+    values: Numbers = pc.fill_null(column, 0).to_numpy()
+    return values
+
+
 def text(raw: bytes | None) -> str:
     """A 16-byte id as people search for it."""
     return "-" if raw is None else str(uuid.UUID(bytes=raw))
