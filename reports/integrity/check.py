@@ -111,7 +111,8 @@ def checks(
         rows += _events(book, happened, zero_us, offset)
     if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
         rows += _messages(book, said, zero_us, offset)
-    rows += rules(run.folder, run.rows, read_at, offset.us, book.lasted(zero_us, offset))
+    span = book.lasted(zero_us, offset)
+    rows += rules(run.folder, run.rows, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
 

@@ -36,13 +36,20 @@ LIBRARY_EVENTS = frozenset({"status", "watchlist", "rating"})
 
 
 def rules(
-    folder: Path, rows: LedgerRows, read_at: pd.Timestamp, ahead_us: int = 0, span: tuple[int, int] = (0, 0)
+    folder: Path,
+    rows: LedgerRows,
+    read_at: pd.Timestamp,
+    *,
+    ahead_us: int = 0,
+    span: tuple[int, int] = (0, 0),
+    by_name: bool = True,
 ) -> Iterator[Check]:
     """Every rule whose tables were read. `read_at`: when that was, on the generator's clock; the target's is ahead by
-    so many microseconds. `span`: the run's time on the target's clock, microseconds since 1970."""
+    so many microseconds. `span`: the run's time on the target's clock, microseconds since 1970. `by_name`: whether what
+    reading by time left out was asked for; records of earlier versions know of the run's own messages only."""
     seen = _Evidence(folder)
     yield from _talk(seen, rows, read_at, ahead_us)
-    yield from _answered(seen, rows)
+    yield from _answered(seen, rows, by_name)
     yield from _served(seen, rows)
     yield from _library(seen, rows)
     yield from _social(seen, rows, span)
@@ -94,20 +101,25 @@ def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp, ahead_us: in
         yield _asked("I28", len(found[0]), conversations.repeated(found[0], key), "message_id", "user_id")
 
 
-def _answered(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
+def _answered(seen: _Evidence, rows: LedgerRows, by_name: bool) -> Iterator[Check]:
     """Receipts and reactions against the writes that made them."""
-    if (found := seen.of(DELIVERIES)) is not None:
+    if (found := seen.of(DELIVERIES, MESSAGES)) is not None:
         writes = frames.writes(rows, [WriteKind.DELIVERED]).rename(columns={"object": "message_id"})
+        told = len(writes.drop_duplicates(receipts.DELIVERY))
+        writes = writes if by_name else writes[writes["message_id"].isin(found[1]["id"])]
+        left_out = told - len(writes.drop_duplicates(receipts.DELIVERY))
+        note = f"not compared: {left_out:,} of older messages, which this older record did not read" if left_out else ""
         missing, looked_at = receipts.undelivered(writes, found[0])
-        yield _asked("I55", looked_at, missing, "message_id", "user_id")
+        yield _asked("I55", looked_at, missing, "message_id", "user_id", note=note)
     if (found := seen.of(READS)) is not None:
         marks = frames.writes(rows, [WriteKind.READ])
         marks = marks.rename(columns={"subject": "conversation_id", "object": "message_id", "key": "marked_us"})
         strange, looked_at = receipts.unwritten_marks(marks, found[0])
         yield _asked("I56", looked_at, strange, "conversation_id", "user_id")
-    if (found := seen.of(REACTIONS)) is not None:
+    if (found := seen.of(REACTIONS, MESSAGES)) is not None:
         writes = frames.writes(rows, [WriteKind.REACTION, WriteKind.UNREACTION])
         writes = writes[writes["user_id"].notna()].rename(columns={"subject": "message_id", "detail": "emoji"})
+        writes = writes if by_name else writes[writes["message_id"].isin(found[1]["id"])]
         writes = writes.assign(status=_states(writes, WriteKind.REACTION))
         there = found[0].assign(status=library.THERE)
         wrong, judged = library.differing(writes, there, ("user_id", "message_id", "emoji"))
@@ -216,10 +228,10 @@ def _within(at: pd.Series, span: tuple[int, int]) -> pd.Series:
     return (at >= begin) & (at <= end)
 
 
-def _asked(id_: str, looked_at: int, offending: pd.DataFrame, *named: str) -> Check:
+def _asked(id_: str, looked_at: int, offending: pd.DataFrame, *named: str, note: str = "") -> Check:
     shown = offending.head(SHOWN)[list(named)].to_dict("records")
     offenders = tuple(
         Offender(ids={str(name).removesuffix("_id").replace("_", " "): text(value) for name, value in row.items()})
         for row in shown
     )
-    return QUESTIONS[id_].answered(looked_at, len(offending), offenders)
+    return QUESTIONS[id_].answered(looked_at, len(offending), offenders, note)
