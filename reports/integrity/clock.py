@@ -20,6 +20,7 @@ TOLERANCE_US = 5_000_000
 """So far off its request and its answer a row is nobody's concern: work that waits in the server, a slow commit."""
 PLAUSIBLE_US = 600_000_000
 """An offset that was not measured and is larger is taken for misdated rows, not for a clock."""
+WORTH_TELLING_S = 2.0
 ENOUGH = 5
 """Rows that tell an offset."""
 
@@ -40,7 +41,8 @@ def measured(clock: TargetClock) -> Offset:
     """As it was measured after the run."""
     unsure = f"{clock.uncertainty_s:.1f} s" if clock.uncertainty_s >= 0.05 else "less than 0.1 s"
     text = f"the clock of {clock.of} is {clock.offset_s:+.1f} s from the generator's (measured, give or take {unsure})"
-    return Offset(round(clock.offset_s * 1e6), round(clock.uncertainty_s * 1e6), text)
+    known = abs(clock.offset_s) < WORTH_TELLING_S
+    return Offset(round(clock.offset_s * 1e6), round(clock.uncertainty_s * 1e6), "" if known else text)
 
 
 def told_by_rows(writes: Writes, row_write: Integers, created: Integers, zero_epoch_us: int) -> Offset:
