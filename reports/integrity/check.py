@@ -17,7 +17,7 @@ from harness.evidence import store
 from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
 from harness.record.manifest import Manifest, TargetClock
 from harness.record.store import RunFiles
-from reports.integrity import changes, contents, events, messages, nobody
+from reports.integrity import changes, contents, events, frames, messages, nobody
 from reports.integrity import clock as clocks
 from reports.integrity.columns import Flags, Integers, integers, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
@@ -103,15 +103,16 @@ def checks(
 ) -> tuple[Check, ...]:
     """Every check that the record allows, in the order of the contract. `torn`: workers whose ledger breaks off."""
     zero_us = round(zero_epoch_s * 1e6)
-    book = Book(run.rows, run_tag, contents.accounts(run.rows), torn)
+    small = frames.smaller(run.rows)
+    book = Book(run.rows, run_tag, contents.accounts(small), torn)
     rows: list[Check] = []
     happened = store.kept(run.folder, EVENTS, EVENT_COLUMNS)
     offset = _by_rows(book, happened, zero_us) if clock is None else clocks.measured(clock)
-    if happened is not None:
-        rows += _events(book, happened, zero_us, offset)
-    if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
-        rows += _messages(book, said, zero_us, offset)
     span = book.lasted(zero_us, offset)
+    if happened is not None:
+        rows += _events(book, happened, zero_us, offset, span)
+    if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
+        rows += _messages(book, said, zero_us, offset, changes.gathered(small), span)
     rows += rules(run.folder, run.rows, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
@@ -125,7 +126,13 @@ def _by_rows(book: Book, table: pa.Table | None, zero_us: int) -> clocks.Offset:
     return clocks.told_by_rows(writes, stored.write, integers(stored.table["created_at"]), zero_us)
 
 
-def _events(book: Book, table: pa.Table, zero_us: int, offset: clocks.Offset = clocks.NO_OFFSET) -> Iterator[Check]:
+def _events(
+    book: Book,
+    table: pa.Table,
+    zero_us: int,
+    offset: clocks.Offset = clocks.NO_OFFSET,
+    span: tuple[int, int] = (0, 0),
+) -> Iterator[Check]:
     writes = events.gathered(book.rows)
     stored = events.matched(writes, table, book.run_tag)
     created = integers(stored.table["created_at"])
@@ -149,11 +156,18 @@ def _events(book: Book, table: pa.Table, zero_us: int, offset: clocks.Offset = c
         others={"person": book.foreign(writes, stored.table, stored.write)},
     )
     yield book.fields_of("I51", writes, stored.table, stored.write, how)
-    nobodys = nobody.events(stored.others, book.accounts, book.lasted(zero_us, offset))
+    nobodys = nobody.events(stored.others, book.accounts, span)
     yield book.rows_of("I63", stored.others, nobodys, "id", "user_id", "client_event_id")
 
 
-def _messages(book: Book, table: pa.Table, zero_us: int, offset: clocks.Offset = clocks.NO_OFFSET) -> Iterator[Check]:
+def _messages(
+    book: Book,
+    table: pa.Table,
+    zero_us: int,
+    offset: clocks.Offset,
+    changed: changes.Changes,
+    span: tuple[int, int],
+) -> Iterator[Check]:
     writes = of_kind(WriteKind.MESSAGE, book.rows)
     stored = messages.matched(writes, table, book.run_tag)
     found = messages.classify(writes, stored)
@@ -169,7 +183,6 @@ def _messages(book: Book, table: pa.Table, zero_us: int, offset: clocks.Offset =
     yield book.unknown("unknown messages", stored.table, found.unknown, "client_id")
     misdated = clocks.misdated(writes, stored.write, stored.created, zero_us, offset)
     yield book.misdated("I54", writes, stored.table, stored.write, misdated, zero_us, offset)
-    changed = changes.gathered(book.rows)
     yield changes.check(changed, stored.table)
     as_sent = np.where(changes.touched(changed, stored.table), -1, stored.write)  # edited or deleted: I58
     how = Comparison(
@@ -178,7 +191,7 @@ def _messages(book: Book, table: pa.Table, zero_us: int, offset: clocks.Offset =
         others={"sender": book.foreign(writes, stored.table, as_sent)},
     )
     yield book.fields_of("I52", writes, stored.table, as_sent, how)
-    nobodys = nobody.messages(stored.others, book.accounts, book.lasted(zero_us, offset), changed)
+    nobodys = nobody.messages(stored.others, book.accounts, span, changed)
     yield book.rows_of("I64", stored.others, nobodys, "id", "user_id", "conversation_id")
 
 

@@ -47,13 +47,14 @@ def rules(
     """Every rule whose tables were read. `read_at`: when that was, on the generator's clock; the target's is ahead by
     so many microseconds. `span`: the run's time on the target's clock, microseconds since 1970. `by_name`: whether what
     reading by time left out was asked for; records of earlier versions know of the run's own messages only."""
-    seen = _Evidence(folder)
-    yield from _talk(seen, rows, read_at, ahead_us)
-    yield from _answered(seen, rows, by_name)
-    yield from _served(seen, rows)
-    yield from _library(seen, rows)
-    yield from _social(seen, rows, span)
-    yield from _nobodys(seen, rows, span)
+    seen, small = _Evidence(folder), frames.smaller(rows)
+    moved = frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS)
+    yield from _talk(seen, small, read_at, ahead_us)
+    yield from _answered(seen, small, by_name)
+    yield from _served(seen, small)
+    yield from _library(seen, small, moved)
+    yield from _social(seen, small, moved, span)
+    yield from _nobodys(seen, small, moved, span)
 
 
 class _Evidence:
@@ -142,14 +143,14 @@ def _served(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
     yield _asked("I13", len(ours), decks.featureless(ours, features), "rec_request_id", "media_item_id")
 
 
-def _library(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
+def _library(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame) -> Iterator[Check]:
     if (found := seen.of(LIBRARY)) is None:
         return
     key = ("user_id", "title_id")
     yield _asked("I29", len(found[0]), conversations.repeated(found[0], key), *key)
     writes = frames.writes(rows, [WriteKind.LIBRARY, WriteKind.UNLIBRARY])
     writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
-    writes = _apart_from(writes, frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS))
+    writes = _apart_from(writes, moved)
     writes = writes.assign(status=writes["detail"].where(writes["kind"] == WriteKind.LIBRARY, library.GONE))
     wrong, judged = library.differing(writes, found[0])
     yield _asked("I30", judged, wrong, *key)
@@ -162,8 +163,8 @@ def _library(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
         yield _asked("I62", judged, unlike, *key)
 
 
-def _social(seen: _Evidence, rows: LedgerRows, span: tuple[int, int]) -> Iterator[Check]:
-    """Follows, reviews, ratings."""
+def _social(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame, span: tuple[int, int]) -> Iterator[Check]:
+    """Follows, reviews, ratings. `moved`: events that move the library or rate."""
     if (found := seen.of(FOLLOWS)) is not None:
         writes = frames.writes(rows, [WriteKind.FOLLOW, WriteKind.UNFOLLOW])
         writes = writes[writes["user_id"].notna()].rename(columns={"user_id": "follower_id", "subject": "followed_id"})
@@ -181,20 +182,19 @@ def _social(seen: _Evidence, rows: LedgerRows, span: tuple[int, int]) -> Iterato
         writes = frames.writes(rows, [WriteKind.RATING])
         writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
         writes = writes.assign(status=writes["content"].astype(str))
-        writes = _apart_from(writes, frames.intended(rows, WriteKind.EVENT, ["rating"]))
+        writes = _apart_from(writes, moved[moved["detail"] == "rating"])
         wrong, judged = library.differing(writes, found[0].assign(status=found[0]["content"].astype(str)))
         yield _asked("I61", judged, wrong, "user_id", "title_id")
 
 
-def _nobodys(seen: _Evidence, rows: LedgerRows, span: tuple[int, int]) -> Iterator[Check]:
+def _nobodys(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame, span: tuple[int, int]) -> Iterator[Check]:
     """Rows without client-made ids that no write of the run explains, of people with one account."""
     known = frames.accounts(rows)["user_id"]
     users = set(known)
-    library_events = frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS)
     asked = (
         (DELIVERIES, "created_at", ["message_id", "user_id"], [WriteKind.DELIVERED], "object", None),
         (REACTIONS, "created_at", ["message_id", "user_id"], [WriteKind.REACTION], "subject", None),
-        (LIBRARY, "updated_at", ["title_id", "user_id"], [WriteKind.LIBRARY], "subject", library_events),
+        (LIBRARY, "updated_at", ["title_id", "user_id"], [WriteKind.LIBRARY], "subject", moved),
     )
     looked_at, strange = 0, []
     for table, at, key, kinds, names, more in asked:
