@@ -200,6 +200,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("object", pa.binary(16)),
             ("detail", pa.string()),
             ("number", pa.int32()),
+            ("content", pa.uint64()),  # harness.core.content: all that was sent; 0 or null: not noted
+            ("parts", pa.uint64()),  # likewise, 8 bits a field
         ]
     ),
     LEDGER_STEPS: pa.schema(

@@ -199,7 +199,8 @@ class RunFiles:
         try:
             file = pq.ParquetFile(source.parquet)
             pieces: Iterator[pa.RecordBatch] = file.iter_batches(GROUP_ROWS, columns=list(columns))
-            return pieces
+            known = set(file.schema_arrow.names)
+            return pieces if known.issuperset(columns) else (_widened(piece, table, columns) for piece in pieces)
         except (pa.ArrowException, OSError) as error:
             raise _damaged(source.parquet, error) from error
 
@@ -239,9 +240,18 @@ class _Source:
         return pq.read_table(self.parquet, schema=self._read_as).rename_columns(self._schema.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The whole batches of the stream."""
+        """The whole batches of the stream; columns that came later, always at the end, are null in older ones."""
         for batch in batches(self.stream):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
+            since = [pa.nulls(batch.num_rows, field.type) for field in list(self._schema)[batch.num_columns :]]
+            yield pa.RecordBatch.from_arrays([*batch.columns, *since], schema=self._schema)
+
+
+def _widened(batch: pa.RecordBatch, table: str, columns: Sequence[str]) -> pa.RecordBatch:
+    """With columns that the record is too old to have, as nulls."""
+    schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
+    known = set(batch.schema.names)
+    rows = [batch[field.name] if field.name in known else pa.nulls(batch.num_rows, field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(rows, schema=schema)
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:

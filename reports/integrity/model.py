@@ -36,6 +36,7 @@ class Check(ReportModel):
     offenders: tuple[Offender, ...] = ()
     meaning: str = ""  # what it means for people when it is broken
     look_at: str = ""  # where to begin
+    note: str = ""  # what differs how often, or what could not be compared
 
     def doubted(self) -> Check:
         """The same, where what is broken may be the record's own gap: worth knowing, and no verdict."""
@@ -48,7 +49,8 @@ class Check(ReportModel):
         named = (
             f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first and first.ids else ""
         )
-        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{named}."
+        told = f" ({self.note})" if self.note else ""
+        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{told}{named}."
 
 
 class Integrity(ReportModel):
