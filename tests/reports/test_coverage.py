@@ -241,7 +241,9 @@ def test_p95_for_minutes() -> None:
 def test_an_objective_that_looks_at_no_stretches_does_not_answer_for_minutes() -> None:
     run = feed([100.0] * 200)
     found = cover(JudgedRun(manifest=run.manifest, measured_s=601.0, slos=judge(run).slos))
-    assert row(found, "9.2 p95 for minutes").seen.startswith("Home feed does not look at stretches of 10 min 00 s")
+    assert row(found, "9.2 p95 for minutes").seen.startswith(
+        "10 min 01 s were measured; Home feed does not look at stretches of 10 min 00 s"
+    )
     assert status(found, FEED) == "held"
 
 
@@ -258,18 +260,18 @@ def test_the_load_of_the_manual_has_to_be_there() -> None:
 
 
 def test_a_regression_takes_a_comparison() -> None:
-    before = load(build.realistic(seed=1))
+    before = load(build.realistic(seed=1, run_id="before"))
     assert status(healthy(), "1 regression") == "not asked"
     same, slower = build.realistic(seed=2), build.realistic(seed=2, slow=3.0)
     assert status(judge(same, compare(load(same), [before])), "1 regression") == "held"
     assert status(judge(slower, compare(load(slower), [before])), "1 regression") == "broken"
     alone = feed([100.0] * 200)
-    found = row(judge(alone, compare(load(alone), [load(feed([100.0] * 200))])), "1 regression")
+    found = row(judge(alone, compare(load(alone), [load(feed([100.0] * 200, run_id="before"))])), "1 regression")
     assert (found.status, found.seen) == ("not asked", "too few samples to compare swipe_deck, message_send")
 
 
 def test_a_comparison_of_unlike_runs_is_no_answer() -> None:
-    run, other = build.realistic(seed=2), build.realistic(seed=1, profile=build.profile(name="nightly"))
+    run, other = build.realistic(seed=2), build.realistic(seed=1, run_id="other", profile=build.profile(name="nightly"))
     found = row(judge(run, compare(load(run), [load(other)], force=True)), "1 regression")
     assert (found.status, found.seen.startswith("compared although")) == ("not asked", True)
 
@@ -295,7 +297,9 @@ def checked(**counts: tuple[int, int]) -> Integrity:
     asked = dict.fromkeys(QUESTIONS, (10, 0)) | {name.replace("_", " "): pair for name, pair in counts.items()}
     checks = tuple(QUESTIONS[id_].answered(*pair, ()) for id_, pair in asked.items())
     return Integrity(
-        status="broken" if any(check.status == "broken" for check in checks) else "held", text="", checks=checks
+        status="broken" if any(check.status == "broken" for check in checks) else "held",
+        text="what was asked",
+        checks=checks,
     )
 
 
@@ -329,7 +333,7 @@ def test_data_rules(title: str, ids: Sequence[str]) -> None:
 @pytest.mark.parametrize("state", ["noted", "not checked"])
 def test_what_is_told_and_not_judged_is_not_held(state: CheckStatus) -> None:
     checks = [one.model_copy(update={"status": state, "count": 1}) for one in checked().checks if one.id == "I23"]
-    found = row(judged(Integrity(status="held", text="", checks=tuple(checks))), "Appendix receipts")
+    found = row(judged(Integrity(status="held", text="what was asked", checks=tuple(checks))), "Appendix receipts")
     assert (found.status, found.seen.endswith("told and not judged")) == ("not asked", True)
 
 
