@@ -296,11 +296,8 @@ def checked(**counts: tuple[int, int]) -> Integrity:
     """Every rule asked of ten rows and held, but for those named (dots for spaces): looked at, and offending."""
     asked = dict.fromkeys(QUESTIONS, (10, 0)) | {name.replace("_", " "): pair for name, pair in counts.items()}
     checks = tuple(QUESTIONS[id_].answered(*pair, ()) for id_, pair in asked.items())
-    return Integrity(
-        status="broken" if any(check.status == "broken" for check in checks) else "held",
-        text="what was asked",
-        checks=checks,
-    )
+    bad = any(check.status == "broken" for check in checks)
+    return Integrity(status="broken" if bad else "held", text="what was asked", checks=checks)
 
 
 def judged(integrity: Integrity, **changes: Any) -> Coverage:
