@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.tables import Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from reports.chaos_log import as_they_were, read
 from reports.delivery import Delivery, account
 from reports.intervals import Interval, of_percentile
 from reports.model import ReportModel
@@ -121,6 +123,14 @@ def _planned_window(manifest: Manifest) -> tuple[float, float]:
     return phases.warmup_s, phases.warmup_s + phases.measure_s
 
 
+def _as_it_was(run: RunLike) -> Manifest:
+    """The run's manifest; windows of faults that were not on, by its chaos log, excuse nothing."""
+    folder = getattr(run, "folder", None)
+    if not run.manifest.chaos or not isinstance(folder, Path):
+        return run.manifest
+    return run.manifest.model_copy(update={"chaos": as_they_were(run.manifest.chaos, read(folder))})
+
+
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
     facts = _facts(run)
@@ -133,7 +143,7 @@ def load(run: RunLike) -> Frames:
         merged.loc[failed, "value_us"] = np.inf
     measured = merged["view"].isin([str(view) for view in MEASURED_VIEWS])
     return Frames(
-        manifest=run.manifest,
+        manifest=_as_it_was(run),
         complete=run.complete,
         samples=merged[measured].reset_index(drop=True),
         generator=merged[~measured].reset_index(drop=True),

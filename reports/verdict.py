@@ -134,11 +134,13 @@ def judge_frames(
     rows = objectives.judge(frames, (slo for slo in manifest.slos if slo not in unanswerable))
     health = generator.judge(frames)
     realtime = figures(frames, plans or {})
-    found = _findings(manifest, rows, health, baseline)
+    shown, others = integrity.foreign
+    found = [(ExitCode.DATA, sentence) for sentence in shown]  # the gravest: before all others of its code
+    found += _findings(manifest, rows, health, baseline)
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
     asked, drifted = questions.checks(manifest.probes), drift(frames)
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
-    found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
+    found += [(ExitCode.DATA, sentence) for sentence in others]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     order = _precedence(rows, health)
     ordered = sorted(found, key=lambda item: order.index(item[0]))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pyarrow as pa
 
 from harness.core.errors import TargetError
 from harness.evidence.rows import batch
-from harness.evidence.tables import StoredTable
+from harness.evidence.tables import TEXT_IDS, StoredTable
 
 BATCH_ROWS = 20_000
 CONNECT_TIMEOUT_S = 10.0
@@ -30,6 +31,7 @@ class PostgresReader:
     async def __aenter__(self) -> Self:
         try:
             self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT_S)
+            await self._connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads)
         except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
             raise TargetError(
                 f"the target's database cannot be reached: {type(error).__name__}",  # its text may quote the DSN
@@ -51,8 +53,22 @@ class PostgresReader:
 
     async def belonging(self, table: StoredTable, column: str, ids: Sequence[str]) -> AsyncIterator[pa.RecordBatch]:
         """Rows whose `column` is one of `ids`."""
-        async for rows in self._rows(table, f"where {column} = any($1::uuid[])", [UUID(id_) for id_ in ids]):
+        type_, wanted = ("text", list(ids)) if column in TEXT_IDS else ("uuid", [UUID(id_) for id_ in ids])
+        async for rows in self._rows(table, f"where {column} = any($1::{type_}[])", wanted):
             yield rows
+
+    async def on_days(
+        self, table: StoredTable, column: str, ids: Sequence[str], first: date, last: date
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Rows of events whose `column` is one of `ids`, from the first to the last day."""
+        where = f"where {column} = any($1::uuid[]) and event_day between $2 and $3"
+        async for rows in self._rows(table, where, [UUID(id_) for id_ in ids], first, last):
+            yield rows
+
+    async def clock(self) -> datetime:
+        """What the database's clock says now."""
+        now: datetime = await self._connection.fetchval("select clock_timestamp()")
+        return now
 
     async def count(self, table: StoredTable, since: str, until: str) -> int:
         """How many rows `between` would bring."""
@@ -64,7 +80,7 @@ class PostgresReader:
         return found
 
     async def _rows(self, table: StoredTable, where: str, *arguments: Any) -> AsyncIterator[pa.RecordBatch]:
-        columns = ", ".join(column.expression for column in table.columns)
+        columns = ", ".join(column.expression for column in table.read)
         async with self._connection.transaction(readonly=True):
             cursor = await self._connection.cursor(f"select {columns} from public.{table.name} {where}", *arguments)
             while rows := await cursor.fetch(BATCH_ROWS):

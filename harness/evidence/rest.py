@@ -7,6 +7,8 @@ still writing, and cost more with every page.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -17,7 +19,7 @@ import pyarrow as pa
 from harness.client.http.tls import shared_context
 from harness.core.errors import TargetError
 from harness.evidence.rows import batch
-from harness.evidence.tables import StoredTable
+from harness.evidence.tables import TABLES, StoredTable
 
 PAGE_ROWS = 1000
 """Supabase's default `max_rows`. A deployment that allows fewer is noticed: pages end where the rows end."""
@@ -64,6 +66,24 @@ class RestReader:
             async for rows in self._pages(table, [(column, f"in.({chosen})")]):
                 yield batch(table, rows)
 
+    async def on_days(
+        self, table: StoredTable, column: str, ids: Sequence[str], first: date, last: date
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Rows of events whose `column` is one of `ids`, from the first to the last day."""
+        days = [("event_day", f"gte.{first}"), ("event_day", f"lte.{last}")]
+        for start in range(0, len(ids), CHUNK_IDS):
+            chosen = ",".join(ids[start : start + CHUNK_IDS])
+            async for rows in self._pages(table, [(column, f"in.({chosen})"), *days]):
+                yield batch(table, rows)
+
+    async def clock(self) -> datetime:
+        """What the clock of whoever answers says now, from the reply's Date: whole seconds, the middle of the second.
+
+        :raises ValueError: it does not say.
+        """
+        reply = await self._get(TABLES[0], [("select", TABLES[0].order[0]), ("limit", "1")], {})
+        return parsedate_to_datetime(reply.headers.get("date", "")) + timedelta(seconds=0.5)
+
     async def count(self, table: StoredTable, since: str, until: str) -> int:
         """How many rows `between` would bring."""
         reply = await self._get(
@@ -80,7 +100,7 @@ class RestReader:
 
     async def _pages(self, table: StoredTable, filters: list[tuple[str, str]]) -> AsyncIterator[list[dict[str, Any]]]:
         fixed = [
-            ("select", ",".join(column.rest for column in table.columns)),
+            ("select", ",".join(column.rest for column in table.read)),
             *filters,
             ("order", ",".join(f"{column}.asc" for column in table.order)),
             ("limit", str(PAGE_ROWS)),

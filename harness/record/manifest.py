@@ -16,6 +16,15 @@ from harness.record.roster import WorkerRecord
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION
 
 
+class TargetClock(BaseModel):
+    """What the target's clock said against the generator's, right after the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    offset_s: float  # by which the target's is ahead
+    uncertainty_s: float  # the true offset lies within this of it
+    of: str  # "Postgres": the database's own; "PostgREST": of whoever answers in front of it
+
+
 class Evidence(BaseModel):
     """What was read of the target's data after the run, or why it was not."""
 
@@ -26,6 +35,7 @@ class Evidence(BaseModel):
     rested_s: float = 0.0  # how long the target took to come to rest
     at_rest: bool = True  # whether it did
     rows: dict[str, int] = Field(default_factory=dict)  # per table
+    clock: TargetClock | None = None  # None: nobody asked
 
 
 class Manifest(BaseModel):

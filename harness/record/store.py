@@ -29,10 +29,12 @@ from harness.core.tables import (
     LEDGER_STEPS,
     LEDGER_WRITES,
     MANIFEST,
+    READ_CHECKS,
     REALTIME,
     SCHEMAS,
     STREAM_FOLDER,
     TRAFFIC,
+    VIOLATIONS,
 )
 from harness.record.manifest import Manifest
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
@@ -40,7 +42,7 @@ from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
+UNSORTED = (LEDGER_WRITES, LEDGER_STEPS, VIOLATIONS, READ_CHECKS)
 """Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
 TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, ACTIONS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
@@ -197,7 +199,8 @@ class RunFiles:
         try:
             file = pq.ParquetFile(source.parquet)
             pieces: Iterator[pa.RecordBatch] = file.iter_batches(GROUP_ROWS, columns=list(columns))
-            return pieces
+            known = set(file.schema_arrow.names)
+            return pieces if known.issuperset(columns) else (_widened(piece, table, columns) for piece in pieces)
         except (pa.ArrowException, OSError) as error:
             raise _damaged(source.parquet, error) from error
 
@@ -237,9 +240,18 @@ class _Source:
         return pq.read_table(self.parquet, schema=self._read_as).rename_columns(self._schema.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The whole batches of the stream."""
+        """The whole batches of the stream; columns that came later, always at the end, are null in older ones."""
         for batch in batches(self.stream):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
+            since = [pa.nulls(batch.num_rows, field.type) for field in list(self._schema)[batch.num_columns :]]
+            yield pa.RecordBatch.from_arrays([*batch.columns, *since], schema=self._schema)
+
+
+def _widened(batch: pa.RecordBatch, table: str, columns: Sequence[str]) -> pa.RecordBatch:
+    """With columns that the record is too old to have, as nulls."""
+    schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
+    known = set(batch.schema.names)
+    rows = [batch[field.name] if field.name in known else pa.nulls(batch.num_rows, field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(rows, schema=schema)
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:

@@ -97,6 +97,7 @@ def integrity(found: Integrity) -> list[str]:
         if not check.count:
             continue
         lines += _wrapped(f"{check.status}: {check.id} {check.title}: {count(check.count)} of {count(check.looked_at)}")
+        lines += _wrapped(check.note, indent="    ") if check.note else []
         lines += _wrapped(check.meaning, indent="    ")
         for offender in check.offenders[:SHOWN_HERE]:
             named = ", ".join(f"{what} {id_}" for what, id_ in offender.ids.items())

@@ -69,6 +69,10 @@ class Herald:
 
     def saw(self, *_: Any) -> None: ...
 
+    def checked(self, call: str, rule: str, asked: int) -> None: ...
+
+    def violated(self, *_: Any) -> None: ...
+
     def problem(self, error: BaseException) -> None:
         self.problems.append(error)
 
