@@ -19,7 +19,7 @@ from harness.evidence import store, unfound
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, unseen, without, written
 from harness.evidence.postgres import PostgresReader
-from harness.evidence.rest import RestReader
+from harness.evidence.rest import DATE_KNOWN_TO_S, RestReader
 from harness.evidence.tables import EVENTS, FEATURES, MESSAGES, TABLES, TALKED_IN, WRITTEN_BY, StoredTable
 from harness.record.manifest import Evidence, TargetClock
 from harness.record.store import RunFiles, RunStore, open_run
@@ -32,7 +32,7 @@ POLL_S = 0.5
 REST_LIMIT_S = 60.0
 CLOCK_LOOKS = 3
 CLOCK_PAUSE_S = 0.3
-"""Between looks at a clock that shows whole seconds: each narrows the offset."""
+"""Between looks at a clock that shows whole seconds."""
 NO_ACCESS = "neither a service key nor a database connection string is known for this target"
 
 
@@ -126,7 +126,7 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
 
 async def _clock(reader: Reader) -> TargetClock:
     """The target's clock against ours: the narrowest of a few looks."""
-    known_to_s = 0.5 if reader.source == RestReader.source else 0.0
+    known_to_s = DATE_KNOWN_TO_S if reader.source == RestReader.source else 0.0
     looks = []
     for _ in range(CLOCK_LOOKS):
         before = datetime.now(UTC)
@@ -140,7 +140,7 @@ async def _clock(reader: Reader) -> TargetClock:
     if low > high:  # somebody's clock was set in between
         unsure, offset = max(looks)
         low, high = offset - unsure, offset + unsure
-    middle, half_width = (low + high) / 2, (high - low) / 2
+    middle, half_width = (low + high) / 2, max((high - low) / 2, known_to_s)
     return TargetClock(offset_s=round(middle, 3), uncertainty_s=round(half_width, 3), of=reader.source)
 
 

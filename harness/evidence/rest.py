@@ -25,6 +25,7 @@ PAGE_ROWS = 1000
 """Supabase's default `max_rows`. A deployment that allows fewer is noticed: pages end where the rows end."""
 TIMEOUT_S = 60.0
 CHUNK_IDS = 100  # in one URL
+DATE_KNOWN_TO_S = 1.0
 
 
 class RestReader:
@@ -77,12 +78,13 @@ class RestReader:
                 yield batch(table, rows)
 
     async def clock(self) -> datetime:
-        """What the clock of whoever answers says now, from the reply's Date: whole seconds, the middle of the second.
+        """What the clock of whoever answers says now, from the reply's Date: whole seconds, which servers make once a
+        second and use for that long. The middle of the two seconds in which it may be now.
 
         :raises ValueError: it does not say.
         """
         reply = await self._get(TABLES[0], [("select", TABLES[0].order[0]), ("limit", "1")], {})
-        return parsedate_to_datetime(reply.headers.get("date", "")) + timedelta(seconds=0.5)
+        return parsedate_to_datetime(reply.headers.get("date", "")) + timedelta(seconds=DATE_KNOWN_TO_S)
 
     async def count(self, table: StoredTable, since: str, until: str) -> int:
         """How many rows `between` would bring."""

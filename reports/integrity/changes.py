@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.core.content import NOT_NOTED, differing
 from harness.core.ledger import WriteKind
@@ -67,7 +68,8 @@ def _number(value: object) -> int:
 
 def touched(changes: Changes, table: pa.Table) -> Flags:
     """Rows of messages that somebody changed, or tried to."""
-    return np.array([id_ in changes for id_ in table["id"].to_pylist()], np.bool_)
+    known = pa.array(list(changes), pa.binary(16))
+    return np.asarray(pc.is_in(table["id"], value_set=known), dtype=np.bool_)
 
 
 def allowed(changes: list[Change]) -> list[Change]:
@@ -82,8 +84,9 @@ def check(changes: Changes, table: pa.Table) -> Check:
     """Whether changed messages hold what they were changed into. `table`: stored messages."""
     content, parts = numbers(table["content"]), numbers(table["parts"])
     looked_at, blind, offenders = 0, 0, []
-    for row, id_ in enumerate(table["id"].to_pylist()):
-        may = allowed(changes.get(id_, []))
+    for row in np.flatnonzero(touched(changes, table)).tolist():
+        id_ = table["id"][row].as_py()
+        may = allowed(changes[id_])
         if not may:
             continue
         looked_at += 1
