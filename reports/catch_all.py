@@ -78,7 +78,7 @@ class CatchAllRow(ReportModel):
     def latency_text(self) -> str:
         """The percentile against its limit."""
         if self.limit_ms is None:
-            return self.note
+            return ""
         value = "no time" if self.value_ms is None else ms(self.value_ms)
         return f"p{self.percentile:g} {value} of {ms(self.limit_ms)}"
 
@@ -109,6 +109,13 @@ class CatchAllVerdict(ReportModel):
         parts = [f"{len(self.of(status))} {words[status]}" for status in reversed(WORST) if self.of(status)]
         excluded = f"; {plural(len(self.excluded), 'exclusion')}" if self.excluded else ""
         return f"{plural(len(self.rows), 'kind')} of calls and operations: {', '.join(parts) or 'none'}{excluded}"
+
+    @property
+    def brief(self) -> str:
+        """Of a run in which nothing is missed, in one sentence."""
+        unshown = len(self.of("unshown"))
+        few = f", {count(unshown)} of them with too few samples to show it" if unshown else ""
+        return f"Nothing else fails or is slow: {plural(len(self.rows), 'kind')} of calls and operations{few}."
 
     @property
     def failing(self) -> bool:

@@ -158,7 +158,7 @@ def judge_frames(
     reasons = tuple(reason for _, reason in ordered)
     return Verdict(
         verdict=WORD_OF_CODE[winner],
-        sentence=_sentence(reasons, rows, integrity),
+        sentence=_sentence(reasons, rows, integrity, rest),
         reasons=reasons,
         exit_code=int(winner),
         exit_codes=codes,
@@ -238,7 +238,9 @@ def missed(row: SloRow) -> str:
     return f"{row.name} missed: {what}."
 
 
-def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integrity) -> str:
+def _sentence(
+    reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integrity, rest: CatchAllVerdict | None
+) -> str:
     if reasons:
         more = len(reasons) - 1
         return reasons[0] + (f" ({plural(more, 'more reason')} below.)" if more else "")
@@ -247,6 +249,8 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integri
     )
     met = f"All {plural(len(rows), 'SLO')} met" if len(rows) > 1 else "The SLO is met"
     data = "" if integrity.status == "held" else " Whether the data is all there was not checked."
+    if rest is not None:
+        data = f" {rest.brief}{data}"
     if closest is None:
         return f"{met}.{data}"
     close = sum(row.close for row in rows)

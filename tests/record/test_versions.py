@@ -48,12 +48,21 @@ SINCE = {
 NOT_CHECKED_THEN = "CPU steal, garbage-collection pauses and descriptor limits of the generator's machine."
 
 
-def comparable(verdict: str) -> str:
-    """All but the health rows SINCE and the line that they answer, byte for byte."""
+def comparable(verdict: str) -> Any:
+    """All but the health rows SINCE and the line that they answer."""
     read = json.loads(verdict)
     read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
     read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]
-    return json.dumps(read, indent=2, ensure_ascii=False)
+    return read
+
+
+def less(now: Any, then: Any) -> Any:
+    """`now` without the fields that were added to `then`'s objects since."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {key: less(value, then[key]) for key, value in now.items() if key in then}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [less(one, other) for one, other in zip(now, then, strict=True)]
+    return now
 
 
 @pytest.mark.parametrize("name", OLD)
@@ -63,7 +72,7 @@ def test_an_older_record_is_judged_and_rendered_as_before(name: str, tmp_path: P
     (folder / VERDICT).unlink()
     assert report(folder).exit_code == OLD[name]
     made = (folder / VERDICT).read_text(encoding="utf-8")
-    assert comparable(made) == comparable(expected)
+    assert less(comparable(made), comparable(expected)) == comparable(expected)
     assert {row["check"] for row in json.loads(made)["health"]} > SINCE
     assert NOT_CHECKED_THEN in expected
     assert NOT_CHECKED_THEN not in made
