@@ -253,18 +253,14 @@ def _status(known: Evidence) -> RowStatus:
     return "held" if known.met else "unshown"
 
 
-def _evidence(
-    frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool
-) -> Evidence:
+def _evidence(frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool) -> Evidence:
     if not bad.any():  # as most names of most runs: nothing depends on anything
         samples = int(chosen["count"].sum())
         return Evidence(samples, 0, float(samples), allowed)
     return intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked)
 
 
-def _latency(
-    frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, percentile: float
-) -> dict[str, object]:
+def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, percentile: float) -> dict[str, object]:
     if timed.empty:
         return {"limit_ms": limit_ms, "latency": "unshown"}
     timed = timed.assign(value_us=timed["bucket_us"].astype("float64")).sort_values("value_us", kind="stable")
@@ -296,4 +292,3 @@ def _sentence(what: str, rows: list[CatchAllRow], kind: Literal["failed", "p"]) 
         named.append(faults[0] if kind == "failed" else faults[-1])
     more = f"; and {count(len(rows) - NAMED)} more" if len(rows) > NAMED else ""
     return (f"{plural(len(rows), 'call or operation', 'calls or operations')} {what}: {'; '.join(named)}{more}.",)
-

@@ -53,7 +53,9 @@ def render(verdict: Verdict) -> str:
 
 def _rest(verdict: Verdict, found: CatchAllVerdict) -> str:
     """What no SLO names: counts and what is wrong at once, the table and the exclusions behind a fold."""
-    told = [f"**{row.status}**: {md(fault)}" for row in (*found.of("missed"), *found.of("doubt")) for fault in row.faults]
+    told = [
+        f"**{row.status}**: {md(fault)}" for row in (*found.of("missed"), *found.of("doubt")) for fault in row.faults
+    ]
     told += [f"**{row.status}**: {md(row.sentence)}" for row in verdict.access if row.bad]
     told += [f"told: {md(cost.text)}" for cost in verdict.hidden]
     rows = [

@@ -84,7 +84,11 @@ def test_both_shipped_files_say_it_themselves() -> None:
 
 def test_a_minimum_that_the_profile_cannot_reach_is_refused_with_the_length_it_takes(tmp_path: Path) -> None:
     profile = load_profile("smoke")
-    path = written(tmp_path, ('operation = "home_feed"', 'operation = "swipe_deck"'), ("limit_ms = 400", "limit_ms = 400\nmin_samples = 100000"))
+    path = written(
+        tmp_path,
+        ('operation = "home_feed"', 'operation = "swipe_deck"'),
+        ("limit_ms = 400", "limit_ms = 400\nmin_samples = 100000"),
+    )
     (problem,) = out_of_reach(profile, load_slo_file(path).slo)
     assert problem.measure_s is not None
     assert problem.measure_s > 10 * profile.phases.measure_s
@@ -139,13 +143,17 @@ def test_the_declared_operations_are_those_of_the_code() -> None:
 
 def test_the_declared_answers_of_realtime_are_those_of_the_code() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (CODE / "harness/client/realtime").rglob("*.py"))
-    bare = {name for name in REALTIME_NAMES if not name.rsplit("_", 1)[1] in ("conversation", "typing", "presence", "eavesdropper")}
+    bare = {
+        name
+        for name in REALTIME_NAMES
+        if name.rsplit("_", 1)[1] not in ("conversation", "typing", "presence", "eavesdropper")
+    }
     assert [name for name in sorted(bare) if f'"{name}"' not in text] == []
 
 
 def test_the_calls_that_are_tried_again_are_the_reads() -> None:
     every = [one for module in (calls, chat_calls) for one in vars(module).values() if isinstance(one, Call)]
-    assert RETRIED_CALLS == {one.name for one in every if one.method in TRANSPORT_METHODS}
+    assert {one.name for one in every if one.method in TRANSPORT_METHODS} == RETRIED_CALLS
 
 
 def test_every_shipped_profile_still_loads() -> None:

@@ -49,10 +49,14 @@ NOT_CHECKED_THEN = "CPU steal, garbage-collection pauses and descriptor limits o
 
 
 def comparable(verdict: str) -> Any:
-    """All but the health rows SINCE and the line that they answer."""
+    """All but the health rows SINCE, the line that they answer, and how surely figures are known, which is said anew."""
     read = json.loads(verdict)
     read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
     read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]
+    read["sentence"] = read["sentence"].split(" Too close to call")[0].split(" Not contradicted")[0]
+    for row in read["slos"]:
+        for said_anew in ("note", "interval", "close"):
+            del row[said_anew]
     return read
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.core.errors import ExitCode
 from harness.core.fault_record import FaultWindow
-from harness.core.scheduled_fault import Allow
 from harness.core.outcome import Outcome
+from harness.core.scheduled_fault import Allow
 from harness.core.slo import CatchAll
 from harness.core.tables import View
 from reports.access import AccessRow

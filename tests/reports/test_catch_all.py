@@ -75,7 +75,9 @@ def test_what_always_fails_is_named(name: str) -> None:
     assert "300 of 300 failed (server_error)" in " ".join(found.reasons)
 
 
-@pytest.mark.parametrize(("name", "took_ms"), [("swipe_events", 3000), ("messages_poll", 5000), ("app_open", 15_000), ("landing", 15_000)])
+@pytest.mark.parametrize(
+    ("name", "took_ms"), [("swipe_events", 3000), ("messages_poll", 5000), ("app_open", 15_000), ("landing", 15_000)]
+)
 def test_what_is_slow_for_certain_is_named(name: str, took_ms: float) -> None:
     found = judged(slow={name: took_ms}, many=40)
     assert found.exit_code == ExitCode.SLO_MISSED
@@ -84,7 +86,7 @@ def test_what_is_slow_for_certain_is_named(name: str, took_ms: float) -> None:
 
 
 def test_everything_outside_the_slos_answering_500_is_one_reason_that_names_them() -> None:
-    found = judged(failing={name: (Outcome.SERVER_ERROR, 1.0) for name in CALLS + DOINGS})
+    found = judged(failing=dict.fromkeys(CALLS + DOINGS, (Outcome.SERVER_ERROR, 1.0)))
     assert found.exit_code == ExitCode.SLO_MISSED
     assert any(reason.startswith("9 calls or operations failed more often") for reason in found.reasons)
 
