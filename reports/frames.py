@@ -23,6 +23,7 @@ import pyarrow as pa
 from harness.core.delivery_facts import ChannelTopic, DeliveryFact, DeliveryFate, FactKind
 from harness.core.fault_record import excused
 from harness.core.outcome import OUTCOMES, Outcome
+from harness.core.session_end import BROKEN_OFF
 from harness.core.tables import Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
@@ -71,6 +72,7 @@ class SessionFigures(ReportModel):
     finished: int
     closed: int
     failed: int
+    broken_off: int = 0  # the target kept the person out, or from going on
     open_at_end: int  # started, with no end on record: the run died first
     lateness_p99_ms: float | None  # of started sessions, whatever the cause
 
@@ -290,7 +292,7 @@ def sessions(frames: Frames) -> SessionFigures:
     planned = max(frames.manifest.planned_sessions, len(arrivals))
     ends = started["end"].value_counts()
     causes = started["late_cause"].value_counts()
-    ended = sum(int(ends.get(end, 0)) for end in ("finished", "closed", "failed"))
+    ended = sum(int(ends.get(end, 0)) for end in ("finished", "closed", "failed", *BROKEN_OFF))
     return SessionFigures(
         planned=planned,
         started=len(started),
@@ -301,6 +303,7 @@ def sessions(frames: Frames) -> SessionFigures:
         finished=int(ends.get("finished", 0)),
         closed=int(ends.get("closed", 0)),
         failed=int(ends.get("failed", 0)),
+        broken_off=sum(int(ends.get(end, 0)) for end in BROKEN_OFF),
         open_at_end=len(started) - ended,
         lateness_p99_ms=float(lateness.quantile(0.99, interpolation="higher")) / 1000.0 if len(started) else None,
     )

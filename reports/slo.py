@@ -117,6 +117,16 @@ class SloRow(ReportModel):
         return f"{sign}{size}{part}"
 
     @property
+    def proof_text(self) -> str:
+        """What the samples say about the objective, beside its status."""
+        if not self.samples:
+            return DASH
+        if self.shown:
+            return "shown"
+        needed = "" if self.needed_s is None else f", takes {seconds(math.ceil(self.needed_s))}"
+        return f"not shown{needed}" if self.status == "pass" else f"{self.claim} asked, not shown{needed}"
+
+    @property
     def interval_text(self) -> str:
         if self.interval is None:
             return DASH

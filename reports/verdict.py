@@ -15,10 +15,14 @@ from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
 from harness.record.manifest import Manifest
+from reports import access as entrance
+from reports import catch_all as everything
 from reports import findings as schema_facts
 from reports import health as generator
 from reports import probes as questions
 from reports import slo as objectives
+from reports.access import AccessRow
+from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.judged_run import judged_run
 from reports.coverage.model import Coverage
@@ -27,6 +31,7 @@ from reports.drift import DriftRow, drift
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health_row import HealthRow
+from reports.hidden import HiddenCost, hidden
 from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.model import ReportModel
 from reports.realtime import Realtime, figures
@@ -91,6 +96,9 @@ class Verdict(ReportModel):
     exit_code: int  # the one that wins
     exit_codes: tuple[int, ...]  # all that apply, the winning one first
     slos: tuple[SloRow, ...]
+    catch_all: CatchAllVerdict | None = None  # everything else; null for a record that has no bounds for it
+    access: tuple[AccessRow, ...] = ()  # did people get in, and get done
+    hidden: tuple[HiddenCost, ...] = ()  # what retries hide from people, and its cost; changes no exit code
     health: tuple[HealthRow, ...]
     integrity: Integrity
     coverage: Coverage  # which sentences of the operational manual this run asked; it changes no exit code
@@ -136,24 +144,34 @@ def judge_frames(
     realtime = figures(frames, plans or {})
     shown, others = integrity.foreign
     found = [(ExitCode.DATA, sentence) for sentence in shown]  # the gravest: before all others of its code
+    rest, access = everything.judge(frames), entrance.judge(frames)
+    found += [(ExitCode.SLO_MISSED, row.sentence) for row in access if row.status == "missed"]
     found += _findings(manifest, rows, health, baseline)
+    found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in access if row.status == "doubt"]
+    if rest is not None:
+        found += [(ExitCode.SLO_MISSED, sentence) for sentence in rest.misses]
+        found += [(ExitCode.INCONCLUSIVE, sentence) for sentence in rest.doubts]
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
     asked, drifted = questions.checks(manifest.probes), drift(frames)
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
     found += [(ExitCode.DATA, sentence) for sentence in others]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
-    order = _precedence(rows, health)
+    failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing)
+    order = _precedence(rows, health, failing=failing)
     ordered = sorted(found, key=lambda item: order.index(item[0]))
     winner = ordered[0][0] if ordered else ExitCode.PASS
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
     reasons = tuple(reason for _, reason in ordered)
     return Verdict(
         verdict=WORD_OF_CODE[winner],
-        sentence=_sentence(reasons, rows, integrity),
+        sentence=_sentence(reasons, rows, integrity, rest),
         reasons=reasons,
         exit_code=int(winner),
         exit_codes=codes,
         slos=rows,
+        catch_all=rest,
+        access=access,
+        hidden=hidden(frames),
         health=health,
         integrity=integrity,
         coverage=cover(
@@ -212,12 +230,12 @@ def _findings(
     return found
 
 
-def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow]) -> list[ExitCode]:
+def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow], *, failing: bool) -> list[ExitCode]:
     """Which code wins: a definite miss before a doubt. While the generator itself is in doubt, so are latencies and
     what was compared with earlier runs; errors stay what they are."""
     order = list(PRECEDENCE)
     if any(row.level == "invalid" for row in health):
-        errors = any(row.kind == "share" and row.status == "fail" for row in rows)
+        errors = failing or any(row.kind == "share" and row.status == "fail" for row in rows)
         order.remove(ExitCode.INCONCLUSIVE)
         order.insert(order.index(ExitCode.REGRESSION if errors else ExitCode.SLO_MISSED), ExitCode.INCONCLUSIVE)
     return order
@@ -238,7 +256,9 @@ def missed(row: SloRow) -> str:
     return f"{row.name} missed: {what}."
 
 
-def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integrity) -> str:
+def _sentence(
+    reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integrity, rest: CatchAllVerdict | None
+) -> str:
     if reasons:
         more = len(reasons) - 1
         return reasons[0] + (f" ({plural(more, 'more reason')} below.)" if more else "")
@@ -247,6 +267,8 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integri
     )
     met = f"All {plural(len(rows), 'SLO')} met" if len(rows) > 1 else "The SLO is met"
     data = "" if integrity.status == "held" else " Whether the data is all there was not checked."
+    if rest is not None:
+        data = f" {rest.brief}{data}"
     if closest is None:
         return f"{met}.{data}"
     close = sum(row.close for row in rows)

@@ -29,6 +29,7 @@ class AssistantUser(PhoneUser):
         summary = await assistant_conversation(phone)
         await conversation_list(phone)
         if summary is None:
+            phone.notes.could_not_go_on("conversation_list")
             return
         conversation = Conversation(phone, summary)
         chat = AssistantChat(phone, conversation)
@@ -37,4 +38,6 @@ class AssistantUser(PhoneUser):
                 await conversation.types(phone.behaviour.draws("assistant_user", "typing_s"))
                 await chat.say(phone.behaviour.pick("question", QUESTIONS))
                 await phone.pause(phone.behaviour.draws("assistant_user", "read_s"))
+        else:
+            phone.notes.could_not_go_on("conversation_open")
         chat.leave()

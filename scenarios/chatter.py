@@ -30,6 +30,7 @@ class Chatter(PhoneUser):
             return
         conversations = await conversation_list(phone)
         if not conversations:
+            phone.notes.could_not_go_on("conversation_list")
             return
         await phone.pause(phone.behaviour.draws("chatter", "read_s"))
         summary = phone.behaviour.pick("conversation", conversations)
@@ -45,6 +46,8 @@ class Chatter(PhoneUser):
                 await conversation.load_older()
             for _ in range(round(phone.behaviour.draws("chatter", "messages"))):
                 await one_message(phone, conversation)
+        else:
+            phone.notes.could_not_go_on("conversation_open")
         conversation.leave()
 
 

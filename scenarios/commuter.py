@@ -20,6 +20,7 @@ class Commuter(PhoneUser):
             return
         page = SwipePage(phone)
         if not await page.open():
+            phone.notes.could_not_go_on("swipe_deck")
             return
         plan_outages(phone, tunnels(phone))
         for _ in range(round(phone.behaviour.draws("commuter", "swipes"))):

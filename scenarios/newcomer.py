@@ -34,10 +34,16 @@ class Newcomer(PhoneUser):
                 return
             page = TastePage(phone)
             cards = await page.open()
+            if not cards:
+                phone.notes.could_not_go_on("onboarding_deck")
         liked = phone.behaviour.rng.of("liked").sample(
             cards, k=min(len(cards), round(phone.behaviour.draws("newcomer", "likes")))
         )
         for _ in liked:
             await phone.pause(phone.behaviour.draws("newcomer", "pick_s"))
-        if len(liked) >= FEWEST_LIKES and await page.finish(liked):
+        if len(liked) < FEWEST_LIKES:
+            return
+        if await page.finish(liked):
             await phone.pause(phone.behaviour.draws("newcomer", "landing_s", 0.0))
+        else:
+            phone.notes.could_not_go_on("onboarding_finish")

@@ -26,6 +26,7 @@ class Reader(PhoneUser):
         page = await home.open()
         for _ in range(round(phone.behaviour.draws("reader", "pages")) - 1):
             if page is None:
+                phone.notes.could_not_go_on("home_feed")
                 break
             await phone.pause(phone.behaviour.draws("reader", "read_s"))
             if phone.behaviour.chance("reader", "titles") and page.leads:

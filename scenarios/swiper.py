@@ -27,10 +27,12 @@ class Swiper(PhoneUser):
         await phone.pause(phone.behaviour.draws("swiper", "landing_s", 0.0))
         page = SwipePage(phone)
         if not await page.open() and not await page.retry():
+            phone.notes.could_not_go_on("swipe_deck")
             return
         for _ in range(round(phone.behaviour.draws("swiper", "swipes"))):
             card = await page.next_card()
             if card is None:
+                phone.notes.could_not_go_on("swipe_deck")
                 return
             gesture = phone.behaviour.rng.of("gesture").choices(GESTURES, GESTURE_SHARES)[0]
             self._note(phone, page, card)
@@ -40,6 +42,7 @@ class Swiper(PhoneUser):
                 await self._look_closer(phone, card)
                 page = SwipePage(phone)
                 if not await page.open():
+                    phone.notes.could_not_go_on("swipe_deck")
                     return
             await maybe_look_away(phone, "swiper")
 

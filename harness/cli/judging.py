@@ -66,7 +66,9 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
 def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
     """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
 
-    A longer tail alone takes several runs to tell from a noisy night: three with --also against seven baselines.
+    A regression is more than 15 % and 5 ms, told from "no change" by how far runs of one build differ, all operations
+    judged together. Three runs (--also) against seven baselines tell the most; one against one tells only a large
+    change from a noisy night.
 
     With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
     run's faults did to it. It judges nothing.

@@ -51,16 +51,21 @@ def run(profile: str | None, **options: Any) -> None:
         raise click.UsageError("which profile? For example: harness run smoke")
 
     from harness.cli import progress
-    from harness.config.load import load_profile, load_slos, load_target
+    from harness.config import slo_reach as reach
+    from harness.config.load import load_profile, load_slo_file, load_target
     from harness.run import supervisor as rehearsal
     from harness.run.run_request import RunRequest
 
     if options["target_file"] and options["url"]:
         raise click.UsageError("--target and --url exclude each other")
+    slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
+    asked = load_profile(profile)
+    reach.refuse(asked, slos.slo, options["slo_file"])
     run_request = RunRequest(
-        profile=load_profile(profile),
+        profile=asked,
         source=profile,
-        slos=load_slos(options["slo_file"]) if options["slo_file"] else load_slos(),
+        slos=slos.slo,
+        catch_all=slos.catch_all,
         out=options["out"],
         target=load_target(options["target_file"]) if options["target_file"] else None,
         sandbox_url=options["url"],

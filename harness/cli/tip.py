@@ -33,14 +33,14 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
     and 40 s more. Exit 20 when a run cannot tell.
     """
     from harness.cli import progress
-    from harness.config.load import load_profile, load_slos, load_target
+    from harness.config.load import load_profile, load_slo_file, load_target
     from harness.run import supervisor as rehearsal
     from harness.run import tipping_point as tipping
     from harness.run.run_request import RunRequest
     from reports.fate import fate
     from reports.report import report
 
-    asked = load_profile(profile)
+    asked, slos = load_profile(profile), load_slo_file()
     fault = tipping.chosen(asked, name, profile)
     target = load_target(options["target_file"]) if options["target_file"] else None
     if not 0 < options["shortest"] <= options["longest"]:
@@ -50,7 +50,8 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
         run_request = RunRequest(
             profile=tipping.lasting(asked, fault, seconds, options["recover_s"]),
             source=profile,
-            slos=load_slos(),
+            slos=slos.slo,
+            catch_all=slos.catch_all,
             out=options["out"],
             target=target,
             seed=options["seed"],

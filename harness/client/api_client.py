@@ -184,6 +184,8 @@ class ApiClient:
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, now() - begun, 0, "cancelled")
             log.sent(call.name, now() - begun)
             raise
+        if reply.connect_s:
+            observer.connected(reply.sent_at, reply.connect_s)
         reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code

@@ -17,6 +17,7 @@ from harness.core.actions import UserAction
 from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger, LedgerEntry, WriteKind, WriteStep
 from harness.core.outcome import Outcome
+from harness.core.session_end import SessionEnd
 
 
 class SessionNotes:
@@ -112,7 +113,19 @@ class SessionNotes:
 
     def ended(self, name: str, outcome: Outcome, intended: float) -> None:
         """An operation that was intended at `intended` (loop time) is over now."""
+        self.log.outcomes[name] = outcome
         self._observer.operation(name, outcome, intended, self._clock.now() - intended)
+
+    def could_not_get_in(self, outcome: Outcome) -> None:
+        """The session is over: signing in, signing up or opening the app ended so."""
+        if outcome is not Outcome.GAVE_UP:
+            self.log.end = SessionEnd.LIMITED if outcome is Outcome.RATE_LIMITED else SessionEnd.KEPT_OUT
+
+    def could_not_go_on(self, operation: str) -> None:
+        """The session is over because of what the operation was to bring; not, where that came and was empty."""
+        outcome = self.log.outcomes.get(operation)
+        if outcome is not None and not outcome.good and outcome is not Outcome.GAVE_UP:
+            self.log.end = SessionEnd.STOPPED
 
     # ---- writes ---------------------------------------------------------------------------------------------
 

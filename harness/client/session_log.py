@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from harness.core.actions import UserAction
+from harness.core.outcome import Outcome
 from harness.core.rows import Row, Rows
+from harness.core.session_end import SessionEnd
 from harness.core.tables import ACTIONS, TRAFFIC
 
 OPEN_EVERY_S = 10
@@ -21,12 +23,17 @@ OPEN_EVERY_S = 10
 
 
 class SessionLog:
-    """One session's notes. Instants are seconds of the phone's clock."""
+    """One session's notes. Instants are seconds of the phone's clock.
 
-    __slots__ = ("_actions", "_begun", "_calls", "_draws", "ticket")
+    outcomes: of each operation, how the last one ended. end: why the session was over before its person was done.
+    """
+
+    __slots__ = ("_actions", "_begun", "_calls", "_draws", "end", "outcomes", "ticket")
 
     def __init__(self, ticket: int, begun: float) -> None:
         self.ticket = ticket
+        self.end: SessionEnd | None = None
+        self.outcomes: dict[str, Outcome] = {}
         self._begun = begun
         self._calls: dict[str, list[Any]] = {}
         self._actions: list[tuple[int, str, str, int, float]] = []

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ValidationError
 
 from harness.config.extend import EXTENDS, extended
 from harness.config.problems import sentences
+from harness.config.slo_names import unknown_names
 from harness.core.errors import UsageError
 from harness.core.frozen_model import closest
 from harness.core.profile import Profile
-from harness.core.slo import Slo, SloFile
+from harness.core.slo import CatchAll, Slo, SloFile
 from harness.core.target import Target
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -90,7 +91,27 @@ def load_slos(path: str | Path = SLOS) -> tuple[Slo, ...]:
 
     :raises UsageError: there is no such file, or something in it is wrong.
     """
-    return load_model(Path(path), "SLO file", SloFile).slo
+    return load_slo_file(path).slo
+
+
+def load_slo_file(path: str | Path = SLOS) -> SloFile:
+    """An SLO file with its catch-all settled: its own or the shipped file's, with the exclusions of both.
+
+    :raises UsageError: there is no such file, something in it is wrong, or it names what no run can hold.
+    """
+    own = load_model(Path(path), "SLO file", SloFile)
+    if problems := unknown_names(own):
+        raise UsageError(
+            "\n".join((f"SLO file {path} names what nothing in a run is called:", *(f"  {one}" for one in problems))),
+            where=str(path),
+            remedy="correct the names above and start again; nothing has been started",
+        )
+    shipped = own if Path(path).resolve() == SLOS else load_model(SLOS, "SLO file", SloFile)
+    catch_all = own.catch_all or shipped.catch_all or CatchAll()
+    said = (*catch_all.exclude, *own.exclude)
+    mine = {(one.name, one.view) for one in said}
+    taken = () if own is shipped else tuple(one for one in shipped.exclude if (one.name, one.view) not in mine)
+    return own.model_copy(update={"catch_all": catch_all.model_copy(update={"exclude": (*said, *taken)})})
 
 
 HEADER_SAFE = re.compile(r"[!-~]+")

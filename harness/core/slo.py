@@ -81,6 +81,71 @@ class ShareSlo(Windowed):
 
 
 Slo = Annotated[LatencySlo | ShareSlo, Field(discriminator="kind")]
+Everywhere = Literal[View.SERVER, View.E2E]
+
+
+class CatchAllBound(FrozenModel):
+    """Other bounds for one name than those of the catch-all; what is absent stays. No view: both."""
+
+    name: PlainName
+    view: Everywhere | None = None
+    limit_ms: Annotated[Number, Field(gt=0)] | None = None
+    failure_share: Annotated[Number, Field(ge=0, lt=1)] | None = None
+
+
+class Exclusion(FrozenModel):
+    """What the catch-all does not hold against a name, and why. Neither `outcomes` nor `latency`: anything."""
+
+    name: PlainName
+    view: Everywhere | None = None
+    outcomes: tuple[Outcome, ...] = ()  # failures that are expected; all others count
+    latency: bool = False  # true: its times are not judged
+    reason: Text
+
+    def covers(self, name: str, view: str) -> bool:
+        """Whether it speaks of that name in that view."""
+        return self.name == name and self.view in (None, view)
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the name is judged."""
+        return not self.outcomes and not self.latency
+
+    @property
+    def text(self) -> str:
+        """What is excluded, in words."""
+        where = f"{self.name} ({self.view})" if self.view else self.name
+        parts = [", ".join(self.outcomes)] if self.outcomes else []
+        parts += ["latency"] if self.latency else []
+        return f"{where}: {' and '.join(parts) or 'everything'}; {self.reason}"
+
+
+class CatchAll(FrozenModel):
+    """Bounds of everything that is seen in the run: each operation (e2e) and each kind of attempt (server)."""
+
+    failure_share: Annotated[Number, Field(ge=0, lt=1)] = 0.01
+    percentile: Annotated[Number, Field(ge=50, lt=100)] = 95.0
+    server_ms: Annotated[Number, Field(gt=0)] = 2000.0
+    e2e_ms: Annotated[Number, Field(gt=0)] = 5000.0
+    bound: tuple[CatchAllBound, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+
+    def limit_ms(self, name: str, view: str) -> float:
+        """The latency bound of a name; the last `bound` that says one wins."""
+        said = [one.limit_ms for one in self._bounds(name, view) if one.limit_ms is not None]
+        return said[-1] if said else self.server_ms if view == View.SERVER else self.e2e_ms
+
+    def allowed_share(self, name: str, view: str) -> float:
+        """How much of it may fail."""
+        said = [one.failure_share for one in self._bounds(name, view) if one.failure_share is not None]
+        return said[-1] if said else self.failure_share
+
+    def excluded(self, name: str, view: str) -> tuple[Exclusion, ...]:
+        """Exclusions that speak of a name."""
+        return tuple(one for one in self.exclude if one.covers(name, view))
+
+    def _bounds(self, name: str, view: str) -> list[CatchAllBound]:
+        return [one for one in self.bound if one.name == name and one.view in (None, view)]
 
 
 class SloFile(FrozenModel):
@@ -89,6 +154,8 @@ class SloFile(FrozenModel):
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S
     claim: Claim = Claim.SHOWN
     slo: Annotated[tuple[Slo, ...], Field(min_length=1)]
+    catch_all: CatchAll | None = None  # absent: the shipped file's
+    exclude: tuple[Exclusion, ...] = ()  # added to those of the shipped file
 
     @model_validator(mode="before")
     @classmethod

@@ -61,6 +61,7 @@ class View(StrEnum):
     delivery: one thing that Realtime did, from its cause (a message's send, a join) until it was read at a socket.
     lag: how late the generator's own loop woke (operation `generator`); 10 ms apart.
     lateness: how late a session started against its plan because of the generator (operation `generator`).
+    connect: how long opening one HTTP connection took (operation `http`): name, TCP, TLS.
     gc: how long one garbage collection held the interpreter (operation `generator`).
     """
 
@@ -70,6 +71,7 @@ class View(StrEnum):
     LAG = "lag"
     LATENESS = "lateness"
     GC = "gc"
+    CONNECT = "connect"
 
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -95,7 +97,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("ended_us", pa.int64()),  # null: never started, still open, or its worker died first
             # "" on time, "phone_busy", "generator", "worker_lost" (taken over late, or by nobody), "run_ended"
             ("late_cause", pa.string()),
-            # "finished", "closed" (run ended it), "failed" (our bug), "never_started", "" (no end on record)
+            # harness.core.session_end; "" (no end on record)
             ("end", pa.string()),
         ]
     ),

@@ -68,6 +68,10 @@ class RecordingObserver:
             self.log.error("rate limit exceeded", reason=reason)
         self.attempts.append(Attempt(method, name, seconds * 1000.0, size, outcome, code))
 
+    def connected(self, at: float, seconds: float) -> None:
+        """An HTTP connection was open at `at` (loop time), `seconds` after it was asked for."""
+        self.recorder.sample(View.CONNECT, "http", Outcome.OK, at - self._zero, seconds)
+
     def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
         """One operation is over: intended at `intended` (loop time), done or given up after `seconds`."""
         self.recorder.sample(View.E2E, name, outcome, intended - self._zero, seconds)

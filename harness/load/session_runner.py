@@ -7,11 +7,13 @@ import itertools
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from harness.client.auth.token_manager import SignedOut
 from harness.client.device import Device, DeviceKit
 from harness.client.interruptible_sleep import SessionClosed
 from harness.client.session_log import SessionLogs
 from harness.core.outcome import Outcome
 from harness.core.rows import Notes, Taken
+from harness.core.session_end import SessionEnd
 from harness.core.tables import ARRIVALS, View
 from harness.load.observer import RecordingObserver
 from harness.schedule.arrivals import Ticket
@@ -44,7 +46,7 @@ class SessionRunner:
             device = self._device(ticket.person)
         except Exception as error:  # no device, no session; the next ticket of this person tries again
             self._failed(ticket, error)
-            self._note(ticket, self._now(), self._now(), "", "failed")
+            self._note(ticket, self._now(), self._now(), "", SessionEnd.FAILED)
             return
         device_was_free = slot_was_free and not device.in_use.locked()
         try:
@@ -52,7 +54,7 @@ class SessionRunner:
         except asyncio.CancelledError:
             self.never_started(ticket)
             return
-        started, end = self._now(), "finished"
+        started, end = self._now(), SessionEnd.FINISHED
         cause = self._cause(ticket, started, device_was_free=device_was_free)
         self._note(ticket, started, None, cause, "")  # stands if this process dies first
         if device_was_free:
@@ -66,10 +68,14 @@ class SessionRunner:
             if self.kit.pulse.closing:
                 raise SessionClosed
             await body(device)
+            end = device.log.end or SessionEnd.FINISHED
+        except SignedOut:
+            end = SessionEnd.STOPPED
         except (SessionClosed, asyncio.CancelledError):
-            end = "finished" if device.fault_injector is not None and device.fault_injector.killed else "closed"
+            killed = device.fault_injector is not None and device.fault_injector.killed
+            end = SessionEnd.FINISHED if killed else SessionEnd.CLOSED
         except Exception as error:
-            end = "failed"
+            end = SessionEnd.FAILED
             self._failed(ticket, error)
         finally:
             await device.end()
@@ -82,7 +88,7 @@ class SessionRunner:
     def never_started(self, ticket: Ticket) -> None:
         """The run ended before this session's turn, or no device was free for it until then."""
         cause = "phone_busy" if ticket.at_s < self._now() - LATE_S else "run_ended"
-        self._note(ticket, None, None, cause, "never_started")
+        self._note(ticket, None, None, cause, SessionEnd.NEVER_STARTED)
 
     def backlog_bytes(self) -> int:
         """Unsent bytes of all devices, from a sample of those with a session; a full count would hold up the loop that

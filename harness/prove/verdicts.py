@@ -57,6 +57,17 @@ class _Realtime(_VerdictPart):
     misdelivered: int = 0
 
 
+class _Everything(_VerdictPart):
+    name: str
+    view: str
+    failures: str
+    latency: str | None = None
+
+
+class _CatchAll(_VerdictPart):
+    rows: tuple[_Everything, ...] = ()
+
+
 class _Facts(_VerdictPart):
     windows: tuple[Window, ...]
 
@@ -74,6 +85,8 @@ class Judged(_VerdictPart):
     comparison: _Comparison | None = None
     drift: tuple[_Row, ...] = ()
     realtime: _Realtime | None = None
+    catch_all: _CatchAll | None = None
+    access: tuple[_Check, ...] = ()
     facts: _Facts
 
 
@@ -98,6 +111,10 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
         counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdelivered")}
         found += [Fired(f"delivery: {what}", 11, end) for what, count in counts.items() if count]
     found += [Fired(f"SLO: {row.name}", 10, end) for row in judged.slos if row.status == "fail"]
+    if judged.catch_all is not None:
+        missed = [row for row in judged.catch_all.rows if "missed" in (row.failures, row.latency)]
+        found += [Fired(f"catch-all: {row.name}", 10, end) for row in missed]
+    found += [Fired(f"access: {row.id}", 10, end) for row in judged.access if row.status == "missed"]
     if judged.comparison is not None:
         slower = [row for row in judged.comparison.rows if row.change == "regressed"]
         found += [Fired(f"baseline: {operation}", 12, end) for operation in dict.fromkeys(r.operation for r in slower)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.core.fault_record import FaultWindow
 from harness.core.phase_window import Window
 from harness.core.profile import Profile
-from harness.core.slo import Slo
+from harness.core.slo import CatchAll, Claim, Slo
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
@@ -52,6 +52,7 @@ class Manifest(BaseModel):
     seed: int
     profile: Profile
     slos: tuple[Slo, ...]
+    catch_all: CatchAll | None = None  # bounds of everything else; None: of a run that had none
     target_name: str
     target_url: str
     target_environment: str
@@ -69,3 +70,11 @@ class Manifest(BaseModel):
     zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
     evidence: Evidence | None = None  # None until somebody looked
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
+
+    @field_validator("slos", mode="before")
+    @classmethod
+    def _as_it_was_judged(cls, slos: Any) -> Any:
+        """An entry that does not say what a pass takes is of a time when the figure decided."""
+        if not isinstance(slos, list):
+            return slos
+        return [{"claim": Claim.POINT, **one} if isinstance(one, dict) else one for one in slos]

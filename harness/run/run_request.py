@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.core.profile import Profile
-from harness.core.slo import Slo
+from harness.core.slo import CatchAll, Slo
 from harness.core.target import Target
 
 
@@ -20,6 +20,7 @@ class RunRequest:
     source: str  # where the profile came from, for messages
     slos: tuple[Slo, ...]
     out: Path
+    catch_all: CatchAll | None = None  # bounds of everything that no SLO names
     target: Target | None = None
     sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
     seed: int | None = None

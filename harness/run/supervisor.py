@@ -179,6 +179,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         seed=seed,
         profile=profile,
         slos=run_request.slos,
+        catch_all=run_request.catch_all,
         target_name=access.name,
         target_url=access.url,
         target_environment=access.environment,

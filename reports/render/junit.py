@@ -65,6 +65,14 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
         found.append(("aborted", "error", "aborted", verdict.reasons[0]))
     if not verdict.slos:
         found.append(("slos", "error", "inconclusive", "The run had no SLO to judge."))
+    missed = verdict.catch_all.of("missed") if verdict.catch_all is not None else ()
+    doubted = verdict.catch_all.of("doubt") if verdict.catch_all is not None else ()
+    for tag, kind, rows in (("failure", "slo_missed", missed), ("error", "inconclusive", doubted)):
+        found += [(f"catch-all: {row.name} ({row.view})", tag, kind, "; ".join(row.faults)) for row in rows]
+    for row in verdict.access:
+        if row.status in ("missed", "doubt"):
+            tag, kind = ("failure", "slo_missed") if row.status == "missed" else ("error", "inconclusive")
+            found.append((f"access: {row.id}", tag, kind, row.sentence))
     found += [(f"integrity: {row.id}", "failure", "data", row.sentence) for row in verdict.integrity.broken]
     found += [(f"probe: {row.id}", "failure", "data", row.sentence) for row in verdict.probes if row.status == "broken"]
     found += [
@@ -116,7 +124,7 @@ def _message(row: SloRow) -> str:
 def _details(row: SloRow) -> str:
     return (
         f"objective {row.objective} ({row.view}); value {row.value_text}; margin {row.margin_text}; "
-        f"samples {row.samples} (at least {row.min_samples}); 95 % interval {row.interval_text}"
+        f"samples {row.samples} (at least {row.min_samples}); 95 % interval {row.interval_text}; {row.proof_text}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.model import Coverage
 from reports.findings import Finding
@@ -25,6 +26,8 @@ def render(verdict: Verdict) -> str:
         f"{md(verdict.sentence)} Exit code {verdict.exit_code}, {md(verdict.meaning)}.",
         _slo_table(verdict.slos),
     ]
+    if verdict.catch_all is not None:
+        blocks.append(_rest(verdict, verdict.catch_all))
     if verdict.comparison is not None:
         blocks.append(comparison(verdict.comparison))
     if verdict.recovery is not None:
@@ -63,6 +66,26 @@ def _coverage(found: Coverage) -> list[str]:
         lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
         blocks.append(_details("What would ask more of the manual", lines))
     return blocks
+
+
+def _rest(verdict: Verdict, found: CatchAllVerdict) -> str:
+    """What no SLO names: counts and what is wrong at once, the table and the exclusions behind a fold."""
+    told = [
+        f"**{row.status}**: {md(fault)}" for row in (*found.of("missed"), *found.of("doubt")) for fault in row.faults
+    ]
+    told += [f"**{row.status}**: {md(row.sentence)}" for row in verdict.access if row.bad]
+    told += [f"told: {md(cost.text)}" for cost in verdict.hidden]
+    rows = [
+        (row.status, md(row.name), row.view, md(row.failures_text), md(row.latency_text), md(row.note))
+        for row in found.rows
+    ]
+    table = _table(("", "call or operation", "view", "failures", "latency", "note"), rows, "llllll")
+    people = [f"{row.status}: {row.text}" for row in verdict.access]
+    folded = "\n\n".join(part for part in (table, _list(people), _list(found.excluded)) if part)
+    head = f"Everything else: {md(found.text)}."
+    return "\n\n".join(
+        part for part in (head, "\n".join(f"- {one}" for one in told), _details("Everything else", folded)) if part
+    )
 
 
 def _findings(found: Sequence[Finding]) -> str:
@@ -112,11 +135,12 @@ def _slo_table(rows: Sequence[SloRow]) -> str:
             md(row.margin_text),
             count(row.samples),
             md(row.interval_text),
+            md(row.proof_text),
         )
         for row in rows
     ]
-    head = ("", "SLO", "view", "objective", "value", "margin", "samples", "95 % interval")
-    return _table(head, cells, "llllrrrr")
+    head = ("", "SLO", "view", "objective", "value", "margin", "samples", "95 % interval", "proof")
+    return _table(head, cells, "llllrrrrl")
 
 
 def _run_line(facts: RunFacts) -> str:

@@ -46,6 +46,7 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
     for row in verdict.slos if any(row.samples for row in verdict.slos) else ():
         if row.note and (row.status != "pass" or row.close or not row.shown):
             lines += _wrapped(f"{row.name}: {row.note}")
+    lines += ["", *rest(verdict)] if verdict.catch_all is not None else []
     if verdict.comparison is not None:
         lines += ["", *comparison(verdict.comparison)]
     if verdict.realtime is not None:
@@ -61,6 +62,25 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *recovery(verdict.recovery)]
     lines += foreword(verdict)
     lines += ["", *_closing(verdict, folder, html)]
+    return lines
+
+
+def rest(verdict: Verdict) -> list[str]:
+    """What no SLO names, who got in, and what retries hide, as plain lines."""
+    found = verdict.catch_all
+    if found is None:
+        return []
+    lines = _wrapped(f"everything else: {found.text}", indent="")
+    for row in (*found.of("missed"), *found.of("doubt")):
+        for fault in row.faults:
+            lines += _wrapped(f"{row.status}: {fault}")
+    for excluded in found.excluded:
+        lines += _wrapped(f"not held against it: {excluded}")
+    for access in verdict.access:
+        if access.bad:
+            lines += _wrapped(f"{access.status}: {access.sentence}")
+    for cost in verdict.hidden:
+        lines += _wrapped(f"told: {cost.text}")
     return lines
 
 
@@ -181,6 +201,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     title.append(f" {facts.profile} on {facts.target_name} ", style="not reverse bold")
     console.print(Panel(Text(verdict.sentence), title=title, title_align="left", border_style=colour))
     console.print(_slo_table(verdict.slos))
+    for line in rest(verdict):
+        console.print(Text(line, style="red" if line.startswith("  missed") else ""))
     if verdict.comparison is not None:
         console.print()
         for line in comparison(verdict.comparison):
@@ -209,13 +231,14 @@ def _slo_table(rows: Iterable[SloRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head, side in (("", "left"), ("SLO", "left"), ("view", "left"), ("value", "right"), ("limit", "right")):
         table.add_column(head, justify=side)  # type: ignore[arg-type]
-    table.add_column("margin", justify="right")
+    table.add_column("95 % interval", justify="right")
     table.add_column("samples", justify="right")
+    table.add_column("proof", justify="left")
     for row in rows:
         status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
         name = Text(row.name)
         if row.note:
             name.append(f"\n{row.note}", style="dim")
-        limit, margin = Text(row.limit_text), Text(row.margin_text)
-        table.add_row(status, name, Text(row.view), Text(row.value_text), limit, margin, Text(count(row.samples)))
+        cells = (row.view, row.value_text, row.limit_text, row.interval_text, count(row.samples), row.proof_text)
+        table.add_row(status, name, *map(Text, cells))
     return table

@@ -67,9 +67,9 @@ CHECKS_SINCE = {
 COUNTED_THEN = re.compile(r"[0-9]+(?= checks over | found data )")
 
 
-def comparable(verdict: str) -> str:
+def comparable(verdict: str) -> Any:
     """All but the health rows SINCE and the line that they answer, the checks CHECKS_SINCE, how many they are and the
-    remarks of checks, and the coverage statement; byte for byte.
+    remarks of checks, how surely figures are known, and the coverage statement.
 
     Coverage judges nothing: it lays the other answers beside the manual, and the harness which made those verdicts did
     not do so yet.
@@ -82,7 +82,20 @@ def comparable(verdict: str) -> str:
         check.pop("note", None)
     read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
     read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]
-    return json.dumps(read, indent=2, ensure_ascii=False)
+    read["sentence"] = read["sentence"].split(" Too close to call")[0].split(" Not contradicted")[0]
+    for row in read["slos"]:
+        for said_anew in ("note", "interval", "close"):
+            del row[said_anew]
+    return read
+
+
+def less(now: Any, then: Any) -> Any:
+    """`now` without the fields that were added to `then`'s objects since."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {key: less(value, then[key]) for key, value in now.items() if key in then}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [less(one, other) for one, other in zip(now, then, strict=True)]
+    return now
 
 
 @pytest.mark.parametrize("name", OLD)
@@ -92,7 +105,7 @@ def test_an_older_record_is_judged_and_rendered_as_before(name: str, tmp_path: P
     (folder / VERDICT).unlink()
     assert report(folder).exit_code == OLD[name]
     made = (folder / VERDICT).read_text(encoding="utf-8")
-    assert comparable(made) == comparable(expected)
+    assert less(comparable(made), comparable(expected)) == comparable(expected)
     assert {row["check"] for row in json.loads(made)["health"]} > SINCE
     assert json.loads(made)["coverage"]["asked"] > 10
     assert "coverage" not in json.loads(expected)

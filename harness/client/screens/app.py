@@ -40,6 +40,7 @@ from harness.client.screens.chat.inbox import Inbox
 from harness.client.screens.presence import heartbeat
 from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
+from harness.core.outcome import Outcome
 
 BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
 SHELL_READS = (OWN_PROFILE, OWN_PROFILE_PUBLIC, OWN_STATS, OWN_PREFERENCES)
@@ -53,13 +54,16 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
     """
     if phone.auth.account is None:
         with phone.notes.operation("sign_in") as operation:
-            if not operation.ends(await phone.auth.sign_in()):
+            outcome = await phone.auth.sign_in()
+            if not operation.ends(outcome):
+                phone.notes.could_not_get_in(outcome)
                 return False
     phone.load_page()
     phone.notes.did(UserAction.PAGE_LOAD, "signed_in")
     with phone.notes.operation("app_open") as operation:
         user = await phone.api.request(USER)
         if not operation.ends(user.outcome) or phone.auth.account is None:
+            phone.notes.could_not_get_in(Outcome.AUTH if user.outcome.good else user.outcome)
             return False
     phone.background.start(_load_settings(phone))
     await enter(phone, landing=landing)

@@ -45,7 +45,9 @@ async def sign_up(phone: Device) -> bool:
     await open_signed_out(phone)
     phone.notes.did(UserAction.SIGN_UP)
     with phone.notes.operation("sign_up") as operation:
-        if not operation.ends(await phone.auth.sign_up(password, new.display_name, new.username)):
+        outcome = await phone.auth.sign_up(password, new.display_name, new.username)
+        if not operation.ends(outcome):
+            phone.notes.could_not_get_in(outcome)
             return False
     if phone.auth.account is None:
         return False
