@@ -124,7 +124,8 @@ def _planned_window(manifest: Manifest) -> tuple[float, float]:
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
     facts = _facts(run)
-    deliveries = tuple(account(_in_order(facts)))
+    faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
+    deliveries = tuple(account(_in_order(facts), faults))
     rows = pd.concat([run.latency().to_pandas(), _delivery_samples(run.manifest, deliveries)], ignore_index=True)
     merged = rows.groupby(KEYS, sort=True, dropna=False)["count"].sum().reset_index()
     merged["value_us"] = merged["bucket_us"].astype("float64")

@@ -135,7 +135,8 @@ def _realtime(found: Realtime) -> str:
     blocks = [_table(head, members, "lrrrrrrr")] if members else []
     if times:
         blocks.append(_table(("operation", "view", "p50", "p95", "samples"), times, "llrrr"))
-    return "\n\n".join([*blocks, _list([*wrong, *audits])])
+    warnings = [f"warning: {warning}" for warning in found.warnings]
+    return "\n\n".join([*blocks, _list([*wrong, *warnings, *audits])])
 
 
 def _facts(facts: RunFacts) -> str:

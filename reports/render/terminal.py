@@ -49,6 +49,8 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *comparison(verdict.comparison)]
     if verdict.realtime is not None:
         lines += ["", "realtime:", *_wrapped(realtime(verdict.realtime))]
+        for warning in verdict.realtime.warnings:
+            lines += _wrapped(f"warning: {warning}")
     troubled = [row for row in verdict.health if row.level != "valid"]
     if troubled:
         lines += ["", "generator:"]
@@ -176,6 +178,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
             console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
     if verdict.realtime is not None:
         console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
+        for warning in verdict.realtime.warnings:
+            console.print(Text(f"warning: {warning}", "yellow"))
     for check in verdict.health:
         if check.level != "valid":
             style = "red" if check.level == "invalid" else "yellow"
