@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from harness.core.errors import HarnessError, TargetError
+from harness.core.errors import HarnessError, TargetError, UsageError
 from harness.core.tables import LEDGER_WRITES
 from harness.evidence import store
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, Dated, unseen, without, written
-from harness.evidence.postgres import PostgresReader
+from harness.evidence.postgres import DATABASE_FAULTS, PostgresReader
 from harness.evidence.rest import RestReader
-from harness.evidence.tables import FEATURES, MESSAGES, TABLES, TALKED_IN, StoredTable
-from harness.record.manifest import Evidence
+from harness.evidence.tables import FEATURES, FOLDER, MESSAGES, TABLES, TALKED_IN, StoredTable
+from harness.record.manifest import Evidence, Part
+from harness.record.parts import measured
 from harness.record.store import RunFiles, RunStore, open_run
 
 CLOCK_ERROR = timedelta(seconds=5)
@@ -49,25 +51,81 @@ class Reader(Protocol):
     async def count(self, table: StoredTable, since: str, until: str) -> int: ...
 
 
+READER_FAULTS = (TargetError, ValueError, LookupError, TypeError, ArithmeticError, OSError, *DATABASE_FAULTS)
+"""Whatever a target or its data may do to a reader. A `HarnessError` is ours, and a full disk."""
+
+
 def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> Evidence:
     """Read the target of the run in `folder` and keep what it holds there. Never raises for what the target does.
+
+    Good evidence is never replaced by a failure: then the record stays as it was, and what is returned has a problem.
+    A run that ended and waited for this reading is complete afterwards.
 
     :raises HarnessError: the record cannot be written.
     """
     files = open_run(folder)
+    before = files.manifest.evidence
     if files.manifest.zero_epoch_s is None:
         found = Evidence(problem="the run never began")
     elif not (dsn or service_key):
         found = Evidence(problem=NO_ACCESS)
     else:
-        reader: Reader = PostgresReader(dsn) if dsn else RestReader(url, service_key)
-        try:
-            found = asyncio.run(_read(files, reader))
-        except (TargetError, ValueError, KeyError) as error:
-            problem = error.what if isinstance(error, HarnessError) else f"unexpected data: {error}"
-            found = Evidence(source=reader.source, problem=problem)
-    RunStore(folder, files.manifest).update(evidence=found)
+        found = _attempted(files, PostgresReader(dsn) if dsn else RestReader(url, service_key))
+    store.discard(folder)
+    if found.problem and before is not None and not before.problem:
+        return found
+    record = RunStore(folder, open_run(folder).manifest)
+    changes: dict[str, Any] = {"evidence": found}
+    if record.manifest.parts is not None and not found.problem:
+        changes["parts"] = _listed(folder, record.manifest.parts)
+    if record.manifest.status == "running" and record.manifest.finished_at is not None:
+        changes["status"] = "complete"
+    record.update(**changes)
     return found
+
+
+def _attempted(files: RunFiles, reader: Reader) -> Evidence:
+    store.begin(files.folder)
+    try:
+        found = asyncio.run(_read(files, reader))
+    except READER_FAULTS as error:
+        if isinstance(error, HarnessError):
+            problem = f"{error.what}{f' ({error.where})' if error.where else ''}"
+        elif isinstance(error, TimeoutError):
+            problem = "the target's database stopped answering"
+        else:
+            problem = f"unexpected data: {type(error).__name__} {error}".rstrip()
+        return Evidence(source=reader.source, problem=problem)
+    if gone := _another_target(files.folder):
+        return Evidence(source=reader.source, problem=gone)
+    store.replace(files.folder)
+    return found
+
+
+def _another_target(folder: Path) -> str:
+    """Why what was read now cannot be of the target that was read before; empty when it may be, or none was."""
+    was = still = 0
+    for table in TABLES:
+        if "id" not in table.schema.names:
+            continue
+        try:
+            before = store.kept(folder, table, ["id"])
+        except UsageError:  # damaged: nothing to compare, and worth replacing
+            continue
+        now = store.kept(folder, table, ["id"], store.DRAFT)
+        if before is not None and now is not None:
+            was += before.num_rows
+            still += int(pc.sum(pc.is_in(before["id"], now["id"])).as_py() or 0)
+    if was and not still:
+        return f"another target, or an emptied one: none of the {was:,} rows that were read before is there"
+    return ""
+
+
+def _listed(folder: Path, parts: Mapping[str, Part]) -> dict[str, Part]:
+    """The record's parts with those of this reading."""
+    stored = [f"{FOLDER}/{path.stem}" for path in (folder / FOLDER).glob("*.parquet")]
+    others = {name: part for name, part in parts.items() if not name.startswith(f"{FOLDER}/")}
+    return others | measured(folder, stored)
 
 
 async def _read(files: RunFiles, reader: Reader) -> Evidence:
@@ -84,13 +142,13 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
             batches = [batch async for batch in reader.between(table, since, until)]
             if dated := DATED.get(table.name):
                 batches = await _also_by_name(dated, noted, reader, batches)
-            rows[table.name] = store.keep(folder, table, batches)
-        messages = store.kept(folder, MESSAGES)
+            rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
+        messages = store.kept(folder, MESSAGES, under=store.DRAFT)
         assert messages is not None
         talked_in = id_texts(messages["conversation_id"])
         for table, column in TALKED_IN:
             batches = [batch async for batch in reader.belonging(table, column, talked_in)]
-            rows[table.name] = store.keep(folder, table, batches)
+            rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
     return Evidence(
         source=reader.source,
         read_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -28,6 +28,14 @@ class Evidence(BaseModel):
     rows: dict[str, int] = Field(default_factory=dict)  # per table
 
 
+class Part(BaseModel):
+    """One file of a closed record (`harness.record.parts`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rows: int
+    sha256: str
+
+
 class Manifest(BaseModel):
     """Everything a report needs besides the tables. Holds no secret."""
 
@@ -58,4 +66,6 @@ class Manifest(BaseModel):
     run_tag: int | None = None  # in every client-made id
     zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
     evidence: Evidence | None = None  # None until somebody looked
+    evidence_promised: bool = False  # without it the run proves nothing: it asked for it, and the target allows it
+    parts: dict[str, Part] | None = None  # the closed record's files; None in older ones, and before the close
     probes: Probes | None = None  # what the deployment is like; None when nobody asked

@@ -73,7 +73,7 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         probes = probe(access, run_request.profile.people)
         store.update(probes=probes)
         log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
-        LocustProcess(run_request, access, spec, folder, watcher, front, log=log).drive()
+        LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
         _check_target_lived(access, store, log)
         watcher.stage("reading what the target stored")
         evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn)
@@ -187,6 +187,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         planned_sessions=len(planned),
         plan_digest=spec.plan_digest,
         run_tag=tag,
+        evidence_promised=profile.promises_evidence and bool(access.service_key or access.dsn),
         workers=run_request.expect_workers if run_request.master_port is not None else run_request.processes or 1,
         versions=_versions(),
         notes=access.notes,

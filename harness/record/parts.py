@@ -1,0 +1,103 @@
+"""The parts of a closed record: how many rows each holds and what its bytes sum up to, and what became of them since.
+
+A part is a file of the run directory, named by its path without its ending: `latency`, `ledger/writes`,
+`stored/messages`, `chaos`. The manifest lists them when they are written; what is missing, short or damaged later is
+named, so that nothing that is gone can pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.core.fault_record import CHAOS
+from harness.core.tables import ARRIVALS, HEALTH, LATENCY, STREAM_FOLDER
+from harness.record.manifest import Manifest, Part
+
+ALWAYS = (LATENCY, ARRIVALS, HEALTH)
+"""Tables of every closed record, also of those whose manifest lists no parts."""
+CHAOS_PART = CHAOS.rpartition(".")[0]
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PartFault:
+    """One part that is not what was written."""
+
+    part: str
+    path: Path
+    what: str
+
+    @property
+    def sentence(self) -> str:
+        return f"Part of the record {self.what}: {self.part} ({self.path.name})."
+
+
+def path_of(folder: Path, part: str) -> Path:
+    """Where a part lies."""
+    return folder / (CHAOS if part == CHAOS_PART else f"{part}.parquet")
+
+
+def measured(folder: Path, parts: Iterable[str]) -> dict[str, Part]:
+    """Those of `parts` that are there. :raises OSError: the disk. :raises pyarrow.ArrowException: not what they are."""
+    found = {}
+    for part in parts:
+        path = path_of(folder, part)
+        if path.is_file():
+            found[part] = Part(rows=_rows(path), sha256=_sum(path))
+    return found
+
+
+def faults(folder: Path, manifest: Manifest) -> tuple[PartFault, ...]:
+    """What is missing, short, changed or unreadable of the record, in the order of the parts' names.
+
+    A record whose manifest lists no parts is older than the list, or was never closed: then only what every closed
+    record has is asked for.
+    """
+    if manifest.parts is None:
+        closed = not (folder / STREAM_FOLDER).exists()
+        return tuple(_faults(folder, dict.fromkeys(ALWAYS))) if closed else ()
+    return tuple(_faults(folder, manifest.parts))
+
+
+def _faults(folder: Path, parts: Mapping[str, Part | None]) -> Iterable[PartFault]:
+    for part, written in sorted(parts.items()):
+        path = path_of(folder, part)
+        what = _fault(path, written)
+        if what:
+            yield PartFault(part, path, what)
+
+
+def _fault(path: Path, written: Part | None) -> str:
+    if not path.is_file():
+        return "is missing"
+    try:
+        rows = _rows(path)
+        changed = written is not None and _sum(path) != written.sha256
+    except (OSError, pa.ArrowException) as error:
+        return f"cannot be read ({type(error).__name__})"
+    if written is None:
+        return ""
+    if rows != written.rows:
+        return f"is {'short' if rows < written.rows else 'longer than written'}: {rows:,} of {written.rows:,} rows"
+    return "was changed since it was written" if changed else ""
+
+
+def _rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
+    return path.read_bytes().count(b"\n")
+
+
+def _sum(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
