@@ -1,11 +1,17 @@
 """A run, or several, against earlier runs of the same load: p95 per operation and view. (pure)
 
 The unit of replication is the run: the baseline of an operation is the median of the baseline runs' p95s, so one noisy
-night does not move it. More than 15 % slower is a warning. More than 25 % and more than 5 ms slower is a regression,
-if it can be told from noise; otherwise it stays a warning that says why.
+night does not move it. More than 15 % slower is a warning. It is a regression when it is also more than 5 ms and told
+from noise: how far the runs' figures differ by themselves is learned from the runs of both groups, over all operations
+together, and the chances of all operations are judged together (`reports.statistics.many`), so that a night of sixty
+rows alarms as rarely as one of six. Without several runs of one build the noise is assumed to be 10 %. Every row says
+its shift with an interval.
 
-Enough runs of one build and of the baseline (three against seven, say) are told from noise by `reports.shift`: the
-exact rank-sum test on the runs' p95s, chance below 0.01. With fewer each run has to be told from a noisy night alone:
+An operation with fewer than 60 samples in a run has no p95 to speak of; its median is compared. That takes three
+samples, which also have to differ by the exact rank-sum test where they are few: a tenfold change needs no hundred.
+
+Where the runs are too few for the rank-sum test to reach 1 % at all (three against seven are enough), noise that hits a
+whole night cannot be seen between them, and each run has to be told from a noisy night alone:
 
 - it would still be a warning without what the generator's delays could have added (`reports.disturbance`), and
 - the median moved as well, to more than 15 % and 2 ms above that of every baseline run. Where it did not, and the tail
@@ -22,6 +28,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import UsageError
@@ -29,19 +37,27 @@ from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports.disturbance import moved_ms
 from reports.frames import Frames, latency_table
-from reports.shift import chance, least_chance
+from reports.intervals import bounds_us
+from reports.ranks import value_at_share
+from reports.shift import LEAST, chance, least_chance
 from reports.shift import ratio as shift
+from reports.statistics.many import Groups, Noise, alarms, more_often, noises
 from reports.text import DASH, MINUS, ms, percent, plural
 
-WARN, REGRESSED, FASTER = 1.15, 1.25, 0.85
+WARN, FASTER = 1.15, 0.85
 FLOOR_MS = 5.0
 BODY, BODY_FLOOR_MS = 1.15, 2.0
 """How far the median has to be above that of every baseline run."""
 TAIL = 2.0
 """How far a tail has to be above that of every baseline run where the median is not."""
-MIN_SAMPLES = 100
+TAIL_SAMPLES, MIN_SAMPLES = 60, 3
+"""In a run: for its p95 to be compared, and for its median."""
 CHANCE = 0.01
-"""Of several runs: how often groups of one kind may come out as far apart."""
+"""With as many runs as the rank-sum test needs for it, what is noise of a whole night shows between them."""
+LEVEL = 0.035
+"""How often a night in which nothing changed may alarm at all."""
+EXACT = 40
+"""Up to so many samples together the exact rank-sum test is asked as well."""
 
 Change = Literal["regressed", "slower", "ok", "faster", "not enough samples"]
 ORDER: tuple[Change, ...] = ("regressed", "slower", "not enough samples", "ok", "faster")
@@ -57,6 +73,10 @@ class CompareRow(BaseModel):
     p95: float | None
     baseline_p95: float | None
     ratio: float | None
+    ratio_low: float | None = None  # 95 % interval of the ratio
+    ratio_high: float | None = None
+    chance: float | None = None  # of a shift at least so far up, where nothing changed; not corrected
+    figure: Literal["p95", "p50"] = "p95"  # what was compared: medians where p95s have too few samples
     samples: int
     baseline_samples: int  # of all usable baseline runs together
     change: Change
@@ -67,12 +87,23 @@ class CompareRow(BaseModel):
         return DASH if self.ratio is None else f"{'+' if self.ratio >= 1 else MINUS}{percent(abs(self.ratio - 1), 1)}"
 
     @property
+    def interval_text(self) -> str:
+        """The change's 95 % interval: `-3 % to +31 %`; empty without one."""
+        if self.ratio_low is None or self.ratio_high is None:
+            return ""
+        return f"{_signed(self.ratio_low)} to {_signed(self.ratio_high)}"
+
+    @property
     def value_text(self) -> str:
         return ms(self.p95) if self.samples else "no samples"
 
     @property
     def baseline_text(self) -> str:
         return ms(self.baseline_p95) if self.baseline_samples else "no samples"
+
+
+def _signed(ratio: float) -> str:
+    return f"{'+' if ratio >= 1 else MINUS}{percent(abs(ratio - 1), 0)}"
 
 
 class Comparison(BaseModel):
@@ -130,10 +161,15 @@ def compare(
     runs = (run, *also)
     now = [_figures(one) for one in runs]
     earlier = [_figures(baseline) for baseline in baselines]
-    rows = []
-    for key in sorted({key for one in (*now, *earlier) for key in one}):
-        mine = [_Run(one, figures.get(key, NOTHING)) for one, figures in zip(runs, now, strict=True)]
-        rows.append(_row(key, mine, [figures[key] for figures in earlier if key in figures]))
+    pairs = [
+        _Pair(
+            key,
+            [_Run(one, figures[key]) for one, figures in zip(runs, now, strict=True) if key in figures],
+            [_Run(one, figures[key]) for one, figures in zip(baselines, earlier, strict=True) if key in figures],
+        )
+        for key in sorted({key for one in (*now, *earlier) for key in one})
+    ]
+    rows = _rows(pairs)
     rows.sort(key=lambda row: (ORDER.index(row.change), -(row.ratio or math.inf), row.operation, row.view))
     return Comparison(
         run_id=run.manifest.run_id,
@@ -150,6 +186,7 @@ class _Figure(NamedTuple):
     p50: float
     p95: float
     samples: int
+    failed: int
 
 
 class _Run(NamedTuple):
@@ -157,44 +194,134 @@ class _Run(NamedTuple):
     figure: _Figure
 
 
-NOTHING = _Figure(math.nan, math.nan, 0)
 Key = tuple[str, str]
 """operation, view"""
 
 
 def _figures(frames: Frames) -> dict[Key, _Figure]:
     table = latency_table(frames)
+    names = ("operation", "view", "p50", "p95", "samples", "failed")
     return {
-        (str(operation), str(view)): _Figure(float(p50), float(p95), int(samples))
-        for operation, view, p50, p95, samples in zip(
-            table["operation"], table["view"], table["p50"], table["p95"], table["samples"], strict=True
-        )
+        (str(operation), str(view)): _Figure(float(p50), float(p95), int(samples), int(failed))
+        for operation, view, p50, p95, samples, failed in zip(*(table[name] for name in names), strict=True)
     }
 
 
-def _row(key: Key, now: Sequence[_Run], earlier: Sequence[_Figure]) -> CompareRow:
-    mine = [one for one in now if one.figure.samples >= MIN_SAMPLES]
-    usable = [one for one in earlier if one.samples >= MIN_SAMPLES]
-    p95 = median(one.figure.p95 for one in mine or now)
-    before = [one.p95 for one in usable]
-    baseline = median(before) if usable else math.nan
-    samples = sum(one.figure.samples for one in mine or now)
-    baseline_samples = sum(one.samples for one in usable or earlier)
-    ratio = shift(_p95s(mine), before) if len(mine) > 1 and usable else shift([p95], [baseline])
-    if not mine or not usable:
+class _Pair:
+    """One operation in one view: its later and earlier runs, and what of them is compared."""
+
+    def __init__(self, key: Key, now: Sequence[_Run], earlier: Sequence[_Run]) -> None:
+        self.key = key
+        self.all_now, self.all_earlier = now, earlier
+        self.figure: Literal["p95", "p50"] = "p95"
+        self.now, self.earlier = _with(now, TAIL_SAMPLES), _with(earlier, TAIL_SAMPLES)
+        if not (self.now and self.earlier):
+            self.figure = "p50"
+            self.now, self.earlier = _with(now, MIN_SAMPLES), _with(earlier, MIN_SAMPLES)
+        self.usable = bool(self.now and self.earlier)
+        self.values = [getattr(one.figure, self.figure) for one in self.now]
+        self.before = [getattr(one.figure, self.figure) for one in self.earlier]
+        self.level = median(self.values) if self.values else math.nan
+        self.baseline = median(self.before) if self.before else math.nan
+        self.ratio = shift(self.values, self.before) if self.usable else math.nan
+
+    @property
+    def comparable(self) -> bool:
+        """Whether every figure is a latency."""
+        return self.usable and all(math.isfinite(value) for value in (*self.values, *self.before))
+
+    def groups(self) -> Groups:
+        errors = [sampling_error(one.frames, self.key, self.figure) for one in (*self.now, *self.earlier)]
+        return Groups(_logs(self.values), _logs(self.before), median(errors))
+
+    def chance_of_failures(self) -> float:
+        """Of so many failures now."""
+        return more_often(
+            sum(one.figure.failed for one in self.now),
+            sum(one.figure.samples for one in self.now),
+            sum(one.figure.failed for one in self.earlier),
+            sum(one.figure.samples for one in self.earlier),
+        )
+
+    def chance_of_ranks(self) -> float:
+        """Of the samples themselves, by the exact rank-sum test; 0 where they are too many to need it."""
+        if sum(one.figure.samples for one in (*self.now, *self.earlier)) > EXACT:
+            return 0.0
+        later, earlier = ([v for one in runs for v in _samples(one, self.key)] for runs in (self.now, self.earlier))
+        return chance(later, earlier)
+
+
+def _with(runs: Sequence[_Run], samples: int) -> list[_Run]:
+    return [one for one in runs if one.figure.samples >= samples]
+
+
+def _logs(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(math.log(max(value, LEAST)) for value in values)
+
+
+def _samples(run: _Run, key: Key) -> list[float]:
+    chosen = _chosen(run.frames, key)
+    return np.repeat(chosen["value_us"].to_numpy(dtype="float64"), chosen["count"].to_numpy()).tolist()
+
+
+def _chosen(frames: Frames, key: Key) -> pd.DataFrame:
+    measured = frames.measured
+    return measured[(measured["operation"] == key[0]) & (measured["view"] == key[1])]
+
+
+def sampling_error(frames: Frames, key: Key, figure: str) -> float:
+    """How far the logarithm of one run's figure is off by chance (standard deviation), by its own samples."""
+    chosen = _chosen(frames, key)
+    low, high = bounds_us(frames.window, chosen, float(figure[1:]))
+    finite = chosen.loc[np.isfinite(chosen["value_us"]), "value_us"]
+    value = value_at_share(chosen, float(figure[1:]) / 100.0)
+    if finite.empty or not math.isfinite(value):
+        return 0.0
+    middle, lowest = math.log(max(value, 1.0)), math.log(max(low or float(finite.min()), 1.0))
+    highest = math.log(max(high, 1.0)) if high is not None else 2 * middle - lowest  # open: as far as below
+    return (highest - lowest) / (2 * 1.96)
+
+
+def _rows(pairs: Sequence[_Pair]) -> list[CompareRow]:
+    """A row for each operation, the chances of all of them judged together."""
+    comparable = [pair for pair in pairs if pair.comparable]
+    groups = [pair.groups() for pair in comparable]
+    noise = {pair.key: (one, group) for pair, one, group in zip(comparable, noises(groups), groups, strict=True)}
+    asked = [pair for pair in pairs if pair.usable and (pair.key in noise or math.isinf(pair.level))]
+    chances = [
+        max(
+            noise[pair.key][0].chance(noise[pair.key][1].shift), pair.chance_of_ranks() if pair.figure == "p50" else 0.0
+        )
+        if pair.key in noise
+        else pair.chance_of_failures()
+        for pair in asked
+    ]
+    told = {pair.key: (p, alarm) for pair, p, alarm in zip(asked, chances, alarms(chances, LEVEL), strict=True)}
+    return [_row(pair, noise[pair.key][0] if pair.key in noise else None, told.get(pair.key)) for pair in pairs]
+
+
+def _row(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -> CompareRow:
+    now, earlier = pair.now or pair.all_now, pair.earlier or pair.all_earlier
+    p95 = median(one.figure.p95 for one in now) if now else math.nan
+    baseline = median(one.figure.p95 for one in earlier) if earlier else math.nan
+    samples, baseline_samples = (sum(one.figure.samples for one in runs) for runs in (now, earlier))
+    if not pair.usable:
         change: Change = "not enough samples"
         note = f"{samples} now, {baseline_samples} before; at least {MIN_SAMPLES} each"
     else:
-        change, note = _change(p95, baseline, ratio)
-        if change == "regressed" and math.isfinite(p95):
-            change, note = _told(key, mine, usable, baseline)
-    finite = math.isfinite(p95) and math.isfinite(baseline)
+        change, note = _change(pair, noise, told)
+    ratio = pair.ratio if math.isfinite(pair.level) and math.isfinite(pair.baseline) else None
+    half = math.exp(noise.half()) if noise is not None and ratio is not None else None
     return CompareRow(
-        operation=key[0],
-        view=key[1],
+        operation=pair.key[0],
+        view=pair.key[1],
         p95=p95 if math.isfinite(p95) else None,
         baseline_p95=baseline if math.isfinite(baseline) else None,
-        ratio=ratio if finite else None,
+        ratio=ratio,
+        ratio_low=None if half is None or ratio is None else ratio / half,
+        ratio_high=None if half is None or ratio is None else ratio * half,
+        chance=None if told is None else told[0],
+        figure=pair.figure,
         samples=samples,
         baseline_samples=baseline_samples,
         change=change,
@@ -202,44 +329,59 @@ def _row(key: Key, now: Sequence[_Run], earlier: Sequence[_Figure]) -> CompareRo
     )
 
 
-def _p95s(runs: Sequence[_Run]) -> list[float]:
-    return [one.figure.p95 for one in runs]
+def _change(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -> tuple[Change, str]:
+    p, alarm = told or (1.0, False)
+    if math.isinf(pair.baseline):
+        return ("ok", "failed before, too") if math.isinf(pair.level) else ("faster", "failed before")
+    if math.isinf(pair.level):
+        much = "5 %" if pair.figure == "p95" else "half"
+        return ("regressed" if alarm else "slower"), f"more than {much} of the samples fail now"
+    if pair.ratio < FASTER:
+        return "faster", ""
+    if pair.ratio <= WARN:
+        return "ok", ""
+    by = " by the medians, too few samples for p95s;" if pair.figure == "p50" else ""
+    size = f"{by} p = {p:.2g} in {len(pair.now)} against {plural(len(pair.earlier), 'run')}".strip()
+    if pair.level - pair.baseline <= FLOOR_MS:
+        return "slower", f"{size}; under {ms(FLOOR_MS)}"
+    if not alarm:
+        return "slower", f"{size}: chance explains it{_more_runs(pair, noise)}"
+    doubt = _generator(pair) or _night(pair)
+    return ("slower", doubt) if doubt else ("regressed", size)
 
 
-def _change(p95: float, baseline: float, ratio: float) -> tuple[Change, str]:
-    """By size alone."""
-    if math.isinf(baseline):
-        return ("ok", "failed before, too") if math.isinf(p95) else ("faster", "failed before")
-    if math.isinf(p95):
-        return "regressed", "more than 5 % of the samples fail now"
-    if ratio > REGRESSED and p95 - baseline > FLOOR_MS:
-        return "regressed", ""
-    if ratio > WARN:
-        return "slower", ""
-    return ("faster" if ratio < FASTER else "ok"), ""
-
-
-def _told(key: Key, now: Sequence[_Run], earlier: Sequence[_Figure], baseline: float) -> tuple[Change, str]:
-    """A regression by size: can it be told from noise?"""
-    if least_chance(len(now), len(earlier)) < CHANCE:
-        p = chance(_p95s(now), [one.p95 for one in earlier])
-        return ("regressed" if p < CHANCE else "slower"), f"p = {p:.2g} in {len(now)} against {len(earlier)} runs"
-    doubt = next(filter(None, (_doubt(key, one, earlier, baseline) for one in now)), "")
-    return ("slower" if doubt else "regressed"), doubt
-
-
-def _doubt(key: Key, now: _Run, earlier: Sequence[_Figure], baseline: float) -> str:
-    """Why one run cannot tell this from a noisy night; empty when it can."""
-    measured = now.frames.measured
-    chosen = measured[(measured["operation"] == key[0]) & (measured["view"] == key[1])]
-    p50, p95, _ = now.figure
-    moved = moved_ms(now.frames, chosen, View(key[1]), 95.0, p95 * 1000)
-    if p95 - moved <= WARN * baseline:
-        return f"the generator's own delays could have added {ms(moved)}"
-    body, tail = max(one.p50 for one in earlier), max(one.p95 for one in earlier)
-    if (p50 > BODY * body and p50 - body > BODY_FLOOR_MS) or p95 - moved > TAIL * tail:
+def _more_runs(pair: _Pair, noise: Noise | None) -> str:
+    """How many runs of each build would tell a shift of this size in four cases of five."""
+    if noise is None or pair.ratio <= 1.0:
         return ""
-    return f"a longer tail alone, the median is {ms(p50)}, {ms(body)} before: more runs can tell"
+    variance = noise.error**2 / (1 / len(pair.now) + 1 / len(pair.earlier))
+    runs = math.ceil(2 * variance * (3.0 + 0.84) ** 2 / math.log(pair.ratio) ** 2)
+    return f"; {max(runs, 3)} runs of each would tell it" if runs > len(pair.now) else ""
+
+
+def _generator(pair: _Pair) -> str:
+    """Why the generator may have made it; empty when it cannot have."""
+    percentile = float(pair.figure[1:])
+    moved = [
+        moved_ms(one.frames, _chosen(one.frames, pair.key), View(pair.key[1]), percentile, value * 1000)
+        for one, value in zip(pair.now, pair.values, strict=True)
+    ]
+    if shift([value - by for value, by in zip(pair.values, moved, strict=True)], pair.before) > WARN:
+        return ""
+    return f"the generator's own delays could have added {ms(median(moved))}"
+
+
+def _night(pair: _Pair) -> str:
+    """Why so few runs cannot tell this from a noisy night; empty when they can."""
+    if least_chance(len(pair.now), len(pair.earlier)) < CHANCE:
+        return ""
+    body = max(one.figure.p50 for one in pair.earlier)
+    tail = max(one.figure.p95 for one in pair.earlier)
+    for one in pair.now:
+        p50 = one.figure.p50
+        if not (p50 > BODY * body and p50 - body > BODY_FLOOR_MS) and one.figure.p95 <= TAIL * tail:
+            return f"a longer tail alone, the median is {ms(p50)}, {ms(body)} before: more runs can tell"
+    return ""
 
 
 def _differences(run: Frames, baseline: Frames) -> list[str]:
@@ -261,7 +403,7 @@ def _differences(run: Frames, baseline: Frames) -> list[str]:
 
 def _changed_keys(mine: Manifest, theirs: Manifest) -> list[str]:
     def load(manifest: Manifest) -> Mapping[str, Any]:
-        return manifest.profile.model_dump(exclude={"seed", "description"})
+        return manifest.profile.model_dump(exclude={"seed", "description", "claim"})
 
     ours, others = load(mine), load(theirs)
     return sorted(key for key in ours if ours[key] != others[key])

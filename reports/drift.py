@@ -6,6 +6,10 @@ cut into ten slices, each operation's median server time in each is taken, and t
 of all pairwise slopes, Theil 1950; Sen 1968). It counts as a drift when the line rises by more than 15 % and 5 ms over
 the phase, and Kendall's S of the medians is 35 or more of 45, which chance alone gives once in 2,000 runs (exact
 distribution for ten values without ties).
+
+A step bends no line far, so the same samples are asked for a change of level as well (`reports.change_point`): in the
+median and in the ninth decile of up to thirty slots of equal length, by more than 20 % and 5 ms, upwards, and by so
+much more than the series does by itself as chance alone gives once in some hundreds of runs.
 """
 
 from __future__ import annotations
@@ -14,12 +18,15 @@ import itertools
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.tables import View
 from harness.record.manifest import Manifest
+from reports.change_point import change
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
 from reports.text import ms, percent
@@ -30,14 +37,29 @@ GROWING = ("swipe_deck", "background_deck")
 """Told and not judged: on a fresh target decks get slower in healthy runs too (docs/integrity.md)."""
 SLICES, ENOUGH = 10, 5
 RISE, FLOOR_MS, KENDALL = 0.15, 5.0, 35
+STEP, STRENGTH = 0.20, 100.0
+MOST_SLOTS, LEAST_SLOTS = 30, 10
+ASKED: tuple[tuple[Literal["median", "tail"], float, int], ...] = (("median", 50.0, 8), ("tail", 90.0, 20))
+"""Of each slot: what it is called, the percentile, and the samples that it takes on average."""
 GROWTH = 1.1
 """Attempts of the second half to those of the first: when they rise as steadily, slower is no wonder."""
+
+
+class Step(BaseModel):
+    """A level that changed at once: when (seconds since zero), from and to how many milliseconds, of which figure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    figure: Literal["median", "tail"]
+    at_s: float
+    before_ms: float
+    after_ms: float
+    strength: float
 
 
 class DriftRow(BaseModel):
     """One operation. Milliseconds: where the line begins, and by how much it rose until the end.
 
-    drifts: it rises, and is judged. grows: it is told only.
+    drifts: it rises, or stepped up, and is judged. grows: it is told only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,19 +69,29 @@ class DriftRow(BaseModel):
     kendall: int
     drifts: bool
     grows: bool = False
+    step: Step | None = None  # null: nothing stepped up
 
     @property
     def rises(self) -> bool:
         """More than chance and a hiccup explain."""
-        return _rises(self.begin_ms, self.rise_ms, self.kendall)
+        return self.step is not None or _rises(self.begin_ms, self.rise_ms, self.kendall)
 
     @property
     def sentence(self) -> str:
         """The row for people."""
-        share = self.rise_ms / self.begin_ms if self.begin_ms > 0 else math.inf
+        why = ", as decks do on a fresh target" if self.grows else ""
+        if self.step is not None:
+            one = self.step
+            what = "its median" if one.figure == "median" else "its ninth decile"
+            share = percent(one.after_ms / one.before_ms - 1 if one.before_ms > 0 else math.inf, 0)
+            return (
+                f"{self.operation} got slower during the run, at {one.at_s:.0f} s: {what} stepped from "
+                f"{ms(round(one.before_ms, 1))} to {ms(round(one.after_ms, 1))} (+{share}) under a level load{why}."
+            )
+        share = percent(self.rise_ms / self.begin_ms if self.begin_ms > 0 else math.inf, 0)
         return (
             f"{self.operation} got slower during the run: from {ms(self.begin_ms)} by {ms(self.rise_ms)} "
-            f"(+{percent(share, 0)}) under a level load{', as decks do on a fresh target' if self.grows else ''}."
+            f"(+{share}) under a level load{why}."
         )
 
 
@@ -74,8 +106,30 @@ def drift(frames: Frames) -> tuple[DriftRow, ...]:
         return ()
     measured = frames.measured[(frames.measured["view"] == View.SERVER) & (frames.measured["value_us"] < math.inf)]
     chosen = _sliced(measured[measured["operation"].isin(OPERATIONS + GROWING)], start, end)
-    rows = [_row(str(name), group) for name, group in chosen.groupby("operation")]
+    rows = [_row(str(name), group, (start, end)) for name, group in chosen.groupby("operation")]
     return tuple(row for row in rows if row is not None)
+
+
+def step(samples: pd.DataFrame, window: tuple[float, float]) -> Step | None:
+    """The most marked step up of one operation's `samples` (second, value_us, count); None without any."""
+    start, end = window
+    number = int(samples["count"].sum())
+    found = []
+    for figure, percentile, least in ASKED:
+        slots = min(MOST_SLOTS, number // least, int(end - start))
+        if slots < LEAST_SLOTS:
+            continue
+        place = ((samples["second"] - start) * slots / (end - start)).astype("int64").clip(0, slots - 1)
+        table = grouped_percentiles(samples.assign(slot=place), ["slot"], (percentile,)).sort_values("slot")
+        values = (table[f"p{percentile:g}"] / 1000.0).to_numpy(dtype="float64")
+        changed = change(np.log(np.maximum(values, 1e-3)))
+        if changed is None or changed.strength < STRENGTH:
+            continue
+        before, after = math.exp(changed.before), math.exp(changed.after)
+        if after - before > FLOOR_MS and after > (1.0 + STEP) * before:
+            at = start + int(table["slot"].iloc[changed.at]) * (end - start) / slots
+            found.append(Step(figure=figure, at_s=at, before_ms=before, after_ms=after, strength=changed.strength))
+    return max(found, key=lambda one: one.strength, default=None)
 
 
 def level(manifest: Manifest) -> bool:
@@ -107,7 +161,7 @@ def _kendall(values: Sequence[float]) -> int:
     return sum((b > a) - (b < a) for a, b in itertools.combinations(values, 2))
 
 
-def _row(operation: str, group: pd.DataFrame) -> DriftRow | None:
+def _row(operation: str, group: pd.DataFrame, window: tuple[float, float]) -> DriftRow | None:
     counts = group.groupby("slice")["count"].sum()
     if len(counts) < SLICES or int(counts.min()) < ENOUGH:
         return None
@@ -118,8 +172,17 @@ def _row(operation: str, group: pd.DataFrame) -> DriftRow | None:
     begin = median(value - slope * place for place, value in enumerate(values))
     rise = slope * (SLICES - 1)
     kendall, grows = _kendall(values), operation in GROWING
-    drifts = not grows and _rises(begin, rise, kendall)
-    return DriftRow(operation=operation, begin_ms=begin, rise_ms=rise, kendall=kendall, drifts=drifts, grows=grows)
+    line = _rises(begin, rise, kendall)
+    stepped = step(group, window)
+    return DriftRow(
+        operation=operation,
+        begin_ms=begin,
+        rise_ms=rise,
+        kendall=kendall,
+        drifts=not grows and (line or stepped is not None),
+        grows=grows,
+        step=stepped,
+    )
 
 
 def _rises(begin_ms: float, rise_ms: float, kendall: int) -> bool:

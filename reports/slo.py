@@ -5,9 +5,16 @@ The percentile reported is the nearest-rank percentile of the same samples, so v
 other (see `reports.ranks`). A failure counts as over every limit (see `reports.frames`). A bucket counts as over the
 limit when its representative value is at or over it; that value lies within 0.5 % of every sample in the bucket.
 
-A limit that lies inside the objective's 95 % interval (`reports.intervals`) is marked as too close to call. The point
-estimate decides all the same: otherwise a system that runs near its limit could never be answered, however long the run
-is; the mark says that a repeat may answer differently.
+What a pass takes is the objective's `claim` (a profile's own outranks the file's):
+
+- `shown`: the share of bad samples is at most the allowed one with 95 % confidence (`reports.intervals`). A figure
+  within the limit that the samples cannot show is inconclusive, and the note says how long the run would have to be.
+- `clean`: for runs that are too short to show much. As `shown`, where enough samples came; with fewer than could show
+  it, a pass takes that not one of them is bad. The note says that it is not shown.
+- `point`: the figure decides, as it does for runs of seconds whose defects are known.
+
+A miss is one by the figure and by enough samples to have shown the opposite; with fewer, or against `min_samples`, only
+what is sure (99 %, three bad samples at least). A limit inside the 95 % interval is marked as too close to call.
 
 An objective cannot be answered (inconclusive) with too few samples, or when the generator's own delays could have moved
 its percentile by more than 5 % of its limit (`reports.disturbance`): that row alone, not the whole run. Sliding windows
@@ -19,22 +26,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from harness.core.outcome import OUTCOMES
-from harness.core.slo import LatencySlo, ShareSlo, Slo
+from harness.core.slo import Claim, LatencySlo, ShareSlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import disturbance, intervals
 from reports.frames import Frames
-from reports.intervals import Interval
+from reports.intervals import Evidence, Interval
 from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, rank_of, share_of
 from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
-from reports.windows import Sliding, Stretch, slide
+from reports.windows import Sliding, Stretch, incident, slide
 
 Status = Literal["pass", "fail", "inconclusive"]
 
@@ -87,6 +94,10 @@ class SloRow(ReportModel):
     share_under: float | None = None  # latency: share of samples under the limit
     interval: Interval | None = None
     close: bool = False  # the limit lies inside the interval: too close to call
+    claim: Claim = Claim.POINT  # what a pass took
+    shown: bool = False  # the samples show that the objective is met
+    needed_samples: int | None = None  # how many like these would show it; null: shown, or no number would
+    needed_s: float | None = None  # how long the measure phase would have to be for that
     moved: float | None = None  # latency: by how many ms, at most, the generator's delays could have raised the value
     windows: WindowRow | None = None  # null: the measure phase is no longer than one window
     status: Status
@@ -111,7 +122,7 @@ class SloRow(ReportModel):
             return DASH
         show = ms if self.unit == "ms" else _percent3
         if self.interval.high is None:
-            return f"{show(self.interval.low)} or more"
+            return f"at least {show(self.interval.low)}"
         return f"{show(self.interval.low)} {DASH} {show(self.interval.high)}"
 
 
@@ -144,11 +155,12 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     failed = int(chosen.loc[np.isinf(chosen["value_us"]), "count"].sum())
     slow = bad | (chosen["value_us"] > value_us)
     sliding = slide(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.window_s, slow=slow)
-    missed = _missed_stretch(slo, sliding)
-    close = intervals.undecided(frames.window, chosen, slo.percentile, slo.limit_ms * 1000.0)
+    missed = incident(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.sustained_s)
     moved = disturbance.moved_ms(frames, chosen, slo.view, slo.percentile, value_us) if samples else None
     met = samples > 0 and under >= rank_of(slo.percentile, samples)
-    status, note = _status(frames, slo, slo.operation, samples, met and missed is None)
+    known = intervals.evidence(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True)
+    status, note = _status(frames, slo, slo.operation, known, met=met, missed=missed is not None)
+    close = known.close and status != "inconclusive"
     if status != "inconclusive":
         decisive = moved or 0.0
         if met and missed is not None:
@@ -159,6 +171,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
             status, note = "inconclusive", _moved_note(slo, decisive)
     if not note:
         note = _stretch_note(slo, missed) if met and missed else _latency_note(slo, value, close, failed, samples)
+    note = _joined(note, _unshown_note(frames, known) if status == "pass" else "")
     margin = None if value is None else slo.limit_ms - value
     return SloRow(
         name=slo.name,
@@ -179,6 +192,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
         interval=intervals.of_percentile(frames.window, chosen, slo.percentile, value_us),
         close=close and status != "inconclusive",
         moved=moved,
+        **_proof(frames, slo, known),
         windows=_latency_windows(slo, chosen, sliding),
         status=status,
         note=note,
@@ -194,16 +208,16 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
     value = bad / samples if samples else None
     interval = intervals.of_share(frames.window, chosen, counted)
     sliding = slide(frames.window, chosen, counted, slo.max_share, slo.window_s)
-    missed = _missed_stretch(slo, sliding)
+    missed = incident(frames.window, chosen, counted, slo.max_share, slo.sustained_s)
     met = bad <= Fraction(str(slo.max_share)) * samples
-    status, note = _status(frames, slo, ", ".join(slo.operations), samples, met and missed is None)
-    close = _share_close(slo, interval, met=met) and status != "inconclusive"
+    known = intervals.evidence(frames.window, chosen, counted, slo.max_share, ranked=False)
+    status, note = _status(frames, slo, ", ".join(slo.operations), known, met=met, missed=missed is not None)
+    close = known.close and status != "inconclusive"
     if not note and met and missed is not None:
         note = _stretch_note(slo, missed)
-    elif not note and close and interval is not None and met:
-        note = f"met, but {plural(samples, 'sample')} cannot show it: the share may be {percent(interval.high, 3)}"
-    elif not note and close:
+    elif not note and close and status == "fail":
         note = "close: the limit lies inside the interval"
+    note = _joined(note, _unshown_note(frames, known) if status == "pass" else "")
     margin = None if value is None else slo.max_share - value
     return SloRow(
         name=slo.name,
@@ -222,6 +236,7 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
         failed=bad,
         interval=interval,
         close=close,
+        **_proof(frames, slo, known),
         windows=_share_windows(slo, sliding),
         status=status,
         note=note,
@@ -235,25 +250,81 @@ def _percentile_us(chosen: pd.DataFrame, percentile: float) -> float:
     return float(grouped_percentiles(chosen.assign(all=0), ["all"], (percentile,))[f"p{percentile:g}"].iloc[0])
 
 
-def _share_close(slo: ShareSlo, interval: Interval | None, *, met: bool) -> bool:
-    if interval is None or interval.high is None:
-        return False
-    return interval.high > slo.max_share if met else interval.low <= slo.max_share
-
-
 def _outcomes_text(slo: ShareSlo) -> str:
     every_failure = {outcome for outcome in OUTCOMES if not outcome.good}
     return "any failure" if set(slo.outcomes) == every_failure else " + ".join(slo.outcomes)
 
 
-def _status(frames: Frames, slo: Slo, operations: str, samples: int, met: bool) -> tuple[Status, str]:
+def _status(
+    frames: Frames, slo: Slo, operations: str, known: Evidence, *, met: bool, missed: bool
+) -> tuple[Status, str]:
+    """:param met: by the figure itself. :param missed: a stretch of windows misses it."""
+    samples = known.samples
     if samples == 0:
-        known = sorted(set(frames.samples.loc[frames.samples["view"] == slo.view, "operation"]))
-        seen = f"; this view has {', '.join(known)}" if known else ""
-        return "inconclusive", f"no sample of {operations} in the measure phase{seen}"
+        seen = sorted(set(frames.samples.loc[frames.samples["view"] == slo.view, "operation"]))
+        has = f"; this view has {', '.join(seen)}" if seen else ""
+        return "inconclusive", f"no sample of {operations} in the measure phase{has}"
+    if missed or (not met and known.missed):
+        return "fail", ""
     if samples < slo.min_samples:
         return "inconclusive", f"too few samples: {count(samples)} of at least {count(slo.min_samples)}"
-    return ("pass" if met else "fail"), ""
+    claim = claim_of(frames.manifest, slo)
+    if claim is Claim.POINT:
+        return ("pass" if met else "fail"), ""
+    if known.met or (claim is Claim.CLEAN and known.bad == 0 and not known.enough):
+        return "pass", ""
+    if not met and known.enough:
+        return "fail", ""
+    return "inconclusive", f"{'met' if met else 'missed'} by the figure, {_unshown_note(frames, known)}"
+
+
+def claim_of(manifest: Manifest, slo: Slo) -> Claim:
+    """What a pass of the objective takes in this run."""
+    return manifest.profile.claim or slo.claim
+
+
+def _proof(frames: Frames, slo: Slo, known: Evidence) -> _Proof:
+    needed = None if known.met or not known.samples else known.needed
+    return {
+        "claim": claim_of(frames.manifest, slo),
+        "shown": known.met,
+        "needed_samples": needed,
+        "needed_s": None if needed is None else _length_for(frames, known, needed),
+    }
+
+
+class _Proof(TypedDict):
+    claim: Claim
+    shown: bool
+    needed_samples: int | None
+    needed_s: float | None
+
+
+def _length_for(frames: Frames, known: Evidence, needed: int) -> float:
+    start, end = frames.window
+    return (end - start) * needed / known.samples
+
+
+def _unshown_note(frames: Frames, known: Evidence) -> str:
+    """Why the samples do not show the objective, and how long the run would have to be; empty where they do."""
+    if known.met or not known.samples:
+        return ""
+    worth = (
+        f" (worth {count(round(known.worth))}: they depend on each other)" if known.worth < 0.9 * known.samples else ""
+    )
+    what = (
+        f"not shown: with {plural(known.samples, 'sample')}{worth} up to {percent(known.upper)} may be over the limit"
+    )
+    allowed = f"{percent(known.allowed, 3)} allowed"
+    needed = known.needed
+    if needed is None:
+        return f"{what}, {allowed}, and {percent(known.share, 3)} are: no length shows it"
+    length = seconds(math.ceil(_length_for(frames, known, needed)))
+    return f"{what}, {allowed}; {count(needed)} like these would show it, a measure phase of {length} at this rate"
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _latency_note(slo: LatencySlo, value: float | None, close: bool, failed: int, samples: int) -> str:
@@ -274,17 +345,12 @@ def _moved_note(slo: LatencySlo, moved: float) -> str:
 # ---- windows --------------------------------------------------------------------------------------------------
 
 
-def _missed_stretch(slo: Slo, sliding: Sliding | None) -> Stretch | None:
-    """The stretch that makes the objective missed, where it says for how long it may be over its limit."""
-    if sliding is None or sliding.longest is None or slo.sustained_s is None or not sliding.shown:
-        return None
-    return sliding.longest if sliding.longest.length_s >= slo.sustained_s else None
-
-
 def _stretch_note(slo: Slo, missed: Stretch) -> str:
+    allowed = float(1 - share_of(slo.percentile)) if isinstance(slo, LatencySlo) else slo.max_share
     return (
-        f"met over the whole phase, but over the limit for {seconds(missed.length_s)} without a break "
-        f"({missed.start_s:.0f}{DASH}{missed.end_s:.0f} s): {seconds(slo.sustained_s or 0.0)} are a miss"
+        f"met over the whole phase, but {percent(missed.bad / missed.samples)} of {count(missed.samples)} samples were "
+        f"over the limit in the {seconds(missed.length_s)} from {missed.start_s:.0f} to {missed.end_s:.0f} s: "
+        f"more than {percent(allowed, 3)} for {seconds(slo.sustained_s or 0.0)} is a miss"
     )
 
 

@@ -33,7 +33,11 @@ def span(interval: Span | None) -> str:
     """An interval of latencies in milliseconds; empty without one."""
     if interval is None:
         return ""
-    return f"{ms(interval.low)} or more" if interval.high is None else f"{ms(interval.low)} {DASH} {ms(interval.high)}"
+    return (
+        f"at least {ms(round(interval.low, 1))}"
+        if interval.high is None
+        else f"{ms(interval.low)} {DASH} {ms(interval.high)}"
+    )
 
 
 def percent(share: float | None, digits: int = 2) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from harness.core.errors import PRECEDENCE, ExitCode, first_of
+from harness.core.errors import PRECEDENCE, ExitCode
 from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
@@ -136,8 +136,9 @@ def judge_frames(
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
     found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
-    winner = first_of(code for code, _ in found)
-    ordered = sorted(found, key=lambda item: PRECEDENCE.index(item[0]))
+    order = _precedence(rows, health)
+    ordered = sorted(found, key=lambda item: order.index(item[0]))
+    winner = ordered[0][0] if ordered else ExitCode.PASS
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
     reasons = tuple(reason for _, reason in ordered)
     return Verdict(
@@ -193,6 +194,17 @@ def _findings(
     return found
 
 
+def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow]) -> list[ExitCode]:
+    """Which code wins: a definite miss before a doubt. While the generator itself is in doubt, so are latencies and
+    what was compared with earlier runs; errors stay what they are."""
+    order = list(PRECEDENCE)
+    if any(row.level == "invalid" for row in health):
+        errors = any(row.kind == "share" and row.status == "fail" for row in rows)
+        order.remove(ExitCode.INCONCLUSIVE)
+        order.insert(order.index(ExitCode.REGRESSION if errors else ExitCode.SLO_MISSED), ExitCode.INCONCLUSIVE)
+    return order
+
+
 def missed(row: SloRow) -> str:
     """A missed objective in one sentence that names operation, figure and limit."""
     operations = ", ".join(row.operations)
@@ -221,7 +233,9 @@ def _sentence(reasons: Sequence[str], rows: Sequence[SloRow], integrity: Integri
         return f"{met}.{data}"
     close = sum(row.close for row in rows)
     mark = f" Too close to call: {close} of them, see the intervals." if close else ""
-    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{mark}{data}"
+    unshown = [row.name for row in rows if not row.shown]
+    proof = f" Not contradicted, but too short to show: {', '.join(unshown)}." if unshown else ""
+    return f"{met}; the closest is {closest.name}, {closest.value_text} of {closest.limit_text}.{mark}{proof}{data}"
 
 
 def _facts(frames: Frames) -> RunFacts:

@@ -31,12 +31,12 @@ PRECEDENCE = (
     ExitCode.TARGET,
     ExitCode.ABORTED,
     ExitCode.DATA,
-    ExitCode.INCONCLUSIVE,
     ExitCode.SLO_MISSED,
     ExitCode.REGRESSION,
+    ExitCode.INCONCLUSIVE,
     ExitCode.PASS,
 )
-"""When several apply, the first of these wins."""
+"""When several apply, the first of these wins. (`reports.verdict` has the exception: a generator that is in doubt.)"""
 
 
 def first_of(codes: Iterable[ExitCode]) -> ExitCode:

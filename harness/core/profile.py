@@ -13,6 +13,7 @@ from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
 from harness.core.retry_policies import RetryPolicy
 from harness.core.scheduled_fault import ChaosEntry, problems_of, timeline_of
+from harness.core.slo import Claim
 
 SHARE_TOLERANCE = 1e-6
 SPAN_TOLERANCE_S = 1e-3
@@ -84,6 +85,7 @@ class Profile(FrozenModel):
     arrivals: Annotated[tuple[ArrivalStage, ...], Field(min_length=1)]
     mix: Annotated[dict[PlainName, Annotated[Number, Field(gt=0)]], Field(min_length=1)]  # persona -> share; sums to 1
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
+    claim: Claim | None = None  # what a pass of an SLO takes in runs of this profile; absent: the SLO file's
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
     realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
     chaos: tuple[ChaosEntry, ...] = ()  # what goes wrong, when, for whom

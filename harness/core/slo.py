@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -14,12 +15,21 @@ WINDOW_S = 60.0
 """Length of the sliding windows of an SLO file that does not say."""
 
 
+class Claim(StrEnum):
+    """What a pass takes."""
+
+    SHOWN = "shown"  # that the samples show it, with 95 % confidence
+    CLEAN = "clean"  # that; or fewer samples than could show it, and not one of them bad
+    POINT = "point"  # that the figure itself is within the limit, whatever chance may have done to it
+
+
 class Windowed(FrozenModel):
     """What every SLO may say about stretches of the measure phase. Without `sustained_s` windows inform, only."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S  # length of the sliding windows; absent: the file's window_s
-    # missed also when the windows over the limit cover this long without a break, however good the whole phase is
+    # missed also when all samples of any stretch of this length are over the limit, however good the whole phase is
     sustained_s: Annotated[Number, Field(gt=0)] | None = None
+    claim: Claim = Claim.SHOWN  # what a pass takes; absent: the file's; a profile's own outranks both
 
     @field_validator("sustained_s")
     @classmethod
@@ -40,6 +50,14 @@ class LatencySlo(Windowed):
     percentile: Annotated[Number, Field(gt=0, lt=100)] = 95.0
     limit_ms: Annotated[Number, Field(gt=0)]
     min_samples: Annotated[Count, Field(ge=1)] = 100
+
+    @field_validator("percentile")
+    @classmethod
+    def _a_percentage(cls, percentile: float) -> float:
+        if percentile < 50:
+            meant = f"did you mean {percentile * 100:g}?" if 0.5 <= percentile < 1 else "give one from 50 to below 100"
+            raise ValueError(f"is the percentile below which most samples are slower; {meant}")
+        return percentile
 
 
 class ShareSlo(Windowed):
@@ -66,17 +84,19 @@ Slo = Annotated[LatencySlo | ShareSlo, Field(discriminator="kind")]
 
 
 class SloFile(FrozenModel):
-    """`window_s` here is the one of every entry that has none of its own."""
+    """`window_s` and `claim` here are those of every entry that has none of its own."""
 
     window_s: Annotated[Number, Field(ge=1)] = WINDOW_S
+    claim: Claim = Claim.SHOWN
     slo: Annotated[tuple[Slo, ...], Field(min_length=1)]
 
     @model_validator(mode="before")
     @classmethod
     def _hand_the_window_down(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "window_s" not in data or not isinstance(data.get("slo"), list):
+        if not isinstance(data, dict) or not isinstance(data.get("slo"), list):
             return data
-        entries = [{"window_s": data["window_s"], **one} if isinstance(one, dict) else one for one in data["slo"]]
+        handed = {key: data[key] for key in ("window_s", "claim") if key in data}
+        entries = [{**handed, **one} if isinstance(one, dict) else one for one in data["slo"]]
         return {**data, "slo": entries}
 
     @field_validator("slo")

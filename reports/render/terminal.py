@@ -43,7 +43,7 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
     lines += _wrapped(verdict.sentence)
     lines += ["", *_columns(("", "SLO", "value", "limit", "samples"), map(_slo_cells, verdict.slos))]
     for row in verdict.slos if any(row.samples for row in verdict.slos) else ():
-        if row.note and (row.status != "pass" or row.close):
+        if row.note and (row.status != "pass" or row.close or not row.shown):
             lines += _wrapped(f"{row.name}: {row.note}")
     if verdict.comparison is not None:
         lines += ["", *comparison(verdict.comparison)]

@@ -518,3 +518,16 @@ def test_a_key_that_cannot_be_a_header_is_refused_without_being_shown(value: str
 def test_a_profile_may_ask_for_any_plan_of_the_sandboxs_realtime() -> None:
     (plans,) = [get_args(field.annotation) for name, field in SandboxSize.model_fields.items() if name == "plan"]
     assert set(plans) == set(PLANS)
+
+
+def test_a_percentile_is_a_percentage(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "slos", ("limit_ms = 400", "limit_ms = 400\npercentile = 0.95"))
+    assert "did you mean 95?" in message
+
+
+def test_what_a_pass_takes_is_handed_down(tmp_path: Path) -> None:
+    path = tmp_path / "slo.toml"
+    path.write_text('claim = "point"\n' + SLOS.replace("max_share", 'claim = "shown"\nmax_share'))
+    assert [slo.claim for slo in load_slos(path)] == ["point", "shown"]
+    path.write_text(SLOS)
+    assert {slo.claim for slo in load_slos(path)} == {"shown"}

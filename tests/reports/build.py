@@ -67,7 +67,7 @@ def manifest(slos: Sequence[Slo] = (), **changes: Any) -> Manifest:
 
 
 def latency_slo(operation: str = "home_feed", limit_ms: float = 400.0, **changes: Any) -> LatencySlo:
-    values: dict[str, Any] = {"view": View.SERVER, "percentile": 95.0, "min_samples": 10}
+    values: dict[str, Any] = {"view": View.SERVER, "percentile": 95.0, "min_samples": 10, "claim": "point"}
     values |= {"name": f"{operation} {changes.get('view', View.SERVER)}", "operation": operation, "limit_ms": limit_ms}
     return LatencySlo(**(values | changes))
 
@@ -81,6 +81,7 @@ def share_slo(max_share: float = 0.005, **changes: Any) -> ShareSlo:
         "outcomes": (Outcome.SERVER_ERROR,),
         "max_share": max_share,
         "min_samples": 10,
+        "claim": "point",
     }
     return ShareSlo(**(values | changes))
 

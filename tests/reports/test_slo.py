@@ -70,8 +70,13 @@ def test_too_few_samples_are_inconclusive_with_figures() -> None:
     assert (row.status, row.value) == ("inconclusive", 10.0)
     assert row.note == "too few samples: 99 of at least 100"
     assert judged(run_of([10.0] * 100), build.latency_slo(min_samples=100)).status == "pass"
-    row = judged(run_of([10.0] * 9, outcome=Outcome.SERVER_ERROR), build.share_slo())
+    row = judged(run_of([10.0] * 2, outcome=Outcome.SERVER_ERROR), build.share_slo())
     assert (row.status, row.value) == ("inconclusive", 1.0)
+
+
+def test_too_few_samples_do_not_hide_what_is_sure() -> None:
+    row = judged(run_of([10.0] * 9, outcome=Outcome.SERVER_ERROR), build.share_slo())
+    assert (row.status, row.value) == ("fail", 1.0)
 
 
 def test_no_sample_names_what_there_is() -> None:
@@ -107,29 +112,36 @@ def test_a_pass_that_the_samples_cannot_show_says_so() -> None:
     row = judged(run_of([10.0] * 300), build.share_slo(0.001))
     assert row.status == "pass"
     assert row.interval is not None
-    # Wilson's upper end for 0 of n is z^2 / (n + z^2)
-    assert row.interval.high == pytest.approx(1.96**2 / (300 + 1.96**2))
-    assert "300 samples cannot show it" in row.note
+    # Clopper and Pearson's upper end for 0 of n
+    assert row.interval.high == pytest.approx(1 - 0.025 ** (1 / 300))
+    assert "not shown: with 300 samples" in row.note
+    assert (row.shown, row.needed_samples, row.needed_s) == (False, 2995, 60 * 2995 / 300)
     assert judged(run_of([10.0] * 6000), build.share_slo(0.001)).note == ""
 
 
 def test_percentile_interval_by_hand() -> None:
-    """Nine slices are 90 % fast, one is all slow: F = 81 %, se from the ten slices, quantiles read off the samples."""
-    run = build.Run(build.manifest())
-    for slot in range(10):
-        second = build.START + slot * 6
-        run.add(second, 10.0, number=0 if slot == 9 else 9, exact=True)
-        run.add(second, 100.0, number=10 if slot == 9 else 1, exact=True)
-    row = judged(run, build.latency_slo(percentile=50.0, limit_ms=50.0))
-    # counted 9,..,9,0 of 10 each: sum (u - 8.1)^2 = 9 * 0.81 + 65.61 = 72.9; se = sqrt(10/9 * 72.9)/100 = 0.09;
-    # h = 2.262 * 0.09 = 0.2036: from the 29.6 % quantile (10 ms) to the 70.4 % quantile (10 ms)
-    assert row.interval == Interval(low=10.0, high=10.0)
-    row = judged(run, build.latency_slo(percentile=80.0, limit_ms=50.0))
-    # 59.6 % quantile is 10 ms; 80 % + 20.4 % is past the last sample: open
-    assert row.interval == Interval(low=10.0, high=None)
-    assert row.status == "pass"
-    assert row.note.startswith("close:")
-    assert row.interval_text == "10 ms or more"
+    """100 samples of their own seconds' order, 1..100 ms: the exact ranks of a binomial median and p95."""
+    values = [float(1 + 37 * place % 100) for place in range(100)]
+    interval = judged(run_of(values), build.latency_slo(percentile=50.0)).interval
+    # P(B <= 39) = 0.0176, P(B <= 40) = 0.0284: ranks 40 and 61; half a percent for the buckets
+    assert interval is not None
+    assert interval.low == pytest.approx(40 * 0.995)
+    assert interval.high == pytest.approx(61 * 1.005)
+    assert judged(run_of(values), build.latency_slo(percentile=99.0)).interval == Interval(low=97 * 0.995, high=None)
+
+
+def test_an_interval_has_a_width_even_where_all_samples_are_alike() -> None:
+    interval = judged(run_of([10.0] * 500), build.latency_slo()).interval
+    assert interval is not None
+    assert interval.high is not None
+    assert interval.low < 10.0 < interval.high
+
+
+def test_a_percentile_that_is_the_largest_sample_has_no_upper_end() -> None:
+    row = judged(run_of([float(ms) for ms in range(1, 41)]), build.latency_slo(percentile=99.0))
+    assert row.interval is not None
+    assert row.interval.high is None
+    assert row.interval_text.startswith("at least ")
 
 
 def test_no_interval_when_a_slice_is_empty() -> None:
@@ -153,6 +165,45 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         assert interval is not None
         covered += interval.low <= truth and (interval.high is None or truth <= interval.high)
     assert covered >= 51
+
+
+@pytest.mark.parametrize(
+    ("samples", "slow", "status"),
+    [(58, 0, "inconclusive"), (59, 0, "pass"), (92, 1, "inconclusive"), (93, 1, "pass"), (93, 2, "inconclusive")],
+)
+def test_a_pass_is_shown_or_it_is_none(samples: int, slow: int, status: str) -> None:
+    """Fifty-nine clean samples are the fewest that show a p95; with a slow one it takes 93."""
+    values = [10.0] * samples
+    for place in range(slow):
+        values[7 + 40 * place] = 900.0
+    row = judged(run_of(values), build.latency_slo(claim="shown"))
+    assert (row.status, row.shown) == (status, status == "pass")
+    if status == "inconclusive":
+        assert "would show it, a measure phase of" in row.note
+        assert row.needed_s is not None
+
+
+def test_one_error_among_too_few_calls_is_a_doubt_and_no_miss() -> None:
+    run = run_of([10.0] * 943)
+    run.spread([10.0], outcome=Outcome.SERVER_ERROR)
+    row = judged(run, build.share_slo(0.001, claim="shown"))
+    assert row.status == "inconclusive"
+    assert "no length shows it" in row.note
+    run.spread([10.0] * 9, outcome=Outcome.SERVER_ERROR)
+    assert judged(run, build.share_slo(0.001, claim="shown")).status == "fail"
+
+
+@pytest.mark.parametrize(("slow", "status"), [(0, "pass"), (1, "inconclusive")])
+def test_a_run_too_short_to_show_it_passes_clean_or_not_at_all(slow: int, status: str) -> None:
+    row = judged(run_of([10.0] * (47 - slow) + [900.0] * slow), build.latency_slo(claim="clean"))
+    assert (row.status, row.shown) == (status, False)
+    assert "not shown: with 47 samples" in row.note
+
+
+def test_the_profile_says_what_a_pass_takes() -> None:
+    run = build.Run(build.manifest(profile=build.profile(claim="clean")))
+    run.spread([10.0] * 47)
+    assert judged(run, build.latency_slo(claim="shown")).status == "pass"
 
 
 @settings(max_examples=60, deadline=None)

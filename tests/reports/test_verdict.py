@@ -49,11 +49,11 @@ def test_a_profile_without_realtime_is_not_asked_about_deliveries(realtime: bool
     assert len(said) == len(found.slos) % 2 == (not realtime)
 
 
-def test_too_few_samples_beat_a_missed_slo_and_both_are_listed() -> None:
+def test_a_definite_miss_beats_too_few_samples_and_both_are_listed() -> None:
     found = verdict_of(good(build.latency_slo(limit_ms=90.0), build.latency_slo("never_called")))
-    assert (found.verdict, found.exit_code, found.exit_codes) == ("inconclusive", 20, (20, 10))
-    assert "never_called" in found.reasons[0]
-    assert "90 ms" in found.reasons[1]
+    assert (found.verdict, found.exit_code, found.exit_codes) == ("fail", 10, (10, 20))
+    assert "90 ms" in found.reasons[0]
+    assert "never_called" in found.reasons[1]
 
 
 def test_a_veto_of_the_generator_makes_a_pass_inconclusive() -> None:
@@ -70,7 +70,7 @@ def test_an_abort_wins_over_everything_here() -> None:
     run.manifest = run.manifest.model_copy(update={"status": "aborted", "abort_reason": "interrupted (Ctrl-C)"})
     run.complete = False
     found = verdict_of(run)
-    assert (found.verdict, found.exit_code, found.exit_codes) == ("aborted", 30, (30, 20, 10))
+    assert (found.verdict, found.exit_code, found.exit_codes) == ("aborted", 30, (30, 10, 20))
     assert "Ctrl-C" in found.sentence
 
 
