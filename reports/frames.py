@@ -25,6 +25,7 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.tables import Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from harness.record.parts import PartFault
 from reports.delivery import Delivery, account
 from reports.intervals import Interval, of_percentile
 from reports.model import ReportModel
@@ -49,6 +50,8 @@ class RunLike(Protocol):
     def manifest(self) -> Manifest: ...
     @property
     def complete(self) -> bool: ...
+    @property
+    def faults(self) -> tuple[PartFault, ...]: ...
     def latency(self) -> pa.Table: ...
     def arrivals(self) -> pa.Table: ...
     def health(self) -> pa.Table: ...
@@ -87,6 +90,7 @@ class Frames:
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
     deliveries: tuple[Delivery, ...] = ()
     realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
+    faults: tuple[PartFault, ...] = ()  # parts of the record that are missing or damaged
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -144,6 +148,7 @@ def load(run: RunLike) -> Frames:
         facts=facts,
         deliveries=deliveries,
         realtime=run.realtime().to_pandas(),
+        faults=run.faults,
     )
 
 

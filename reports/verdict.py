@@ -135,6 +135,15 @@ def judge_frames(
     asked, drifted = questions.checks(manifest.probes), drift(frames)
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
     found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
+    found += [
+        (ExitCode.INCONCLUSIVE, f"A part of the record, {fault.part}, {fault.what}: data is not checked.")
+        for fault in frames.faults
+        if fault.of_data
+    ]
+    if manifest.evidence_promised and integrity.status == "not checked":
+        found.append(
+            (ExitCode.INCONCLUSIVE, f"The profile promises that data is checked, and it was not: {integrity.text}")
+        )
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     order = _precedence(rows, health)
     ordered = sorted(found, key=lambda item: order.index(item[0]))

@@ -1,8 +1,8 @@
 """The parts of a closed record: how many rows each holds and what its bytes sum up to, and what became of them since.
 
-A part is a file of the run directory, named by its path without its ending: `latency`, `ledger/writes`,
-`stored/messages`, `chaos`. The manifest lists them when they are written; what is missing, short or damaged later is
-named, so that nothing that is gone can pass.
+A part is a table of the run directory: `latency`, `ledger/writes`, `stored/messages`. The manifest lists them when they
+are written; what is missing, short or damaged later is named, so that nothing that is gone can pass. Of `chaos.jsonl`,
+which grows to the end, only its presence is asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from harness.record.manifest import Manifest, Part
 
 ALWAYS = (LATENCY, ARRIVALS, HEALTH)
 """Tables of every closed record, also of those whose manifest lists no parts."""
-CHAOS_PART = CHAOS.rpartition(".")[0]
 _BLOCK = 1 << 20
 
 
@@ -34,13 +33,14 @@ class PartFault:
     what: str
 
     @property
-    def sentence(self) -> str:
-        return f"Part of the record {self.what}: {self.part} ({self.path.name})."
+    def of_data(self) -> bool:
+        """Whether the data check reads it, and nothing else."""
+        return self.part.startswith(("ledger/", "stored/"))
 
 
 def path_of(folder: Path, part: str) -> Path:
     """Where a part lies."""
-    return folder / (CHAOS if part == CHAOS_PART else f"{part}.parquet")
+    return folder / f"{part}.parquet"
 
 
 def measured(folder: Path, parts: Iterable[str]) -> dict[str, Part]:
@@ -62,7 +62,11 @@ def faults(folder: Path, manifest: Manifest) -> tuple[PartFault, ...]:
     if manifest.parts is None:
         closed = not (folder / STREAM_FOLDER).exists()
         return tuple(_faults(folder, dict.fromkeys(ALWAYS))) if closed else ()
-    return tuple(_faults(folder, manifest.parts))
+    found = tuple(_faults(folder, manifest.parts))
+    faulty = manifest.status == "complete" and any(window.kind == "chaos" for window in manifest.chaos)
+    if faulty and not (folder / CHAOS).is_file():
+        found += (PartFault("chaos", folder / CHAOS, "is missing"),)
+    return found
 
 
 def _faults(folder: Path, parts: Mapping[str, Part | None]) -> Iterable[PartFault]:
@@ -89,10 +93,8 @@ def _fault(path: Path, written: Part | None) -> str:
 
 
 def _rows(path: Path) -> int:
-    if path.suffix == ".parquet":
-        with pq.ParquetFile(path) as file:
-            return int(file.metadata.num_rows)
-    return path.read_bytes().count(b"\n")
+    with pq.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def _sum(path: Path) -> str:

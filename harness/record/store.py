@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from harness.core.tables import (
     TRAFFIC,
 )
 from harness.record.manifest import Manifest
-from harness.record.parts import measured
+from harness.record.parts import PartFault, faults, measured
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
@@ -164,11 +164,14 @@ class RunFiles:
 
     folder: Path
     manifest: Manifest
+    faults: tuple[PartFault, ...] = ()  # parts that are not what was written; empty until `checked`
     left_out: frozenset[str] = frozenset()  # tables that read as empty
 
-    def without(self, tables: Iterable[str]) -> RunFiles:
-        """The same run as if these tables held nothing: what is damaged must not keep the rest from being read."""
-        return replace(self, left_out=self.left_out.union(tables))
+    def checked(self) -> RunFiles:
+        """The same run, every part held against the manifest: those that are missing or damaged are named, and read as
+        empty, so that they do not keep the rest from being read."""
+        found = faults(self.folder, self.manifest)
+        return replace(self, faults=found, left_out=frozenset(fault.part for fault in found))
 
     @property
     def complete(self) -> bool:

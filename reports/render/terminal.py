@@ -26,6 +26,7 @@ SHOWN_HERE = 3
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
 CLOSE = " ≈"  # too close to call: the limit lies inside the interval
 COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
+DATA_COLOUR = {"held": "green", "broken": "red", "not checked": "bold yellow"}
 CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
 
 
@@ -135,10 +136,17 @@ def _closing(verdict: Verdict, folder: Path, html: bool) -> list[str]:
     codes = ", ".join(str(code) for code in verdict.exit_codes[1:])
     also = f"; also applies: {codes}" if codes else ""
     return [
-        f"integrity: {verdict.integrity.status}",
+        *integrity_line(verdict.integrity),
         f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}",
         f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
     ]
+
+
+def integrity_line(found: Integrity) -> list[str]:
+    """Whether the data was checked, in a line of its own; what was not checked says why."""
+    if found.status != "not checked":
+        return [f"integrity: {found.status}"]
+    return _wrapped(f"integrity: NOT CHECKED: {found.text}", indent="")
 
 
 def _slo_cells(row: SloRow) -> tuple[str, ...]:
@@ -194,8 +202,10 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     for line in foreword(verdict):
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
-    for line in _closing(verdict, folder, html):
-        console.print(Text(line), soft_wrap=True)
+    aside = len(integrity_line(verdict.integrity))
+    for place, line in enumerate(_closing(verdict, folder, html)):
+        style = DATA_COLOUR[verdict.integrity.status] if place < aside else ""
+        console.print(Text(line, style=style), soft_wrap=True)
 
 
 def _slo_table(rows: Iterable[SloRow]) -> Table:
