@@ -21,6 +21,7 @@ from reports import probes as questions
 from reports import slo as objectives
 from reports.compare import Comparison
 from reports.drift import DriftRow, drift
+from reports.environment import MachineRow, machine
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health_row import HealthRow
@@ -76,6 +77,7 @@ class RunFacts(ReportModel):
     sessions: SessionFigures
     versions: dict[str, str]
     notes: tuple[str, ...]
+    machine: tuple[MachineRow, ...] = ()  # before and after the load; empty in older records
 
 
 class Verdict(ReportModel):
@@ -273,4 +275,5 @@ def _facts(frames: Frames) -> RunFacts:
         sessions=sessions(frames),
         versions=manifest.versions,
         notes=manifest.notes,
+        machine=machine(manifest),
     )

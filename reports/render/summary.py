@@ -148,6 +148,11 @@ def _facts(facts: RunFacts) -> str:
         "plan digest": facts.plan_digest,
         "workers": str(facts.workers),
         "sessions never started": count(facts.sessions.never_started),
+        **{
+            f"machine, {row.at} of the run": f"fixed work on all cores {ms(row.cpu_ms)}, "
+            f"loopback round trip {ms(row.loopback_us / 1000)}"
+            for row in facts.machine
+        },
         **facts.versions,
     }
     lines = [f"{name}: {value}" for name, value in entries.items()]
