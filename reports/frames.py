@@ -248,13 +248,20 @@ def slowest(frames: Frames, view: View, limit: int = 15) -> pd.DataFrame:
 
 
 def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> pd.DataFrame:
-    """Percentiles over time, all phases: second (start of a slot of `width_s`), samples, p50, p95, p99 in ms."""
+    """Percentiles over time, all phases: second (start of a slot of `width_s`), samples, p50, p95, p99 in ms.
+
+    Slots without a sample, between the first and the last of the operation, have 0 samples and no percentile.
+    """
     samples = frames.samples
     chosen = samples[(samples["operation"] == operation) & (samples["view"] == view)]
     slots = chosen.assign(second=chosen["second"] // width_s * width_s)
     table = grouped_percentiles(slots, ["second"], (50.0, 95.0, 99.0))
     table[["p50", "p95", "p99"]] /= 1000.0
-    return table
+    if table.empty:
+        return table
+    every = pd.Index(range(int(table["second"].min()), int(table["second"].max()) + width_s, width_s), name="second")
+    whole: pd.DataFrame = table.set_index("second").reindex(every)
+    return whole.assign(samples=whole["samples"].fillna(0).astype("int64")).reset_index()
 
 
 def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
