@@ -20,8 +20,8 @@ Who has to hear a message is who had its conversation's channel up when it was s
 Only `lost` is a fault of the service; `deaf` and `reconnecting` are what an outage costs.
 
 The deadline is DEADLINE_S, or less where the chat was shorter than that: half of what the channel lasted, at least
-SOON_S, and never less than PATIENCE times the slowest delivery of the same half minutes, so that a slow service is slow
-and not lossy. Where a poll brought the row, POLL_GRACE_S takes the place of both. Within the windows of faults, and for
+SOON_S, and never less than PATIENCE times what the slowest frame of those half minutes came behind its row, so that a
+slow service is slow and not lossy. Where a poll brought the row, POLL_GRACE_S takes the place of both. Within the windows of faults, and for
 DEADLINE_S after them, only the full deadline and later changes count: what a tunnel holds back is not lost.
 """
 
@@ -42,7 +42,7 @@ SOON_S, TYPING_SOON_S = 5.0, 2.0
 POLL_GRACE_S = 3.0
 """From the moment the row is known to be stored: a poll may just have overtaken the frame."""
 PATIENCE = 3.0
-"""Deadlines are at least so many times the slowest delivery at that time."""
+"""Deadlines are at least so many times what the slowest frame of that time came behind its row."""
 NOTICE_S = 30.0
 """A channel that joined so long ago should have said that the server listens (contract, realtime 0.3)."""
 LATER_S = 1.0
@@ -173,6 +173,7 @@ class Accounts:
         if message is None:
             self._keep(fact)
             return
+        known = _known(message) if message.topic is ChannelTopic.TYPING or message.seen_us is not None else fact.at_us
         message.seen_us = fact.at_us if message.seen_us is None else min(message.seen_us, fact.at_us)
         if fact.kind is FactKind.STORED:
             message.stored_us = fact.at_us
@@ -189,7 +190,7 @@ class Accounts:
             member.polled_us = fact.at_us if member.polled_us is None else member.polled_us
         elif member.heard_us is None:
             member.heard_us = fact.at_us
-            self._slowest.add(message.topic, message.sent_us, fact.at_us - message.sent_us)
+            self._slowest.add(message.topic, message.sent_us, fact.at_us - known)
             if message.committed_us is None and fact.mark_us is not None:
                 message.committed_us = fact.mark_us
 
@@ -219,14 +220,14 @@ class Accounts:
 
 
 class _Slowest:
-    """The slowest delivery around an instant, over all conversations."""
+    """By how much a frame came later than its row was known to be stored, at most, around an instant."""
 
     def __init__(self) -> None:
         self._slots: dict[tuple[ChannelTopic, int], int] = {}
 
-    def add(self, topic: ChannelTopic, sent_us: int, delay_us: int) -> None:
+    def add(self, topic: ChannelTopic, sent_us: int, late_us: int) -> None:
         slot = topic, sent_us // _SLOT_US
-        self._slots[slot] = max(self._slots.get(slot, 0), delay_us)
+        self._slots[slot] = max(self._slots.get(slot, 0), late_us)
 
     def around(self, topic: ChannelTopic, sent_us: int) -> int:
         """Of what was sent within DEADLINE_S before and after; 0 where nothing came."""
