@@ -21,8 +21,9 @@ Only `lost` is a fault of the service; `deaf` and `reconnecting` are what an out
 
 The deadline is DEADLINE_S, or less where the chat was shorter than that: half of what the channel lasted, at least
 SOON_S, and never less than PATIENCE times what the slowest frame of those half minutes came behind its row, so that a
-slow service is slow and not lossy. Where a poll brought the row, POLL_GRACE_S takes the place of both. Within the windows of faults, and for
-DEADLINE_S after them, only the full deadline and later changes count: what a tunnel holds back is not lost.
+slow service is slow and not lossy. Where a poll brought the row, POLL_GRACE_S takes the place of both. Within the
+windows of faults, and for DEADLINE_S after them, only the full deadline and later changes count: what a tunnel holds
+back is not lost.
 """
 
 from __future__ import annotations

@@ -94,13 +94,15 @@ class Frames:
 
     @property
     def measured(self) -> pd.DataFrame:
-        """Samples of the measure phase: all that an SLO may read. Without those of chaos windows, unless an entry says
-        that they count, and of the recovery that it allows."""
+        """Samples of the measure phase: all that an SLO may read. Without those whose span, from the second in which it
+        began, may touch a chaos window, unless an entry says that they count, or the recovery that it allows: what a
+        fault cuts off in flight is the fault's."""
         measured = self._in_measure
         second = measured["second"]
+        ended = second + 1 + measured["bucket_us"] / 1e6
         counts = pd.Series(True, index=measured.index)
         for start, end in excused(self.manifest.chaos):
-            counts &= (second + 1 <= start) | (second >= end)
+            counts &= (ended <= start) | (second >= end)
         return measured[counts]
 
     @property

@@ -112,6 +112,16 @@ def test_junit_is_green_only_for_a_pass() -> None:
     assert len(few.findall("testsuite[@name='slo']/testcase/error")) == len(build.DEFAULT_SLOS)
 
 
+@pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.PASS])
+def test_junit_is_red_for_every_other_exit_code_whatever_the_reason(code: ExitCode) -> None:
+    """A reason that no renderer knows of yet: rows all pass, and the code is not 0."""
+    passed = judge(build.realistic())
+    assert passed.exit_code == ExitCode.PASS
+    changes = {"exit_code": int(code), "sentence": "Something new.", "reasons": ("Something new.",)}
+    root = ElementTree.fromstring(junit.render(passed.model_copy(update=changes)))
+    assert int(root.get("failures", "")) + int(root.get("errors", "")) == 1
+
+
 def test_hostile_text_in_junit() -> None:
     text = junit.render(judge(hostile()))
     root = ElementTree.fromstring(text)
