@@ -32,7 +32,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
 
     Raises UsageError when a folder holds no run or the runs are not alike (see `reports.compare`).
     """
-    run = open_run(folder)
+    run = open_run(folder).checked()
     frames = load(run)
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
     prices = load_prices()

@@ -28,6 +28,7 @@ from reports.coverage.judged_run import judged_run
 from reports.coverage.model import Coverage
 from reports.coverage.statement import cover
 from reports.drift import DriftRow, drift
+from reports.environment import MachineRow, machine
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health_row import HealthRow
@@ -84,6 +85,7 @@ class RunFacts(ReportModel):
     sessions: SessionFigures
     versions: dict[str, str]
     notes: tuple[str, ...]
+    machine: tuple[MachineRow, ...] = ()  # before and after the load; empty in older records
 
 
 class Verdict(ReportModel):
@@ -155,6 +157,15 @@ def judge_frames(
     asked, drifted = questions.checks(manifest.probes), drift(frames)
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
     found += [(ExitCode.DATA, sentence) for sentence in others]
+    found += [
+        (ExitCode.INCONCLUSIVE, f"A part of the record, {fault.part}, {fault.what}: data is not checked.")
+        for fault in frames.faults
+        if fault.of_data
+    ]
+    if manifest.evidence_promised and integrity.status == "not checked":
+        found.append(
+            (ExitCode.INCONCLUSIVE, f"The profile promises that data is checked, and it was not: {integrity.text}")
+        )
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing)
     order = _precedence(rows, health, failing=failing)
@@ -304,4 +315,5 @@ def _facts(frames: Frames) -> RunFacts:
         sessions=sessions(frames),
         versions=manifest.versions,
         notes=manifest.notes,
+        machine=machine(manifest),
     )

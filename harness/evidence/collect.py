@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.errors import HarnessError, TargetError
+from harness.core.errors import HarnessError, TargetError, UsageError
 from harness.core.ledger import WriteKind
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from harness.evidence import store, unfound
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, unseen, without, written
-from harness.evidence.postgres import PostgresReader
+from harness.evidence.postgres import DATABASE_FAULTS, PostgresReader
 from harness.evidence.rest import DATE_KNOWN_TO_S, RestReader
-from harness.evidence.tables import EVENTS, FEATURES, MESSAGES, TABLES, TALKED_IN, WRITTEN_BY, StoredTable
-from harness.record.manifest import Evidence, TargetClock
+from harness.evidence.tables import EVENTS, FEATURES, FOLDER, MESSAGES, TABLES, TALKED_IN, WRITTEN_BY, StoredTable
+from harness.record.manifest import Evidence, Part, TargetClock
+from harness.record.parts import measured
 from harness.record.store import RunFiles, RunStore, open_run
 
 CLOCK_ERROR = timedelta(seconds=5)
@@ -60,41 +61,99 @@ class Reader(Protocol):
     async def clock(self) -> datetime: ...
 
 
+READER_FAULTS = (TargetError, ValueError, LookupError, TypeError, ArithmeticError, OSError, *DATABASE_FAULTS)
+"""Whatever a target or its data may do to a reader. A `HarnessError` is ours, and a full disk."""
+
+
 def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> Evidence:
     """Read the target of the run in `folder` and keep what it holds there. Never raises for what the target does.
+
+    Good evidence is never replaced by a failure: then the record stays as it was, and what is returned has a problem.
+    A run that ended and waited for this reading is complete afterwards.
 
     :raises HarnessError: the record cannot be written.
     """
     files = open_run(folder)
+    before = files.manifest.evidence
     if files.manifest.zero_epoch_s is None:
         found = Evidence(problem="the run never began")
     elif not (dsn or service_key):
         found = Evidence(problem=NO_ACCESS)
     else:
-        reader: Reader = PostgresReader(dsn) if dsn else RestReader(url, service_key)
-        try:
-            found = asyncio.run(_read(files, reader))
-        except (TargetError, ValueError, KeyError) as error:
-            problem = error.what if isinstance(error, HarnessError) else f"unexpected data: {error}"
-            found = Evidence(source=reader.source, problem=problem)
-    RunStore(folder, files.manifest).update(evidence=found)
+        found = _attempted(files, PostgresReader(dsn) if dsn else RestReader(url, service_key))
+    store.discard(folder)
+    if found.problem and before is not None and not before.problem:
+        return found
+    record = RunStore(folder, open_run(folder).manifest)
+    changes: dict[str, Any] = {"evidence": found}
+    if record.manifest.parts is not None and not found.problem:
+        changes["parts"] = _listed(folder, record.manifest.parts)
+    if record.manifest.status == "running" and record.manifest.finished_at is not None:
+        changes["status"] = "complete"
+    record.update(**changes)
     return found
+
+
+def _attempted(files: RunFiles, reader: Reader) -> Evidence:
+    store.begin(files.folder)
+    try:
+        found = asyncio.run(_read(files, reader))
+    except READER_FAULTS as error:
+        if isinstance(error, HarnessError):
+            problem = f"{error.what}{f' ({error.where})' if error.where else ''}"
+        elif isinstance(error, TimeoutError):
+            problem = "the target's database stopped answering"
+        else:
+            problem = f"unexpected data: {type(error).__name__} {error}".rstrip()
+        return Evidence(source=reader.source, problem=problem)
+    if gone := _another_target(files.folder):
+        return Evidence(source=reader.source, problem=gone)
+    store.replace(files.folder)
+    return found
+
+
+def _another_target(folder: Path) -> str:
+    """Why what was read now cannot be of the target that was read before; empty when it may be, or none was."""
+    was = still = 0
+    for table in TABLES:
+        if "id" not in table.schema.names:
+            continue
+        try:
+            before = store.kept(folder, table, ["id"])
+        except UsageError:  # damaged: nothing to compare, and worth replacing
+            continue
+        now = store.kept(folder, table, ["id"], store.DRAFT)
+        if before is not None and now is not None:
+            was += before.num_rows
+            still += int(pc.sum(pc.is_in(before["id"], now["id"])).as_py() or 0)
+    if was and not still:
+        return f"another target, or an emptied one: none of the {was:,} rows that were read before is there"
+    return ""
+
+
+def _listed(folder: Path, parts: Mapping[str, Part]) -> dict[str, Part]:
+    """The record's parts with those of this reading."""
+    stored = [f"{FOLDER}/{path.stem}" for path in (folder / FOLDER).glob("*.parquet")]
+    others = {name: part for name, part in parts.items() if not name.startswith(f"{FOLDER}/")}
+    return others | measured(folder, stored)
 
 
 async def _read(files: RunFiles, reader: Reader) -> Evidence:
     folder, manifest = files.folder, files.manifest
     assert manifest.zero_epoch_s is not None
     async with reader:
-        measured = await _clock(reader)
+        clock_now = await _clock(reader)
         if manifest.evidence is not None and manifest.evidence.clock is not None:
             clock = manifest.evidence.clock  # nearer to the run, and by the generator itself
         else:
-            clock = measured
+            clock = clock_now
         margin = CLOCK_ERROR + timedelta(seconds=clock.uncertainty_s)
         zero = datetime.fromtimestamp(manifest.zero_epoch_s, UTC) + timedelta(seconds=clock.offset_s)
         since = (zero - margin).isoformat()
         waited = await _rest(reader, since)
-        until = (datetime.now(UTC) + timedelta(seconds=measured.offset_s + measured.uncertainty_s) + margin).isoformat()
+        until = (
+            datetime.now(UTC) + timedelta(seconds=clock_now.offset_s + clock_now.uncertainty_s) + margin
+        ).isoformat()
         rows = {}
         noted = written(files.rows(LEDGER_WRITES, COLUMNS))
         for table in TABLES:
@@ -105,15 +164,15 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
                 batches += await _missing_events(files, reader, batches, zero.date())
             if table is MESSAGES:
                 batches += await _missing_messages(files, reader, batches)
-            rows[table.name] = store.keep(folder, table, batches)
-        messages = store.kept(folder, MESSAGES)
+            rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
+        messages = store.kept(folder, MESSAGES, under=store.DRAFT)
         assert messages is not None
         talked_in = id_texts(messages["conversation_id"])
         writers = accounts(noted, _writers(noted))
         for asked, chosen in ((TALKED_IN, talked_in), (WRITTEN_BY, writers)):
             for table, column in asked:
                 batches = [batch async for batch in reader.belonging(table, column, chosen)]
-                rows[table.name] = store.keep(folder, table, batches)
+                rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
     return Evidence(
         source=reader.source,
         read_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -38,6 +38,23 @@ class Evidence(BaseModel):
     clock: TargetClock | None = None  # None: nobody asked
 
 
+class Part(BaseModel):
+    """One file of a closed record (`harness.record.parts`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rows: int
+    sha256: str
+
+
+class Canary(BaseModel):
+    """How fast this machine was for a fixed piece of work (`harness.run.canary`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    at: Literal["start", "end"]
+    cpu_ms: float
+    loopback_us: float
+
+
 class Manifest(BaseModel):
     """Everything a report needs besides the tables. Holds no secret."""
 
@@ -69,6 +86,9 @@ class Manifest(BaseModel):
     run_tag: int | None = None  # in every client-made id
     zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
     evidence: Evidence | None = None  # None until somebody looked
+    evidence_promised: bool = False  # without it the run proves nothing: it asked for it, and the target allows it
+    parts: dict[str, Part] | None = None  # the closed record's files; None in older ones, and before the close
+    canary: tuple[Canary, ...] = ()  # before and after the load; empty in older records
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
 
     @field_validator("slos", mode="before")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from harness.core.tables import (
     VIOLATIONS,
 )
 from harness.record.manifest import Manifest
+from harness.record.parts import PartFault, faults, measured
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
@@ -114,7 +115,8 @@ class RunStore:
         return self._manifest
 
     def close(self) -> None:
-        """Compact the streams into Parquet files and remove them. Harmless when repeated.
+        """Compact the streams into Parquet files, list them in the manifest, and remove the streams. Harmless when
+        repeated: a table that is there never gets fewer rows.
 
         :raises HarnessError: the disk is full or failing. The streams stay, and so the record stays readable.
         """
@@ -122,12 +124,19 @@ class RunStore:
         streams = self.folder / STREAM_FOLDER
         if not streams.is_dir():
             return
-        for table in TABLES:
+        self._manifest = open_run(self.folder).manifest
+        listed = self._manifest.parts
+        for table in TABLES if listed is None else ():
             path = _parquet(self.folder, table)
             with writing(path):
                 path.parent.mkdir(exist_ok=True)
             with writing(path), replacing(path) as draft:
                 _compact(table, _Source(self.folder, table, self._manifest.record_version), draft)
+                if path.exists() and _rows(path) > _rows(draft):  # an earlier close wrote it, and lost its stream
+                    shutil.copyfile(path, draft)
+        if listed is None:
+            with writing(streams):
+                self.update(parts=measured(self.folder, TABLES))
         with writing(streams):
             shutil.rmtree(streams)
 
@@ -157,6 +166,14 @@ class RunFiles:
 
     folder: Path
     manifest: Manifest
+    faults: tuple[PartFault, ...] = ()  # parts that are not what was written; empty until `checked`
+    left_out: frozenset[str] = frozenset()  # tables that read as empty
+
+    def checked(self) -> RunFiles:
+        """The same run, every part held against the manifest: those that are missing or damaged are named, and read as
+        empty, so that they do not keep the rest from being read."""
+        found = faults(self.folder, self.manifest)
+        return replace(self, faults=found, left_out=frozenset(fault.part for fault in found))
 
     @property
     def complete(self) -> bool:
@@ -193,6 +210,8 @@ class RunFiles:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
+        if table in self.left_out:
+            return iter(())
         source = self._source(table)
         if not source.parquet.exists():
             return (batch.select(columns) for batch in source.batches())
@@ -205,6 +224,8 @@ class RunFiles:
             raise _damaged(source.parquet, error) from error
 
     def _table(self, table: str) -> pa.Table:
+        if table in self.left_out:
+            return SCHEMAS[table].empty_table()
         source = self._source(table)
         if not source.parquet.exists():
             return tidy(table, pa.Table.from_batches(source.batches(), SCHEMAS[table]))
@@ -341,6 +362,14 @@ def _first_problem(error: ValidationError) -> str:
 
 def _parquet(folder: Path, table: str) -> Path:
     return folder / f"{table}.parquet"
+
+
+def _rows(path: Path) -> int:
+    """Of a Parquet file; 0 where it is none."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
 
 
 def _stream_path(folder: Path, table: str) -> Path:

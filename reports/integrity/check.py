@@ -67,6 +67,10 @@ def _stored(run: RunFiles) -> Integrity:
     manifest, found = run.manifest, run.manifest.evidence
     if found is None or manifest.run_tag is None or manifest.zero_epoch_s is None:
         return UNCHECKED
+    gone = [fault for fault in run.faults if fault.of_data]
+    if gone:
+        named = ", ".join(f"{fault.part} {fault.what}" for fault in gone)
+        return Integrity(text=f"a part of the record is not whole ({named}). {UNCHECKED.text.capitalize()}")
     if found.problem:
         return Integrity(text=f"the target's data could not be read ({found.problem}). {UNCHECKED.text.capitalize()}")
     torn = torn_ledgers(manifest)

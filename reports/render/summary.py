@@ -176,7 +176,8 @@ def _realtime(found: Realtime) -> str:
     blocks = [_table(head, members, "lrrrrrrr")] if members else []
     if times:
         blocks.append(_table(("operation", "view", "p50", "p95", "samples"), times, "llrrr"))
-    return "\n\n".join([*blocks, _list([*wrong, *audits])])
+    warnings = [f"warning: {warning}" for warning in found.warnings]
+    return "\n\n".join([*blocks, _list([*wrong, *warnings, *audits])])
 
 
 def _facts(facts: RunFacts) -> str:
@@ -188,6 +189,11 @@ def _facts(facts: RunFacts) -> str:
         "plan digest": facts.plan_digest,
         "workers": str(facts.workers),
         "sessions never started": count(facts.sessions.never_started),
+        **{
+            f"machine, {row.at} of the run": f"fixed work on all cores {ms(row.cpu_ms)}, "
+            f"loopback round trip {ms(row.loopback_us / 1000)}"
+            for row in facts.machine
+        },
         **facts.versions,
     }
     lines = [f"{name}: {value}" for name, value in entries.items()]

@@ -27,6 +27,7 @@ SHOWN_HERE = 3
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
 CLOSE = " ≈"  # too close to call: the limit lies inside the interval
 COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
+DATA_COLOUR = {"held": "green", "broken": "red", "not checked": "bold yellow"}
 CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
 
 
@@ -51,6 +52,8 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *comparison(verdict.comparison)]
     if verdict.realtime is not None:
         lines += ["", "realtime:", *_wrapped(realtime(verdict.realtime))]
+        for warning in verdict.realtime.warnings:
+            lines += _wrapped(f"warning: {warning}")
     troubled = [row for row in verdict.health if row.level != "valid"]
     if troubled:
         lines += ["", "generator:"]
@@ -163,11 +166,18 @@ def _closing(verdict: Verdict, folder: Path, html: bool) -> list[str]:
     codes = ", ".join(str(code) for code in verdict.exit_codes[1:])
     also = f"; also applies: {codes}" if codes else ""
     return [
-        f"integrity: {verdict.integrity.status}",
+        *integrity_line(verdict.integrity),
         *coverage(verdict.coverage),
         f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}",
         f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
     ]
+
+
+def integrity_line(found: Integrity) -> list[str]:
+    """Whether the data was checked, in a line of its own; what was not checked says why."""
+    if found.status != "not checked":
+        return [f"integrity: {found.status}"]
+    return _wrapped(f"integrity: NOT CHECKED: {found.text}", indent="")
 
 
 def _slo_cells(row: SloRow) -> tuple[str, ...]:
@@ -209,6 +219,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
             console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
     if verdict.realtime is not None:
         console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
+        for warning in verdict.realtime.warnings:
+            console.print(Text(f"warning: {warning}", "yellow"))
     for check in verdict.health:
         if check.level != "valid":
             style = "red" if check.level == "invalid" else "yellow"
@@ -223,8 +235,10 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     for line in foreword(verdict):
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
-    for line in _closing(verdict, folder, html):
-        console.print(Text(line), soft_wrap=True)
+    aside = len(integrity_line(verdict.integrity))
+    for place, line in enumerate(_closing(verdict, folder, html)):
+        style = DATA_COLOUR[verdict.integrity.status] if place < aside else ""
+        console.print(Text(line, style=style), soft_wrap=True)
 
 
 def _slo_table(rows: Iterable[SloRow]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,15 +18,17 @@ from harness.client.events.event_key import event_facts, stored_key
 from harness.client.events.swipe_event import SwipeEvent
 from harness.client.message_content import message_content
 from harness.core import ids
+from harness.core.errors import TargetError
 from harness.core.ledger import Ledger, WriteKind, WriteStep
 from harness.core.rows import made
 from harness.core.tables import LEDGER_WRITES, SCHEMAS
-from harness.evidence import store
+from harness.evidence import postgres, store
 from harness.evidence.collect import collect
 from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
-from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS
+from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS, TABLES
 from harness.record.manifest import Evidence
 from harness.record.store import RunStore, open_run
+from harness.run import checking
 from reports.integrity import conversations
 from reports.integrity.check import integrity
 from sandbox.options import SandboxOptions
@@ -180,6 +183,15 @@ async def rows_of(dsn: str, *statements: tuple[str, tuple[object, ...]]) -> list
         await connection.close()
 
 
+async def executed(dsn: str, *statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 TEXT = "👨‍👩‍👧‍👦 e\u0301 שלום 映画 \\ \" ' <b>&amp;</b>\n" * 30
 
 
@@ -283,3 +295,66 @@ def test_the_targets_clock_is_measured_and_stays_as_it_was_measured_first(
     first = clock.model_copy(update={"offset_s": 61.5})
     RunStore(folder, open_run(folder).manifest).update(evidence=evidence.model_copy(update={"clock": first}))
     assert read(sandbox, folder, way).clock == first
+
+
+def test_a_locked_table_is_a_problem_of_the_evidence_and_hangs_nothing(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LOCK_TIMEOUT_S", 0.2)
+    dsn = sandbox.discovery["dsn"]
+    locked, done = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        connection = await asyncpg.connect(dsn)
+        async with connection.transaction():
+            await connection.execute("lock table messages in access exclusive mode")
+            locked.set()
+            await asyncio.to_thread(done.wait, 30)
+        await connection.close()
+
+    holder = threading.Thread(target=lambda: asyncio.run(hold()))
+    holder.start()
+    try:
+        assert locked.wait(10)
+        found = collect(folder, "", dsn=dsn)
+    finally:
+        done.set()
+        holder.join()
+    assert "LockNotAvailableError" in found.problem
+    assert "(messages)" in found.problem
+    assert open_run(folder).manifest.evidence == found
+
+
+def test_a_reading_that_fails_destroys_nothing(sandbox: Sandbox, folder: Path) -> None:
+    dsn = sandbox.discovery["dsn"]
+    asyncio.run(message(dsn))
+    RunStore(folder, open_run(folder).manifest).update(target_url=sandbox.url)
+    good = collect(folder, "", dsn=dsn)
+    assert good.problem == ""
+    assert (open_run(folder).manifest.parts or {})["stored/messages"].rows == good.rows["messages"] > 0
+    before = {path.name: path.read_bytes() for path in (folder / "stored").iterdir()}
+    asyncio.run(executed(dsn, "alter table message_reactions rename to moved"))
+    try:
+        found = collect(folder, "", dsn=dsn)
+        assert "UndefinedTableError" in found.problem
+        with pytest.raises(TargetError, match="could not be read again"):
+            checking.read_again(folder, None, sandbox.url)
+    finally:
+        asyncio.run(executed(dsn, "alter table moved rename to message_reactions"))
+    assert open_run(folder).manifest.evidence == good
+    assert {path.name: path.read_bytes() for path in (folder / "stored").iterdir()} == before
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith("stored")) == ["stored"]
+    assert open_run(folder).checked().faults == ()
+
+
+def test_another_target_at_the_same_address_replaces_nothing(sandbox: Sandbox, folder: Path) -> None:
+    dsn = sandbox.discovery["dsn"]
+    asyncio.run(message(dsn))
+    good = collect(folder, "", dsn=dsn)
+    strangers = [{"id": uuid.uuid4().bytes} for _ in range(5)]
+    for table in TABLES:  # what was read before is of somewhere else
+        rows = strangers if table is MESSAGES else []
+        store.keep(folder, table, pa.Table.from_pylist(rows, schema=table.schema).to_batches())
+    found = collect(folder, "", dsn=dsn)
+    assert found.problem == "another target, or an emptied one: none of the 5 rows that were read before is there"
+    assert open_run(folder).manifest.evidence == good
