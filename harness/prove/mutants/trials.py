@@ -124,7 +124,7 @@ class MutationRun:
 
     def _control(self) -> set[str]:
         reached: set[str] = set()
-        sandboxes = FreshSandboxes(self.profile.sandbox)
+        sandboxes = self._sandboxes()
         try:
             for number in range(max(1, self.plan.controls)):
                 seed = self.profile.seed + number
@@ -145,8 +145,12 @@ class MutationRun:
             sandboxes.close()
         return reached
 
+    def _sandboxes(self) -> FreshSandboxes:
+        """For the thread that asks."""
+        return FreshSandboxes(self.profile.sandbox)
+
     def _work(self, todo: queue.SimpleQueue[Mutant]) -> None:
-        sandboxes = FreshSandboxes(self.profile.sandbox)
+        sandboxes = self._sandboxes()
         try:
             while not self._stopped:
                 try:
