@@ -33,7 +33,7 @@ def through(
     folder: Path, code: int = 0, *, hits: int = 3, reached: tuple[str, ...] = NAMES, **parts: Any
 ) -> ThroughProxy:
     tally = Tally(seen=9, hits=hits, reached=reached)
-    return ThroughProxy(judged(code, **parts), code, folder / "run" / "one", tally, 1.0)
+    return ThroughProxy(judged(code, **parts), code, folder / "run" / "one", folder / "run", tally, 1.0)
 
 
 @dataclass
@@ -116,6 +116,21 @@ def test_directories_of_killed_mutants_are_removed_and_those_of_survivors_kept(t
     DryRun(planned(tmp_path, []), answer=answer).run()
     assert not (tmp_path / "foreign" / "run").exists()
     assert (tmp_path / "empty" / "run" / "one").exists()
+
+
+def test_a_run_that_left_no_directory_takes_nothing_else_along(tmp_path: Path) -> None:
+    """Once, that was the folder of the whole proof."""
+    (tmp_path / "mutants.jsonl").write_text("kept")
+    (tmp_path / "own").mkdir()
+
+    def answer(name: str, seed: int) -> ThroughProxy:
+        tally = Tally(seen=0, hits=0, reached=NAMES)
+        return ThroughProxy(None if name != CONTROL else judged(0), 70, tmp_path / "own", tmp_path / "own", tally, 1.0)
+
+    noted: list[MutantTrial] = []
+    DryRun(planned(tmp_path, noted), answer=answer).run()
+    assert (tmp_path / "mutants.jsonl").read_text() == "kept"
+    assert {one.fate for one in noted} == {"no answer"}, "a run that died says nothing, not even that nothing was hit"
 
 
 def test_side_by_side_runs_each_once(tmp_path: Path) -> None:
