@@ -70,6 +70,7 @@ def test_ctrl_c_leaves_a_journal_and_no_process(tmp_path: Path) -> None:
         said, _ = proof.communicate(timeout=60)
     finally:
         proof.kill()
-    assert "--resume" in said
+    assert "--resume" in said, said
+    assert (tmp_path / "mutants.md").is_file()
     assert psutil.wait_procs(children, timeout=20)[1] == [], "nothing stays behind"
     assert all(one.mutant.startswith("home_feed/") for one in journal(tmp_path / "mutants.jsonl"))

@@ -112,10 +112,10 @@ def tried(mutant: Mutant, judged: Judged | None, code: int, tally: Tally) -> Mut
     trial = MutantTrial(
         mutant=mutant.name, fate="survived", exit_code=code, seen=tally.seen, hits=tally.hits, changed=tally.changed
     )
-    if not tally.hits:
-        return trial.model_copy(update={"fate": "not hit"})
     if judged is None:
         return trial.model_copy(update={"fate": "no answer", "sentence": "no verdict"})
+    if not tally.hits:
+        return trial.model_copy(update={"fate": "not hit"})
     gates = tuple(one.gate for one in fired(judged))
     facts = {"gates": gates, "sentence": judged.sentence, "exit_code": judged.exit_code}
     if judged.exit_code == 0:

@@ -49,11 +49,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ThroughProxy:
-    """One run: its verdict (None without one), exit code, directory, and what the proxy counted."""
+    """One run: its verdict (None without one), exit code, directory, and what the proxy counted. out: where it went; of
+    this run alone, and there even when the run left no directory."""
 
     judged: Judged | None
     code: int
     folder: Path
+    out: Path
     tally: Tally
     seconds: float
 
@@ -124,7 +126,7 @@ class MutationRun:
 
     def _control(self) -> set[str]:
         reached: set[str] = set()
-        sandboxes = FreshSandboxes(self.profile.sandbox)
+        sandboxes = self._sandboxes()
         try:
             for number in range(max(1, self.plan.controls)):
                 seed = self.profile.seed + number
@@ -145,8 +147,12 @@ class MutationRun:
             sandboxes.close()
         return reached
 
+    def _sandboxes(self) -> FreshSandboxes:
+        """For the thread that asks."""
+        return FreshSandboxes(self.profile.sandbox)
+
     def _work(self, todo: queue.SimpleQueue[Mutant]) -> None:
-        sandboxes = FreshSandboxes(self.profile.sandbox)
+        sandboxes = self._sandboxes()
         try:
             while not self._stopped:
                 try:
@@ -170,7 +176,7 @@ class MutationRun:
                 continue
             trial = self._stamped(tried(one, run.judged, run.code, run.tally), seed, run)
             if trial.fate in ("killed", "not hit"):
-                shutil.rmtree(run.folder.parent, ignore_errors=True)
+                shutil.rmtree(run.out, ignore_errors=True)
             if trial.fate != "no answer" or self._stopped:
                 break
         return trial
@@ -214,7 +220,7 @@ class MutationRun:
                 proxy.end()
             sandbox.end()
         folder = next(iter(sorted(out.glob("*/"))), out)
-        return ThroughProxy(_judged(folder), code, folder, tally, time.monotonic() - began)
+        return ThroughProxy(_judged(folder), code, folder, out, tally, time.monotonic() - began)
 
     def _harness_run(self, url: str, out: Path, seed: int) -> int:
         command = [sys.executable, "-m", "harness", "run", str(PROFILE), "--url", url, "--slo", str(SLO_FILE)]
