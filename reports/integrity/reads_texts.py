@@ -21,6 +21,13 @@ RULES: dict[str, Question] = {
             "row-level security of the table; caches between app and database that ignore the bearer",
         ),
         (
+            "asked-files",
+            FOREIGN,
+            "A signed address is of the file that was asked for",
+            "People see other people's files.",
+            "storage: the path of sign requests; caches of its replies",
+        ),
+        (
             "feed-stays",
             "I46",
             "Two looks at one feed agree about its past",
@@ -105,6 +112,20 @@ RULES: dict[str, Question] = {
             "get_conversation_summaries_v2; caches and replicas",
         ),
         (
+            "receipts-stay",
+            STAYS,
+            "What was delivered stays delivered",
+            "Ticks come and go.",
+            "caches and replicas of message_delivery_receipts",
+        ),
+        (
+            "own-same",
+            STAYS,
+            "One's own profile is what it was",
+            "People are called something else, or see somebody else's picture.",
+            "whoever else writes profiles; caches that answer for somebody else",
+        ),
+        (
             "marker-forward",
             STAYS,
             "Read markers move forward only",
@@ -159,6 +180,13 @@ RULES: dict[str, Question] = {
             "A conversation with the same person is the same one",
             "Messages to one person lie in two conversations.",
             "create_direct_conversation_v1 and the unique index on the pair",
+        ),
+        (
+            "asked-variants",
+            "I42",
+            "Variants are of the experiments that were asked for",
+            "People are in experiments that the app does not know.",
+            "experiment-assign: keys of its reply",
         ),
         (
             "page-order",

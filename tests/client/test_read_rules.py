@@ -188,7 +188,36 @@ def own_text(text: str | None, **more: Any) -> Story:
     return after(lambda phone: phone.sends(HEY), lambda phone: phone.polls(row))
 
 
+def delivered(*people: str) -> Story:
+    rows = [{"id": id_, "conversation_id": ROOM, "message_id": "m01", "user_id": id_} for id_ in people]
+    return lambda phone: phone.gets("delivery_receipts_poll", ROOM, "m01", data=rows)
+
+
+def signed(path: str, came: str) -> Story:
+    return lambda phone: phone.gets("avatar_sign", path, data={"signedURL": f"/object/sign/avatars/{came}?token=x"})
+
+
+def variants(*keys: str) -> Story:
+    data = {"ok": True, "assignments": dict.fromkeys(keys, "a")}
+    return lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data=data)
+
+
+def older(*rows: dict[str, Any], cursor: str = "m00", hour: int = 21) -> Story:
+    return lambda phone: phone.gets("messages_older", ROOM, at(hour).replace("+", "%2B"), cursor, data=list(rows))
+
+
 CASES: dict[str, list[tuple[Story, Story]]] = {
+    "asked-files": [(signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png"))],
+    "asked-variants": [(variants("one"), variants("three"))],
+    "receipts-stay": [
+        (after(delivered(OTHER), delivered(OTHER, THIRD)), after(delivered(OTHER, THIRD), delivered(OTHER)))
+    ],
+    "own-same": [
+        (
+            after(*[own("own_profile_public", {"id": ME, "username": "a"})] * 2),
+            after(*[own("own_profile_public", {"id": ME, "username": name}) for name in "ab"]),
+        )
+    ],
     "owner": [
         (own("own_profile", {"id": ME}), own("own_profile", {"id": OTHER})),
         (own("own_stats", {"user_id": ME}), own("own_stats", {"user_id": OTHER})),
@@ -329,6 +358,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "message-stays": [
+        (after(older(*PAGE), older(*PAGE[2:], cursor="m01", hour=19)), after(older(*PAGE), older())),
         (
             after(lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(message(7, 22), *PAGE)),
             after(lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*PAGE[:1], *PAGE[2:])),

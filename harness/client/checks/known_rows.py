@@ -1,7 +1,8 @@
 """Nothing is empty where the phone knows that there is something (I47). (pure)
 
-It knows its own account's rows once they were shown, titles because a deck, a feed or a search named them, and of its
-feed that what it put into its library leaves a row there (contract 4), as does whatever its diary counts.
+It knows its own account's rows, and that a function answers one row, once they were shown; titles because a deck, a
+feed or a search named them; and of its feed that what it put into its library leaves a row there (contract 4), as does
+whatever its diary counts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
 from harness.core.read_log import ReadSeverity
 
-ACCOUNT = frozenset(("own_profile", "own_profile_public", "own_stats", "own_preferences"))
+ACCOUNT = frozenset(
+    ("own_profile", "own_profile_public", "own_stats", "own_preferences", "diary_stats", "title_rating_summary")
+)
 TITLES = frozenset(("title_detail", "title_preview", "title_page"))
 _LOST = ReadSeverity.LOST
 
@@ -27,7 +30,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         if reply.rows:
             memory.filled.add(call)
         elif call in memory.filled:
-            found.append(ReadViolation(_LOST, reply.me, f"the account {reply.me} had a row, and has none"))
+            found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
         return int(call in memory.filled)
     return _feed(reply, memory, found)
 

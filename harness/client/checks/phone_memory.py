@@ -20,7 +20,9 @@ CONVERSATIONS_KEPT = 8
 """Conversations of the list that outlive the page."""
 FEED_ROWS = 64
 FEED_ROWS_KEPT = 8
-OPEN_CONVERSATIONS = 2
+OPEN_PAGES = 4
+RECEIPTS = 6
+"""Messages whose delivery is remembered."""
 MARKERS = 24
 
 
@@ -115,13 +117,16 @@ class PhoneMemory:
         self.following = 0  # such writes on their way
         self.feed: FeedSeen | None = None
         self.next_feed_row: tuple[str, str, str] | None = None  # cursor, and the id that comes after it
-        self.pages: dict[str, MessagePage] = {}
+        self.pages: dict[tuple[str, str], MessagePage] = {}  # (call, conversation)
+        self.delivered: dict[str, tuple[float, set[str]]] = {}  # message -> when that came, and to whom it was
+        self.shown: dict[str, int] = {}  # call -> the own row's hash
         self.marked: dict[tuple[str, str], list[MarkerSeen]] = {}  # (conversation, person) -> values, oldest first
         self.marked_at: dict[str, float] = {}  # conversation -> when its markers were shown last
 
     def forget_page(self) -> None:
         """The app was closed, or lost its connections: what was on screen goes, but for an outline."""
         self.pages.clear()
+        self.delivered.clear()
         self.marked.clear()
         self.marked_at.clear()
         self.next_feed_row = None

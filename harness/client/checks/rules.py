@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.client.checks.asked_events import ASKED_EVENTS
+from harness.client.checks.asked_files import ASKED_FILES
 from harness.client.checks.asked_ids import ASKED_IDS
 from harness.client.checks.asked_many import ASKED_MANY
 from harness.client.checks.asked_same import ASKED_SAME
 from harness.client.checks.asked_search import ASKED_SEARCH
+from harness.client.checks.asked_variants import ASKED_VARIANTS
 from harness.client.checks.deck_cards import DECK_CARDS
 from harness.client.checks.feed_next import FEED_NEXT
 from harness.client.checks.feed_parts import FEED_PARTS
@@ -24,21 +26,25 @@ from harness.client.checks.own_marker import OWN_MARKER
 from harness.client.checks.own_message import OWN_MESSAGE
 from harness.client.checks.own_names import OWN_NAMES
 from harness.client.checks.own_reactions import OWN_REACTIONS
+from harness.client.checks.own_same import OWN_SAME
 from harness.client.checks.own_text import OWN_TEXT
 from harness.client.checks.owner import OWNER
 from harness.client.checks.page_once import PAGE_ONCE
 from harness.client.checks.page_order import PAGE_ORDER
 from harness.client.checks.read_rule import ReadRule
+from harness.client.checks.receipts_stay import RECEIPTS_STAY
 from harness.client.checks.sent_back import SENT_BACK
 from harness.client.checks.statistics import STATISTICS
 
 RULES: tuple[ReadRule, ...] = (
     OWNER,
+    ASKED_FILES,
     ASKED_IDS,
     ASKED_MANY,
     ASKED_SEARCH,
     ASKED_EVENTS,
     ASKED_SAME,
+    ASKED_VARIANTS,
     FEED_PARTS,
     PAGE_ORDER,
     PAGE_ONCE,
@@ -53,10 +59,12 @@ RULES: tuple[ReadRule, ...] = (
     SENT_BACK,
     OWN_TEXT,
     OWN_NAMES,
+    OWN_SAME,
     KNOWN_ROWS,
     FEED_STAYS,
     LIST_STAYS,
     MESSAGE_STAYS,
+    RECEIPTS_STAY,
     MARKER_FORWARD,
     STATISTICS,
 )

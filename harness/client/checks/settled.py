@@ -33,11 +33,12 @@ class _LastWrite(Generic[V]):
 
 
 class SettledWrites(Generic[K, V]):
-    """Of one kind of write. `limit` keys are remembered, the newest ones."""
+    """Of one kind of write. `limit` keys are remembered, the newest ones. used: whether there ever was such a write."""
 
-    __slots__ = ("_blurred", "_kept", "_limit")
+    __slots__ = ("_blurred", "_kept", "_limit", "used")
 
     def __init__(self, limit: int) -> None:
+        self.used = False
         self._limit = limit
         self._kept: dict[K, _LastWrite[V]] = {}
         self._blurred: set[K] = set()
@@ -53,6 +54,7 @@ class SettledWrites(Generic[K, V]):
 
     def begins(self, key: K) -> None:
         """A write leaves."""
+        self.used = True
         write = self._of(key)
         write.alone = write.pending == 0
         write.pending += 1
