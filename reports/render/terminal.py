@@ -217,15 +217,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
         console.print()
         for line in comparison(verdict.comparison):
             console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
-    if verdict.realtime is not None:
-        console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
-        for warning in verdict.realtime.warnings:
-            console.print(Text(f"warning: {warning}", "yellow"))
-    for check in verdict.health:
-        if check.level != "valid":
-            style = "red" if check.level == "invalid" else "yellow"
-            text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
-            console.print(Text(text, style=style))
+    _rich_warnings(verdict, console)
     for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     if verdict.recovery is not None:
@@ -239,6 +231,19 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     for place, line in enumerate(_closing(verdict, folder, html)):
         style = DATA_COLOUR[verdict.integrity.status] if place < aside else ""
         console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _rich_warnings(verdict: Verdict, console: Console) -> None:
+    """Realtime in a line with what it warns of, and what ails the generator."""
+    if verdict.realtime is not None:
+        console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
+        for warning in verdict.realtime.warnings:
+            console.print(Text(f"warning: {warning}", "yellow"))
+    for check in verdict.health:
+        if check.level != "valid":
+            style = "red" if check.level == "invalid" else "yellow"
+            text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
+            console.print(Text(text, style=style))
 
 
 def _slo_table(rows: Iterable[SloRow]) -> Table:

