@@ -48,7 +48,8 @@ def missing(lines: Sequence[FaultLine]) -> str:
     if not lines:
         return ""
     if not begun(lines):
-        said = next((line.text for line in lines if line.why is Why.FAILED and line.text), "")
+        texts = (line.text for line in lines if line.why is Why.FAILED and line.text)
+        said = "".join(sign if sign.isprintable() else " " for sign in next(texts, ""))
         return f"the fault was not on: the proxy refused it{': ' if said else ''}{said}"
     over = any(line.event is FaultEvent.END for line in lines)
     return "the fault was not on: it hit nothing" if over and hits(lines) == 0 else ""
