@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,9 @@ from harness.core.rows import made
 from harness.core.tables import SCHEMAS
 from reports.integrity.model import UNCHECKED, Integrity
 from reports.integrity.reads import joined, reads
+from reports.render import terminal
+from reports.verdict import judge
+from tests.reports import build
 
 ME, OTHER = (f"00000000-0000-4000-8000-{n:012x}" for n in (1, 2))
 
@@ -97,3 +101,16 @@ def test_the_tables_of_the_record_are_made_of_what_phones_say() -> None:
     violated(log, "owner", ReadSeverity.FOREIGN)
     for table, batch in made(log.take()):
         assert batch.schema == SCHEMAS[table]
+
+
+def test_the_verdict_is_11_and_its_first_line_the_foreign_data() -> None:
+    log = ReadLog()
+    violated(log, "own-message", ReadSeverity.LOST)
+    violated(log, "owner", ReadSeverity.FOREIGN, f"asked for rows of {ME}, got one of {OTHER}")
+    run = build.Run(build.manifest([build.latency_slo(limit_ms=1.0)]))
+    run.spread([10.0] * 100)
+    verdict = judge(run, integrity=joined(UNCHECKED, reads(rows_of(log))))
+    assert (verdict.exit_code, set(verdict.exit_codes) >= {10, 11}) == (11, True)
+    assert verdict.sentence.startswith("Nobody is shown what belongs to somebody else: broken 1 of 1 times")
+    lines = [line.strip() for line in terminal.plain(verdict, Path())]
+    assert lines[1].startswith("Nobody is shown what belongs to somebody else")
