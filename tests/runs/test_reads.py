@@ -25,7 +25,7 @@ ASKED = frozenset(
 
 
 def test_everybody_at_once_breaks_no_rule(sandbox: Sandbox, tmp_path: Path) -> None:
-    run = finish(start(tmp_path, DATA / "everybody.toml", "--url", sandbox.url), tmp_path)
+    run = finish(start(tmp_path, DATA / "everybody.toml", "--url", sandbox.url), tmp_path, patience_s=240)
     record = open_run(run.folder)
     violations = [row for batch in record.rows(VIOLATIONS, SCHEMAS[VIOLATIONS].names) for row in batch.to_pylist()]
     assert not violations
