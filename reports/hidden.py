@@ -47,8 +47,8 @@ def _limited(frames: Frames) -> HiddenCost | None:
         times=times,
         of=of,
         cost_s=cost_s,
-        text=f"{count(times)} of {count(of)} reads ({percent(times / of)}) were refused by a limiter (429) and tried again: "
-        f"{plural(times, 'request')} more and {seconds(cost_s)} of waiting at least ({named})",
+        text=f"{count(times)} of {count(of)} reads ({percent(times / of)}) were refused by a limiter (429) and tried "
+        f"again: {plural(times, 'request')} more and {seconds(cost_s)} of waiting at least ({named})",
     )
 
 
@@ -65,7 +65,7 @@ def _connections(frames: Frames) -> HiddenCost | None:
         times=times,
         of=requests,
         cost_s=cost_s,
-        text=f"{plural(times, 'connection')} for {plural(requests, 'request')}: something closes them after each reply. "
-        f"Opening them took {seconds(cost_s)}, {ms(round(1000 * cost_s / times, 1))} each, of which server figures "
+        text=f"{plural(times, 'connection')} for {plural(requests, 'request')}: something closes them after each "
+        f"reply. Opening them took {seconds(cost_s)}, {ms(round(1000 * cost_s / times, 1))} each, of which server figures "
         "show nothing",
     )

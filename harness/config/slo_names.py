@@ -1,4 +1,4 @@
-"""Names in an SLO file against those that a run can hold: a name that nothing has would pass, or never be judged. (pure)"""
+"""Names in an SLO file against those that a run can hold: what nothing has would pass, or never be judged. (pure)"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ NOT_CHECKED_THEN = "CPU steal, garbage-collection pauses and descriptor limits o
 
 
 def comparable(verdict: str) -> Any:
-    """All but the health rows SINCE, the line that they answer, and how surely figures are known, which is said anew."""
+    """All but the health rows SINCE, the line that they answer, and how surely figures are known."""
     read = json.loads(verdict)
     read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
     read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]

@@ -55,7 +55,10 @@ class Front:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        assert scope["type"] == "http"
+        if scope["type"] == "websocket":  # no socket goes through here; phones of the profile open none
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+            return
         body, more = b"", True
         while more:
             message = await receive()
@@ -64,7 +67,8 @@ class Front:
         if path == "/auth/v1/token" and b"password" in scope["query_string"] and not self._admitted():
             self.refused += 1
             reply = json.dumps({"code": 429, "error_code": "over_request_rate_limit", "msg": "Request rate limit"})
-            return await self._answer(send, 429, [(b"content-type", b"application/json")], reply.encode())
+            await self._answer(send, 429, [(b"content-type", b"application/json")], reply.encode())
+            return
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
         found = await self._client.request(scope["method"], path + query.decode(), headers=headers, content=body)
