@@ -149,7 +149,7 @@ def judge(frames: Frames) -> CatchAllVerdict | None:
     named = {(slo.operation, str(slo.view)) for slo in frames.manifest.slos if isinstance(slo, LatencySlo)}
     rows, excluded = [], []
     for keys, chosen in samples.groupby(["view", "operation"], sort=True):
-        view, name = (str(key) for key in keys)  # type: ignore[attr-defined]
+        view, name = (str(key) for key in keys)
         if view not in (View.SERVER, View.E2E):
             continue
         excluded += [one.text for one in catch_all.excluded(name, view)]

@@ -66,6 +66,6 @@ def _connections(frames: Frames) -> HiddenCost | None:
         of=requests,
         cost_s=cost_s,
         text=f"{plural(times, 'connection')} for {plural(requests, 'request')}: something closes them after each "
-        f"reply. Opening them took {seconds(cost_s)}, {ms(round(1000 * cost_s / times, 1))} each, of which server figures "
-        "show nothing",
+        f"reply. Opening them took {seconds(cost_s)}, {ms(round(1000 * cost_s / times, 1))} each, of which "
+        "server figures show nothing",
     )
