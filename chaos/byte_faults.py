@@ -51,7 +51,10 @@ class StageContext(Protocol):
     def holds(self, size: int) -> None: ...
 
     def close(self) -> None:
-        """End the whole connection in order (FIN)."""
+        """End the whole connection in order (FIN), now: what other stages hold is lost."""
+
+    def close_behind(self) -> None:
+        """End the whole connection in order once the end of this direction's stream is out."""
 
     def reset(self) -> None:
         """End the whole connection with RST on both sides."""
@@ -61,15 +64,23 @@ class FaultStage:
     """Base of all: passes everything on.
 
     label: the name of this use of the fault, part of its draw. share: of messages, where each is drawn for.
+    on_hit, on_seen: told of each connection or message that it hits, and of each message that it concerns.
     """
 
-    __slots__ = ("after", "context", "count", "fault", "label", "on_hit", "share")
+    __slots__ = ("after", "context", "count", "fault", "label", "on_hit", "on_seen", "share")
 
-    room: ClassVar[int] = 256 * KIB
-    """Bytes held back in this direction before the source is no longer read."""
+    room: ClassVar[float] = math.inf
+    """Bytes held back in this direction before the source is no longer read; the least of all stages counts."""
 
     def __init__(
-        self, fault: Any, label: str, share: float, context: StageContext, after: ByteSink, on_hit: Callable[[], None]
+        self,
+        fault: Any,
+        label: str,
+        share: float,
+        context: StageContext,
+        after: ByteSink,
+        on_hit: Callable[[], None],
+        on_seen: Callable[[], None] = lambda: None,
     ) -> None:
         self.fault = fault
         self.label = label
@@ -77,12 +88,18 @@ class FaultStage:
         self.context = context
         self.after = after
         self.on_hit = on_hit
+        self.on_seen = on_seen
         self.count = 0
         self.begin()
 
     def begin(self) -> None:
         """The fault begins on this connection."""
         self.on_hit()
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has ended the stream: it stays until the connection is closed, even when the fault is over."""
+        return False
 
     def feed(self, data: bytes) -> None:
         self.after.feed(data)

@@ -34,6 +34,11 @@ def is_control(frame: bytes) -> bool:
     return not isinstance(frame, FramePiece) and bool(frame[0] & 0x08)
 
 
+def is_close(frame: bytes) -> bool:
+    """The last frame of its direction; nothing may come behind it."""
+    return not isinstance(frame, FramePiece) and frame[0] & 0x0F == 0x08
+
+
 def is_message(frame: bytes) -> bool:
     """Whether this is a whole data message that can be lost or doubled without breaking the protocol.
 
@@ -132,7 +137,10 @@ class FrameStage(FaultStage):
 
     def hits(self, frame: bytes) -> bool:
         """Draw for this frame, if it is a message."""
-        if not is_message(frame) or self.draw() >= self.share:
+        if not is_message(frame):
+            return False
+        self.on_seen()
+        if self.draw() >= self.share:
             return False
         self.on_hit()
         return True

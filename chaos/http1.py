@@ -6,6 +6,7 @@ Heads are parsed with llhttp; bodies are only measured. What comes out, joined, 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,10 +14,14 @@ from enum import Enum
 import httptools
 
 HEAD_LIMIT = 64 * 1024
+LONGEST_BODY = 2**63 - 1
+"""Bytes that a body or a chunk can announce; llhttp has the same bound."""
+HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]{1,16}")
+DECIMAL_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class MalformedHttp(ValueError):
-    """Not HTTP/1.1, or a head beyond 64 KiB."""
+    """Not HTTP/1.1, a head beyond 64 KiB, or a length that no body can have."""
 
 
 class MessageMark(Enum):
@@ -57,14 +62,16 @@ Part = MessageHead | bytes | MessageMark
 class MessageScanner:
     """One direction. Push what arrives, pull part after part: a MessageHead, pieces of its body, MessageMark.END.
 
-    Nothing is pulled beyond an END until the caller asks, so messages can be taken one at a time.
+    Nothing is pulled beyond an END until the caller asks, so messages can be taken one at a time. Whatever is pushed, a
+    pull ends, and all pulls together look at each byte a bounded number of times.
     """
 
-    __slots__ = ("_buffer", "_chunk", "_chunked", "_expects", "_left", "_reply", "_trailer", "no_body")
+    __slots__ = ("_at", "_buffer", "_chunk", "_chunked", "_expects", "_left", "_reply", "_trailer", "no_body")
 
     def __init__(self, *, reply: bool) -> None:
         self._reply = reply
         self._buffer = b""
+        self._at = 0  # what stands before it was pulled
         self._expects = True  # a head comes next
         self._left: int | None = 0  # bytes of body still to come; None: until the stream ends
         self._chunked = self._trailer = False
@@ -74,7 +81,7 @@ class MessageScanner:
     @property
     def buffered(self) -> int:
         """Bytes pushed and not pulled."""
-        return len(self._buffer)
+        return len(self._buffer) - self._at
 
     @property
     def between(self) -> bool:
@@ -82,12 +89,12 @@ class MessageScanner:
         return self._expects
 
     def push(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer = self.rest() + data if self.buffered else data
+        self._at = 0
 
     def rest(self) -> bytes:
         """Take back everything that was not pulled."""
-        rest, self._buffer = self._buffer, b""
-        return rest
+        return self._take(self.buffered)
 
     def pull(self) -> Part | None:
         """The next part; None when more has to arrive first.
@@ -100,9 +107,9 @@ class MessageScanner:
             return self._pull_chunked()
         if self._left == 0:
             return self._end()
-        if not self._buffer:
+        if not self.buffered:
             return None
-        size = len(self._buffer) if self._left is None else min(self._left, len(self._buffer))
+        size = self.buffered if self._left is None else min(self._left, self.buffered)
         if self._left is not None:
             self._left -= size
         return self._take(size)
@@ -114,7 +121,10 @@ class MessageScanner:
     # ---- inside -----------------------------------------------------------------------------------------------
 
     def _take(self, size: int) -> bytes:
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        start, self._at = self._at, self._at + size
+        taken = self._buffer[start : self._at]
+        if self._at == len(self._buffer):
+            self._buffer, self._at = b"", 0
         return taken
 
     def _end(self) -> MessageMark:
@@ -122,17 +132,17 @@ class MessageScanner:
         return MessageMark.END
 
     def _head(self) -> MessageHead | None:
-        if not self._buffer:
+        if not self.buffered:
             return None
-        end = self._buffer.find(b"\r\n\r\n")
+        end = self._buffer.find(b"\r\n\r\n", self._at)
         if end < 0:
-            if len(self._buffer) > HEAD_LIMIT:
+            if self.buffered > HEAD_LIMIT:
                 raise MalformedHttp("a head longer than 64 KiB")
             return None
-        head = parse_head(self._buffer[: end + 4], reply=self._reply)
-        self._buffer = self._buffer[end + 4 :]
-        self._expects = False
+        head = parse_head(self._buffer[self._at : end + 4], reply=self._reply)
         self._measure(head)
+        self._take(end + 4 - self._at)
+        self._expects = False
         return head
 
     def _measure(self, head: MessageHead) -> None:
@@ -145,7 +155,7 @@ class MessageScanner:
         elif coding.endswith("chunked"):
             self._chunked, self._left = True, 0
         elif length is not None:
-            self._left = int(length.split(",")[0])
+            self._left = body_size(length)
         else:
             self._left = None if self._reply else 0
 
@@ -153,7 +163,7 @@ class MessageScanner:
         """As many bytes as surely belong to this body; END behind the last trailer."""
         if self._left is None:  # the empty line behind the trailers was passed on
             return self._end()
-        buffer, position = self._buffer, 0
+        buffer, position = self._buffer, self._at
         while position < len(buffer):
             if self._chunk:
                 step = min(self._chunk, len(buffer) - position)
@@ -173,16 +183,24 @@ class MessageScanner:
                 size = chunk_size(line)
                 self._trailer = size == 0
                 self._chunk = size + 2 if size else 0
-        return self._take(position) if position else None
+        return self._take(position - self._at) if position > self._at else None
 
 
 def chunk_size(line: bytes) -> int:
-    """:raises MalformedHttp: when the line does not begin with hexadecimal digits."""
-    digits = line.split(b";", 1)[0].strip()
-    try:
-        return int(digits, 16)
-    except ValueError:
-        raise MalformedHttp(f"{digits[:20]!r} is not the size of a chunk") from None
+    """:raises MalformedHttp: when the line does not begin with 1 to 16 hexadecimal digits, or they say too much."""
+    digits = line.split(b";", 1)[0].rstrip(b" \t")
+    size = int(digits, 16) if HEX_DIGITS.fullmatch(digits) else LONGEST_BODY + 1
+    if size > LONGEST_BODY:
+        raise MalformedHttp(f"{digits[:20]!r} is not the size of a chunk")
+    return size
+
+
+def body_size(length: str) -> int:
+    """:raises MalformedHttp: when the header's value is not one number that a body can have."""
+    size = int(length) if DECIMAL_DIGITS.fullmatch(length := length.strip()) else LONGEST_BODY + 1
+    if size > LONGEST_BODY:
+        raise MalformedHttp(f"{length[:20]!r} is not the length of a body")
+    return size
 
 
 def parse_head(raw: bytes, *, reply: bool) -> MessageHead:

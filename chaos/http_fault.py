@@ -45,7 +45,8 @@ Drop = Literal["", "close", "reset"]
 
 @dataclass(frozen=True, slots=True)
 class RequestTreatment:
-    """What becomes of one request. Faults add to it, in the order in which they were made.
+    """What becomes of one request. Faults add to it: first those that take its reply away, then the others; among
+    equals in the order in which they were made.
 
     answer: given in the upstream's place, which never sees the request.
     delay_s: by which the reply is held back, after the upstream gave it.
@@ -66,6 +67,8 @@ class HttpFault(Fault):
     """A fault of requests. Its share is a share of the requests that match, drawn for each by person and number."""
 
     layer: ClassVar[Layer] = Layer.HTTP
+    decides: ClassVar[bool] = False
+    """Whether it takes the upstream's reply away, so that others may find nothing left to do."""
 
     path: str = Field("*", description="glob on the path, such as /functions/v1/media-swipe-*")
     method: str = Field("*", description="one method or several with commas, such as POST,PATCH")
@@ -84,7 +87,8 @@ class HttpFault(Fault):
         return value is not None and fnmatchcase(value, wanted.strip() or "*")
 
     def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
-        """What a request that is hit gets, beyond what it already has.
+        """What a request that is drawn gets, beyond what it already has; the same object when it gets nothing from
+        this fault, which then did not hit it.
 
         :param drawn: a seeded number in [0, 1) for whatever the fault draws.
         """
@@ -102,7 +106,7 @@ def person(headers: Mapping[str, str]) -> str:
         return ""
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, binascii.Error, RecursionError):
         return ""
     subject = claims.get("sub") if isinstance(claims, dict) else None
-    return subject if isinstance(subject, str) else ""
+    return subject.encode("utf-8", "replace").decode() if isinstance(subject, str) else ""

@@ -33,8 +33,7 @@ _P95 = _NORMAL.inv_cdf(0.95)
 class LinkModel:
     """rtt_p50_s, rtt_p95_s: seconds. down, up: bytes per second. loss: share of segments.
 
-    stall_every_s, stall_s: on average once in so long nothing gets through for so long. up_s, down_s: a fixed rhythm of
-    network and none instead, for trains.
+    stall_every_s, stall_s: on average once in so long nothing gets through for so long, in either direction.
     """
 
     name: str
@@ -52,19 +51,30 @@ class LinkModel:
         value = self.rtt_p50_s * math.exp(sigma * _NORMAL.inv_cdf(min(max(quantile, 1e-9), 1 - 1e-9)))
         return min(value, MOST_RTT * self.rtt_p95_s)
 
-    def stalled_s(self, at_s: float, shift: float, place: Callable[[int], float]) -> float:
-        """How much longer nothing gets through at `at_s`; 0 when something does.
+    def passing_s(self, at_s: float, moving_s: float, shift: float, place: Callable[[int], float]) -> float:
+        """How long something is under way that begins at `at_s` and moves for `moving_s`: nothing moves in a stall,
+        so nothing arrives in one either, whichever way it goes.
 
         Time is cut into slots of `stall_every_s`, each with one stall at a place of its own.
         :param shift: 0 to 1, by which this phone's slots are moved.
         :param place: 0 to 1 for a slot: where in it the stall lies.
         """
         if not self.stall_s:
-            return 0.0
-        moved = at_s + shift * self.stall_every_s
-        slot = math.floor(moved / self.stall_every_s)
-        begin = slot * self.stall_every_s + place(slot) * (self.stall_every_s - self.stall_s)
-        return max(0.0, begin + self.stall_s - moved) if begin <= moved else 0.0
+            return moving_s
+        every = self.stall_every_s
+        begun = now = at_s + shift * every
+        slot = math.floor(now / every)
+        while True:
+            stall = slot * every + place(slot) * (every - self.stall_s)
+            if now < stall:
+                if now + moving_s <= stall:
+                    return now + moving_s - begun
+                moving_s, now = moving_s - (stall - now), stall
+            now = max(now, stall + self.stall_s)
+            slot += 1
+            if now + moving_s < slot * every:
+                return now + moving_s - begun
+            moving_s, now = moving_s - max(0.0, slot * every - now), max(now, slot * every)
 
 
 def _link(
@@ -91,7 +101,7 @@ LINKS: dict[str, LinkModel] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkTransit:
-    """One attempt's way over a link, its draws made. Only the sizes are still open. Times in seconds."""
+    """One attempt's way over a link, its draws made. Only sizes and instants are still open. Times in seconds."""
 
     model: LinkModel
     rtt_s: float
@@ -100,13 +110,16 @@ class LinkTransit:
     place: Callable[[int], float]
 
     def before_s(self, bytes_out: int, at_s: float) -> float:
-        """Until the request is at the server: a stall, half a round trip, its bytes, what was lost of them."""
-        stall = self.model.stalled_s(at_s, self.shift, self.place)
-        return stall + self.rtt_s / 2 + bytes_out / self.model.up + self._loss_s("up", bytes_out)
+        """Until the request, which leaves at `at_s`, is at the server: half a round trip, its bytes, what was lost of
+        them, and the stalls on its way."""
+        moving = self.rtt_s / 2 + bytes_out / self.model.up + self._loss_s("up", bytes_out)
+        return self.model.passing_s(at_s, moving, self.shift, self.place)
 
-    def after_s(self, bytes_in: int, round_trips: int) -> float:
-        """Until the reply is on the phone. `round_trips`: of handshakes, if it needed a new connection."""
-        return self.rtt_s * (round_trips + 0.5) + bytes_in / self.model.down + self._loss_s("down", bytes_in)
+    def after_s(self, bytes_in: int, round_trips: int, at_s: float) -> float:
+        """Until the reply, which the server gave at `at_s`, is on the phone. `round_trips`: of handshakes, if it needed
+        a new connection."""
+        moving = self.rtt_s * (round_trips + 0.5) + bytes_in / self.model.down + self._loss_s("down", bytes_in)
+        return self.model.passing_s(at_s, moving, self.shift, self.place)
 
     def _loss_s(self, way: str, size: int) -> float:
         return loss_s(size, self.model.loss, self.rtt_s, lambda what: self.draw(f"{way} {what}"))

@@ -16,7 +16,8 @@ from chaos.network_model import LinkTransit
 
 @dataclass(frozen=True, slots=True)
 class AttemptTreatment:
-    """What becomes of one attempt. Faults add to it, in the order of the timeline. Times in seconds.
+    """What becomes of one attempt. Faults add to it: first those that lose it, then the others; among equals in the
+    order of the timeline. Times in seconds.
 
     before_s: held back before it leaves. after_s: its reply is held back, after it came.
     lost: the request never arrives, or the reply never does.
@@ -62,7 +63,7 @@ class PhoneTreatment:
 
 @dataclass(frozen=True, slots=True)
 class MessageTreatment:
-    """What becomes of one realtime message that came.
+    """What becomes of one realtime message that came. Faults add to it: first those that lose it, then the others.
 
     delays_s: after so long it reaches the app, once for each; none: never. in_order: whatever comes later waits for it.
     """
@@ -80,6 +81,13 @@ class PhoneFault(Fault):
 
     layer: ClassVar[Layer] = Layer.PHONE
     per: ClassVar[Literal["attempt", "phone", "message"]] = "attempt"
+    decides: ClassVar[bool] = False
+    """Whether it loses the attempt or the message, so that others may find nothing left to do."""
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether it concerns only attempts that carry a person's token."""
+        return False
 
     @property
     def scope(self) -> Literal["attempt", "phone", "message"]:
@@ -87,13 +95,13 @@ class PhoneFault(Fault):
         return self.per
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
-        """The attempt as this fault leaves it."""
+        """The attempt as this fault leaves it; the same object when it leaves it as it was, and so did not hit it."""
         return treatment
 
     def treat_phone(self, draw: Draw) -> PhoneTreatment:
         """What a phone goes through."""
         return PhoneTreatment()
 
-    def treat_message(self, draw: Draw) -> MessageTreatment:
-        """What becomes of a realtime message that is hit."""
-        return ARRIVES
+    def treat_message(self, treatment: MessageTreatment, draw: Draw) -> MessageTreatment:
+        """The realtime message as this fault leaves it; the same object when it did not hit it."""
+        return treatment

@@ -1,4 +1,4 @@
-"""Everything a run holds against the catch-all of its SLO file: nothing fails, or takes long, unnamed. (pure)
+"""Everything a run holds against the catch-all of its SLO file: no call fails, or takes long, unnamed. (pure)
 
 One row for each operation (e2e) and each kind of attempt (server) in the measure phase, outside of faults that the
 profile itself plans. A row has two claims: no more than the allowed share failed, and the percentile is within its
@@ -148,8 +148,8 @@ def judge(frames: Frames) -> CatchAllVerdict | None:
     own = _own_outages(frames)
     named = {(slo.operation, str(slo.view)) for slo in frames.manifest.slos if isinstance(slo, LatencySlo)}
     rows, excluded = [], []
-    for keys, chosen in samples.groupby(["view", "operation"], sort=True):
-        view, name = (str(key) for key in keys)
+    for key, chosen in samples.groupby(["view", "operation"], sort=True):
+        view, name = map(str, key)
         if view not in (View.SERVER, View.E2E):
             continue
         excluded += [one.text for one in catch_all.excluded(name, view)]

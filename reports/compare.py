@@ -17,6 +17,9 @@ whole night cannot be seen between them, and each run has to be told from a nois
 - the median moved as well, to more than 15 % and 2 ms above that of every baseline run. Where it did not, and the tail
   alone is longer, p95 has to be twice that of every baseline run.
 
+Where the machine itself was slower than the baseline's (`reports.environment`), a regression that it may have made is a
+warning with the figure.
+
 `benchmarks/false_alarms.py` counts, on runs of yours, how often healthy ones accuse each other and how often slower
 ones are found.
 """
@@ -36,6 +39,7 @@ from harness.core.errors import UsageError
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports.disturbance import moved_ms
+from reports.environment import Busier, busier
 from reports.frames import Frames, latency_table
 from reports.intervals import bounds_us
 from reports.ranks import value_at_share
@@ -115,6 +119,7 @@ class Comparison(BaseModel):
     baselines: tuple[str, ...]
     rows: tuple[CompareRow, ...]
     notes: tuple[str, ...] = ()
+    machine: str = ""  # how much slower it was than the baseline's, a sentence; empty where it was not
 
     @property
     def regressed(self) -> tuple[CompareRow, ...]:
@@ -132,7 +137,7 @@ class Comparison(BaseModel):
         if not self.regressed:
             slower = sum(row.change == "slower" for row in self.rows)
             beside = f"; {plural(slower, 'operation')} slower than +15 %" if slower else ""
-            return f"No regression against {against}{beside}."
+            return f"No regression against {against}{beside}." + (f" {self.machine}" if self.machine else "")
         worst = self.regressed[0]
         more = f" and {len(self.regressed) - 1} more" if len(self.regressed) > 1 else ""
         here = f" in the median of {1 + len(self.also)} runs" if self.also else ""
@@ -169,7 +174,8 @@ def compare(
         )
         for key in sorted({key for one in (*now, *earlier) for key in one})
     ]
-    rows = _rows(pairs)
+    machine = busier((one.manifest for one in runs), (one.manifest for one in baselines))
+    rows = [_doubted(row, machine) for row in _rows(pairs)]
     rows.sort(key=lambda row: (ORDER.index(row.change), -(row.ratio or math.inf), row.operation, row.view))
     return Comparison(
         run_id=run.manifest.run_id,
@@ -177,7 +183,16 @@ def compare(
         baselines=tuple(baseline.manifest.run_id for baseline in baselines),
         rows=tuple(rows),
         notes=notes,
+        machine=f"The machine was {machine.text}." if machine is not None else "",
     )
+
+
+def _doubted(row: CompareRow, machine: Busier | None) -> CompareRow:
+    """A regression that a slower machine may have made is a warning, with the figure."""
+    if machine is None or row.change != "regressed" or not machine.explains(row.ratio):
+        return row
+    note = f"doubtful: the machine was {machine.text}" + (f"; {row.note}" if row.note else "")
+    return row.model_copy(update={"change": "slower", "note": note})
 
 
 class _Figure(NamedTuple):

@@ -16,6 +16,8 @@ def fate(verdict: Verdict, seconds: float, recover_s: float) -> TippingProbe:
     found = verdict.recovery
     if found is None or not found.faults:
         return TippingProbe(seconds, "cannot tell", "the fault never began")
+    if found.faults[0].missing:
+        return TippingProbe(seconds, "cannot tell", found.faults[0].missing)
     if found.baseline is None:
         return TippingProbe(seconds, "cannot tell", found.baseline_note)
     back = found.faults[0].recovered

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,8 @@ from harness.core.session_end import BROKEN_OFF
 from harness.core.tables import Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from harness.record.parts import PartFault
+from reports.chaos_log import as_they_were, read
 from reports.delivery import Delivery, account
 from reports.intervals import Interval, of_percentile
 from reports.model import ReportModel
@@ -50,6 +53,8 @@ class RunLike(Protocol):
     def manifest(self) -> Manifest: ...
     @property
     def complete(self) -> bool: ...
+    @property
+    def faults(self) -> tuple[PartFault, ...]: ...
     def latency(self) -> pa.Table: ...
     def arrivals(self) -> pa.Table: ...
     def health(self) -> pa.Table: ...
@@ -89,16 +94,19 @@ class Frames:
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
     deliveries: tuple[Delivery, ...] = ()
     realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
+    faults: tuple[PartFault, ...] = ()  # parts of the record that are missing or damaged
 
     @property
     def measured(self) -> pd.DataFrame:
-        """Samples of the measure phase: all that an SLO may read. Without those of chaos windows, unless an entry says
-        that they count, and of the recovery that it allows."""
+        """Samples of the measure phase: all that an SLO may read. Without those whose span, from the second in which it
+        began, may touch a chaos window, unless an entry says that they count, or the recovery that it allows: what a
+        fault cuts off in flight is the fault's."""
         measured = self._in_measure
         second = measured["second"]
+        ended = second + 1 + measured["bucket_us"] / 1e6
         counts = pd.Series(True, index=measured.index)
         for start, end in excused(self.manifest.chaos):
-            counts &= (second + 1 <= start) | (second >= end)
+            counts &= (ended <= start) | (second >= end)
         return measured[counts]
 
     @property
@@ -123,10 +131,19 @@ def _planned_window(manifest: Manifest) -> tuple[float, float]:
     return phases.warmup_s, phases.warmup_s + phases.measure_s
 
 
+def _as_it_was(run: RunLike) -> Manifest:
+    """The run's manifest; windows of faults that were not on, by its chaos log, excuse nothing."""
+    folder = getattr(run, "folder", None)
+    if not run.manifest.chaos or not isinstance(folder, Path):
+        return run.manifest
+    return run.manifest.model_copy(update={"chaos": as_they_were(run.manifest.chaos, read(folder))})
+
+
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
     facts = _facts(run)
-    deliveries = tuple(account(_in_order(facts)))
+    faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
+    deliveries = tuple(account(_in_order(facts), faults))
     rows = pd.concat([run.latency().to_pandas(), _delivery_samples(run.manifest, deliveries)], ignore_index=True)
     merged = rows.groupby(KEYS, sort=True, dropna=False)["count"].sum().reset_index()
     merged["value_us"] = merged["bucket_us"].astype("float64")
@@ -135,7 +152,7 @@ def load(run: RunLike) -> Frames:
         merged.loc[failed, "value_us"] = np.inf
     measured = merged["view"].isin([str(view) for view in MEASURED_VIEWS])
     return Frames(
-        manifest=run.manifest,
+        manifest=_as_it_was(run),
         complete=run.complete,
         samples=merged[measured].reset_index(drop=True),
         generator=merged[~measured].reset_index(drop=True),
@@ -145,6 +162,7 @@ def load(run: RunLike) -> Frames:
         facts=facts,
         deliveries=deliveries,
         realtime=run.realtime().to_pandas(),
+        faults=run.faults,
     )
 
 
@@ -244,13 +262,20 @@ def slowest(frames: Frames, view: View, limit: int = 15) -> pd.DataFrame:
 
 
 def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> pd.DataFrame:
-    """Percentiles over time, all phases: second (start of a slot of `width_s`), samples, p50, p95, p99 in ms."""
+    """Percentiles over time, all phases: second (start of a slot of `width_s`), samples, p50, p95, p99 in ms.
+
+    Slots without a sample, between the first and the last of the operation, have 0 samples and no percentile.
+    """
     samples = frames.samples
     chosen = samples[(samples["operation"] == operation) & (samples["view"] == view)]
     slots = chosen.assign(second=chosen["second"] // width_s * width_s)
     table = grouped_percentiles(slots, ["second"], (50.0, 95.0, 99.0))
     table[["p50", "p95", "p99"]] /= 1000.0
-    return table
+    if table.empty:
+        return table
+    every = pd.Index(range(int(table["second"].min()), int(table["second"].max()) + width_s, width_s), name="second")
+    whole: pd.DataFrame = table.set_index("second").reindex(every)
+    return whole.assign(samples=whole["samples"].fillna(0).astype("int64")).reset_index()
 
 
 def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:

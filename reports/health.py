@@ -34,6 +34,7 @@ MIN_STARTED, MAX_LATE = 0.99, 0.01
 def judge(frames: Frames) -> tuple[HealthRow, ...]:
     return (
         _record(frames),
+        *_parts(frames),
         _lag(frames),
         _cpu(frames),
         *_starts(frames),
@@ -54,6 +55,15 @@ def _record(frames: Frames) -> HealthRow:
     bound = "closed by the run itself"
     if frames.complete or status == "aborted":
         return HealthRow(check="record", level="valid", value=status, bound=bound)
+    if frames.manifest.parts is not None and status == "running":
+        return HealthRow(
+            check="record",
+            level="invalid",
+            value="not complete",
+            bound=bound,
+            reason="the harness was ended while it read what the target stored, so nothing is known of the data",
+            remedy="read it with `harness check RUN --target FILE` (or --url), then judge it again",
+        )
     return HealthRow(
         check="record",
         level="invalid",
@@ -61,6 +71,22 @@ def _record(frames: Frames) -> HealthRow:
         bound=bound,
         reason="the run died before it closed its record; what it had written until then is shown",
         remedy="look at the run's log for the cause (killed, out of memory, disk full), then run again",
+    )
+
+
+def _parts(frames: Frames) -> tuple[HealthRow, ...]:
+    """A row for each part of the record that is not what was written; of the data check's, the verdict speaks."""
+    return tuple(
+        HealthRow(
+            check="record",
+            level="invalid",
+            value=f"{fault.part} {fault.what}",
+            bound="every part as it was written",
+            reason="what it held cannot be judged",
+            remedy="restore the run directory from where it was copied, or run again",
+        )
+        for fault in frames.faults
+        if not fault.of_data
     )
 
 

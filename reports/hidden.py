@@ -48,7 +48,8 @@ def _limited(frames: Frames) -> HiddenCost | None:
         of=of,
         cost_s=cost_s,
         text=f"{count(times)} of {count(of)} reads ({percent(times / of)}) were refused by a limiter (429) and tried "
-        f"again: {plural(times, 'request')} more and {seconds(cost_s)} of waiting at least ({named})",
+        "again: "
+        f"{plural(times, 'request')} more and {seconds(cost_s)} of waiting at least ({named})",
     )
 
 
@@ -66,6 +67,6 @@ def _connections(frames: Frames) -> HiddenCost | None:
         of=requests,
         cost_s=cost_s,
         text=f"{plural(times, 'connection')} for {plural(requests, 'request')}: something closes them after each "
-        f"reply. Opening them took {seconds(cost_s)}, {ms(round(1000 * cost_s / times, 1))} each, of which "
-        "server figures show nothing",
+        f"reply. Opening them took {seconds(cost_s)}, {ms(round(1000 * cost_s / times, 1))} each, of which server "
+        "figures show nothing",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -40,7 +40,13 @@ CHANGES_OF = "changes "
 FLOWS = ("frames ", "bytes", CHANGES_OF)
 """How the names begin of what is counted within a second; all others are gauges."""
 CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
-PRESENCE_FRAMES = ("frames presence_diff", "frames presence_state")
+PRESENCE_DIFFS, PRESENCE_STATES = "frames presence_diff", "frames presence_state"
+PRESENCE_FRAMES = (PRESENCE_DIFFS, PRESENCE_STATES)
+PRESENCE_JOIN = "realtime_join_presence"
+TYPING_LOST_SHARE = 0.01
+"""Of the signals whose fate is known: above this somebody should look."""
+STATES_SHARE = 0.9
+"""Of the presence channels that joined: fewer with a list of who is there, and somebody should look."""
 
 
 class FateRow(ReportModel):
@@ -133,6 +139,7 @@ class Realtime(ReportModel):
     cost: tuple[CostRow, ...]
     limits: tuple[LimitRow, ...]
     audits: tuple[Audit, ...]
+    warnings: tuple[str, ...] = ()  # what is ephemeral and went missing: no exit code
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -140,7 +147,11 @@ class Realtime(ReportModel):
         return tuple(
             f"{sentence}: {self._ids(what)}."
             for what, number, sentence in (
-                ("lost", self.lost, f"Realtime lost {plural(self.lost, 'stored message')} on channels that stayed up"),
+                (
+                    "lost",
+                    self.lost,
+                    f"Realtime lost {plural(self.lost, 'stored message')} on channels that stayed up{self._by_poll}",
+                ),
                 ("doubled", self.doubled, f"Realtime delivered {plural(self.doubled, 'change')} twice"),
                 (
                     "misdelivered",
@@ -150,6 +161,11 @@ class Realtime(ReportModel):
             )
             if number
         )
+
+    @property
+    def _by_poll(self) -> str:
+        polled = sum(bool(one.detail) for one in self.wrong if one.what == "lost")
+        return f", {polled:,} of them first seen by a poll" if polled else ""
 
     def _ids(self, what: str) -> str:
         keys = list(dict.fromkeys(one.key for one in self.wrong if one.what == what))
@@ -191,6 +207,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
         cost=_cost(frames, peaks.get("conversations", 0), int(total.get(CHANGE_FRAMES, 0))),
         limits=_limits(frames, peaks, plans),
         audits=_audits(frames),
+        warnings=tuple(_warnings(frames, total)),
     )
 
 
@@ -212,7 +229,7 @@ def _members(deliveries: Sequence[Delivery]) -> tuple[FateRow, ...]:
 
 def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
     lost = [
-        Wrong(what="lost", key=one.key, conversation=one.conversation, person=one.receiver)
+        Wrong(what="lost", key=one.key, conversation=one.conversation, person=one.receiver, detail=_first_seen(one))
         for one in others
         if one.fate is DeliveryFate.LOST and one.topic is ChannelTopic.CHANGES
     ]
@@ -229,6 +246,27 @@ def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
         )
         for kind, key, conversation, person, detail in zip(*columns, strict=True)
     ]
+
+
+def _first_seen(one: Delivery) -> str:
+    if one.polled_us is None:
+        return ""
+    return f"a poll brought it after {one.polled_us / 1e6:.1f} s while the channel was up"
+
+
+def _warnings(frames: Frames, total: pd.Series) -> Iterator[str]:
+    """Typing and presence: nobody loses data by them, and they are part of what was promised."""
+    fates = Counter(one.fate for one in frames.deliveries if one.topic is ChannelTopic.TYPING)
+    lost, known = fates[DeliveryFate.LOST], fates[DeliveryFate.LOST] + fates[DeliveryFate.DELIVERED]
+    if lost > TYPING_LOST_SHARE * known:
+        yield f"{lost:,} of {plural(known, 'typing signal')} never reached a chat that was open."
+    samples = frames.samples
+    good = samples[(samples["operation"] == PRESENCE_JOIN) & (samples["outcome"] == Outcome.OK)]
+    joins, states = int(good["count"].sum()), int(total.get(PRESENCE_STATES, 0))
+    if states < math.floor(STATES_SHARE * joins):
+        yield f"{joins - states:,} of {plural(joins, 'presence channel')} joined and never heard who is there."
+    if joins > 1 and not total.get(PRESENCE_DIFFS, 0) and _peaks(frames.realtime).get("sockets", 0) > 1:
+        yield f"{plural(joins, 'presence channel')} joined and nobody heard anybody come or go."
 
 
 def _latencies(frames: Frames) -> tuple[DeliveryLatency, ...]:
@@ -305,7 +343,7 @@ def _cost(frames: Frames, subscriptions: int, change_frames: int) -> tuple[CostR
     samples = frames.samples
     good = samples[(samples["view"] == View.SERVER) & (samples["outcome"] == Outcome.OK)]
     counts = good.groupby("operation")["count"].sum()
-    seconds = max((window.end_s for window in frames.manifest.windows if window.phase is not Phase.DRAIN), default=1.0)
+    seconds = _loaded_s(frames)
     writes = {table: sum(int(counts.get(name, 0)) for name in names) for table, names in WRITES.items()}
     every = sum(writes.values())
     if not subscriptions or not every:
@@ -322,6 +360,15 @@ def _cost(frames: Frames, subscriptions: int, change_frames: int) -> tuple[CostR
         )
         for table, number in writes.items()
     )
+
+
+def _loaded_s(frames: Frames) -> float:
+    """Seconds from the run's zero to the end of its measure phase, or to where an aborted one got, at least 1."""
+    planned = max((window.end_s for window in frames.manifest.windows if window.phase is not Phase.DRAIN), default=1.0)
+    if frames.complete:
+        return planned
+    reached = float(frames.samples["second"].max()) + 1.0 if len(frames.samples) else 1.0
+    return max(1.0, min(planned, reached))
 
 
 Limit = Callable[[PlanPrices], float]

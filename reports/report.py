@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.core.fault_record import CHAOS
 from harness.plan import load_prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
+from reports.chaos_log import read
 from reports.compare import compare
 from reports.frames import Frames, load
 from reports.integrity.check import integrity
-from reports.recovery.faults import parsed
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
@@ -33,7 +32,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
 
     Raises UsageError when a folder holds no run or the runs are not alike (see `reports.compare`).
     """
-    run = open_run(folder)
+    run = open_run(folder).checked()
     frames = load(run)
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
     prices = load_prices()
@@ -53,8 +52,7 @@ def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:
 
 def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
     """What the faults of a run did, from its record; None for a run without any."""
-    log = run.folder / CHAOS
-    return recover(frames, run.rows, parsed(log.read_bytes().splitlines()) if log.is_file() else ())
+    return recover(frames, run.rows, read(run.folder))
 
 
 def write_all(folder: Path, verdict: Verdict, frames: Frames, *, html: bool = True) -> list[Path]:

@@ -24,7 +24,11 @@ from reports import slo as objectives
 from reports.access import AccessRow
 from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
+from reports.coverage.judged_run import judged_run
+from reports.coverage.model import Coverage
+from reports.coverage.statement import cover
 from reports.drift import DriftRow, drift
+from reports.environment import MachineRow, machine
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health_row import HealthRow
@@ -81,6 +85,7 @@ class RunFacts(ReportModel):
     sessions: SessionFigures
     versions: dict[str, str]
     notes: tuple[str, ...]
+    machine: tuple[MachineRow, ...] = ()  # before and after the load; empty in older records
 
 
 class Verdict(ReportModel):
@@ -98,6 +103,7 @@ class Verdict(ReportModel):
     hidden: tuple[HiddenCost, ...] = ()  # what retries hide from people, and its cost; changes no exit code
     health: tuple[HealthRow, ...]
     integrity: Integrity
+    coverage: Coverage  # which sentences of the operational manual this run asked; it changes no exit code
     comparison: Comparison | None = None
     realtime: Realtime | None = None
     drift: tuple[DriftRow, ...] = ()  # empty where the load was not level
@@ -138,8 +144,10 @@ def judge_frames(
     rows = objectives.judge(frames, (slo for slo in manifest.slos if slo not in unanswerable))
     health = generator.judge(frames)
     realtime = figures(frames, plans or {})
+    shown, others = integrity.foreign
+    found = [(ExitCode.DATA, sentence) for sentence in shown]  # the gravest: before all others of its code
     rest, access = everything.judge(frames), entrance.judge(frames)
-    found = [(ExitCode.SLO_MISSED, row.sentence) for row in access if row.status == "missed"]
+    found += [(ExitCode.SLO_MISSED, row.sentence) for row in access if row.status == "missed"]
     found += _findings(manifest, rows, health, baseline)
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in access if row.status == "doubt"]
     if rest is not None:
@@ -148,7 +156,16 @@ def judge_frames(
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
     asked, drifted = questions.checks(manifest.probes), drift(frames)
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
-    found += [(ExitCode.DATA, sentence) for sentence in integrity.sentences]
+    found += [(ExitCode.DATA, sentence) for sentence in others]
+    found += [
+        (ExitCode.INCONCLUSIVE, f"A part of the record, {fault.part}, {fault.what}: data is not checked.")
+        for fault in frames.faults
+        if fault.of_data
+    ]
+    if manifest.evidence_promised and integrity.status == "not checked":
+        found.append(
+            (ExitCode.INCONCLUSIVE, f"The profile promises that data is checked, and it was not: {integrity.text}")
+        )
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing)
     order = _precedence(rows, health, failing=failing)
@@ -168,6 +185,18 @@ def judge_frames(
         hidden=hidden(frames),
         health=health,
         integrity=integrity,
+        coverage=cover(
+            judged_run(
+                frames,
+                slos=rows,
+                health=health,
+                integrity=integrity,
+                comparison=baseline,
+                realtime=realtime,
+                drift=drifted,
+                recovery=recovery,
+            )
+        ),
         not_checked=(
             *integrity.gaps,
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
@@ -286,4 +315,5 @@ def _facts(frames: Frames) -> RunFacts:
         sessions=sessions(frames),
         versions=manifest.versions,
         notes=manifest.notes,
+        machine=machine(manifest),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from faker import Faker
-
 from harness.client.api.chat_shapes import Summary
 from harness.client.device import Device
 from harness.client.screens.app import open_app
@@ -17,11 +15,7 @@ from harness.client.screens.chat.parts import (
     upload,
 )
 from harness.load.locust_adapter import PhoneUser
-
-_fake = Faker("en_US", use_weighting=False)
-_fake.seed_instance(0)
-PHRASES = tuple(_fake.sentences(nb=400))
-"""What people write; made once, because making text costs more than sending it."""
+from scenarios import texts
 
 EMOJI = ("❤️", "😂", "👍", "🔥", "😮")
 
@@ -71,18 +65,23 @@ def overhear(phone: Device) -> None:
 async def one_message(phone: Device, conversation: Conversation) -> None:
     """Write, send, and what may follow: try again, edit, delete, react; then read."""
     await conversation.types(phone.behaviour.draws("chatter", "typing_s"))
-    bubble = await conversation.send(phone.behaviour.pick("phrase", PHRASES), await attachment(phone, conversation))
+    bubble = await conversation.send(text(phone), await attachment(phone, conversation))
     await phone.pause(phone.behaviour.draws("chatter", "read_s"))
     if bubble.failed and happens(phone, "retry"):
         await conversation.try_again(bubble)
     if happens(phone, "edit"):
-        await conversation.edit(bubble, phone.behaviour.pick("phrase", PHRASES))
+        await conversation.edit(bubble, text(phone))
     if happens(phone, "delete"):
         await conversation.delete(bubble)
     if happens(phone, "react") and conversation.messages:
         await conversation.react(
             phone.behaviour.pick("message", conversation.messages[:10]), phone.behaviour.pick("emoji", EMOJI)
         )
+
+
+def text(phone: Device) -> str:
+    """What somebody writes next: a plain sentence, or something in another script in its place."""
+    return texts.text(phone.behaviour.rng.of("script"), phone.behaviour.pick("phrase", texts.PHRASES))
 
 
 async def attachment(phone: Device, conversation: Conversation) -> Attachment | None:

@@ -10,6 +10,7 @@ from harness.client.screens.browse.library import Diary, follow, review, set_sta
 from harness.client.screens.browse.title import TitlePage
 from harness.client.screens.presence import maybe_look_away
 from harness.load.locust_adapter import PhoneUser
+from scenarios import texts
 
 
 class Reader(PhoneUser):
@@ -49,7 +50,8 @@ class Reader(PhoneUser):
             if phone.behaviour.chance("reader", "watched"):
                 await set_status(phone, row.title, row.kind, "watched")
             if phone.behaviour.chance("reader", "review"):
-                await review(phone, row.title, row.kind, phone.behaviour.rng.randint(1, 10), "Better than I thought.")
+                said = texts.text(phone.behaviour.rng.of("review_text"), "Better than I thought.")
+                await review(phone, row.title, row.kind, phone.behaviour.rng.randint(1, 10), said)
         title.leave()
         # Drawn first: what the feed shows must not move the draws.
         if phone.behaviour.chance("reader", "follow"):

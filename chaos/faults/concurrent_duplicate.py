@@ -20,4 +20,6 @@ class ConcurrentDuplicateFault(PhoneFault):
     copies: int = Field(1, ge=1, le=5, description="how many more leave at once, on connections of their own")
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        if treatment.lost == "request":  # nothing leaves the phone
+            return treatment
         return replace(treatment, copies_s=(*treatment.copies_s, *(0.0 for _ in range(self.copies))))

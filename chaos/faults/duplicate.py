@@ -20,4 +20,6 @@ class DuplicateFault(PhoneFault):
     delay: float = Field(1000.0, gt=0, le=600_000, description="ms after the request left at which it is sent again")
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        if treatment.lost == "request":  # nothing leaves the phone
+            return treatment
         return replace(treatment, copies_s=(*treatment.copies_s, self.delay / 1000))

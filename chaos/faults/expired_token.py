@@ -28,7 +28,13 @@ class ExpiredTokenFault(PhoneFault):
     def scope(self) -> Literal["attempt", "phone", "message"]:
         return "phone" if self.phone == "known" else "attempt"
 
+    @property
+    def needs_sign_in(self) -> bool:
+        return True
+
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        if treatment.lost == "request" or treatment.expired:
+            return treatment
         return replace(treatment, expired=True)
 
     def treat_phone(self, draw: Draw) -> PhoneTreatment:

@@ -24,5 +24,7 @@ class HttpDelayFault(HttpFault):
     jitter: int = Field(0, ge=0, description="ms; the delay is uniform within delay +- jitter, and never negative")
 
     def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
+        if treatment.drop:  # nothing to hold back
+            return treatment
         delay = max(0.0, self.delay + (2 * drawn - 1) * self.jitter)
         return replace(treatment, delay_s=treatment.delay_s + delay / 1000)

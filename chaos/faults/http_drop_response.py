@@ -16,8 +16,11 @@ class HttpDropResponseFault(HttpFault):
     """The swipe was stored, the message was sent, and the phone believes that it was not."""
 
     name: ClassVar[str] = "http_drop_response"
+    decides: ClassVar[bool] = True
 
     how: Literal["close", "reset"] = Field("close", description="how the client's connection ends")
 
     def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
+        if treatment.answer is not None or treatment.drop:
+            return treatment
         return replace(treatment, drop=self.how)

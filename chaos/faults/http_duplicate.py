@@ -20,4 +20,6 @@ class HttpDuplicateFault(HttpFault):
     delay: int = Field(0, ge=0, description="ms after the request; 0 sends both at the same time")
 
     def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
+        if treatment.answer is not None:  # the upstream does not get it once
+            return treatment
         return replace(treatment, copies=(*treatment.copies, self.delay / 1000))

@@ -16,10 +16,13 @@ class HttpStatusFault(HttpFault):
     """ "Something went wrong": the gateway answers with an error and the application never hears of the request."""
 
     name: ClassVar[str] = "http_status"
+    decides: ClassVar[bool] = True
 
     status: int = Field(503, ge=200, le=599, description="status code of the answer")
     body: str = Field('{"message":"injected by chaos"}', description="its body")
     content_type: str = Field("application/json", pattern=r"^[^\r\n]*$", description="its content type")
 
     def treat(self, treatment: RequestTreatment, drawn: float) -> RequestTreatment:
+        if treatment.answer is not None or treatment.drop:
+            return treatment
         return replace(treatment, answer=InjectedReply(self.status, self.body, self.content_type))

@@ -23,4 +23,6 @@ class KilledMidflushFault(PhoneFault):
     after: float = Field(20.0, ge=0, le=60_000, description="ms from the request's leaving to the app's end")
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        if treatment.lost == "request" or (treatment.kill_s is not None and treatment.kill_s <= self.after / 1000):
+            return treatment
         return replace(treatment, kill_s=self.after / 1000)

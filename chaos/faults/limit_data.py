@@ -11,20 +11,34 @@ from chaos.fault import register
 
 
 class LimitDataStage(FaultStage):
-    __slots__ = ("passed",)
+    __slots__ = ("over", "passed")
     fault: LimitDataFault
 
     def begin(self) -> None:
         super().begin()
         self.passed = 0
+        self.over = False
+
+    @property
+    def spent(self) -> bool:
+        return self.over
 
     def feed(self, data: bytes) -> None:
-        left = self.fault.bytes - self.passed
-        if left > 0:
-            self.after.feed(data[:left])
-            self.passed += min(left, len(data))
+        if self.over:
+            return
+        left = max(0, self.fault.bytes - self.passed)
+        piece = data[:left]
+        self.passed += len(piece)
+        if piece:
+            self.after.feed(piece)
         if len(data) >= left:
-            self.context.close()
+            self.over = True
+            self.context.close_behind()
+            self.after.eof()
+
+    def eof(self) -> None:
+        if not self.over:
+            self.after.eof()
 
 
 @register

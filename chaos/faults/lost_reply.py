@@ -16,10 +16,13 @@ class LostReplyFault(PhoneFault):
     """The swipe was stored, the message was sent, and the phone believes that it was not."""
 
     name: ClassVar[str] = "lost_reply"
+    decides: ClassVar[bool] = True
 
     notice: Literal["close", "timeout"] = Field(
         "close", description="the phone learns of it at once (the connection broke) or when its own time is up"
     )
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
-        return replace(treatment, lost=treatment.lost or "reply", patience=self.notice)
+        if treatment.lost:
+            return treatment
+        return replace(treatment, lost="reply", patience=self.notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from chaos.fault import Draw, register
@@ -14,6 +15,7 @@ class MessageDropFault(PhoneFault):
 
     name: ClassVar[str] = "message_drop"
     per: ClassVar[Literal["attempt", "phone", "message"]] = "message"
+    decides: ClassVar[bool] = True
 
-    def treat_message(self, draw: Draw) -> MessageTreatment:
-        return MessageTreatment(())
+    def treat_message(self, treatment: MessageTreatment, draw: Draw) -> MessageTreatment:
+        return replace(treatment, delays_s=()) if treatment.delays_s else treatment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from chaos.fault import Draw, register
@@ -15,5 +16,5 @@ class MessageDuplicateFault(PhoneFault):
     name: ClassVar[str] = "message_duplicate"
     per: ClassVar[Literal["attempt", "phone", "message"]] = "message"
 
-    def treat_message(self, draw: Draw) -> MessageTreatment:
-        return MessageTreatment((0.0, 0.0))
+    def treat_message(self, treatment: MessageTreatment, draw: Draw) -> MessageTreatment:
+        return replace(treatment, delays_s=treatment.delays_s * 2) if treatment.delays_s else treatment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -19,5 +20,8 @@ class MessageReorderFault(PhoneFault):
 
     wait: float = Field(200.0, gt=0, le=60_000, description="ms for which others may overtake it")
 
-    def treat_message(self, draw: Draw) -> MessageTreatment:
-        return MessageTreatment((self.wait / 1000,), in_order=False)
+    def treat_message(self, treatment: MessageTreatment, draw: Draw) -> MessageTreatment:
+        if not treatment.delays_s:
+            return treatment
+        later = tuple(delay + self.wait / 1000 for delay in treatment.delays_s)
+        return replace(treatment, delays_s=later, in_order=False)

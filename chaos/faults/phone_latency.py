@@ -29,6 +29,8 @@ class PhoneLatencyFault(PhoneFault):
     direction: Literal["request", "reply", "both"] = Field("both", description="which way is slow; both: half each way")
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        if treatment.lost and self.direction == "reply":
+            return treatment
         seconds = self.drawn_s(draw("latency"))
         before = {"request": 1.0, "reply": 0.0, "both": 0.5}[self.direction] * seconds
         return replace(treatment, before_s=treatment.before_s + before, after_s=treatment.after_s + seconds - before)

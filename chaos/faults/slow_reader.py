@@ -24,5 +24,7 @@ class SlowReaderFault(PhoneFault):
     rate: float = Field(20.0, gt=0, le=1e6, description="KB/s of 1000 bytes, at which the reply is taken in")
 
     def treat(self, treatment: AttemptTreatment, draw: Draw) -> AttemptTreatment:
+        if treatment.lost:  # there is no reply to take in
+            return treatment
         rate = self.rate * 1000
         return replace(treatment, bytes_per_s=min(rate, treatment.bytes_per_s or rate))

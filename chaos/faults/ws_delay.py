@@ -21,7 +21,10 @@ class WsDelayStage(DelayedStage):
         self.on_hit = count
 
     def due(self, data: bytes, now: float) -> float:
-        if not is_message(data) or self.draw() >= self.share:
+        if not is_message(data):
+            return now
+        self.on_seen()
+        if self.draw() >= self.share:
             return now
         self.on_hit()
         fault = self.fault

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaos.byte_faults import StageTimer
 from chaos.fault import register
-from chaos.frames import FrameFault, FrameStage, is_control, is_message
+from chaos.frames import FrameFault, FrameStage, is_close, is_control, is_message
 
 
 class ReorderStage(FrameStage):
@@ -20,11 +20,15 @@ class ReorderStage(FrameStage):
         self.timer: StageTimer | None = None
 
     def feed(self, data: bytes) -> None:
-        if is_control(data):
+        if is_close(data):
+            self.release()
+            self.after.feed(data)
+        elif is_control(data):
             self.after.feed(data)
         elif self.kept is None:
             super().feed(data)
         elif is_message(data):
+            self.on_seen()
             self.draw()  # this one's draw is spent, so that every message keeps its own
             self.after.feed(data)
             self.release()

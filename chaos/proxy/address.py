@@ -26,7 +26,10 @@ class Address:
             return cls("127.0.0.1", 0)
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise AddressError(f"address {text}: missing port in address; write host:port, port 0 to 65535")
-        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise AddressError(f"address {text}: too many colons in address; write [host]:port")
         return cls(host or "127.0.0.1", int(port))
 
     def __str__(self) -> str:
@@ -56,7 +59,10 @@ class Upstream:
         if "://" not in text:
             address = Address.parse(text)
             return cls(text, address.host, address.port)
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:
+            raise AddressError(f"upstream {text}: {error}; write host:port, or https://host[:port]") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise AddressError(f"upstream {text}: write host:port, or https://host[:port] without a path")
         tls = parts.scheme == "https"

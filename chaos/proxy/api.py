@@ -13,13 +13,13 @@ from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chaos.proxy import bodies, metrics
+from chaos.proxy import bodies, guard, metrics
 from chaos.proxy.bodies import HolderBody, ProxyBody, ToxicBody
-from chaos.proxy.errors import ProxyApiError
+from chaos.proxy.errors import ProxyApiError, bad_body
 from chaos.proxy.journal import JournalCause
 from chaos.proxy.log import DEBUG, tell
 from chaos.proxy.proxy import Proxy
@@ -142,14 +142,23 @@ class ProxyApi:
         return Route(path, endpoint, methods=list(endpoints))
 
     async def _guarded(self, request: Request, endpoint: Handler | None) -> Response:
-        if request.headers.get("user-agent", "").startswith("Mozilla/"):
-            return plain("User agent not allowed", HTTPStatus.FORBIDDEN)  # a web page must not steer this
+        hosts = request.headers.getlist("host")
+        reason = guard.refused(request.headers, hosts, allow_remote=self._collection.settings.allow_remote)
+        if reason:
+            return plain(reason, HTTPStatus.FORBIDDEN)
         if endpoint is None:
             return empty(HTTPStatus.METHOD_NOT_ALLOWED)  # HEAD, which a GET route would take
         try:
             return await endpoint(request)
         except ProxyApiError as error:
-            return refusal(error)
+            response = refusal(error)
+            if error.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                response.headers["connection"] = "close"  # the rest of the body is not read
+            return response
+        except RecursionError:
+            return refusal(bad_body("nested too deeply"))
+        except ClientDisconnect:  # nobody reads this
+            return empty(HTTPStatus.BAD_REQUEST)
 
     async def version(self, _: Request) -> Response:
         return Response(f'{{"version": "{VERSION}"}}\n', headers={"Content-Type": "application/json;charset=utf-8"})
@@ -226,13 +235,13 @@ class ProxyApi:
         return answer({"ended": await self._collection.clear(JournalCause.CLEAR)})
 
     async def heartbeat(self, request: Request) -> Response:
-        raw = await request.body()
+        raw = await raw_body(request)
         body = HolderBody.of(bodies.decoded(raw) if raw.strip() else {})
         return answer({"renewed": self._collection.leases.renew(body.holder)})
 
     async def journal(self, request: Request) -> Response:
         text = request.query_params.get("since", "0")
-        if not text.isascii() or not text.isdigit():
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise ProxyApiError(HTTPStatus.BAD_REQUEST, f"since={text[:40]} must be the id of an entry")
         return answer([dataclasses.asdict(entry) for entry in self._collection.journal.since(int(text))])
 
@@ -243,11 +252,21 @@ class ProxyApi:
 
 async def decoded(request: Request) -> object:
     """The JSON of the body, whatever its content type says."""
-    length = request.headers.get("content-length", "0")
-    raw = await request.body() if not length.isdigit() or int(length) <= BODY_LIMIT else b""
-    if len(raw) > BODY_LIMIT or (length.isdigit() and int(length) > BODY_LIMIT):
-        raise ProxyApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "bad request body: longer than 1 MiB")
-    return bodies.decoded(raw)
+    return bodies.decoded(await raw_body(request))
+
+
+async def raw_body(request: Request) -> bytes:
+    """:raises ProxyApiError: 413 as soon as it is known to be longer than 1 MiB, however it is sent."""
+    announced = request.headers.get("content-length", "0")
+    raw = bytearray()
+    if not announced.isascii() or not announced.isdigit() or (len(announced) < 19 and int(announced) <= BODY_LIMIT):
+        async for piece in request.stream():
+            raw += piece
+            if len(raw) > BODY_LIMIT:
+                break
+        else:
+            return bytes(raw)
+    raise ProxyApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "bad request body: longer than 1 MiB")
 
 
 async def outside(_: Request, error: Exception) -> Response:

@@ -9,9 +9,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chaos.proxy.errors import ProxyApiError, bad_body
+from chaos.proxy.errors import ProxyApiError, bad_body, bad_value
 
 B = TypeVar("B", bound="RequestBody")
+
+LONGEST_LEASE_S = 86_400.0
+LARGEST = 2**63 - 1
+"""Go's int64: no attribute is a greater whole number."""
 
 
 class RequestBody(BaseModel):
@@ -19,7 +23,7 @@ class RequestBody(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
-    lease_s: float | None = Field(None, gt=0, le=86_400)
+    lease_s: float | None = Field(None, gt=0, le=LONGEST_LEASE_S)
     holder: str | None = None
 
     @classmethod
@@ -60,9 +64,32 @@ def decoded(raw: bytes) -> object:
     if not raw.strip():
         raise bad_body("EOF")
     try:
-        return json.loads(raw)
+        value = json.loads(raw.decode())
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise bad_body("invalid JSON: half of a surrogate pair is no character") from None
     except ValueError as error:
         raise bad_body(f"invalid JSON: {error}") from None
+    except RecursionError:
+        raise bad_body("invalid JSON: exceeded max depth") from None
+    return value
+
+
+def checked_name(name: str) -> str:
+    """A name that a path can address.
+
+    :raises ProxyApiError: 400.
+    """
+    if not 1 <= len(name) <= 255 or "/" in name or name in (".", "..") or not name.isprintable():
+        raise bad_value(f"name {name[:40]!r} could not be addressed: 1 to 255 characters, no / and nothing unprintable")
+    return name
+
+
+def within_int64(attributes: Mapping[str, Any]) -> None:
+    """:raises ProxyApiError: 400 for a whole number that Go's decoder would not take."""
+    for key, value in attributes.items():
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise bad_body(f"json: cannot unmarshal number {str(value)[:20]}... into field attributes.{key[:40]}")
 
 
 def proxies(value: object) -> Sequence[ProxyBody]:

@@ -17,9 +17,10 @@ from typing import Any
 import click
 
 from chaos.proxy import process
-from chaos.proxy.address import Address, AddressError
-from chaos.proxy.bodies import ProxyBody
+from chaos.proxy.address import Address, AddressError, Upstream
+from chaos.proxy.bodies import LONGEST_LEASE_S, ProxyBody
 from chaos.proxy.errors import ProxyApiError
+from chaos.proxy.guard import host_key
 from chaos.proxy.log import INFO, log_to_stderr, tell
 from chaos.proxy.options import ProxyOptions, proxy_options
 from chaos.proxy.proxy import bind
@@ -74,14 +75,16 @@ async def _serve(options: ProxyOptions, ready: Callable[[dict[str, Any]], None])
     stop = asyncio.get_running_loop().create_future()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _stopped, stop, number)
-    if options.lease_s is not None and options.lease_s <= 0:
-        raise NotReady(f"--lease {options.lease_s:g}: a lease is longer than 0 seconds", EXIT_OPTION)
+    if options.lease_s is not None and not 0 < options.lease_s <= LONGEST_LEASE_S:
+        raise NotReady(
+            f"--lease {options.lease_s:g}: a lease is longer than 0 seconds and not longer than a day", EXIT_OPTION
+        )
+    settings = _settings(options)
     api = _api_socket(options)
-    first = []
-    if options.upstream:
-        first.append(ProxyBody.of({"name": options.name, "listen": options.listen, "upstream": options.upstream}))
-    settings = ProxySettings(options.seed, options.lease_s, options.allow_remote)
     try:
+        first = []
+        if options.upstream:
+            first.append(ProxyBody.of({"name": options.name, "listen": options.listen, "upstream": options.upstream}))
         async with serving(api, settings, first, show_metrics=options.metrics) as collection:
             process.freeze_garbage()
             proxies = {name: proxy.listen for name, proxy in collection.proxies.items()}
@@ -91,6 +94,16 @@ async def _serve(options: ProxyOptions, ready: Callable[[dict[str, Any]], None])
     except ProxyApiError as error:
         code = EXIT_NOT_READY if "bind" in error.message else EXIT_OPTION
         raise NotReady(f"no proxy to {options.upstream}: {error.message}", code) from None
+
+
+def _settings(options: ProxyOptions) -> ProxySettings:
+    allowed = {host_key(host) for host in options.allow_upstream}
+    if options.upstream:
+        try:
+            allowed.add(host_key(Upstream.parse(options.upstream).host))
+        except AddressError as error:
+            raise NotReady(f"--upstream: {error}", EXIT_OPTION) from None
+    return ProxySettings(options.seed, options.lease_s, options.allow_remote, frozenset(allowed))
 
 
 def _stopped(stop: asyncio.Future[signal.Signals], number: signal.Signals) -> None:

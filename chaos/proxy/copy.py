@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from http import HTTPStatus
 from typing import cast
 
-from chaos.http1 import MalformedHttp, MessageMark, MessageScanner
+from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
 from chaos.proxy.address import Upstream
 from chaos.proxy.log import WARNING, tell
 
@@ -18,6 +19,8 @@ class _Copy(asyncio.Protocol):
         self._request = request
         self._done = done
         self._reply = MessageScanner(reply=True)
+        self._reply.no_body = request.startswith(b"HEAD ")
+        self._interim = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).write(self._request)
@@ -26,7 +29,9 @@ class _Copy(asyncio.Protocol):
         self._reply.push(data)
         try:
             while (part := self._reply.pull()) is not None:
-                if part is MessageMark.END:
+                if isinstance(part, MessageHead):
+                    self._interim = part.status < HTTPStatus.OK and part.status != HTTPStatus.SWITCHING_PROTOCOLS
+                elif part is MessageMark.END and not self._interim:
                     self._finish()
                     return
         except MalformedHttp:
@@ -55,5 +60,5 @@ async def deliver(upstream: Upstream, tls: ssl.SSLContext | None, request: bytes
                 await done
             finally:
                 transport.close()
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, ValueError) as error:
         tell(WARNING, "duplicate not delivered", upstream=upstream.place, error=error or type(error).__name__)

@@ -11,11 +11,13 @@ from http import HTTPStatus
 from chaos.byte_faults import StageTimer
 from chaos.fault import Fault
 from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
-from chaos.http_fault import InjectedReply, RequestHead, RequestTreatment, person
+from chaos.http_fault import UNTOUCHED, InjectedReply, RequestHead, RequestTreatment, person
 from chaos.proxy.ports import HttpOwner, PauseReason
 
 ENOUGH = 256 * 1024  # bytes kept for later before a socket is no longer read
 LONGEST_COPY = 1 << 20
+BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+"""A reply of these ends with its head, whatever that says: a body would be read as the next reply."""
 
 
 class HttpExchange:
@@ -37,7 +39,7 @@ class HttpExchange:
 class HttpSession:
     """Made by the connection's session when its traffic has to be read."""
 
-    __slots__ = ("_exchange", "_replies", "_requests", "_server_ended", "_session")
+    __slots__ = ("_ahead", "_exchange", "_over", "_reading", "_replies", "_requests", "_server_ended", "_session")
 
     def __init__(self, session: HttpOwner) -> None:
         self._session = session
@@ -45,14 +47,27 @@ class HttpSession:
         self._replies = MessageScanner(reply=True)
         self._exchange: HttpExchange | None = None
         self._server_ended = False
+        self._reading = False  # requests are being read: whatever ends one goes on there
+        self._over = False  # the connection ends behind the last reply: nothing more is read
+        self._ahead = b""  # of a handshake that was passed on before this was made: what the client sent behind it
 
     # ---- from the sockets -------------------------------------------------------------------------------------
 
+    def follow(self, ahead: bytes) -> None:
+        """A websocket's handshake was passed on, with the bytes `ahead` behind it: read its reply."""
+        self._exchange = HttpExchange(UNTOUCHED, ())
+        self._exchange.sent = True
+        self._ahead = ahead
+
     def from_client(self, data: bytes) -> None:
+        if self._over:
+            return
         self._requests.push(data)
         self._read_requests()
 
     def from_server(self, data: bytes) -> None:
+        if self._over:
+            return
         self._replies.push(data)
         self._read_replies()
 
@@ -96,24 +111,28 @@ class HttpSession:
     # ---- requests ---------------------------------------------------------------------------------------------
 
     def _read_requests(self) -> None:
+        self._reading = True
         try:
-            while self._exchange is None or not self._exchange.sent:
-                part = self._requests.pull()
-                if part is None:
-                    break
-                if isinstance(part, MessageHead):
-                    self._begin(part)
-                elif isinstance(part, bytes):
-                    self._send(part)
-                else:
-                    self._sent()
-                if self._session.http is not self:
-                    return
+            self._read_parts()
         except MalformedHttp:
             self._give_up()
             return
-        if self._requests.buffered > ENOUGH:
+        finally:
+            self._reading = False
+        if self._session.http is self and self._requests.buffered > ENOUGH:
             self._session.client.pause(PauseReason.HTTP)
+
+    def _read_parts(self) -> None:
+        while self._session.http is self and not self._over and (self._exchange is None or not self._exchange.sent):
+            part = self._requests.pull()
+            if part is None:
+                return
+            if isinstance(part, MessageHead):
+                self._begin(part)
+            elif isinstance(part, bytes):
+                self._send(part)
+            else:
+                self._sent()
 
     def _begin(self, head: MessageHead) -> None:
         session = self._session
@@ -140,7 +159,7 @@ class HttpSession:
         exchange = self._exchange
         assert exchange is not None
         exchange.sent = True
-        if exchange.copy:
+        if exchange.copy and exchange.treatment.answer is None:
             for after_s in exchange.treatment.copies:
                 self._session.proxy.send_copy(bytes(exchange.copy), after_s)
         if exchange.treatment.answer is not None:
@@ -216,14 +235,18 @@ class HttpSession:
         assert exchange is not None
         session.client.resume(PauseReason.HTTP)
         if exchange.treatment.drop:
-            session.reset() if exchange.treatment.drop == "reset" else session.close()
+            self._over = True
+            session.reset() if exchange.treatment.drop == "reset" else session.close_behind()
         elif exchange.upgraded:
             self._upgrade()
         elif self._server_ended:
             session.down.eof()
         elif exchange.treatment.answer is not None and not self._requests.between:
+            self._over = True
             session.down.eof()  # the rest of a request that was answered early can only be garbage
-        elif session.proxy.reads_http:
+        elif session.proxy.reads_http and not self._ahead:
+            if self._reading:
+                return
             if self._requests.buffered:
                 self._read_requests()
             self._pass_end()
@@ -235,6 +258,8 @@ class HttpSession:
     def _upgrade(self) -> None:
         session, from_client, from_server = self._session, self._requests.rest(), self._replies.rest()
         session.become_websocket()
+        if self._ahead:
+            session.up.followed(self._ahead)
         if from_client:
             session.up.feed_frames(from_client)
         if from_server:
@@ -268,13 +293,14 @@ class HttpSession:
 
 def rendered(answer: InjectedReply, *, no_body: bool) -> bytes:
     """The answer as bytes on the wire."""
-    body = answer.body.encode()
+    body = answer.body.encode("utf-8", "replace")
     try:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:
         phrase = "Injected"
-    head = (
-        f"HTTP/1.1 {answer.status} {phrase}\r\ncontent-type: {answer.content_type}\r\n"
-        f"content-length: {len(body)}\r\nx-chaos: http_status\r\n\r\n"
-    )
-    return head.encode("latin-1", "replace") + (b"" if no_body else body)
+    fields = f"HTTP/1.1 {answer.status} {phrase}\r\nx-chaos: http_status\r\n"
+    if answer.status in BODILESS:
+        body = b""
+    else:
+        fields += f"content-type: {answer.content_type}\r\ncontent-length: {len(body)}\r\n"
+    return f"{fields}\r\n".encode("latin-1", "replace") + (b"" if no_body else body)

@@ -20,6 +20,7 @@ class JournalEvent(StrEnum):
     ENDED = "ended"
     DOWN = "down"
     UP = "up"
+    REMOVED = "removed"  # a proxy whose lease ran out
 
 
 class JournalCause(StrEnum):
@@ -61,7 +62,7 @@ class Journal:
         self._last = 0
 
     def proxy(self, event: JournalEvent, why: JournalCause, proxy: str) -> None:
-        """A proxy went down or came up again."""
+        """A proxy went down, came up again, or is no more."""
         self._last += 1
         self._entries.append(JournalEntry(self._last, time.time(), event, why, proxy))
         tell(INFO, f"proxy {event}", proxy=proxy, why=why)

@@ -17,6 +17,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 class ProxyOptions:
     """What the command line says. listen and upstream: of a first proxy named `name`; without an upstream, none.
 
+    allow_upstream: hosts that proxies may be made to, beside loopback and the host of `upstream`.
     with_parent: end when the process that started this one does. log_level: the least that is told on standard error.
     """
 
@@ -27,6 +28,7 @@ class ProxyOptions:
     seed: int = 0
     lease_s: float | None = None
     allow_remote: bool = False
+    allow_upstream: tuple[str, ...] = ()
     metrics: bool = False
     with_parent: bool = False
     log_level: str = "warning"
@@ -61,6 +63,12 @@ _OPTIONS = (
     ),
     click.option("--lease", "lease_s", type=float, help="Seconds after which any fault ends unless it is renewed."),
     click.option("--allow-remote", is_flag=True, help="Listen elsewhere than on loopback. The API has no password."),
+    click.option(
+        "--allow-upstream",
+        multiple=True,
+        metavar="HOST",
+        help="Let the API make proxies to this host, beside loopback and the host of --upstream. Repeatable.",
+    ),
     click.option("--metrics", is_flag=True, help="Serve GET /metrics for Prometheus."),
     click.option(
         "--log-level",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import cast
 
 from chaos.byte_faults import ByteSink, FaultStage, StageClock, StreamFault
@@ -23,6 +25,7 @@ class Pipe:
         "_held",
         "_room",
         "clock",
+        "closes",
         "direction",
         "feed",
         "key",
@@ -50,8 +53,10 @@ class Pipe:
         self.stages: Sequence[FaultStage] = ()
         self.splitter: FrameSplitter | None = None
         self._held = 0
-        self._room = 0
+        self._room = math.inf
         self._full = False
+        self.closes = False
+        """Whether the connection ends with this direction's stream."""
         self.feed = sink.feed
 
     # ---- bytes ------------------------------------------------------------------------------------------------
@@ -66,6 +71,11 @@ class Pipe:
         else:
             self.feed(splitter.track(data))
 
+    def followed(self, data: bytes) -> None:
+        """These bytes of a websocket were passed on already."""
+        assert self.splitter is not None
+        self.splitter.track(data)
+
     def eof(self) -> None:
         """The source ended."""
         if self.splitter is not None and self.splitter.held:
@@ -77,19 +87,26 @@ class Pipe:
     def update_faults(self, toxics: Iterable[Toxic]) -> None:
         """Make the stages those of `toxics`: frames before the stream, each in the order of creation.
 
-        One that stays keeps its state; one that goes lets go what it held, from the socket's end backwards.
+        One that stays keeps its state; one that goes lets go what it held, from the socket's end backwards. One that
+        has ended the stream never goes.
         """
         wanted = sorted((t for t in toxics if self._wants(t)), key=lambda toxic: toxic.layer is Layer.STREAM)
         names = {toxic.name for toxic in wanted}
         for stage in reversed(self.stages):
-            if stage.label not in names:
+            if stage.label not in names and not stage.spent:
                 self._join([other for other in self.stages if other is not stage])
                 stage.end()
         if self.splitter is not None and self.splitter.held and not any(t.layer is Layer.FRAME for t in wanted):
             self.feed(self.splitter.track(b""))
         there = {stage.label: stage for stage in self.stages}
-        self._join([there.get(toxic.name) or self._made(toxic) for toxic in wanted])
-        for stage, toxic in zip(self.stages, wanted, strict=True):
+        stages = [there.get(toxic.name) or self._made(toxic) for toxic in wanted]
+        for place, stage in enumerate(self.stages):
+            if stage not in stages:  # spent: before whatever was behind it
+                behind = (stages.index(other) for other in self.stages[place:] if other in stages)
+                stages.insert(next(behind, len(stages)), stage)
+        self._join(stages)
+        for toxic in wanted:
+            stage = next(stage for stage in stages if stage.label == toxic.name)
             if stage.fault is not toxic.fault:
                 stage.change(toxic.fault)
             stage.share = toxic.toxicity
@@ -110,7 +127,9 @@ class Pipe:
 
     def _made(self, toxic: Toxic) -> FaultStage:
         fault = cast("StreamFault | FrameFault", toxic.fault)
-        return fault.stage(fault, toxic.name, toxic.toxicity, self, self.sink, toxic.hit_count.hit)
+        count = toxic.hit_count
+        on_hit = partial(toxic.hit_connection, self.key) if toxic.layer is Layer.STREAM else count.hit
+        return fault.stage(fault, toxic.name, toxic.toxicity, self, self.sink, on_hit, count.see)
 
     def _join(self, stages: list[FaultStage]) -> None:
         self.stages = tuple(stages)
@@ -118,7 +137,7 @@ class Pipe:
         for stage, after in zip(stages, following, strict=False):  # one longer when there are none
             stage.after = after
         self.feed = self._head().feed
-        self._room = max((stage.room for stage in stages), default=0)
+        self._room = min((stage.room for stage in stages), default=math.inf)
         self.session.route()
 
     def _head(self) -> ByteSink:
@@ -134,12 +153,15 @@ class Pipe:
         if not self._full and self._held > self._room:
             self._full = True
             self.source.pause(PauseReason.HELD)
-        elif self._full and self._held <= self._room // 2:
+        elif self._full and self._held <= self._room / 2:
             self._full = False
             self.source.resume(PauseReason.HELD)
 
     def close(self) -> None:
         self.session.close()
+
+    def close_behind(self) -> None:
+        self.closes = True
 
     def reset(self) -> None:
         self.session.reset()

@@ -98,21 +98,23 @@ class Proxy:
 
     def toxics_changed(self) -> None:
         """Tell every connection."""
-        self.http_toxics = [toxic for toxic in self.toxics if toxic.layer is Layer.HTTP]
+        http = [toxic for toxic in self.toxics if toxic.layer is Layer.HTTP]
+        self.http_toxics = sorted(http, key=lambda toxic: not decides(toxic.fault))
         for session in tuple(self.sessions):
             session.update_faults()
 
     def treatment_of(self, request: RequestHead, key: str) -> tuple[RequestTreatment, Sequence[Fault]]:
-        """Draw for one request of `key`, with each HTTP toxic that concerns it; and the faults that hit it."""
+        """Draw for one request of `key`, with each HTTP toxic that concerns it; and the faults that did hit it."""
         treatment, faults = UNTOUCHED, list[Fault]()
         for toxic in self.http_toxics:
             fault = toxic.fault
             assert isinstance(fault, HttpFault)
             if not fault.matches(request):
                 continue
-            drawn = toxic.hits_request(self.seed, key)
-            if drawn is not None:
-                treatment = fault.treat(treatment, drawn)
+            drawn = toxic.drawn_for_request(self.seed, key)
+            before = treatment
+            if drawn is not None and (treatment := fault.treat(before, drawn)) is not before:
+                toxic.hit_count.hit()
                 faults.append(fault)
         return treatment, faults
 
@@ -130,7 +132,11 @@ class Proxy:
         try:
             async with asyncio.timeout(self.connect_timeout_s):
                 await self.loop.create_connection(lambda: session.server, upstream.host, upstream.port, ssl=self.tls)
-        except (OSError, TimeoutError) as error:  # refused, unknown name, certificate that does not verify
+        except (
+            OSError,
+            TimeoutError,
+            ValueError,
+        ) as error:  # refused, unknown or impossible name, certificate that does not verify
             self._failed_to_connect(error)
             return False
         tell(DEBUG, "upstream reached", proxy=self.name, session=session.key, upstream=upstream.place)
@@ -177,6 +183,11 @@ class Proxy:
         task = self.loop.create_task(deliver(self.upstream, self.tls, request, after_s))
         self._copies.add(task)
         task.add_done_callback(self._copies.discard)
+
+
+def decides(fault: Fault) -> bool:
+    """Whether it goes before the other faults of a request."""
+    return isinstance(fault, HttpFault) and fault.decides
 
 
 def bind(address: Address) -> socket.socket:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import chaos.faults  # noqa: F401 - loads them
 from chaos.fault import Fault, InvalidFault, Layer, find, registered
 from chaos.proxy.address import Address, AddressError, Upstream
-from chaos.proxy.bodies import ProxyBody, ToxicBody, lowered, missing
+from chaos.proxy.bodies import ProxyBody, ToxicBody, checked_name, lowered, missing, within_int64
 from chaos.proxy.errors import ProxyApiError, bad_body, bad_value, proxy_not_found, toxic_not_found
+from chaos.proxy.guard import may_forward
 from chaos.proxy.journal import Journal, JournalCause, JournalEvent
 from chaos.proxy.leases import Leases
+from chaos.proxy.log import WARNING, tell
 from chaos.proxy.proxy import Proxy
 from chaos.proxy.toxic import Direction, Toxic
 
@@ -27,11 +30,12 @@ DIRECTIONS = {"upstream": Direction.UPSTREAM, "downstream": Direction.DOWNSTREAM
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
     """seed: of every draw. lease_s: for faults whose maker names none; None lets those last. allow_remote: listen
-    elsewhere than on loopback."""
+    elsewhere than on loopback. allow_upstreams: hosts that proxies may be made to, beside loopback."""
 
     seed: int = 0
     lease_s: float | None = None
     allow_remote: bool = False
+    allow_upstreams: frozenset[str] = frozenset()
 
 
 class ProxyCollection:
@@ -63,17 +67,22 @@ class ProxyCollection:
         for field in ("name", "upstream"):
             if not getattr(body, field):
                 raise missing(field)
+        checked_name(body.name)
         async with self._one_at_a_time:
             if body.name in self.proxies:
                 raise ProxyApiError(HTTPStatus.CONFLICT, "proxy already exists")
             return await self._create(body)
 
     async def _create(self, body: ProxyBody) -> Proxy:
-        listen = body.listen or "" if body.enabled is False else self._listen(body.listen or "")
-        proxy = Proxy(body.name, listen, upstream(body.upstream), seed=self.settings.seed)
+        listen = self._listen(body.listen or "")
+        if body.enabled is False:
+            listen = body.listen or ""  # as it was given, until it is bound
+        proxy = Proxy(body.name, listen, self._upstream(body.upstream), seed=self.settings.seed)
         if body.enabled is not False:
             await self._start(proxy)
         self.proxies[body.name] = proxy
+        if body.lease_s is not None:
+            self.leases.grant(proxy, body.lease_s, body.holder or "", lambda: self._soon(self._expire(proxy)))
         return proxy
 
     async def update(self, name: str, body: ProxyBody) -> Proxy:
@@ -81,7 +90,7 @@ class ProxyCollection:
         async with self._one_at_a_time:
             proxy = self.proxy(name)
             listen = self._listen(body.listen) if body.listen is not None else proxy.listen
-            goal = upstream(body.upstream) if body.upstream else proxy.upstream
+            goal = self._upstream(body.upstream) if body.upstream else proxy.upstream
             enabled = proxy.enabled if body.enabled is None else body.enabled
             if resolved(listen) != resolved(proxy.listen) or goal.text != proxy.upstream.text:
                 await self._move(proxy, listen, goal)
@@ -92,6 +101,7 @@ class ProxyCollection:
                 self.journal.proxy(JournalEvent.DOWN, JournalCause.API, name)
             if body.enabled is False:
                 self._lease_down(proxy, body)
+            self.leases.touch(proxy)
             return proxy
 
     async def _move(self, proxy: Proxy, listen: str, goal: Upstream) -> None:
@@ -109,11 +119,21 @@ class ProxyCollection:
 
     async def delete(self, name: str) -> None:
         async with self._one_at_a_time:
-            proxy = self.proxy(name)
-            self._end_toxics(proxy, JournalCause.REMOVED)
-            self.leases.drop(name)
-            await proxy.stop()
-            del self.proxies[name]
+            await self._remove(self.proxy(name), JournalCause.REMOVED)
+
+    async def _remove(self, proxy: Proxy, why: JournalCause) -> None:
+        self._end_toxics(proxy, why)
+        self.leases.drop(proxy.name)
+        self.leases.drop(proxy)
+        await proxy.stop()
+        del self.proxies[proxy.name]
+
+    async def _expire(self, proxy: Proxy) -> None:
+        """Nobody renewed the lease of the proxy itself: whoever made it is gone."""
+        async with self._one_at_a_time:
+            if self.proxies.get(proxy.name) is proxy:
+                await self._remove(proxy, JournalCause.LEASE)
+                self.journal.proxy(JournalEvent.REMOVED, JournalCause.LEASE, proxy.name)
 
     async def populate(self, bodies: Sequence[ProxyBody]) -> tuple[list[Proxy], ProxyApiError | None]:
         """Those made or found, and the error that stopped it. Same listen and upstream: left as it is."""
@@ -127,15 +147,12 @@ class ProxyCollection:
         return done, None
 
     async def _populated(self, body: ProxyBody) -> Proxy:
+        checked_name(body.name), self._listen(body.listen or ""), self._upstream(body.upstream)
         there = self.proxies.get(body.name)
         if there is not None:
             if resolved(body.listen or "") == resolved(there.listen) and body.upstream == there.upstream.text:
                 return there
-            upstream(body.upstream), self._listen(body.listen or "")
-            self._end_toxics(there, JournalCause.REMOVED)
-            self.leases.drop(body.name)
-            await there.stop()
-            del self.proxies[body.name]
+            await self._remove(there, JournalCause.REMOVED)
         return await self._create(body)
 
     async def clear(self, why: JournalCause) -> int:
@@ -154,7 +171,7 @@ class ProxyCollection:
                 except ProxyApiError as error:
                     problem = problem or error
         if problem is not None:
-            raise problem
+            raise ProxyApiError(HTTPStatus.INTERNAL_SERVER_ERROR, problem.message)
         return ended
 
     async def close(self) -> None:
@@ -173,7 +190,7 @@ class ProxyCollection:
             if direction is None:
                 raise bad_value("stream was invalid, can be either upstream or downstream")
             toxic = Toxic(
-                body.name or f"{body.type}_{stream}",
+                checked_name(body.name or f"{body.type}_{stream}"),
                 body.type,
                 stream,
                 1.0 if body.toxicity is None else body.toxicity,
@@ -217,21 +234,36 @@ class ProxyCollection:
         try:
             address = Address.parse(text)
         except AddressError as error:
-            raise ProxyApiError(HTTPStatus.INTERNAL_SERVER_ERROR, f"listen tcp: {error}") from None
+            raise bad_value(f"listen tcp: {error}") from None
         if not address.is_loopback and not self.settings.allow_remote:
             raise bad_value(
                 f"listen {text} is not a loopback address; use 127.0.0.1, or start the proxy with --allow-remote"
             )
         return str(address)
 
+    def _upstream(self, text: str) -> Upstream:
+        """Where a proxy is to connect to, checked."""
+        try:
+            found = Upstream.parse(text)
+        except AddressError as error:
+            raise bad_value(str(error)) from None
+        if not may_forward(found, self.settings.allow_upstreams):
+            raise bad_value(
+                f"upstream {found.place} is neither on loopback nor listed; "
+                f"start the proxy with --allow-upstream {found.host}"
+            )
+        return found
+
     async def _start(self, proxy: Proxy) -> None:
+        """:raises ProxyApiError: 409 where the address is in use, 400 where it cannot be bound at all."""
         proxy.listen = self._listen(proxy.listen)
         try:
             await proxy.start()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problem = f"listen tcp {proxy.listen}: bind: {reason}"
-            raise ProxyApiError(HTTPStatus.INTERNAL_SERVER_ERROR, problem) from None
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            used = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            status = HTTPStatus.CONFLICT if used else HTTPStatus.BAD_REQUEST
+            raise ProxyApiError(status, f"listen tcp {proxy.listen}: bind: {reason}") from None
 
     async def _up(self, proxy: Proxy, why: JournalCause) -> None:
         self.leases.drop(proxy.name)
@@ -268,17 +300,20 @@ class ProxyCollection:
                 if self.proxies.get(proxy.name) is proxy:
                     await self._up(proxy, JournalCause.LEASE)
 
-        task = asyncio.get_running_loop().create_task(revive())
+        self._soon(revive())
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        """Nobody waits for it; what goes wrong is told."""
+        task = asyncio.get_running_loop().create_task(self._told(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-
-def upstream(text: str) -> Upstream:
-    """:raises ProxyApiError: 400."""
-    try:
-        return Upstream.parse(text)
-    except AddressError as error:
-        raise bad_value(str(error)) from None
+    @staticmethod
+    async def _told(work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except ProxyApiError as error:
+            tell(WARNING, "a lease ended, and its end failed", error=error.message)
 
 
 def resolved(listen: str) -> str:
@@ -286,7 +321,7 @@ def resolved(listen: str) -> str:
     try:
         address = Address.parse(listen)
         place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][4]
-    except (AddressError, OSError):
+    except (AddressError, OSError, ValueError):
         return listen
     return str(Address(str(place[0]), int(place[1])))
 
@@ -297,6 +332,7 @@ def parsed(kind: str, attributes: dict[str, object]) -> Fault:
     :raises ProxyApiError: 400.
     """
     given = lowered(attributes)
+    within_int64(given)
     try:
         fault = find(kind, *LAYERS)
     except InvalidFault:

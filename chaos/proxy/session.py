@@ -7,6 +7,7 @@ import re
 from enum import Enum
 
 from chaos.frames import FrameSplitter
+from chaos.http1 import HEAD_LIMIT, MalformedHttp, parse_head
 from chaos.proxy.endpoint import SessionEndpoint
 from chaos.proxy.http_session import HttpSession
 from chaos.proxy.pipe import Pipe
@@ -14,8 +15,21 @@ from chaos.proxy.ports import PauseReason, SessionOwner
 from chaos.proxy.toxic import Direction
 
 REQUEST_LINE = re.compile(rb"[A-Z]{3,10} \S+ HTTP/1\.1\r\n")
+GET_BEGUN = re.compile(rb"(?:G|GE|GET|GET [^ \r\n]*|GET [^ \r\n]+ [^ \r\n]*\r?)\Z|GET [^ \r\n]+ HTTP/1\.1\r\n")
 LINGER_S = 5.0
 """How long a closing side may take to read what is still in its buffer."""
+
+
+def is_handshake(head: bytes) -> bool:
+    """Whether this whole head asks for a websocket."""
+    if not head.startswith(b"GET ") or b"websocket" not in head.lower():
+        return False
+    try:
+        headers = parse_head(head, reply=False).headers
+    except MalformedHttp:
+        return False
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return "websocket" in headers.get("upgrade", "").lower() and not has_body
 
 
 class TrafficKind(Enum):
@@ -30,7 +44,7 @@ class TrafficKind(Enum):
 class ProxySession:
     """From the accepted client to both sockets' end."""
 
-    __slots__ = ("_early", "_task", "client", "down", "http", "key", "kind", "proxy", "server", "up")
+    __slots__ = ("_begun", "_early", "_task", "client", "down", "http", "key", "kind", "proxy", "server", "up")
 
     def __init__(self, proxy: SessionOwner[ProxySession], number: int) -> None:
         self.proxy = proxy
@@ -43,6 +57,7 @@ class ProxySession:
         self.down = Pipe(self, Direction.DOWNSTREAM, self.server, self.client, clock, seed)
         self._task: asyncio.Task[None] | None = None
         self._early = b""  # came before the upstream was there; uvloop cannot pause in connection_made
+        self._begun = b""  # a head that may be a websocket's; passed on as it came
         self.update_faults()
 
     # ---- opening ----------------------------------------------------------------------------------------------
@@ -97,18 +112,28 @@ class ProxySession:
             self.server.receive = self.down.feed
 
     def _first(self, data: bytes) -> None:
-        """A websocket is followed from its handshake on; HTTP only where something may act on it."""
+        """A websocket is followed from its handshake on, in however many pieces that comes; HTTP is read only where
+        something may act on it."""
         if self._task is not None:
             self._early += data
             self.client.resume(PauseReason.CONNECTING)
             self.client.pause(PauseReason.CONNECTING)
             return
-        self.kind = TrafficKind.RAW
-        if self.proxy.reads_http or (data.startswith(b"GET ") and b"upgrade: websocket" in data[:4096].lower()):
+        if self.proxy.reads_http and not self._begun:
             self._read_http(data)
+            return
+        begun = self._begun + data
+        end = begun.find(b"\r\n\r\n") + 4
+        if end > 3 and is_handshake(begun[:end]):
+            self.kind, self._begun = TrafficKind.HTTP, b""
+            self.http = HttpSession(self)
+            self.http.follow(begun[end:])
+        elif end > 3 or len(begun) > HEAD_LIMIT or not GET_BEGUN.match(begun):
+            self.kind, self._begun = TrafficKind.RAW, b""
         else:
-            self.route()
-            self.up.feed(data)
+            self._begun = begun
+        self.route()
+        self.up.feed(data)
 
     def _watch(self, data: bytes) -> None:
         """Rules came while this connection was open: take it up at its next request."""
@@ -168,7 +193,7 @@ class ProxySession:
             self.close_side(side)
         else:
             side.shut()
-        if self.client.finished and self.server.finished:
+        if self._pipe_from(source).closes or (self.client.finished and self.server.finished):
             self.close()
 
     def lost(self, side: SessionEndpoint) -> None:
@@ -203,6 +228,11 @@ class ProxySession:
         if side.transport is not None and side.transport.get_write_buffer_size():
             clock = self.proxy.clock
             clock.call_at(clock.time() + LINGER_S, side.abort)
+
+    def close_behind(self) -> None:
+        """End both sides in order, once what is on its way to the client is there."""
+        self.down.close_behind()
+        self.down.eof()
 
     def reset(self) -> None:
         """End both sides with RST."""

@@ -7,6 +7,9 @@ from enum import IntEnum
 
 from chaos.fault import Fault, Layer, draw, hits
 
+SEEN, HIT = 1, 2
+"""Of a connection, in the turns of a stream fault's toxic."""
+
 
 class Direction(IntEnum):
     """Which way bytes flow. Toxiproxy's words."""
@@ -17,7 +20,8 @@ class Direction(IntEnum):
 
 @dataclass(slots=True)
 class HitCount:
-    """What a toxic really hit: connections for stream faults, requests and messages for the others."""
+    """What a toxic really hit, of what it concerned: connections for stream faults, requests and messages for the
+    others."""
 
     hits: int = 0
     seen: int = 0
@@ -25,12 +29,16 @@ class HitCount:
     def hit(self) -> None:
         self.hits += 1
 
+    def see(self) -> None:
+        self.seen += 1
+
 
 @dataclass(slots=True, eq=False)
 class Toxic:
     """One fault at one proxy.
 
-    stream: the direction as its maker spelled it. toxicity: its share, 0 to 1.
+    stream: the direction as its maker spelled it. toxicity: its share, 0 to 1. turns: by person or connection, how many
+    requests were drawn for; of a stream fault, by connection, whether it was seen or hit.
     """
 
     name: str
@@ -48,15 +56,21 @@ class Toxic:
         return self.fault.layer
 
     def hits_connection(self, seed: int, key: str) -> bool:
-        """Drawn once a connection; an update with a larger share keeps those it hit."""
+        """Drawn once a connection, which is then seen; an update with a larger share keeps those it hit."""
+        if key not in self.turns:
+            self.turns[key] = SEEN
+            self.hit_count.see()
         return hits(seed, self.name, key, 0, self.toxicity)
 
-    def hits_request(self, seed: int, key: str) -> float | None:
+    def hit_connection(self, key: str) -> None:
+        """It is at work on a connection that it was drawn for: counted once, however often its share changes."""
+        if self.turns.get(key) != HIT:
+            self.turns[key] = HIT
+            self.hit_count.hit()
+
+    def drawn_for_request(self, seed: int, key: str) -> float | None:
         """Take the next turn of `key`. None when spared, else a second number in [0, 1) for the fault's own use."""
         turn = self.turns.get(key, 0)
         self.turns[key] = turn + 1
-        self.hit_count.seen += 1
-        if not hits(seed, self.name, key, turn, self.toxicity):
-            return None
-        self.hit_count.hit()
-        return draw(seed, f"{self.name} more", key, turn)
+        self.hit_count.see()
+        return draw(seed, f"{self.name} more", key, turn) if hits(seed, self.name, key, turn, self.toxicity) else None

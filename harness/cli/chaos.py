@@ -35,11 +35,13 @@ def chaos_proxy(**options: Any) -> None:
 @click.option("--api", default="http://127.0.0.1:8474", show_default=True, help="URL of the proxy's API.")
 def chaos_clear(api: str) -> None:
     """End every fault of a running proxy at once."""
-    from chaos.client import ClientError, Toxiproxy
-    from harness.core.errors import TargetError
+    from chaos.client import ClientError, InvalidApiUrl, Toxiproxy
+    from harness.core.errors import TargetError, UsageError
 
-    with Toxiproxy(api if "://" in api else f"http://{api}") as server:
-        try:
+    try:
+        with Toxiproxy(api if "://" in api else f"http://{api}") as server:
             click.echo(f"{server.clear()} faults ended")
-        except ClientError as error:
-            raise TargetError(str(error)) from None
+    except InvalidApiUrl as error:
+        raise UsageError(str(error), where="--api") from None
+    except ClientError as error:
+        raise TargetError(str(error)) from None

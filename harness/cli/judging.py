@@ -47,7 +47,7 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
     if target_file and url:
         raise click.UsageError("--target and --url exclude each other")
     checking.read_again(folder, target_file, url)
-    found = integrity(open_run(folder))
+    found = integrity(open_run(folder).checked())
     click.echo("\n".join(terminal.integrity(found)))
     codes = {"held": ExitCode.PASS, "broken": ExitCode.DATA, "not checked": ExitCode.INCONCLUSIVE}
     sys.exit(int(codes[found.status]))

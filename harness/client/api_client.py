@@ -1,6 +1,7 @@
 """Makes the app's calls: headers, who tries again, one attempt on the wire, what it came to.
 
-request             a call as a screen makes it, with the tries of both layers of the app
+request             a call as a screen makes it; its reply is checked (`harness.client.checks`)
+  tries             those of both layers of the app, or of the profile's policy
   attempt           what the app sees of one try: no network, a fault, or the exchange
     exchange        one wire request, measured and noted
 """
@@ -22,6 +23,8 @@ from harness.client.api.classify import Reading, read
 from harness.client.api.headers import HeaderProfiles
 from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
+from harness.client.checks.read_checks import WATCHED, ReadChecks
+from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
 from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import HttpClient, WireError
@@ -53,6 +56,7 @@ class ApiClient:
         self._network = network
         self._notes = notes
         self._observer = observer
+        self._checks = ReadChecks(observer.checked, self._violated)
         self._open_http = open_http
         self._http = open_http()
         # Decides nothing, and is drawn beside the session, where it would shift the session's own draws.
@@ -68,6 +72,7 @@ class ApiClient:
 
     def cut(self) -> None:
         """Connections end, with what is under way on them."""
+        self._checks.memory.forget_page()
         self._http.close()
         self._http = self._open_http()
 
@@ -90,6 +95,30 @@ class ApiClient:
             await credentials.refresh_if_due()
         if edge and (refused := await credentials.refused(call)) is not None:
             return refused
+        account = credentials.account
+        if call.name not in WATCHED or (call.signed_in and account is None):
+            return await self._tried(call, arguments, body, raw)
+        sent = body if raw is None else raw
+        reply = CheckedReply(
+            call.name, "" if account is None else account.user_id, arguments, sent, None, self._clock.now()
+        )
+        self._checks.begins(call.name, arguments, sent)
+        outcome = Outcome.GAVE_UP
+        try:
+            reading = await self._tried(call, arguments, body, raw)
+            outcome, reply.data = reading.outcome, reading.data
+        finally:
+            reply.at, reply.copies = self._clock.now(), self._notes.copies_writes
+            self._checks.ends(reply, outcome)
+        return reading
+
+    def _violated(self, call: str, rule: str, found: ReadViolation) -> None:
+        notes = self._notes
+        self._observer.violated(self._clock.now(), notes.ticket, notes.person, call, rule, *found)
+
+    async def _tried(self, call: Call, arguments: tuple[str, ...], body: Any, raw: bytes | None) -> Reading:
+        """The tries of a request; the last one's reading."""
+        credentials, edge = self.credentials, call.service in EDGE_SERVICES
         payload = raw if raw is not None else (None if body is None else orjson.dumps(body))
         path = call.path.format(*arguments) if arguments else call.path
         headers = self._headers.block(call, credentials.authorization(edge=edge) if call.signed_in else None)

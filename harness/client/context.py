@@ -12,6 +12,7 @@ from harness.client.api.call import Call
 from harness.client.api.classify import Reading
 from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
+from harness.core.read_log import ReadSeverity
 
 
 class Observer(Protocol):
@@ -26,6 +27,20 @@ class Observer(Protocol):
     def connected(self, at: float, seconds: float) -> None: ...
 
     def problem(self, error: BaseException) -> None: ...
+
+    def checked(self, call: str, rule: str, asked: int) -> None: ...
+
+    def violated(
+        self,
+        at: float,
+        ticket: int,
+        person: int,
+        call: str,
+        rule: str,
+        severity: ReadSeverity,
+        subject: str,
+        detail: str,
+    ) -> None: ...
 
     def saw(
         self, at: float, kind: FactKind, person: int, conversation: str, key: str, detail: str, mark_us: int | None
@@ -62,7 +77,10 @@ class Attempts(Protocol):
 
 
 class Credentials(Protocol):
-    """What the API client asks before a request leaves; see `TokenManager`."""
+    """What the API client asks before a request leaves, and of a reply whose it should be; see `TokenManager`."""
+
+    @property
+    def account(self) -> Tokens | None: ...
 
     async def refresh_if_due(self) -> None: ...
 

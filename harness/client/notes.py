@@ -71,6 +71,11 @@ class SessionNotes:
         self.log = SessionLog(ticket, self._clock.now())
         self._intended = self._zero + planned
 
+    @property
+    def person(self) -> int:
+        """Number of whoever has the device."""
+        return self._person
+
     def share(self, other: SessionNotes) -> None:
         """Note into another device's session."""
         self.ticket, self.log = other.ticket, other.log

@@ -1,4 +1,4 @@
-"""Names in an SLO file against those that a run can hold: what nothing has would pass, or never be judged. (pure)"""
+"""Names in an SLO file against those that a run can hold: an unknown one would pass, or never be judged. (pure)"""
 
 from __future__ import annotations
 

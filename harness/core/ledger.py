@@ -29,6 +29,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from harness.core import ids
+from harness.core.content import UNKNOWN, Content
 from harness.core.outcome import OUTCOME_CODE, Outcome
 from harness.core.rows import Notes, Rows
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
@@ -44,13 +45,17 @@ class WriteKind(IntEnum):
     EDIT = 2  # messages UPDATE; object: the row
     DELETE = 3  # messages UPDATE to a system message; object: the row
     DELIVERED = 4  # message_delivery_receipts upsert; subject: conversation, object: message
-    READ = 5  # message_read_receipts upsert; subject: conversation, object: message
+    READ = 5  # message_read_receipts upsert; subject: conversation, object: message, key: its time, epoch us
     REACTION = 6  # message_reactions row; subject: message; detail: emoji
     UNREACTION = 7  # its removal
     LIBRARY = 8  # library_entries upsert; subject: title, detail: status
     UNLIBRARY = 9  # its removal
     DECK = 10  # rec_requests, rec_impressions; subject: rec_request_id, object: deck, key: limit, number: cards
     PERSON = 11  # no write: subject is the account behind the person's number; a newcomer adds one to it
+    FOLLOW = 12  # follows row; subject: the other's account
+    UNFOLLOW = 13  # its removal
+    REVIEW = 14  # reviews row; subject: title
+    RATING = 15  # ratings upsert; subject: title
 
 
 class WriteStep(IntEnum):
@@ -113,16 +118,19 @@ class Ledger:
         object_: str | None = None,
         detail: str = "",
         number: int = 0,
+        content: Content = UNKNOWN,
     ) -> LedgerEntry:
         """A person wants something written, `at_s` seconds after the run's zero.
 
         :param id_: the client-made id it carries; its position names the write.
         :param key: 64 bits that stand for the key it is stored under.
         :param subject, object_: UUIDs whose meaning depends on the kind.
+        :param content: all that is sent, in two numbers.
         :raises ValueError: `id_` is not an id of this run.
         """
         entry = self._next(kind, person) if id_ is None else self.entry(kind, id_)
-        self._writes.add((*entry, round(at_s * _MICROSECONDS), key, _raw(subject), _raw(object_), detail, number))
+        at_us = round(at_s * _MICROSECONDS)
+        self._writes.add((*entry, at_us, key, _raw(subject), _raw(object_), detail, number, *content))
         return entry
 
     def entry(self, kind: WriteKind, id_: str) -> LedgerEntry:

@@ -92,6 +92,7 @@ class Profile(FrozenModel):
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED  # how reads are tried again; any other is an experiment
     budget_ratio: Annotated[Number, Field(gt=0, le=1)] = 0.1  # of retry_policy = "budget": retries per first try
     sandbox: SandboxSize = SandboxSize()
+    promises_evidence: bool = False  # where a key or a DSN opens the target's data, a run that did not read it is 20
 
     def timeline(self, seed: int) -> Timeline:
         """What goes wrong, in seconds of the run. Made once in a process: by the supervisor, and by each worker."""

@@ -11,6 +11,8 @@
     traffic.parquet    what each session sent, per call
     chaos.jsonl        what went wrong on purpose, when, and what it hit (`harness.core.fault_record`)
     actions.parquet    what each session's person did (`harness.core.actions`)
+    violations.parquet what was wrong with replies, as phones found it (`harness.core.read_log`); examples, bounded
+    read_checks.parquet  how often each rule of reading was asked of each call's replies, and how often it was broken
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
@@ -35,6 +37,8 @@ DELIVERY = "delivery"
 REALTIME = "realtime"
 TRAFFIC = "traffic"
 ACTIONS = "actions"
+VIOLATIONS = "violations"
+READ_CHECKS = "read_checks"
 LEDGER_WRITES = "ledger/writes"
 LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
@@ -165,6 +169,28 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("seconds", pa.float64()),
         ]
     ),
+    VIOLATIONS: pa.schema(
+        [
+            ("at_us", pa.int64()),  # when the reply was read
+            ("worker", pa.int32()),
+            ("ticket", pa.int64()),
+            ("person", pa.int32()),  # who asked
+            ("call", pa.string()),
+            ("rule", pa.string()),  # `harness.client.checks`
+            ("severity", pa.string()),  # ReadSeverity
+            ("subject", pa.string()),  # id of the row or person that it is about
+            ("detail", pa.string()),
+        ]
+    ),
+    READ_CHECKS: pa.schema(  # to be added up: one row per second and pair in which there was something
+        [
+            ("worker", pa.int32()),
+            ("call", pa.string()),
+            ("rule", pa.string()),
+            ("asked", pa.int64()),
+            ("broken", pa.int64()),
+        ]
+    ),
     LEDGER_WRITES: pa.schema(
         [
             ("kind", pa.uint8()),  # WriteKind
@@ -176,6 +202,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("object", pa.binary(16)),
             ("detail", pa.string()),
             ("number", pa.int32()),
+            ("content", pa.uint64()),  # harness.core.content: all that was sent; 0 or null: not noted
+            ("parts", pa.uint64()),  # likewise, 8 bits a field
         ]
     ),
     LEDGER_STEPS: pa.schema(

@@ -22,12 +22,19 @@ def batch(table: StoredTable, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBat
         pa.array(_converted(column.name, column.type, [row[column.name] for row in rows]), column.type)
         for column in table.columns
     ]
+    if table.content is not None:
+        contents = [table.content(row) for row in rows]
+        columns += [pa.array([content[place] for content in contents], pa.uint64()) for place in range(2)]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 def _converted(name: str, kind: pa.DataType, values: Iterable[Any]) -> list[Any]:
     if name == "dedupe_key" and kind == pa.uint64():
         return [None if value is None else short(value) for value in values]
+    if name == "key_made_by":
+        return [None if value is None else value.partition(":")[0].partition("|")[0][:8] for value in values]
+    if name == "length":
+        return [None if value is None else len(value) for value in values]
     if pa.types.is_fixed_size_binary(kind):
         return [_id(value) for value in values]
     if pa.types.is_list(kind):

@@ -1,7 +1,8 @@
 """What is read from the target after a run, and how it stands in the record. (pure)
 
-One Parquet file a table under `stored/` in the run directory. Texts of messages, names and addresses of people are
-never read: ids, keys, instants and counts are enough to tell what was lost or doubled.
+One Parquet file a table under `stored/` in the run directory. Names and addresses of people are never read, texts of
+messages and reviews are never kept: ids, keys, instants, and of all that people wrote the two numbers of
+`harness.core.content`, which are made as the rows come in.
 
 Tables are read by time: rows whose `since` column lies in the run. PostgREST hands out pages of a bounded number of
 rows, so each table has an order that no two rows share, and the next page starts behind the last row of this one.
@@ -9,9 +10,15 @@ rows, so each table has an order that no two rows share, and the next page start
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
+
+from harness.client.events import event_key
+from harness.client.message_content import MESSAGE_FIELDS, message_content
+from harness.core.content import Content, content_of
 
 FOLDER = "stored"
 _ID = pa.binary(16)
@@ -42,16 +49,34 @@ class StoredTable:
 
     since: the column by whose time rows belong to the run; empty where the rows of those that others named are read.
     order: columns that put rows into an order without ties, the first one `since` where there is one.
+    content: of a row, all that somebody sent; the record keeps its two numbers (`content`, `parts`).
+    only_for_content: columns that are read for it and not kept.
     """
 
     name: str
     columns: tuple[EvidenceColumn, ...]
     since: str
     order: tuple[str, ...]
+    content: Callable[[Mapping[str, Any]], Content] | None = None
+    only_for_content: tuple[EvidenceColumn, ...] = ()
+
+    @property
+    def read(self) -> tuple[EvidenceColumn, ...]:
+        """What is asked of the target."""
+        return (*self.columns, *self.only_for_content)
 
     @property
     def schema(self) -> pa.Schema:
-        return pa.schema([(column.name, column.type) for column in self.columns])
+        kept = [(column.name, column.type) for column in self.columns]
+        return pa.schema(kept if self.content is None else [*kept, ("content", pa.uint64()), ("parts", pa.uint64())])
+
+
+def _raw(*names: str) -> tuple[EvidenceColumn, ...]:
+    return tuple(EvidenceColumn(name, pa.null()) for name in names)
+
+
+def _number(value: Any) -> str | None:
+    return None if value is None else f"{float(value):g}"
 
 
 EVENTS = StoredTable(
@@ -71,9 +96,12 @@ EVENTS = StoredTable(
         EvidenceColumn("position", pa.int32()),
         EvidenceColumn("served_dedupe_key", pa.string()),
         EvidenceColumn("synthetic", pa.string(), "payload->>_synthetic", "payload->>'_synthetic'"),
+        EvidenceColumn("key_made_by", pa.string(), "dedupe_key"),  # what stands before its first sign: "v2", "onb"
     ),
     "created_at",
     ("created_at", "id"),
+    event_key.row_content,
+    _raw("session_id", "deck_id", "source", "dwell_ms", "rating_0_10", "in_watchlist", "payload"),
 )
 MESSAGES = StoredTable(
     "messages",
@@ -87,9 +115,12 @@ MESSAGES = StoredTable(
         EvidenceColumn("meta_client_id", _ID, "meta->>clientId", "meta->>'clientId'"),
         EvidenceColumn("message_type", pa.string()),
         EvidenceColumn("triggered_by_message_id", _ID),
+        EvidenceColumn("length", pa.int32(), "text", "text"),  # of the text, in code points
     ),
     "created_at",
     ("created_at", "id"),
+    message_content,
+    _raw("text", "body", "meta", "attachment_url"),
 )
 DELIVERIES = StoredTable(
     "message_delivery_receipts",
@@ -155,6 +186,40 @@ LIBRARY = StoredTable(
     ),
     "updated_at",
     ("updated_at", "id"),
+    lambda row: content_of(row["status"], row["content_type"]),
+    _raw("content_type"),
+)
+FOLLOWS = StoredTable(
+    "follows",
+    (EvidenceColumn("follower_id", _ID), EvidenceColumn("followed_id", _ID), EvidenceColumn("created_at", _INSTANT)),
+    "",
+    ("follower_id", "followed_id"),
+)
+REVIEWS = StoredTable(
+    "reviews",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("title_id", _ID),
+    ),
+    "",
+    ("created_at", "id"),
+    lambda row: content_of(_number(row["rating"]), row["body"], row["content_type"]),
+    _raw("rating", "body", "content_type"),
+)
+RATINGS = StoredTable(
+    "ratings",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("title_id", _ID),
+    ),
+    "",
+    ("created_at", "id"),
+    lambda row: content_of(_number(row["rating"]), row["content_type"]),
+    _raw("rating", "content_type"),
 )
 REQUESTS = StoredTable(
     "rec_requests",
@@ -205,5 +270,17 @@ TABLES = (
     IMPRESSIONS,
     FEATURES,
 )
+TEXT_IDS = frozenset({"client_id"})
+"""Columns whose ids the database keeps as free text."""
 TALKED_IN = ((CONVERSATIONS, "id"), (PARTICIPANTS, "conversation_id"))
 """Read for the conversations of the messages that were read, by this column."""
+WRITTEN_BY = ((FOLLOWS, "follower_id"), (REVIEWS, "user_id"), (RATINGS, "user_id"))
+"""Read for the people who wrote into them in this run, by this column."""
+CONTENT_FIELDS = {
+    EVENTS.name: event_key.EVENT_FIELDS,
+    MESSAGES.name: MESSAGE_FIELDS,
+    LIBRARY.name: ("status", "content type"),
+    REVIEWS.name: ("rating", "text", "content type"),
+    RATINGS.name: ("rating", "content type"),
+}
+"""What `parts` names of each table's rows."""

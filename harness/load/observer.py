@@ -1,4 +1,5 @@
-"""What devices report, on its way into the record: attempts, operations, what Realtime brought, our own problems."""
+"""What devices report, on its way into the record: attempts, operations, what replies held that they should
+not, what Realtime brought, our own problems."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
+from harness.core.read_log import ReadLog, ReadSeverity
 from harness.core.rows import Notes, Taken
 from harness.core.tables import DELIVERY, View
 from harness.load.rate_guard import RateGuard
@@ -43,6 +45,8 @@ class RecordingObserver:
         self.recorder = recorder
         self.ledger = ledger
         self.facts = Notes(DELIVERY)
+        self.reads = ReadLog(worker)
+        self.checked = self.reads.checked
         self.attempts: deque[Attempt] = deque()
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
         self.failures = 0  # of our own code
@@ -79,6 +83,21 @@ class RecordingObserver:
         at_us = round((at - self._zero) * 1e6)
         self.facts.add((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
 
+    def violated(
+        self,
+        at: float,
+        ticket: int,
+        person: int,
+        call: str,
+        rule: str,
+        severity: ReadSeverity,
+        subject: str,
+        detail: str,
+    ) -> None:
+        """A reply that was read at `at` (loop time) breaks a rule."""
+        at_us = round((at - self._zero) * 1e6)
+        self.reads.violated(at_us, ticket, person, call, rule, severity, subject, detail)
+
     def problem(self, error: BaseException) -> None:
         """Our own code failed beside a session."""
         self._failed("internal problem", error)
@@ -95,4 +114,4 @@ class RecordingObserver:
 
     def take(self) -> list[Taken]:
         """Everything recorded since the last take."""
-        return [*self.recorder.take(), *self.ledger.take(), *self.facts.take()]
+        return [*self.recorder.take(), *self.ledger.take(), *self.facts.take(), *self.reads.take()]

@@ -22,6 +22,7 @@ class _VerdictPart(BaseModel):
 class _Slo(_VerdictPart):
     name: str
     status: str
+    operations: tuple[str, ...] = ()
 
 
 class _Offender(_VerdictPart):

@@ -16,6 +16,15 @@ from harness.record.roster import WorkerRecord
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION
 
 
+class TargetClock(BaseModel):
+    """What the target's clock said against the generator's, right after the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    offset_s: float  # by which the target's is ahead
+    uncertainty_s: float  # the true offset lies within this of it
+    of: str  # "Postgres": the database's own; "PostgREST": of whoever answers in front of it
+
+
 class Evidence(BaseModel):
     """What was read of the target's data after the run, or why it was not."""
 
@@ -26,6 +35,24 @@ class Evidence(BaseModel):
     rested_s: float = 0.0  # how long the target took to come to rest
     at_rest: bool = True  # whether it did
     rows: dict[str, int] = Field(default_factory=dict)  # per table
+    clock: TargetClock | None = None  # None: nobody asked
+
+
+class Part(BaseModel):
+    """One file of a closed record (`harness.record.parts`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rows: int
+    sha256: str
+
+
+class Canary(BaseModel):
+    """How fast this machine was for a fixed piece of work (`harness.run.canary`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    at: Literal["start", "end"]
+    cpu_ms: float
+    loopback_us: float
 
 
 class Manifest(BaseModel):
@@ -59,6 +86,9 @@ class Manifest(BaseModel):
     run_tag: int | None = None  # in every client-made id
     zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
     evidence: Evidence | None = None  # None until somebody looked
+    evidence_promised: bool = False  # without it the run proves nothing: it asked for it, and the target allows it
+    parts: dict[str, Part] | None = None  # the closed record's files; None in older ones, and before the close
+    canary: tuple[Canary, ...] = ()  # before and after the load; empty in older records
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
 
     @field_validator("slos", mode="before")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,21 @@ from harness.core.tables import (
     LEDGER_STEPS,
     LEDGER_WRITES,
     MANIFEST,
+    READ_CHECKS,
     REALTIME,
     SCHEMAS,
     STREAM_FOLDER,
     TRAFFIC,
+    VIOLATIONS,
 )
 from harness.record.manifest import Manifest
+from harness.record.parts import PartFault, faults, measured
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-UNSORTED = (LEDGER_WRITES, LEDGER_STEPS)
+UNSORTED = (LEDGER_WRITES, LEDGER_STEPS, VIOLATIONS, READ_CHECKS)
 """Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
 TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, ACTIONS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
@@ -112,7 +115,8 @@ class RunStore:
         return self._manifest
 
     def close(self) -> None:
-        """Compact the streams into Parquet files and remove them. Harmless when repeated.
+        """Compact the streams into Parquet files, list them in the manifest, and remove the streams. Harmless when
+        repeated: a table that is there never gets fewer rows.
 
         :raises HarnessError: the disk is full or failing. The streams stay, and so the record stays readable.
         """
@@ -120,12 +124,19 @@ class RunStore:
         streams = self.folder / STREAM_FOLDER
         if not streams.is_dir():
             return
-        for table in TABLES:
+        self._manifest = open_run(self.folder).manifest
+        listed = self._manifest.parts
+        for table in TABLES if listed is None else ():
             path = _parquet(self.folder, table)
             with writing(path):
                 path.parent.mkdir(exist_ok=True)
             with writing(path), replacing(path) as draft:
                 _compact(table, _Source(self.folder, table, self._manifest.record_version), draft)
+                if path.exists() and _rows(path) > _rows(draft):  # an earlier close wrote it, and lost its stream
+                    shutil.copyfile(path, draft)
+        if listed is None:
+            with writing(streams):
+                self.update(parts=measured(self.folder, TABLES))
         with writing(streams):
             shutil.rmtree(streams)
 
@@ -155,6 +166,14 @@ class RunFiles:
 
     folder: Path
     manifest: Manifest
+    faults: tuple[PartFault, ...] = ()  # parts that are not what was written; empty until `checked`
+    left_out: frozenset[str] = frozenset()  # tables that read as empty
+
+    def checked(self) -> RunFiles:
+        """The same run, every part held against the manifest: those that are missing or damaged are named, and read as
+        empty, so that they do not keep the rest from being read."""
+        found = faults(self.folder, self.manifest)
+        return replace(self, faults=found, left_out=frozenset(fault.part for fault in found))
 
     @property
     def complete(self) -> bool:
@@ -191,17 +210,22 @@ class RunFiles:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
+        if table in self.left_out:
+            return iter(())
         source = self._source(table)
         if not source.parquet.exists():
             return (batch.select(columns) for batch in source.batches())
         try:
             file = pq.ParquetFile(source.parquet)
             pieces: Iterator[pa.RecordBatch] = file.iter_batches(GROUP_ROWS, columns=list(columns))
-            return pieces
+            known = set(file.schema_arrow.names)
+            return pieces if known.issuperset(columns) else (_widened(piece, table, columns) for piece in pieces)
         except (pa.ArrowException, OSError) as error:
             raise _damaged(source.parquet, error) from error
 
     def _table(self, table: str) -> pa.Table:
+        if table in self.left_out:
+            return SCHEMAS[table].empty_table()
         source = self._source(table)
         if not source.parquet.exists():
             return tidy(table, pa.Table.from_batches(source.batches(), SCHEMAS[table]))
@@ -237,9 +261,18 @@ class _Source:
         return pq.read_table(self.parquet, schema=self._read_as).rename_columns(self._schema.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The whole batches of the stream."""
+        """The whole batches of the stream; columns that came later, always at the end, are null in older ones."""
         for batch in batches(self.stream):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
+            since = [pa.nulls(batch.num_rows, field.type) for field in list(self._schema)[batch.num_columns :]]
+            yield pa.RecordBatch.from_arrays([*batch.columns, *since], schema=self._schema)
+
+
+def _widened(batch: pa.RecordBatch, table: str, columns: Sequence[str]) -> pa.RecordBatch:
+    """With columns that the record is too old to have, as nulls."""
+    schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
+    known = set(batch.schema.names)
+    rows = [batch[field.name] if field.name in known else pa.nulls(batch.num_rows, field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(rows, schema=schema)
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:
@@ -329,6 +362,14 @@ def _first_problem(error: ValidationError) -> str:
 
 def _parquet(folder: Path, table: str) -> Path:
     return folder / f"{table}.parquet"
+
+
+def _rows(path: Path) -> int:
+    """Of a Parquet file; 0 where it is none."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
 
 
 def _stream_path(folder: Path, table: str) -> Path:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from harness.config.load import load_target, resolve_keys
-from harness.core.errors import UsageError
+from harness.core.errors import TargetError, UsageError
 from harness.evidence.collect import NO_ACCESS, collect
 from harness.load.discovery import discover
 from harness.record.store import open_run
@@ -16,7 +16,7 @@ def read_again(folder: Path, target_file: str | None, sandbox_url: str | None) -
     """Read what the target stores of the run in `folder`; without target and sandbox, leave what was read before.
 
     :raises UsageError: the folder is no run, or the target is another one than the run's.
-    :raises TargetError: the sandbox does not answer.
+    :raises TargetError: the sandbox does not answer, or a reading failed where an earlier one is there and is kept.
     """
     manifest = open_run(folder).manifest
     if target_file is not None:
@@ -38,4 +38,10 @@ def read_again(folder: Path, target_file: str | None, sandbox_url: str | None) -
         raise UsageError(
             NO_ACCESS, where=target_file or url, remedy="name keys.service_env or keys.dsn_env in the target file"
         )
-    collect(folder, url, service_key=service_key, dsn=dsn)
+    read, before = collect(folder, url, service_key=service_key, dsn=dsn), manifest.evidence
+    if read.problem and before is not None and not before.problem:
+        raise TargetError(
+            f"the target's data could not be read again: {read.problem}",
+            where=url,
+            remedy=f"what was read at {before.read_at} is kept: `harness check {folder}` judges it",
+        )

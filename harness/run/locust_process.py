@@ -48,7 +48,10 @@ class LocustProcess:
         *,
         locustfile: Path = LOCUSTFILE,
         log: RunLog = NO_LOG,
+        evidence_follows: bool = False,
     ) -> None:
+        """evidence_follows: somebody reads the target afterwards, and completes the record only then."""
+        self._evidence_follows = evidence_follows
         self._locustfile = locustfile
         self._log = log
         self._run_request = run_request
@@ -106,7 +109,9 @@ class LocustProcess:
             self._log.error("locust died", code=code)
             self._watcher.problem(f"the generator died with code {code}; its words are in {log}")
         store = RunStore(self._folder, open_run(self._folder).manifest)
-        store.update(status=status, abort_reason=reason, finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        waits = status == "complete" and self._evidence_follows
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        store.update(status="running" if waits else status, abort_reason=reason, finished_at=finished)
         store.close()
         for problem in close_shares(self._folder, store.manifest.roster):
             self._watcher.problem(problem)

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,15 +28,29 @@ from harness.record.run_log import NO_LOG, RunLog
 from harness.run.run_request import Watcher
 
 LEASE_S = 5.0
+ENTRY_LEASE_S = 60.0
+"""Of the proxy itself, on a server that others use too: long, because a run cannot go on without it."""
 BEAT_S = 1.0
 PROXY = "target"
 
 
 class ProxyConductor:
-    """Tells one proxy what the timeline says. `begin` when the run's zero is known, `clear` when it ends early."""
+    """Tells one proxy what the timeline says. `begin` when the run's zero is known, `clear` when it ends early.
+
+    wall, steady: epoch seconds, read once, to place the run's zero; and the clock that everything follows from then on,
+    as phones do, so that no step of the wall clock parts them.
+    """
 
     def __init__(
-        self, client: Toxiproxy, proxy: str, timeline: Timeline, watcher: Watcher, log: RunLog = NO_LOG
+        self,
+        client: Toxiproxy,
+        proxy: str,
+        timeline: Timeline,
+        watcher: Watcher,
+        log: RunLog = NO_LOG,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._proxy = proxy
@@ -44,7 +58,8 @@ class ProxyConductor:
         self._watcher = watcher
         self._log = log
         self._folder: Path | None = None
-        self._zero = 0.0
+        self._wall, self._steady = wall, steady
+        self._zero = 0.0  # by the steady clock
         self._halt = threading.Event()
         self._why = Why.PLAN
         self._thread: threading.Thread | None = None
@@ -53,7 +68,7 @@ class ProxyConductor:
 
     def begin(self, zero: float, folder: Path) -> None:
         """The run's zero is an epoch second; lines go into `folder`."""
-        self._zero, self._folder = zero, folder
+        self._zero, self._folder = self._steady() + (zero - self._wall()), folder
         self._thread = threading.Thread(target=self._conduct, name="chaos conductor", daemon=True)
         self._thread.start()
 
@@ -65,7 +80,7 @@ class ProxyConductor:
             self._thread.join(10.0)
 
     def _now(self) -> float:
-        return time.time() - self._zero
+        return self._steady() - self._zero
 
     def _conduct(self) -> None:
         moments = self._timeline.moments()
@@ -136,8 +151,9 @@ class ProxyConductor:
         with contextlib.suppress(ClientError):
             for line in self._client.journal():
                 if line.proxy == self._proxy and line.toxic in self._set:
-                    before = self._hits.get(line.toxic, (0, 0))
-                    self._hits[line.toxic] = (max(before[0], line.hits), max(before[1], line.seen))
+                    before = self._hits.get(line.toxic)  # None: the first count is written, though it is 0
+                    hits, seen = before or (0, 0)
+                    self._hits[line.toxic] = (max(hits, line.hits), max(seen, line.seen))
                     if self._hits[line.toxic] != before:
                         entry = next(entry for entry in self._timeline.entries if entry.name == line.toxic)
                         self._write(entry, FaultEvent.COUNT, None, self._set[line.toxic])
@@ -200,6 +216,7 @@ def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log
     """The target behind a proxy, when the timeline has anything for one; else as it is.
 
     :param api: of a proxy server that runs already, ours or a Toxiproxy; None starts one.
+    A proxy made on a server that runs already is a lease, too: kill -9 of this process leaves nothing there.
     :raises TargetError: the proxy does not start. :raises UsageError: there is none at `api`, or it refused.
     """
     timeline = timeline.of_proxy()
@@ -208,15 +225,16 @@ def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log
         return
     with contextlib.ExitStack() as stack:
         if api is None:
-            api = stack.enter_context(_started(timeline.seed))
+            api = stack.enter_context(_started(timeline.seed, url))
         holder = f"run-{timeline.seed}-{time.time_ns():x}"
-        client = stack.enter_context(Toxiproxy(api, holder=holder))
         try:
+            client = stack.enter_context(Toxiproxy(api, holder=holder))
             name = f"{PROXY}-{time.time_ns():x}"
-            made = client.create(name, _upstream(url))
+            made = client.create(name, _upstream(url), lease_s=ENTRY_LEASE_S)
         except ClientError as error:
             raise UsageError(str(error), where=f"--proxy {api}", remedy="start it, or leave --proxy out") from None
         stack.callback(_removed, client, name)
+        stack.enter_context(_kept(api, holder))
         conductor = ProxyConductor(client, name, timeline, watcher, log)
         log.info("proxy connected", listen=made.listen, api=api, upstream=url)
         stack.callback(conductor.clear)
@@ -249,12 +267,37 @@ def _removed(client: Toxiproxy, name: str) -> None:
 
 def _upstream(url: str) -> str:
     parts = urlsplit(url)
-    return url if parts.scheme == "https" else f"{parts.hostname}:{parts.port or 80}"
+    if parts.scheme == "https":
+        return url
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or 80}"
 
 
 @contextlib.contextmanager
-def _started(seed: int) -> Iterator[str]:
+def _kept(api: str, holder: str) -> Iterator[None]:
+    """The leases of `holder` are renewed meanwhile, also before the run's zero is known."""
+    done = threading.Event()
+
+    def keep() -> None:
+        with Toxiproxy(api, holder=holder) as client:
+            while not done.wait(ENTRY_LEASE_S / 6):
+                with contextlib.suppress(ClientError):
+                    client.heartbeat()
+
+    thread = threading.Thread(target=keep, name="chaos proxy lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(10.0)
+
+
+@contextlib.contextmanager
+def _started(seed: int, url: str) -> Iterator[str]:
+    """The URL of the API of a proxy server of our own, which may forward to the target and to this machine only."""
     command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed)]
+    command += ["--allow-upstream", urlsplit(url).hostname or ""]
     process = processes.start(command, environ=_environ())
     try:
         assert process.stdout is not None

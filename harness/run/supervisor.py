@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from chaos.timeline import Timeline
 from harness import __version__
@@ -27,9 +28,10 @@ from harness.evidence.collect import collect
 from harness.load import child_process as processes
 from harness.load.sizing import processes_for
 from harness.probes.ask import probe
-from harness.record.manifest import Manifest
+from harness.record.manifest import Canary, Manifest
 from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
+from harness.run.canary import sing
 from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.proxy_conductor import Fronted, fronted
@@ -73,7 +75,10 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         probes = probe(access, run_request.profile.people)
         store.update(probes=probes)
         log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
-        LocustProcess(run_request, access, spec, folder, watcher, front, log=log).drive()
+        before = _canary("start", log)
+        store.update(canary=before)
+        LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
+        RunStore(folder, open_run(folder).manifest).update(canary=(*before, *_canary("end", log)))
         _check_target_lived(access, store, log)
         watcher.stage("reading what the target stored")
         evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn)
@@ -83,6 +88,17 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         ended = open_run(folder).manifest
         log.info("run ended", status=ended.status, reason=ended.abort_reason)
     return folder
+
+
+def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
+    """How fast this machine is right now; nothing where that cannot be known."""
+    try:
+        canary = sing(at)
+    except OSError as error:
+        log.warning("canary failed", reason=str(error))
+        return ()
+    log.info("canary", at=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
+    return (canary,)
 
 
 def _log_plan(log: RunLog, run_request: RunRequest, manifest: Manifest) -> None:
@@ -188,6 +204,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         planned_sessions=len(planned),
         plan_digest=spec.plan_digest,
         run_tag=tag,
+        evidence_promised=profile.promises_evidence and bool(access.service_key or access.dsn),
         workers=run_request.expect_workers if run_request.master_port is not None else run_request.processes or 1,
         versions=_versions(),
         notes=access.notes,

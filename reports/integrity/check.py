@@ -8,37 +8,74 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.core import ids
 from harness.core.ledger import WriteKind
-from harness.core.tables import LEDGER_WRITES
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from harness.evidence import store
-from harness.evidence.tables import EVENTS, MESSAGES
-from harness.record.manifest import Manifest
+from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
+from harness.record.manifest import Manifest, TargetClock
 from harness.record.store import RunFiles
-from reports.integrity import events, messages
-from reports.integrity.columns import Flags, text
+from reports.integrity import changes, contents, events, frames, messages, nobody
+from reports.integrity import clock as clocks
+from reports.integrity.columns import Flags, Integers, integers, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
+from reports.integrity.reads import joined, reads
 from reports.integrity.rules import rules
 from reports.integrity.texts import ORDER, QUESTIONS
 from reports.integrity.writes import LedgerRows, WriteFacts, Writes, facts_of, of_kind
 from reports.text import count, plural
 
-EVENT_COLUMNS = ("created_at", "client_event_id", "dedupe_key", "event_day")
-NEEDS_WHOLE_LEDGER = frozenset({"I30"})
-"""Questions about what was written last: a ledger that breaks off cannot answer them."""
-MESSAGE_COLUMNS = ("id", "created_at", "conversation_id", "client_id", "meta_client_id")
+EVENT_COLUMNS = (
+    "id",
+    "created_at",
+    "user_id",
+    "client_event_id",
+    "dedupe_key",
+    "event_day",
+    "event_type",
+    "media_item_id",
+    "synthetic",
+    "key_made_by",
+    "content",
+    "parts",
+)
+NEEDS_WHOLE_LEDGER = frozenset({"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66"})
+"""Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
+MESSAGE_COLUMNS = (
+    "id",
+    "created_at",
+    "conversation_id",
+    "user_id",
+    "client_id",
+    "meta_client_id",
+    "message_type",
+    "length",
+    "triggered_by_message_id",
+    "content",
+    "parts",
+)
 
 
 def integrity(run: RunFiles) -> Integrity:
-    """The data check of a run, from its ledger and from what was read of its target."""
+    """The data check of a run: from its ledger and what was read of its target, and from what phones were shown."""
+    return joined(_stored(run), reads(run.rows))
+
+
+def _stored(run: RunFiles) -> Integrity:
     manifest, found = run.manifest, run.manifest.evidence
     if found is None or manifest.run_tag is None or manifest.zero_epoch_s is None:
         return UNCHECKED
+    gone = [fault for fault in run.faults if fault.of_data]
+    if gone:
+        named = ", ".join(f"{fault.part} {fault.what}" for fault in gone)
+        return Integrity(text=f"a part of the record is not whole ({named}). {UNCHECKED.text.capitalize()}")
     if found.problem:
         return Integrity(text=f"the target's data could not be read ({found.problem}). {UNCHECKED.text.capitalize()}")
     torn = torn_ledgers(manifest)
-    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, pd.Timestamp(found.read_at), torn)
+    read_at = pd.Timestamp(found.read_at)
+    rows = checks(run, manifest.run_tag, manifest.zero_epoch_s, read_at, torn, found.clock)
     if not rows:
         return Integrity(text=f"what was read of the target is not in this record. {UNCHECKED.text.capitalize()}")
     if torn:
@@ -66,36 +103,80 @@ def torn_ledgers(manifest: Manifest) -> frozenset[int]:
 
 
 def checks(
-    run: RunFiles, run_tag: int, zero_epoch_s: float, read_at: pd.Timestamp, torn: frozenset[int]
+    run: RunFiles,
+    run_tag: int,
+    zero_epoch_s: float,
+    read_at: pd.Timestamp,
+    torn: frozenset[int],
+    clock: TargetClock | None = None,
 ) -> tuple[Check, ...]:
     """Every check that the record allows, in the order of the contract. `torn`: workers whose ledger breaks off."""
-    book = Book(run.rows, run_tag, torn)
+    zero_us = round(zero_epoch_s * 1e6)
+    small = frames.smaller(run.rows)
+    book = Book(run.rows, run_tag, contents.accounts(small), torn)
     rows: list[Check] = []
-    if (stored := store.kept(run.folder, EVENTS, EVENT_COLUMNS)) is not None:
-        rows += _events(book, stored, round(zero_epoch_s * 1e6))
-    if (stored := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
-        rows += _messages(book, stored)
-    rows += rules(run.folder, run.rows, read_at)
+    happened = store.kept(run.folder, EVENTS, EVENT_COLUMNS)
+    offset = _by_rows(book, happened, zero_us) if clock is None else clocks.measured(clock)
+    span = book.lasted(zero_us, offset)
+    if happened is not None:
+        rows += _events(book, happened, zero_us, offset, span)
+    if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
+        rows += _messages(book, said, zero_us, offset, changes.gathered(small), span)
+    rows += rules(run.folder, run.rows, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
 
-def _events(book: Book, table: pa.Table, zero_epoch_us: int) -> Iterator[Check]:
+def _by_rows(book: Book, table: pa.Table | None, zero_us: int) -> clocks.Offset:
+    """The offset of a target whose clock nobody measured."""
+    if table is None:
+        return clocks.Offset()
     writes = events.gathered(book.rows)
     stored = events.matched(writes, table, book.run_tag)
-    found = events.classify(writes, stored, zero_epoch_us)
+    return clocks.told_by_rows(writes, stored.write, integers(stored.table["created_at"]), zero_us)
+
+
+def _events(
+    book: Book,
+    table: pa.Table,
+    zero_us: int,
+    offset: clocks.Offset = clocks.NO_OFFSET,
+    span: tuple[int, int] = (0, 0),
+) -> Iterator[Check]:
+    writes = events.gathered(book.rows)
+    stored = events.matched(writes, table, book.run_tag)
+    created = integers(stored.table["created_at"])
+    found = events.classify(writes, stored, zero_us + offset.us)
     asked = {
         "I01": found.doubled,
         "I02": found.midnight,
         "I03": found.lost,
+        "stored earlier": found.earlier,
         "I04": found.refused_but_stored,
         "I05": found.absent & writes.dropped,
     }
     yield from book.of_writes(writes, asked)
     yield book.rows_of("event day", stored.table, events.misdated(stored.table), "client_event_id")
     yield book.unknown("I06", stored.table, found.unknown, "client_event_id")
+    late = clocks.misdated(writes, stored.write, created, zero_us, offset)
+    yield book.misdated("I53", writes, stored.table, stored.write, late, zero_us, offset)
+    how = Comparison(
+        names=CONTENT_FIELDS[EVENTS.name],
+        columns={"title": ("subject", "media_item_id"), "type": ("detail", "event_type")},
+        others={"person": book.foreign(writes, stored.table, stored.write)},
+    )
+    yield book.fields_of("I51", writes, stored.table, stored.write, how)
+    nobodys = nobody.events(stored.others, book.accounts, span)
+    yield book.rows_of("I63", stored.others, nobodys, "id", "user_id", "client_event_id")
 
 
-def _messages(book: Book, table: pa.Table) -> Iterator[Check]:
+def _messages(
+    book: Book,
+    table: pa.Table,
+    zero_us: int,
+    offset: clocks.Offset,
+    changed: changes.Changes,
+    span: tuple[int, int],
+) -> Iterator[Check]:
     writes = of_kind(WriteKind.MESSAGE, book.rows)
     stored = messages.matched(writes, table, book.run_tag)
     found = messages.classify(writes, stored)
@@ -109,6 +190,27 @@ def _messages(book: Book, table: pa.Table) -> Iterator[Check]:
     }
     yield from book.of_writes(writes, asked)
     yield book.unknown("unknown messages", stored.table, found.unknown, "client_id")
+    misdated = clocks.misdated(writes, stored.write, stored.created, zero_us, offset)
+    yield book.misdated("I54", writes, stored.table, stored.write, misdated, zero_us, offset)
+    yield changes.check(changed, stored.table)
+    as_sent = np.where(changes.touched(changed, stored.table), -1, stored.write)  # edited or deleted: I58
+    how = Comparison(
+        names=CONTENT_FIELDS[MESSAGES.name],
+        columns={"conversation": ("subject", "conversation_id")},
+        others={"sender": book.foreign(writes, stored.table, as_sent)},
+    )
+    yield book.fields_of("I52", writes, stored.table, as_sent, how)
+    nobodys = nobody.messages(stored.others, book.accounts, span, changed)
+    yield book.rows_of("I64", stored.others, nobodys, "id", "user_id", "conversation_id")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Comparison:
+    """How writes of one kind are held against their rows; see `contents.named`."""
+
+    names: tuple[str, ...]
+    columns: Mapping[str, tuple[str, str]]
+    others: Mapping[str, Flags]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +219,7 @@ class Book:
 
     rows: LedgerRows
     run_tag: int
+    accounts: contents.Accounts = contents.NO_ACCOUNTS
     torn: frozenset[int] = frozenset()
 
     def of_writes(self, writes: Writes, asked: Mapping[str, Flags]) -> Iterator[Check]:
@@ -138,11 +241,79 @@ class Book:
             return self.rows_of(id_, table, judged, column)
         return self.rows_of(id_, table, list(known), column).doubted()
 
-    def rows_of(self, id_: str, table: pa.Table, rows: Iterable[int], column: str) -> Check:
+    def rows_of(self, id_: str, table: pa.Table, rows: Iterable[int], *columns: str) -> Check:
         """A question whose offenders are stored rows."""
         found = [int(row) for row in rows]
-        offenders = tuple(Offender(ids={column: text(table[column][row].as_py())}) for row in found[:SHOWN])
+        offenders = tuple(
+            Offender(ids={column: text(table[column][row].as_py()) for column in columns}) for row in found[:SHOWN]
+        )
         return QUESTIONS[id_].answered(table.num_rows, len(found), offenders)
+
+    def foreign(self, writes: Writes, table: pa.Table, row_write: Integers) -> Flags:
+        """Rows that carry another person's account than that of whoever made their id."""
+        found = np.zeros(table.num_rows, np.bool_)
+        known = np.flatnonzero(row_write >= 0)
+        person = writes.place[row_write[known]] >> np.uint64(32)
+        user = contents.mixed(table["user_id"])[known]
+        found[known] = ~self.accounts.fit(person, user) & (user != 0)
+        return found
+
+    def fields_of(self, id_: str, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Check:
+        """Whether rows hold what was sent, with the fields that differ by name."""
+        differ = contents.unlike(writes, table, row_write)
+        for flags in how.others.values():
+            differ |= flags
+        known = row_write >= 0
+        told = np.flatnonzero(differ & known)
+        shown = told[: contents.NAMED_AT_MOST].tolist()
+        facts = facts_of(writes.kind, self.rows, {int(writes.place[row_write[row]]) for row in shown})
+        named = contents.named(writes, table, shown, row_write, facts, how.names, how.columns, how.others)
+        offenders = tuple(
+            self._named(writes, one.write, facts[int(writes.place[one.write])]).model_copy(update={"text": one.text})
+            for one in named[:SHOWN]
+        )
+        looked_at = int(known.sum())
+        note = contents.by_field(named, len(told)) if len(told) else ""
+        if (blind := looked_at - contents.compared(writes, table, row_write)) > 0:
+            note = "; ".join(filter(None, [note, f"content not compared: {count(blind)} rows of an older record"]))
+        return QUESTIONS[id_].answered(looked_at, len(told), offenders, note)
+
+    def misdated(
+        self,
+        id_: str,
+        writes: Writes,
+        table: pa.Table,
+        row_write: Integers,
+        late: Flags,
+        zero_us: int,
+        offset: clocks.Offset,
+    ) -> Check:
+        """Rows that are stored, under a time at which nobody made them."""
+        found = np.flatnonzero(late)
+        created = integers(table["created_at"])
+        away = [clocks.distance_s(writes, int(row_write[r]), int(created[r]), zero_us, offset) for r in found]
+        facts = facts_of(writes.kind, self.rows, {int(writes.place[row_write[row]]) for row in found[:SHOWN]})
+        offenders = tuple(
+            self._named(writes, int(row_write[row]), facts[int(writes.place[row_write[row]])]).model_copy(
+                update={"text": f"stored, and dated {clocks.apart(by)} it was sent"}
+            )
+            for row, by in zip(found[:SHOWN].tolist(), away, strict=False)
+        )
+        note = offset.text
+        if away:
+            middle = float(np.median(away))
+            told = f"they are stored, and dated {clocks.apart(middle)} they were sent"
+            note = "; ".join(filter(None, [told, note]))
+        return QUESTIONS[id_].answered(int((row_write >= 0).sum()), len(found), offenders, note)
+
+    def lasted(self, zero_us: int, offset: clocks.Offset) -> tuple[int, int]:
+        """From the run's zero to the ledger's last word, on the target's clock, microseconds since 1970."""
+        last = 0
+        for batch in self.rows(LEDGER_STEPS, ("at_us",)):
+            if batch.num_rows:
+                last = max(last, pc.max(batch["at_us"]).as_py())
+        start = zero_us + offset.us + offset.unsure
+        return start, zero_us + offset.us + last
 
     def _named(self, writes: Writes, row: int, facts: WriteFacts) -> Offender:
         person, sequence = int(writes.place[row]) >> 32, int(writes.place[row]) & 0xFFFFFFFF

@@ -14,20 +14,18 @@ Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint64]
 
 
-def halves(column: pa.ChunkedArray) -> tuple[Numbers, Numbers]:
-    """The high and low 64 bits of a column of 16-byte ids; nulls become 0."""
-    array = pa.concat_arrays([*column.chunks, pa.array([], pa.binary(16))])  # one array, with no offset
-    array = pc.fill_null(array, bytes(16))
-    pairs = np.frombuffer(array.buffers()[1], ">u8", count=2 * len(array), offset=16 * array.offset).reshape(-1, 2)
-    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
-
-
 def integers(column: pa.ChunkedArray) -> Integers:
     """Whole numbers, days or instants as 64-bit integers; nulls become the smallest one."""
     if pa.types.is_date32(column.type):
         column = column.cast(pa.int32())
     filled = pc.fill_null(column.cast(pa.int64()), np.iinfo(np.int64).min)
     values: Integers = filled.to_numpy()
+    return values
+
+
+def numbers(column: pa.ChunkedArray) -> Numbers:
+    """64-bit numbers; nulls become 0."""
+    values: Numbers = pc.fill_null(column, 0).to_numpy()
     return values
 
 

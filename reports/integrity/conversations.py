@@ -75,12 +75,14 @@ def misplaced_reads(reads: Frame, messages: Frame) -> Frame:
     return joined[joined["conversation_id"] != joined["conversation_id_of_message"]]
 
 
-def implausible_reads(reads: Frame, messages: Frame, now: pd.Timestamp) -> Frame:
-    """Read markers from before the message, or from the future (I26): clocks of phones."""
+def implausible_reads(reads: Frame, messages: Frame, now: pd.Timestamp, ahead_us: int = 0) -> Frame:
+    """Read markers from before the message, or from the future (I26): clocks of phones. `now` on the generator's clock;
+    the target's, which dated the messages, is ahead of it by so much."""
     known = messages.set_index("id")[["created_at"]]
     joined = reads.join(known, on="last_read_message_id", how="inner")
     skew = pd.Timedelta(seconds=SKEW_S)
-    return joined[(joined["last_read_at"] < joined["created_at"] - skew) | (joined["last_read_at"] > now + skew)]
+    created = joined["created_at"] - pd.Timedelta(microseconds=ahead_us)
+    return joined[(joined["last_read_at"] < created - skew) | (joined["last_read_at"] > now + skew)]
 
 
 def regressed_reads(marks: Frame, reads: Frame, messages: Frame) -> Frame:

@@ -2,7 +2,8 @@
 
 The server keeps one row per (person, key, UTC day). Two gestures with the same key on one day are therefore one row,
 and both are answered as accepted: an acknowledged event is *stored* when its own row is there, or a row with its key
-on a day on which it may have been processed. Only an event with neither is lost. Whether an event that nobody
+on a day on which it may have been processed. That row may be another run's: keys repeat where the same people do the
+same again on one day. Only an event with neither is lost. Whether an event that nobody
 acknowledged is stored is its own affair, and never called a loss.
 """
 
@@ -17,7 +18,8 @@ import pyarrow as pa
 from harness.client.events.event_key import STATUS
 from harness.core import ids
 from harness.core.ledger import WriteKind
-from reports.integrity.columns import Flags, Integers, halves, integers
+from harness.evidence.columns import halves
+from reports.integrity.columns import Flags, Integers, Numbers, integers, numbers
 from reports.integrity.writes import LedgerRows, Writes, of_kind
 
 DAY_US = 86_400_000_000
@@ -27,20 +29,23 @@ CLOCK_ERROR_US = 2_000_000
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StoredEvents:
-    """The rows of `media_events`, as far as this run made them; `write` is the row of `Writes` each belongs to."""
+    """The rows of `media_events`, as far as this run made them; `write` is the row of `Writes` each belongs to.
+    others: rows with ids of other runs, of the server itself, or of nobody."""
 
     table: pa.Table
     key: npt.NDArray[np.uint64]
     day: Integers  # days since 1970
     write: Integers  # -1: this run made its id, and the ledger does not know it
+    others: pa.Table
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EventClasses:
-    """Every event in exactly one of the first six; the others are about rows. Values are rows of `Writes`."""
+    """Every event in exactly one of the first seven; the others are about rows. Values are rows of `Writes`."""
 
     exactly_once: Flags
     merged: Flags  # acknowledged without a row of its own: another event with the same key is the row
+    earlier: Flags  # likewise, and that row is another run's
     lost: Flags
     recovered: Flags  # never acknowledged, and stored all the same: legal
     absent: Flags  # never acknowledged, and not stored: legal
@@ -52,11 +57,13 @@ class EventClasses:
 
 
 def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredEvents:
-    """The rows that this run made, each with its write. Rows of other runs and of the server itself are left out."""
+    """The rows that this run made, each with its write, and all others."""
     high, low = halves(table["client_event_id"])
     ours, place = ids.places(run_tag, high, low)
+    others = table.filter(pa.array(~ours))
     table = table.filter(pa.array(ours))
-    return StoredEvents(table, table["dedupe_key"].to_numpy(), integers(table["event_day"]), writes.find(place[ours]))
+    key, day = numbers(table["dedupe_key"]), integers(table["event_day"])
+    return StoredEvents(table, key, day, writes.find(place[ours]), others)
 
 
 def gathered(rows: LedgerRows) -> Writes:
@@ -65,7 +72,8 @@ def gathered(rows: LedgerRows) -> Writes:
 
 
 def classify(writes: Writes, stored: StoredEvents, zero_epoch_us: int) -> EventClasses:
-    """Put every event where it belongs. `zero_epoch_us`: the run's zero, microseconds since 1970."""
+    """Put every event where it belongs. `zero_epoch_us`: the run's zero on the target's clock,
+    microseconds since 1970."""
     size = len(writes)
     known = stored.write >= 0
     own_rows = np.bincount(stored.write[known], minlength=size)
@@ -73,13 +81,18 @@ def classify(writes: Writes, stored: StoredEvents, zero_epoch_us: int) -> EventC
     present = own_rows > 0
     missing = writes.acknowledged & ~present & ~status_op
     merged = np.zeros(size, np.bool_)
-    merged[missing] = _stored_by_key(writes, stored, np.flatnonzero(missing), zero_epoch_us)
+    earlier = np.zeros(size, np.bool_)
+    merged[missing] = _stored_by_key(writes, stored.key, stored.day, np.flatnonzero(missing), zero_epoch_us)
+    left = missing & ~merged
+    theirs = numbers(stored.others["dedupe_key"]), integers(stored.others["event_day"])
+    earlier[left] = _stored_by_key(writes, *theirs, np.flatnonzero(left), zero_epoch_us)
     silent = ~writes.acknowledged & ~status_op
     doubled, midnight = _repeated(writes, stored, own_rows)
     return EventClasses(
         exactly_once=writes.acknowledged & (own_rows == 1),
         merged=merged,
-        lost=missing & ~merged,
+        earlier=earlier,
+        lost=left & ~earlier,
         recovered=silent & present,
         absent=silent & ~present,
         not_stored_by_design=status_op,
@@ -98,12 +111,13 @@ def misdated(table: pa.Table) -> Integers:
     return np.flatnonzero((day < early) | (day > late))
 
 
-def _stored_by_key(writes: Writes, stored: StoredEvents, missing: Integers, zero_epoch_us: int) -> Flags:
-    """For events without a row of their own: is a row with their key there, on a day on which they may have come?"""
-    if not len(missing) or not len(stored.key):
+def _stored_by_key(writes: Writes, key: Numbers, day: Integers, missing: Integers, zero_epoch_us: int) -> Flags:
+    """For events without a row of their own: is a row with their key there, on a day on which they may have come?
+    The key holds the device's session, and so the person. `zero_epoch_us`: on the target's clock."""
+    if not len(missing) or not len(key):
         return np.zeros(len(missing), np.bool_)
-    order = np.argsort(stored.key, kind="stable")
-    keys, days = stored.key[order], stored.day[order]
+    order = np.argsort(key, kind="stable")
+    keys, days = key[order], day[order]
     begin = np.searchsorted(keys, writes.key[missing], side="left")
     end = np.searchsorted(keys, writes.key[missing], side="right")
     first = (writes.first_sent[missing] - CLOCK_ERROR_US + zero_epoch_us) // DAY_US

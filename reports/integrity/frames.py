@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -37,6 +37,22 @@ def intended(rows: LedgerRows, kind: WriteKind, details: Iterable[str]) -> pd.Da
     wanted = pa.array(sorted(details))
     chosen = [batch.filter(pc.is_in(batch["detail"], wanted)) for batch in _of_kinds(LEDGER_WRITES, rows, [int(kind)])]
     return _framed(LEDGER_WRITES, chosen).join(accounts(rows), on="person")
+
+
+def smaller(rows: LedgerRows) -> LedgerRows:
+    """The ledger without its two large kinds, read once and kept: the others are asked about again and again."""
+    kept: dict[str, pa.Table] = {}
+    large = pa.array([int(kind) for kind in (WriteKind.EVENT, WriteKind.MESSAGE)], pa.uint8())
+
+    def chosen(table: str, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
+        if table not in kept:
+            batches = rows(table, SCHEMAS[table].names)
+            rest = (batch.filter(pc.invert(pc.is_in(batch["kind"], large))) for batch in batches)
+            kept[table] = pa.Table.from_batches((batch for batch in rest if batch.num_rows), SCHEMAS[table])
+        batches_: list[pa.RecordBatch] = kept[table].select(columns).to_batches()
+        return batches_
+
+    return chosen
 
 
 def accounts(rows: LedgerRows) -> pd.DataFrame:

@@ -13,17 +13,20 @@ import numpy as np
 import pyarrow as pa
 
 from harness.core import ids
-from reports.integrity.columns import Flags, Integers, Numbers, halves, integers
+from harness.evidence.columns import halves
+from reports.integrity.columns import Flags, Integers, Numbers, integers
 from reports.integrity.writes import Writes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StoredMessages:
-    """The rows of `messages` that this run made; `write` is the row of `Writes` each belongs to, -1 for none."""
+    """The rows of `messages` that this run made; `write` is the row of `Writes` each belongs to, -1 for none.
+    others: all other rows."""
 
     table: pa.Table
     created: Integers  # microseconds since 1970
     write: Integers
+    others: pa.Table
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,7 +43,7 @@ class MessageClasses:
 
 
 def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredMessages:
-    """The rows that this run made, each with its write. Rows of others are left out."""
+    """The rows that this run made, each with its write, and all others."""
     write = np.full(table.num_rows, -1, np.int64)
     ours = np.zeros(table.num_rows, np.bool_)
     for column in ("meta_client_id", "client_id"):  # the column proper has the last word
@@ -51,7 +54,8 @@ def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredMessages:
     by_row = _by_row(writes, halves(table["id"]))
     write = np.where(write < 0, by_row, write)
     ours |= by_row >= 0
-    return StoredMessages(table.filter(pa.array(ours)), integers(table["created_at"])[ours], write[ours])
+    others = table.filter(pa.array(~ours))
+    return StoredMessages(table.filter(pa.array(ours)), integers(table["created_at"])[ours], write[ours], others)
 
 
 def _by_row(writes: Writes, row: tuple[Numbers, Numbers]) -> Integers:

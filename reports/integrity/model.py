@@ -9,6 +9,9 @@ from reports.model import ReportModel
 SHOWN = 50
 """Offenders named one by one; the count goes on."""
 
+FOREIGN = "I41"
+"""How ids of checks begin that found somebody shown what belongs to somebody else."""
+
 CheckStatus = Literal["held", "broken", "noted", "not checked"]
 """broken: data was lost or doubled, or a rule of the schema does not hold: exit code 11.
 noted: legal or expected of this app, and worth knowing."""
@@ -33,6 +36,7 @@ class Check(ReportModel):
     offenders: tuple[Offender, ...] = ()
     meaning: str = ""  # what it means for people when it is broken
     look_at: str = ""  # where to begin
+    note: str = ""  # what differs how often, or what could not be compared
 
     def doubted(self) -> Check:
         """The same, where what is broken may be the record's own gap: worth knowing, and no verdict."""
@@ -45,7 +49,8 @@ class Check(ReportModel):
         named = (
             f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first and first.ids else ""
         )
-        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{named}."
+        told = f" ({self.note})" if self.note else ""
+        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{told}{named}."
 
 
 class Integrity(ReportModel):
@@ -66,6 +71,12 @@ class Integrity(ReportModel):
     def sentences(self) -> tuple[str, ...]:
         """One for each broken check, with the first offender by name."""
         return tuple(check.sentence for check in self.broken)
+
+    @property
+    def foreign(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sentences that say that somebody was shown what belongs to somebody else, and all others."""
+        first = tuple(check.sentence for check in self.broken if check.id.startswith(FOREIGN))
+        return first, tuple(sentence for sentence in self.sentences if sentence not in first)
 
     @property
     def gaps(self) -> tuple[str, ...]:

@@ -13,16 +13,19 @@ from harness.evidence.tables import (
     CONVERSATIONS,
     DELIVERIES,
     FEATURES,
+    FOLLOWS,
     IMPRESSIONS,
     LIBRARY,
     MESSAGES,
     PARTICIPANTS,
+    RATINGS,
     REACTIONS,
     READS,
     REQUESTS,
+    REVIEWS,
     StoredTable,
 )
-from reports.integrity import conversations, decks, frames, library
+from reports.integrity import conversations, decks, frames, library, nobody, receipts, reviews
 from reports.integrity.columns import text
 from reports.integrity.model import SHOWN, Check, Offender
 from reports.integrity.texts import QUESTIONS
@@ -32,12 +35,26 @@ LIBRARY_EVENTS = frozenset({"status", "watchlist", "rating"})
 """Events whose background work writes the library too, in an order that nobody promises (contract 3.5)."""
 
 
-def rules(folder: Path, rows: LedgerRows, read_at: pd.Timestamp) -> Iterator[Check]:
-    """Every rule whose tables were read. `read_at`: when that was."""
-    seen = _Evidence(folder)
-    yield from _talk(seen, rows, read_at)
-    yield from _served(seen, rows)
-    yield from _library(seen, rows)
+def rules(
+    folder: Path,
+    rows: LedgerRows,
+    read_at: pd.Timestamp,
+    *,
+    ahead_us: int = 0,
+    span: tuple[int, int] = (0, 0),
+    by_name: bool = True,
+) -> Iterator[Check]:
+    """Every rule whose tables were read. `read_at`: when that was, on the generator's clock; the target's is ahead by
+    so many microseconds. `span`: the run's time on the target's clock, microseconds since 1970. `by_name`: whether what
+    reading by time left out was asked for; records of earlier versions know of the run's own messages only."""
+    seen, small = _Evidence(folder), frames.smaller(rows)
+    moved = frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS)
+    yield from _talk(seen, small, read_at, ahead_us)
+    yield from _answered(seen, small, by_name)
+    yield from _served(seen, small)
+    yield from _library(seen, small, moved)
+    yield from _social(seen, small, moved, span)
+    yield from _nobodys(seen, small, moved, span)
 
 
 class _Evidence:
@@ -57,7 +74,7 @@ class _Evidence:
         return None if any(frame is None for frame in frames_) else [frame for frame in frames_ if frame is not None]
 
 
-def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp) -> Iterator[Check]:
+def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp, ahead_us: int) -> Iterator[Check]:
     if (found := seen.of(MESSAGES, PARTICIPANTS, CONVERSATIONS)) is not None:
         messages, participants, rooms = found
         yield _asked("I20", len(messages), conversations.strangers(messages, participants), "id", "conversation_id")
@@ -76,13 +93,38 @@ def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp) -> Iterator[
         marks = marks.rename(columns={"subject": "conversation_id", "object": "message_id"})
         marks = marks[["conversation_id", "user_id", "message_id"]]
         yield _asked("I25", len(reads), conversations.misplaced_reads(reads, messages), "conversation_id", "user_id")
-        strange = conversations.implausible_reads(reads, messages, read_at)
+        strange = conversations.implausible_reads(reads, messages, read_at, ahead_us)
         yield _asked("I26", len(reads), strange, "conversation_id", "user_id")
         behind = conversations.regressed_reads(marks, reads, messages)
         yield _asked("I27", len(marks), behind, "conversation_id", "user_id")
     if (found := seen.of(REACTIONS)) is not None:
         key = ("message_id", "user_id", "emoji")
         yield _asked("I28", len(found[0]), conversations.repeated(found[0], key), "message_id", "user_id")
+
+
+def _answered(seen: _Evidence, rows: LedgerRows, by_name: bool) -> Iterator[Check]:
+    """Receipts and reactions against the writes that made them."""
+    if (found := seen.of(DELIVERIES, MESSAGES)) is not None:
+        writes = frames.writes(rows, [WriteKind.DELIVERED]).rename(columns={"object": "message_id"})
+        told = len(writes.drop_duplicates(receipts.DELIVERY))
+        writes = writes if by_name else writes[writes["message_id"].isin(found[1]["id"])]
+        left_out = told - len(writes.drop_duplicates(receipts.DELIVERY))
+        note = f"not compared: {left_out:,} of older messages, which this older record did not read" if left_out else ""
+        missing, looked_at = receipts.undelivered(writes, found[0])
+        yield _asked("I55", looked_at, missing, "message_id", "user_id", note=note)
+    if (found := seen.of(READS)) is not None:
+        marks = frames.writes(rows, [WriteKind.READ])
+        marks = marks.rename(columns={"subject": "conversation_id", "object": "message_id", "key": "marked_us"})
+        strange, looked_at = receipts.unwritten_marks(marks, found[0])
+        yield _asked("I56", looked_at, strange, "conversation_id", "user_id")
+    if (found := seen.of(REACTIONS, MESSAGES)) is not None:
+        writes = frames.writes(rows, [WriteKind.REACTION, WriteKind.UNREACTION])
+        writes = writes[writes["user_id"].notna()].rename(columns={"subject": "message_id", "detail": "emoji"})
+        writes = writes if by_name else writes[writes["message_id"].isin(found[1]["id"])]
+        writes = writes.assign(status=_states(writes, WriteKind.REACTION))
+        there = found[0].assign(status=library.THERE)
+        wrong, judged = library.differing(writes, there, ("user_id", "message_id", "emoji"))
+        yield _asked("I57", judged, wrong, "message_id", "user_id")
 
 
 def _served(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
@@ -101,25 +143,95 @@ def _served(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
     yield _asked("I13", len(ours), decks.featureless(ours, features), "rec_request_id", "media_item_id")
 
 
-def _library(seen: _Evidence, rows: LedgerRows) -> Iterator[Check]:
+def _library(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame) -> Iterator[Check]:
     if (found := seen.of(LIBRARY)) is None:
         return
     key = ("user_id", "title_id")
     yield _asked("I29", len(found[0]), conversations.repeated(found[0], key), *key)
     writes = frames.writes(rows, [WriteKind.LIBRARY, WriteKind.UNLIBRARY])
     writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
-    events = frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS).rename(columns={"subject": "title_id"})
-    mixed = pd.MultiIndex.from_frame(events[events["user_id"].notna()][list(key)])
-    writes = writes[~pd.MultiIndex.from_frame(writes[list(key)]).isin(mixed)]
+    writes = _apart_from(writes, moved)
     writes = writes.assign(status=writes["detail"].where(writes["kind"] == WriteKind.LIBRARY, library.GONE))
     wrong, judged = library.differing(writes, found[0])
     yield _asked("I30", judged, wrong, *key)
+    if found[0]["content"].notna().all() and writes["content"].notna().all():
+        kinds = writes.assign(
+            status=writes["content"].astype(str).where(writes["status"] != library.GONE, library.GONE)
+        )
+        unlike, judged = library.differing(kinds, found[0].assign(status=found[0]["content"].astype(str)))
+        unlike = unlike[~pd.MultiIndex.from_frame(unlike[list(key)]).isin(pd.MultiIndex.from_frame(wrong[list(key)]))]
+        yield _asked("I62", judged, unlike, *key)
 
 
-def _asked(id_: str, looked_at: int, offending: pd.DataFrame, *named: str) -> Check:
+def _social(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame, span: tuple[int, int]) -> Iterator[Check]:
+    """Follows, reviews, ratings. `moved`: events that move the library or rate."""
+    if (found := seen.of(FOLLOWS)) is not None:
+        writes = frames.writes(rows, [WriteKind.FOLLOW, WriteKind.UNFOLLOW])
+        writes = writes[writes["user_id"].notna()].rename(columns={"user_id": "follower_id", "subject": "followed_id"})
+        writes = writes.assign(status=_states(writes, WriteKind.FOLLOW))
+        wrong, judged = library.differing(writes, found[0].assign(status=library.THERE), ("follower_id", "followed_id"))
+        yield _asked("I59", judged, wrong, "follower_id", "followed_id")
+    if (found := seen.of(REVIEWS)) is not None:
+        writes = frames.writes(rows, [WriteKind.REVIEW])
+        writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
+        stored = found[0][found[0]["user_id"].isin(frames.accounts(rows)["user_id"])]
+        yield _asked("I60", int(writes["acknowledged"].sum()), reviews.lost(writes, stored), "user_id", "title_id")
+        here = stored[_within(stored["created_at"], span)]
+        yield _asked("I66", len(here), reviews.too_many(writes, here), "user_id", "title_id")
+    if (found := seen.of(RATINGS)) is not None:
+        writes = frames.writes(rows, [WriteKind.RATING])
+        writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
+        writes = writes.assign(status=writes["content"].astype(str))
+        writes = _apart_from(writes, moved[moved["detail"] == "rating"])
+        wrong, judged = library.differing(writes, found[0].assign(status=found[0]["content"].astype(str)))
+        yield _asked("I61", judged, wrong, "user_id", "title_id")
+
+
+def _nobodys(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame, span: tuple[int, int]) -> Iterator[Check]:
+    """Rows without client-made ids that no write of the run explains, of people with one account."""
+    known = frames.accounts(rows)["user_id"]
+    users = set(known)
+    asked = (
+        (DELIVERIES, "created_at", ["message_id", "user_id"], [WriteKind.DELIVERED], "object", None),
+        (REACTIONS, "created_at", ["message_id", "user_id"], [WriteKind.REACTION], "subject", None),
+        (LIBRARY, "updated_at", ["title_id", "user_id"], [WriteKind.LIBRARY], "subject", moved),
+    )
+    looked_at, strange = 0, []
+    for table, at, key, kinds, names, more in asked:
+        if (found := seen.of(table)) is None:
+            return
+        stored = found[0][_within(found[0][at], span)]
+        explained = frames.writes(rows, kinds).rename(columns={names: key[0]})[key]
+        if more is not None:
+            explained = pd.concat([explained, more.rename(columns={"subject": key[0]})[key]])
+        looked_at += int(stored["user_id"].isin(users).sum())
+        odd = nobody.rows(stored, at, key, explained, users)
+        strange.append(pd.DataFrame({"row_id": odd["id"], "user_id": odd["user_id"]}))
+    yield _asked("I65", looked_at, pd.concat(strange), "row_id", "user_id")
+
+
+def _states(writes: pd.DataFrame, there: WriteKind) -> pd.Series:
+    """What each write leaves: a row, or none."""
+    return pd.Series(library.GONE, index=writes.index).where(writes["kind"] != there, library.THERE)
+
+
+def _apart_from(writes: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Writes of titles that no event of the same person may have written too."""
+    key = ["user_id", "title_id"]
+    mixed = events.rename(columns={"subject": "title_id"})
+    mixed = mixed[mixed["user_id"].notna()]
+    return writes[~pd.MultiIndex.from_frame(writes[key]).isin(pd.MultiIndex.from_frame(mixed[key]))]
+
+
+def _within(at: pd.Series, span: tuple[int, int]) -> pd.Series:
+    begin, end = (pd.Timestamp(us, unit="us", tz="UTC") for us in span)
+    return (at >= begin) & (at <= end)
+
+
+def _asked(id_: str, looked_at: int, offending: pd.DataFrame, *named: str, note: str = "") -> Check:
     shown = offending.head(SHOWN)[list(named)].to_dict("records")
     offenders = tuple(
         Offender(ids={str(name).removesuffix("_id").replace("_", " "): text(value) for name, value in row.items()})
         for row in shown
     )
-    return QUESTIONS[id_].answered(looked_at, len(offending), offenders)
+    return QUESTIONS[id_].answered(looked_at, len(offending), offenders, note)

@@ -20,8 +20,8 @@ class Question:
     meaning: str
     look_at: str
 
-    def answered(self, looked_at: int, count: int, offenders: tuple[Offender, ...]) -> Check:
-        """The check that comes of it."""
+    def answered(self, looked_at: int, count: int, offenders: tuple[Offender, ...], note: str = "") -> Check:
+        """The check that comes of it. `note`: what differs how often, or what could not be compared."""
         return Check(
             id=self.id,
             title=self.title,
@@ -31,6 +31,7 @@ class Question:
             offenders=offenders,
             meaning=self.meaning,
             look_at=self.look_at,
+            note=note,
         )
 
 
@@ -120,6 +121,55 @@ QUESTIONS = {
             "broken",
             "Rows carry client ids of this run that no phone ever used.",
             "whoever writes to messages beside PostgREST",
+        ),
+        Question(
+            "I51",
+            "Stored events hold what was sent",
+            "broken",
+            "A like is stored as a dislike, for another title or person: recommendations learn what nobody did.",
+            "what lies between the request of media-swipe-event and its upsert, field by field",
+        ),
+        Question(
+            "I52",
+            "Stored messages hold what was sent",
+            "broken",
+            "People read another text than was written, or from somebody else: cut, mangled, misattributed.",
+            "triggers on messages, encodings between API and table, column sizes",
+        ),
+        Question(
+            "I53",
+            "Events are dated when they were made",
+            "broken",
+            "They are stored, and under a time at which nobody made them: histories and counts by hour are wrong.",
+            "created_at: whose clock sets it, and in which time zone",
+        ),
+        Question(
+            "I54",
+            "Messages are dated when they were sent",
+            "broken",
+            "They are stored, and under a time at which nobody sent them: they stand at the wrong place.",
+            "created_at: whose clock sets it, and in which time zone",
+        ),
+        Question(
+            "stored earlier",
+            "No event was already stored by an earlier run",
+            "noted",
+            "Another run of the same people did the same on the same UTC day; one row stands for both, as designed.",
+            "dedupe_key, which holds the device's session and no run; a seed of its own for each run (--seed)",
+        ),
+        Question(
+            "I63",
+            "No event of the run's people is there that no phone made",
+            "broken",
+            "Somebody's history holds swipes that they did not make, or one of theirs once more under a new id.",
+            "whoever writes to media_events beside the edge function, and triggers on it",
+        ),
+        Question(
+            "I64",
+            "No message of the run's people is there that no phone sent",
+            "broken",
+            "People read messages that their sender never wrote.",
+            "whoever writes to messages beside PostgREST, and triggers on it",
         ),
         Question(
             "I09",
@@ -227,6 +277,34 @@ QUESTIONS = {
             "the unique constraints on message_reactions",
         ),
         Question(
+            "I55",
+            "Every acknowledged delivery receipt is stored",
+            "broken",
+            "The sender never sees that the message has arrived.",
+            "what answers the upsert on message_delivery_receipts before it commits",
+        ),
+        Question(
+            "I56",
+            "Read markers hold what a phone wrote",
+            "broken",
+            "Unread counts follow a message or a time that nobody marked.",
+            "triggers on message_read_receipts, and whoever else writes there",
+        ),
+        Question(
+            "I57",
+            "Reactions are there, or gone, as was last acknowledged",
+            "broken",
+            "A reaction was shown as set or taken off, and for everybody else it is not.",
+            "insert and delete on message_reactions, and what answers them before they commit",
+        ),
+        Question(
+            "I58",
+            "Edited and deleted messages are what was last acknowledged",
+            "broken",
+            "What somebody took back or corrected is still there for everybody else.",
+            "UPDATE on messages: its policy, its triggers, what answers it before it commits",
+        ),
+        Question(
             "I29",
             "One library entry per person and title",
             "broken",
@@ -239,6 +317,48 @@ QUESTIONS = {
             "broken",
             "The app showed a title as saved, and it is not, or as something else.",
             "background work of media-swipe-event, which writes the same table late and swallows its errors",
+        ),
+        Question(
+            "I62",
+            "Library entries hold the kind of title that was sent",
+            "broken",
+            "A film stands in the diary as a series, or the other way round.",
+            "content_type of library_entries: the upsert, and background work of media-swipe-event",
+        ),
+        Question(
+            "I59",
+            "Follows are there, or gone, as was last acknowledged",
+            "broken",
+            "Somebody follows a person according to the app, and their feed says otherwise.",
+            "insert and delete on follows, and what answers them before they commit",
+        ),
+        Question(
+            "I60",
+            "Every acknowledged review is stored as it was written",
+            "broken",
+            "The review is gone, or says something else.",
+            "the insert into reviews, whose row nobody can read back as shipped",
+        ),
+        Question(
+            "I66",
+            "No review is there that nobody wrote",
+            "broken",
+            "A review stands twice, or under somebody's name who did not write it.",
+            "the insert into reviews, which nothing makes unique",
+        ),
+        Question(
+            "I61",
+            "Ratings are what was last acknowledged",
+            "broken",
+            "Averages and recommendations count another rating than was given.",
+            "the upsert of ratings, and background work of media-swipe-event",
+        ),
+        Question(
+            "I65",
+            "No receipt, reaction or library entry is there that nobody made",
+            "broken",
+            "The run's people have rows in the run's time that no phone wrote.",
+            "whoever writes to these tables beside PostgREST, and their triggers",
         ),
     )
 }

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
-from reports.integrity.columns import Flags, Integers, Numbers, halves
+from harness.evidence.columns import halves
+from reports.integrity.columns import Flags, Integers, Numbers
 
 Places = Numbers
 """person << 32 | sequence, as `harness.core.ids.places` gives them."""
@@ -33,6 +34,7 @@ class Writes:
     first_sent, first_acknowledged, last_said: instants of its first request, first yes, last word of any kind.
     marked: whether its detail is the one that was asked for.
     row: the server's own id for it, as two halves; 0 where it said none.
+    content: all that was sent, as one number (`harness.core.content`); 0 where nobody noted it.
     """
 
     kind: WriteKind
@@ -51,6 +53,7 @@ class Writes:
     unheard: Flags
     unsent: Flags
     dropped: Flags
+    content: Numbers
 
     def __len__(self) -> int:
         return len(self.place)
@@ -73,7 +76,7 @@ def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> 
 
     A write noted twice (which only a bug of ours could do) counts as one; a step without its write is left out.
     """
-    place, intended, key, flags = _noted(kind, rows, marked)
+    place, intended, key, flags, content = _noted(kind, rows, marked)
     fates = _Fates(place)
     for batch in _chosen(kind, rows(LEDGER_STEPS, (*_NAME, "at_us", "step", "row"))):
         fates.absorb(batch)
@@ -94,6 +97,7 @@ def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> 
         unheard=fates.ever[WriteStep.UNANSWERED] | (fates.sent > fates.answers),
         unsent=fates.ever[WriteStep.UNSENT],
         dropped=fates.ever[WriteStep.DROPPED],
+        content=content,
     )
 
 
@@ -105,6 +109,7 @@ class WriteFacts:
     object: bytes | None
     detail: str
     number: int
+    parts: int  # of its content
 
 
 def facts_of(kind: WriteKind, rows: LedgerRows, places: Iterable[int]) -> dict[int, WriteFacts]:
@@ -113,11 +118,12 @@ def facts_of(kind: WriteKind, rows: LedgerRows, places: Iterable[int]) -> dict[i
     found: dict[int, WriteFacts] = {}
     if not len(wanted):
         return found
-    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "subject", "object", "detail", "number"))):
+    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "subject", "object", "detail", "number", "parts"))):
         place = _places(batch)
         for index in np.flatnonzero(np.isin(place, wanted)):
             row = batch.slice(int(index), 1).to_pylist()[0]
-            found[int(place[index])] = WriteFacts(row["subject"], row["object"], row["detail"], row["number"])
+            facts = WriteFacts(row["subject"], row["object"], row["detail"], row["number"], row["parts"] or 0)
+            found[int(place[index])] = facts
     return found
 
 
@@ -128,18 +134,20 @@ def _chosen(kind: WriteKind, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
             yield chosen
 
 
-def _noted(kind: WriteKind, rows: LedgerRows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags]:
-    """The writes themselves: place, instant, key, and whether the detail is the one asked for; sorted by place."""
+def _noted(kind: WriteKind, rows: LedgerRows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags, Numbers]:
+    """The writes themselves: place, instant, key, whether the detail is the one asked for, content; sorted by place."""
     pieces: list[tuple[npt.ArrayLike, ...]] = []
-    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail"))):
+    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail", "content"))):
         flag = pc.fill_null(pc.equal(batch["detail"], pa.scalar(marked, pa.string())), False)  # none asked for: none
-        pieces.append((_places(batch), batch["at_us"].to_numpy(), batch["key"].to_numpy(), np.asarray(flag)))
-    place, intended, key, flagged = (
+        content = pc.fill_null(batch["content"], 0).to_numpy()
+        key_ = batch["key"].to_numpy()
+        pieces.append((_places(batch), batch["at_us"].to_numpy(), key_, np.asarray(flag), content))
+    place, intended, key, flagged, content_ = (
         _joined([piece[column] for piece in pieces], type_)
-        for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_))
+        for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_, np.uint64))
     )
     place, first = np.unique(place, return_index=True)
-    return place, intended[first], key[first], flagged[first]
+    return place, intended[first], key[first], flagged[first], content_[first]
 
 
 class _Fates:

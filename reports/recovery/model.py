@@ -121,6 +121,7 @@ class FaultReport(ReportModel):
     start_s: float
     end_s: float
     until_s: float  # how far "after" reaches
+    missing: str = ""  # why the fault was not on, although it was planned; then no figure here is its doing
     hits: int | None
     operations: int  # intended in the window
     attempts: int  # sent in the window
@@ -147,6 +148,8 @@ class FaultReport(ReportModel):
     @property
     def sentence(self) -> str:
         """The window in one sentence, for a terminal."""
+        if self.missing:
+            return f"{self.place}: {self.missing}; nothing is excused."
         parts = [self.recovered.text]
         if self.goodput_share is not None:
             parts.append(f"goodput {percent(self.goodput_share, 0)} of the baseline's")

@@ -49,8 +49,9 @@ def recover(frames: Frames, rows: LedgerRows, log: Sequence[FaultLine] = ()) -> 
 
 
 def _first(faults: Sequence[ObservedFault], measure: tuple[float, float]) -> float:
-    """When the first fault interrupts; when none does, none has a before."""
-    return min((fault.start_s for fault in faults if not _lasts(fault, measure)), default=faults[0].start_s)
+    """When the first fault that was on interrupts; when none does, none has a before."""
+    interrupts = (fault.start_s for fault in faults if not _lasts(fault, measure) and not fault.missing)
+    return min(interrupts, default=faults[0].start_s)
 
 
 def _lasts(fault: ObservedFault, measure: tuple[float, float]) -> bool:
@@ -75,9 +76,10 @@ class _Window:
         self._baseline = base.baseline if isinstance(base, Steady) else None
         self._why = "" if isinstance(base, Steady) else base
         load_end = frames.window[1]
-        later = [other.start_s for other in faults if other.start_s >= fault.end_s]
+        real = [one for one in faults if not one.missing]
+        later = [other.start_s for other in real if other.start_s >= fault.end_s]
         self._until = max(min([load_end, *later]), fault.end_s)
-        others = [one for one in faults if not _lasts(one, frames.window)]
+        others = [one for one in real if not _lasts(one, frames.window)]
         self._also = [one for one in others if one.start_s < fault.end_s < min(one.end_s, load_end)]
         self._during = counted.part(fault.start_s, fault.end_s)
 
@@ -97,6 +99,7 @@ class _Window:
             end_s=fault.end_s,
             until_s=self._until,
             hits=fault.hits,
+            missing=fault.missing,
             operations=wanted,
             attempts=sent,
             amplification=amplification,
@@ -126,6 +129,8 @@ class _Window:
         return most, _over(most, base.attempts_per_s if base else None), float(at)
 
     def _recovered(self) -> Recovered:
+        if self._fault.missing:
+            return Recovered(status="unknown", note=self._fault.missing)
         if self._base is None:
             return Recovered(status="unknown", note=self._why)
         if self._also:

@@ -311,7 +311,9 @@ def _per_worker(frames: Frames, axis: Range1d, health: pd.DataFrame, unit: str, 
     """Median and worst worker per slot: at most two lines, however many workers there are."""
     width = _slot(frames, float("inf"))
     slots = health.assign(second=health["second"] // width * width).groupby("second")["value"]
-    table = pd.DataFrame({"median": slots.median(), "worst": slots.max()}).reset_index()
+    reported = pd.DataFrame({"median": slots.median(), "worst": slots.max()})
+    every = range(int(reported.index.min()), int(reported.index.max()) + width, width)
+    table = reported.reindex(pd.Index(every, name="second")).reset_index()  # a gap where nobody reported
     plot = _plot(frames, axis, unit, title)
     source = ColumnDataSource({column: table[column].to_numpy() for column in table.columns})
     lines = [
@@ -327,4 +329,6 @@ def _every(width_s: int) -> str:
 
 
 def _or_failed(value: float) -> str:
+    if np.isnan(value):
+        return "no samples"
     return "a failure" if np.isinf(value) else f"{value:,.1f} ms"

@@ -24,6 +24,7 @@ from reports.verdict import Verdict
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
 LEVEL_MARK = {"valid": "✓", "suspect": "!", "invalid": "✗"}
 CHECK_MARK = {"held": "✓", "broken": "✗", "noted": "i", "not checked": "?"}
+PROMISE_MARK = {"not asked": "?"}
 CHANGE_MARK = {"regressed": "✗", "slower": "!", "ok": "✓", "faster": "✓", "not enough samples": "?"}
 VIEW_TITLE = {
     View.SERVER: "Attempts (server view)",
@@ -80,7 +81,7 @@ def render(verdict: Verdict, frames: Frames) -> str:
         divs=[Markup(chart.div) for chart in drawn.charts],
         outcomes=tuple(_outcomes(frames, view) for view in VIEW_TITLE),
         latencies=tuple(_latencies(frames, view) for view in VIEW_TITLE),
-        marks={**MARK, **LEVEL_MARK, **CHANGE_MARK, **CHECK_MARK},
+        marks={**MARK, **LEVEL_MARK, **CHANGE_MARK, **CHECK_MARK, **PROMISE_MARK},
         cut=COPY_CUT,
         shown=SHOWN_IDS,
         text=text,

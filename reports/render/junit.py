@@ -1,8 +1,8 @@
 """`junit.xml`: one test case per SLO, as every CI reads it. (pure)
 
 A missed SLO is a `<failure>`. What could not be judged is an `<error>`, not a `<skipped>`: a CI shows skipped as green.
-Whatever else kept the run from passing (a generator veto, an abort, a regression) stands in a second suite, `run`, so
-that the file is green only when the exit code is 0.
+Whatever else kept the run from passing (a generator veto, an abort, a regression) stands in a second suite, `run`. When
+no case says why the exit code is not 0, the case `verdict` does: so the file is green only when that is 0.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ from reports.verdict import RunFacts, Verdict
 
 # XML 1.0 section 2.2: characters that may not stand in a document, not even escaped.
 ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+VERDICTS = {
+    ExitCode.SLO_MISSED: ("failure", "slo_missed"),
+    ExitCode.REGRESSION: ("failure", "regression"),
+    ExitCode.INCONCLUSIVE: ("error", "inconclusive"),
+    ExitCode.ABORTED: ("error", "aborted"),
+}
+"""Tag and type of the case `verdict`; of all others: a failure, data."""
 
 
 def render(verdict: Verdict) -> str:
@@ -46,6 +54,7 @@ def _slo_suite(root: Element, verdict: Verdict) -> Element:
         "plan_digest": verdict.facts.plan_digest,
         "target": verdict.facts.target_name,
         "integrity": verdict.integrity.status,
+        "coverage": verdict.coverage.text,
     }.items():
         SubElement(properties, "property", name=name, value=clean(value))
     for row in verdict.slos:
@@ -78,6 +87,7 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
         (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
         for row in verdict.vetoes
     ]
+    found += [(f"drift: {row.operation}", "failure", "regression", row.sentence) for row in verdict.drift if row.drifts]
     if verdict.realtime is not None:
         found += [
             (f"realtime: {one.what}", "failure", "data", f"{one.key} in {one.conversation}, person {one.person}")
@@ -93,6 +103,10 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
             )
             for row in verdict.comparison.regressed
         ]
+    if verdict.exit_code != ExitCode.PASS and not found and all(row.status == "pass" for row in verdict.slos):
+        tag, kind = VERDICTS.get(ExitCode(verdict.exit_code), ("failure", "data"))
+        message = f"exit code {verdict.exit_code}, {verdict.meaning}: {verdict.sentence}"
+        found.append(("verdict", tag, kind, message))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
+from reports.coverage.model import Coverage
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
@@ -32,6 +33,7 @@ def render(verdict: Verdict) -> str:
     if verdict.recovery is not None:
         blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
     blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
+    blocks += _coverage(verdict.coverage)
     if verdict.realtime is not None:
         blocks.append(_details("Realtime", _realtime(verdict.realtime)))
     if len(verdict.reasons) > 1:
@@ -49,6 +51,21 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Notes on the SLOs", _list(notes)))
     blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
     return "\n\n".join(blocks) + "\n"
+
+
+def _coverage(found: Coverage) -> list[str]:
+    """One line, what was broken, and folded what this run could have asked and did not."""
+    blocks = [f"Operational manual: {md(found.text)}."]
+    if broken := found.of("broken"):
+        blocks.append(_list(f"broken: {row.title}: {row.seen}" for row in broken))
+    remedies: dict[str, list[str]] = {}
+    for row in found.of("not asked"):
+        if row.way in ("run", "give"):
+            remedies.setdefault(row.would_ask, []).append(row.title)
+    if remedies:
+        lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
+        blocks.append(_details("What would ask more of the manual", lines))
+    return blocks
 
 
 def _rest(verdict: Verdict, found: CatchAllVerdict) -> str:
@@ -159,7 +176,8 @@ def _realtime(found: Realtime) -> str:
     blocks = [_table(head, members, "lrrrrrrr")] if members else []
     if times:
         blocks.append(_table(("operation", "view", "p50", "p95", "samples"), times, "llrrr"))
-    return "\n\n".join([*blocks, _list([*wrong, *audits])])
+    warnings = [f"warning: {warning}" for warning in found.warnings]
+    return "\n\n".join([*blocks, _list([*wrong, *warnings, *audits])])
 
 
 def _facts(facts: RunFacts) -> str:
@@ -171,6 +189,11 @@ def _facts(facts: RunFacts) -> str:
         "plan digest": facts.plan_digest,
         "workers": str(facts.workers),
         "sessions never started": count(facts.sessions.never_started),
+        **{
+            f"machine, {row.at} of the run": f"fixed work on all cores {ms(row.cpu_ms)}, "
+            f"loopback round trip {ms(row.loopback_us / 1000)}"
+            for row in facts.machine
+        },
         **facts.versions,
     }
     lines = [f"{name}: {value}" for name, value in entries.items()]

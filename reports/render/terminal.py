@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.compare import Comparison
+from reports.coverage.model import Coverage
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
@@ -26,6 +27,7 @@ SHOWN_HERE = 3
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
 CLOSE = " ≈"  # too close to call: the limit lies inside the interval
 COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
+DATA_COLOUR = {"held": "green", "broken": "red", "not checked": "bold yellow"}
 CHANGE_COLOUR = {"regressed": "red", "slower": "yellow"}
 
 
@@ -50,6 +52,8 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *comparison(verdict.comparison)]
     if verdict.realtime is not None:
         lines += ["", "realtime:", *_wrapped(realtime(verdict.realtime))]
+        for warning in verdict.realtime.warnings:
+            lines += _wrapped(f"warning: {warning}")
     troubled = [row for row in verdict.health if row.level != "valid"]
     if troubled:
         lines += ["", "generator:"]
@@ -116,6 +120,7 @@ def integrity(found: Integrity) -> list[str]:
         if not check.count:
             continue
         lines += _wrapped(f"{check.status}: {check.id} {check.title}: {count(check.count)} of {count(check.looked_at)}")
+        lines += _wrapped(check.note, indent="    ") if check.note else []
         lines += _wrapped(check.meaning, indent="    ")
         for offender in check.offenders[:SHOWN_HERE]:
             named = ", ".join(f"{what} {id_}" for what, id_ in offender.ids.items())
@@ -123,6 +128,14 @@ def integrity(found: Integrity) -> list[str]:
         if check.count > SHOWN_HERE:
             lines.append(f"    and {count(check.count - SHOWN_HERE)} more")
     return lines
+
+
+def coverage(found: Coverage) -> list[str]:
+    """How much of the manual was asked, and what of it was broken, by name."""
+    names = found.broken_names
+    more = f" and {len(names) - SHOWN_HERE} more" if len(names) > SHOWN_HERE else ""
+    text = found.text + (f"; broken: {', '.join(names[:SHOWN_HERE])}{more}" if names else "")
+    return textwrap.wrap(text, WIDTH, initial_indent="manual:    ", subsequent_indent=" " * 11, break_long_words=False)
 
 
 def recovery(found: Recovery) -> list[str]:
@@ -153,10 +166,18 @@ def _closing(verdict: Verdict, folder: Path, html: bool) -> list[str]:
     codes = ", ".join(str(code) for code in verdict.exit_codes[1:])
     also = f"; also applies: {codes}" if codes else ""
     return [
-        f"integrity: {verdict.integrity.status}",
+        *integrity_line(verdict.integrity),
+        *coverage(verdict.coverage),
         f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}",
         f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
     ]
+
+
+def integrity_line(found: Integrity) -> list[str]:
+    """Whether the data was checked, in a line of its own; what was not checked says why."""
+    if found.status != "not checked":
+        return [f"integrity: {found.status}"]
+    return _wrapped(f"integrity: NOT CHECKED: {found.text}", indent="")
 
 
 def _slo_cells(row: SloRow) -> tuple[str, ...]:
@@ -196,13 +217,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
         console.print()
         for line in comparison(verdict.comparison):
             console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
-    if verdict.realtime is not None:
-        console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
-    for check in verdict.health:
-        if check.level != "valid":
-            style = "red" if check.level == "invalid" else "yellow"
-            text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
-            console.print(Text(text, style=style))
+    _rich_warnings(verdict, console)
     for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     if verdict.recovery is not None:
@@ -212,8 +227,23 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     for line in foreword(verdict):
         console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
-    for line in _closing(verdict, folder, html):
-        console.print(Text(line), soft_wrap=True)
+    aside = len(integrity_line(verdict.integrity))
+    for place, line in enumerate(_closing(verdict, folder, html)):
+        style = DATA_COLOUR[verdict.integrity.status] if place < aside else ""
+        console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _rich_warnings(verdict: Verdict, console: Console) -> None:
+    """Realtime in a line with what it warns of, and what ails the generator."""
+    if verdict.realtime is not None:
+        console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
+        for warning in verdict.realtime.warnings:
+            console.print(Text(f"warning: {warning}", "yellow"))
+    for check in verdict.health:
+        if check.level != "valid":
+            style = "red" if check.level == "invalid" else "yellow"
+            text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
+            console.print(Text(text, style=style))
 
 
 def _slo_table(rows: Iterable[SloRow]) -> Table:

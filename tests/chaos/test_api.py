@@ -18,7 +18,7 @@ TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[httpx.Client]:
-    with proxy_process() as running, httpx.Client(base_url=running.api, timeout=20) as client:
+    with proxy_process("--allow-upstream", "a") as running, httpx.Client(base_url=running.api, timeout=20) as client:
         yield client
 
 
@@ -64,7 +64,7 @@ ROWS = (
     Row("POST /proxies", "{", 400, TEXT),
     Row("POST /proxies", "", 400, TEXT, error("bad request body: EOF", 400)),
     Row("POST /proxies", {"name": "p", "upstream": "a:1"}, 409, TEXT, error("proxy already exists", 409)),
-    Row("POST /proxies", {"name": "q", "upstream": "a:1", "listen": "x"}, 500, TEXT),
+    Row("POST /proxies", {"name": "q", "upstream": "a:1", "listen": "x"}, 400, TEXT),
     Row("POST /proxies", {"NAME": "q", "Upstream": "a:1", "enabled": False, "foo": 1}, 201, JSON,
         '{"name":"q","listen":"","upstream":"a:1","enabled":false,"toxics":[]}'),
     Row("GET /proxies/p", None, 200, JSON),
@@ -73,7 +73,7 @@ ROWS = (
     Row("POST /proxies/p", {"upstream": "127.0.0.1:8"}, 200, JSON),
     Row("PATCH /proxies/none", {}, 404, TEXT, error("proxy not found", 404)),
     Row("PATCH /proxies/p", {"enabled": "yes"}, 400, TEXT),
-    Row("PATCH /proxies/p", {"listen": "nowhere"}, 500, TEXT),
+    Row("PATCH /proxies/p", {"listen": "nowhere"}, 400, TEXT),
     Row("DELETE /proxies/p", None, 204, None, ""),
     Row("DELETE /proxies/none", None, 404, TEXT, error("proxy not found", 404)),
     Row("GET /proxies/p/toxics", None, 200, JSON, f"[{LATENCY}]"),
@@ -174,9 +174,9 @@ def test_a_used_port_is_said_as_toxiproxy_says_it_and_an_update_keeps_the_old_on
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         got = api.post("/proxies", json={"name": "q", "upstream": "a:1", "listen": address})
         message = f"listen tcp {address}: bind: address already in use"
-        assert (got.status_code, got.text) == (500, error(message, 500))
+        assert (got.status_code, got.text) == (409, error(message, 409))
         before = put(api)
-        assert api.patch("/proxies/p", json={"listen": address}).status_code == 500
+        assert api.patch("/proxies/p", json={"listen": address}).status_code == 409
         assert api.get("/proxies/p").json() == before
 
 
@@ -207,7 +207,7 @@ def test_populate_that_fails_keeps_and_names_the_earlier_ones(api: httpx.Client)
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         entries = [{"name": "a", "upstream": "a:1"}, {"name": "b", "upstream": "a:1", "listen": address}]
         got = api.post("/populate", json=entries)
-    assert got.status_code == 500
+    assert got.status_code == 409
     assert [proxy["name"] for proxy in got.json()["proxies"]] == ["a"]
     assert list(api.get("/proxies").json()) == ["a"]
 

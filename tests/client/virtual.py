@@ -181,6 +181,10 @@ class Notebook:
     def problem(self, error: BaseException) -> None:
         self.problems.append(error)
 
+    def checked(self, call: str, rule: str, asked: int) -> None: ...
+
+    def violated(self, *_: Any) -> None: ...
+
     def saw(self, *fact: Any) -> None:
         raise AssertionError("these phones have no sockets")
 

@@ -45,6 +45,8 @@ def test_a_write_and_its_steps_come_out_once() -> None:
             "object": None,
             "detail": "direct",
             "number": 2,
+            "content": 0,
+            "parts": 0,
         }
     ]
     steps = batches[LEDGER_STEPS].to_pylist()

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import orjson
 import pyarrow as pa
 import pytest
 
-from harness.core.ledger import Ledger, WriteKind
+from harness.client.events.event_key import event_facts, stored_key
+from harness.client.events.swipe_event import SwipeEvent
+from harness.client.message_content import message_content
+from harness.core import ids
+from harness.core.errors import TargetError
+from harness.core.ledger import Ledger, WriteKind, WriteStep
 from harness.core.rows import made
 from harness.core.tables import LEDGER_WRITES, SCHEMAS
-from harness.evidence import store
+from harness.evidence import postgres, store
 from harness.evidence.collect import collect
 from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
-from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS
+from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS, TABLES
+from harness.record.manifest import Evidence
 from harness.record.store import RunStore, open_run
+from harness.run import checking
 from reports.integrity import conversations
+from reports.integrity.check import integrity
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from sandbox.switches import Switches
@@ -143,3 +153,208 @@ def test_a_library_entry_of_a_phone_whose_clock_is_behind_is_read(sandbox: Sandb
     library = store.kept(folder, LIBRARY, ["user_id", "title_id"])
     assert library is not None
     assert {"user_id": user.bytes, "title_id": title.bytes} in library.to_pylist()
+
+
+TAG = 0x1DEA5
+
+
+def read(sandbox: Sandbox, folder: Path, way: str) -> Evidence:
+    key, dsn = sandbox.discovery["service_key"], sandbox.discovery["dsn"]
+    found = collect(folder, sandbox.url, service_key=key) if way == "PostgREST" else collect(folder, "", dsn=dsn)
+    assert (found.source, found.problem) == (way, "")
+    return found
+
+
+def begun(tmp_path: Path, ledger: Ledger, ago_s: float = 0.0) -> Path:
+    """A run that began so long ago, with this ledger."""
+    folder = build.save(build.realistic(), tmp_path / "run", killed=True)
+    record = RunStore(folder, open_run(folder).manifest)
+    record.update(zero_epoch_s=time.time() - ago_s, run_tag=TAG)
+    for name, batch in made(ledger.take()):
+        record.append(name, batch)
+    return folder
+
+
+async def rows_of(dsn: str, *statements: tuple[str, tuple[object, ...]]) -> list[object]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return [await connection.fetchval(statement, *values) for statement, values in statements]
+    finally:
+        await connection.close()
+
+
+async def executed(dsn: str, *statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+TEXT = "👨‍👩‍👧‍👦 e\u0301 שלום 映画 \\ \" ' <b>&amp;</b>\n" * 30
+
+
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_misdated_rows_are_found_by_their_ids_and_hold_what_was_sent(
+    sandbox: Sandbox, tmp_path: Path, way: str
+) -> None:
+    """An event and a message that the target dates five hours early: read all the same, with the content sent."""
+    dsn = sandbox.discovery["dsn"]
+    user, title, conversation = asyncio.run(
+        rows_of(
+            dsn,
+            ("select id from auth.users order by id limit 1", ()),
+            ("select id from media_items order by id limit 1", ()),
+            ("select id from conversations where is_group order by id limit 1", ()),
+        )
+    )
+    number = 1 + (way == "Postgres")
+    event_id, message_id = ids.make(TAG, 5, number), ids.make(TAG, 5, number + 10)
+    event = SwipeEvent("rating", event_id, str(uuid.uuid4()), str(title), rating0_10=7.0, payload={"ui": "x", "a": 1})
+    body = {"type": "text", "text": TEXT, "clientId": message_id}
+    row = {"text": TEXT, "body": body, "meta": body, "message_type": "text", "attachment_url": None}
+    ledger = Ledger(TAG)
+    ledger.intend(WriteKind.PERSON, 5, 0.0, subject=str(user))
+    for entry in (
+        ledger.intend(WriteKind.EVENT, 5, 0.0, **event_facts(event)),
+        ledger.intend(WriteKind.MESSAGE, 5, 0.0, id_=message_id, content=message_content(row)),
+    ):
+        ledger.step(entry, WriteStep.SENT, 0.1)
+        ledger.step(entry, WriteStep.ACKNOWLEDGED, 0.2)
+    asyncio.run(
+        rows_of(
+            dsn,
+            (
+                "insert into media_events (user_id, session_id, media_item_id, event_type, rating_0_10, payload,"
+                " client_event_id, dedupe_key, created_at) values ($1, $2, $3, 'rating', 7, $4, $5, $6,"
+                " now() - interval '5 hours')",
+                (user, event.session_id, title, '{"a": 1, "ui": "x"}', event_id, stored_key(event)),
+            ),
+            (
+                "insert into messages (conversation_id, user_id, sender_id, body, meta, text, client_id, created_at)"
+                " values ($1, $2, $2, $3, $3, $4, $5, now() - interval '5 hours')",
+                (conversation, user, orjson.dumps(body).decode(), TEXT, message_id),
+            ),
+        )
+    )
+    folder = begun(tmp_path, ledger, ago_s=1.0)
+    read(sandbox, folder, way)
+    found = integrity(open_run(folder))
+    checks = {check.id: check for check in found.checks}
+    assert [checks[id_].count for id_ in ("I03", "I19 lost", "I51", "I52", "I63", "I64")] == [0] * 6
+    for id_ in ("I53", "I54"):
+        assert (checks[id_].status, checks[id_].count) == ("broken", 1)
+        assert "they are stored, and dated 5.0 h before they were sent" in checks[id_].sentence
+    assert "not compared" not in checks["I51"].note + checks["I52"].note
+
+
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_an_event_that_an_earlier_run_stored_today_is_not_lost(sandbox: Sandbox, tmp_path: Path, way: str) -> None:
+    """The same people, the same seed, the same day: one row stands for both, under the earlier run's id."""
+    dsn = sandbox.discovery["dsn"]
+    user, title = asyncio.run(
+        rows_of(
+            dsn,
+            ("select id from auth.users order by id offset 1 limit 1", ()),
+            ("select id from media_items order by id limit 1", ()),
+        )
+    )
+    event = SwipeEvent("detail_open", ids.make(TAG, 6, 1 + (way == "Postgres")), str(uuid.uuid4()), str(title))
+    ledger = Ledger(TAG)
+    ledger.intend(WriteKind.PERSON, 6, 0.0, subject=str(user))
+    entry = ledger.intend(WriteKind.EVENT, 6, 0.0, **event_facts(event))
+    ledger.step(entry, WriteStep.SENT, 0.1)
+    ledger.step(entry, WriteStep.ACKNOWLEDGED, 0.2)
+    insert = (
+        "insert into media_events (user_id, session_id, media_item_id, event_type, client_event_id, dedupe_key,"
+        " created_at) values ($1, $2, $3, 'detail_open', $4, $5, now() - interval '30 seconds')"
+    )
+    earlier = (user, event.session_id, title, ids.make(TAG + 1, 6, 1), stored_key(event))
+    asyncio.run(rows_of(dsn, (insert, earlier)))
+    folder = begun(tmp_path, ledger, ago_s=1.0)
+    read(sandbox, folder, way)
+    found = integrity(open_run(folder))
+    checks = {check.id: check for check in found.checks}
+    assert checks["I03"].count == 0
+    assert (checks["stored earlier"].status, checks["stored earlier"].count) == ("noted", 1)
+    assert found.status == "held"
+
+
+@pytest.mark.parametrize(("way", "sure_s"), [("PostgREST", 1.6), ("Postgres", 0.3)])
+def test_the_targets_clock_is_measured_and_stays_as_it_was_measured_first(
+    sandbox: Sandbox, folder: Path, way: str, sure_s: float
+) -> None:
+    clock = read(sandbox, folder, way).clock
+    assert clock is not None
+    assert clock.of == way
+    assert abs(clock.offset_s) <= clock.uncertainty_s + 0.05  # one machine, one clock
+    assert clock.uncertainty_s <= sure_s
+    evidence = open_run(folder).manifest.evidence
+    assert evidence is not None
+    first = clock.model_copy(update={"offset_s": 61.5})
+    RunStore(folder, open_run(folder).manifest).update(evidence=evidence.model_copy(update={"clock": first}))
+    assert read(sandbox, folder, way).clock == first
+
+
+def test_a_locked_table_is_a_problem_of_the_evidence_and_hangs_nothing(
+    sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LOCK_TIMEOUT_S", 0.2)
+    dsn = sandbox.discovery["dsn"]
+    locked, done = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        connection = await asyncpg.connect(dsn)
+        async with connection.transaction():
+            await connection.execute("lock table messages in access exclusive mode")
+            locked.set()
+            await asyncio.to_thread(done.wait, 30)
+        await connection.close()
+
+    holder = threading.Thread(target=lambda: asyncio.run(hold()))
+    holder.start()
+    try:
+        assert locked.wait(10)
+        found = collect(folder, "", dsn=dsn)
+    finally:
+        done.set()
+        holder.join()
+    assert "LockNotAvailableError" in found.problem
+    assert "(messages)" in found.problem
+    assert open_run(folder).manifest.evidence == found
+
+
+def test_a_reading_that_fails_destroys_nothing(sandbox: Sandbox, folder: Path) -> None:
+    dsn = sandbox.discovery["dsn"]
+    asyncio.run(message(dsn))
+    RunStore(folder, open_run(folder).manifest).update(target_url=sandbox.url)
+    good = collect(folder, "", dsn=dsn)
+    assert good.problem == ""
+    assert (open_run(folder).manifest.parts or {})["stored/messages"].rows == good.rows["messages"] > 0
+    before = {path.name: path.read_bytes() for path in (folder / "stored").iterdir()}
+    asyncio.run(executed(dsn, "alter table message_reactions rename to moved"))
+    try:
+        found = collect(folder, "", dsn=dsn)
+        assert "UndefinedTableError" in found.problem
+        with pytest.raises(TargetError, match="could not be read again"):
+            checking.read_again(folder, None, sandbox.url)
+    finally:
+        asyncio.run(executed(dsn, "alter table moved rename to message_reactions"))
+    assert open_run(folder).manifest.evidence == good
+    assert {path.name: path.read_bytes() for path in (folder / "stored").iterdir()} == before
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith("stored")) == ["stored"]
+    assert open_run(folder).checked().faults == ()
+
+
+def test_another_target_at_the_same_address_replaces_nothing(sandbox: Sandbox, folder: Path) -> None:
+    dsn = sandbox.discovery["dsn"]
+    asyncio.run(message(dsn))
+    good = collect(folder, "", dsn=dsn)
+    strangers = [{"id": uuid.uuid4().bytes} for _ in range(5)]
+    for table in TABLES:  # what was read before is of somewhere else
+        rows = strangers if table is MESSAGES else []
+        store.keep(folder, table, pa.Table.from_pylist(rows, schema=table.schema).to_batches())
+    found = collect(folder, "", dsn=dsn)
+    assert found.problem == "another target, or an emptied one: none of the 5 rows that were read before is there"
+    assert open_run(folder).manifest.evidence == good

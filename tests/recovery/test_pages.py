@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from harness.cli import cli
 from harness.core.retry_policies import RetryPolicy
 from harness.core.rows import made as batches_of
-from harness.record.store import RunStore
+from harness.record.store import RunStore, open_run
+from reports.fate import fate
+from reports.frames import load
 from reports.recovery.report import recover
 from reports.render import summary, terminal
 from reports.report import REPORT, VERDICT, report
@@ -100,3 +104,24 @@ def test_a_fault_that_only_one_run_had() -> None:
     table = next(table for table in page.tables if table.title == "Fault: outage")
     assert all(row.cells[1] == DASH for row in table.rows)
     assert ("afterwards", ("recovered at once", DASH)) in [(row.name, row.cells) for row in table.rows]
+
+
+@pytest.mark.parametrize("why", ["refused", "hit nothing"])
+def test_a_fault_that_was_not_on_is_said_and_its_seconds_count(tmp_path: Path, why: str) -> None:
+    """Half of the operations fail while the fault should have been on, and it is not the fault's doing."""
+    second, planned = build.jittery(1, lambda at: 40 <= at < 60), build.window("outage", "http_status", 40, 60)
+    folder = plain.save(build.run(second, (planned,)).fit(seconds=build.END_S + 10), tmp_path / "run")
+    plain_run = load(open_run(folder))
+    begun = {"event": "start", "entry": "outage", "fault": "http_status", "layer": "http", "at_s": 40.1}
+    lines: list[dict[str, Any]] = [begun | {"why": "failed", "text": "connection refused"}]
+    if why == "hit nothing":
+        lines = [begun, begun | {"event": "count"}, begun | {"event": "end", "at_s": 60.0}]
+    (folder / "chaos.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    verdict = report(folder)
+    assert verdict.recovery is not None
+    (fault,) = verdict.recovery.faults
+    assert why in fault.missing
+    assert fault.recovered.status == "unknown"
+    assert "nothing is excused" in summary.render(verdict)
+    assert fate(verdict, 30.0, 38.0).fate == "cannot tell"
+    assert len(load(open_run(folder)).measured) > len(plain_run.measured)

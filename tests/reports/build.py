@@ -20,6 +20,7 @@ from harness.core.slo import LatencySlo, ShareSlo, Slo
 from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from harness.record.parts import PartFault
 from harness.record.store import RunStore
 
 WARMUP_S, MEASURE_S, DRAIN_S = 10, 60, 10
@@ -96,6 +97,7 @@ class Run:
 
     manifest: Manifest
     complete: bool = True
+    faults: tuple[PartFault, ...] = ()
     counts: Counter[tuple[int, str, str, str, str, int]] = field(default_factory=Counter)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[dict[str, Any]] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,6 +148,81 @@ def test_typing_needs_no_notice_and_does_not_come_back() -> None:
     assert {who: one.fate for who, one in settled(joined, said, caught).items()} == {BEN: DeliveryFate.DELIVERED}
     left = channel(7, BEN, ChannelState.LEFT, ChannelTopic.TYPING)
     assert {who: one.fate for who, one in settled(joined, said, left).items()} == {BEN: DeliveryFate.LOST}
+
+
+def polled(at_s: float, person: int = BEN, key: str = "m") -> DeliveryFact:
+    return heard(at_s, person, key, FactKind.POLLED)
+
+
+@pytest.mark.parametrize("closed_s", [5, 9, 25])
+def test_lost_when_a_poll_brought_it_while_the_channel_was_up_whenever_the_chat_closes(closed_s: float) -> None:
+    found = settled(up(ANN), up(BEN), message(1), polled(4.5), channel(closed_s, BEN, ChannelState.LEFT))
+    assert (found[BEN].fate, found[BEN].polled_us) == (DeliveryFate.LOST, 3_500_000)
+
+
+def test_a_poll_that_overtook_the_frame_lost_nothing() -> None:
+    closes = channel(9, BEN, ChannelState.LEFT)
+    assert fate_of_ben(up(BEN), message(1), polled(1.2), heard(1.4, BEN), closes) is DeliveryFate.DELIVERED
+    assert fate_of_ben(up(BEN), message(1), polled(1.2), channel(1.6, BEN, ChannelState.LEFT)) is DeliveryFate.LEFT
+
+
+def test_the_deadline_is_relative_to_the_chat() -> None:
+    """Half of what the channel lasted, at least 5 s."""
+    assert fate_of_ben(up(BEN), message(1), channel(12, BEN, ChannelState.LEFT)) is DeliveryFate.LOST
+    assert fate_of_ben(up(BEN), message(8), channel(12, BEN, ChannelState.LEFT)) is DeliveryFate.LEFT
+    assert fate_of_ben(up(BEN), message(40), channel(59, BEN, ChannelState.LEFT)) is DeliveryFate.LEFT
+
+
+def test_a_slow_service_is_slow_and_not_lossy() -> None:
+    """Others of that minute waited six seconds: whoever closed after ten cannot tell."""
+    slow = [*up(CAT), *message(3, "n"), heard(9, CAT, "n")]
+    closes = channel(11, BEN, ChannelState.LEFT)
+    assert fate_of_ben(up(BEN), message(1), polled(5), closes) is DeliveryFate.LOST
+    facts = sorted([*up(ANN), *up(BEN), *slow, *message(1), polled(5), closes], key=lambda fact: fact.at_us)
+    found = {(one.key, one.receiver): one.fate for one in account(facts)}
+    assert found["m", BEN] is DeliveryFate.LEFT
+    assert found["n", CAT] is DeliveryFate.DELIVERED
+
+
+def test_what_a_fault_holds_back_is_not_lost() -> None:
+    facts = [*up(ANN), *up(BEN), *message(1), polled(5), channel(12, BEN, ChannelState.LEFT)]
+    facts.sort(key=lambda fact: fact.at_us)
+    assert [one.fate for one in account(facts, [(50.0, 60.0)]) if one.receiver == BEN] == [DeliveryFate.LOST]
+    assert [one.fate for one in account(facts, [(2.0, 6.0)]) if one.receiver == BEN] == [DeliveryFate.LEFT]
+
+
+def test_a_poll_on_a_channel_that_turned_out_broken_is_no_loss() -> None:
+    assert fate_of_ben(up(BEN), message(1), polled(5), channel(20, BEN, ChannelState.DOWN)) is DeliveryFate.DEAF
+
+
+def test_a_channel_that_never_had_its_notice_loses_too() -> None:
+    closes = channel(60, BEN, ChannelState.LEFT)
+    assert fate_of_ben(up(BEN)[:2], message(40), polled(44), closes) is DeliveryFate.LOST
+
+
+def test_typing_in_a_short_chat() -> None:
+    joined = [channel(0, who, ChannelState.JOINED, ChannelTopic.TYPING) for who in (ANN, BEN)]
+    said = DeliveryFact(S, 0, FactKind.SAID, ANN, ROOM, "t")
+    for left_s, fate in ((4.0, DeliveryFate.LOST), (2.0, DeliveryFate.LEFT)):
+        left = channel(left_s, BEN, ChannelState.LEFT, ChannelTopic.TYPING)
+        assert {who: one.fate for who, one in settled(joined, said, left).items()} == {BEN: fate}
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 60), st.floats(0.06, 2.9), st.floats(0.05, 8)), min_size=1, max_size=12),
+    st.floats(1, 65),
+)
+def test_a_healthy_chat_loses_nothing(sends: list[tuple[float, float, float]], closed_s: float) -> None:
+    """Frames come within three seconds; polls see the row at any time, before the frame or after; the chat closes."""
+    facts = [*up(ANN), *up(BEN), channel(closed_s, BEN, ChannelState.LEFT)]
+    for number, (at, frame, poll) in enumerate(sends):
+        facts += message(at, key := str(number))
+        if at + frame < closed_s:
+            facts.append(heard(at + frame, BEN, key))
+        if at + poll < closed_s:
+            facts.append(polled(at + poll, BEN, key))
+    found = list(account(sorted(facts, key=lambda fact: fact.at_us)))
+    assert not [one for one in found if one.receiver == BEN and one.fate is DeliveryFate.LOST]
 
 
 @given(

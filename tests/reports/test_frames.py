@@ -7,7 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from harness.core.fault_record import FaultWindow
 from harness.core.outcome import Outcome
+from harness.core.scheduled_fault import Allow
 from harness.core.tables import Phase, View
 from reports import frames as f
 from tests.reports import build
@@ -72,7 +74,23 @@ def test_series_over_time_covers_warm_up_too() -> None:
     run.add(3, 7.0, number=3, exact=True)
     run.add(21, 9.0, number=4, exact=True)
     table = f.latency_series(f.load(run), "home_feed", View.SERVER, 10)
-    assert table[["second", "samples", "p95"]].to_numpy().tolist() == [[0, 3, 7.0], [20, 4, 9.0]]
+    assert table[["second", "samples"]].to_numpy().tolist() == [[0, 3], [10, 0], [20, 4]]
+    assert table["p95"].fillna(-1).tolist() == [7.0, -1, 9.0]  # a gap, where a line would run flat through an outage
+
+
+def test_what_a_fault_cuts_off_in_flight_is_excused_with_it() -> None:
+    """Begun four seconds before the window, ended by it; what was over by then counts."""
+    chaos = FaultWindow(
+        name="chaos:dark", kind="chaos", entry="dark", fault="down", layer="proxy", start_s=30.0, end_s=35.0,
+        share=1.0, cohort=(0.0, 1.0), allow=Allow(), judged=False,
+    )  # fmt: skip
+    run = build.Run(build.manifest(chaos=(chaos,)))
+    run.add(26, 4_200.0, number=4, outcome=Outcome.NETWORK)
+    run.add(26, 100.0, number=500)
+    run.add(32, 100.0, number=7)
+    run.add(35, 100.0, number=3)
+    measured = f.load(run).measured
+    assert measured.groupby("outcome")["count"].sum().to_dict() == {"ok": 503}
 
 
 def test_outcome_table_keeps_views_and_phases_apart() -> None:

@@ -181,3 +181,59 @@ def test_limits_and_cost_stand_beside_the_measured() -> None:
 def build_folder() -> Path:
 
     return Path("runs/x")
+
+
+def test_a_channel_that_falls_silent_in_short_chats_is_exit_11_and_says_how_it_was_seen() -> None:
+    """As planted in the field: silent a few seconds after the join, the socket up, polls bring everything, and every
+    chat closes long before thirty seconds."""
+    run = build.Run(build.manifest([build.latency_slo("message_delivery", 1000.0, view=View.DELIVERY)])).fit()
+    run.facts += opened(1) + opened(2)
+    for number in range(20):
+        run.facts += [*sent(number), heard(number, 1, 210)]
+        if number < 15:
+            run.facts.append(heard(number, 2, 200))
+        else:
+            poll = T + 5 * S
+            run.facts.append(DeliveryFact(poll, 0, FactKind.POLLED, 2, ROOM, f"m{number}", f"row{number}"))
+    closed = str(ChannelTopic.CHANGES), str(ChannelState.LEFT)
+    run.facts += [DeliveryFact(T + 9 * S, 0, FactKind.CHANNEL, person, ROOM, *closed) for person in (1, 2)]
+    found = verdict(run)
+    assert found.exit_code == ExitCode.DATA
+    assert "lost 5 stored messages on channels that stayed up, 5 of them first seen by a poll" in found.sentence
+    assert found.realtime is not None
+    assert found.realtime.wrong[0].detail == "a poll brought it after 3.5 s while the channel was up"
+
+
+def test_typing_and_presence_that_go_missing_are_warned_of_and_change_no_exit_code() -> None:
+    run = chat()
+    assert (found := verdict(run).realtime) is not None
+    assert found.warnings == ()
+    typing = str(ChannelTopic.TYPING)
+    for person in (1, 2):
+        run.facts.append(DeliveryFact(T, 0, FactKind.CHANNEL, person, ROOM, typing, str(ChannelState.JOINED)))
+    run.facts += [DeliveryFact(T + n * S, 0, FactKind.SAID, 1, ROOM, f"1.1.{n}", "socket") for n in range(1, 5)]
+    run.spread([50.0] * 10, operation="realtime_join_presence")
+    judged = verdict(run)
+    assert judged.exit_code == ExitCode.PASS
+    assert judged.realtime is not None
+    assert judged.realtime.warnings == (
+        "4 of 4 typing signals never reached a chat that was open.",
+        "10 of 10 presence channels joined and never heard who is there.",
+        "10 presence channels joined and nobody heard anybody come or go.",
+    )
+    assert "warning: 4 of 4 typing signals" in "\n".join(terminal.plain(judged, Path("runs/x")))
+    assert "warning: 4 of 4 typing signals" in summary.render(judged)
+
+
+def test_rates_of_an_aborted_run_divide_by_what_was_measured() -> None:
+    def rate(*, complete: bool) -> float:
+        run = chat()
+        run.add(build.START, 30.0, operation="message_send", number=100)
+        run.complete = complete
+        found = verdict(run).realtime
+        assert found is not None
+        return next(row.changes_per_s for row in found.cost if row.table == "messages")
+
+    whole, broken = rate(complete=True), rate(complete=False)
+    assert whole == 100 / build.END
+    assert broken > 2 * whole

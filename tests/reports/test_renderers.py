@@ -12,12 +12,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.core.errors import ExitCode
 from harness.core.tables import View
 from reports.compare import compare
 from reports.frames import load
 from reports.render import html as render_html
 from reports.render import junit, summary, terminal, verdict_json
-from reports.verdict import Verdict, judge, judge_frames
+from reports.verdict import MEANING, Verdict, judge, judge_frames
 from tests.reports import build
 
 HOSTILE = "<script>alert(1)</script> ]]> | `x` & \"quoted\" 'single' @someone \x0b \N{SNOWMAN} </details>\n# heading"
@@ -110,6 +111,16 @@ def test_junit_is_green_only_for_a_pass() -> None:
     assert red(regressed()) == 3  # the SLO, and both views of the deck
     few = ElementTree.fromstring(junit.render(judge(build.Run(build.manifest(build.DEFAULT_SLOS)).fit())))
     assert len(few.findall("testsuite[@name='slo']/testcase/error")) == len(build.DEFAULT_SLOS)
+
+
+@pytest.mark.parametrize("code", [code for code in MEANING if code is not ExitCode.PASS])
+def test_junit_is_red_for_every_other_exit_code_whatever_the_reason(code: ExitCode) -> None:
+    """A reason that no renderer knows of yet: rows all pass, and the code is not 0."""
+    passed = judge(build.realistic())
+    assert passed.exit_code == ExitCode.PASS
+    changes = {"exit_code": int(code), "sentence": "Something new.", "reasons": ("Something new.",)}
+    root = ElementTree.fromstring(junit.render(passed.model_copy(update=changes)))
+    assert int(root.get("failures", "")) + int(root.get("errors", "")) == 1
 
 
 def test_hostile_text_in_junit() -> None:

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from hashlib import blake2b, sha256
 from typing import Any
 
 import orjson
 
 from harness.client.events.swipe_event import SwipeEvent
+from harness.core.content import Content, content_of
 
 LENGTH = 256
 POSITIONS = range(5001)
 LIST_LIMIT = 50
 STATUS = "status"
 """In the ledger, the type of an event that only moves the library."""
+EVENT_FIELDS = ("session", "deck", "request and position", "source", "dwell", "rating", "watchlist flag", "payload")
+"""What `Content.parts` names of an event; title and type, which the ledger has as columns, count in the whole."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -52,7 +56,76 @@ def event_facts(event: SwipeEvent) -> dict[str, Any]:
         "key": short(stored_key(event)),
         "subject": event.media_item_id,
         "detail": STATUS if is_status(event) else event.event_type,
+        "content": event_content(event),
     }
+
+
+def event_content(event: SwipeEvent) -> Content:
+    """All that the row of an accepted event holds of it. `event` as it goes over the wire (`for_wire`)."""
+    deck, position, request = event.deck_id, event.position, event.rec_request_id
+    if _broken(event) or not _served(event):
+        deck = position = request = None
+    return _content(
+        event.session_id,
+        deck,
+        request,
+        position,
+        event.source,
+        event.dwell_ms,
+        event.rating0_10,
+        event.in_watchlist,
+        None if event.payload is None else {name: _kept(value) for name, value in event.payload.items()},
+        event.media_item_id,
+        event.event_type,
+    )
+
+
+def row_content(row: Mapping[str, Any]) -> Content:
+    """The same of a stored row; JSON's values and the database driver's own are both understood."""
+    return _content(
+        _text(row["session_id"]),
+        _text(row["deck_id"]),
+        _text(row["rec_request_id"]),
+        row["position"],
+        row["source"],
+        row["dwell_ms"],
+        row["rating_0_10"],
+        row["in_watchlist"],
+        row["payload"],
+        _text(row["media_item_id"]),
+        row["event_type"],
+    )
+
+
+def _content(
+    session: str | None,
+    deck: str | None,
+    request: str | None,
+    position: int | None,
+    source: str | None,
+    dwell: int | None,
+    rating: float | Decimal | None,
+    wanted: bool | None,
+    payload: Any,
+    title: str | None,
+    type_: str,
+) -> Content:
+    return content_of(
+        session,
+        deck,
+        f"{request}:{position}",
+        source,
+        None if dwell is None else str(dwell),
+        None if rating is None else f"{float(rating):g}",
+        None if wanted is None else str(wanted),
+        orjson.dumps(payload, option=orjson.OPT_SORT_KEYS).decode() if payload else None,
+        title,
+        type_,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def short(key: str) -> int:
@@ -62,15 +135,18 @@ def short(key: str) -> int:
 
 def _deck_context(event: SwipeEvent) -> tuple[str | None, int | None]:
     """Deck and position as the server keeps them: all of it or nothing (DECK_CONTEXT_DROPPED, SERVED_KEY_MISSING)."""
+    if _broken(event) or not _served(event):
+        return None, None
+    return event.deck_id, event.position
+
+
+def _broken(event: SwipeEvent) -> bool:
     deck, request, position = event.deck_id, event.rec_request_id, event.position
-    broken = (
+    return (
         (deck is not None and not _UUID.fullmatch(deck))
         or (request is not None and not _UUID.fullmatch(request))
         or (position is not None and position not in POSITIONS)
     )
-    if broken or not _served(event):
-        return None, None
-    return deck, position
 
 
 def _served(event: SwipeEvent) -> bool:

@@ -117,11 +117,13 @@ class FaultInjector:
             return
         fault = entry.fault
         assert isinstance(fault, PhoneFault)
+        spell = fault.treat_phone(partial(self._luck, entry, 0))
+        if spell.expire and self._auth.account is None:
+            return  # there is no token that could run out
         first = entry.name not in self._hit
         if first:
             self._hit.add(entry.name)
             self._fault_schedule.hit(entry)
-        spell = fault.treat_phone(partial(self._luck, entry, 0))
         if spell.offline:
             now = self._clock.now()
             back = self._fault_schedule.zero + entry.end_s + spell.back_s
@@ -181,18 +183,20 @@ class FaultInjector:
                 continue
             fault_schedule.seen(entry)
             if entry.hits(fault_schedule.seed, self._person, turn, at):
-                fault_schedule.hit(entry)
                 assert isinstance(entry.fault, PhoneFault)
-                found = entry.fault.treat_message(partial(self._luck, entry, turn))
+                before = found
+                if (found := entry.fault.treat_message(before, partial(self._luck, entry, turn))) is not before:
+                    fault_schedule.hit(entry)
         return found
 
     # ---- faults over attempts -------------------------------------------------------------------------------
 
-    def _treatment(self, call: str) -> AttemptTreatment:
+    def _treatment(self, call: Call) -> AttemptTreatment:
         fault_schedule, treatment = self._fault_schedule, UNTOUCHED
-        at = fault_schedule.now()
+        at, has_token = fault_schedule.now(), call.signed_in and self._auth.account is not None
         for entry in self._mine:
-            if not fault_schedule.concerns(entry, call):
+            assert isinstance(entry.fault, PhoneFault)
+            if not fault_schedule.concerns(entry, call.name) or (entry.fault.needs_sign_in and not has_token):
                 continue
             turn = self._turns[entry.name]
             self._turns[entry.name] = turn + 1
@@ -200,14 +204,14 @@ class FaultInjector:
                 continue
             fault_schedule.seen(entry)
             if entry.hits(fault_schedule.seed, self._person, turn, at):
-                fault_schedule.hit(entry)
-                assert isinstance(entry.fault, PhoneFault)
-                treatment = entry.fault.treat(treatment, partial(self._luck, entry, turn))
+                before = treatment
+                if (treatment := entry.fault.treat(before, partial(self._luck, entry, turn))) is not before:
+                    fault_schedule.hit(entry)
         return treatment
 
     async def attempt(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> tuple[int | None, Reading]:
         """As `ApiClient.exchange`, with the faults that hit it. The status is None where no whole answer came."""
-        treatment = self._treatment(call.name)
+        treatment = self._treatment(call)
         if treatment is UNTOUCHED:
             found = await self._api.exchange(call, path, headers, payload)
             return found.status, found.reading
@@ -236,7 +240,7 @@ class FaultInjector:
         after = treatment.after_s
         if treatment.transit is not None:
             handshakes = 0 if not found.connected else 1 if not self._tls else 2
-            after += treatment.transit.after_s(found.bytes_in, handshakes)
+            after += treatment.transit.after_s(found.bytes_in, handshakes, self._fault_schedule.now())
         if treatment.bytes_per_s:
             after += found.bytes_in / treatment.bytes_per_s
         return after

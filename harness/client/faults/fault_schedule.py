@@ -12,12 +12,18 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import Any, Protocol
 
+from chaos.phone_fault import PhoneFault
 from chaos.timeline import Moment, ScheduledFault, Timeline
 from harness.core.fault_record import FaultEvent, FaultLine, Why
 
 LEASE_S = 3.0
 """Locust's masters speak each second, workers look each second: phones are clean 4.5 s after a master's last word."""
 LOOK_S = 0.5
+
+
+def decides(entry: ScheduledFault) -> bool:
+    """Whether it goes before the other faults of an attempt or a message."""
+    return isinstance(entry.fault, PhoneFault) and entry.fault.decides
 
 
 class AffectedDevice(Protocol):
@@ -50,8 +56,9 @@ class FaultSchedule:
         self._entries = phones.entries
         self.loop = loop
         self.zero = zero
-        self.over_attempts = tuple(entry for entry in phones.entries if not (entry.over_phones or entry.over_messages))
-        self.over_messages = tuple(entry for entry in phones.entries if entry.over_messages)
+        in_turn = sorted(phones.entries, key=lambda entry: not decides(entry))
+        self.over_attempts = tuple(entry for entry in in_turn if not (entry.over_phones or entry.over_messages))
+        self.over_messages = tuple(entry for entry in in_turn if entry.over_messages)
         self.over_phones = tuple(entry for entry in phones.entries if entry.over_phones)
         self.counts: dict[str, list[int]] = {entry.name: [0, 0] for entry in phones.entries}  # hits, seen
         self.lines: deque[FaultLine] = deque()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from collections.abc import Coroutine
+from typing import Any, Literal
 
 from harness.client.api import shapes
 from harness.client.api.calls import (
@@ -16,13 +17,16 @@ from harness.client.api.calls import (
     TITLE_REVIEWS,
     UNFOLLOW,
 )
+from harness.client.api.classify import Reading
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import ORIGIN, send_title_event
 from harness.client.screens.screen import Screen
+from harness.client.write import Write
 from harness.core.actions import UserAction
+from harness.core.content import content_of
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -91,7 +95,9 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
     As shipped the rating is refused (trap T16) and nobody can read the review (trap T17).
     """
     phone.notes.did(UserAction.REVIEW)
-    own = {"user_id": phone.user_id, "title_id": title, "content_type": _content_type(kind)}
+    type_ = _content_type(kind)
+    own = {"user_id": phone.user_id, "title_id": title, "content_type": type_}
+    write = phone.notes.write(WriteKind.REVIEW, subject=title, content=content_of(f"{half_stars:g}", text, type_))
     with phone.notes.operation("review_write") as operation:
         _, _, reading = await asyncio.gather(
             send_title_event(
@@ -103,7 +109,7 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
                 payload={"action": "rate_and_review", "origin": REVIEWS_SHEET},
             ),
             _rate(phone, title, kind, half_stars),
-            phone.api.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text}),
+            _carried(write, phone.api.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text})),
         )
         operation.ends(reading.outcome)
     phone.page.queries.invalidate(TITLE_REVIEWS.name, title)
@@ -135,7 +141,8 @@ async def follow(phone: Device, other: str) -> Outcome:
     phone.notes.did(UserAction.FOLLOW)
     body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.clock.wall_clock()}
     with phone.notes.operation("follow") as operation:
-        outcome = (await phone.api.request(FOLLOW, body=body)).outcome
+        write = phone.notes.write(WriteKind.FOLLOW, subject=other)
+        outcome = (await _carried(write, phone.api.request(FOLLOW, body=body))).outcome
         operation.ends(outcome)
     return outcome
 
@@ -144,47 +151,55 @@ async def unfollow(phone: Device, other: str) -> Outcome:
     """Nobody followed is as good as somebody no longer followed."""
     phone.notes.did(UserAction.UNFOLLOW)
     with phone.notes.operation("follow") as operation:
-        outcome = (await phone.api.request(UNFOLLOW, phone.user_id, other)).outcome
+        write = phone.notes.write(WriteKind.UNFOLLOW, subject=other)
+        outcome = (await _carried(write, phone.api.request(UNFOLLOW, phone.user_id, other))).outcome
         operation.ends(outcome)
     return outcome
 
 
 async def _write(phone: Device, title: str, kind: str | None, status: Status) -> Outcome:
+    type_ = _content_type(kind)
     body = {
         "user_id": phone.user_id,
         "title_id": title,
         "status": status,
         "updated_at": phone.clock.wall_clock(),
-        "content_type": _content_type(kind),
+        "content_type": type_,
     }
-    write = phone.notes.write(WriteKind.LIBRARY, subject=title, detail=status)
-    write.sent()
-    reading = await phone.api.request(LIBRARY_WRITE, body=body)
-    write.answered(reading)
+    write = phone.notes.write(WriteKind.LIBRARY, subject=title, detail=status, content=content_of(status, type_))
+    reading = await _carried(write, phone.api.request(LIBRARY_WRITE, body=body))
     _changed(phone, title)
     return reading.outcome
 
 
 async def _delete(phone: Device, title: str) -> Outcome:
     write = phone.notes.write(WriteKind.UNLIBRARY, subject=title)
-    write.sent()
-    reading = await phone.api.request(LIBRARY_DELETE, phone.user_id, title)
-    write.answered(reading)
+    reading = await _carried(write, phone.api.request(LIBRARY_DELETE, phone.user_id, title))
     _changed(phone, title)
     return reading.outcome
 
 
 async def _rate(phone: Device, title: str, kind: str | None, half_stars: int) -> Outcome:
+    type_ = _content_type(kind)
     body = {
         "user_id": phone.user_id,
         "title_id": title,
         "rating": half_stars,
-        "content_type": _content_type(kind),
+        "content_type": type_,
         "updated_at": phone.clock.wall_clock(),
     }
-    outcome = (await phone.api.request(RATING_WRITE, body=body)).outcome
+    write = phone.notes.write(WriteKind.RATING, subject=title, content=content_of(f"{half_stars:g}", type_))
+    outcome = (await _carried(write, phone.api.request(RATING_WRITE, body=body))).outcome
     _changed(phone, title)
     return outcome
+
+
+async def _carried(write: Write, request: Coroutine[Any, Any, Reading]) -> Reading:
+    """A request with one write in it, noted as it leaves and as it ends."""
+    write.sent()
+    reading = await request
+    write.answered(reading)
+    return reading
 
 
 def _changed(phone: Device, title: str) -> None:

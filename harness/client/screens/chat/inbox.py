@@ -20,6 +20,7 @@ from harness.client.screens.chat.receipts import ReceiptWriter
 from harness.client.screens.screen import Screen
 from harness.client.screens.screen_query import ScreenQuery
 from harness.core.actions import UserAction
+from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
 LIST_EVERY_S = 60.0
@@ -127,11 +128,21 @@ class Inbox:
         """By RPC; any error falls back to the receipt itself."""
         body = {"p_conversation_id": row.conversation, "p_last_message_id": row.last_message}
         with self._phone.notes.operation("mark_read") as operation:
-            reading = await self._phone.api.request(calls.MARK_READ, body=body)
+            reading = await self._marked(row, body)
             if not reading.outcome.good and row.last_message is not None:
                 reading = await ReceiptWriter.of(self._phone).read(row.conversation, row.last_message)
             operation.ends(reading.outcome)
         return reading.outcome
+
+    async def _marked(self, row: Summary, body: dict[str, Any]) -> Reading:
+        """The RPC; the server dates the marker."""
+        if row.last_message is None:
+            return await self._phone.api.request(calls.MARK_READ, body=body)
+        write = self._phone.notes.write(WriteKind.READ, subject=row.conversation, object_=row.last_message)
+        write.sent()
+        reading = await self._phone.api.request(calls.MARK_READ, body=body)
+        write.answered(reading)
+        return reading
 
     async def mark_unread(self, row: Summary) -> Outcome:
         """Deletes the own receipt, which no policy allows: 204, nothing deleted, taken for success (trap T45)."""

@@ -16,6 +16,7 @@ from harness.client.api.calls import DELIVERY_RECEIPT, READ_RECEIPT
 from harness.client.api.chat_shapes import ChatMessage
 from harness.client.api.classify import Reading
 from harness.client.device import Device
+from harness.client.realtime.conversation_channel import epoch_us
 from harness.client.screens.chat.read_marker import ReadMarker
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
@@ -46,13 +47,14 @@ class ReceiptWriter:
 
     async def read(self, conversation: str, message: str, clock: Callable[[], str] | None = None) -> Reading:
         """The read marker, dated by the phone: it may go backwards."""
+        at = (clock or self._phone.clock.wall_clock)()
         body = {
             "conversation_id": conversation,
             "user_id": self._phone.user_id,
             "last_read_message_id": message,
-            "last_read_at": (clock or self._phone.clock.wall_clock)(),
+            "last_read_at": at,
         }
-        write = self._phone.notes.write(WriteKind.READ, subject=conversation, object_=message)
+        write = self._phone.notes.write(WriteKind.READ, subject=conversation, object_=message, key=epoch_us(at) or 0)
         return await self._write(write, READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
 
     async def _write(self, write: Write, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:

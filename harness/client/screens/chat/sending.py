@@ -15,6 +15,7 @@ from harness.client.api.call import Call
 from harness.client.api.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
+from harness.client.message_content import message_content
 from harness.client.realtime.conversation_channel import epoch_us
 from harness.client.write import Write
 from harness.core.actions import UserAction
@@ -91,9 +92,10 @@ class Sender:
                 if not operation.ends(blocked.outcome):
                     bubble.outcome = blocked.outcome
                     return
-            write = self._written(bubble)
+            row_sent = self._row(bubble)
+            write = self._written(bubble, row_sent)
             write.sent()
-            sent = await phone.api.request(MESSAGE_SEND, body=self._row(bubble))
+            sent = await phone.api.request(MESSAGE_SEND, body=row_sent)
             operation.ends(sent.outcome)
             bubble.outcome = sent.outcome
             row = shapes.message(sent.data) if sent.outcome.good else None
@@ -106,7 +108,7 @@ class Sender:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
 
-    def _written(self, bubble: Bubble) -> Write:
+    def _written(self, bubble: Bubble, row: dict[str, Any]) -> Write:
         """The message's place in the ledger, made with the first try; a try again is the same write."""
         if bubble.write is None:
             summary = self._summary
@@ -116,6 +118,7 @@ class Sender:
                 subject=summary.conversation,
                 detail="group" if summary.is_group else "direct",
                 number=1 + len(summary.others),
+                content=message_content(row),
             )
         return bubble.write
 
@@ -170,7 +173,8 @@ class Sender:
         phone = self._phone
         with phone.notes.operation(call.name) as operation:
             kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
-            write = phone.notes.write(kind, subject=self._summary.conversation, object_=message.id)
+            facts = {"subject": self._summary.conversation, "object_": message.id}
+            write = phone.notes.write(kind, **facts, content=message_content(row))
             write.sent()
             reading = await phone.api.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
             write.answered(reading)

@@ -1,0 +1,52 @@
+"""Rows are those whose ids were asked for (I42). (pure)
+
+Filters of the paths: `harness.client.api.calls` and `chat_calls`; arguments of functions: contract 3.3, 6.2, 6.5, 6.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.client.checks.phone_memory import PhoneMemory
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, listed, text
+from harness.core.read_log import ReadSeverity
+
+Wanted = Callable[[CheckedReply], frozenset[Any]]
+
+
+def _one(place: int) -> Wanted:
+    return lambda reply: frozenset((reply.arguments[place],))
+
+
+def _many(place: int) -> Wanted:
+    return lambda reply: listed(reply.arguments[place])
+
+
+COLUMNS: Mapping[str, tuple[str, Wanted]] = {
+    "title_detail": ("id", _one(0)),
+    "title_preview": ("id", _one(0)),
+    "title_page": ("id", _one(0)),
+    "title_reviews": ("title_id", _one(0)),
+    "title_rating_summary": ("title_id", lambda reply: frozenset((reply.asked("p_title_id"),))),
+    "last_active": ("id", _one(0)),
+    "profiles_public": ("id", _many(0)),
+    "people_stats": ("user_id", _many(0)),
+    "delivery_receipts_poll": ("message_id", _many(1)),
+    "landing_titles": ("kind", lambda _: frozenset(("movie", "series"))),
+}
+
+
+def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    column, wanted = COLUMNS[reply.call]
+    asked = wanted(reply)
+    for row in reply.rows:
+        value = row.get(column)
+        if type(value) is not str or value not in asked:
+            shown = next(iter(asked)) if len(asked) == 1 else f"one of {len(asked)}"
+            detail = f"asked for {column} {shown}, got {text(value)}"
+            found.append(ReadViolation(ReadSeverity.WRONG, text(value), detail))
+    return len(reply.rows)
+
+
+ASKED_IDS = ReadRule("asked-ids", frozenset(COLUMNS), _check)

@@ -1,0 +1,22 @@
+"""Variants are of the experiments that were asked for (I42). (pure) Contract 6.5."""
+
+from __future__ import annotations
+
+from harness.client.checks.phone_memory import PhoneMemory
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.read_log import ReadSeverity
+
+
+def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    assigned = reply.data.get("assignments") if type(reply.data) is dict else None
+    keys = reply.asked("keys")
+    if type(assigned) is not dict or not isinstance(keys, list | tuple):
+        return 0
+    strange = [key for key in assigned if key not in keys]
+    if strange:
+        detail = f"asked for variants of {len(keys)} experiments, got one of {strange[0]}"
+        found.append(ReadViolation(ReadSeverity.WRONG, "", detail))
+    return len(assigned)
+
+
+ASKED_VARIANTS = ReadRule("asked-variants", frozenset(("experiments",)), _check)

@@ -1,0 +1,92 @@
+"""Two looks at one feed agree about the past (I41, I46). (pure)
+
+Whose rows are in somebody's feed only the target knows; but a phone asks for its feed more than once, and its past
+does not change: rows are added at the top and never taken away, unless somebody is followed or no longer followed
+(contract 4). So rows of people who were in no part of it before come from somebody else's feed, and rows that are gone
+were lost. Not asked under planned faults, whose skewed clocks date rows into the past.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from harness.client.checks.asked_many import FEEDS
+from harness.client.checks.phone_memory import FEED_ROWS, FeedRowSeen, FeedSeen, PhoneMemory
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.read_log import ReadSeverity
+
+LATE = timedelta(minutes=5)
+"""Rows may be dated this much before they can be seen."""
+NAMED = 3
+
+
+def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    if reply.copies or reply.asked("p_cursor_id") is not None or not memory.feed_comparable(reply.begun):
+        return 0
+    now = _seen(reply)
+    before, memory.feed = memory.feed, now
+    if before is None or not (before.rows or now.rows):
+        return 0
+    ids, known = {row.id for row in now.rows}, {row.id for row in before.rows}
+    overlap = before.at - reply.begun  # both may be under way at once
+    expected = before.rows if overlap <= 0 else _settled(before.rows, now, before, overlap)
+    gone = [row for row in _newer(expected, now) if row.id not in ids]
+    if gone:
+        detail = f"{len(gone)} rows are gone that {before.call} showed, of them {gone[0].id} of {gone[0].actor}"
+        if reply.empty:
+            detail = f"the feed is empty, where {before.call} showed {len(before.rows)} rows"
+        found.append(ReadViolation(ReadSeverity.LOST, gone[0].id, detail))
+    settled = _settled(now.rows, before, now, reply.at - before.begun)
+    strange = [row for row in _newer(settled, before) if row.id not in known]
+    if strange:
+        familiar = {row.actor for row in before.rows} | {reply.me}
+        foreign = [row for row in strange if row.actor not in familiar]
+        row = (foreign or strange)[0]
+        owners = ", ".join(list(dict.fromkeys(row.actor for row in foreign or strange))[:NAMED])
+        detail = f"{len(strange)} old rows of {owners}, which the feed that {before.call} showed did not hold"
+        severity = ReadSeverity.FOREIGN if foreign and before.rows else ReadSeverity.LOST
+        found.append(ReadViolation(severity, row.id, detail))
+    return 1
+
+
+def _seen(reply: CheckedReply) -> FeedSeen:
+    rows = [
+        FeedRowSeen(at, id_, actor)
+        for row in reply.rows[:FEED_ROWS]
+        if type(at := row.get("created_at")) is str
+        and type(id_ := row.get("id")) is str
+        and type(actor := row.get("user_id")) is str
+    ]
+    limit = reply.asked("p_limit")
+    whole = type(limit) is int and len(reply.rows) <= min(limit, FEED_ROWS) and len(rows) == len(reply.rows)
+    return FeedSeen(rows, whole, reply.call, reply.begun, reply.at)
+
+
+def _newer(rows: list[FeedRowSeen], than: FeedSeen) -> list[FeedRowSeen]:
+    """Those that `than` would hold if they were in that feed: newer than its last row."""
+    if than.whole:
+        return rows
+    if not than.rows:
+        return []
+    last = than.rows[-1]
+    return [row for row in rows if row > last]
+
+
+def _settled(rows: list[FeedRowSeen], feed: FeedSeen, other: FeedSeen, behind_s: float) -> list[FeedRowSeen]:
+    """Those that existed when `feed` was read: by the database's own clock, as the newest rows show it.
+
+    :param behind_s: `feed` was read at most so many seconds before `other`.
+    """
+    edges = []
+    try:
+        if feed.rows:
+            edges.append(datetime.fromisoformat(feed.rows[0].created_at) - LATE)
+        if other.rows:
+            edges.append(datetime.fromisoformat(other.rows[0].created_at) - LATE - timedelta(seconds=behind_s))
+        edge = max(edges).isoformat()
+    except (ValueError, TypeError):
+        return []
+    return [row for row in rows if row.created_at < edge]
+
+
+FEED_STAYS = ReadRule("feed-stays", FEEDS, _check)

@@ -1,0 +1,52 @@
+"""Nothing is empty where the phone knows that there is something (I47). (pure)
+
+It knows its own account's rows, and that a function answers one row, once they were shown; titles because a deck, a
+feed or a search named them; and of its feed that what it put into its library leaves a row there (contract 4), as does
+whatever its diary counts.
+"""
+
+from __future__ import annotations
+
+from harness.client.checks.asked_many import FEEDS
+from harness.client.checks.phone_memory import PhoneMemory
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.read_log import ReadSeverity
+
+ACCOUNT = frozenset(
+    ("own_profile", "own_profile_public", "own_stats", "own_preferences", "diary_stats", "title_rating_summary")
+)
+TITLES = frozenset(("title_detail", "title_preview", "title_page"))
+_LOST = ReadSeverity.LOST
+
+
+def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    call = reply.call
+    if call in TITLES:
+        if not reply.rows:
+            title = reply.arguments[0]
+            found.append(ReadViolation(_LOST, title, f"title {title} was shown before, and is not there"))
+        return 1
+    if call in ACCOUNT:
+        if reply.rows:
+            memory.filled.add(call)
+        elif call in memory.filled:
+            found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
+        return int(call in memory.filled)
+    return _feed(reply, memory, found)
+
+
+def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    if reply.asked("p_cursor_id") is not None:
+        return 0
+    if memory.active_at is not None and memory.active_at <= reply.begun:
+        why = "a title was put into the library before"
+    elif memory.diary is not None and memory.diary[0] <= reply.begun and memory.diary[1] > 0:
+        why = f"the diary counts {memory.diary[1]} titles"
+    else:
+        return 0
+    if reply.empty:
+        found.append(ReadViolation(_LOST, reply.me, f"the feed is empty, but {why}"))
+    return 1
+
+
+KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS, _check)

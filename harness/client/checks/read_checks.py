@@ -1,0 +1,66 @@
+"""Asks the rules of one phone's replies. (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.client.checks.own_writes import BEGINS, ENDS
+from harness.client.checks.phone_memory import PhoneMemory
+from harness.client.checks.read_rule import CheckedReply, ReadViolation
+from harness.client.checks.rules import ONE_IN, RULES_OF_CALL
+from harness.core.outcome import Outcome
+
+WATCHED = frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS)
+"""Calls of whose requests or replies anything is to be known."""
+
+Checked = Callable[[str, str, int], None]
+"""Told how much a rule was asked: call, rule, rows or facts."""
+Violated = Callable[[str, str, ReadViolation], None]
+"""Told what was wrong: call, rule, violation."""
+
+
+class ReadChecks:
+    """One phone's."""
+
+    def __init__(self, checked: Checked, violated: Violated) -> None:
+        self.memory = PhoneMemory()
+        self._checked = checked
+        self._violated = violated
+        self._turns: dict[str, int] = {}
+
+    def begins(self, call: str, arguments: tuple[str, ...], body: Any) -> None:
+        """A request leaves. `body`: as before encoding, or the bytes themselves."""
+        change = BEGINS.get(call)
+        if change is not None:
+            change(self.memory, arguments, body)
+
+    def ends(self, reply: CheckedReply, outcome: Outcome) -> None:
+        """And is over, with a reply or without one. :raises nothing: whatever the reply holds."""
+        call, memory = reply.call, self.memory
+        change = ENDS.get(call)
+        if change is not None:
+            if reply.copies and call != "message_send":  # a copy may be stored after whatever comes next
+                change(memory, reply.arguments, reply.body, None, Outcome.GAVE_UP, reply.at)
+            else:
+                change(memory, reply.arguments, reply.body, reply.data, outcome, reply.at)
+        if outcome is not Outcome.OK:
+            return
+        rules = RULES_OF_CALL.get(call)
+        if rules is None or not self._chosen(call):
+            return
+        found: list[ReadViolation] = []
+        for rule in rules:
+            if asked := rule.check(reply, memory, found):
+                self._checked(call, rule.id, asked)
+            if found:
+                for violation in found:
+                    self._violated(call, rule.id, violation)
+                found.clear()
+
+    def _chosen(self, call: str) -> bool:
+        one_in = ONE_IN.get(call)
+        if one_in is None:
+            return True
+        turn = self._turns[call] = self._turns.get(call, -1) + 1
+        return turn % one_in == 0

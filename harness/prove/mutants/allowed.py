@@ -1,0 +1,88 @@
+"""Mutants that need not be killed, each with its reason: nothing that the app shows or stores depends on what they
+change, or the app hides it by design. (pure)
+
+A reason names what makes it so. "Nobody checks it" is none: that is a survivor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.client.api.call import Service
+from harness.prove.mutants.catalogue import Mutant
+from harness.prove.mutants.places import service_of
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """patterns: globs on a mutant's name. services: only calls of these; empty for all."""
+
+    patterns: tuple[str, ...]
+    reason: str
+    services: frozenset[Service] = frozenset()
+
+    def holds(self, mutant: Mutant) -> bool:
+        """Whether this is why the mutant may live."""
+        fits = any(fnmatchcase(mutant.name, pattern) for pattern in self.patterns)
+        return fits and (not self.services or service_of(mutant.place.name) in self.services)
+
+
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed(
+        ("*/wrong_content_type",),
+        "postgrest-js and auth-js parse the body as JSON whatever it is called",
+        frozenset((Service.REST, Service.AUTH)),
+    ),
+    Allowed(
+        (
+            "delivery_receipts_poll/reordered",
+            "read_receipts_poll/reordered",
+            "reactions_poll/reordered",
+            "people_followed/reordered",
+            "people_stats/reordered",
+            "profiles_public/reordered",
+            "blocked_check/reordered",
+            "avatar_sign/reordered",
+        ),
+        "the app looks its rows up by id; their order is nowhere shown",
+    ),
+    Allowed(
+        ("*_poll/repeated", "people_followed/repeated", "people_stats/repeated", "profiles_public/repeated"),
+        "the app keys its rows by id (or by message and person), so a second one replaces the first by itself",
+    ),
+    Allowed(("blocked_check/repeated",), "the app asks whether there is a row, not how many"),
+    Allowed(("prefs_probe/*_figure", "prefs_probe/re*"), "the probe asks whether the column exists, and reads no row"),
+    Allowed(
+        (
+            "library_*/stored_twice",
+            "rating_write/stored_twice",
+            "prefs_write/stored_twice",
+            "*_receipt/stored_twice",
+            "presence/stored_twice",
+            "profile_names/stored_twice",
+            "user_update/stored_twice",
+            "mark_*/stored_twice",
+            "prefs_delete/stored_twice",
+            "un*/stored_twice",
+            "message_edit/stored_twice",
+            "message_delete/stored_twice",
+            "attachment_remove/stored_twice",
+        ),
+        "an upsert, update or delete by key: doing it twice leaves what doing it once leaves",
+    ),
+    Allowed(
+        ("swipe_events/stored_twice", "title_event/stored_twice"),
+        "the server stores an event once a day by its dedupe key (I01); the second time changes nothing",
+    ),
+    Allowed(("realtime:typing/reordered",), "one signal is like the next: the app shows that somebody types"),
+    Allowed(
+        ("realtime:typing/repeated", "realtime:presence/repeated", "realtime:presence/reordered"),
+        "who is there or types is a state; hearing of it twice changes nothing that is shown",
+    ),
+)
+
+
+def reason(mutant: Mutant) -> str:
+    """Why the mutant may live; "" when it may not."""
+    return next((one.reason for one in ALLOWED if one.holds(mutant)), "")

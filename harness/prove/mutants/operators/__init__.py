@@ -1,0 +1,1 @@
+"""How a mutant spoils what passes: one idea a file. `harness.prove.mutants.catalogue` has the list."""

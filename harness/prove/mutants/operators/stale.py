@@ -1,0 +1,16 @@
+"""What this person saw first at this address, for ever. (pure)"""
+
+from __future__ import annotations
+
+from harness.prove.mutants.exchange import CallReply, CallRequest
+from harness.prove.mutants.operators.base import CallOperator, MutantState
+from harness.prove.mutants.places import Kind
+
+
+class Stale(CallOperator):
+    name = "stale"
+    needs = Kind.READ
+
+    def reply(self, request: CallRequest, reply: CallReply, state: MutantState) -> CallReply | None:
+        old = state.memory.earlier(request)
+        return reply.with_body(old.body) if old is not None and reply.good and old.json != reply.json else None

@@ -1,0 +1,102 @@
+"""Edited and deleted messages: the row holds what the last acknowledged change left (contract 5.5).
+
+Changes of one message follow one another as the phone sent them. Where one had no clear answer, or two were under way
+at once, either may have come last: the row may hold what any of those left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.core.content import NOT_NOTED, differing
+from harness.core.ledger import WriteKind
+from harness.evidence.tables import CONTENT_FIELDS, MESSAGES
+from reports.integrity import frames
+from reports.integrity.columns import Flags, numbers, text
+from reports.integrity.model import SHOWN, Check, Offender
+from reports.integrity.texts import QUESTIONS
+from reports.integrity.writes import LedgerRows
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a message. Instants in microseconds of the run; done is infinite where no word came."""
+
+    deletes: bool
+    sent_us: float
+    done_us: float
+    acknowledged: bool
+    content: int
+    parts: int
+
+
+Changes = dict[bytes, list[Change]]
+"""By the message's row id, in the order in which they were sent."""
+
+
+def gathered(rows: LedgerRows) -> Changes:
+    """All changes of the ledger."""
+    found: Changes = {}
+    for row in _ordered(frames.writes(rows, [WriteKind.EDIT, WriteKind.DELETE])):
+        change = Change(
+            row["kind"] == WriteKind.DELETE,
+            row["sent_us"],
+            row["done_us"],
+            row["acknowledged"],
+            _number(row["content"]),
+            _number(row["parts"]),
+        )
+        found.setdefault(row["object"], []).append(change)
+    return found
+
+
+def _ordered(writes: pd.DataFrame) -> Iterable[dict[Hashable, Any]]:
+    rows: list[dict[Hashable, Any]] = writes.sort_values("sent_us").to_dict("records")
+    return rows
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, int | np.integer) else NOT_NOTED  # a float is a column of nulls
+
+
+def touched(changes: Changes, table: pa.Table) -> Flags:
+    """Rows of messages that somebody changed, or tried to."""
+    known = pa.array(list(changes), pa.binary(16))
+    return np.asarray(pc.is_in(table["id"], value_set=known), dtype=np.bool_)
+
+
+def allowed(changes: list[Change]) -> list[Change]:
+    """What the row may hold: the last acknowledged change, and all that may have come after it. Empty: anything."""
+    last = max((change for change in changes if change.acknowledged), key=lambda one: one.sent_us, default=None)
+    if last is None:
+        return []
+    return [last, *(one for one in changes if one is not last and (not one.acknowledged or one.done_us > last.sent_us))]
+
+
+def check(changes: Changes, table: pa.Table) -> Check:
+    """Whether changed messages hold what they were changed into. `table`: stored messages."""
+    content, parts = numbers(table["content"]), numbers(table["parts"])
+    looked_at, blind, offenders = 0, 0, []
+    for row in np.flatnonzero(touched(changes, table)).tolist():
+        id_ = table["id"][row].as_py()
+        may = allowed(changes[id_])
+        if not may:
+            continue
+        looked_at += 1
+        if NOT_NOTED in (int(content[row]), *(change.content for change in may)):
+            blind += 1
+        elif all(change.content != int(content[row]) for change in may):
+            fields = differing(CONTENT_FIELDS[MESSAGES.name], may[0].parts, int(parts[row]))
+            what = "deleted, and still there" if may[0].deletes else "edited, and another text is there"
+            offenders.append(
+                Offender(ids={"message": text(id_)}, text=f"{what}: {', '.join(fields) or 'content'} differ")
+            )
+    note = f"content not compared: {blind} rows of an older record" if blind else ""
+    return QUESTIONS["I58"].answered(looked_at, len(offenders), tuple(offenders[:SHOWN]), note)

@@ -1,0 +1,37 @@
+"""A healthy target, used by everybody at once, breaks no rule of reading; and the rules were asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.core.tables import SCHEMAS, VIOLATIONS
+from harness.record.store import open_run
+from reports.integrity.reads import counts, reads
+from sandbox.server import Sandbox
+from tests.runs.conftest import DATA, finish, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ASKED = frozenset(
+    (
+        *("owner", "sent-back", "own-text", "own-message", "own-marker", "message-stays", "known-rows", "asked-ids"),
+        *("feed-parts", "asked-many", "asked-search", "asked-events", "page-order", "page-once", "deck-cards"),
+        "statistics",
+    )
+)
+"""By every run of everybody; the others depend on who comes back, and when."""
+
+
+def test_everybody_at_once_breaks_no_rule(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = finish(start(tmp_path, DATA / "everybody.toml", "--url", sandbox.url), tmp_path)
+    record = open_run(run.folder)
+    violations = [row for batch in record.rows(VIOLATIONS, SCHEMAS[VIOLATIONS].names) for row in batch.to_pylist()]
+    assert not violations
+    asked, broken = counts(record.rows)
+    assert sum(broken.values()) == 0
+    assert set(asked) >= ASKED
+    told = {check["id"]: check["status"] for check in run.verdict["integrity"]["checks"]}
+    assert told["I41 owner"] == "held"
+    assert {check.status for check in reads(record.rows)} == {"held"}
