@@ -119,7 +119,7 @@ class SloRow(ReportModel):
     @property
     def proof_text(self) -> str:
         """What the samples say about the objective, beside its status."""
-        if not self.samples:
+        if not self.samples or self.status == "fail":
             return DASH
         if self.shown:
             return "shown"

@@ -138,6 +138,9 @@ class Stage:
             self.unanswered.append(peer)
         return peer
 
+    def connected(self, at: float, seconds: float) -> None:
+        """Nobody looks."""
+
     def attempt(
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
     ) -> None:

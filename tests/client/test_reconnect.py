@@ -51,6 +51,9 @@ class Herald:
     tries: list[tuple[float, float]] = field(default_factory=list)
     problems: list[BaseException] = field(default_factory=list)
 
+    def connected(self, at: float, seconds: float) -> None:
+        """Nobody looks."""
+
     def attempt(
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
     ) -> None:

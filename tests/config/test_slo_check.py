@@ -84,11 +84,8 @@ def test_both_shipped_files_say_it_themselves() -> None:
 
 def test_a_minimum_that_the_profile_cannot_reach_is_refused_with_the_length_it_takes(tmp_path: Path) -> None:
     profile = load_profile("smoke")
-    path = written(
-        tmp_path,
-        ('operation = "home_feed"', 'operation = "swipe_deck"'),
-        ("limit_ms = 400", "limit_ms = 400\nmin_samples = 100000"),
-    )
+    few = ("limit_ms = 400", "limit_ms = 400\nmin_samples = 100000")
+    path = written(tmp_path, ('operation = "home_feed"', 'operation = "swipe_deck"'), few)
     (problem,) = out_of_reach(profile, load_slo_file(path).slo)
     assert problem.measure_s is not None
     assert problem.measure_s > 10 * profile.phases.measure_s
@@ -143,11 +140,8 @@ def test_the_declared_operations_are_those_of_the_code() -> None:
 
 def test_the_declared_answers_of_realtime_are_those_of_the_code() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (CODE / "harness/client/realtime").rglob("*.py"))
-    bare = {
-        name
-        for name in REALTIME_NAMES
-        if name.rsplit("_", 1)[1] not in ("conversation", "typing", "presence", "eavesdropper")
-    }
+    labels = ("conversation", "typing", "presence", "eavesdropper")
+    bare = {name for name in REALTIME_NAMES if name.rsplit("_", 1)[1] not in labels}
     assert [name for name in sorted(bare) if f'"{name}"' not in text] == []
 
 

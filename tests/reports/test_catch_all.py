@@ -75,9 +75,10 @@ def test_what_always_fails_is_named(name: str) -> None:
     assert "300 of 300 failed (server_error)" in " ".join(found.reasons)
 
 
-@pytest.mark.parametrize(
-    ("name", "took_ms"), [("swipe_events", 3000), ("messages_poll", 5000), ("app_open", 15_000), ("landing", 15_000)]
-)
+SLOW = [("swipe_events", 3000), ("messages_poll", 5000), ("app_open", 15_000), ("landing", 15_000)]
+
+
+@pytest.mark.parametrize(("name", "took_ms"), SLOW)
 def test_what_is_slow_for_certain_is_named(name: str, took_ms: float) -> None:
     found = judged(slow={name: took_ms}, many=40)
     assert found.exit_code == ExitCode.SLO_MISSED

@@ -153,7 +153,7 @@ def test_hostile_text_in_the_summary() -> None:
     assert text.count("<details>") == text.count("</details>")
     table = [line for line in text.splitlines() if line.startswith("| ❌ fail")]
     assert len(table) == 1
-    assert len(re.findall(r"(?<!\\)\|", table[0])) == 9
+    assert len(re.findall(r"(?<!\\)\|", table[0])) == 10
 
 
 def test_page_is_one_file_without_any_outside_address() -> None:

@@ -48,6 +48,9 @@ def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> N
     assert run.code in (0, 20), run.said
     assert (run.code == 20) == bool(run.doubts), run.said
     assert [slo["name"] for slo in run.verdict["slos"] if slo["status"] == "fail"] == [], run.said
+    failing = [row["name"] for row in run.verdict["catch_all"]["rows"] if row["failures"] in ("missed", "doubt")]
+    assert failing == [], run.said
+    assert [row["id"] for row in run.verdict["access"] if row["status"] in ("missed", "doubt")] == [], run.said
     assert run.verdict["integrity"]["status"] == "held", run.said
     assert took < 120
     assert f"{run.folder}/report.html" in run.said
