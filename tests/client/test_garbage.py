@@ -168,7 +168,8 @@ def test_garbage_becomes_outcomes_never_an_exception(seed: int) -> None:
     assert engine.failures == 0, engine.problems[0]
     noted = pa.Table.from_batches([batch for name, batch in made(engine.taken) if name == ARRIVALS])
     arrivals = tidy(ARRIVALS, noted)  # a session is noted when it begins, and again when it ends
-    assert set(arrivals["end"].to_pylist()) == {"finished"}
+    # Garbage may keep people out, or stop them; it never makes our own code fail.
+    assert set(arrivals["end"].to_pylist()) <= {"finished", "kept_out", "stopped"}
     latency = pa.Table.from_batches([batch for name, batch in made(engine.taken) if name == LATENCY])
     seen = set(latency["outcome"].to_pylist())
     assert seen <= set(OUTCOMES)

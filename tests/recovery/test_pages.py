@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from harness.cli import cli
 from harness.core.retry_policies import RetryPolicy
 from harness.core.rows import made as batches_of
+from harness.record.parts import measured
 from harness.record.store import RunStore, open_run
 from reports.fate import fate
 from reports.frames import load
@@ -41,6 +42,9 @@ def saved(folder: Path, back_s: int, policy: RetryPolicy = RetryPolicy.SHIPPED) 
     store.close()
     for path in (folder / "ledger-only" / "ledger").iterdir():
         path.replace(folder / "ledger" / path.name)
+    record = RunStore(folder, made.manifest)
+    parts = measured(folder, ["ledger/writes", "ledger/steps"])
+    record.update(parts={**(open_run(folder).manifest.parts or {}), **parts})
     begun = {"event": "start", "entry": "outage", "fault": "http_status", "layer": "http", "at_s": 80.1}
     counted = begun | {"event": "count", "at_s": 109.0, "hits": 1234}
     (folder / "chaos.jsonl").write_text(f"{json.dumps(begun)}\n{json.dumps(counted)}\n", encoding="utf-8")

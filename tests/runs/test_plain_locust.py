@@ -14,13 +14,15 @@ import pytest
 from sandbox.server import Sandbox
 
 ROOT = Path(__file__).parent.parent.parent
+RUN_TIME = "18s"
+"""In ten seconds not every draw of people has one who reads, types and sends."""
 
 
 def locust(sandbox: Sandbox, *more: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "HARNESS_"))}
     command = [sys.executable, "-m", "locust", "-f", "scenarios/locustfile.py", "--headless", "--host", sandbox.url]
     return subprocess.run(
-        [*command, "-u", "20", "-r", "5", "-t", "10s", "--only-summary", *more],
+        [*command, "-u", "20", "-r", "5", "-t", RUN_TIME, "--only-summary", *more],
         cwd=ROOT,
         env=environ,
         stdin=subprocess.DEVNULL,

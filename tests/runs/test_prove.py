@@ -34,7 +34,8 @@ def test_one_run_names_every_defect_that_is_in_its_target(tmp_path: Path) -> Non
     gates = {one.gate for one in fired(Judged.model_validate(run.verdict))}
     assert set(seeded.values()) - gates == set(), run.said
     unasked = {gate for gate in gates - set(seeded.values()) if not gate.startswith("SLO")}
-    assert unasked <= {"probe: anonymous messages", "probe: strangers' changes"}, run.said  # without RLS these go too
+    # Without RLS these two go as well, and a repeated card is also seen in the reply that brings it.
+    assert unasked <= {"probe: anonymous messages", "probe: strangers' changes", "I43 deck-cards"}, run.said
 
 
 @pytest.mark.slow

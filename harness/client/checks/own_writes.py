@@ -139,7 +139,9 @@ def _unlibrary_done(
 
 
 def _rating_done(memory: PhoneMemory, arguments: Arguments, body: Any, data: Any, outcome: Outcome, at: float) -> None:
-    memory.ratings.ends(_member(body, "title_id"), float(body["rating"]), at, outcome)
+    rating = body.get("rating")
+    if isinstance(rating, int | float):
+        memory.ratings.ends(_member(body, "title_id"), float(rating), at, outcome)
 
 
 def _follow_done(memory: PhoneMemory, arguments: Arguments, body: Any, data: Any, outcome: Outcome, at: float) -> None:
