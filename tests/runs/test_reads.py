@@ -16,12 +16,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ASKED = frozenset(
     (
-        *("owner", "sent-back", "own-text", "own-message", "own-marker", "message-stays", "known-rows", "asked-ids"),
+        *("owner", "sent-back", "known-rows", "asked-ids"),
         *("feed-parts", "asked-many", "asked-search", "asked-events", "page-order", "page-once", "deck-cards"),
         "statistics",
     )
 )
-"""By every run of everybody; the others depend on who comes back, and when."""
+"""By every run of everybody; the others depend on who comes back, and when. Rules of one's own messages are asked when a
+page of a conversation is read after a message was sent: on a quick machine everybody has left before the poll."""
 
 
 def test_everybody_at_once_breaks_no_rule(sandbox: Sandbox, tmp_path: Path) -> None:
