@@ -67,7 +67,9 @@ def test_ctrl_c_leaves_a_journal_and_no_process(tmp_path: Path) -> None:
         children = psutil.Process(proof.pid).children(recursive=True)
         assert len(children) > 2
         proof.send_signal(signal.SIGINT)
-        said, _ = proof.communicate(timeout=60)
+        # A run, its proxy and two sandboxes end one after the other, each with a patience of its own: 60 s were not
+        # enough beside another run on two cores.
+        said, _ = proof.communicate(timeout=120)
     finally:
         proof.kill()
     assert "--resume" in said, said

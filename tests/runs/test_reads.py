@@ -21,8 +21,8 @@ ASKED = frozenset(
         "statistics",
     )
 )
-"""By every run of everybody; the others depend on who comes back, and when. Rules of one's own messages are asked when a
-page of a conversation is read after a message was sent: on a quick machine everybody has left before the poll."""
+"""By every run of everybody; the others depend on who comes back, and when. Rules of one's own messages are asked when
+a page of a conversation is read after a message was sent: on a quick machine everybody has left before the poll."""
 
 
 def test_everybody_at_once_breaks_no_rule(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ class MutationRun:
                 run = self._through(sandbox, one.name, seed)
             except HarnessError as error:  # sandbox or proxy died: that says nothing of the verdict
                 trial = self._stamped(trial.model_copy(update={"sentence": str(error)}), seed)
+                if self._stopped:
+                    break
                 continue
             trial = self._stamped(tried(one, run.judged, run.code, run.tally), seed, run)
             if trial.fate in ("killed", "not hit"):
