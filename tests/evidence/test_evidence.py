@@ -292,7 +292,8 @@ def test_the_targets_clock_is_measured_and_stays_as_it_was_measured_first(
     assert clock.uncertainty_s <= sure_s
     evidence = open_run(folder).manifest.evidence
     assert evidence is not None
-    first = clock.model_copy(update={"offset_s": 61.5})
+    # Behind, so that the second reading begins earlier and finds again whatever the first one found.
+    first = clock.model_copy(update={"offset_s": -61.5})
     RunStore(folder, open_run(folder).manifest).update(evidence=evidence.model_copy(update={"clock": first}))
     assert read(sandbox, folder, way).clock == first
 
