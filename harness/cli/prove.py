@@ -24,6 +24,21 @@ import click
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --sample, and of changed fields."
 )
+@click.option(
+    "--together",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Mutants in one run, of parts of the app that do not touch; what it does not name is run alone.",
+)
+@click.option(
+    "--confirm",
+    "confirmed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Of those that a run with others killed, run N alone as well.",
+)
 @click.option("--controls", type=click.IntRange(min=1), default=1, show_default=True, help="Healthy runs before them.")
 def prove(seeds: int, healthy: int, fast: bool, mutants: bool, **options: Any) -> None:
     """Run seeded defects through whole runs: is each caught, and are healthy runs left alone?
@@ -35,7 +50,7 @@ def prove(seeds: int, healthy: int, fast: bool, mutants: bool, **options: Any) -
     sense (--list). Writes mutants.md and mutants.jsonl. Exit 0 when 95 % of those that may not live are killed, and the
     healthy runs before them passed.
     """
-    of_mutants = {name: options.pop(name) for name in ("sample", "seed", "controls")}
+    of_mutants = {name: options.pop(name) for name in ("sample", "seed", "controls", "together", "confirmed")}
     if mutants:
         from harness.prove.mutants.command import prove_mutants
 

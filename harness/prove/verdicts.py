@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.phase_window import Window
 from harness.core.tables import Phase
@@ -26,6 +26,7 @@ class _Slo(_VerdictPart):
 
 
 class _Offender(_VerdictPart):
+    ids: dict[str, str] = Field(default_factory=dict)
     at_s: float | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from harness.client.api.call import Call
 from harness.core.call_names import CALL_NAMES
 from harness.core.errors import UsageError
 from harness.prove.mutants.allowed import ALLOWED, reason
+from harness.prove.mutants.areas import ALONE, AREAS, STORED, area, dealt, groups
 from harness.prove.mutants.catalogue import CALL_OPERATORS, SIGNAL_OPERATORS, drawn, mutant, mutants
 from harness.prove.mutants.command import prove_mutants
 from harness.prove.mutants.exchange import made
 from harness.prove.mutants.operators.base import CallOperator
 from harness.prove.mutants.places import BODIES, CHANNELS, CallPlace, Kind, call_places
 from harness.prove.mutants.survey import MutantSurvey
-from harness.prove.mutants.table import OPERATIONS, MutantTrial, Score, markdown, score, tried
-from harness.prove.mutants.tally import Tally
+from harness.prove.mutants.table import OPERATIONS, MutantTrial, Score, markdown, score, tried, tried_beside
+from harness.prove.mutants.tally import MutantTally
 from harness.prove.mutants.trials import append, journal, known
+from reports.integrity.texts import QUESTIONS
 from tests.prove.test_mutant_operators import ROWS, asked
 from tests.prove.test_table import broken, judged
 
@@ -92,12 +95,36 @@ def test_only_what_makes_sense_is_there(present: str, absent: str) -> None:
 
 
 def test_drawing() -> None:
-    assert {one.place.name for one in drawn(("home_*/stale",), None, 1)} == {"home_feed", "home_deck"}
-    few = drawn((), 50, 3)
-    assert len(set(few)) == 50
-    assert few == drawn((), 50, 3) != drawn((), 50, 4)
+    assert {one.place.name for one in drawn(("home_*/stale",))} == {"home_feed", "home_deck"}
     with pytest.raises(KeyError, match="nothing/\\*"):
-        drawn(("nothing/*",), None, 1)
+        drawn(("nothing/*",))
+
+
+def test_a_sample_is_dealt_over_all_places() -> None:
+    places = len({one.place.name for one in mutants()})
+    few = dealt(mutants(), 2 * places, 3)
+    assert {sum(one.place == other.place for other in few) for one in few} == {2}
+    assert few == dealt(mutants(), 2 * places, 3) != dealt(mutants(), 2 * places, 4)
+    assert sorted(one.name for one in dealt(mutants(), 5000, 1)) == sorted(one.name for one in mutants())
+
+
+def test_every_place_has_one_area_and_every_rule_of_stored_rows_exists() -> None:
+    for one in mutants():
+        fitting = [name for name, globs in AREAS.items() if any(fnmatchcase(one.place.name, glob) for glob in globs)]
+        assert fitting == [area(one.place.name)], one.place.name
+    assert set(STORED) - {"delivery"} <= set(QUESTIONS)
+    assert set(STORED.values()) <= set(AREAS)
+
+
+@pytest.mark.parametrize("together", [1, 3, 20])
+def test_groups_hold_each_mutant_once_and_no_two_of_one_area(together: int) -> None:
+    asked = dealt(mutants(), 300, 5)
+    found = groups(asked, together)
+    assert sorted(one.name for group in found for one in group) == sorted(one.name for one in asked)
+    for group in found:
+        areas = [area(one.place.name) for one in group]
+        assert len(areas) == len(set(areas)) <= together
+        assert len(group) == 1 or ALONE not in areas
 
 
 def test_every_reason_is_some_mutants() -> None:
@@ -122,7 +149,7 @@ def test_operations_are_of_calls_that_exist() -> None:
 # ---- what counts ------------------------------------------------------------------------------------------------
 
 FEED = mutant("home_feed/server_error")
-HIT = Tally(mutant=FEED.name, seen=9, hits=3)
+HIT = MutantTally(mutant=FEED.name, seen=9, hits=3)
 
 
 def slo(name: str, *operations: str) -> dict[str, Any]:
@@ -156,8 +183,40 @@ def test_a_pass_a_doubt_and_nothing() -> None:
 
 
 def test_what_had_nothing_to_spoil_is_not_killed_whatever_the_run_says() -> None:
-    trial = tried(FEED, judged(10, slos=[slo("Feed", "home_feed")]), 10, Tally(seen=9))
+    trial = tried(FEED, judged(10, slos=[slo("Feed", "home_feed")]), 10, MutantTally(mutant=FEED.name, seen=9))
     assert trial.fate == "not hit"
+
+
+def offended(id_: str, **ids: str) -> dict[str, Any]:
+    check = {"id": id_, "status": "broken", "offenders": [{"ids": ids, "at_s": 1.0}]}
+    return {"integrity": {"status": "broken", "checks": [check]}}
+
+
+def missed(name: str) -> dict[str, Any]:
+    return {"catch_all": {"rows": [{"name": name, "view": "server", "failures": "missed"}]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "gate"),
+    [
+        ("home_feed/empty", missed("home_feed"), "catch-all: home_feed"),
+        ("home_feed/empty", missed("swipe_deck"), ""),
+        ("home_feed/empty", {"slos": [slo("Feed", "home_feed")]}, "SLO: Feed"),
+        ("home_feed/empty", {"slos": [slo("Hot", "home_feed", "swipe_deck")]}, ""),
+        ("home_feed/foreign", offended("I41", call="home_feed"), "I41"),
+        ("home_feed/foreign", offended("I41", call="swipe_deck"), ""),
+        ("swipe_events/acknowledged_and_lost", offended("I03", person="4"), "I03"),
+        ("home_feed/empty", offended("I03", person="4"), ""),
+        ("follow/acknowledged_and_lost", {"access": [{"id": "sign_in", "status": "missed"}]}, ""),
+        ("realtime:messages/dropped", {"realtime": {"lost": 3}}, "delivery: lost"),
+        ("message_send/acknowledged_and_lost", {"realtime": {"lost": 3}}, ""),
+    ],
+)
+def test_beside_others_only_what_leads_to_the_place_alone_counts(name: str, parts: dict[str, Any], gate: str) -> None:
+    hit = MutantTally(mutant=name, seen=9, hits=3)
+    found = tried_beside(mutant(name), judged(11, **parts), 11, hit)
+    assert (found.gate if found else "") == gate
+    assert tried_beside(mutant(name), judged(11, **parts), 11, MutantTally(mutant=name)) is None
 
 
 def trial(name: str, fate: str, **more: Any) -> MutantTrial:

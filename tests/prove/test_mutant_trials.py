@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.prove.mutants.catalogue import mutant, mutants
+from harness.prove.mutants.catalogue import Mutant, mutant, mutants
 from harness.prove.mutants.sandboxes import FreshSandboxes, LineProcess
 from harness.prove.mutants.table import MutantTrial
-from harness.prove.mutants.tally import Tally
+from harness.prove.mutants.tally import MutantTally, Tally
 from harness.prove.mutants.trials import CONTROL, SPARE_SEED, MutationPlan, MutationRun, ThroughProxy
 from tests.prove.test_table import broken, judged
 
@@ -32,7 +32,7 @@ class NoSandboxes(FreshSandboxes):
 def through(
     folder: Path, code: int = 0, *, hits: int = 3, reached: tuple[str, ...] = NAMES, **parts: Any
 ) -> ThroughProxy:
-    tally = Tally(seen=9, hits=hits, reached=reached)
+    tally = Tally(mutants=tuple(MutantTally(mutant=one, seen=9, hits=hits) for one in reached), reached=reached)
     return ThroughProxy(judged(code, **parts), code, folder / "run" / "one", folder / "run", tally, 1.0)
 
 
@@ -44,8 +44,8 @@ class DryRun(MutationRun):
     def _sandboxes(self) -> FreshSandboxes:
         return NoSandboxes(self.profile.sandbox)
 
-    def _through(self, sandbox: LineProcess, name: str, seed: int, *, survey: bool = False) -> ThroughProxy:
-        assert survey == (name == CONTROL)
+    def _through(self, sandbox: LineProcess, company: tuple[Mutant, ...], seed: int) -> ThroughProxy:
+        name = "+".join(sorted(one.name for one in company)) or CONTROL
         self.ran.append((name, seed - self.profile.seed))
         return self.answer(name, seed)
 
@@ -124,7 +124,7 @@ def test_a_run_that_left_no_directory_takes_nothing_else_along(tmp_path: Path) -
     (tmp_path / "own").mkdir()
 
     def answer(name: str, seed: int) -> ThroughProxy:
-        tally = Tally(seen=0, hits=0, reached=NAMES)
+        tally = Tally(reached=NAMES)
         return ThroughProxy(None if name != CONTROL else judged(0), 70, tmp_path / "own", tmp_path / "own", tally, 1.0)
 
     noted: list[MutantTrial] = []
@@ -148,3 +148,43 @@ def test_a_process_that_says_nothing_is_an_error() -> None:
             silent.url()
     finally:
         silent.end()
+
+
+BESIDE = ("follow/server_error", "home_feed/empty", "swipe_deck/empty", "tmdb_search/empty")
+
+
+def missed(*names: str) -> dict[str, Any]:
+    return {"catch_all": {"rows": [{"name": name, "view": "server", "failures": "missed"} for name in names]}}
+
+
+def test_what_a_run_with_others_does_not_name_is_run_alone_and_a_sample_of_the_rest_too(tmp_path: Path) -> None:
+    """`swipe_deck` is only killed beside others here, so the run alone corrects it."""
+
+    def answer(name: str, seed: int) -> ThroughProxy:
+        if name in (CONTROL, "swipe_deck/empty"):
+            return through(tmp_path, reached=BESIDE)
+        killed = [one.partition("/")[0] for one in name.split("+") if one != "home_feed/empty" or "+" not in name]
+        return through(tmp_path, 10, reached=BESIDE, **missed(*killed))
+
+    noted: list[MutantTrial] = []
+    plan = MutationPlan(
+        tuple(map(mutant, BESIDE)), tmp_path, lambda _: None, noted.append, together=3, confirmed=3, sample=4
+    )
+    run = DryRun(plan, answer=answer)
+    found = {one.mutant: one for one in run.run()}
+    first = [name for name, _ in run.ran if "+" in name]
+    assert first, run.ran
+    assert all(name.count("+") <= 2 for name in first)
+    assert {name: one.fate for name, one in found.items()} == dict.fromkeys(BESIDE, "killed") | {
+        "swipe_deck/empty": "survived"
+    }
+    beside = {one.mutant for one in noted if one.beside}
+    assert "swipe_deck/empty" in beside
+    assert (run.asked_alone, run.killed_alone) == (len(beside), len(beside) - 1)
+
+
+def test_a_sample_has_something_to_spoil_and_may_not_live(tmp_path: Path) -> None:
+    names = ("home_feed/empty", "home_feed/wrong_content_type", "follow/server_error", "follow/client_error")
+    plan = MutationPlan(tuple(map(mutant, names)), tmp_path, lambda _: None, lambda _: None, sample=10)
+    run = DryRun(plan, answer=lambda *_: through(tmp_path, reached=names[:3]))
+    assert sorted(one.mutant for one in run.run()) == ["follow/server_error", "home_feed/empty"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -113,15 +112,12 @@ def mutant(name: str) -> Mutant:
     raise KeyError(name)
 
 
-def drawn(patterns: Sequence[str], sample: int | None, seed: int) -> tuple[Mutant, ...]:
-    """Those whose name fits one of the globs, or all without any; of these `sample`, drawn by the seed.
+def drawn(patterns: Sequence[str]) -> tuple[Mutant, ...]:
+    """Those whose name fits one of the globs, or all without any.
 
     :raises KeyError: with a pattern that fits none.
     """
     for pattern in patterns:
         if not any(fnmatchcase(one.name, pattern) for one in mutants()):
             raise KeyError(pattern)
-    fitting = [one for one in mutants() if not patterns or any(fnmatchcase(one.name, glob) for glob in patterns)]
-    if sample is None or sample >= len(fitting):
-        return tuple(fitting)
-    return tuple(random.Random(seed).sample(fitting, sample))
+    return tuple(one for one in mutants() if not patterns or any(fnmatchcase(one.name, glob) for glob in patterns))

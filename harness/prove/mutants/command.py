@@ -26,6 +26,8 @@ def prove_mutants(
     say: Say,
     resume: bool = False,
     jobs: int = 1,
+    together: int = 1,
+    confirmed: int = 0,
 ) -> int:
     """Run them, print the table. An interrupted run leaves its journal, for `resume` to go on with.
 
@@ -33,7 +35,7 @@ def prove_mutants(
     :raises HarnessError: when a healthy run through the proxy raises an alarm.
     """
     try:
-        chosen = drawn(only, sample, seed)
+        chosen = drawn(only)
     except KeyError as error:
         raise UsageError(
             f"no mutant fits {error}", where="--only", remedy="see all with `harness prove --mutants --list`"
@@ -51,11 +53,23 @@ def prove_mutants(
     names = {one.name for one in chosen}
     earlier = tuple(one for one in journal(path) if one.mutant in names) if resume else ()
     everybody = known(mutants())
-    plan = MutationPlan(chosen, out, say, lambda trial: append(path, trial), seed, jobs, controls, earlier)
+    plan = MutationPlan(
+        chosen,
+        out,
+        say,
+        lambda trial: append(path, trial),
+        seed=seed,
+        jobs=jobs,
+        controls=controls,
+        earlier=earlier,
+        sample=sample,
+        together=together,
+        confirmed=confirmed,
+    )
     run = MutationRun(plan)
 
     def table(trials: list[MutantTrial]) -> str:
-        text = markdown(trials, everybody, f"{datetime.now(UTC):%Y-%m-%d}")
+        text = markdown(trials, everybody, f"{datetime.now(UTC):%Y-%m-%d}", _beside(run))
         with replacing(out / TABLE) as draft:
             draft.write_text(text, encoding="utf-8")
         return text
@@ -68,3 +82,17 @@ def prove_mutants(
     say(table(run.trials))
     found = score(run.trials, everybody)
     return int(ExitCode.PASS if found.share >= TARGET and run.controls_passed else ExitCode.SLO_MISSED)
+
+
+def _beside(run: MutationRun) -> str:
+    """What was judged in company, and what this profile does not do."""
+    beside = sum(bool(trial.beside) for trial in run.trials)
+    told = []
+    if beside or run.asked_alone:
+        told.append(
+            f"{beside} were killed by name in runs that held mutants of other parts of the app too; of "
+            f"{run.asked_alone} of those run again alone, {run.killed_alone} were killed alone as well."
+        )
+    if run.unreached:
+        told.append(f"Nothing to spoil in this profile: {', '.join(run.unreached)}.")
+    return " ".join(told)

@@ -1,6 +1,6 @@
-"""`python -m harness.prove.mutants.proxy`: phones on one side, a sandbox on the other, one mutant between them.
+"""`python -m harness.prove.mutants.proxy`: phones on one side, a sandbox on the other, mutants between them.
 
-Whatever the mutant does not concern passes bit for bit, streamed as it comes, one exchange at a time on a connection.
+Whatever no mutant concerns passes bit for bit, streamed as it comes, one exchange at a time on a connection.
 Only phones are spoiled, known by their user agent: what a run asks before its load goes through untouched. One line of
 JSON says where the proxy listens; SIGTERM ends it with another, its tally.
 """
@@ -21,21 +21,13 @@ import orjson
 from chaos.frames import FrameSplitter, is_message
 from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
 from chaos.proxy import process
-from harness.client.realtime.phoenix.codec import V2, decode
 from harness.load.discovery import WELL_KNOWN
+from harness.prove.mutants.at_work import MutantAtWork, socket_message
 from harness.prove.mutants.catalogue import Mutant, mutant
-from harness.prove.mutants.envelope import Envelope, envelope, frame_payload, text_frame
+from harness.prove.mutants.envelope import Envelope, text_frame
 from harness.prove.mutants.exchange import CallReply, CallRequest, reply_of, request_of
-from harness.prove.mutants.operators.base import (
-    CallOperator,
-    Delivery,
-    Ending,
-    Handling,
-    MutantState,
-    SignalOperator,
-    SocketMessage,
-)
-from harness.prove.mutants.places import CHANNELS, CallPlace, ChannelPlace, call_places
+from harness.prove.mutants.operators.base import Delivery, Ending, Handling, SocketMessage
+from harness.prove.mutants.places import CHANNELS, call_places
 from harness.prove.mutants.survey import MutantSurvey
 from harness.prove.mutants.tally import Tally
 
@@ -89,13 +81,12 @@ class Side:
 
 
 class MutatingProxy:
-    """All connections, and the one mutant. chosen: None: nothing is changed. survey: learns what passes."""
+    """All connections, and the mutants, no two of one place. survey: learns what passes; nothing is changed then."""
 
     def __init__(
         self,
         upstream: str,
-        chosen: Mutant | None,
-        *,
+        *chosen: Mutant,
         seed: int = 1,
         survey: MutantSurvey | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -103,12 +94,9 @@ class MutatingProxy:
         parts = urlsplit(upstream)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
         self.url = ""
-        self.seen = self.hits = self.passed = 0
-        self.state = MutantState(seed)
+        self.passed = 0
         self.survey = survey
-        self._mutant = chosen
-        self._clock = clock
-        self._began: float | None = None
+        self.works = tuple(MutantAtWork(one, seed, clock) for one in chosen)
         self._sockets = 0
         self._server: asyncio.Server | None = None
 
@@ -122,8 +110,7 @@ class MutatingProxy:
             self._server.close()
 
     def tally(self) -> Tally:
-        name = "" if self._mutant is None else self._mutant.name
-        told = Tally(mutant=name, seen=self.seen, hits=self.hits, passed=self.passed, changed=self.state.changed)
+        told = Tally(mutants=tuple(one.tally for one in self.works), passed=self.passed)
         if self.survey is None:
             return told
         return told.model_copy(update={"reached": tuple(sorted(self.survey.reached)), "places": dict(self.survey.seen)})
@@ -148,13 +135,12 @@ class MutatingProxy:
     # ---- the mutant -------------------------------------------------------------------------------------------
 
     def concerns(self, head: MessageHead) -> bool:
-        """Whether the mutant may concern this request; its body may say otherwise."""
-        place = self._mutant.place if self._mutant is not None else None
+        """Whether a mutant may concern this request; its body may say otherwise."""
         if not head.headers.get("user-agent", "").startswith(PHONE):
             return False
         if self.survey is not None:
             return "upgrade" not in head.headers
-        return isinstance(place, CallPlace) and place.fits(head.method, head.target)
+        return any(one.concerns(head.method, head.target) for one in self.works)
 
     def surveyed(self, request: CallRequest, reply: CallReply) -> None:
         """Tell the survey of one exchange."""
@@ -163,40 +149,12 @@ class MutatingProxy:
             if place.fits(request.method, request.target) and place.fits_body(request.json):
                 self.survey.exchange(place, request, reply)
 
-    def handling(self, request: CallRequest) -> tuple[Handling, bool] | None:
-        """What becomes of the request, and whether its reply may be spoiled; None: it is not the mutant's."""
-        assert self._mutant is not None
-        place, operator = self._mutant.place, self._mutant.operator
-        assert isinstance(place, CallPlace)
-        assert isinstance(operator, CallOperator)
-        if not place.fits_body(request.json):
-            return None
-        drawn = self._draw()
-        handling = operator.handle(request, self.state) if drawn else None
-        if handling is None:
-            return Handling((request,)), drawn
-        self.hits += 1
-        return handling, False
-
-    def answered(self, request: CallRequest, reply: CallReply, *, drawn: bool) -> CallReply:
-        """The reply that the phone gets."""
-        assert self._mutant is not None
-        operator = self._mutant.operator
-        assert isinstance(operator, CallOperator)
-        other = operator.reply(request, reply, self.state) if drawn else None
-        self.state.memory.note(request, reply)
-        if other is None:
-            return reply
-        self.hits += 1
-        return other
-
-    def _draw(self) -> bool:
-        assert self._mutant is not None
-        now = self._clock()
-        self._began = now if self._began is None else self._began
-        self.state.age_s = now - self._began
-        self.seen += 1
-        return (self.seen - 1) % self._mutant.operator.one_in == 0
+    def handling(self, request: CallRequest) -> tuple[MutantAtWork, Handling, bool] | None:
+        """Whose the request is, what becomes of it, and whether its reply may be spoiled; None: nobody's."""
+        for one in self.works:
+            if one.concerns(request.method, request.target) and (found := one.handling(request)) is not None:
+                return one, *found
+        return None
 
     def socket_number(self) -> int:
         """Of the next socket."""
@@ -205,44 +163,22 @@ class MutatingProxy:
 
     @property
     def reads_frames(self) -> bool:
-        return self.survey is not None or (self._mutant is not None and isinstance(self._mutant.place, ChannelPlace))
+        return self.survey is not None or any(one.of_sockets for one in self.works)
 
     def heard(self, socket: int, frame: bytes) -> None:
         """Tell the survey of one frame."""
         if self.survey is not None and is_message(frame):
             for place in CHANNELS:
-                message = _message(socket, frame_payload(frame), binary=frame[0] == 0x82, place=place)
+                message = socket_message(socket, frame, place)
                 if message is not None:
                     self.survey.message(place, message)
 
-    def delivery(self, socket: int, frame: bytes) -> tuple[Delivery, SocketMessage] | None:
-        """What comes instead of this frame; None: the frame."""
-        if self._mutant is None:
-            return None
-        place, operator = self._mutant.place, self._mutant.operator
-        if not isinstance(place, ChannelPlace) or not isinstance(operator, SignalOperator) or not is_message(frame):
-            return None
-        data = frame_payload(frame)
-        message = _message(socket, data, binary=frame[0] == 0x82, place=place)
-        if message is None or not self._draw():
-            return None
-        delivery = operator.deliver(message, self.state)
-        if delivery is None:
-            return None
-        self.hits += delivery.held is None
-        return delivery, message
-
-
-def _message(socket: int, data: bytes, *, binary: bool, place: ChannelPlace) -> SocketMessage | None:
-    """The message, if it is one of the place's."""
-    if binary:
-        head = decode(V2, data, binary=True, wants=lambda topic, event: False)
-        fits = place.topic.fullmatch(head.topic) and "broadcast" in place.events and not place.table
-        return SocketMessage(socket, head.topic, data, None) if fits else None
-    said = envelope(data)
-    if said is None or place.topic.fullmatch(said.topic) is None or said.event not in place.events:
+    def delivery(self, socket: int, frame: bytes) -> tuple[MutantAtWork, Delivery, SocketMessage] | None:
+        """Whose a frame is, and what comes instead of it; None: the frame."""
+        for one in self.works:
+            if (found := one.delivery(socket, frame)) is not None:
+                return one, *found
         return None
-    return SocketMessage(socket, said.topic, data, said) if not place.table or said.table == place.table else None
 
 
 class _Connection:
@@ -331,9 +267,9 @@ class _Connection:
             up = await self._upstream()
             await up.send(request.raw)
             return await self._streamed(up)
-        handling, drawn = found
+        work, handling, drawn = found
         replies = [await self._asked(one) for one in handling.forwarded]
-        reply = handling.answer or proxy.answered(request, replies[0], drawn=drawn)
+        reply = handling.answer or work.answered(request, replies[0], drawn=drawn)
         if handling.ending is not Ending.REPLY:
             if handling.ending is Ending.SILENCE:
                 await self._phone.reader.read(1)  # until the phone gives up
@@ -397,14 +333,14 @@ class _Connection:
         if found is None:
             await self._phone.send(frame)
             return True
-        delivery, message = found
+        work, delivery, message = found
         for one in delivery.now:
             await self._phone.send(_framed(one, frame))
         if delivery.late:
             self._later(delivery.late_s, lambda: [_framed(one, frame) for one in delivery.late])
         if delivery.held is not None:
             held, key = delivery.held, (socket, message.topic)
-            waiting = self._proxy.state.held
+            waiting = work.state.held
 
             def let_go() -> list[bytes]:
                 return [_framed(waiting.pop(key), frame)] if waiting.get(key) is held else []
@@ -443,10 +379,9 @@ def _stays_open(head: MessageHead) -> bool:
     return framed and "close" not in head.headers.get("connection", "").lower()
 
 
-async def serve(upstream: str, name: str, seed: int, *, survey: bool) -> None:
+async def serve(upstream: str, names: tuple[str, ...], seed: int, *, survey: bool) -> None:
     """Until SIGTERM or SIGINT."""
-    chosen = mutant(name) if name else None
-    proxy = MutatingProxy(upstream, chosen, seed=seed, survey=MutantSurvey(seed) if survey else None)
+    proxy = MutatingProxy(upstream, *map(mutant, names), seed=seed, survey=MutantSurvey(seed) if survey else None)
     await proxy.start()
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -464,15 +399,15 @@ def _say(line: dict[str, object]) -> None:
 
 @click.command()
 @click.option("--upstream", required=True, help="The sandbox's address.")
-@click.option("--mutant", "name", default="", help="PLACE/OPERATOR; none changes nothing.")
+@click.option("--mutant", "names", multiple=True, help="PLACE/OPERATOR, repeatable; none changes nothing.")
 @click.option("--seed", type=int, default=1, help="Which field is changed.")
 @click.option("--survey", is_flag=True, help="Change nothing, and say which mutants would have.")
-def main(upstream: str, name: str, seed: int, survey: bool) -> None:
+def main(upstream: str, names: tuple[str, ...], seed: int, survey: bool) -> None:
     """A mutating proxy on a free port of loopback."""
     process.raise_descriptor_limit()
     process.freeze_garbage()
     with asyncio.Runner(loop_factory=process.new_loop) as runner:
-        runner.run(serve(upstream, name, seed, survey=survey))
+        runner.run(serve(upstream, names, seed, survey=survey))
 
 
 if __name__ == "__main__":

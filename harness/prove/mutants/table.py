@@ -8,9 +8,10 @@ from typing import Literal
 
 from harness.core.frozen_model import FrozenModel
 from harness.prove.mutants.allowed import reason
+from harness.prove.mutants.areas import STORED, area
 from harness.prove.mutants.catalogue import Mutant
 from harness.prove.mutants.places import ChannelPlace, Place
-from harness.prove.mutants.tally import Tally
+from harness.prove.mutants.tally import MutantTally
 from harness.prove.verdicts import ALARMS, Judged, fired
 
 Fate = Literal["killed", "survived", "unnamed", "no answer", "not hit"]
@@ -63,7 +64,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 class MutantTrial(FrozenModel):
     """One mutant, one run. gate: what named it. gates: all that fired. commit: of the harness.
 
-    seed: of the run. field_seed: which field was changed.
+    seed: of the run. field_seed: which field was changed. beside: mutants of other areas in the same run.
     """
 
     mutant: str
@@ -81,12 +82,14 @@ class MutantTrial(FrozenModel):
     made_at: str = ""
     commit: str = ""
     run: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def names(place: Place, gate: str, judged: Judged) -> bool:
-    """Whether a gate that fired leads to the place: a rule always does, an objective by its operations."""
+    """Whether a gate that fired leads to the place: a rule always does, an objective by its operations, a row of the
+    catch-all by its name."""
     kind, _, rest = gate.partition(": ")
-    if kind not in ("SLO", "baseline", "drift"):
+    if kind not in ("SLO", "catch-all", "baseline", "drift"):
         return True
     wanted = _names_of(place)
     if kind != "SLO":
@@ -107,7 +110,7 @@ def named(place: Place, judged: Judged) -> str:
     return next(found, "")
 
 
-def tried(mutant: Mutant, judged: Judged | None, code: int, tally: Tally) -> MutantTrial:
+def tried(mutant: Mutant, judged: Judged | None, code: int, tally: MutantTally) -> MutantTrial:
     """What one run says of one mutant. judged: None when the run left no verdict."""
     trial = MutantTrial(
         mutant=mutant.name, fate="survived", exit_code=code, seen=tally.seen, hits=tally.hits, changed=tally.changed
@@ -124,6 +127,45 @@ def tried(mutant: Mutant, judged: Judged | None, code: int, tally: Tally) -> Mut
         return trial.model_copy(update={**facts, "fate": "no answer"})
     gate = next((gate for gate in gates if names(mutant.place, gate, judged)), named(mutant.place, judged))
     return trial.model_copy(update={**facts, "fate": "killed" if gate else "unnamed", "gate": gate})
+
+
+def tried_beside(mutant: Mutant, judged: Judged | None, code: int, tally: MutantTally) -> MutantTrial | None:
+    """What a run with mutants of other areas says of this one: killed, where a gate that fired is about nothing else
+    than its place or, for stored rows, its area; None, where it has to be run alone."""
+    if judged is None or not tally.hits:
+        return None
+    gates = tuple(one.gate for one in fired(judged))
+    gate = next((gate for gate in gates if _only(mutant.place, gate, judged)), "")
+    if not gate:
+        return None
+    return MutantTrial(
+        mutant=mutant.name,
+        fate="killed",
+        gate=gate,
+        gates=gates,
+        exit_code=code,
+        sentence=judged.sentence,
+        seen=tally.seen,
+        hits=tally.hits,
+        changed=tally.changed,
+    )
+
+
+def _only(place: Place, gate: str, judged: Judged) -> bool:
+    kind, _, rest = gate.partition(": ")
+    wanted = _names_of(place)
+    if kind == "catch-all":
+        return rest in wanted
+    if kind == "SLO":
+        return any(slo.operations and {*slo.operations} <= wanted for slo in judged.slos if slo.name == rest)
+    called = {
+        one.ids["call"]
+        for check in judged.integrity.checks
+        if check.id == gate
+        for one in check.offenders
+        if "call" in one.ids
+    }
+    return place.name in called if called else STORED.get(kind if kind == "delivery" else gate) == area(place.name)
 
 
 class Score(FrozenModel):
@@ -164,9 +206,9 @@ def line(found: Score) -> str:
     )
 
 
-def markdown(trials: Sequence[MutantTrial], known: Mapping[str, Mutant], made_at: str) -> str:
+def markdown(trials: Sequence[MutantTrial], known: Mapping[str, Mutant], made_at: str, note: str = "") -> str:
     """The table as a section for a document: by operator, then every mutant that lives."""
-    lines = [line(score(trials, known)), "", f"{made_at}.", ""]
+    lines = [line(score(trials, known)), *(("", note) if note else ()), "", f"{made_at}.", ""]
     lines += [
         "| operator | killed | survived | unnamed | no answer | may live | not hit |",
         "|---|---|---|---|---|---|---|",

@@ -1,4 +1,6 @@
-"""Runs mutants: each a whole `harness run` of a few seconds, through a proxy that spoils one call in one way.
+"""Runs mutants: each a whole `harness run` of a few seconds, through a proxy that spoils one call in one way, or calls
+of several areas (`areas`) in one way each. What such a run does not name is run again alone, and so is a sample of what
+it names.
 
 First comes a healthy run through a proxy that surveys: it must raise no alarm, and says which mutants have something to
 spoil. Where it cannot answer (a busy machine), the proof goes on and does not hold.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import random
 import shutil
 import subprocess
 import sys
@@ -29,9 +32,11 @@ from harness.config.load import load_profile
 from harness.core.errors import HarnessError
 from harness.core.profile import Profile
 from harness.load import child_process as processes
+from harness.prove.mutants.allowed import reason
+from harness.prove.mutants.areas import dealt, groups
 from harness.prove.mutants.catalogue import Mutant
 from harness.prove.mutants.sandboxes import FreshSandboxes, LineProcess
-from harness.prove.mutants.table import MutantTrial, tried
+from harness.prove.mutants.table import MutantTrial, tried, tried_beside
 from harness.prove.mutants.tally import Tally
 from harness.prove.verdicts import ALARMS, Judged
 
@@ -64,7 +69,9 @@ class ThroughProxy:
 class MutationPlan:
     """What to run. seed: of the changed fields; runs have the profile's, so that all have the load that was surveyed.
 
-    earlier: trials that need not be run again. note: each trial, as it ends.
+    earlier: trials that need not be run again. note: each trial, as it ends. sample: so many of those that have
+    something to spoil and may not live, from all places by turns; None: all. together: mutants in one run, at most.
+    confirmed: of those that a run with others killed, so many are run alone as well, and what that says counts.
     """
 
     mutants: tuple[Mutant, ...]
@@ -75,17 +82,24 @@ class MutationPlan:
     jobs: int = 1
     controls: int = 1
     earlier: tuple[MutantTrial, ...] = ()
+    sample: int | None = None
+    together: int = 1
+    confirmed: int = 0
 
 
 @dataclass
 class MutationRun:
-    """Does a plan. `trials` has what is known at any moment."""
+    """Does a plan. `trials` has what is known at any moment. asked_alone: how many that a run with others killed were
+    run alone as well; killed_alone: how many of these that killed too."""
 
     plan: MutationPlan
     trials: list[MutantTrial] = field(default_factory=list)
     controls: list[ThroughProxy] = field(default_factory=list)
     commit: str = field(default_factory=lambda: version())
     profile: Profile = field(default_factory=lambda: load_profile(PROFILE))
+    asked_alone: int = 0
+    killed_alone: int = 0
+    unreached: tuple[str, ...] = ()  # places none of whose mutants has anything to spoil
     _running: set[subprocess.Popen[str]] = field(default_factory=set)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,17 +112,39 @@ class MutationRun:
         plan = self.plan
         self.trials = [one for one in plan.earlier if one.fate != "no answer"]
         done = {one.mutant for one in self.trials}
-        todo: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
         reached = self._control()
-        for one in plan.mutants:
-            if one.name in done:
-                continue
-            if one.name in reached:
-                todo.put(one)
-            else:
+        places = {one.place.name for one in plan.mutants if one.name in reached}
+        self.unreached = tuple(sorted({one.place.name for one in plan.mutants} - places))
+        chosen = plan.mutants
+        if plan.sample is not None:
+            chosen = dealt([one for one in chosen if one.name in reached and not reason(one)], plan.sample, plan.seed)
+        left = [one for one in chosen if one.name not in done]
+        for one in left:
+            if one.name not in reached:
                 self._ended(self._stamped(MutantTrial(mutant=one.name, fate="not hit"), self.profile.seed))
-        with ThreadPoolExecutor(plan.jobs) as pool:
-            workers = [pool.submit(self._work, todo) for _ in range(plan.jobs)]
+        self._side_by_side(groups([one for one in left if one.name in reached], plan.together))
+        ended = {one.mutant for one in self.trials}
+        self._side_by_side([(one,) for one in left if one.name not in ended])
+        self._confirm(chosen)
+        return self.trials
+
+    def _confirm(self, chosen: Sequence[Mutant]) -> None:
+        """Some of those that a run with others killed, alone: the later trial counts."""
+        beside = [trial for trial in self.trials if trial.beside and trial.fate == "killed"]
+        asked = random.Random(self.plan.seed).sample(beside, min(self.plan.confirmed, len(beside)))
+        names = {trial.mutant for trial in asked}
+        self.trials = [trial for trial in self.trials if trial.mutant not in names]
+        self._side_by_side([(one,) for one in chosen if one.name in names])
+        again = [trial for trial in self.trials if trial.mutant in names]
+        self.asked_alone, self.killed_alone = len(again), sum(trial.fate == "killed" for trial in again)
+
+    def _side_by_side(self, companies: Sequence[tuple[Mutant, ...]]) -> None:
+        """Each a run; whoever is interrupted stops them all."""
+        todo: queue.SimpleQueue[tuple[Mutant, ...]] = queue.SimpleQueue()
+        for company in companies:
+            todo.put(company)
+        with ThreadPoolExecutor(self.plan.jobs) as pool:
+            workers = [pool.submit(self._work, todo) for _ in range(min(self.plan.jobs, len(companies)))]
             try:
                 for worker in workers:
                     worker.result()
@@ -117,7 +153,6 @@ class MutationRun:
                 for process in tuple(self._running):
                     processes.end(process, patience_s=5.0)
                 raise
-        return self.trials
 
     @property
     def controls_passed(self) -> bool:
@@ -130,7 +165,7 @@ class MutationRun:
         try:
             for number in range(max(1, self.plan.controls)):
                 seed = self.profile.seed + number
-                run = self._through(sandboxes.take(), CONTROL, seed, survey=True)
+                run = self._through(sandboxes.take(), (), seed)
                 self.controls.append(run)
                 told = run.judged.sentence if run.judged is not None else "no verdict"
                 self.plan.say(f"healthy (seed {seed}): exit code {run.code} in {run.seconds:.0f} s; {told}")
@@ -151,17 +186,38 @@ class MutationRun:
         """For the thread that asks."""
         return FreshSandboxes(self.profile.sandbox)
 
-    def _work(self, todo: queue.SimpleQueue[Mutant]) -> None:
+    def _work(self, todo: queue.SimpleQueue[tuple[Mutant, ...]]) -> None:
         sandboxes = self._sandboxes()
         try:
             while not self._stopped:
                 try:
-                    one = todo.get_nowait()
+                    company = todo.get_nowait()
                 except queue.Empty:
                     return
-                self._ended(self._trial(one, sandboxes, more=not todo.empty()))
+                if len(company) > 1:
+                    self._company(company, sandboxes, more=not todo.empty())
+                else:
+                    self._ended(self._trial(company[0], sandboxes, more=not todo.empty()))
         finally:
             sandboxes.close()
+
+    def _company(self, company: tuple[Mutant, ...], sandboxes: FreshSandboxes, *, more: bool) -> None:
+        """One run with several; those whom it does not kill by name have no trial afterwards."""
+        sandbox = sandboxes.take()
+        if more:
+            sandboxes.ahead()
+        try:
+            run = self._through(sandbox, company, self.profile.seed)
+        except HarnessError:
+            return
+        names = tuple(one.name for one in company)
+        for one in company:
+            trial = tried_beside(one, run.judged, run.code, run.tally.of(one.name))
+            if trial is not None:
+                others = tuple(name for name in names if name != one.name)
+                trial = trial.model_copy(update={"beside": others})
+                self._ended(self._stamped(trial, self.profile.seed, run))
+        shutil.rmtree(run.out, ignore_errors=True)
 
     def _trial(self, one: Mutant, sandboxes: FreshSandboxes, *, more: bool) -> MutantTrial:
         trial = MutantTrial(mutant=one.name, fate="no answer")
@@ -170,13 +226,13 @@ class MutationRun:
             if more:
                 sandboxes.ahead()
             try:
-                run = self._through(sandbox, one.name, seed)
+                run = self._through(sandbox, (one,), seed)
             except HarnessError as error:  # sandbox or proxy died: that says nothing of the verdict
                 trial = self._stamped(trial.model_copy(update={"sentence": str(error)}), seed)
                 if self._stopped:
                     break
                 continue
-            trial = self._stamped(tried(one, run.judged, run.code, run.tally), seed, run)
+            trial = self._stamped(tried(one, run.judged, run.code, run.tally.of(one.name)), seed, run)
             if trial.fate in ("killed", "not hit"):
                 shutil.rmtree(run.out, ignore_errors=True)
             if trial.fate != "no answer" or self._stopped:
@@ -202,17 +258,21 @@ class MutationRun:
             self.plan.note(trial)
             if trial.fate != "not hit" or trial.seconds:
                 why = trial.gate or ", ".join(trial.gates) or trial.sentence
-                number = f"{len(self.trials)} of {len(self.plan.mutants)}"
-                self.plan.say(f"{number}: {trial.mutant} {trial.fate} ({trial.hits} of {trial.seen}) {why}")
+                asked = self.plan.sample or len(self.plan.mutants)
+                self.plan.say(
+                    f"{len(self.trials)} of {asked}: {trial.mutant} {trial.fate} ({trial.hits} of {trial.seen}) {why}"
+                )
 
-    def _through(self, sandbox: LineProcess, name: str, seed: int, *, survey: bool = False) -> ThroughProxy:
-        """One run, from the sandbox that it uses up."""
+    def _through(self, sandbox: LineProcess, company: tuple[Mutant, ...], seed: int) -> ThroughProxy:
+        """One run, from the sandbox that it uses up; without mutants, of a proxy that surveys."""
         began = time.monotonic()
-        out = self.plan.out / f"{name.replace('/', '-').replace(':', '-')}-{datetime.now(UTC):%H%M%S%f}"
+        name = "+".join(one.name.replace("/", "-").replace(":", "-") for one in company[:2]) or CONTROL
+        out = self.plan.out / f"{name}-{datetime.now(UTC):%H%M%S%f}"
         command = [sys.executable, "-m", "harness.prove.mutants.proxy", "--upstream"]
         proxy: LineProcess | None = None
         try:
-            command += [sandbox.url(), "--seed", str(self.plan.seed), *(["--survey"] if survey else ["--mutant", name])]
+            command += [sandbox.url(), "--seed", str(self.plan.seed)]
+            command += [part for one in company for part in ("--mutant", one.name)] or ["--survey"]
             proxy = LineProcess(command)
             code = self._harness_run(proxy.url(), out, seed)
             proxy.ask_to_end()
