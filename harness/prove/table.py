@@ -1,4 +1,4 @@
-"""The catch table: which defect was caught by which gate, and how often healthy runs raised an alarm. (pure)"""
+"""The catch table: which defect was caught by which gate, and how often healthy runs raised an alarm."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from harness.core.frozen_model import FrozenModel
 from harness.prove.defects import Defect, matches
+from harness.prove.healthy import Situation
 from harness.prove.verdicts import ALARMS, Judged, fired
 
 Result = Literal["caught", "missed", "no answer"]
@@ -33,6 +34,7 @@ class Healthy(FrozenModel):
     seed: int
     paced: bool
     exit_code: int
+    situation: str = "quiet"
     alarms: tuple[str, ...] = ()
     note: str = ""
     run: str = ""
@@ -64,7 +66,8 @@ class Proof(FrozenModel):
     def holds(self) -> bool:
         """Every defect caught in every trial, every healthy run answered, no false alarm."""
         quiet = all(run.answered and not run.alarms for run in self.healthy)
-        return bool(self.trials) and all(one.result == "caught" for one in self.trials) and quiet and not self.not_run
+        ran = bool(self.trials or self.healthy)
+        return ran and all(one.result == "caught" for one in self.trials) and quiet and not self.not_run
 
 
 def tried(defect: Defect, seed: int, judged: Judged | None, code: int, run: str) -> Trial:
@@ -99,14 +102,16 @@ def tried(defect: Defect, seed: int, judged: Judged | None, code: int, run: str)
     )
 
 
-def healthy(seed: int, judged: Judged | None, code: int, run: str, *, paced: bool) -> Healthy:
+def healthy(seed: int, judged: Judged | None, code: int, run: str, *, situation: Situation = "quiet") -> Healthy:
     """What one run without a defect says."""
+    paced = situation == "paced"
     if judged is None:
-        return Healthy(seed=seed, paced=paced, exit_code=code, note="no verdict", run=run)
+        return Healthy(seed=seed, paced=paced, situation=situation, exit_code=code, note="no verdict", run=run)
     alarms = tuple(one.gate for one in fired(judged)) if judged.exit_code in ALARMS else ()
     return Healthy(
         seed=seed,
         paced=paced,
+        situation=situation,
         exit_code=judged.exit_code,
         alarms=alarms,
         note="" if judged.exit_code == 0 else judged.sentence,
@@ -130,6 +135,12 @@ def markdown(proof: Proof, defects: Sequence[Defect]) -> str:
         f"{caught} of {len(_names(proof.trials))} defects caught in every trial ({len(proof.trials)} runs); "
         f"{false} false alarms and {silent} without an answer in {len(proof.healthy)} healthy runs. {proof.made_at}.",
     ]
+    if proof.healthy:
+        lines += ["", "| healthy runs | runs | false alarms | without an answer |", "|---|---|---|---|"]
+    for situation in dict.fromkeys(run.situation for run in proof.healthy):
+        runs = [run for run in proof.healthy if run.situation == situation]
+        alarms, silent = sum(bool(run.alarms) for run in runs), sum(not run.answered for run in runs)
+        lines.append(f"| {situation} | {len(runs)} | {alarms} | {silent} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,8 @@
 """Runs what a proof consists of: each a `harness run` of its own, with a sandbox of its own, judged by its exit code.
 
 A fresh sandbox each time costs some seconds and keeps one defect's rows out of another one's checks. Runs whose gate
-counts rows may go side by side; those whose gate measures time have the machine for themselves, and so do healthy ones.
+counts rows and healthy ones may go side by side; those whose gate measures time have the machine for themselves, and so
+have healthy ones that are compared.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from harness.config.load import load_profile
 from harness.core.errors import ExitCode
 from harness.load import child_process as processes
 from harness.prove.defects import PACED, SECONDS, STEADY, Defect, Suite
+from harness.prove.healthy import Situation, busy_core, can_shift, own_sandbox, shifted, situations
 from harness.prove.table import Healthy, Proof, Trial, healthy, tried
 from harness.prove.verdicts import Judged
 from harness.record.store import open_run
@@ -29,12 +34,12 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 SLO_FILE = SCENARIOS / SECONDS.slo_file
 FIRST_HEALTHY = 1000
 """Seed of the first healthy run."""
-PACED_ONE_IN = 5
 SPARE = 500
 """A run that cannot answer says nothing: once more, with a seed so much further on. The first may have drawn too few
 people for an objective."""
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,18 @@ class ProofPlan:
     baselines: tuple[Path, ...] = ()  # healthy paced runs of an earlier proof
     earlier: Proof | None = None  # an interrupted proof, to be gone on with
     note: Callable[[Proof], None] = lambda _: None  # what is known, after each run
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One run. name: of its directory. url: of a sandbox that is there already; "" for one of its own."""
+
+    name: str
+    seed: int
+    switches: Sequence[str]
+    baselines: Sequence[Path]
+    suite: Suite
+    url: str = ""
 
 
 @dataclass
@@ -72,22 +89,36 @@ class Prover:
             self._baselines = self._baselines or kept
 
     def run(self) -> Proof:
-        """Everything; healthy runs last, every fifth one paced and compared where baselines were made."""
+        """Everything; healthy runs last, each situation by turns."""
         tried = {(trial.defect, trial.seed) for trial in self.trials}
         asked = [(one, seed) for seed in self.plan.seeds for one in self.plan.defects if (one.name, seed) not in tried]
         together = [(one, seed) for one, seed in asked if not one.timed]
-        with contextlib.closing(self._side_by_side(together)) as trials:
+        with contextlib.closing(self._side_by_side([partial(self._trial, *one) for one in together])) as trials:
             for trial in trials:
                 self._tried(trial)
         for one, seed in asked:
             if one.timed:
                 self._tried(self._trial(one, seed))
-        done = {run.seed for run in self.healthy}
-        for number in range(self.plan.healthy):
-            if FIRST_HEALTHY + number not in done:
-                paced = bool(self._baselines) and number % PACED_ONE_IN == PACED_ONE_IN - 1
-                self._ran(self._healthy(FIRST_HEALTHY + number, paced))
+        todo = self._healthy_ones()
+        with contextlib.closing(self._side_by_side([partial(self._healthy, *one) for one in todo[False]])) as runs:
+            for run in runs:
+                self._ran(run)
+        for seed, situation in todo[True]:
+            self._ran(self._healthy(seed, situation))
         return self.proof()
+
+    def _healthy_ones(self) -> dict[bool, list[tuple[int, Situation]]]:
+        """Those to be run, by whether they measure time."""
+        done = {run.seed for run in self.healthy}
+        found: dict[bool, list[tuple[int, Situation]]] = {False: [], True: []}
+        for number, situation in enumerate(situations(self.plan.healthy, baselines=bool(self._baselines))):
+            if FIRST_HEALTHY + number in done:
+                continue
+            if situation == "clocks apart" and not can_shift():
+                self.plan.say("left out: a run with clocks apart, because there is no faketime on the PATH")
+                continue
+            found[situation == "paced"].append((FIRST_HEALTHY + number, situation))
+        return found
 
     def proof(self) -> Proof:
         """What was run so far."""
@@ -114,10 +145,10 @@ class Prover:
         number = len(self.trials) + len(self.healthy)
         plan.say(f"{number} of {len(plan.defects) * len(plan.seeds) + plan.healthy}: {text}".rstrip())
 
-    def _side_by_side(self, asked: Iterable[tuple[Defect, int]]) -> Generator[Trial, None, None]:
-        """Trials as they end; whoever stops listening stops the runs."""
+    def _side_by_side(self, asked: Iterable[Callable[[], T]]) -> Generator[T, None, None]:
+        """Answers as they come; whoever stops listening stops the runs."""
         with ThreadPoolExecutor(self.plan.jobs) as pool:
-            trials = [pool.submit(self._trial, defect, seed) for defect, seed in asked]
+            trials = [pool.submit(one) for one in asked]
             try:
                 for trial in as_completed(trials):
                     yield trial.result()
@@ -134,17 +165,28 @@ class Prover:
             if defect.paced and not baselines:
                 trial = tried(defect, seed, None, int(ExitCode.INTERNAL), "")
                 continue
-            judged, code, folder = self._run(defect.name, drawn, defect.all_switches, baselines, defect.suite)
+            judged, code, folder = self._run(Asked(defect.name, drawn, defect.all_switches, baselines, defect.suite))
             trial = tried(defect, seed, judged, code, folder.name)
             if trial.result != "no answer" or self._interrupted:
                 break
         return trial
 
-    def _healthy(self, seed: int, paced: bool) -> Healthy:
+    def _healthy(self, seed: int, situation: Situation) -> Healthy:
+        paced = situation == "paced"
         switches, suite = (PACED, STEADY) if paced else ((), SECONDS)
         for drawn in (seed, seed + SPARE):
-            judged, code, folder = self._run("healthy", drawn, switches, self._baselines if paced else (), suite)
-            run = healthy(seed, judged, code, folder.name, paced=paced)
+            with contextlib.ExitStack() as around:
+                if situation == "busy core":
+                    around.enter_context(busy_core())
+                own = situation in ("clocks apart", "same seed again")
+                size = load_profile(SCENARIOS / "profiles" / f"{suite.profile}.toml").sandbox
+                url = around.enter_context(own_sandbox(size)) if own else ""
+                asked = Asked("healthy", drawn, switches, self._baselines if paced else (), suite, url)
+                judged, code, folder = self._run(asked, apart=situation == "clocks apart")
+                run = healthy(seed, judged, code, folder.name, situation=situation)
+                if situation == "same seed again" and not run.alarms:
+                    judged, code, folder = self._run(asked)
+                    run = healthy(seed, judged, code, folder.name, situation=situation)
             if run.answered:
                 break
         return run
@@ -153,18 +195,18 @@ class Prover:
         """Healthy runs with this seed, and so with the same load; one is made when the first defect asks for it."""
         mine = [folder for folder in self._baselines if open_run(folder).manifest.seed == seed]
         if not mine:
-            judged, code, folder = self._run("baseline", seed, PACED, (), STEADY)
+            judged, code, folder = self._run(Asked("baseline", seed, PACED, (), STEADY))
             self.plan.say(f"baseline (seed {seed}): exit code {code}")
             mine = [folder] if judged is not None else []
             self._baselines += mine
         return tuple(mine)
 
-    def _run(
-        self, name: str, seed: int, switches: Sequence[str], baselines: Sequence[Path], suite: Suite
-    ) -> tuple[Judged | None, int, Path]:
-        """One run: its verdict, its exit code, its directory."""
-        out = self.plan.out / f"{name}-{seed}-{datetime.now(UTC):%H%M%S%f}"
-        command = run_command(out, seed, suite, switches, baselines)
+    def _run(self, asked: Asked, *, apart: bool = False) -> tuple[Judged | None, int, Path]:
+        """One run: its verdict, its exit code, its directory. apart: by another clock than its sandbox's."""
+        suite = asked.suite
+        out = self.plan.out / f"{asked.name}-{asked.seed}-{datetime.now(UTC):%H%M%S%f}"
+        command = run_command(out, asked.seed, suite, asked.switches, asked.baselines, asked.url)
+        command = shifted(command, asked.seed) if apart else command
         process = processes.start(command, environ=os.environ, stderr=subprocess.DEVNULL)
         self._running.add(process)
         limit_s = 0 if self._interrupted else suite.limit_s  # started while the others were being ended
@@ -179,11 +221,12 @@ class Prover:
 
 
 def run_command(
-    out: Path, seed: int, suite: Suite, switches: Sequence[str] = (), baselines: Sequence[Path] = ()
+    out: Path, seed: int, suite: Suite, switches: Sequence[str] = (), baselines: Sequence[Path] = (), url: str = ""
 ) -> list[str]:
-    """How a run of a proof is asked for."""
+    """How a run of a proof is asked for. url: of a sandbox that is there already; "" for one of its own."""
     command = [sys.executable, "-m", "harness", "run", suite.profile]
     command += ["--slo", str(SCENARIOS / suite.slo_file), "--seed", str(seed), "--out", str(out), "--no-html"]
+    command += ["--url", url] if url else []
     for switch in switches:
         command += ["--quirk", switch]
     for baseline in baselines:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import subprocess
+import sys
+import time
 from pathlib import Path
 from threading import Barrier
 from typing import ClassVar
@@ -11,9 +13,10 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.prove.command import prove
-from harness.prove.defects import DEFECTS, SECONDS, Defect, Suite
+from harness.prove.defects import DEFECTS, SECONDS, Defect
+from harness.prove.healthy import SITUATIONS, Situation, can_shift, shifted, situations
 from harness.prove.table import Healthy, Proof, Trial
-from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, SPARE, ProofPlan, Prover
+from harness.prove.trials import FIRST_HEALTHY, SLO_FILE, SPARE, Asked, ProofPlan, Prover
 from harness.prove.verdicts import Judged
 from tests.prove.test_table import judged
 from tests.reports import build
@@ -66,14 +69,17 @@ def test_a_proof_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
             self.ran.append((defect.name, seed))
             return Trial(defect=defect.name, seed=seed, result="caught", exit_code=11)
 
-        def _healthy(self, seed: int, paced: bool) -> Healthy:
-            self.ran.append(seed)
-            return Healthy(seed=seed, paced=paced, exit_code=0)
+        def _healthy(self, seed: int, situation: Situation) -> Healthy:
+            self.ran.append((seed, situation))
+            return Healthy(seed=seed, paced=situation == "paced", situation=situation, exit_code=0)
 
     noted: list[Proof] = []
-    plan = ProofPlan((first, second), (1, 2), 3, tmp_path, lambda _: None, earlier=earlier, note=noted.append)
+    plan = ProofPlan((first, second), (1, 2), 5, tmp_path, lambda _: None, earlier=earlier, note=noted.append)
     proof = Dry(plan).run()
-    assert Dry.ran == [(second.name, 1), (first.name, 2), (second.name, 2), FIRST_HEALTHY, FIRST_HEALTHY + 2]
+    healthy = [(FIRST_HEALTHY, "quiet"), (FIRST_HEALTHY + 3, "same seed again"), (FIRST_HEALTHY + 4, "paced")]
+    if can_shift():
+        healthy.insert(1, (FIRST_HEALTHY + 2, "clocks apart"))
+    assert Dry.ran == [(second.name, 1), (first.name, 2), (second.name, 2), *healthy]
     assert len(noted) == len(Dry.ran)
     assert proof.holds
     assert proof.baselines == (str(tmp_path),)
@@ -105,7 +111,7 @@ def test_a_run_that_starts_while_the_others_are_ended_ends_too(tmp_path: Path) -
     class Interrupted(Prover):
         def one(self) -> tuple[int, Path]:
             self._interrupted = True
-            _, code, folder = self._run("healthy", 1, (), (), SECONDS)
+            _, code, folder = self._run(Asked("healthy", 1, (), (), SECONDS))
             return code, folder
 
     code, folder = Interrupted(ProofPlan(DEFECTS, (1,), 0, tmp_path, print)).one()
@@ -117,8 +123,8 @@ def test_a_run_without_an_answer_is_made_again_with_another_seed(tmp_path: Path)
     class Silent(Prover):
         ran: ClassVar[list[tuple[str, int]]] = []
 
-        def _run(self, name: str, seed: int, *_: object) -> tuple[None, int, Path]:
-            self.ran.append((name, seed))
+        def _run(self, asked: Asked, *, apart: bool = False) -> tuple[None, int, Path]:
+            self.ran.append((asked.name, asked.seed))
             return None, 20, tmp_path
 
     proof = Silent(ProofPlan(DEFECTS[:1], (1,), 1, tmp_path, lambda _: None)).run()
@@ -133,9 +139,8 @@ def test_what_takes_longer_is_compared_with_a_run_of_the_same_seed(tmp_path: Pat
     class Recorded(Prover):
         ran: ClassVar[list[tuple[str, int, list[str]]]] = []
 
-        def _run(
-            self, name: str, seed: int, _: Sequence[str], baselines: Sequence[Path], suite: Suite
-        ) -> tuple[Judged | None, int, Path]:
+        def _run(self, asked: Asked, *, apart: bool = False) -> tuple[Judged | None, int, Path]:
+            name, seed, baselines = asked.name, asked.seed, asked.baselines
             folder = tmp_path / f"{name}-{seed}-{len(self.ran)}"
             folder.mkdir()
             (folder / "manifest.json").write_text(build.manifest(seed=seed).model_dump_json())
@@ -155,3 +160,22 @@ def test_nothing_to_go_on_with_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         prove(seeds=1, healthy=0, only=(), fast=True, baselines=(), out=tmp_path, listed=False, say=print, resume=True)
     assert "no proof to go on with" in str(caught.value)
+
+
+def test_situations_come_by_turns() -> None:
+    assert situations(50, baselines=True).count("paced") == 10
+    for one in SITUATIONS[1:4]:
+        assert situations(50, baselines=False).count(one) == 10
+    assert set(situations(4, baselines=False)) == {*SITUATIONS} - {"paced"}
+
+
+@pytest.mark.skipif(not can_shift(), reason="faketime is not installed")
+@pytest.mark.parametrize("seed", [2, 3])
+def test_another_clock_moves_time_of_day_and_no_interval(seed: int) -> None:
+    code = "import time; a = time.monotonic(); print(time.time(), a)"
+    command = shifted([sys.executable, "-c", code], seed)
+    before, running = time.time(), time.monotonic()
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    moved, steady = map(float, told.split())
+    assert moved - before == pytest.approx(90 if seed == 2 else -90, abs=30)
+    assert steady - running == pytest.approx(0, abs=30)

@@ -56,7 +56,7 @@ def test_a_gate_that_fires_in_an_inconclusive_run_is_no_catch() -> None:
 
 def test_no_verdict_is_no_answer() -> None:
     assert tried(LOSS, 1, None, 70, "").result == "no answer"
-    assert not healthy(1, None, 70, "", paced=False).answered
+    assert not healthy(1, None, 70, "").answered
 
 
 def test_each_kind_of_gate_fires() -> None:
@@ -80,10 +80,13 @@ def test_each_kind_of_gate_fires() -> None:
 
 
 def test_a_healthy_run_that_accuses_is_a_false_alarm() -> None:
-    run = healthy(7, judged(12, comparison={"rows": [{"operation": "x", "change": "regressed"}]}), 12, "", paced=True)
+    slower = {"rows": [{"operation": "x", "change": "regressed"}]}
+    run = healthy(7, judged(12, comparison=slower), 12, "", situation="paced")
+        7, judged(12, comparison={"rows": [{"operation": "x", "change": "regressed"}]}), 12, "", situation="paced"
+    )
     assert run.alarms == ("baseline: x",)
-    assert healthy(7, judged(0), 0, "", paced=False).answered
-    assert not healthy(7, judged(20), 20, "", paced=False).answered
+    assert healthy(7, judged(0), 0, "").answered
+    assert not healthy(7, judged(20), 20, "").answered
 
 
 def trial(result: str = "caught", defect: str = "loss") -> Trial:
