@@ -82,8 +82,6 @@ def test_each_kind_of_gate_fires() -> None:
 def test_a_healthy_run_that_accuses_is_a_false_alarm() -> None:
     slower = {"rows": [{"operation": "x", "change": "regressed"}]}
     run = healthy(7, judged(12, comparison=slower), 12, "", situation="paced")
-        7, judged(12, comparison={"rows": [{"operation": "x", "change": "regressed"}]}), 12, "", situation="paced"
-    )
     assert run.alarms == ("baseline: x",)
     assert healthy(7, judged(0), 0, "").answered
     assert not healthy(7, judged(20), 20, "").answered
