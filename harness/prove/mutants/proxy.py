@@ -22,6 +22,7 @@ from chaos.frames import FrameSplitter, is_message
 from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
 from chaos.proxy import process
 from harness.client.realtime.phoenix.codec import V2, decode
+from harness.egress.gate import LOOPBACK
 from harness.load.discovery import WELL_KNOWN
 from harness.prove.mutants.catalogue import Mutant, mutant
 from harness.prove.mutants.envelope import Envelope, envelope, frame_payload, text_frame
@@ -142,7 +143,7 @@ class MutatingProxy:
 
     async def upstream(self) -> Side:
         """A connection to the sandbox."""
-        reader, writer = await asyncio.open_connection(self.host, self.port, limit=1 << 18)
+        reader, writer = await LOOPBACK.stream(self.host, self.port, limit=1 << 18)
         return Side(reader, writer, reply=True)
 
     # ---- the mutant -------------------------------------------------------------------------------------------
