@@ -87,6 +87,8 @@ def openers(source: str) -> Iterator[str]:
             for one in node.names:
                 names[one.asname or one.name] = f"{node.module}.{one.name}"
                 yield from unknown(f"{node.module}.{one.name}")
+                if one.name in OPENERS:
+                    yield one.name
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             if node.attr in OPENERS:
@@ -116,7 +118,11 @@ def last(dotted: str) -> str:
     return dotted.rpartition(".")[2]
 
 
-WORTH_PARSING = re.compile("|".join({*OPENERS, *LIBRARIES, r"(from|import) (urllib|http)\b"}))
+WORTH_PARSING = re.compile(
+    rf"\b(?:{'|'.join(OPENERS)})\b|^\s*(?:import|from) (?:{'|'.join(re.escape(name) for name in LIBRARIES)})\b"
+    r"|^\s*(?:import|from) (?:http|urllib)(?:\.request)? ",
+    re.MULTILINE,
+)
 
 
 def found_in(path: Path) -> set[str]:
@@ -148,6 +154,7 @@ def test_every_exception_is_still_needed(name: str) -> None:
         "from socket import socket",
         "from socket import create_connection as c",
         "import asyncio\nasyncio.open_connection('h', 1)",
+        "from asyncio import open_connection",
         "async def f(loop): await loop.create_connection(None, 'h', 1)",
         "async def f(loop): await loop.getaddrinfo('h', 1)",
         "import httpx\nhttpx.get('http://h')",
@@ -169,6 +176,7 @@ def test_every_exception_is_still_needed(name: str) -> None:
 )
 def test_the_scan_sees(source: str) -> None:
     assert list(openers(source))
+    assert WORTH_PARSING.search(source)
 
 
 @pytest.mark.parametrize(
