@@ -66,7 +66,7 @@ MADE_BY_THE_GATE = frozenset({"AsyncClient", "ClientConnection", "Connection"})
 EXCEPTIONS: dict[str, frozenset[str]] = {
     # the machine's own echo: a server and a client of it, both on 127.0.0.1, with ports of their own
     "harness/run/canary.py": frozenset(
-        {"create_connection", "socket.create_connection", "socket.create_server", "socket.socket"}
+        {"socket.create_connection", "socket.create_server", "socket.socket"}
         | {"socket.IPPROTO_TCP", "socket.TCP_NODELAY"}
     ),
     # looks for a free port: binds to 127.0.0.1 and connects to nobody
@@ -79,27 +79,28 @@ def openers(source: str) -> Iterator[str]:
     tree = ast.parse(source)
     names: dict[str, str] = {}  # of this module -> what they stand for, dotted
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for one in node.names:
-                names[one.asname or one.name.partition(".")[0]] = one.name if one.asname else one.name.partition(".")[0]
-                yield from unknown(one.name)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            for one in node.names:
-                names[one.asname or one.name] = f"{node.module}.{one.name}"
-                yield from unknown(f"{node.module}.{one.name}")
-                if one.name in OPENERS:
-                    yield one.name
+        for name, dotted in imported(node):
+            names[name] = dotted
+            yield from unknown(dotted)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            if node.attr in OPENERS:
-                yield node.attr
-            if isinstance(node.value, ast.Name):
-                yield from unknown(f"{names.get(node.value.id, '')}.{node.attr}")
+            owner = names.get(node.value.id, "") if isinstance(node.value, ast.Name) else ""
+            yield from unknown(f"{owner}.{node.attr}".lstrip("."))
         elif isinstance(node, ast.Call):
             first, _, rest = ast.unparse(node.func).partition(".")
             dotted = f"{names.get(first, '')}.{rest}".rstrip(".")
             if library_of(dotted) and last(dotted) in MADE_BY_THE_GATE:
                 yield f"{dotted}()"
+
+
+def imported(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Names that an import makes, and what they stand for."""
+    if isinstance(node, ast.Import):
+        for one in node.names:
+            yield one.asname or one.name.partition(".")[0], one.name
+    elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        for one in node.names:
+            yield one.asname or one.name, f"{node.module}.{one.name}"
 
 
 def library_of(dotted: str) -> str:
@@ -109,6 +110,8 @@ def library_of(dotted: str) -> str:
 def unknown(dotted: str) -> Iterator[str]:
     """What is named, unless it is known to open nothing."""
     library = library_of(dotted)
+    if last(dotted) in OPENERS:
+        yield dotted
     parts = dotted.removeprefix(library).strip(".").split(".")
     if library and (not LIBRARIES[library] or (parts != [""] and LIBRARIES[library].isdisjoint(parts))):
         yield dotted
