@@ -20,7 +20,7 @@ from harness.core.target_guard import Reach
 from harness.egress import database
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.names import Names
-from tests.certificate import self_signed, server_side
+from tests.certificate import Certificate, self_signed, server_side
 from tests.egress.resolver import Resolver, installed
 
 NAME = "db.test"
@@ -111,10 +111,8 @@ def test_a_password_in_clear_is_refused_unless_it_stays_here(mode: str) -> None:
     database.check(LISTED, f"postgresql://u:p@127.0.0.1/db?sslmode={mode}")
 
 
-@contextmanager
-def listening(
-    answer: bytes, certificate: Path | None = None, key: Path | None = None
-) -> Iterator[tuple[int, list[bytes]]]:
+@contextlib.contextmanager
+def listening(answer: bytes, certificate: Certificate | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """A database that answers the request for TLS, and then notes what it is told. The first bytes of each kind."""
     heard: list[bytes] = []
 
