@@ -61,8 +61,16 @@ class Toxiproxy:
     Every call raises ClientError: with the server's own words, or saying how to start one.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 5.0, holder: str = "") -> None:
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        timeout_s: float = 5.0,
+        holder: str = "",
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         """:param holder: whose leases these are; heartbeats of this client renew only those.
+        :param transport: opens the connections; None: httpx's own.
         :raises InvalidApiUrl: it is no http URL."""
         self.url = url.rstrip("/")
         self.holder = holder
@@ -72,7 +80,7 @@ class Toxiproxy:
             raise InvalidApiUrl(f"{url[:200]!r} is not the URL of a chaos proxy's API: {error}") from None
         if base.scheme not in ("http", "https") or not base.host or (base.port or 1) > 65535:
             raise InvalidApiUrl(f"{url[:200]!r} is not the URL of a chaos proxy's API; write http://127.0.0.1:8474")
-        self._http = httpx.Client(base_url=base, timeout=timeout_s, trust_env=False)
+        self._http = httpx.Client(base_url=base, timeout=timeout_s, trust_env=False, transport=transport)
 
     def __enter__(self) -> Self:
         return self

@@ -33,13 +33,22 @@ def chaos_proxy(**options: Any) -> None:
 
 @chaos.command("clear")
 @click.option("--api", default="http://127.0.0.1:8474", show_default=True, help="URL of the proxy's API.")
-def chaos_clear(api: str) -> None:
-    """End every fault of a running proxy at once."""
-    from chaos.client import ClientError, InvalidApiUrl, Toxiproxy
+@click.option("--target", "target_file", type=click.Path(), help="Target file (TOML) that lists the API's host.")
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def chaos_clear(api: str, target_file: str | None, allow_production: bool) -> None:
+    """End every fault of a running proxy at once. It is on this machine, or its host is listed in a target file."""
+    from chaos.client import ClientError, InvalidApiUrl
+    from harness.config.load import load_target
     from harness.core.errors import TargetError, UsageError
+    from harness.core.target_guard import permit
+    from harness.egress.gate import LOOPBACK, Gate
+    from harness.egress.proxy_api import proxy_api
 
+    gate = LOOPBACK
+    if target_file:
+        gate = Gate(permit(load_target(target_file), peak_phones=0, allow_production=allow_production).reach)
     try:
-        with Toxiproxy(api if "://" in api else f"http://{api}") as server:
+        with proxy_api(gate, api if "://" in api else f"http://{api}", where="--api") as server:
             click.echo(f"{server.clear()} faults ended")
     except InvalidApiUrl as error:
         raise UsageError(str(error), where="--api") from None

@@ -33,7 +33,8 @@ def report(folder: Path) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--target", "target_file", type=click.Path(), help="Target file (TOML): read its data again first.")
 @click.option("--url", help="A sandbox on this machine to read again, instead of --target.")
-def check(folder: Path, target_file: str | None, url: str | None) -> None:
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def check(folder: Path, target_file: str | None, url: str | None, allow_production: bool) -> None:
     """Was anything lost or doubled in RUN? Exit 11 when it was.
 
     Holds the run's ledger against what the target stores: as it was read right after the run, or read anew with
@@ -46,7 +47,7 @@ def check(folder: Path, target_file: str | None, url: str | None) -> None:
 
     if target_file and url:
         raise click.UsageError("--target and --url exclude each other")
-    checking.read_again(folder, target_file, url)
+    checking.read_again(folder, target_file, url, allow_production=allow_production)
     found = integrity(open_run(folder).checked())
     click.echo("\n".join(terminal.integrity(found)))
     codes = {"held": ExitCode.PASS, "broken": ExitCode.DATA, "not checked": ExitCode.INCONCLUSIVE}

@@ -46,7 +46,15 @@ def run(profile: str | None, **options: Any) -> None:
     if options["master_address"]:
         from harness.run.worker import work
 
-        sys.exit(work(options["master_address"], options["target_file"], options["url"], options["out"]))
+        sys.exit(
+            work(
+                options["master_address"],
+                options["target_file"],
+                options["url"],
+                options["out"],
+                allow_production=options["allow_production"],
+            )
+        )
     if not profile:
         raise click.UsageError("which profile? For example: harness run smoke")
 

@@ -116,7 +116,9 @@ class Device:
         self.page = self._new_page()
 
     def _open_http(self) -> HttpClient:
-        return HttpClient(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+        return HttpClient(
+            self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS, gate=self.kit.gate
+        )
 
     # ---- for screens and personas -----------------------------------------------------------------------------
 

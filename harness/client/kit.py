@@ -17,6 +17,7 @@ from harness.core.distributions import Distribution
 from harness.core.ledger import Ledger
 from harness.core.people import People
 from harness.core.retry_policies import RetryPolicy
+from harness.egress.gate import LOOPBACK, Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,5 @@ class DeviceKit:
     fault_schedule: FaultSchedule | None = None  # None: nothing goes wrong on purpose
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED
     budget_ratio: float = 0.1
+    gate: Gate = LOOPBACK  # where connections may go
     now: Callable[[], float] = monotonic  # the loop's clock

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from harness.core.target_guard import HERE, Reach
+
 
 @dataclass(frozen=True)
 class ResolvedTarget:
@@ -23,6 +25,7 @@ class ResolvedTarget:
     dsn: str = field(default="", repr=False)
     user_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reach: Reach = HERE  # where its processes may connect to
     death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
 
     @property

@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
 
@@ -30,12 +30,18 @@ class TargetPeople(FrozenModel):
 
 
 class TargetLimits(FrozenModel):
-    """What this run may do to the host. Required for every host that is not loopback."""
+    """A host that may be connected to, and what this run may do to it. Required for every host that is not loopback:
+    the url's, which needs both limits, and those of the database, a proxy or a master elsewhere, which need none.
 
-    requests_per_second: Annotated[Number, Field(gt=0)]
-    phones: Annotated[Count, Field(ge=1)]
+    private: its name may resolve to loopback, or to an address that only a private network knows.
+    """
+
+    requests_per_second: Annotated[Number, Field(gt=0)] | None = None
+    phones: Annotated[Count, Field(ge=1)] | None = None
+    private: bool = False
 
 
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 # Narrower than RFC 3986 on purpose: what two URL parsers could read differently would let the guard see another
 # host than the one the wire connects to.
 URL = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?")
@@ -62,26 +68,41 @@ class Target(FrozenModel):
     @field_validator("url")
     @classmethod
     def _only_scheme_host_port(cls, url: str) -> str:
-        match = URL.fullmatch(url)
-        if match is None:
-            raise ValueError(_url_problem(url))
-        if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
-            raise ValueError(f"port {match['port']} does not exist; use one from 1 to 65535")
-        host = match["host"]
-        if host.startswith("["):
-            try:
-                ipaddress.IPv6Address(host[1:-1])
-            except ValueError as error:
-                raise ValueError("the host in brackets is no IPv6 address; correct it") from error
-        return url.removesuffix("/")
+        return checked_url(url)
 
     @field_validator("limits")
     @classmethod
-    def _hosts_not_urls(cls, limits: dict[str, TargetLimits]) -> dict[str, TargetLimits]:
+    def _hosts_not_urls(cls, limits: dict[str, TargetLimits], info: ValidationInfo) -> dict[str, TargetLimits]:
         for host in limits:
-            if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", host):
+            if not HOST.fullmatch(host):
                 raise ValueError(f"{host!r} is not a host name; write only the host, without scheme, port or path")
-        return {host.lower(): limit for host, limit in limits.items()}
+        lower = {host.lower(): limit for host, limit in limits.items()}
+        own = urlsplit(str(info.data.get("url", ""))).hostname or ""
+        missing = [
+            key for key in ("requests_per_second", "phones") if own in lower and getattr(lower[own], key) is None
+        ]
+        if missing:
+            raise ValueError(f'[limits."{own}"] has no {" and no ".join(missing)}; the url\'s own host needs both')
+        return lower
+
+
+def checked_url(url: str) -> str:
+    """The URL of a deployment, without a slash at its end.
+
+    :raises ValueError: it is none; the text repeats no secret.
+    """
+    match = URL.fullmatch(url)
+    if match is None:
+        raise ValueError(_url_problem(url))
+    if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
+        raise ValueError(f"port {match['port']} does not exist; use one from 1 to 65535")
+    host = match["host"]
+    if host.startswith("["):
+        try:
+            ipaddress.IPv6Address(host[1:-1])
+        except ValueError as error:
+            raise ValueError("the host in brackets is no IPv6 address; correct it") from error
+    return url.removesuffix("/")
 
 
 def _url_problem(url: str) -> str:

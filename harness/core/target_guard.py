@@ -1,7 +1,7 @@
-"""May this run touch this target. (pure)
+"""May this run touch this target, and where may its processes connect to. (pure)
 
 The answer is given before a packet leaves, name resolution included: whether a host is allowed depends on what the
-target file says, never on what a resolver answers.
+target file says, never on what a resolver answers. `harness.egress` holds every connection to it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,52 @@ import ipaddress
 from dataclasses import dataclass
 
 from harness.core.errors import TargetError
-from harness.core.target import Target
+from harness.core.target import HOST, Target
+
+MAX_HOST = 253
+"""Characters of a name (RFC 1035)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a process may connect to: loopback, always, and the hosts that its target file lists.
+
+    private: those of them whose name may resolve to this machine or to a private network.
+    """
+
+    listed: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
+
+    def allows(self, host: str) -> bool:
+        return is_loopback(host) or host.lower() in self.listed
+
+    def require(self, host: str, what: str, *, where: str = "") -> None:
+        """:param what: is there, for the message: "the proxy's API".
+        :raises TargetError: nothing may be sent to `host`."""
+        if not self.allows(host):
+            raise TargetError(
+                f"{what} is at {shown(host)}, which is neither loopback nor listed in the target file, so nothing was "
+                "sent to it",
+                where=where,
+                remedy=f'if it is yours to use, list it in the target file: [limits."{shown(host)}"]',
+            )
+
+
+HERE = Reach()
+"""Loopback alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What this run may do. None: no limit, which only loopback has."""
+    """What this run may do. None: no limit, which only loopback has. url: the only one that takes the load; empty:
+    any on loopback."""
 
     host: str
     loopback: bool
     requests_per_second: float | None
     phones: int | None
+    url: str = ""
+    reach: Reach = HERE
 
 
 def is_loopback(host: str) -> bool:
@@ -37,6 +72,11 @@ def is_loopback(host: str) -> bool:
     return (
         address in ipaddress.IPv4Network("127.0.0.0/8") if address.version == 4 else address == ipaddress.IPv6Address(1)
     )
+
+
+def shown(host: str) -> str:
+    """A host for a message: who told us of it may have put anything into it."""
+    return host if HOST.fullmatch(host) and len(host) <= MAX_HOST else ascii(host[:MAX_HOST])
 
 
 def permit(
@@ -64,6 +104,7 @@ def permit(
             remedy="pass --allow-production if that is truly meant, or choose another target",
         )
     limits, loopback = target.limits.get(host), is_loopback(host)
+    reach = Reach(frozenset(target.limits), frozenset(name for name, one in target.limits.items() if one.private))
     if limits is None:
         if not loopback:
             raise TargetError(
@@ -71,7 +112,9 @@ def permit(
                 where=where,
                 remedy=f'if it is yours to load, add [limits."{host}"] with requests_per_second and phones',
             )
-        return Permit(host=host, loopback=True, requests_per_second=None, phones=None)
+        return Permit(host, loopback=True, requests_per_second=None, phones=None, url=target.url, reach=reach)
+    assert limits.phones is not None  # the target file says both
+    assert limits.requests_per_second is not None
     _within("phones at once", peak_phones, limits.phones, "phones", host, where)
     if peak_requests_per_second is not None:
         _within(
@@ -82,7 +125,7 @@ def permit(
             host,
             where,
         )
-    return Permit(host, loopback, limits.requests_per_second, limits.phones)
+    return Permit(host, loopback, limits.requests_per_second, limits.phones, target.url, reach)
 
 
 def _within(what: str, planned: float, allowed: float, key: str, host: str, where: str) -> None:

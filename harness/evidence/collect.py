@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from harness.core.errors import HarnessError, TargetError, UsageError
 from harness.core.ledger import WriteKind
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
+from harness.egress.gate import LOOPBACK, Gate
 from harness.evidence import store, unfound
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, unseen, without, written
@@ -65,12 +66,13 @@ READER_FAULTS = (TargetError, ValueError, LookupError, TypeError, ArithmeticErro
 """Whatever a target or its data may do to a reader. A `HarnessError` is ours, and a full disk."""
 
 
-def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> Evidence:
+def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "", gate: Gate = LOOPBACK) -> Evidence:
     """Read the target of the run in `folder` and keep what it holds there. Never raises for what the target does.
 
     Good evidence is never replaced by a failure: then the record stays as it was, and what is returned has a problem.
     A run that ended and waited for this reading is complete afterwards.
 
+    :param gate: where the target and its database may be.
     :raises HarnessError: the record cannot be written.
     """
     files = open_run(folder)
@@ -80,7 +82,7 @@ def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> 
     elif not (dsn or service_key):
         found = Evidence(problem=NO_ACCESS)
     else:
-        found = _attempted(files, PostgresReader(dsn) if dsn else RestReader(url, service_key))
+        found = _attempted(files, PostgresReader(dsn, gate) if dsn else RestReader(url, service_key, gate))
     store.discard(folder)
     if found.problem and before is not None and not before.problem:
         return found

@@ -14,6 +14,8 @@ import orjson
 import pyarrow as pa
 
 from harness.core.errors import TargetError
+from harness.egress import database
+from harness.egress.gate import LOOPBACK, Gate
 from harness.evidence.rows import batch
 from harness.evidence.tables import TEXT_IDS, StoredTable
 
@@ -41,13 +43,16 @@ class PostgresReader:
 
     source = "Postgres"
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, gate: Gate = LOOPBACK) -> None:
+        self._dsn, self._gate = dsn, gate
 
     async def __aenter__(self) -> Self:
         try:
-            self._connection = await asyncpg.connect(
-                self._dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S + CONNECT_TIMEOUT_S
+            self._connection = await database.connect(
+                self._gate,
+                self._dsn,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=STATEMENT_TIMEOUT_S + CONNECT_TIMEOUT_S,
             )
             await self._connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=orjson.loads)
         except (OSError, *DATABASE_FAULTS, TimeoutError, ValueError) as error:

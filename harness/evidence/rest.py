@@ -18,8 +18,9 @@ from urllib.parse import urlencode
 import httpx
 import pyarrow as pa
 
-from harness.client.http.tls import shared_context
 from harness.core.errors import TargetError
+from harness.egress import web
+from harness.egress.gate import LOOPBACK, Gate
 from harness.evidence.rows import batch
 from harness.evidence.tables import TABLES, StoredTable
 
@@ -44,15 +45,9 @@ class RestReader:
 
     source = "PostgREST"
 
-    def __init__(self, url: str, service_key: str) -> None:
+    def __init__(self, url: str, service_key: str, gate: Gate = LOOPBACK) -> None:
         headers = {"apikey": service_key, "authorization": f"Bearer {service_key}", "accept-profile": "public"}
-        self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/") + "/rest/v1/",
-            headers=headers,
-            timeout=TIMEOUT_S,
-            verify=shared_context() if url.startswith("https:") else False,
-            trust_env=False,
-        )
+        self._http = web.async_client(gate, base_url=url.rstrip("/") + "/rest/v1/", headers=headers, timeout=TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,23 +1,26 @@
 """How a process finds the secrets of its target: the environment, or a sandbox on loopback that tells them.
 
 A sandbox answers `GET /.well-known/movinesta-sandbox` to loopback peers only, with its keys and its people; so a
-target on this machine needs no file. No other kind of host is ever asked.
+target on this machine needs no file. No other kind of host is ever asked, and the address that was asked is the one
+that is used: a reply that names another host is refused.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.config.load import load_profile
-from harness.core.errors import TargetError
+from harness.core.errors import TargetError, UsageError
 from harness.core.people import Secrets
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec, windows_of
-from harness.core.target_guard import is_loopback
+from harness.core.target import checked_url
+from harness.core.target_guard import is_loopback, shown
+from harness.egress import database, web
+from harness.egress.gate import LOOPBACK, host_of
 
 WELL_KNOWN = "/.well-known/movinesta-sandbox"
 CLOSED_PROFILE, EVERYBODY = "smoke", "nightly"
@@ -49,19 +52,48 @@ class Discovered(BaseModel):
 
 
 def discover(url: str) -> Discovered:
-    """Ask a sandbox on loopback. :raises TargetError: when there is none at that address."""
-    host = urlsplit(url).hostname or ""
+    """Ask a sandbox on loopback. Its `url` is the one that was asked.
+
+    :raises UsageError: no URL. :raises TargetError: there is no sandbox at that address, or it names another host.
+    """
+    try:
+        url = checked_url(url)
+    except ValueError as error:
+        raise UsageError(f"not the URL of a sandbox: {error}", where="--url") from None
+    host = host_of(url)
     remedy = "start one with `harness sandbox up`, or name the target's keys in a target file (docs/targets.md)"
     if not is_loopback(host):
         raise TargetError(f"the keys of {host or 'the target'} are not known here", where=url, remedy=remedy)
     try:
-        reply = httpx.get(url.rstrip("/") + WELL_KNOWN, timeout=5.0, trust_env=False)
+        reply = web.get(LOOPBACK, url + WELL_KNOWN, timeout_s=5.0)
         reply.raise_for_status()
-        return Discovered.model_validate_json(reply.content)
+        found = Discovered.model_validate_json(reply.content)
     except httpx.HTTPError as error:
         raise TargetError(f"no sandbox answers: {error}", where=url, remedy=remedy) from error
     except ValidationError as error:
         raise TargetError("what answers is not a sandbox of this harness", where=url, remedy=remedy) from error
+    _stays_here(found, url)
+    return found.model_copy(update={"url": url})
+
+
+def _stays_here(found: Discovered, asked: str) -> None:
+    """:raises TargetError: the reply leads away from this machine."""
+    remedy = "stop what answers there; a sandbox of this harness names only loopback"
+    try:
+        hosts = [("url", host_of(found.url)), *(("dsn", host) for host, _ in _databases(found.dsn))]
+    except UsageError as error:
+        raise TargetError(f"what answers names a database that is none: {error.what}", where=asked) from None
+    for key, host in hosts:
+        if not is_loopback(host):
+            raise TargetError(
+                f"what answers says that its {key} is at {shown(host)}, so nothing more was sent to anybody",
+                where=asked,
+                remedy=remedy,
+            )
+
+
+def _databases(dsn: str) -> tuple[tuple[str, int], ...]:
+    return database.places(dsn, {}).hosts if dsn else ()
 
 
 def secrets_for(url: str) -> Secrets:

@@ -21,7 +21,6 @@ from typing import Protocol
 from harness.client.device import DeviceKit
 from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.client import Origin
-from harness.client.http.tls import shared_context
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
@@ -29,6 +28,8 @@ from harness.core.ledger import Ledger
 from harness.core.people import People, Secrets
 from harness.core.rows import Taken
 from harness.core.run_spec import RunSpec
+from harness.egress.gate import LOOPBACK, Gate
+from harness.egress.tls import shared_context
 from harness.load.gc_control import GcControl
 from harness.load.health import Health, resident_bytes
 from harness.load.observer import RecordingObserver
@@ -63,10 +64,12 @@ class Engine:
         workers: int = 1,
         lease_s: float | None = None,
         log: RunLog = NO_LOG,
+        gate: Gate = LOOPBACK,
     ) -> None:
         """`zero` is the epoch second at which the plan's zero lies, the same for all workers.
 
         lease_s: devices become clean when `led` was not called for so long; None where nobody has to.
+        gate: where connections may go.
         """
         limit = spec.requests_per_second
         self.zero = monotonic() + (zero - time.time())  # on the loop's clock
@@ -87,6 +90,7 @@ class Engine:
         self._spec = spec
         self._secrets = secrets
         self._lease_s = lease_s
+        self._gate = gate
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -156,6 +160,7 @@ class Engine:
             fault_schedule=self.fault_schedule,
             retry_policy=profile.retry_policy,
             budget_ratio=profile.budget_ratio,
+            gate=self._gate,
         )
 
     def _each_second(self) -> None:

@@ -43,6 +43,8 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.outcome import Outcome
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.core.tables import MANIFEST
+from harness.egress.gate import LOOPBACK, Gate
+from harness.egress.orders import accepted, received
 from harness.load.aggregator import Aggregator, Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
@@ -158,8 +160,9 @@ class WorkerSide:
         zero: float,
         worker: int,
         workers: int,
+        gate: Gate = LOOPBACK,
     ) -> None:
-        """Without a schedule users run closed."""
+        """Without a schedule users run closed. gate: where connections may go."""
         self.closed = closed = schedule is None
         self.environment = environment
         self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
@@ -173,7 +176,9 @@ class WorkerSide:
         secrets = secrets_for(spec.url)
         opened = (secrets.anon_key, secrets.password, secrets.jwt_secret)
         self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker, secrets=opened)
-        engine = Engine(spec, secrets, zero=zero, worker=worker, workers=workers, lease_s=lease_s, log=self.log)
+        engine = Engine(
+            spec, secrets, zero=zero, worker=worker, workers=workers, lease_s=lease_s, log=self.log, gate=gate
+        )
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
         be_prompt()  # and with it the engine's thread, which starts below
@@ -499,14 +504,16 @@ def _start(environment: Environment, **_: Any) -> None:
     try:
         if text:
             spec, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
+            gate = accepted(spec, received(os.environ))
         else:
             spec, zero = closed_spec(environment.host or ""), time.time()
+            gate = LOOPBACK
         worker, workers = _place(environment, options)
         schedule = None
         if text:
             processes_for(spec.profile.phones, raise_descriptor_limit(), 1, workers)
             schedule = planned(spec) if _here.master is None else _here.master.schedule
-        _here.worker = WorkerSide(environment, spec, schedule, zero=zero, worker=worker, workers=workers)
+        _here.worker = WorkerSide(environment, spec, schedule, zero=zero, worker=worker, workers=workers, gate=gate)
     except HarnessError as error:
         log.error("%s", error)
         environment.process_exit_code = int(error.exit_code)

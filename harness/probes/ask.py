@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from harness.client.http.tls import shared_context
 from harness.core.resolved_target import ResolvedTarget
+from harness.egress import web
+from harness.egress.gate import Gate
 from harness.probes import schema
 from harness.probes.context import ProbeContext, signed_in
 from harness.probes.questions import (
@@ -51,13 +52,7 @@ def probe(access: ResolvedTarget, people: int) -> Probes:
 
 async def _probe(access: ResolvedTarget, people: int) -> Probes:
     began = time.monotonic()
-    client = httpx.AsyncClient(
-        base_url=access.url,
-        timeout=TIMEOUT_S,
-        verify=shared_context() if access.url.startswith("https:") else False,
-        trust_env=False,
-    )
-    async with client as http:
+    async with web.async_client(Gate(access.reach), base_url=access.url, timeout=TIMEOUT_S) as http:
         source, facts = await _facts(http, access)
         answers = await _answers(http, access, people)
     return Probes(source=source, facts=facts, answers=answers, took_s=round(time.monotonic() - began, 2))
@@ -65,7 +60,7 @@ async def _probe(access: ResolvedTarget, people: int) -> Probes:
 
 async def _facts(http: httpx.AsyncClient, access: ResolvedTarget) -> tuple[str, tuple[SchemaFact, ...]]:
     if access.dsn:
-        return "Postgres", await schema.from_postgres(access.dsn)
+        return "Postgres", await schema.from_postgres(access.dsn, Gate(access.reach))
     facts = await schema.from_rest(http, access.service_key)
     return ("PostgREST" if access.service_key else ""), facts
 

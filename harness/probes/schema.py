@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncpg
 import httpx
 
+from harness.core.errors import HarnessError
+from harness.egress import database
+from harness.egress.gate import LOOPBACK, Gate
 from harness.probes.facts import PROBES, Probe
 from harness.record.probe_results import SchemaFact
 
@@ -14,11 +17,11 @@ NEEDS_POSTGRES = "only Postgres itself can tell; name keys.dsn_env in the target
 NEEDS_KEY = "needs the service key or a connection string"
 
 
-async def from_postgres(dsn: str) -> tuple[SchemaFact, ...]:
+async def from_postgres(dsn: str, gate: Gate = LOOPBACK) -> tuple[SchemaFact, ...]:
     """Every probe, each by itself: what one cannot tell, the others still do. Never raises for what the target does."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
+        connection = await database.connect(gate, dsn, timeout=CONNECT_TIMEOUT_S)
+    except (OSError, HarnessError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
         why = f"the database cannot be reached: {type(error).__name__}"  # its text may quote the connection string
         return tuple(SchemaFact(name=probe.name, why_not=why) for probe in PROBES)
     try:

@@ -20,8 +20,9 @@ from uuid import UUID
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
-from harness.client.http.tls import shared_context
 from harness.core.errors import TargetError
+from harness.egress import web
+from harness.egress.gate import LOOPBACK, Gate
 from harness.provision.pacing import DEFAULT_PATIENCE, BackoffPolicy, Pacer
 from harness.provision.roster import NewUser, User
 
@@ -61,6 +62,7 @@ class AdminApi:
     """One target's admin API. Use as an async context manager.
 
     :param secrets: what must not appear in any message even if the target echoes it; the service key is added.
+    :param gate: where requests may go.
     :param on_trouble: told in one line about every failed try that is going to be repeated.
     """
 
@@ -75,6 +77,7 @@ class AdminApi:
         patience: BackoffPolicy = DEFAULT_PATIENCE,
         on_trouble: Callable[[str], None] = lambda text: None,
         chance: random.Random | None = None,
+        gate: Gate = LOOPBACK,
     ) -> None:
         self._url = url.rstrip("/") + "/auth/v1/admin/users"
         known = {service_key, *secrets} - {""}
@@ -84,15 +87,14 @@ class AdminApi:
         self._patience = patience
         self._on_trouble = on_trouble
         self._chance = chance or random.Random()
-        self._client = httpx.AsyncClient(
+        self._client = web.async_client(
+            gate,
             headers={
                 "apikey": service_key,
                 "authorization": f"Bearer {service_key}",
                 "accept": "application/json",
                 "x-supabase-api-version": API_VERSION,
             },
-            verify=shared_context(),
-            trust_env=False,  # a proxy from the environment would be a host that the guard has not seen
             timeout=httpx.Timeout(ATTEMPT_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         )

@@ -12,6 +12,7 @@ from harness.config.load import HEADER_SAFE, ResolvedKeys, resolve_keys
 from harness.core.errors import TargetError, UsageError
 from harness.core.target import Target
 from harness.core.target_guard import Permit
+from harness.egress.gate import Gate
 from harness.provision.admin_api import AdminApi
 from harness.provision.display import Display
 from harness.provision.pacing import BackoffPolicy
@@ -43,6 +44,7 @@ class AdminJob:
             secrets=[secret for secret in (self.keys.password, self.keys.anon, self.keys.jwt_secret) if secret],
             patience=self.patience,
             on_trouble=self.display.trouble,
+            gate=Gate(self.allowed.reach),
         )
 
     async def census(self, admin: AdminApi) -> Census:

@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.core.errors import HarnessError
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.target_guard import Permit
+from harness.egress.orders import handed
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
 from harness.record.run_log import NO_LOG, RunLog
@@ -172,7 +175,15 @@ class LocustProcess:
             PASSWORD_ENV: access.password,
             JWT_SECRET_ENV: access.jwt_secret,
         }
-        return inherited | opened
+        allowed = Permit(
+            urlsplit(self._spec.url).hostname or "",
+            loopback=not access.reach.listed,
+            requests_per_second=access.requests_per_second,
+            phones=None,
+            url=self._spec.url,
+            reach=access.reach,
+        )
+        return inherited | opened | handed(allowed)
 
     @contextlib.contextmanager
     def _signals(self, process: subprocess.Popen[str]) -> Iterator[None]:

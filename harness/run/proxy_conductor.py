@@ -22,6 +22,9 @@ from chaos.fault import Layer
 from chaos.timeline import Moment, ScheduledFault, Timeline
 from harness.core.errors import TargetError, UsageError
 from harness.core.fault_record import FaultEvent, FaultLine, Why
+from harness.egress.gate import LOOPBACK, Gate
+from harness.egress.proxy_api import entry_url, proxy_api
+from harness.egress.tls import VARIABLES
 from harness.load import child_process as processes
 from harness.record.chaos_log import write_lines
 from harness.record.run_log import NO_LOG, RunLog
@@ -212,12 +215,22 @@ class ProxyConductor:
 
 
 @contextlib.contextmanager
-def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log: RunLog = NO_LOG) -> Iterator[Fronted]:
+def fronted(
+    url: str,
+    timeline: Timeline,
+    api: str | None,
+    watcher: Watcher,
+    log: RunLog = NO_LOG,
+    *,
+    gate: Gate = LOOPBACK,
+) -> Iterator[Fronted]:
     """The target behind a proxy, when the timeline has anything for one; else as it is.
 
     :param api: of a proxy server that runs already, ours or a Toxiproxy; None starts one.
+    :param gate: where the API may be, and the entry that it makes.
     A proxy made on a server that runs already is a lease, too: kill -9 of this process leaves nothing there.
-    :raises TargetError: the proxy does not start. :raises UsageError: there is none at `api`, or it refused.
+    :raises TargetError: the proxy does not start, or is where nothing may be sent.
+    :raises UsageError: there is none at `api`, or it refused.
     """
     timeline = timeline.of_proxy()
     if not timeline.entries:
@@ -228,18 +241,19 @@ def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log
             api = stack.enter_context(_started(timeline.seed, url))
         holder = f"run-{timeline.seed}-{time.time_ns():x}"
         try:
-            client = stack.enter_context(Toxiproxy(api, holder=holder))
+            client = stack.enter_context(proxy_api(gate, api, holder=holder))
             name = f"{PROXY}-{time.time_ns():x}"
             made = client.create(name, _upstream(url), lease_s=ENTRY_LEASE_S)
         except ClientError as error:
             raise UsageError(str(error), where=f"--proxy {api}", remedy="start it, or leave --proxy out") from None
         stack.callback(_removed, client, name)
-        stack.enter_context(_kept(api, holder))
+        entry = entry_url(gate, made)
+        stack.enter_context(_kept(gate, api, holder))
         conductor = ProxyConductor(client, name, timeline, watcher, log)
         log.info("proxy connected", listen=made.listen, api=api, upstream=url)
         stack.callback(conductor.clear)
         watcher.stage(f"chaos proxy at {made.listen}, its API at {api}")
-        yield Fronted(f"http://{made.listen}", conductor)
+        yield Fronted(entry, conductor)
 
 
 class Fronted:
@@ -274,12 +288,12 @@ def _upstream(url: str) -> str:
 
 
 @contextlib.contextmanager
-def _kept(api: str, holder: str) -> Iterator[None]:
+def _kept(gate: Gate, api: str, holder: str) -> Iterator[None]:
     """The leases of `holder` are renewed meanwhile, also before the run's zero is known."""
     done = threading.Event()
 
     def keep() -> None:
-        with Toxiproxy(api, holder=holder) as client:
+        with proxy_api(gate, api, holder=holder) as client:
             while not done.wait(ENTRY_LEASE_S / 6):
                 with contextlib.suppress(ClientError):
                     client.heartbeat()
@@ -315,5 +329,5 @@ def _started(seed: int, url: str) -> Iterator[str]:
 
 def _environ() -> dict[str, str]:
     """What a Python process needs, without anybody's keys."""
-    wanted = ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
+    wanted = ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV", *VARIABLES)
     return {name: os.environ[name] for name in wanted if name in os.environ}

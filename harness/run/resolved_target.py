@@ -19,6 +19,8 @@ from harness.core.people import email_pattern
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.target import Target
 from harness.core.target_guard import permit
+from harness.egress import database, web
+from harness.egress.gate import Gate, host_of
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
 from harness.provision import user_ids
@@ -126,6 +128,7 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         allow_production=run_request.allow_production,
     )
     keys = resolve_keys(target, os.environ)
+    pinned(Gate(allowed.reach), target.url, keys.dsn)
     mint = keys.jwt_secret is not None and keys.service is not None
     if not mint and keys.password is None:
         raise UsageError(
@@ -145,9 +148,26 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         signing_secret=keys.jwt_secret or "",
         service_key=keys.service or "",
         dsn=keys.dsn or "",
+        reach=allowed.reach,
         user_ids=_everybody(target, keys, run_request) if mint else (),
         notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
     )
+
+
+def pinned(gate: Gate, url: str, dsn: str | None) -> None:
+    """Look up where a target and its database are, for good, before anything is sent there.
+
+    :raises UsageError: no connection string. :raises TargetError: not allowed there, or nobody knows the name.
+    """
+    try:
+        gate.pin(host_of(url), "the target", where=url)
+    except OSError as error:
+        raise TargetError(
+            f"the target's name cannot be looked up: {error.strerror or error}",
+            where=url,
+            remedy="check the url in the target file, and the network",
+        ) from None
+    database.check(gate, dsn or "")
 
 
 def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> tuple[str, ...]:
@@ -166,7 +186,7 @@ def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> t
 def _probe(access: ResolvedTarget) -> None:
     url = access.url + "/auth/v1/health"
     try:
-        reply = httpx.get(url, headers={"apikey": access.anon_key}, timeout=10.0, trust_env=False)
+        reply = web.get(Gate(access.reach), url, timeout_s=10.0, headers={"apikey": access.anon_key})
     except httpx.HTTPError as error:
         raise TargetError(
             f"the target does not answer: {error or type(error).__name__}",

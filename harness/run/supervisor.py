@@ -24,6 +24,7 @@ from harness.core.fault_record import fault_windows
 from harness.core.frozen_model import closest
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
+from harness.egress.gate import Gate
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
 from harness.load.sizing import processes_for
@@ -81,7 +82,8 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         RunStore(folder, open_run(folder).manifest).update(canary=(*before, *_canary("end", log)))
         _check_target_lived(access, store, log)
         watcher.stage("reading what the target stored")
-        evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn)
+        gate = Gate(access.reach)
+        evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn, gate=gate)
         log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)
         if evidence.problem:
             watcher.problem(f"integrity is not checked: {evidence.problem}")
@@ -125,7 +127,7 @@ def _front(
             where=f"{run_request.source}, [[chaos]]",
             remedy="leave --master out, or take the proxy's faults out of the profile",
         )
-    return fronted(access.url, timeline, run_request.proxy, watcher, log)
+    return fronted(access.url, timeline, run_request.proxy, watcher, log, gate=Gate(access.reach))
 
 
 def _seed(run_request: RunRequest) -> int:

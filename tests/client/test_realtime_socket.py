@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from harness.client.http.origin import Origin
-from harness.client.http.tls import shared_context
 from harness.client.realtime.client import (
     JS_2_90,
     JS_2_119,
@@ -35,6 +34,7 @@ from harness.client.realtime.phoenix.codec import FrameKind
 from harness.client.realtime.phoenix.generation import GENERATIONS
 from harness.client.realtime.socket import MAX_MESSAGE
 from harness.core.outcome import Outcome
+from harness.egress.tls import shared_context
 from tests.certificate import Certificate, server_side
 from tests.client.realtime_server import Heard, Peer, RealtimeServer, realtime_server, until
 

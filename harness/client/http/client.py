@@ -1,6 +1,6 @@
 """The wire: one HTTP attempt at a time per connection, a few connections per phone, as cheaply as Python can.
 
-Speaks HTTP/1.1 over `loop.create_connection` (asyncio or uvloop). Per request: one future, one timer, no task.
+Speaks HTTP/1.1 over connections that the gate opens (asyncio or uvloop). Per request: one future, one timer, no task.
 Instants are `time.monotonic()`: the clock of `loop.time()`, which uvloop rounds down to whole milliseconds, too
 coarse for latencies.
 """
@@ -19,8 +19,9 @@ from urllib.parse import quote
 from harness.client.http.connection import Connection
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail, Reply, WireError
-from harness.client.http.tls import shared_context
 from harness.core.outcome import Outcome
+from harness.egress.gate import LOOPBACK, Gate
+from harness.egress.tls import shared_context
 
 __all__ = ["Detail", "HttpClient", "Origin", "Reply", "WireError"]
 
@@ -41,6 +42,7 @@ class HttpClient:
     connect_timeout_s: name lookup, TCP and TLS of one connection; a send's own timeout covers it too.
     max_body: bytes of one reply's body, as transferred and decoded.
     idle_close_s: connections beyond the last one are closed after this long without a request.
+    gate: where connections may go; loopback alone unless somebody says more.
     """
 
     __slots__ = (
@@ -49,6 +51,7 @@ class HttpClient:
         "_connect_timeout_s",
         "_connections",
         "_fixed",
+        "_gate",
         "_idle",
         "_idle_close_s",
         "_limit",
@@ -70,12 +73,14 @@ class HttpClient:
         connect_timeout_s: float = 10.0,
         max_body: int = 16 * MIB,
         idle_close_s: float = 5.0,
+        gate: Gate = LOOPBACK,
     ) -> None:
         if connections < 1:
             raise ValueError("a wire needs at least one connection")
         self.origin = origin
         self._loop = loop
         self._tls = (tls or shared_context()) if origin.scheme == "https" else None
+        self._gate = gate
         self._limit = connections
         self._connect_timeout_s = connect_timeout_s
         self._max_body = max_body
@@ -222,14 +227,7 @@ class HttpClient:
         origin, tls = self.origin, self._tls
         try:
             async with asyncio.timeout(min(total, self._connect_timeout_s)):
-                await self._loop.create_connection(
-                    lambda: connection,
-                    origin.host,
-                    origin.port,
-                    ssl=tls,
-                    server_hostname=origin.host if tls else None,
-                    ssl_shutdown_timeout=SHUTDOWN_S if tls else None,
-                )
+                await self._gate.connect(lambda: connection, origin.host, origin.port, tls=tls, shutdown_s=SHUTDOWN_S)
         except BaseException as problem:
             connection.abort()
             if isinstance(problem, OSError | UnicodeError):

@@ -29,7 +29,6 @@ from urllib.parse import urlencode
 from websockets.uri import WebSocketURI
 
 from harness.client.http.origin import Origin
-from harness.client.http.tls import shared_context
 from harness.client.realtime.phoenix.channel import Channel
 from harness.client.realtime.phoenix.connection import PhoenixConnection, Reporter, Through
 from harness.client.realtime.phoenix.events import (
@@ -48,6 +47,8 @@ from harness.client.realtime.phoenix.tally import FrameCount, FrameTally
 from harness.client.realtime.phoenix.timer_wheel import Wheel
 from harness.client.realtime.socket import Socket
 from harness.client.realtime.ticker import Ticker
+from harness.egress.gate import LOOPBACK, Gate
+from harness.egress.tls import shared_context
 
 __all__ = [
     "JS_2_90",
@@ -83,10 +84,10 @@ class RealtimeClient:
     observer: hears of attempts, the phone's own fits: `realtime_connect`, `realtime_join`, `realtime_heartbeat`,
     `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_half_open`, `realtime_frame`, all of method WS.
     stats: to share one between clients. tally: frames by kind and second, for the whole worker.
-    through: what messages pass on their way in, for faults.
+    through: what messages pass on their way in, for faults. gate: where sockets may go.
     """
 
-    __slots__ = ("_connection", "_loop", "_online", "_origin", "_tls", "_uri")
+    __slots__ = ("_connection", "_gate", "_loop", "_online", "_origin", "_tls", "_uri")
 
     def __init__(
         self,
@@ -103,8 +104,10 @@ class RealtimeClient:
         stats: Stats | None = None,
         tally: FrameTally | None = None,
         through: Through | None = None,
+        gate: Gate = LOOPBACK,
     ) -> None:
         self._loop = loop
+        self._gate = gate
         self._origin = origin
         self._tls = (tls or shared_context()) if origin.scheme == "https" else None
         self._online = online
@@ -184,7 +187,7 @@ class RealtimeClient:
         """A socket that begins to connect."""
         socket = Socket(connection, self._uri)
         if self._online():
-            socket.dial(self._loop, self._origin, self._tls)
+            socket.dial(self._loop, self._origin, self._tls, self._gate)
         else:
             socket.refuse_offline(self._loop)
         return socket

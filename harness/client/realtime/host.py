@@ -14,6 +14,7 @@ from harness.client.notes import SessionNotes
 from harness.client.realtime.phoenix.connection import Reporter
 from harness.client.realtime.shared import SharedRealtime
 from harness.core.people import Person
+from harness.egress.gate import Gate
 
 
 class RealtimeKit(Protocol):
@@ -27,6 +28,9 @@ class RealtimeKit(Protocol):
 
     @property
     def tls(self) -> ssl.SSLContext | None: ...
+
+    @property
+    def gate(self) -> Gate: ...
 
     @property
     def observer(self) -> Reporter: ...

@@ -48,6 +48,7 @@ class RealtimeSession:
                 stats=sockets.stats,
                 tally=sockets.tally,
                 through=self._through,
+                gate=host.kit.gate,
             )
             sockets.sessions.add(self)
         return self._client

@@ -26,6 +26,7 @@ from harness.client.realtime.phoenix import refusal
 from harness.client.realtime.phoenix.connection import UNANSWERED, Ending, PhoenixConnection
 from harness.client.realtime.phoenix.timer_wheel import Timer
 from harness.core.outcome import Outcome
+from harness.egress.gate import LOOPBACK, Gate
 
 MAX_MESSAGE = 5_000_000
 """Bytes of one message, the server's own limit on frames (contract realtime 1.1)."""
@@ -61,9 +62,11 @@ class Socket(asyncio.Protocol):
 
     # ---- what the connection wants --------------------------------------------------------------------------------
 
-    def dial(self, loop: asyncio.AbstractEventLoop, origin: Origin, tls: ssl.SSLContext | None) -> None:
+    def dial(
+        self, loop: asyncio.AbstractEventLoop, origin: Origin, tls: ssl.SSLContext | None, gate: Gate = LOOPBACK
+    ) -> None:
         """Begin: name lookup, TCP, TLS, upgrade."""
-        self._dialling = loop.create_task(self._dial(loop, origin, tls))
+        self._dialling = loop.create_task(self._dial(origin, tls, gate))
 
     def refuse_offline(self, loop: asyncio.AbstractEventLoop) -> None:
         """End at once without a packet: the phone has no network."""
@@ -97,19 +100,12 @@ class Socket(asyncio.Protocol):
 
     # ---- opening --------------------------------------------------------------------------------------------
 
-    async def _dial(self, loop: asyncio.AbstractEventLoop, origin: Origin, tls: ssl.SSLContext | None) -> None:
+    async def _dial(self, origin: Origin, tls: ssl.SSLContext | None, gate: Gate) -> None:
         assert self._connection is not None
         limit = self._connection.generation.handshake_timeout_s
         self._timer = self._connection.wheel.after(limit, self._handshake_timed_out)
         try:
-            await loop.create_connection(
-                lambda: self,
-                origin.host,
-                origin.port,
-                ssl=tls,
-                server_hostname=origin.host if tls else None,
-                ssl_shutdown_timeout=SHUTDOWN_S if tls else None,
-            )
+            await gate.connect(lambda: self, origin.host, origin.port, tls=tls, shutdown_s=SHUTDOWN_S)
         except (OSError, UnicodeError) as problem:
             error = connect_error(problem, short_of_time=False)
             self._end(Ending(error.outcome, error.detail))

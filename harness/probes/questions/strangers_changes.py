@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 import websockets
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
-from harness.client.http.tls import shared_context
+from harness.egress import web
+from harness.egress.gate import Gate
 from harness.probes.context import ProbeContext, SignedInPerson
 from harness.record.probe_results import ProbeAnswer
 
@@ -27,9 +28,9 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
         return ProbeAnswer(id=ID, status="not asked", text="the second person is in no conversation without the first")
     base, key = context.access.url.removeprefix("http"), quote(context.access.anon_key)
     url = f"ws{base}/realtime/v1/websocket?vsn=1.0.0&apikey={key}"
-    tls = shared_context() if url.startswith("wss:") else None
+    gate = Gate(context.access.reach)
     try:
-        async with connect(url, ssl=tls, proxy=None) as ours, connect(url, ssl=tls, proxy=None) as theirs:
+        async with web.websocket(gate, url) as ours, web.websocket(gate, url) as theirs:
             await asyncio.gather(_listen(ours, context.me, conversation), _listen(theirs, context.other, conversation))
             message = str(uuid.uuid4())
             sent = await context.write("/rest/v1/messages", context.other, _row(context.other, conversation, message))

@@ -21,6 +21,7 @@ import orjson
 from chaos.frames import FrameSplitter, is_message
 from chaos.http1 import MalformedHttp, MessageHead, MessageMark, MessageScanner
 from chaos.proxy import process
+from harness.egress.gate import LOOPBACK
 from harness.load.discovery import WELL_KNOWN
 from harness.prove.mutants.at_work import MutantAtWork, socket_message
 from harness.prove.mutants.catalogue import Mutant, mutant
@@ -129,7 +130,7 @@ class MutatingProxy:
 
     async def upstream(self) -> Side:
         """A connection to the sandbox."""
-        reader, writer = await asyncio.open_connection(self.host, self.port, limit=1 << 18)
+        reader, writer = await LOOPBACK.stream(self.host, self.port, limit=1 << 18)
         return Side(reader, writer, reply=True)
 
     # ---- the mutant -------------------------------------------------------------------------------------------

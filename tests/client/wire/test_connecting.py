@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from harness.client.http.client import Detail, Origin, WireError
-from harness.client.http.tls import shared_context
 from harness.core.errors import UsageError
 from harness.core.outcome import Outcome
+from harness.egress.tls import shared_context
 from tests.certificate import Certificate, server_side
 from tests.client.wire.peer import (
     NETWORK,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.client.http.connection import Connection
-from harness.client.http.tls import shared_context
+from harness.egress.tls import shared_context
 from tests.certificate import Certificate, server_side
 from tests.client.wire.peer import (
     OK,
