@@ -369,8 +369,8 @@ class MasterSide:
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
+        gevent.signal_handler(signal.SIGUSR1, self._interrupted)  # first: the supervisor may signal from `start` on
         self.aggregator.start(zero, workers=len(self._clients) if self._distributed else 1)
-        gevent.signal_handler(signal.SIGUSR1, self._interrupted)
         gevent.spawn(self._conduct)
         return zero
 
