@@ -18,6 +18,7 @@ from harness.core.errors import HarnessError
 from harness.core.interrupts import Interrupted, listening
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.run_token import TOKEN_ENV, new_token
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
 from harness.record.run_log import NO_LOG, RunLog
@@ -28,6 +29,8 @@ from harness.run.run_request import RunRequest, Watcher
 
 PATIENCE_S = 60.0
 """Beyond the planned end, before a generator that does not leave by itself is killed."""
+OWN_WORKERS_S = 120.0
+"""For the workers that Locust forks on this machine to be there."""
 FAREWELL_S = 30.0
 """From the end of the run to a kill; workers that hang keep Locust's master waiting for ever."""
 
@@ -148,6 +151,8 @@ class LocustProcess:
                     self._started = True
                     self._front.begin(facts["zero"], self._folder)
                     self._watcher.stage("running")
+                case "waiting":
+                    self._watcher.stage(facts["text"])
                 case "progress":
                     self._watcher.progress(facts)
                 case "problem":
@@ -160,17 +165,29 @@ class LocustProcess:
 
     def _command(self) -> list[str]:
         spec, profile = self._spec, self._spec.profile
-        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), "--headless", "--host", spec.url]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.load.locust_main",
+            "-f",
+            str(self._locustfile),
+            "--headless",
+            "--host",
+            spec.url,
+        ]
         command += ["-u", str(profile.phones), "-r", str(max(profile.phones, 1))]
         command += ["--stop-timeout", str(int(spec.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
         command += ["--harness-order", str(self._folder / "order.json")]
         run_request = self._run_request
         if run_request.master_port is not None:
-            command += ["--master", "--master-bind-port", str(run_request.master_port)]
+            command += ["--master", "--master-bind-host", run_request.bind]
+            command += ["--master-bind-port", str(run_request.master_port)]
             command += ["--expect-workers", str(run_request.expect_workers)]
+            command += ["--harness-wait", str(run_request.wait_s)]
         elif run_request.processes is not None and run_request.processes > 1:
             port = str(_free_port())
             command += ["--processes", str(run_request.processes), "--master-bind-host", "127.0.0.1"]
+            command += ["--harness-wait", str(OWN_WORKERS_S)]
             command += ["--master-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         if run_request.rebalance:  # Locust then spreads its users, which are our phones' slots, over who is left
             command += ["--enable-rebalancing"]
@@ -184,6 +201,7 @@ class LocustProcess:
             ANON_KEY_ENV: access.anon_key,
             PASSWORD_ENV: access.password,
             JWT_SECRET_ENV: access.jwt_secret,
+            TOKEN_ENV: self._run_request.token or new_token(),
         }
         return inherited | opened
 
