@@ -15,11 +15,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import gevent
-import locust.rpc
 import zmq
 from locust.exception import RPCError
+from locust.rpc import zmqrpc
 from locust.rpc.protocol import Message
-from locust.rpc.zmqrpc import BaseSocket
 from zmq.utils.monitor import parse_monitor_message
 
 from harness.core.errors import ExitCode
@@ -43,7 +42,7 @@ def install() -> bool:
     token = os.environ.pop(TOKEN_ENV, "")
     if token:
         _Shared.keys = ChannelKeys(token)
-        locust.rpc.Server, locust.rpc.Client = MasterSocket, WorkerSocket
+        zmqrpc.Server, zmqrpc.Client = MasterSocket, WorkerSocket
     return bool(token)
 
 
@@ -69,7 +68,7 @@ def _watched(socket: Any, events: int, heard: Callable[[int], None]) -> None:
     gevent.spawn(watch)
 
 
-class MasterSocket(BaseSocket):  # type: ignore[misc]  # Locust's has no types
+class MasterSocket(zmqrpc.BaseSocket):  # type: ignore[misc]  # Locust's has no types
     """The master's side. `gate` decides who is heard, and has counted who was not."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -112,7 +111,7 @@ class MasterSocket(BaseSocket):  # type: ignore[misc]  # Locust's has no types
             log.warning("%s: %s", client, error)
 
 
-class WorkerSocket(BaseSocket):  # type: ignore[misc]
+class WorkerSocket(zmqrpc.BaseSocket):  # type: ignore[misc]
     """A worker's side. `gone` is called once, when the master's connection is closed and stays so."""
 
     def __init__(self, host: str, port: int, identity: str) -> None:
