@@ -17,7 +17,6 @@ from harness.cli import chaos, judging, plan, prove, run, sandbox, streams, tip,
 from harness.core import interrupts
 from harness.core.errors import ExitCode, HarnessError
 from harness.core.interrupts import INTERRUPTS
-from harness.load import child_process as processes
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -52,12 +51,17 @@ def main() -> None:
     with streams.guarded(), INTERRUPTS.installed():
         try:
             code = _outcome()
-            processes.end_rest()
+            _end_rest()
         except KeyboardInterrupt:  # between two commands' ends: nothing is left to be told
             code = int(ExitCode.ABORTED)
-            processes.end_rest()
+            _end_rest()
         atexit.register(interrupts.ignore)
     sys.exit(code)
+
+
+def _end_rest() -> None:
+    if started := sys.modules.get("harness.load.child_process"):  # else nothing was started
+        started.end_rest()
 
 
 def _outcome() -> int:

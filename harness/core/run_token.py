@@ -7,8 +7,6 @@ The token itself is never sent.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 
 from harness.core.errors import UsageError
@@ -21,6 +19,8 @@ _SALT = b"movinesta harness, master's key, 1"
 
 def new_token() -> str:
     """A token that nobody guesses: 192 bits."""
+    import secrets
+
     return secrets.token_urlsafe(24)
 
 
@@ -41,4 +41,6 @@ def token_from(environ: Mapping[str, str]) -> str:
 
 def master_secret(token: str) -> bytes:
     """The 32 bytes of the master's secret key. Slow on purpose (50 ms): whoever tries tokens pays it for each."""
+    import hashlib
+
     return hashlib.scrypt(token.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=32)

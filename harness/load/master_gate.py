@@ -231,7 +231,7 @@ class MasterGate:
         if not self.refused:
             return ""
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.refused.most_common())
-        return f"{self.refused.total():,} messages to the master refused: {kinds}"
+        return f"refused by the master, messages and connections: {kinds}"
 
 
 def _first(error: ValidationError) -> str:

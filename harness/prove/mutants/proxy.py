@@ -449,7 +449,7 @@ async def serve(upstream: str, name: str, seed: int, *, survey: bool) -> None:
     proxy = MutatingProxy(upstream, chosen, seed=seed, survey=MutantSurvey(seed) if survey else None)
     await proxy.start()
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     _say({"ready": True, "url": proxy.url})
     await ended.wait()
