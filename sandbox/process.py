@@ -31,7 +31,7 @@ class Stopped(BaseException):
 
 
 def unwind_on_signals() -> None:
-    """Have SIGINT, SIGTERM and SIGHUP raise `Stopped` in the main thread, once: later ones must not disturb the cleaning up."""
+    """Have signals raise `Stopped` in the main thread, once: later ones must not disturb the cleaning up."""
     for number in ENDING:
         signal.signal(number, _stop)
 

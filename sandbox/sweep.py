@@ -1,4 +1,4 @@
-"""`python -m sandbox.sweep`: remove the temporary folders of sandboxes that were killed, once their servers have ended."""
+"""`python -m sandbox.sweep`: remove what killed sandboxes left in the temporary folder, once their servers ended."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _carry_out(
         watcher.stage("reading what the target stored")
         evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn)
         stage.now = "right after what the target stored was read"
-        _check_target_lived(access, store, log)
+        _check_all_lived(access, front, store, log)
         log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)
         if evidence.problem:
             watcher.problem(f"integrity is not checked: {evidence.problem}")
@@ -158,9 +158,9 @@ def _seed(run_request: RunRequest) -> int:
     return run_request.profile.seed if run_request.seed is None else run_request.seed
 
 
-def _check_target_lived(access: ResolvedTarget, store: RunStore, log: RunLog) -> None:
-    """A sandbox of our own that died took the run's meaning with it, whenever it died."""
-    if reason := access.death():
+def _check_all_lived(access: ResolvedTarget, front: Fronted, store: RunStore, log: RunLog) -> None:
+    """A sandbox or proxy of our own that died took the run's meaning with it, whenever it died."""
+    if reason := access.death() or front.death():
         log.error("target died", reason=reason)
         folder = store.folder
         RunStore(folder, open_run(folder).manifest).update(status="aborted", abort_reason=reason)
