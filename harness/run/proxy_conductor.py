@@ -225,7 +225,7 @@ def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log
         yield Fronted(url, None)
         return
     with contextlib.ExitStack() as stack:
-        death: Callable[[], str] = lambda: ""
+        death: Callable[[], str] = _nobodys
         if api is None:
             api, death = stack.enter_context(_started(timeline.seed, url))
         holder = f"run-{timeline.seed}-{time.time_ns():x}"
@@ -247,9 +247,9 @@ def fronted(url: str, timeline: Timeline, api: str | None, watcher: Watcher, log
 class Fronted:
     """url: where phones go. death: of the proxy that was started for it, with its reason; "" while it lives."""
 
-    def __init__(self, url: str, conductor: ProxyConductor | None, death: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, url: str, conductor: ProxyConductor | None, death: Callable[[], str] | None = None) -> None:
         self.url = url
-        self.death = death
+        self.death = death or _nobodys
         self._conductor = conductor
 
     def begin(self, zero: float, folder: Path) -> None:
@@ -317,6 +317,10 @@ def _started(seed: int, url: str) -> Iterator[tuple[str, Callable[[], str]]]:
         yield str(json.loads(line)["api"]), lambda: _death_of(process)
     finally:
         processes.end(process, patience_s=5.0)
+
+
+def _nobodys() -> str:
+    return ""
 
 
 def _death_of(process: subprocess.Popen[str]) -> str:
