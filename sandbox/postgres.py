@@ -121,7 +121,7 @@ class Postgres:
         if self._runtime is not None:
             raise SandboxError("this PostgreSQL is already running", where=str(self._runtime))
         install = install_for(self._account)
-        _sweep_abandoned()
+        sweep_abandoned()
         try:
             self._prepare_runtime()
             data = self._prepare_data()
@@ -153,7 +153,7 @@ class Postgres:
     def _prepare_runtime(self) -> None:
         runtime = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_folder(self._account)))
         self._runtime = runtime
-        # Held while we live: whoever can take this lock knows the folder is abandoned (see _sweep_abandoned).
+        # Held while we live: whoever can take this lock knows the folder is abandoned (see sweep_abandoned).
         # Taken under another name first, so that a sweep never sees the file unlocked.
         self._lock = os.open(runtime / "lock.new", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -286,27 +286,35 @@ def _ready(data: Path, pid: int) -> bool:
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
-def _sweep_abandoned() -> None:
-    """Remove what a killed sandbox left in the temporary folder: folders of ours whose lock nobody holds any more."""
+def sweep_abandoned() -> int:
+    """Remove what a killed sandbox left in the temporary folder: folders of ours whose lock nobody holds any more.
+
+    Returns how many of those are still there, because their server is shutting down.
+    """
+    left = 0
     for parent in {Path(tempfile.gettempdir()), Path("/tmp")}:
         for folder in parent.glob(PREFIX + "*"):
             with contextlib.suppress(OSError):
-                _remove_if_abandoned(folder)
+                left += not _remove_if_abandoned(folder)
+    return left
 
 
-def _remove_if_abandoned(folder: Path) -> None:
+def _remove_if_abandoned(folder: Path) -> bool:
+    """False when it is abandoned and not yet removed."""
     info = (folder / "lock").lstat()
     if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
-        return
+        return True
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not _server_alive(folder / "data"):  # it may still be shutting down
-            shutil.rmtree(folder, ignore_errors=True)
+        if _server_alive(folder / "data"):  # it may still be shutting down
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError:
-        return
+        return True
     finally:
         os.close(descriptor)
+    return True
 
 
 def _server_alive(data: Path) -> bool:

@@ -22,6 +22,7 @@ from typing import NoReturn
 from sandbox.errors import SandboxError
 
 STOP_LIMIT_S = 10.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -30,13 +31,13 @@ class Stopped(BaseException):
 
 
 def unwind_on_signals() -> None:
-    """Have SIGINT and SIGTERM raise `Stopped` in the main thread, once: later ones must not disturb the cleaning up."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Have signals raise `Stopped` in the main thread, once: later ones must not disturb the cleaning up."""
+    for number in ENDING:
         signal.signal(number, _stop)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    for later in (signal.SIGINT, signal.SIGTERM):
+    for later in ENDING:
         signal.signal(later, signal.SIG_IGN)
     raise Stopped
 

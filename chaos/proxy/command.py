@@ -73,7 +73,7 @@ def run(options: ProxyOptions, ready: Callable[[dict[str, Any]], None]) -> int:
 
 async def _serve(options: ProxyOptions, ready: Callable[[dict[str, Any]], None]) -> None:
     stop = asyncio.get_running_loop().create_future()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _stopped, stop, number)
     if options.lease_s is not None and not 0 < options.lease_s <= LONGEST_LEASE_S:
         raise NotReady(

@@ -6,15 +6,17 @@ commands, does `harness` import `reports` and `sandbox`; that also keeps `harnes
 
 from __future__ import annotations
 
-import os
+import atexit
 import sys
 import traceback
 
 import click
 
 from harness import __version__
-from harness.cli import chaos, judging, plan, prove, run, sandbox, tip, users
+from harness.cli import chaos, judging, plan, prove, run, sandbox, streams, tip, users
+from harness.core import interrupts
 from harness.core.errors import ExitCode, HarnessError
+from harness.core.interrupts import INTERRUPTS
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -45,26 +47,44 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: every error becomes one message and its documented exit code."""
+    """Entry point: every error becomes one message and its documented exit code, and so does every signal."""
+    with streams.guarded(), INTERRUPTS.installed():
+        try:
+            code = _outcome()
+            _end_rest()
+        except KeyboardInterrupt:  # between two commands' ends: nothing is left to be told
+            code = int(ExitCode.ABORTED)
+            _end_rest()
+        atexit.register(interrupts.ignore)
+    sys.exit(code)
+
+
+def _end_rest() -> None:
+    if started := sys.modules.get("harness.load.child_process"):  # else nothing was started
+        started.end_rest()
+
+
+def _outcome() -> int:
     try:
-        sys.exit(cli(standalone_mode=False) or int(ExitCode.PASS))
+        return int(cli(standalone_mode=False) or ExitCode.PASS)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(ExitCode.PASS if left.code is None else ExitCode.USAGE)
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        sys.exit(int(ExitCode.ABORTED))
+        return error.exit_code
+    except click.Abort as error:
+        told = error.__cause__ if isinstance(error.__cause__, interrupts.Interrupted) else "interrupted"
+        click.echo(str(told), err=True)
+        return int(ExitCode.ABORTED)
+    except KeyboardInterrupt as error:
+        click.echo(str(error) or "interrupted", err=True)
+        return int(ExitCode.ABORTED)
     except click.ClickException as error:
         error.show()
-        sys.exit(int(ExitCode.USAGE))
-    except KeyboardInterrupt:
-        sys.exit(int(ExitCode.ABORTED))
+        return int(ExitCode.USAGE)
     except HarnessError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(int(error.exit_code))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(int(ExitCode.PASS))
+        return int(error.exit_code)
     except Exception:
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
         traceback.print_exc()
-        sys.exit(int(ExitCode.INTERNAL))
+        return int(ExitCode.INTERNAL)

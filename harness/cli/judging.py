@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from harness.core.errors import ExitCode
+from harness.core.interrupts import Interrupted
 
 
 def judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> NoReturn:
@@ -17,8 +18,14 @@ def judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, 
     from reports.render import terminal
     from reports.report import report
 
-    verdict = report(folder, baselines, force=force, html=html)
-    terminal.write(verdict, folder, sys.stdout, html=html)
+    try:
+        verdict = report(folder, baselines, force=force, html=html)
+        terminal.write(verdict, folder, sys.stdout, html=html)
+    except Interrupted as error:
+        error.while_(
+            "while the report was written", record=str(folder), remedy=f"`harness report {folder}` writes it anew"
+        )
+        raise
     sys.exit(verdict.exit_code)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from harness.cli import judging
+from harness.core.errors import UsageError
+from harness.core.run_token import TOKEN_ENV, new_token, token_from
 
 
 @click.command()
@@ -33,30 +38,31 @@ from harness.cli import judging
 )
 @click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
+@click.option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where --master listens.")
 @click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=1, max=86_400),
+    help="Seconds that --master waits for its workers (60 by default), or --worker for its master (5).",
+)
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the run's log (run.log) as it is written.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
-def run(profile: str | None, **options: Any) -> None:
+@click.pass_context
+def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
 
-    With no target it starts a sandbox of its own and removes it afterwards.
+    With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
+    master prints one, or both have it in HARNESS_TOKEN.
     """
+    _refuse_what_would_be_ignored(context, profile)
     if options["master_address"]:
-        from harness.run.worker import work
-
-        sys.exit(
-            work(
-                options["master_address"],
-                options["target_file"],
-                options["url"],
-                options["out"],
-                allow_production=options["allow_production"],
-            )
-        )
+        _serve(options)
     if not profile:
         raise click.UsageError("which profile? For example: harness run smoke")
+    known_switches(options["quirks"])
 
     from harness.cli import progress
     from harness.config import slo_reach as reach
@@ -81,6 +87,9 @@ def run(profile: str | None, **options: Any) -> None:
         processes=options["processes"],
         master_port=options["master_port"],
         expect_workers=options["expect_workers"],
+        bind=options["bind"],
+        wait_s=options["wait_s"] or 60.0,
+        token=_token_for_workers(options) if options["master_port"] else "",
         rebalance=options["rebalance"],
         proxy=options["proxy"],
         quirks=options["quirks"],
@@ -89,3 +98,81 @@ def run(profile: str | None, **options: Any) -> None:
     with progress.watcher() as watcher:
         folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
     judging.judge(folder, options["baseline"], html=not options["no_html"])
+
+
+def known_switches(quirks: Sequence[str]) -> None:
+    """Refuse a switch that no sandbox has, before one is started for it."""
+    if not quirks:
+        return
+    from sandbox.switches import SwitchError, Switches
+
+    try:
+        Switches.parse(quirks)
+    except SwitchError as error:
+        raise UsageError(str(error), where="--quirk", remedy="`harness sandbox quirks` lists them") from None
+
+
+_WORKERS_OWN = {"master_address", "target_file", "url", "out", "wait_s"}
+_MASTERS_OWN = {"expect_workers": "--expect-workers", "bind": "--bind", "wait_s": "--wait"}
+
+
+def _refuse_what_would_be_ignored(context: click.Context, profile: str | None) -> None:
+    """An option that means nothing beside the others was meant to do something."""
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    names = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
+    if "master_address" in given:
+        ignored = sorted(str(names[name]) for name in given - _WORKERS_OWN - {"profile"})
+        if profile or ignored:
+            what = [*([f"PROFILE {profile}"] if profile else []), *ignored]
+            raise UsageError(
+                f"a worker takes its orders from its master, so this would be ignored: {', '.join(what)}",
+                where="harness run --worker",
+                remedy="give it to the master; a worker needs --target or --url alone",
+            )
+        return
+    if "master_port" not in given:
+        ignored = [option for name, option in _MASTERS_OWN.items() if name in given]
+        if ignored:
+            raise UsageError(
+                f"{', '.join(ignored)} without --master or --worker would be ignored",
+                where="harness run",
+                remedy="add --master PORT; for more processes on this machine alone: --processes N",
+            )
+    elif "processes" in given:
+        raise UsageError(
+            "--processes and --master exclude each other: the master's workers are started by hand",
+            where="harness run",
+            remedy="start so many with `harness run --worker`, and name their number with --expect-workers",
+        )
+
+
+def _serve(options: dict[str, Any]) -> NoReturn:
+    from harness.run.worker import work
+
+    wait_s = options["wait_s"] or 5.0
+    sys.exit(
+        work(
+            options["master_address"],
+            options["target_file"],
+            options["url"],
+            options["out"],
+            allow_production=options["allow_production"],
+            wait_s=wait_s,
+            say=lambda text: click.echo(text, err=True),
+        )
+    )
+
+
+def _token_for_workers(options: dict[str, Any]) -> str:
+    """That of the environment, or a new one, which is told here and nowhere else."""
+    if token := token_from(os.environ):
+        return token
+    token = new_token()
+    host = "THIS-MACHINE" if options["bind"] in ("0.0.0.0", "::", "*") else options["bind"]
+    where = f"[{host}]" if ":" in host else host
+    click.echo(
+        f"workers need this run's token, which is shown here once:\n"
+        f"  {TOKEN_ENV}={token} harness run --worker {where}:{options['master_port']} --target FILE",
+        err=True,
+    )
+    return token

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 import click
+
+from harness.core.run_token import TOKEN_ENV, new_token, token_from
 
 
 @click.group()
@@ -47,6 +50,8 @@ def sandbox_quirks() -> None:
 def sandbox_keys() -> None:
     """Print an environment file with a sandbox's secrets, for processes that do not share its loopback.
 
+    With it comes a token for a master and its workers.
+
     Fresh ones, or those that follow from SANDBOX_JWT_SECRET and SANDBOX_PASSWORD where they are set. Keep it private:
     harness sandbox keys > .env
     """
@@ -55,3 +60,4 @@ def sandbox_keys() -> None:
 
     for name, value in environment(SandboxOptions()).items():
         click.echo(f"{name}={value}")
+    click.echo(f"{TOKEN_ENV}={token_from(os.environ) or new_token()}")

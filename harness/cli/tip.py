@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harness.cli.run import known_switches
 from harness.core.errors import ExitCode
 
 
@@ -40,6 +41,7 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
     from reports.fate import fate
     from reports.report import report
 
+    known_switches(options["quirks"])
     asked, slos = load_profile(profile), load_slo_file()
     fault = tipping.chosen(asked, name, profile)
     target = load_target(options["target_file"]) if options["target_file"] else None

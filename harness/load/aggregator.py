@@ -5,20 +5,22 @@ Runs in the master (or in the only process). Knows nothing of Locust: reports co
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TextIO
+from typing import Any, TextIO, get_type_hints
 
 import orjson
 import pyarrow as pa
+from pydantic import ConfigDict, TypeAdapter
 
 from harness.core.fault_record import FaultLine
 from harness.core.run_spec import RunSpec
 from harness.core.slo import LatencySlo
-from harness.core.tables import ARRIVALS, LATENCY, View
+from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
 from harness.load.abort_schedule import AbortSchedule
 from harness.load.ticket_book import TicketBook, Tickets
 from harness.record.chaos_log import ChaosLog
@@ -62,7 +64,8 @@ class Report:
     def pack(self) -> dict[str, Any]:
         """For Locust's channel, which carries msgpack."""
         message = {name: getattr(self, name) for name in self.__slots__}
-        message["batches"] = [(table, to_bytes(batch)) for table, batch in self.batches]
+        packed = [(table, to_bytes(batch)) for table, batch in self.batches]
+        message["batches"] = [(table, data, _checksum(data)) for table, data in packed]
         message["clock"] = None if self.clock is None else self.clock.model_dump()
         message["sent"] = self.sent.model_dump()
         message["chaos"] = [line.model_dump(mode="json") for line in self.chaos]
@@ -70,13 +73,45 @@ class Report:
 
     @classmethod
     def unpack(cls, message: dict[str, Any]) -> Report:
-        """The inverse of `pack`."""
-        batches = [(table, from_bytes(data)) for table, data in message["batches"]]
+        """The inverse of `pack`.
+
+        :raises ValueError, TypeError, KeyError, AttributeError, HarnessError: it is not what `pack` makes.
+        """
+        batches = [_batch(table, data, checksum) for table, data, checksum in message["batches"]]
         clock = None if message.get("clock") is None else ClockOffset.model_validate(message["clock"])
         lines = [FaultLine(**line) for line in message["chaos"]]
         counts = {entry: (hits, seen) for entry, (hits, seen) in message["chaos_counts"].items()}
         told = {"batches": batches, "clock": clock, "sent": Counters(**message["sent"])}
-        return cls(**{**message, **told, "chaos": lines, "chaos_counts": counts})
+        report = cls(**{**message, **told, "chaos": lines, "chaos_counts": counts})
+        for name, kind in _FIELDS.items():
+            kind.validate_python(getattr(report, name))
+        counted = [getattr(report, name) for name in _FIELDS if type(getattr(report, name)) is int]
+        counted += [count for pair in counts.values() for count in pair] + list(report.sent.model_dump().values())
+        if any(not 0 <= count < 2**53 for count in counted):
+            raise ValueError("a count that is none")
+        return report
+
+
+def _checksum(data: bytes) -> bytes:
+    """Damaged bytes are found before Arrow reads them."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _batch(table: str, data: bytes, checksum: bytes) -> tuple[str, pa.RecordBatch]:
+    if _checksum(data) != checksum:
+        raise ValueError("a batch whose checksum differs")
+    batch = from_bytes(data)
+    if table not in SCHEMAS or not batch.schema.equals(SCHEMAS[table]):
+        raise ValueError("a batch of no table of the record")
+    return table, batch
+
+
+_FIELDS = {
+    name: TypeAdapter(kind, config=ConfigDict(strict=True, arbitrary_types_allowed=True))
+    for name, kind in get_type_hints(Report).items()
+    if name not in ("batches", "clock", "sent", "chaos")  # those have been looked at where they were made
+}
+"""What each field of a report has to be. From the class itself, so that no field is forgotten."""
 
 
 class Aggregator:
@@ -112,6 +147,7 @@ class Aggregator:
         self.zero = clock()  # epoch second
         self.stop_reason = ""
         self._gone: set[int] = set()  # lost, and not heard of since
+        self._refused = ""
         self._expect(workers)
 
     def _expect(self, workers: int) -> None:
@@ -259,6 +295,15 @@ class Aggregator:
         self._log.info("load ends early")
         self._say("ending")
 
+    def waiting(self, text: str) -> None:
+        """The run cannot begin yet; why."""
+        self._say("waiting", text=text)
+
+    def refusals(self, told: str) -> None:
+        """What the master refused so far, in words."""
+        self._refused = told
+        self._say("problem", text=told)
+
     def end(self, reason: str) -> None:
         """The run is over; `reason` is empty when it ended by itself. Roster and counters go into the manifest."""
         records = self.records
@@ -269,6 +314,7 @@ class Aggregator:
             recorded_attempts=sum(report.attempts for report in self._latest.values()),
             workers=self.workers,
             roster=records,
+            notes=(*self._store.manifest.notes, *((self._refused,) if self._refused else ())),
             clocks=tuple(report.clock for _, report in sorted(self._latest.items()) if report.clock is not None),
         )
         failures = sum(report.failures for report in self._latest.values())

@@ -16,9 +16,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
+from harness.core.interrupts import INTERRUPTS
+
 MANY = 10_240
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be
+_started: list[subprocess.Popen[str]] = []
 
 
 def start(
@@ -29,16 +32,19 @@ def start(
     stderr: int | IO[Any] | None = None,
 ) -> subprocess.Popen[str]:
     """Start a child that the terminal's Ctrl-C does not reach and that is killed when we die (Linux)."""
-    return subprocess.Popen(
-        command,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        text=True,
-        start_new_session=True,
-        preexec_fn=_tie_to(os.getpid()) if sys.platform == "linux" else None,
-    )
+    with INTERRUPTS.held():  # from the fork on, somebody has to know of the child
+        process = subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+            preexec_fn=_tie_to(os.getpid()) if sys.platform == "linux" else None,
+        )
+        _started.append(process)
+    return process
 
 
 def end(process: subprocess.Popen[str], *, patience_s: float) -> None:
@@ -49,6 +55,18 @@ def end(process: subprocess.Popen[str], *, patience_s: float) -> None:
             process.wait(patience_s)
     kill_group(process)
     process.wait()
+    with contextlib.suppress(ValueError):
+        _started.remove(process)
+
+
+def end_rest(patience_s: float = 10.0) -> None:
+    """End what is still there of everything started: who started it was cut short before looking after it."""
+    rest = [process for process in _started if process.poll() is None]
+    for process in rest:
+        process.terminate()
+    for process in rest:
+        end(process, patience_s=patience_s)
+    _started.clear()
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

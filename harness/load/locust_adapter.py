@@ -12,6 +12,7 @@ closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -39,16 +40,19 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from harness.client.device import Device
 from harness.client.faults.fault_schedule import LEASE_S
 from harness.core.behaviour import persona_of
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.outcome import Outcome
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.core.tables import MANIFEST
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.orders import accepted, received
 from harness.load.aggregator import Aggregator, Report
+from harness.load.channel_keys import unpacked
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
 from harness.load.engine import Engine
+from harness.load.locust_channel import MasterSocket, WorkerSocket, install
+from harness.load.master_gate import CLOCK, REFUSAL, REPORT, MasterGate
 from harness.load.os_priority import be_prompt, go_first
 from harness.load.session_runner import SessionBody
 from harness.load.sizing import processes_for
@@ -80,13 +84,15 @@ REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
 START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
 CLOSED_WAIT_S = (1.0, 5.0)
-MESSAGE = "harness_report"
-CLOCK_MESSAGE = "harness_clock"
 CLOCK_EVERY_S = 2.0
 """How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
 INHERIT = "harness_inherit"
-REFUSAL = "harness_refusal"
+WAITING_S = 3.0
+"""After so long without all workers, a master says whom it waits for; and every `TELL_AGAIN_S` again."""
+TELL_AGAIN_S = 15.0
 
+
+install()  # of a token, before Locust makes its sockets
 
 # Loads what recording needs before Locust connects: on a busy machine it takes seconds, after which a worker counts as
 # missing and the test as over.
@@ -161,12 +167,16 @@ class WorkerSide:
         worker: int,
         workers: int,
         gate: Gate = LOOPBACK,
+        run_digest: str = "",
     ) -> None:
-        """Without a schedule users run closed. gate: where connections may go."""
+        """Without a schedule users run closed. gate: where connections may go. run_digest: of the order, as this worker
+        got it."""
+        self.run_digest = run_digest
         self.closed = closed = schedule is None
         self.environment = environment
         self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
         self._spec = spec
+        self._leaving = False
         self._heard: float | None = None  # the master's last word, an epoch second
         self._over: deque[Event] = deque()
         self._wake = get_hub().loop.async_()
@@ -191,7 +201,7 @@ class WorkerSide:
         if isinstance(environment.runner, WorkerRunner) and not closed:
             self._keep_own_files(zero, worker, workers)
             environment.runner.register_message(
-                CLOCK_MESSAGE, lambda environment, msg, **_: self.ticket_queue.answered(**msg.data)
+                CLOCK, lambda environment, msg, **_: self.ticket_queue.answered(**msg.data)
             )
             self._clock = gevent.spawn(self._ask_time)
         if not closed:
@@ -204,6 +214,8 @@ class WorkerSide:
                 plan_digest=spec.plan_digest,
                 starts_in_s=round(zero - time.time(), 3),
             )
+        if isinstance(client := getattr(environment.runner, "client", None), WorkerSocket):
+            client.gone = self._deserted
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
 
@@ -280,6 +292,15 @@ class WorkerSide:
             if self._spec.rebalance and self._cut_off():
                 self.ticket_queue.engine.scheduler.forfeit(f"nothing was heard of the master for {LOST_S:g} s")
 
+    def _deserted(self, why: str) -> None:
+        """The master is gone: nobody would hear of what this worker still does, so it ends its sessions and leaves."""
+        if self.ticket_queue.engine.over or self._leaving:
+            return
+        log.error("%s; this worker ends its sessions and leaves", why)
+        self.log.error("master gone", reason=why)
+        self.environment.process_exit_code = int(ExitCode.TARGET)
+        gevent.spawn(self.environment.runner.quit)
+
     def _master_spoke(self) -> bool:
         """Whether it did since the last time this was asked."""
         before, self._heard = self._heard, getattr(self.environment.runner, "last_heartbeat_timestamp", None)
@@ -292,18 +313,19 @@ class WorkerSide:
 
     def _ask_time(self) -> None:
         while not self.ticket_queue.engine.over:
-            self.environment.runner.send_message(CLOCK_MESSAGE, self.ticket_queue.engine.now())
+            self.environment.runner.send_message(CLOCK, self.ticket_queue.engine.now())
             gevent.sleep(CLOCK_EVERY_S)
 
     def _send(self, report: Report) -> None:
         runner = self.environment.runner
         if isinstance(runner, WorkerRunner):
-            runner.send_message(MESSAGE, report.pack())
+            runner.send_message(REPORT, (self.run_digest, report.pack()))
         elif _here.master is not None:
             _here.master.receive(report)
 
     def close(self) -> None:
         """Locust is about to stop its users: have their sessions end first."""
+        self._leaving = True
         self.ticket_queue.close(self._spec.grace_s)
 
     def finish(self) -> None:
@@ -339,7 +361,7 @@ class AttemptFailed(Exception):
 class MasterSide:
     """Lives where the run is decided (master or single process): the record, the clock, the end."""
 
-    def __init__(self, environment: Environment, spec: RunSpec) -> None:
+    def __init__(self, environment: Environment, spec: RunSpec, run_digest: str = "") -> None:
         """:raises ScheduleMismatch: this process draws other sessions than were planned."""
         self.environment = environment
         self.spec = spec
@@ -352,10 +374,55 @@ class MasterSide:
         self.aggregator = Aggregator(spec, _record_of(spec), self.schedule, 1, log=self.log)
         self._reason = ""
         self._clients: list[str] = []  # Locust's name of each worker, by number
+        server = getattr(runner, "server", None)
+        self._gate = server.gate if isinstance(server, MasterSocket) else MasterGate(unpacked)
+        self._gate.run = run_digest
+        self._refusals = ""  # as last told
         if self._distributed:
-            runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
-            runner.register_message(CLOCK_MESSAGE, self._tell_time)
+            runner.register_message(REPORT, lambda environment, msg, **_: self.unpacked(msg.data[1]))
+            runner.register_message(CLOCK, self._tell_time)
             runner.register_message(REFUSAL, lambda environment, msg, **_: self.refused(**msg.data))
+            gevent.spawn(self._await_workers)
+
+    def _await_workers(self) -> None:
+        """Say whom the run waits for, and end it when they do not come."""
+        runner, options = self.environment.runner, self.environment.parsed_options
+        begun = time.monotonic()
+        tell_s = WAITING_S
+        while not self._gate.begun:
+            gevent.sleep(0.25)
+            waited_s, here = time.monotonic() - begun, len(runner.clients.ready)
+            who = f"{here} of {options.expect_workers} workers are here"
+            if waited_s > options.harness_wait:
+                self._reason = self._reason or f"{who}, {options.harness_wait:g} s after the master began to wait"
+            if self._reason:
+                self.log.error("run given up before its begin", reason=self._reason, workers=here)
+                self._tell_refusals()
+                self.aggregator.end(self._reason)
+                options.expect_workers_max_wait = 1  # Locust gives up, too, and tells those that are here to leave
+                return
+            if waited_s > tell_s:
+                tell_s += TELL_AGAIN_S
+                self.aggregator.waiting(f"waiting for workers: {who}; {options.harness_wait - waited_s:.0f} s left")
+                self._tell_refusals()
+
+    def _tell_refusals(self) -> None:
+        """Show what was refused, where it is more than was told before."""
+        told = self._gate.told()
+        if told != self._refusals:
+            self._refusals = told
+            self.log.warning("messages refused", **{"what": dict(self._gate.refused)})
+            self.aggregator.refusals(told)
+
+    def unpacked(self, message: dict[str, Any]) -> None:
+        """Take a worker's report, or count it as refused."""
+        try:
+            report = Report.unpack(message)
+        except (HarnessError, ValueError, TypeError, KeyError, AttributeError) as error:
+            self._gate.refuse("malformed")
+            self.log.warning("report refused", error=f"{type(error).__name__}: {error}"[:300])
+        else:
+            self.receive(report)
 
     def receive(self, report: Report) -> None:
         """Write a report down; a record that cannot be written ends the run."""
@@ -369,13 +436,13 @@ class MasterSide:
     def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Answer a worker with the run time of this process, and with its own question."""
         answer = {"asked": msg.data, "theirs": time.time() - self.aggregator.zero}
-        environment.runner.send_message(CLOCK_MESSAGE, answer, client_id=msg.node_id)
+        environment.runner.send_message(CLOCK, answer, client_id=msg.node_id)
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
+        gevent.signal_handler(signal.SIGUSR1, self._interrupted)  # first: the supervisor may signal from `start` on
         self.aggregator.start(zero, workers=len(self._clients) if self._distributed else 1)
-        gevent.signal_handler(signal.SIGUSR1, self._interrupted)
         gevent.spawn(self._conduct)
         return zero
 
@@ -384,6 +451,7 @@ class MasterSide:
         runner = self.environment.runner
         if self._distributed:
             self._clients = sorted((client.id for client in runner.clients.ready), key=runner.get_worker_index)
+            self._gate.begin(self._clients)
         return json.dumps(self._clients)
 
     def _look_after_workers(self) -> None:
@@ -407,6 +475,7 @@ class MasterSide:
         while not (self._reason or aggregator.stop_reason):
             gevent.sleep(REPORT_EVERY_S)
             self._look_after_workers()
+            self._tell_refusals()
             aggregator.progress()
             if aggregator.deserted:
                 break
@@ -420,9 +489,15 @@ class MasterSide:
             deadline = time.monotonic() + 5.0
             while not aggregator.all_final and time.monotonic() < deadline:
                 gevent.sleep(0.05)
+            self._tell_refusals()
             aggregator.end(self._reason or aggregator.stop_reason)
         finally:  # whatever failed on the way out, Locust must not stay
             self.environment.runner.quit()
+
+
+def digest_of(order: str) -> str:
+    """Of the run spec's text, which Locust copies to the workers: SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(order.encode()).hexdigest()
 
 
 def _record_of(spec: RunSpec) -> RunStore:
@@ -438,6 +513,14 @@ def _add_options(parser: Any, **_: Any) -> None:
         metavar="FILE",
         include_in_web_ui=False,
         help="run spec of a planned run, written by `harness run`; without it users run closed",
+    )
+    parser.add_argument(
+        "--harness-wait",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        include_in_web_ui=False,
+        help="how long the master of a planned run waits for its workers",
     )
 
 
@@ -464,7 +547,7 @@ def _prepare(environment: Environment, **_: Any) -> None:
     for user_class in environment.user_classes:
         user_class.weight = spec.profile.mix[user_class.persona]
     try:
-        _here.master = MasterSide(environment, spec)
+        _here.master = MasterSide(environment, spec, digest_of(text))
     except HarnessError as error:  # Locust would log it, and drive its users without us
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
@@ -513,7 +596,16 @@ def _start(environment: Environment, **_: Any) -> None:
         if text:
             processes_for(spec.profile.phones, raise_descriptor_limit(), 1, workers)
             schedule = planned(spec) if _here.master is None else _here.master.schedule
-        _here.worker = WorkerSide(environment, spec, schedule, zero=zero, worker=worker, workers=workers, gate=gate)
+        _here.worker = WorkerSide(
+            environment,
+            spec,
+            schedule,
+            zero=zero,
+            worker=worker,
+            workers=workers,
+            gate=gate,
+            run_digest=digest_of(text),
+        )
     except HarnessError as error:
         log.error("%s", error)
         environment.process_exit_code = int(error.exit_code)

@@ -10,15 +10,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.errors import HarnessError
+from harness.core.interrupts import Interrupted, listening
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.run_token import TOKEN_ENV, new_token
 from harness.core.target_guard import Permit
 from harness.egress.orders import handed
 from harness.load import child_process as processes
@@ -31,6 +32,8 @@ from harness.run.run_request import RunRequest, Watcher
 
 PATIENCE_S = 60.0
 """Beyond the planned end, before a generator that does not leave by itself is killed."""
+OWN_WORKERS_S = 120.0
+"""For the workers that Locust forks on this machine to be there."""
 FAREWELL_S = 30.0
 """From the end of the run to a kill; workers that hang keep Locust's master waiting for ever."""
 
@@ -65,27 +68,37 @@ class LocustProcess:
         self._front = front or Fronted(spec.url, None)
         self._started = False
         self._interrupts = 0
+        self._signal = 0  # the first that came
+        self._process: subprocess.Popen[str] | None = None
         self._end: dict[str, Any] | None = None
 
     def drive(self) -> None:
         """Run to the end; the record is closed in any case."""
-        with (self._folder / "locust.log").open("w", encoding="utf-8") as log:
-            process = processes.start(self._command(), environ=self._environ(), stderr=log)
-            self._log.info("locust started", locust_pid=process.pid, processes=self._run_request.processes)
-            limit = (
-                self._spec.end_s + self._spec.grace_s + PATIENCE_S + (3600.0 if self._run_request.master_port else 0.0)
-            )
-            timer = self._killing(process, limit, "locust killed: it did not leave after the planned end")
-            # The workers hold the same pipe: without this a killed master's would keep us listening.
-            threading.Thread(target=_bury, args=(process,), daemon=True).start()
-            with self._signals(process):
+        with (self._folder / "locust.log").open("w", encoding="utf-8") as log, listening(self._interrupted):
+            process = self._process = processes.start(self._command(), environ=self._environ(), stderr=log)
+            try:
+                self._log.info("locust started", locust_pid=process.pid, processes=self._run_request.processes)
+                timer = self._killing(process, self._limit_s, "locust killed: it did not leave after the planned end")
+                # The workers hold the same pipe: without this a killed master's would keep us listening.
+                threading.Thread(target=_bury, args=(process,), daemon=True).start()
+                if self._signal:  # it came while the process was started
+                    processes.kill_group(process)
                 try:
                     self._listen(process, log)
                     process.wait()
                 finally:
                     timer.cancel()
-                    processes.end(process, patience_s=2.0)
-                    self._close(process.returncode)
+            finally:
+                processes.end(process, patience_s=2.0)
+                status = self._close(process.returncode)
+        if self._signal and status != "aborted":  # too late for the load, and yet somebody wants this to end
+            raise Interrupted(self._signal)
+
+    @property
+    def _limit_s(self) -> float:
+        """From its start to a kill."""
+        waiting_s = 3600.0 if self._run_request.master_port else 0.0
+        return self._spec.end_s + self._spec.grace_s + PATIENCE_S + waiting_s
 
     def _killing(self, process: subprocess.Popen[str], after_s: float, event: str) -> threading.Timer:
         """Kill it after so many seconds, unless it has left by then."""
@@ -100,13 +113,15 @@ class LocustProcess:
         timer.start()
         return timer
 
-    def _close(self, code: int) -> None:
+    def _close(self, code: int) -> str:
+        """Close the record; how the run ended."""
         log = self._folder / "locust.log"
         if self._end is not None:
             reason = str(self._end["reason"])
             status = "aborted" if reason else "complete"
-        elif self._interrupts:
-            status, reason = "aborted", "interrupted before the record could be finished"
+        elif self._signal:
+            when = "before its record could be finished" if self._started else "before the load began"
+            status, reason = "aborted", f"interrupted by {signal.Signals(self._signal).name} {when}"
         else:
             status, reason = "incomplete", ""
             self._log.error("locust died", code=code)
@@ -125,6 +140,7 @@ class LocustProcess:
                 where=str(log),
                 remedy="the log tells why; if that does not help, please report it with the log",
             )
+        return status
 
     def _listen(self, process: subprocess.Popen[str], log: Any) -> None:
         assert process.stdout is not None
@@ -138,6 +154,8 @@ class LocustProcess:
                     self._started = True
                     self._front.begin(facts["zero"], self._folder)
                     self._watcher.stage("running")
+                case "waiting":
+                    self._watcher.stage(facts["text"])
                 case "progress":
                     self._watcher.progress(facts)
                 case "problem":
@@ -150,17 +168,29 @@ class LocustProcess:
 
     def _command(self) -> list[str]:
         spec, profile = self._spec, self._spec.profile
-        command = [sys.executable, "-m", "locust", "-f", str(self._locustfile), "--headless", "--host", spec.url]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.load.locust_main",
+            "-f",
+            str(self._locustfile),
+            "--headless",
+            "--host",
+            spec.url,
+        ]
         command += ["-u", str(profile.phones), "-r", str(max(profile.phones, 1))]
         command += ["--stop-timeout", str(int(spec.grace_s) + 10), "--only-summary", "--exit-code-on-error", "0"]
         command += ["--harness-order", str(self._folder / "order.json")]
         run_request = self._run_request
         if run_request.master_port is not None:
-            command += ["--master", "--master-bind-port", str(run_request.master_port)]
+            command += ["--master", "--master-bind-host", run_request.bind]
+            command += ["--master-bind-port", str(run_request.master_port)]
             command += ["--expect-workers", str(run_request.expect_workers)]
+            command += ["--harness-wait", str(run_request.wait_s)]
         elif run_request.processes is not None and run_request.processes > 1:
             port = str(_free_port())
             command += ["--processes", str(run_request.processes), "--master-bind-host", "127.0.0.1"]
+            command += ["--harness-wait", str(OWN_WORKERS_S)]
             command += ["--master-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
         if run_request.rebalance:  # Locust then spreads its users, which are our phones' slots, over who is left
             command += ["--enable-rebalancing"]
@@ -174,6 +204,7 @@ class LocustProcess:
             ANON_KEY_ENV: access.anon_key,
             PASSWORD_ENV: access.password,
             JWT_SECRET_ENV: access.jwt_secret,
+            TOKEN_ENV: self._run_request.token or new_token(),
         }
         allowed = Permit(
             urlsplit(self._spec.url).hostname or "",
@@ -185,26 +216,20 @@ class LocustProcess:
         )
         return inherited | opened | handed(allowed)
 
-    @contextlib.contextmanager
-    def _signals(self, process: subprocess.Popen[str]) -> Iterator[None]:
-        """First Ctrl-C or SIGTERM: end the run cleanly; second: kill it."""
-
-        def interrupted(number: int, frame: object) -> None:
-            self._interrupts += 1
-            self._log.warning("interrupted", signal=signal.Signals(number).name, times=self._interrupts)
-            if self._interrupts > 1 or not self._started:
-                processes.kill_group(process)
-                return
-            self._watcher.stage("ending the run: sessions are closing (again to kill)")
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGUSR1)
-
-        before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _interrupted(self, number: int, frame: object) -> None:
+        """First signal: end the run cleanly; second: kill it."""
+        self._interrupts += 1
+        self._signal = self._signal or number
+        self._log.warning("interrupted", signal=signal.Signals(number).name, times=self._interrupts)
+        process = self._process
+        if process is None:
+            return
+        if self._interrupts > 1 or not self._started:
+            processes.kill_group(process)
+            return
+        self._watcher.stage("ending the run: sessions are closing (again to kill)")
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGUSR1)
 
 
 def _bury(process: subprocess.Popen[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -237,8 +238,9 @@ def fronted(
         yield Fronted(url, None)
         return
     with contextlib.ExitStack() as stack:
+        death: Callable[[], str] = _nobodys
         if api is None:
-            api = stack.enter_context(_started(timeline.seed, url))
+            api, death = stack.enter_context(_started(timeline.seed, url))
         holder = f"run-{timeline.seed}-{time.time_ns():x}"
         try:
             client = stack.enter_context(proxy_api(gate, api, holder=holder))
@@ -253,14 +255,15 @@ def fronted(
         log.info("proxy connected", listen=made.listen, api=api, upstream=url)
         stack.callback(conductor.clear)
         watcher.stage(f"chaos proxy at {made.listen}, its API at {api}")
-        yield Fronted(entry, conductor)
+        yield Fronted(entry, conductor, death)
 
 
 class Fronted:
-    """url: where phones go."""
+    """url: where phones go. death: of the proxy that was started for it, with its reason; "" while it lives."""
 
-    def __init__(self, url: str, conductor: ProxyConductor | None) -> None:
+    def __init__(self, url: str, conductor: ProxyConductor | None, death: Callable[[], str] | None = None) -> None:
         self.url = url
+        self.death = death or _nobodys
         self._conductor = conductor
 
     def begin(self, zero: float, folder: Path) -> None:
@@ -308,8 +311,11 @@ def _kept(gate: Gate, api: str, holder: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _started(seed: int, url: str) -> Iterator[str]:
-    """The URL of the API of a proxy server of our own, which may forward to the target and to this machine only."""
+def _started(seed: int, url: str) -> Iterator[tuple[str, Callable[[], str]]]:
+    """A proxy server of our own, which may forward to the target and to this machine only.
+
+    The URL of its API, and what became of it when it died.
+    """
     command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed)]
     command += ["--allow-upstream", urlsplit(url).hostname or ""]
     process = processes.start(command, environ=_environ())
@@ -322,9 +328,18 @@ def _started(seed: int, url: str) -> Iterator[str]:
                 where=" ".join(command[1:]),
                 remedy="try it by hand: harness chaos proxy; what it says on stderr tells why",
             )
-        yield str(json.loads(line)["api"])
+        yield str(json.loads(line)["api"]), lambda: _death_of(process)
     finally:
         processes.end(process, patience_s=5.0)
+
+
+def _nobodys() -> str:
+    return ""
+
+
+def _death_of(process: subprocess.Popen[str]) -> str:
+    code = process.poll()
+    return "" if code is None else f"the chaos proxy died during the run (exit code {code})"
 
 
 def _environ() -> dict[str, str]:

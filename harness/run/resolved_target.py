@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from harness.run.run_request import RunRequest, Watcher
 
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
+SWEEP_S = 30.0
 SEEDED_PER_S = 50.0  # people, at the very least
 
 
@@ -78,7 +80,21 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
         yield replace(_discovered(found), death=lambda: _death_of(process))
     finally:
+        killed = process.poll() is not None and process.returncode < 0
         processes.end(process, patience_s=10.0)
+        if killed or process.returncode == -signal.SIGKILL:
+            _sweep(log)
+
+
+def _sweep(log: RunLog) -> None:
+    """A sandbox that was killed could not remove its database's folder; another process of its kind can."""
+    sweeper = processes.start([sys.executable, "-m", "sandbox.sweep"], environ=os.environ, stdout=subprocess.DEVNULL)
+    try:
+        sweeper.wait(SWEEP_S)
+    except subprocess.TimeoutExpired:
+        log.warning("sandbox not swept", after_s=SWEEP_S)
+    finally:
+        processes.end(sweeper, patience_s=1.0)
 
 
 def _death_of(process: subprocess.Popen[str]) -> str:

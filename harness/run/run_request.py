@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,9 @@ class RunRequest:
     processes: int | None = None  # worker processes on this machine; 1: everything in one; None: as many as it takes
     master_port: int | None = None  # set: workers on other machines connect here
     expect_workers: int = 0
+    bind: str = "127.0.0.1"  # where the master listens for them
+    wait_s: float = 60.0  # for the workers to come
+    token: str = field(default="", repr=False)  # that master and workers share; "": one of this run's own
     rebalance: bool = False  # let the other workers take over what a lost one has not begun
     proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from harness.core.behaviour import PERSONAS
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import fault_windows
 from harness.core.frozen_model import closest
+from harness.core.interrupts import Interrupted
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
 from harness.egress.gate import Gate
@@ -33,6 +34,7 @@ from harness.record.manifest import Canary, Manifest
 from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
 from harness.run.canary import sing
+from harness.run.closing import Stage, closing_record
 from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.proxy_conductor import Fronted, fronted
@@ -57,6 +59,10 @@ def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None
         except HarnessError as error:
             log.error("run refused" if not log.run else "run failed", reason=str(error), code=int(error.exit_code))
             raise
+        except Interrupted as error:
+            error.while_("before the run had begun", remedy="nothing was recorded; start it again")
+            log.warning("interrupted", signal=error.signal, stage=error.stage)
+            raise
 
 
 def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show | None) -> Path:
@@ -67,29 +73,49 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         timeline = run_request.profile.timeline(_seed(run_request))
         front = stack.enter_context(_front(run_request, access, timeline, watcher, log))
         spec, store = _prepare(run_request, access, front.url, timeline)
-        folder = store.folder
         log.run = spec.run_id
-        log.open(folder)
-        stack.enter_context(following(folder, show))
+        with closing_record(store.folder) as stage:
+            _carry_out(run_request, access, front, spec, store, stage, watcher, log, show)
+    return store.folder
+
+
+def _carry_out(
+    run_request: RunRequest,
+    access: ResolvedTarget,
+    front: Fronted,
+    spec: RunSpec,
+    store: RunStore,
+    stage: Stage,
+    watcher: Watcher,
+    log: RunLog,
+    show: Show | None,
+) -> None:
+    """From a run directory to a complete record."""
+    folder = store.folder
+    log.open(folder)
+    with following(folder, show):
         _log_plan(log, run_request, store.manifest)
         watcher.stage(f"run {spec.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        stage.now = "before the load began"
         probes = probe(access, run_request.profile.people)
         store.update(probes=probes)
         log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
         before = _canary("start", log)
         store.update(canary=before)
+        stage.now = "while the load's record was closed"
         LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
+        stage.now = "before what the target stored was read"
         RunStore(folder, open_run(folder).manifest).update(canary=(*before, *_canary("end", log)))
-        _check_target_lived(access, store, log)
         watcher.stage("reading what the target stored")
         gate = Gate(access.reach)
         evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn, gate=gate)
+        stage.now = "right after what the target stored was read"
+        _check_all_lived(access, front, store, log)
         log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)
         if evidence.problem:
             watcher.problem(f"integrity is not checked: {evidence.problem}")
         ended = open_run(folder).manifest
         log.info("run ended", status=ended.status, reason=ended.abort_reason)
-    return folder
 
 
 def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
@@ -99,7 +125,7 @@ def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
     except OSError as error:
         log.warning("canary failed", reason=str(error))
         return ()
-    log.info("canary", at=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
+    log.info("canary", when=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
     return (canary,)
 
 
@@ -134,9 +160,9 @@ def _seed(run_request: RunRequest) -> int:
     return run_request.profile.seed if run_request.seed is None else run_request.seed
 
 
-def _check_target_lived(access: ResolvedTarget, store: RunStore, log: RunLog) -> None:
-    """A sandbox of our own that died took the run's meaning with it, whenever it died."""
-    if reason := access.death():
+def _check_all_lived(access: ResolvedTarget, front: Fronted, store: RunStore, log: RunLog) -> None:
+    """A sandbox or proxy of our own that died took the run's meaning with it, whenever it died."""
+    if reason := access.death() or front.death():
         log.error("target died", reason=reason)
         folder = store.folder
         RunStore(folder, open_run(folder).manifest).update(status="aborted", abort_reason=reason)

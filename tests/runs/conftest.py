@@ -120,7 +120,7 @@ def command_line(pid: int) -> str:
 
 def generators(process: subprocess.Popen[str]) -> list[int]:
     """Process ids of the generators below a `harness run`: the master first, then the workers, which it forks."""
-    return [pid for pid in descendants(process.pid) if "-m locust" in command_line(pid)]
+    return [pid for pid in descendants(process.pid) if "locust_main" in command_line(pid)]
 
 
 def tell(line: str) -> None:

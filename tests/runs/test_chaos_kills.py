@@ -116,7 +116,7 @@ def test_a_kill_in_a_chaos_run_leaves_no_fault_and_no_black_hole(number: int, sa
             run = finish(process, out)
             assert run.code in (20, 30), run.said
         deadline = time.monotonic() + 20
-        while (left := [pid for pid in crew if "-m locust" in command_line(pid)]) and time.monotonic() < deadline:
+        while (left := [pid for pid in crew if "locust_main" in command_line(pid)]) and time.monotonic() < deadline:
             time.sleep(0.1)
     tell(f"{number:3} {victim:10} {after:3.1f} s, {hole:9}: clean {clean_s:4.2f} s, {Counter(fates)}")
     assert "hung" not in fates

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.load import load_profile
+from harness.core.run_token import TOKEN_ENV, new_token
 from harness.schedule.arrivals import plan
 from sandbox.server import Sandbox
 
@@ -35,6 +36,7 @@ numpy.random.default_rng = lambda seed=None: numpy.random.Generator(numpy.random
 def worker(port: int, sandbox: Sandbox, out: Path, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """`harness run --worker`, as on another machine."""
     command = [sys.executable, "-m", "harness", "run", "--worker", f"127.0.0.1:{port}", "--url", sandbox.url]
+    command += ["--wait", "60"]
     process = subprocess.Popen(
         [*command, "--out", str(out)],
         env=os.environ | environ,
@@ -52,12 +54,15 @@ def worker(port: int, sandbox: Sandbox, out: Path, **environ: str) -> Iterator[s
             process.wait()
 
 
-def test_a_worker_that_draws_other_sessions_refuses_and_the_run_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_worker_that_draws_other_sessions_refuses_and_the_run_ends(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(ANOTHER_NUMPY)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     out = tmp_path / "runs"
+    monkeypatch.setenv(TOKEN_ENV, new_token())
     arguments = ("--url", sandbox.url, "--master", str(port), "--expect-workers", "2", "-v")
     begun = time.monotonic()
     process = start(out, BRIEF, "--slo", BRIEF_SLO, *arguments)

@@ -385,7 +385,7 @@ async def serve(upstream: str, names: tuple[str, ...], seed: int, *, survey: boo
     proxy = MutatingProxy(upstream, *map(mutant, names), seed=seed, survey=MutantSurvey(seed) if survey else None)
     await proxy.start()
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     _say({"ready": True, "url": proxy.url})
     await ended.wait()

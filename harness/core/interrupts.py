@@ -1,0 +1,116 @@
+"""What INT, TERM and HUP do to a command: each is one exception, `Interrupted`, raised once in the main thread.
+
+A command is cleaned up by unwinding, so a second signal must not cut the first one's unwinding short: it is noted, and
+raised only when the first is so long ago that something must be stuck. Where an exception would be worse than waiting
+(between a fork and the `try` that looks after the child), signals are held until the block is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+AGAIN_S = 20.0
+"""After so many seconds a further signal cuts short what the first one left to be cleaned up."""
+
+Listener = Callable[[int, FrameType | None], None]
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for the end. A KeyboardInterrupt, so that event loops let it through as they let Ctrl-C through.
+
+    stage, record: what was under way, and the run directory that says so; filled in on the way out.
+    """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.signal = signal.Signals(number).name
+        self.stage = ""
+        self.record = ""
+        self.remedy = ""
+        super().__init__(self.signal)
+
+    def while_(self, stage: str, *, record: str = "", remedy: str = "") -> None:
+        """Say what was under way, unless somebody nearer has said it."""
+        if not self.stage:
+            self.stage, self.record, self.remedy = stage, record, remedy
+
+    def __str__(self) -> str:
+        lines = [f"interrupted by {self.signal} {self.stage}".rstrip()]
+        lines += [f"  {name}: {text}" for name, text in (("where", self.record), ("remedy", self.remedy)) if text]
+        return "\n".join(lines)
+
+
+class Interrupts:
+    """The signals of this process. Handlers run in the main thread only, so there is nothing to lock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._raised_s: float | None = None
+        self._waiting: int | None = None
+        self._held = 0
+        self.heard = 0
+
+    def hear(self, number: int, frame: FrameType | None = None) -> None:
+        """The handler."""
+        self.heard += 1
+        now = self._clock()
+        if self._raised_s is not None and now - self._raised_s < AGAIN_S:
+            return
+        if self._held:
+            self._waiting = number
+            return
+        self._raised_s = now
+        raise Interrupted(number)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """No exception within the block; one behind it, where a signal came. Harmless in other threads."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            number, self._waiting = self._waiting, self._waiting if self._held else None
+            if number is not None and not self._held:
+                self._raised_s = self._clock()
+                raise Interrupted(number)
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Signals come here within the block. HUP stays ignored for who was started to survive it (`nohup`)."""
+        self._raised_s = self._waiting = None
+        self.heard = 0
+        with listening(self.hear):
+            yield
+
+
+INTERRUPTS = Interrupts()
+
+
+@contextlib.contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """The signals go to `listener` within the block, and to whom they went before afterwards."""
+    before = {}
+    try:
+        for number in SIGNALS:
+            if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            before[number] = signal.signal(number, listener)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def ignore() -> None:
+    """The very end of the process: the exit code is settled, and nothing is left that a signal could end sooner."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,108 @@
+"""What signals do to a command: one exception, never a second one while the first is being cleaned up after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from harness.core.interrupts import AGAIN_S, Interrupted, Interrupts, listening
+
+
+def test_the_first_signal_is_raised_and_the_next_ones_only_when_it_is_long_ago() -> None:
+    now = [0.0]
+    interrupts = Interrupts(lambda: now[0])
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        interrupts.hear(signal.SIGTERM)
+    now[0] += AGAIN_S / 2
+    interrupts.hear(signal.SIGINT)
+    now[0] += AGAIN_S
+    with pytest.raises(Interrupted, match="SIGHUP"):
+        interrupts.hear(signal.SIGHUP)
+    assert interrupts.heard == 3
+
+
+def test_held_signals_are_raised_once_behind_the_outermost_block() -> None:
+    interrupts = Interrupts(lambda: 0.0)
+    reached = []
+
+    def work() -> None:
+        with interrupts.held():
+            with interrupts.held():
+                interrupts.hear(signal.SIGTERM)
+                interrupts.hear(signal.SIGINT)
+            reached.append("behind the inner block")
+
+    with pytest.raises(Interrupted, match="SIGINT"):
+        work()
+    assert reached == ["behind the inner block"]
+    with interrupts.held():
+        pass
+
+
+def test_another_thread_holds_nothing() -> None:
+    interrupts = Interrupts(lambda: 0.0)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with interrupts.held():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert inside.wait(10)
+    with pytest.raises(Interrupted):
+        interrupts.hear(signal.SIGTERM)
+    leave.set()
+    thread.join()
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listening(lambda number, frame: None):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_was_under_way_is_said_by_whoever_is_nearest() -> None:
+    error = Interrupted(signal.SIGTERM)
+    error.while_("before the load began", record="runs/x", remedy="`harness report runs/x`")
+    error.while_("somewhere")
+    assert str(error).splitlines() == [
+        "interrupted by SIGTERM before the load began",
+        "  where: runs/x",
+        "  remedy: `harness report runs/x`",
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_command_leaves_with_30_and_a_word(number: signal.Signals) -> None:
+    """`chaos proxy` and the like have handlers of their own; this is everybody else."""
+    script = (
+        "import sys, os, signal, click, time\n"
+        "from harness import cli\n"
+        "@cli.cli.command('wait')\n"
+        "def wait() -> None:\n"
+        "    click.echo('here')\n"
+        "    time.sleep(60)\n"
+        "sys.argv = ['harness', 'wait']\n"
+        "cli.main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    os.kill(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 30, said
+    assert said.split() == ["interrupted", "by", number.name]  # click begins a new line
