@@ -116,7 +116,8 @@ class Device:
         self.page = self._new_page()
 
     def _open_http(self) -> HttpClient:
-        return HttpClient(self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS)
+        kit = self.kit
+        return HttpClient(kit.origin, loop=kit.loop, tls=kit.tls, connections=CONNECTIONS, budget=kit.wire_budget)
 
     # ---- for screens and personas -----------------------------------------------------------------------------
 

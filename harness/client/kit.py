@@ -11,6 +11,7 @@ from time import monotonic
 from harness.client.context import Observer
 from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.origin import Origin
+from harness.client.http.wire_budget import WireBudget
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.shared import SharedRealtime
 from harness.core.distributions import Distribution
@@ -39,4 +40,5 @@ class DeviceKit:
     fault_schedule: FaultSchedule | None = None  # None: nothing goes wrong on purpose
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED
     budget_ratio: float = 0.1
+    wire_budget: WireBudget | None = None  # None: nothing limits what devices send
     now: Callable[[], float] = monotonic  # the loop's clock

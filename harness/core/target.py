@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
+from harness.core.wire_limits import WireLimits
+
+SOCKETS_OF_A_PHONE = 7
+"""Six HTTP connections, a browser's limit for an origin, and one WebSocket."""
 
 
 class TargetKeys(FrozenModel):
@@ -34,6 +38,17 @@ class TargetLimits(FrozenModel):
 
     requests_per_second: Annotated[Number, Field(gt=0)]
     phones: Annotated[Count, Field(ge=1)]
+    connections_per_second: Annotated[Number, Field(gt=0)] | None = None  # new ones; absent: as many as requests
+    sockets: Annotated[Count, Field(ge=1)] | None = None  # open at once; absent: what so many phones can have at most
+
+    @property
+    def wire(self) -> WireLimits:
+        """What is kept on the wire."""
+        return WireLimits(
+            requests_per_second=self.requests_per_second,
+            connections_per_second=self.connections_per_second or self.requests_per_second,
+            sockets=self.sockets or self.phones * SOCKETS_OF_A_PHONE,
+        )
 
 
 # Narrower than RFC 3986 on purpose: what two URL parsers could read differently would let the guard see another

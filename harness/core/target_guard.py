@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import TargetError
 from harness.core.target import Target
+from harness.core.wire_limits import WireLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Permit:
     loopback: bool
     requests_per_second: float | None
     phones: int | None
+    wire: WireLimits | None = None
 
 
 def is_loopback(host: str) -> bool:
@@ -82,7 +84,7 @@ def permit(
             host,
             where,
         )
-    return Permit(host, loopback, limits.requests_per_second, limits.phones)
+    return Permit(host, loopback, limits.requests_per_second, limits.phones, limits.wire)
 
 
 def _within(what: str, planned: float, allowed: float, key: str, host: str, where: str) -> None:

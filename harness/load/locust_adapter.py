@@ -21,7 +21,7 @@ import socket
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,6 +43,8 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.outcome import Outcome
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.core.tables import MANIFEST
+from harness.core.wire_limits import LEASE_S as GRANTED_S
+from harness.core.wire_limits import WireShare
 from harness.load.aggregator import Aggregator, Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
@@ -83,6 +85,8 @@ CLOCK_MESSAGE = "harness_clock"
 CLOCK_EVERY_S = 2.0
 """How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
 INHERIT = "harness_inherit"
+GRANT = "harness_grant"
+"""The master's answer to a worker's report: its share of the target's limits."""
 REFUSAL = "harness_refusal"
 
 
@@ -165,6 +169,7 @@ class WorkerSide:
         self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
         self._spec = spec
         self._heard: float | None = None  # the master's last word, an epoch second
+        self._reported: dict[int, float] = {}  # loop time of each report that has not been answered yet
         self._over: deque[Event] = deque()
         self._wake = get_hub().loop.async_()
         self._wake.start(self._release)
@@ -173,7 +178,8 @@ class WorkerSide:
         secrets = secrets_for(spec.url)
         opened = (secrets.anon_key, secrets.password, secrets.jwt_secret)
         self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker, secrets=opened)
-        engine = Engine(spec, secrets, zero=zero, worker=worker, workers=workers, lease_s=lease_s, log=self.log)
+        leased = distributed and not closed
+        engine = Engine(spec, secrets, zero=zero, worker=worker, leased=leased, lease_s=lease_s, log=self.log)
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
         be_prompt()  # and with it the engine's thread, which starts below
@@ -189,6 +195,7 @@ class WorkerSide:
                 CLOCK_MESSAGE, lambda environment, msg, **_: self.ticket_queue.answered(**msg.data)
             )
             self._clock = gevent.spawn(self._ask_time)
+            environment.runner.register_message(GRANT, lambda environment, msg, **_: self.granted(**msg.data))
         if not closed:
             self._open_log(worker)
             self.log.info(
@@ -271,9 +278,19 @@ class WorkerSide:
             gevent.sleep(REPORT_EVERY_S)
             if self._master_spoke():
                 self.ticket_queue.engine.led()
-            self._send(self.ticket_queue.report())
+            at = time.monotonic()
+            report = self.ticket_queue.report()
+            if self._spec.limits is not None:
+                self._reported = {number: then for number, then in self._reported.items() if at - then < GRANTED_S}
+                self._reported[report.sequence] = at
+            self._send(report)
             if self._spec.rebalance and self._cut_off():
                 self.ticket_queue.engine.scheduler.forfeit(f"nothing was heard of the master for {LOST_S:g} s")
+
+    def granted(self, sequence: int, **share: int) -> None:
+        """The master's answer to that report. It holds from when the report was made: a late answer holds shorter."""
+        if (at := self._reported.pop(sequence, None)) is not None:
+            self.ticket_queue.engine.grant(WireShare(**share), at + GRANTED_S)
 
     def _master_spoke(self) -> bool:
         """Whether it did since the last time this was asked."""
@@ -348,7 +365,7 @@ class MasterSide:
         self._reason = ""
         self._clients: list[str] = []  # Locust's name of each worker, by number
         if self._distributed:
-            runner.register_message(MESSAGE, lambda environment, msg, **_: self.receive(Report.unpack(msg.data)))
+            runner.register_message(MESSAGE, lambda environment, msg, **_: self._hear(Report.unpack(msg.data)))
             runner.register_message(CLOCK_MESSAGE, self._tell_time)
             runner.register_message(REFUSAL, lambda environment, msg, **_: self.refused(**msg.data))
 
@@ -360,6 +377,14 @@ class MasterSide:
             self._reason = self._reason or f"the record cannot be written: {error.what}"
             self.log.error("record not written", error=str(error))
             log.error("%s", error)
+
+    def _hear(self, report: Report) -> None:
+        """A worker's report: take it, and answer with what the worker may send."""
+        self.receive(report)
+        share = None if report.final else self.aggregator.grant(report.worker)
+        if share is not None:
+            answer = {"sequence": report.sequence, **asdict(share)}
+            self.environment.runner.send_message(GRANT, answer, client_id=self._clients[report.worker])
 
     def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Answer a worker with the run time of this process, and with its own question."""

@@ -140,7 +140,7 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         anon_key=keys.anon,
         password=keys.password or "",
         email_pattern=email_pattern(target.people),
-        requests_per_second=allowed.requests_per_second,
+        limits=allowed.wire,
         jwt_secret=keys.jwt_secret or "" if mint else "",
         signing_secret=keys.jwt_secret or "",
         service_key=keys.service or "",

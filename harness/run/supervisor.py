@@ -185,7 +185,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         user_ids=access.user_ids,
         windows=windows_of(profile),
         plan_digest=planned.digest,
-        requests_per_second=access.requests_per_second,
+        limits=access.limits,
         rebalance=run_request.rebalance,
     )
     manifest = Manifest(

@@ -117,7 +117,7 @@ def profile(*chaos: dict[str, Any]) -> Profile:
 
 @contextmanager
 def engine(
-    url: str, found: Profile, worker: int = 0, workers: int = 1, *, lead_s: float = 0.0, **options: Any
+    url: str, found: Profile, worker: int = 0, *, lead_s: float = 0.0, **options: Any
 ) -> Iterator[Engine]:
     order = RunSpec(
         run_id="t",
@@ -131,7 +131,7 @@ def engine(
         windows=windows_of(found),
     )
     made = Engine(
-        order, Secrets("anon", jwt_secret=SECRET), zero=time.time() + lead_s, worker=worker, workers=workers, **options
+        order, Secrets("anon", jwt_secret=SECRET), zero=time.time() + lead_s, worker=worker, **options
     )
     thread = threading.Thread(target=made.serve, daemon=True)
     thread.start()

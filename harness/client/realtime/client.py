@@ -30,6 +30,7 @@ from websockets.uri import WebSocketURI
 
 from harness.client.http.origin import Origin
 from harness.client.http.tls import shared_context
+from harness.client.http.wire_budget import WireBudget
 from harness.client.realtime.phoenix.channel import Channel
 from harness.client.realtime.phoenix.connection import PhoenixConnection, Reporter, Through
 from harness.client.realtime.phoenix.events import (
@@ -83,10 +84,10 @@ class RealtimeClient:
     observer: hears of attempts, the phone's own fits: `realtime_connect`, `realtime_join`, `realtime_heartbeat`,
     `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_half_open`, `realtime_frame`, all of method WS.
     stats: to share one between clients. tally: frames by kind and second, for the whole worker.
-    through: what messages pass on their way in, for faults.
+    through: what messages pass on their way in, for faults. budget: the worker's share of the target's limits.
     """
 
-    __slots__ = ("_connection", "_loop", "_online", "_origin", "_tls", "_uri")
+    __slots__ = ("_budget", "_connection", "_loop", "_online", "_origin", "_tls", "_uri")
 
     def __init__(
         self,
@@ -103,7 +104,9 @@ class RealtimeClient:
         stats: Stats | None = None,
         tally: FrameTally | None = None,
         through: Through | None = None,
+        budget: WireBudget | None = None,
     ) -> None:
+        self._budget = budget
         self._loop = loop
         self._origin = origin
         self._tls = (tls or shared_context()) if origin.scheme == "https" else None
@@ -182,7 +185,7 @@ class RealtimeClient:
 
     def open(self, connection: PhoenixConnection) -> Socket:
         """A socket that begins to connect."""
-        socket = Socket(connection, self._uri)
+        socket = Socket(connection, self._uri, self._budget)
         if self._online():
             socket.dial(self._loop, self._origin, self._tls)
         else:

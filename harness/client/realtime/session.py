@@ -48,6 +48,7 @@ class RealtimeSession:
                 stats=sockets.stats,
                 tally=sockets.tally,
                 through=self._through,
+                budget=host.kit.wire_budget,
             )
             sockets.sessions.add(self)
         return self._client
