@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import judging
+
+if TYPE_CHECKING:
+    from harness.core.profile import Profile
 
 
 @click.command()
@@ -18,6 +22,7 @@ from harness.cli import judging
 )
 @click.option("--url", help="A sandbox that already runs on this machine, instead of --target.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
+@click.option("--scale", type=float, default=1.0, help="So many times the profile's sessions per second, and phones.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option(
@@ -59,7 +64,7 @@ def run(profile: str | None, **options: Any) -> None:
     if options["target_file"] and options["url"]:
         raise click.UsageError("--target and --url exclude each other")
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
-    asked = load_profile(profile)
+    asked = _scaled(load_profile(profile), options["scale"])
     reach.refuse(asked, slos.slo, options["slo_file"])
     run_request = RunRequest(
         profile=asked,
@@ -81,3 +86,17 @@ def run(profile: str | None, **options: Any) -> None:
     with progress.watcher() as watcher:
         folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
     judging.judge(folder, options["baseline"], html=not options["no_html"])
+
+
+def _scaled(profile: Profile, factor: float) -> Profile:
+    from pydantic import ValidationError
+
+    from harness.schedule.scale import scaled
+
+    if not 0 < factor < math.inf:
+        raise click.UsageError(f"--scale {factor:g}: give a factor above 0")
+    try:
+        return scaled(profile, factor)
+    except ValidationError as error:
+        said = "; ".join(str(one["msg"]) for one in error.errors())
+        raise click.UsageError(f"--scale {factor:g} makes a profile that cannot be: {said}") from error

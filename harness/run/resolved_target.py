@@ -21,6 +21,7 @@ from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
+from harness.plan.run_peak import largest_scale, run_peak
 from harness.provision import user_ids
 from harness.record.run_log import NO_LOG, RunLog
 from harness.run.run_request import RunRequest, Watcher
@@ -119,10 +120,16 @@ def _await_ready(process: subprocess.Popen[str], limit_s: float) -> Discovered:
 
 
 def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
+    profile = run_request.profile
+    seed = profile.seed if run_request.seed is None else run_request.seed
+    peak = run_peak(profile, seed)
     allowed = permit(
         target,
-        peak_phones=run_request.profile.phones,
-        peak_requests_per_second=None,
+        peak_phones=peak.phones,
+        peak_requests_per_second=peak.requests_per_second,
+        peak_connections_per_second=peak.connections_per_second,
+        peak_sockets=peak.sockets,
+        largest_scale=lambda limits: largest_scale(profile, seed, limits),
         allow_production=run_request.allow_production,
     )
     keys = resolve_keys(target, os.environ)

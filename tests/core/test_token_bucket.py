@@ -24,7 +24,8 @@ def most_within(instants: list[float], span_s: float) -> int:
 @given(limits, gaps)
 def test_no_second_is_a_tenth_over_whatever_is_asked_for(limit: float, wishes: list[float]) -> None:
     tokens, window_s = tokens_of(limit)
-    bucket, now, given_at = TokenBucket(tokens, window_s), 0.0, []
+    bucket, now = TokenBucket(tokens, window_s), 0.0
+    given_at: list[float] = []
     for gap in wishes:
         now += gap
         if not bucket.take(now):
@@ -50,7 +51,8 @@ def test_who_waits_as_long_as_told_gets_the_limit(limit: float, requests: int) -
 def test_a_few_go_at_once_and_the_rest_evenly() -> None:
     tokens, window_s = tokens_of(20)
     assert (tokens, window_s) == (22, SPAN_S)
-    bucket, now, given_at = TokenBucket(tokens, window_s), 10.0, []
+    bucket, now = TokenBucket(tokens, window_s), 10.0
+    given_at: list[float] = []
     while len(given_at) < 60:
         if wait_s := bucket.take(now):
             now += wait_s + 1e-9
