@@ -157,7 +157,7 @@ def test_more_phones_than_the_target_allows_are_refused_with_both_figures(
     )
     assert code == 40, said
     assert "the plan needs 400 phones at once, the target file allows 50" in said
-    assert "lower the profile, or raise phones of" in said
+    assert "lower the profile (--scale 0.12 is the largest that fits), or raise phones of" in said
 
 
 def test_the_plan_of_half_a_million_people_prints_in_two_seconds() -> None:

@@ -91,7 +91,7 @@ def run(profile: str | None, **options: Any) -> None:
 def _scaled(profile: Profile, factor: float) -> Profile:
     from pydantic import ValidationError
 
-    from harness.schedule.scale import scaled
+    from harness.core.scaled_profile import scaled
 
     if not 0 < factor < math.inf:
         raise click.UsageError(f"--scale {factor:g}: give a factor above 0")

@@ -120,7 +120,7 @@ def _too_much(over: Sequence[_Figure], scale: float | None, host: str, where: st
         for figure in over
     )
     keys = " and ".join(dict.fromkeys(figure.key for figure in over))
-    less = "lower the profile" if scale is None else f"give --scale {scale:g}, the largest that fits"
+    less = "lower the profile" + ("" if scale is None else f" (--scale {scale:g} is the largest that fits)")
     return TargetError(
         f"{figures}; nothing was sent",
         where=where,

@@ -51,7 +51,7 @@ from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
 from harness.load.engine import Engine
 from harness.load.os_priority import be_prompt, go_first
 from harness.load.session_runner import SessionBody
-from harness.load.sizing import processes_for
+from harness.load.sizing import check_workers, processes_for
 from harness.load.ticket_queue import TicketQueue
 from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S
@@ -393,6 +393,10 @@ class MasterSide:
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
+        try:
+            check_workers(len(self._clients), self.spec.limits)
+        except UsageError as error:
+            self.refused(error.what)
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
         self.aggregator.start(zero, workers=len(self._clients) if self._distributed else 1)
         gevent.signal_handler(signal.SIGUSR1, self._interrupted)
@@ -528,6 +532,7 @@ def _start(environment: Environment, **_: Any) -> None:
             spec, zero = closed_spec(environment.host or ""), time.time()
         worker, workers = _place(environment, options)
         schedule = None
+        check_workers(workers, spec.limits)
         if text:
             processes_for(spec.profile.phones, raise_descriptor_limit(), 1, workers)
             schedule = planned(spec) if _here.master is None else _here.master.schedule

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,6 @@ from harness.plan.inputs import PlanInputs, Range
 from harness.plan.profile_file import truncated_mean
 from harness.plan.sessions import amounts
 from harness.plan.traffic import sent
-from harness.schedule.arrivals import plan
-from harness.schedule.scale import scaled
 
 PEAK_OVER_S = 10
 """Seconds over which a rate is a peak."""
@@ -33,8 +32,6 @@ CONNECTIONS = 6
 """HTTP connections that a page load opens, as a browser does."""
 KEYS_OF_A_WORD = 6
 LEAST_SECONDS = 1.0
-STEP = 0.98
-TRIES = 60
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,9 +57,21 @@ class RunPeak:
         )
 
 
-def run_peak(profile: Profile, seed: int) -> RunPeak:
-    """The peak of a run of `profile`."""
-    schedule = plan(profile.arrivals, profile.mix, profile.people, seed)
+class Starts(Protocol):
+    """A schedule of sessions; see `harness.schedule.arrivals.Schedule`."""
+
+    @property
+    def instants_s(self) -> Floats: ...
+
+    @property
+    def persona(self) -> npt.NDArray[np.int16]: ...
+
+    @property
+    def personas(self) -> tuple[str, ...]: ...
+
+
+def run_peak(profile: Profile, schedule: Starts) -> RunPeak:
+    """The peak of a run of `profile` whose sessions start so."""
     seconds = math.ceil(profile.phases.end_s + profile.phases.drain_s) + 1
     requests, sessions = np.zeros(seconds), np.zeros(seconds)
     second = schedule.instants_s.astype(np.int64)
@@ -78,34 +87,6 @@ def run_peak(profile: Profile, seed: int) -> RunPeak:
         phones=profile.phones,
         sockets=profile.phones * sockets,
     )
-
-
-def largest_scale(profile: Profile, seed: int, limits: TargetLimits) -> float | None:
-    """The largest factor of the profile's rate that the limits allow, two digits; None when none does."""
-    factor = 1.0
-    for _ in range(TRIES):
-        found = run_peak(scaled(profile, factor), seed)
-        if found.fits(limits):
-            return factor
-        wire = limits.wire
-        least = min(
-            wire.requests_per_second / max(found.requests_per_second, 1e-9),
-            wire.connections_per_second / max(found.connections_per_second, 1e-9),
-            limits.phones / found.phones,
-            wire.sockets / found.sockets,
-        )
-        if found.requests_per_second == 0:
-            return None
-        factor = _two_digits(factor * min(least, STEP))
-    return None
-
-
-def _two_digits(value: float) -> float:
-    """Rounded down."""
-    if value <= 0:
-        return 0.0
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.floor(value / unit + 1e-9) * unit:.2g}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
-from harness.plan.run_peak import largest_scale, run_peak
+from harness.load.sizing import check_workers
 from harness.provision import user_ids
 from harness.record.run_log import NO_LOG, RunLog
+from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
 
 MANY_PEOPLE = 5_000
@@ -122,7 +123,7 @@ def _await_ready(process: subprocess.Popen[str], limit_s: float) -> Discovered:
 def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     profile = run_request.profile
     seed = profile.seed if run_request.seed is None else run_request.seed
-    peak = run_peak(profile, seed)
+    peak = peak_of(profile, seed)
     allowed = permit(
         target,
         peak_phones=peak.phones,
@@ -132,6 +133,8 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         largest_scale=lambda limits: largest_scale(profile, seed, limits),
         allow_production=run_request.allow_production,
     )
+    local = run_request.master_port is None
+    check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
     mint = keys.jwt_secret is not None and keys.service is not None
     if not mint and keys.password is None:
