@@ -80,7 +80,7 @@ def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "") -> 
     elif not (dsn or service_key):
         found = Evidence(problem=NO_ACCESS)
     else:
-        found = _attempted(files, PostgresReader(dsn) if dsn else RestReader(url, service_key))
+        found = _attempted(files, PostgresReader(dsn) if dsn else RestReader(url, service_key, files.manifest.limits))
     store.discard(folder)
     if found.problem and before is not None and not before.problem:
         return found

@@ -18,8 +18,10 @@ from urllib.parse import urlencode
 import httpx
 import pyarrow as pa
 
+from harness.client.http.paced import paced
 from harness.client.http.tls import shared_context
 from harness.core.errors import TargetError
+from harness.core.wire_limits import WireLimits
 from harness.evidence.rows import batch
 from harness.evidence.tables import TABLES, StoredTable
 
@@ -44,7 +46,8 @@ class RestReader:
 
     source = "PostgREST"
 
-    def __init__(self, url: str, service_key: str) -> None:
+    def __init__(self, url: str, service_key: str, limits: WireLimits | None = None) -> None:
+        """limits: the target's, which this keeps to as well."""
         headers = {"apikey": service_key, "authorization": f"Bearer {service_key}", "accept-profile": "public"}
         self._http = httpx.AsyncClient(
             base_url=url.rstrip("/") + "/rest/v1/",
@@ -52,6 +55,7 @@ class RestReader:
             timeout=TIMEOUT_S,
             verify=shared_context() if url.startswith("https:") else False,
             trust_env=False,
+            event_hooks=paced(limits),
         )
 
     async def __aenter__(self) -> Self:

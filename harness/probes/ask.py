@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+from harness.client.http.paced import paced
 from harness.client.http.tls import shared_context
 from harness.core.resolved_target import ResolvedTarget
 from harness.probes import schema
@@ -56,6 +57,7 @@ async def _probe(access: ResolvedTarget, people: int) -> Probes:
         timeout=TIMEOUT_S,
         verify=shared_context() if access.url.startswith("https:") else False,
         trust_env=False,
+        event_hooks=paced(access.limits),
     )
     async with client as http:
         source, facts = await _facts(http, access)

@@ -15,8 +15,8 @@ from tests.reports import build
 LIMITS = WireLimits(requests_per_second=20, connections_per_second=20, sockets=140)
 
 
-def limited(**changes: object) -> build.Run:
-    run = build.Run(build.manifest(limits=LIMITS, **changes)).fit()
+def limited() -> build.Run:
+    run = build.Run(build.manifest(limits=LIMITS)).fit()
     run.spread([100.0] * 1000)
     return run
 
