@@ -23,6 +23,9 @@ as the lateness view says, and between its requests: its start and three lags ar
 second of the operation's life, E <= L + 3 * E'. It exceeds 4 * e only where L or one of the E' exceeds e, which happens
 with probability at most G_L(e) + 3 * G(e).
 
+What waited for the target's limits is known by operation and second (the held view), but not which sample it is: so
+many samples fewer are surely above anything.
+
 A delivery starts within its sender's session and ends when a receiver's loop reads the frame: two lags, no start.
 
 Bounds, not estimates. Seconds are known to one second: the worst of a second and its neighbours counts; one with no lag
@@ -67,6 +70,7 @@ def moved_ms(frames: Frames, chosen: pd.DataFrame, view: View, percentile: float
     samples = int(chosen["count"].sum())
     needed = samples - rank_of(percentile, samples)
     bound = _Bound(chosen, frames.generator, view)
+    needed += _held(chosen, frames.generator, view)
     low, high = 0.0, value_us
     if bound.surely_above(0.0) <= needed:
         return value_us / 1000.0
@@ -74,6 +78,15 @@ def moved_ms(frames: Frames, chosen: pd.DataFrame, view: View, percentile: float
         middle = (low + high) / 2
         low, high = (middle, high) if bound.surely_above(middle) > needed else (low, middle)
     return (value_us - low) / 1000.0
+
+
+def _held(chosen: pd.DataFrame, generator: pd.DataFrame, view: View) -> int:
+    """How many of the operations waited for the target's limits, in the seconds of `chosen`: any of them may have been
+    as quick as all others but for that. In the server view no wait of that kind is contained."""
+    if view is not View.E2E:
+        return 0
+    rows = generator[(generator["view"] == View.HELD) & generator["operation"].isin(chosen["operation"].unique())]
+    return int(rows.loc[rows["second"].isin(chosen["second"].unique()), "count"].sum())
 
 
 class _Bound:

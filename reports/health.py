@@ -9,6 +9,7 @@ never pass). Bounds, with their source in DESIGN decision 5:
 - starts: at least 99 % of the sessions planned in the measure phase must have started, or have found every phone busy.
   Busy phones are the target being slow (or the profile having too few phones), not the generator.
 - lateness: at most 1 % of those sessions may have started late because of the generator.
+- the target's limits, which the generator keeps: at most 1 % of the requests had to wait (`reports.held_back`).
 - own faults: no session broke off by a fault of the harness itself.
 - counters: what the workers say they sent is what the master wrote down and what stands in the tables.
 - roster: every worker reports until the end, with no silence over 5 s (`reports.roster`).
@@ -20,7 +21,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.core.tables import Phase, View
-from reports import resources, roster
+from reports import held_back, resources, roster
 from reports.frames import Frames, samples_in
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
@@ -38,6 +39,7 @@ def judge(frames: Frames) -> tuple[HealthRow, ...]:
         _lag(frames),
         _cpu(frames),
         *_starts(frames),
+        *held_back.judge(frames),
         _faults(frames),
         _counters(frames),
         _roster(frames),

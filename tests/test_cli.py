@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -157,7 +158,30 @@ def test_more_phones_than_the_target_allows_are_refused_with_both_figures(
     )
     assert code == 40, said
     assert "the plan needs 400 phones at once, the target file allows 50" in said
-    assert "lower the profile, or raise phones of" in said
+    assert "lower the profile (--scale 0.12 is the largest that fits), or raise phones of" in said
+
+
+def test_a_plan_over_the_limits_is_refused_with_the_figures_and_the_scale_that_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Port 9 answers nobody: what is let through fails there, with another sentence."""
+    path = tmp_path / "target.toml"
+    limits = "[limits.localhost]\nrequests_per_second = 20\nphones = 500\n"
+    path.write_text(TARGET.format(url="http://localhost:9") + limits)
+    monkeypatch.setenv("TEST_ANON_KEY", "a-secret-key")
+    command = ("run", "smoke", "--target", path, "--out", tmp_path / "runs")
+    code, said = harness(*command, capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 40, said
+    assert re.search(r"the plan needs 2[0-9]{2}\.[0-9]+ requests/s at the peak, the target file allows 20", said), said
+    found = re.search(r"--scale ([0-9.]+) is the largest that fits", said)
+    assert found, said
+    assert 0.02 < float(found[1]) < 0.1
+    code, said = harness(*command, "--scale", found[1], capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 40, said
+    assert "does not answer" in said
+    code, said = harness(*command, "--scale", "0", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2, said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_plan_of_half_a_million_people_prints_in_two_seconds() -> None:

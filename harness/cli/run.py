@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -14,6 +15,9 @@ from click.core import ParameterSource
 from harness.cli import judging
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
+
+if TYPE_CHECKING:
+    from harness.core.profile import Profile
 
 
 @click.command()
@@ -23,6 +27,7 @@ from harness.core.run_token import TOKEN_ENV, new_token, token_from
 )
 @click.option("--url", help="A sandbox that already runs on this machine, instead of --target.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
+@click.option("--scale", type=float, default=1.0, help="So many times the profile's sessions per second, and phones.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option(
@@ -73,7 +78,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     if options["target_file"] and options["url"]:
         raise click.UsageError("--target and --url exclude each other")
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
-    asked = load_profile(profile)
+    asked = _scaled(load_profile(profile), options["scale"])
     reach.refuse(asked, slos.slo, options["slo_file"])
     run_request = RunRequest(
         profile=asked,
@@ -176,3 +181,17 @@ def _token_for_workers(options: dict[str, Any]) -> str:
         err=True,
     )
     return token
+
+
+def _scaled(profile: Profile, factor: float) -> Profile:
+    from pydantic import ValidationError
+
+    from harness.core.scaled_profile import scaled
+
+    if not 0 < factor < math.inf:
+        raise click.UsageError(f"--scale {factor:g}: give a factor above 0")
+    try:
+        return scaled(profile, factor)
+    except ValidationError as error:
+        said = "; ".join(str(one["msg"]) for one in error.errors())
+        raise click.UsageError(f"--scale {factor:g} makes a profile that cannot be: {said}") from error

@@ -27,7 +27,7 @@ from harness.client.checks.read_checks import WATCHED, ReadChecks
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
 from harness.client.context import Attempts, Credentials, Exchange, Observer
-from harness.client.http.client import HttpClient, WireError
+from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.write import OFFLINE
@@ -177,13 +177,21 @@ class ApiClient:
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at
             outcome, code = (error.outcome, error.detail) if self._network.online else (Outcome.NETWORK, OFFLINE)
-            observer.attempt(call.method, call.name, outcome, at, now() - at, 0, code)
+            # The limits of our own side are not the target's time.
+            held_s = error.held_s if error.sent_at is None else 0.0
+            observer.attempt(call.method, call.name, outcome, at + held_s, now() - at - held_s, 0, code)
+            self._notes.held(error.held_s)
             log.sent(call.name, now() - begun, failed=outcome is not Outcome.GAVE_UP)
             return Exchange(None, Reading(outcome, code=code))
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
+            if NEVER_LEFT in cancelled.args:
+                self._notes.held(now() - begun)
+                raise  # no packet, hence no attempt
             observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, now() - begun, 0, "cancelled")
             log.sent(call.name, now() - begun)
             raise
+        if reply.held_s:
+            self._notes.held(reply.held_s)
         if reply.connect_s:
             observer.connected(reply.sent_at, reply.connect_s)
         reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)

@@ -116,8 +116,14 @@ class Device:
         self.page = self._new_page()
 
     def _open_http(self) -> HttpClient:
+        kit = self.kit
         return HttpClient(
-            self.kit.origin, loop=self.kit.loop, tls=self.kit.tls, connections=CONNECTIONS, gate=self.kit.gate
+            kit.origin,
+            loop=kit.loop,
+            tls=kit.tls,
+            connections=CONNECTIONS,
+            gate=kit.gate,
+            budget=kit.wire_budget,
         )
 
     # ---- for screens and personas -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from time import monotonic
 from harness.client.context import Observer
 from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.origin import Origin
+from harness.client.http.wire_budget import WireBudget
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.shared import SharedRealtime
 from harness.core.distributions import Distribution
@@ -41,4 +42,5 @@ class DeviceKit:
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED
     budget_ratio: float = 0.1
     gate: Gate = LOOPBACK  # where connections may go
+    wire_budget: WireBudget | None = None  # None: nothing limits what devices send
     now: Callable[[], float] = monotonic  # the loop's clock

@@ -5,6 +5,7 @@ Attempts are not noted here: the API client measures them itself.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,9 @@ from harness.core.ledger import Ledger, LedgerEntry, WriteKind, WriteStep
 from harness.core.outcome import Outcome
 from harness.core.session_end import SessionEnd
 
+KEPT_HOLDS = 200
+"""Of a device's requests that waited for the limits, so many are remembered; an operation has far fewer."""
+
 
 class SessionNotes:
     """One device's. ticket, log: of the session under way, or the last one. copies_writes: whether a request may be
@@ -27,6 +31,7 @@ class SessionNotes:
     __slots__ = (
         "_account_id",
         "_clock",
+        "_held",
         "_intended",
         "_ledger",
         "_observer",
@@ -56,6 +61,7 @@ class SessionNotes:
         self.log = SessionLog(-1, zero)
         self.copies_writes = copies_writes
         self._clock = clock
+        self._held: deque[tuple[float, float]] = deque(maxlen=KEPT_HOLDS)
         self._observer = observer
         self._ledger = ledger
         self._zero = zero
@@ -111,10 +117,18 @@ class SessionNotes:
             intended, self._intended = self._intended, None
         return Operation(self, name, self._clock.now() if intended is None else intended)
 
+    def held(self, seconds: float) -> None:
+        """A request of this device waited so long, until now, for the limits of our own side."""
+        if seconds > 0:
+            self._held.append((self._clock.now(), seconds))
+
     def ended(self, name: str, outcome: Outcome, intended: float) -> None:
         """An operation that was intended at `intended` (loop time) is over now."""
         self.log.outcomes[name] = outcome
         self._observer.operation(name, outcome, intended, self._clock.now() - intended)
+        if self._held and self._held[-1][0] >= intended:
+            longest = max(seconds for at, seconds in self._held if at >= intended)
+            self._observer.held(name, intended, longest)
 
     def could_not_get_in(self, outcome: Outcome) -> None:
         """The session is over: signing in, signing up or opening the app ended so."""

@@ -19,7 +19,8 @@ Numbers = npt.NDArray[np.uint64]
 RUN_BITS, PERSON_BITS, SEQUENCE_BITS, CHECK_BITS = 32, 26, 32, 32
 WORKER_SHIFT = 24
 """Sequences begin at worker number << 24, so that a person whom another worker takes over never repeats an id; 16.7
-million ids per person and worker, 256 workers."""
+million ids per person and worker, 256 workers; a run with more is refused at its start."""
+MAX_WORKERS = 1 << SEQUENCE_BITS - WORKER_SHIFT
 MAX_PERSON = (1 << PERSON_BITS) - 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.core.target_guard import HERE, Reach
+from harness.core.wire_limits import WireLimits
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ResolvedTarget:
     anon_key: str = field(repr=False)
     password: str = field(repr=False)
     email_pattern: str
-    requests_per_second: float | None = None
+    limits: WireLimits | None = None  # what may be done to it; None: anything
     jwt_secret: str = field(default="", repr=False)
     signing_secret: str = field(default="", repr=False)  # for probes only: it makes nobody's tokens minted
     service_key: str = field(default="", repr=False)

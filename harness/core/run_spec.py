@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.core.phase_window import Window
 from harness.core.profile import Profile
 from harness.core.tables import Phase
+from harness.core.wire_limits import WireLimits
 
 ANON_KEY_ENV = "HARNESS_ANON_KEY"
 PASSWORD_ENV = "HARNESS_PEOPLE_PASSWORD"
@@ -33,7 +34,7 @@ class RunSpec(BaseModel):
     user_ids: tuple[str, ...] = ()  # by person's number, where tokens are minted instead of signed in for
     windows: tuple[Window, ...]
     plan_digest: str = ""  # SHA-256 over the schedule, as in the manifest; empty where nothing is planned
-    requests_per_second: float | None = None  # the target's limit, over all workers; None on loopback
+    limits: WireLimits | None = None  # the target's, over all workers; None: it has none, as on loopback
     grace_s: float = 5.0  # for in-flight operations when the run is ended early
     rebalance: bool = False  # whether the other workers take over what a lost one has not begun
 

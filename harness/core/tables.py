@@ -61,6 +61,8 @@ class View(StrEnum):
     delivery: one thing that Realtime did, from its cause (a message's send, a join) until it was read at a socket.
     lag: how late the generator's own loop woke (operation `generator`); 10 ms apart.
     lateness: how late a session started against its plan because of the generator (operation `generator`).
+    held: how long something waited for the target's limits, which the generator keeps: `wire requests`, `wire
+        connections`, and operations one of whose requests waited, by the longest such wait.
     connect: how long opening one HTTP connection took (operation `http`): name, TCP, TLS.
     gc: how long one garbage collection held the interpreter (operation `generator`).
     """
@@ -72,6 +74,7 @@ class View(StrEnum):
     LATENESS = "lateness"
     GC = "gc"
     CONNECT = "connect"
+    HELD = "held"
 
 
 SCHEMAS: dict[str, pa.Schema] = {

@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator
 
 from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
+from harness.core.wire_limits import WireLimits
+
+SOCKETS_OF_A_PHONE = 7
+"""Six HTTP connections, a browser's limit for an origin, and one WebSocket."""
 
 
 class TargetKeys(FrozenModel):
@@ -38,7 +42,20 @@ class TargetLimits(FrozenModel):
 
     requests_per_second: Annotated[Number, Field(gt=0)] | None = None
     phones: Annotated[Count, Field(ge=1)] | None = None
+    connections_per_second: Annotated[Number, Field(gt=0)] | None = None  # new ones; absent: as many as requests
+    sockets: Annotated[Count, Field(ge=1)] | None = None  # open at once; absent: what so many phones can have at most
     private: bool = False
+
+    @property
+    def wire(self) -> WireLimits:
+        """What is kept on the wire, of a host that takes load."""
+        assert self.requests_per_second is not None  # the target file says both of its url's host
+        assert self.phones is not None
+        return WireLimits(
+            requests_per_second=self.requests_per_second,
+            connections_per_second=self.connections_per_second or self.requests_per_second,
+            sockets=self.sockets or self.phones * SOCKETS_OF_A_PHONE,
+        )
 
 
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")

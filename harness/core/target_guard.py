@@ -7,10 +7,12 @@ target file says, never on what a resolver answers. `harness.egress` holds every
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.core.errors import TargetError
-from harness.core.target import HOST, Target
+from harness.core.target import HOST, Target, TargetLimits
+from harness.core.wire_limits import WireLimits
 
 MAX_HOST = 253
 """Characters of a name (RFC 1035)."""
@@ -56,6 +58,7 @@ class Permit:
     phones: int | None
     url: str = ""
     reach: Reach = HERE
+    wire: WireLimits | None = None
 
 
 def is_loopback(host: str) -> bool:
@@ -84,6 +87,9 @@ def permit(
     *,
     peak_phones: int,
     peak_requests_per_second: float | None = None,
+    peak_connections_per_second: float | None = None,
+    peak_sockets: int | None = None,
+    largest_scale: Callable[[TargetLimits], float | None] = lambda _: None,
     allow_production: bool = False,
 ) -> Permit:
     """Whether the planned run may touch the target.
@@ -92,8 +98,9 @@ def permit(
     because a tunnel's end is loopback.
 
     :param peak_phones: sessions open at once, at most.
-    :param peak_requests_per_second: the plan's highest rate; None when the plan cannot tell; then only what is
-        really sent is watched (`harness.load.rate_guard`).
+    :param peak_requests_per_second: the plan's highest rate, and so of the others; None when the plan cannot tell.
+        Whatever the plan says, what is really sent is kept within the limits (`harness.client.http.wire_budget`).
+    :param largest_scale: asked only when the plan exceeds the limits: the factor of its rate that does not.
     :raises TargetError: not allowed, or more than allowed.
     """
     host, where = target.host, f"target {target.name} ({target.url})"
@@ -115,23 +122,50 @@ def permit(
         return Permit(host, loopback=True, requests_per_second=None, phones=None, url=target.url, reach=reach)
     assert limits.phones is not None  # the target file says both
     assert limits.requests_per_second is not None
-    _within("phones at once", peak_phones, limits.phones, "phones", host, where)
-    if peak_requests_per_second is not None:
-        _within(
-            "requests/s at the peak",
-            peak_requests_per_second,
-            limits.requests_per_second,
-            "requests_per_second",
-            host,
-            where,
+    wire = limits.wire
+    over = [
+        figure
+        for figure in (
+            _Figure("phones at once", peak_phones, limits.phones, "phones"),
+            _Figure(
+                "requests/s at the peak", peak_requests_per_second, wire.requests_per_second, "requests_per_second"
+            ),
+            _Figure(
+                "new connections/s at the peak",
+                peak_connections_per_second,
+                wire.connections_per_second,
+                "connections_per_second" if limits.connections_per_second else "requests_per_second",
+            ),
+            _Figure("open sockets", peak_sockets, wire.sockets, "sockets" if limits.sockets else "phones"),
         )
-    return Permit(host, loopback, limits.requests_per_second, limits.phones, target.url, reach)
+        if figure.exceeds
+    ]
+    if over:
+        raise _too_much(over, largest_scale(limits), host, where)
+    return Permit(host, loopback, limits.requests_per_second, limits.phones, target.url, reach, wire)
 
 
-def _within(what: str, planned: float, allowed: float, key: str, host: str, where: str) -> None:
-    if not planned <= allowed:  # so that NaN is refused
-        raise TargetError(
-            f"the plan needs {planned:,g} {what}, the target file allows {allowed:,g}",
-            where=where,
-            remedy=f'lower the profile, or raise {key} of [limits."{host}"] if its owner agrees',
-        )
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    what: str
+    planned: float | None
+    allowed: float
+    key: str  # of the target file
+
+    @property
+    def exceeds(self) -> bool:
+        return self.planned is not None and not self.planned <= self.allowed  # so that NaN is refused
+
+
+def _too_much(over: Sequence[_Figure], scale: float | None, host: str, where: str) -> TargetError:
+    figures = "; ".join(
+        f"the plan needs {figure.planned:,g} {figure.what}, the target file allows {figure.allowed:,g}"
+        for figure in over
+    )
+    keys = " and ".join(dict.fromkeys(figure.key for figure in over))
+    less = "lower the profile" + ("" if scale is None else f" (--scale {scale:g} is the largest that fits)")
+    return TargetError(
+        f"{figures}; nothing was sent",
+        where=where,
+        remedy=f'{less}, or raise {keys} of [limits."{host}"] if its owner agrees',
+    )

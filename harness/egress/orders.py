@@ -66,7 +66,8 @@ def accepted(order: RunSpec, permit: Permit) -> Gate:
             where="harness run --worker",
             remedy=REMEDY,
         )
-    _within("requests/s", order.requests_per_second, permit.requests_per_second)
+    rate = None if order.limits is None else order.limits.requests_per_second
+    _within("requests/s", rate, permit.requests_per_second)
     _within("phones", order.profile.phones, permit.phones)
     try:
         gate.pin(parts[1], "the target of the order", where=permit.url)

@@ -82,7 +82,8 @@ def collect(folder: Path, url: str, *, service_key: str = "", dsn: str = "", gat
     elif not (dsn or service_key):
         found = Evidence(problem=NO_ACCESS)
     else:
-        found = _attempted(files, PostgresReader(dsn, gate) if dsn else RestReader(url, service_key, gate))
+        reader = PostgresReader(dsn, gate) if dsn else RestReader(url, service_key, gate, files.manifest.limits)
+        found = _attempted(files, reader)
     store.discard(folder)
     if found.problem and before is not None and not before.problem:
         return found

@@ -18,7 +18,9 @@ from urllib.parse import urlencode
 import httpx
 import pyarrow as pa
 
+from harness.client.http.paced import paced
 from harness.core.errors import TargetError
+from harness.core.wire_limits import WireLimits
 from harness.egress import web
 from harness.egress.gate import LOOPBACK, Gate
 from harness.evidence.rows import batch
@@ -45,9 +47,16 @@ class RestReader:
 
     source = "PostgREST"
 
-    def __init__(self, url: str, service_key: str, gate: Gate = LOOPBACK) -> None:
+    def __init__(self, url: str, service_key: str, gate: Gate = LOOPBACK, limits: WireLimits | None = None) -> None:
+        """limits: the target's, which this keeps to as well."""
         headers = {"apikey": service_key, "authorization": f"Bearer {service_key}", "accept-profile": "public"}
-        self._http = web.async_client(gate, base_url=url.rstrip("/") + "/rest/v1/", headers=headers, timeout=TIMEOUT_S)
+        self._http = web.async_client(
+            gate,
+            base_url=url.rstrip("/") + "/rest/v1/",
+            headers=headers,
+            timeout=TIMEOUT_S,
+            event_hooks=paced(limits),
+        )
 
     async def __aenter__(self) -> Self:
         return self

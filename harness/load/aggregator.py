@@ -21,7 +21,10 @@ from harness.core.fault_record import FaultLine
 from harness.core.run_spec import RunSpec
 from harness.core.slo import LatencySlo
 from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
+from harness.core.wire_limits import WireShare
 from harness.load.abort_schedule import AbortSchedule
+from harness.load.budget_deal import BudgetDeal
+from harness.load.rate_guard import RateGuard
 from harness.load.ticket_book import TicketBook, Tickets
 from harness.record.chaos_log import ChaosLog
 from harness.record.clocks import ClockOffset
@@ -52,7 +55,6 @@ class Report:
     failures: int
     final: bool = False
     problems: list[str] = field(default_factory=list)
-    stop_reason: str = ""  # the worker wants the run to end
     clock: ClockOffset | None = None  # against the master's; None in a single process
     sent: Counters = field(default_factory=Counters)  # all batches up to these
     host: str = ""
@@ -141,6 +143,7 @@ class Aggregator:
         self._tally = SampleTally()
         self._abort = AbortSchedule(spec.profile.abort, store.manifest.slos, store.manifest.chaos)
         self._chaos = ChaosLog(store.folder, store.manifest.chaos)
+        self._guard = RateGuard(None if spec.limits is None else spec.limits.requests_per_second)
         self._latest: dict[int, Report] = {}
         self._told = deque([(time.monotonic(), 0)], maxlen=RATE_OVER)
         self._schedule = schedule
@@ -153,7 +156,9 @@ class Aggregator:
     def _expect(self, workers: int) -> None:
         self.workers = workers
         self._book = TicketBook(self._schedule, workers)
-        self._roster = Roster(self._book.shares(workers), self._now())
+        self._shares = self._book.shares(workers)
+        self._roster = Roster(self._shares, self._now())
+        self._deal = None if self._spec.limits is None else BudgetDeal(self._spec.limits)
 
     def _now(self) -> float:
         """Seconds since zero."""
@@ -170,9 +175,6 @@ class Aggregator:
         self._log_report(report)
         for problem in report.problems:
             self._say("problem", text=problem)
-        if report.stop_reason and not self.stop_reason:
-            self.stop_reason = report.stop_reason
-            self._log.error("worker asks for the end", worker=worker, reason=report.stop_reason)
         if worker not in self._latest or report.sequence > self._latest[worker].sequence:
             self._latest[worker] = replace(report, batches=[])
         self._chaos.take(worker, report.chaos, report.chaos_counts, self._now())
@@ -182,6 +184,7 @@ class Aggregator:
             if table == LATENCY:
                 self._tally.absorb(batch)
                 self._abort.absorb(batch, self._now())
+                self._guard.absorb(batch)
             elif table == ARRIVALS:
                 self._book.saw(batch)
 
@@ -224,7 +227,15 @@ class Aggregator:
             self._latest[heir] = replace(latest, tickets_left=latest.tickets_left + len(tickets))
             self._roster.handed_over(worker, len(tickets))
             self._log.info("tickets handed over", worker=heir, lost=worker, tickets=len(tickets))
+        self._shares = self._book.shares(self.workers)
         return shares
+
+    def grant(self, worker: int) -> WireShare | None:
+        """The share of the target's limits that this worker has until it reports again; None: nothing is limited."""
+        there = {number: self._shares[number] for number in self._roster.present}
+        if self._deal is None or worker not in there:
+            return None
+        return self._deal.grant(worker, there, time.monotonic())
 
     @property
     def records(self) -> tuple[WorkerRecord, ...]:
@@ -273,6 +284,9 @@ class Aggregator:
         )
 
     def _look_at_abort_rules(self) -> None:
+        if not self.stop_reason and (reason := self._guard.reason):
+            self.stop_reason = reason
+            self._log.error("rate limit exceeded", reason=reason)
         if not self.stop_reason and (reason := self._abort.reason(self._now())):
             self.stop_reason = reason
             self._log.error("abort rule fired", reason=reason)

@@ -11,6 +11,7 @@ thread-safe methods; results come back through deques that it drains (DESIGN dec
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from typing import Protocol
 from harness.client.device import DeviceKit
 from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.client import Origin
+from harness.client.http.wire_budget import WireBudget
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
@@ -28,12 +30,12 @@ from harness.core.ledger import Ledger
 from harness.core.people import People, Secrets
 from harness.core.rows import Taken
 from harness.core.run_spec import RunSpec
+from harness.core.wire_limits import WireShare
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.tls import shared_context
 from harness.load.gc_control import GcControl
 from harness.load.health import Health, resident_bytes
 from harness.load.observer import RecordingObserver
-from harness.load.rate_guard import RateGuard
 from harness.load.realtime_gauges import RealtimeGauges
 from harness.load.scheduler import SessionScheduler
 from harness.load.session_runner import SessionBody, SessionRunner
@@ -41,6 +43,7 @@ from harness.record.recorder import Recorder
 from harness.record.run_log import NO_LOG, RunLog
 from harness.schedule.arrivals import Ticket
 
+NOTHING = WireShare(0, 0, 0)
 LAST_WORDS_S = 0.05
 """From `stop` to the loop's end, for what was cancelled to unwind."""
 
@@ -61,22 +64,21 @@ class Engine:
         *,
         zero: float,
         worker: int,
-        workers: int = 1,
+        leased: bool = False,
         lease_s: float | None = None,
         log: RunLog = NO_LOG,
         gate: Gate = LOOPBACK,
     ) -> None:
         """`zero` is the epoch second at which the plan's zero lies, the same for all workers.
 
+        leased: somebody has to `grant` the target's limits, in shares that run out; otherwise all of them are its own.
         lease_s: devices become clean when `led` was not called for so long; None where nobody has to.
         gate: where connections may go.
         """
-        limit = spec.requests_per_second
         self.zero = monotonic() + (zero - time.time())  # on the loop's clock
         self.observer = RecordingObserver(
             Recorder(spec.windows),
             Ledger(spec.run_tag, worker=worker),
-            RateGuard(None if limit is None else limit / workers),
             zero=self.zero,
             worker=worker,
             log=log,
@@ -87,6 +89,8 @@ class Engine:
         self.fault_schedule: FaultSchedule | None = None
         self.ready = False
         self.over = False
+        self._budget: WireBudget | None = None
+        self._leased = leased
         self._spec = spec
         self._secrets = secrets
         self._lease_s = lease_s
@@ -136,6 +140,9 @@ class Engine:
 
     def _kit(self, sockets: SharedRealtime | None) -> DeviceKit:
         spec, profile = self._spec, self._spec.profile
+        if spec.limits is not None:
+            share, until = (NOTHING, 0.0) if self._leased else (spec.limits.whole, math.inf)
+            self._budget = WireBudget(spec.limits, share, self.loop, self.observer.held, until=until)
         origin = Origin.parse(spec.url)
         timeline = profile.timeline(spec.seed).of_phones()
         if timeline.entries:
@@ -161,6 +168,7 @@ class Engine:
             retry_policy=profile.retry_policy,
             budget_ratio=profile.budget_ratio,
             gate=self._gate,
+            wire_budget=self._budget,
         )
 
     def _each_second(self) -> None:
@@ -202,6 +210,11 @@ class Engine:
         if self.fault_schedule is not None:
             self.loop.call_soon_threadsafe(self.fault_schedule.renew)
 
+    def grant(self, share: WireShare, until: float) -> None:
+        """This is the worker's share of the target's limits, until loop time `until`."""
+        if self._budget is not None:
+            self.loop.call_soon_threadsafe(self._budget.grant, share, until)
+
     def submit(self, ticket: Ticket, body: SessionBody, done: Callable[[], None]) -> None:
         """See `SessionScheduler.submit`; for one other thread."""
         self.scheduler.submit(ticket, body, done)
@@ -218,6 +231,8 @@ class Engine:
 
     def _stop(self) -> None:
         self.scheduler.cancel_sessions()
+        if self._budget is not None:
+            self._budget.stop()
         self.runner.discard()
         self.loop.call_later(LAST_WORDS_S, self.loop.stop)
 

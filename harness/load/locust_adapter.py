@@ -22,7 +22,7 @@ import socket
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,6 +44,8 @@ from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.outcome import Outcome
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.core.tables import MANIFEST
+from harness.core.wire_limits import LEASE_S as GRANTED_S
+from harness.core.wire_limits import WireShare
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.orders import accepted, received
 from harness.load.aggregator import Aggregator, Report
@@ -55,7 +57,7 @@ from harness.load.locust_channel import MasterSocket, WorkerSocket, install
 from harness.load.master_gate import CLOCK, REFUSAL, REPORT, MasterGate
 from harness.load.os_priority import be_prompt, go_first
 from harness.load.session_runner import SessionBody
-from harness.load.sizing import processes_for
+from harness.load.sizing import check_workers, processes_for
 from harness.load.ticket_queue import TicketQueue
 from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S
@@ -90,6 +92,8 @@ INHERIT = "harness_inherit"
 WAITING_S = 3.0
 """After so long without all workers, a master says whom it waits for; and every `TELL_AGAIN_S` again."""
 TELL_AGAIN_S = 15.0
+GRANT = "harness_grant"
+"""The master's answer to a worker's report: its share of the target's limits."""
 
 
 install()  # of a token, before Locust makes its sockets
@@ -178,6 +182,7 @@ class WorkerSide:
         self._spec = spec
         self._leaving = False
         self._heard: float | None = None  # the master's last word, an epoch second
+        self._reported: dict[int, float] = {}  # loop time of each report that has not been answered yet
         self._over: deque[Event] = deque()
         self._wake = get_hub().loop.async_()
         self._wake.start(self._release)
@@ -186,8 +191,9 @@ class WorkerSide:
         secrets = secrets_for(spec.url)
         opened = (secrets.anon_key, secrets.password, secrets.jwt_secret)
         self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker, secrets=opened)
+        leased = distributed and not closed
         engine = Engine(
-            spec, secrets, zero=zero, worker=worker, workers=workers, lease_s=lease_s, log=self.log, gate=gate
+            spec, secrets, zero=zero, worker=worker, leased=leased, lease_s=lease_s, log=self.log, gate=gate
         )
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
@@ -204,6 +210,7 @@ class WorkerSide:
                 CLOCK, lambda environment, msg, **_: self.ticket_queue.answered(**msg.data)
             )
             self._clock = gevent.spawn(self._ask_time)
+            environment.runner.register_message(GRANT, lambda environment, msg, **_: self.granted(**msg.data))
         if not closed:
             self._open_log(worker)
             self.log.info(
@@ -288,7 +295,12 @@ class WorkerSide:
             gevent.sleep(REPORT_EVERY_S)
             if self._master_spoke():
                 self.ticket_queue.engine.led()
-            self._send(self.ticket_queue.report())
+            at = time.monotonic()
+            report = self.ticket_queue.report()
+            if self._spec.limits is not None:
+                self._reported = {number: then for number, then in self._reported.items() if at - then < GRANTED_S}
+                self._reported[report.sequence] = at
+            self._send(report)
             if self._spec.rebalance and self._cut_off():
                 self.ticket_queue.engine.scheduler.forfeit(f"nothing was heard of the master for {LOST_S:g} s")
 
@@ -300,6 +312,11 @@ class WorkerSide:
         self.log.error("master gone", reason=why)
         self.environment.process_exit_code = int(ExitCode.TARGET)
         gevent.spawn(self.environment.runner.quit)
+
+    def granted(self, sequence: int, **share: int) -> None:
+        """The master's answer to that report. It holds from when the report was made: a late answer holds shorter."""
+        if (at := self._reported.pop(sequence, None)) is not None:
+            self.ticket_queue.engine.grant(WireShare(**share), at + GRANTED_S)
 
     def _master_spoke(self) -> bool:
         """Whether it did since the last time this was asked."""
@@ -422,7 +439,7 @@ class MasterSide:
             self._gate.refuse("malformed")
             self.log.warning("report refused", error=f"{type(error).__name__}: {error}"[:300])
         else:
-            self.receive(report)
+            self._hear(report)
 
     def receive(self, report: Report) -> None:
         """Write a report down; a record that cannot be written ends the run."""
@@ -433,6 +450,14 @@ class MasterSide:
             self.log.error("record not written", error=str(error))
             log.error("%s", error)
 
+    def _hear(self, report: Report) -> None:
+        """A worker's report: take it, and answer with what the worker may send."""
+        self.receive(report)
+        share = None if report.final else self.aggregator.grant(report.worker)
+        if share is not None:
+            answer = {"sequence": report.sequence, **asdict(share)}
+            self.environment.runner.send_message(GRANT, answer, client_id=self._clients[report.worker])
+
     def _tell_time(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Answer a worker with the run time of this process, and with its own question."""
         answer = {"asked": msg.data, "theirs": time.time() - self.aggregator.zero}
@@ -440,6 +465,10 @@ class MasterSide:
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
+        try:
+            check_workers(len(self._clients), self.spec.limits)
+        except UsageError as error:
+            self.refused(error.what)
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
         gevent.signal_handler(signal.SIGUSR1, self._interrupted)  # first: the supervisor may signal from `start` on
         self.aggregator.start(zero, workers=len(self._clients) if self._distributed else 1)
@@ -593,6 +622,7 @@ def _start(environment: Environment, **_: Any) -> None:
             gate = LOOPBACK
         worker, workers = _place(environment, options)
         schedule = None
+        check_workers(workers, spec.limits)
         if text:
             processes_for(spec.profile.phones, raise_descriptor_limit(), 1, workers)
             schedule = planned(spec) if _here.master is None else _here.master.schedule

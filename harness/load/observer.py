@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from time import monotonic
 from typing import NamedTuple
 
 from harness.core.delivery_facts import FactKind
@@ -14,7 +13,6 @@ from harness.core.outcome import Outcome
 from harness.core.read_log import ReadLog, ReadSeverity
 from harness.core.rows import Notes, Taken
 from harness.core.tables import DELIVERY, View
-from harness.load.rate_guard import RateGuard
 from harness.record.recorder import Recorder
 from harness.record.run_log import RunLog
 
@@ -36,12 +34,10 @@ class Attempt(NamedTuple):
 class RecordingObserver:
     """The `harness.client.device.Observer` of one worker. Its loop calls it; other threads drain the deques.
 
-    :param zero: loop time of the run's zero, seconds. :param guard: counts every attempt.
+    :param zero: loop time of the run's zero, seconds.
     """
 
-    def __init__(
-        self, recorder: Recorder, ledger: Ledger, guard: RateGuard, *, zero: float, worker: int, log: RunLog
-    ) -> None:
+    def __init__(self, recorder: Recorder, ledger: Ledger, *, zero: float, worker: int, log: RunLog) -> None:
         self.recorder = recorder
         self.ledger = ledger
         self.facts = Notes(DELIVERY)
@@ -51,8 +47,6 @@ class RecordingObserver:
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
         self.failures = 0  # of our own code
         self.counted = 0  # attempts, where they end
-        self.stop_reason = ""  # the guard's; stays
-        self._guard = guard
         self._zero = zero
         self.worker = worker
         self.log = log
@@ -63,14 +57,15 @@ class RecordingObserver:
         """One attempt is over: sent at `at` (loop time), answered or given up after `seconds`."""
         self.counted += 1
         self.recorder.sample(View.SERVER, name, outcome, at - self._zero, seconds)
-        if (reason := self._guard.add(monotonic())) is not None and not self.stop_reason:
-            self.stop_reason = reason
-            self.log.error("rate limit exceeded", reason=reason)
         self.attempts.append(Attempt(method, name, seconds * 1000.0, size, outcome, code))
 
     def connected(self, at: float, seconds: float) -> None:
         """An HTTP connection was open at `at` (loop time), `seconds` after it was asked for."""
         self.recorder.sample(View.CONNECT, "http", Outcome.OK, at - self._zero, seconds)
+
+    def held(self, name: str, at: float, seconds: float) -> None:
+        """Something that began at `at` (loop time) waited so long for the target's limits."""
+        self.recorder.sample(View.HELD, name, Outcome.OK, at - self._zero, seconds)
 
     def operation(self, name: str, outcome: Outcome, intended: float, seconds: float) -> None:
         """One operation is over: intended at `intended` (loop time), done or given up after `seconds`."""

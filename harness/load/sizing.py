@@ -8,6 +8,8 @@ who load at that moment; RESERVED are for the process itself. A limit of 20,000 
 from __future__ import annotations
 
 from harness.core.errors import UsageError
+from harness.core.ids import MAX_WORKERS
+from harness.core.wire_limits import WireLimits
 
 PER_PHONE = 2
 BURST_SHARE = 0.2
@@ -43,6 +45,7 @@ def processes_for(phones: int, descriptor_limit: int, cores: int, asked: int | N
             where=where,
             remedy=f"give --processes {needed}, or leave it out; or raise the limit (ulimit -Hn)",
         )
+    check_workers(asked or needed)
     if asked is None and needed > cores * MAX_PER_CORE:
         raise UsageError(
             f"{phones:,} phones need {needed} worker processes, too many for {cores} cores",
@@ -50,3 +53,21 @@ def processes_for(phones: int, descriptor_limit: int, cores: int, asked: int | N
             remedy="raise the limit (ulimit -Hn), or spread the workers over machines with --master and --worker",
         )
     return asked or needed
+
+
+def check_workers(workers: int, limits: WireLimits | None = None) -> None:
+    """:raises UsageError: more workers than ids have room for, or than the target's limits can be shared among."""
+    if workers > MAX_WORKERS:
+        raise UsageError(
+            f"{workers:,} workers, {MAX_WORKERS} are the most: the ids that phones make have room for no more",
+            where="worker processes",
+            remedy=f"run at most {MAX_WORKERS}, each with more phones (ulimit -Hn)",
+        )
+    if limits is not None and workers > limits.most_workers:
+        raise UsageError(
+            f"{workers:,} workers cannot share the target's limits: with {limits.requests_per_second:g} requests/s, "
+            f"{limits.connections_per_second:g} new connections/s and {limits.sockets:,} sockets there are whole "
+            f"shares for {limits.most_workers}",
+            where="worker processes",
+            remedy=f"run at most {limits.most_workers} (--processes, --expect-workers)",
+        )

@@ -100,7 +100,6 @@ class TicketQueue:
             failures=engine.failures,
             final=final,
             problems=problems,
-            stop_reason=engine.observer.stop_reason,
             clock=offset(self.worker, self._rounds),
             sent=self._sent,
             host=socket.gethostname(),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+from harness.client.http.paced import paced
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress import web
 from harness.egress.gate import Gate
@@ -52,7 +53,10 @@ def probe(access: ResolvedTarget, people: int) -> Probes:
 
 async def _probe(access: ResolvedTarget, people: int) -> Probes:
     began = time.monotonic()
-    async with web.async_client(Gate(access.reach), base_url=access.url, timeout=TIMEOUT_S) as http:
+    client = web.async_client(
+        Gate(access.reach), base_url=access.url, timeout=TIMEOUT_S, event_hooks=paced(access.limits)
+    )
+    async with client as http:
         source, facts = await _facts(http, access)
         answers = await _answers(http, access, people)
     return Probes(source=source, facts=facts, answers=answers, took_s=round(time.monotonic() - began, 2))

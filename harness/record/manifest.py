@@ -10,6 +10,7 @@ from harness.core.fault_record import FaultWindow
 from harness.core.phase_window import Window
 from harness.core.profile import Profile
 from harness.core.slo import CatchAll, Claim, Slo
+from harness.core.wire_limits import WireLimits
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
@@ -80,6 +81,7 @@ class Manifest(BaseModel):
     workers: int
     recorded_attempts: int | None = None  # sum of the workers' own counters, at the end
     clocks: tuple[ClockOffset, ...] = ()  # of the workers against the master's; empty when one process did everything
+    limits: WireLimits | None = None  # the target's, kept on the wire; None: it has none, or a record that did not say
     roster: tuple[WorkerRecord, ...] = ()  # one entry a worker that ever reported; written as things happen
     versions: dict[str, str]  # python, harness, locust, platform, ...
     notes: tuple[str, ...] = ()  # facts a reader must know: quirks switched on, what was left out

@@ -209,7 +209,7 @@ class LocustProcess:
         allowed = Permit(
             urlsplit(self._spec.url).hostname or "",
             loopback=not access.reach.listed,
-            requests_per_second=access.requests_per_second,
+            requests_per_second=None if access.limits is None else access.limits.requests_per_second,
             phones=None,
             url=self._spec.url,
             reach=access.reach,

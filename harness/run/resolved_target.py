@@ -24,8 +24,10 @@ from harness.egress import database, web
 from harness.egress.gate import Gate, host_of
 from harness.load import child_process as processes
 from harness.load.discovery import Discovered, discover
+from harness.load.sizing import check_workers
 from harness.provision import user_ids
 from harness.record.run_log import NO_LOG, RunLog
+from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
 
 MANY_PEOPLE = 5_000
@@ -137,12 +139,20 @@ def _await_ready(process: subprocess.Popen[str], limit_s: float) -> Discovered:
 
 
 def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
+    profile = run_request.profile
+    seed = profile.seed if run_request.seed is None else run_request.seed
+    peak = peak_of(profile, seed)
     allowed = permit(
         target,
-        peak_phones=run_request.profile.phones,
-        peak_requests_per_second=None,
+        peak_phones=peak.phones,
+        peak_requests_per_second=peak.requests_per_second,
+        peak_connections_per_second=peak.connections_per_second,
+        peak_sockets=peak.sockets,
+        largest_scale=lambda limits: largest_scale(profile, seed, limits),
         allow_production=run_request.allow_production,
     )
+    local = run_request.master_port is None
+    check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
     pinned(Gate(allowed.reach), target.url, keys.dsn)
     mint = keys.jwt_secret is not None and keys.service is not None
@@ -159,7 +169,7 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         anon_key=keys.anon,
         password=keys.password or "",
         email_pattern=email_pattern(target.people),
-        requests_per_second=allowed.requests_per_second,
+        limits=allowed.wire,
         jwt_secret=keys.jwt_secret or "" if mint else "",
         signing_secret=keys.jwt_secret or "",
         service_key=keys.service or "",

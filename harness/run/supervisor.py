@@ -28,7 +28,7 @@ from harness.core.run_spec import RunSpec, windows_of
 from harness.egress.gate import Gate
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
-from harness.load.sizing import processes_for
+from harness.load.sizing import check_workers, processes_for
 from harness.probes.ask import probe
 from harness.record.manifest import Canary, Manifest
 from harness.record.run_log import RunLog
@@ -189,6 +189,7 @@ def _known_personas(run_request: RunRequest) -> None:
 def _sized(run_request: RunRequest, descriptor_limit: int) -> RunRequest:
     """With the number of worker processes settled. Workers elsewhere check for themselves."""
     if run_request.master_port is not None:
+        check_workers(run_request.expect_workers)
         return run_request
     needed = processes_for(run_request.profile.phones, descriptor_limit, processes.cores(), run_request.processes)
     return replace(run_request, processes=needed)
@@ -213,7 +214,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         user_ids=access.user_ids,
         windows=windows_of(profile),
         plan_digest=planned.digest,
-        requests_per_second=access.requests_per_second,
+        limits=access.limits,
         rebalance=run_request.rebalance,
     )
     manifest = Manifest(
@@ -229,6 +230,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         target_environment=access.environment,
         windows=spec.windows,
         chaos=fault_windows(timeline.entries, profile.chaos, profile.phases.end_s),
+        limits=access.limits,
         planned_sessions=len(planned),
         plan_digest=spec.plan_digest,
         run_tag=tag,

@@ -116,9 +116,7 @@ def profile(*chaos: dict[str, Any]) -> Profile:
 
 
 @contextmanager
-def engine(
-    url: str, found: Profile, worker: int = 0, workers: int = 1, *, lead_s: float = 0.0, **options: Any
-) -> Iterator[Engine]:
+def engine(url: str, found: Profile, worker: int = 0, *, lead_s: float = 0.0, **options: Any) -> Iterator[Engine]:
     order = RunSpec(
         run_id="t",
         run_tag=1,
@@ -130,9 +128,7 @@ def engine(
         user_ids=tuple(f"00000000-0000-4000-8000-{person:012d}" for person in range(50)),
         windows=windows_of(found),
     )
-    made = Engine(
-        order, Secrets("anon", jwt_secret=SECRET), zero=time.time() + lead_s, worker=worker, workers=workers, **options
-    )
+    made = Engine(order, Secrets("anon", jwt_secret=SECRET), zero=time.time() + lead_s, worker=worker, **options)
     thread = threading.Thread(target=made.serve, daemon=True)
     thread.start()
     while not made.ready:
@@ -174,7 +170,7 @@ def send(
             threading.Thread(target=over.wait, daemon=True).start()
 
     with ExitStack() as stack:
-        engines = [stack.enter_context(engine(url, found, worker, workers, lead_s=lead_s)) for worker in range(workers)]
+        engines = [stack.enter_context(engine(url, found, worker, lead_s=lead_s)) for worker in range(workers)]
         for person in range(PEOPLE):
             engines[person % workers].submit(Ticket(person, 0.0, "reader", person), body, done)
         over.wait(20)

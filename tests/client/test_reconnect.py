@@ -54,6 +54,9 @@ class Herald:
     def connected(self, at: float, seconds: float) -> None:
         """Nobody looks."""
 
+    def held(self, name: str, at: float, seconds: float) -> None:
+        """Nothing is limited."""
+
     def attempt(
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
     ) -> None:

@@ -170,6 +170,9 @@ class Notebook:
     def connected(self, at: float, seconds: float) -> None:
         """Nobody looks."""
 
+    def held(self, name: str, at: float, seconds: float) -> None:
+        """Nothing is limited."""
+
     def attempt(
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str
     ) -> None:

@@ -13,12 +13,14 @@ import re
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 from urllib.parse import quote
 
 from harness.client.http.connection import Connection
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail, Reply, WireError
+from harness.client.http.wire_budget import HeldClock, WireBudget
 from harness.core.outcome import Outcome
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.tls import shared_context
@@ -29,6 +31,8 @@ MIB = 1024 * 1024
 SHUTDOWN_S = 1.0
 """How long a TLS peer may take to answer our close_notify before the descriptor is taken back."""
 
+NEVER_LEFT = "held back until it was cancelled"
+"""Argument of the CancelledError of a send that waited for the limits and was never written."""
 _RESENT_BY_BROWSERS = frozenset(("GET", "HEAD"))
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~|^`{}\\"
@@ -43,20 +47,25 @@ class HttpClient:
     max_body: bytes of one reply's body, as transferred and decoded.
     idle_close_s: connections beyond the last one are closed after this long without a request.
     gate: where connections may go; loopback alone unless somebody says more.
+    budget: the worker's share of the target's limits; None: nothing is limited. What waits for it is not late: patience
+    with the target stands still meanwhile, and reply and error say how long (`held_s`).
     """
 
     __slots__ = (
+        "_budget",
         "_busy_slots",
         "_closed",
         "_connect_timeout_s",
         "_connections",
         "_fixed",
         "_gate",
+        "_holds",
         "_idle",
         "_idle_close_s",
         "_limit",
         "_loop",
         "_max_body",
+        "_patience",
         "_reaper",
         "_tls",
         "_waiting",
@@ -74,6 +83,7 @@ class HttpClient:
         max_body: int = 16 * MIB,
         idle_close_s: float = 5.0,
         gate: Gate = LOOPBACK,
+        budget: WireBudget | None = None,
     ) -> None:
         if connections < 1:
             raise ValueError("a wire needs at least one connection")
@@ -85,6 +95,9 @@ class HttpClient:
         self._connect_timeout_s = connect_timeout_s
         self._max_body = max_body
         self._idle_close_s = idle_close_s
+        self._budget = budget
+        self._holds = None if budget is None else HeldClock()
+        self._patience: Callable[[], float] = monotonic if self._holds is None else self._holds.patience
         self._fixed = f"host: {origin.authority}\r\naccept-encoding: gzip\r\n".encode("ascii")
         self._connections: set[Connection] = set()
         self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
@@ -115,14 +128,20 @@ class HttpClient:
 
         Raises WireError and nothing else, except CancelledError; cancelling closes the connection in use.
         """
-        began = monotonic()
-        deadline = began + timeout_s
+        began, patience, holds = monotonic(), self._patience, self._holds
+        deadline = patience() + timeout_s
+        held_before = 0.0 if holds is None else holds.total()
         request = self._assemble(method, path, headers, body)
-        resent = False
+        resent = written = False
+        held_s = 0.0
         try:
             connection = self._idle.pop() if self._idle else await self._acquire(deadline)
             while True:
-                waiter = connection.start(request, head=method == "HEAD", timeout_s=deadline - monotonic())
+                if holds is not None:
+                    connection = await self._let_go(connection, deadline)
+                    held_s = holds.total() - held_before
+                waiter = connection.start(request, head=method == "HEAD", timeout_s=deadline - patience())
+                written = True
                 try:
                     reply = await waiter
                 except asyncio.CancelledError:
@@ -134,11 +153,17 @@ class HttpClient:
                         raise
                 else:
                     reply.resent = resent
+                    reply.held_s = held_s
                     return reply
                 resent = True
                 connection = await self._acquire(deadline, fresh=True)
         except WireError as error:
             error.elapsed_s = monotonic() - began
+            error.held_s = held_s if written or holds is None else holds.total() - held_before
+            raise
+        except asyncio.CancelledError as cancelled:
+            if not written and holds is not None and holds.total() > held_before:
+                cancelled.args = (NEVER_LEFT,)
             raise
 
     def close(self) -> None:
@@ -153,6 +178,8 @@ class HttpClient:
             if not waiter.done():
                 waiter.set_result(None)  # wakes it to find the wire closed
         self._waiting.clear()
+        if self._holds is not None:
+            self._holds.release()
 
     # ---- the request's bytes --------------------------------------------------------------------------------
 
@@ -174,7 +201,7 @@ class HttpClient:
             self._check_open()
             if self._idle and not fresh:
                 return self._idle.pop()
-            if self._busy_slots < self._limit:
+            if self._busy_slots < self._limit and self._may_open_another():
                 self._busy_slots += 1
                 return await self._open(deadline)
             if self._idle:
@@ -192,6 +219,26 @@ class HttpClient:
         if self._closed:
             raise WireError(Outcome.GAVE_UP, Detail.WIRE_CLOSED)
 
+    def _may_open_another(self) -> bool:
+        """Where there is no room for more sockets, those that the phone has must do; a first one waits for room."""
+        return self._budget is None or self._budget.roomy or self._busy_slots == 0
+
+    async def _let_go(self, connection: Connection, deadline: float) -> Connection:
+        """An open connection on which a request may be written this instant, by the worker's share of the limits."""
+        budget, holds = self._budget, self._holds
+        assert budget is not None
+        assert holds is not None
+        if not budget.try_request():
+            try:
+                await budget.request(holds)
+            except BaseException:
+                if connection.usable and not self._closed:
+                    self.released(connection)
+                raise
+        while not connection.usable or self._closed:  # it ended while it waited; its request has been counted
+            connection = await self._acquire(deadline)
+        return connection
+
     async def _wait_for_slot(self, deadline: float, *, first: bool) -> Connection | None:
         """Queue for an idle connection, or for None: leave to open one."""
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
@@ -200,8 +247,11 @@ class HttpClient:
         else:
             self._waiting.append(waiter)
         try:
-            async with asyncio.timeout(deadline - monotonic()):
-                return await waiter
+            while not waiter.done():
+                if (left := deadline - self._patience()) <= 0:
+                    raise TimeoutError
+                await asyncio.wait((waiter,), timeout=left)
+            return waiter.result()
         except BaseException as problem:
             if not waiter.done() or waiter.cancelled():
                 if waiter in self._waiting:
@@ -220,16 +270,19 @@ class HttpClient:
             self.released(offered)
 
     async def _open(self, deadline: float) -> Connection:
+        if self._budget is not None:
+            await self._let_open(self._budget)
         connection = Connection(self, self._loop, self._max_body)
         self._connections.add(connection)
         began = monotonic()
-        total = deadline - began
+        total = deadline - self._patience()
         origin, tls = self.origin, self._tls
         try:
             async with asyncio.timeout(min(total, self._connect_timeout_s)):
                 await self._gate.connect(lambda: connection, origin.host, origin.port, tls=tls, shutdown_s=SHUTDOWN_S)
         except BaseException as problem:
             connection.abort()
+            connection.gone()
             if isinstance(problem, OSError | UnicodeError):
                 raise connect_error(problem, short_of_time=total <= self._connect_timeout_s) from problem
             raise
@@ -240,6 +293,19 @@ class HttpClient:
             raise WireError(Outcome.NETWORK, Detail.CLOSED_EARLY)
         connection.opened(monotonic() - began)
         return connection
+
+    async def _let_open(self, budget: WireBudget) -> None:
+        """Wait until a connection may be opened by the worker's share of the limits; then it counts."""
+        assert self._holds is not None
+        given = budget.try_connection()
+        try:
+            given = given or await budget.connection(self._holds)
+            self._check_open()
+        except BaseException:
+            if given:
+                budget.closed()
+            self._free_slot()
+            raise
 
     # ---- called by connections ------------------------------------------------------------------------------
 
@@ -260,6 +326,11 @@ class HttpClient:
         if connection in self._idle:
             self._idle.remove(connection)
         self._free_slot()
+
+    def gone(self) -> None:
+        """A connection's descriptor is closed, or was never opened."""
+        if self._budget is not None:
+            self._budget.closed()
 
     def _free_slot(self) -> None:
         while self._waiting:

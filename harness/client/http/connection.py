@@ -23,6 +23,9 @@ class Owner(Protocol):
     def lost(self, connection: Connection) -> None:
         """The connection is of no more use. May be said more than once."""
 
+    def gone(self) -> None:
+        """The connection's descriptor is closed. Said once for each connection."""
+
 
 class Connection(asyncio.Protocol):
     """Made by the wire, opened by `loop.create_connection`. Between `start` and its reply it is busy; otherwise idle.
@@ -34,6 +37,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_connect_s",
         "_first_byte_at",
+        "_gone",
         "_loop",
         "_owner",
         "_reader",
@@ -54,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: Waiter | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._reused = False
+        self._reused = self._gone = False
         self._connect_s = 0.0
         self._sent_at = self._first_byte_at = self.idle_since = 0.0
         self._request_size = 0
@@ -138,6 +142,13 @@ class Connection(asyncio.Protocol):
         self._ended(Detail.CLOSED_EARLY if exc is None else Detail.RESET)
         self._transport = None
         self._reader.release()
+        self.gone()
+
+    def gone(self) -> None:
+        """It is closed, or could not be opened: once, whoever comes to know of it first."""
+        if not self._gone:
+            self._gone = True
+            self._owner.gone()
 
     def _time_out(self) -> None:
         self._fail(Outcome.TIMEOUT, Detail.TIMEOUT)

@@ -45,6 +45,7 @@ class WireError(Exception):
     detail: one of `Detail`.
     sent_at: monotonic seconds of the write; None when the request was never written.
     elapsed_s: from the call of `send` to its end.
+    held_s: of that, how long the limits of our own side held it back.
     stale: the request went out on a kept connection that ended before the first byte of an answer.
     """
 
@@ -55,6 +56,7 @@ class WireError(Exception):
         *,
         sent_at: float | None = None,
         elapsed_s: float = 0.0,
+        held_s: float = 0.0,
         stale: bool = False,
     ) -> None:
         super().__init__(f"{outcome.value}: {detail.value}")
@@ -62,6 +64,7 @@ class WireError(Exception):
         self.detail = detail
         self.sent_at = sent_at
         self.elapsed_s = elapsed_s
+        self.held_s = held_s
         self.stale = stale
 
 
@@ -74,6 +77,7 @@ class Reply:
     first_byte_s, server_s: from there to the first and to the last byte of the answer read.
     connect_s: name lookup, TCP and TLS before that; 0.0 on a kept connection.
     bytes_out, bytes_in: request and answer with their headers, before TLS and as transferred (still compressed).
+    held_s: how long the limits of our own side held it back before it was written; in none of the other times.
     resent: a first write died with a kept connection and this is the answer to the second; times are the second's.
     """
 
@@ -87,6 +91,7 @@ class Reply:
     bytes_out: int
     bytes_in: int
     resent: bool = False
+    held_s: float = 0.0
 
     @property
     def headers(self) -> dict[str, str]:

@@ -29,6 +29,7 @@ from urllib.parse import urlencode
 from websockets.uri import WebSocketURI
 
 from harness.client.http.origin import Origin
+from harness.client.http.wire_budget import WireBudget
 from harness.client.realtime.phoenix.channel import Channel
 from harness.client.realtime.phoenix.connection import PhoenixConnection, Reporter, Through
 from harness.client.realtime.phoenix.events import (
@@ -85,9 +86,10 @@ class RealtimeClient:
     `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_half_open`, `realtime_frame`, all of method WS.
     stats: to share one between clients. tally: frames by kind and second, for the whole worker.
     through: what messages pass on their way in, for faults. gate: where sockets may go.
+    budget: the worker's share of the target's limits.
     """
 
-    __slots__ = ("_connection", "_gate", "_loop", "_online", "_origin", "_tls", "_uri")
+    __slots__ = ("_budget", "_connection", "_gate", "_loop", "_online", "_origin", "_tls", "_uri")
 
     def __init__(
         self,
@@ -105,7 +107,9 @@ class RealtimeClient:
         tally: FrameTally | None = None,
         through: Through | None = None,
         gate: Gate = LOOPBACK,
+        budget: WireBudget | None = None,
     ) -> None:
+        self._budget = budget
         self._loop = loop
         self._gate = gate
         self._origin = origin
@@ -185,7 +189,7 @@ class RealtimeClient:
 
     def open(self, connection: PhoenixConnection) -> Socket:
         """A socket that begins to connect."""
-        socket = Socket(connection, self._uri)
+        socket = Socket(connection, self._uri, self._budget)
         if self._online():
             socket.dial(self._loop, self._origin, self._tls, self._gate)
         else:

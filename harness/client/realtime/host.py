@@ -9,6 +9,7 @@ from typing import Protocol
 from harness.client.clock import DeviceClock
 from harness.client.context import SignedIn
 from harness.client.http.origin import Origin
+from harness.client.http.wire_budget import WireBudget
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.realtime.phoenix.connection import Reporter
@@ -34,6 +35,9 @@ class RealtimeKit(Protocol):
 
     @property
     def observer(self) -> Reporter: ...
+
+    @property
+    def wire_budget(self) -> WireBudget | None: ...
 
     @property
     def sockets(self) -> SharedRealtime | None: ...

@@ -49,6 +49,7 @@ class RealtimeSession:
                 tally=sockets.tally,
                 through=self._through,
                 gate=host.kit.gate,
+                budget=host.kit.wire_budget,
             )
             sockets.sessions.add(self)
         return self._client

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import cast
 
@@ -22,6 +23,7 @@ from websockets.uri import WebSocketURI
 from harness.client.http.client import SHUTDOWN_S, connect_error
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail
+from harness.client.http.wire_budget import HeldClock, WireBudget
 from harness.client.realtime.phoenix import refusal
 from harness.client.realtime.phoenix.connection import UNANSWERED, Ending, PhoenixConnection
 from harness.client.realtime.phoenix.timer_wheel import Timer
@@ -41,7 +43,9 @@ class Socket(asyncio.Protocol):
 
     __slots__ = (
         "_binary",
+        "_budget",
         "_connection",
+        "_counted",
         "_dialling",
         "_parts",
         "_protocol",
@@ -50,7 +54,9 @@ class Socket(asyncio.Protocol):
         "over",
     )
 
-    def __init__(self, connection: PhoenixConnection, uri: WebSocketURI) -> None:
+    def __init__(self, connection: PhoenixConnection, uri: WebSocketURI, budget: WireBudget | None = None) -> None:
+        self._budget = budget
+        self._counted = False  # as an open socket of the budget
         self._connection: PhoenixConnection | None = connection
         self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_LOG)
         self._transport: asyncio.Transport | None = None
@@ -101,16 +107,55 @@ class Socket(asyncio.Protocol):
     # ---- opening --------------------------------------------------------------------------------------------
 
     async def _dial(self, origin: Origin, tls: ssl.SSLContext | None, gate: Gate) -> None:
-        assert self._connection is not None
-        limit = self._connection.generation.handshake_timeout_s
-        self._timer = self._connection.wheel.after(limit, self._handshake_timed_out)
         try:
+            if self._budget is not None and not await self._let_open(self._budget):
+                return
+            self._give_time()
             await gate.connect(lambda: self, origin.host, origin.port, tls=tls, shutdown_s=SHUTDOWN_S)
         except (OSError, UnicodeError) as problem:
             error = connect_error(problem, short_of_time=False)
             self._end(Ending(error.outcome, error.detail))
+        else:
+            if self._budget is not None:
+                await self._let_upgrade(self._budget)
         finally:
             self._dialling = None
+            if self._transport is None:
+                self._uncount()
+
+    def _give_time(self) -> None:
+        """To connect and be answered, from now on."""
+        if self._connection is not None:
+            limit = self._connection.generation.handshake_timeout_s
+            self._timer = self._connection.wheel.after(limit, self._handshake_timed_out)
+
+    async def _let_open(self, budget: WireBudget) -> bool:
+        """Wait until this socket may be opened by the worker's share of the limits."""
+        self._counted = budget.try_connection() or await self._waited_for(budget.connection)
+        return self._counted and not self.over
+
+    async def _let_upgrade(self, budget: WireBudget) -> None:
+        """Send the upgrade, which is a request like any other, when it may be sent."""
+        if not budget.try_request():
+            if self._timer is not None:
+                self._timer.cancel()
+            await self._waited_for(budget.request)
+            if not self.over:
+                self._give_time()
+        if not self.over:
+            self._upgrade()
+
+    async def _waited_for(self, turn: Callable[[HeldClock], Awaitable[bool]]) -> bool:
+        began = monotonic()
+        given = await turn(HeldClock())
+        if self._connection is not None:
+            self._connection.held_back(self, monotonic() - began)
+        return given
+
+    def _uncount(self) -> None:
+        if self._counted and self._budget is not None:
+            self._counted = False
+            self._budget.closed()
 
     def _handshake_timed_out(self) -> None:
         self._end(Ending(Outcome.TIMEOUT, "no handshake" if self._transport is not None else Detail.CONNECT_TIMEOUT))
@@ -120,6 +165,10 @@ class Socket(asyncio.Protocol):
         if self.over:
             self._transport.abort()
             return
+        if self._budget is None:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
         self._protocol.send_request(self._protocol.connect())
         self._flush()
 
@@ -163,6 +212,7 @@ class Socket(asyncio.Protocol):
         if not self.over:
             self._finish(self._ending(Detail.CLOSED_EARLY if exc is None else Detail.RESET))
         self._transport = None
+        self._uncount()
 
     def pause_writing(self) -> None:
         """The peer does not read: answer no more of its pings until it does."""
@@ -252,7 +302,7 @@ class Socket(asyncio.Protocol):
 
     def _end(self, ending: Ending, *, abruptly: bool = False) -> None:
         """Be done with the connection: in order (our close frame, FIN), or at once when nobody may be there."""
-        if self._dialling is not None and self._transport is None:
+        if self._dialling is not None and (self._transport is None or self._budget is not None):
             self._dialling.cancel()
         transport = self._transport
         if transport is not None:

@@ -299,6 +299,11 @@ class PhoenixConnection:
         for channel in tuple(self.channels.values()):
             channel.line_opened()
 
+    def held_back(self, handle: Handle, seconds: float) -> None:
+        """Our own limits kept the try to open this socket waiting: not the server's time."""
+        if handle is self._handle:
+            self._connect_at += seconds
+
     def closed(self, handle: Handle, ending: Ending) -> None:
         """A socket, or the try to open one, has ended."""
         orphan = handle is not self._handle
