@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from harness.core.secret import NOTHING, Secret
 
 
 @dataclass(frozen=True)
@@ -13,20 +15,14 @@ class ResolvedTarget:
     name: str
     url: str
     environment: str
-    anon_key: str = field(repr=False)
-    password: str = field(repr=False)
+    anon_key: Secret
+    password: Secret
     email_pattern: str
     requests_per_second: float | None = None
-    jwt_secret: str = field(default="", repr=False)
-    signing_secret: str = field(default="", repr=False)  # for probes only: it makes nobody's tokens minted
-    service_key: str = field(default="", repr=False)
-    dsn: str = field(default="", repr=False)
+    jwt_secret: Secret = NOTHING
+    signing_secret: Secret = NOTHING  # for probes only: it makes nobody's tokens minted
+    service_key: Secret = NOTHING
+    dsn: Secret = NOTHING
     user_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     death: Callable[[], str] = str  # what became of a target of our own; empty while it lives
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be written anywhere; some may be empty."""
-        keys = (self.anon_key, self.service_key, self.jwt_secret, self.signing_secret)
-        return (*keys, self.password, self.dsn)

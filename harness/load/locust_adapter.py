@@ -41,11 +41,13 @@ from harness.client.faults.fault_schedule import LEASE_S
 from harness.core.behaviour import persona_of
 from harness.core.errors import HarnessError, UsageError
 from harness.core.outcome import Outcome
-from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.run_spec import RunSpec
+from harness.core.secret_filter import WORDS
 from harness.core.tables import MANIFEST
+from harness.core.visible import visible
 from harness.load.aggregator import Aggregator, Report
 from harness.load.child_process import raise_descriptor_limit
-from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
+from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for, secrets_from_environment
 from harness.load.engine import Engine
 from harness.load.os_priority import be_prompt, go_first
 from harness.load.session_runner import SessionBody
@@ -78,6 +80,8 @@ REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
 START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
 CLOSED_WAIT_S = (1.0, 5.0)
+LONGEST_CODE = 100
+"""Characters of a target's error code in Locust's statistics."""
 MESSAGE = "harness_report"
 CLOCK_MESSAGE = "harness_clock"
 CLOCK_EVERY_S = 2.0
@@ -171,8 +175,7 @@ class WorkerSide:
         lease_s = LEASE_S if isinstance(environment.runner, WorkerRunner) and not closed else None
         distributed = isinstance(environment.runner, WorkerRunner)
         secrets = secrets_for(spec.url)
-        opened = (secrets.anon_key, secrets.password, secrets.jwt_secret)
-        self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker, secrets=opened)
+        self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker)
         engine = Engine(spec, secrets, zero=zero, worker=worker, workers=workers, lease_s=lease_s, log=self.log)
         # Beside Locust's greenlets the engine would wait up to 5 ms, the default, for its turn at the interpreter.
         sys.setswitchinterval(SWITCH_S)
@@ -328,7 +331,7 @@ class AttemptFailed(Exception):
     """How Locust's statistics see an attempt that was not good: few distinct texts, so few error rows."""
 
     def __init__(self, outcome: str, code: str) -> None:
-        super().__init__(f"{outcome} {code}".rstrip())
+        super().__init__(f"{outcome} {visible(WORDS.word(code))[:LONGEST_CODE]}".rstrip())
 
 
 class MasterSide:
@@ -341,8 +344,8 @@ class MasterSide:
         self.schedule = planned(spec)
         runner = environment.runner
         self._distributed = isinstance(runner, MasterRunner)
-        opened = (os.environ.get(name, "") for name in (ANON_KEY_ENV, PASSWORD_ENV, JWT_SECRET_ENV))
-        self.log = RunLog(spec.run_id, "master" if self._distributed else "single", secrets=opened)
+        secrets_from_environment()
+        self.log = RunLog(spec.run_id, "master" if self._distributed else "single")
         self.log.open(Path(spec.folder))
         self.aggregator = Aggregator(spec, _record_of(spec), self.schedule, 1, log=self.log)
         self._reason = ""

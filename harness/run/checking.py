@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.config.load import load_target, resolve_keys
 from harness.core.errors import TargetError, UsageError
+from harness.core.secret import NOTHING
 from harness.evidence.collect import NO_ACCESS, collect
 from harness.load.discovery import discover
 from harness.record.store import open_run
@@ -22,7 +23,7 @@ def read_again(folder: Path, target_file: str | None, sandbox_url: str | None) -
     if target_file is not None:
         target = load_target(target_file)
         url, keys = target.url, resolve_keys(target, os.environ)
-        service_key, dsn = keys.service or "", keys.dsn or ""
+        service_key, dsn = keys.service or NOTHING, keys.dsn or NOTHING
     elif sandbox_url is not None:
         found = discover(sandbox_url)
         url, service_key, dsn = found.url, found.service_key, found.dsn
@@ -38,7 +39,7 @@ def read_again(folder: Path, target_file: str | None, sandbox_url: str | None) -
         raise UsageError(
             NO_ACCESS, where=target_file or url, remedy="name keys.service_env or keys.dsn_env in the target file"
         )
-    read, before = collect(folder, url, service_key=service_key, dsn=dsn), manifest.evidence
+    read, before = collect(folder, url, service_key=service_key.reveal(), dsn=dsn.reveal()), manifest.evidence
     if read.problem and before is not None and not before.problem:
         raise TargetError(
             f"the target's data could not be read again: {read.problem}",

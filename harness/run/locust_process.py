@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.core.child_environment import asked_for, child_environment
 from harness.core.errors import HarnessError
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
@@ -164,15 +165,14 @@ class LocustProcess:
         return command + [name.title().replace("_", "") for name in sorted(profile.mix)]
 
     def _environ(self) -> dict[str, str]:
-        """Ours, without LOCUST_* options of somebody else's, with the secrets the workers need."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        """What a process needs, and the secrets that phones sign in with; what reads the target afterwards, no."""
         access = self._access
         opened = {
-            ANON_KEY_ENV: access.anon_key,
-            PASSWORD_ENV: access.password,
-            JWT_SECRET_ENV: access.jwt_secret,
+            ANON_KEY_ENV: access.anon_key.reveal(),
+            PASSWORD_ENV: access.password.reveal(),
+            JWT_SECRET_ENV: access.jwt_secret.reveal(),
         }
-        return inherited | opened
+        return child_environment(os.environ, *asked_for(os.environ), **opened)
 
     @contextlib.contextmanager
     def _signals(self, process: subprocess.Popen[str]) -> Iterator[None]:

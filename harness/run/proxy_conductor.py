@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from chaos.client import ClientError, Toxiproxy
 from chaos.fault import Layer
 from chaos.timeline import Moment, ScheduledFault, Timeline
+from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
 from harness.core.fault_record import FaultEvent, FaultLine, Why
 from harness.load import child_process as processes
@@ -298,7 +299,7 @@ def _started(seed: int, url: str) -> Iterator[str]:
     """The URL of the API of a proxy server of our own, which may forward to the target and to this machine only."""
     command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed)]
     command += ["--allow-upstream", urlsplit(url).hostname or ""]
-    process = processes.start(command, environ=_environ())
+    process = processes.start(command, environ=child_environment(os.environ))
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -311,9 +312,3 @@ def _started(seed: int, url: str) -> Iterator[str]:
         yield str(json.loads(line)["api"])
     finally:
         processes.end(process, patience_s=5.0)
-
-
-def _environ() -> dict[str, str]:
-    """What a Python process needs, without anybody's keys."""
-    wanted = ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in wanted if name in os.environ}

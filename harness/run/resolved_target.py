@@ -14,9 +14,11 @@ from dataclasses import replace
 import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
+from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
 from harness.core.people import email_pattern
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.secret import NOTHING
 from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.load import child_process as processes
@@ -27,6 +29,8 @@ from harness.run.run_request import RunRequest, Watcher
 
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
+SANDBOX_SECRETS = ("SANDBOX_JWT_SECRET", "SANDBOX_PASSWORD")
+"""What a sandbox takes from the environment where it is set."""
 SEEDED_PER_S = 50.0  # people, at the very least
 
 
@@ -69,10 +73,9 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
         command += ["--realtime", f"plan={size.plan}"]
     for quirk in run_request.quirks:
         command += ["--quirk", quirk]
-    process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
+    process = processes.start(command, environ=child_environment(os.environ, *SANDBOX_SECRETS), stderr=subprocess.PIPE)
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
-        log.knows((found.anon_key, found.service_key, found.jwt_secret, found.people.password, found.dsn))
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
         yield replace(_discovered(found), death=lambda: _death_of(process))
     finally:
@@ -138,13 +141,13 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         url=target.url,
         environment=target.environment,
         anon_key=keys.anon,
-        password=keys.password or "",
+        password=keys.password or NOTHING,
         email_pattern=email_pattern(target.people),
         requests_per_second=allowed.requests_per_second,
-        jwt_secret=keys.jwt_secret or "" if mint else "",
-        signing_secret=keys.jwt_secret or "",
-        service_key=keys.service or "",
-        dsn=keys.dsn or "",
+        jwt_secret=keys.jwt_secret or NOTHING if mint else NOTHING,
+        signing_secret=keys.jwt_secret or NOTHING,
+        service_key=keys.service or NOTHING,
+        dsn=keys.dsn or NOTHING,
         user_ids=_everybody(target, keys, run_request) if mint else (),
         notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
     )
@@ -166,7 +169,7 @@ def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> t
 def _probe(access: ResolvedTarget) -> None:
     url = access.url + "/auth/v1/health"
     try:
-        reply = httpx.get(url, headers={"apikey": access.anon_key}, timeout=10.0, trust_env=False)
+        reply = httpx.get(url, headers={"apikey": access.anon_key.reveal()}, timeout=10.0, trust_env=False)
     except httpx.HTTPError as error:
         raise TargetError(
             f"the target does not answer: {error or type(error).__name__}",

@@ -61,7 +61,6 @@ def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None
 def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show | None) -> Path:
     with contextlib.ExitStack() as stack:
         access = stack.enter_context(target_of(run_request, watcher, log))
-        log.knows(access.secrets)
         log.info("target found", target=access.name, url=access.url, environment=access.environment)
         timeline = run_request.profile.timeline(_seed(run_request))
         front = stack.enter_context(_front(run_request, access, timeline, watcher, log))
@@ -81,7 +80,7 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         RunStore(folder, open_run(folder).manifest).update(canary=(*before, *_canary("end", log)))
         _check_target_lived(access, store, log)
         watcher.stage("reading what the target stored")
-        evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn)
+        evidence = collect(folder, access.url, service_key=access.service_key.reveal(), dsn=access.dsn.reveal())
         log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)
         if evidence.problem:
             watcher.problem(f"integrity is not checked: {evidence.problem}")

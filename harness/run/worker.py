@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 from harness.config.load import load_target, resolve_keys
+from harness.core.child_environment import asked_for, child_environment
 from harness.core.errors import ExitCode, UsageError
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV
+from harness.core.secret import NOTHING
 from harness.core.tables import MANIFEST
 from harness.load import child_process as processes
 from harness.load.discovery import discover
@@ -30,25 +32,28 @@ def work(master: str, target_file: str | None, url: str | None, out: Path) -> in
     host, _, port = master.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"not an address: {master!r}", where="--worker", remedy="give HOST:PORT of the master")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    told: dict[str, str] = {}
     if target_file:
         keys = resolve_keys(load_target(target_file), os.environ)
-        environ |= {
-            ANON_KEY_ENV: keys.anon,
-            PASSWORD_ENV: keys.password or "",
-            JWT_SECRET_ENV: keys.jwt_secret or "",
+        told = {
+            ANON_KEY_ENV: keys.anon.reveal(),
+            PASSWORD_ENV: (keys.password or NOTHING).reveal(),
+            JWT_SECRET_ENV: (keys.jwt_secret or NOTHING).reveal(),
         }
     elif url:
         found = discover(url)
-        environ |= {ANON_KEY_ENV: found.anon_key, PASSWORD_ENV: found.people.password}
-    elif ANON_KEY_ENV not in environ:
+        told = {ANON_KEY_ENV: found.anon_key.reveal(), PASSWORD_ENV: found.people.password.reveal()}
+    elif ANON_KEY_ENV in os.environ:
+        told = {name: os.environ.get(name, "") for name in (ANON_KEY_ENV, PASSWORD_ENV, JWT_SECRET_ENV)}
+    else:
         raise UsageError(
             "a worker needs the target's keys",
             where="harness run --worker",
             remedy=f"give --target FILE, or --url of a sandbox on this machine, or set {ANON_KEY_ENV}",
         )
     processes.raise_descriptor_limit()
-    environ[WORKER_OUT_ENV] = str(out.absolute())
+    told[WORKER_OUT_ENV] = str(out.absolute())
+    environ = child_environment(os.environ, *asked_for(os.environ), **told)
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--worker", "--exit-code-on-error", "0"]
     command += ["--master-host", host, "--master-port", port]
     process = processes.start(command, environ=environ, stdout=None)
