@@ -6,6 +6,7 @@ commands, does `harness` import `reports` and `sandbox`; that also keeps `harnes
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -14,7 +15,9 @@ import click
 
 from harness import __version__
 from harness.cli import chaos, judging, plan, prove, run, sandbox, tip, users
+from harness.cli.filtered_output import filtered_output
 from harness.core.errors import ExitCode, HarnessError
+from harness.core.visible import visible, visible_lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -45,7 +48,12 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: every error becomes one message and its documented exit code."""
+    """Entry point: every error becomes one message and its documented exit code; nothing printed holds a secret."""
+    with filtered_output():
+        _main()
+
+
+def _main() -> None:
     try:
         sys.exit(cli(standalone_mode=False) or int(ExitCode.PASS))
     except click.exceptions.Exit as error:
@@ -54,17 +62,24 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(int(ExitCode.ABORTED))
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(int(ExitCode.USAGE))
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.ABORTED))
     except HarnessError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible_lines(f"error: {error}"), err=True)
         sys.exit(int(error.exit_code))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(int(ExitCode.PASS))
     except Exception:
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
-        traceback.print_exc()
+        click.echo("\n".join(map(visible, traceback.format_exc().splitlines())), err=True)
         sys.exit(int(ExitCode.INTERNAL))
+
+
+def _show(error: click.ClickException) -> None:
+    """As click does; what was given on the command line is printed as text."""
+    said = io.StringIO()
+    error.show(said)
+    click.echo("\n".join(map(visible, said.getvalue().rstrip("\n").split("\n"))), err=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.cli.filtered_output import tell_secret
+
 
 @click.group()
 def sandbox() -> None:
@@ -54,4 +56,4 @@ def sandbox_keys() -> None:
     from sandbox.options import SandboxOptions
 
     for name, value in environment(SandboxOptions()).items():
-        click.echo(f"{name}={value}")
+        tell_secret(f"{name}={value}")

@@ -440,8 +440,10 @@ def _add_options(parser: Any, **_: Any) -> None:
 
 
 @events.init.add_listener
-def _prepare(environment: Environment, **_: Any) -> None:
+def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     options = environment.parsed_options
+    if web_ui is not None:
+        _protect_page(environment, web_ui)
     if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
         environment.stop_timeout = STOP_TIMEOUT_S
     if options.headless and sys.stdin is not None and sys.stdin.isatty():
@@ -464,6 +466,18 @@ def _prepare(environment: Environment, **_: Any) -> None:
     try:
         _here.master = MasterSide(environment, spec)
     except HarnessError as error:  # Locust would log it, and drive its users without us
+        log.error("%s", error)
+        raise SystemExit(int(error.exit_code)) from error
+
+
+def _protect_page(environment: Environment, web_ui: Any) -> None:
+    """Before it listens: what is wrong with its options ends the process."""
+    from harness.load.web_ui import protect  # Flask is loaded where there is a page
+
+    options = environment.parsed_options
+    try:
+        protect(web_ui, options.web_host or "", environment.host or "", os.environ, options.web_base_path or "")
+    except HarnessError as error:
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
 
@@ -493,6 +507,8 @@ def _place(environment: Environment, options: Any) -> tuple[int, int]:
 @events.test_start.add_listener
 def _start(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
+    if not options.headless:  # in the web UI the exit code is the last test's
+        environment.process_exit_code = None
     if _here.master is not None:
         options.harness_workers = _here.master.number_workers()
         options.harness_zero = _here.master.start()
