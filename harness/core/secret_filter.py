@@ -38,7 +38,8 @@ _TOKENS = (
             r"|(?<=_token\\\":\\\")[^\"\\]+"
         ),
     ),
-    ("://", re.compile(r"(?<=://)[^\s/@]+(?=@)")),  # user and password in an address
+    # user and password in an address; a password may hold a slash, which a port may not
+    ("://", re.compile(r"(?<=://)(?:[^\s/@]+|[^\s/@:\[]+:(?![0-9]+[/?#])[^\s@]+)(?=@)")),
 )
 
 
@@ -192,15 +193,3 @@ def _squeezed(lowered: bytes) -> bytes:
     if b"\\" in lowered or b"%0" in lowered or b"&#" in lowered:
         lowered = _JOINTS.sub(b"", lowered)
     return lowered.translate(None, _BLANKS)
-
-
-def address(url: str) -> str:
-    """An address for people: user and password in it masked, whatever it is."""
-    head, mark, rest = url.partition("://")
-    if not mark:
-        head, rest = "", url
-    netloc = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    if "@" not in netloc:  # a password with a slash in it: everything up to the last @ then
-        hides = "@" in rest and ":" in rest.partition("@")[0]
-        return f"{head}{mark}{MASK}@{rest.rpartition('@')[2]}" if hides else url
-    return f"{head}{mark}{MASK}@{netloc.rpartition('@')[2]}{rest[len(netloc) :]}"

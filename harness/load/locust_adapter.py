@@ -44,7 +44,7 @@ from harness.core.outcome import Outcome
 from harness.core.run_spec import RunSpec
 from harness.core.secret_filter import WORDS
 from harness.core.tables import MANIFEST
-from harness.core.visible import visible
+from harness.core.visible import visible, visible_lines
 from harness.load.aggregator import Aggregator, Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for, secrets_from_environment
@@ -324,7 +324,7 @@ class WorkerSide:
         self.log.info("worker ends", attempts=engine.counted, internal_failures=engine.failures)
         self.log.close()
         for problem in engine.problems:
-            log.error("a session failed:\n%s", problem)
+            log.error("a session failed:\n%s", visible_lines(problem))
 
 
 class AttemptFailed(Exception):

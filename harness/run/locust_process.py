@@ -24,6 +24,7 @@ from harness.load.aggregator import LINE_MARK
 from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
+from harness.run.filtered_log import FilteredLog
 from harness.run.proxy_conductor import Fronted
 from harness.run.run_request import RunRequest, Watcher
 
@@ -67,8 +68,8 @@ class LocustProcess:
 
     def drive(self) -> None:
         """Run to the end; the record is closed in any case."""
-        with (self._folder / "locust.log").open("w", encoding="utf-8") as log:
-            process = processes.start(self._command(), environ=self._environ(), stderr=log)
+        with FilteredLog(self._folder / "locust.log") as log:
+            process = processes.start(self._command(), environ=self._environ(), stderr=log.fileno())
             self._log.info("locust started", locust_pid=process.pid, processes=self._run_request.processes)
             limit = (
                 self._spec.end_s + self._spec.grace_s + PATIENCE_S + (3600.0 if self._run_request.master_port else 0.0)
@@ -83,6 +84,7 @@ class LocustProcess:
                 finally:
                     timer.cancel()
                     processes.end(process, patience_s=2.0)
+                    log.finish()
                     self._close(process.returncode)
 
     def _killing(self, process: subprocess.Popen[str], after_s: float, event: str) -> threading.Timer:
@@ -124,7 +126,7 @@ class LocustProcess:
                 remedy="the log tells why; if that does not help, please report it with the log",
             )
 
-    def _listen(self, process: subprocess.Popen[str], log: Any) -> None:
+    def _listen(self, process: subprocess.Popen[str], log: FilteredLog) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             if not line.startswith(LINE_MARK):
