@@ -47,7 +47,7 @@ def first_of(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class HarnessError(Exception):
-    """Something a person has to know about: what happened, where, and what to do. Holds no secret, whatever it quotes."""
+    """What a person has to know: what happened, where, and what to do. Holds no secret, whatever it quotes."""
 
     exit_code = ExitCode.INTERNAL
 
