@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.secret_filter import WORDS
 from harness.plan import load_prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
@@ -70,7 +71,7 @@ def write_all(folder: Path, verdict: Verdict, frames: Frames, *, html: bool = Tr
 def _write(path: Path, text: str) -> Path:
     try:
         with replacing(path) as draft:
-            draft.write_text(text, encoding="utf-8")
+            draft.write_text(WORDS.known(text), encoding="utf-8")
     except OSError as error:
         raise HarnessError(
             f"cannot write {path.name}: {error.strerror or error}",

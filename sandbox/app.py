@@ -6,6 +6,7 @@ import functools
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.applications import Starlette
@@ -73,9 +74,36 @@ def _discovery(document: Callable[[], Mapping[str, Any]]) -> Callable[[Request],
 
 
 def _from_this_machine(request: Request) -> bool:
-    """The document holds every secret: only a peer that could read our memory anyway may have it."""
+    """The document holds every secret: only a peer that could read our memory anyway may have it.
+
+    A browser on this machine is such a peer and works for whatever page it shows: so the name that was asked for has
+    to be one of this machine's too (a page's own name may lead here: DNS rebinding), and no other page may have asked.
+    """
+    if request.client is None or not _is_loopback(request.client.host):
+        return False
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    if len(request.headers.getlist("host")) != 1 or not _is_loopback(_name(host)):
+        return False
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
+    return origin is None or origin.lower() == f"{request.url.scheme}://{host}".lower()
+
+
+def _name(host: str) -> str:
+    """Of a Host header; empty when it is none."""
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        parts = urlsplit(f"http://{host}")
+        parts.port  # noqa: B018 - raises for a bad one
+    except ValueError:
+        return ""
+    return "" if "@" in host else parts.hostname or ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -1,6 +1,7 @@
 """A private PostgreSQL server: started in about a second, reachable through one Unix socket, gone without a trace.
 
-initdb and postgres are run directly, as an unprivileged account when we are root. On Linux the kernel tells the
+initdb and postgres are run directly, as an unprivileged account when we are root. Others may run under that account
+too, so whoever connects needs the password of this start. On Linux the kernel tells the
 server to shut down when this process dies, however it dies; elsewhere only an orderly exit stops it.
 """
 
@@ -10,6 +11,7 @@ import atexit
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -21,12 +23,15 @@ from types import TracebackType
 from urllib.parse import quote
 
 from sandbox.errors import SandboxError
-from sandbox.postgres_install import SystemAccount, install_for, unprivileged_account
+from sandbox.postgres_install import SystemAccount, install_for, major_version, unprivileged_account
 from sandbox.process import end, for_child_to_end_with_us, popen_from_lasting_thread
 
 PORT = 5432  # only part of the socket's name: nothing listens on TCP
 PREFIX = "mn-pg-"
 MARKER = "movinesta-sandbox"
+PASSWORD_FILE = "password"
+HBA = "local all all scram-sha-256\nlocal replication all scram-sha-256\n"
+"""Who may come in (pg_hba.conf): nobody without the password, whatever account asks."""
 MARKER_TEXT = "This folder was made by the MoviNesta sandbox. It holds a throw-away PostgreSQL; `data` is its data.\n"
 SOCKET_PATH_LIMIT = 100  # sun_path holds 104 (macOS) or 108 bytes, one of them the end
 START_LIMIT_S = 30.0
@@ -45,12 +50,16 @@ SETTINGS: dict[str, str] = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # The password is 24 random bytes: rounds of hashing would protect nothing, and slow every connection down.
+    "scram_iterations": "1",
     # A load test provokes statement errors by the thousand and reads them from the replies: keep them out of the log.
     "log_min_messages": "log",
     "log_checkpoints": "off",
     "shared_preload_libraries": "pg_stat_statements",
     "pg_stat_statements.track": "top",
 }
+SINCE = {"io_method": 18, "scram_iterations": 16}
+"""Settings that older servers do not know, and the first major version that does."""
 VOLATILE: dict[str, str] = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -74,6 +83,8 @@ class Postgres:
         self._folder = None if folder is None else Path(folder).absolute()
         self._durable = durable
         self._account = unprivileged_account()
+        self._password = ""
+        self._major = 0
         self._runtime: Path | None = None
         self._data: Path | None = None
         self._lock: int | None = None
@@ -102,8 +113,9 @@ class Postgres:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
-        """A connection string for asyncpg and libpq."""
-        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self.socket_folder))}&port={PORT}"
+        """A connection string for asyncpg and libpq, the password of every role in it."""
+        folder = quote(str(self.socket_folder))
+        return f"postgresql://{quote(user)}:{self._password}@/{quote(database)}?host={folder}&port={PORT}"
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines the server wrote, for error messages; empty when it wrote none."""
@@ -125,9 +137,13 @@ class Postgres:
         try:
             self._prepare_runtime()
             data = self._prepare_data()
+            self._major = major_version(install)
+            known = self._prepare_password()
             if not (data / "PG_VERSION").exists():
                 self._initialise(install, data)
-            self._check_version(install, data)
+            self._check_version(data)
+            if not known:
+                self._set_password(install, data)
             self._launch(install, data)
         except BaseException:
             self.stop()
@@ -201,28 +217,69 @@ class Postgres:
     def _initialise(self, install: Path, data: Path) -> None:
         command = [
             str(install / "bin" / "initdb"),
-            *("--pgdata", str(data), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),
-            *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
-            *("--no-sync", "--no-instructions", "--no-data-checksums"),
+            *("--pgdata", str(data), "--username", "postgres", "--encoding", "UTF8"),
+            *("--auth", "scram-sha-256", "--pwfile", str(self._private("pwfile", self._password + "\n"))),
+            *("--no-sync", "--no-instructions"),
         ]
+        if self._major >= 17:
+            command += ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+        else:
+            command += ["--locale", "C.UTF-8", "--lc-collate", "C"]
+        if self._major >= 18:
+            command.append("--no-data-checksums")
+        if self._major >= 16:
+            command += ["-c", f"scram_iterations={SETTINGS['scram_iterations']}"]
         with (self.socket_folder / "log").open("ab") as log:
             code = self._spawn(command, log.fileno()).wait(START_LIMIT_S)
+        (self.socket_folder / "pwfile").unlink()
         if code:
             raise self._failure("initdb failed", data)
 
-    def _check_version(self, install: Path, data: Path) -> None:
-        reply = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True, check=True)
-        major = reply.stdout.split()[-1].partition(".")[0]
+    def _prepare_password(self) -> bool:
+        """A new one, or that of the data folder; whether the data there, if any, knows it."""
+        self._password = secrets.token_urlsafe(24)
+        if self._folder is None:
+            return True
+        file = self._folder / PASSWORD_FILE
+        if file.is_file():
+            self._password = file.read_text().strip()
+            return True
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as written:
+            written.write(self._password + "\n")
+        return not (self._folder / "data" / "PG_VERSION").exists()
+
+    def _set_password(self, install: Path, data: Path) -> None:
+        """Of data that an older version made, which asked for none."""
+        command = [str(install / "bin" / "postgres"), "--single", "-D", str(data), "postgres"]
+        statement = self._private("statement", f"alter role postgres password '{self._password}'\n")
+        with (self.socket_folder / "log").open("ab") as log, statement.open("rb") as said:
+            code = self._spawn(command, log.fileno(), said.fileno()).wait(START_LIMIT_S)
+        statement.unlink()
+        if code:
+            raise self._failure("the password could not be set", data)
+
+    def _private(self, name: str, text: str) -> Path:
+        """A file of the runtime folder that the account alone can read."""
+        path = self.socket_folder / name
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as written:
+            written.write(text)
+        self._give(path)
+        return path
+
+    def _check_version(self, data: Path) -> None:
         found = (data / "PG_VERSION").read_text().strip()
-        if found != major:
+        if found != str(self._major):
             raise SandboxError(
-                f"the data folder was made by PostgreSQL {found}, the installed one is {major}",
+                f"the data folder was made by PostgreSQL {found}, the installed one is {self._major}",
                 where=str(data),
                 remedy="delete the folder or choose another; it is seeded again",
             )
 
     def _launch(self, install: Path, data: Path) -> None:
-        settings = SETTINGS | {"unix_socket_directories": str(self.socket_folder)}
+        settings = {name: value for name, value in SETTINGS.items() if self._major >= SINCE.get(name, 0)}
+        settings["unix_socket_directories"] = str(self.socket_folder)
+        settings["hba_file"] = str(self._private("hba", HBA))
         if not self._durable:
             settings |= VOLATILE
         if not (install / "lib" / "pg_stat_statements.so").exists():
@@ -239,13 +296,13 @@ class Postgres:
                 raise self._failure(f"PostgreSQL was not ready after {START_LIMIT_S:g} s", data)
             time.sleep(POLL_S)
 
-    def _spawn(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: list[str], log: int, said: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start `command` as the account, in a session of its own so that Ctrl-C reaches only us."""
         account = None if self._account.is_self else self._account
         return popen_from_lasting_thread(
             lambda: subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=said,
                 stdout=log,
                 stderr=log,
                 cwd=self.socket_folder,

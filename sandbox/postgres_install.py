@@ -11,9 +11,11 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import stat
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +75,13 @@ def unprivileged_account() -> SystemAccount:
         )
     entry = max(entries, key=lambda entry: (entry.pw_name == "nobody", entry.pw_uid))
     return SystemAccount(entry.pw_uid, entry.pw_gid)
+
+
+def major_version(install: Path) -> int:
+    """Of the server there; 0 when it does not say."""
+    reply = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\(PostgreSQL\) ([0-9]+)", reply.stdout)
+    return int(found[1]) if found else 0
 
 
 def wheel_install() -> Path:

@@ -10,6 +10,24 @@ from sandbox.errors import SandboxError
 
 FOLDER = Path(__file__).parent / "sql"
 
+_ONE_PASSWORD = """
+do $$
+declare
+  wanted text;
+  who name;
+begin
+  select rolpassword into wanted from pg_catalog.pg_authid where rolname = session_user;
+  for who in
+    select rolname from pg_catalog.pg_authid where rolcanlogin and wanted is not null
+      and rolpassword is distinct from wanted
+  loop
+    execute format('alter role %I password %L', who, wanted);
+  end loop;
+end
+$$
+"""
+"""The application's roles log in with the superuser's password, of which only the verifier is known here."""
+
 
 async def apply(dsn: str) -> None:
     """Run every file of `sql/` in order of its number, all in one transaction; needs a superuser's connection string.
@@ -20,11 +38,11 @@ async def apply(dsn: str) -> None:
     """
     connection = await asyncpg.connect(dsn)
     try:
-        if await connection.fetchval("select to_regclass('public.media_events')"):
-            return
-        async with connection.transaction():
-            for name, text in scripts():
-                await _run(connection, name, text)
+        if not await connection.fetchval("select to_regclass('public.media_events')"):
+            async with connection.transaction():
+                for name, text in scripts():
+                    await _run(connection, name, text)
+        await connection.execute(_ONE_PASSWORD)
     finally:
         await connection.close()
 

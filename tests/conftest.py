@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from harness.core.secret_filter import WORDS
 from tests.exclusive import beside_others, clean_up
 from tests.slow_slices import chosen
 
@@ -41,6 +42,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol() -> Iterator[None]:
     with beside_others():
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets() -> Iterator[None]:
+    """One test's password is another one's word."""
+    yield
+    WORDS.forget()
 
 
 class PlainNames:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
+from harness.core.secret import NOTHING, Secret
 from harness.core.slo import LatencySlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
@@ -93,7 +94,7 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
     (folder / "order.json").write_text(order.model_dump_json())
     np.save(folder / "intended.npy", planned.instants_s + AHEAD_S)  # before the run: the intended arrivals
     run_request = RunRequest(profile=profile, source="truth", slos=slos, out=folder.parent)
-    access = ResolvedTarget("known", url, "local", "anon", "", order.email_pattern)
+    access = ResolvedTarget("known", url, "local", Secret("anon"), NOTHING, order.email_pattern)
     os.environ["TRUTH_ZERO"] = str(folder / "zero")
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})

@@ -7,6 +7,7 @@ commands, does `harness` import `reports` and `sandbox`; that also keeps `harnes
 from __future__ import annotations
 
 import atexit
+import io
 import sys
 import traceback
 
@@ -14,9 +15,11 @@ import click
 
 from harness import __version__
 from harness.cli import chaos, judging, plan, prove, run, sandbox, streams, tip, users
+from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
 from harness.core.errors import ExitCode, HarnessError
 from harness.core.interrupts import INTERRUPTS
+from harness.core.visible import visible, visible_lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -47,8 +50,9 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: every error becomes one message and its documented exit code, and so does every signal."""
-    with streams.guarded(), INTERRUPTS.installed():
+    """Entry point: every error becomes one message and its documented exit code, and so does every signal; nothing
+    printed holds a secret."""
+    with streams.guarded(), filtered_output(), INTERRUPTS.installed():
         try:
             code = _outcome()
             _end_rest()
@@ -79,12 +83,19 @@ def _outcome() -> int:
         click.echo(str(error) or "interrupted", err=True)
         return int(ExitCode.ABORTED)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return int(ExitCode.USAGE)
     except HarnessError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible_lines(f"error: {error}"), err=True)
         return int(error.exit_code)
     except Exception:
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
-        traceback.print_exc()
+        click.echo("\n".join(map(visible, traceback.format_exc().splitlines())), err=True)
         return int(ExitCode.INTERNAL)
+
+
+def _show(error: click.ClickException) -> None:
+    """As click does; what was given on the command line is printed as text."""
+    said = io.StringIO()
+    error.show(said)
+    click.echo("\n".join(map(visible, said.getvalue().rstrip("\n").split("\n"))), err=True)

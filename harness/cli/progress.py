@@ -11,6 +11,9 @@ from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
 
+from harness.core.secret_filter import WORDS
+from harness.core.visible import visible, visible_lines
+
 PLAIN_EVERY_S = 5.0
 
 
@@ -35,15 +38,15 @@ class PlainWatcher:
 
     def stage(self, text: str) -> None:
         """Something new begins."""
-        self._line(text)
+        self._line(shown(text))
 
     def problem(self, text: str) -> None:
         """Something is wrong with the harness itself."""
-        self._line(f"problem: {text.strip()}")
+        self._line(f"problem: {shown(text)}")
 
     def detail(self, text: str) -> None:
         """A line of the run's log, which has its own time."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(shown(text), markup=False, soft_wrap=True)
 
     def progress(self, facts: Mapping[str, Any]) -> None:
         """Where the run stands; most calls print nothing."""
@@ -72,15 +75,15 @@ class ScreenWatcher:
 
     def stage(self, text: str) -> None:
         """Something new begins; stays above the block."""
-        self._console.print(Text(text, style="bold"))
+        self._console.print(Text(shown(text), style="bold"))
 
     def problem(self, text: str) -> None:
         """Something is wrong with the harness itself; stays above the block."""
-        self._console.print(Text(f"problem: {text.strip()}", style="red"))
+        self._console.print(Text(f"problem: {shown(text)}", style="red"))
 
     def detail(self, text: str) -> None:
         """A line of the run's log; stays above the block."""
-        self._console.print(Text(text, style="dim"))
+        self._console.print(Text(shown(text), style="dim"))
 
     def progress(self, facts: Mapping[str, Any]) -> None:
         """Redraw the block."""
@@ -89,9 +92,14 @@ class ScreenWatcher:
             table.add_column(column, justify="left" if column == "SLO" else "right")
         for name, value, limit, samples in facts["slos"]:
             style = "" if value is None else ("red" if value >= limit else "green")
-            shown = "-" if value is None else f"{value:.0f} ms{' !' if value >= limit else ''}"
-            table.add_row(name, Text(shown, style=style), f"{limit:.0f} ms", str(samples))
+            so_far = "-" if value is None else f"{value:.0f} ms{' !' if value >= limit else ''}"
+            table.add_row(Text(visible(name)), Text(so_far, style=style), f"{limit:.0f} ms", str(samples))
         self._screen.update(Group(Text(headline(facts)), table), refresh=True)
+
+
+def shown(text: str) -> str:
+    """Somebody's words without secrets, before a terminal's width may part them; their lines stay lines."""
+    return visible_lines(WORDS.text(text.strip()))
 
 
 def headline(facts: Mapping[str, Any]) -> str:
@@ -106,13 +114,13 @@ def headline(facts: Mapping[str, Any]) -> str:
 
 def chaos(standing: Sequence[Sequence[Any]]) -> str:
     """What goes wrong on purpose now, and how many it hit so far; empty when nothing does."""
-    shown = [f"{name} ({hits} hit, {left:.0f} s left)" for name, hits, left in standing]
-    return f" | chaos: {', '.join(shown)}" if shown else ""
+    listed = [f"{name} ({hits} hit, {left:.0f} s left)" for name, hits, left in standing]
+    return f" | chaos: {', '.join(listed)}" if listed else ""
 
 
 def closest(slos: Sequence[Sequence[Any]]) -> str:
     """The latency SLO nearest to its limit, or every one that is over it; empty before the first sample."""
     standing = sorted(((value / limit, name, value, limit) for name, value, limit, _ in slos if value), reverse=True)
     over = [slo for slo in standing if slo[0] >= 1]
-    shown = [f"{name} {value:.0f}/{limit:.0f} ms" for _, name, value, limit in over or standing[:1]]
-    return (" | over the limit: " if over else " | closest: ") + ", ".join(shown) if shown else ""
+    near = [f"{visible(name)} {value:.0f}/{limit:.0f} ms" for _, name, value, limit in over or standing[:1]]
+    return (" | over the limit: " if over else " | closest: ") + ", ".join(near) if near else ""

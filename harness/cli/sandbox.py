@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harness.cli.filtered_output import tell_secret
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
 
 
@@ -59,5 +60,5 @@ def sandbox_keys() -> None:
     from sandbox.options import SandboxOptions
 
     for name, value in environment(SandboxOptions()).items():
-        click.echo(f"{name}={value}")
-    click.echo(f"{TOKEN_ENV}={token_from(os.environ) or new_token()}")
+        tell_secret(f"{name}={value}")
+    tell_secret(f"{TOKEN_ENV}={token_from(os.environ) or new_token()}")

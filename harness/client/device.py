@@ -77,7 +77,7 @@ class Device:
             self.network,
             self.notes,
             kit.observer,
-            anon_key=kit.people.secrets.anon_key,
+            anon_key=kit.people.secrets.anon_key.reveal(),
             open_http=self._open_http,
             policy=kit.retry_policy,
             budget_ratio=kit.budget_ratio,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from harness.config.slo_names import unknown_names
 from harness.core.errors import UsageError
 from harness.core.frozen_model import closest
 from harness.core.profile import Profile
+from harness.core.secret import NOTHING, Secret
 from harness.core.slo import CatchAll, Slo, SloFile
 from harness.core.target import Target
 
@@ -120,13 +121,13 @@ HEADER_SAFE = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedKeys:
-    """A target's secrets. Never printed: the repr holds none."""
+    """A target's secrets; None is one that it does not name."""
 
-    anon: str = field(repr=False)
-    service: str | None = field(default=None, repr=False)
-    jwt_secret: str | None = field(default=None, repr=False)
-    dsn: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)  # of the synthetic people
+    anon: Secret
+    service: Secret | None = None
+    jwt_secret: Secret | None = None
+    dsn: Secret | None = None
+    password: Secret | None = None  # of the synthetic people
 
 
 def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
@@ -159,8 +160,9 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
             where=f"target {target.name}",
             remedy="export it again without spaces, line ends or quotes; keys are sent as header values",
         )
-    anon, service, jwt_secret, dsn, password = (environ[name] if name else None for name in names.values())
-    return ResolvedKeys(anon=anon or "", service=service, jwt_secret=jwt_secret, dsn=dsn, password=password)
+    found = (Secret(environ[name]) if name else None for name in names.values())
+    anon, service, jwt_secret, dsn, password = found
+    return ResolvedKeys(anon=anon or NOTHING, service=service, jwt_secret=jwt_secret, dsn=dsn, password=password)
 
 
 # ---- finding and parsing ---------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
+from harness.core.secret_filter import WORDS
+
 
 class ExitCode(IntEnum):
     """What the process answers to its caller. `docs/exit-codes.md` is this table in prose."""
@@ -45,15 +47,13 @@ def first_of(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class HarnessError(Exception):
-    """Something a person has to know about: what happened, where, and what to do."""
+    """What a person has to know: what happened, where, and what to do. Holds no secret, whatever it quotes."""
 
     exit_code = ExitCode.INTERNAL
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.remedy = remedy
+        self.what, self.where, self.remedy = (WORDS.text(words) for words in (what, where, remedy))
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         lines = [self.what]

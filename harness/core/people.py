@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from harness.core.secret import Secret
 from harness.core.target import TargetPeople
 
 
@@ -16,13 +17,17 @@ def email_pattern(people: TargetPeople) -> str:
     return f"{people.tag}_{{index:06d}}@{people.domain.lower()}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Secrets:
-    """What must never reach a record, report or log. `repr` hides it."""
+    """What phones open a target with."""
 
-    anon_key: str = field(repr=False)
-    password: str = field(repr=False, default="")
-    jwt_secret: str = field(repr=False, default="")
+    anon_key: Secret
+    password: Secret
+    jwt_secret: Secret
+
+    def __init__(self, anon_key: str | Secret, password: str | Secret = "", jwt_secret: str | Secret = "") -> None:
+        for name, value in (("anon_key", anon_key), ("password", password), ("jwt_secret", jwt_secret)):
+            object.__setattr__(self, name, Secret(value))
 
 
 @dataclass(frozen=True, slots=True)

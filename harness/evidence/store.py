@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from harness.core.errors import UsageError
 from harness.evidence.tables import FOLDER, StoredTable
+from harness.record.cleaned import cleaned
 from harness.record.streams import replacing, writing
 
 DRAFT = f"{FOLDER}.new"
@@ -58,7 +59,7 @@ def keep(folder: Path, table: StoredTable, batches: Iterable[pa.RecordBatch], un
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as draft, pq.ParquetWriter(draft, table.schema, compression="zstd") as writer:
             for batch in batches:
-                writer.write_batch(batch)
+                writer.write_batch(cleaned(batch, None))
                 rows += batch.num_rows
     return rows
 

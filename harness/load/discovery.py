@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import secrets
+from typing import Annotated
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from harness.config.load import load_profile
 from harness.core.errors import TargetError, UsageError
 from harness.core.people import Secrets
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec, windows_of
+from harness.core.secret import NOTHING, Secret
 from harness.core.target import checked_url
 from harness.core.target_guard import is_loopback, shown
 from harness.egress import database, web
@@ -29,11 +31,22 @@ CLOSED_PERSONAS = frozenset({"swiper", "reader", "chatter"})
 """Who takes part there unless classes are named: people whose calls all succeed on a deployment as shipped."""
 
 
+def _hidden(value: object) -> Secret:
+    """:raises ValueError: it is no text."""
+    if isinstance(value, str | Secret):
+        return Secret(value)
+    raise ValueError("not a text")
+
+
+Hidden = Annotated[Secret, PlainValidator(_hidden), PlainSerializer(str)]
+"""A secret as it stands in JSON; written back, it is the mask."""
+
+
 class SandboxPeople(BaseModel):
     model_config = ConfigDict(extra="ignore")
     count: int
     email_pattern: str
-    password: str = Field(repr=False)
+    password: Hidden
 
 
 class Discovered(BaseModel):
@@ -42,10 +55,10 @@ class Discovered(BaseModel):
     model_config = ConfigDict(extra="ignore")
     name: str
     url: str
-    anon_key: str = Field(repr=False)
-    service_key: str = Field(repr=False)
-    jwt_secret: str = Field(default="", repr=False)
-    dsn: str = Field(default="", repr=False)
+    anon_key: Hidden
+    service_key: Hidden
+    jwt_secret: Hidden = NOTHING
+    dsn: Hidden = NOTHING
     people: SandboxPeople
     seed: int
     quirks: dict[str, object] = Field(default_factory=dict)
@@ -80,7 +93,7 @@ def _stays_here(found: Discovered, asked: str) -> None:
     """:raises TargetError: the reply leads away from this machine."""
     remedy = "stop what answers there; a sandbox of this harness names only loopback"
     try:
-        hosts = [("url", host_of(found.url)), *(("dsn", host) for host, _ in _databases(found.dsn))]
+        hosts = [("url", host_of(found.url)), *(("dsn", host) for host, _ in _databases(found.dsn.reveal()))]
     except UsageError as error:
         raise TargetError(f"what answers names a database that is none: {error.what}", where=asked) from None
     for key, host in hosts:
@@ -98,11 +111,16 @@ def _databases(dsn: str) -> tuple[tuple[str, int], ...]:
 
 def secrets_for(url: str) -> Secrets:
     """From the environment where the supervisor put them, else from the sandbox. :raises TargetError:"""
-    anon_key = os.environ.get(ANON_KEY_ENV, "")
-    if anon_key:
-        return Secrets(anon_key, os.environ.get(PASSWORD_ENV, ""), os.environ.get(JWT_SECRET_ENV, ""))
+    given = secrets_from_environment()
+    if given.anon_key:
+        return given
     found = discover(url)
     return Secrets(found.anon_key, found.people.password)
+
+
+def secrets_from_environment() -> Secrets:
+    """What the supervisor put there, or nothing; from now on this process's filter knows it."""
+    return Secrets(*(os.environ.get(name, "") for name in (ANON_KEY_ENV, PASSWORD_ENV, JWT_SECRET_ENV)))
 
 
 def closed_spec(url: str) -> RunSpec:

@@ -113,7 +113,7 @@ class Engine:
     def _compose(self, stack: ExitStack) -> None:
         """Make the parts that live on the loop's thread; the stack ends them, the last one made first."""
         ticker = Ticker(self.loop)
-        sockets = SharedRealtime(ticker.wheel, self._secrets.anon_key) if self._spec.profile.realtime else None
+        sockets = SharedRealtime(ticker.wheel, self._secrets.anon_key.reveal()) if self._spec.profile.realtime else None
         self.runner = SessionRunner(self._kit(sockets), self.observer)
         self.scheduler = SessionScheduler(
             self.loop, self.zero, self.runner, rebalance=self._spec.rebalance, log=self.observer.log

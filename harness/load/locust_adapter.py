@@ -42,8 +42,10 @@ from harness.client.faults.fault_schedule import LEASE_S
 from harness.core.behaviour import persona_of
 from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.outcome import Outcome
-from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.run_spec import RunSpec
+from harness.core.secret_filter import WORDS
 from harness.core.tables import MANIFEST
+from harness.core.visible import visible, visible_lines
 from harness.core.wire_limits import LEASE_S as GRANTED_S
 from harness.core.wire_limits import WireShare
 from harness.egress.gate import LOOPBACK, Gate
@@ -51,7 +53,7 @@ from harness.egress.orders import accepted, received
 from harness.load.aggregator import Aggregator, Report
 from harness.load.channel_keys import unpacked
 from harness.load.child_process import raise_descriptor_limit
-from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for
+from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for, secrets_from_environment
 from harness.load.engine import Engine
 from harness.load.locust_channel import MasterSocket, WorkerSocket, install
 from harness.load.master_gate import CLOCK, REFUSAL, REPORT, MasterGate
@@ -86,6 +88,8 @@ REPORT_EVERY_S = 1.0
 LOCUST_EVERY_S = 0.1
 START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
 CLOSED_WAIT_S = (1.0, 5.0)
+LONGEST_CODE = 100
+"""Characters of a target's error code in Locust's statistics."""
 CLOCK_EVERY_S = 2.0
 """How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
 INHERIT = "harness_inherit"
@@ -189,8 +193,7 @@ class WorkerSide:
         lease_s = LEASE_S if isinstance(environment.runner, WorkerRunner) and not closed else None
         distributed = isinstance(environment.runner, WorkerRunner)
         secrets = secrets_for(spec.url)
-        opened = (secrets.anon_key, secrets.password, secrets.jwt_secret)
-        self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker, secrets=opened)
+        self.log = RunLog(spec.run_id, "worker" if distributed else "single", worker=worker)
         leased = distributed and not closed
         engine = Engine(
             spec, secrets, zero=zero, worker=worker, leased=leased, lease_s=lease_s, log=self.log, gate=gate
@@ -365,14 +368,14 @@ class WorkerSide:
         self.log.info("worker ends", attempts=engine.counted, internal_failures=engine.failures)
         self.log.close()
         for problem in engine.problems:
-            log.error("a session failed:\n%s", problem)
+            log.error("a session failed:\n%s", visible_lines(problem))
 
 
 class AttemptFailed(Exception):
     """How Locust's statistics see an attempt that was not good: few distinct texts, so few error rows."""
 
     def __init__(self, outcome: str, code: str) -> None:
-        super().__init__(f"{outcome} {code}".rstrip())
+        super().__init__(f"{outcome} {visible(WORDS.word(code))[:LONGEST_CODE]}".rstrip())
 
 
 class MasterSide:
@@ -385,8 +388,8 @@ class MasterSide:
         self.schedule = planned(spec)
         runner = environment.runner
         self._distributed = isinstance(runner, MasterRunner)
-        opened = (os.environ.get(name, "") for name in (ANON_KEY_ENV, PASSWORD_ENV, JWT_SECRET_ENV))
-        self.log = RunLog(spec.run_id, "master" if self._distributed else "single", secrets=opened)
+        secrets_from_environment()
+        self.log = RunLog(spec.run_id, "master" if self._distributed else "single")
         self.log.open(Path(spec.folder))
         self.aggregator = Aggregator(spec, _record_of(spec), self.schedule, 1, log=self.log)
         self._reason = ""
@@ -554,8 +557,10 @@ def _add_options(parser: Any, **_: Any) -> None:
 
 
 @events.init.add_listener
-def _prepare(environment: Environment, **_: Any) -> None:
+def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     options = environment.parsed_options
+    if web_ui is not None:
+        _protect_page(environment, web_ui)
     if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
         environment.stop_timeout = STOP_TIMEOUT_S
     if options.headless and sys.stdin is not None and sys.stdin.isatty():
@@ -578,6 +583,18 @@ def _prepare(environment: Environment, **_: Any) -> None:
     try:
         _here.master = MasterSide(environment, spec, digest_of(text))
     except HarnessError as error:  # Locust would log it, and drive its users without us
+        log.error("%s", error)
+        raise SystemExit(int(error.exit_code)) from error
+
+
+def _protect_page(environment: Environment, web_ui: Any) -> None:
+    """Before it listens: what is wrong with its options ends the process."""
+    from harness.load.web_ui import protect  # Flask is loaded where there is a page
+
+    options = environment.parsed_options
+    try:
+        protect(web_ui, options.web_host or "", environment.host or "", os.environ, options.web_base_path or "")
+    except HarnessError as error:
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
 
@@ -607,6 +624,8 @@ def _place(environment: Environment, options: Any) -> tuple[int, int]:
 @events.test_start.add_listener
 def _start(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
+    if not options.headless:  # in the web UI the exit code is the last test's
+        environment.process_exit_code = None
     if _here.master is not None:
         options.harness_workers = _here.master.number_workers()
         options.harness_zero = _here.master.start()

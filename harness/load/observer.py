@@ -12,6 +12,7 @@ from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadLog, ReadSeverity
 from harness.core.rows import Notes, Taken
+from harness.core.secret_filter import WORDS
 from harness.core.tables import DELIVERY, View
 from harness.record.recorder import Recorder
 from harness.record.run_log import RunLog
@@ -103,7 +104,7 @@ class RecordingObserver:
 
     def _failed(self, event: str, error: BaseException, **facts: object) -> None:
         self.failures += 1
-        text = "".join(traceback.format_exception(error))
+        text = WORDS.text("".join(traceback.format_exception(error)))  # it may quote what the target said
         self.problems.append(text)
         self.log.error(event, **facts, error=f"{type(error).__name__}: {error}", traceback=text)
 

@@ -64,8 +64,8 @@ async def _probe(access: ResolvedTarget, people: int) -> Probes:
 
 async def _facts(http: httpx.AsyncClient, access: ResolvedTarget) -> tuple[str, tuple[SchemaFact, ...]]:
     if access.dsn:
-        return "Postgres", await schema.from_postgres(access.dsn, Gate(access.reach))
-    facts = await schema.from_rest(http, access.service_key)
+        return "Postgres", await schema.from_postgres(access.dsn.reveal(), Gate(access.reach))
+    facts = await schema.from_rest(http, access.service_key.reveal())
     return ("PostgREST" if access.service_key else ""), facts
 
 

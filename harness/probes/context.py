@@ -59,7 +59,7 @@ class ProbeContext:
         return str(rows[0]["id"])
 
     def _headers(self, caller: SignedInPerson | None) -> dict[str, str]:
-        key = self.access.anon_key
+        key = self.access.anon_key.reveal()
         return {"apikey": key, "authorization": f"Bearer {caller.token if caller else key}"}
 
 
@@ -82,10 +82,12 @@ async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int
     email = access.email_pattern.format(index=number)
     if access.user_ids:
         now = time.time()
-        account = Account.minted(access.user_ids[number], email, access.jwt_secret, now=0.0, epoch=now)
+        account = Account.minted(access.user_ids[number], email, access.jwt_secret.reveal(), now=0.0, epoch=now)
         return SignedInPerson(access.user_ids[number], account.access_token)
-    body = {"email": email, "password": access.password}
-    reply = await http.post("/auth/v1/token?grant_type=password", headers={"apikey": access.anon_key}, json=body)
+    body = {"email": email, "password": access.password.reveal()}
+    reply = await http.post(
+        "/auth/v1/token?grant_type=password", headers={"apikey": access.anon_key.reveal()}, json=body
+    )
     reply.raise_for_status()
     found = reply.json()
     return SignedInPerson(found["user"]["id"], found["access_token"])

@@ -7,11 +7,9 @@ refusals of older versions are understood too.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
-import unicodedata
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
@@ -21,6 +19,8 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from harness.core.errors import TargetError
+from harness.core.secret_filter import WORDS
+from harness.core.visible import visible
 from harness.egress import web
 from harness.egress.gate import LOOPBACK, Gate
 from harness.provision.pacing import DEFAULT_PATIENCE, BackoffPolicy, Pacer
@@ -61,7 +61,6 @@ class _Answer:
 class AdminApi:
     """One target's admin API. Use as an async context manager.
 
-    :param secrets: what must not appear in any message even if the target echoes it; the service key is added.
     :param gate: where requests may go.
     :param on_trouble: told in one line about every failed try that is going to be repeated.
     """
@@ -73,16 +72,13 @@ class AdminApi:
         *,
         requests_per_second: float | None = None,
         concurrency: int = 1,
-        secrets: Iterable[str] = (),
         patience: BackoffPolicy = DEFAULT_PATIENCE,
         on_trouble: Callable[[str], None] = lambda text: None,
         chance: random.Random | None = None,
         gate: Gate = LOOPBACK,
     ) -> None:
         self._url = url.rstrip("/") + "/auth/v1/admin/users"
-        known = {service_key, *secrets} - {""}
-        # Also as JSON writes them: a target may quote a whole request inside its message.
-        self._secrets = sorted(known | {json.dumps(secret)[1:-1] for secret in known}, key=len, reverse=True)
+        WORDS.learn(service_key)
         self._pacer = Pacer(requests_per_second)
         self._patience = patience
         self._on_trouble = on_trouble
@@ -225,10 +221,8 @@ class AdminApi:
         return f" ({said})" if said else ""
 
     def _clean(self, text: str) -> str:
-        """Without our secrets, without control characters that a terminal would obey, at most 300 characters."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in text)[:300]
+        """Without our secrets, without characters that a terminal would obey, at most 300 characters."""
+        return visible(WORDS.text(text))[:300]
 
     # ---- what to tell people -------------------------------------------------------------------------------------
 

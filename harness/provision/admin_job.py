@@ -41,7 +41,6 @@ class AdminJob:
             service_key(self.target, self.keys),
             requests_per_second=self.allowed.requests_per_second,
             concurrency=self.concurrency,
-            secrets=[secret for secret in (self.keys.password, self.keys.anon, self.keys.jwt_secret) if secret],
             patience=self.patience,
             on_trouble=self.display.trouble,
             gate=Gate(self.allowed.reach),
@@ -84,16 +83,17 @@ def resolve(target: Target, *, password: bool) -> ResolvedKeys:
 
 
 def service_key(target: Target, keys: ResolvedKeys) -> str:
+    """In clear, for its header. :raises UsageError: there is none, or it is none."""
     where = f"target {target.name}, keys.service_env = {target.keys.service_env}"
     if not keys.service:
         raise UsageError("there is no service key", where=where, remedy="name its variable there, and export it")
-    if not HEADER_SAFE.fullmatch(keys.service):
+    if not HEADER_SAFE.fullmatch(keys.service.reveal()):
         raise UsageError(
             "the service key has characters that no key has, such as a space or a line end",
             where=where,
             remedy="export it again without quotes inside and without a line end",
         )
-    return keys.service
+    return keys.service.reveal()
 
 
 def run(work: Callable[[], Awaitable[None]], state: Callable[[], str], display: Display) -> None:

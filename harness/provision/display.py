@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from harness.core.visible import visible_lines
+
 PLAIN_EVERY_S = 5.0
 
 
@@ -25,9 +27,9 @@ class Display:
     def say(self, text: str) -> None:
         """A line that stays."""
         if self._console.is_terminal:
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(visible_lines(text), markup=False, soft_wrap=True)
         else:
-            self._console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False, soft_wrap=True)
+            self._console.print(f"{time.strftime('%H:%M:%S')} {visible_lines(text)}", markup=False, soft_wrap=True)
 
     @contextmanager
     def work(self, what: str, total: int | None = None) -> Iterator[None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import TargetError
 from harness.core.people import email_pattern
+from harness.core.secret import NOTHING
 from harness.provision.admin_job import AdminJob, each, some
 from harness.provision.roster import TAG_KEY, Census, new_user
 
@@ -19,13 +20,13 @@ class Provisioning:
     census: Census | None = None
 
     async def work(self) -> None:
-        job, password = self.job, self.job.keys.password or ""
+        job, password = self.job, self.job.keys.password or NOTHING
         async with job.admin() as admin:
             self.census = await job.census(admin)
             missing = list(self.census.missing(self.count))
 
             async def create(index: int) -> None:
-                if await admin.create(new_user(index, job.target.people, password)):
+                if await admin.create(new_user(index, job.target.people, password.reveal())):
                     self.created += 1
                 else:
                     self.raced += 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.core.fault_record import CHAOS, FaultEvent, FaultLine, FaultWindow
+from harness.core.secret_filter import WORDS
 from harness.record.streams import writing
 
 Counts = Mapping[str, tuple[int, int]]
@@ -18,7 +19,7 @@ def write_lines(folder: Path, lines: Sequence[FaultLine]) -> None:
         return
     descriptor = os.open(folder / CHAOS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, b"".join(line.written() for line in lines))
+        os.write(descriptor, WORDS.text(b"".join(line.written() for line in lines).decode()).encode())
     finally:
         os.close(descriptor)
 

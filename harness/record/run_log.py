@@ -10,7 +10,7 @@ same beside their own files (`harness.record.share`). No lock is taken: the engi
 patched process the locks of `logging` belong to gevent.
 
 Not for requests: an event may come a thousand times, after that it is only said that it goes on. What is known to be
-secret, and what looks like a token, is blacked out before it is written.
+secret, and what looks like a token, is taken out before it is written (`harness.core.secret_filter`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import json
 import os
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+
+from harness.core.secret_filter import WORDS
+from harness.core.visible import in_json, visible
 
 RUN_LOG = "run.log"
 MAX_OF_ONE_EVENT = 1_000
@@ -31,53 +33,28 @@ MAX_TEXT = 4_000
 """Characters of one value; a longer one keeps its end, where a traceback says what it was."""
 MAX_HELD = 1_000
 """Lines kept until there is a run directory."""
-BLACK = "[redacted]"
 CLOCK_FORM = "%H:%M:%S"
-
-_TOKENS = re.compile(
-    r"eyJ[\w-]{6,}\.[\w-]+\.[\w-]*"  # a JSON web token
-    r"|(?<=[Bb]earer )[^\s\"',}]+"
-    r"|(?<=_token\":\")[^\"]+|(?<=_token\": \")[^\"]+|(?<=_token': ')[^']+|(?<=_token=)[^\s&\"']+"
-    r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"  # user and password in an address
-)
 
 Line = Mapping[str, Any]
 
 
-class Redactor:
-    """Blacks out known secrets, also as they stand in an address or in JSON, and whatever looks like a token."""
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known: set[str] = set()
-        for secret in filter(None, secrets):
-            known |= {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
-            if "://" in secret and (password := urlsplit(secret).password):
-                known.add(password)
-        parts = [re.escape(secret) for secret in sorted(known, key=len, reverse=True)]
-        self._known = re.compile("|".join(parts)) if parts else None
-
-    def text(self, text: str) -> str:
-        """The same without secrets."""
-        found = _TOKENS.sub(BLACK, text)
-        return found if self._known is None else self._known.sub(BLACK, found)
-
-    def value(self, value: object) -> object:
-        """A value of a line: texts are looked through, and cut; what JSON does not know becomes text."""
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        if isinstance(value, Mapping):
-            return {str(key): self.value(one) for key, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.value(one) for one in value]
-        text = self.text(str(value))  # before it is cut, so that no half of a secret stays
-        return text if len(text) <= MAX_TEXT else "…" + text[-MAX_TEXT:]
+def clean(value: object) -> object:
+    """A value of a line without secrets; texts are cut, and what JSON does not know becomes text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {WORDS.text(str(key)): clean(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(one) for one in value]
+    text = WORDS.text(str(value))  # before it is cut, so that no half of a secret stays
+    return text if len(text) <= MAX_TEXT else "…" + text[-MAX_TEXT:]
 
 
 class RunLog:
     """One process's hand in the log. Any thread may write; what cannot be written is lost, and never an error.
 
     :param process: supervisor, master, worker or single. :param worker: number of the worker that writes, if it is one.
-    :param secrets: what must never be written. :param heard: also told of every line, at once.
+    :param heard: also told of every line, at once.
     """
 
     def __init__(
@@ -86,21 +63,15 @@ class RunLog:
         process: str = "",
         *,
         worker: int | None = None,
-        secrets: Iterable[str] = (),
         heard: Callable[[Line], None] | None = None,
     ) -> None:
         self.run = run
         self.process = process
         self.worker = worker
-        self._redactor = Redactor(secrets)
         self._heard = heard
         self._held: deque[dict[str, object]] | None = deque(maxlen=MAX_HELD)
         self._descriptor = -1
         self._times: Counter[str] = Counter()
-
-    def knows(self, secrets: Iterable[str]) -> None:
-        """Black these out from now on, instead of those known before."""
-        self._redactor = Redactor(secrets)
 
     def open(self, folder: Path) -> None:
         """Write to `run.log` there from now on, first what was held back; a folder that cannot be written is let be."""
@@ -141,7 +112,7 @@ class RunLog:
         line["pid"] = os.getpid()
         if self.worker is not None:
             line["worker"] = self.worker
-        line |= {name: self._redactor.value(value) for name, value in facts.items()}
+        line |= {name: clean(value) for name, value in facts.items()}
         if times == MAX_OF_ONE_EVENT:
             line["note"] = "more of these are not written"
         if self._heard is not None:
@@ -154,7 +125,7 @@ class RunLog:
     def _append(self, line: Line) -> None:
         if self._descriptor >= 0:
             try:
-                os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                os.write(self._descriptor, in_json(json.dumps(line, ensure_ascii=False)).encode() + b"\n")
             except OSError:  # a full disk is found, and said, by whoever writes the record
                 self.close()
 
@@ -173,7 +144,7 @@ def readable(line: Line) -> str:
     shown = [f"{name}={_short(value)}" for name, value in facts.items() if value not in ("", None)]
     level = "" if line["level"] == "info" else f"{str(line['level']).upper()} "
     instant = datetime.fromisoformat(str(line["at"])).astimezone().strftime(CLOCK_FORM)
-    return " ".join([f"{instant} {level}[{who}] {line['event']}", *shown])
+    return visible(" ".join([f"{instant} {level}[{who}] {line['event']}", *shown]))
 
 
 _HEAD = ("at", "level", "event", "run", "process", "pid", "traceback")

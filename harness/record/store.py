@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from harness.core.errors import UsageError
+from harness.core.secret_filter import WORDS
 from harness.core.tables import (
     ACTIONS,
     ARRIVALS,
@@ -36,6 +37,8 @@ from harness.core.tables import (
     TRAFFIC,
     VIOLATIONS,
 )
+from harness.core.visible import in_json
+from harness.record.cleaned import cleaned
 from harness.record.manifest import Manifest
 from harness.record.parts import PartFault, faults, measured
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
@@ -102,7 +105,7 @@ class RunStore:
             column = pa.array([worker], pa.int32()).take(pa.array([0] * batch.num_rows, pa.int32()))
             batch = batch.set_column(schema.get_field_index("worker"), schema.field("worker"), column)
         if batch.num_rows:
-            self._stream(table).append(batch)
+            self._stream(table).append(cleaned(batch))
 
     def update(self, **changes: Any) -> Manifest:
         """Change fields of `manifest.json`; a reader sees the old file or the new one, never a half.
@@ -153,8 +156,12 @@ class RunStore:
 
     def _write_manifest(self) -> None:
         path = self.folder / MANIFEST
+        text = self._manifest.model_dump_json(indent=2)
+        if WORDS.text(text) != text:  # what a target said stands in it: its words leave without our secrets
+            self._manifest = Manifest.model_validate(WORDS.value(json.loads(text)))
+            text = self._manifest.model_dump_json(indent=2)
         with writing(path), replacing(path) as draft:
-            draft.write_text(self._manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            draft.write_text(in_json(text) + "\n", encoding="utf-8")
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------

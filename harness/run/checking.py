@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.config.load import load_target, resolve_keys
 from harness.core.errors import TargetError, UsageError
+from harness.core.secret import NOTHING
 from harness.core.target_guard import is_loopback, permit
 from harness.egress.gate import LOOPBACK, Gate, host_of
 from harness.evidence.collect import NO_ACCESS, collect
@@ -31,7 +32,7 @@ def read_again(
         target = load_target(target_file)
         gate = Gate(permit(target, peak_phones=0, allow_production=allow_production).reach)
         url, keys = target.url, resolve_keys(target, os.environ)
-        service_key, dsn = keys.service or "", keys.dsn or ""
+        service_key, dsn = keys.service or NOTHING, keys.dsn or NOTHING
     elif sandbox_url is not None:
         found = discover(sandbox_url)
         url, service_key, dsn = found.url, found.service_key, found.dsn
@@ -47,8 +48,9 @@ def read_again(
         raise UsageError(
             NO_ACCESS, where=target_file or url, remedy="name keys.service_env or keys.dsn_env in the target file"
         )
-    pinned(gate, url, dsn)
-    read, before = collect(folder, url, service_key=service_key, dsn=dsn, gate=gate), manifest.evidence
+    pinned(gate, url, dsn.reveal())
+    read = collect(folder, url, service_key=service_key.reveal(), dsn=dsn.reveal(), gate=gate)
+    before = manifest.evidence
     if read.problem and before is not None and not before.problem:
         raise TargetError(
             f"the target's data could not be read again: {read.problem}",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.core.child_environment import asked_for, child_environment
 from harness.core.errors import HarnessError
 from harness.core.interrupts import Interrupted, listening
 from harness.core.resolved_target import ResolvedTarget
@@ -27,6 +28,7 @@ from harness.load.aggregator import LINE_MARK
 from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
+from harness.run.filtered_log import FilteredLog
 from harness.run.proxy_conductor import Fronted
 from harness.run.run_request import RunRequest, Watcher
 
@@ -74,8 +76,9 @@ class LocustProcess:
 
     def drive(self) -> None:
         """Run to the end; the record is closed in any case."""
-        with (self._folder / "locust.log").open("w", encoding="utf-8") as log, listening(self._interrupted):
-            process = self._process = processes.start(self._command(), environ=self._environ(), stderr=log)
+        with FilteredLog(self._folder / "locust.log") as log, listening(self._interrupted):
+            command, environ = self._command(), self._environ()
+            process = self._process = processes.start(command, environ=environ, stderr=log.fileno())
             try:
                 self._log.info("locust started", locust_pid=process.pid, processes=self._run_request.processes)
                 timer = self._killing(process, self._limit_s, "locust killed: it did not leave after the planned end")
@@ -90,6 +93,7 @@ class LocustProcess:
                     timer.cancel()
             finally:
                 processes.end(process, patience_s=2.0)
+                log.finish()
                 status = self._close(process.returncode)
         if self._signal and status != "aborted":  # too late for the load, and yet somebody wants this to end
             raise Interrupted(self._signal)
@@ -142,7 +146,7 @@ class LocustProcess:
             )
         return status
 
-    def _listen(self, process: subprocess.Popen[str], log: Any) -> None:
+    def _listen(self, process: subprocess.Popen[str], log: FilteredLog) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             if not line.startswith(LINE_MARK):
@@ -197,13 +201,12 @@ class LocustProcess:
         return command + [name.title().replace("_", "") for name in sorted(profile.mix)]
 
     def _environ(self) -> dict[str, str]:
-        """Ours, without LOCUST_* options of somebody else's, with the secrets the workers need."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        """What a process needs, and the secrets that phones sign in with; what reads the target afterwards, no."""
         access = self._access
         opened = {
-            ANON_KEY_ENV: access.anon_key,
-            PASSWORD_ENV: access.password,
-            JWT_SECRET_ENV: access.jwt_secret,
+            ANON_KEY_ENV: access.anon_key.reveal(),
+            PASSWORD_ENV: access.password.reveal(),
+            JWT_SECRET_ENV: access.jwt_secret.reveal(),
             TOKEN_ENV: self._run_request.token or new_token(),
         }
         allowed = Permit(
@@ -214,7 +217,7 @@ class LocustProcess:
             url=self._spec.url,
             reach=access.reach,
         )
-        return inherited | opened | handed(allowed)
+        return child_environment(os.environ, *asked_for(os.environ), **opened, **handed(allowed))
 
     def _interrupted(self, number: int, frame: object) -> None:
         """First signal: end the run cleanly; second: kill it."""

@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 from chaos.client import ClientError, Toxiproxy
 from chaos.fault import Layer
 from chaos.timeline import Moment, ScheduledFault, Timeline
+from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
 from harness.core.fault_record import FaultEvent, FaultLine, Why
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.proxy_api import entry_url, proxy_api
-from harness.egress.tls import VARIABLES
 from harness.load import child_process as processes
 from harness.record.chaos_log import write_lines
 from harness.record.run_log import NO_LOG, RunLog
@@ -318,7 +318,7 @@ def _started(seed: int, url: str) -> Iterator[tuple[str, Callable[[], str]]]:
     """
     command = [sys.executable, "-m", "chaos.proxy", "--api", "127.0.0.1:0", "--seed", str(seed)]
     command += ["--allow-upstream", urlsplit(url).hostname or ""]
-    process = processes.start(command, environ=_environ())
+    process = processes.start(command, environ=child_environment(os.environ))
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -340,9 +340,3 @@ def _nobodys() -> str:
 def _death_of(process: subprocess.Popen[str]) -> str:
     code = process.poll()
     return "" if code is None else f"the chaos proxy died during the run (exit code {code})"
-
-
-def _environ() -> dict[str, str]:
-    """What a Python process needs, without anybody's keys."""
-    wanted = ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV", *VARIABLES)
-    return {name: os.environ[name] for name in wanted if name in os.environ}

@@ -15,9 +15,11 @@ from dataclasses import replace
 import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
+from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
 from harness.core.people import email_pattern
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.secret import NOTHING
 from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.egress import database, web
@@ -33,6 +35,8 @@ from harness.run.run_request import RunRequest, Watcher
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
 SWEEP_S = 30.0
+SANDBOX_SECRETS = ("SANDBOX_JWT_SECRET", "SANDBOX_PASSWORD")
+"""What a sandbox takes from the environment where it is set."""
 SEEDED_PER_S = 50.0  # people, at the very least
 
 
@@ -75,10 +79,9 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
         command += ["--realtime", f"plan={size.plan}"]
     for quirk in run_request.quirks:
         command += ["--quirk", quirk]
-    process = processes.start(command, environ=os.environ, stderr=subprocess.PIPE)
+    process = processes.start(command, environ=child_environment(os.environ, *SANDBOX_SECRETS), stderr=subprocess.PIPE)
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
-        log.knows((found.anon_key, found.service_key, found.jwt_secret, found.people.password, found.dsn))
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
         yield replace(_discovered(found), death=lambda: _death_of(process))
     finally:
@@ -154,7 +157,7 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     local = run_request.master_port is None
     check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
-    pinned(Gate(allowed.reach), target.url, keys.dsn)
+    pinned(Gate(allowed.reach), target.url, (keys.dsn or NOTHING).reveal())
     mint = keys.jwt_secret is not None and keys.service is not None
     if not mint and keys.password is None:
         raise UsageError(
@@ -167,20 +170,20 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         url=target.url,
         environment=target.environment,
         anon_key=keys.anon,
-        password=keys.password or "",
+        password=keys.password or NOTHING,
         email_pattern=email_pattern(target.people),
         limits=allowed.wire,
-        jwt_secret=keys.jwt_secret or "" if mint else "",
-        signing_secret=keys.jwt_secret or "",
-        service_key=keys.service or "",
-        dsn=keys.dsn or "",
+        jwt_secret=keys.jwt_secret or NOTHING if mint else NOTHING,
+        signing_secret=keys.jwt_secret or NOTHING,
+        service_key=keys.service or NOTHING,
+        dsn=keys.dsn or NOTHING,
         reach=allowed.reach,
         user_ids=_everybody(target, keys, run_request) if mint else (),
         notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
     )
 
 
-def pinned(gate: Gate, url: str, dsn: str | None) -> None:
+def pinned(gate: Gate, url: str, dsn: str) -> None:
     """Look up where a target and its database are, for good, before anything is sent there.
 
     :raises UsageError: no connection string. :raises TargetError: not allowed there, or nobody knows the name.
@@ -193,7 +196,7 @@ def pinned(gate: Gate, url: str, dsn: str | None) -> None:
             where=url,
             remedy="check the url in the target file, and the network",
         ) from None
-    database.check(gate, dsn or "")
+    database.check(gate, dsn)
 
 
 def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> tuple[str, ...]:
@@ -212,7 +215,7 @@ def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> t
 def _probe(access: ResolvedTarget) -> None:
     url = access.url + "/auth/v1/health"
     try:
-        reply = web.get(Gate(access.reach), url, timeout_s=10.0, headers={"apikey": access.anon_key})
+        reply = web.get(Gate(access.reach), url, timeout_s=10.0, headers={"apikey": access.anon_key.reveal()})
     except httpx.HTTPError as error:
         raise TargetError(
             f"the target does not answer: {error or type(error).__name__}",

@@ -68,7 +68,6 @@ def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None
 def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show | None) -> Path:
     with contextlib.ExitStack() as stack:
         access = stack.enter_context(target_of(run_request, watcher, log))
-        log.knows(access.secrets)
         log.info("target found", target=access.name, url=access.url, environment=access.environment)
         timeline = run_request.profile.timeline(_seed(run_request))
         front = stack.enter_context(_front(run_request, access, timeline, watcher, log))
@@ -107,8 +106,13 @@ def _carry_out(
         stage.now = "before what the target stored was read"
         RunStore(folder, open_run(folder).manifest).update(canary=(*before, *_canary("end", log)))
         watcher.stage("reading what the target stored")
-        gate = Gate(access.reach)
-        evidence = collect(folder, access.url, service_key=access.service_key, dsn=access.dsn, gate=gate)
+        evidence = collect(
+            folder,
+            access.url,
+            service_key=access.service_key.reveal(),
+            dsn=access.dsn.reveal(),
+            gate=Gate(access.reach),
+        )
         stage.now = "right after what the target stored was read"
         _check_all_lived(access, front, store, log)
         log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.load import load_target, resolve_keys
+from harness.core.child_environment import asked_for, child_environment
 from harness.core.errors import ExitCode, TargetError, UsageError
 from harness.core.interrupts import Interrupted, listening
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV
 from harness.core.run_token import TOKEN_ENV, token_from
+from harness.core.secret import NOTHING
 from harness.core.tables import MANIFEST
 from harness.core.target_guard import Permit, permit
 from harness.egress.gate import Gate
@@ -57,12 +59,12 @@ def work(
             where=TOKEN_ENV,
             remedy=f"export {TOKEN_ENV}=... as the master printed it, or give both the same",
         )
-    environ, allowed = _environ(target_file, url, allow_production=allow_production)
+    told, allowed = _environ(target_file, url, allow_production=allow_production)
     address = _address_of(host.strip("[]"), Gate(allowed.reach))
     greet(address, port, token, wait_s=wait_s, say=say)
     processes.raise_descriptor_limit()
-    environ |= handed(allowed)
-    environ |= {WORKER_OUT_ENV: str(out.absolute()), TOKEN_ENV: token}
+    told |= {WORKER_OUT_ENV: str(out.absolute()), TOKEN_ENV: token} | handed(allowed)
+    environ = child_environment(os.environ, *asked_for(os.environ), **told)
     command = [sys.executable, "-m", "harness.load.locust_main", "-f", str(LOCUSTFILE), "--worker"]
     command += ["--exit-code-on-error", "0", "--master-host", address, "--master-port", str(port)]
     process: subprocess.Popen[str] | None = None
@@ -114,27 +116,28 @@ def _address_of(host: str, gate: Gate) -> str:
 
 
 def _environ(target_file: str | None, url: str | None, *, allow_production: bool) -> tuple[dict[str, str], Permit]:
-    """This process's environment, with the target's keys and without options that are somebody else's; and where it
-    may go."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    """What its Locust process is told, with the target's keys and without options that are somebody else's; and where
+    it may go."""
     allowed = ANY_LOOPBACK
     if target_file:
         target = load_target(target_file)
         allowed = permit(target, peak_phones=0, allow_production=allow_production)
         keys = resolve_keys(target, os.environ)
-        environ |= {
-            ANON_KEY_ENV: keys.anon,
-            PASSWORD_ENV: keys.password or "",
-            JWT_SECRET_ENV: keys.jwt_secret or "",
+        told = {
+            ANON_KEY_ENV: keys.anon.reveal(),
+            PASSWORD_ENV: (keys.password or NOTHING).reveal(),
+            JWT_SECRET_ENV: (keys.jwt_secret or NOTHING).reveal(),
         }
     elif url:
         found = discover(url)
         allowed = replace(ANY_LOOPBACK, url=found.url)
-        environ |= {ANON_KEY_ENV: found.anon_key, PASSWORD_ENV: found.people.password}
-    elif ANON_KEY_ENV not in environ:
+        told = {ANON_KEY_ENV: found.anon_key.reveal(), PASSWORD_ENV: found.people.password.reveal()}
+    elif ANON_KEY_ENV in os.environ:
+        told = {name: os.environ.get(name, "") for name in (ANON_KEY_ENV, PASSWORD_ENV, JWT_SECRET_ENV)}
+    else:
         raise UsageError(
             "a worker needs the target's keys",
             where="harness run --worker",
             remedy=f"give --target FILE, or --url of a sandbox on this machine, or set {ANON_KEY_ENV}",
         )
-    return environ, allowed
+    return told, allowed

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from harness.core.outcome import Outcome
 from harness.core.tables import View
+from harness.core.visible import visible
 from reports import text
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
@@ -102,7 +103,13 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
+
+
+def _shown(value: object) -> object:
+    """What a template prints: text with every character of it to be seen; our own markup as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _outcomes(frames: Frames, view: View) -> OutcomeTable:

@@ -11,6 +11,7 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.core.errors import ExitCode
+from harness.core.visible import visible
 from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
 from reports.verdict import RunFacts, Verdict
@@ -40,8 +41,8 @@ def render(verdict: Verdict) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` without the characters that XML 1.0 cannot carry."""
-    return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """`text` with every character of it to be seen, and none that XML 1.0 cannot carry."""
+    return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", visible(text))
 
 
 def _slo_suite(root: Element, verdict: Verdict) -> Element:

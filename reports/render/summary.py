@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from harness.core.visible import visible
 from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.model import Coverage
@@ -116,9 +117,10 @@ def comparison(found: Comparison) -> str:
 
 
 def md(text: str) -> str:
-    """Text as literal Markdown: no markup, no HTML, no table cell borders, no mentions."""
-    flat = " ".join(text.split())
+    """Text as literal Markdown: no markup, no HTML, no table cell borders, no mentions, no links, nothing unseen."""
+    flat = visible(" ".join(text.split()))
     escaped = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    escaped = escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
     return re.sub(r"([\\`*_\[\]|~#])(?![0-9]+;)", r"\\\1", escaped)
 
 

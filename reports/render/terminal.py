@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from harness.core.visible import visible
 from reports.compare import Comparison
 from reports.coverage.model import Coverage
 from reports.integrity.model import Integrity
@@ -41,7 +42,7 @@ def write(verdict: Verdict, folder: Path, stream: TextIO, *, html: bool = True) 
 
 def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
     """Lines of at most 80 columns, save for paths and long names."""
-    lines = [f"verdict: {verdict.verdict.upper()}  {verdict.facts.profile} on {verdict.facts.target_name}"]
+    lines = [visible(f"verdict: {verdict.verdict.upper()}  {verdict.facts.profile} on {verdict.facts.target_name}")]
     lines += _wrapped(verdict.sentence)
     lines += ["", *_columns(("", "SLO", "value", "limit", "samples"), map(_slo_cells, verdict.slos))]
     for row in verdict.slos if any(row.samples for row in verdict.slos) else ():
@@ -124,7 +125,7 @@ def integrity(found: Integrity) -> list[str]:
         lines += _wrapped(check.meaning, indent="    ")
         for offender in check.offenders[:SHOWN_HERE]:
             named = ", ".join(f"{what} {id_}" for what, id_ in offender.ids.items())
-            lines.append(f"    {named}{f' ({offender.text})' if offender.text else ''}")
+            lines.append(visible(f"    {named}{f' ({offender.text})' if offender.text else ''}"))
         if check.count > SHOWN_HERE:
             lines.append(f"    and {count(check.count - SHOWN_HERE)} more")
     return lines
@@ -135,6 +136,7 @@ def coverage(found: Coverage) -> list[str]:
     names = found.broken_names
     more = f" and {len(names) - SHOWN_HERE} more" if len(names) > SHOWN_HERE else ""
     text = found.text + (f"; broken: {', '.join(names[:SHOWN_HERE])}{more}" if names else "")
+    text = visible(text)
     return textwrap.wrap(text, WIDTH, initial_indent="manual:    ", subsequent_indent=" " * 11, break_long_words=False)
 
 
@@ -168,7 +170,7 @@ def _closing(verdict: Verdict, folder: Path, html: bool) -> list[str]:
     return [
         *integrity_line(verdict.integrity),
         *coverage(verdict.coverage),
-        f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}",
+        visible(f"report:    {folder / 'report.html'}" if html else f"report:    harness report {folder}"),
         f"exit code: {verdict.exit_code} ({verdict.meaning}{also})",
     ]
 
@@ -185,9 +187,13 @@ def _slo_cells(row: SloRow) -> tuple[str, ...]:
     return (status, row.name, row.value_text, row.limit_text, count(row.samples))
 
 
+def _text(words: str, style: str = "") -> Text:
+    return Text(visible(words), style=style)
+
+
 def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Two columns to the left, the others to the right; the second gives way when the line gets too long."""
-    table = [head, *rows]
+    table = [head, *(tuple(map(visible, cells)) for cells in rows)]
     widths = [max(len(cells[index]) for cells in table) for index in range(len(head))]
     over = sum(widths) + 2 * (len(widths) - 1) - WIDTH
     if over > 0:
@@ -201,49 +207,50 @@ def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+    words = visible(" ".join(text.split()))
+    return textwrap.wrap(words, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
 
 
 def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     colour = COLOUR[verdict.verdict]
     facts = verdict.facts
-    title = Text(f" {MARK[verdict.verdict]} {verdict.verdict.upper()} ", style=f"bold reverse {colour}")
-    title.append(f" {facts.profile} on {facts.target_name} ", style="not reverse bold")
-    console.print(Panel(Text(verdict.sentence), title=title, title_align="left", border_style=colour))
+    title = _text(f" {MARK[verdict.verdict]} {verdict.verdict.upper()} ", style=f"bold reverse {colour}")
+    title.append(visible(f" {facts.profile} on {facts.target_name} "), style="not reverse bold")
+    console.print(Panel(_text(verdict.sentence), title=title, title_align="left", border_style=colour))
     console.print(_slo_table(verdict.slos))
     for line in rest(verdict):
-        console.print(Text(line, style="red" if line.startswith("  missed") else ""))
+        console.print(_text(line, style="red" if line.startswith("  missed") else ""))
     if verdict.comparison is not None:
         console.print()
         for line in comparison(verdict.comparison):
-            console.print(Text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
+            console.print(_text(line, style=CHANGE_COLOUR.get(line.split(" ", 1)[0], "")))
     _rich_warnings(verdict, console)
     for line in integrity(verdict.integrity) if verdict.integrity.broken else ():
-        console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
+        console.print(_text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     if verdict.recovery is not None:
         console.print()
         for line in recovery(verdict.recovery):
-            console.print(Text(line))
+            console.print(_text(line))
     for line in foreword(verdict):
-        console.print(Text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
+        console.print(_text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
     aside = len(integrity_line(verdict.integrity))
     for place, line in enumerate(_closing(verdict, folder, html)):
         style = DATA_COLOUR[verdict.integrity.status] if place < aside else ""
-        console.print(Text(line, style=style), soft_wrap=True)
+        console.print(_text(line, style=style), soft_wrap=True)
 
 
 def _rich_warnings(verdict: Verdict, console: Console) -> None:
     """Realtime in a line with what it warns of, and what ails the generator."""
     if verdict.realtime is not None:
-        console.print(Text(f"realtime: {realtime(verdict.realtime)}"))
+        console.print(_text(f"realtime: {realtime(verdict.realtime)}"))
         for warning in verdict.realtime.warnings:
-            console.print(Text(f"warning: {warning}", "yellow"))
+            console.print(_text(f"warning: {warning}", "yellow"))
     for check in verdict.health:
         if check.level != "valid":
             style = "red" if check.level == "invalid" else "yellow"
             text = f"{check.level}: {check.check} {check.value}: {check.reason}; {check.remedy}"
-            console.print(Text(text, style=style))
+            console.print(_text(text, style=style))
 
 
 def _slo_table(rows: Iterable[SloRow]) -> Table:
@@ -254,10 +261,10 @@ def _slo_table(rows: Iterable[SloRow]) -> Table:
     table.add_column("samples", justify="right")
     table.add_column("proof", justify="left")
     for row in rows:
-        status = Text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
-        name = Text(row.name)
+        status = _text(f"{MARK[row.status]} {row.status}{CLOSE if row.close else ''}", style=COLOUR[row.status])
+        name = _text(row.name)
         if row.note:
-            name.append(f"\n{row.note}", style="dim")
+            name.append(f"\n{visible(row.note)}", style="dim")
         cells = (row.view, row.value_text, row.limit_text, row.interval_text, count(row.samples), row.proof_text)
-        table.add_row(status, name, *map(Text, cells))
+        table.add_row(status, name, *map(_text, cells))
     return table

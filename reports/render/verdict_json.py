@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.core.visible import in_json
 from reports.verdict import Verdict
 
 
 def render(verdict: Verdict) -> str:
-    return verdict.model_dump_json(indent=2) + "\n"
+    return in_json(verdict.model_dump_json(indent=2)) + "\n"

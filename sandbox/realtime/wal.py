@@ -16,10 +16,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from sandbox.errors import SandboxError
 from sandbox.realtime.pgoutput import Decoder, RowChange
+from sandbox.realtime.scram import MECHANISM, Scram
 
 PUBLICATION = "supabase_realtime"
 _SLOT = "supabase_realtime_replication_slot"
 _PROTOCOL = 196_608  # 3.0
+_AUTHENTICATED, _SASL, _SASL_CONTINUE, _SASL_FINAL = 0, 10, 11, 12
 _EPOCH_S = 946_684_800
 _STATUS_EACH_S = 5.0
 _LIMIT = 2**26
@@ -50,7 +52,8 @@ class WalStream:
         except OSError as error:
             raise FeedError(f"cannot reach PostgreSQL: {error.strerror or error}", where=where) from error
         try:
-            await stream._start(unquote(parts.username or "postgres"), unquote(parts.path.removeprefix("/")))
+            user, password = unquote(parts.username or "postgres"), unquote(parts.password or "")
+            await stream._start(user, password, unquote(parts.path.removeprefix("/")))
         except BaseException:
             stream.close()
             raise
@@ -80,10 +83,11 @@ class WalStream:
         with contextlib.suppress(OSError, RuntimeError):
             self._writer.close()
 
-    async def _start(self, user: str, database: str) -> None:
+    async def _start(self, user: str, password: str, database: str) -> None:
         fields = ("user", user, "database", database, "replication", "database", "application_name", "realtime")
         body = struct.pack("!I", _PROTOCOL) + b"".join(field.encode() + b"\0" for field in fields) + b"\0"
         self._writer.write(struct.pack("!I", len(body) + 4) + body)
+        await self._log_in(password)
         await self._until(b"Z")
         slot = f"{_SLOT}_{secrets.token_hex(4)}"
         self._query(f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT")
@@ -93,9 +97,37 @@ class WalStream:
         )
         await self._until(b"W")
 
+    async def _log_in(self, password: str) -> None:
+        """Until the server says that we are who we say."""
+        scram = Scram(password, secrets.token_urlsafe(18))
+        while True:
+            kind, body = await self._message()
+            if kind == b"E":
+                raise FeedError("PostgreSQL refused the change stream", where=_error_text(kind, body))
+            if kind != b"R":
+                continue
+            asked = struct.unpack_from("!I", body)[0]
+            try:
+                if asked == _AUTHENTICATED:
+                    return
+                if asked == _SASL and MECHANISM.encode() in body[4:].split(b"\0"):
+                    first = scram.first()
+                    self._send(b"p", MECHANISM.encode() + b"\0" + struct.pack("!I", len(first)) + first)
+                elif asked == _SASL_CONTINUE:
+                    self._send(b"p", scram.final(body[4:]))
+                elif asked == _SASL_FINAL:
+                    scram.check(body[4:])
+                else:
+                    raise ValueError(f"PostgreSQL asks for authentication method {asked}")
+            except (ValueError, KeyError) as error:
+                raise FeedError("PostgreSQL's way of logging in is not understood", where=str(error)) from error
+
+    def _send(self, kind: bytes, body: bytes) -> None:
+        self._writer.write(kind + struct.pack("!I", len(body) + 4) + body)
+
     def _query(self, text: str) -> None:
         body = text.encode() + b"\0"
-        self._writer.write(b"Q" + struct.pack("!I", len(body) + 4) + body)
+        self._send(b"Q", body)
 
     async def _until(self, wanted: bytes) -> None:
         while True:
@@ -117,7 +149,7 @@ class WalStream:
         self._told = time.monotonic()
         clock = int((time.time() - _EPOCH_S) * 1e6)
         body = b"r" + struct.pack("!qqqqB", self._received, self._received, self._received, clock, 0)
-        self._writer.write(b"d" + struct.pack("!I", len(body) + 4) + body)
+        self._send(b"d", body)
 
 
 def _error_text(kind: bytes, body: bytes) -> str:

@@ -160,7 +160,7 @@ def _herd(number: int, tries: int, doomed: Doomed) -> list[Herald]:
         behaviour={},
         observer=heralds[0],
         ledger=Ledger(1, worker=0),
-        sockets=SharedRealtime(ticker.wheel, doomed.people.secrets.anon_key),
+        sockets=SharedRealtime(ticker.wheel, doomed.people.secrets.anon_key.reveal()),
     )
 
     async def story() -> None:

@@ -19,6 +19,7 @@ from harness.core.distributions import Constant, LogNormal, Uniform
 from harness.core.draw import draw, draw_count
 from harness.core.errors import ExitCode, UsageError
 from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
+from harness.core.secret import Secret
 from harness.core.slo import LatencySlo, ShareSlo
 from harness.core.target import Target, TargetKeys
 from harness.plan import PlanInputs, load_prices, make, profile_toml
@@ -434,7 +435,8 @@ def test_keys_come_from_the_environment_and_are_not_shown(tmp_path: Path) -> Non
     (tmp_path / "t.toml").write_text(TARGET.replace("[keys]", '[keys]\nservice_env = "STAGING_SERVICE"'))
     target = load_target(tmp_path / "t.toml")
     keys = resolve_keys(target, {"STAGING_ANON": "hunter2", "STAGING_SERVICE": "hunter3"})
-    assert (keys.anon, keys.service, keys.jwt_secret, keys.password) == ("hunter2", "hunter3", None, None)
+    assert (keys.anon, keys.service) == (Secret("hunter2"), Secret("hunter3"))
+    assert (keys.jwt_secret, keys.password) == (None, None)
     assert "hunter" not in repr(keys)
     assert "hunter" not in str(keys)
     with pytest.raises(UsageError, match=r"STAGING_SERVICE \(keys.service_env\)") as caught:

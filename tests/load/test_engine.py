@@ -158,7 +158,7 @@ def test_a_personas_bug_costs_its_session_and_is_seen() -> None:
 
 def test_a_failed_session_stands_in_the_log_with_its_person_and_without_secrets(tmp_path: Path) -> None:
     secrets = Secrets("anon-canary-1", password="canary-2", jwt_secret="canary-3")
-    log = RunLog("run-1", "worker", worker=0, secrets=("anon-canary-1", "canary-2", "canary-3"))
+    log = RunLog("run-1", "worker", worker=0)
     log.open(tmp_path)
     with engine_of(PROFILE, "http://127.0.0.1:9", secrets, log=log) as engine:
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.secret import Secret
 from harness.load.discovery import discover
 from harness.probes.ask import QUESTIONS, probe
 from harness.probes.questions import fresh_settings
@@ -91,12 +92,12 @@ def test_known_facts_become_findings_with_a_remedy(asked: Probes) -> None:
 
 
 def test_without_a_connection_string_the_rest_says_what_it_can(shipped: ResolvedTarget) -> None:
-    found = probe(replace(shipped, dsn=""), 12)
+    found = probe(replace(shipped, dsn=Secret("")), 12)
     assert found.source == "PostgREST"
     assert found.fact("embedding_rows") is not None
     (line,) = [line for line in findings.unasked(found) if "uq_messages_client_id" in line]
     assert "only Postgres itself can tell" in line
-    keyless = probe(replace(shipped, dsn="", service_key="", signing_secret=""), 12)
+    keyless = probe(replace(shipped, dsn=Secret(""), service_key=Secret(""), signing_secret=Secret("")), 12)
     assert not [fact for fact in keyless.facts if fact.found is not None]
     assert statuses(keyless)["expired token"] == "not asked"
     assert any("JWT secret" in line for line in probes.unasked(keyless))
@@ -121,6 +122,6 @@ def test_a_day_that_does_not_count_is_seen() -> None:
 
 
 def test_a_target_that_does_not_answer_leaves_everything_unasked() -> None:
-    nobody = ResolvedTarget("x", "http://127.0.0.1:9", "staging", "key", "password", "p{index}@x.test")
+    nobody = ResolvedTarget("x", "http://127.0.0.1:9", "staging", Secret("key"), Secret("password"), "p{index}@x.test")
     found = probe(nobody, 2)
     assert {answer.status for answer in found.answers} == {"not asked"}

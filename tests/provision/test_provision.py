@@ -27,6 +27,7 @@ from harness.core.errors import ExitCode, HarnessError, TargetError, UsageError
 from harness.core.frozen_model import DOMAIN, TAG
 from harness.core.people import email_pattern
 from harness.core.profile import MAX_PEOPLE
+from harness.core.secret import Secret
 from harness.core.target import Target, TargetKeys, TargetLimits, TargetPeople
 from harness.provision import cleanup, find_user_ids, provision, user_ids
 from harness.provision.pacing import BackoffPolicy
@@ -153,7 +154,7 @@ def test_nothing_leaves_for_a_host_that_is_not_listed(environment: str, monkeypa
     for name in ("T_ANON", "T_SERVICE", "T_PASSWORD"):
         monkeypatch.setenv(name, "x")
     target = described("https://project.example.com", environment=environment)
-    keys = ResolvedKeys(anon="x", service="x")
+    keys = ResolvedKeys(anon=Secret("x"), service=Secret("x"))
     for attempt in (
         lambda: provision(target, 3),
         lambda: cleanup(target),
@@ -175,7 +176,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"keys\.service_env"):
         cleanup(described(url, keys=bare))
     with pytest.raises(UsageError, match=r"keys\.service_env"):
-        user_ids(described(url, keys=bare), ResolvedKeys(anon="anon"), 1)
+        user_ids(described(url, keys=bare), ResolvedKeys(anon=Secret("anon")), 1)
     with pytest.raises(UsageError, match=r"people\.password_env"):
         provision(described(url, people={}), 1)
     with pytest.raises(UsageError, match=r"T_PASSWORD \(people\.password_env\)"):
@@ -189,7 +190,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_that_cannot_be_a_header_is_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T_ANON", "anon")
     if "\x00" in key:
-        target, keys = described("http://127.0.0.1:9"), ResolvedKeys(anon="anon", service=key)
+        target, keys = described("http://127.0.0.1:9"), ResolvedKeys(anon=Secret("anon"), service=Secret(key))
         with pytest.raises(UsageError) as caught:
             user_ids(target, keys, 1)
     else:
@@ -359,11 +360,11 @@ def test_an_address_somebody_else_took_is_not_silently_ours(target: Target, serv
     summary = provision(target, 3)
     assert "all 3 people are there, 2 created now, 1 found" in summary
     assert f"warning: 1 of them have no {TAG_KEY} '{target.people.tag}' ({taken})" in summary
-    assert sorted(user_ids(target, ResolvedKeys(anon="", service=os.environ["T_SERVICE"]), 3)) == [0, 2]
+    assert sorted(user_ids(target, ResolvedKeys(anon=Secret(""), service=Secret(os.environ["T_SERVICE"])), 3)) == [0, 2]
 
 
 def test_user_ids_by_index(target: Target, service: httpx.Client) -> None:
-    keys = ResolvedKeys(anon="", service=os.environ["T_SERVICE"])
+    keys = ResolvedKeys(anon=Secret(""), service=Secret(os.environ["T_SERVICE"]))
     assert user_ids(target, keys, 3) == {}
     provision(target, 4)
     made = of(target, service)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.secret_filter import MASK, WORDS, SecretFilter
 from harness.record.run_log import (
-    BLACK,
     MAX_OF_ONE_EVENT,
     MAX_TEXT,
     NO_LOG,
     RUN_LOG,
     LogReader,
-    Redactor,
     RunLog,
     readable,
 )
@@ -64,7 +63,8 @@ def test_what_is_written_before_there_is_a_directory_comes_first_and_has_the_run
     ],
 )
 def test_a_known_secret_never_appears(tmp_path: Path, text: str) -> None:
-    log = RunLog("run-1", "worker", secrets=("", CANARY))
+    WORDS.learn(CANARY)
+    log = RunLog("run-1", "worker")
     log.open(tmp_path)
     log.error("failed", reason=text, deep={"list": [text]}, thing=RuntimeError(text))
     written = (tmp_path / RUN_LOG).read_text()
@@ -85,18 +85,18 @@ def test_a_known_secret_never_appears(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_what_looks_like_a_token_is_blacked_out(text: str, secret: str) -> None:
-    found = Redactor().text(text)
+    found = SecretFilter().text(text)
     assert secret not in found
-    assert BLACK in found
+    assert MASK in found
 
 
 def test_the_password_inside_a_known_address_is_a_secret_too() -> None:
-    assert "hunter-2" not in Redactor(("postgresql://me:hunter-2@db/x",)).text("password hunter-2 refused")
+    assert "hunter-2" not in SecretFilter(("postgresql://me:hunter-2@db/x",)).text("password hunter-2 refused")
 
 
 def test_words_that_are_no_secret_stay() -> None:
     text = "worker 1 (pid 7) at http://127.0.0.1:54321/rest/v1?select=id lost after 5 s; digest 3de7eddb"
-    assert Redactor(("other",)).text(text) == text
+    assert SecretFilter(("other",)).text(text) == text
 
 
 def write_many(folder: Path, number: int) -> None:
@@ -146,7 +146,8 @@ def test_a_log_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 def test_whoever_listens_hears_every_line_at_once() -> None:
     heard: list[str] = []
-    log = RunLog("run-1", "supervisor", secrets=(CANARY,), heard=lambda line: heard.append(readable(line)))
+    WORDS.learn(CANARY)
+    log = RunLog("run-1", "supervisor", heard=lambda line: heard.append(readable(line)))
     log.info("target found", url="http://h", note=CANARY)
     assert len(heard) == 1
     assert "[supervisor] target found url=http://h" in heard[0]

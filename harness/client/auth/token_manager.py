@@ -94,7 +94,7 @@ class TokenManager:
             return Outcome.OK
         body = {
             "email": self.person.email,
-            "password": self.secrets.password,
+            "password": self.secrets.password.reveal(),
             "gotrue_meta_security": {},
         }
         reading = await self._api.request(SIGN_IN, body=body)
@@ -191,7 +191,7 @@ class TokenManager:
 
     def _mint(self) -> bool:
         """Make the session ourselves where the target's JWT secret was given; False where it was not."""
-        secret, person = self.secrets.jwt_secret, self.person
+        secret, person = self.secrets.jwt_secret.reveal(), self.person
         if not secret or person.user_id is None:
             return False
         self.account = Account.minted(person.user_id, person.email, secret, now=self._clock.now(), epoch=time())

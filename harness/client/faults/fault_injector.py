@@ -289,7 +289,7 @@ class FaultInjector:
 
     def _expired(self, headers: bytes) -> bytes:
         """With a token that is past its time; where we cannot make one, with one whose signature is wrong."""
-        person, secret = self._auth.person, self._auth.secrets.jwt_secret
+        person, secret = self._auth.person, self._auth.secrets.jwt_secret.reveal()
         account = self._auth.account
         if account is None:
             return headers

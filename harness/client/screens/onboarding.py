@@ -41,7 +41,7 @@ async def sign_up(phone: Device) -> bool:
     A target that confirms addresses by mail answers without a session: the person sees a notice, and that was it.
     """
     new = newcomer(phone.kit.run_tag, phone.notes.ticket, phone.kit.people.pattern)
-    password = phone.kit.people.secrets.password or secrets.token_urlsafe(_PASSWORD_BYTES)
+    password = phone.kit.people.secrets.password.reveal() or secrets.token_urlsafe(_PASSWORD_BYTES)
     await open_signed_out(phone)
     phone.notes.did(UserAction.SIGN_UP)
     with phone.notes.operation("sign_up") as operation:

@@ -18,7 +18,7 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
     if not secret:
         return ProbeAnswer(id=ID, status="not asked", text="needs the JWT secret: name keys.jwt_secret_env")
     past = int(time.time()) - HOUR_S
-    token = resigned(context.me.token, secret, iat=past - HOUR_S, exp=past)
+    token = resigned(context.me.token, secret.reveal(), iat=past - HOUR_S, exp=past)
     reply = await context.read("app_settings_meta?select=version&limit=1", replace(context.me, token=token))
     taken = reply.status_code < 300
     return ProbeAnswer(

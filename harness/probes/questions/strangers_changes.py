@@ -26,7 +26,7 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
     conversation = await _conversation(context)
     if conversation is None:
         return ProbeAnswer(id=ID, status="not asked", text="the second person is in no conversation without the first")
-    base, key = context.access.url.removeprefix("http"), quote(context.access.anon_key)
+    base, key = context.access.url.removeprefix("http"), quote(context.access.anon_key.reveal())
     url = f"ws{base}/realtime/v1/websocket?vsn=1.0.0&apikey={key}"
     gate = Gate(context.access.reach)
     try:
