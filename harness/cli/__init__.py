@@ -14,12 +14,13 @@ import click
 
 from harness import __version__
 from harness.cli import chaos, judging, plan, prove, run, sandbox, tip, users
+from harness.cli.arguments import CommandLine
 from harness.core.errors import ExitCode, HarnessError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=CommandLine, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
     """Load tests and chaos for MoviNesta: does it hold, what breaks first, did tonight's build get slower?
@@ -44,6 +45,10 @@ for command in (
     cli.add_command(command)
 
 
+UNUSABLE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, FileExistsError)
+"""What becomes of a path that somebody named, where nobody looked at it before: wrong usage, not a fault of ours."""
+
+
 def main() -> None:
     """Entry point: every error becomes one message and its documented exit code."""
     try:
@@ -64,7 +69,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(int(ExitCode.PASS))
-    except Exception:
+    except Exception as error:
+        if isinstance(error, UNUSABLE) and error.filename is not None:
+            click.echo(f"error: {error.filename!r:.300}: {error.strerror}", err=True)
+            sys.exit(int(ExitCode.USAGE))
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
         traceback.print_exc()
         sys.exit(int(ExitCode.INTERNAL))

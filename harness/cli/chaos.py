@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chaos.proxy.options import ProxyOptions, proxy_options
+from harness.cli.arguments import HttpUrl
 
 
 @click.group()
@@ -32,14 +33,16 @@ def chaos_proxy(**options: Any) -> None:
 
 
 @chaos.command("clear")
-@click.option("--api", default="http://127.0.0.1:8474", show_default=True, help="URL of the proxy's API.")
+@click.option(
+    "--api", type=HttpUrl(bare=True), default="http://127.0.0.1:8474", show_default=True, help="URL of the proxy's API."
+)
 def chaos_clear(api: str) -> None:
     """End every fault of a running proxy at once."""
     from chaos.client import ClientError, InvalidApiUrl, Toxiproxy
     from harness.core.errors import TargetError, UsageError
 
     try:
-        with Toxiproxy(api if "://" in api else f"http://{api}") as server:
+        with Toxiproxy(api) as server:
             click.echo(f"{server.clear()} faults ended")
     except InvalidApiUrl as error:
         raise UsageError(str(error), where="--api") from None

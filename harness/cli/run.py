@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli import judging
+from harness.cli.arguments import HostPort, HttpUrl, OutFolder
 
 
 @click.command()
@@ -16,9 +17,9 @@ from harness.cli import judging
 @click.option(
     "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, a sandbox is started."
 )
-@click.option("--url", help="A sandbox that already runs on this machine, instead of --target.")
+@click.option("--url", type=HttpUrl(), help="A sandbox that already runs on this machine, instead of --target.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
+@click.option("--out", type=OutFolder(), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option(
     "--processes",
@@ -26,14 +27,25 @@ from harness.cli import judging
     show_default="as many as the phones need",
     help="Worker processes on this machine.",
 )
-@click.option("--proxy", metavar="URL", help="API of a chaos proxy or Toxiproxy that runs; by default one is started.")
+@click.option(
+    "--proxy",
+    type=HttpUrl(),
+    metavar="URL",
+    help="API of a chaos proxy or Toxiproxy that runs; by default one is started.",
+)
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option(
     "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
 )
 @click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
-@click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
+@click.option(
+    "--worker",
+    "master_address",
+    type=HostPort(),
+    metavar="HOST:PORT",
+    help="Be a worker of the master at that address.",
+)
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the run's log (run.log) as it is written.")

@@ -62,18 +62,7 @@ class Target(FrozenModel):
     @field_validator("url")
     @classmethod
     def _only_scheme_host_port(cls, url: str) -> str:
-        match = URL.fullmatch(url)
-        if match is None:
-            raise ValueError(_url_problem(url))
-        if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
-            raise ValueError(f"port {match['port']} does not exist; use one from 1 to 65535")
-        host = match["host"]
-        if host.startswith("["):
-            try:
-                ipaddress.IPv6Address(host[1:-1])
-            except ValueError as error:
-                raise ValueError("the host in brackets is no IPv6 address; correct it") from error
-        return url.removesuffix("/")
+        return checked_origin(url)
 
     @field_validator("limits")
     @classmethod
@@ -82,6 +71,25 @@ class Target(FrozenModel):
             if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", host):
                 raise ValueError(f"{host!r} is not a host name; write only the host, without scheme, port or path")
         return {host.lower(): limit for host, limit in limits.items()}
+
+
+def checked_origin(url: str) -> str:
+    """scheme://host[:port] without a slash at its end, of a file or of a command line.
+
+    :raises ValueError: anything else; the text says why, and repeats nothing that may be a password.
+    """
+    match = URL.fullmatch(url)
+    if match is None:
+        raise ValueError(_url_problem(url))
+    if match["port"] is not None and not 1 <= int(match["port"]) <= 65_535:
+        raise ValueError(f"port {match['port']} does not exist; use one from 1 to 65535")
+    host = match["host"]
+    if host.startswith("["):
+        try:
+            ipaddress.IPv6Address(host[1:-1])
+        except ValueError as error:
+            raise ValueError("the host in brackets is no IPv6 address; correct it") from error
+    return url.removesuffix("/")
 
 
 def _url_problem(url: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
+MANIFEST_BYTES = 256_000_000
+"""Beyond any manifest; what is larger is not read into memory."""
 GROUP_ROWS = 500_000
 """Rows of an unsorted table in one Parquet row group."""
 
@@ -289,10 +291,11 @@ def open_run(folder: Path) -> RunFiles:
     :raises UsageError: it is no run directory, its manifest cannot be read, or a newer harness wrote it.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not _there(path, Path.is_file):
+        why = f"{MANIFEST} is missing in it" if _there(folder, Path.is_dir) else "there is no such folder"
         raise UsageError(
-            f"not a run directory: {f'{MANIFEST} is missing in it' if folder.is_dir() else 'there is no such folder'}",
-            where=str(folder),
+            f"not a run directory: {why}",
+            where=f"{str(folder)!r:.300}" if len(str(folder)) > 300 else str(folder),
             remedy="name a folder that `harness run` made, for example one of runs/",
         )
     try:
@@ -307,12 +310,22 @@ def open_run(folder: Path) -> RunFiles:
     return RunFiles(folder, manifest)
 
 
+def _there(path: Path, asked: Callable[[Path], bool]) -> bool:
+    """False, too, where the name itself is impossible."""
+    try:
+        return asked(path)
+    except (OSError, ValueError):
+        return False
+
+
 def _manifest(path: Path) -> Manifest:
     """:raises UsageError: a newer harness wrote it. :raises pydantic.ValidationError: it is none. :raises OSError:"""
+    if path.stat().st_size > MANIFEST_BYTES:
+        raise OSError(f"it is larger than {MANIFEST_BYTES:,} bytes")
     data = path.read_bytes()
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Manifest.model_validate_json(data)  # whose error says where
     if not isinstance(found, dict):
         return Manifest.model_validate_json(data)
