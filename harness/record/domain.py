@@ -1,7 +1,7 @@
 """What a run can have written into its tables: a record is read back without trust. (pure)
 
 A checksum tells that a part was changed, where the record lists one; this tells whether what stands in it can be read
-at all: nulls where none are written, seconds beyond the run, negative counts, figures that overflow, names that are none.
+at all: nulls where none are written, seconds beyond the run, negative counts, figures that overflow, impossible names.
 """
 
 from __future__ import annotations
