@@ -34,7 +34,7 @@ def _shown(text: str) -> str:
     return text if text.isprintable() and len(text) <= 80 else f"{text!r:.80}"
 
 
-class HttpUrl(click.ParamType):
+class HttpUrl(click.ParamType[str]):
     """scheme://host[:port], as in a target file. `bare`: host:port alone means http."""
 
     name = "url"
@@ -43,34 +43,34 @@ class HttpUrl(click.ParamType):
         self._bare = bare
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from harness.core.target import checked_origin
+        from harness.core.target import checked_url
 
         text = str(value)
         try:
-            return checked_origin(f"http://{text}" if self._bare and "://" not in text else text)
+            return checked_url(f"http://{text}" if self._bare and "://" not in text else text)
         except ValueError as error:
             given = "the URL (not shown, it may hold a secret)" if "@" in text else f"{text!r:.120}"
             self.fail(f"{given}: {error}", param, ctx)
 
 
-class HostPort(click.ParamType):
+class HostPort(click.ParamType[str]):
     """host:port or [host]:port, not resolved."""
 
     name = "host:port"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from harness.core.target import checked_origin
+        from harness.core.target import checked_url
 
         text = str(value)
         try:
-            if checked_origin(f"http://{text}") != f"http://{text}" or not text[-1].isdigit() or ":" not in text:
+            if checked_url(f"http://{text}") != f"http://{text}" or not text[-1].isdigit() or ":" not in text:
                 raise ValueError("host or port is missing")
         except ValueError as error:
             self.fail(f"not an address: {text!r:.120}: {error}; give HOST:PORT", param, ctx)
         return text
 
 
-class Finite(click.ParamType):
+class Finite(click.ParamType[float]):
     """A number that is one: not nan, not inf; above `above`, at most `most`."""
 
     name = "number"
@@ -91,7 +91,7 @@ class Finite(click.ParamType):
         return number
 
 
-class OutFolder(click.ParamType):
+class OutFolder(click.ParamType[Path]):
     """A folder in which runs are made. Nothing is made here, only looked whether it could be."""
 
     name = "folder"
@@ -102,7 +102,7 @@ class OutFolder(click.ParamType):
         return usable_folder(Path(value), param.opts[-1] if param else "--out")
 
 
-class OutFile(click.ParamType):
+class OutFile(click.ParamType[Path]):
     """A file that is going to be written. Nothing is written here, only looked whether it could be."""
 
     name = "file"

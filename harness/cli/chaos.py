@@ -42,7 +42,7 @@ def chaos_clear(api: str) -> None:
     from harness.core.errors import TargetError, UsageError
 
     try:
-        with Toxiproxy(api) as server:
+        with Toxiproxy(api if "://" in api else f"http://{api}") as server:
             click.echo(f"{server.clear()} faults ended")
     except InvalidApiUrl as error:
         raise UsageError(str(error), where="--api") from None

@@ -62,7 +62,7 @@ class Target(FrozenModel):
     @field_validator("url")
     @classmethod
     def _only_scheme_host_port(cls, url: str) -> str:
-        return checked_origin(url)
+        return checked_url(url)
 
     @field_validator("limits")
     @classmethod
@@ -73,10 +73,10 @@ class Target(FrozenModel):
         return {host.lower(): limit for host, limit in limits.items()}
 
 
-def checked_origin(url: str) -> str:
-    """scheme://host[:port] without a slash at its end, of a file or of a command line.
+def checked_url(url: str) -> str:
+    """The URL of a deployment, without a slash at its end.
 
-    :raises ValueError: anything else; the text says why, and repeats nothing that may be a password.
+    :raises ValueError: it is none; the text repeats no secret.
     """
     match = URL.fullmatch(url)
     if match is None:

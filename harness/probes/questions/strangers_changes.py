@@ -12,7 +12,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from harness.client.http.tls import shared_context
-from harness.probes.context import ProbeContext, SignedInPerson
+from harness.probes.context import ProbeContext, SignedInPerson, rows_of
 from harness.record.probe_results import ProbeAnswer
 
 ID = "strangers' changes"
@@ -58,7 +58,7 @@ async def _conversation(context: ProbeContext) -> str | None:
         reply = await context.read(
             f"conversation_participants?select=conversation_id&user_id=eq.{caller.user_id}", caller
         )
-        return {row["conversation_id"] for row in reply.json()}
+        return {row["conversation_id"] for row in rows_of(reply)}
 
     return min(await conversations(context.other) - await conversations(context.me), default=None)
 
