@@ -27,6 +27,9 @@ seconds = 1
 rate = {rate}
 [mix]
 {mix}
+[behaviour.reader]
+pages = {{ dist = "constant", value = 1 }}
+read_s = {{ dist = "constant", value = 1 }}
 """
 
 TARGET = """

@@ -15,6 +15,7 @@ import click
 
 from harness import __version__
 from harness.cli import chaos, judging, plan, prove, run, sandbox, streams, tip, users
+from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
 from harness.core.errors import ExitCode, HarnessError
@@ -24,7 +25,7 @@ from harness.core.visible import visible, visible_lines
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=CommandLine, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
     """Load tests and chaos for MoviNesta: does it hold, what breaks first, did tonight's build get slower?
@@ -47,6 +48,10 @@ for command in (
     chaos.chaos,
 ):
     cli.add_command(command)
+
+
+UNUSABLE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, FileExistsError)
+"""What becomes of a path that somebody named, where nobody looked at it before: wrong usage, not a fault of ours."""
 
 
 def main() -> None:
@@ -88,7 +93,10 @@ def _outcome() -> int:
     except HarnessError as error:
         click.echo(visible_lines(f"error: {error}"), err=True)
         return int(error.exit_code)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, UNUSABLE) and error.filename is not None:
+            click.echo(visible(f"error: {error.filename!r:.300}: {error.strerror}"), err=True)
+            return int(ExitCode.USAGE)
         click.echo("error: this is a fault of the harness itself; please report it with what follows", err=True)
         click.echo("\n".join(map(visible, traceback.format_exc().splitlines())), err=True)
         return int(ExitCode.INTERNAL)

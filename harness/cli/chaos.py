@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chaos.proxy.options import ProxyOptions, proxy_options
+from harness.cli.arguments import HttpUrl
 
 
 @click.group()
@@ -32,7 +33,9 @@ def chaos_proxy(**options: Any) -> None:
 
 
 @chaos.command("clear")
-@click.option("--api", default="http://127.0.0.1:8474", show_default=True, help="URL of the proxy's API.")
+@click.option(
+    "--api", type=HttpUrl(bare=True), default="http://127.0.0.1:8474", show_default=True, help="URL of the proxy's API."
+)
 @click.option("--target", "target_file", type=click.Path(), help="Target file (TOML) that lists the API's host.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def chaos_clear(api: str, target_file: str | None, allow_production: bool) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from harness.cli.arguments import HttpUrl, OutFile
 from harness.core.errors import ExitCode
 from harness.core.interrupts import Interrupted
 
@@ -39,7 +40,7 @@ def report(folder: Path) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--target", "target_file", type=click.Path(), help="Target file (TOML): read its data again first.")
-@click.option("--url", help="A sandbox on this machine to read again, instead of --target.")
+@click.option("--url", type=HttpUrl(), help="A sandbox on this machine to read again, instead of --target.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def check(folder: Path, target_file: str | None, url: str | None, allow_production: bool) -> None:
     """Was anything lost or doubled in RUN? Exit 11 when it was.
@@ -68,9 +69,7 @@ def check(folder: Path, target_file: str | None, url: str | None, allow_producti
     "--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable."
 )
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
-@click.option(
-    "--html", "page", type=click.Path(path_type=Path), help="Only lay the runs side by side, in this file; exit 0."
-)
+@click.option("--html", "page", type=OutFile(), help="Only lay the runs side by side, in this file; exit 0.")
 def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
     """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.arguments import Finite, OutFile
+
 
 @click.command()
 @click.option("--dau", type=float, help="People a day; 500,000 by default.")
@@ -16,9 +18,17 @@ import click
 @click.option("--mix", "mix_file", type=click.Path(path_type=Path), help="TOML with [mix] and any other input.")
 @click.option("--prices", "price_file", type=click.Path(path_type=Path), help="Price file instead of the shipped one.")
 @click.option("--json", "as_json", is_flag=True, help="Every figure as JSON.")
-@click.option("--write", "out", type=click.Path(path_type=Path), help="Write the busiest hour as a profile.")
-@click.option("--hold", type=float, default=15.0, show_default=True, help="Minutes at the peak, with --write.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Share of the peak, with --write.")
+@click.option("--write", "out", type=OutFile(), help="Write the busiest hour as a profile.")
+@click.option(
+    "--hold",
+    type=Finite(above=0, most=10_000),
+    default=15.0,
+    show_default=True,
+    help="Minutes at the peak, with --write.",
+)
+@click.option(
+    "--scale", type=Finite(above=0, most=1_000), default=1.0, show_default=True, help="Share of the peak, with --write."
+)
 def plan(
     mix_file: Path | None,
     price_file: Path | None,

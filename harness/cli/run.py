@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from harness.cli import judging
+from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
 
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
 @click.option(
     "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, a sandbox is started."
 )
-@click.option("--url", help="A sandbox that already runs on this machine, instead of --target.")
+@click.option("--url", type=HttpUrl(), help="A sandbox that already runs on this machine, instead of --target.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
-@click.option("--scale", type=float, default=1.0, help="So many times the profile's sessions per second, and phones.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
+@click.option(
+    "--scale",
+    type=Finite(above=0),
+    default=1.0,
+    help="So many times the profile's sessions per second, and phones.",
+)
+@click.option("--out", type=OutFolder(), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option(
     "--processes",
@@ -36,7 +42,12 @@ if TYPE_CHECKING:
     show_default="as many as the phones need",
     help="Worker processes on this machine.",
 )
-@click.option("--proxy", metavar="URL", help="API of a chaos proxy or Toxiproxy that runs; by default one is started.")
+@click.option(
+    "--proxy",
+    type=HttpUrl(),
+    metavar="URL",
+    help="API of a chaos proxy or Toxiproxy that runs; by default one is started.",
+)
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option(
     "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
@@ -44,7 +55,13 @@ if TYPE_CHECKING:
 @click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
 @click.option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where --master listens.")
-@click.option("--worker", "master_address", metavar="HOST:PORT", help="Be a worker of the master at that address.")
+@click.option(
+    "--worker",
+    "master_address",
+    type=HostPort(),
+    metavar="HOST:PORT",
+    help="Be a worker of the master at that address.",
+)
 @click.option(
     "--wait",
     "wait_s",

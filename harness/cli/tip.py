@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harness.cli.arguments import Finite, OutFolder
 from harness.cli.run import known_switches
 from harness.core.errors import ExitCode
 
@@ -15,16 +16,29 @@ from harness.core.errors import ExitCode
 @click.command()
 @click.argument("profile")
 @click.option("--fault", "name", help="Name of the [[chaos]] entry; needed when PROFILE has several.")
-@click.option("--shortest", type=float, default=5.0, show_default=True, help="Seconds.")
-@click.option("--longest", type=float, default=60.0, show_default=True, help="Seconds.")
-@click.option("--within", type=float, default=5.0, show_default=True, help="How narrow the answer should be, seconds.")
-@click.option("--recover", "recover_s", type=float, default=60.0, show_default=True, help="Time to recover, seconds.")
+@click.option("--shortest", type=Finite(above=0, most=86_400), default=5.0, show_default=True, help="Seconds.")
+@click.option("--longest", type=Finite(above=0, most=86_400), default=60.0, show_default=True, help="Seconds.")
+@click.option(
+    "--within",
+    type=Finite(above=0, most=86_400),
+    default=5.0,
+    show_default=True,
+    help="How narrow the answer should be, seconds.",
+)
+@click.option(
+    "--recover",
+    "recover_s",
+    type=Finite(above=0, most=86_400),
+    default=60.0,
+    show_default=True,
+    help="Time to recover, seconds.",
+)
 @click.option("--runs", type=click.IntRange(1, 20), default=6, show_default=True, help="At most so many.")
 @click.option(
     "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, each run has its own sandbox."
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same in every run; the profile's by default.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
+@click.option("--out", type=OutFolder(), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandboxes started here.")
 def tip(profile: str, name: str | None, **options: Any) -> None:

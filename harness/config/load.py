@@ -6,6 +6,7 @@ that may be secrets are never repeated.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from harness.config.extend import EXTENDS, extended
 from harness.config.problems import sentences
 from harness.config.slo_names import unknown_names
+from harness.config.text_file import decoded, is_file, is_folder, read_bytes, shown
 from harness.core.errors import UsageError
 from harness.core.frozen_model import closest
 from harness.core.profile import Profile
@@ -31,7 +33,8 @@ SLOS = SCENARIOS / "slo.toml"
 TARGETS = Path("targets")
 """Where a target's bare name is looked for: in the folder one works in, because targets are one's own."""
 
-MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+"""Profiles that extend one another, at most."""
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -47,12 +50,16 @@ def load_profile(name_or_path: str | Path, *, folder: Path = PROFILES) -> Profil
 
 def _resolved(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """What a profile's file says together with what it extends. `above`: the files that led here."""
-    if any(path.resolve() == other.resolve() for other in above):
+    if any(os.path.realpath(path) == os.path.realpath(other) for other in above):
         circle = " extends ".join(map(str, (*above, path)))
         raise UsageError(
             f"profiles extend each other in a circle: {circle}",
             where=f"{above[-1]}, {EXTENDS}",
             remedy=f"take {EXTENDS} out of one of them",
+        )
+    if len(above) > MAX_DEPTH:
+        raise UsageError(
+            f"more than {MAX_DEPTH} profiles extend each other", where=str(path), remedy="have one say more by itself"
         )
     data = read_toml(path, "profile")
     if EXTENDS not in data:
@@ -60,7 +67,7 @@ def _resolved(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[st
     base = data[EXTENDS]
     if not isinstance(base, str) or not base:
         raise UsageError(
-            f"{EXTENDS} = {base!r}: must be a profile's name, or a path, in quotes",
+            f"{EXTENDS} = {base!r:.120}: must be a profile's name, or a path, in quotes",
             where=str(path),
             remedy=f'write it like {EXTENDS} = "nightly", before the first [table]',
         )
@@ -71,12 +78,12 @@ def _base_of(path: Path, base: str, folder: Path) -> Path:
     """The file that the one at `path` extends: a name of `folder`, or a path from where the file itself is."""
     try:
         found = path.parent / base if _is_path(base) else _locate(base, folder, "profile")
-        if found.is_file():
+        if is_file(found):
             return found
-        names = sorted(other.name for other in found.parent.glob("*.toml")) if found.parent.is_dir() else []
-        raise UsageError(f"there is no profile {found}", remedy=closest(found.name, names))
+        names = sorted(other.name for other in found.parent.glob("*.toml")) if is_folder(found.parent) else []
+        raise UsageError(f"there is no profile {shown(found)}", remedy=closest(found.name, names))
     except UsageError as error:
-        raise UsageError(f"{EXTENDS} = {base!r}: {error.what}", where=str(path), remedy=error.remedy) from error
+        raise UsageError(f"{EXTENDS} = {base!r:.120}: {error.what}", where=str(path), remedy=error.remedy) from error
 
 
 def load_target(name_or_path: str | Path, *, folder: Path = TARGETS) -> Target:
@@ -177,10 +184,10 @@ def _locate(name_or_path: str | Path, folder: Path, kind: str) -> Path:
     if isinstance(name_or_path, Path) or _is_path(text):
         return Path(name_or_path)
     path = folder / f"{text}.toml"
-    if not path.is_file():
+    if not is_file(path):
         names = [candidate.stem for candidate in folder.glob("*.toml")] if folder.is_dir() else []
         raise UsageError(
-            f"there is no {kind} called {text!r}",
+            f"there is no {kind} called {text!r:.120}",
             where=str(folder),
             remedy=f"{closest(text, names)}; or give the path of a .toml file",
         )
@@ -208,41 +215,32 @@ def validated(data: Mapping[str, Any], path: Path, kind: str, model: type[AnyMod
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
+    """What a TOML file says. :raises UsageError: it cannot be read, or is not TOML."""
+    text = decoded(read_bytes(path, kind), kind, path)
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            raise UsageError(
-                f"this {kind} is larger than {MAX_BYTES:,} bytes", where=str(path), remedy="name the right file"
-            )
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        names = sorted(found.name for found in path.parent.glob("*.toml")) if path.parent.is_dir() else []
-        raise UsageError(
-            f"there is no {kind} {path}", where=str(path.parent), remedy=f"{closest(path.name, names)}"
-        ) from error
-    except OSError as error:
-        raise UsageError(
-            f"this {kind} cannot be read: {error.strerror}", where=str(path), remedy="name a file that you may read"
-        ) from error
-    try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        problem, where = "is not UTF-8 text", f"{path}, line {line}, column {column}"
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        problem, where = _toml_problem(str(error), raw, path)
+        problem, where = _toml_problem(str(error), text, path)
     except RecursionError:
-        problem, where = "is nested too deeply", str(path)
+        problem, where = "is nested too deeply", shown(path)
+    except (ValueError, OverflowError):  # what Python makes of a literal that TOML allows: thousands of digits
+        problem, where = "holds a number that no computer keeps", _long_number(text, path)
     raise UsageError(f"this {kind} {problem}", where=where, remedy="correct that place; the format is https://toml.io")
 
 
-def _toml_problem(message: str, raw: bytes, path: Path) -> tuple[str, str]:
+def _long_number(text: str, path: Path) -> str:
+    """Where the longest row of digits stands."""
+    longest = max(re.finditer(r"[0-9_]+", text), key=lambda found: len(found[0]), default=None)
+    return f"{shown(path)}, line {text.count(chr(10), 0, longest.start()) + 1}" if longest else shown(path)
+
+
+def _toml_problem(message: str, text: str, path: Path) -> tuple[str, str]:
     """tomllib's message as a problem and a place. The line itself stays out: it may hold a secret."""
     match = re.search(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", message, re.DOTALL)
     if match is None:
         return f"is not TOML: {message}", str(path)
     what, line, column = match.groups()
     if line is None:
-        lines = raw.decode("utf-8").split("\n")
+        lines = text.split("\n")
         line, column = str(len(lines)), str(len(lines[-1]) + 1)
     return f"is not TOML: {what}", f"{path}, line {line}, column {column}"

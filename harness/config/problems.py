@@ -53,7 +53,7 @@ def _sentence(detail: ErrorDetails, data: Mapping[str, Any], model: type[BaseMod
     """`key = value: what is wrong; what to do`."""
     kind, context, location = detail["type"], detail.get("ctx", {}), detail["loc"]
     keys, known = _trace(location, data, model)
-    dotted = ".".join(str(key) for key in keys) or "the file"
+    dotted = ".".join(map(_key, keys)) or "the file"
     if kind == "missing":
         return f"{dotted} is missing; add it"
     if kind == "extra_forbidden":
@@ -71,6 +71,12 @@ def _sentence(detail: ErrorDetails, data: Mapping[str, Any], model: type[BaseMod
     return f"{dotted}{_shown(keys, detail['input'], model)}: {problem}"
 
 
+def _key(key: str | int) -> str:
+    """As a file would have it; what is not printable, or endless, as its repr."""
+    text = str(key)
+    return text if text.isprintable() and len(text) <= 80 else f"{text!r:.80}"
+
+
 def _tag_sentence(detail: ErrorDetails, dotted: str, tags: Sequence[str]) -> str:
     """The key that says which kind of table this is, is missing or unknown."""
     context = detail["ctx"]
@@ -78,7 +84,7 @@ def _tag_sentence(detail: ErrorDetails, dotted: str, tags: Sequence[str]) -> str
     expected = ", ".join(tags)
     if detail["type"] == "union_tag_not_found":
         return f"{key} is missing; add it, one of {expected}"
-    return f"{key} = {context['tag']!r}: must be one of {expected}{_near(context['tag'], tags)}"
+    return f"{key} = {context['tag']!r:.120}: must be one of {expected}{_near(context['tag'], tags)}"
 
 
 def _near(value: object, choices: Sequence[str]) -> str:

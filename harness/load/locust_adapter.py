@@ -39,7 +39,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness.client.device import Device
 from harness.client.faults.fault_schedule import LEASE_S
-from harness.core.behaviour import persona_of
+from harness.core.behaviour import PERSONAS, persona_of
 from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.outcome import Outcome
 from harness.core.run_spec import RunSpec
@@ -75,6 +75,8 @@ locust.runners.HEARTBEAT_LIVENESS = 7
 """Locust gives a worker up, and with the last one the run, after this many silent seconds instead of 4. Ours is the
 roster, whose patience is LOST_S; a worker that starts on a busy machine may need more than Locust's."""
 
+SHIPPED = "scenarios"
+"""The package of the shipped personas."""
 LEAD_S = 1.5
 """From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
 LEAD_WITH_WORKERS_S = 3.0
@@ -119,14 +121,19 @@ _here = _Sides()
 
 
 class PhoneUser(User):
-    """A slot in which one phone at a time is in use. Personas derive from it and define `session`."""
+    """A slot in which one phone at a time is in use. Personas derive from it and define `session`.
+
+    A class that derives from a shipped persona is that persona to profile and record, whatever its own name, unless it
+    sets `persona` itself: it draws from the same quantities.
+    """
 
     abstract = True
     persona: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.persona = persona_of(cls.__name__)
+        if "persona" not in vars(cls) and cls.persona not in PERSONAS:
+            cls.persona = persona_of(cls.__name__)
 
     def run(self) -> None:
         """Locust's own, but a start that fails is tried again: Locust would drop the user and its share of the load."""
@@ -182,7 +189,7 @@ class WorkerSide:
         self.run_digest = run_digest
         self.closed = closed = schedule is None
         self.environment = environment
-        self.bodies = {kind.persona: kind(environment).session for kind in environment.user_classes}
+        self.bodies = {kind.persona: kind(environment).session for kind in _phones(environment)}
         self._spec = spec
         self._leaving = False
         self._heard: float | None = None  # the master's last word, an epoch second
@@ -570,14 +577,22 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         environment.runner.register_message(INHERIT, lambda environment, msg, **_: _inherit(msg.data))
         return
+    for kind in _phones(environment):
+        if kind.session is PhoneUser.session:
+            log.error("%s is a PhoneUser without a session(): it would do nothing (docs/personas.md)", kind.__name__)
+            raise SystemExit(int(ExitCode.USAGE))
     if not path:
         if not options.user_classes:
-            environment.user_classes[:] = [kind for kind in environment.user_classes if kind.persona in CLOSED_PERSONAS]
+            environment.user_classes[:] = [kind for kind in environment.user_classes if _takes_part(kind)]
         return
     text = Path(path).read_text(encoding="utf-8")
     spec = RunSpec.model_validate_json(text)
     # Locust copies options to the workers with the spawn message: the run spec travels as its own text.
     options.harness_order = text
+    strangers = [kind.__name__ for kind in environment.user_classes if getattr(kind, "persona", "") not in PERSONAS]
+    if strangers:
+        log.error("%s: a planned run serves personas of its mix only (docs/personas.md)", ", ".join(strangers))
+        raise SystemExit(int(ExitCode.USAGE))
     for user_class in environment.user_classes:
         user_class.weight = spec.profile.mix[user_class.persona]
     try:
@@ -597,6 +612,17 @@ def _protect_page(environment: Environment, web_ui: Any) -> None:
     except HarnessError as error:
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
+
+
+def _phones(environment: Environment) -> list[type[PhoneUser]]:
+    """Those of the user classes that are ours; a locustfile may have any others beside them."""
+    return [kind for kind in environment.user_classes if issubclass(kind, PhoneUser)]
+
+
+def _takes_part(kind: type[User]) -> bool:
+    """Whether a class that nobody named takes part in a closed run: of the shipped ones some, of others all."""
+    shipped = issubclass(kind, PhoneUser) and kind.__module__.partition(".")[0] == SHIPPED
+    return not shipped or kind.persona in CLOSED_PERSONAS
 
 
 def _inherit(tickets: list[int]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import httpx
+import jwt
 
 from harness.client.http.paced import paced
 from harness.core.resolved_target import ResolvedTarget
@@ -29,6 +30,17 @@ from harness.probes.questions import (
 from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
 
 TIMEOUT_S = 15.0
+NO_USE: tuple[type[Exception], ...] = (
+    httpx.HTTPError,
+    jwt.PyJWTError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What comes of replies that have another shape than the app's; a deployment may answer anything."""
 QUESTIONS: tuple[tuple[str, Callable[[ProbeContext], Awaitable[ProbeAnswer]]], ...] = tuple(
     (module.ID, module.ask)
     for module in (
@@ -72,7 +84,7 @@ async def _facts(http: httpx.AsyncClient, access: ResolvedTarget) -> tuple[str, 
 async def _answers(http: httpx.AsyncClient, access: ResolvedTarget, people: int) -> tuple[ProbeAnswer, ...]:
     try:
         context = ProbeContext(http, access, *[await signed_in(http, access, number % people) for number in range(2)])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+    except NO_USE as error:
         why = f"nobody could sign in: {type(error).__name__}"
         return tuple(ProbeAnswer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
     return tuple(await asyncio.gather(*[_asked(context, id_, ask) for id_, ask in QUESTIONS]))
@@ -81,7 +93,7 @@ async def _answers(http: httpx.AsyncClient, access: ResolvedTarget, people: int)
 async def _asked(context: ProbeContext, id_: str, ask: Callable[[ProbeContext], Awaitable[ProbeAnswer]]) -> ProbeAnswer:
     try:
         return await ask(context)
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError) as error:
+    except NO_USE as error:
         return ProbeAnswer(
             id=id_, status="not asked", text=f"the target's answer was of no use: {type(error).__name__}"
         )

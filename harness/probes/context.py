@@ -44,23 +44,36 @@ class ProbeContext:
 
     async def swipe(self, caller: SignedInPerson, **event: Any) -> Mapping[str, Any]:
         """Send one swipe event; the reply's body."""
-        body: Mapping[str, Any] = (await self.write(EVENTS, caller, event)).json()
-        return body
+        return mapping((await self.write(EVENTS, caller, event)).json())
 
     async def stored_events(self, caller: SignedInPerson, session: str) -> list[dict[str, Any]]:
         """Somebody's own rows of one session."""
         reply = await self.read(f"media_events?select=id,dedupe_key,event_day&session_id=eq.{session}", caller)
-        rows: list[dict[str, Any]] = reply.json()
-        return rows
+        return rows_of(reply)
 
     async def title(self) -> str:
         """Any title of the catalogue."""
-        rows = (await self.read("media_items?select=id&limit=1", self.me)).json()
+        rows = rows_of(await self.read("media_items?select=id&limit=1", self.me))
         return str(rows[0]["id"])
 
     def _headers(self, caller: SignedInPerson | None) -> dict[str, str]:
         key = self.access.anon_key.reveal()
         return {"apikey": key, "authorization": f"Bearer {caller.token if caller else key}"}
+
+
+def rows_of(reply: httpx.Response) -> list[dict[str, Any]]:
+    """The rows of a PostgREST reply. :raises ValueError: it holds none, whatever else it holds."""
+    rows = reply.json()
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"rows were asked for, and {type(rows).__name__} came")
+    return rows
+
+
+def mapping(found: object) -> Mapping[str, Any]:
+    """The same, once it is sure to be an object. :raises ValueError: it is none."""
+    if not isinstance(found, dict):
+        raise ValueError(f"an object was asked for, and {type(found).__name__} came")
+    return found
 
 
 def event(title: str, session: str) -> dict[str, Any]:
@@ -89,8 +102,8 @@ async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int
         "/auth/v1/token?grant_type=password", headers={"apikey": access.anon_key.reveal()}, json=body
     )
     reply.raise_for_status()
-    found = reply.json()
-    return SignedInPerson(found["user"]["id"], found["access_token"])
+    found = mapping(reply.json())
+    return SignedInPerson(str(mapping(found["user"])["id"]), str(found["access_token"]))
 
 
 def resigned(token: str, secret: str, **changes: Any) -> str:

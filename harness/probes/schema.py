@@ -8,6 +8,7 @@ import httpx
 from harness.core.errors import HarnessError
 from harness.egress import database
 from harness.egress.gate import LOOPBACK, Gate
+from harness.probes.context import rows_of
 from harness.probes.facts import PROBES, Probe
 from harness.record.probe_results import SchemaFact
 
@@ -57,11 +58,12 @@ async def _over_rest(http: httpx.AsyncClient, service_key: str, probe: Probe) ->
     }
     try:
         reply = await http.get(f"/rest/v1/{probe.path}", headers=headers)
-        rows = reply.json()
-    except (httpx.HTTPError, ValueError) as error:
+        rows = rows_of(reply) if reply.status_code < 400 else []
+        found = str(rows[0][probe.column]).lower()[:200] if probe.column and rows else "no row"
+    except (httpx.HTTPError, ValueError, LookupError, RecursionError) as error:
         return SchemaFact(name=probe.name, why_not=f"{type(error).__name__}")
     if reply.status_code not in (200, 206):
         return SchemaFact(name=probe.name, why_not=f"PostgREST answers {reply.status_code}")
     if probe.column:
-        return SchemaFact(name=probe.name, found=str(rows[0][probe.column]).lower() if rows else "no row")
+        return SchemaFact(name=probe.name, found=found)
     return SchemaFact(name=probe.name, found=reply.headers.get("content-range", "*/0").rpartition("/")[2])

@@ -156,6 +156,23 @@ class AdminApi:
         self._understood(request, answer, _Nothing)
         return True
 
+    async def signs_in(self, email: str, password: str, anon_key: str) -> bool | None:
+        """Whether this password opens that account; None when the target does not say so or so."""
+        request = self._client.build_request(
+            "POST",
+            self._url.removesuffix("/admin/users") + "/token?grant_type=password",
+            headers={"apikey": anon_key, "authorization": f"Bearer {anon_key}"},
+            json={"email": email, "password": password},
+        )
+        await self._pacer.turn()
+        answer = await self._try(request)
+        if isinstance(answer, str) or answer.status not in (200, 400):
+            return None
+        if answer.status == 200:
+            return True
+        refused = re.search("invalid_credentials|invalid_grant|invalid login", self._said(answer), re.IGNORECASE)
+        return False if refused else None
+
     # ---- one request, and its tries ------------------------------------------------------------------------------
 
     async def _send(self, request: httpx.Request) -> _Answer:

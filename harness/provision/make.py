@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.core.errors import TargetError
 from harness.core.people import email_pattern
 from harness.core.secret import NOTHING
+from harness.provision.admin_api import AdminApi
 from harness.provision.admin_job import AdminJob, each, some
 from harness.provision.roster import TAG_KEY, Census, new_user
 
@@ -24,6 +25,7 @@ class Provisioning:
         async with job.admin() as admin:
             self.census = await job.census(admin)
             missing = list(self.census.missing(self.count))
+            await self._check_password(admin, self.census)
 
             async def create(index: int) -> None:
                 if await admin.create(new_user(index, job.target.people, password.reveal())):
@@ -37,6 +39,23 @@ class Provisioning:
             if self.raced:
                 self.census = await job.census(admin)
                 self._all_there(self.census)
+
+    async def _check_password(self, admin: AdminApi, census: Census) -> None:
+        """Asks a few of those who are there already: no phone could sign in with a password that was changed since.
+
+        :raises TargetError: it opens none of the accounts that were asked.
+        """
+        found = sorted(index for index in census.mine if index < self.count)
+        asked = sorted({found[0], found[len(found) // 2], found[-1]}) if found else []
+        pattern, password = email_pattern(self.job.target.people), (self.job.keys.password or NOTHING).reveal()
+        for index in asked:
+            if await admin.signs_in(pattern.format(index=index), password, self.job.keys.anon.reveal()) is False:
+                raise TargetError(
+                    f"{len(found):,} of the people are there, but {pattern.format(index=index)} cannot sign in with "
+                    "the password in the environment: they were made with another one",
+                    where=f"target {self.job.target.name}, people.password_env",
+                    remedy="export the password they were made with, or remove them first: harness users cleanup",
+                )
 
     def _all_there(self, census: Census) -> None:
         gone = list(census.missing(self.count))

@@ -85,6 +85,12 @@ class Removal:
                 f"not {email_pattern(self.job.target.people)}: user ids {some(map(str, census.elsewhere))}"
             )
 
+        if census.unmarked:
+            self.job.display.say(
+                f"left alone: {len(census.unmarked):,} who signed up during runs of an earlier harness, which did not "
+                f"say of which target with this domain: user ids {some(map(str, census.unmarked))}"
+            )
+
     def state(self) -> str:
         if self.census is None:
             return "nobody was removed; the list of existing people was being read"

@@ -16,7 +16,7 @@ from uuid import UUID
 from faker import Faker
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
 
-from harness.client.auth.newcomers import signed_up_here
+from harness.client.auth.newcomers import signed_up_here, signed_up_somewhere
 from harness.core.people import email_pattern
 from harness.core.profile import MAX_PEOPLE
 from harness.core.target import TargetPeople
@@ -111,6 +111,7 @@ class Census:
     untagged: dict[int, UUID] = field(default_factory=dict)  # our address, but not our tag
     elsewhere: set[UUID] = field(default_factory=set)  # our tag, but not an address of the pattern
     newcomers: dict[str, UUID] = field(default_factory=dict)  # signed up during a run; address -> user id
+    unmarked: set[UUID] = field(default_factory=set)  # signed up during a run of nobody knows which target
     others: int = 0  # none of these
 
     def add(self, users: Iterable[User]) -> None:
@@ -119,8 +120,10 @@ class Census:
         for user in users:
             index = index_of(user.email or "", pattern)
             if index is None and user.tag != tag:
-                if signed_up_here(user.email or "", user.username, self.people.domain):
+                if signed_up_here(user.email or "", user.username, self.people.domain, tag):
                     self.newcomers[user.email or ""] = user.id
+                elif signed_up_somewhere(user.email or "", user.username, self.people.domain):
+                    self.unmarked.add(user.id)
                 else:
                     self.others += 1
             elif index is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from harness.core.tables import (
 )
 from harness.core.visible import in_json
 from harness.record.cleaned import cleaned
+from harness.record.domain import misfit
 from harness.record.manifest import Manifest
 from harness.record.parts import PartFault, faults, measured
 from harness.record.streams import StreamFile, batches, from_bytes, replacing, to_bytes, writing
@@ -53,6 +54,8 @@ LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
 """Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
+MANIFEST_BYTES = 256_000_000
+"""Beyond any manifest; what is larger is not read into memory."""
 GROUP_ROWS = 500_000
 """Rows of an unsorted table in one Parquet row group."""
 
@@ -222,13 +225,20 @@ class RunFiles:
         source = self._source(table)
         if not source.parquet.exists():
             return (batch.select(columns) for batch in source.batches())
+        return self._pieces(table, source.parquet, columns)
+
+    def _pieces(self, table: str, path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         try:
-            file = pq.ParquetFile(source.parquet)
-            pieces: Iterator[pa.RecordBatch] = file.iter_batches(GROUP_ROWS, columns=list(columns))
+            file = pq.ParquetFile(path)
             known = set(file.schema_arrow.names)
-            return pieces if known.issuperset(columns) else (_widened(piece, table, columns) for piece in pieces)
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(source.parquet, error) from error
+            pieces = file.iter_batches(GROUP_ROWS, columns=[name for name in columns if name in known])
+            for piece in pieces:
+                piece.validate(full=True)
+                whole = _widened(piece, table, columns)
+                self._refuse_misfit(table, zip(whole.schema.names, whole.columns, strict=True), path)
+                yield whole
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _damaged(path, error) from error
 
     def _table(self, table: str) -> pa.Table:
         if table in self.left_out:
@@ -237,9 +247,21 @@ class RunFiles:
         if not source.parquet.exists():
             return tidy(table, pa.Table.from_batches(source.batches(), SCHEMAS[table]))
         try:
-            return source.read()
-        except (pa.ArrowException, OSError) as error:
+            rows = source.read()
+            rows.validate(full=True)  # not before is text in it known to be UTF-8
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise _damaged(source.parquet, error) from error
+        self._refuse_misfit(table, zip(rows.column_names, rows.columns, strict=True), source.parquet)
+        return rows
+
+    def _refuse_misfit(self, table: str, columns: Iterable[tuple[str, Any]], path: Path) -> None:
+        """:raises UsageError: no run writes that."""
+        if why := misfit(table, columns, self._end_s):
+            raise _damaged(path, ValueError(why))
+
+    @property
+    def _end_s(self) -> float:
+        return max((window.end_s for window in self.manifest.windows), default=self.manifest.profile.phases.end_s)
 
     def _source(self, table: str) -> _Source:
         return _Source(self.folder, table, self.manifest.record_version)
@@ -275,9 +297,12 @@ class _Source:
 
 
 def _widened(batch: pa.RecordBatch, table: str, columns: Sequence[str]) -> pa.RecordBatch:
-    """With columns that the record is too old to have, as nulls."""
+    """With columns that the record is too old to have, as nulls. :raises pyarrow.ArrowInvalid: another type."""
     schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
     known = set(batch.schema.names)
+    for field in schema:
+        if field.name in known and batch[field.name].type != field.type:
+            raise pa.ArrowInvalid(f"column {field.name} is {batch[field.name].type}, not {field.type}")
     rows = [batch[field.name] if field.name in known else pa.nulls(batch.num_rows, field.type) for field in schema]
     return pa.RecordBatch.from_arrays(rows, schema=schema)
 
@@ -296,10 +321,11 @@ def open_run(folder: Path) -> RunFiles:
     :raises UsageError: it is no run directory, its manifest cannot be read, or a newer harness wrote it.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not _there(path, Path.is_file):
+        why = f"{MANIFEST} is missing in it" if _there(folder, Path.is_dir) else "there is no such folder"
         raise UsageError(
-            f"not a run directory: {f'{MANIFEST} is missing in it' if folder.is_dir() else 'there is no such folder'}",
-            where=str(folder),
+            f"not a run directory: {why}",
+            where=f"{str(folder)!r:.300}" if len(str(folder)) > 300 else str(folder),
             remedy="name a folder that `harness run` made, for example one of runs/",
         )
     try:
@@ -314,13 +340,25 @@ def open_run(folder: Path) -> RunFiles:
     return RunFiles(folder, manifest)
 
 
+def _there(path: Path, asked: Callable[[Path], bool]) -> bool:
+    """False, too, where the name itself is impossible."""
+    try:
+        return asked(path)
+    except (OSError, ValueError):
+        return False
+
+
 def _manifest(path: Path) -> Manifest:
     """:raises UsageError: a newer harness wrote it. :raises pydantic.ValidationError: it is none. :raises OSError:"""
+    if path.stat().st_size > MANIFEST_BYTES:
+        raise OSError(f"it is larger than {MANIFEST_BYTES:,} bytes")
     data = path.read_bytes()
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Manifest.model_validate_json(data)  # whose error says where
+    if place := _unbelievable(found):
+        raise OSError(f"{place} is a number that nothing has")
     if not isinstance(found, dict):
         return Manifest.model_validate_json(data)
     version = found.setdefault("record_version", FIRST_VERSION)
@@ -331,6 +369,15 @@ def _manifest(path: Path) -> Manifest:
             remedy="read it with the harness that wrote it, or a newer one",
         )
     return Manifest.model_validate_json(json.dumps(found))
+
+
+def _unbelievable(found: Any, place: str = "") -> str:
+    """Where a number stands that is not finite, or beyond 64 bits; empty where none does."""
+    if isinstance(found, dict | list):
+        pairs = found.items() if isinstance(found, dict) else enumerate(found)
+        return next((where for key, value in pairs if (where := _unbelievable(value, f"{place}.{key}"))), "")
+    wild = isinstance(found, int | float) and not abs(found) < 2**62
+    return (place.removeprefix(".") or "it") if wild else ""
 
 
 def tidy(table: str, rows: pa.Table) -> pa.Table:

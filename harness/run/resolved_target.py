@@ -29,6 +29,7 @@ from harness.load.discovery import Discovered, discover
 from harness.load.sizing import check_workers
 from harness.provision import user_ids
 from harness.record.run_log import NO_LOG, RunLog
+from harness.run.health_reply import refuse_foreign
 from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
 
@@ -222,9 +223,4 @@ def _probe(access: ResolvedTarget) -> None:
             where=access.url,
             remedy="check the url in the target file and that the deployment is up",
         ) from error
-    if reply.status_code >= 400:
-        raise TargetError(
-            f"the target refuses the health check with status {reply.status_code}",
-            where=url,
-            remedy="check the anon key's environment variable named in the target file",
-        )
+    refuse_foreign(url, reply.status_code, reply.headers, reply.content)

@@ -17,7 +17,7 @@ from typing import Literal
 
 from chaos.timeline import Timeline
 from harness import __version__
-from harness.config.behaviour import misfits
+from harness.config.behaviour import lacking, misfits
 from harness.core.behaviour import PERSONAS
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import fault_windows
@@ -187,6 +187,12 @@ def _known_personas(run_request: RunRequest) -> None:
             "\n".join(("behaviour that nobody would follow:", *(f"  {problem}" for problem in problems))),
             where=str(run_request.source),
             remedy="correct the keys named above; docs/personas.md explains the quantities",
+        )
+    if missing := lacking(run_request.profile.mix, run_request.profile.behaviour):
+        raise UsageError(
+            "\n".join(("personas of [mix] without the behaviour they need:", *(f"  {one}" for one in missing))),
+            where=str(run_request.source),
+            remedy='add the keys named above, or write extends = "nightly", which has them all; see docs/personas.md',
         )
 
 

@@ -393,7 +393,7 @@ def test_a_missing_file_names_those_that_exist(tmp_path: Path) -> None:
     assert load_target("mine", folder=tmp_path).name == "staging"
     with pytest.raises(UsageError, match="known: none"):
         load_target("mine", folder=tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is a folder, not a file"):
         load_target(tmp_path)
 
 

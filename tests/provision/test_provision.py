@@ -20,6 +20,7 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from harness.client.auth.newcomers import newcomer
 from harness.config.load import ResolvedKeys, load_target
@@ -122,6 +123,24 @@ def test_both_marks_are_needed() -> None:
     assert census.elsewhere == {ids[2]}
     assert census.others == 2
     assert list(census.missing(7)) == [0, 1, 2, 6]
+
+
+def test_a_newcomer_belongs_to_the_target_whose_people_have_the_tag_whatever_the_case_of_the_domain() -> None:
+    people = TargetPeople(tag="team", domain="People.Example.COM")
+    whose = {tag: newcomer(7, 1, email_pattern(people.model_copy(update={"tag": tag}))) for tag in ("team", "teama")}
+    whose["long"] = newcomer(2**32 - 1, 49_999_999_999, email_pattern(TargetPeople(tag="abcdefgh")))
+    assert len(whose["long"].username) == 30
+    for mine, other in (("team", "teama"), ("teama", "team")):
+        census = Census(people.model_copy(update={"tag": mine}))
+        accounts: list[tuple[str, dict[str, JsonValue]]] = [
+            (new.email, {"username": new.username}) for new in whose.values()
+        ]
+        accounts.append(("n00000007_2@people.example.com", {"username": "n00000007_2"}))
+        users = [User(id=uuid4(), email=email, user_metadata=data) for email, data in accounts]
+        census.add(users)
+        assert list(census.newcomers) == [whose[mine].email], other
+        assert census.unmarked == {users[-1].id}
+        assert census.others == 2
 
 
 # ---- before a packet leaves ------------------------------------------------------------------------------------
@@ -337,9 +356,13 @@ def test_cleanup_takes_who_signed_up_during_a_run_and_nobody_who_only_looks_like
     new = newcomer(0xABCDEF01, 7, email_pattern(target.people))
     sign_up(new.email, new.username)
     strangers = {
+        newcomer(0xABCDEF01, 8, f"{target.people.tag}b_{{index:06d}}@people.example.com").email: (
+            f"nabcdef01_8_{target.people.tag}b"  # another team's, whose tag begins as ours
+        ),
+        "n12345678_3@people.example.com": "n12345678_3",  # of whom nobody can tell whose it is
         "n12345678_1@people.example.com": "someone",  # the address alone
-        "n12345678_2@people.example.org": "n12345678_2",  # another domain
-        "n1234567_2@people.example.com": "n1234567_2",  # seven digits
+        "n12345678_2@people.example.org": f"n12345678_2_{target.people.tag}",  # another domain
+        "n1234567_2@people.example.com": f"n1234567_2_{target.people.tag}",  # seven digits
     }
     for email, name in strangers.items():
         sign_up(email, name)
@@ -352,6 +375,19 @@ def test_cleanup_takes_who_signed_up_during_a_run_and_nobody_who_only_looks_like
     assert strangers.keys() <= left.keys()
     for email in strangers:
         service.delete(f"/users/{left[email]['id']}")
+
+
+def test_a_password_that_was_changed_since_is_told_before_a_run_would_find_out(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provision(target, 2)
+    assert "0 created now" in provision(target, 2)
+    assert target.people.password_env is not None
+    monkeypatch.setenv(target.people.password_env, "changed-in-the-meantime-1")
+    with pytest.raises(TargetError, match="cannot sign in with the password in the environment") as caught:
+        provision(target, 3)
+    assert "harness users cleanup" in caught.value.remedy
+    assert "changed-in-the-meantime" not in str(caught.value)
 
 
 def test_an_address_somebody_else_took_is_not_silently_ours(target: Target, service: httpx.Client) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.probes.context import ProbeContext
+from harness.probes.context import ProbeContext, rows_of
 from harness.record.probe_results import ProbeAnswer
 
 ID = "anonymous messages"
@@ -11,7 +11,7 @@ ID = "anonymous messages"
 async def ask(context: ProbeContext) -> ProbeAnswer:
     """Reads with nothing but the public key that every copy of the app holds."""
     reply = await context.read("messages?select=id&limit=5", None)
-    rows = reply.json() if reply.status_code in (200, 206) else []
+    rows = rows_of(reply) if reply.status_code in (200, 206) else []
     return ProbeAnswer(
         id=ID,
         status="broken" if rows else "held",

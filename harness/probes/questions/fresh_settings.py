@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.probes.context import ProbeContext
+from harness.probes.context import ProbeContext, rows_of
 from harness.record.probe_results import ProbeAnswer
 
 ID = "fresh settings"
@@ -19,7 +19,7 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
     served = in_force = -1
     while loop.time() < until:
         reply = await context.write("/functions/v1/public-app-settings", context.me, {})
-        rows = (await context.read("app_settings_meta?select=version&id=eq.1", context.me)).json()
+        rows = rows_of(await context.read("app_settings_meta?select=version&id=eq.1", context.me))
         if reply.status_code != 200 or not rows:
             return ProbeAnswer(id=ID, status="not asked", text=f"settings answered {reply.status_code}")
         served, in_force = int(reply.json()["version"]), int(rows[0]["version"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.probes.context import ProbeContext
+from harness.probes.context import ProbeContext, rows_of
 from harness.record.probe_results import ProbeAnswer
 
 ID = "others' messages"
@@ -14,8 +14,8 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
     own = await context.read(
         f"conversation_participants?select=conversation_id&user_id=eq.{context.me.user_id}", context.me
     )
-    mine = {row["conversation_id"] for row in own.json()}
-    rows = (await context.read(f"messages?select=id,conversation_id&limit={ROWS}", context.me)).json()
+    mine = {row["conversation_id"] for row in rows_of(own)}
+    rows = rows_of(await context.read(f"messages?select=id,conversation_id&limit={ROWS}", context.me))
     foreign = [row["id"] for row in rows if row["conversation_id"] not in mine]
     return ProbeAnswer(
         id=ID,

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection
 
 from harness.egress import web
 from harness.egress.gate import Gate
-from harness.probes.context import ProbeContext, SignedInPerson
+from harness.probes.context import ProbeContext, SignedInPerson, rows_of
 from harness.record.probe_results import ProbeAnswer
 
 ID = "strangers' changes"
@@ -59,7 +59,7 @@ async def _conversation(context: ProbeContext) -> str | None:
         reply = await context.read(
             f"conversation_participants?select=conversation_id&user_id=eq.{caller.user_id}", caller
         )
-        return {row["conversation_id"] for row in reply.json()}
+        return {row["conversation_id"] for row in rows_of(reply)}
 
     return min(await conversations(context.other) - await conversations(context.me), default=None)
 
