@@ -1,7 +1,9 @@
-"""For all tests: who stays together on a parallel worker, which slow tests a commit runs, and no time limit per example
-of a property test, because the machine is shared and small."""
+"""For all tests: who stays together on a parallel worker, which slow tests a commit runs, how many examples a property
+test tries, without a time limit for each because the machine is shared and small, and what is done once for all."""
 
+import os
 import re
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -9,11 +11,18 @@ import pytest
 from hypothesis import settings
 
 from harness.core.secret_filter import WORDS
-from tests.exclusive import beside_others, clean_up
+from sandbox.postgres import Postgres
+from tests import exclusive, initdb_once
+from tests.exclusive import beside_others
 from tests.slow_slices import chosen
 
-settings.register_profile("harness", deadline=None)
-settings.load_profile("harness")
+# Each worker and each process that a test starts would otherwise compile, and pytest rewrite, every module anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+settings.register_profile("fast", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=200)  # `make test-all`: --hypothesis-profile thorough
+settings.load_profile("fast")
 
 GROUP = re.compile(r"@(runs|realtime|tests/[^@:]+\.py)$")
 
@@ -60,8 +69,13 @@ class PlainNames:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # the workers and xdist know each other's tests by the long name
+    if hasattr(config, "workerinput"):
+        run = config.workerinput["testrunuid"]
+    else:  # the workers and xdist know each other's tests by the long name
         config.pluginmanager.register(PlainNames())
+        run = getattr(config.option, "testrunuid", None) or uuid.uuid4().hex
         if hasattr(config.option, "testrunuid"):
-            run = config.option.testrunuid = config.option.testrunuid or uuid.uuid4().hex
-            config.add_cleanup(lambda: clean_up(run))
+            config.option.testrunuid = run
+        config.add_cleanup(lambda: exclusive.clean_up(run))
+        config.add_cleanup(lambda: initdb_once.clean_up(run))
+    Postgres._initialise = initdb_once.once(run)  # type: ignore[method-assign, assignment]

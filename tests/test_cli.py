@@ -6,13 +6,11 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
-from tests.exclusive import alone
 
 PROFILE = """
 name = "tiny"
@@ -74,15 +72,28 @@ def test_help_says_what_the_exit_codes_mean(
     assert "10 SLO missed" in said
 
 
+def cpu_s(*arguments: str) -> tuple[float, str]:
+    """How long a Python process with these arguments works, not what it waits beside others; and what it said."""
+    before = os.times()
+    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, timeout=60)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system, done.stdout
+
+
 def test_help_is_fast() -> None:
-    """Best of three, because the machine may be busy; the bar is 0.3 s."""
-    best = 9.9
-    with alone():
-        for _ in range(3):
-            begun = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "harness", "--help"], check=True, capture_output=True, timeout=30)
-            best = min(best, time.perf_counter() - begun)
-    assert best < 0.3
+    """The bar is 0.3 s; best of five, because beside others the same work takes longer."""
+    for _ in range(5):
+        took, _ = cpu_s("-m", "harness", "--help")
+        if took < 0.3:
+            return
+    raise AssertionError(took)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = "import sys; sys.argv = ['harness', '--help']; import harness.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+    heavy = "pandas numpy pyarrow scipy bokeh jinja2 locust gevent pydantic asyncpg httpx"
+    assert set(heavy.split()) & set(done.stdout.split()) == set()
 
 
 @pytest.mark.parametrize(
@@ -188,21 +199,13 @@ def test_a_plan_over_the_limits_is_refused_with_the_figures_and_the_scale_that_f
 
 
 def test_the_plan_of_half_a_million_people_prints_in_two_seconds() -> None:
-    """Best of three, in a process of its own, imports included."""
-    seconds = []
-    with alone():
-        for _ in range(3):
-            begun = time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-m", "harness", "plan", "--dau", "500000"], capture_output=True, text=True, check=True
-            )
-            seconds.append(time.perf_counter() - begun)
-            assert "10,4" in done.stdout
-            if seconds[-1] < 2:
-                break
-    if min(seconds) >= 2 and os.getloadavg()[0] > 1.2 * (os.cpu_count() or 1):
-        pytest.skip("this machine is too busy to time anything")
-    assert min(seconds) < 2, seconds
+    """Of work, in a process of its own, imports included; best of five, as above."""
+    for _ in range(5):
+        took, said = cpu_s("-m", "harness", "plan", "--dau", "500000")
+        assert "10,4" in said
+        if took < 2:
+            return
+    raise AssertionError(took)
 
 
 def test_an_unknown_profile_lists_the_shipped_ones(

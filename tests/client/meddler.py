@@ -11,6 +11,7 @@ import httpx
 import orjson
 
 from tests.client.stage import Heard, Scripted
+from tests.plain_http import NO_TLS
 
 Meddling = Callable[[Heard, Any], Any]
 """What a good reply becomes: the request, and the reply's JSON, to be given back or another in its place."""
@@ -24,7 +25,7 @@ class Meddler(Scripted):
         super().__init__()
         self.meddle: Meddling = lambda heard, data: data
         self.replies: dict[str, list[Any]] = {}
-        self._client = httpx.Client(base_url=url, timeout=30)
+        self._client = httpx.Client(base_url=url, timeout=30, verify=NO_TLS)
         self._one = threading.Lock()
 
     def _reply(self, heard: Heard) -> bytes:

@@ -28,6 +28,9 @@ from harness.schedule.arrivals import Ticket
 from reports.delivery import Delivery, account
 from sandbox.server import Sandbox
 from tests.client.stage import running
+from tests.plain_http import NO_TLS
+
+PLAIN: dict[str, Any] = {"trust_env": False, "timeout": 10, "verify": NO_TLS}
 
 ADMIN = "/.well-known/movinesta-sandbox/realtime"
 PATIENCE_S = 60.0
@@ -127,22 +130,22 @@ class Meeting:
 
     def metrics(self) -> dict[str, Any]:
         """The sandbox's own figures."""
-        answer: dict[str, Any] = httpx.get(self.sandbox.url + ADMIN, trust_env=False, timeout=10).json()
+        answer: dict[str, Any] = httpx.get(self.sandbox.url + ADMIN, **PLAIN).json()
         return answer
 
     def fault(self, name: str, value: int, **place: Any) -> None:
         """Break the sandbox's Realtime."""
         body = {"name": name, "value": value, **place}
-        httpx.post(f"{self.sandbox.url}{ADMIN}/faults", json=body, trust_env=False, timeout=10).raise_for_status()
+        httpx.post(f"{self.sandbox.url}{ADMIN}/faults", json=body, **PLAIN).raise_for_status()
 
     def command(self, do: str, **how: Any) -> None:
         """Have the sandbox's Realtime do something."""
         body = {"do": do, **how}
-        httpx.post(f"{self.sandbox.url}{ADMIN}/commands", json=body, trust_env=False, timeout=10).raise_for_status()
+        httpx.post(f"{self.sandbox.url}{ADMIN}/commands", json=body, **PLAIN).raise_for_status()
 
     def heal(self) -> None:
         """End all faults."""
-        httpx.delete(f"{self.sandbox.url}{ADMIN}/faults", trust_env=False, timeout=10).raise_for_status()
+        httpx.delete(f"{self.sandbox.url}{ADMIN}/faults", **PLAIN).raise_for_status()
 
 
 def facts_of(batch: pa.RecordBatch) -> list[DeliveryFact]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 import threading
 import time
 from collections import Counter
@@ -230,13 +229,26 @@ def test_duplicates_arrive_twice(fault: str, parameters: dict[str, float]) -> No
     assert binomial(hits)
 
 
+def quickest(url: str, entry: dict[str, Any], near_s: float, each: int, quantile: float = 0.0) -> float:
+    """That quantile of the request times, in seconds, in the best of as many rounds as bring one near.
+
+    A busy machine only ever adds time. What a fault adds too much is in every request, so no round would come near.
+    """
+    found = math.inf
+    for _ in range(20):
+        times = sorted(one.seconds for one in send(url, profile(entry), pause_s=0.03, each=each).tried)
+        found = min(found, times[int(quantile * len(times))])
+        if found <= near_s:
+            break
+    return found
+
+
 def test_latency_is_added_exactly() -> None:
     late = {"fault": "latency", "parameters": {"latency": 50.0}}
     with server() as target:
-        plain, _ = send(target.url, profile({"fault": "clock_skew"}), pause_s=0.05, each=10)
-        slow, _ = send(target.url, profile(late), pause_s=0.05, each=10)
-    quick, late_s = (statistics.quantiles((x.seconds for x in one), n=10)[0] for one in (plain, slow))
-    assert 1000 * (late_s - quick) == pytest.approx(50, abs=2)  # the quick tenth: a busy machine only ever adds
+        plain_s = quickest(target.url, {"fault": "clock_skew"}, 0.003, each=5)
+        late_s = quickest(target.url, late, 0.050 + plain_s + 0.001, each=5)
+    assert 0.0499 < late_s <= 0.050 + plain_s + 0.002
 
 
 @pytest.mark.parametrize(
@@ -250,14 +262,14 @@ def test_jitter_has_the_shape_that_is_asked_for(distribution: str, quantiles: tu
 
 
 def test_a_slow_reader_takes_its_time_and_a_link_its_round_trips() -> None:
+    slow_reader = {"fault": "slow_reader", "parameters": {"rate": 50.0}}
     with server() as target:
         target.reply = json.dumps(["x" * 3_000]).encode()
-        slow, _ = send(target.url, profile({"fault": "slow_reader", "parameters": {"rate": 50.0}}), each=6)
+        slow = quickest(target.url, slow_reader, 0.066, each=3)
         target.reply = b"[]"
-        link, _ = send(target.url, profile({"fault": "link", "parameters": {"kind": "lte"}}), each=10)
-    # The quickest of them, since a busy machine only ever adds; what the fault adds is a floor under all.
-    assert min(one.seconds for one in slow) == pytest.approx(0.060, abs=0.006)
-    assert statistics.quantiles((one.seconds for one in link), n=4)[0] == pytest.approx(0.055, abs=0.015)
+        link = quickest(target.url, {"fault": "link", "parameters": {"kind": "lte"}}, 0.070, each=10, quantile=0.25)
+    assert 0.054 <= slow <= 0.066
+    assert 0.040 <= link <= 0.070
 
 
 def test_an_expired_token_is_what_the_server_sees() -> None:

@@ -34,6 +34,7 @@ from harness.provision import cleanup, find_user_ids, provision, user_ids
 from harness.provision.pacing import BackoffPolicy
 from harness.provision.roster import TAG_KEY, Census, User, index_of, new_user, username
 from sandbox.server import Sandbox, SandboxOptions
+from tests.plain_http import NO_TLS
 
 PASSWORD = "a-password-nobody-may-read"
 PEOPLE = st.builds(TargetPeople, tag=st.from_regex(TAG, fullmatch=True), domain=st.from_regex(DOMAIN, fullmatch=True))
@@ -256,7 +257,8 @@ def service(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """Straight to the admin API, past the code under test."""
     key = sandbox.discovery["service_key"]
     headers = {"apikey": key, "authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"{sandbox.url}/auth/v1/admin", headers=headers, trust_env=False) as client:
+    address = f"{sandbox.url}/auth/v1/admin"
+    with httpx.Client(base_url=address, headers=headers, trust_env=False, verify=NO_TLS) as client:
         yield client
 
 

@@ -171,7 +171,9 @@ def test_compacting_in_blocks_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert open_run(store.folder).latency() == whole
 
 
-def test_a_stream_cut_anywhere_is_readable_up_to_the_last_whole_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)], ids=["seventeenths", "all"])
+def test_a_stream_cut_anywhere_is_readable_up_to_the_last_whole_batch(step: int, tmp_path: Path) -> None:
+    """At every byte; in the fast suite around the ends of batches, and at each 17th elsewhere."""
     store = RunStore.create(tmp_path / "r", manifest())
     path = store.folder / "stream" / "latency.arrows"
     ends, totals = [0], [0]
@@ -182,6 +184,8 @@ def test_a_stream_cut_anywhere_is_readable_up_to_the_last_whole_batch(tmp_path: 
     whole = path.read_bytes()
     assert len(whole) == ends[-1]
     for cut in range(len(whole) + 1):
+        if cut % step and min(abs(cut - end) for end in ends) > 16:
+            continue
         path.write_bytes(whole[:cut])
         expected = max(total for end, total in zip(ends, totals, strict=True) if end <= cut)
         assert open_run(store.folder).latency().num_rows == expected, f"cut at byte {cut}"

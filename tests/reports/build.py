@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,12 @@ def share_slo(max_share: float = 0.005, **changes: Any) -> ShareSlo:
     return ShareSlo(**(values | changes))
 
 
+@cache
+def bucketed(us: int) -> int:
+    """What stands for its bucket. Hundreds of runs are made of the same samples, and numpy is slow with one value."""
+    return int(buckets.representative(buckets.index([us]))[0])
+
+
 def phase_of(second: int) -> Phase:
     return Phase.WARMUP if second < START else Phase.MEASURE if second < END else Phase.DRAIN
 
@@ -139,7 +146,7 @@ class Run:
     ) -> None:
         """Count one sample, in its bucket, or at exactly `ms` when an expectation is computed by hand."""
         us = round(ms * 1000)
-        value = us if exact else int(buckets.representative(buckets.index([us]))[0])
+        value = us if exact else bucketed(us)
         self.counts[(second, str(phase_of(second)), operation, str(view), str(outcome), value)] += number
 
     def spread(self, values_ms: Iterable[float], **how: Any) -> None:
@@ -219,8 +226,16 @@ def realistic(seed: int = 1, *, slow: float = 1.0, bad: float = 0.0, rate: int =
 
     `slow` multiplies the latency of decks; `bad` is the share of attempts that end in a server error or a limiter.
     """
+    made = _realistic(seed, slow, bad, rate)
+    copies = [dict(row) for row in made.sessions], [dict(row) for row in made.seconds]
+    return Run(manifest(DEFAULT_SLOS, **changes), True, (), Counter(made.counts), *copies).finished()
+
+
+@cache
+def _realistic(seed: int, slow: float, bad: float, rate: int) -> Run:
+    """Thousands of samples, which many tests want: drawn once, and never changed."""
     random_source = random.Random(seed)
-    run = Run(manifest(DEFAULT_SLOS, **changes))
+    run = Run(manifest(DEFAULT_SLOS))
     for second in range(END + 2):
         fault_injector = 1.6 if 38 <= second < 42 else 1.0
         for operation, median in OPERATIONS.items():
@@ -236,7 +251,7 @@ def realistic(seed: int = 1, *, slow: float = 1.0, bad: float = 0.0, rate: int =
         planned = ticket / 3
         length = random_source.uniform(2, 6)
         run.session(planned, planned + 0.0004, planned + length, persona=random_source.choice(["swiper", "chatter"]))
-    return run.fit().finished()
+    return run.fit()
 
 
 def save(run: Run, folder: Path, *, killed: bool = False) -> Path:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -66,6 +67,7 @@ def hostile() -> build.Run:
     return run.finished()
 
 
+@cache
 def regressed() -> Verdict:
     now = load(build.realistic(slow=3.5))
     return judge_frames(now, compare(now, [load(build.realistic(seed=s, run_id=f"base-{s}")) for s in (2, 3)]))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]
 
 from reports.change_point import change
 from reports.drift import step
@@ -20,6 +20,18 @@ from reports.statistics.correlation import Timed, effective, share_correlation
 from reports.statistics.many import Groups, alarms, more_often, noises, student_tail
 
 SHARES = st.floats(0.001, 0.999)
+
+
+class _Scipy:
+    """scipy.stats, imported by the first test that asks: each worker collects this module, and few run it."""
+
+    def __getattr__(self, name: str) -> Any:
+        from scipy import stats as found  # type: ignore[import-untyped]
+
+        return getattr(found, name)
+
+
+stats = _Scipy()
 
 
 @given(x=SHARES, a=st.floats(0.05, 5000), b=st.floats(0.05, 5000))

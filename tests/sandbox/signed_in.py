@@ -13,6 +13,7 @@ import httpx
 
 from sandbox.server import Sandbox
 from sandbox.tokens import Keys
+from tests.plain_http import NO_TLS
 
 SPEND = """
 insert into public.rate_limits (key, action, window_start, count) values ($1, $2, now() + interval '1 hour', $3)
@@ -72,7 +73,7 @@ def enter(sandbox: Sandbox, index: int) -> Person:
     """Sign in."""
     document = sandbox.discovery
     headers = {"apikey": document["anon_key"]}
-    client = httpx.Client(base_url=sandbox.url, timeout=20)
+    client = httpx.Client(base_url=sandbox.url, timeout=20, verify=NO_TLS)
     people = document["people"]
     body = {"email": people["email_pattern"].format(index=index), "password": people["password"]}
     session = client.post("/auth/v1/token?grant_type=password", json=body, headers=headers).json()

@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.options import EMAIL_PATTERN
 from sandbox.server import Sandbox, SandboxOptions
+from tests.plain_http import NO_TLS
 
 VERSION = {"x-supabase-api-version": "2024-01-01"}
 
@@ -28,7 +29,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def api(sandbox: Sandbox) -> Iterator[httpx.Client]:
     headers = {"apikey": sandbox.discovery["anon_key"], **VERSION}
-    with httpx.Client(base_url=f"{sandbox.url}/auth/v1", headers=headers) as client:
+    with httpx.Client(base_url=f"{sandbox.url}/auth/v1", headers=headers, verify=NO_TLS) as client:
         yield client
 
 
@@ -36,7 +37,7 @@ def api(sandbox: Sandbox) -> Iterator[httpx.Client]:
 def admin(sandbox: Sandbox) -> Iterator[httpx.Client]:
     key = sandbox.discovery["service_key"]
     headers = {"apikey": key, "authorization": f"Bearer {key}", **VERSION}
-    with httpx.Client(base_url=f"{sandbox.url}/auth/v1/admin", headers=headers) as client:
+    with httpx.Client(base_url=f"{sandbox.url}/auth/v1/admin", headers=headers, verify=NO_TLS) as client:
         yield client
 
 

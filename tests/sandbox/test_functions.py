@@ -26,6 +26,7 @@ from sandbox.server import Sandbox, SandboxOptions
 from sandbox.settings import PUBLIC, SERVER_ONLY, defaults, merged
 from sandbox.switches import Switches
 from sandbox.tokens import Keys
+from tests.plain_http import NO_TLS
 
 EVENT, DECK = "/functions/v1/media-swipe-event", "/functions/v1/media-swipe-deck"
 
@@ -88,7 +89,7 @@ def eventually(found: Callable[[], Any], within_s: float = 5) -> Any:
 def enter(sandbox: Sandbox, index: int) -> Person:
     document = sandbox.discovery
     headers = {"apikey": document["anon_key"]}
-    client = httpx.Client(base_url=sandbox.url, timeout=20)
+    client = httpx.Client(base_url=sandbox.url, timeout=20, verify=NO_TLS)
     people = document["people"]
     body = {"email": people["email_pattern"].format(index=index), "password": people["password"]}
     session = client.post("/auth/v1/token?grant_type=password", json=body, headers=headers).json()

@@ -25,10 +25,16 @@ from sandbox import postgres as module
 from sandbox.errors import SandboxError
 from sandbox.postgres import MARKER, Postgres
 from sandbox.postgres_install import PROBES, SystemAccount, install_for, unprivileged_account, wheel_install
+from tests import initdb_once
 
 ROOT = Path(__file__).parents[2]
 SOMEBODY = SystemAccount(23_456, 23_456)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+
+
+@pytest.fixture(autouse=True)
+def _real_initdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Postgres, "_initialise", initdb_once.REAL)
 
 
 @pytest.fixture
