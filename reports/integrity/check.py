@@ -204,6 +204,7 @@ def _messages(
         names=CONTENT_FIELDS[MESSAGES.name],
         columns={"conversation": ("subject", "conversation_id")},
         others={"sender": book.foreign(writes, stored.table, as_sent)},
+        also=contents.elsewhere(writes, stored.table, as_sent, book.rows),
     )
     yield book.fields_of("I52", writes, stored.table, as_sent, how)
     nobodys = nobody.messages(stored.others, book.accounts, span, changed)
@@ -222,6 +223,7 @@ class Comparison:
     names: tuple[str, ...]
     columns: Mapping[str, tuple[str, str]]
     others: Mapping[str, Flags]
+    also: Flags | None = None  # rows that differ in one of `columns` which their content leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,7 @@ class Book:
     def fields_of(self, id_: str, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Check:
         """Whether rows hold what was sent, with the fields that differ by name."""
         differ = contents.unlike(writes, table, row_write)
-        for flags in how.others.values():
+        for flags in (*how.others.values(), *(() if how.also is None else (how.also,))):
             differ |= flags
         known = row_write >= 0
         told = np.flatnonzero(differ & known)
