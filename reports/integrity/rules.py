@@ -88,15 +88,18 @@ def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp, ahead_us: in
         yield _asked("I24", len(receipts), wrong, "message_id", "user_id")
     if (found := seen.of(READS, MESSAGES)) is not None:
         reads, messages = found
-        marks = frames.writes(rows, [WriteKind.READ])
-        marks = marks[marks["acknowledged"] & marks["user_id"].notna()]
-        marks = marks.rename(columns={"subject": "conversation_id", "object": "message_id"})
-        marks = marks[["conversation_id", "user_id", "message_id"]]
+        written = frames.writes(rows, [WriteKind.READ])
+        written = written[written["user_id"].notna()]
+        written = written.rename(columns={"subject": "conversation_id", "object": "message_id"})
+        marks = written[written["acknowledged"]][["conversation_id", "user_id", "message_id"]]
         yield _asked("I25", len(reads), conversations.misplaced_reads(reads, messages), "conversation_id", "user_id")
         strange = conversations.implausible_reads(reads, messages, read_at, ahead_us)
         yield _asked("I26", len(reads), strange, "conversation_id", "user_id")
         behind = conversations.regressed_reads(marks, reads, messages)
-        yield _asked("I27", len(marks), behind, "conversation_id", "user_id")
+        behind = behind.assign(why=conversations.why_behind(behind, written))
+        overtaken = behind["why"] == conversations.OVERTAKEN
+        yield _asked("I27", len(marks), behind[~overtaken], "conversation_id", "user_id")
+        yield _asked("I27 overtaken", len(marks), behind[overtaken], "conversation_id", "user_id")
     if (found := seen.of(REACTIONS)) is not None:
         key = ("message_id", "user_id", "emoji")
         yield _asked("I28", len(found[0]), conversations.repeated(found[0], key), "message_id", "user_id")
@@ -234,7 +237,11 @@ def _within(at: pd.Series, span: tuple[int, int]) -> pd.Series:
 
 def _asked(id_: str, looked_at: int, offending: pd.DataFrame, *named: str, note: str = "") -> Check:
     shown = offending.head(SHOWN)
-    words = _words(shown) if {"status", "stored"} <= set(shown) else [""] * len(shown)
+    words = [""] * len(shown)
+    if "why" in shown:
+        words = shown["why"].tolist()
+    elif {"status", "stored"} <= set(shown):
+        words = _words(shown)
     offenders = tuple(
         Offender(
             ids={str(name).removesuffix("_id").replace("_", " "): text(value) for name, value in row.items()},

@@ -270,6 +270,14 @@ QUESTIONS = {
             "the upsert of message_read_receipts, which overwrites whatever is there",
         ),
         Question(
+            "I27 overtaken",
+            "No read marker was overtaken by an older one",
+            "noted",
+            "Messages that somebody has read are unread again: the target took longer than the 3 s after which the app"
+            " sends the next marker, and of two that are under way at once either may be stored last, as shipped.",
+            "how long upserts of message_read_receipts took; an upsert that keeps the newer of both",
+        ),
+        Question(
             "I28",
             "One reaction per message, person and emoji",
             "broken",
