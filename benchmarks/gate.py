@@ -146,7 +146,7 @@ def stepped(rng: np.random.Generator, kind: Kind, factor: float, rate: int, leng
 
 def best_possible(rng: np.random.Generator, alarm: float, rate: int, length: int, runs: int) -> float:
     """How often the most powerful test finds a +50 % step in the middle under "seconds" noise: one that is told the
-    noise of each second's mean and its correlation, and looks at every cut. `alarm`: its share of alarms without any."""
+    noise of each second and its correlation, and looks at every cut. `alarm`: its share of alarms without any."""
     second = np.arange(length)
     noise = SECONDS_SD**2 * RHO ** abs(second[:, None] - second[None, :]) + SIGMA**2 / rate * np.eye(length)
     inverse, one = np.linalg.inv(noise), np.ones(length)
