@@ -32,6 +32,7 @@ from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.write import OFFLINE
 from harness.core.outcome import Outcome
+from harness.core.read_log import ReadSample
 from harness.core.retry_policies import RetryPolicy
 
 
@@ -56,7 +57,7 @@ class ApiClient:
         self._network = network
         self._notes = notes
         self._observer = observer
-        self._checks = ReadChecks(observer.checked, self._violated)
+        self._checks = ReadChecks(observer.checked, self._violated, observer.samples, self._sampled)
         self._open_http = open_http
         self._http = open_http()
         # Decides nothing, and is drawn beside the session, where it would shift the session's own draws.
@@ -115,6 +116,9 @@ class ApiClient:
     def _violated(self, call: str, rule: str, found: ReadViolation) -> None:
         notes = self._notes
         self._observer.violated(self._clock.now(), notes.ticket, notes.person, call, rule, *found)
+
+    def _sampled(self, reply: CheckedReply, sample: ReadSample) -> None:
+        self._observer.sampled(reply.begun, reply.at, self._notes.person, reply.call, sample)
 
     async def _tried(self, call: Call, arguments: tuple[str, ...], body: Any, raw: bytes | None) -> Reading:
         """The tries of a request; the last one's reading."""

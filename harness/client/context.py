@@ -12,7 +12,7 @@ from harness.client.api.call import Call
 from harness.client.api.classify import Reading
 from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadSample, ReadSeverity
 
 
 class Observer(Protocol):
@@ -31,6 +31,10 @@ class Observer(Protocol):
     def problem(self, error: BaseException) -> None: ...
 
     def checked(self, call: str, rule: str, asked: int) -> None: ...
+
+    def samples(self, call: str, at: float) -> bool: ...
+
+    def sampled(self, begun: float, at: float, person: int, call: str, sample: ReadSample) -> None: ...
 
     def violated(
         self,

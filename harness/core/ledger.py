@@ -40,7 +40,9 @@ _MICROSECONDS = 1_000_000
 class WriteKind(IntEnum):
     """What was to be written. Codes in records: append only."""
 
-    EVENT = 0  # media_events row, by its stored key (`harness.client.events.event_key`); subject: title, detail: type
+    # media_events row, by its stored key (`harness.client.events.event_key`); subject: title, detail: type, number: of
+    # a watchlist event whether it goes on (1) or off (-1)
+    EVENT = 0
     MESSAGE = 1  # messages row, by client id; subject: conversation, number: its members
     EDIT = 2  # messages UPDATE; object: the row
     DELETE = 3  # messages UPDATE to a system message; object: the row

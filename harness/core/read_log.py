@@ -1,15 +1,20 @@
-"""What phones found wrong with replies: examples, bounded, and complete counts of what was asked. (pure)
+"""What phones found wrong with replies, and some of the replies themselves. (pure)
 
 A broken target answers every request wrongly, thousands a second. So of each rule only the first few violations of a
 second are written down with their names; all of them are counted.
+
+What only the target's own state can answer (is everybody in this feed followed, is this list complete) is asked after
+the run, of a sample of replies in outline: who asked, when, and the ids that came. Of each call the first few hundred
+and then one a second are kept, so that a short run is looked at as a whole and a long one costs some megabytes.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from harness.core.rows import Notes, Rows
-from harness.core.tables import READ_CHECKS, VIOLATIONS
+from harness.core.tables import READ_CHECKS, READ_SAMPLES, VIOLATIONS
 
 EXAMPLES_A_SECOND = 20
 """Violations of one rule that are written down in one second of the run."""
@@ -24,6 +29,29 @@ class ReadSeverity(StrEnum):
     NOTED = "noted"  # worth knowing, and no verdict
 
 
+SAMPLES_AT_ONCE = 300
+"""Replies of one call that a worker keeps in outline before it keeps one a second."""
+
+
+class ReadSample(NamedTuple):
+    """One reply in outline.
+
+    account: who asked, 16 bytes, as all ids here. subject: what was asked about. whole: there was nothing behind the
+    last row. oldest_us: that row's time, epoch. ids, owners: of the rows and of whose they are, one behind the other.
+    detail, first, second: what else the call's rule compares.
+    """
+
+    account: bytes
+    subject: bytes | None = None
+    whole: bool = True
+    oldest_us: int | None = None
+    ids: bytes = b""
+    owners: bytes = b""
+    detail: str = ""
+    first: int | None = None
+    second: int | None = None
+
+
 class ReadLog:
     """One worker's. Owned by its event loop; not thread-safe."""
 
@@ -34,6 +62,8 @@ class ReadLog:
         self._broken: dict[tuple[str, str], int] = {}
         self._second = -1
         self._written: dict[str, int] = {}  # by rule, within that second
+        self._samples = Notes(READ_SAMPLES)
+        self._allowed: dict[str, tuple[float, float]] = {}  # call -> samples that it may have now, and when that was
 
     def checked(self, call: str, rule: str, asked: int) -> None:
         """A rule was asked of so many rows or replies of a call."""
@@ -62,6 +92,21 @@ class ReadLog:
             self._written[rule] = written + 1
             self._violations.add((at_us, self._worker, ticket, person, call, rule, str(severity), subject, detail))
 
+    def wants(self, call: str, at: float) -> bool:
+        """Whether a reply of that call is to be kept, `at` seconds on any clock; each yes counts."""
+        left, before = self._allowed.get(call, (float(SAMPLES_AT_ONCE), at))
+        left = min(left + max(at - before, 0.0), float(SAMPLES_AT_ONCE))
+        if left < 1.0:
+            self._allowed[call] = (left, at)
+            return False
+        self._allowed[call] = (left - 1.0, at)
+        return True
+
+    def sampled(self, begun_us: int, at_us: int, person: int, call: str, sample: ReadSample) -> None:
+        """A reply in outline: asked and read then, run time."""
+        account, *rest = sample
+        self._samples.add((begun_us, at_us, self._worker, person, account, call, *rest))
+
     def take(self) -> list[Rows]:
         """What was noted since the last take; empty when nothing was."""
         counted = [
@@ -69,4 +114,5 @@ class ReadLog:
             for call, rule in {**self._asked, **self._broken}
         ]
         self._asked, self._broken = {}, {}
-        return [*self._violations.take(), *([Rows(READ_CHECKS, counted)] if counted else [])]
+        checks = [Rows(READ_CHECKS, counted)] if counted else []
+        return [*self._violations.take(), *checks, *self._samples.take()]

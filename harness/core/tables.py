@@ -13,6 +13,7 @@
     actions.parquet    what each session's person did (`harness.core.actions`)
     violations.parquet what was wrong with replies, as phones found it (`harness.core.read_log`); examples, bounded
     read_checks.parquet  how often each rule of reading was asked of each call's replies, and how often it was broken
+    read_samples.parquet  some of the replies: who was shown which rows (`harness.core.read_log`)
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
@@ -39,6 +40,7 @@ TRAFFIC = "traffic"
 ACTIONS = "actions"
 VIOLATIONS = "violations"
 READ_CHECKS = "read_checks"
+READ_SAMPLES = "read_samples"
 LEDGER_WRITES = "ledger/writes"
 LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
@@ -192,6 +194,24 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rule", pa.string()),
             ("asked", pa.int64()),
             ("broken", pa.int64()),
+        ]
+    ),
+    READ_SAMPLES: pa.schema(  # harness.core.read_log.ReadSample
+        [
+            ("begun_us", pa.int64()),  # before the first byte was sent
+            ("at_us", pa.int64()),  # when the reply was read
+            ("worker", pa.int32()),
+            ("person", pa.int32()),  # who asked
+            ("account", pa.binary(16)),  # and as whom
+            ("call", pa.string()),
+            ("subject", pa.binary(16)),  # what was asked about, where it has an id
+            ("whole", pa.bool_()),  # there was nothing behind the last row
+            ("oldest_us", pa.int64()),  # time of the last row, epoch; null: none
+            ("ids", pa.binary()),  # of the rows, 16 bytes each
+            ("owners", pa.binary()),  # whose they are, likewise; empty where rows do not say
+            ("detail", pa.string()),
+            ("first", pa.int64()),  # figures; null: none
+            ("second", pa.int64()),
         ]
     ),
     LEDGER_WRITES: pa.schema(

@@ -20,6 +20,7 @@ from harness.evidence import store, unfound
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, unseen, without, written
 from harness.evidence.postgres import DATABASE_FAULTS, PostgresReader
+from harness.evidence.readers_view import readers_view
 from harness.evidence.rest import DATE_KNOWN_TO_S, RestReader
 from harness.evidence.tables import EVENTS, FEATURES, FOLDER, MESSAGES, TABLES, TALKED_IN, WRITTEN_BY, StoredTable
 from harness.record.manifest import Evidence, Part, TargetClock
@@ -176,6 +177,7 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
             for table, column in asked:
                 batches = [batch async for batch in reader.belonging(table, column, chosen)]
                 rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
+        rows |= await readers_view(files, reader)
     return Evidence(
         source=reader.source,
         read_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -24,7 +24,7 @@ _BEFORE = f"{FOLDER}.old"
 
 def path_of(folder: Path, table: StoredTable, under: str = FOLDER) -> Path:
     """Where a table of the run in `folder` lies."""
-    return folder / under / f"{table.name}.parquet"
+    return folder / under / f"{table.file}.parquet"
 
 
 def begin(folder: Path) -> None:

@@ -51,6 +51,7 @@ class StoredTable:
     order: columns that put rows into an order without ties, the first one `since` where there is one.
     content: of a row, all that somebody sent; the record keeps its two numbers (`content`, `parts`).
     only_for_content: columns that are read for it and not kept.
+    kept_as: its name in the record, where that is not the target's.
     """
 
     name: str
@@ -59,6 +60,12 @@ class StoredTable:
     order: tuple[str, ...]
     content: Callable[[Mapping[str, Any]], Content] | None = None
     only_for_content: tuple[EvidenceColumn, ...] = ()
+    kept_as: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its name in the record."""
+        return self.kept_as or self.name
 
     @property
     def read(self) -> tuple[EvidenceColumn, ...]:
@@ -270,6 +277,52 @@ TABLES = (
     IMPRESSIONS,
     FEATURES,
 )
+READERS_FOLLOWS = StoredTable("follows", FOLLOWS.columns, "", ("follower_id", "followed_id"), kept_as="readers_follows")
+READERS_ROOMS = StoredTable(
+    "conversation_participants",
+    (*PARTICIPANTS.columns, EvidenceColumn("created_at", _INSTANT)),
+    "",
+    ("conversation_id", "user_id"),
+    kept_as="readers_conversations",
+)
+READERS_LIBRARY = StoredTable("library_entries", LIBRARY.columns, "", ("updated_at", "id"), kept_as="readers_library")
+READERS_RATINGS = StoredTable(
+    "ratings",
+    (*RATINGS.columns, EvidenceColumn("rating", pa.string(), "rating::text", "rating::text")),
+    "",
+    ("created_at", "id"),
+    kept_as="readers_ratings",
+)
+ACTIVITY = StoredTable(
+    "activity_events",
+    (EvidenceColumn("id", _ID), EvidenceColumn("created_at", _INSTANT), EvidenceColumn("user_id", _ID)),
+    "",
+    ("created_at", "id"),
+    kept_as="readers_activity",
+)
+PRIVACY = StoredTable(
+    "user_preferences",
+    (
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("privacy", pa.string(), "settings->>privacy_profile", "settings->>'privacy_profile'"),
+    ),
+    "",
+    ("user_id",),
+    kept_as="readers_privacy",
+)
+READERS_ACCOUNTS = StoredTable(
+    "user_preferences", (EvidenceColumn("user_id", _ID),), "", ("user_id",), kept_as="readers_accounts"
+)
+READERS = (
+    (READERS_ACCOUNTS, "user_id"),
+    (READERS_FOLLOWS, "follower_id"),
+    (READERS_ROOMS, "user_id"),
+    (READERS_LIBRARY, "user_id"),
+    (READERS_RATINGS, "user_id"),
+)
+"""Read for some of those whose replies were kept in outline: what they could see as the run ended, by this column."""
+ACTORS = ((ACTIVITY, "user_id"), (PRIVACY, "user_id"))
+"""Read for some of those people and for whom they follow."""
 TEXT_IDS = frozenset({"client_id"})
 """Columns whose ids the database keeps as free text."""
 TALKED_IN = ((CONVERSATIONS, "id"), (PARTICIPANTS, "conversation_id"))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
-from harness.core.read_log import ReadLog, ReadSeverity
+from harness.core.read_log import ReadLog, ReadSample, ReadSeverity
 from harness.core.rows import Notes, Taken
 from harness.core.secret_filter import WORDS
 from harness.core.tables import DELIVERY, View
@@ -44,6 +44,7 @@ class RecordingObserver:
         self.facts = Notes(DELIVERY)
         self.reads = ReadLog(worker)
         self.checked = self.reads.checked
+        self.samples = self.reads.wants
         self.attempts: deque[Attempt] = deque()
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
         self.failures = 0  # of our own code
@@ -93,6 +94,11 @@ class RecordingObserver:
         """A reply that was read at `at` (loop time) breaks a rule."""
         at_us = round((at - self._zero) * 1e6)
         self.reads.violated(at_us, ticket, person, call, rule, severity, subject, detail)
+
+    def sampled(self, begun: float, at: float, person: int, call: str, sample: ReadSample) -> None:
+        """A reply in outline, asked at `begun` and read at `at` (loop time)."""
+        zero = self._zero
+        self.reads.sampled(round((begun - zero) * 1e6), round((at - zero) * 1e6), person, call, sample)
 
     def problem(self, error: BaseException) -> None:
         """Our own code failed beside a session."""

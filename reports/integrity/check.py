@@ -17,12 +17,12 @@ from harness.evidence import store
 from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
 from harness.record.manifest import Manifest, TargetClock
 from harness.record.store import RunFiles
-from reports.integrity import changes, contents, events, frames, messages, nobody
+from reports.integrity import changes, contents, events, frames, messages, nobody, shown, view
 from reports.integrity import clock as clocks
 from reports.integrity.columns import Flags, Integers, integers, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
 from reports.integrity.reads import joined, reads
-from reports.integrity.rules import rules
+from reports.integrity.rules import LIBRARY_EVENTS, rules
 from reports.integrity.texts import ORDER, QUESTIONS
 from reports.integrity.writes import LedgerRows, WriteFacts, Writes, facts_of, of_kind
 from reports.text import count, plural
@@ -41,7 +41,9 @@ EVENT_COLUMNS = (
     "content",
     "parts",
 )
-NEEDS_WHOLE_LEDGER = frozenset({"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66"})
+NEEDS_WHOLE_LEDGER = frozenset(
+    {"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66", "I67", "I68", "I71", "I72"}
+)
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
 MESSAGE_COLUMNS = (
     "id",
@@ -120,8 +122,13 @@ def checks(
     span = book.lasted(zero_us, offset)
     if happened is not None:
         rows += _events(book, happened, zero_us, offset, span)
+    kept = list(view.shown(run.rows))
     if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
         rows += _messages(book, said, zero_us, offset, changes.gathered(small), span)
+        rows += shown.pages(kept, *_of_messages(book, said))
+    if kept and (seen := view.view(run.folder)) is not None:
+        moved = frames.intended(run.rows, WriteKind.EVENT, LIBRARY_EVENTS)
+        rows += shown.checks(kept, seen, view.touched(small, moved), zero_us + offset.us + offset.unsure)
     rows += rules(run.folder, run.rows, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
@@ -177,8 +184,7 @@ def _messages(
     changed: changes.Changes,
     span: tuple[int, int],
 ) -> Iterator[Check]:
-    writes = of_kind(WriteKind.MESSAGE, book.rows)
-    stored = messages.matched(writes, table, book.run_tag)
+    writes, stored = _of_messages(book, table)
     found = messages.classify(writes, stored)
     late = np.zeros(len(writes), np.bool_)
     late[[later for _, later in messages.out_of_order(writes, stored)]] = True
@@ -198,10 +204,16 @@ def _messages(
         names=CONTENT_FIELDS[MESSAGES.name],
         columns={"conversation": ("subject", "conversation_id")},
         others={"sender": book.foreign(writes, stored.table, as_sent)},
+        also=contents.elsewhere(writes, stored.table, as_sent, book.rows),
     )
     yield book.fields_of("I52", writes, stored.table, as_sent, how)
     nobodys = nobody.messages(stored.others, book.accounts, span, changed)
     yield book.rows_of("I64", stored.others, nobodys, "id", "user_id", "conversation_id")
+
+
+def _of_messages(book: Book, table: pa.Table) -> tuple[Writes, messages.StoredMessages]:
+    writes = of_kind(WriteKind.MESSAGE, book.rows)
+    return writes, messages.matched(writes, table, book.run_tag)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -211,6 +223,7 @@ class Comparison:
     names: tuple[str, ...]
     columns: Mapping[str, tuple[str, str]]
     others: Mapping[str, Flags]
+    also: Flags | None = None  # rows that differ in one of `columns` which their content leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +274,7 @@ class Book:
     def fields_of(self, id_: str, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Check:
         """Whether rows hold what was sent, with the fields that differ by name."""
         differ = contents.unlike(writes, table, row_write)
-        for flags in how.others.values():
+        for flags in (*how.others.values(), *(() if how.also is None else (how.also,))):
             differ |= flags
         known = row_write >= 0
         told = np.flatnonzero(differ & known)

@@ -87,6 +87,21 @@ def compared(writes: Writes, table: pa.Table, row_write: Integers) -> int:
     return int(both.sum())
 
 
+def elsewhere(writes: Writes, table: pa.Table, row_write: Integers, rows: LedgerRows) -> Flags:
+    """Messages that stand in another conversation than they were sent to, which their content leaves out."""
+    sent = np.zeros(len(writes), np.uint64)
+    for batch in rows(LEDGER_WRITES, ("kind", "person", "sequence", "subject")):
+        mine = batch.filter(pc.equal(batch["kind"], int(writes.kind)))
+        if mine.num_rows:
+            person, sequence = (mine[name].to_numpy().astype(np.uint64) for name in ("person", "sequence"))
+            sent[writes.find(person << np.uint64(32) | sequence)] = mixed(pa.chunked_array([mine["subject"]]))
+    found = np.zeros(table.num_rows, np.bool_)
+    known = np.flatnonzero(row_write >= 0)
+    to, stands = sent[row_write[known]], mixed(table["conversation_id"])[known]
+    found[known] = (to != stands) & (to != 0) & (stands != 0)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """What differs in one row: the fields, and what people may read of both sides."""

@@ -97,3 +97,30 @@ def regressed_reads(marks: Frame, reads: Frame, messages: Frame) -> Frame:
     joined = best.join(current).join(created.rename("stands"), on="last_read_message_id")
     behind = joined["stands"].isna() | (joined["stands"] < joined["marked"])
     return joined[behind].reset_index()
+
+
+OVERTAKEN = "both writes were under way at once, and the older one was stored last"
+WRITTEN_LATER = "the phone itself marked an older message later"
+UNDONE = "the newer one was acknowledged, and what stands was written before it"
+NOBODYS = "what stands was marked by no phone of this run"
+
+
+def why_behind(behind: Frame, marks: Frame) -> list[str]:
+    """For each marker of `regressed_reads`, what its writes tell: of two that are under way at once either may be
+    stored last (contract 5.6 sends the next after 3 s, whatever became of the one before).
+
+    :param marks: all read receipts, also those without an answer: `conversation_id`, `user_id`, `message_id`, sent_us,
+        done_us (infinite: no word).
+    """
+    writes = dict(tuple(marks.groupby(["conversation_id", "user_id", "message_id"])))
+    found = []
+    for row in behind.to_dict("records"):
+        of = (row["conversation_id"], row["user_id"])
+        stands, best = writes.get((*of, row["last_read_message_id"])), writes.get((*of, row["message_id"]))
+        if stands is None or best is None:
+            found.append(NOBODYS)
+        elif (stands["sent_us"].min() < best["done_us"].max()) and (stands["done_us"].max() > best["sent_us"].min()):
+            found.append(OVERTAKEN)
+        else:
+            found.append(WRITTEN_LATER if stands["sent_us"].max() >= best["done_us"].max() else UNDONE)
+    return found

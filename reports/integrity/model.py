@@ -10,6 +10,8 @@ SHOWN = 50
 """Offenders named one by one; the count goes on."""
 
 FOREIGN = "I41"
+"""Of the rule that nobody is shown what belongs to somebody else, as phones see it."""
+FOREIGN_CHECKS = (FOREIGN, "I67")
 """How ids of checks begin that found somebody shown what belongs to somebody else."""
 
 CheckStatus = Literal["held", "broken", "noted", "not checked"]
@@ -75,7 +77,7 @@ class Integrity(ReportModel):
     @property
     def foreign(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The sentences that say that somebody was shown what belongs to somebody else, and all others."""
-        first = tuple(check.sentence for check in self.broken if check.id.startswith(FOREIGN))
+        first = tuple(check.sentence for check in self.broken if check.id.startswith(FOREIGN_CHECKS))
         return first, tuple(sentence for sentence in self.sentences if sentence not in first)
 
     @property

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from harness.core.ledger import WriteKind
 from harness.core.read_log import ReadSeverity
 from harness.core.tables import LEDGER_WRITES, READ_CHECKS, VIOLATIONS
-from reports.integrity.model import FOREIGN, SHOWN, Check, Integrity, Offender
+from reports.integrity.model import FOREIGN, FOREIGN_CHECKS, SHOWN, Check, Integrity, Offender
 from reports.integrity.reads_texts import RULES
 from reports.integrity.texts import Question
 from reports.integrity.writes import LedgerRows
@@ -54,7 +54,7 @@ def reads(rows: LedgerRows) -> tuple[Check, ...]:
 
 def foreign(check: Check) -> bool:
     """Whether somebody was shown what belongs to somebody else."""
-    return check.status == "broken" and check.id.startswith(FOREIGN)
+    return check.status == "broken" and check.id.startswith(FOREIGN_CHECKS)
 
 
 def counts(rows: LedgerRows) -> tuple[dict[str, int], dict[str, int]]:

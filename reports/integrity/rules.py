@@ -88,15 +88,18 @@ def _talk(seen: _Evidence, rows: LedgerRows, read_at: pd.Timestamp, ahead_us: in
         yield _asked("I24", len(receipts), wrong, "message_id", "user_id")
     if (found := seen.of(READS, MESSAGES)) is not None:
         reads, messages = found
-        marks = frames.writes(rows, [WriteKind.READ])
-        marks = marks[marks["acknowledged"] & marks["user_id"].notna()]
-        marks = marks.rename(columns={"subject": "conversation_id", "object": "message_id"})
-        marks = marks[["conversation_id", "user_id", "message_id"]]
+        written = frames.writes(rows, [WriteKind.READ])
+        written = written[written["user_id"].notna()]
+        written = written.rename(columns={"subject": "conversation_id", "object": "message_id"})
+        marks = written[written["acknowledged"]][["conversation_id", "user_id", "message_id"]]
         yield _asked("I25", len(reads), conversations.misplaced_reads(reads, messages), "conversation_id", "user_id")
         strange = conversations.implausible_reads(reads, messages, read_at, ahead_us)
         yield _asked("I26", len(reads), strange, "conversation_id", "user_id")
         behind = conversations.regressed_reads(marks, reads, messages)
-        yield _asked("I27", len(marks), behind, "conversation_id", "user_id")
+        behind = behind.assign(why=conversations.why_behind(behind, written))
+        overtaken = behind["why"] == conversations.OVERTAKEN
+        yield _asked("I27", len(marks), behind[~overtaken], "conversation_id", "user_id")
+        yield _asked("I27 overtaken", len(marks), behind[overtaken], "conversation_id", "user_id")
     if (found := seen.of(REACTIONS)) is not None:
         key = ("message_id", "user_id", "emoji")
         yield _asked("I28", len(found[0]), conversations.repeated(found[0], key), "message_id", "user_id")
@@ -150,10 +153,14 @@ def _library(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame) -> Iterator
     yield _asked("I29", len(found[0]), conversations.repeated(found[0], key), *key)
     writes = frames.writes(rows, [WriteKind.LIBRARY, WriteKind.UNLIBRARY])
     writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})
-    writes = _apart_from(writes, moved)
     writes = writes.assign(status=writes["detail"].where(writes["kind"] == WriteKind.LIBRARY, library.GONE))
+    moved = moved[moved["detail"] != "rating"]  # ratings are a table of their own
+    together = _apart_from(writes, moved[moved["detail"] == "status"])
+    writes = _apart_from(writes, moved)
     wrong, judged = library.differing(writes, found[0])
-    yield _asked("I30", judged, wrong, *key)
+    events = moved.rename(columns={"subject": "title_id"})
+    more, also = library.disagreeing(together, events[events["user_id"].notna()], found[0])
+    yield _asked("I30", judged + also, pd.concat([wrong, more]), *key)
     if found[0]["content"].notna().all() and writes["content"].notna().all():
         kinds = writes.assign(
             status=writes["content"].astype(str).where(writes["status"] != library.GONE, library.GONE)
@@ -229,9 +236,25 @@ def _within(at: pd.Series, span: tuple[int, int]) -> pd.Series:
 
 
 def _asked(id_: str, looked_at: int, offending: pd.DataFrame, *named: str, note: str = "") -> Check:
-    shown = offending.head(SHOWN)[list(named)].to_dict("records")
+    shown = offending.head(SHOWN)
+    words = [""] * len(shown)
+    if "why" in shown:
+        words = shown["why"].tolist()
+    elif {"status", "stored"} <= set(shown):
+        words = _words(shown)
     offenders = tuple(
-        Offender(ids={str(name).removesuffix("_id").replace("_", " "): text(value) for name, value in row.items()})
-        for row in shown
+        Offender(
+            ids={str(name).removesuffix("_id").replace("_", " "): text(value) for name, value in row.items()},
+            text=told,
+        )
+        for row, told in zip(shown[list(named)].to_dict("records"), words, strict=True)
     )
     return QUESTIONS[id_].answered(looked_at, len(offending), offenders, note)
+
+
+def _words(rows: pd.DataFrame) -> list[str]:
+    """What was acknowledged last of each thing, and what is stored; nothing where both are numbers of contents."""
+    return [
+        "" if str(last).isdigit() else f"{last} was acknowledged last, {stands} is stored"
+        for last, stands in zip(rows["status"], rows["stored"], strict=True)
+    ]

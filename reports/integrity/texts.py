@@ -270,6 +270,14 @@ QUESTIONS = {
             "the upsert of message_read_receipts, which overwrites whatever is there",
         ),
         Question(
+            "I27 overtaken",
+            "No read marker was overtaken by an older one",
+            "noted",
+            "Messages that somebody has read are unread again: the target took longer than the 3 s after which the app"
+            " sends the next marker, and of two that are under way at once either may be stored last, as shipped.",
+            "how long upserts of message_read_receipts took; an upsert that keeps the newer of both",
+        ),
+        Question(
             "I28",
             "One reaction per message, person and emoji",
             "broken",
@@ -359,6 +367,48 @@ QUESTIONS = {
             "broken",
             "The run's people have rows in the run's time that no phone wrote.",
             "whoever writes to these tables beside PostgREST, and their triggers",
+        ),
+        Question(
+            "I67",
+            "Nobody is shown people or conversations that are not theirs",
+            "broken",
+            "People see what others did whom they do not follow, or conversations that they are not in.",
+            "auth.uid() in get_home_feed_v2 and get_conversation_summaries_v2; caches whose keys leave out the person",
+        ),
+        Question(
+            "I68",
+            "A feed holds all that its people did",
+            "broken",
+            "The feed is empty, or leaves out what people did whom somebody follows.",
+            "get_home_feed_v2: its join with follows and user_preferences; caches and replicas",
+        ),
+        Question(
+            "I69",
+            "The conversation list holds every own conversation",
+            "broken",
+            "Somebody's conversation is not in their list: they will never open it.",
+            "get_conversation_summaries_v2; caches and replicas; policies on conversation_participants",
+        ),
+        Question(
+            "I70",
+            "A page of a conversation holds every message that was acknowledged before",
+            "broken",
+            "The sender saw it delivered, and the others do not see it when they look.",
+            "replicas and caches in front of messages; the SELECT policy on messages; ORDER BY and cursor of the page",
+        ),
+        Question(
+            "I71",
+            "The diary counts the rows that are there",
+            "broken",
+            "Somebody's diary counts wrongly.",
+            "get_diary_stats, its filters on user and status; caches of its replies",
+        ),
+        Question(
+            "I72",
+            "Library entries, ratings and follows are shown as they are stored",
+            "broken",
+            "A title or a person is shown as saved or followed, and is not, or the other way round.",
+            "filters of library_entries, ratings and follows; caches whose keys leave out the query or the person",
         ),
     )
 }

@@ -79,6 +79,11 @@ class Herald:
 
     def violated(self, *_: Any) -> None: ...
 
+    def samples(self, *_: Any) -> bool:
+        return False
+
+    def sampled(self, *_: Any) -> None: ...
+
     def problem(self, error: BaseException) -> None:
         self.problems.append(error)
 

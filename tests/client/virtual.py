@@ -188,6 +188,11 @@ class Notebook:
 
     def violated(self, *_: Any) -> None: ...
 
+    def samples(self, *_: Any) -> bool:
+        return False
+
+    def sampled(self, *_: Any) -> None: ...
+
     def saw(self, *fact: Any) -> None:
         raise AssertionError("these phones have no sockets")
 

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -20,6 +21,7 @@ from harness.client.message_content import message_content
 from harness.core import ids
 from harness.core.errors import TargetError
 from harness.core.ledger import Ledger, WriteKind, WriteStep
+from harness.core.read_log import ReadLog, ReadSample
 from harness.core.rows import made
 from harness.core.tables import LEDGER_WRITES, SCHEMAS
 from harness.evidence import postgres, store
@@ -367,3 +369,51 @@ def test_another_target_at_the_same_address_replaces_nothing(sandbox: Sandbox, f
     found = collect(folder, "", dsn=dsn)
     assert found.problem == "another target, or an emptied one: none of the 5 rows that were read before is there"
     assert open_run(folder).manifest.evidence == good
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_what_people_could_see_is_read_once_and_stays(sandbox: Sandbox, tmp_path: Path, way: str) -> None:
+    """Somebody's feed holds a stranger's row, and none of their own past; later they follow that stranger."""
+    dsn = sandbox.discovery["dsn"]
+    reader, stranger = asyncio.run(
+        rows_of(
+            dsn,
+            ("select follower_id from follows group by 1 order by count(*), follower_id limit 1", ()),
+            (
+                "select id from auth.users u where not exists (select 1 from follows f where f.followed_id = u.id and"
+                " f.follower_id = (select follower_id from follows group by 1 order by count(*), follower_id limit 1))"
+                " order by id desc limit 1",
+                (),
+            ),
+        )
+    )
+    assert isinstance(reader, uuid.UUID)
+    assert isinstance(stranger, uuid.UUID)
+    ledger, log = Ledger(TAG), ReadLog()
+    ledger.intend(WriteKind.PERSON, 0, 0.0, subject=str(reader))
+    shown = ReadSample(reader.bytes, ids=uuid.uuid4().bytes, owners=stranger.bytes)
+    log.sampled(30_000_000, 31_000_000, 0, "home_feed", shown)
+    folder = begun(tmp_path, ledger, ago_s=40)
+    record = RunStore(folder, open_run(folder).manifest)
+    record.update(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    for name, batch in made(log.take()):
+        record.append(name, batch)
+
+    def told() -> dict[str, str]:
+        read(sandbox, folder, way)
+        found = integrity(open_run(folder))
+        return {check.id: check.status for check in found.checks if check.id in ("I67", "I68")}
+
+    assert told() == {"I67": "broken", "I68": "broken"}
+    follow = f"insert into follows (follower_id, followed_id) values ('{reader}', '{stranger}')"
+    try:
+        asyncio.run(executed(dsn, follow))
+        assert told() == {"I67": "broken", "I68": "broken"}
+    finally:
+        asyncio.run(executed(dsn, f"delete from follows where follower_id = '{reader}' and followed_id = '{stranger}'"))
+    for table in (folder / "stored").glob("readers_*"):
+        table.unlink()
+    record.update(finished_at="2026-01-01T00:00:00+00:00")
+    assert told() == {}, "a run that is long over is not held against what people see today"

@@ -68,6 +68,34 @@ def test_a_marker_that_is_gone_has_gone_back() -> None:
     assert len(conversations.regressed_reads(marks(b"m1"), none, MESSAGES)) == 1
 
 
+@pytest.mark.parametrize(
+    ("newer", "older", "why"),
+    [
+        ((10, 20), (5, 8), conversations.UNDONE),
+        ((10, 20), (5, 15), conversations.OVERTAKEN),
+        ((10, 20), (12, 30), conversations.OVERTAKEN),
+        ((10, 20), (5, float("inf")), conversations.OVERTAKEN),  # no word: it may be stored whenever it likes
+        ((10, 20), (25, 30), conversations.WRITTEN_LATER),
+        ((10, 20), None, conversations.NOBODYS),
+    ],
+)
+def test_whose_fault_a_marker_behind_is(
+    newer: tuple[float, float], older: tuple[float, float] | None, why: str
+) -> None:
+    said = [(b"m2", newer), *([] if older is None else [(b"m1", older)])]
+    made = (
+        {"conversation_id": b"c1", "user_id": b"bob", "message_id": id_, "sent_us": sent, "done_us": done}
+        for id_, (sent, done) in said
+    )
+    written = frame(*made, columns="conversation_id user_id message_id sent_us done_us")
+    reads = frame(
+        {"conversation_id": b"c1", "user_id": b"bob", "last_read_message_id": b"m1"},
+        columns="conversation_id user_id last_read_message_id",
+    )
+    behind = conversations.regressed_reads(written[["conversation_id", "user_id", "message_id"]], reads, MESSAGES)
+    assert conversations.why_behind(behind, written) == [why]
+
+
 def test_markers_point_into_their_own_conversation_and_have_plausible_times() -> None:
     reads = frame(
         {"conversation_id": b"c1", "user_id": b"bob", "last_read_message_id": b"n1", "last_read_at": at(4)},

@@ -75,6 +75,12 @@ def test_what_always_fails_is_named(name: str) -> None:
     assert "300 of 300 failed (server_error)" in " ".join(found.reasons)
 
 
+def test_half_of_a_call_refused_is_named() -> None:
+    found = judged(failing={"title_detail": (Outcome.AUTH, 0.5)})
+    assert found.exit_code == ExitCode.SLO_MISSED
+    assert "title_detail (server): 150 of 300 failed (auth)" in " ".join(found.reasons)
+
+
 SLOW = [("swipe_events", 3000), ("messages_poll", 5000), ("app_open", 15_000), ("landing", 15_000)]
 
 

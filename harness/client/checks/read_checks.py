@@ -1,4 +1,4 @@
-"""Asks the rules of one phone's replies. (pure)"""
+"""Asks the rules of one phone's replies, and keeps some in outline for what is asked after the run. (pure)"""
 
 from __future__ import annotations
 
@@ -8,23 +8,38 @@ from typing import Any
 from harness.client.checks.own_writes import BEGINS, ENDS
 from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
+from harness.client.checks.read_samples import SAMPLED
 from harness.client.checks.rules import ONE_IN, RULES_OF_CALL
 from harness.core.outcome import Outcome
+from harness.core.read_log import ReadSample
 
-WATCHED = frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS)
+WATCHED = frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS) | frozenset(SAMPLED)
 """Calls of whose requests or replies anything is to be known."""
 
 Checked = Callable[[str, str, int], None]
 """Told how much a rule was asked: call, rule, rows or facts."""
 Violated = Callable[[str, str, ReadViolation], None]
 """Told what was wrong: call, rule, violation."""
+Samples = Callable[[str, float], bool]
+"""Asked whether a reply is to be kept in outline: call, loop time."""
+Sampled = Callable[[CheckedReply, ReadSample], None]
+"""Told the outline of one that is."""
+
+
+def no_samples(_call: str, _at: float) -> bool:
+    """Of whoever keeps none."""
+    return False
 
 
 class ReadChecks:
     """One phone's."""
 
-    def __init__(self, checked: Checked, violated: Violated) -> None:
+    def __init__(
+        self, checked: Checked, violated: Violated, samples: Samples = no_samples, sampled: Sampled | None = None
+    ) -> None:
         self.memory = PhoneMemory()
+        self._samples = samples
+        self._sampled = sampled
         self._checked = checked
         self._violated = violated
         self._turns: dict[str, int] = {}
@@ -46,6 +61,10 @@ class ReadChecks:
                 change(memory, reply.arguments, reply.body, reply.data, outcome, reply.at)
         if outcome is not Outcome.OK:
             return
+        if (outline := SAMPLED.get(call)) is not None and reply.me and self._samples(call, reply.at):
+            sample = outline(reply)
+            if sample is not None and self._sampled is not None:
+                self._sampled(reply, sample)
         rules = RULES_OF_CALL.get(call)
         if rules is None or not self._chosen(call):
             return

@@ -24,6 +24,8 @@ POSITIONS = range(5001)
 LIST_LIMIT = 50
 STATUS = "status"
 """In the ledger, the type of an event that only moves the library."""
+WATCHLIST = "watchlist"
+"""The type of an event that puts a title on the watchlist, or takes it off: its number in the ledger is 1 or -1."""
 EVENT_FIELDS = ("session", "deck", "request and position", "source", "dwell", "rating", "watchlist flag", "payload")
 """What `Content.parts` names of an event; title and type, which the ledger has as columns, count in the whole."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -56,6 +58,7 @@ def event_facts(event: SwipeEvent) -> dict[str, Any]:
         "key": short(stored_key(event)),
         "subject": event.media_item_id,
         "detail": STATUS if is_status(event) else event.event_type,
+        "number": (1 if event.in_watchlist else -1) if event.event_type == WATCHLIST else 0,
         "content": event_content(event),
     }
 

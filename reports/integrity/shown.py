@@ -1,0 +1,235 @@
+"""What people were shown, against what they could see: rules that need the target's own state (I67 to I72).
+
+Asked after the run, of replies that were kept in outline (`harness.core.read_log`) and of people whose view was read
+(`harness.evidence.readers`). Nothing is said about what this run's own writes may have changed between the reply and
+the end, nor about what was written shortly before a reply: transactions that were still open then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.client.checks.asked_many import FEEDS
+from harness.client.checks.owner import LISTS
+from reports.integrity.columns import text
+from reports.integrity.messages import StoredMessages
+from reports.integrity.model import SHOWN, Check, Offender
+from reports.integrity.texts import QUESTIONS
+from reports.integrity.view import Shown, Touched, View
+from reports.integrity.writes import Writes
+
+OPEN_US = 30_000_000
+"""So long a transaction may be open, and what it writes be dated before anybody sees it."""
+PAST_US = 600_000_000
+"""Rows of the feed that are this much older than the run are nobody's of the run, whatever a phone's clock says."""
+HEARD_US = 5_000_000
+"""A message that was acknowledged so long before a page was asked for is on it, whoever asks: the run's own clocks."""
+NAMED = 3
+
+
+@dataclass(slots=True)
+class Findings:
+    """Of one rule."""
+
+    asked: int = 0
+    offenders: list[Offender] = field(default_factory=list)
+
+    def finds(self, one: Shown, words: str, **ids: bytes) -> None:
+        """A reply that breaks it."""
+        named = {"person": text(one.account), **{name: text(raw) for name, raw in ids.items()}}
+        self.offenders.append(Offender(ids=named, text=f"{one.call}: {words}", at_s=round(one.at_us / 1e6, 3)))
+
+    def check(self, id_: str) -> Check:
+        """What comes of it."""
+        return QUESTIONS[id_].answered(self.asked, len(self.offenders), tuple(self.offenders[:SHOWN]))
+
+
+def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Iterator[Check]:
+    """Every rule that was asked anything. zero_us: the run's zero on the target's clock, epoch."""
+    found = {id_: Findings() for id_ in ("I67", "I68", "I69", "I71", "I72")}
+    for one in kept:
+        if one.account not in seen.follows or one.account not in touched.known:
+            continue
+        if one.call in FEEDS:
+            _strangers(found["I67"], one, seen, touched)
+            _past(found["I68"], one, seen, touched, zero_us)
+        elif one.call in LISTS:
+            _others_rooms(found["I67"], one, seen)
+            _rooms(found["I69"], one, seen, zero_us)
+        elif one.call == "people_followed":
+            _followed(found["I72"], one, seen, touched)
+        elif one.call == "diary_stats":
+            _figures(found["I71"], one, seen, touched)
+        elif one.subject is not None and one.call in ("library_entry", "own_rating"):
+            _title(found["I72"], one, one.subject, seen, touched)
+    return (findings.check(id_) for id_, findings in found.items() if findings.asked)
+
+
+def _strangers(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
+    """Everybody in a feed is who asked, or is followed by them."""
+    found.asked += len(one.owners)
+    may = seen.follows[one.account]
+    strange = [
+        who for who in one.owners if who != one.account and who not in may and (one.account, who) not in touched.follows
+    ]
+    if strange:
+        named = ", ".join(text(who) for who in list(dict.fromkeys(strange))[:NAMED])
+        words = f"shown {len(strange)} of {len(one.owners)} rows of people whom they do not follow: {named}"
+        found.finds(one, words, of=strange[0])
+
+
+def _past(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """A feed holds everything of its people that is older than the run and newer than its last row."""
+    edge = zero_us - PAST_US
+    actors = [one.account]
+    for who, since in seen.follows[one.account].items():
+        if (one.account, who) not in touched.follows and since < edge and who not in seen.private:
+            actors.append(who)
+    if any(who not in seen.activity for who in actors):
+        return
+    oldest = None if one.whole else one.oldest_us
+    if oldest is None and not one.whole:
+        return
+    there = set(one.ids)
+    expected = [
+        (id_, who)
+        for who in actors
+        for id_, at in seen.activity[who].items()
+        if at < edge and (oldest is None or at > oldest)
+    ]
+    found.asked += len(expected)
+    gone = [(id_, who) for id_, who in expected if id_ not in there]
+    if gone:
+        words = f"{len(gone)} of {len(expected)} rows are missing, of them one of {text(gone[0][1])}"
+        if not one.ids:
+            words = f"empty, where there are {len(expected)} rows of them and whom they follow"
+        found.finds(one, words, row=gone[0][0])
+
+
+def _others_rooms(found: Findings, one: Shown, seen: View) -> None:
+    """Every conversation of the list is one's own: nobody leaves one in a run."""
+    found.asked += len(one.ids)
+    strange = [room for room in one.ids if room not in seen.rooms[one.account]]
+    if strange:
+        words = f"shown {len(strange)} of {len(one.ids)} conversations that they are not in"
+        found.finds(one, words, conversation=strange[0])
+
+
+def _rooms(found: Findings, one: Shown, seen: View, zero_us: int) -> None:
+    """The list holds every conversation that somebody was in by then."""
+    if not one.whole:
+        return
+    until = zero_us + one.begun_us - OPEN_US
+    expected = [room for room, since in seen.rooms[one.account].items() if since < until]
+    found.asked += len(expected)
+    there = set(one.ids)
+    gone = [room for room in expected if room not in there]
+    if gone:
+        found.finds(one, f"{len(gone)} of {len(expected)} conversations are missing", conversation=gone[0])
+
+
+def _followed(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
+    """Whom one follows, but for those whom this run followed or no longer follows."""
+    if not one.whole:
+        return
+    sure = {who for who in seen.follows[one.account] if (one.account, who) not in touched.follows}
+    there = {who for who in one.ids if (one.account, who) not in touched.follows}
+    found.asked += len(sure)
+    if gone := sure - there:
+        found.finds(one, f"{len(gone)} of {len(sure)} whom they follow are missing", followed=min(gone))
+    elif more := there - sure:
+        found.finds(one, f"{len(more)} whom they do not follow are listed as followed", followed=min(more))
+
+
+def _figures(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
+    """The diary counts the rows that are there, but for titles that this run wrote to."""
+    open_ = sum(account == one.account for account, _ in touched.titles)
+    library, ratings = seen.library[one.account], seen.ratings[one.account]
+    watched = sum(_sure(one, title, touched) and status == "watched" for title, status in library.items())
+    rated = sum(_sure(one, title, touched) for title in ratings)
+    for what, told, least in (("watched", one.first, watched), ("rated", one.second, rated)):
+        found.asked += 1
+        if told is not None and not least <= told <= least + open_:
+            more = f" and {open_} that this run wrote to" if open_ else ""
+            found.finds(one, f"counts {told} titles as {what}, where {least} are stored{more}")
+
+
+def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touched) -> None:
+    """What is shown of a title that this run did not write to is what is stored."""
+    if not _sure(one, title, touched):
+        return
+    found.asked += 1
+    stored = (seen.library if one.call == "library_entry" else seen.ratings)[one.account].get(title, "")
+    if _plain(stored) != _plain(one.detail):
+        found.finds(one, f"shown as {one.detail or 'nothing'}, and stored as {stored or 'nothing'}", title=title)
+
+
+def _sure(one: Shown, title: bytes, touched: Touched) -> bool:
+    return (one.account, title) not in touched.titles
+
+
+def _plain(value: str) -> str:
+    try:
+        return f"{float(value):g}"
+    except ValueError:
+        return value
+
+
+def pages(kept: list[Shown], writes: Writes, stored: StoredMessages) -> Iterator[Check]:
+    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for (I70)."""
+    asked = [one for one in kept if one.call == "messages_poll" and one.subject is not None]
+    if not asked:
+        return
+    rooms = _acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None})
+    found = Findings()
+    for one in asked:
+        if one.subject is None or one.subject not in rooms or (one.oldest_us is None and not one.whole):
+            continue
+        heard, ids, created = rooms[one.subject]
+        known = bisect_right(heard, one.begun_us - HEARD_US)
+        oldest = None if one.whole else one.oldest_us
+        expected = [id_ for id_, at in zip(ids[:known], created[:known], strict=True) if oldest is None or at > oldest]
+        there = set(one.ids)
+        found.asked += len(expected)
+        gone = [id_ for id_ in expected if id_ not in there]
+        if gone:
+            words = f"{len(gone)} of {len(expected)} messages are missing that were acknowledged before"
+            found.finds(one, words, conversation=one.subject, message=gone[0])
+    if found.asked:
+        yield found.check("I70")
+
+
+def _acknowledged(
+    writes: Writes, stored: StoredMessages, asked: Iterable[bytes]
+) -> dict[bytes, tuple[list[int], list[bytes], list[int]]]:
+    """By conversation: when each message was acknowledged (ascending), its row, and when that is dated. Of messages
+    with one row: of several, one may have come after the first word."""
+    rooms = pa.array(sorted(asked), pa.binary(16))
+    in_them = np.asarray(pc.is_in(stored.table["conversation_id"], value_set=rooms), dtype=np.bool_)
+    copies = np.bincount(stored.write[stored.write >= 0], minlength=len(writes))
+    rows = np.flatnonzero(in_them & (stored.write >= 0))
+    write = stored.write[rows]
+    sure = writes.acknowledged[write] & (copies[write] == 1)
+    rows, heard = rows[sure], writes.first_acknowledged[write][sure]
+    order = np.argsort(heard, kind="stable")
+    chosen = stored.table.select(["conversation_id", "id"]).take(pa.array(rows[order]))
+    found: dict[bytes, tuple[list[int], list[bytes], list[int]]] = defaultdict(lambda: ([], [], []))
+    for room, id_, at, dated in zip(
+        chosen["conversation_id"].to_pylist(),
+        chosen["id"].to_pylist(),
+        heard[order].tolist(),
+        stored.created[rows[order]].tolist(),
+        strict=True,
+    ):
+        told, ids, created = found[room]
+        told.append(at)
+        ids.append(id_)
+        created.append(dated)
+    return found

@@ -1,0 +1,145 @@
+"""What people could see as the run ended, and what they were shown in it: both as far as they were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pandas as pd
+
+from harness.core.ledger import WriteKind
+from harness.core.tables import READ_SAMPLES, SCHEMAS
+from harness.evidence import store
+from harness.evidence.tables import (
+    ACTIVITY,
+    PRIVACY,
+    READERS_ACCOUNTS,
+    READERS_FOLLOWS,
+    READERS_LIBRARY,
+    READERS_RATINGS,
+    READERS_ROOMS,
+    StoredTable,
+)
+from reports.integrity import conversations, frames
+from reports.integrity.writes import LedgerRows
+
+T = TypeVar("T")
+SEEN_BY_FOLLOWERS = ("public", "followers_only")
+Pairs = frozenset[tuple[bytes, bytes]]
+
+
+class Shown(NamedTuple):
+    """One reply in outline; `harness.core.read_log.ReadSample`. Instants in microseconds of the run."""
+
+    begun_us: int
+    at_us: int
+    account: bytes
+    call: str
+    subject: bytes | None
+    whole: bool
+    oldest_us: int | None
+    ids: tuple[bytes, ...]
+    owners: tuple[bytes, ...]
+    detail: str
+    first: int | None
+    second: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What was read of some people, by account.
+
+    follows, rooms: whom they follow, which conversations they are in, since when (epoch us, the target's clock).
+    library, ratings: of titles. activity: of them and of some whom they follow: which rows, dated when. private: whose
+    activity others do not see.
+    """
+
+    follows: dict[bytes, dict[bytes, int]]
+    rooms: dict[bytes, dict[bytes, int]]
+    library: dict[bytes, dict[bytes, str]]
+    ratings: dict[bytes, dict[bytes, str]]
+    activity: dict[bytes, dict[bytes, int]]
+    private: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What this run's own writes may have changed, whatever became of them: accounts with what they wrote to."""
+
+    known: frozenset[bytes]  # accounts whose writes the ledger tells
+    follows: Pairs
+    titles: Pairs
+
+
+def shown(rows: LedgerRows) -> Iterator[Shown]:
+    """All replies that were kept in outline; none in records from before they were. `rows`: of the run."""
+    names = [name for name in SCHEMAS[READ_SAMPLES].names if name not in ("worker", "person")]
+    for batch in rows(READ_SAMPLES, names):
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            row = dict(zip(names, values, strict=True))
+            yield Shown(**(row | {"ids": _parted(row["ids"]), "owners": _parted(row["owners"])}))
+
+
+def view(folder: Path) -> View | None:
+    """What was read; None when it was not, or not as a whole."""
+    accounts, follows, rooms = (_kept(folder, table) for table in (READERS_ACCOUNTS, READERS_FOLLOWS, READERS_ROOMS))
+    library, ratings = _kept(folder, READERS_LIBRARY), _kept(folder, READERS_RATINGS)
+    activity, privacy = _kept(folder, ACTIVITY), _kept(folder, PRIVACY)
+    if accounts is None or follows is None or rooms is None or library is None or ratings is None:
+        return None
+    if activity is None or privacy is None:
+        return None
+    readers = list(accounts["user_id"])
+    events: dict[bytes, dict[bytes, int]] = _by(
+        list(privacy["user_id"]), activity, "user_id", "id", _us(activity["created_at"])
+    )
+    hidden = ~privacy["privacy"].fillna("public").isin(SEEN_BY_FOLLOWERS)
+    return View(
+        _by(readers, follows, "follower_id", "followed_id", _us(follows["created_at"])),
+        _by(readers, rooms, "user_id", "conversation_id", _us(rooms["created_at"])),
+        _by(readers, library, "user_id", "title_id", library["status"].tolist()),
+        _by(readers, ratings, "user_id", "title_id", ratings["rating"].tolist()),
+        events,
+        frozenset(privacy[hidden]["user_id"]),
+    )
+
+
+def touched(small: LedgerRows, moved: pd.DataFrame) -> Touched:
+    """Of the ledger without its large kinds, and of events that move the library."""
+    known = frozenset(frames.accounts(small)["user_id"])
+    follows = frames.writes(small, [WriteKind.FOLLOW, WriteKind.UNFOLLOW])
+    titles = frames.writes(small, [WriteKind.LIBRARY, WriteKind.UNLIBRARY, WriteKind.RATING])
+    columns = ["user_id", "subject"]
+    pairs = pd.concat([titles[columns], moved[columns]])
+    return Touched(known, _pairs(follows), _pairs(pairs))
+
+
+def _pairs(frame: pd.DataFrame) -> Pairs:
+    known = frame[frame["user_id"].notna()]
+    return frozenset(zip(known["user_id"], known["subject"], strict=True))
+
+
+def _by(
+    people: list[bytes], frame: pd.DataFrame, owner: str, thing: str, values: list[T]
+) -> dict[bytes, dict[bytes, T]]:
+    found: dict[bytes, dict[bytes, T]] = {account: {} for account in people}
+    for account, what, value in zip(frame[owner], frame[thing], values, strict=True):
+        if account in found:
+            found[account][what] = value
+    return found
+
+
+def _us(column: pd.Series) -> list[int]:
+    us: list[int] = ((column - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(microseconds=1)).tolist()
+    return us
+
+
+def _kept(folder: Path, table: StoredTable) -> pd.DataFrame | None:
+    found = store.kept(folder, table)
+    return None if found is None else conversations.frame(found)
+
+
+def _parted(ids: bytes | None) -> tuple[bytes, ...]:
+    return tuple(ids[at : at + 16] for at in range(0, len(ids), 16)) if ids else ()

@@ -1,0 +1,195 @@
+"""What people were shown, against what they could see: each rule finds what a target would do, and is silent where the
+run itself, or a transaction under way, may have made the difference."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from harness.core.ledger import WriteKind, WriteStep
+from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
+from harness.core.rows import made
+from harness.evidence import readers
+from harness.evidence.tables import MESSAGES
+from reports.integrity import messages, shown
+from reports.integrity.model import Check, Integrity
+from reports.integrity.view import Shown, Touched, View
+from reports.integrity.view import shown as kept
+from reports.integrity.writes import of_kind
+from tests.integrity.build import CONVERSATION, TAG, ZERO, Story, raw
+
+ME, FRIEND, STRANGER, SHY = (bytes([number]) * 16 for number in (1, 2, 3, 4))
+ROOM, OTHER_ROOM, FILM, SERIES = (bytes([number]) * 16 for number in (11, 12, 21, 22))
+ROWS = tuple(bytes([number]) * 16 for number in range(31, 36))
+ZERO_US = 1_000_000_000_000_000
+BOTH = ((ME, FRIEND), (ME, STRANGER))
+LONG_AGO = ZERO_US - 2 * shown.PAST_US
+
+SEEN = View(
+    follows={ME: {FRIEND: LONG_AGO - 10, SHY: LONG_AGO - 10}},
+    rooms={ME: {ROOM: LONG_AGO, OTHER_ROOM: LONG_AGO}},
+    library={ME: {FILM: "watched", SERIES: "watching"}},
+    ratings={ME: {FILM: "8.0"}},
+    activity={
+        ME: {ROWS[0]: LONG_AGO, ROWS[1]: LONG_AGO - 1},
+        FRIEND: {ROWS[2]: LONG_AGO - 2, ROWS[4]: ZERO_US + 5},
+        SHY: {ROWS[3]: LONG_AGO},
+    },
+    private=frozenset((SHY,)),
+)
+NOTHING = Touched(frozenset((ME,)), frozenset(), frozenset())
+FEED = Shown(40_000_000, 41_000_000, ME, "home_feed", None, True, None, ROWS[:3], (ME, ME, FRIEND), "", None, None)
+LIST = FEED._replace(call="conversation_list", ids=(ROOM, OTHER_ROOM), owners=())
+FOLLOWED = FEED._replace(call="people_followed", ids=(FRIEND, SHY), owners=())
+DIARY = FEED._replace(call="diary_stats", ids=(), owners=(), first=1, second=1)
+ENTRY = FEED._replace(call="library_entry", ids=(), owners=(), subject=FILM, detail="watched")
+RATING = ENTRY._replace(call="own_rating", detail="8")
+HEALTHY = [FEED, LIST, FOLLOWED, DIARY, ENTRY, RATING, ENTRY._replace(subject=ROOM, detail="")]
+
+
+def asked(one: Shown | list[Shown], seen: View = SEEN, touched: Touched = NOTHING) -> dict[str, Check]:
+    return {check.id: check for check in shown.checks(one if isinstance(one, list) else [one], seen, touched, ZERO_US)}
+
+
+def test_what_is_as_it_is_stored_holds() -> None:
+    found = asked(HEALTHY)
+    assert {id_: (check.status, check.looked_at) for id_, check in found.items()} == {
+        "I67": ("held", 5),
+        "I68": ("held", 3),
+        "I69": ("held", 2),
+        "I71": ("held", 2),
+        "I72": ("held", 5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "id_", "words"),
+    [
+        (
+            FEED._replace(owners=(ME, STRANGER, FRIEND)),
+            "I67",
+            f"home_feed: shown 1 of 3 rows of people whom they do not follow: {uuid.UUID(bytes=STRANGER)}",
+        ),
+        (LIST._replace(ids=(ROOM, OTHER_ROOM, FILM)), "I67", "shown 1 of 3 conversations that they are not in"),
+        (FEED._replace(ids=(), owners=()), "I68", "home_feed: empty, where there are 3 rows of them"),
+        (FEED._replace(ids=ROWS[:2], owners=(ME, ME)), "I68", "1 of 3 rows are missing, of them one of"),
+        (
+            FEED._replace(ids=(ROWS[0], ROWS[2]), owners=(ME, FRIEND), whole=False, oldest_us=LONG_AGO - 2),
+            "I68",
+            "1 of 2 rows are missing",
+        ),
+        (LIST._replace(ids=(ROOM,)), "I69", "1 of 2 conversations are missing"),
+        (LIST._replace(ids=()), "I69", "2 of 2 conversations are missing"),
+        (FOLLOWED._replace(ids=(FRIEND,)), "I72", "1 of 2 whom they follow are missing"),
+        (FOLLOWED._replace(ids=(FRIEND, SHY, STRANGER)), "I72", "1 whom they do not follow are listed as followed"),
+        (DIARY._replace(first=2), "I71", "counts 2 titles as watched, where 1 are stored"),
+        (DIARY._replace(second=0), "I71", "counts 0 titles as rated, where 1 are stored"),
+        (ENTRY._replace(detail=""), "I72", "library_entry: shown as nothing, and stored as watched"),
+        (ENTRY._replace(subject=ROOM), "I72", "shown as watched, and stored as nothing"),
+        (RATING._replace(detail="3"), "I72", "own_rating: shown as 3, and stored as 8.0"),
+    ],
+)
+def test_what_a_target_shows_wrongly_is_named(one: Shown, id_: str, words: str) -> None:
+    broken = {key: check for key, check in asked(one).items() if check.status == "broken"}
+    assert list(broken) == [id_]
+    assert words in broken[id_].offenders[0].text
+    assert broken[id_].offenders[0].ids["person"] == str(uuid.UUID(bytes=ME))
+
+
+def test_foreign_rows_are_what_is_said_first() -> None:
+    check = asked(FEED._replace(owners=(ME, STRANGER, FRIEND)))["I67"]
+    found = Integrity(status="broken", text="", checks=(check,))
+    assert found.foreign == ((check.sentence,), ())
+
+
+@pytest.mark.parametrize(
+    ("one", "seen", "touched"),
+    [
+        # whom this run followed, or no longer follows
+        (FEED._replace(owners=(ME, STRANGER, FRIEND)), SEEN, replace(NOTHING, follows=frozenset(((ME, STRANGER),)))),
+        (FEED._replace(ids=ROWS[:2], owners=(ME, ME)), SEEN, replace(NOTHING, follows=frozenset(((ME, FRIEND),)))),
+        (
+            FOLLOWED._replace(ids=(SHY, STRANGER)),
+            SEEN,
+            replace(NOTHING, follows=frozenset(((ME, FRIEND), (ME, STRANGER)))),
+        ),
+        # a follow of the run's time by somebody else's phone
+        (FEED._replace(ids=ROWS[:2], owners=(ME, ME)), replace(SEEN, follows={ME: {FRIEND: ZERO_US}}), NOTHING),
+        # people whose activity was not read, or whose writes nobody can tell
+        (FEED._replace(ids=(), owners=()), replace(SEEN, activity={ME: {}}), NOTHING),
+        (FEED._replace(ids=(), owners=(STRANGER,)), SEEN, replace(NOTHING, known=frozenset())),
+        (FEED._replace(ids=(), owners=(STRANGER,)), replace(SEEN, follows={}), NOTHING),
+        # a page that ends before, a list that may go on, a conversation that was just made
+        (FEED._replace(ids=ROWS[:1], owners=(ME,), whole=False, oldest_us=LONG_AGO), SEEN, NOTHING),
+        (LIST._replace(ids=(), whole=False), SEEN, NOTHING),
+        (LIST._replace(ids=(ROOM,)), replace(SEEN, rooms={ME: {ROOM: 0, OTHER_ROOM: ZERO_US + 39_000_000}}), NOTHING),
+        (FOLLOWED._replace(ids=(), whole=False), SEEN, NOTHING),
+        # titles that the run wrote to
+        (DIARY._replace(first=2), SEEN, replace(NOTHING, titles=frozenset(((ME, ROOM),)))),
+        (DIARY._replace(first=0, second=0), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
+        (ENTRY._replace(detail=""), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
+    ],
+)
+def test_silent_where_it_cannot_be_sure(one: Shown, seen: View, touched: Touched) -> None:
+    assert {check.status for check in asked(one, seen, touched).values()} <= {"held"}
+
+
+PAGE = FEED._replace(call="messages_poll", subject=raw(CONVERSATION), owners=())
+
+
+def talked(*sent: tuple[float, float | None]) -> tuple[Story, list[bytes]]:
+    """Messages sent at some instants, and acknowledged at others or never; all are stored."""
+    story, ids = Story(), []
+    for at, heard in sent:
+        row = uuid.uuid4()
+        steps = [(WriteStep.SENT, at)] + ([] if heard is None else [(WriteStep.ACKNOWLEDGED, heard)])
+        _, id_ = story.write(WriteKind.MESSAGE, at, *steps, subject=CONVERSATION, row=str(row))
+        story.message(at, id_, id=row.bytes)
+        ids.append(row.bytes)
+    return story, ids
+
+
+def page(story: Story, one: Shown) -> Check:
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+    return next(iter(shown.pages([one], writes, stored)))
+
+
+def test_a_page_holds_what_was_acknowledged_before_to_anybody() -> None:
+    story, ids = talked((1, 1.2), (2, 2.2), (38, 38.1), (3, None))
+    assert page(story, PAGE._replace(ids=(ids[1], ids[0]))).status == "held"  # asked for at 40 s
+    found = page(story, PAGE._replace(ids=(ids[1],)))
+    assert (found.status, found.looked_at, found.count) == ("broken", 2, 1)
+    assert "1 of 2 messages are missing that were acknowledged before" in found.offenders[0].text
+    assert found.offenders[0].ids["message"] == str(uuid.UUID(bytes=ids[0]))
+    oldest = round(ZERO.timestamp() * 1e6) + 1_500_000
+    assert page(story, PAGE._replace(ids=(ids[1],), whole=False, oldest_us=oldest)).status == "held"
+
+
+def test_the_first_replies_are_kept_and_then_one_a_second() -> None:
+    log = ReadLog()
+    assert sum(log.wants("home_feed", 0.0) for _ in range(SAMPLES_AT_ONCE + 50)) == SAMPLES_AT_ONCE
+    assert sum(log.wants("home_feed", second / 10) for second in range(600)) == 59
+    assert log.wants("diary_stats", 0.0)
+
+
+def test_an_outline_comes_back_as_it_was_noted() -> None:
+    log = ReadLog(worker=3)
+    log.sampled(1, 2, 7, "home_feed", ReadSample(ME, None, False, 5, ROWS[0] + ROWS[1], ME + FRIEND))
+    rows = made(log.take())
+    found = list(kept(lambda table, columns: [batch.select(columns) for name, batch in rows if name == table]))
+    assert found == [Shown(1, 2, ME, "home_feed", None, False, 5, ROWS[:2], (ME, FRIEND), "", None, None)]
+    assert log.take() == []
+
+
+def test_those_who_saw_an_empty_feed_are_read_first_and_whole_feeds_only() -> None:
+    log = ReadLog()
+    for account, call, ids in ((ME, "diary_stats", b""), (FRIEND, "home_feed", ROWS[0]), (STRANGER, "home_feed", b"")):
+        log.sampled(0, 0, 1, call, ReadSample(account, ids=ids))
+    chosen = readers.chosen(batch.select(readers.SAMPLE_COLUMNS) for _, batch in made(log.take()))
+    assert chosen == [STRANGER, FRIEND, ME]
+    many = [number.to_bytes(16, "big") for number in range(readers.ACTORS_AT_MOST)]
+    follows = [(STRANGER, FRIEND), *((FRIEND, one) for one in many), (ME, SHY)]
+    assert readers.actors(chosen, follows) == [STRANGER, FRIEND, ME, SHY]
