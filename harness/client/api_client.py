@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from harness.client.api import retry, retry_policy
-from harness.client.api.call import EDGE_SERVICES, Call, Caller
+from harness.client.api.call import EDGE_SERVICES, Call, Caller, Service
 from harness.client.api.chat_calls import SpecialCall
 from harness.client.api.classify import Reading, read
 from harness.client.api.headers import HeaderProfiles
@@ -30,7 +30,7 @@ from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import HttpClient, WireError
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
-from harness.client.write import OFFLINE
+from harness.client.write import OFFLINE, carried
 from harness.core.outcome import Outcome
 from harness.core.retry_policies import RetryPolicy
 
@@ -59,6 +59,7 @@ class ApiClient:
         self._checks = ReadChecks(observer.checked, self._violated)
         self._open_http = open_http
         self._http = open_http()
+        self._resent = 0  # requests that the wire wrote twice
         # Decides nothing, and is drawn beside the session, where it would shift the session's own draws.
         self._noise = random.Random()
         self._headers = HeaderProfiles(anon_key, self.request_id)
@@ -75,6 +76,11 @@ class ApiClient:
         self._checks.memory.forget_page()
         self._http.close()
         self._http = self._open_http()
+
+    def reset(self) -> None:
+        """Connections end as if the target had reset them; the app goes on, and knows nothing."""
+        self._checks.memory.forget_page()
+        self._http.reset()
 
     def close(self) -> None:
         """Connections end for good."""
@@ -103,12 +109,13 @@ class ApiClient:
             call.name, "" if account is None else account.user_id, arguments, sent, None, self._clock.now()
         )
         self._checks.begins(call.name, arguments, sent)
-        outcome = Outcome.GAVE_UP
+        outcome, resent = Outcome.GAVE_UP, self._resent
         try:
             reading = await self._tried(call, arguments, body, raw)
             outcome, reply.data = reading.outcome, reading.data
         finally:
-            reply.at, reply.copies = self._clock.now(), self._notes.copies_writes
+            # Of a request that was written twice the first may be carried out whenever the server gets to it.
+            reply.at, reply.copies = self._clock.now(), self._notes.copies_writes or self._resent != resent
             self._checks.ends(reply, outcome)
         return reading
 
@@ -172,8 +179,24 @@ class ApiClient:
         """One wire request, measured; for `_attempt` and the fault injector."""
         observer, log, now = self._observer, self._notes.log, self._clock.now
         begun = now()
+
+        def resends(died: WireError) -> None:
+            """The wire writes it once more, and the app knows nothing of it: two attempts, of which this one failed."""
+            nonlocal begun
+            assert died.sent_at is not None
+            ended = now()
+            observer.attempt(call.method, call.name, died.outcome, died.sent_at, ended - died.sent_at, 0, died.detail)
+            log.sent(call.name, ended - begun, failed=True)
+            self._resent += 1
+            if call.service is not Service.AUTH and call.method not in retry.TRANSPORT_METHODS:
+                for write in carried.get():
+                    write.sent_again()
+            begun = ended
+
         try:
-            reply = await self._http.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
+            reply = await self._http.send(
+                call.method, path, headers, payload, timeout_s=call.timeout_s, resends=resends
+            )
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at
             outcome, code = (error.outcome, error.detail) if self._network.online else (Outcome.NETWORK, OFFLINE)

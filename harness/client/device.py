@@ -188,8 +188,8 @@ class Device:
 
     def drop_connections(self) -> None:
         """Every connection ends, as when a load balancer is restarted; the network stays, and the app knows nothing."""
-        self.api.cut()
-        self.page.realtime.lost()
+        self.api.reset()
+        self.page.realtime.reset()
 
     def load_page(self) -> Page:
         """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""
@@ -210,7 +210,8 @@ class Device:
         page, did = self.page, self.notes.did
         if change is NetworkChange.OFFLINE:
             did(UserAction.OFFLINE)
-            self.drop_connections()
+            self.api.cut()
+            page.realtime.lost()
         elif change is NetworkChange.ONLINE:
             did(UserAction.ONLINE)
             page.realtime.back()

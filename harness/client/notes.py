@@ -21,8 +21,8 @@ from harness.core.session_end import SessionEnd
 
 
 class SessionNotes:
-    """One device's. ticket, log: of the session under way, or the last one. copies_writes: whether a request may be
-    sent twice, so that tasks remember which writes they carry (`harness.client.write.carried`)."""
+    """One device's. ticket, log: of the session under way, or the last one. copies_writes: whether faults of this run
+    may send a request twice, or late."""
 
     __slots__ = (
         "_account_id",

@@ -142,6 +142,11 @@ class RealtimeSession:
         if self._client is not None:
             self._client.network_lost()
 
+    def reset(self) -> None:
+        """The connection ends as if the server had reset it; the network stays."""
+        if self._client is not None:
+            self._client.reset()
+
     def back(self) -> None:
         """The network is back."""
         if self._client is not None:

@@ -23,6 +23,8 @@ from harness.core.outcome import Outcome
 FALLBACK_S = 0.1
 """How soon after a heartbeat timeout the older generation plans a reconnect, close answered or not."""
 NORMAL, GOING_AWAY = 1000, 1001
+OFFLINE, RESET = "offline", "reset"
+"""The codes of a socket that broke because the network went, or under a network that stayed."""
 UNANSWERED = "close unanswered"
 """The code of a socket whose peer did not answer our close frame: half-open, most likely."""
 APP_CLOSE_WAIT_S = 1.0
@@ -45,7 +47,7 @@ class Handle(Protocol):
     def over(self) -> bool: ...
     def write(self, data: bytes, *, binary: bool) -> None: ...
     def close(self, code: int | None, reason: str, wait_s: float) -> None: ...
-    def abort(self) -> None: ...
+    def abort(self, code: str) -> None: ...
 
 
 class Carrier(Protocol):
@@ -236,9 +238,16 @@ class PhoenixConnection:
 
     def network_lost(self) -> None:
         """Sockets break, what is tried fails. The client tries on, as it would."""
+        self._break(OFFLINE)
+
+    def reset(self) -> None:
+        """Sockets break, the network stays."""
+        self._break(RESET)
+
+    def _break(self, code: str) -> None:
         for handle in (self._handle, self._timed_out):
             if handle is not None and not handle.over:
-                handle.abort()
+                handle.abort(code)
 
     def hidden(self) -> None:
         """The page is in the background."""
@@ -279,7 +288,7 @@ class PhoenixConnection:
                 self._report_connect(Ending(Outcome.GAVE_UP, "client closed"))
             handle.close(code, "", APP_CLOSE_WAIT_S if self._closed else self.generation.close_wait_s)
         if self._closed and self._timed_out is not None and not self._timed_out.over:
-            self._timed_out.abort()
+            self._timed_out.abort(OFFLINE)
 
     # ---- what sockets tell ----------------------------------------------------------------------------------
 

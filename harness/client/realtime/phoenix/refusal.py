@@ -6,12 +6,14 @@ are short, so that reports can group by them; numbers, names and topics in the s
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
 
 from harness.core.outcome import Outcome
 
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)(?: [^\r\n]*)?\r?\n")
 Finding = tuple[Outcome, str]
 
 _QUOTAS: dict[str, str] = {
@@ -99,6 +101,15 @@ def upgrade(status: int, body: bytes) -> Finding:
     if status == 408:
         return Outcome.TIMEOUT, code
     return (Outcome.SERVER_ERROR if status >= 500 else Outcome.CLIENT_ERROR), code
+
+
+def unfinished(answer: bytes | bytearray) -> Finding | None:
+    """A refusal whose status line is there and whose rest never came whole, or in a version or coding that no handshake
+    has; None for anything else. The status is all that a browser looks at."""
+    line = _STATUS_LINE.match(answer)
+    if line is None:
+        return None
+    return upgrade(int(line[1]), bytes(answer).partition(b"\r\n\r\n")[2])
 
 
 def _error_text(body: bytes) -> str:
