@@ -23,6 +23,7 @@ from harness.client.api.classify import Reading, read
 from harness.client.api.headers import HeaderProfiles
 from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
+from harness.client.background_tasks import LET_GO
 from harness.client.checks.read_checks import WATCHED, ReadChecks
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
@@ -203,8 +204,9 @@ class ApiClient:
             observer.attempt(call.method, call.name, outcome, at, now() - at, 0, code)
             log.sent(call.name, now() - begun, failed=outcome is not Outcome.GAVE_UP)
             return Exchange(None, Reading(outcome, code=code))
-        except asyncio.CancelledError:
-            observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, now() - begun, 0, "cancelled")
+        except asyncio.CancelledError as cancelled:
+            outcome = Outcome.ABORTED if LET_GO in cancelled.args else Outcome.GAVE_UP
+            observer.attempt(call.method, call.name, outcome, begun, now() - begun, 0, "cancelled")
             log.sent(call.name, now() - begun)
             raise
         if reply.connect_s:

@@ -8,6 +8,9 @@ from typing import Any
 
 from harness.client.interruptible_sleep import SessionClosed
 
+LET_GO = "let go"
+"""Cancels what the app itself aborts: given to `Task.cancel`, read off the CancelledError where a request ends."""
+
 
 class BackgroundTasks:
     """Tasks of one device. `pausing` holds the tasks that only wait; they have nothing on the wire to lose."""

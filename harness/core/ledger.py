@@ -80,6 +80,7 @@ _PROVES = {
     Outcome.TIMEOUT: WriteStep.UNANSWERED,
     Outcome.NETWORK: WriteStep.UNANSWERED,
     Outcome.GAVE_UP: WriteStep.UNANSWERED,
+    Outcome.ABORTED: WriteStep.UNANSWERED,
 }
 
 

@@ -1,4 +1,4 @@
-"""A kept connection that dies without a byte of an answer: the wire sends again, and everything is written down (P21)."""
+"""A kept connection that dies without a byte of an answer: the wire sends again, and all is written down (P21)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def server() -> Any:
 
 
 def test_both_attempts_are_recorded_each_with_its_own_time(server: Scripted) -> None:
-    write: Callable[[Heard], bool] = lambda heard: heard.method == "POST" and "library_entries" in heard.path
+    def write(heard: Heard) -> bool:
+        return heard.method == "POST" and "library_entries" in heard.path
+
     server.dies = once(write)
     server.delay_s = lambda heard: STALL_S if write(heard) and len(server.of("library_entries")) == 1 else 0.0
 
