@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 from harness.client.api_client import ApiClient
@@ -153,16 +154,30 @@ class Device:
             self.fault_injector.begin(persona)
 
     async def end(self) -> None:
-        """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
-        self.notes.end()
-        if self.fault_injector is not None:
-            self.fault_injector.end()
-        self.notes.did(UserAction.CLOSED)
-        self.network.hide()
-        await asyncio.gather(self.background.finish(LAST_FLUSH_S), self.event_sender.close_app())
-        self._turn_page()
-        self.api.cut()
-        self.network.reset()
+        """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second.
+
+        Every step is done, also when an earlier one fails or the rest of that second is cancelled; the last failure is
+        raised then. Without that the next session would begin on this one's connections, timers and page.
+        """
+        async with AsyncExitStack() as steps:  # the last one first
+            steps.callback(self.network.reset)
+            steps.callback(self.api.cut)
+            steps.callback(self._turn_page)
+            steps.callback(self.event_sender.gone)
+            steps.callback(self.background.drop)
+            steps.push_async_callback(self._finish)
+            steps.callback(self.network.hide)
+            steps.callback(self.notes.did, UserAction.CLOSED)
+            if self.fault_injector is not None:
+                steps.callback(self.fault_injector.end)
+            steps.callback(self.notes.end)
+
+    async def _finish(self) -> None:
+        """What is under way has one more second."""
+        ends = (self.background.finish(LAST_FLUSH_S), self.event_sender.close_app())
+        for failed in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(failed, BaseException):
+                raise failed
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""

@@ -63,6 +63,11 @@ class EventSender:
         self._lost: list[SwipeEvent] = []
         network.watch(self._network_changed, lasting=True)
 
+    @property
+    def mounted(self) -> bool:
+        """Whether a swipe page is open."""
+        return self._outbox.mounted
+
     def mount(self) -> None:
         """The swipe page opens."""
         self._launch(self._outbox.mount(self._clock.now()))
@@ -75,7 +80,11 @@ class EventSender:
             self._arm()
 
     def emit(self, event: SwipeEvent) -> None:
-        """A gesture is recorded. :raises ValueError: for an event that the app cannot make (contract 3.9)."""
+        """A gesture is recorded. :raises ValueError: for an event that the app cannot make (contract 3.9).
+        :raises RuntimeError: no swipe page is open; nothing is noted then.
+        """
+        if not self._outbox.mounted:
+            raise RuntimeError("an event was emitted where no swipe page is open; call mount first")
         if event.event_type == "watchlist" and event.in_watchlist is None:
             raise ValueError("a watchlist event without in_watchlist would take the title off the list; say which")
         if event.dwell_ms is not None and not isinstance(event.dwell_ms, int):
@@ -90,9 +99,15 @@ class EventSender:
         if not self._outbox.mounted:
             self._gone()
             return
-        self._launch(self._outbox.hidden(self._clock.now()))
-        if self._sends:
-            await asyncio.wait(self._sends, timeout=LAST_FLUSH_S)
+        try:
+            self._launch(self._outbox.hidden(self._clock.now()))
+            if self._sends:
+                await asyncio.wait(self._sends, timeout=LAST_FLUSH_S)
+        finally:
+            self.gone()
+
+    def gone(self) -> None:
+        """The tab is gone: what its page had not sent is in the queue."""
         if self._outbox.mounted:
             self._outbox.unmount(self._clock.now())
         self._gone()
