@@ -57,7 +57,7 @@ class ApiClient:
         self._network = network
         self._notes = notes
         self._observer = observer
-        self._checks = ReadChecks(observer.checked, self._violated)
+        self._checks = ReadChecks(observer.checked, self._violated, observer.problem)
         self._open_http = open_http
         self._http = open_http()
         self._resent = 0  # requests that the wire wrote twice

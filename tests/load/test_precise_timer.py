@@ -53,13 +53,16 @@ def test_a_call_that_raises_is_told_and_costs_no_other_its_turn(
         monkeypatch.setattr("harness.load.precise_timer.sys.platform", "elsewhere")
     told: list[object] = []
 
+    def raises(error: Exception) -> None:
+        raise error
+
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
         timers, came = PreciseTimers(loop), asyncio.Event()
         now = monotonic()
-        timers.at(now + 0.01, lambda: [][1])
-        timers.at(now + 0.01, lambda: dict[int, int]()[1])
+        timers.at(now + 0.01, partial(raises, IndexError("first")))
+        timers.at(now + 0.01, partial(raises, KeyError("second")))
         timers.at(now + 0.03, came.set)
         await asyncio.wait_for(came.wait(), 10)
         timers.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from harness.client.realtime.phoenix.codec import text
 from harness.core.outcome import Outcome
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)(?: [^\r\n]*)?\r?\n")
@@ -117,14 +118,12 @@ def _error_text(body: bytes) -> str:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    return str(parsed.get("error", "")) if isinstance(parsed, dict) else ""
+    return text(parsed.get("error")) if isinstance(parsed, dict) else ""
 
 
 def reason_of(response: Any) -> str:
     """The text of an error reply: its reason, or the bare string that some have for a response."""
-    if isinstance(response, dict):
-        return str(response.get("reason", "")) or "error"
-    return str(response) if response else "error"
+    return text(response.get("reason") if isinstance(response, dict) else response) or "error"
 
 
 def join(reason: str) -> Finding:
