@@ -73,9 +73,13 @@ def test_every_reader_takes_any_tree(data: Any) -> None:
         reader(data)
 
 
-@pytest.mark.parametrize(
-    "value", [5, True, 0.5, "", "text", ID, None, [], {}, [None], nested(DEEP)], ids=lambda value: repr(value)[:20]
-)
+ANY: dict[str, Any] = {
+    **{repr(value): value for value in (5, True, 0.5, "", "text", ID, None, [], {}, [None])},
+    "nested": nested(DEEP),
+}
+
+
+@pytest.mark.parametrize("value", list(ANY.values()), ids=list(ANY))
 @pytest.mark.parametrize("service", list(Service))
 def test_any_value_of_any_member(service: Service, value: Any) -> None:
     for name in NAMES:
@@ -110,7 +114,7 @@ def _json(tree: Any) -> bytes:
         return b"[" * DEEP + b"]" * DEEP
 
 
-@pytest.mark.parametrize("text", ["", "x", "é", "9" * 400, "00000000-0000-4000-8000-00000000000g", "{}", "urn:uuid:"])
+@pytest.mark.parametrize("text", ["", "x", "é", "9" * 33, "00000000-0000-4000-8000-00000000000g", "{}", "urn:uuid:"])
 def test_an_id_that_is_none_is_noted_as_none(text: str) -> None:
     ledger = Ledger(1)
     entry = ledger.intend(WriteKind.RATING, 1, 0.0, subject=text, object_=text)

@@ -688,27 +688,11 @@ def prepared() -> CheckedPhone:
 ASKED = {"p_user_id": ME, "p_limit": 2, "limit": 2, "query": "x", "page": 1, "targetUserId": OTHER, "text": "x"}
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        -1,
-        2.5,
-        "",
-        "x",
-        ME,
-        ROOM,
-        [],
-        [[]],
-        {},
-        {"id": []},
-        [{"id": {}}],
-        nested(DEEP),
-        "0001-01-01T00:00:00",
-    ],
-    ids=lambda value: repr(value)[:30] if value != nested(DEEP) else "nested",
-)
+_ODD: list[Any] = [None, True, -1, 2.5, "", "x", ME, ROOM, [], [[]], {}, {"id": []}, [{"id": {}}]]
+_ODD += [nested(DEEP), "0001-01-01T00:00:00"]
+
+
+@pytest.mark.parametrize("value", _ODD, ids=[f"value {number}" for number in range(len(_ODD))])
 def test_no_value_anywhere_makes_a_rule_fail(value: Any) -> None:
     row = dict.fromkeys(_NAMES, value)
     for data in (value, row, [row], [row, row], {"user": row}, {"cards": [row]}, {"results": [row]}):
