@@ -176,8 +176,11 @@ class ApiClient:
         found = await self.exchange(call, path, headers, payload)
         return found.status, found.reading
 
-    async def exchange(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Exchange:
-        """One wire request, measured; for `_attempt` and the fault injector."""
+    async def exchange(
+        self, call: Call, path: str, headers: bytes, payload: bytes | None, *, patience_s: float | None = None
+    ) -> Exchange:
+        """One wire request, measured; for `_attempt` and the fault injector. patience_s: of the call's time, what is
+        left; None: all of it."""
         observer, log, now = self._observer, self._notes.log, self._clock.now
         begun = now()
 
@@ -196,7 +199,12 @@ class ApiClient:
 
         try:
             reply = await self._http.send(
-                call.method, path, headers, payload, timeout_s=call.timeout_s, resends=resends
+                call.method,
+                path,
+                headers,
+                payload,
+                timeout_s=call.timeout_s if patience_s is None else patience_s,
+                resends=resends,
             )
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at

@@ -73,8 +73,9 @@ def test_every_reader_takes_any_tree(data: Any) -> None:
         reader(data)
 
 
+_PLAIN: list[Any] = [5, True, 0.5, "", "text", ID, None, [], {}, [None]]
 ANY: dict[str, Any] = {
-    **{repr(value): value for value in (5, True, 0.5, "", "text", ID, None, [], {}, [None])},
+    **{repr(value): value for value in _PLAIN},
     "nested": nested(DEEP),
 }
 

@@ -49,7 +49,6 @@ class RealtimeSession:
                 tally=sockets.tally,
                 through=self._through,
             )
-            sockets.sessions.add(self)
         return self._client
 
     def _token(self) -> str | None:
@@ -181,6 +180,3 @@ class RealtimeSession:
         if killed:
             client.network_lost()
         client.close()
-        sockets = self._host.kit.sockets
-        if sockets is not None:
-            sockets.sessions.discard(self)

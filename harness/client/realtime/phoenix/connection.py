@@ -141,6 +141,10 @@ class PhoenixConnection:
         """Whether there is an open socket."""
         return self._open
 
+    def _opens(self, open_: bool) -> None:
+        self.stats.sockets += open_ - self._open
+        self._open = open_
+
     def new_ref(self) -> str:
         """The next number of this client."""
         self._ref += 1
@@ -167,6 +171,7 @@ class PhoenixConnection:
         """The channel is closed."""
         if self.channels.get(channel.topic) is channel:
             del self.channels[channel.topic]
+            self.stats.held(len(channel.config.changes), -1)
 
     def leaked(self) -> None:
         """A join goes out that nobody will listen to."""
@@ -194,6 +199,7 @@ class PhoenixConnection:
         if self._closed:
             raise RuntimeError("this client is closed; make a new one")
         self.channels[channel.topic] = channel
+        self.stats.held(len(channel.config.changes), 1)
         if self._empty_timer is not None:
             self._empty_timer.cancel()
             self._empty_timer = None
@@ -214,7 +220,7 @@ class PhoenixConnection:
         self.stats.connects += 1
         if self._dropped_at is not None:
             self.stats.reconnect(now, now - self._dropped_at)
-        self._open = False
+        self._opens(False)
         self._handle = self._carrier.open(self)
 
     @property
@@ -282,7 +288,8 @@ class PhoenixConnection:
         if self._empty_timer is not None:
             self._empty_timer.cancel()
             self._empty_timer = None
-        handle, was_open, self._handle, self._open = self._handle, self._open, None, False
+        handle, was_open, self._handle = self._handle, self._open, None
+        self._opens(False)
         if handle is not None:
             if not was_open and handle is not self._timed_out:
                 self._report_connect(Ending(Outcome.GAVE_UP, "client closed"))
@@ -297,7 +304,7 @@ class PhoenixConnection:
         if handle is not self._handle:
             return
         now = self.wheel.clock()
-        self._open = True
+        self._opens(True)
         self._timed_out = None if self._timed_out is None or self._timed_out.over else self._timed_out
         self._dropped_at = None
         self.stats.opened += 1
@@ -322,7 +329,8 @@ class PhoenixConnection:
         else:
             self._report_end(ending)
         if not orphan:
-            self._handle, self._open = None, False
+            self._handle = None
+            self._opens(False)
             self._heartbeat.stop()
             self._drop()
         self._fail_channels(ending.code)
@@ -401,7 +409,7 @@ class PhoenixConnection:
         now = self.wheel.clock()
         self.stats.drops += 1
         self._observer.attempt("WS", "realtime_drop", Outcome.TIMEOUT, now, 0.0, 0, HEARTBEAT_TIMEOUT)
-        self._open = False
+        self._opens(False)
         self._timed_out = handle
         self._timed_out_at = now
         self._drop()
