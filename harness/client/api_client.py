@@ -35,6 +35,9 @@ from harness.client.write import OFFLINE, carried
 from harness.core.outcome import Outcome
 from harness.core.retry_policies import RetryPolicy
 
+_NOISE = random.Random()
+"""Decides nothing, and is drawn beside sessions, where it would shift their own draws. One for all devices."""
+
 
 class ApiClient:
     """One device's. credentials, faults: set by the device that puts the parts together; faults None: none planned."""
@@ -61,11 +64,9 @@ class ApiClient:
         self._open_http = open_http
         self._http = open_http()
         self._resent = 0  # requests that the wire wrote twice
-        # Decides nothing, and is drawn beside the session, where it would shift the session's own draws.
-        self._noise = random.Random()
         self._headers = HeaderProfiles(anon_key, self.request_id)
         shipped = policy is RetryPolicy.SHIPPED
-        self._retries = None if shipped else Retries(policy, budget_ratio, self._noise.random)
+        self._retries = None if shipped else Retries(policy, budget_ratio, _NOISE.random)
 
     @property
     def backlog_bytes(self) -> int:
@@ -89,7 +90,7 @@ class ApiClient:
 
     def request_id(self) -> str:
         """A fresh id for an `x-request-id` header."""
-        return str(uuid.UUID(int=self._noise.getrandbits(128), version=4))
+        return str(uuid.UUID(int=_NOISE.getrandbits(128), version=4))
 
     async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading:
         """Make a call as the app does, with the tries its callers make; the last try's reading.

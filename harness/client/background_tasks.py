@@ -51,5 +51,7 @@ class BackgroundTasks:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if not self._tasks:
+            self._tasks = set()  # a set keeps the size of its best days
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SessionClosed):
             self._problem(error)

@@ -160,6 +160,7 @@ class Device:
         raised then. Without that the next session would begin on this one's connections, timers and page.
         """
         async with AsyncExitStack() as steps:  # the last one first
+            steps.callback(self._forget_draws)
             steps.callback(self.network.reset)
             steps.callback(self.api.cut)
             steps.callback(self._turn_page)
@@ -171,6 +172,10 @@ class Device:
             if self.fault_injector is not None:
                 steps.callback(self.fault_injector.end)
             steps.callback(self.notes.end)
+
+    def _forget_draws(self) -> None:
+        """A phone that is in nobody's hand decides nothing, and ten thousand of them remember as little as they can."""
+        self.behaviour.rng = Rng("")
 
     async def _finish(self) -> None:
         """What is under way has one more second."""

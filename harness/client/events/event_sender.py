@@ -10,7 +10,6 @@ app was killed) end as gave_up: nobody will ever send them.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable
 
 from harness.client.api.calls import SWIPE_EVENTS
@@ -22,6 +21,7 @@ from harness.client.events.storage import Storage
 from harness.client.events.swipe_event import for_wire
 from harness.client.network_state import NetworkChange, NetworkState
 from harness.client.notes import SessionNotes
+from harness.client.rng import LightRandom
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
@@ -54,7 +54,7 @@ class EventSender:
         self._new_id = new_id
         self._problem = problem
         # The word in this key is kept as it was first spelt: recorded seeds give the same draws only with it.
-        self._rng = random.Random(f"\x63ourier {email} {seed}")
+        self._rng = LightRandom(f"\x63ourier {email} {seed}")
         self._outbox = self._new_page()
         self._timer: asyncio.TimerHandle | None = None
         self._sends: dict[asyncio.Task[None], Flush] = {}
