@@ -130,11 +130,14 @@ def replayed(steps: Iterable[Step]) -> dict[str, list[float]]:
     """CPU seconds of each step, by call; each person's replies on a phone of their own."""
     log, phones, cost = ReadLog(), dict[str, ReadChecks](), defaultdict[str, list[float]](list)
 
+    def raises(error: Exception) -> None:
+        raise error
+
     def violated(call: str, rule: str, found: object) -> None:
         log.violated(0, 0, 0, call, rule, ReadSeverity.WRONG, "", "")
 
     for reply, outcome in steps:
-        checks = phones.setdefault(reply.me, ReadChecks(log.checked, violated))
+        checks = phones.setdefault(reply.me, ReadChecks(log.checked, violated, raises))
         begun = time.perf_counter()
         fresh = CheckedReply(
             reply.call, reply.me, reply.arguments, reply.body, reply.data, reply.begun, reply.at, reply.copies

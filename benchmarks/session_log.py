@@ -2,7 +2,8 @@
 
     python benchmarks/session_log.py
 
-CPU time, best of seven rounds: it does not grow with what else the machine does.
+CPU time, best of seven rounds: it does not grow with what else the machine does. And what the dice of a phone in
+session take in memory.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 import timeit
+import tracemalloc
 from collections.abc import Callable
 
 from harness.client.rng import Rng
@@ -44,6 +46,19 @@ def rng() -> None:
         made.of(f"question {number}").random()
 
 
+def dice_kb(phones: int = 200, draws: int = 8) -> float:
+    """KB of one session's dice, each thrown some times."""
+    tracemalloc.start()
+    kept = [Rng(f"1 2 {number}") for number in range(phones)]
+    for session_rng in kept:
+        for number in range(QUESTIONS):
+            for _ in range(draws):
+                session_rng.of(f"question {number}").random()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return size / phones / 1024
+
+
 def main() -> int:
     log = SessionLog(1, 0.0)
     figures = {
@@ -54,6 +69,7 @@ def main() -> int:
     }
     for name, microseconds in figures.items():
         sys.stdout.write(f"{name:60} {microseconds:9.2f} us\n")
+    sys.stdout.write(f"{'a session, its dice in memory':60} {dice_kb():9.2f} KB\n")
     return 0
 
 

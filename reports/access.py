@@ -130,7 +130,7 @@ def _operation(e2e: pd.DataFrame, name: str, title: str, what: str) -> AccessRow
     samples = int(chosen["count"].sum())
     if not samples:
         return None
-    failed = chosen[chosen["outcome"].isin([outcome for outcome in OUTCOMES if not outcome.good])]
+    failed = chosen[chosen["outcome"].isin([outcome for outcome in OUTCOMES if outcome.failed])]
     kinds = failed.groupby("outcome")["count"].sum().sort_values(ascending=False)
     bad = int(kinds.sum())
     told = ", ".join(f"{kind} {count(int(number))}" for kind, number in kinds.items())

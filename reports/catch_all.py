@@ -195,7 +195,7 @@ def _row(
     expected = {outcome for one in catch_all.excluded(name, view) for outcome in one.outcomes}
     if own is not None and (view is View.E2E or name.startswith("realtime_")):
         expected.add(Outcome.NETWORK)
-    failed = chosen["outcome"].isin([o for o in OUTCOMES if not o.good and o not in expected and o != Outcome.GAVE_UP])
+    failed = chosen["outcome"].isin([o for o in OUTCOMES if o.failed and o not in expected and o != Outcome.GAVE_UP])
     allowed = catch_all.allowed_share(name, view)
     failures, known = _failures(frames, name, view, chosen, failed, allowed, own)
     counts = chosen[failed].groupby("outcome")["count"].sum().sort_values(ascending=False)

@@ -7,6 +7,8 @@ value, except that a failure is not a fast success: it counts as slower than eve
 - delivery view: what Realtime should have brought and did not is such a failure.
 - server view: no complete or no usable answer (timeout, network, server_error, gave_up) is such a failure; every other
   complete reply, also a refusal, counts with its time.
+
+What the app let go of on purpose (aborted) is no sample at all: nobody waited for it. It is told beside the others.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ from reports.ranks import grouped_percentiles
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
 NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
     View.SERVER: frozenset({Outcome.TIMEOUT, Outcome.NETWORK, Outcome.SERVER_ERROR, Outcome.GAVE_UP}),
-    View.E2E: frozenset(outcome for outcome in OUTCOMES if not outcome.good),
-    View.DELIVERY: frozenset(outcome for outcome in OUTCOMES if not outcome.good),
+    View.E2E: frozenset(outcome for outcome in OUTCOMES if outcome.failed),
+    View.DELIVERY: frozenset(outcome for outcome in OUTCOMES if outcome.failed),
 }
 """Outcomes that count as slower than every limit, per view."""
 
@@ -95,13 +97,27 @@ class Frames:
     deliveries: tuple[Delivery, ...] = ()
     realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
     faults: tuple[PartFault, ...] = ()  # parts of the record that are missing or damaged
+    aborted: pd.DataFrame = field(default_factory=pd.DataFrame)  # as samples: what the app let go of on purpose
+
+    @property
+    def told(self) -> pd.DataFrame:
+        """Samples, and what the app let go of: all that happened, whether it counts or not."""
+        return pd.concat([self.samples, self.aborted], ignore_index=True) if len(self.aborted) else self.samples
 
     @property
     def measured(self) -> pd.DataFrame:
         """Samples of the measure phase: all that an SLO may read. Without those whose span, from the second in which it
         began, may touch a chaos window, unless an entry says that they count, or the recovery that it allows: what a
         fault cuts off in flight is the fault's."""
-        measured = self._in_measure
+        return self._undisturbed(self._in_measure)
+
+    @property
+    def told_measured(self) -> pd.DataFrame:
+        """As `measured`, with what the app let go of."""
+        told = self.told
+        return self._undisturbed(told[told["phase"] == Phase.MEASURE])
+
+    def _undisturbed(self, measured: pd.DataFrame) -> pd.DataFrame:
         second = measured["second"]
         ended = second + 1 + measured["bucket_us"] / 1e6
         counts = pd.Series(True, index=measured.index)
@@ -151,10 +167,11 @@ def load(run: RunLike) -> Frames:
         failed = (merged["view"] == view) & merged["outcome"].isin([str(outcome) for outcome in outcomes])
         merged.loc[failed, "value_us"] = np.inf
     measured = merged["view"].isin([str(view) for view in MEASURED_VIEWS])
+    aborted = measured & (merged["outcome"] == str(Outcome.ABORTED))
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,
-        samples=merged[measured].reset_index(drop=True),
+        samples=merged[measured & ~aborted].reset_index(drop=True),
         generator=merged[~measured].reset_index(drop=True),
         arrivals=run.arrivals().to_pandas(),
         health=run.health().to_pandas(),
@@ -163,6 +180,7 @@ def load(run: RunLike) -> Frames:
         deliveries=deliveries,
         realtime=run.realtime().to_pandas(),
         faults=run.faults,
+        aborted=merged[aborted].reset_index(drop=True),
     )
 
 
@@ -280,7 +298,7 @@ def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> 
 
 def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
     """Samples per second by outcome: index second (slots of `width_s` with no gaps), one column an outcome present."""
-    chosen = frames.samples[frames.samples["view"] == view]
+    chosen = frames.told[frames.told["view"] == view]
     if chosen.empty:
         return pd.DataFrame()
     slots = chosen["second"] // width_s * width_s
@@ -292,7 +310,8 @@ def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
 
 def outcome_table(frames: Frames, view: View) -> pd.DataFrame:
     """Counts over the measure phase: index operation, one column an outcome that occurred, in OUTCOMES order."""
-    chosen = frames.measured[frames.measured["view"] == view]
+    measured = frames.told_measured
+    chosen = measured[measured["view"] == view]
     if chosen.empty:
         return pd.DataFrame()
     table = chosen.groupby(["operation", "outcome"])["count"].sum().unstack(fill_value=0)

@@ -17,12 +17,13 @@ from typing import Any
 import orjson
 
 from harness.client.api import retry, retry_policy
-from harness.client.api.call import EDGE_SERVICES, Call, Caller
+from harness.client.api.call import EDGE_SERVICES, Call, Caller, Service
 from harness.client.api.chat_calls import SpecialCall
 from harness.client.api.classify import Reading, read
 from harness.client.api.headers import HeaderProfiles
 from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
+from harness.client.background_tasks import LET_GO
 from harness.client.checks.read_checks import WATCHED, ReadChecks
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
@@ -30,10 +31,13 @@ from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
-from harness.client.write import OFFLINE
+from harness.client.write import OFFLINE, carried
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 from harness.core.retry_policies import RetryPolicy
+
+_NOISE = random.Random()
+"""Decides nothing, and is drawn beside sessions, where it would shift their own draws. One for all devices."""
 
 
 class ApiClient:
@@ -57,14 +61,13 @@ class ApiClient:
         self._network = network
         self._notes = notes
         self._observer = observer
-        self._checks = ReadChecks(observer.checked, self._violated, observer.samples, self._sampled)
+        self._checks = ReadChecks(observer.checked, self._violated, observer.problem, observer.samples, self._sampled)
         self._open_http = open_http
         self._http = open_http()
-        # Decides nothing, and is drawn beside the session, where it would shift the session's own draws.
-        self._noise = random.Random()
+        self._resent = 0  # requests that the wire wrote twice
         self._headers = HeaderProfiles(anon_key, self.request_id)
         shipped = policy is RetryPolicy.SHIPPED
-        self._retries = None if shipped else Retries(policy, budget_ratio, self._noise.random)
+        self._retries = None if shipped else Retries(policy, budget_ratio, _NOISE.random)
 
     @property
     def backlog_bytes(self) -> int:
@@ -77,13 +80,18 @@ class ApiClient:
         self._http.close()
         self._http = self._open_http()
 
+    def reset(self) -> None:
+        """Connections end as if the target had reset them; the app goes on, and knows nothing."""
+        self._checks.memory.forget_page()
+        self._http.reset()
+
     def close(self) -> None:
         """Connections end for good."""
         self._http.close()
 
     def request_id(self) -> str:
         """A fresh id for an `x-request-id` header."""
-        return str(uuid.UUID(int=self._noise.getrandbits(128), version=4))
+        return str(uuid.UUID(int=_NOISE.getrandbits(128), version=4))
 
     async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading:
         """Make a call as the app does, with the tries its callers make; the last try's reading.
@@ -104,12 +112,13 @@ class ApiClient:
             call.name, "" if account is None else account.user_id, arguments, sent, None, self._clock.now()
         )
         self._checks.begins(call.name, arguments, sent)
-        outcome = Outcome.GAVE_UP
+        outcome, resent = Outcome.GAVE_UP, self._resent
         try:
             reading = await self._tried(call, arguments, body, raw)
             outcome, reply.data = reading.outcome, reading.data
         finally:
-            reply.at, reply.copies = self._clock.now(), self._notes.copies_writes
+            # Of a request that was written twice the first may be carried out whenever the server gets to it.
+            reply.at, reply.copies = self._clock.now(), self._notes.copies_writes or self._resent != resent
             self._checks.ends(reply, outcome)
         return reading
 
@@ -172,12 +181,36 @@ class ApiClient:
         found = await self.exchange(call, path, headers, payload)
         return found.status, found.reading
 
-    async def exchange(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Exchange:
-        """One wire request, measured; for `_attempt` and the fault injector."""
+    async def exchange(
+        self, call: Call, path: str, headers: bytes, payload: bytes | None, *, patience_s: float | None = None
+    ) -> Exchange:
+        """One wire request, measured; for `_attempt` and the fault injector. patience_s: of the call's time, what is
+        left; None: all of it."""
         observer, log, now = self._observer, self._notes.log, self._clock.now
         begun = now()
+
+        def resends(died: WireError) -> None:
+            """The wire writes it once more, and the app knows nothing of it: two attempts, of which this one failed."""
+            nonlocal begun
+            assert died.sent_at is not None
+            ended = now()
+            observer.attempt(call.method, call.name, died.outcome, died.sent_at, ended - died.sent_at, 0, died.detail)
+            log.sent(call.name, ended - begun, failed=True)
+            self._resent += 1
+            if call.service is not Service.AUTH and call.method not in retry.TRANSPORT_METHODS:
+                for write in carried.get():
+                    write.sent_again()
+            begun = ended
+
         try:
-            reply = await self._http.send(call.method, path, headers, payload, timeout_s=call.timeout_s)
+            reply = await self._http.send(
+                call.method,
+                path,
+                headers,
+                payload,
+                timeout_s=call.timeout_s if patience_s is None else patience_s,
+                resends=resends,
+            )
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at
             outcome, code = (error.outcome, error.detail) if self._network.online else (Outcome.NETWORK, OFFLINE)
@@ -191,7 +224,8 @@ class ApiClient:
             if NEVER_LEFT in cancelled.args:
                 self._notes.held(now() - begun)
                 raise  # no packet, hence no attempt
-            observer.attempt(call.method, call.name, Outcome.GAVE_UP, begun, now() - begun, 0, "cancelled")
+            outcome = Outcome.ABORTED if LET_GO in cancelled.args else Outcome.GAVE_UP
+            observer.attempt(call.method, call.name, outcome, begun, now() - begun, 0, "cancelled")
             log.sent(call.name, now() - begun)
             raise
         if reply.held_s:

@@ -8,6 +8,9 @@ from typing import Any
 
 from harness.client.interruptible_sleep import SessionClosed
 
+LET_GO = "let go"
+"""Cancels what the app itself aborts: given to `Task.cancel`, read off the CancelledError where a request ends."""
+
 
 class BackgroundTasks:
     """Tasks of one device. `pausing` holds the tasks that only wait; they have nothing on the wire to lose."""
@@ -48,5 +51,7 @@ class BackgroundTasks:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if not self._tasks:
+            self._tasks = set()  # a set keeps the size of its best days
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SessionClosed):
             self._problem(error)

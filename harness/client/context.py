@@ -71,7 +71,9 @@ class Requests(Protocol):
 class Exchanges(Protocol):
     """Whoever puts one request on the wire; see `ApiClient.exchange`."""
 
-    async def exchange(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Exchange: ...
+    async def exchange(
+        self, call: Call, path: str, headers: bytes, payload: bytes | None, *, patience_s: float | None = None
+    ) -> Exchange: ...
 
 
 class Attempts(Protocol):

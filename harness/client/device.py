@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 from harness.client.api_client import ApiClient
@@ -161,16 +162,35 @@ class Device:
             self.fault_injector.begin(persona)
 
     async def end(self) -> None:
-        """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second."""
-        self.notes.end()
-        if self.fault_injector is not None:
-            self.fault_injector.end()
-        self.notes.did(UserAction.CLOSED)
-        self.network.hide()
-        await asyncio.gather(self.background.finish(LAST_FLUSH_S), self.event_sender.close_app())
-        self._turn_page()
-        self.api.cut()
-        self.network.reset()
+        """The app is closed: page hidden, queue stored, connections closed. What is under way has one more second.
+
+        Every step is done, also when an earlier one fails or the rest of that second is cancelled; the last failure is
+        raised then. Without that the next session would begin on this one's connections, timers and page.
+        """
+        async with AsyncExitStack() as steps:  # the last one first
+            steps.callback(self._forget_draws)
+            steps.callback(self.network.reset)
+            steps.callback(self.api.cut)
+            steps.callback(self._turn_page)
+            steps.callback(self.event_sender.gone)
+            steps.callback(self.background.drop)
+            steps.push_async_callback(self._finish)
+            steps.callback(self.network.hide)
+            steps.callback(self.notes.did, UserAction.CLOSED)
+            if self.fault_injector is not None:
+                steps.callback(self.fault_injector.end)
+            steps.callback(self.notes.end)
+
+    def _forget_draws(self) -> None:
+        """A phone that is in nobody's hand decides nothing, and ten thousand of them remember as little as they can."""
+        self.behaviour.rng = Rng("")
+
+    async def _finish(self) -> None:
+        """What is under way has one more second."""
+        ends = (self.background.finish(LAST_FLUSH_S), self.event_sender.close_app())
+        for failed in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(failed, BaseException):
+                raise failed
 
     def discard(self) -> None:
         """The run is over: what the queue still owes becomes part of the record."""
@@ -196,8 +216,8 @@ class Device:
 
     def drop_connections(self) -> None:
         """Every connection ends, as when a load balancer is restarted; the network stays, and the app knows nothing."""
-        self.api.cut()
-        self.page.realtime.lost()
+        self.api.reset()
+        self.page.realtime.reset()
 
     def load_page(self) -> Page:
         """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""
@@ -218,7 +238,8 @@ class Device:
         page, did = self.page, self.notes.did
         if change is NetworkChange.OFFLINE:
             did(UserAction.OFFLINE)
-            self.drop_connections()
+            self.api.cut()
+            page.realtime.lost()
         elif change is NetworkChange.ONLINE:
             did(UserAction.ONLINE)
             page.realtime.back()

@@ -78,8 +78,14 @@ class NetworkState:
         return unwatch
 
     def _tell(self, change: NetworkChange) -> None:
+        failed: Exception | None = None
         for watcher in tuple(self._watchers):
-            watcher(change)
+            try:
+                watcher(change)
+            except Exception as error:
+                failed = failed or error
+        if failed is not None:  # everybody has been told
+            raise failed
 
     # ---- what happens ---------------------------------------------------------------------------------------
 

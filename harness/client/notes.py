@@ -25,8 +25,8 @@ KEPT_HOLDS = 200
 
 
 class SessionNotes:
-    """One device's. ticket, log: of the session under way, or the last one. copies_writes: whether a request may be
-    sent twice, so that tasks remember which writes they carry (`harness.client.write.carried`)."""
+    """One device's. ticket, log: of the session under way, or the last one. copies_writes: whether faults of this run
+    may send a request twice, or late."""
 
     __slots__ = (
         "_account_id",

@@ -7,27 +7,85 @@ would shift every draw after it.
 
 from __future__ import annotations
 
-import random
+from array import array
 from collections.abc import Sequence
-from typing import TypeVar
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
+AHEAD = 32
+"""Numbers that a light generator holds ready: more than most questions of a session are ever asked."""
 
-class Rng(random.Random):
+if TYPE_CHECKING:
+    _Generator = Random
+else:
+    _Generator = object
+
+
+class LightRandom(_Generator):
+    """Python's `Random(key)`, number for number, in a fifth of its memory.
+
+    The state behind that is 2.5 KB, and a phone in session has ten. The first numbers are drawn ahead when the first is
+    asked for; whatever goes beyond them, or asks for anything but fractions, has the generator itself.
+    """
+
+    __slots__ = ("_drawn", "_key", "_taken", "_whole")
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._drawn: array[float] | None = None
+        self._taken = 0
+        self._whole: Random | None = None
+
+    def random(self) -> float:
+        """The next number in [0, 1)."""
+        if self._whole is not None:
+            return self._whole.random()
+        taken = self._taken
+        if self._drawn is None:
+            source = Random(self._key)
+            self._drawn = array("d", [source.random() for _ in range(AHEAD)])
+        elif taken == AHEAD:
+            return self._grown().random()
+        self._taken = taken + 1
+        return self._drawn[taken]
+
+    choices = Random.choices  # draws fractions only
+
+    def _grown(self) -> Random:
+        """The generator itself, where the last draw left it."""
+        whole = self._whole
+        if whole is None:
+            whole = self._whole = Random(self._key)
+            for _ in range(self._taken):
+                whole.random()
+            self._drawn = None
+        return whole
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return getattr(self._grown(), name)
+
+
+class Rng(LightRandom):
     """`key` names the session. The generators of questions are made when first asked for; itself it is the generator
     for what has no question of its own and is drawn on the session's own way only, never beside it."""
 
+    __slots__ = ("_questions",)
+
     def __init__(self, key: str) -> None:
         super().__init__(key)
-        self._key = key
-        self._questions: dict[str, random.Random] = {}
+        self._questions: dict[str, Random] = {}
 
-    def of(self, question: str) -> random.Random:
+    def of(self, question: str) -> Random:
         """The generator of this question, where the last draw left it."""
         found = self._questions.get(question)
         if found is None:
-            found = self._questions[question] = random.Random(f"{self._key} {question}")
+            found = self._questions[question] = LightRandom(f"{self._key} {question}")
         return found
 
     def pick(self, question: str, things: Sequence[T]) -> T:

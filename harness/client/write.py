@@ -17,14 +17,11 @@ NOT_SENT = frozenset({OFFLINE, LOST_REQUEST, "AUTH_REQUIRED"})
 """Codes of requests that never left the device."""
 
 carried: ContextVar[tuple[Write, ...]] = ContextVar("carried", default=())
-"""The writes on their way in this task, kept only where somebody may send them twice."""
+"""The writes on their way in this task: their request may be sent twice, by a fault or by the wire itself."""
 
 
 class WriteNotes(Protocol):
     """Where a write is noted; see `SessionNotes`."""
-
-    @property
-    def copies_writes(self) -> bool: ...
 
     def step(self, entry: LedgerEntry, step: WriteStep, outcome: Outcome, row: str | None = None) -> None: ...
 
@@ -41,8 +38,7 @@ class Write:
     def sent(self) -> None:
         """A request that carries it leaves."""
         self._notes.step(self._entry, WriteStep.SENT, Outcome.OK)
-        if self._notes.copies_writes:
-            carried.set((*carried.get(), self))
+        carried.set((*carried.get(), self))
 
     def sent_again(self) -> None:
         """A copy of that request leaves, whose answer nobody reads."""
@@ -65,5 +61,4 @@ class Write:
         self._notes.step(self._entry, WriteStep.DROPPED, Outcome.GAVE_UP)
 
     def _arrived(self) -> None:
-        if self._notes.copies_writes:
-            carried.set(tuple(write for write in carried.get() if write is not self))
+        carried.set(tuple(write for write in carried.get() if write is not self))

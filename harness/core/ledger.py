@@ -82,6 +82,7 @@ _PROVES = {
     Outcome.TIMEOUT: WriteStep.UNANSWERED,
     Outcome.NETWORK: WriteStep.UNANSWERED,
     Outcome.GAVE_UP: WriteStep.UNANSWERED,
+    Outcome.ABORTED: WriteStep.UNANSWERED,
 }
 
 
@@ -158,4 +159,8 @@ class Ledger:
 
 
 def _raw(text: str | None) -> bytes | None:
-    return None if text is None else uuid.UUID(text).bytes
+    """Ids that a target gave may be no UUIDs: then no column of them can hold one, and there is nothing to look for."""
+    try:
+        return None if text is None else uuid.UUID(text).bytes
+    except ValueError:
+        return None

@@ -20,11 +20,17 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"  # no complete answer in the call's time
     NETWORK = "network"  # refused, reset, closed early, unreachable
     GAVE_UP = "gave_up"  # the phone stopped waiting: run ended, app closed, person left
+    ABORTED = "aborted"  # the app let go of it on purpose and wants no answer: neither a failure nor a latency
 
     @property
     def good(self) -> bool:
         """Whether the person got what they wanted."""
         return self is Outcome.OK or self is Outcome.CONFLICT
+
+    @property
+    def failed(self) -> bool:
+        """Whether somebody wanted something and did not get it."""
+        return not self.good and self is not Outcome.ABORTED
 
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)

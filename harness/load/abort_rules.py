@@ -34,7 +34,7 @@ from harness.core.tables import View
 LAG_BEYOND_US = 20_000
 LAG_SHARE = 0.01
 
-_ANY_FAILURE = tuple(outcome for outcome in OUTCOMES if not outcome.good)
+_ANY_FAILURE = tuple(outcome for outcome in OUTCOMES if outcome.failed)
 _NO_ANSWER = (Outcome.TIMEOUT, Outcome.NETWORK, Outcome.SERVER_ERROR, Outcome.GAVE_UP)
 Mask = npt.NDArray[np.bool_]
 
@@ -69,7 +69,8 @@ class AbortRules:
         """Take in latency rows that arrived at `now`."""
         if not self._rules or batch.num_rows == 0:
             return
-        count = batch.column("count").to_numpy()
+        unwanted = _where(pc.equal(batch.column("outcome"), str(Outcome.ABORTED)))
+        count = np.where(unwanted, 0, batch.column("count").to_numpy())
         value = batch.column("bucket_us").to_numpy()
         for rule in self._rules:
             mine = _where(pc.equal(batch.column("view"), str(rule.view)))

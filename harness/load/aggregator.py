@@ -276,7 +276,7 @@ class Aggregator:
             sessions=sum(report.open_sessions for report in self._latest.values()),
             left=sum(report.tickets_left for report in self._latest.values()),
             attempts=attempts,
-            failed=sum(n for outcome, n in self._tally.outcomes[View.SERVER].items() if not outcome.good),
+            failed=sum(n for outcome, n in self._tally.outcomes[View.SERVER].items() if outcome.failed),
             per_second=round((attempts - before) / max(now - then, 0.001), 1),
             workers=sum(worker in self._latest for worker in self._roster.present),
             chaos=self._chaos.standing(self._now()),

@@ -172,9 +172,12 @@ class Engine:
         )
 
     def _each_second(self) -> None:
-        self.scheduler.check_standstill()
-        self.flush()
         self.loop.call_later(1.0, self._each_second)
+        try:
+            self.scheduler.check_standstill()
+            self.flush()
+        except Exception as error:  # told once a second, and the next second is recorded again
+            self.observer.problem(error)
 
     def flush(self, *, last: bool = False) -> None:
         """Move everything recorded so far into `taken`; of open sessions what they sent only now and then, or at

@@ -288,7 +288,7 @@ class WorkerSide:
             while attempts:
                 attempt = attempts.popleft()
                 # What a closing app or run cut off is no failure of the target's; our own record keeps it as gave_up.
-                fine = attempt.outcome.good or attempt.outcome is Outcome.GAVE_UP
+                fine = not attempt.outcome.failed or attempt.outcome is Outcome.GAVE_UP
                 failure = None if fine else AttemptFailed(attempt.outcome.value, attempt.code)
                 fire(
                     request_type=attempt.method,

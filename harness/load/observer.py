@@ -7,6 +7,7 @@ import traceback
 from collections import deque
 from typing import NamedTuple
 
+from harness.client.interruptible_sleep import SessionClosed
 from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
@@ -101,8 +102,9 @@ class RecordingObserver:
         self.reads.sampled(round((begun - zero) * 1e6), round((at - zero) * 1e6), person, call, sample)
 
     def problem(self, error: BaseException) -> None:
-        """Our own code failed beside a session."""
-        self._failed("internal problem", error)
+        """Our own code failed beside a session; not where a session's end, or that of its sign-in, was on its way."""
+        if not isinstance(error, SessionClosed):
+            self._failed("internal problem", error)
 
     def session_failed(self, error: BaseException, *, person: int, ticket: int, persona: str) -> None:
         """Our own code failed, and a session with it."""

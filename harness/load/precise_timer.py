@@ -70,6 +70,13 @@ class PreciseTimers:
             os.close(self._timer)
             self._timer = -1
 
+    def _call(self, callback: Callable[[], None]) -> None:
+        """What one raises is told as the loop's own timers would, and costs no other its call."""
+        try:
+            callback()
+        except Exception as error:
+            self._loop.call_exception_handler({"message": f"exception in {callback!r}", "exception": error})
+
     def _arm(self) -> None:
         instant = self._queue[0][0]
         if self._timer < 0:
@@ -87,7 +94,7 @@ class PreciseTimers:
         while self._queue and self._queue[0][0] <= monotonic():
             callback = heappop(self._queue)[2].callback
             if callback is not None:
-                callback()
+                self._call(callback)
         while self._queue and self._queue[0][2].callback is None:
             heappop(self._queue)
         if self._queue:

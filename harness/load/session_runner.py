@@ -56,13 +56,13 @@ class SessionRunner:
             return
         started, end = self._now(), SessionEnd.FINISHED
         cause = self._cause(ticket, started, device_was_free=device_was_free)
-        self._note(ticket, started, None, cause, "")  # stands if this process dies first
-        if device_was_free:
-            late_s = max(0.0, started - ticket.at_s)
-            self._observer.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, late_s)
         self.open_sessions += 1
         self._in_session[device] = None
         try:
+            self._note(ticket, started, None, cause, "")  # stands if this process dies first
+            if device_was_free:
+                late_s = max(0.0, started - ticket.at_s)
+                self._observer.recorder.sample(View.LATENESS, "generator", Outcome.OK, ticket.at_s, late_s)
             device.begin(ticket.ticket, ticket.at_s, ticket.persona)
             self._logs.begin(device.log)
             if self.kit.pulse.closing:
@@ -78,12 +78,25 @@ class SessionRunner:
             end = SessionEnd.FAILED
             self._failed(ticket, error)
         finally:
-            await device.end()
+            if not await self._closed(ticket, device):
+                end = SessionEnd.FAILED
             self._logs.end(device.log)
             device.in_use.release()
             self.open_sessions -= 1
             del self._in_session[device]
             self._note(ticket, started, self._now(), cause, end)
+
+    async def _closed(self, ticket: Ticket, device: Device) -> bool:
+        """End the session on its device, however that goes; False when our own code failed in it. The person's device
+        is free afterwards in any case: one bad end must not cost all sessions to come."""
+        try:
+            await device.end()
+        except asyncio.CancelledError:
+            pass  # the run will not wait for what is under way; the device has done the rest
+        except Exception as error:
+            self._failed(ticket, error)
+            return False
+        return True
 
     def never_started(self, ticket: Ticket) -> None:
         """The run ended before this session's turn, or no device was free for it until then."""
@@ -105,7 +118,10 @@ class SessionRunner:
     def discard(self) -> None:
         """Close whatever the devices hold open."""
         for device in self._devices.values():
-            device.discard()
+            try:
+                device.discard()
+            except Exception as error:
+                self._observer.problem(error)
 
     def _now(self) -> float:
         return monotonic() - self.kit.zero

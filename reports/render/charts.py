@@ -47,6 +47,7 @@ OUTCOME_COLOUR: dict[Outcome, str] = {
     Outcome.TIMEOUT: "#a50026",
     Outcome.NETWORK: "#000000",
     Outcome.GAVE_UP: GREY,
+    Outcome.ABORTED: "#c7c7c7",
 }
 SHADE = {Phase.WARMUP: GREY, Phase.MEASURE: None, Phase.DRAIN: GREY}
 

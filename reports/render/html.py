@@ -118,7 +118,7 @@ def _outcomes(frames: Frames, view: View) -> OutcomeTable:
     rows = []
     for operation, counts in table.iterrows():
         total = int(counts.sum())
-        bad = sum(int(counts[str(outcome)]) for outcome in outcomes if not outcome.good)
+        bad = sum(int(counts[str(outcome)]) for outcome in outcomes if outcome.failed)
         rows.append(OutcomeRow(str(operation), tuple(int(number) for number in counts), total, bad / total))
     rows.sort(key=lambda row: (-row.bad_share, -row.total))
     return OutcomeTable(VIEW_TITLE[view], outcomes, tuple(rows))

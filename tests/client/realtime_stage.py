@@ -61,8 +61,8 @@ class Peer:
         else:
             self.stage.after(wait_s, lambda: self.end(Ending(Outcome.TIMEOUT, UNANSWERED)))
 
-    def abort(self) -> None:
-        self.end(Ending(Outcome.NETWORK, "offline"))
+    def abort(self, code: str) -> None:
+        self.end(Ending(Outcome.NETWORK, code))
 
     # ---- the server's side --------------------------------------------------------------------------------------
 

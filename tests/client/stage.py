@@ -193,6 +193,7 @@ class Scripted:
     def __init__(self, script: Script | None = None) -> None:
         self.script: Script = script or (lambda heard: None)
         self.delay_s: Callable[[Heard], float] = lambda heard: 0.0
+        self.dies: Callable[[Heard], bool] = lambda heard: False  # the connection ends after the delay, without a word
         self.heard: list[Heard] = []
         self.url = ""
         self._tokens = 0
@@ -242,6 +243,8 @@ class Scripted:
                 self.heard.append(heard)
                 if delay_s := self.delay_s(heard):
                     await asyncio.sleep(delay_s)
+                if self.dies(heard):
+                    return
                 writer.write(self._reply(heard))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.client.api.shapes import SearchHit
 from harness.client.auth import newcomers
 from harness.client.device import Device
 from harness.client.screens.app import open_app
@@ -38,6 +40,7 @@ from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.client.stage import OTHER, RUN_TAG, TITLE, Answer, Driven, Heard, Scripted, cards, drive, running
 from tests.client.test_garbage import garbage
+from tests.client.wire.peer import eventually
 
 SECRETS = Secrets("anon", "password")
 DECK = "/functions/v1/media-swipe-deck"
@@ -350,8 +353,51 @@ def test_the_next_settled_text_aborts_the_query_before(server: Scripted) -> None
     server.delay_s = lambda heard: 0.5 if "media-search" in heard.path else 0.0
     done = run(server, search("nig", gap=0.3))
     assert [heard.body["query"] for heard in server.of("media-search")] == ["ni", "nig"]
-    assert done.outcomes("media_search") == Counter(ok=1, gave_up=1)
+    assert done.outcomes("media_search") == Counter(ok=1, aborted=1)
     assert done.names["tmdb_search"] == 1
+
+
+def test_the_same_settled_text_goes_on_with_the_query_under_way(server: Scripted) -> None:
+    """ "ni" stands still, then "ni " does: one key of the app's cache, one request."""
+    server.delay_s = lambda heard: 0.7 if "media-search" in heard.path else 0.0
+    found: list[SearchHit] = []
+
+    async def body(phone: Device) -> None:
+        screen = Search(phone)
+        found.extend(await screen.type("ni ", [0.01, 0.3]))
+
+    done = run(server, body)
+    assert done.outcomes("media_search") == Counter(ok=1)
+    assert [hit.title for hit in found] == [TITLE]
+
+
+def test_a_text_that_was_let_go_of_is_asked_again(server: Scripted) -> None:
+    """As when somebody comes back to the screen in the same instant."""
+    server.delay_s = lambda heard: 0.3 if "media-search" in heard.path else 0.0
+
+    async def body(phone: Device) -> None:
+        first = Search(phone)
+        typing = asyncio.ensure_future(first.type("ni", [0.01]))
+        await eventually(lambda: bool(server.of("media-search")))
+        first.leave()
+        assert [hit.title for hit in await Search(phone).type("ni", [0.01])] == [TITLE]
+        assert await typing == []
+
+    assert run(server, body).outcomes("media_search") == Counter(ok=1, aborted=1)
+
+
+def test_what_two_screens_show_goes_on_when_one_is_left(server: Scripted) -> None:
+    server.delay_s = lambda heard: 0.3 if "media-search" in heard.path else 0.0
+
+    async def body(phone: Device) -> None:
+        first, second = Search(phone), Search(phone)
+        typing = [asyncio.ensure_future(screen.type("ni", [0.01])) for screen in (first, second)]
+        await eventually(lambda: bool(server.of("media-search")))
+        first.leave()
+        assert [hit.title for hit in await typing[1]] == [TITLE]
+        await typing[0]
+
+    assert run(server, body).outcomes("media_search") == Counter(ok=1)
 
 
 def test_the_people_tab_asks_for_counters_only_of_people_it_found(server: Scripted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import threading
@@ -9,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from harness.core.run_spec import RunSpec, windows_of
 from harness.core.scheduled_fault import ChaosEntry
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
+from tests.client.wire.peer import eventually
 
 PEOPLE, EACH = 16, 25
 SECRET = "s" * 40
@@ -43,6 +45,7 @@ class Server:
     expired: int = 0
     connections: int = 0
     reply: bytes = b"[]"
+    slow_s: float = 0.0
 
 
 class Http(ThreadingHTTPServer):
@@ -70,6 +73,8 @@ def server() -> Iterator[Server]:
                 found.seen[body["p"], body["n"]] += 1
                 if jwt.decode(token, options={"verify_signature": False})["exp"] < time.time():
                     found.expired += 1
+            if found.slow_s:
+                time.sleep(found.slow_s)
             head = b"HTTP/1.1 201 Created\r\ncontent-length: %d\r\n\r\n" % len(found.reply)
             self.wfile.write(head + found.reply)
 
@@ -251,6 +256,29 @@ def test_latency_is_added_exactly() -> None:
     assert 0.0499 < late_s <= 0.050 + plain_s + 0.002
 
 
+def test_the_app_waits_once_whatever_a_fault_took_before() -> None:
+    """One deadline for the fault's delay and the server's, as the app's own timer knows no difference."""
+    impatient = replace(MESSAGE_SEND, timeout_s=0.5)
+    found: list[tuple[Outcome, float]] = []
+    over = threading.Event()
+
+    async def body(phone: Device) -> None:
+        await phone.auth.sign_in()
+        begun = phone.now()
+        reading = await phone.api.request(impatient, body={"p": 0, "n": 0})
+        found.append((reading.outcome, phone.now() - begun))
+
+    late = {"fault": "latency", "parameters": {"latency": 400.0}}
+    with server() as target, engine(target.url, profile(late)) as made:
+        target.slow_s = 0.3
+        made.submit(Ticket(0, made.now(), "reader", 0), body, over.set)
+        assert over.wait(20)
+        assert not made.problems
+    ((outcome, took_s),) = found
+    assert outcome is Outcome.TIMEOUT
+    assert took_s >= 0.499
+
+
 @pytest.mark.parametrize(
     ("distribution", "quantiles"),
     [("uniform", (82.0, 100.0, 118.0)), ("normal", (67.1, 100.0, 132.9)), ("exponential", (101.0, 113.9, 159.9))],
@@ -308,6 +336,37 @@ def test_connections_end_and_are_made_anew() -> None:
         tried, _ = send(target.url, cut, pause_s=0.02, each=30, lead_s=2.5)
     assert target.connections == 2 * PEOPLE
     assert len(tried) == PEOPLE * 30
+
+
+def test_what_a_reset_cuts_is_the_networks_doing_and_sent_again_on_a_kept_connection() -> None:
+    """As when a load balancer is restarted: nobody gave up, and the app never hears of it (contract 0.2)."""
+    over = threading.Event()
+    told: list[Outcome] = []
+
+    def arrived(number: int) -> bool:
+        return target.seen[0, number] > 0
+
+    async def body(phone: Device) -> None:
+        await phone.auth.sign_in()
+        for number in range(2):  # on a new connection, then on a kept one
+            asked = asyncio.ensure_future(phone.api.request(MESSAGE_SEND, body={"p": 0, "n": number}))
+            await eventually(partial(arrived, number))
+            phone.drop_connections()
+            told.append((await asked).outcome)
+            target.slow_s = 0.0
+            await phone.api.request(MESSAGE_SEND, body={"p": 1, "n": number})
+            target.slow_s = 0.2
+
+    with server() as target, engine(target.url, profile({"fault": "clock_skew"})) as made:
+        target.slow_s = 0.2
+        made.submit(Ticket(0, made.now(), "reader", 0), body, over.set)
+        assert over.wait(20)
+        attempts = [(one.outcome, one.code) for one in made.attempts if one.name == "message_send"]
+        assert not made.problems
+    assert told == [Outcome.NETWORK, Outcome.OK]
+    reset, good = (Outcome.NETWORK, "reset"), (Outcome.OK, "")
+    assert attempts == [reset, good, reset, good, good]
+    assert target.seen == Counter({(0, 0): 1, (1, 0): 1, (0, 1): 2, (1, 1): 1})
 
 
 def until(condition: Callable[[], bool]) -> bool:

@@ -44,6 +44,19 @@ NEARLY: list[Any] = [
             "participants": [{"id": 3}],
         }
     ],
+    {"ok": True, "acceptedClientEventIds": [], "issues": 5},
+    {"ok": False, "code": {"of": []}, "error": [[[]]], "issues": {"code": "RATE_LIMIT"}},
+    {"ok": True, "deckId": "d", "recRequestId": "no id", "cards": [{"mediaItemId": "t", "position": -1, "kind": {}}]},
+    [
+        {
+            "id": "m",
+            "created_at": "0001-01-01T00:00:00Z",
+            "user_id": "u",
+            "conversation_id": "c",
+            "body": "[[",
+            "text": 1,
+        }
+    ],
     [{"id": 5}],
     [None],
     {"conversation_id": []},
@@ -72,6 +85,8 @@ def reply(rng: random.Random, path: str) -> bytes | None:
         framed(b"<html>bad gateway</html>", "502 Bad Gateway"),
         framed(b"", "204 No Content"),
         framed(b"\xff\xfe", "200 OK"),
+        framed(b"[" * 1000 + b"]" * 1000),
+        framed(b'{"ok":true,"code":' + b"[" * 1000 + b"]" * 1000 + b"}", "400 Bad Request"),
         None,
     ]
     return rng.choice(kinds)

@@ -109,6 +109,22 @@ def test_a_write_makes_stale_what_it_changed(cache: QueryCache) -> None:
     assert not cache.prefetch(("feed",), FEED, 2)
 
 
+def test_a_write_overtakes_the_fetch_under_way_of_what_is_shown(cache: QueryCache) -> None:
+    """TanStack Query 5: `invalidateQueries` fetches with `cancelRefetch`, unless there is no data yet."""
+    cache.mount(KEY, DEFAULT, 0)
+    assert cache.invalidate(KEY[:1], 1) == [], "the first fetch is joined"
+    cache.succeeded(KEY, "data", 2)
+    assert cache.poll(KEY, 3)
+    assert cache.invalidate(KEY[:1], 4) == [KEY]
+    assert cache.invalidate(KEY[:1], 5) == [KEY], "and so is the fetch that overtook"
+    assert not cache.mount(KEY, DEFAULT, 6), "one is under way"
+    cache.unmount(KEY, DEFAULT, 6)
+    cache.failed(KEY, 7)
+    assert cache.poll(KEY, 7)
+    cache.succeeded(KEY, "newer", 8)
+    assert cache.invalidate(KEY[:1], 9) == [KEY]
+
+
 def test_what_nobody_shows_is_forgotten_after_its_time(cache: QueryCache) -> None:
     cache.mount(KEY, DEFAULT, 0)
     cache.succeeded(KEY, "data", 0)

@@ -20,6 +20,7 @@ from harness.core.call_names import CALL_NAMES
 from harness.core.outcome import Outcome
 from harness.core.read_log import EXAMPLES_A_SECOND, ReadLog, ReadSeverity
 from reports.integrity.reads_texts import RULES as TEXTS
+from tests.client.json_trees import DEEP, nested
 
 ME, OTHER, THIRD = (f"00000000-0000-4000-8000-{n:012x}" for n in (1, 2, 3))
 ROOM, ROOM_2 = (f"00000000-0000-4000-8000-{n:012x}" for n in (0xA1, 0xA2))
@@ -49,7 +50,12 @@ class CheckedPhone:
     asked: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.checks = ReadChecks(self._checked, lambda call, rule, one: self.violations.append((call, rule, one)))
+        self.checks = ReadChecks(
+            self._checked, lambda call, rule, one: self.violations.append((call, rule, one)), self._fails
+        )
+
+    def _fails(self, error: Exception) -> None:
+        raise error
 
     def _checked(self, call: str, rule: str, asked: int) -> None:
         self.asked[rule] = self.asked.get(rule, 0) + asked
@@ -658,7 +664,8 @@ _VALUES = st.recursive(
     | st.booleans()
     | st.integers(-5, 300)
     | st.floats(allow_nan=False)
-    | st.sampled_from([ME, OTHER, ROOM, TITLE, at(9), "m01", "", "x"]),
+    | st.sampled_from([ME, OTHER, ROOM, TITLE, at(9), "m01", "", "x", "0001-01-01T00:00:00+00:00"])
+    | st.just(nested(DEEP)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=5),
     max_leaves=12,
 )
@@ -681,7 +688,11 @@ def prepared() -> CheckedPhone:
 ASKED = {"p_user_id": ME, "p_limit": 2, "limit": 2, "query": "x", "page": 1, "targetUserId": OTHER, "text": "x"}
 
 
-@pytest.mark.parametrize("value", [None, True, -1, 2.5, "", "x", ME, ROOM, [], [[]], {}, {"id": []}, [{"id": {}}]])
+_ODD: list[Any] = [None, True, -1, 2.5, "", "x", ME, ROOM, [], [[]], {}, {"id": []}, [{"id": {}}]]
+_ODD += [nested(DEEP), "0001-01-01T00:00:00"]
+
+
+@pytest.mark.parametrize("value", _ODD, ids=[f"value {number}" for number in range(len(_ODD))])
 def test_no_value_anywhere_makes_a_rule_fail(value: Any) -> None:
     row = dict.fromkeys(_NAMES, value)
     for data in (value, row, [row], [row, row], {"user": row}, {"cards": [row]}, {"results": [row]}):
@@ -726,6 +737,25 @@ def test_what_is_certain_is_what_a_store_that_may_reorder_holds(steps: list[tupl
 
 
 # ---- the log ----------------------------------------------------------------------------------------------------
+
+
+def test_a_rule_that_fails_costs_the_request_nothing() -> None:
+    problems: list[Exception] = []
+
+    def told(call: str, rule: str, asked: int) -> None:
+        raise RuntimeError("on purpose")
+
+    checks = ReadChecks(told, lambda call, rule, one: None, problems.append)
+    checks.ends(CheckedReply("own_profile", ME, (ME,), None, [{"id": ME}]), Outcome.OK)
+    assert [str(error) for error in problems] == ["on purpose"]
+
+
+def test_what_is_written_down_of_a_violation_is_short() -> None:
+    phone = CheckedPhone()
+    phone.gets("own_profile", ME, data=[{"id": "x" * 10**6}])
+    for _, _, found in phone.violations:
+        assert len(found.subject) + len(found.detail) < 1000
+    assert phone.violations
 
 
 def test_a_flood_is_counted_completely_and_written_down_in_part() -> None:

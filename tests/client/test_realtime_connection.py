@@ -631,6 +631,15 @@ class Life(RuleBasedStateMachine):
             assert any(not peer.over for peer in self.stage.peers)
 
     @invariant()
+    def what_is_open_is_counted(self) -> None:
+        connection = self.stage.connection
+        stats, held = connection.stats, list(connection.channels.values())
+        assert stats.sockets == connection.connected
+        assert stats.channels == len(held)
+        assert stats.conversations == sum(bool(channel.config.changes) for channel in held)
+        assert stats.subscriptions == sum(len(channel.config.changes) for channel in held)
+
+    @invariant()
     def refs_never_repeat(self) -> None:
         refs = [said.ref for peer in self.stage.peers for said in peer.said if said.ref]
         assert len(refs) == len(set(refs))

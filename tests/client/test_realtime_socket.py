@@ -344,7 +344,17 @@ async def byte_server(script: Script, **options: Any) -> AsyncIterator[Origin]:
         ),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", Outcome.CLIENT_ERROR, "upgrade_200"),
         (b"HTTP/1.1 429 X\r\ncontent-length: 3\r\n\r\n\xff\xfe{", Outcome.RATE_LIMITED, "upgrade_429"),
-        (b"HTTP/1.1 503 X\r\n" + b"x: y\r\n" * 10_000 + b"\r\n", Outcome.SERVER_ERROR, "not http"),
+        (b"HTTP/1.1 403 X\r\n\r\n", Outcome.REJECTED, "upgrade_403"),  # its body ends with the connection
+        (b'HTTP/1.1 401 X\r\n\r\n{"error":"Token has expired"}', Outcome.AUTH, "token_expired"),
+        (b"HTTP/1.1 429 X\r\nconnection: close\r\n\r\nslow down", Outcome.RATE_LIMITED, "upgrade_429"),
+        (b"HTTP/1.1 503 X\r\ncontent-length: 900\r\n\r\ncut sho", Outcome.SERVER_ERROR, "upgrade_503"),
+        (b"HTTP/1.1 403 X\r\ntransfer-encoding: chunked\r\n\r\n9\r\ncut", Outcome.REJECTED, "upgrade_403"),
+        (b"HTTP/1.1 403 X\r\ntransfer-encoding: gzip\r\n\r\n...", Outcome.REJECTED, "upgrade_403"),
+        (b"HTTP/1.1 401 X\r\ncontent-le", Outcome.AUTH, "upgrade_401"),
+        (b"HTTP/1.1 401\r\n\r\n", Outcome.AUTH, "upgrade_401"),
+        (b"HTTP/1.0 502 Bad Gateway\r\n\r\n<html>", Outcome.SERVER_ERROR, "upgrade_502"),
+        (b"HTTP/1.1 503 X\r\n" + b"x: y\r\n" * 10_000 + b"\r\n", Outcome.SERVER_ERROR, "upgrade_503"),
+        (b"x" * 100_000, Outcome.SERVER_ERROR, "not http"),
     ],
 )
 def test_an_answer_that_is_no_upgrade(run: Run, answer: bytes, outcome: Outcome, code: str) -> None:
@@ -359,6 +369,36 @@ def test_an_answer_that_is_no_upgrade(run: Run, answer: bytes, outcome: Outcome,
             one.channel().subscribe()
             await until(lambda: one.attempts != [])
             assert one.outcomes("realtime_connect") == [(outcome, code)]
+
+    run(main())
+
+
+def test_a_refusal_that_never_ends_has_its_status(run: Run) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 X\r\n\r\n")
+        await reader.read()
+
+    async def main() -> None:
+        slow = replace(JS_2_90, handshake_timeout_s=0.2, backoff_s=(30.0,))
+        async with byte_server(script) as origin, phone(origin, slow) as one:
+            one.channel().subscribe()
+            await until(lambda: one.outcomes("realtime_connect") != [])
+            assert one.outcomes("realtime_connect") == [(Outcome.REJECTED, "upgrade_403")]
+
+    run(main())
+
+
+def test_a_reset_is_no_lost_network(run: Run) -> None:
+    """As when a load balancer is restarted: the phone is online, and connects again."""
+
+    async def main() -> None:
+        quick = replace(JS_2_90, backoff_s=(0.05,))
+        async with realtime_server() as server, phone(server.origin, quick) as one:
+            await one.joined()
+            one.client.reset()
+            assert one.outcomes("realtime_drop") == [(Outcome.NETWORK, "reset")]
+            await until(lambda: one.statuses[-1][0] is Status.SUBSCRIBED and len(one.statuses) > 1)
 
     run(main())
 

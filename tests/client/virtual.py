@@ -102,7 +102,9 @@ class ScriptedWire:
         self._phone = phone
         self.open: list[Sent] = []
 
-    async def send(self, method: str, path: str, headers: bytes, body: bytes | None, *, timeout_s: float) -> Reply:
+    async def send(
+        self, method: str, path: str, headers: bytes, body: bytes | None, *, timeout_s: float, resends: Any = None
+    ) -> Reply:
         loop = self._phone.kit.loop
         sent = Sent(method, path, headers, body, self._phone.now(), loop.create_future())
         self.open.append(sent)

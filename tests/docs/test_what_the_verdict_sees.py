@@ -15,6 +15,6 @@ def test_every_test_that_it_names_exists() -> None:
     gone = [
         f"{path}::{test}"
         for path, test in NAMED
-        if not (ROOT / path).is_file() or f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8") and test
+        if not (ROOT / path).is_file() or (f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8") and test)
     ]
     assert gone == []

@@ -43,3 +43,31 @@ def test_calls_come_in_order_and_never_early(descriptor: bool, monkeypatch: pyte
     assert [number for number, _ in came] == [0, 1, 2, 3, 4, 99, 5, 6, 7, 8, 9]
     early = 0.0 if descriptor else 0.002  # the loop's own timers have whole milliseconds
     assert all(at >= 0.0137 * number - early for number, at in came if number < 10)
+
+
+@pytest.mark.parametrize("descriptor", [True, False])
+def test_a_call_that_raises_is_told_and_costs_no_other_its_turn(
+    descriptor: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not descriptor:
+        monkeypatch.setattr("harness.load.precise_timer.sys.platform", "elsewhere")
+    told: list[object] = []
+
+    def raises(error: Exception) -> None:
+        raise error
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        timers, came = PreciseTimers(loop), asyncio.Event()
+        now = monotonic()
+        timers.at(now + 0.01, partial(raises, IndexError("first")))
+        timers.at(now + 0.01, partial(raises, KeyError("second")))
+        timers.at(now + 0.03, came.set)
+        await asyncio.wait_for(came.wait(), 10)
+        timers.close()
+
+    loop = new_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    assert [type(error) for error in told] == [IndexError, KeyError]

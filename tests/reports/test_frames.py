@@ -39,7 +39,18 @@ def test_rows_of_several_workers_are_added_up(monkeypatch: pytest.MonkeyPatch) -
     assert f.load(run).samples["count"].tolist() == [6]
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+def test_what_the_app_let_go_of_is_told_and_counts_nowhere() -> None:
+    run = build.Run(build.manifest())
+    run.add(20, 5.0)
+    run.add(20, 9.0, outcome=Outcome.ABORTED)
+    frames = f.load(run)
+    assert list(frames.samples["outcome"]) == list(frames.measured["outcome"]) == ["ok"]
+    assert f.latency_table(frames)["failed"].sum() == 0
+    assert list(f.outcome_table(frames, View.SERVER).columns) == ["ok", "aborted"]
+    assert list(f.throughput(frames, View.SERVER, 1).columns) == ["ok", "aborted"]
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.ABORTED])
 def test_which_outcomes_are_slower_than_everything(outcome: Outcome) -> None:
     run = build.Run(build.manifest())
     run.add(20, 5.0, outcome=outcome)

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from harness.client.api.call import Service
-from harness.client.api.classify import Reading, judge, read
+from harness.client.api.classify import Reading, code_of, judge, read
 from harness.core.outcome import Outcome
 
 AI_ERROR = "AI_ERROR"
@@ -26,7 +26,7 @@ def read_reply(service: Service, status: int, body: bytes) -> Reading:
     last: Any = None
     for event, data in _events(body):
         if event == "error":
-            code = str(data.get("code") or data.get("error") or "") if isinstance(data, dict) else ""
+            code = code_of(data.get("code"), data.get("error")) if isinstance(data, dict) else ""
             return Reading(Outcome.SOFT_FAILURE, data, code or "stream error", status)
         if event == "done":
             last = data
@@ -69,7 +69,7 @@ def read_status(service: Service, status: int, body: bytes) -> Reading:
     """Read a reply of `assistant_reply_status_v1`: a refusal is a value, not a status."""
     reading = read(service, status, body)
     if reading.outcome is Outcome.OK and (not isinstance(reading.data, dict) or reading.data.get("ok") is not True):
-        code = str(reading.data.get("code") or "") if isinstance(reading.data, dict) else "missing_data"
+        code = code_of(reading.data.get("code")) if isinstance(reading.data, dict) else "missing_data"
         return replace(reading, outcome=Outcome.SOFT_FAILURE, code=code)
     return reading
 

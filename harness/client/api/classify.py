@@ -49,6 +49,12 @@ def judge(service: Service, status: int, data: Any) -> Reading:
     return Reading(outcome, data, code, status)
 
 
+def code_of(*values: Any) -> str:
+    """The first of these members that says anything, as text; "" where it is a list or an object, of any depth."""
+    found = next((value for value in values if value), "")
+    return found if type(found) is str else str(found) if isinstance(found, int | float) else ""
+
+
 def _parse(body: bytes) -> tuple[Any, bool]:
     """An empty body is a valid answer (204, minimal return); anything else has to be JSON."""
     if not body:
@@ -62,7 +68,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
 def _refusal(status: int, data: Any) -> tuple[Outcome, str]:
     code = ""
     if isinstance(data, dict):
-        code = str(data.get("code") or data.get("error_code") or "")
+        code = code_of(data.get("code"), data.get("error_code"))
     if code in _QUOTA_CODES:
         return Outcome.QUOTA, code
     if status in (401, 403):
@@ -87,7 +93,7 @@ def _function(data: Any) -> tuple[Outcome, str]:
     if not isinstance(data, dict):
         return Outcome.SOFT_FAILURE, "missing_data"
     if data.get("ok") is False:
-        code = str(data.get("code") or "")
+        code = code_of(data.get("code"))
         limited = "RATE_LIMIT" in code
         return (Outcome.RATE_LIMITED if limited else Outcome.SOFT_FAILURE), code
     return Outcome.OK, ""
@@ -97,7 +103,9 @@ def _events(data: Any) -> tuple[Outcome, str]:
     """The event endpoint says `ok: true` to rate limits, bad JSON, database errors and exceptions."""
     if not isinstance(data, dict) or not isinstance(data.get("acceptedClientEventIds"), list):
         return Outcome.SOFT_FAILURE, "missing_data"
-    codes = [issue.get("code") for issue in data.get("issues") or () if isinstance(issue, dict)]
+    issues = data.get("issues")
+    told = [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
+    codes = [code_of(issue.get("code")) for issue in told]
     if "RATE_LIMIT" in codes:
         return Outcome.RATE_LIMITED, "RATE_LIMIT"
     for code in ("UNEXPECTED", "BAD_JSON"):

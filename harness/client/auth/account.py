@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import jwt
@@ -24,14 +25,14 @@ class Account:
     def from_reply(cls, data: Any, now: float) -> Account | None:
         """From a token endpoint's reply at loop time `now`; None when the reply is not usable."""
         try:
-            return cls(
-                str(data["user"]["id"]),
-                str(data["access_token"]),
-                str(data["refresh_token"]),
-                now + float(data["expires_in"]),
-            )
+            texts = data["user"]["id"], data["access_token"], data["refresh_token"]
+            lasts_s = float(data["expires_in"])
         except (KeyError, TypeError, ValueError):
             return None
+        # A token goes into a header line, as it is: whatever would end the line is no token.
+        if not all(type(text) is str and text.isprintable() for text in texts) or not math.isfinite(lasts_s):
+            return None
+        return cls(*texts, now + lasts_s)
 
     @classmethod
     def minted(cls, user_id: str, email: str, jwt_secret: str, *, now: float, epoch: float) -> Account:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from harness.client.api.classify import Reading
-from harness.client.background_tasks import BackgroundTasks
+from harness.client.background_tasks import LET_GO, BackgroundTasks
 from harness.client.cache.query_cache import DEFAULT, Key, QueryCache, Rules
 from harness.client.clock import DeviceClock
 from harness.client.network_state import NetworkState
@@ -50,6 +50,16 @@ class CachedQuery(Generic[T]):
     abortable: bool = False
 
 
+class _Flight:
+    """One fetch under way. current: what it brings is wanted; not once it was overtaken or let go of."""
+
+    __slots__ = ("current", "task")
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
+        self.current = True
+
+
 class Queries:
     """The reads of one page load."""
 
@@ -59,7 +69,7 @@ class Queries:
         self._background = background
         self.cache = QueryCache()
         self._known: dict[Key, CachedQuery[Any]] = {}
-        self._flights: dict[Key, asyncio.Task[None]] = {}
+        self._flights: dict[Key, _Flight] = {}
         self._ends: dict[Key, Outcome] = {}
         self._landed_at: dict[Key, float] = {}
         self._missed: set[Key] = set()  # a poll was due while there was no network
@@ -80,7 +90,9 @@ class Queries:
         flight = self._flights.get(query.key)
         if flight is None:
             return Outcome.OK
-        await asyncio.wait((flight,))  # never cancels the flight, as awaiting it would
+        while flight is not None:
+            await asyncio.wait((flight.task,))  # never cancels the flight, as awaiting it would
+            flight = None if flight.current else self._flights.get(query.key)
         return self._ends.get(query.key, Outcome.GAVE_UP)
 
     async def settled(self, query: CachedQuery[T]) -> Fetched[T]:
@@ -99,15 +111,22 @@ class Queries:
 
     def unmount(self, query: CachedQuery[T]) -> None:
         """That screen is left."""
-        self.cache.unmount(query.key, query.rules, self._clock.now())
-        flight = self._flights.get(query.key)
-        if query.abortable and flight is not None:
-            flight.cancel()
+        now = self._clock.now()
+        self.cache.unmount(query.key, query.rules, now)
+        if query.abortable and not self.cache.shown(query.key) and (flight := self._flights.pop(query.key, None)):
+            _let_go(flight)
+            self._ends[query.key] = Outcome.GAVE_UP
+            self.cache.failed(query.key, now)
 
     async def refetch(self, query: CachedQuery[Any]) -> Outcome:
         """Fetch what a screen shows, whatever its age, or join the fetch under way; how it ended."""
         if self.cache.poll(query.key, self._clock.now()):
             self._fetch_soon(query.key)
+        return await self.landed(query)
+
+    async def refetch_anew(self, query: CachedQuery[Any]) -> Outcome:
+        """As after a write: a fetch under way is overtaken. How the last one ended."""
+        self.invalidate(*query.key)
         return await self.landed(query)
 
     async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
@@ -147,26 +166,38 @@ class Queries:
             self._fetch_soon(key)
 
     def _fetch_soon(self, key: Key) -> None:
-        task = self._background.start(self._fetch(self._known[key]))
-        self._flights[key] = task
+        query, before = self._known[key], self._flights.get(key)
+        if before is not None:  # overtaken; on the wire it goes on, unless its function listens to the abort signal
+            before.current = False
+            if query.abortable:
+                _let_go(before)
+        fetched: list[Fetched[Any]] = []
+        task = self._background.start(self._fetch(query, fetched))
+        flight = self._flights[key] = _Flight(task)
         # A task cancelled before its first step never reaches its own `finally`.
-        task.add_done_callback(lambda over: self._over(key, over))
+        task.add_done_callback(lambda _: self._over(key, flight, fetched))
 
-    def _over(self, key: Key, task: asyncio.Task[None]) -> None:
-        if self._flights.get(key) is task:
-            del self._flights[key]
-            self._landed_at[key] = self._clock.now()
-        if task.cancelled() or task.exception() is not None:
-            self._ends[key] = Outcome.GAVE_UP
-            self.cache.failed(key, self._clock.now())
+    def _over(self, key: Key, flight: _Flight, fetched: list[Fetched[Any]]) -> None:
+        if not flight.current:
+            return
+        now = self._clock.now()
+        del self._flights[key]
+        self._landed_at[key] = now
+        outcome = fetched[0].outcome if fetched else Outcome.GAVE_UP
+        self._ends[key] = outcome
+        if outcome.good:
+            self.cache.succeeded(key, fetched[0].value, now)
+        else:
+            self.cache.failed(key, now)
 
-    async def _fetch(self, query: CachedQuery[Any]) -> None:
+    async def _fetch(self, query: CachedQuery[T], into: list[Fetched[T]]) -> None:
         fetched = await query.fetch()
         if not fetched.outcome.good and query.again_after_s is not None:
             await asyncio.sleep(query.again_after_s)
             fetched = await query.fetch()
-        self._ends[query.key] = fetched.outcome
-        if fetched.outcome.good:
-            self.cache.succeeded(query.key, fetched.value, self._clock.now())
-        else:
-            self.cache.failed(query.key, self._clock.now())
+        into.append(fetched)
+
+
+def _let_go(flight: _Flight) -> None:
+    flight.current = False
+    flight.task.cancel(LET_GO)

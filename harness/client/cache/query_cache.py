@@ -59,7 +59,8 @@ class QueryCache:
     """The reads of one page load.
 
     Every method that answers "fetch this" has marked the key as being fetched: the caller does so and ends it with
-    `succeeded` or `failed`. Until then nobody is told to fetch it again (single flight).
+    `succeeded` or `failed`. Until then nobody is told to fetch it again (single flight), but for `invalidate`: then the
+    earlier fetch is not to be ended any more.
     """
 
     __slots__ = ("_entries",)
@@ -82,6 +83,11 @@ class QueryCache:
             entry.readers.remove(rules)
             entry.idle_since = now
 
+    def shown(self, key: Key) -> bool:
+        """Whether any screen shows it."""
+        entry = self._entries.get(key)
+        return entry is not None and bool(entry.readers)
+
     def prefetch(self, key: Key, rules: Rules, now: float) -> bool:
         """Fetch ahead what no screen shows yet; True when it has to be fetched."""
         entry = self._entry(key, rules, now)
@@ -103,12 +109,18 @@ class QueryCache:
         return self._wake(now, focus=False)
 
     def invalidate(self, prefix: Key, now: float) -> list[Key]:
-        """A write changed everything under `prefix`: shown keys are fetched now, the others when next shown."""
+        """A write changed everything under `prefix`: shown keys are fetched now, the others when next shown.
+
+        A fetch under way of something shown is overtaken: what it brings may be from before the write, and is not to
+        be handed in. Only the very first fetch is not, nor one that nobody shows: there the library joins, or waits,
+        and takes its answer for fresh (TanStack Query 5, `Query.fetch` and `invalidate`).
+        """
         due = []
         for key, entry in self._entries.items():
             if key[: len(prefix)] == prefix:
                 entry.invalid = entry.updated_at is not None
-                if entry.readers and self._launch(entry, stale=True):
+                if entry.readers and (entry.invalid or not entry.in_flight):
+                    entry.in_flight = True
                     due.append(key)
         return due
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.client.checks.asked_many import DECKS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown, text
 from harness.core.read_log import ReadSeverity
 
 
@@ -22,7 +22,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
             found.append(ReadViolation(ReadSeverity.WRONG, title, f"title {title} is twice in deck {request}"))
         titles.add(title)
         if card.get("position") != place:
-            detail = f"card {place} of deck {request} says position {card.get('position')}"
+            detail = f"card {place} of deck {request} says position {shown(card.get('position'))}"
             found.append(ReadViolation(ReadSeverity.WRONG, title, detail))
         elif "dedupeKey" in card and card["dedupeKey"] != f"{request}:{place}:{title}":
             detail = f"card {place} of deck {request} has the key {text(card['dedupeKey'])}"

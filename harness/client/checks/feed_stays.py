@@ -84,7 +84,7 @@ def _settled(rows: list[FeedRowSeen], feed: FeedSeen, other: FeedSeen, behind_s:
         if other.rows:
             edges.append(datetime.fromisoformat(other.rows[0].created_at) - LATE - timedelta(seconds=behind_s))
         edge = max(edges).isoformat()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return []
     return [row for row in rows if row.created_at < edge]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.client.checks.owner import LISTS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown, text
 from harness.core.read_log import ReadSeverity
 
 
@@ -20,9 +20,8 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         asked += 1
         last = row.get("last_message_created_at")
         if row.get("last_message_id") != own.id and (type(last) is not str or last < own.created_at):
-            detail = (
-                f"the last message is {text(row.get('last_message_id'))} of {last}, older than the own one {own.id}"
-            )
+            came = f"{text(row.get('last_message_id'))} of {shown(last)}"
+            detail = f"the last message is {came}, older than the own one {own.id}"
             found.append(ReadViolation(ReadSeverity.LOST, own.id, detail))
     return asked
 

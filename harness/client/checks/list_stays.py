@@ -20,7 +20,11 @@ MANY = 900
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
     rows = reply.rows
-    now = {id_: row.get("updated_at") for row in rows if type(id_ := row.get("conversation_id")) is str}
+    now = {
+        id_: at if type(at := row.get("updated_at")) is str else None
+        for row in rows
+        if type(id_ := row.get("conversation_id")) is str
+    }
     before, asked = memory.listed, 0
     if before and memory.listed_at <= reply.begun and len(rows) < MANY:
         asked = len(before)
@@ -43,7 +47,7 @@ def _older(now: object, before: object) -> bool:
         return False
     try:
         return datetime.fromisoformat(now) < datetime.fromisoformat(before) - OVERLAP
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
 
 

@@ -24,7 +24,10 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         person = row.get("user_id")
         if type(person) is not str:
             continue
-        seen = MarkerSeen(row.get("last_read_message_id"), row.get("last_read_at"))
+        message, at = row.get("last_read_message_id"), row.get("last_read_at")
+        if not all(value is None or type(value) is str for value in (message, at)):
+            continue
+        seen = MarkerSeen(message, at)
         values = memory.marked.get((conversation, person))
         if values is None:
             if len(memory.marked) < MARKERS:

@@ -6,7 +6,7 @@ Not asked about titles that events of this phone moved too: their background wor
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
 from harness.core.read_log import ReadSeverity
 
 
@@ -21,15 +21,15 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
             return 0
         came = row.get("rating")
         if not isinstance(came, int | float) or float(came) != rating:
-            detail = f"title {title} was rated {rating:g}, and is shown as {came if row else 'not rated'}"
+            detail = f"title {title} was rated {rating:g}, and is shown as {shown(came) if row else 'not rated'}"
             found.append(ReadViolation(ReadSeverity.LOST, title, detail))
         return 1
     status = memory.library.known(title, reply.begun)
     if status is None:
         return 0
     if (row.get("status") or "") != status:
-        shown = row.get("status") or "in no list"
-        detail = f"title {title} was put {status or 'in no list'}, and is shown as {shown}"
+        came = shown(row.get("status") or "in no list")
+        detail = f"title {title} was put {status or 'in no list'}, and is shown as {came}"
         found.append(ReadViolation(ReadSeverity.LOST, title, detail))
     return 1
 

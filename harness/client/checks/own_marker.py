@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from harness.client.checks.phone_memory import PhoneMemory, WrittenMarker
-from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation, shown
 from harness.core.read_log import ReadSeverity
 
 ROUNDED = timedelta(milliseconds=2)
@@ -31,12 +31,12 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
 def _difference(row: JsonRow, written: WrittenMarker) -> str:
     message, at = row.get("last_read_message_id"), row.get("last_read_at")
     try:
-        apart = datetime.fromisoformat(str(at)) - datetime.fromisoformat(written.at)
-    except (ValueError, TypeError):
+        apart = datetime.fromisoformat(shown(at)) - datetime.fromisoformat(written.at)
+    except (ValueError, TypeError, OverflowError):
         return ""
     if apart < -ROUNDED:
-        return f"is shown on message {message} of {at}"
-    return f"is shown on message {message}" if abs(apart) <= ROUNDED and message != written.message else ""
+        return f"is shown on message {shown(message)} of {shown(at)}"
+    return f"is shown on message {shown(message)}" if abs(apart) <= ROUNDED and message != written.message else ""
 
 
 OWN_MARKER = ReadRule("own-marker", frozenset(("read_receipts_poll",)), _check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
 from harness.core.read_log import ReadSeverity
 
 
@@ -14,7 +14,8 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     row = reply.rows[0]
     came = (row.get("display_name"), row.get("username"))
     if came != written:
-        found.append(ReadViolation(ReadSeverity.LOST, reply.me, f"the name was set to {written}, and is {came}"))
+        detail = f"the name was set to {', '.join(written)}, and is {', '.join(map(shown, came))}"
+        found.append(ReadViolation(ReadSeverity.LOST, reply.me, detail))
     return 1
 
 

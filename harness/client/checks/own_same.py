@@ -6,7 +6,7 @@ Nobody but oneself changes it, and the app only its names, right after the sign-
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
 from harness.core.read_log import ReadSeverity
 
 COLUMNS = ("id", "username", "display_name", "avatar_url")
@@ -15,7 +15,7 @@ COLUMNS = ("id", "username", "display_name", "avatar_url")
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
     if len(reply.rows) != 1 or memory.names.used:
         return 0
-    row = hash(tuple(str(reply.rows[0].get(name)) for name in COLUMNS))
+    row = hash(tuple(shown(reply.rows[0].get(name)) for name in COLUMNS))
     before, memory.shown[reply.call] = memory.shown.get(reply.call), row
     if before is None:
         return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.client.checks.phone_memory import MessageText, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation, shown
 from harness.core.read_log import ReadSeverity
 
 
@@ -36,7 +36,7 @@ def difference(row: JsonRow, written: MessageText) -> str:
     if written.deleted:
         return f"was deleted, and still has {len(text)} code points of text" if type(text) is str and text else ""
     if row.get("client_id") != written.client_id:
-        return f"has the client id {row.get('client_id')}, sent was {written.client_id}"
+        return f"has the client id {shown(row.get('client_id'))}, sent was {written.client_id}"
     bodies = [text]
     body = row.get("body")
     if type(body) is dict and "text" in body:

@@ -44,7 +44,7 @@ def earlier(key: tuple[str, str], other: tuple[str, str]) -> bool:
     """The same comparison by instant, should two be written in different ways."""
     try:
         return (datetime.fromisoformat(key[0]), key[1]) < (datetime.fromisoformat(other[0]), other[1])
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return other is _LAST
 
 

@@ -16,6 +16,9 @@ from harness.core.read_log import ReadSample
 WATCHED = frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS) | frozenset(SAMPLED)
 """Calls of whose requests or replies anything is to be known."""
 
+LONGEST = 400
+"""Characters of what is written down about one violation: a broken target may answer with megabytes."""
+
 Checked = Callable[[str, str, int], None]
 """Told how much a rule was asked: call, rule, rows or facts."""
 Violated = Callable[[str, str, ReadViolation], None]
@@ -35,13 +38,20 @@ class ReadChecks:
     """One phone's."""
 
     def __init__(
-        self, checked: Checked, violated: Violated, samples: Samples = no_samples, sampled: Sampled | None = None
+        self,
+        checked: Checked,
+        violated: Violated,
+        problem: Callable[[Exception], None],
+        samples: Samples = no_samples,
+        sampled: Sampled | None = None,
     ) -> None:
+        """problem: told of a rule that failed itself, which costs the request nothing."""
         self.memory = PhoneMemory()
         self._samples = samples
         self._sampled = sampled
         self._checked = checked
         self._violated = violated
+        self._problem = problem
         self._turns: dict[str, int] = {}
 
     def begins(self, call: str, arguments: tuple[str, ...], body: Any) -> None:
@@ -52,6 +62,12 @@ class ReadChecks:
 
     def ends(self, reply: CheckedReply, outcome: Outcome) -> None:
         """And is over, with a reply or without one. :raises nothing: whatever the reply holds."""
+        try:
+            self._ends(reply, outcome)
+        except Exception as error:
+            self._problem(error)
+
+    def _ends(self, reply: CheckedReply, outcome: Outcome) -> None:
         call, memory = reply.call, self.memory
         change = ENDS.get(call)
         if change is not None:
@@ -73,8 +89,8 @@ class ReadChecks:
             if asked := rule.check(reply, memory, found):
                 self._checked(call, rule.id, asked)
             if found:
-                for violation in found:
-                    self._violated(call, rule.id, violation)
+                for severity, subject, detail in found:
+                    self._violated(call, rule.id, ReadViolation(severity, subject[:LONGEST], detail[:LONGEST]))
                 found.clear()
 
     def _chosen(self, call: str) -> bool:

@@ -81,6 +81,15 @@ def text(value: Any) -> str:
     return value if type(value) is str and value else "nobody"
 
 
+def shown(value: Any) -> str:
+    """Any value of a reply, as it stands in a detail."""
+    if type(value) is str:
+        return value
+    if value is None or isinstance(value, bool | int | float):
+        return str(value)
+    return "a list" if type(value) is list else "an object"
+
+
 def strings(rows: list[JsonRow], column: str) -> set[str]:
     """The values of a column that are text, whatever else a broken target put there."""
     return {value for row in rows if type(value := row.get(column)) is str}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.client.checks.own_text import difference
 from harness.client.checks.phone_memory import MessageText, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown, text
 from harness.core.read_log import ReadSeverity
 
 
@@ -19,7 +19,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     if reply.call == "message_send":
         conversation, attachment = sent.get("conversation_id"), sent.get("attachment_url")
         if row.get("attachment_url") != attachment:
-            detail = f"message {id_} has the file {row.get('attachment_url')}, sent was {attachment}"
+            detail = f"message {id_} has the file {shown(row.get('attachment_url'))}, sent was {attachment}"
             found.append(ReadViolation(ReadSeverity.LOST, id_, detail))
     else:
         conversation = reply.arguments[1]

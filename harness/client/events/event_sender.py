@@ -10,7 +10,6 @@ app was killed) end as gave_up: nobody will ever send them.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable
 
 from harness.client.api.calls import SWIPE_EVENTS
@@ -22,6 +21,7 @@ from harness.client.events.storage import Storage
 from harness.client.events.swipe_event import for_wire
 from harness.client.network_state import NetworkChange, NetworkState
 from harness.client.notes import SessionNotes
+from harness.client.rng import LightRandom
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
@@ -54,7 +54,7 @@ class EventSender:
         self._new_id = new_id
         self._problem = problem
         # The word in this key is kept as it was first spelt: recorded seeds give the same draws only with it.
-        self._rng = random.Random(f"\x63ourier {email} {seed}")
+        self._rng = LightRandom(f"\x63ourier {email} {seed}")
         self._outbox = self._new_page()
         self._timer: asyncio.TimerHandle | None = None
         self._sends: dict[asyncio.Task[None], Flush] = {}
@@ -62,6 +62,11 @@ class EventSender:
         self._tried: dict[str, Outcome] = {}  # event id -> how its last try ended
         self._lost: list[SwipeEvent] = []
         network.watch(self._network_changed, lasting=True)
+
+    @property
+    def mounted(self) -> bool:
+        """Whether a swipe page is open."""
+        return self._outbox.mounted
 
     def mount(self) -> None:
         """The swipe page opens."""
@@ -75,7 +80,11 @@ class EventSender:
             self._arm()
 
     def emit(self, event: SwipeEvent) -> None:
-        """A gesture is recorded. :raises ValueError: for an event that the app cannot make (contract 3.9)."""
+        """A gesture is recorded. :raises ValueError: for an event that the app cannot make (contract 3.9).
+        :raises RuntimeError: no swipe page is open; nothing is noted then.
+        """
+        if not self._outbox.mounted:
+            raise RuntimeError("an event was emitted where no swipe page is open; call mount first")
         if event.event_type == "watchlist" and event.in_watchlist is None:
             raise ValueError("a watchlist event without in_watchlist would take the title off the list; say which")
         if event.dwell_ms is not None and not isinstance(event.dwell_ms, int):
@@ -90,9 +99,15 @@ class EventSender:
         if not self._outbox.mounted:
             self._gone()
             return
-        self._launch(self._outbox.hidden(self._clock.now()))
-        if self._sends:
-            await asyncio.wait(self._sends, timeout=LAST_FLUSH_S)
+        try:
+            self._launch(self._outbox.hidden(self._clock.now()))
+            if self._sends:
+                await asyncio.wait(self._sends, timeout=LAST_FLUSH_S)
+        finally:
+            self.gone()
+
+    def gone(self) -> None:
+        """The tab is gone: what its page had not sent is in the queue."""
         if self._outbox.mounted:
             self._outbox.unmount(self._clock.now())
         self._gone()

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from harness.client.api.classify import code_of
 from harness.core.outcome import Outcome
 
 _STRICT_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -155,10 +156,10 @@ def _issues(value: Any) -> tuple[Issue, ...]:
             event_id = item.get("clientEventId")
             found.append(
                 Issue(
-                    level=str(item.get("level") or ""),
-                    code=str(item.get("code") or ""),
+                    level=code_of(item.get("level")),
+                    code=code_of(item.get("code")),
                     client_event_id=event_id if isinstance(event_id, str) else None,
-                    message=str(item.get("message") or ""),
+                    message=code_of(item.get("message")),
                 )
             )
     return tuple(found)

@@ -227,7 +227,8 @@ class FaultInjector:
         if treatment.expired and call.signed_in:
             headers = self._expired(headers)
         self._aside(treatment, call, path, headers, payload)
-        found = await self._api.exchange(call, path, headers, payload)
+        left = max(0.0, deadline - self._clock.now())  # what a fault took before counts too: the app waits once
+        found = await self._api.exchange(call, path, headers, payload, patience_s=left)
         if found.status is None:
             return None, found.reading
         if treatment.lost == "reply":

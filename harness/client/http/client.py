@@ -33,7 +33,6 @@ SHUTDOWN_S = 1.0
 
 NEVER_LEFT = "held back until it was cancelled"
 """Argument of the CancelledError of a send that waited for the limits and was never written."""
-_RESENT_BY_BROWSERS = frozenset(("GET", "HEAD"))
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~|^`{}\\"
 
@@ -116,15 +115,24 @@ class HttpClient:
         """Written, and not yet taken by the system."""
         return sum(connection.backlog_bytes for connection in self._connections)
 
-    async def send(self, method: str, path: str, headers: bytes, body: bytes | None, *, timeout_s: float) -> Reply:
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: bytes,
+        body: bytes | None,
+        *,
+        timeout_s: float,
+        resends: Callable[[WireError], None] = lambda died: None,
+    ) -> Reply:
         """Send one request and read its whole reply, within `timeout_s` from now, waiting and connecting included.
 
         method: upper case. path: absolute, with its query; characters a URL cannot carry are percent-encoded.
         headers: complete `name: value\\r\\n` lines without host, content-length and accept-encoding.
 
         A request that was written on a kept connection which then ended without a byte of an answer is written once
-        more on a fresh connection if it is a GET or HEAD, as browsers do (`Reply.resent`); any other method ends in
-        `network`, "closed early" or "reset", because the server may have acted on it.
+        more on a fresh connection, whatever its method, as Chromium does (contract 0.2): the server may have acted on
+        the first. `resends` is told of the first before the second is written, and may not raise.
 
         Raises WireError and nothing else, except CancelledError; cancelling closes the connection in use.
         """
@@ -149,8 +157,10 @@ class HttpClient:
                     raise
                 except WireError as error:
                     del waiter  # it holds the error, whose traceback holds this frame: a cycle per failed request
-                    if resent or not error.stale or method not in _RESENT_BY_BROWSERS:
+                    if resent or not error.stale:
                         raise
+                    error.elapsed_s = monotonic() - began
+                    resends(error)
                 else:
                     reply.resent = resent
                     reply.held_s = held_s
@@ -180,6 +190,11 @@ class HttpClient:
         self._waiting.clear()
         if self._holds is not None:
             self._holds.release()
+
+    def reset(self) -> None:
+        """Every connection ends as if the target had reset it; the wire goes on with new ones."""
+        for connection in tuple(self._connections):
+            connection.reset()
 
     # ---- the request's bytes --------------------------------------------------------------------------------
 

@@ -102,11 +102,24 @@ class Connection(asyncio.Protocol):
         else:
             self.close()
 
+    def reset(self) -> None:
+        """It ends as if the peer had reset it, with whatever is under way."""
+        if self._waiter is not None:
+            self._fail(Outcome.NETWORK, Detail.RESET)
+        else:
+            self.abort()
+
     def close(self) -> None:
-        """Close in order (FIN, TLS close_notify)."""
+        """Close in order (FIN, TLS close_notify); at once when bytes are left that the peer does not take: a transport
+        that is closed in order keeps them, and its descriptor, for as long as that lasts."""
         self._retire()
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is None:
+            return
+        if transport.get_write_buffer_size():
+            transport.abort()
+        else:
+            transport.close()
 
     def abort(self) -> None:
         """Close at once, whatever is still in the buffers."""

@@ -22,7 +22,8 @@ class _Surplus(Exception):
 class ReplyReader:
     """The replies of one connection, one after another: `begin`, then `feed` until it says True, then `body`.
 
-    status, raw_headers: of the final reply; interim 1xx replies are read and dropped.
+    status, raw_headers: of the final reply; interim 1xx replies are read and dropped, and so are trailers, which may
+    say nothing about how to read what came before them (RFC 9110, 6.5.1).
     received: bytes fed since `begin`.
     keep_alive: after completion, whether the connection may carry another request: the peer said so, and nothing
     followed the reply (a stray CRLF excepted, which the parser skips).
@@ -33,9 +34,11 @@ class ReplyReader:
         "_chunks",
         "_fault",
         "_head",
+        "_headed",
         "_max_body",
         "_parser",
         "_size",
+        "_tail",
         "_until_close",
         "complete",
         "keep_alive",
@@ -56,6 +59,8 @@ class ReplyReader:
             self._parser = HttpResponseParser(self)
             self._bodiless = False
         self._head = head
+        self._headed = False
+        self._tail = b""
         self._until_close = False
         self._chunks: list[bytes] = []
         self._size = 0
@@ -85,8 +90,10 @@ class ReplyReader:
             self.keep_alive = False
         if self.received - self._size > MAX_HEADER:
             self._check_framing()
-        if self._bodiless and not data.endswith(b"\r\n\r\n"):
-            self.keep_alive = False  # something follows a reply that has no body
+        if self._head:
+            self._tail = (self._tail + data)[-4:]
+            if self._bodiless and self._tail != b"\r\n\r\n":
+                self.keep_alive = False  # something follows a reply that has no body
         return self.complete
 
     def eof(self) -> bool:
@@ -124,7 +131,8 @@ class ReplyReader:
             raise _Surplus
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.raw_headers[name.lower()] = value
+        if not self._headed:  # otherwise a trailer
+            self.raw_headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
@@ -133,14 +141,15 @@ class ReplyReader:
             self._stop(Detail.NOT_HTTP)
         if status < 200:
             return
+        self._headed = True
         headers = self.raw_headers
         length = headers.get(b"content-length")
         coding = headers.get(b"transfer-encoding")
-        if self._head:
+        if status in (204, 304) or (length is not None and int(length) == 0):
+            pass  # the parser knows that these have no body, and completes them by itself
+        elif self._head:
             self._bodiless = self.complete = True
             self.keep_alive = self._stays_open()
-        elif status in (204, 304):
-            pass  # the parser knows that these have no body, whatever their headers say
         elif length is not None:
             if int(length) > self._max_body:
                 self._stop(Detail.BODY_TOO_LARGE)

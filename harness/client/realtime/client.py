@@ -170,6 +170,10 @@ class RealtimeClient:
         """The phone lost its network: sockets end now. `online` must say so already."""
         self._connection.network_lost()
 
+    def reset(self) -> None:
+        """Sockets end as if the server had reset them; the network stays."""
+        self._connection.reset()
+
     def network_back(self) -> None:
         """The phone has a network again. No client listens for it: the next scheduled try finds it."""
 

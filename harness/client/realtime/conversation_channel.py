@@ -24,6 +24,7 @@ from harness.client.realtime.client import (
     SystemEvent,
 )
 from harness.client.realtime.host import RealtimeHost
+from harness.client.realtime.phoenix.codec import text
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 TABLES = ("messages", "message_read_receipts", "message_delivery_receipts", "message_reactions")
@@ -174,7 +175,7 @@ class ConversationChannel:
             return  # the server says that it shows nothing
         row = change.record or change.old_record
         commit = epoch_us(change.commit_timestamp)
-        key = str(row.get("id") or row.get("user_id") or "")
+        key = text(row.get("id")) or text(row.get("user_id"))
         if not self._ours(change):
             detail = f"{change.table} {change.type}"
             self._host.notes.saw(

@@ -51,7 +51,6 @@ class RealtimeSession:
                 gate=host.kit.gate,
                 budget=host.kit.wire_budget,
             )
-            sockets.sessions.add(self)
         return self._client
 
     def _token(self) -> str | None:
@@ -144,6 +143,11 @@ class RealtimeSession:
         if self._client is not None:
             self._client.network_lost()
 
+    def reset(self) -> None:
+        """The connection ends as if the server had reset it; the network stays."""
+        if self._client is not None:
+            self._client.reset()
+
     def back(self) -> None:
         """The network is back."""
         if self._client is not None:
@@ -178,6 +182,3 @@ class RealtimeSession:
         if killed:
             client.network_lost()
         client.close()
-        sockets = self._host.kit.sockets
-        if sockets is not None:
-            sockets.sessions.discard(self)

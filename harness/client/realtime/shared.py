@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from harness.client.realtime.client import JS_2_90, Channel, FrameTally, Generation, Stats
+from harness.client.realtime.client import JS_2_90, FrameTally, Generation, Stats
 from harness.client.realtime.phoenix.timer_wheel import Wheel
-
-
-class OpenSession(Protocol):
-    """A page's Realtime, as far as it is counted; see `RealtimeSession`."""
-
-    @property
-    def connected(self) -> bool: ...
-
-    @property
-    def channels(self) -> tuple[Channel, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SharedRealtime:
-    """One per worker. sessions: pages with a client. changes: changes that reached a listener, by table.
+    """One per worker. changes: changes that reached a listener, by table.
     conversations: the members of those that are open on this worker's devices, once for each device."""
 
     wheel: Wheel
@@ -30,7 +19,6 @@ class SharedRealtime:
     generation: Generation = JS_2_90
     stats: Stats = field(default_factory=Stats)
     tally: FrameTally = field(default_factory=FrameTally)
-    sessions: set[OpenSession] = field(default_factory=set)
     changes: Counter[str] = field(default_factory=Counter)
     conversations: dict[str, list[frozenset[str]]] = field(default_factory=dict)
 
@@ -54,11 +42,11 @@ class SharedRealtime:
 
     def gauges(self) -> dict[str, int]:
         """What is open now."""
-        held = [channel for session in self.sessions for channel in session.channels]
+        stats = self.stats
         return {
-            "sockets": sum(session.connected for session in self.sessions),
-            "channels": len(held),
-            "conversations": sum(bool(channel.config.changes) for channel in held),
-            "subscriptions": sum(len(channel.config.changes) for channel in held),
-            "leaked joins": self.stats.leaked_joins,
+            "sockets": stats.sockets,
+            "channels": stats.channels,
+            "conversations": stats.conversations,
+            "subscriptions": stats.subscriptions,
+            "leaked joins": stats.leaked_joins,
         }

@@ -25,14 +25,15 @@ from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail
 from harness.client.http.wire_budget import HeldClock, WireBudget
 from harness.client.realtime.phoenix import refusal
-from harness.client.realtime.phoenix.connection import UNANSWERED, Ending, PhoenixConnection
+from harness.client.realtime.phoenix.connection import OFFLINE, UNANSWERED, Ending, PhoenixConnection
 from harness.client.realtime.phoenix.timer_wheel import Timer
 from harness.core.outcome import Outcome
 from harness.egress.gate import LOOPBACK, Gate
 
+MAX_ANSWER = 64 * 1024
+"""Bytes of a reply to the upgrade request that are looked at when it is never complete."""
 MAX_MESSAGE = 5_000_000
 """Bytes of one message, the server's own limit on frames (contract realtime 1.1)."""
-OFFLINE = "offline"
 
 _LOG = logging.getLogger("harness.realtime.socket")
 _TEXT, _BINARY, _CONT = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
@@ -42,6 +43,7 @@ class Socket(asyncio.Protocol):
     """A socket of `connection`, from the first packet to its end. over: the connection has been told of its end."""
 
     __slots__ = (
+        "_answer",
         "_binary",
         "_budget",
         "_connection",
@@ -64,6 +66,7 @@ class Socket(asyncio.Protocol):
         self._dialling: asyncio.Task[None] | None = None
         self._parts: list[bytes | bytearray] | None = None  # of a message that comes in fragments
         self._binary = False
+        self._answer = bytearray()  # to the upgrade request, until it is whole
         self.over = False
 
     # ---- what the connection wants --------------------------------------------------------------------------------
@@ -100,9 +103,9 @@ class Socket(asyncio.Protocol):
         self._flush()
         self._await_end(wait_s)
 
-    def abort(self) -> None:
-        """The network is gone."""
-        self._end(Ending(Outcome.NETWORK, OFFLINE), abruptly=True)
+    def abort(self, code: str) -> None:
+        """It breaks: the network is gone, or the peer would have it so."""
+        self._end(Ending(Outcome.NETWORK, code), abruptly=True)
 
     # ---- opening --------------------------------------------------------------------------------------------
 
@@ -158,6 +161,9 @@ class Socket(asyncio.Protocol):
             self._budget.closed()
 
     def _handshake_timed_out(self) -> None:
+        if (refused := refusal.unfinished(self._answer)) is not None:
+            self._end(Ending(*refused))
+            return
         self._end(Ending(Outcome.TIMEOUT, "no handshake" if self._transport is not None else Detail.CONNECT_TIMEOUT))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -174,6 +180,7 @@ class Socket(asyncio.Protocol):
 
     def _answered(self, response: Response) -> None:
         """To the upgrade request: 101, or a refusal in plain HTTP."""
+        self._answer.clear()
         problem = self._protocol.handshake_exc
         if problem is None:
             if self._timer is not None:
@@ -191,6 +198,8 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         at = monotonic()
         protocol = self._protocol
+        if protocol.state is State.CONNECTING and len(self._answer) < MAX_ANSWER:
+            self._answer += data
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Frame):
@@ -205,6 +214,9 @@ class Socket(asyncio.Protocol):
     def eof_received(self) -> bool:
         if not self.over:
             self._protocol.receive_eof()
+            for event in self._protocol.events_received():
+                if not isinstance(event, Frame):
+                    self._answered(cast("Response", event))  # a refusal whose body ended with the connection
             self._look_for_the_end()
         return False  # the transport closes itself
 
@@ -284,6 +296,8 @@ class Socket(asyncio.Protocol):
         """What the protocol knows of the end; `detail` when it knows nothing."""
         protocol = self._protocol
         problem = protocol.parser_exc
+        if (refused := refusal.unfinished(self._answer)) is not None:
+            return Ending(*refused)
         if protocol.handshake_exc is not None:
             if isinstance(protocol.handshake_exc.__cause__, EOFError):
                 return Ending(Outcome.NETWORK, detail)

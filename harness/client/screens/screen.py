@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 
 class Screen:
-    """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so.
+    """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so. After
+    that it shows nothing any more, whatever answers still come in.
 
     name: what it is called in the record of actions; "" for what is no screen of its own.
     """
@@ -25,14 +26,17 @@ class Screen:
         self._shown: list[CachedQuery[Any]] = []
         self._pollers: list[asyncio.Task[None]] = []
         self._opened = False
+        self._left = False
 
     def opens(self) -> None:
         """The person gets here: written down, and so is leaving it."""
-        self._opened = True
+        self._opened, self._left = True, False
         self.phone.notes.did(UserAction.OPEN, self.name)
 
     def mount(self, query: CachedQuery[T], *, every_s: float | None = None) -> None:
         """Show this read; with `every_s`, fetch it again that often while the tab is visible."""
+        if self._left:
+            return
         self.phone.page.queries.mount(query)
         self._shown.append(query)
         if every_s is not None:
@@ -53,6 +57,7 @@ class Screen:
 
     def leave(self) -> None:
         """The person goes elsewhere. Idempotent."""
+        self._left = True
         if self._opened:
             self._opened = False
             self.phone.notes.did(UserAction.LEAVE, self.name)

@@ -72,8 +72,8 @@ class ScreenQuery:
             self._poller = self._phone.background.start(self._queries.keep_fresh(self._read, self._every_s))
 
     async def refetch(self) -> Outcome:
-        """Fetch now, or join the fetch under way; how it ended."""
-        return await self._queries.refetch(self._read)
+        """Fetch now, also what was being fetched: it may be from before a write. How it ended."""
+        return await self._queries.refetch_anew(self._read)
 
     def _stop_polling(self) -> None:
         if self._poller is not None:

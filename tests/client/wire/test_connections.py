@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from harness.client.http.client import Detail, HttpClient, Reply, WireError
 from harness.client.http.connection import Connection
 from harness.core.outcome import Outcome
 from tests.client.wire.peer import (
+    HEADERS,
     NETWORK,
     OK,
     Peer,
@@ -78,27 +81,101 @@ def dying_when_reused(end: str) -> Script:
 
 
 @pytest.mark.parametrize(("end", "detail"), [("close", Detail.CLOSED_EARLY), ("reset", Detail.RESET)])
-def test_a_kept_connection_that_dies_unanswered_is_forgiven_for_reads_only(run: Any, end: str, detail: Detail) -> None:
-    async def work(method: str) -> Reply | WireError:
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
+def test_a_request_that_dies_unanswered_with_a_kept_connection_is_sent_again(
+    run: Any, method: str, end: str, detail: Detail
+) -> None:
+    died: list[WireError] = []
+
+    async def work() -> Reply:
         async with serving(dying_when_reused(end)) as server:
             wire = wire_to(server.port)
             await get(wire)
             try:
-                return await get(wire, method=method, body=None)
-            except WireError as error:
-                assert server.connections == 1
-                return error
+                return await wire.send(method, "/x", HEADERS, None, timeout_s=5, resends=died.append)
             finally:
+                assert server.connections == 2
                 wire.close()
 
-    reply = run(work("GET"))
-    assert isinstance(reply, Reply)
+    reply = run(work())
     assert reply.resent
     assert reply.connect_s > 0
-    assert fails(run(work("POST")), NETWORK, detail).stale
+    (error,) = died
+    assert fails(error, NETWORK, detail).stale
+    assert error.sent_at is not None
+    assert error.sent_at + error.elapsed_s <= reply.sent_at
 
 
-def test_a_read_is_resent_once_only(run: Any) -> None:
+@pytest.mark.parametrize("answer", [b"H", b"HTTP/1.1 2"])
+def test_a_request_of_whose_answer_a_byte_came_is_not_sent_again(run: Any, answer: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(OK)
+        await peer.request()
+        await peer.write(answer)
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port)
+            await get(wire)
+            with pytest.raises(WireError) as caught:
+                await get(wire, method="POST")
+            fails(caught.value, NETWORK, Detail.CLOSED_EARLY)
+            assert server.connections == 1
+            wire.close()
+
+    run(work())
+
+
+def test_a_request_on_a_fresh_connection_is_not_sent_again(run: Any) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port)
+            with pytest.raises(WireError) as caught:
+                await get(wire, method="POST")
+            fails(caught.value, NETWORK, Detail.CLOSED_EARLY)
+            assert server.connections == 1
+            wire.close()
+
+    run(work())
+
+
+def test_a_reset_ends_all_connections_and_the_wire_goes_on(run: Any) -> None:
+    """What is under way on a kept connection is written once more, what waits in line finds another one."""
+
+    async def script(peer: Peer) -> None:
+        while request := await peer.request():
+            if b"/hang" in request and peer.number < 2:
+                return await asyncio.sleep(20)
+            await peer.write(OK)
+        return None
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port, connections=2)
+            await asyncio.gather(get(wire), get(wire))
+            died: list[WireError] = []
+            sends = [
+                asyncio.ensure_future(wire.send("POST", "/hang", b"", b"", timeout_s=5, resends=died.append))
+                for _ in range(3)
+            ]
+            await asyncio.sleep(0.05)
+            wire.reset()
+            assert [reply.status for reply in await asyncio.gather(*sends)] == [200] * 3
+            assert [(error.outcome, error.detail) for error in died] == [(NETWORK, Detail.RESET)] * 2
+            assert server.connections == 4
+            wire.reset()
+            assert wire.open_connections == 0
+            assert (await get(wire)).body == b"ok"
+            wire.close()
+
+    run(work())
+
+
+def test_it_is_sent_again_once_only(run: Any) -> None:
     async def script(peer: Peer) -> None:
         if peer.number == 0:
             await peer.request()
@@ -315,6 +392,11 @@ def test_waiting_in_line_counts_against_the_timeout(run: Any) -> None:
     run(work())
 
 
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to count descriptors")
 def test_an_early_answer_to_a_large_request_ends_the_connection(run: Any) -> None:
     async def script(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
@@ -324,9 +406,11 @@ def test_an_early_answer_to_a_large_request_ends_the_connection(run: Any) -> Non
     async def work() -> None:
         async with serving(script) as server:
             wire = wire_to(server.port)
+            before = _descriptors()
             reply = await wire.send("POST", "/", b"", b"x" * 30_000_000, timeout_s=5)
             assert reply.status == 413
-            assert wire.open_connections == 0
+            assert (wire.open_connections, wire.backlog_bytes) == (0, 0)
+            await eventually(lambda: _descriptors() <= before + 1)  # the server's own end: nobody reads it
             wire.close()
 
     run(work())

@@ -69,6 +69,24 @@ def test_a_reply_is_read_and_the_connection_kept(run: Any, reply: bytes, body: b
     run(work())
 
 
+@pytest.mark.parametrize("name", [b"Content-Encoding", b"Content-Type", b"Connection", b"X"])
+def test_trailers_are_no_headers(run: Any, name: bytes) -> None:
+    """They come after what they would be about, and may say nothing of how to read it."""
+    reply = head(b"transfer-encoding: chunked", b"x: head") + chunked(TEXT)[:-2] + name + b": gzip\r\n\r\n"
+
+    async def work() -> None:
+        async with serving(answering(reply, head(status=b"100 Continue") + reply)) as server:
+            wire = wire_to(server.port)
+            for _ in range(2):
+                found = await get(wire)
+                assert found.body == TEXT
+                assert found.headers == {"transfer-encoding": "chunked", "x": "head"}
+            assert server.connections == 1
+            wire.close()
+
+    run(work())
+
+
 def test_what_a_reply_tells(run: Any) -> None:
     async def script(peer: Peer) -> None:
         while request := await peer.request():
@@ -144,15 +162,28 @@ def test_a_path_cannot_leave_its_line(run: Any, path: str) -> None:
         ("HEAD", head(b"content-length: 5000")),
         ("HEAD", head(b"transfer-encoding: chunked")),
         ("HEAD", head()),
+        ("HEAD", head(b"content-length: 0")),
+        ("HEAD", head(status=b"204 No Content")),
+        ("HEAD", head(b"transfer-encoding: chunked", status=b"304 Not Modified")),
+        ("DELETE", head(b"content-length: 0", status=b"204 No Content")),
         ("GET", head(status=b"204 No Content")),
         ("GET", head(b"content-length: 5", status=b"204 No Content")),
         ("GET", head(b"content-length: 5000", status=b"304 Not Modified")),
         ("POST", head(status=b"204 No Content")),
     ],
 )
-def test_replies_without_a_body(run: Any, method: str, reply: bytes) -> None:
+@pytest.mark.parametrize("drip", [0, 1])
+def test_replies_without_a_body(run: Any, method: str, reply: bytes, drip: int) -> None:
+    async def dripping(peer: Peer) -> None:
+        for _ in range(2):
+            await peer.request()
+            for at in range(len(reply)):
+                await peer.write(reply[at : at + 1])
+                await asyncio.sleep(0)
+        await answering(OK)(peer)
+
     async def work() -> None:
-        async with serving(answering(reply, reply, OK)) as server:
+        async with serving(dripping if drip else answering(reply, reply, OK)) as server:
             wire = wire_to(server.port)
             for _ in range(2):
                 assert (await get(wire, method=method)).body == b""

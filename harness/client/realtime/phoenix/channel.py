@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from harness.client.realtime.phoenix import refusal
-from harness.client.realtime.phoenix.codec import Frame, FrameKind
+from harness.client.realtime.phoenix.codec import Frame, FrameKind, text
 from harness.client.realtime.phoenix.events import (
     BroadcastEvent,
     Config,
@@ -387,7 +387,7 @@ class Channel:
         if ref is None:
             return
         if ref == self.join_ref:
-            self._join_answered(str(status), response, at, size)
+            self._join_answered(text(status), response, at, size)
             return
         self._pushes.answered(ref, status, response)
 
@@ -403,8 +403,8 @@ class Channel:
         self._closed(Status.CLOSED, self._notice or "phx_close")
 
     def _noticed(self, payload: Mapping[str, Any], at: float) -> None:
-        status, message = str(payload.get("status", "")), str(payload.get("message", ""))
-        notice = SystemEvent(status, message, str(payload.get("extension", "")), at)
+        status, message = text(payload.get("status")), text(payload.get("message"))
+        notice = SystemEvent(status, message, text(payload.get("extension")), at)
         if status == "error":
             if notice.extension == "system":
                 self._notice = message

@@ -89,6 +89,11 @@ def decode(version: str, data: Buffer, *, binary: bool, wants: Wants) -> Frame:
         return _malformed(f"not json: {type(problem).__name__}")
 
 
+def text(value: Any) -> str:
+    """A member that should be text, as it is; "" where a server put something else there."""
+    return value if isinstance(value, str) else ""
+
+
 def _malformed(detail: str) -> Frame:
     return Frame(FrameKind.MALFORMED, detail=detail)
 

@@ -23,6 +23,8 @@ from harness.core.outcome import Outcome
 FALLBACK_S = 0.1
 """How soon after a heartbeat timeout the older generation plans a reconnect, close answered or not."""
 NORMAL, GOING_AWAY = 1000, 1001
+OFFLINE, RESET = "offline", "reset"
+"""The codes of a socket that broke because the network went, or under a network that stayed."""
 UNANSWERED = "close unanswered"
 """The code of a socket whose peer did not answer our close frame: half-open, most likely."""
 APP_CLOSE_WAIT_S = 1.0
@@ -45,7 +47,7 @@ class Handle(Protocol):
     def over(self) -> bool: ...
     def write(self, data: bytes, *, binary: bool) -> None: ...
     def close(self, code: int | None, reason: str, wait_s: float) -> None: ...
-    def abort(self) -> None: ...
+    def abort(self, code: str) -> None: ...
 
 
 class Carrier(Protocol):
@@ -139,6 +141,10 @@ class PhoenixConnection:
         """Whether there is an open socket."""
         return self._open
 
+    def _opens(self, open_: bool) -> None:
+        self.stats.sockets += open_ - self._open
+        self._open = open_
+
     def new_ref(self) -> str:
         """The next number of this client."""
         self._ref += 1
@@ -165,6 +171,7 @@ class PhoenixConnection:
         """The channel is closed."""
         if self.channels.get(channel.topic) is channel:
             del self.channels[channel.topic]
+            self.stats.held(len(channel.config.changes), -1)
 
     def leaked(self) -> None:
         """A join goes out that nobody will listen to."""
@@ -192,6 +199,7 @@ class PhoenixConnection:
         if self._closed:
             raise RuntimeError("this client is closed; make a new one")
         self.channels[channel.topic] = channel
+        self.stats.held(len(channel.config.changes), 1)
         if self._empty_timer is not None:
             self._empty_timer.cancel()
             self._empty_timer = None
@@ -212,7 +220,7 @@ class PhoenixConnection:
         self.stats.connects += 1
         if self._dropped_at is not None:
             self.stats.reconnect(now, now - self._dropped_at)
-        self._open = False
+        self._opens(False)
         self._handle = self._carrier.open(self)
 
     @property
@@ -236,9 +244,16 @@ class PhoenixConnection:
 
     def network_lost(self) -> None:
         """Sockets break, what is tried fails. The client tries on, as it would."""
+        self._break(OFFLINE)
+
+    def reset(self) -> None:
+        """Sockets break, the network stays."""
+        self._break(RESET)
+
+    def _break(self, code: str) -> None:
         for handle in (self._handle, self._timed_out):
             if handle is not None and not handle.over:
-                handle.abort()
+                handle.abort(code)
 
     def hidden(self) -> None:
         """The page is in the background."""
@@ -273,13 +288,14 @@ class PhoenixConnection:
         if self._empty_timer is not None:
             self._empty_timer.cancel()
             self._empty_timer = None
-        handle, was_open, self._handle, self._open = self._handle, self._open, None, False
+        handle, was_open, self._handle = self._handle, self._open, None
+        self._opens(False)
         if handle is not None:
             if not was_open and handle is not self._timed_out:
                 self._report_connect(Ending(Outcome.GAVE_UP, "client closed"))
             handle.close(code, "", APP_CLOSE_WAIT_S if self._closed else self.generation.close_wait_s)
         if self._closed and self._timed_out is not None and not self._timed_out.over:
-            self._timed_out.abort()
+            self._timed_out.abort(OFFLINE)
 
     # ---- what sockets tell ----------------------------------------------------------------------------------
 
@@ -288,7 +304,7 @@ class PhoenixConnection:
         if handle is not self._handle:
             return
         now = self.wheel.clock()
-        self._open = True
+        self._opens(True)
         self._timed_out = None if self._timed_out is None or self._timed_out.over else self._timed_out
         self._dropped_at = None
         self.stats.opened += 1
@@ -318,7 +334,8 @@ class PhoenixConnection:
         else:
             self._report_end(ending)
         if not orphan:
-            self._handle, self._open = None, False
+            self._handle = None
+            self._opens(False)
             self._heartbeat.stop()
             self._drop()
         self._fail_channels(ending.code)
@@ -397,7 +414,7 @@ class PhoenixConnection:
         now = self.wheel.clock()
         self.stats.drops += 1
         self._observer.attempt("WS", "realtime_drop", Outcome.TIMEOUT, now, 0.0, 0, HEARTBEAT_TIMEOUT)
-        self._open = False
+        self._opens(False)
         self._timed_out = handle
         self._timed_out_at = now
         self._drop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.client.realtime.phoenix.codec import Frame, FrameKind
+from harness.client.realtime.phoenix.codec import Frame, FrameKind, text
 from harness.client.realtime.phoenix.events import (
     Binding,
     BroadcastEvent,
@@ -64,7 +64,7 @@ class Listeners:
         data, numbers = payload.get("data"), payload.get("ids")
         if self.change is None or not isinstance(data, dict) or not isinstance(numbers, list):
             return
-        kind = str(data.get("type", ""))
+        kind = text(data.get("type"))
         for number in numbers:
             position = positions.get(number) if isinstance(number, int) else None
             if position is not None and bindings[position].takes(kind):
@@ -74,7 +74,7 @@ class Listeners:
         """To the listener of its event, else to that of `*`."""
         if self.broadcasts is None:
             return
-        event = str(payload.get("event", ""))
+        event = text(payload.get("event"))
         listener = self.broadcasts.get(event.lower()) or self.broadcasts.get("*")
         if listener is not None:
             meta = payload.get("meta")
@@ -97,12 +97,12 @@ class Listeners:
 def _change(kind: str, data: Mapping[str, Any], position: int, at: float, size: int) -> DatabaseChange:
     errors = data.get("errors")
     return DatabaseChange(
-        str(data.get("table", "")),
+        text(data.get("table")),
         kind,
         _mapping(data.get("record")),
         _mapping(data.get("old_record")),
-        data.get("commit_timestamp"),
-        [str(error) for error in errors] if isinstance(errors, list) else None,
+        text(data.get("commit_timestamp")) or None,
+        [text(error) for error in errors] if isinstance(errors, list) else None,
         position,
         at,
         size,

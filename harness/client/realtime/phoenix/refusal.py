@@ -6,12 +6,15 @@ are short, so that reports can group by them; numbers, names and topics in the s
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
 
+from harness.client.realtime.phoenix.codec import text
 from harness.core.outcome import Outcome
 
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)(?: [^\r\n]*)?\r?\n")
 Finding = tuple[Outcome, str]
 
 _QUOTAS: dict[str, str] = {
@@ -101,19 +104,26 @@ def upgrade(status: int, body: bytes) -> Finding:
     return (Outcome.SERVER_ERROR if status >= 500 else Outcome.CLIENT_ERROR), code
 
 
+def unfinished(answer: bytes | bytearray) -> Finding | None:
+    """A refusal whose status line is there and whose rest never came whole, or in a version or coding that no handshake
+    has; None for anything else. The status is all that a browser looks at."""
+    line = _STATUS_LINE.match(answer)
+    if line is None:
+        return None
+    return upgrade(int(line[1]), bytes(answer).partition(b"\r\n\r\n")[2])
+
+
 def _error_text(body: bytes) -> str:
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    return str(parsed.get("error", "")) if isinstance(parsed, dict) else ""
+    return text(parsed.get("error")) if isinstance(parsed, dict) else ""
 
 
 def reason_of(response: Any) -> str:
     """The text of an error reply: its reason, or the bare string that some have for a response."""
-    if isinstance(response, dict):
-        return str(response.get("reason", "")) or "error"
-    return str(response) if response else "error"
+    return text(response.get("reason") if isinstance(response, dict) else response) or "error"
 
 
 def join(reason: str) -> Finding:

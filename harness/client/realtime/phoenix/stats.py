@@ -23,12 +23,16 @@ class Stats:
     connects: tries to open a socket; opened: those that did. drops: open sockets that ended unasked.
     joins: written; joined: answered with ok. leaked_joins: written for a channel the client had left (defect c).
     frames_in, bytes_in: by kind. reconnects: tries after a drop, the latest 64.
+    sockets: open now. channels: held now; conversations: those with changes; subscriptions: their bindings. Counted as
+    they come and go: ten thousand clients with three channels each are too many to walk through once a second.
     """
 
     __slots__ = (
         "bytes_in",
         "bytes_out",
+        "channels",
         "connects",
+        "conversations",
         "drops",
         "frames_in",
         "frames_out",
@@ -38,6 +42,8 @@ class Stats:
         "opened",
         "reconnect_count",
         "reconnects",
+        "sockets",
+        "subscriptions",
     )
 
     def __init__(self) -> None:
@@ -45,9 +51,16 @@ class Stats:
         self.joins = self.joined = self.leaked_joins = 0
         self.frames_out = self.bytes_out = 0
         self.reconnect_count = 0
+        self.sockets = self.channels = self.conversations = self.subscriptions = 0
         self.frames_in: dict[FrameKind, int] = {}
         self.bytes_in: dict[FrameKind, int] = {}
         self.reconnects: list[Reconnect] = []
+
+    def held(self, bindings: int, step: int) -> None:
+        """A channel with so many bindings came (1) or went (-1)."""
+        self.channels += step
+        self.conversations += step if bindings else 0
+        self.subscriptions += step * bindings
 
     def received(self, kind: FrameKind, size: int) -> None:
         """One message came."""

@@ -103,6 +103,8 @@ class Search(Screen):
     def _ask(self, text: str, *, final: bool) -> CachedQuery[list[SearchHit]]:
         self.phone.notes.did(UserAction.QUERY, text, number=int(final))
         if self._shown_query is not None:
+            if self._shown_query.key == ("search", "titles", text):
+                return self._shown_query  # nothing changed: the app asks for what it shows already
             self.unmount(self._shown_query)
         query = CachedQuery(("search", "titles", text), lambda: _search(self.phone, text), SEARCH, abortable=True)
         self._shown_query = query

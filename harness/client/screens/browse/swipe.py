@@ -80,7 +80,7 @@ class SwipePage(Screen):
 
     async def retry(self) -> bool:
         """The button that an error or an empty stack leaves; whether there is a card now."""
-        if self._fetch is None:
+        if self._fetch is None and self._here:
             self._start_fetch(RETRY_AFTER_ERROR if self._failed else RETRY_WHEN_EMPTY)
         return await self.next_card() is not None
 
@@ -104,6 +104,8 @@ class SwipePage(Screen):
         phone, deck, title = self.phone, card.deck, card.title
         phone.notes.did(UserAction.LOOK, title, seconds=seconds)
         await phone.pause(seconds)
+        if not self._here:
+            return
         phone.notes.did(UserAction.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
@@ -114,27 +116,40 @@ class SwipePage(Screen):
 
     def rate(self, card: Card, stars: float | None) -> None:
         """Tap the stars under the card, half a star to five; None takes the rating back (trap T37)."""
+        if not self._here:
+            return
         self.phone.notes.did(UserAction.NOTE, "rating")
         rating = None if stars is None else stars * 2
         self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
+        if not self._here:
+            return
         self.phone.notes.did(UserAction.NOTE, "watched")
         self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
+        if not self._here:
+            return
         self.phone.notes.did(UserAction.NOTE, "watchlist")
         payload = self._note(card, action="status", status="watchlist", enabled=wanted)
         self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
 
     def leave(self) -> None:
         """To another screen: the card on top was looked at until now; what was not sent goes into the queue."""
-        if self._top is not None:
+        if self._left:
+            return
+        if self._top is not None and self._here:
             self._dwell(self._top, self.phone.now() - self._top_since)
         super().leave()
         self.phone.event_sender.unmount()
+
+    @property
+    def _here(self) -> bool:
+        """Whether the page is still there: neither left, nor gone with the app, which closes without leaving it."""
+        return not self._left and self.phone.event_sender.mounted
 
     # ---- decks ----------------------------------------------------------------------------------------------
 
@@ -152,7 +167,7 @@ class SwipePage(Screen):
     def _refill_if_low(self) -> None:
         """The app asks this whenever a card goes or cards come."""
         remaining = len(self._cards) - self._index
-        if remaining < REFILL_BELOW and self._fetch is None:
+        if remaining < REFILL_BELOW and self._fetch is None and self._here:
             self._start_fetch(max(REFILL, remaining + REFILL_MARGIN))
 
     def _start_fetch(self, limit: int) -> None:
@@ -201,6 +216,8 @@ class SwipePage(Screen):
 
     def _look_at_top(self) -> None:
         """The card on top is shown: its own reads, and the details of the ones below it."""
+        if not self._here:
+            return
         card = self.card
         for query in self._on_top:
             self.unmount(query)

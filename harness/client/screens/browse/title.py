@@ -154,7 +154,8 @@ class TitlePage(Screen):
 
     def leave(self) -> None:
         """Back to where the person came from; the page says so itself, and nobody waits."""
-        self.phone.background.start(self._tell("detail_close"))
+        if not self._left:
+            self.phone.background.start(self._tell("detail_close"))
         super().leave()
 
     async def _tell(self, event_type: str) -> None:
