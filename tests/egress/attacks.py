@@ -1,6 +1,6 @@
 """Everything that once sent packets to hosts nobody listed, driven in a network namespace where each packet is counted.
 
-`python -m tests.egress.attacks FOLDER [NAME]`, in a namespace of its own: prints what each attack came to, and the packets.
+`python -m tests.egress.attacks FOLDER [NAME]`, in a namespace of its own, prints what each came to, and the packets.
 Each attack has a port of its own, so that a packet tells whose it is.
 """
 
@@ -182,15 +182,28 @@ def attacks(files: Files, stack: ExitStack) -> Iterator[Attack]:
     yield harness("run: dsn in clear", "run", PROFILE, "--target", in_clear, *runs, T_DSN=text)
     # A3: a master elsewhere, and one whose order leads elsewhere
     yield harness("worker: its master", "run", "--worker", f"{HOSTS[3]}:{next(port)}", "--target", local)
-    for name, words in {"target": ("--target", local), "url": ("--url", serve(liars.discovery()))}.items():
+    ways: dict[str, tuple[str | Path, ...]]
+    ways = {"target": ("--target", local), "url": ("--url", serve(liars.discovery()))}
+    for name, words in ways.items():
         master = hostile_master(stack, elsewhere())
         yield harness(f"worker: its order, {name}", "run", "--worker", master, *words, *runs[:2], codes=(2, 40))
     # what only reads, and what asks
-    for name, words in {"report": (), "compare": (files.record("baseline", elsewhere(4)),)}.items():
+    ways = {"report": (), "compare": (files.record("baseline", elsewhere(4)),)}
+    for name, words in ways.items():
         yield harness(name, name, files.record(f"of-{name}", elsewhere(4)), *words, codes=(0, 2, 10, 11, 12, 20))
     redirecting = serve(liars.yes_man(elsewhere(4)))
     yield Attack("probes", ["-c", PROBES, redirecting, dsn()], (0,))
-    locust = ["-m", "locust", "-f", ROOT / "scenarios/locustfile.py", "--headless", "-u", "1", "-t", "3s"]
+    locust: list[str | Path] = [
+        "-m",
+        "locust",
+        "-f",
+        ROOT / "scenarios/locustfile.py",
+        "--headless",
+        "-u",
+        "1",
+        "-t",
+        "3s",
+    ]
     yield Attack("plain locust", [*locust, "--host", elsewhere()])
 
 

@@ -33,6 +33,7 @@ def liar(answer: Callable[[BaseHTTPRequestHandler], Answer]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(data)
 
+        protocol_version = "HTTP/1.1"
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _say
 
         def log_message(self, *_: Any) -> None: ...
