@@ -60,16 +60,18 @@ def places(dsn: str, environ: Mapping[str, str] = os.environ) -> Places:
             raise _unusable("it leaves its host to a service file; write the host into it")
         hosts = hosts or environ.get("PGHOST", "")
         ports = (told.get("port") or environ.get("PGPORT") or str(PORT)).split(",")
-        found = [_place(host, ports[min(number, len(ports) - 1)]) for number, host in enumerate(hosts.split(","))]
+        found = [
+            _place(host, ports[min(number, len(ports) - 1)])
+            for number, host in enumerate(hosts.split(",") if hosts else ())
+        ]
     except ValueError:
         raise _unusable("its host, port or parameters cannot be read") from None
     sslmode = (told.get("sslmode") or environ.get("PGSSLMODE") or "prefer").replace("_", "-")
     if sslmode not in (*IN_CLEAR, *UNVERIFIED, *VERIFIED):
         raise _unusable("its sslmode is none that Postgres knows")
-    named = [place for place in found if place[0]]
     return Places(
-        tuple(place for place in named if not place[0].startswith("/")),
-        tuple(place for place in named if place[0].startswith("/")),
+        tuple(place for place in found if not place[0].startswith("/")),
+        tuple(place for place in found if place[0].startswith("/")),
         sslmode,
         told,
     )
@@ -163,6 +165,8 @@ def _place(text: str, port: str) -> tuple[str, int]:
         host, _, own = text.partition(":")
         port = own or port
     number = int(port)
+    if not host:
+        raise ValueError(text)
     if not 1 <= number <= 65_535:
         raise ValueError(port)
     return unquote(host), number

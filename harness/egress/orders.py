@@ -25,7 +25,7 @@ def handed(permit: Permit) -> dict[str, str]:
     """The permit, for a child's environment."""
     reach = {"listed": sorted(permit.reach.listed), "private": sorted(permit.reach.private)}
     facts = {"url": permit.url, "requests_per_second": permit.requests_per_second, "phones": permit.phones}
-    return {PERMIT_ENV: json.dumps({"host": permit.host, **facts, **reach})}
+    return {PERMIT_ENV: json.dumps({"host": permit.host, "loopback": permit.loopback, **facts, **reach})}
 
 
 def received(environ: Mapping[str, str]) -> Permit:
@@ -37,7 +37,7 @@ def received(environ: Mapping[str, str]) -> Permit:
         said = json.loads(text)
         return Permit(
             host=str(said["host"]),
-            loopback=is_loopback(said["host"]),
+            loopback=bool(said["loopback"]),
             requests_per_second=None if said["requests_per_second"] is None else float(said["requests_per_second"]),
             phones=None if said["phones"] is None else int(said["phones"]),
             url=str(said["url"]),

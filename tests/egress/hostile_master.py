@@ -15,7 +15,7 @@ from scenarios.locustfile import Swiper
 __all__ = ["Swiper"]
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator]
 def _order(environment: Any, **_: Any) -> None:
     profile = load_profile(os.environ["HOSTILE_PROFILE"])
     spec = RunSpec(
@@ -33,7 +33,7 @@ def _order(environment: Any, **_: Any) -> None:
     options.harness_zero = 0.0
 
 
-@events.test_start.add_listener
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
 def _workers(environment: Any, **_: Any) -> None:
     clients = getattr(environment.runner, "clients", None)
     if clients is not None:

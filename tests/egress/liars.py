@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import jwt
 
 Answer = tuple[int, dict[str, str], Any]
 """Status, headers, and what becomes JSON."""
@@ -30,6 +33,7 @@ def liar(answer: Callable[[BaseHTTPRequestHandler], Answer]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(data)
 
+        protocol_version = "HTTP/1.1"
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _say
 
         def log_message(self, *_: Any) -> None: ...
@@ -71,13 +75,14 @@ def proxy(listen: str) -> Callable[[BaseHTTPRequestHandler], Answer]:
 
 def yes_man(elsewhere: str = "") -> Callable[[BaseHTTPRequestHandler], Answer]:
     """A target that lets anybody in, and redirects whatever else is asked, websockets too, to `elsewhere`."""
+    people = (f"00000000-0000-4000-8000-{number:012d}" for number in itertools.count())
 
     def answer(asked: BaseHTTPRequestHandler) -> Answer:
         if "/token" in asked.path:
-            return 200, {}, {"access_token": "a.b.c", "user": {"id": "00000000-0000-4000-8000-000000000001"}}
+            who = next(people)
+            return 200, {}, {"access_token": jwt.encode({"sub": who}, "k" * 32), "user": {"id": who}}
         if "conversation_participants" in asked.path:
-            mine = "000000000001" in asked.path
-            return 200, {}, [] if mine and asked.headers.get("x-never") else [{"conversation_id": asked.path[-8:]}]
+            return 200, {}, [{"conversation_id": asked.path.rpartition(".")[2]}]
         if elsewhere:
             return 302, {"location": elsewhere + asked.path}, {}
         return 200, {}, []

@@ -65,6 +65,8 @@ def test_where_it_says_nothing_libpqs_variables_do() -> None:
         f"postgresql://u:{SECRET}@127.0.0.1@10.1.2.3/db",
         f"postgresql://u:{SECRET}@h:99999/db",
         f"postgresql://u:{SECRET}@h:x/db",
+        f"postgresql://u:{SECRET}@:5432/db?host=10.1.2.3",
+        f"postgresql://u:{SECRET}@h,/db",
         f"postgresql://u:{SECRET}@[::1/db",
         f"postgresql://u:{SECRET}@/db?service=somewhere",
         f"postgresql://u:{SECRET}@h/db?sslmode=perhaps",

@@ -50,7 +50,6 @@ def test_the_counter_sees_what_leaves(driven: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_attack_sends_a_packet(driven: dict[str, Any]) -> None:
-    print(f"{len(driven['attacks'])} attacks, {len(driven['packets'])} packets")
     assert len(driven["attacks"]) >= 35
     assert driven["packets"] == []
 
