@@ -82,6 +82,12 @@ class AbortRules:
             if samples := int(count[mine].sum()):
                 rule.seen.append((now, samples, int(count[mine & bad].sum())))
 
+    def forget(self) -> None:
+        """What was seen so far no longer counts: the rules rested, and begin anew."""
+        for rule in self._rules:
+            rule.seen.clear()
+            rule.since = None
+
     def reason(self, now: float) -> str:
         """Why the run should end now; empty while it may go on."""
         for rule in self._rules:

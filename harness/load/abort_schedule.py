@@ -25,30 +25,50 @@ class AbortSchedule:
 
     def __init__(self, rules: Abort | None, slos: Sequence[Slo], windows: Sequence[FaultWindow]) -> None:
         self._usual = AbortRules(rules, slos)
+        self._windows = tuple(windows)
+        self._refused: frozenset[str] = frozenset()
         self._excused = excused(windows)
+        self._looked = 0.0  # at the usual rules, the last time
         self._meanwhile = [
             (window, AbortRules(_limits(window), slos))
             for window in windows
             if window.kind == "chaos" and (window.allow.error_share or window.allow.p95_multiple)
         ]
 
+    def refused(self, entries: frozenset[str]) -> None:
+        """These faults never came to be: nothing is excused by them."""
+        if entries != self._refused:
+            self._refused = entries
+            self._excused = excused([window for window in self._windows if window.entry not in entries])
+
     def absorb(self, batch: pa.RecordBatch, now: float) -> None:
         """Take in latency rows that arrived at `now`."""
+        self._forget_what_was_before_a_rest(now)
         if not self._resting(now):
             self._usual.absorb(batch, now)
         for window, rules in self._meanwhile:
-            if window.start_s <= now < window.end_s:
+            if self._holds(window, now):
                 rules.absorb(batch, now)
 
     def reason(self, now: float) -> str:
         """Why the run has to end now; empty while it has not."""
+        self._forget_what_was_before_a_rest(now)
         for window, rules in self._meanwhile:
-            if window.start_s <= now < window.end_s and (reason := rules.reason(now)):
+            if self._holds(window, now) and (reason := rules.reason(now)):
                 return f"{window.name} was worse than allowed: {reason}"
         return "" if self._resting(now) else self._usual.reason(now)
 
+    def _holds(self, window: FaultWindow, now: float) -> bool:
+        return window.start_s <= now < window.end_s and window.entry not in self._refused
+
     def _resting(self, now: float) -> bool:
         return any(start <= now < end for start, end in self._excused)
+
+    def _forget_what_was_before_a_rest(self, now: float) -> None:
+        """A rule that was broken before a rest and is again after it was not broken without a break."""
+        if any(start <= now and self._looked < end for start, end in self._excused):
+            self._usual.forget()
+        self._looked = max(self._looked, now)
 
 
 def _limits(window: FaultWindow) -> Abort:

@@ -24,6 +24,7 @@ from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
 from harness.core.wire_limits import WireShare
 from harness.load.abort_schedule import AbortSchedule
 from harness.load.budget_deal import BudgetDeal
+from harness.load.progress_lines import ProgressLines
 from harness.load.rate_guard import RateGuard
 from harness.load.ticket_book import TicketBook, Tickets
 from harness.record.chaos_log import ChaosLog
@@ -137,7 +138,7 @@ class Aggregator:
     ) -> None:
         self._spec = spec
         self._store = store
-        self._out = sys.stdout if out is None else out
+        self._lines = ProgressLines(sys.stdout if out is None else out)
         self._clock = clock
         self._log = log
         self._tally = SampleTally()
@@ -221,7 +222,7 @@ class Aggregator:
 
     def hand_over(self, worker: int) -> dict[int, Tickets]:
         """Give what a lost worker has not begun to the others: which tickets to whom."""
-        shares = self._book.hand_over(worker, [heir for heir in self._roster.present if heir in self._latest])
+        shares = self._book.hand_over(worker, [heir for heir in self._roster.serving if heir in self._latest])
         for heir, tickets in shares.items():
             latest = self._latest[heir]
             self._latest[heir] = replace(latest, tickets_left=latest.tickets_left + len(tickets))
@@ -267,6 +268,7 @@ class Aggregator:
         now, attempts = time.monotonic(), self._tally.attempts
         if self._now() < self._spec.schedule_end_s:  # what drains is over soon enough
             self._look_at_abort_rules()
+        self._abort.refused(self._chaos.refused())
         then, before = self._told[0]
         self._told.append((now, attempts))
         self._say(
@@ -336,5 +338,5 @@ class Aggregator:
         self._say("end", reason=reason, failures=failures)
 
     def _say(self, what: str, **facts: Any) -> None:
-        self._out.write(LINE_MARK + orjson.dumps({"what": what, **facts}).decode() + "\n")
-        self._out.flush()
+        line = LINE_MARK + orjson.dumps({"what": what, **facts}).decode() + "\n"
+        self._lines.say(line, passing=what == "progress", wait=what == "end")

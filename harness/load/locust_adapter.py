@@ -12,6 +12,7 @@ closed:  plain `locust -f scenarios/locustfile.py`; each user opens one session 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -32,6 +33,7 @@ import pandas  # noqa: F401  # pyarrow imports it at its first conversion: once 
 from gevent import monkey
 from gevent.event import Event
 from gevent.hub import get_hub
+from gevent.queue import Empty, Queue
 from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -56,11 +58,12 @@ from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec, secrets_for, secrets_from_environment
 from harness.load.engine import Engine
 from harness.load.locust_channel import MasterSocket, WorkerSocket, install
-from harness.load.master_gate import CLOCK, REFUSAL, REPORT, MasterGate
+from harness.load.master_gate import CLOCK, EPOCH, REFUSAL, REPORT, MasterGate
 from harness.load.os_priority import be_prompt, go_first
 from harness.load.session_runner import SessionBody
 from harness.load.sizing import check_workers, processes_for
 from harness.load.ticket_queue import TicketQueue
+from harness.record.clocks import Round, apart, offset
 from harness.record.recorder import SampleTally
 from harness.record.roster import LOST_S
 from harness.record.run_log import RunLog
@@ -92,6 +95,7 @@ START_AGAIN_S, START_AGAIN_MAX_S = 1.0, 30.0
 CLOSED_WAIT_S = (1.0, 5.0)
 LONGEST_CODE = 100
 """Characters of a target's error code in Locust's statistics."""
+EPOCH_ROUNDS, EPOCH_PATIENCE_S = 5, 2.0
 CLOCK_EVERY_S = 2.0
 """How often a worker asks the master for its time: sender and receiver of a message may be on two machines."""
 INHERIT = "harness_inherit"
@@ -115,6 +119,7 @@ class _Sides:
 
     worker: WorkerSide | None = None
     master: MasterSide | None = None
+    stopped: bool = False  # the test is over
 
 
 _here = _Sides()
@@ -157,14 +162,14 @@ class PhoneUser(User):
 
     def wait_time(self) -> float:
         """Between two sessions: none when the plan decides, a few seconds in closed mode."""
-        return random.uniform(*CLOSED_WAIT_S) if _here.worker is None or _here.worker.closed else 0.0
+        return random.uniform(*CLOSED_WAIT_S) if _here.worker is not None and _here.worker.closed else 0.0
 
     @task
     def next_session(self) -> None:
         worker = _here.worker
         ticket = worker.ticket_queue.take(self.persona) if worker is not None else None
         if worker is None or ticket is None:
-            gevent.sleep(1.0)
+            gevent.sleep(0.1 if worker is None else 1.0)
         else:
             worker.run(ticket, self.session if worker.closed else worker.bodies[ticket.persona])
 
@@ -408,6 +413,7 @@ class MasterSide:
         if self._distributed:
             runner.register_message(REPORT, lambda environment, msg, **_: self.unpacked(msg.data[1]))
             runner.register_message(CLOCK, self._tell_time)
+            runner.register_message(EPOCH, self._tell_epoch)
             runner.register_message(REFUSAL, lambda environment, msg, **_: self.refused(**msg.data))
             gevent.spawn(self._await_workers)
 
@@ -472,6 +478,11 @@ class MasterSide:
         """Answer a worker with the run time of this process, and with its own question."""
         answer = {"asked": msg.data, "theirs": time.time() - self.aggregator.zero}
         environment.runner.send_message(CLOCK, answer, client_id=msg.node_id)
+
+    def _tell_epoch(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Answer a worker that has not begun yet with this machine's time, and with its own question."""
+        answer = {"asked": msg.data, "theirs": time.time()}
+        environment.runner.send_message(EPOCH, answer, client_id=msg.node_id)
 
     def start(self) -> float:
         """The test starts: set zero and begin to watch. Returns zero as an epoch second."""
@@ -647,9 +658,33 @@ def _place(environment: Environment, options: Any) -> tuple[int, int]:
     return clients.index(runner.client_id), len(clients)
 
 
+def _own_zero(environment: Environment, zero: float, worker: int) -> float:
+    """The run's zero by this machine's clock. Blocks for some round trips to the master.
+
+    :raises UsageError: the two clocks are too far apart.
+    """
+    rounds: list[Round] = []
+    answers: Queue[dict[str, float]] = Queue()
+    runner = environment.runner
+    runner.register_message(EPOCH, lambda environment, msg, **_: answers.put(msg.data))
+    for _ in range(EPOCH_ROUNDS):
+        asked = time.time()
+        runner.send_message(EPOCH, asked)
+        with contextlib.suppress(Empty):
+            answer = answers.get(timeout=EPOCH_PATIENCE_S)
+            if answer["asked"] == asked:
+                rounds.append(Round(asked, answer["theirs"], time.time()))
+    clock = offset(worker, rounds)
+    if (why := apart(clock)) or clock is None:
+        remedy = "set both clocks by NTP (timedatectl), then start the worker again"
+        raise UsageError(why, where="harness run --worker", remedy=remedy)
+    return zero - clock.offset_us / 1e6
+
+
 @events.test_start.add_listener
 def _start(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
+    _here.stopped = False
     if not options.headless:  # in the web UI the exit code is the last test's
         environment.process_exit_code = None
     if _here.master is not None:
@@ -658,6 +693,15 @@ def _start(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         return
     text = getattr(options, "harness_order", "")
+    if text and isinstance(environment.runner, WorkerRunner):
+        gevent.spawn(_take_part, environment, text)  # it has to hear the master, which this greenlet hears for all
+    else:
+        _take_part(environment, text)
+
+
+def _take_part(environment: Environment, text: str) -> None:
+    """Become the worker that serves this test; whoever cannot says so and leaves."""
+    options = environment.parsed_options
     try:
         if text:
             spec, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
@@ -671,6 +715,10 @@ def _start(environment: Environment, **_: Any) -> None:
         if text:
             processes_for(spec.profile.phones, raise_descriptor_limit(), 1, workers)
             schedule = planned(spec) if _here.master is None else _here.master.schedule
+        if text and isinstance(environment.runner, WorkerRunner):
+            zero = _own_zero(environment, zero, worker)
+            if _here.stopped:
+                return
         _here.worker = WorkerSide(
             environment,
             spec,
@@ -705,6 +753,7 @@ def _stopping(environment: Environment, **_: Any) -> None:
 
 @events.test_stop.add_listener
 def _stop(environment: Environment, **_: Any) -> None:
+    _here.stopped = True
     if _here.worker is not None:
         _here.worker.finish()
         _here.worker = None

@@ -18,6 +18,8 @@ from typing_extensions import TypedDict
 
 LONGEST_NAME = 300
 REPORT, CLOCK, REFUSAL, HELLO = "harness_report", "harness_clock", "harness_refusal", "harness_hello"
+EPOCH = "harness_epoch"
+"""Asked before a worker begins: the master's time of day, which the run's zero is told in."""
 WELCOME, DISMISSAL = "harness_welcome", "harness_dismissal"
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -108,6 +110,7 @@ _SHAPES: dict[str, TypeAdapter[Any]] = {
     "exception": TypeAdapter(_Exception),
     REPORT: TypeAdapter(tuple[str, dict[str, Any]], config=ConfigDict(strict=False)),
     CLOCK: TypeAdapter(Annotated[float, Field(allow_inf_nan=False)], config=ConfigDict(strict=True)),
+    EPOCH: TypeAdapter(Annotated[float, Field(allow_inf_nan=False)], config=ConfigDict(strict=True)),
     REFUSAL: TypeAdapter(_Refusal),
     HELLO: TypeAdapter(None),
 }

@@ -42,7 +42,9 @@ class TicketBook:
         left = self.left_of(worker)
         if not heirs or not len(left):
             return {}
-        heir = np.asarray(heirs, np.int32)[self._plan.person[left] % len(heirs)]
+        # By rank, not by number: the numbers of one worker's people have a common remainder.
+        _, rank = np.unique(self._plan.person[left], return_inverse=True)
+        heir = np.asarray(heirs, np.int32)[rank % len(heirs)]
         self._owner[left] = heir
         return {number: left[heir == number] for number in heirs if (heir == number).any()}
 

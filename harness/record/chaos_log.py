@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.core.fault_record import CHAOS, FaultEvent, FaultLine, FaultWindow
+from harness.core.fault_record import CHAOS, FaultEvent, FaultLine, FaultWindow, Why
 from harness.core.secret_filter import WORDS
 from harness.record.streams import writing
 
@@ -31,6 +32,9 @@ class ChaosLog:
         self._folder = folder
         self._windows = [window for window in windows if window.kind == "chaos"]
         self._by_worker: dict[int, Counts] = {}
+        self._proxied = any(window.layer != "phone" for window in self._windows)
+        self._read = 0  # bytes of the file, by `refused`
+        self._refused: set[str] = set()
         self._written: dict[str, tuple[int, int]] = {}
 
     def take(self, worker: int, lines: Sequence[FaultLine], counts: Counts, at_s: float) -> None:
@@ -64,6 +68,24 @@ class ChaosLog:
     def _total(self, entry: str) -> tuple[int, int]:
         each = [counts.get(entry, (0, 0)) for counts in self._by_worker.values()]
         return sum(hits for hits, _ in each), sum(seen for _, seen in each)
+
+    def refused(self) -> frozenset[str]:
+        """Faults that the proxy refused and that are not on, as far as its lines in the file tell."""
+        if self._proxied:
+            with contextlib.suppress(OSError), (self._folder / CHAOS).open("rb") as file:
+                file.seek(self._read)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._read += len(line)
+                    self._hear(line)
+        return frozenset(self._refused)
+
+    def _hear(self, line: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            said = FaultLine.model_validate_json(line)
+            if said.event is FaultEvent.START and said.layer != "phone":
+                (self._refused.add if said.why is Why.FAILED else self._refused.discard)(said.entry)
 
     def standing(self, at_s: float) -> list[tuple[str, int, float]]:
         """What is under way by plan: entry, hits so far, seconds left."""

@@ -36,6 +36,21 @@ class ClockOffset(BaseModel):
     rounds: int
 
 
+MAX_APART_S = 2.0
+"""How far apart the clocks of a worker and its master may be: what phones date by theirs would be dated wrongly."""
+
+
+def apart(clock: ClockOffset | None) -> str:
+    """Why a worker whose clock is so far off must not take part; empty when it may."""
+    if clock is None:
+        return "the master did not say what time it has, so this worker cannot know when the run begins"
+    off_s = -clock.offset_us / 1e6
+    if abs(off_s) - clock.uncertainty_us / 1e6 <= MAX_APART_S:
+        return ""
+    side = "ahead of" if off_s > 0 else "behind"
+    return f"this machine's clock is {abs(off_s):.1f} s {side} the master's; {MAX_APART_S:g} s are the most"
+
+
 def offset(worker: int, rounds: Iterable[Round]) -> ClockOffset | None:
     """The offset that the shortest round gives; None without a round."""
     kept = [one for one in rounds if one.trip >= 0]

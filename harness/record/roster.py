@@ -196,6 +196,11 @@ class Roster:
         return [worker for worker, entry in enumerate(self._entries) if not entry.silent]
 
     @property
+    def serving(self) -> list[int]:
+        """Workers that begin sessions: heard of, never lost (who comes back has given its tickets up), and not done."""
+        return [worker for worker, entry in enumerate(self._entries) if entry.lost_at_s is None and not entry.final]
+
+    @property
     def all_final(self) -> bool:
         """Whether every worker has said farewell or is lost."""
         return all(entry.final or entry.silent for entry in self._entries)

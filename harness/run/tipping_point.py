@@ -124,17 +124,47 @@ def chosen(profile: Profile, name: str | None, source: str) -> ChaosEntry:
 
 def lasting(profile: Profile, fault: ChaosEntry, seconds: float, recover_s: float) -> Profile:
     """The profile with only that fault, for so long, early enough for a baseline before and with load long enough to
-    see it recover within `recover_s`. Arrivals are cut, or go on at the rate with which they ended."""
+    see it recover within `recover_s`. Arrivals are cut, or go on at the rate with which they ended; where they would
+    cease before the end, the rate at the fault's begin is held: without load nothing is seen to recover.
+
+    :raises UsageError: there is no load at the fault's begin.
+    """
     phases = profile.phases
     start = max(fault.start_s(phases.starts), phases.warmup_s + CALM_S)
     end = start + seconds + recover_s + HOLD_S
     entry = fault.model_copy(update={"at": start, "for_s": seconds, "ramp": min(fault.ramp, seconds)})
     changed = {
         "phases": phases.model_copy(update={"measure_s": end - phases.warmup_s}),
-        "arrivals": _reaching(profile.arrivals, end),
+        "arrivals": _loaded(profile.arrivals, start, end),
         "chaos": (entry,),
     }
     return Profile.model_validate({**dict(profile), **changed})
+
+
+def _loaded(stages: tuple[ArrivalStage, ...], start_s: float, end_s: float) -> tuple[ArrivalStage, ...]:
+    """Stages up to `end_s` that have a rate from `start_s` on."""
+    made = _reaching(stages, end_s)
+    at = 0.0
+    for stage in made:
+        at += stage.seconds
+        if at > start_s and min(stage.rate, stage.end_rate) <= 0 and not _rises(stage, at - stage.seconds, start_s):
+            break
+    else:
+        return made
+    before = _reaching(stages, start_s) if start_s > 0 else ()
+    held = before[-1].end_rate if before else stages[0].rate
+    if held <= 0:
+        raise UsageError(
+            f"no session begins when the fault does, {start_s:g} s into the run: nothing would be seen to recover",
+            where="[[arrivals]]",
+            remedy="give the profile a rate above 0 there, or let the fault begin elsewhere",
+        )
+    return (*before, ArrivalStage(seconds=end_s - start_s, rate=held))
+
+
+def _rises(stage: ArrivalStage, began_s: float, start_s: float) -> bool:
+    """Whether it is a ramp from 0 that has a rate by then."""
+    return stage.end_rate > 0 and stage.rate <= 0 and began_s < start_s
 
 
 def _reaching(stages: tuple[ArrivalStage, ...], end_s: float) -> tuple[ArrivalStage, ...]:

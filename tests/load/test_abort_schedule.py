@@ -52,3 +52,27 @@ def test_what_an_entry_allows_is_the_limit_meanwhile() -> None:
     assert reason.startswith("chaos:x was worse than allowed")
     assert ended(AbortSchedule(RULES, (), windows), 21, 0.3, until=40) == (40, "")
     assert ended(AbortSchedule(None, (), windows), 41, 0.9) == (60, "")
+
+
+def test_what_was_wrong_before_a_rest_and_is_again_after_it_did_not_last() -> None:
+    """Broken from 18 s on, a rest from 20 to 45 s: at 45 s it has been broken for no time."""
+    rules = AbortSchedule(RULES.model_copy(update={"grace_s": 10}), (), [window(Allow(recover_s=5.0))])
+    second, reason = ended(rules, 18, 0.5, until=80)
+    assert second >= 55, reason
+    assert "for 10 s without a break" in reason
+
+
+def test_a_rest_that_nobody_looked_into_counts_too() -> None:
+    rules = AbortSchedule(RULES.model_copy(update={"grace_s": 30, "window_s": 60}), (), [window(Allow())])
+    for second in (16, 18, 41, 43):
+        rules.absorb(failing(second, 0.5), second)
+        assert not rules.reason(second)
+    assert not rules.reason(50)
+
+
+def test_a_fault_that_never_came_to_be_excuses_nothing() -> None:
+    rules = AbortSchedule(RULES, (), [window(Allow(error_share=0.9, recover_s=5.0))])
+    rules.refused(frozenset({"x"}))
+    second, reason = ended(rules, 21, 0.95)
+    assert second < 30
+    assert "worse than allowed" not in reason

@@ -18,6 +18,7 @@ from harness.core.outcome import Outcome
 from harness.core.rows import made
 from harness.core.run_spec import RunSpec, windows_of
 from harness.core.tables import LATENCY, View
+from harness.core.wire_limits import WireLimits
 from harness.load.aggregator import LINE_MARK, Aggregator, Report
 from harness.record.clocks import Round, offset
 from harness.record.manifest import Manifest
@@ -152,13 +153,36 @@ def test_progress_says_how_much_and_where_the_slos_stand(store: RunStore) -> Non
     assert (end["what"], end["reason"]) == ("end", "interrupted")
 
 
-def test_the_first_workers_reason_to_stop_is_kept(store: RunStore) -> None:
-    aggregator = Aggregator(SPEC, store, SCHEDULE, 1, io.StringIO())
-    base = report(0, 1)
-    fields = {name: getattr(base, name) for name in base.__slots__}
-    aggregator.take(Report(**{**fields, "sequence": 1, "stop_reason": "too many requests"}))
-    aggregator.take(Report(**{**fields, "sequence": 2, "stop_reason": "later"}))
-    assert aggregator.stop_reason == "too many requests"
+def test_what_all_workers_send_together_ends_the_run_when_it_exceeds_the_limit(store: RunStore) -> None:
+    """The net behind the budgets: 90 of 100 a second is fine, whoever sends them; 130 in three seconds is not."""
+
+    def sending(worker: int, number: int, second: int, requests: int) -> Report:
+        recorder = Recorder(SPEC.windows)
+        for _ in range(requests):
+            recorder.sample(View.SERVER, "home_feed", Outcome.OK, float(second), 0.05)
+        return replace(report(worker, 0), sequence=number, batches=made(recorder.take()))
+
+    limits = WireLimits(requests_per_second=100, connections_per_second=100, sockets=100)
+    aggregator = Aggregator(SPEC.model_copy(update={"limits": limits}), store, SCHEDULE, 4, io.StringIO())
+    aggregator.start(time.time() - 5)
+    for second in range(5):
+        aggregator.take(sending(0, second + 1, second, 90))
+    aggregator.progress()
+    assert not aggregator.stop_reason
+    for second in range(3):
+        aggregator.take(sending(1, second + 1, second, 40))
+    aggregator.progress()
+    assert "130, 130, 130 requests" in aggregator.stop_reason
+
+
+def test_the_limits_are_dealt_by_tickets_to_those_who_are_there(store: RunStore) -> None:
+    limits = WireLimits(requests_per_second=20, connections_per_second=20, sockets=100)
+    aggregator = Aggregator(SPEC.model_copy(update={"limits": limits}), store, SCHEDULE, 2, io.StringIO())
+    first, second = aggregator.grant(0), aggregator.grant(1)
+    assert first is not None
+    assert second is not None
+    assert first.requests + second.requests == 22
+    assert Aggregator(SPEC, store, SCHEDULE, 2, io.StringIO()).grant(0) is None
 
 
 def sent(worker: int, number: int, attempts: int, before: Counters = Counters(), **facts: Any) -> Report:  # noqa: B008

@@ -72,3 +72,16 @@ def test_what_nobody_began_is_recorded_as_lost_with_its_worker() -> None:
     assert set(rows["end"].to_pylist()) == {"never_started"}
     assert rows["planned_us"].to_pylist() == PLAN.planned_us[np.array(rows["ticket"].to_pylist())].tolist()
     assert book.never_begun([]).num_rows == 0
+
+
+def test_heirs_get_even_shares() -> None:
+    """Nine workers, one lost: the people of one worker are 9 apart, which is 1 modulo 8 heirs, or 3 modulo 6."""
+    wide = plan((ArrivalStage(seconds=100, rate=20),), {"swiper": 1.0}, 400, 5)
+    for workers in (4, 6, 7, 9, 16):
+        book = TicketBook(wide, workers)
+        for lost in range(workers - 2):
+            heirs = list(range(lost + 1, workers))
+            sizes = [len(share) for share in book.hand_over(lost, heirs).values()]
+            assert len(sizes) == len(heirs)
+            # A person has five tickets or so, and stays together.
+            assert max(sizes) - min(sizes) <= 12, (workers, lost, sizes)

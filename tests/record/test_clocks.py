@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.record.clocks import Round, offset
+from harness.record.clocks import MAX_APART_S, Round, apart, offset
 
 
 @given(
@@ -26,3 +27,16 @@ def test_the_true_offset_lies_within_the_uncertainty(true_us: int, trips: list[t
 
 def test_no_round_no_offset() -> None:
     assert offset(0, []) is None
+
+
+@pytest.mark.parametrize("off_s", [-60.0, -MAX_APART_S - 0.1, MAX_APART_S + 0.1, 3600.0])
+def test_a_worker_whose_clock_is_far_off_takes_no_part(off_s: float) -> None:
+    found = offset(0, [Round(100.0 + off_s, 100.01, 100.02 + off_s)])
+    why = apart(found)
+    assert f"{abs(off_s):.1f} s {'ahead of' if off_s > 0 else 'behind'} the master's" in why
+    assert apart(None)
+
+
+@pytest.mark.parametrize("off_s", [-1.9, 0.0, 0.5, 1.9])
+def test_what_can_be_allowed_for_is_no_reason(off_s: float) -> None:
+    assert apart(offset(0, [Round(100.0 + off_s, 100.01, 100.02 + off_s)])) == ""

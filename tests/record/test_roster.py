@@ -96,3 +96,17 @@ def test_counters_count_samples_and_not_rows() -> None:
     assert Counters.of(LATENCY, batch) == Counters(attempts=7, samples=10)
     assert Counters.total([(LATENCY, batch), (LATENCY, batch)]) == Counters(attempts=14, samples=20)
     assert Counters.of(LATENCY, batch.slice(0, 0)) == Counters()
+
+
+def test_only_those_serve_who_were_never_lost_and_are_not_done() -> None:
+    """Who comes back after a silence has given its tickets up and would not serve others' either."""
+    roster = Roster([5, 5, 5], 0.0)
+    hear(roster, 0, 1, 1.0)
+    hear(roster, 1, 1, 1.0, final=True)
+    for second in range(1, 8):
+        hear(roster, 2, second, float(second))
+        roster.check(float(second))
+    assert roster.present == [1, 2]
+    hear(roster, 0, 2, 7.5)
+    assert roster.present == [0, 1, 2]
+    assert roster.serving == [2]

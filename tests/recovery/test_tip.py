@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
-from harness.core.profile import ArrivalStage
+from harness.core.profile import ArrivalStage, Profile
 from harness.record.store import open_run
 from harness.run.tipping_point import CALM_S, HOLD_S, Fate, TippingPoint, TippingProbe, chosen, find, lasting
 from reports.fate import fate
@@ -92,6 +92,42 @@ def test_arrivals_that_rise_are_cut_where_they_are() -> None:
     rising = profile.model_copy(update={"arrivals": (ArrivalStage(seconds=1000, rate=0.0, to=10.0),)})
     made = lasting(rising, chosen(profile, None, ""), 20.0, 35.0)
     assert made.arrivals == (ArrivalStage(seconds=made.phases.end_s, rate=0.0, to=made.phases.end_s / 100),)
+
+
+def rates_from(made: Profile, start_s: float) -> list[float]:
+    at = 0.0
+    found: list[float] = []
+    for stage in made.arrivals:
+        rise = (stage.end_rate - stage.rate) / stage.seconds
+        found += [stage.rate + rise * second for second in range(int(stage.seconds)) if at + second >= start_s]
+        at += stage.seconds
+    return found
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        ((150, 2.0, 2.0), (20, 2.0, 0.0)),
+        ((150, 2.0, 2.0), (5, 0.0, 0.0), (900, 3.0, 3.0)),
+        ((20, 0.0, 2.0), (160, 2.0, 2.0), (9, 0.0, 0.0)),
+    ],
+    ids=["ends at 0", "has a gap", "ramps up, and ends at 0"],
+)
+def test_there_is_load_as_long_as_recovery_is_looked_for(stages: tuple[tuple[float, float, float], ...]) -> None:
+    arrivals = tuple(ArrivalStage(seconds=seconds, rate=rate, to=to) for seconds, rate, to in stages)
+    profile = load_profile("retry-storm").model_copy(update={"arrivals": arrivals})
+    made = lasting(profile, chosen(profile, None, ""), 60.0, 60.0)
+    start = made.chaos[0].start_s(made.phases.starts)
+    assert sum(stage.seconds for stage in made.arrivals) == pytest.approx(made.phases.end_s)
+    assert set(rates_from(made, start)) == {2.0}
+
+
+def test_a_fault_without_load_is_refused() -> None:
+    profile = load_profile("retry-storm")
+    early = (ArrivalStage(seconds=9, rate=2.0), ArrivalStage(seconds=1, rate=0.0))
+    idle = profile.model_copy(update={"arrivals": early})
+    with pytest.raises(UsageError, match="no session begins when the fault does"):
+        lasting(idle, chosen(profile, None, ""), 20.0, 35.0)
 
 
 def test_which_fault_must_be_clear() -> None:
