@@ -23,7 +23,7 @@ from types import TracebackType
 from urllib.parse import quote
 
 from sandbox.errors import SandboxError
-from sandbox.postgres_install import SystemAccount, install_for, major_version, unprivileged_account
+from sandbox.postgres_install import LIBRARIES, SystemAccount, chosen_install, major_version, unprivileged_account
 from sandbox.process import end, for_child_to_end_with_us, popen_from_lasting_thread
 
 PORT = 5432  # only part of the socket's name: nothing listens on TCP
@@ -132,7 +132,7 @@ class Postgres:
         self._owner = os.getpid()
         if self._runtime is not None:
             raise SandboxError("this PostgreSQL is already running", where=str(self._runtime))
-        install = install_for(self._account)
+        install = chosen_install(self._account)
         _sweep_abandoned()
         try:
             self._prepare_runtime()
@@ -282,7 +282,7 @@ class Postgres:
         settings["hba_file"] = str(self._private("hba", HBA))
         if not self._durable:
             settings |= VOLATILE
-        if not (install / "lib" / "pg_stat_statements.so").exists():
+        if not any((install / folder / "pg_stat_statements.so").exists() for folder in LIBRARIES):
             settings = {k: v for k, v in settings.items() if "pg_stat_statements" not in k + v}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.socket_folder / "log").open("ab") as log:
