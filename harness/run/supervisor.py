@@ -96,7 +96,7 @@ def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
     except OSError as error:
         log.warning("canary failed", reason=str(error))
         return ()
-    log.info("canary", at=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
+    log.info("canary", of=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
     return (canary,)
 
 
