@@ -331,7 +331,7 @@ def test_nobody_comes_in_without_the_password_of_this_start(open_folder: Path) -
         methods = ask(postgres, "select string_agg(distinct auth_method, ' ') from pg_hba_file_rules")
         assert methods == "scram-sha-256"
         assert password not in str(psutil.Process(postgres.pid).cmdline())
-        kept = open_folder / "kept" / "password"
+        kept = open_folder / "kept" / "data" / "movinesta_password"
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert kept.stat().st_uid == os.geteuid()
         assert not (postgres.socket_folder / "pwfile").exists()
