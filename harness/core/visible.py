@@ -15,8 +15,8 @@ _HIDDEN = (
 )  # soft hyphen, marks of direction, joiners, line and paragraph separators, selectors, tags, lone surrogates
 _UNSEEN = re.compile(f"[{_CONTROLS}{_HIDDEN}]")
 _LINE = re.compile(f"[\t\n{_CONTROLS}{_HIDDEN}]")
-_COMMAND = re.compile(r"^(\s*)::")
-"""What GitHub's runner would obey at the beginning of a line, and `##[` anywhere in it."""
+_COMMAND = re.compile(r"(?<!\S)::(?=[A-Za-z])")
+"""What GitHub's runner would obey at the beginning of a line, wherever it is wrapped; and `##[` anywhere in it."""
 
 
 def visible(text: str) -> str:
@@ -24,7 +24,7 @@ def visible(text: str) -> str:
     if _LINE.search(text) is None and "::" not in text and "##[" not in text:
         return text
     shown = _LINE.sub(_escape, text)
-    return _COMMAND.sub(r"\1:\\x3a", shown).replace("##[", "#\\x23[")
+    return _COMMAND.sub(r":\\x3a", shown).replace("##[", "#\\x23[")
 
 
 def visible_lines(text: str, indent: str = "  ") -> str:

@@ -36,7 +36,7 @@ from harness.run.run_request import RunRequest, Watcher
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
 SWEEP_S = 30.0
-SANDBOX_SECRETS = ("SANDBOX_JWT_SECRET", "SANDBOX_PASSWORD")
+SANDBOX_ENVIRONMENT = ("SANDBOX_JWT_SECRET", "SANDBOX_PASSWORD", "SANDBOX_POSTGRES")
 """What a sandbox takes from the environment where it is set."""
 SEEDED_PER_S = 50.0  # people, at the very least
 
@@ -80,7 +80,9 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
         command += ["--realtime", f"plan={size.plan}"]
     for quirk in run_request.quirks:
         command += ["--quirk", quirk]
-    process = processes.start(command, environ=child_environment(os.environ, *SANDBOX_SECRETS), stderr=subprocess.PIPE)
+    process = processes.start(
+        command, environ=child_environment(os.environ, *SANDBOX_ENVIRONMENT), stderr=subprocess.PIPE
+    )
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 import pytest
@@ -23,6 +24,7 @@ ATTACKS = {
     "\ud800": "\\ud800",
     "::error::pwned": ":\\x3aerror::pwned",
     "  ::set-output name=a::b": "  :\\x3aset-output name=a::b",
+    "to [::1]:80 and ::1": "to [::1]:80 and ::1",
     "x ##[command]y": "x #\\x23[command]y",
 }
 
@@ -37,7 +39,7 @@ def test_nothing_unseen_is_left(text: str) -> None:
     shown = visible(text)
     assert all(unicodedata.category(sign) not in ("Cc", "Cs", "Zl", "Zp") for sign in shown)
     assert not set(shown) & set("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-    assert not shown.lstrip().startswith("::")
+    assert not re.search(r"(?<!\S)::[A-Za-z]", shown)
     assert visible(shown) == shown
 
 
@@ -51,7 +53,7 @@ def test_lines_of_a_message_cannot_look_like_another_message() -> None:
     assert shown == "error: no\n  verdict: PASS\n  where: here\\x1b[0m\n  :\\x3aerror::x"
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=60))
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_json_means_the_same_and_shows_all(text: str) -> None:
     written = in_json(json.dumps({"a": text}, ensure_ascii=False))
     assert json.loads(written) == {"a": text}

@@ -17,6 +17,7 @@ from harness.core.errors import ExitCode, HarnessError, TargetError, UsageError
 from harness.core.run_spec import RunSpec, windows_of
 from harness.core.target import Target
 from harness.core.target_guard import Permit, permit
+from harness.core.wire_limits import WireLimits
 from harness.egress import web
 from harness.egress.gate import LOOPBACK, Gate
 from harness.egress.orders import ANY_LOOPBACK, PERMIT_ENV, accepted, handed, received
@@ -49,7 +50,7 @@ def order(url: str, rate: float | None = 50.0) -> RunSpec:
         profile=PROFILE,
         email_pattern="p{index}@x.test",
         windows=windows_of(PROFILE),
-        requests_per_second=rate,
+        limits=None if rate is None else WireLimits(requests_per_second=rate, connections_per_second=rate, sockets=100),
     )
 
 

@@ -148,7 +148,7 @@ def test_the_real_page_refuses_others_and_ends_with_the_last_tests_code() -> Non
         wait_for(client, "stopped")  # no sandbox there: refused, and its code would be 40
         assert client.post("/swarm", data=form | {"host": sandbox.url}).json()["success"]
         wait_for(client, "running")
-        client.get("/stop")
+        assert client.post("/stop").status_code == 200
         wait_for(client, "stopped")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0

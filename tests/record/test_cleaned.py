@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.core.rows import made
+from harness.core.rows import Rows
 from harness.core.secret import Secret
 from harness.core.secret_filter import MASK, SecretFilter
 from harness.core.tables import DELIVERY, VIOLATIONS
@@ -25,7 +25,9 @@ CODED = base64.b64encode(KEY.encode()).decode()
 
 
 def told(*texts: str) -> pa.RecordBatch:
-    return made(DELIVERY, [(1, 0, "heard", 3, str(uuid.uuid4()), str(uuid.uuid4()), text, None) for text in texts])
+    return Rows(
+        DELIVERY, [(1, 0, "heard", 3, str(uuid.uuid4()), str(uuid.uuid4()), text, None) for text in texts]
+    ).batch()
 
 
 def test_secrets_in_any_text_column_are_masked_and_the_rest_is_untouched() -> None:
@@ -60,7 +62,7 @@ def test_the_record_holds_none_of_it(tmp_path: Path, killed: bool) -> None:
     Secret(KEY)
     store = RunStore.create(tmp_path / "run", manifest(target_name=f"a {KEY} b"))
     store.append(DELIVERY, told(KEY, "fine", CODED))
-    store.append(VIOLATIONS, made(VIOLATIONS, [(1, 0, 1, 1, "home_feed", "owner", "foreign", CODED, KEY)]))
+    store.append(VIOLATIONS, Rows(VIOLATIONS, [(1, 0, 1, 1, "home_feed", "owner", "foreign", CODED, KEY)]).batch())
     store.update(abort_reason=f"the target said {KEY}\x9b31m", evidence=Evidence(problem=json.dumps(CODED)))
     assert KEY not in str(store.manifest)
     if not killed:

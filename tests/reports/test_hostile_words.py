@@ -47,10 +47,15 @@ PIECES = st.sampled_from(
             "{{ 7*7 }}",
             "\U000e0041",
         ),
-        *("</title><script>", '"onload="', "plain words", "\N{SNOWMAN}", "[bold red]", "%s%n", "```\n"),
+        *("</title><script>", '"onload="', "plain words", "\N{SNOWMAN}", "[bold red]", "%s%n", "```\n", "\U000e0041"),
     ]
 )
 WORDS = st.lists(PIECES, min_size=1, max_size=5).map("".join)
+ALL = (
+    "plain \x1b[2J\x9b2K\r\nverdict: PASS  smoke on prod\n::error::pwned ##[set-env]\n# Heading\n| a | b |\n"
+    "\u202e\u2066\u200b"
+    "</title><script>alert(1)</script><img src=x onerror=alert(1)>[x](http://evil.test) www.evil.test @team ```\n"
+)
 
 
 def verdict_of(words: str) -> tuple[Verdict, Any]:
@@ -77,16 +82,26 @@ class Tty(io.StringIO):
         return True
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+def test_no_renderer_lets_these_words_act() -> None:
+    no_renderer_lets_them_act(ALL)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(WORDS)
 def test_no_renderer_lets_words_act(words: str) -> None:
+    no_renderer_lets_them_act(words)
+
+
+def no_renderer_lets_them_act(words: str) -> None:
     verdict, _ = verdict_of(words)
     plain = io.StringIO()
     terminal.write(verdict, Path("runs/x"), plain)
     lines = plain.getvalue().splitlines()
     assert not UNSEEN.search(plain.getvalue().replace("\n", ""))
     assert [line for line in lines if line.startswith("verdict:")] == lines[:1]
-    assert not any(line.lstrip().startswith("::") for line in lines)
+    assert not any(re.match(r"\s*::[A-Za-z]", line) for line in lines)
     assert "##[" not in plain.getvalue()
 
     tty = Tty()
@@ -109,6 +124,7 @@ def test_no_renderer_lets_words_act(words: str) -> None:
     assert Verdict.model_validate_json(machine) == Verdict.model_validate_json(verdict.model_dump_json())
 
 
+@pytest.mark.slow
 def test_the_page_shows_words_and_obeys_none() -> None:
     words = "\x1b[2J</title><script>alert(1)</script><img src=x onerror=alert(1)>\u202e{{ 7*7 }}\x9b31m"
     verdict, run = verdict_of(words)

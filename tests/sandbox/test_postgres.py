@@ -24,7 +24,19 @@ import pytest
 from sandbox import postgres as module
 from sandbox.errors import SandboxError
 from sandbox.postgres import MARKER, Postgres
-from sandbox.postgres_install import PROBES, SystemAccount, install_for, unprivileged_account, wheel_install
+from sandbox.postgres_install import (
+    CHOICE,
+    OLDEST,
+    PROBES,
+    SystemAccount,
+    chosen_install,
+    install_for,
+    major_version,
+    system_installs,
+    unfit,
+    unprivileged_account,
+    wheel_install,
+)
 from tests import initdb_once
 
 ROOT = Path(__file__).parents[2]
@@ -237,7 +249,7 @@ def test_binaries_out_of_reach_are_copied_once_and_run(open_folder: Path, monkey
     made = install.stat().st_ino
     assert install_for(account, source=source, caches=(cache,)).stat().st_ino == made
     assert len(list(cache.iterdir())) == 1, "no draft is left"
-    monkeypatch.setattr(module, "install_for", lambda account: install)
+    monkeypatch.setattr(module, "chosen_install", lambda account: install)
     with Postgres() as postgres:
         assert ask(postgres, "select count(*) from pg_available_extensions where name = 'vector'") == 1
 
@@ -300,3 +312,89 @@ def test_a_failed_start_shows_the_servers_words_and_cleans_up(monkeypatch: pytes
     assert postgres.pid is None
     with pytest.raises(SandboxError, match="not been started"):
         postgres.dsn()
+
+
+def refused(dsn: str) -> str:
+    """How a connection ends that may not be."""
+
+    async def connect() -> None:
+        connection = await asyncpg.connect(dsn, timeout=30)
+        await connection.close()
+
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        asyncio.run(connect())
+    return type(caught.value).__name__
+
+
+def test_nobody_comes_in_without_the_password_of_this_start(open_folder: Path) -> None:
+    with Postgres(open_folder / "kept") as postgres:
+        dsn = postgres.dsn()
+        head, _, tail = dsn.partition("@")
+        password = head.rpartition(":")[2]
+        assert len(password) >= 24
+        assert refused(f"{head.removesuffix(f':{password}')}@{tail}") == "InvalidPasswordError"
+        assert refused(f"{head}x@{tail}") == "InvalidPasswordError"
+        methods = ask(postgres, "select string_agg(distinct auth_method, ' ') from pg_hba_file_rules")
+        assert methods == "scram-sha-256"
+        assert password not in str(psutil.Process(postgres.pid).cmdline())
+        kept = open_folder / "kept" / "data" / "movinesta_password"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert kept.stat().st_uid == os.geteuid()
+        assert not (postgres.socket_folder / "pwfile").exists()
+    kept.unlink()  # as a version left it that asked for no password
+    with Postgres(open_folder / "kept") as again:
+        assert again.dsn().partition("@")[0] != head
+        assert ask(again, "select 1") == 1
+        assert refused(again.dsn().replace(again.dsn().partition("@")[0], head)) == "InvalidPasswordError"
+
+
+def fake(folder: Path, version: str, *extensions: str) -> Path:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib").mkdir()
+    for name in ("postgres", "initdb"):
+        (folder / "bin" / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")
+        (folder / "bin" / name).chmod(0o755)
+    for extension in extensions:
+        (folder / "lib" / f"{extension}.so").touch()
+    return folder
+
+
+def test_the_systems_own_server_comes_first_when_it_will_do(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_of_it = ("vector", "pg_trgm", "pgcrypto")
+    old = fake(open_folder / "14", "14.9", *all_of_it)
+    bare = fake(open_folder / "17", "17.2", "pg_trgm", "pgcrypto")
+    good = fake(open_folder / "16", "16.4 (Debian 16.4-1)", *all_of_it)
+    account = unprivileged_account()
+    assert (unfit(good, account), major_version(good)) == ("", 16)
+    assert "older than 15" in unfit(old, account)
+    assert unfit(bare, account) == "it comes without vector"
+    assert "not there" in unfit(open_folder / "none", account)
+    monkeypatch.setattr("sandbox.postgres_install.system_installs", lambda: [bare, good, old])
+    assert chosen_install(account, {}) == good
+    assert chosen_install(account, {CHOICE: "system"}) == good
+    assert chosen_install(account, {CHOICE: "embedded"}) == install_for(account)
+    with pytest.raises(SandboxError, match="will not do: it comes without vector"):
+        chosen_install(account, {CHOICE: str(bare)})
+    monkeypatch.setattr("sandbox.postgres_install.system_installs", lambda: [bare])
+    assert chosen_install(account, {}) == install_for(account)
+    with pytest.raises(SandboxError, match="no PostgreSQL of this system will do"):
+        chosen_install(account, {CHOICE: "system"})
+
+
+@pytest.mark.parametrize("kind", ["system", "embedded"])
+def test_both_kinds_of_server_start_and_ask_for_the_password(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = unprivileged_account()
+    if kind == "embedded":
+        install = install_for(account)
+    else:
+        fit = [
+            one for one in system_installs() if major_version(one) >= OLDEST and account.may_read(one / "bin/initdb")
+        ]
+        if not fit:
+            pytest.skip(f"no PostgreSQL {OLDEST} or newer is installed on this system")
+        install = fit[0]  # with pgvector or without: the server itself is the same
+    monkeypatch.setattr(module, "chosen_install", lambda account: install)
+    with Postgres() as postgres:
+        assert str(ask(postgres, "show server_version")).startswith(str(major_version(install)))
+        assert ask(postgres, "select upper('\u00e9')") == "\u00c9"
+        assert refused(postgres.dsn().replace("postgres:", "postgres:x")) == "InvalidPasswordError"
