@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -289,3 +290,47 @@ def test_a_folder_that_is_no_run_is_named(
     code, said = harness("report", tmp_path, capsys=capsys, monkeypatch=monkeypatch)
     assert code == 2
     assert "manifest.json" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("smoke", "--expect-workers", "2"), "--expect-workers without --master"),
+        (("smoke", "--bind", "0.0.0.0"), "--bind without --master"),
+        (("smoke", "--wait", "5"), "--wait without --master"),
+        (("smoke", "--master", "5557", "--processes", "2"), "exclude each other"),
+        (("smoke", "--worker", "localhost:5557"), "PROFILE smoke"),
+        (("--worker", "localhost:5557", "--seed", "3"), "--seed"),
+        (("--worker", "localhost:5557"), "HARNESS_TOKEN"),
+        (("--worker", "localhost"), "not an address"),
+        (("--worker", "localhost:99999"), "not an address"),
+        (("smoke", "--quirk", "no_such_switch=1"), "no_such_switch"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_at_once(
+    arguments: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HARNESS_TOKEN", raising=False)
+    monkeypatch.chdir(tmp_path)
+    code, said = harness("run", *arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 2, said
+    assert told in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_without_a_master_is_told_and_leaves(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:  # bound, and nobody listens there
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HARNESS_TOKEN", "a-token-that-is-long-enough")
+        monkeypatch.setenv("HARNESS_ANON_KEY", "x")
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        code, said = harness("run", "--worker", address, "--wait", "1", capsys=capsys, monkeypatch=monkeypatch)
+    assert code == 40, said
+    assert "nobody listens at" in said
+    assert "a-token" not in said

@@ -37,6 +37,7 @@ from harness.run.canary import sing
 from harness.run.closing import Stage, closing_record
 from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
+from harness.run.patient_watcher import patient
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
@@ -50,8 +51,14 @@ def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None
     :raises UsageError: when the request cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
+    with patient(watcher) as shown:
+        told = None if show is None else lambda line: shown.later(lambda: show(line))
+        return _logged(run_request, shown, told)
+
+
+def _logged(run_request: RunRequest, shown: Watcher, show: Show | None) -> Path:
     log = supervisor_log(show)
-    watcher = LogWatcher(watcher, log)
+    watcher = LogWatcher(shown, log)
     with contextlib.closing(log):
         try:
             _known_personas(run_request)

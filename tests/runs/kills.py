@@ -59,6 +59,7 @@ class Kill:
     victim: str
     signals: list[str] = field(default_factory=list)
     late: bool = False
+    whole: bool = False  # the record was complete before it: then only its report is cut short
     code: int | None = None
     status: str = "no record"
     reason: str = ""
@@ -243,6 +244,7 @@ def _strike(run: Staged, stage: str, who: str, rng: random.Random, number: int) 
         verdict = (folder := run.folder()) is not None and (folder / "verdict.json").exists()
         done = verdict if who == "supervisor" else run.logged("evidence read")
         kill.late = kill.late or (not again and (done or run.process.poll() is not None))
+        kill.whole = kill.whole or (not again and run.logged("run ended"))
         if who in ("master", "worker") and not again:
             kill.late = kill.late or run.logged("load ended")
         with contextlib.suppress(ProcessLookupError):
@@ -293,7 +295,7 @@ def _look_at_record(folder: Path, kill: Kill) -> None:
         return
     manifest = open_run(folder).manifest
     kill.status, kill.reason = manifest.status, manifest.abort_reason
-    if kill.late:
+    if kill.late or kill.whole:
         return
     if rendered.returncode == 0:
         kill.faults.append("the record passes")

@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from locust import __version__ as locust_version
 
 from harness.core.run_token import TOKEN_ENV, new_token
 from sandbox.server import Sandbox
 from tests.runs.conftest import BRIEF, BRIEF_SLO, finish, start, tell
-from tests.runs.message_fuzz import Fuzz, Peer, order_of
+from tests.runs.message_fuzz import LOCUST, Fuzz, Peer, order_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -47,7 +46,7 @@ def test_a_listening_master_refuses_and_counts_what_no_worker_sends(
     mad = Peer(port, token, MAD)
     fuzz = Fuzz(port, token, random.Random(7))
     try:
-        mad.say("client_ready", locust_version)
+        mad.say("client_ready", LOCUST)
         mad.await_kind("ack", 120.0)
         fuzz.without_token(MESSAGES // 5)
         fuzz.as_stranger(MESSAGES // 5)
