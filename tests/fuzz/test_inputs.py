@@ -127,9 +127,10 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {  # command -> options, what
 }
 VALUES = (
     "", " ", "0", "-1", "1", "2", "nan", "inf", "1e400", "9" * 400, "x", "a=b", "=", "\x1b[31m", "a\nb", "\u202e",
-    "<b>",     "/", ".", "..", "/dev/null", "/dev/zero", "/dev/full", "pipe", "good.toml", "no.toml", "x" * 5000, "/proc/self/mem",
+    "<b>",
+    "/", ".", "..", "/dev/null", "/dev/zero", "/dev/full", "pipe", "good.toml", "no.toml", "x" * 5000, "/proc/self/mem",
     "http://127.0.0.1:1", "http://127.0.0.1:99999", "http://[::1", "http://a:b@h", "127.0.0.1:1", "[::1]:1", "h:",
-    "smoke",     "--", "-", "@x", "%s", "{0}", "\u00e9", "\udcff",
+    "smoke", "--", "-", "@x", "%s", "{0}", "\u00e9", "\udcff",
 )  # fmt: skip
 
 

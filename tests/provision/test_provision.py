@@ -20,7 +20,6 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import JsonValue
 
 from harness.client.auth.newcomers import newcomer
 from harness.config.load import ResolvedKeys, load_target
@@ -133,11 +132,9 @@ def test_a_newcomer_belongs_to_the_target_whose_people_have_the_tag_whatever_the
     assert len(whose["long"].username) == 30
     for mine, other in (("team", "teama"), ("teama", "team")):
         census = Census(people.model_copy(update={"tag": mine}))
-        accounts: list[tuple[str, dict[str, JsonValue]]] = [
-            (new.email, {"username": new.username}) for new in whose.values()
-        ]
-        accounts.append(("n00000007_2@people.example.com", {"username": "n00000007_2"}))
-        users = [User(id=uuid4(), email=email, user_metadata=data) for email, data in accounts]
+        accounts = [(new.email, new.username) for new in whose.values()]
+        accounts.append(("n00000007_2@people.example.com", "n00000007_2"))
+        users = [User(id=uuid4(), email=email, user_metadata={"username": name}) for email, name in accounts]
         census.add(users)
         assert list(census.newcomers) == [whose[mine].email], other
         assert census.unmarked == {users[-1].id}
