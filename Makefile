@@ -29,7 +29,7 @@ test: $(STAMP) ## the fast suite (unit, property and integration tests)
 
 test-all: $(STAMP) ## everything, browser and Node tests included (installs both where missing)
 	sh scripts/test-tools.sh
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup --hypothesis-profile thorough
 
 prove: $(STAMP) ## seeded defects through whole runs, and 50 healthy ones: does every gate catch? (hours)
 	$(BIN)/harness prove --jobs 2 --out $(OUT)/prove

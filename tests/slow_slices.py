@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import pytest
 
 SLICES = 8
+USUAL_S = 120.0
+"""What a test may take that has no mark of its own: pytest's `timeout` of pyproject.toml."""
 LONGEST_S = 1800.0
 """A test that may take longer than all of CI is left to `make test-all`."""
 
@@ -31,13 +33,21 @@ def chosen(items: list[pytest.Item], commit: str) -> tuple[list[pytest.Item], li
 
 
 def slices(limits: Mapping[str, float]) -> list[frozenset[str]]:
-    """Dealt out in turn, longest time limit first, else by their hash: so that no slice has all that take minutes.
+    """Dealt out longest time limit first, else by their hash, each to the slice that has least so far.
+
+    So no slice has all that take minutes, and the sums of limits differ by no more than the longest limit,
+    whatever is added.
 
     :param limits: seconds each may take.
     """
     fitting = [name for name, limit in limits.items() if limit <= LONGEST_S]
-    dealt = sorted(fitting, key=lambda name: (-limits[name], hashlib.sha256(name.encode()).hexdigest()))
-    return [frozenset(dealt[number::SLICES]) for number in range(SLICES)]
+    found: list[set[str]] = [set() for _ in range(SLICES)]
+    sums = [0.0] * SLICES
+    for name in sorted(fitting, key=lambda name: (-limits[name], hashlib.sha256(name.encode()).hexdigest())):
+        least = min(range(SLICES), key=lambda number: (sums[number], len(found[number]), number))
+        found[least].add(name)
+        sums[least] += limits[name]
+    return [frozenset(one) for one in found]
 
 
 def unit(item: pytest.Item) -> str:
@@ -50,4 +60,4 @@ def unit(item: pytest.Item) -> str:
 
 def _limit_s(item: pytest.Item) -> float:
     limit = item.get_closest_marker("timeout")
-    return float(limit.args[0]) if limit is not None and limit.args else 0.0
+    return float(limit.args[0]) if limit is not None and limit.args else USUAL_S

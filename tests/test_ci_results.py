@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from datetime import date
@@ -98,6 +99,15 @@ def test_eight_commits_in_a_row_of_slices_run_every_slow_test_once_and_long_ones
     assert {len(one) for one in found} == {10}
     assert {sum(limits[name] for name in one) for one in found} == {8 * 60.0 + 900.0 + 60.0}
     assert found == slices(dict(reversed(limits.items())))
+
+
+def test_slices_stay_even_whatever_is_added() -> None:
+    chance = random.Random(4)
+    for number in (9, 60, 117, 400):
+        limits = {f"t.py::test_{one}": chance.choice([60.0, 120.0, 120.0, 300.0, 900.0]) for one in range(number)}
+        sums = [sum(limits[name] for name in one) for one in slices(limits)]
+        assert sum(sums) == sum(limits.values())
+        assert max(sums) - min(sums) <= max(limits.values())
 
 
 @pytest.fixture

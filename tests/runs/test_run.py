@@ -163,6 +163,7 @@ def test_ctrl_c_ends_cleanly_with_a_complete_record(sandbox: Sandbox, tmp_path: 
     assert recorded == run.manifest["recorded_attempts"] > 0
 
 
+@pytest.mark.slow
 def test_a_killed_generator_leaves_a_record_that_renders_and_never_passes(sandbox: Sandbox, tmp_path: Path) -> None:
     process = start(tmp_path, BRIEF, "--slo", BRIEF_SLO, "--url", sandbox.url)
     _wait_for_load(tmp_path)
