@@ -129,6 +129,7 @@ def test_foreign_rows_are_what_is_said_first() -> None:
         # titles that the run wrote to
         (DIARY._replace(first=2), SEEN, replace(NOTHING, titles=frozenset(((ME, ROOM),)))),
         (DIARY._replace(first=0, second=0), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
+        (RATING._replace(detail=""), SEEN, NOTHING),  # as shipped nobody may read ratings
         (ENTRY._replace(detail=""), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
     ],
 )
