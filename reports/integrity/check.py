@@ -122,10 +122,11 @@ def checks(
     span = book.lasted(zero_us, offset)
     if happened is not None:
         rows += _events(book, happened, zero_us, offset, span)
-    kept = list(view.shown(run.rows))
+    ahead_us = {clock.worker: clock.offset_us for clock in run.manifest.clocks}
+    kept = list(view.shown(run.rows, ahead_us))
     if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
         rows += _messages(book, said, zero_us, offset, changes.gathered(small), span)
-        rows += shown.pages(kept, *_of_messages(book, said))
+        rows += shown.pages(kept, *_of_messages(book, said), ahead_us)
     if kept and (seen := view.view(run.folder)) is not None:
         moved = frames.intended(run.rows, WriteKind.EVENT, LIBRARY_EVENTS)
         rows += shown.checks(kept, seen, view.touched(small, moved), zero_us + offset.us + offset.unsure)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.owner import LISTS
+from harness.core import ids
 from reports.integrity.columns import text
 from reports.integrity.messages import StoredMessages
 from reports.integrity.model import SHOWN, Check, Offender
@@ -163,8 +165,8 @@ def _figures(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
 
 def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touched) -> None:
     """What is shown of a title that this run did not write to is what is stored."""
-    if not _sure(one, title, touched):
-        return
+    if not _sure(one, title, touched) or (one.call == "own_rating" and not one.detail):
+        return  # as shipped nobody may read ratings (trap T16), so none is shown
     found.asked += 1
     stored = (seen.library if one.call == "library_entry" else seen.ratings)[one.account].get(title, "")
     if _plain(stored) != _plain(one.detail):
@@ -182,20 +184,25 @@ def _plain(value: str) -> str:
         return value
 
 
-def pages(kept: list[Shown], writes: Writes, stored: StoredMessages) -> Iterator[Check]:
-    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for (I70)."""
+def pages(
+    kept: list[Shown], writes: Writes, stored: StoredMessages, ahead_us: Mapping[int, int] = MappingProxyType({})
+) -> Iterator[Check]:
+    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for (I70).
+    ahead_us: as of `reports.integrity.view.shown`."""
     asked = [one for one in kept if one.call == "messages_poll" and one.subject is not None]
     if not asked:
         return
-    rooms = _acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None})
+    rooms = _acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None}, ahead_us)
     found = Findings()
     for one in asked:
         if one.subject is None or one.subject not in rooms or (one.oldest_us is None and not one.whole):
             continue
-        heard, ids, created = rooms[one.subject]
+        heard, rows_, created = rooms[one.subject]
         known = bisect_right(heard, one.begun_us - HEARD_US)
         oldest = None if one.whole else one.oldest_us
-        expected = [id_ for id_, at in zip(ids[:known], created[:known], strict=True) if oldest is None or at > oldest]
+        expected = [
+            id_ for id_, at in zip(rows_[:known], created[:known], strict=True) if oldest is None or at > oldest
+        ]
         there = set(one.ids)
         found.asked += len(expected)
         gone = [id_ for id_ in expected if id_ not in there]
@@ -207,7 +214,7 @@ def pages(kept: list[Shown], writes: Writes, stored: StoredMessages) -> Iterator
 
 
 def _acknowledged(
-    writes: Writes, stored: StoredMessages, asked: Iterable[bytes]
+    writes: Writes, stored: StoredMessages, asked: Iterable[bytes], ahead_us: Mapping[int, int]
 ) -> dict[bytes, tuple[list[int], list[bytes], list[int]]]:
     """By conversation: when each message was acknowledged (ascending), its row, and when that is dated. Of messages
     with one row: of several, one may have come after the first word."""
@@ -218,6 +225,9 @@ def _acknowledged(
     write = stored.write[rows]
     sure = writes.acknowledged[write] & (copies[write] == 1)
     rows, heard = rows[sure], writes.first_acknowledged[write][sure]
+    maker = (writes.place[write][sure] & np.uint64(0xFFFFFFFF)) >> np.uint64(ids.WORKER_SHIFT)
+    for worker, by in ahead_us.items():
+        heard = np.where(maker == np.uint64(worker), heard + by, heard)
     order = np.argsort(heard, kind="stable")
     chosen = stored.table.select(["conversation_id", "id"]).take(pa.array(rows[order]))
     found: dict[bytes, tuple[list[int], list[bytes], list[int]]] = defaultdict(lambda: ([], [], []))
@@ -228,8 +238,8 @@ def _acknowledged(
         stored.created[rows[order]].tolist(),
         strict=True,
     ):
-        told, ids, created = found[room]
+        told, rows_, created = found[room]
         told.append(at)
-        ids.append(id_)
+        rows_.append(id_)
         created.append(dated)
     return found

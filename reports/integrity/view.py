@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
@@ -73,12 +74,15 @@ class Touched:
     titles: Pairs
 
 
-def shown(rows: LedgerRows) -> Iterator[Shown]:
-    """All replies that were kept in outline; none in records from before they were. `rows`: of the run."""
-    names = [name for name in SCHEMAS[READ_SAMPLES].names if name not in ("worker", "person")]
+def shown(rows: LedgerRows, ahead_us: Mapping[int, int] = MappingProxyType({})) -> Iterator[Shown]:
+    """All replies that were kept in outline; none in records from before they were. `rows`: of the run. ahead_us: what
+    has to be added to each worker's instants to have them on the run's clock."""
+    names = [name for name in SCHEMAS[READ_SAMPLES].names if name != "person"]
     for batch in rows(READ_SAMPLES, names):
         for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             row = dict(zip(names, values, strict=True))
+            by = ahead_us.get(row.pop("worker"), 0)
+            row |= {"begun_us": row["begun_us"] + by, "at_us": row["at_us"] + by}
             yield Shown(**(row | {"ids": _parted(row["ids"]), "owners": _parted(row["owners"])}))
 
 

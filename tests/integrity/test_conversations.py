@@ -79,9 +79,7 @@ def test_a_marker_that_is_gone_has_gone_back() -> None:
         ((10, 20), None, conversations.NOBODYS),
     ],
 )
-def test_whose_fault_a_marker_behind_is(
-    newer: tuple[float, float], older: tuple[float, float] | None, why: str
-) -> None:
+def test_whose_fault_it_is(newer: tuple[float, float], older: tuple[float, float] | None, why: str) -> None:
     said = [(b"m2", newer), *([] if older is None else [(b"m1", older)])]
     made = (
         {"conversation_id": b"c1", "user_id": b"bob", "message_id": id_, "sent_us": sent, "done_us": done}

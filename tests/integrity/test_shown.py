@@ -129,6 +129,7 @@ def test_foreign_rows_are_what_is_said_first() -> None:
         # titles that the run wrote to
         (DIARY._replace(first=2), SEEN, replace(NOTHING, titles=frozenset(((ME, ROOM),)))),
         (DIARY._replace(first=0, second=0), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
+        (RATING._replace(detail=""), SEEN, NOTHING),  # as shipped nobody may read ratings
         (ENTRY._replace(detail=""), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
     ],
 )
@@ -164,6 +165,10 @@ def test_a_page_holds_what_was_acknowledged_before_to_anybody() -> None:
     assert (found.status, found.looked_at, found.count) == ("broken", 2, 1)
     assert "1 of 2 messages are missing that were acknowledged before" in found.offenders[0].text
     assert found.offenders[0].ids["message"] == str(uuid.UUID(bytes=ids[0]))
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+    late = shown.pages([PAGE._replace(ids=(ids[1],))], writes, stored, {0: 60_000_000})
+    assert list(late) == [], "acknowledged after the page, by a clock that is a minute behind"
     oldest = round(ZERO.timestamp() * 1e6) + 1_500_000
     assert page(story, PAGE._replace(ids=(ids[1],), whole=False, oldest_us=oldest)).status == "held"
 
@@ -182,6 +187,8 @@ def test_an_outline_comes_back_as_it_was_noted() -> None:
     found = list(kept(lambda table, columns: [batch.select(columns) for name, batch in rows if name == table]))
     assert found == [Shown(1, 2, ME, "home_feed", None, False, 5, ROWS[:2], (ME, FRIEND), "", None, None)]
     assert log.take() == []
+    on_the_runs_clock = kept(lambda table, columns: [rows[0][1].select(columns)], {3: 90, 4: 7})
+    assert [(one.begun_us, one.at_us) for one in on_the_runs_clock] == [(91, 92)]
 
 
 def test_those_who_saw_an_empty_feed_are_read_first_and_whole_feeds_only() -> None:
