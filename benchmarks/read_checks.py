@@ -130,23 +130,17 @@ def replayed(steps: Iterable[Step]) -> dict[str, list[float]]:
     """CPU seconds of each step, by call; each person's replies on a phone of their own."""
     log, phones, cost = ReadLog(), dict[str, ReadChecks](), defaultdict[str, list[float]](list)
 
-<<<<<<< HEAD
     def raises(error: Exception) -> None:
         raise error
-=======
+
     def sampled(reply: CheckedReply, sample: ReadSample) -> None:
         log.sampled(round(reply.begun * 1e6), round(reply.at * 1e6), 0, reply.call, sample)
->>>>>>> w-verdict
 
     def violated(call: str, rule: str, found: object) -> None:
         log.violated(0, 0, 0, call, rule, ReadSeverity.WRONG, "", "")
 
     for reply, outcome in steps:
-<<<<<<< HEAD
-        checks = phones.setdefault(reply.me, ReadChecks(log.checked, violated, raises))
-=======
-        checks = phones.setdefault(reply.me, ReadChecks(log.checked, violated, log.wants, sampled))
->>>>>>> w-verdict
+        checks = phones.setdefault(reply.me, ReadChecks(log.checked, violated, raises, log.wants, sampled))
         begun = time.perf_counter()
         fresh = CheckedReply(
             reply.call, reply.me, reply.arguments, reply.body, reply.data, reply.begun, reply.at, reply.copies

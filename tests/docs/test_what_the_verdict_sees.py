@@ -12,13 +12,5 @@ NAMED = re.findall(r"`(test_[a-z0-9_]+)`\s+in\s+`(tests/[a-z0-9_/]+\.py)`", TEXT
 
 def test_every_test_that_it_names_exists() -> None:
     assert len(NAMED) > 30
-<<<<<<< HEAD
-    gone = [
-        f"{path}::{test}"
-        for path, test in NAMED
-        if not (ROOT / path).is_file() or (f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8") and test)
-    ]
-=======
     gone = [(test, path) for test, path in NAMED if f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")]
->>>>>>> w-verdict
     assert gone == []
