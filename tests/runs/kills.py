@@ -37,6 +37,7 @@ extends = "{base}"
 [[chaos]]
 name = "slow"
 fault = "latency"
+place = "proxy"
 at = 0
 for = 5
 parameters = {{ latency = 40 }}
