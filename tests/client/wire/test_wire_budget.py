@@ -113,7 +113,7 @@ def test_sockets_that_are_open_at_once(run: Any) -> None:
     async def work() -> None:
         async with serving(answering(OK)) as server:
             kept = Kept(sockets=3)
-            phones = [wire_to(server.port, budget=kept.budget) for _ in range(4)]
+            phones = [wire_to(server.port, budget=kept.budget, idle_close_s=0.05) for _ in range(4)]
             for phone in phones[:3]:
                 await asyncio.gather(*(get(phone) for _ in range(5)))  # no room for more than one connection in the end
             assert server.open <= 3
