@@ -76,6 +76,9 @@ class _Line:
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def try_take(self) -> bool:
         """Take one now, unless there is none or somebody came before."""
         return not self._waiting and self._take(monotonic()) == 0.0
@@ -161,8 +164,8 @@ class WireBudget:
 
     @property
     def roomy(self) -> bool:
-        """Whether there is room for another open socket."""
-        return self.open_sockets < self._sockets
+        """Whether there is room for another open socket beside those that are waited for."""
+        return self.open_sockets + len(self._connection_line) < self._sockets
 
     def try_connection(self) -> bool:
         """Whether a connection may be opened this instant; then it counts, until `closed`."""
@@ -173,7 +176,7 @@ class WireBudget:
         return await self._connection_line.wait(holds)
 
     def _take_connection(self, now: float) -> float:
-        if now >= self._until or not self.roomy:
+        if now >= self._until or self.open_sockets >= self._sockets:
             return math.inf
         wait_s = self._connections.take(now)
         if not wait_s:
