@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.core.run_token import TOKEN_ENV, new_token
 from tests.egress import liars
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,10 +46,12 @@ LIMIT_S = 120.0
 PROBES = """
 import sys
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.secret import Secret
 from harness.probes.ask import probe
 for dsn in ("", sys.argv[2]):
-    access = ResolvedTarget(name="t", url=sys.argv[1], environment="staging", anon_key="a", password="p",
-                            email_pattern="p_{index}@x.test", service_key="s", dsn=dsn)
+    access = ResolvedTarget(name="t", url=sys.argv[1], environment="staging", anon_key=Secret("a"),
+                            password=Secret("p"), email_pattern="p_{index}@x.test", service_key=Secret("s"),
+                            dsn=Secret(dsn))
     print([answer.text for answer in probe(access, 2).answers])
 """
 
@@ -275,6 +278,7 @@ def control() -> list[tuple[str, int]]:
 def main(folder: Path, only: str = "") -> None:
     """only: attacks with this in their names; by hand."""
     prepare(folder)
+    os.environ[TOKEN_ENV] = new_token()  # the hostile master has it, too: whoever lends it out is not safe either
     seen = control()
     with ExitStack() as stack, counting() as packets, ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(driven, [one for one in attacks(Files(folder), stack) if only in one.name]))
