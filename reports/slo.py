@@ -261,7 +261,7 @@ def _percentile_us(chosen: pd.DataFrame, percentile: float) -> float:
 
 
 def _outcomes_text(slo: ShareSlo) -> str:
-    every_failure = {outcome for outcome in OUTCOMES if not outcome.good}
+    every_failure = {outcome for outcome in OUTCOMES if outcome.failed}
     return "any failure" if set(slo.outcomes) == every_failure else " + ".join(slo.outcomes)
 
 

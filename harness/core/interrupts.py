@@ -8,6 +8,7 @@ raised only when the first is so long ago that something must be stuck. Where an
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 import time
@@ -88,8 +89,18 @@ class Interrupts:
         """Signals come here within the block. HUP stays ignored for who was started to survive it (`nohup`)."""
         self._raised_s = self._waiting = None
         self.heard = 0
-        with listening(self.hear):
-            yield
+        loops = logging.getLogger("asyncio")
+        loops.addFilter(_is_news)
+        try:
+            with listening(self.hear):
+                yield
+        finally:
+            loops.removeFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that a task of a loop was where the signal came: whoever ran the loop has it, too, and says it."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], KeyboardInterrupt)
 
 
 INTERRUPTS = Interrupts()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from harness.core.errors import TargetError, UsageError
 from harness.core.run_spec import RunSpec
 from harness.core.target_guard import Permit, Reach, is_loopback, shown
+from harness.core.wire_limits import WireLimits
 from harness.egress.gate import Gate
 
 PERMIT_ENV = "HARNESS_PERMIT"
@@ -24,7 +25,13 @@ REMEDY = "give this worker the target file of the run's target, or the master th
 def handed(permit: Permit) -> dict[str, str]:
     """The permit, for a child's environment."""
     reach = {"listed": sorted(permit.reach.listed), "private": sorted(permit.reach.private)}
-    facts = {"url": permit.url, "requests_per_second": permit.requests_per_second, "phones": permit.phones}
+    wire = None if permit.wire is None else permit.wire.model_dump()
+    facts = {
+        "url": permit.url,
+        "requests_per_second": permit.requests_per_second,
+        "phones": permit.phones,
+        "wire": wire,
+    }
     return {PERMIT_ENV: json.dumps({"host": permit.host, "loopback": permit.loopback, **facts, **reach})}
 
 
@@ -42,6 +49,7 @@ def received(environ: Mapping[str, str]) -> Permit:
             phones=None if said["phones"] is None else int(said["phones"]),
             url=str(said["url"]),
             reach=Reach(frozenset(map(str, said["listed"])), frozenset(map(str, said["private"]))),
+            wire=None if said["wire"] is None else WireLimits.model_validate(said["wire"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(

@@ -23,6 +23,7 @@ from harness.core.tables import (
     LEDGER_STEPS,
     LEDGER_WRITES,
     READ_CHECKS,
+    READ_SAMPLES,
     REALTIME,
     TRAFFIC,
     VIOLATIONS,
@@ -41,6 +42,7 @@ REQUIRED: dict[str, frozenset[str]] = {
     ACTIONS: frozenset({"ticket", "worker", "at_us", "action"}),
     VIOLATIONS: frozenset({"at_us", "worker", "ticket", "person", "call", "rule", "severity"}),
     READ_CHECKS: frozenset({"worker", "call", "rule", "asked", "broken"}),
+    READ_SAMPLES: frozenset({"begun_us", "at_us", "worker", "person", "call", "ids"}),
     LEDGER_WRITES: frozenset({"kind", "person", "sequence", "at_us", "key"}),
     LEDGER_STEPS: frozenset({"kind", "person", "sequence", "at_us", "step", "outcome"}),
 }
@@ -50,8 +52,13 @@ SPAN_S = 86_400.0
 """How far beyond its planned end a run may have gone on: a machine that slept, a target that hung."""
 MOST = 10**15
 """Beyond any count, size or microsecond of a run; sums of millions of them still fit into 64 bits."""
-SIGNED = frozenset({(DELIVERY, "mark_us"), (ACTIONS, "number"), (LEDGER_WRITES, "number"), (REALTIME, "value")})
+SIGNED = frozenset(
+    {(ACTIONS, "number"), (LEDGER_WRITES, "number"), (REALTIME, "value")}
+    | {(READ_SAMPLES, "first"), (READ_SAMPLES, "second")}  # figures, whatever they count
+)
 """Numbers whose meaning allows any sign."""
+EPOCH = frozenset({(DELIVERY, "mark_us"), (READ_SAMPLES, "oldest_us")})
+"""Instants by the target's clock, microseconds since 1970."""
 ANY = frozenset({(LEDGER_WRITES, "key"), (LEDGER_WRITES, "content"), (LEDGER_WRITES, "parts")})
 """Hashes."""
 NAME_LENGTH = 200
@@ -107,15 +114,15 @@ def _integer(table: str, name: str, values: pa.ChunkedArray | pa.Array, end_s: f
     low, high = _ends(values)
     if codes := CODES.get((table, name)):
         return "" if all(code in codes for code in pc.unique(values).to_pylist()) else "has codes that do not exist"
-    if name == "second":
-        return "" if low >= -SPAN_S and high <= end_s + SPAN_S else f"has seconds outside the run: {low} to {high}"
-    if name.endswith("at_us") or name == "planned_us" or name in ("started_us", "ended_us"):
-        reach = int((end_s + SPAN_S) * 1e6)
-        return "" if low >= -reach and high <= reach else f"has instants outside the run: {low} to {high} us"
-    if (table, name) == (DELIVERY, "mark_us"):
-        return "" if abs(low) < 2**53 and abs(high) < 2**53 else "has instants that no clock shows"
     if (table, name) in SIGNED:
         return "" if low >= -MOST and high <= MOST else "has figures that no run has"
+    if (table, name) in EPOCH:
+        return "" if abs(low) < 2**53 and abs(high) < 2**53 else "has instants that no clock shows"
+    if name == "second":
+        return "" if low >= -SPAN_S and high <= end_s + SPAN_S else f"has seconds outside the run: {low} to {high}"
+    if name.endswith("at_us") or name in ("begun_us", "planned_us", "started_us", "ended_us"):
+        reach = int((end_s + SPAN_S) * 1e6)
+        return "" if low >= -reach and high <= reach else f"has instants outside the run: {low} to {high} us"
     return "" if low >= 0 and high <= MOST else f"has figures that no run has: {low} to {high}"
 
 

@@ -216,6 +216,7 @@ class LocustProcess:
             phones=None,
             url=self._spec.url,
             reach=access.reach,
+            wire=access.limits,
         )
         return child_environment(os.environ, *asked_for(os.environ), **opened, **handed(allowed))
 

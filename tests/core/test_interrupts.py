@@ -89,6 +89,7 @@ def test_every_command_leaves_with_30_and_a_word(number: signal.Signals) -> None
     """`chaos proxy` and the like have handlers of their own; this is everybody else."""
     script = (
         "import sys, os, signal, click, time\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whoever runs these tests may ignore it, as nohup does
         "from harness import cli\n"
         "@cli.cli.command('wait')\n"
         "def wait() -> None:\n"

@@ -15,6 +15,7 @@ from chaos.timeline import Timeline
 from harness.config.load import load_profile
 from harness.core.errors import ExitCode, HarnessError, TargetError, UsageError
 from harness.core.run_spec import RunSpec, windows_of
+from harness.core.run_token import TOKEN_ENV, new_token
 from harness.core.target import Target
 from harness.core.target_guard import Permit, permit
 from harness.core.wire_limits import WireLimits
@@ -117,6 +118,7 @@ def test_more_than_the_own_file_allows_is_refused(rate: float | None, limits: di
 def test_a_worker_asks_before_it_connects_to_its_master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.load.child_process.start", lambda *_, **__: pytest.fail("a process was started"))
     monkeypatch.setenv("A", "key")
+    monkeypatch.setenv(TOKEN_ENV, new_token())
     path = tmp_path / "t.toml"
     path.write_text('name = "t"\nurl = "http://127.0.0.1:9"\nenvironment = "staging"\n[keys]\nanon_env = "A"\n')
     with pytest.raises(TargetError, match="the master is at 10"):

@@ -62,6 +62,7 @@ CHECKS_SINCE = {
     "I64",
     "I65",
     "stored earlier",
+    "I27 overtaken",
 }
 """Data checks that the harness which made those verdicts did not have. In these records they all hold."""
 COUNTED_THEN = re.compile(r"[0-9]+(?= checks over | found data )")

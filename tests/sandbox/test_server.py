@@ -18,10 +18,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from starlette.requests import Request
 
 from sandbox import services as services_module
-from sandbox.app import _from_this_machine
 from sandbox.options import SECRET_VARIABLE
 from sandbox.server import AddressInUse, OptionError, Sandbox, SandboxOptions
 from sandbox.services import Background, Services, TokenCache
@@ -238,14 +236,6 @@ def test_one_sandbox_cannot_be_started_twice_but_again() -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/health")
     sandbox.stop()
-
-
-@pytest.mark.parametrize(
-    ("peer", "expected"),
-    [(("127.0.0.1", 1), True), (("127.8.9.1", 1), True), (("::1", 1), True), (("10.0.0.1", 1), False), (None, False)],
-)
-def test_only_this_machine_may_have_the_secrets(peer: tuple[str, int] | None, expected: bool) -> None:
-    assert _from_this_machine(Request({"type": "http", "client": peer, "headers": []})) is expected
 
 
 def test_rest_is_behind_the_gateways_key() -> None:

@@ -13,6 +13,8 @@ import pytest
 from harness.client.http.client import Detail, Origin, WireError
 from harness.core.errors import UsageError
 from harness.core.outcome import Outcome
+from harness.core.target_guard import Reach
+from harness.egress.gate import Gate
 from harness.egress.tls import shared_context
 from tests.certificate import Certificate, server_side
 from tests.client.wire.peer import (
@@ -48,7 +50,7 @@ def test_nobody_listens(run: Any) -> None:
 
 def test_a_name_that_does_not_exist(run: Any) -> None:
     async def work() -> None:
-        wire = wire_to(80, host="no-such-host.invalid")
+        wire = wire_to(80, host="no-such-host.invalid", gate=Gate(Reach(frozenset({"no-such-host.invalid"}))))
         with pytest.raises(WireError) as caught:
             await get(wire)
         fails(caught.value, NETWORK, Detail.UNRESOLVED)
