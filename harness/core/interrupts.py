@@ -89,13 +89,9 @@ class Interrupts:
         """Signals come here within the block. HUP stays ignored for who was started to survive it (`nohup`)."""
         self._raised_s = self._waiting = None
         self.heard = 0
-        loops = logging.getLogger("asyncio")
-        loops.addFilter(_is_news)
-        try:
-            with listening(self.hear):
-                yield
-        finally:
-            loops.removeFilter(_is_news)
+        logging.getLogger("asyncio").addFilter(_is_news)  # for good: a loop says it when its task is collected
+        with listening(self.hear):
+            yield
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -26,13 +26,9 @@ def handed(permit: Permit) -> dict[str, str]:
     """The permit, for a child's environment."""
     reach = {"listed": sorted(permit.reach.listed), "private": sorted(permit.reach.private)}
     wire = None if permit.wire is None else permit.wire.model_dump()
-    facts = {
-        "url": permit.url,
-        "requests_per_second": permit.requests_per_second,
-        "phones": permit.phones,
-        "wire": wire,
-    }
-    return {PERMIT_ENV: json.dumps({"host": permit.host, "loopback": permit.loopback, **facts, **reach})}
+    limits = {"requests_per_second": permit.requests_per_second, "phones": permit.phones, "wire": wire}
+    facts = {"host": permit.host, "loopback": permit.loopback, "url": permit.url}
+    return {PERMIT_ENV: json.dumps({**facts, **limits, **reach})}
 
 
 def received(environ: Mapping[str, str]) -> Permit:

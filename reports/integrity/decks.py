@@ -43,7 +43,8 @@ def unrequested(decks: Frame, requests: Frame) -> Frame:
 
     decks: rec_request_id, deck_id, user_id (null where not known), limit.
     """
-    joined = decks.join(requests.set_index("rec_request_id"), on="rec_request_id", suffixes=("", "_stored"))
+    asked = requests.set_index("rec_request_id")
+    joined = decks.merge(asked, how="left", left_on="rec_request_id", right_index=True, suffixes=("", "_stored"))
     known = joined["user_id"].notna()
     wrong = (
         joined["created_at"].isna()

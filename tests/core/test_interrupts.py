@@ -107,3 +107,22 @@ def test_every_command_leaves_with_30_and_a_word(number: signal.Signals) -> None
     _, said = process.communicate(timeout=60)
     assert process.returncode == 30, said
     assert said.split() == ["interrupted", "by", number.name]  # click begins a new line
+
+
+def test_a_signal_in_the_middle_of_a_task_is_told_once() -> None:
+    script = (
+        "import asyncio, os, signal\n"
+        "from harness import cli\n"
+        "async def task() -> None:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    for _ in range(1000): pass\n"
+        "async def main() -> None:\n"
+        "    await asyncio.gather(asyncio.sleep(30), *(task() for _ in range(3)))\n"
+        "@cli.cli.command('wait')\n"
+        "def wait() -> None:\n"
+        "    asyncio.run(main())\n"
+        "import sys; sys.argv = ['harness', 'wait']\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.strip()) == (30, "interrupted by SIGINT")
