@@ -6,12 +6,12 @@ at all: nulls where none are written, seconds beyond the run, negative counts, f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.core.delivery_facts import FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.outcome import OUTCOMES
 from harness.core.tables import (
@@ -80,9 +80,20 @@ _NAMES = frozenset({"operation", "persona", "late_cause", "end", "what", "call",
 
 def misfit(table: str, columns: Iterable[tuple[str, pa.ChunkedArray | pa.Array]], end_s: float) -> str:
     """Why these columns are none that a run of `end_s` seconds wrote into `table`; empty when they may be."""
-    for name, values in columns:
+    given = dict(columns)
+    for name, values in given.items():
         if why := _misfit(table, name, values, end_s):
             return f"column {name} {why}"
+    return _channels(given) if table == DELIVERY and given.keys() >= {"kind", "key", "detail"} else ""
+
+
+def _channels(given: Mapping[str, pa.ChunkedArray | pa.Array]) -> str:
+    """Rows about a channel name one that there is, and a state that it can have."""
+    about = pc.fill_null(pc.equal(given["kind"], str(FactKind.CHANNEL)), False)
+    for name, words in (("key", ChannelTopic), ("detail", ChannelState)):
+        for word in pc.unique(pc.filter(given[name], about)).to_pylist():
+            if word not in frozenset(map(str, words)):
+                return f"column {name} has {word!r:.80}, which no channel has"
     return ""
 
 
