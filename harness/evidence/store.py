@@ -75,10 +75,18 @@ def kept(
     if not path.is_file():
         return None
     try:
-        return pq.read_table(path, columns=None if columns is None else list(columns), schema=table.schema)
+        found = pq.read_table(path, columns=None if columns is None else list(columns), schema=table.schema)
     except (pa.ArrowException, OSError) as error:
-        raise UsageError(
-            f"this table of the evidence cannot be read: {error}",
-            where=str(path),
-            remedy="read the target again with `harness check RUN`",
-        ) from error
+        raise _damaged(path, str(error)) from error
+    for name in table.order:  # a row is told from the others by these
+        if name in found.column_names and found[name].null_count:
+            raise _damaged(path, f"it has rows without {name}")
+    return found
+
+
+def _damaged(path: Path, why: str) -> UsageError:
+    return UsageError(
+        f"this table of the evidence cannot be read: {why}",
+        where=str(path),
+        remedy="read the target again with `harness check RUN`",
+    )
