@@ -82,10 +82,10 @@ def _outcome() -> int:
         return error.exit_code
     except click.Abort as error:
         told = error.__cause__ if isinstance(error.__cause__, interrupts.Interrupted) else "interrupted"
-        click.echo(str(told), err=True)
+        click.echo(visible_lines(str(told)), err=True)
         return int(ExitCode.ABORTED)
     except KeyboardInterrupt as error:
-        click.echo(str(error) or "interrupted", err=True)
+        click.echo(visible_lines(str(error) or "interrupted"), err=True)
         return int(ExitCode.ABORTED)
     except click.ClickException as error:
         _show(error)

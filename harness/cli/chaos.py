@@ -10,6 +10,7 @@ import click
 
 from chaos.proxy.options import ProxyOptions, proxy_options
 from harness.cli.arguments import HttpUrl
+from harness.core.visible import visible
 
 
 @click.group()
@@ -26,7 +27,7 @@ def chaos_proxy(**options: Any) -> None:
     def ready(where: Mapping[str, Any]) -> None:
         click.echo(f"API: {where['api']}")
         for name, address in where["proxies"].items():
-            click.echo(f"proxy {name}: {address} -> {options['upstream']}")
+            click.echo(visible(f"proxy {name}: {address} -> {options['upstream']}"))
         click.echo("Ctrl-C stops it; `harness chaos clear` ends every fault at once.", err=True)
 
     sys.exit(run(ProxyOptions(**options), ready))

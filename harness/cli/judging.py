@@ -12,6 +12,7 @@ import click
 from harness.cli.arguments import HttpUrl, OutFile
 from harness.core.errors import ExitCode
 from harness.core.interrupts import Interrupted
+from harness.core.visible import visible
 
 
 def judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> NoReturn:
@@ -86,7 +87,7 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
         from reports.report import side_by_side
 
         laid = side_by_side((folder, *also, *baselines), page)
-        click.echo(f"{len(laid.ids)} runs side by side: {page}")
+        click.echo(visible(f"{len(laid.ids)} runs side by side: {page}"))
         return
 
     from reports.compare import compare as compared

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.arguments import Finite, OutFile
+from harness.core.visible import visible
 
 
 @click.command()
@@ -47,6 +48,6 @@ def plan(
     made = planning.make(inputs, planning.load_prices(price_file) if price_file else planning.load_prices())
     if out is not None:
         out.write_text(planning.profile_toml(made, inputs, minutes=hold, scale=scale), encoding="utf-8")
-        click.echo(f"profile: {out}", err=True)
+        click.echo(visible(f"profile: {out}"), err=True)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     click.echo(planning.to_json(made) if as_json else planning.render_table(made, colour=colour), nl=False)

@@ -17,6 +17,7 @@ from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
 from harness.core.secret_filter import WORDS
+from harness.core.visible import visible
 
 if TYPE_CHECKING:
     from harness.core.profile import Profile
@@ -181,7 +182,7 @@ def _serve(options: dict[str, Any]) -> NoReturn:
             options["out"],
             allow_production=options["allow_production"],
             wait_s=wait_s,
-            say=lambda text: click.echo(text, err=True),
+            say=lambda text: click.echo(visible(text), err=True),
         )
     )
 

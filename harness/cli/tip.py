@@ -11,6 +11,7 @@ import click
 from harness.cli.arguments import Finite, OutFolder
 from harness.cli.run import known_switches
 from harness.core.errors import ExitCode
+from harness.core.visible import visible
 
 
 @click.command()
@@ -79,6 +80,6 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
         return fate(report(folder), seconds, options["recover_s"])
 
     limits = {key: options[key] for key in ("shortest", "longest", "within", "runs")}
-    found = tipping.find(probe, told=lambda done: click.echo(done.text), **limits)
-    click.echo(f"{fault.name} ({fault.fault}) at {tipping.load_of(asked)}: {found.text}")
+    found = tipping.find(probe, told=lambda done: click.echo(visible(done.text)), **limits)
+    click.echo(visible(f"{fault.name} ({fault.fault}) at {tipping.load_of(asked)}: {found.text}"))
     sys.exit(int(ExitCode.PASS if found.known else ExitCode.INCONCLUSIVE))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from harness.core.visible import visible_lines
+
 
 @click.group()
 def users() -> None:
@@ -21,7 +23,9 @@ def users_provision(target_file: str, count: int, concurrency: int, allow_produc
     from harness.config.load import load_target
 
     target = load_target(target_file)
-    click.echo(provision.provision(target, count, concurrency=concurrency, allow_production=allow_production))
+    click.echo(
+        visible_lines(provision.provision(target, count, concurrency=concurrency, allow_production=allow_production))
+    )
 
 
 @users.command("cleanup")
@@ -35,4 +39,8 @@ def users_cleanup(target_file: str, concurrency: int, dry_run: bool, allow_produ
     from harness.config.load import load_target
 
     target = load_target(target_file)
-    click.echo(provision.cleanup(target, concurrency=concurrency, dry_run=dry_run, allow_production=allow_production))
+    click.echo(
+        visible_lines(
+            provision.cleanup(target, concurrency=concurrency, dry_run=dry_run, allow_production=allow_production)
+        )
+    )
