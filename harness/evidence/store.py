@@ -76,7 +76,8 @@ def kept(
         return None
     try:
         found = pq.read_table(path, columns=None if columns is None else list(columns), schema=table.schema)
-    except (pa.ArrowException, OSError) as error:
+        found.validate(full=True)  # not before is text in it known to be UTF-8
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
     for name in table.order:  # a row is told from the others by these
         if name in found.column_names and found[name].null_count:

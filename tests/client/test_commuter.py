@@ -505,5 +505,6 @@ def test_a_commuter_sends_and_loses_what_the_browser_would() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # a minute by itself; beside other slow tests of two busy cores twice that
 def test_a_thousand_commutes() -> None:
     commute_many(1000)

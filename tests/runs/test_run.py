@@ -129,6 +129,7 @@ def test_report_renders_again_from_the_record_alone(passed: Run, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # a sandbox and two whole runs
 def test_two_processes_record_what_one_does(sandbox: Sandbox, passed: Run, tmp_path: Path) -> None:
     run = finish(start(tmp_path, BRIEF, "--slo", BRIEF_SLO, "--url", sandbox.url, "--processes", "2"), tmp_path)
     assert run.manifest["plan_digest"] == passed.manifest["plan_digest"]

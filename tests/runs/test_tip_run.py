@@ -38,6 +38,6 @@ def test_a_sandbox_survives_five_seconds_of_503(tmp_path: Path) -> None:
     assert fault["goodput_share"] is None or fault["goodput_share"] < 0.9
     first, answer = done.stdout.splitlines()[-2:]
     assert first.startswith("5 s: ")
-    assert answer.startswith("refused (http_status) at 2 sessions/s: ")
+    assert answer.startswith("refused (http_status) at 1.6 sessions/s: "), "the rate at which the fault begins, held"
     # Where tests share two cores the generator may rightly be doubted, and a small run may wander; a guess it is never.
     assert (done.returncode == 20) == ("cannot tell" in answer)
