@@ -54,7 +54,9 @@ TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, ACTIONS, DELIVERY, REALTIME, *UNSO
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]
 TRAFFIC_KEY = ["ticket", "worker", "call"]
 BLOCK_ROWS = 4_000_000
-"""Latency rows grouped at once when compacting; bounds the memory that a long run's end takes."""
+"""Rows tidied at once when compacting; bounds the memory that a long run's end takes."""
+FIRST_KEY = {ARRIVALS: "ticket", DELIVERY: "at_us", TRAFFIC: "ticket", ACTIONS: "ticket"}
+"""What a table is sorted by first; "second" for any other that is sorted."""
 MANIFEST_BYTES = 256_000_000
 """Beyond any manifest; what is larger is not read into memory."""
 GROUP_ROWS = 500_000
@@ -432,19 +434,18 @@ def _stream_path(folder: Path, table: str) -> Path:
 
 
 def _compact(table: str, source: _Source, target: Path) -> None:
-    """Write a stream's rows to a Parquet file, in blocks of whole seconds so that memory stays bounded."""
+    """Write a stream's rows to a Parquet file, in blocks by the column that it is sorted by first, so that memory stays
+    bounded: what belongs together has one value there."""
     schema = SCHEMAS[table]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         if table in UNSORTED:
             for rows in _gathered(source.batches(), schema):
                 writer.write_table(rows)
             return
-        if table != LATENCY:
-            writer.write_table(tidy(table, pa.Table.from_batches(source.batches(), schema)))
-            return
-        for first, last in _blocks(source):
+        key = FIRST_KEY.get(table, "second")
+        for first, last in _blocks(source, key):
             inside = (
-                batch.filter(pc.and_(pc.greater_equal(batch["second"], first), pc.less_equal(batch["second"], last)))
+                batch.filter(pc.and_(pc.greater_equal(batch[key], first), pc.less_equal(batch[key], last)))
                 for batch in source.batches()
             )
             writer.write_table(tidy(table, pa.Table.from_batches(inside, schema)))
@@ -463,11 +464,13 @@ def _gathered(parts: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
     yield pa.Table.from_batches(held, schema)
 
 
-def _blocks(source: _Source) -> Iterator[tuple[int, int]]:
-    """Ranges of seconds, first and last, that hold about BLOCK_ROWS latency rows each."""
-    rows, end = 0, 0
+def _blocks(source: _Source, key: str) -> Iterator[tuple[int, int]]:
+    """Ranges of the key, first and last, that hold about BLOCK_ROWS rows each."""
+    rows, begin, end = 0, 0, 0
     for batch in source.batches():
-        rows += batch.num_rows
-        end = max(end, pc.max(batch["second"]).as_py() + 1)
-    step = max(1, -(-end // max(1, -(-rows // BLOCK_ROWS))))
-    return ((first, first + step - 1) for first in range(0, end, step))
+        if batch.num_rows:
+            ends = pc.min_max(batch[key]).as_py()
+            begin, end = min(begin, ends["min"]), max(end, ends["max"] + 1)
+            rows += batch.num_rows
+    step = max(1, -(-(end - begin) // max(1, -(-rows // BLOCK_ROWS))))
+    return ((first, first + step - 1) for first in range(begin, end, step))

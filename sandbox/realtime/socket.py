@@ -117,8 +117,8 @@ class ServerSocket(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """A whole frame. A client that does not read is cut off once too much waits for it."""
-        if self.is_open and self._faulty("realtime_freeze"):
-            self._frozen.append(data)
+        if self.is_open and (self._frozen or self._faulty("realtime_freeze")):
+            self._frozen.append(data)  # also once the freeze is over, until what came before has gone
         elif self.is_open and not self._transport.is_closing():
             self._transport.write(data)
             if self._transport.get_write_buffer_size() > self._host.settings.max_buffer_bytes:
@@ -201,7 +201,7 @@ class ServerSocket(asyncio.Protocol):
         except FrameError:
             self._host.counters.malformed += 1
             return
-        if self._faulty("realtime_freeze"):
+        if self._frozen or self._faulty("realtime_freeze"):
             self._frozen.append(push)
         else:
             self._take(push)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -170,6 +171,41 @@ def test_compacting_in_blocks_changes_nothing(tmp_path: Path, monkeypatch: pytes
     store.close()
     assert pq.ParquetFile(store.folder / "latency.parquet").num_row_groups > 2
     assert open_run(store.folder).latency() == whole
+
+
+def drawn(schema: pa.Schema, rows: int, dice: random.Random) -> pa.RecordBatch:
+    """Rows of any values, with many that share their keys."""
+
+    def value(kind: pa.DataType) -> Any:
+        if pa.types.is_string(kind):
+            return dice.choice("abc")
+        if pa.types.is_boolean(kind):
+            return dice.random() < 0.5
+        return dice.randbytes(kind.byte_width) if pa.types.is_fixed_size_binary(kind) else dice.randrange(9)
+
+    return pa.RecordBatch.from_arrays(
+        [pa.array([value(field.type) for _ in range(rows)], field.type) for field in schema], schema=schema
+    )
+
+
+@pytest.mark.parametrize("table", [name for name in TABLES if name not in UNSORTED])
+def test_every_sorted_table_is_compacted_in_blocks(table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that none has to fit into memory."""
+    store, dice = RunStore.create(tmp_path / "r", manifest()), random.Random(table)
+    for _ in range(6):
+        store.append(table, drawn(SCHEMAS[table], 20, dice))
+    stream = tmp_path / "r" / "stream" / f"{table}.arrows"
+    with pa.ipc.open_stream(pa.BufferReader(stream.read_bytes())) as reader:
+        whole = store_module.tidy(table, reader.read_all())
+    monkeypatch.setattr(store_module, "BLOCK_ROWS", 30)
+    store.close()
+    file = pq.ParquetFile(store.folder / f"{table}.parquet")
+    assert file.num_row_groups >= 3
+    assert max(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)) <= 60
+    everything = [(name, "ascending") for name in SCHEMAS[table].names]
+    assert file.read().cast(SCHEMAS[table]).sort_by(everything) == whole.sort_by(everything)
+    first = store_module.FIRST_KEY.get(table, "second")
+    assert file.read()[first].to_pylist() == whole[first].to_pylist()
 
 
 @pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)], ids=["seventeenths", "all"])

@@ -555,6 +555,24 @@ def test_a_frozen_socket_goes_on_afterwards(stage: Stage, faults: Any) -> None:
     asyncio.run(run())
 
 
+def test_what_comes_right_after_a_freeze_does_not_overtake_what_waited(stage: Stage, faults: Any) -> None:
+    """The freeze is over before what waits is let go: messages from the middle of it until well behind it."""
+
+    async def run() -> None:
+        async with wire(stage.sandbox) as one, wire(stage.sandbox) as other:
+            name = topic()
+            await one.join(name, stage.token(stage.ann))
+            ref = await other.join(name)
+            await asyncio.to_thread(faults, "realtime_freeze", person=stage.ann.id, seconds=0.5)
+            for number in range(20):
+                await other.push(name, "broadcast", {"type": "broadcast", "event": "x", "payload": {"n": number}}, ref)
+                await asyncio.sleep(0.07)
+            heard = [(await one.event("broadcast")).payload["payload"]["n"] for _ in range(20)]
+            assert heard == list(range(20))
+
+    asyncio.run(run())
+
+
 def test_upgrades_are_refused_for_a_time(stage: Stage, faults: Any) -> None:
     async def run() -> None:
         await asyncio.to_thread(faults, "realtime_refuse_status", 503, seconds=0.5)
