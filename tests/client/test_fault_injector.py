@@ -253,7 +253,8 @@ def test_latency_is_added_exactly() -> None:
     with server() as target:
         plain_s = quickest(target.url, {"fault": "clock_skew"}, 0.003, each=5)
         late_s = quickest(target.url, late, 0.050 + plain_s + 0.001, each=5)
-    assert 0.0499 < late_s <= 0.050 + plain_s + 0.002
+    # libuv counts a timer from the beginning of the loop's turn, which may lie some ms back where others have the core.
+    assert 0.045 < late_s <= 0.050 + plain_s + 0.002
 
 
 def test_the_app_waits_once_whatever_a_fault_took_before() -> None:
