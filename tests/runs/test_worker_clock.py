@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.core.run_token import TOKEN_ENV, new_token
 from sandbox.server import Sandbox
 
 from .conftest import BRIEF, BRIEF_SLO, Run, finish, start
@@ -22,6 +23,12 @@ theirs = time.time
 time.time = lambda: theirs() + {off_s}
 """
 """As sitecustomize.py, which Python imports when it starts: a clock that is so far ahead."""
+
+
+@pytest.fixture(autouse=True)
+def _one_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of master and worker."""
+    monkeypatch.setenv(TOKEN_ENV, new_token())
 
 
 def served(sandbox: Sandbox, folder: Path, off_s: float) -> tuple[Run, int, str]:
