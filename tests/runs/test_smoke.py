@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -43,24 +42,23 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, float]:
 pytestmark = pytest.mark.timeout(400)  # waiting for the machine included
 
 
-def worst_steal_percent(run: Run) -> float:
-    """Of the machine's CPU time, in the worst second; 0 where the system does not tell."""
-    told = next((row["value"] for row in run.verdict["health"] if row["check"] == "CPU steal"), "")
-    found = re.search(r"worst second ([0-9.]+) %", told)
-    return float(found[1]) if found else 0.0
+NEAR = 1.2
+"""Times its limit: where an objective that is not shown may lie, of a sandbox that shares two cores with all else."""
 
 
 def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> None:
     """And passes: no limit may be missed. Where it doubts its own generator it says so, and answers 20.
 
-    So it does where a machine that others use took cores away in mid-run: the sandbox pays for that on the same two
-    cores, and with one slow deck of some fifty that objective is not shown (seen at 3.3 % steal, 14.7 % at worst).
+    So it does where decks, which the sandbox computes on the same two cores, are near their limit: with one slow one of
+    some fifty that objective is not shown. Their 95th percentile was 447 to 731 ms of 700 in six runs on one machine
+    whose neighbours took 2 to 15 % of it, second by second. A miss for certain is still one.
     """
     run, took = smoke
     assert run.code in (0, 20), run.said
     unshown = [slo for slo in run.verdict["slos"] if slo["status"] == "inconclusive"]
-    robbed = worst_steal_percent(run) >= 10.0 and all("not shown" in slo["note"] for slo in unshown)
-    assert (run.code == 20) == bool(run.doubts or (robbed and unshown)), run.said
+    near = [slo for slo in unshown if "not shown" in slo["note"] and slo["value"] <= NEAR * slo["limit"]]
+    assert [slo for slo in unshown if slo not in near and slo["name"] not in run.doubted] == [], run.said
+    assert (run.code == 20) == bool(run.doubts or near), run.said
     assert [slo["name"] for slo in run.verdict["slos"] if slo["status"] == "fail"] == [], run.said
     failing = [row["name"] for row in run.verdict["catch_all"]["rows"] if row["failures"] in ("missed", "doubt")]
     assert failing == [], run.said
