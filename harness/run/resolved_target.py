@@ -96,7 +96,8 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
 
 def _sweep(log: RunLog) -> None:
     """A sandbox that was killed could not remove its database's folder; another process of its kind can."""
-    sweeper = processes.start([sys.executable, "-m", "sandbox.sweep"], environ=os.environ, stdout=subprocess.DEVNULL)
+    command, environ = [sys.executable, "-m", "sandbox.sweep"], child_environment(os.environ)
+    sweeper = processes.start(command, environ=environ, stdout=subprocess.DEVNULL)
     try:
         sweeper.wait(SWEEP_S)
     except subprocess.TimeoutExpired:
