@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -209,8 +208,6 @@ def _scaled(profile: Profile, factor: float) -> Profile:
 
     from harness.core.scaled_profile import scaled
 
-    if not 0 < factor < math.inf:
-        raise click.UsageError(f"--scale {factor:g}: give a factor above 0")
     try:
         return scaled(profile, factor)
     except ValidationError as error:
