@@ -79,7 +79,7 @@ def kept(
         found.validate(full=True)  # not before is text in it known to be UTF-8
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    for name in table.order:  # a row is told from the others by these
+    for name in table.told_apart_by:
         if name in found.column_names and found[name].null_count:
             raise _damaged(path, f"it has rows without {name}")
     return found

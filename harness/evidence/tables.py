@@ -73,6 +73,12 @@ class StoredTable:
         return (*self.columns, *self.only_for_content)
 
     @property
+    def told_apart_by(self) -> tuple[str, ...]:
+        """Those columns of its order that no row is without: ids. Times may be empty on a deployment that allows it."""
+        ids = {column.name for column in self.columns if column.type == _ID}
+        return tuple(name for name in self.order if name in ids)
+
+    @property
     def schema(self) -> pa.Schema:
         kept = [(column.name, column.type) for column in self.columns]
         return pa.schema(kept if self.content is None else [*kept, ("content", pa.uint64()), ("parts", pa.uint64())])

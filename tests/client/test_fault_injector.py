@@ -474,3 +474,30 @@ def test_realtime_messages_meet_their_fate(fault: str, parameters: dict[str, flo
     else:
         assert numbers == list(range(200))
         assert late >= hits
+
+
+def test_messages_in_order_stay_so_where_the_loop_is_late() -> None:
+    """A message that is read while the one before it is overdue, its timer not yet run, waits its turn."""
+    taken: list[int] = []
+    over = threading.Event()
+
+    def took(number: int, at: float) -> None:
+        taken.append(number)
+
+    def busy_for(seconds: float) -> None:
+        time.sleep(seconds)  # a long turn of the loop
+
+    async def body(phone: Device) -> None:
+        assert phone.fault_injector is not None
+        through = phone.fault_injector.through
+        assert through is not None
+        for number in range(60):
+            through(partial(took, number), phone.now())
+            busy_for(0.003)
+        await phone.pause(0.1)
+
+    entry = {"fault": "message_delay", "share": 0.5, "parameters": {"delay": 2.0, "jitter": 2.0}}
+    with server() as target, engine(target.url, profile(entry)) as made:
+        made.submit(Ticket(0, 0.0, "reader", 0), body, over.set)
+        assert over.wait(5)
+    assert taken == list(range(60))

@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from harness.client.events.event_key import event_facts, stored_key
@@ -24,10 +25,10 @@ from harness.core.ledger import Ledger, WriteKind, WriteStep
 from harness.core.read_log import ReadLog, ReadSample
 from harness.core.rows import made
 from harness.core.tables import LEDGER_WRITES, SCHEMAS
-from harness.evidence import postgres, store
+from harness.evidence import postgres, rest, store
 from harness.evidence.collect import collect
 from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
-from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS, TABLES
+from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS, RATINGS, TABLES
 from harness.record.manifest import Evidence
 from harness.record.store import RunStore, open_run
 from harness.run import checking
@@ -369,6 +370,47 @@ def test_another_target_at_the_same_address_replaces_nothing(sandbox: Sandbox, f
     found = collect(folder, "", dsn=dsn)
     assert found.problem == "another target, or an emptied one: none of the 5 rows that were read before is there"
     assert open_run(folder).manifest.evidence == good
+
+
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_a_deployment_that_allows_empty_times_is_read_whole(
+    sandbox: Sandbox, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of somebody's ratings have no time; pages of two end before, on and behind the first of them."""
+    monkeypatch.setattr(rest, "PAGE_ROWS", 2)
+    dsn = sandbox.discovery["dsn"]
+    person = "(select user_id from ratings group by 1 having count(*) >= 7 order by 1 limit 1)"
+    emptied = f"id in (select id from ratings where user_id = {person} order by id desc limit 3)"
+    somebody, number = asyncio.run(
+        rows_of(dsn, (f"select {person}", ()), (f"select count(*) from ratings where user_id = {person}", ()))
+    )
+    ledger = Ledger(TAG)
+    ledger.intend(WriteKind.PERSON, 0, 0.0, subject=str(somebody))
+    ledger.intend(WriteKind.RATING, 0, 0.0, subject=str(uuid.uuid4()))
+    folder = begun(tmp_path, ledger, ago_s=40)
+    try:
+        asyncio.run(
+            executed(
+                dsn,
+                "alter table ratings alter column created_at drop not null",
+                "alter table ratings disable trigger user",
+                f"update ratings set created_at = null where {emptied}",
+            )
+        )
+        read(sandbox, folder, way)
+        stored = store.kept(folder, RATINGS)
+        assert stored is not None
+        theirs = stored.filter(pc.equal(stored["user_id"], pa.scalar(uuid.UUID(str(somebody)).bytes, pa.binary(16))))
+        assert (theirs.num_rows, theirs["created_at"].null_count) == (number, 3)
+    finally:
+        asyncio.run(
+            executed(
+                dsn,
+                "update ratings set created_at = now() where created_at is null",
+                "alter table ratings alter column created_at set not null",
+                "alter table ratings enable trigger user",
+            )
+        )
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from sandbox.server import Sandbox
 from tests.runs.conftest import BRIEF, BRIEF_SLO, Run, finish, start
 
 
+@pytest.mark.slow
 def test_one_run_names_every_defect_that_is_in_its_target(tmp_path: Path) -> None:
     """A proof in little: one defect of each kind of check, all at once, in seconds."""
     seeded = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
 from time import time
@@ -29,8 +29,6 @@ from harness.core.outcome import Outcome
 
 LOST_REPLY = "lost_reply"
 TOO_SLOW = "timeout"
-ORDER_S = 0.001
-"""Between two messages that wait for the same one: the loop's timers have whole milliseconds."""
 _BEARER = re.compile(rb"authorization: Bearer [^\r]*\r\n")
 _EXPIRED_FOR_S = 7200.0
 
@@ -65,7 +63,7 @@ class FaultInjector:
         }
         self._mine: tuple[ScheduledFault, ...] = ()  # over attempts, that concern this session
         self._messages: tuple[ScheduledFault, ...] = ()  # over messages, likewise
-        self._in_order_at = 0.0  # until when later messages wait
+        self._held: deque[tuple[float, Callable[[float], None]]] = deque()  # messages that keep their order
         self._turns: defaultdict[str, int] = defaultdict(int)
         self._met: set[str] = set()  # entries over phones that were counted
         self._hit: set[str] = set()
@@ -163,15 +161,19 @@ class FaultInjector:
         """A whole message was read at `at`: `take` it as often, and when, as its fate is; told when that was."""
         fate, now, loop = self._fate(), self._clock.now(), self._fault_schedule.loop
         for delay in fate.delays_s:
-            due = now + delay
-            if fate.in_order:
-                if due < self._in_order_at:
-                    due = self._in_order_at + ORDER_S
-                self._in_order_at = due
-            if due <= now:
+            if delay <= 0 and not (fate.in_order and self._held):
                 take(at)
-            else:
-                loop.call_later(due - now, take, due)
+            elif not fate.in_order:
+                loop.call_later(delay, take, now + delay)
+            else:  # not by timers alone: they have whole milliseconds, and a late loop reads before it rings
+                due = max(now + delay, self._held[-1][0] if self._held else 0.0)
+                self._held.append((due, take))
+                loop.call_later(due - now, self._let_go)
+
+    def _let_go(self) -> None:
+        """The time of one that was held has come: the first of them goes."""
+        due, take = self._held.popleft()
+        take(due)
 
     def _fate(self) -> MessageTreatment:
         fault_schedule, found = self._fault_schedule, ARRIVES
