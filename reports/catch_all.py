@@ -27,7 +27,7 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.retried_calls import RETRIED_CALLS
 from harness.core.slo import CatchAll, LatencySlo
 from harness.core.tables import View
-from reports import disturbance, intervals
+from reports import disturbance, intervals, neighbours
 from reports.frames import Frames
 from reports.intervals import Evidence
 from reports.model import ReportModel
@@ -274,6 +274,8 @@ def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, p
         moved = disturbance.moved_ms(frames, timed, view, percentile, value_us)
         if moved is not None and value_us / 1000.0 - moved < limit_ms:
             status, note = "doubt", f"the generator's own delays could have added {ms(round(moved, 1))}"
+        elif excuse := neighbours.excuse(frames.manifest, value_us / 1000.0 / limit_ms, 1.0 - percentile / 100.0):
+            status, note = "doubt", excuse
     return {
         "value_ms": value_us / 1000.0,
         "limit_ms": limit_ms,

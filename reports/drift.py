@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.core.tables import View
 from harness.record.manifest import Manifest
+from reports import neighbours
 from reports.change_point import change
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
@@ -59,7 +60,8 @@ class Step(BaseModel):
 class DriftRow(BaseModel):
     """One operation. Milliseconds: where the line begins, and by how much it rose until the end.
 
-    drifts: it rises, or stepped up, and is judged. grows: it is told only.
+    drifts: it rises, or stepped up, and is judged. grows: it is told only. excuse: who else may have made it so, which
+    leaves it in doubt.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +71,7 @@ class DriftRow(BaseModel):
     kendall: int
     drifts: bool
     grows: bool = False
+    excuse: str = ""
     step: Step | None = None  # null: nothing stepped up
 
     @property
@@ -80,6 +83,8 @@ class DriftRow(BaseModel):
     def sentence(self) -> str:
         """The row for people."""
         why = ", as decks do on a fresh target" if self.grows else ""
+        if self.excuse:
+            why += f"; but {self.excuse}"
         if self.step is not None:
             one = self.step
             what = "its median" if one.figure == "median" else "its ninth decile"
@@ -107,7 +112,18 @@ def drift(frames: Frames) -> tuple[DriftRow, ...]:
     measured = frames.measured[(frames.measured["view"] == View.SERVER) & (frames.measured["value_us"] < math.inf)]
     chosen = _sliced(measured[measured["operation"].isin(OPERATIONS + GROWING)], start, end)
     rows = [_row(str(name), group, (start, end)) for name, group in chosen.groupby("operation")]
-    return tuple(row for row in rows if row is not None)
+    return tuple(_excused(frames.manifest, row) for row in rows if row is not None)
+
+
+def _excused(manifest: Manifest, row: DriftRow) -> DriftRow:
+    """The row, in doubt where other programs explain how much slower it became."""
+    if not row.drifts:
+        return row
+    before, after = row.begin_ms, row.begin_ms + row.rise_ms
+    if row.step is not None:
+        before, after = row.step.before_ms, row.step.after_ms
+    excuse = neighbours.excuse(manifest, after / before if before > 0 else math.inf, 1.0 / SLICES)
+    return row.model_copy(update={"drifts": False, "excuse": excuse}) if excuse else row
 
 
 def step(samples: pd.DataFrame, window: tuple[float, float]) -> Step | None:

@@ -14,6 +14,7 @@ never pass). Bounds, with their source in DESIGN decision 5:
 - counters: what the workers say they sent is what the master wrote down and what stands in the tables.
 - roster: every worker reports until the end, with no silence over 5 s (`reports.roster`).
 - the machine: steal, quota, collections, descriptors, ports; none of them is a veto (`reports.resources`).
+- other programs on the machine, where the target is the run's own sandbox there (`reports.neighbours`); no veto either.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.core.tables import Phase, View
-from reports import held_back, resources, roster
+from reports import held_back, neighbours, resources, roster
 from reports.frames import Frames, samples_in
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
@@ -44,6 +45,7 @@ def judge(frames: Frames) -> tuple[HealthRow, ...]:
         _counters(frames),
         _roster(frames),
         *resources.judge(_health_in_window(frames)),
+        *neighbours.judge(frames.manifest),
     )
 
 

@@ -16,9 +16,10 @@ What a pass takes is the objective's `claim` (a profile's own outranks the file'
 A miss is one by the figure and by enough samples to have shown the opposite; with fewer, or against `min_samples`, only
 what is sure (99 %, three bad samples at least). A limit inside the 95 % interval is marked as too close to call.
 
-An objective cannot be answered (inconclusive) with too few samples, or when the generator's own delays could have moved
-its percentile by more than 5 % of its limit (`reports.disturbance`): that row alone, not the whole run. Sliding windows
-(`reports.windows`) turn a pass into a fail only where the SLO has `sustained_s`.
+An objective cannot be answered (inconclusive) with too few samples, when the generator's own delays could have moved
+its percentile by more than 5 % of its limit (`reports.disturbance`), or when a miss may be the doing of other programs
+on the sandbox's machine (`reports.neighbours`): that row alone, not the whole run. Sliding windows (`reports.windows`)
+turn a pass into a fail only where the SLO has `sustained_s`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from harness.core.outcome import OUTCOMES
 from harness.core.slo import Claim, LatencySlo, ShareSlo, Slo
 from harness.core.tables import View
 from harness.record.manifest import Manifest
-from reports import disturbance, intervals
+from reports import disturbance, intervals, neighbours
 from reports.frames import Frames
 from reports.intervals import Evidence, Interval
 from reports.model import ReportModel
@@ -179,6 +180,8 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
             decisive = disturbance.moved_ms(frames, part, slo.view, slo.percentile, part_us)
         if decisive > disturbance.MAX_OF_LIMIT * slo.limit_ms:
             status, note = "inconclusive", _moved_note(slo, decisive)
+        elif status == "fail" and (excuse := _excuse(frames, slo, chosen, value_us, missed if met else None)):
+            status, note = "inconclusive", excuse
     if not note:
         note = _stretch_note(slo, missed) if met and missed else _latency_note(slo, value, close, failed, samples)
     note = _joined(note, _unshown_note(frames, known) if status == "pass" else "")
@@ -343,6 +346,13 @@ def _latency_note(slo: LatencySlo, value: float | None, close: bool, failed: int
     if close:
         return "close: the limit lies inside the interval, a repeat may answer differently"
     return f"{count(failed)} failed, counted as over the limit" if failed else ""
+
+
+def _excuse(frames: Frames, slo: LatencySlo, chosen: pd.DataFrame, value_us: float, stretch: Stretch | None) -> str:
+    """Why a miss may be other programs' doing, in words. stretch: the one that misses, of a phase that does not."""
+    worst_us = value_us if stretch is None else _percentile_us(stretch.inside(chosen), slo.percentile)
+    excuse = neighbours.excuse(frames.manifest, worst_us / 1000.0 / slo.limit_ms, float(1 - share_of(slo.percentile)))
+    return excuse and f"missed by the figure ({ms(worst_us / 1000.0)} of {ms(slo.limit_ms)}), but {excuse}"
 
 
 def _moved_note(slo: LatencySlo, moved: float) -> str:

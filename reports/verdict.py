@@ -167,6 +167,7 @@ def judge_frames(
             (ExitCode.INCONCLUSIVE, f"The profile promises that data is checked, and it was not: {integrity.text}")
         )
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
+    found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in drifted if row.excuse]
     failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing)
     order = _precedence(rows, health, failing=failing)
     ordered = sorted(found, key=lambda item: order.index(item[0]))

@@ -37,7 +37,7 @@ PASSED = frozenset(
         "NODE_EXTRA_CA_CERTS",
     ]
 )
-PASSED_BEGINNINGS = ("LC_", "PYTHON", "COVERAGE_", "COV_CORE_", "MALLOC_", "OMP_", "OPENBLAS_", "ARROW_")
+PASSED_BEGINNINGS = ("LC_", "PYTHON", "COVERAGE_", "COV_CORE_", "MALLOC_", "OMP_", "OPENBLAS_", "ARROW_", "FAKETIME")
 MORE = "HARNESS_PASS_ENV"
 """Names of further variables to hand to the load generator, separated by commas: for personas of one's own."""
 

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from itertools import count
 from time import monotonic
 
-_ABSOLUTE = 1  # TFD_TIMER_ABSTIME
+_RELATIVE = 0  # to now: where a tool moves the clock of this process, an absolute instant is moved with it
 _NANOSECONDS = 1_000_000_000
 _EARLIEST_NS = 1  # zero would disarm the timer
 
@@ -82,10 +82,10 @@ class PreciseTimers:
         if self._timer < 0:
             self._loop.call_later(max(0.0, instant - monotonic()), self._ring)
             return
-        at = max(_EARLIEST_NS, int(instant * _NANOSECONDS) + 1)
-        spec = _Spec(0, 0, at // _NANOSECONDS, at % _NANOSECONDS)
+        wait = max(_EARLIEST_NS, int((instant - monotonic()) * _NANOSECONDS) + 1)
+        spec = _Spec(0, 0, wait // _NANOSECONDS, wait % _NANOSECONDS)
         assert self._libc is not None
-        self._libc.timerfd_settime(self._timer, ctypes.c_int(_ABSOLUTE), ctypes.byref(spec), None)
+        self._libc.timerfd_settime(self._timer, ctypes.c_int(_RELATIVE), ctypes.byref(spec), None)
 
     def _ring(self) -> None:
         if self._timer >= 0:

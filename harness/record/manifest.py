@@ -56,6 +56,15 @@ class Canary(BaseModel):
     loopback_us: float
 
 
+class Neighbours(BaseModel):
+    """CPU that other programs took from a run whose sandbox is on the same machine (`harness.run.neighbours`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seconds: int = Field(ge=0)  # of the measure phase, looked at
+    crowded: int = Field(ge=0)  # of them, with a full machine of which others had a tenth or more
+    share: float = Field(ge=0, le=1)  # others', of the machine's CPU time; mean of the crowded seconds
+
+
 class Manifest(BaseModel):
     """Everything a report needs besides the tables. Holds no secret."""
 
@@ -91,6 +100,7 @@ class Manifest(BaseModel):
     evidence_promised: bool = False  # without it the run proves nothing: it asked for it, and the target allows it
     parts: dict[str, Part] | None = None  # the closed record's files; None in older ones, and before the close
     canary: tuple[Canary, ...] = ()  # before and after the load; empty in older records
+    neighbours: Neighbours | None = None  # None: the target is not the run's own, or nobody looked
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
 
     @field_validator("slos", mode="before")

@@ -86,7 +86,7 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
-        yield replace(_discovered(found), death=lambda: _death_of(process))
+        yield replace(_discovered(found), own=True, death=lambda: _death_of(process))
     finally:
         killed = process.poll() is not None and process.returncode < 0
         processes.end(process, patience_s=10.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,18 +26,20 @@ from harness.core.frozen_model import closest
 from harness.core.interrupts import Interrupted
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
+from harness.core.tables import Phase
 from harness.egress.gate import Gate
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
 from harness.load.sizing import check_workers, processes_for
 from harness.probes.ask import probe
-from harness.record.manifest import Canary, Manifest
+from harness.record.manifest import Canary, Manifest, Neighbours
 from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
 from harness.run.canary import sing
 from harness.run.closing import Stage, closing_record
 from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
+from harness.run.neighbours import CpuSecond, summary, watched
 from harness.run.patient_watcher import patient
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
@@ -109,9 +112,15 @@ def _carry_out(
         before = _canary("start", log)
         store.update(canary=before)
         stage.now = "while the load's record was closed"
-        LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
+        watches = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
+        with contextlib.ExitStack() as during:
+            seconds = during.enter_context(watched()) if watches else []
+            LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
         stage.now = "before what the target stored was read"
-        RunStore(folder, open_run(folder).manifest).update(canary=(*before, *_canary("end", log)))
+        ended = open_run(folder).manifest
+        RunStore(folder, ended).update(
+            canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if watches else None
+        )
         watcher.stage("reading what the target stored")
         evidence = collect(
             folder,
@@ -138,6 +147,17 @@ def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
         return ()
     log.info("canary", when=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
     return (canary,)
+
+
+def _neighbours(ended: Manifest, seconds: Sequence[CpuSecond], log: RunLog) -> Neighbours | None:
+    """What other programs took of this machine in the measure phase."""
+    (measure,) = (window for window in ended.windows if window.phase is Phase.MEASURE)
+    if ended.zero_epoch_s is None:
+        return None
+    found = summary(seconds, ended.zero_epoch_s + measure.start_s, ended.zero_epoch_s + measure.end_s)
+    if found is not None:
+        log.info("other programs", seconds=found.seconds, crowded=found.crowded, share=found.share)
+    return found
 
 
 def _log_plan(log: RunLog, run_request: RunRequest, manifest: Manifest) -> None:

@@ -200,6 +200,8 @@ class AskDrift(Ask):
             if run.generator_doubt:
                 return not_asked(f"{drifting[0].sentence.rstrip('.')}, but {run.generator_doubt}")
             return broken(drifting[0].sentence.rstrip("."))
+        if doubted := [row for row in run.drift if row.excuse]:
+            return not_asked(doubted[0].sentence.rstrip("."))
         if missing := [name for name in self.operations if name not in rows]:
             return not_asked(f"no trend can be told of {', '.join(missing)}: the load was not level, or too little")
         return held(run, f"no trend in {', '.join(self.operations)}", timed=True)

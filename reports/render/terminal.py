@@ -153,7 +153,8 @@ def foreword(verdict: Verdict) -> list[str]:
             lines += _wrapped(f"broken: {check.title}: {check.offenders[0].text if check.offenders else ''}")
     for row in verdict.drift:
         if row.rises:
-            lines += _wrapped(row.sentence if row.drifts else f"not judged: {row.sentence}")
+            judged = "" if row.drifts else "in doubt: " if row.excuse else "not judged: "
+            lines += _wrapped(judged + row.sentence)
     if verdict.findings:
         lines += ["", "known facts of this target (no part of the verdict):"]
         grave = [finding for finding in verdict.findings if finding.severity == "high"]

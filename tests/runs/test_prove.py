@@ -12,8 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.prove.healthy import can_shift, shifted
 from harness.prove.trials import SLO_FILE
 from harness.prove.verdicts import Judged, fired
+from harness.record.store import open_run
+from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from tests.runs.conftest import BRIEF, BRIEF_SLO, Run, finish, start
 
@@ -37,6 +40,25 @@ def test_one_run_names_every_defect_that_is_in_its_target(tmp_path: Path) -> Non
     unasked = {gate for gate in gates - set(seeded.values()) if not gate.startswith("SLO")}
     # Without RLS these two go as well, and a repeated card is also seen in the reply that brings it.
     assert unasked <= {"probe: anonymous messages", "probe: strangers' changes", "I43 deck-cards"}, run.said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_shift(), reason="faketime is not installed")
+def test_a_healthy_run_whose_clock_is_apart_from_its_targets_does_its_sessions(tmp_path: Path) -> None:
+    """All processes of the run have the other clock, and none of the target's."""
+    with Sandbox(SandboxOptions(people=90, catalogue=300)) as sandbox:
+        command = [sys.executable, "-m", "harness", "run", BRIEF, "--slo", BRIEF_SLO, "--out", str(tmp_path)]
+        command += ["--url", sandbox.url]
+        said = subprocess.run(shifted(command, 3), capture_output=True, text=True, timeout=300, check=False)
+    (folder,) = tmp_path.glob("*/")
+    manifest = open_run(folder).manifest
+    assert manifest.evidence is not None
+    assert manifest.evidence.clock is not None
+    assert manifest.evidence.clock.offset_s == pytest.approx(90, abs=5), said.stdout
+    assert manifest.recorded_attempts
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["integrity"]["status"] == "held", said.stdout
+    assert 11 not in verdict["exit_codes"]
 
 
 @pytest.mark.slow
