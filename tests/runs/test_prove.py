@@ -47,8 +47,8 @@ def test_one_run_names_every_defect_that_is_in_its_target(tmp_path: Path) -> Non
 def test_a_healthy_run_whose_clock_is_apart_from_its_targets_does_its_sessions(tmp_path: Path) -> None:
     """All processes of the run have the other clock, and none of the target's."""
     with Sandbox(SandboxOptions(people=90, catalogue=300)) as sandbox:
-        command = [sys.executable, "-m", "harness", "run", BRIEF, "--slo", BRIEF_SLO, "--out", str(tmp_path)]
-        command += ["--url", sandbox.url]
+        command = [sys.executable, "-m", "harness", "run", str(BRIEF), "--slo", str(BRIEF_SLO)]
+        command += ["--url", sandbox.url, "--out", str(tmp_path)]
         said = subprocess.run(shifted(command, 3), capture_output=True, text=True, timeout=300, check=False)
     (folder,) = tmp_path.glob("*/")
     manifest = open_run(folder).manifest

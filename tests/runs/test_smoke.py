@@ -57,6 +57,7 @@ def test_the_smoke_run_answers_within_two_minutes(smoke: tuple[Run, float]) -> N
     assert run.code in (0, 20), run.said
     unshown = [slo for slo in run.verdict["slos"] if slo["status"] == "inconclusive"]
     near = [slo for slo in unshown if "not shown" in slo["note"] and slo["value"] <= NEAR * slo["limit"]]
+    near += [slo for slo in unshown if "but other programs on this machine" in slo["note"]]  # named, with their share
     assert [slo for slo in unshown if slo not in near and slo["name"] not in run.doubted] == [], run.said
     assert (run.code == 20) == bool(run.doubts or near), run.said
     assert [slo["name"] for slo in run.verdict["slos"] if slo["status"] == "fail"] == [], run.said
