@@ -64,6 +64,7 @@ def test_another_thread_holds_nothing() -> None:
 
 def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    terminate = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a loop of an earlier test may have left its own
     try:
         with listening(lambda number, frame: None):
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -71,6 +72,7 @@ def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def test_what_was_under_way_is_said_by_whoever_is_nearest() -> None:

@@ -146,7 +146,7 @@ def test_without_service_key_and_dsn_integrity_reads_as_not_checked(
     run = finish(start(out, BRIEF, "--slo", BRIEF_SLO, "--target", target), out)
     run.assert_target_passed()
     assert run.verdict["integrity"]["status"] == "not checked"
-    assert "integrity: not checked" in run.said
+    assert "integrity: NOT CHECKED" in run.said
     lines = " ".join(run.verdict["not_checked"])
     assert "Integrity: " in lines
     assert "needs the service key or a connection string" in lines
