@@ -13,7 +13,7 @@ import os
 import resource
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,25 @@ KEPT_PAUSES = 10_000
 """Garbage collections kept until taken; without a taker the oldest go."""
 
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTicks:
+    """The CPU time of all cores together since boot, in clock ticks."""
+
+    total: int
+    busy: int  # in use, or taken by the hypervisor
+    interrupts: int  # of the busy ones
+    steal: int  # likewise: what the hypervisor took
+
+
+def cpu_ticks(numbers: Sequence[int]) -> CpuTicks | None:
+    """From the figures of the first line of /proc/stat (proc(5)); None where that does not tell all of it."""
+    if len(numbers) < 8:
+        return None
+    user, nice, system, idle, waiting, irq, soft, steal = numbers[:8]
+    busy = user + nice + system + irq + soft + steal
+    return CpuTicks(busy + idle + waiting, busy, irq + soft, steal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +97,16 @@ class Machine:
 
     def _counters(self) -> _Counters:
         wait = self._wait.numbers()
-        cpu = self._stat.line("cpu ")  # user nice system idle iowait irq softirq steal, in clock ticks
-        idle = cpu[3] + cpu[4] if len(cpu) >= 8 else None
-        total = sum(cpu[:8]) if len(cpu) >= 8 else None
+        cpu = cpu_ticks(self._stat.line("cpu "))
         throttled_us = self._quota.line("throttled_usec ")  # version 2
         throttled_ns = self._quota.line("throttled_time ")  # version 1
         throttled = throttled_us[0] / 1e6 if throttled_us else throttled_ns[0] / 1e9 if throttled_ns else None
         return _Counters(
             at_s=self._clock(),
             wait_s=wait[1] / 1e9 if len(wait) >= 2 else None,
-            steal=cpu[7] if len(cpu) >= 8 else None,
-            busy=None if total is None or idle is None else total - idle,
-            total=total,
+            steal=None if cpu is None else cpu.steal,
+            busy=None if cpu is None else cpu.busy,
+            total=None if cpu is None else cpu.total,
             throttled_s=throttled,
         )
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.load.machine import cpu_ticks
 from harness.record.manifest import Neighbours
 
 EVERY_S = 1.0
@@ -75,11 +76,11 @@ def summary(seconds: Sequence[CpuSecond], start: float, end: float) -> Neighbour
 
 def read(root: Path = Path("/proc"), pid: int | None = None) -> CpuReading:
     """One reading. :raises OSError: there is no such /proc. :raises ValueError: it says something else."""
-    fields = (root / "stat").read_text(encoding="ascii").partition("\n")[0].split()[1:9]
-    user, nice, system, idle, waiting, irq, soft, steal = map(int, fields)
-    shared = user + nice + system + steal
-    used = shared + irq + soft
-    return CpuReading(used + idle + waiting, used, shared, _own(root, os.getpid() if pid is None else pid))
+    cpu = cpu_ticks([int(word) for word in (root / "stat").read_text(encoding="ascii").partition("\n")[0].split()[1:]])
+    if cpu is None:
+        raise ValueError("/proc/stat does not tell all of the CPU's time")
+    own = _own(root, os.getpid() if pid is None else pid)
+    return CpuReading(cpu.total, cpu.busy, cpu.busy - cpu.interrupts, own)
 
 
 def _own(root: Path, pid: int) -> dict[int, int]:
