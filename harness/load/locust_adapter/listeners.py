@@ -48,9 +48,8 @@ EPOCH_ROUNDS, EPOCH_PATIENCE_S = 5, 2.0
 
 @dataclass(slots=True)
 class _Sides:
-    """What this process is: a worker, the master, or (single process) both."""
+    """What this process is beside a worker (`serving`): the master, or neither; in a single process both."""
 
-    worker: WorkerSide | None = None
     master: MasterSide | None = None
     stopped: bool = False  # the test is over
 
@@ -140,8 +139,8 @@ def _takes_part(kind: type[User]) -> bool:
 
 
 def _inherit(tickets: list[int]) -> None:
-    if _here.worker is not None:
-        _here.worker.ticket_queue.inherit(tickets)
+    if serving.worker is not None:
+        serving.worker.ticket_queue.inherit(tickets)
 
 
 def _delivery(environment: Environment, run_digest: str) -> Callable[[Report], None]:
@@ -237,7 +236,7 @@ def _take_part(environment: Environment, text: str) -> None:
             if _here.stopped:
                 return
         deliver = _delivery(environment, digest_of(text))
-        _here.worker = serving.worker = WorkerSide(
+        serving.worker = WorkerSide(
             environment, spec, schedule, zero=zero, worker=worker, workers=workers, deliver=deliver, gate=gate
         )
     except HarnessError as error:
@@ -258,13 +257,13 @@ def _take_part(environment: Environment, text: str) -> None:
 
 @events.test_stopping.add_listener
 def _stopping(environment: Environment, **_: Any) -> None:
-    if _here.worker is not None:
-        _here.worker.close()
+    if serving.worker is not None:
+        serving.worker.close()
 
 
 @events.test_stop.add_listener
 def _stop(environment: Environment, **_: Any) -> None:
     _here.stopped = True
-    if _here.worker is not None:
-        _here.worker.finish()
-        _here.worker = serving.worker = None
+    if serving.worker is not None:
+        serving.worker.finish()
+        serving.worker = None

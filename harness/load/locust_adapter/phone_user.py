@@ -23,7 +23,7 @@ CLOSED_WAIT_S = (1.0, 5.0)
 
 
 class SessionServer(Protocol):
-    """What users need of the worker whose they are."""
+    """What users, and the events of their test, need of the worker whose they are."""
 
     @property
     def closed(self) -> bool:
@@ -41,6 +41,12 @@ class SessionServer(Protocol):
 
     def start_failed(self, error: Exception, wait_s: float) -> None:
         """A user could not start, and tries again after so many seconds."""
+
+    def close(self) -> None:
+        """Locust is about to stop its users: have their sessions end first."""
+
+    def finish(self) -> None:
+        """All users have stopped: stop the engine, hand over the rest."""
 
 
 @dataclass(slots=True)
