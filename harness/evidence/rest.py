@@ -202,12 +202,14 @@ def _behind(table: StoredTable, row: dict[str, Any]) -> str:
     """The filter for rows after `row` in the table's order: a row-value comparison, spelled out; empty times last."""
     cases, equal = [], ""
     for column in table.order:
-        value = f'"{row[column]}"'
-        later = [] if row[column] is None else [f"{column}.gt.{value}"]
-        if column not in table.told_apart_by and column != table.since and row[column] is not None:
-            later.append(f"{column}.is.null")
+        if row[column] is None:
+            same, later = f"{column}.is.null", []
+        else:
+            same, later = f'{column}.eq."{row[column]}"', [f'{column}.gt."{row[column]}"']
+            if column not in (*table.told_apart_by, table.since):
+                later.append(f"{column}.is.null")
         cases += [f"and({equal}{here})" if equal else here for here in later]
-        equal += f"{column}.is.null," if row[column] is None else f"{column}.eq.{value},"
+        equal += f"{same},"
     return f"({','.join(cases)})"
 
 

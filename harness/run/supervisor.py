@@ -10,6 +10,7 @@ import contextlib
 import platform
 import secrets
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -112,14 +113,14 @@ def _carry_out(
         before = _canary("start", log)
         store.update(canary=before)
         stage.now = "while the load's record was closed"
-        watches = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
-        with contextlib.ExitStack() as during:
-            seconds = during.enter_context(watched()) if watches else []
+        alone = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
+        watching: AbstractContextManager[list[CpuSecond]] = watched() if alone else contextlib.nullcontext([])
+        with watching as seconds:
             LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
         stage.now = "before what the target stored was read"
         ended = open_run(folder).manifest
         RunStore(folder, ended).update(
-            canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if watches else None
+            canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if alone else None
         )
         watcher.stage("reading what the target stored")
         evidence = collect(
