@@ -62,6 +62,7 @@ def test_a_healthy_run_whose_clock_is_apart_from_its_targets_does_its_sessions(t
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(520)  # four whole runs: 193 s on a quiet machine of two cores, and subprocess.run ends them at 500
 def test_the_fast_proof_catches_what_it_seeds(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "harness", "prove", "--seeds", "1", "--healthy", "1", "--out", str(tmp_path)]
     for name in ("event_silent_loss", "message_doubled_one_in", "rls_off_messages"):
