@@ -10,12 +10,16 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.core.secret_filter import WORDS
+from harness.observe.keep import kept
+from harness.observe.tables import SCHEMAS
 from harness.plan import load_prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.chaos_log import read
 from reports.compare import compare
-from reports.frames import Frames, load
+from reports.database import figures
+from reports.database.stretch import Observation
+from reports.frames import Frames, load, sessions
 from reports.integrity.check import integrity
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
@@ -38,9 +42,15 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
     prices = load_prices()
     faults = recovery(run, frames)
-    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults)
+    database = figures.view(frames.manifest, observation(folder), sessions(frames).started, frames.manifest.database)
+    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults, database)
     write_all(folder, verdict, frames, html=html)
     return verdict
+
+
+def observation(folder: Path) -> Observation:
+    """What the target's database said of itself while the run in `folder` went on."""
+    return Observation({name: kept(folder, name) for name in SCHEMAS})
 
 
 def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:

@@ -27,6 +27,7 @@ from reports.compare import Comparison
 from reports.coverage.judged_run import judged_run
 from reports.coverage.model import Coverage
 from reports.coverage.statement import cover
+from reports.database.model import DatabaseView, GateRow
 from reports.drift import DriftRow, drift
 from reports.environment import MachineRow, machine
 from reports.findings import Finding, findings
@@ -111,6 +112,7 @@ class Verdict(ReportModel):
     findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
+    database: DatabaseView | None = None  # what the target's database said of itself; null where nobody observed it
     not_checked: tuple[str, ...] = ()
     facts: RunFacts
 
@@ -136,6 +138,7 @@ def judge_frames(
     integrity: Integrity = UNCHECKED,
     plans: Mapping[str, PlanPrices] | None = None,
     recovery: Recovery | None = None,
+    database: DatabaseView | None = None,
 ) -> Verdict:
     """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
     figures stand beside the limits of `plans`."""
@@ -166,9 +169,14 @@ def judge_frames(
         found.append(
             (ExitCode.INCONCLUSIVE, f"The profile promises that data is checked, and it was not: {integrity.text}")
         )
+    gated, unasked = _gates(manifest, database)
+    found += [(ExitCode.SLO_MISSED, row.sentence) for row in gated]
+    found += [
+        (ExitCode.INCONCLUSIVE, f"Database, {row.name}, could not be judged: {row.value_text}.") for row in unasked
+    ]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in drifted if row.excuse]
-    failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing)
+    failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing) or bool(gated)
     order = _precedence(rows, health, failing=failing)
     ordered = sorted(found, key=lambda item: order.index(item[0]))
     winner = ordered[0][0] if ordered else ExitCode.PASS
@@ -196,6 +204,7 @@ def judge_frames(
                 realtime=realtime,
                 drift=drifted,
                 recovery=recovery,
+                database=database,
             )
         ),
         not_checked=(
@@ -212,6 +221,7 @@ def judge_frames(
         findings=findings(manifest.probes),
         traffic=traffic,
         recovery=recovery,
+        database=database,
         facts=_facts(frames),
     )
 
@@ -240,6 +250,13 @@ def _findings(
     if baseline is not None and baseline.regressed:
         found.append((ExitCode.REGRESSION, baseline.sentence))
     return found
+
+
+def _gates(manifest: Manifest, database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:
+    """Of the limits in the SLO file's `[database]`: those that are missed, and those that could not be asked."""
+    asked = manifest.database.model_dump(exclude_none=True) if manifest.database is not None else {}
+    rows = [row for row in database.gates if row.id in asked] if database is not None else []
+    return [row for row in rows if row.status == "over"], [row for row in rows if row.status == "not asked"]
 
 
 def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow], *, failing: bool) -> list[ExitCode]:

@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=1, max=86_400),
     help="Seconds that --master waits for its workers (60 by default), or --worker for its master (5).",
 )
+@click.option(
+    "--no-observe", is_flag=True, help="Leave the database's own statistics alone (needs a connection string)."
+)
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the run's log (run.log) as it is written.")
@@ -103,6 +106,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         source=profile,
         slos=slos.slo,
         catch_all=slos.catch_all,
+        database=slos.database,
         out=options["out"],
         target=load_target(options["target_file"]) if options["target_file"] else None,
         sandbox_url=options["url"],
@@ -114,6 +118,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         wait_s=options["wait_s"] or 60.0,
         token=_token_for_workers(options) if options["master_port"] else "",
         rebalance=options["rebalance"],
+        observe=not options["no_observe"],
         proxy=options["proxy"],
         quirks=options["quirks"],
         allow_production=options["allow_production"],

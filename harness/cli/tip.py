@@ -69,6 +69,7 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
             source=profile,
             slos=slos.slo,
             catch_all=slos.catch_all,
+            database=slos.database,
             out=options["out"],
             target=target,
             seed=options["seed"],

@@ -148,6 +148,19 @@ class CatchAll(FrozenModel):
         return [one for one in self.bound if one.name == name and one.view in (None, view)]
 
 
+class DatabaseLimits(FrozenModel):
+    """`[database]` of an SLO file: limits for what the target's database says of itself. Absent: told, not judged."""
+
+    connection_share: Annotated[Number, Field(gt=0, le=1)] | None = None  # of the connections it allows, at most in use
+    lock_wait_s: Annotated[Number, Field(ge=0)] | None = None  # the longest wait for somebody's lock
+    deadlocks: Annotated[Count, Field(ge=0)] | None = None
+    temp_bytes_per_s: Annotated[Number, Field(ge=0)] | None = None  # written to temporary files
+    dead_share: Annotated[Number, Field(ge=0, le=1)] | None = None  # of the rows of a large table
+    sequential_rows: Annotated[Number, Field(ge=0)] | None = None  # that scans of a large table read at a time
+    miss_share: Annotated[Number, Field(ge=0, le=1)] | None = None  # of all blocks, not found in shared buffers
+    list_changes_share: Annotated[Number, Field(ge=0, le=1)] | None = None  # of the time of all statements
+
+
 class SloFile(FrozenModel):
     """`window_s` and `claim` here are those of every entry that has none of its own."""
 
@@ -156,6 +169,7 @@ class SloFile(FrozenModel):
     slo: Annotated[tuple[Slo, ...], Field(min_length=1)]
     catch_all: CatchAll | None = None  # absent: the shipped file's
     exclude: tuple[Exclusion, ...] = ()  # added to those of the shipped file
+    database: DatabaseLimits | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from harness.core.fault_record import FaultWindow
 from harness.core.phase_window import Window
 from harness.core.profile import Profile
-from harness.core.slo import CatchAll, Claim, Slo
+from harness.core.slo import CatchAll, Claim, DatabaseLimits, Slo
 from harness.core.wire_limits import WireLimits
 from harness.record.clocks import ClockOffset
 from harness.record.probe_results import Probes
@@ -65,6 +65,16 @@ class Neighbours(BaseModel):
     share: float = Field(ge=0, le=1)  # others', of the machine's CPU time; mean of the crowded seconds
 
 
+class Observed(BaseModel):
+    """What the target's database said of itself while the run went on (`harness.observe`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    problem: str = ""  # why there is nothing, or nothing from some instant on
+    missing: tuple[str, ...] = ()  # what is not there or may not be seen, and what would allow it
+    asked: int = Field(default=0, ge=0)  # questions
+    took_s: float = Field(default=0.0, ge=0)  # all of them together, by the clock
+
+
 class Manifest(BaseModel):
     """Everything a report needs besides the tables. Holds no secret."""
 
@@ -80,6 +90,7 @@ class Manifest(BaseModel):
     profile: Profile
     slos: tuple[Slo, ...]
     catch_all: CatchAll | None = None  # bounds of everything else; None: of a run that had none
+    database: DatabaseLimits | None = None  # what the database may say of itself; None: anything
     target_name: str
     target_url: str
     target_environment: str
@@ -101,6 +112,7 @@ class Manifest(BaseModel):
     parts: dict[str, Part] | None = None  # the closed record's files; None in older ones, and before the close
     canary: tuple[Canary, ...] = ()  # before and after the load; empty in older records
     neighbours: Neighbours | None = None  # None: the target is not the run's own, or nobody looked
+    observed: Observed | None = None  # None: nobody observed the target's database
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
 
     @field_validator("slos", mode="before")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.core.profile import Profile
-from harness.core.slo import CatchAll, Slo
+from harness.core.slo import CatchAll, DatabaseLimits, Slo
 from harness.core.target import Target
 
 
@@ -21,6 +21,7 @@ class RunRequest:
     slos: tuple[Slo, ...]
     out: Path
     catch_all: CatchAll | None = None  # bounds of everything that no SLO names
+    database: DatabaseLimits | None = None  # what the target's database may say of itself
     target: Target | None = None
     sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
     seed: int | None = None
@@ -33,6 +34,7 @@ class RunRequest:
     rebalance: bool = False  # let the other workers take over what a lost one has not begun
     proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()
+    observe: bool = True  # the target's database, where the target has a connection string
     allow_production: bool = False
 
 

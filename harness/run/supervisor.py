@@ -32,6 +32,8 @@ from harness.egress.gate import Gate
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
 from harness.load.sizing import check_workers, processes_for
+from harness.observe.keep import keep
+from harness.observe.observer import Observations
 from harness.probes.ask import probe
 from harness.record.manifest import Canary, Manifest, Neighbours
 from harness.record.run_log import RunLog
@@ -45,6 +47,7 @@ from harness.run.patient_watcher import patient
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.witness import witness
 from harness.schedule.arrivals import plan
 
 
@@ -115,13 +118,15 @@ def _carry_out(
         stage.now = "while the load's record was closed"
         alone = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
         watching: AbstractContextManager[list[CpuSecond]] = watched() if alone else contextlib.nullcontext([])
-        with watching as seconds:
+        with watching as seconds, witness(run_request, access, store) as seen:
             LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
         stage.now = "before what the target stored was read"
         ended = open_run(folder).manifest
         RunStore(folder, ended).update(
             canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if alone else None
         )
+        if seen is not None:
+            _keep(folder, seen, watcher, log)
         watcher.stage("reading what the target stored")
         evidence = collect(
             folder,
@@ -148,6 +153,16 @@ def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
         return ()
     log.info("canary", when=at, cpu_ms=canary.cpu_ms, loopback_us=canary.loopback_us)
     return (canary,)
+
+
+def _keep(folder: Path, seen: Observations, watcher: Watcher, log: RunLog) -> None:
+    """What the database said of itself becomes part of the record."""
+    told = keep(folder, seen)
+    log.info(
+        "database observed", asked=told.asked, took_s=told.took_s, problem=told.problem, missing=list(told.missing)
+    )
+    if told.problem:
+        watcher.problem(f"the database was not observed to the end: {told.problem}")
 
 
 def _neighbours(ended: Manifest, seconds: Sequence[CpuSecond], log: RunLog) -> Neighbours | None:
@@ -263,6 +278,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         profile=profile,
         slos=run_request.slos,
         catch_all=run_request.catch_all,
+        database=run_request.database,
         target_name=access.name,
         target_url=access.url,
         target_environment=access.environment,

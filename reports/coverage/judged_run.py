@@ -10,6 +10,7 @@ from harness.core.slo import Slo
 from harness.core.tables import Phase, View
 from harness.record.manifest import Manifest
 from reports.compare import Comparison
+from reports.database.model import DatabaseView
 from reports.drift import DriftRow
 from reports.frames import Frames
 from reports.health_row import HealthRow
@@ -40,6 +41,7 @@ class JudgedRun:
     realtime: Realtime | None = None
     drift: tuple[DriftRow, ...] = ()
     recovery: Recovery | None = None
+    database: DatabaseView | None = None
     measured: Mapping[tuple[str, str], int] = field(default_factory=dict)
     limited: Mapping[str, int] = field(default_factory=dict)
 
@@ -59,6 +61,7 @@ def judged_run(
     realtime: Realtime | None,
     drift: Sequence[DriftRow],
     recovery: Recovery | None,
+    database: DatabaseView | None = None,
 ) -> JudgedRun:
     """A run's record together with what each part of the judgement said of it."""
     start, end = frames.window
@@ -75,6 +78,7 @@ def judged_run(
         realtime=realtime,
         drift=tuple(drift),
         recovery=recovery,
+        database=database,
         measured=_samples(frames),
         limited=_ended(frames, Outcome.RATE_LIMITED),
     )

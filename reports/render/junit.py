@@ -88,6 +88,12 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
         (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
         for row in verdict.vetoes
     ]
+    if verdict.database is not None:
+        found += [
+            (f"database: {row.id}", "failure", "slo_missed", f"{row.sentence} {row.remedy}.")
+            for row in verdict.database.gates
+            if row.status == "over"
+        ]
     found += [(f"drift: {row.operation}", "failure", "regression", row.sentence) for row in verdict.drift if row.drifts]
     if verdict.realtime is not None:
         found += [

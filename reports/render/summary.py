@@ -9,10 +9,11 @@ from harness.core.visible import visible
 from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.model import Coverage
+from reports.database.model import DatabaseView, shortened
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
-from reports.text import count, ms, plural, seconds
+from reports.text import count, ms, percent, plural, seconds
 from reports.verdict import RunFacts, Verdict
 
 MARK = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "aborted": "⏹️"}
@@ -33,6 +34,8 @@ def render(verdict: Verdict) -> str:
         blocks.append(comparison(verdict.comparison))
     if verdict.recovery is not None:
         blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
+    if verdict.database is not None:
+        blocks.append(_details(f"Database: {md(verdict.database.text)}", _database(verdict.database)))
     blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
     blocks += _coverage(verdict.coverage)
     if verdict.realtime is not None:
@@ -152,6 +155,25 @@ def _run_line(facts: RunFacts) -> str:
         f"{seconds(facts.measured_s)} ({facts.attempts_per_s:,.1f} attempts/s); "
         f"{count(sessions.started)} of {plural(sessions.planned, 'planned session')} started; seed {facts.seed}."
     )
+
+
+def _database(found: DatabaseView) -> str:
+    statements = [
+        (percent(row.share, 1), count(row.calls), f"{row.mean_ms:,.2f} ms", _code(shortened(row.text, 100)))
+        for row in found.statements
+    ]
+    gates = [
+        f"{row.status}: {row.name}: {row.value_text}, the limit is {row.limit_text}"
+        + (f": {row.evidence}; {row.remedy}" if row.evidence else "")
+        for row in found.gates
+    ]
+    blocks = [_table(("share", "calls", "a call", "statement"), statements, "rrrl")] if statements else []
+    return "\n\n".join([*blocks, _list([*gates, *(f"not seen: {what}" for what in found.missing)])])
+
+
+def _code(text: str) -> str:
+    """A statement within a table's cell."""
+    return f"`{visible(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
 def _health(verdict: Verdict) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 from harness.core.visible import visible
 from reports.compare import Comparison
 from reports.coverage.model import Coverage
+from reports.database.model import DatabaseView
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
@@ -64,6 +65,8 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *integrity(verdict.integrity)]
     if verdict.recovery is not None:
         lines += ["", *recovery(verdict.recovery)]
+    if verdict.database is not None:
+        lines += ["", *database(verdict.database)]
     lines += foreword(verdict)
     lines += ["", *_closing(verdict, folder, html)]
     return lines
@@ -143,6 +146,18 @@ def coverage(found: Coverage) -> list[str]:
 def recovery(found: Recovery) -> list[str]:
     """What the faults did, as plain lines: one sentence a fault."""
     return ["faults:", *(line for sentence in found.lines for line in _wrapped(sentence))]
+
+
+def database(found: DatabaseView) -> list[str]:
+    """What the database said of itself: a line, and what is beyond a limit."""
+    lines = _wrapped(f"database:  {found.text}", indent="")
+    for row in found.gates:
+        if row.status in ("over", "told"):
+            status = "missed" if row.status == "over" else "told"
+            lines += _wrapped(f"{status}: {row.sentence} {row.remedy}.")
+    for what in found.missing:
+        lines += _wrapped(f"not seen: {what}")
+    return lines
 
 
 def foreword(verdict: Verdict) -> list[str]:
@@ -232,6 +247,10 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
         console.print()
         for line in recovery(verdict.recovery):
             console.print(_text(line))
+    if verdict.database is not None:
+        console.print()
+        for line in database(verdict.database):
+            console.print(_text(line, style="red" if line.startswith("  missed") else ""))
     for line in foreword(verdict):
         console.print(_text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()

@@ -40,9 +40,11 @@ LIBRARIES: dict[str, frozenset[str]] = {
             "InsufficientPrivilegeError",
             "InterfaceError",
             "LockNotAvailableError",
+            "ObjectNotInPrerequisiteStateError",
             "PostgresError",
             "QueryCanceledError",
             "UndefinedColumnError",
+            "UndefinedObjectError",
             "UndefinedTableError",
         }
     ),

@@ -27,6 +27,8 @@ from reports.coverage.model import WAYS, Way
 from reports.coverage.objectives import AskBaseline, AskDrift, AskLatency, AskLength, AskLoad, AskShare
 from reports.coverage.promise import Promise
 from reports.coverage.stored import AskFact, AskQuestion, AskRule
+from reports.coverage.witness import AskGate
+from reports.database import gates
 from reports.drift import OPERATIONS
 from reports.integrity.texts import QUESTIONS
 
@@ -52,6 +54,7 @@ KNOWN: dict[type[Ask], tuple[Callable[[Any], Iterable[str]], Collection[str]]] =
     AskLimit: (lambda ask: ask.calls, CALL_NAMES),
     AskBaseline: (lambda ask: ask.operations, CALL_NAMES),
     AskDrift: (lambda ask: ask.operations, OPERATIONS),
+    AskGate: (lambda ask: [ask.id], {row.id for row in gates.judge(None, None)}),
 }
 """What an ask names, and where that has to be."""
 
@@ -114,7 +117,18 @@ def test_every_part_of_an_ask_is_looked_at() -> None:
     parts = [type(part) for part in leaves()]
     assert Counter(parts)[AskRule] > 10
     assert not {AllOf, AnyOf, When} & set(parts)
-    kinds = {AskBaseline, AskDelivery, AskDrift, AskFact, AskLatency, AskLength, AskLimit, AskLoad, AskQuestion}
+    kinds = {
+        AskBaseline,
+        AskDelivery,
+        AskDrift,
+        AskFact,
+        AskGate,
+        AskLatency,
+        AskLength,
+        AskLimit,
+        AskLoad,
+        AskQuestion,
+    }
     assert set(parts) == kinds | {AskQueues, AskRecovery, AskRetries, AskRule, AskShare, AskTyping}
 
 

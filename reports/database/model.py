@@ -1,0 +1,118 @@
+"""What the renderers show of the database. (pure)"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reports.model import ReportModel
+from reports.text import percent
+
+GateStatus = Literal["held", "over", "told", "not asked"]
+"""over: beyond a limit of the SLO file. told: beyond the manual's limit, which the SLO file does not ask for."""
+
+
+class StatementRow(ReportModel):
+    """One statement over the measure phase, of all who sent it."""
+
+    text: str  # literals left out; empty: not known
+    roles: tuple[str, ...]
+    calls: int
+    total_ms: float
+    mean_ms: float
+    share: float  # of the time of all statements
+    rows: int
+    hit_share: float | None  # of the blocks it read, found in shared buffers; null: it read none
+    temp_blocks: int  # written, 8 KiB each
+    wal_bytes: int
+
+
+class RelationRow(ReportModel):
+    """One table over the measure phase."""
+
+    name: str  # schema.table
+    inserted: int
+    updated: int
+    deleted: int
+    sequential_scans: int
+    rows_a_scan: float | None
+    live_rows: int
+    dead_share: float
+    bytes: int
+
+
+class WaitRow(ReportModel):
+    """Who waited for whose lock, over the measure phase."""
+
+    relation: str
+    mode: str
+    waiting: str
+    blocking: str
+    blocker_state: str
+    times: int  # seconds in which it was seen, a statement each
+    longest_s: float
+
+
+class GateRow(ReportModel):
+    """One limit of the manual, and what was seen."""
+
+    id: str
+    name: str
+    status: GateStatus
+    value_text: str
+    limit_text: str
+    evidence: str = ""  # the table or statement that it is about
+    remedy: str = ""
+    manual: str  # chapter
+
+    @property
+    def sentence(self) -> str:
+        about = f": {self.evidence}" if self.evidence else ""
+        return f"Database, {self.name}: {self.value_text}, the limit is {self.limit_text}{about}."
+
+
+class DatabaseView(ReportModel):
+    """The database over the measure phase. Null figures: not known."""
+
+    problem: str = ""  # why there is nothing, or not all
+    missing: tuple[str, ...] = ()
+    cost_ms_per_s: float | None = None  # of asking, by the clock: what it cost the database, at most
+    length_s: float = 0.0
+    busy_cores: float | None = None  # time of all statements, a second
+    statement_ms: float | None = None
+    ms_per_session: float | None = None  # of those that began in the measure phase
+    statements: tuple[StatementRow, ...] = ()  # the dearest
+    others_share: float = 0.0  # of the time, in statements that are not listed
+    relations: tuple[RelationRow, ...] = ()  # the most written to
+    waits: tuple[WaitRow, ...] = ()
+    connections: int | None = None  # at most
+    connection_limit: int | None = None
+    hit_share: float | None = None
+    temp_bytes: int | None = None
+    wal_bytes: int | None = None
+    commits: int | None = None
+    rollbacks: int | None = None
+    deadlocks: int | None = None
+    gates: tuple[GateRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        if self.problem and not self.length_s:
+            return f"not observed: {self.problem}"
+        parts = []
+        if self.busy_cores is not None:
+            parts.append(f"{self.busy_cores:.2f} cores busy with statements")
+        if self.statements:
+            first = self.statements[0]
+            parts.append(f"{percent(first.share, 0)} of it in {shortened(first.text)}, {first.mean_ms:,.1f} ms a call")
+        if self.connections is not None:
+            parts.append(f"at most {self.connections:,} of {self.connection_limit or 0:,} connections")
+        bad = [row.name for row in self.gates if row.status in ("over", "told")]
+        parts.append(f"beyond the manual's limits: {', '.join(bad)}" if bad else "within the manual's limits")
+        return "; ".join(parts)
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """A statement as a line shows it."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,218 @@
+"""What the database said of itself, in figures, limits, verdict and pages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from harness.config.load import load_slo_file
+from harness.core.errors import ExitCode, UsageError
+from harness.core.slo import DatabaseLimits
+from harness.observe.tables import INDEXES, RELATIONS, SCHEMAS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.record.manifest import Observed
+from reports.database.figures import view
+from reports.database.model import DatabaseView
+from reports.database.stretch import Observation
+from reports.frames import load
+from reports.render import html, junit, summary, terminal
+from reports.verdict import Verdict, judge_frames
+from tests.reports import build
+
+ZERO = 1_796_000_000.0
+DECK, FEED = "select * from deck($1)", "select * from feed($1)"
+
+
+def at(second: float) -> int:
+    return round((ZERO + second) * 1e6)
+
+
+def table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, SCHEMAS[name])
+
+
+def statement(second: float, query_id: int, calls: int, total_ms: float, role: str = "web") -> dict[str, Any]:
+    counted = {"rows": calls * 10, "shared_hit": calls * 99, "shared_read": calls, "temp_written": 0, "wal_bytes": 0}
+    return {"at_us": at(second), "query_id": query_id, "role": role, "calls": calls, "total_ms": total_ms, **counted}
+
+
+def relation(second: float, name: str, **counters: int) -> dict[str, Any]:
+    none = dict.fromkeys(SCHEMAS[RELATIONS].names[3:], 0)
+    return {"at_us": at(second), "schema": "public", "relation": name, **none, **counters}
+
+
+def second(at_s: float, **figures: float) -> dict[str, Any]:
+    usual = dict.fromkeys(SCHEMAS[SECONDS].names[1:], 0)
+    usual |= {"connections": 10, "connection_limit": 60, "blocks_hit": int(at_s * 1000)}
+    return {"at_us": at(at_s), **usual, **figures}
+
+
+def observation(**changed: list[dict[str, Any]]) -> Observation:
+    """Read at 0 s, at the edges of the measure phase (10 and 70 s), and at 80 s."""
+    tables = {
+        "statements": [
+            *(statement(when, 1, calls, calls * 20.0) for when, calls in ((0, 5), (10, 15), (70, 615), (80, 620))),
+            *(statement(when, 2, calls, calls * 5.0) for when, calls in ((0, 0), (10, 0), (70, 600), (80, 600))),
+        ],
+        "texts": [{"query_id": 1, "detail": DECK}, {"query_id": 2, "detail": FEED}],
+        "relations": [
+            relation(when, "events", inserted=n * 10, live_rows=20_000 + n * 10, dead_rows=100)
+            for when, n in ((0, 0), (10, 10), (70, 70), (80, 80))
+        ],
+        "seconds": [second(when) for when in range(81)],
+    }
+    names = {"statements": STATEMENTS, "texts": TEXTS, "relations": RELATIONS, "seconds": SECONDS}
+    names |= {"indexes": INDEXES, "waits": WAITS}
+    return Observation({names[key]: table(names[key], rows) for key, rows in (tables | changed).items()})
+
+
+def shown(
+    found: Observation | None = None, limits: DatabaseLimits | None = None, told: Observed | None = None
+) -> DatabaseView:
+    manifest = build.manifest(zero_epoch_s=ZERO, observed=told or Observed(took_s=0.4))
+    made = view(manifest, observation() if found is None else found, 30, limits)
+    assert made is not None
+    return made
+
+
+def judged(found: DatabaseView, limits: DatabaseLimits | None) -> Verdict:
+    run = build.Run(build.manifest((build.latency_slo(),), zero_epoch_s=ZERO, database=limits)).fit()
+    run.spread([100.0] * 200)
+    return judge_frames(load(run.finished()), database=found)
+
+
+def status(found: DatabaseView, id_: str) -> str:
+    return next(row.status for row in found.gates if row.id == id_)
+
+
+def test_figures_are_of_the_measure_phase() -> None:
+    found = shown()
+    deck, feed = found.statements
+    assert (deck.text, deck.calls, deck.total_ms, deck.mean_ms) == (DECK, 600, 12_000, 20.0)
+    assert (feed.text, feed.calls) == (FEED, 600)
+    assert deck.share == pytest.approx(0.8)
+    assert deck.hit_share == pytest.approx(0.99)
+    assert found.busy_cores == pytest.approx(15 / 60)
+    assert found.ms_per_session == pytest.approx(500)
+    assert found.relations[0].inserted == 600
+    assert found.cost_ms_per_s == pytest.approx(5.0)
+    assert {row.status for row in found.gates} == {"held", "not asked"}  # nobody has list_changes
+    assert found.text.startswith(
+        "0.25 cores busy with statements; 80 % of it in select * from deck($1), 20.0 ms a call"
+    )
+
+
+def test_one_statement_of_two_roles_is_one() -> None:
+    rows = [statement(when, 1, calls, calls, role) for role in ("a", "b") for when, calls in ((10, 0), (70, 5))]
+    (row,) = shown(observation(statements=rows)).statements
+    assert (row.calls, row.roles) == (10, ("a", "b"))
+
+
+def test_statistics_that_were_reset_are_said() -> None:
+    found = shown(observation(statements=[statement(10, 1, 500, 500.0), statement(70, 1, 40, 80.0)]))
+    assert found.statements[0].calls == 40
+    assert found.notes == ("statistics were reset while the run went on: what was counted before is missing",)
+
+
+@pytest.mark.parametrize(
+    ("id_", "changed"),
+    [
+        ("connection_share", {"seconds": [second(10), second(40, connections=58), second(70)]}),
+        ("deadlocks", {"seconds": [second(10), second(70, deadlocks=1)]}),
+        ("temp_bytes_per_s", {"seconds": [second(10), second(70, temp_bytes=600_000_000)]}),
+        ("miss_share", {"seconds": [second(10), second(70, blocks_read=60_000)]}),
+        ("dead_share", {"relations": [relation(when, "e", live_rows=9_000, dead_rows=5_000) for when in (10, 70)]}),
+        (
+            "sequential_rows",
+            {
+                "relations": [
+                    relation(10, "e", live_rows=50_000),
+                    relation(70, "e", live_rows=50_000, sequential_scans=60, sequential_rows=3_000_000),
+                ]
+            },
+        ),
+        (
+            "lock_wait_s",
+            {
+                "waits": [
+                    {
+                        "at_us": at(30),
+                        "waited_s": 4.0,
+                        "relation": "e",
+                        "mode": "ShareLock",
+                        "waiting": "update e",
+                        "blocking": "lock e",
+                        "blocker_state": "active",
+                        "blocked_for_s": 5.0,
+                    }
+                ]
+            },
+        ),
+        (
+            "list_changes_share",
+            {
+                "statements": [statement(10, 1, 0, 0), statement(70, 1, 10, 10.0)],
+                "texts": [{"query_id": 1, "detail": "select * from realtime.list_changes($1)"}],
+            },
+        ),
+    ],
+)
+def test_each_limit_is_told_and_missed_where_it_is_asked_for(id_: str, changed: dict[str, Any]) -> None:
+    seen = observation(**changed)
+    assert status(shown(seen), id_) == "told"
+    told = judged(shown(seen), None)
+    assert told.exit_code == ExitCode.PASS
+    limit = {"connection_share": 0.8, "deadlocks": 0, "sequential_rows": 10_000, "temp_bytes_per_s": 1e6}.get(id_, 0.1)
+    limits = DatabaseLimits.model_validate({id_: limit})
+    missed = judged(shown(seen, limits), limits)
+    assert missed.exit_code == ExitCode.SLO_MISSED
+    assert missed.database is not None
+    row = next(row for row in missed.database.gates if row.id == id_)
+    assert row.status == "over"
+    assert row.remedy
+    assert row.sentence in missed.reasons
+    assert f"database: {id_}" in junit.render(missed)
+    assert summary.md(row.name) in summary.render(missed)
+    assert any(line.startswith("  missed: Database") for line in terminal.plain(missed, Path("runs/x")))
+    assert "Statements that took the most time" in html.render(missed, load(build.Run(build.manifest())))
+
+
+def test_a_limit_that_could_not_be_asked_is_a_doubt() -> None:
+    limits = DatabaseLimits(connection_share=0.5)
+    unseen = shown(Observation({}), limits, Observed(problem="the database did not answer in time"))
+    found = judged(unseen, limits)
+    assert found.exit_code == ExitCode.INCONCLUSIVE
+    assert "Database, connections, could not be judged: nothing was observed." in found.reasons
+    assert unseen.text == "not observed: the database did not answer in time"
+    nobody = view(build.manifest(zero_epoch_s=ZERO), Observation({}), 1, limits)
+    assert nobody is not None
+    assert judged(nobody, limits).exit_code == ExitCode.INCONCLUSIVE
+
+
+def test_without_observation_or_limits_nothing_is_said() -> None:
+    assert view(build.manifest(zero_epoch_s=ZERO), Observation({}), 1) is None
+
+
+def test_what_is_missing_is_said_everywhere() -> None:
+    grant = "statements of other roles: grant pg_read_all_stats to web"
+    found = judged(shown(told=Observed(missing=(grant,), took_s=1.0)), None)
+    assert f"  not seen: {grant}" in terminal.plain(found, Path("runs/x"))
+    assert summary.md(grant) in summary.render(found)
+    assert grant in html.render(found, load(build.Run(build.manifest())))
+    assert json.loads(found.model_dump_json())["database"]["missing"] == [grant]
+
+
+def test_an_slo_file_names_limits(tmp_path: Path) -> None:
+    own = Path("scenarios/slo.toml").read_text(encoding="utf-8")
+    path = tmp_path / "slo.toml"
+    path.write_text(own + "\n[database]\nconnection_share = 0.5\n", encoding="utf-8")
+    assert load_slo_file(path).database == DatabaseLimits(connection_share=0.5)
+    path.write_text(own + "\n[database]\nconection_share = 0.5\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="conection_share"):
+        load_slo_file(path)
+    path.write_text(own + "\n[database]\nconnection_share = 80\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="connection_share"):
+        load_slo_file(path)
