@@ -14,7 +14,7 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli import chaos, judging, plan, prove, run, sandbox, streams, tip, users
+from harness.cli import chaos, judging, plan, preflight, prove, run, sandbox, streams, tip, users
 from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
@@ -43,6 +43,7 @@ for command in (
     tip.tip,
     prove.prove,
     plan.plan,
+    preflight.preflight,
     sandbox.sandbox,
     users.users,
     chaos.chaos,

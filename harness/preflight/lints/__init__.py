@@ -1,0 +1,56 @@
+"""Every question to the catalogue. To add one: a file with `LINT`, and its line here. (pure)"""
+
+from __future__ import annotations
+
+from harness.preflight.lints import (
+    auth_rls_initplan,
+    auth_users_exposed,
+    dead_rows,
+    debug_object_in_api,
+    definer_function_for_anyone,
+    duplicate_index,
+    extension_in_public,
+    function_search_path_mutable,
+    latest_per_group_index,
+    materialized_view_in_api,
+    multiple_permissive_policies,
+    no_primary_key,
+    policy_exists_rls_disabled,
+    public_bucket,
+    rls_disabled_in_public,
+    rls_enabled_no_policy,
+    rls_policy_always_true,
+    rls_references_user_metadata,
+    schema_open_for_creation,
+    security_definer_view,
+    sequence_near_its_end,
+    unindexed_foreign_keys,
+    unused_index,
+)
+from harness.preflight.model import Lint
+
+LINTS: tuple[Lint, ...] = (
+    auth_rls_initplan.LINT,
+    auth_users_exposed.LINT,
+    dead_rows.LINT,
+    debug_object_in_api.LINT,
+    definer_function_for_anyone.LINT,
+    duplicate_index.LINT,
+    extension_in_public.LINT,
+    function_search_path_mutable.LINT,
+    latest_per_group_index.LINT,
+    materialized_view_in_api.LINT,
+    multiple_permissive_policies.LINT,
+    no_primary_key.LINT,
+    policy_exists_rls_disabled.LINT,
+    public_bucket.LINT,
+    rls_disabled_in_public.LINT,
+    rls_enabled_no_policy.LINT,
+    rls_policy_always_true.LINT,
+    rls_references_user_metadata.LINT,
+    schema_open_for_creation.LINT,
+    security_definer_view.LINT,
+    sequence_near_its_end.LINT,
+    unindexed_foreign_keys.LINT,
+    unused_index.LINT,
+)
