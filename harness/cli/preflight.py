@@ -19,14 +19,24 @@ from harness.core.visible import visible
 if TYPE_CHECKING:
     from harness.preflight.accepted import Sorted
     from harness.preflight.ask import PreflightAnswers
+    from harness.preflight.catalogue import Catalogue
 
 WIDTH = 100
+CATALOGUE_BYTES = 50_000_000
+"""Beyond any app's catalogue; what is larger is not read into memory."""
 
 
 @click.command()
 @click.option("--target", "target_file", type=click.Path(), help="Target file (TOML) that names keys.dsn_env.")
 @click.option("--url", type=HttpUrl(), help="A sandbox on this machine, instead of --target.")
 @click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), help="Findings that do not count (TOML).")
+@click.option(
+    "--against",
+    "expected_file",
+    type=click.Path(path_type=Path),
+    help="A kept catalogue: what the target has otherwise is a finding.",
+)
+@click.option("--save", "save_file", type=OutFile(), help="Keep the target's catalogue in this file, for --against.")
 @click.option(
     "--fail-on",
     type=click.Choice(["high", "medium", "low", "never"]),
@@ -47,6 +57,9 @@ def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
 
     from harness.preflight.accepted import sort
     from harness.preflight.ask import preflight as ask
+    from harness.preflight.ask import read_catalogue
+    from harness.preflight.catalogue import drift
+    from harness.preflight.model import by_gravity
     from harness.preflight.sarif import sarif
     from harness.record.streams import replacing
 
@@ -55,7 +68,15 @@ def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
     entries = _accepted(options["accepted_file"])
     gate, dsn = _access(target_file, url, allow_production=options["allow_production"])
     answers = ask(dsn, gate)
-    found = sort(answers.findings, entries, datetime.now(UTC).date())
+    findings = list(answers.findings)
+    if options["save_file"] or options["expected_file"]:
+        catalogue = read_catalogue(dsn, gate)
+        if options["expected_file"]:
+            findings = by_gravity([*findings, *drift(_expected(options["expected_file"]), catalogue)])
+        if options["save_file"]:
+            with replacing(options["save_file"]) as draft:
+                draft.write_text(catalogue.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    found = sort(findings, entries, datetime.now(UTC).date())
     if options["sarif_file"]:
         with replacing(options["sarif_file"]) as draft:
             draft.write_text(json.dumps(sarif(found.open, found.accepted), indent=1), encoding="utf-8")
@@ -100,6 +121,21 @@ def _accepted(path: Path | None) -> Any:
     from harness.preflight.accepted import AcceptedFile
 
     return () if path is None else load_model(path, "file of accepted findings", AcceptedFile).accepted
+
+
+def _expected(path: Path) -> Catalogue:
+    """A kept catalogue. :raises UsageError: it is none."""
+    from harness.config.text_file import read_bytes
+    from harness.core.errors import UsageError
+    from harness.preflight.catalogue import Catalogue
+
+    raw = read_bytes(path, "kept catalogue", limit=CATALOGUE_BYTES)
+    try:
+        return Catalogue.model_validate_json(raw)
+    except ValueError:
+        raise UsageError(
+            "this is no kept catalogue", where=str(path), remedy="write one with harness preflight --save FILE"
+        ) from None
 
 
 def _code(found: Sorted, fail_on: str) -> ExitCode:

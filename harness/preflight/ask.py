@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import asyncpg
 
@@ -12,9 +13,11 @@ from harness.core.errors import TargetError
 from harness.core.visible import visible
 from harness.egress import database
 from harness.egress.gate import Gate
+from harness.preflight.catalogue import QUESTIONS, Catalogue, Kind
 from harness.preflight.lints import LINTS
 from harness.preflight.model import Lint, PreflightFinding, Severity, by_gravity
 
+Answer = TypeVar("Answer")
 STATEMENT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 10.0
 SETTINGS = {
@@ -41,8 +44,31 @@ def preflight(dsn: str, gate: Gate, lints: Sequence[Lint] = LINTS) -> PreflightA
     :raises TargetError: the database is not there, refuses, or may not be reached.
     :raises UsageError: the connection string cannot be read.
     """
+    return _connected(dsn, gate, lambda connection: _asked(connection, lints))
+
+
+def read_catalogue(dsn: str, gate: Gate) -> Catalogue:
+    """The catalogue as a file keeps it. :raises TargetError: :raises UsageError: as `preflight`."""
+    return _connected(dsn, gate, _catalogue)
+
+
+def _connected(dsn: str, gate: Gate, work: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
+    async def run() -> Answer:
+        connection = await database.connect(
+            gate,
+            dsn,
+            timeout=CONNECT_LIMIT_S,
+            command_timeout=STATEMENT_LIMIT_S + 5,
+            statement_cache_size=0,
+            server_settings=SETTINGS,
+        )
+        try:
+            return await work(connection)
+        finally:
+            connection.terminate()
+
     try:
-        return asyncio.run(_all(dsn, gate, lints))
+        return asyncio.run(run())
     except (OSError, TimeoutError) as error:
         raise TargetError(
             f"the target's database does not answer: {error.strerror if isinstance(error, OSError) else 'too late'}",
@@ -55,30 +81,22 @@ def preflight(dsn: str, gate: Gate, lints: Sequence[Lint] = LINTS) -> PreflightA
         ) from None
 
 
-async def _all(dsn: str, gate: Gate, lints: Sequence[Lint]) -> PreflightAnswers:
-    connection = await database.connect(
-        gate,
-        dsn,
-        timeout=CONNECT_LIMIT_S,
-        command_timeout=STATEMENT_LIMIT_S + 5,
-        statement_cache_size=0,
-        server_settings=SETTINGS,
-    )
+async def _asked(connection: asyncpg.Connection, lints: Sequence[Lint]) -> PreflightAnswers:
     findings: list[PreflightFinding] = []
     unasked = []
-    try:
-        for lint in lints:
-            try:
-                findings += [_finding(lint, tuple(row)) for row in await connection.fetch(lint.sql)]
-            except (
-                asyncpg.InsufficientPrivilegeError,
-                asyncpg.UndefinedTableError,
-                asyncpg.QueryCanceledError,
-            ) as error:
-                unasked.append(f"{lint.id}: {_why(error)}")
-    finally:
-        connection.terminate()
+    for lint in lints:
+        try:
+            findings += [_finding(lint, tuple(row)) for row in await connection.fetch(lint.sql)]
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError, asyncpg.QueryCanceledError) as error:
+            unasked.append(f"{lint.id}: {_why(error)}")
     return PreflightAnswers(tuple(by_gravity(findings)), len(lints) - len(unasked), tuple(unasked))
+
+
+async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
+    found: dict[Kind, list[tuple[str, str]]] = {}
+    for kind, sql in QUESTIONS.items():
+        found[kind] = [(str(name), str(definition)) for name, definition in await connection.fetch(sql)]
+    return Catalogue.of(found)
 
 
 def _why(error: asyncpg.PostgresError) -> str:
