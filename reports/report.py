@@ -13,13 +13,16 @@ from harness.core.secret_filter import WORDS
 from harness.observe.keep import kept
 from harness.observe.tables import SCHEMAS
 from harness.plan import load_prices
+from harness.plan.capacity import figures as plan_figures
+from harness.plan.inputs import PlanInputs
+from harness.plan.prices import Prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.chaos_log import read
 from reports.compare import compare
-from reports.database import figures
+from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
-from reports.frames import Frames, load, sessions
+from reports.frames import Frames, load
 from reports.integrity.check import integrity
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
@@ -42,7 +45,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
     found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
     prices = load_prices()
     faults = recovery(run, frames)
-    database = figures.view(frames.manifest, observation(folder), sessions(frames).started, frames.manifest.database)
+    database = database_of(frames, observation(folder), frames.manifest.database, planned_calls(prices))
     verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults, database)
     write_all(folder, verdict, frames, html=html)
     return verdict
@@ -51,6 +54,11 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
 def observation(folder: Path) -> Observation:
     """What the target's database said of itself while the run in `folder` went on."""
     return Observation({name: kept(folder, name) for name in SCHEMAS})
+
+
+def planned_calls(prices: Prices) -> dict[str, float]:
+    """Calls a second of each endpoint at the peak of the plan for 500,000 people a day."""
+    return {load.name: load.peak for load in plan_figures(PlanInputs(), prices).endpoints}
 
 
 def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:

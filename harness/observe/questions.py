@@ -67,7 +67,7 @@ select queryid, coalesce(r.rolname::text, ''), sum(calls)::bigint, sum(total_exe
        sum(shared_blks_hit)::bigint, sum(shared_blks_read)::bigint, sum(temp_blks_written)::bigint,
        sum(wal_bytes)::bigint
 from {schema}.pg_stat_statements(false) s left join pg_roles r on r.oid = s.userid
-where s.queryid is not null and s.dbid = (select oid from pg_database where datname = current_database())
+where s.queryid is not null and s.toplevel and s.dbid = (select oid from pg_database where datname = current_database())
 group by 1, 2
 """
 
@@ -80,7 +80,7 @@ def texts(schema: str) -> str:
 _QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|[eE]?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _UNCLOSED = re.compile(r"'.*\Z", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w$.])\d+(?:\.\d+)?\b")
-TEXT_LENGTH = 500
+TEXT_LENGTH = 2000
 
 
 def without_literals(text: str | None) -> str:

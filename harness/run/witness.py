@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.tables import Phase
 from harness.egress.gate import Gate
 from harness.observe.observer import Observations, observed
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
 from harness.run.run_request import RunRequest
+
+SLICES, SHORTEST_S = 10, 3.0
 
 
 def witness(
@@ -37,7 +40,12 @@ class Zero:
 
 
 def edges(manifest: Manifest) -> tuple[float, ...]:
-    """Where phases and fault windows begin and end, in seconds since the run's zero."""
+    """Where phases and fault windows begin and end, in seconds since the run's zero, and the measure phase's tenths:
+    what differs from tenth to tenth says how sure a figure is."""
     found = {instant for window in manifest.windows for instant in (window.start_s, window.end_s)}
     found |= {instant for window in manifest.chaos for instant in (window.start_s, window.end_s)}
+    for window in manifest.windows:
+        length = window.end_s - window.start_s
+        if window.phase is Phase.MEASURE and length >= SLICES * SHORTEST_S:
+            found |= {window.start_s + length * part / SLICES for part in range(1, SLICES)}
     return tuple(sorted(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -12,22 +13,28 @@ from harness.core.tables import Phase
 from harness.observe.tables import SECONDS
 from harness.record.manifest import Manifest
 from reports.database import gates
+from reports.database.endpoints import costs
 from reports.database.model import DatabaseView, RelationRow, StatementRow, WaitRow
 from reports.database.stretch import Observation, Record, Stretch, cut, name_of, records
+from reports.frames import Frames
 
 _OURS = re.compile("pg_stat_|pg_locks")
 """What the observer asks; the target's own monitoring, too."""
 _PAIR = ("relation", "mode", "waiting", "blocking", "blocker_state")
-SHOWN_STATEMENTS, SHOWN_RELATIONS, SHOWN_WAITS = 12, 10, 10
+SHOWN_STATEMENTS, SHOWN_ENDPOINTS, SHOWN_RELATIONS, SHOWN_WAITS = 12, 12, 10, 10
 
 
 def view(
-    manifest: Manifest, observation: Observation, sessions: int, limits: DatabaseLimits | None = None
+    frames: Frames,
+    observation: Observation,
+    limits: DatabaseLimits | None = None,
+    planned: Mapping[str, float] | None = None,
 ) -> DatabaseView | None:
     """None where nobody observed the database and nobody asked for it.
 
-    :param sessions: that began in the measure phase.
+    :param planned: calls a second at the planned peak, by endpoint.
     """
+    manifest = frames.manifest
     told = manifest.observed
     if told is None:
         if limits is None:
@@ -41,6 +48,9 @@ def view(
         return DatabaseView(problem=why, missing=told.missing, gates=gates.judge(None, limits))
     total = float(stretch.statements["total_ms"].sum()) if len(stretch.statements) else None
     statements = _statements(stretch, total or 0.0)
+    endpoints, unmatched = costs(manifest, observation, frames, planned or {})
+    cores = [one.cores for one in endpoints if one.cores is not None]
+    sessions = _begun(frames)
     counters = {
         name: _counter(stretch, name) for name in ("temp_bytes", "wal_bytes", "commits", "rollbacks", "deadlocks")
     }
@@ -55,6 +65,9 @@ def view(
         statement_ms=total,
         ms_per_session=total / sessions if total is not None and sessions else None,
         statements=statements,
+        endpoints=endpoints[:SHOWN_ENDPOINTS],
+        unmatched_share=unmatched,
+        planned_cores=sum(cores) if cores else None,
         others_share=max(0.0, 1.0 - sum(row.share for row in statements)) if total else 0.0,
         relations=_relations(stretch),
         waits=_waits(stretch),
@@ -67,6 +80,13 @@ def view(
         else (),
         **counters,
     )
+
+
+def _begun(frames: Frames) -> int:
+    """Sessions that began in the measure phase."""
+    start, end = frames.window
+    begun = frames.arrivals["started_us"].dropna() / 1e6
+    return int(((begun >= start) & (begun < end)).sum())
 
 
 def _measured(manifest: Manifest, observation: Observation) -> Stretch | None:

@@ -70,6 +70,22 @@ class GateRow(ReportModel):
         return f"Database, {self.name}: {self.value_text}, the limit is {self.limit_text}{about}."
 
 
+class EndpointCost(ReportModel):
+    """What a call of one endpoint costs the database. Null: not known, or the plan has no such call."""
+
+    endpoint: str
+    requests: int
+    total_ms: float
+    share: float  # of the time of all statements
+    ms_a_call: float
+    low_ms: float | None  # 95 % interval
+    high_ms: float | None
+    planned_per_s: float | None  # calls at the peak of 500,000 people a day
+    cores: float | None  # that they keep busy then
+    cores_low: float | None
+    cores_high: float | None
+
+
 class DatabaseView(ReportModel):
     """The database over the measure phase. Null figures: not known."""
 
@@ -81,6 +97,9 @@ class DatabaseView(ReportModel):
     statement_ms: float | None = None
     ms_per_session: float | None = None  # of those that began in the measure phase
     statements: tuple[StatementRow, ...] = ()  # the dearest
+    endpoints: tuple[EndpointCost, ...] = ()  # the dearest first
+    unmatched_share: float | None = None  # of the time, in statements that fit no endpoint, or several
+    planned_cores: float | None = None  # that the endpoints above keep busy at the planned peak, together
     others_share: float = 0.0  # of the time, in statements that are not listed
     relations: tuple[RelationRow, ...] = ()  # the most written to
     waits: tuple[WaitRow, ...] = ()

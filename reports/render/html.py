@@ -16,6 +16,7 @@ from harness.core.outcome import Outcome
 from harness.core.tables import View
 from harness.core.visible import visible
 from reports import text
+from reports.database.model import shortened
 from reports.frames import Frames, interval_of, outcome_table, slowest
 from reports.realtime import SHOWN_IDS
 from reports.render import charts, spark
@@ -86,6 +87,7 @@ def render(verdict: Verdict, frames: Frames) -> str:
         cut=COPY_CUT,
         shown=SHOWN_IDS,
         text=text,
+        shortened=shortened,
         spark=spark.points,
         spark_limit=spark.LIMIT_Y,
     )

@@ -24,6 +24,7 @@ from harness.record.manifest import Observed
 from reports.database.figures import view
 from reports.database.model import DatabaseView
 from reports.database.stretch import Observation
+from reports.frames import load
 from sandbox.postgres import Postgres
 from tests.reports import build
 
@@ -70,7 +71,7 @@ def asked(dsn: str, *statements: str, hold_s: float = 0.0, ready: threading.Even
     asyncio.run(work())
 
 
-def told(found: Observations, limits: DatabaseLimits | None = None, sessions: int = 10) -> DatabaseView:
+def told(found: Observations, limits: DatabaseLimits | None = None) -> DatabaseView:
     """What a report says of it, if all of it was the measure phase."""
     instants = [row[0] for row in found.rows[RELATIONS]]
     zero, end = min(instants) / 1e6, max(instants) / 1e6
@@ -83,7 +84,7 @@ def told(found: Observations, limits: DatabaseLimits | None = None, sessions: in
         name: pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in found.rows[name]], schema)
         for name, schema in SCHEMAS.items()
     }
-    shown = view(manifest, Observation(tables), sessions, limits)
+    shown = view(load(build.Run(manifest)), Observation(tables), limits)
     assert shown is not None
     return shown
 
@@ -109,7 +110,6 @@ def test_what_took_the_time_is_named_without_anybodys_data(postgres: Postgres) -
     assert first.share > 0.5
     assert shown.busy_cores is not None
     assert shown.busy_cores > 0
-    assert shown.ms_per_session == pytest.approx((shown.statement_ms or 0) / 10)
     assert SECRET not in repr(found.rows)
     assert not any("pg_stat_" in row.text for row in shown.statements)
 

@@ -17,7 +17,7 @@ from harness.record.manifest import Observed
 from reports.database.figures import view
 from reports.database.model import DatabaseView
 from reports.database.stretch import Observation
-from reports.frames import load
+from reports.frames import Frames, load
 from reports.render import html, junit, summary, terminal
 from reports.verdict import Verdict, judge_frames
 from tests.reports import build
@@ -69,19 +69,28 @@ def observation(**changed: list[dict[str, Any]]) -> Observation:
     return Observation({names[key]: table(names[key], rows) for key, rows in (tables | changed).items()})
 
 
+def frames(told: Observed | None, limits: DatabaseLimits | None = None) -> Frames:
+    """A run of 200 feeds in the measure phase, with 30 sessions that began in it."""
+    manifest = build.manifest((build.latency_slo(),), zero_epoch_s=ZERO, observed=told, database=limits)
+    run = build.Run(manifest).fit()
+    run.spread([100.0] * 200)
+    for number in range(30):
+        run.session(20.0 + number, 20.0 + number, 25.0 + number)
+    run.session(5.0, 5.0, 9.0)  # in the warm-up
+    return load(run.finished())
+
+
 def shown(
     found: Observation | None = None, limits: DatabaseLimits | None = None, told: Observed | None = None
 ) -> DatabaseView:
-    manifest = build.manifest(zero_epoch_s=ZERO, observed=told or Observed(took_s=0.4))
-    made = view(manifest, observation() if found is None else found, 30, limits)
+    seen = frames(told or Observed(took_s=0.4), limits)
+    made = view(seen, observation() if found is None else found, limits, {"POST rpc/get_home_feed_v2": 100.0})
     assert made is not None
     return made
 
 
 def judged(found: DatabaseView, limits: DatabaseLimits | None) -> Verdict:
-    run = build.Run(build.manifest((build.latency_slo(),), zero_epoch_s=ZERO, database=limits)).fit()
-    run.spread([100.0] * 200)
-    return judge_frames(load(run.finished()), database=found)
+    return judge_frames(frames(None, limits), database=found)
 
 
 def status(found: DatabaseView, id_: str) -> str:
@@ -187,13 +196,13 @@ def test_a_limit_that_could_not_be_asked_is_a_doubt() -> None:
     assert found.exit_code == ExitCode.INCONCLUSIVE
     assert "Database, connections, could not be judged: nothing was observed." in found.reasons
     assert unseen.text == "not observed: the database did not answer in time"
-    nobody = view(build.manifest(zero_epoch_s=ZERO), Observation({}), 1, limits)
+    nobody = view(frames(None), Observation({}), limits)
     assert nobody is not None
     assert judged(nobody, limits).exit_code == ExitCode.INCONCLUSIVE
 
 
 def test_without_observation_or_limits_nothing_is_said() -> None:
-    assert view(build.manifest(zero_epoch_s=ZERO), Observation({}), 1) is None
+    assert view(frames(None), Observation({})) is None
 
 
 def test_what_is_missing_is_said_everywhere() -> None:
