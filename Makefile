@@ -59,5 +59,5 @@ lock: $(STAMP) ## resolve requirements.lock again from pyproject.toml
 		--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --annotation-style=line \
 		--output-file requirements.lock pyproject.toml
 
-clean: ## remove the environment, caches and runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis runs
+clean: ## remove the environment and caches; runs stay, for they are baselines
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,9 +27,9 @@ ones are found.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import UsageError
 from harness.core.tables import View
-from harness.record.manifest import Manifest
+from harness.record.likeness import differences
 from reports.disturbance import moved_ms
 from reports.environment import Busier, busier
 from reports.frames import Frames, latency_table
@@ -400,25 +400,8 @@ def _night(pair: _Pair) -> str:
 
 
 def _differences(run: Frames, baseline: Frames) -> list[str]:
-    """What makes a baseline unlike the run, in words. Seeds and descriptions may differ."""
-    mine, theirs = run.manifest, baseline.manifest
-    found = []
-    if theirs.run_id == mine.run_id:
-        found.append(f"{theirs.run_id} is the run itself")
-    if mine.profile.name != theirs.profile.name:
-        found.append(f"{theirs.run_id} ran profile {theirs.profile.name!r}, this run {mine.profile.name!r}")
-    elif changed := _changed_keys(mine, theirs):
-        found.append(f"{theirs.run_id} ran another version of profile {mine.profile.name!r} ({', '.join(changed)})")
-    if mine.target_environment != theirs.target_environment:
-        found.append(f"{theirs.run_id} ran against {theirs.target_environment}, this run {mine.target_environment}")
-    if not baseline.complete or theirs.status != "complete":
-        found.append(f"{theirs.run_id} is not a complete run")
-    return found
-
-
-def _changed_keys(mine: Manifest, theirs: Manifest) -> list[str]:
-    def load(manifest: Manifest) -> Mapping[str, Any]:
-        return manifest.profile.model_dump(exclude={"seed", "description", "claim"})
-
-    ours, others = load(mine), load(theirs)
-    return sorted(key for key in ours if ours[key] != others[key])
+    """What makes a baseline unlike the run, in words."""
+    mine = run.manifest
+    return differences(
+        mine.profile, mine.target_environment, baseline.manifest, complete=baseline.complete, run_id=mine.run_id
+    )

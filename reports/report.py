@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
 from harness.observe.keep import kept
 from harness.observe.tables import SCHEMAS
@@ -19,7 +19,7 @@ from harness.plan.prices import Prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.chaos_log import read
-from reports.compare import compare
+from reports.compare import Comparison, compare
 from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
 from reports.frames import Frames, load
@@ -38,17 +38,37 @@ VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "s
 def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> Verdict:
     """Judge the run in `folder`, against `baselines` when given, and write its four files, or all but the page.
 
-    Raises UsageError when a folder holds no run or the runs are not alike (see `reports.compare`).
+    A run that was made is always judged: a baseline that cannot be read, or is not alike (see `reports.compare`), is a
+    doubt (exit 20) and said. Raises UsageError when `folder` holds no run.
     """
     run = open_run(folder).checked()
     frames = load(run)
-    found = compare(frames, [load(open_run(one)) for one in baselines], force=force) if baselines else None
+    found, why_not = _compared(frames, baselines, force=force)
     prices = load_prices()
     faults = recovery(run, frames)
     database = database_of(frames, observation(folder), frames.manifest.database, planned_calls(prices))
-    verdict = judge_frames(frames, found, measure(frames, prices), integrity(run), prices.plans, faults, database)
+    verdict = judge_frames(
+        frames,
+        found,
+        measure(frames, prices),
+        integrity(run),
+        prices.plans,
+        faults,
+        database,
+        uncompared=why_not,
+    )
     write_all(folder, verdict, frames, html=html)
     return verdict
+
+
+def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tuple[Comparison | None, str]:
+    """The comparison, or why there is none although it was asked for."""
+    if not baselines:
+        return None, ""
+    try:
+        return compare(frames, [load(open_run(one)) for one in baselines], force=force), ""
+    except UsageError as error:
+        return None, f"{error.what} ({error.where})" if error.where else error.what
 
 
 def observation(folder: Path) -> Observation:

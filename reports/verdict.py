@@ -139,9 +139,11 @@ def judge_frames(
     plans: Mapping[str, PlanPrices] | None = None,
     recovery: Recovery | None = None,
     database: DatabaseView | None = None,
+    *,
+    uncompared: str = "",
 ) -> Verdict:
     """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
-    figures stand beside the limits of `plans`."""
+    figures stand beside the limits of `plans`. `uncompared`: why a comparison that was asked for could not be made."""
     manifest = frames.manifest
     unanswerable = objectives.out_of_reach(manifest)
     rows = objectives.judge(frames, (slo for slo in manifest.slos if slo not in unanswerable))
@@ -169,6 +171,8 @@ def judge_frames(
         found.append(
             (ExitCode.INCONCLUSIVE, f"The profile promises that data is checked, and it was not: {integrity.text}")
         )
+    if uncompared:
+        found.append((ExitCode.INCONCLUSIVE, f"The comparison that was asked for could not be made: {uncompared}."))
     gated, unasked = _gates(manifest, database)
     found += [(ExitCode.SLO_MISSED, row.sentence) for row in gated]
     found += [

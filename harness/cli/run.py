@@ -51,7 +51,11 @@ if TYPE_CHECKING:
 )
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandbox started here.")
 @click.option(
-    "--baseline", multiple=True, type=click.Path(path_type=Path), help="Compare with this run afterwards. Repeatable."
+    "--baseline",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Compare with this run afterwards; last-good: the newest one like it in --out that passed. Repeatable.",
 )
 @click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
@@ -94,6 +98,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     from harness.config import slo_reach as reach
     from harness.config.load import load_profile, load_slo_file, load_target
     from harness.run import supervisor as rehearsal
+    from harness.run.baselines import checked as checked_baselines
     from harness.run.run_request import RunRequest
 
     if options["target_file"] and options["url"]:
@@ -123,9 +128,13 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         quirks=options["quirks"],
         allow_production=options["allow_production"],
     )
+    environment = run_request.target.environment if run_request.target is not None else "sandbox"
+    baselines = checked_baselines(options["baseline"], run_request.out, asked, environment)
     with progress.watcher() as watcher:
+        if len(baselines) < len(options["baseline"]):
+            watcher.stage(f"no run in {run_request.out} is alike and passed: the first one is compared with nothing")
         folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
-    judging.judge(folder, options["baseline"], html=not options["no_html"])
+    judging.judge(folder, baselines, html=not options["no_html"])
 
 
 def known_switches(quirks: Sequence[str]) -> None:

@@ -59,10 +59,24 @@ def test_against_baselines(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         report(tmp_path)
-    folder = build.save(build.realistic(), tmp_path / "run")
-    with pytest.raises(UsageError):
-        report(folder, [tmp_path / "nothing"])
-    assert not (folder / VERDICT).exists()
+
+
+def test_a_run_that_was_made_is_judged_whatever_becomes_of_its_baseline(tmp_path: Path) -> None:
+    other = build.save(build.realistic(2, profile=build.profile(name="other")), tmp_path / "other")
+    for name, baseline, why in (
+        ("a", tmp_path / "nothing", "nothing"),
+        ("b", other, "ran profile 'other', this run 'smoke'"),
+    ):
+        verdict = report(build.save(build.realistic(), tmp_path / name), [baseline])
+        assert verdict.exit_code == 20
+        assert "The comparison that was asked for could not be made" in verdict.sentence
+        assert why in verdict.sentence
+        assert all((tmp_path / name / file).exists() for file in (VERDICT, JUNIT, SUMMARY, REPORT))
+
+
+def test_a_miss_beside_a_bad_baseline_stays_a_miss(tmp_path: Path) -> None:
+    verdict = report(build.save(build.realistic(slow=4.0), tmp_path / "run"), [tmp_path / "nothing"], html=False)
+    assert (verdict.exit_code, 20 in verdict.exit_codes) == (10, True)
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
