@@ -41,12 +41,23 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
     A run that was made is always judged: a baseline that cannot be read, or is not alike (see `reports.compare`), is a
     doubt (exit 20) and said. Raises UsageError when `folder` holds no run.
     """
+    frames, verdict = _judged(folder, baselines, force=force)
+    write_all(folder, verdict, frames, html=html)
+    return verdict
+
+
+def judged(folder: Path) -> Verdict:
+    """The verdict of the run in `folder`, from its record; nothing is written. :raises UsageError: it holds no run."""
+    return _judged(folder, (), force=False)[1]
+
+
+def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Frames, Verdict]:
     run = open_run(folder).checked()
     frames = load(run)
     found, why_not = _compared(frames, baselines, force=force)
     prices = load_prices()
     faults = recovery(run, frames)
-    database = database_of(frames, observation(folder), frames.manifest.database, planned_calls(prices))
+    database = database_of(frames, observation(run), frames.manifest.database, planned_calls(prices))
     verdict = judge_frames(
         frames,
         found,
@@ -57,8 +68,7 @@ def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False,
         database,
         uncompared=why_not,
     )
-    write_all(folder, verdict, frames, html=html)
-    return verdict
+    return frames, verdict
 
 
 def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tuple[Comparison | None, str]:
@@ -71,9 +81,9 @@ def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tupl
         return None, f"{error.what} ({error.where})" if error.where else error.what
 
 
-def observation(folder: Path) -> Observation:
-    """What the target's database said of itself while the run in `folder` went on."""
-    return Observation({name: kept(folder, name) for name in SCHEMAS})
+def observation(run: RunFiles) -> Observation:
+    """What the target's database said of itself while the run went on; damaged parts are named elsewhere."""
+    return Observation({name: kept(run.folder, name) for name in SCHEMAS if name not in run.left_out})
 
 
 def planned_calls(prices: Prices) -> dict[str, float]:

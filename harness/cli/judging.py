@@ -10,19 +10,29 @@ from typing import NoReturn
 import click
 
 from harness.cli.arguments import HttpUrl, OutFile
+from harness.cli.history import remember
 from harness.core.errors import ExitCode
 from harness.core.interrupts import Interrupted
 from harness.core.visible import visible
 
 
-def judge(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> NoReturn:
-    """Write and show the report of a closed record; leave with its code."""
+def judge(
+    folder: Path,
+    baselines: Sequence[Path] = (),
+    *,
+    force: bool = False,
+    html: bool = True,
+    history: Path | None = None,
+) -> NoReturn:
+    """Write and show the report of a closed record, remember it where `history` says so; leave with its code."""
     from reports.render import terminal
     from reports.report import report
 
     try:
         verdict = report(folder, baselines, force=force, html=html)
         terminal.write(verdict, folder, sys.stdout, html=html)
+        if history is not None:
+            remember(history, folder, verdict)
     except Interrupted as error:
         error.while_(
             "while the report was written", record=str(folder), remedy=f"`harness report {folder}` writes it anew"

@@ -77,6 +77,13 @@ if TYPE_CHECKING:
     "--no-observe", is_flag=True, help="Leave the database's own statistics alone (needs a connection string)."
 )
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="HARNESS_HISTORY",
+    help="Remember the run in this history (harness history); also HARNESS_HISTORY.",
+)
 @click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the run's log (run.log) as it is written.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
@@ -134,7 +141,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         if len(baselines) < len(options["baseline"]):
             watcher.stage(f"no run in {run_request.out} is alike and passed: the first one is compared with nothing")
         folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
-    judging.judge(folder, baselines, html=not options["no_html"])
+    judging.judge(folder, baselines, html=not options["no_html"], history=options["history"])
 
 
 def known_switches(quirks: Sequence[str]) -> None:

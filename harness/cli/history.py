@@ -1,0 +1,210 @@
+"""`harness history`: what earlier runs came to, and when an operation changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.core.visible import visible
+
+if TYPE_CHECKING:
+    from harness.history.change_points import ChangePoint
+    from harness.history.model import Night
+
+FILE = Path("runs/history.db")
+BARS = "▁▂▃▄▅▆▇█"
+SHOWN = 20
+
+
+@click.group()
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    default=FILE,
+    show_default=True,
+    envvar="HARNESS_HISTORY",
+    help="The history (SQLite); also HARNESS_HISTORY.",
+)
+@click.pass_context
+def history(context: click.Context, path: Path) -> None:
+    """Runs remembered over nights: verdicts, every operation's figures, and since when something is slower."""
+    context.obj = path
+
+
+@history.command()
+@click.argument("runs", type=click.Path(path_type=Path), metavar="RUN...", nargs=-1, required=True)
+@click.option("--commit", default="", help="Of the app that was tested; else as the CI system says.")
+@click.option("--branch", default="", help="Likewise.")
+@click.pass_obj
+def add(path: Path, runs: tuple[Path, ...], commit: str, branch: str) -> None:
+    """Judge each RUN from its record and remember it. What is there already stays as it is."""
+    from harness.history.store import HistoryStore
+    from harness.record.store import open_run
+    from reports.frames import load
+    from reports.night import night_of
+    from reports.report import judged
+
+    with HistoryStore(path) as store:
+        for folder in runs:
+            frames = load(open_run(folder).checked())
+            night = night_of(frames, judged(folder), os.environ, commit=commit, branch=branch)
+            new = store.add(night)
+            click.echo(visible(f"{night.run_id}: {'added' if new else 'was there'} ({night.verdict})"))
+
+
+@history.command("list")
+@click.option("--profile", help="Runs of this profile alone.")
+@click.option("--target", help="Runs against this target alone.")
+@click.option("--last", type=click.IntRange(min=1), default=SHOWN, show_default=True, help="How many, the newest.")
+@click.pass_obj
+def list_(path: Path, profile: str | None, target: str | None, last: int) -> None:
+    """Runs, the newest last."""
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        nights = store.nights(profile, target)
+    for night in nights[-last:]:
+        click.echo(
+            visible(f"{night.started_at[:16]}  {night.verdict:12}  {night.profile} on {night.target}  {_what(night)}")
+        )
+    click.echo(f"{len(nights)} runs, {sum(night.exit_code == 0 for night in nights)} passed")
+
+
+@history.command()
+@click.argument("run_id", metavar="RUN_ID")
+@click.pass_obj
+def show(path: Path, run_id: str) -> None:
+    """One run: verdict and the figures of every operation. The beginning of its id is enough."""
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        night = store.night(run_id)
+    click.echo(visible(f"{night.run_id}  {night.verdict} (exit {night.exit_code})  {_what(night)}"))
+    click.echo(visible(night.sentence))
+    for row in night.operations:
+        figures = "  ".join(f"{name} {_ms(getattr(row, name))}" for name in ("p50", "p95", "p99"))
+        click.echo(
+            visible(f"  {row.operation} ({row.view}): {figures}  {row.samples:,} samples, {row.failed:,} failed")
+        )
+
+
+@history.command()
+@click.argument("operation")
+@click.option("--view", type=click.Choice(["server", "e2e", "delivery"]), default="server", show_default=True)
+@click.option("--profile", help="Of this profile; needed where the history has several.")
+@click.option("--target", help="Of this target; likewise.")
+@click.pass_obj
+def trend(path: Path, operation: str, view: str, profile: str | None, target: str | None) -> None:
+    """p95 of OPERATION over the runs, and since which run it is another.
+
+    Change points are found as docs/history.md says: with 1 % chance of one where nothing changed, from four runs on
+    either side.
+    """
+    from harness.core.errors import UsageError
+    from harness.core.frozen_model import closest
+    from harness.history.change_points import change_points
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        nights = [night for night in store.nights(profile, target) if night.complete]
+    series = sorted({night.series for night in nights})
+    if len(series) > 1:
+        named = "; ".join(f"--profile {one} --target {other}" for one, other, _ in series)
+        raise UsageError("these runs are of several kinds", where=str(path), remedy=f"choose one: {named}")
+    found = [(night, value) for night in nights if (value := _p95(night, operation, view)) is not None]
+    if not found:
+        names = {row.operation for night in nights for row in night.operations if row.view == view}
+        raise UsageError(f"no run has a p95 of {operation} ({view})", where=str(path), remedy=closest(operation, names))
+    values = [value for _, value in found]
+    click.echo(f"{operation} ({view}), p95 over {len(found)} runs: {_spark(values)}")
+    for night, value in found[-SHOWN:]:
+        click.echo(visible(f"  {night.started_at[:16]}  {_ms(value):>10}  {night.verdict:12} {_what(night)}"))
+    for change in change_points(values):
+        click.echo(visible(_change(change, [night for night, _ in found])))
+    if stale := _stale(nights):
+        click.echo(visible(stale))
+
+
+@history.command()
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="Of each profile and target, the newest.")
+@click.pass_obj
+def prune(path: Path, keep: int) -> None:
+    """Forget older runs."""
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        click.echo(f"{store.prune(keep)} runs forgotten")
+
+
+@history.command()
+@click.argument("other", type=click.Path(path_type=Path), metavar="FILE")
+@click.pass_obj
+def merge(path: Path, other: Path) -> None:
+    """Take over the runs of another history FILE: of a CI cache, or an artifact."""
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path) as store:
+        click.echo(f"{store.merge(other)} runs came")
+
+
+@history.command()
+@click.pass_obj
+def export(path: Path) -> None:
+    """Every run as a line of JSON on standard output."""
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        for night in store.nights():
+            click.echo(night.model_dump_json())
+
+
+def _p95(night: Night, operation: str, view: str) -> float | None:
+    return next((row.p95 for row in night.operations if row.operation == operation and row.view == view), None)
+
+
+def _change(change: ChangePoint, nights: Sequence[Night]) -> str:
+    last, first = nights[change.at - 1], nights[change.at]
+    commits = f", commits {last.commit[:12]}..{first.commit[:12]}" if last.commit and first.commit else ""
+    return (
+        f"since {first.started_at[:16]}: {_ms(change.after)} instead of {_ms(change.before)}"
+        f" ({(change.ratio - 1) * 100:+.0f} %); between {last.run_id} and {first.run_id}{commits};"
+        f" by chance: {change.chance * 100:.1f} %"
+    )
+
+
+def _stale(nights: Sequence[Night]) -> str:
+    """A series whose last passing run is long ago compares with an old build."""
+    good = [place for place, night in enumerate(nights) if night.exit_code == 0]
+    behind = len(nights) - 1 - good[-1] if good else len(nights)
+    return f"the last {behind} runs did not pass: a baseline is from before them" if behind >= 5 else ""
+
+
+def _what(night: Night) -> str:
+    parts = [night.commit[:12], night.branch]
+    return " ".join(part for part in parts if part)
+
+
+def _ms(value: float | None) -> str:
+    return "no answer" if value is None else f"{value:,.1f} ms"
+
+
+def _spark(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    return "".join(BARS[min(len(BARS) - 1, int((value - low) / span * len(BARS)))] for value in values)
+
+
+def remember(path: Path, folder: Path, verdict: Any) -> None:
+    """Keep a run that was just judged (`harness run --history`)."""
+    from harness.history.store import HistoryStore
+    from harness.record.store import open_run
+    from reports.frames import load
+    from reports.night import night_of
+
+    with HistoryStore(path) as store:
+        store.add(night_of(load(open_run(folder).checked()), verdict, os.environ))

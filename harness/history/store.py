@@ -1,0 +1,160 @@
+"""The history's file: SQLite with a write-ahead log, so that readers and a second writer are in nobody's way.
+
+Append-only but for `prune`. A run is added once, whoever adds it; files of several machines (a CI cache, an artifact)
+are merged by run id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from harness.core.errors import HarnessError, UsageError
+from harness.history.model import Night
+
+FORMAT = 1
+WAIT_S = 20.0
+"""For a second writer."""
+_SCHEMA = """
+create table if not exists nights (
+  run_id text primary key, started_at text not null, profile text not null, target text not null,
+  environment text not null, exit_code integer not null, night text not null
+) without rowid;
+create index if not exists nights_by_time on nights (profile, target, environment, started_at);
+"""
+
+
+class HistoryStore:
+    """An open history; also a context manager.
+
+    :raises UsageError: the file is no history, or one of a later version. :raises HarnessError: the disk is failing.
+    """
+
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        self.path = path
+        if not make and not path.is_file():
+            raise UsageError(
+                "there is no history here yet", where=str(path), remedy="harness history add RUN begins one"
+            )
+        with self._failing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            found = int(self._db.execute("pragma user_version").fetchone()[0])
+            if found > FORMAT:
+                raise UsageError(
+                    f"this history is of a later version ({found})", where=str(path), remedy="update the harness"
+                )
+            if found < FORMAT:
+                self._db.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {FORMAT}; commit;")
+
+    def __enter__(self) -> HistoryStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def add(self, night: Night) -> bool:
+        """Keep a run. False where it is there already; it stays as it was."""
+        row = (
+            night.run_id,
+            night.started_at,
+            night.profile,
+            night.target,
+            night.environment,
+            night.exit_code,
+            night.model_dump_json(),
+        )
+        with self._failing():
+            done = self._db.execute("insert or ignore into nights values (?, ?, ?, ?, ?, ?, ?)", row)
+        return done.rowcount == 1
+
+    def merge(self, other: Path) -> int:
+        """Take over what another history has and this one has not. Returns how many runs came."""
+        with HistoryStore(other, make=False) as theirs:
+            return sum(self.add(night) for night in theirs.nights())
+
+    def nights(self, profile: str | None = None, target: str | None = None) -> list[Night]:
+        """Runs, the oldest first."""
+        with self._failing():
+            rows = self._db.execute(
+                "select night from nights where (?1 is null or profile = ?1) and (?2 is null or target = ?2)"
+                " order by started_at, run_id",
+                (profile, target),
+            ).fetchall()
+        return [self._read(text) for (text,) in rows]
+
+    def night(self, run_id: str) -> Night:
+        """One run, by its id or an unmistakable beginning of it. :raises UsageError: there is none, or several."""
+        with self._failing():
+            rows = self._db.execute(
+                "select night from nights where substr(run_id, 1, length(?1)) = ?1 limit 2", (run_id,)
+            ).fetchall()
+        if len(rows) != 1:
+            what = "no run" if not rows else "more than one run"
+            raise UsageError(
+                f"{what} begins with {run_id!r:.80}", where=str(self.path), remedy="harness history list names them"
+            )
+        return self._read(rows[0][0])
+
+    def last_good(self, like: Night, count: int) -> list[Night]:
+        """The newest runs before `like` that can be compared with it and passed, the newest first."""
+        found = [
+            night
+            for night in self.nights(like.profile, like.target)
+            if night.series == like.series
+            and night.plan_digest == like.plan_digest
+            and night.exit_code == 0
+            and night.complete
+            and night.started_at < like.started_at
+        ]
+        return found[::-1][:count]
+
+    def prune(self, keep: int) -> int:
+        """Forget all but the newest `keep` runs of each profile and target. Returns how many went."""
+        with self._failing():
+            done = self._db.execute(
+                "delete from nights where run_id in (select run_id from (select run_id, row_number() over"
+                " (partition by profile, target, environment order by started_at desc, run_id desc) as place"
+                " from nights) where place > ?)",
+                (keep,),
+            )
+        return done.rowcount
+
+    def _read(self, text: str) -> Night:
+        try:
+            return Night.model_validate(json.loads(text))
+        except ValueError as error:
+            raise UsageError(
+                "a run in this history cannot be read", where=str(self.path), remedy="restore the file from a copy"
+            ) from error
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What SQLite and the disk say, in our words."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise HarnessError(
+                    f"somebody else writes to this history for more than {WAIT_S:g} s",
+                    where=str(self.path),
+                    remedy="wait",
+                ) from error
+            raise UsageError(
+                f"this is no history, or it is damaged ({error})",
+                where=str(self.path),
+                remedy="name another file, or restore it from a copy",
+            ) from error
+        except OSError as error:
+            raise HarnessError(
+                f"the history cannot be written: {error.strerror or error}",
+                where=str(self.path),
+                remedy="free some space, or name another file",
+            ) from error

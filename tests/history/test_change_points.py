@@ -1,0 +1,86 @@
+"""When a series of nights changed: against the definition, and by what it finds and does not."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.history.change_points import LEAST_NIGHTS, _best, change_points
+
+
+def nights(source: random.Random, count: int, levels: dict[int, float], noise: float = 0.06) -> list[float]:
+    """Latencies of that many nights; `levels`: the factor from a night on."""
+    series, factor = [], 1.0
+    for night in range(count):
+        factor = levels.get(night, factor)
+        series.append(100.0 * factor * source.lognormvariate(0, noise))
+    return series
+
+
+def energy(values: Sequence[float], cut: int) -> float:
+    """Matteson and James 2014, equations 4 and 5, as they stand there."""
+    x, y = values[:cut], values[cut:]
+    n, m = len(x), len(y)
+    between = 2 / (n * m) * sum(abs(a - b) for a in x for b in y)
+    first = sum(abs(x[i] - x[k]) for i in range(n) for k in range(i + 1, n)) / math.comb(n, 2)
+    last = sum(abs(y[i] - y[k]) for i in range(m) for k in range(i + 1, m)) / math.comb(m, 2)
+    return n * m / (n + m) * (between - first - last)
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2 * LEAST_NIGHTS, max_size=20))
+def test_the_best_cut_is_that_of_the_definition(values: list[float]) -> None:
+    at, strength = _best(np.array(values))
+    found = {cut: energy(values, cut) for cut in range(LEAST_NIGHTS, len(values) - LEAST_NIGHTS + 1)}
+    assert strength == pytest.approx(max(found.values()), abs=1e-9)
+    assert found[at] == pytest.approx(strength, abs=1e-9)
+
+
+def test_nothing_changed_is_rarely_a_change() -> None:
+    alarms = sum(bool(change_points(nights(random.Random(seed), 30, {}))) for seed in range(150))
+    assert alarms <= 5  # 1 % of chance: 1.5
+
+
+def test_a_step_is_dated() -> None:
+    for seed in range(30):
+        (found,) = change_points(nights(random.Random(seed), 30, {15: 1.3}))[:1]
+        assert abs(found.at - 15) <= 2
+        assert found.ratio == pytest.approx(1.3, abs=0.12)
+        assert found.chance <= 0.01
+
+
+def test_two_steps_and_back() -> None:
+    found = change_points(nights(random.Random(3), 45, {15: 1.4, 30: 1.0}, noise=0.04))
+    assert [round(one.at / 15) for one in found] == [1, 2]
+
+
+def test_outliers_alone_are_no_step() -> None:
+    series = nights(random.Random(5), 30, {}, noise=0.04)
+    series[11] *= 8
+    series[23] *= 8
+    assert change_points(series) == []
+
+
+def test_what_is_small_is_not_told_however_sure() -> None:
+    assert change_points(nights(random.Random(5), 60, {30: 1.03}, noise=0.001)) == []
+
+
+@pytest.mark.parametrize("series", [[], [5.0], [5.0] * 40, [1.0, 2.0] * 3])
+def test_too_short_or_level(series: list[float]) -> None:
+    assert change_points(series) == []
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])
+def test_impossible_figures_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        change_points([1.0] * 10 + [bad])
+
+
+def test_the_same_series_has_the_same_answer() -> None:
+    series = nights(random.Random(8), 40, {20: 1.2})
+    assert change_points(series) == change_points(series)
