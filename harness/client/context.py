@@ -72,7 +72,14 @@ class Exchanges(Protocol):
     """Whoever puts one request on the wire; see `ApiClient.exchange`."""
 
     async def exchange(
-        self, call: Call, path: str, headers: bytes, payload: bytes | None, *, patience_s: float | None = None
+        self,
+        call: Call,
+        path: str,
+        headers: bytes,
+        payload: bytes | None,
+        *,
+        patience_s: float | None = None,
+        asks_first: bool = True,
     ) -> Exchange: ...
 
 

@@ -169,6 +169,8 @@ class Engine:
             budget_ratio=profile.budget_ratio,
             gate=self._gate,
             wire_budget=self._budget,
+            client=profile.client,
+            app_origin=profile.app_origin,
         )
 
     def _each_second(self) -> None:

@@ -280,7 +280,7 @@ class FaultInjector:
         if call.service is not Service.AUTH:
             for write in writes:
                 write.sent_again()
-        await self._api.exchange(call, path, headers, payload)
+        await self._api.exchange(call, path, headers, payload, asks_first=False)  # bytes, and no browser behind them
 
     def _kill(self, session: asyncio.Task[object] | None) -> None:
         """The system ends the app, and with it this session."""

@@ -104,7 +104,7 @@ def test_what_a_reply_tells(run: Any) -> None:
             second = await get(wire)
             wire.close()
         assert first.body == (
-            b"POST /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:%d\r\naccept-encoding: gzip\r\napikey: k\r\n"
+            b"POST /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:%d\r\naccept-encoding: gzip, deflate, br\r\napikey: k\r\n"
             b"content-length: 5\r\n\r\nbody!" % server.port
         )
         assert first.bytes_out == len(first.body)
