@@ -24,15 +24,19 @@ def engine_of(
     seed: int = 1,
     run_tag: int = 1,
     log: RunLog = NO_LOG,
+    app_origin: str = "",
 ) -> Iterator[Engine]:
-    """Started and ready; stopped, and found to be over, at the end."""
+    """Started and ready; stopped, and found to be over, at the end.
+
+    app_origin: where the app's page comes from; left out, from the target itself, and so nothing is asked before calls.
+    """
     order = RunSpec(
         run_id="t",
         run_tag=run_tag,
         folder="",
         url=url,
         seed=seed,
-        profile=profile,
+        profile=profile.model_copy(update={"app_origin": app_origin or url}),
         email_pattern=pattern,
         windows=windows_of(profile),
     )
