@@ -25,7 +25,8 @@ from harness.core.outcome import Outcome
 
 METHOD = "OPTIONS"
 REFUSED_AS_SHIPPED = frozenset(("experiments", "onboarding_likes"))
-"""Calls whose functions do not allow `x-request-id`: the shipped app makes them in vain, and everybody knows."""
+"""Calls whose functions may not allow `x-request-id`: the shipped app makes them in vain where they do not, which is no
+news (contract 6.5)."""
 
 
 class Denied(Exception):
