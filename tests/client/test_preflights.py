@@ -204,6 +204,22 @@ def test_who_asks_nothing(server: Scripted, options: dict[str, Any]) -> None:
     assert {heard.headers["accept-encoding"] for heard in server.heard} == {"gzip" if native else "gzip, deflate, br"}
 
 
+def test_a_socket_says_where_its_page_came_from_and_asks_nothing(server: Scripted) -> None:
+    server.script = lambda heard: (403, {}) if "websocket" in heard.path else None
+
+    async def body(phone: Device) -> None:
+        phone.page.realtime.track()
+        for _ in range(200):
+            if server.of("websocket"):
+                return
+            await asyncio.sleep(0.01)
+
+    drive_in(server, body, realtime=True)
+    upgrades = server.of("websocket")
+    assert upgrades
+    assert {(heard.method, heard.headers.get("origin")) for heard in upgrades} == {("GET", ORIGIN)}
+
+
 # ---- what is refused ----------------------------------------------------------------------------------------------
 
 
