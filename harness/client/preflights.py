@@ -20,13 +20,14 @@ from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.write import OFFLINE, PREFLIGHT_FAILED, PREFLIGHT_REFUSED
 from harness.core.call_names import PREFLIGHT
-from harness.core.cors import Ask, Grant, PreflightCache, grant_of
+from harness.core.cors import Ask, Grant, PreflightCache, Refusal, grant_of
 from harness.core.outcome import Outcome
 
 METHOD = "OPTIONS"
 REFUSED_AS_SHIPPED = frozenset(("experiments", "onboarding_likes"))
-"""Calls whose functions may not allow `x-request-id`: the shipped app makes them in vain where they do not, which is no
-news (contract 6.5)."""
+LEFT_OUT = f"{Refusal.HEADER}: x-request-id"
+"""What CORS headers of their own may leave out: the shipped app makes these calls in vain then, which is no news and no
+failure of anybody (contract 6.5). Any other refusal is one."""
 
 
 class Denied(Exception):
@@ -76,18 +77,18 @@ class Preflights:
         reply = await self._asked(ask, path, timeout_s, begun)
         grant = grant_of(reply.status, reply.raw_headers, self._origin)
         refusal = grant.refuses(ask) if isinstance(grant, Grant) else str(grant)
-        outcome = _outcome(reply.status, refusal)
+        shipped = refusal == LEFT_OUT and call.name in REFUSED_AS_SHIPPED
+        outcome = Outcome.OK if shipped else _outcome(reply.status, refusal)
         ended = self._now()
         self._observer.attempt(METHOD, PREFLIGHT, outcome, reply.sent_at, reply.server_s, reply.bytes_in, refusal)
         failed = not outcome.good
         self._notes.log.sent(PREFLIGHT, ended - begun, reply.bytes_out, reply.bytes_in, failed=failed)
         if not isinstance(grant, Grant) or refusal:
-            code = PREFLIGHT_REFUSED if outcome is Outcome.REJECTED else PREFLIGHT_FAILED
-            shipped = code is PREFLIGHT_REFUSED and call.name in REFUSED_AS_SHIPPED
+            code = PREFLIGHT_REFUSED if shipped or outcome is Outcome.REJECTED else PREFLIGHT_FAILED
             raise Denied(Outcome.NETWORK, code, expected=shipped)
+        self._cache.learn(path, grant, ended)
         if not self._network.online:
             raise Denied(Outcome.NETWORK, OFFLINE, expected=True)
-        self._cache.learn(path, grant, ended)
         return ended - begun - reply.held_s
 
     def forget(self) -> None:
