@@ -298,6 +298,14 @@ def test_what_is_refused_as_shipped_is_no_failure_of_the_call(server: Scripted) 
     assert [one.code for one in done.engine.attempts if one.name == "preflight"][
         -1
     ] == "header not allowed: x-request-id"
+    assert done.outcomes("preflight") == {"ok": 2}, "the question was answered, and everybody knows how"
+
+
+def test_any_other_refusal_of_such_a_call_is_a_failure(server: Scripted) -> None:
+    server.script = refusing("experiment-assign", access_control_allow_headers="apikey")
+    _, done = one_call(server, EXPERIMENTS)
+    assert done.outcomes("experiments") == {"network": 1}
+    assert done.outcomes("preflight") == {"ok": 1, "rejected": 1}
 
 
 def test_what_was_refused_as_shipped_goes_out_when_the_target_allows_it(server: Scripted) -> None:

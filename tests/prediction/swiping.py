@@ -100,8 +100,8 @@ def diary(page: Page) -> Counts:
 
 
 def batches(story: Story, device: Device) -> list[float]:
-    """When requests with events leave: 3.8, over the whole session. An impression when a card comes up, gesture and long
-    look when the look is over, and what is tapped under the card at once."""
+    """When requests with events leave: 3.8, over the whole session. An impression when a card comes up, gesture and
+    long look when the look is over, and what is tapped under the card at once."""
     moments: list[Moment] = []
     for page in story.pages:
         for start, end in page.visits("swipe"):
