@@ -31,7 +31,7 @@ from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
-from harness.client.preflights import Denied, Preflights
+from harness.client.preflights import Denied, Passed, Preflights
 from harness.client.write import OFFLINE, carried
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
@@ -211,14 +211,15 @@ class ApiClient:
         left; None: all of it. asks_first: whether a browser asks for it before."""
         observer, log, now = self._observer, self._notes.log, self._clock.now
         begun, left = now(), call.timeout_s if patience_s is None else patience_s
+        passed: Passed | None = None
         if asks_first and (preflights := self._preflights) is not None:
             ask = preflights.ask(call, path)
             if ask is not None:
                 try:
-                    left = max(0.0, left - await preflights.pass_(ask, call, path, left))
+                    passed = await preflights.pass_(ask, call, path, left)
                 except Denied as denied:
                     return self._kept_back(call, begun, denied)
-                begun = now()
+                begun, left = now(), max(0.0, left - passed.seconds)
 
         def resends(died: WireError) -> None:
             """The wire writes it once more, and the app knows nothing of it: two attempts, of which this one failed."""
@@ -270,7 +271,8 @@ class ApiClient:
         rows = rows_written(call.name, reading)
         bad = not reading.outcome.good
         log.sent(call.name, now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
-        return Exchange(reply.status, reading, reply.bytes_in, reply.connect_s > 0)
+        connected = reply.connect_s > 0 or (passed is not None and passed.connected)
+        return Exchange(reply.status, reading, reply.bytes_in, connected, passed is not None)
 
     def _kept_back(self, call: Call, begun: float, denied: Denied) -> Exchange:
         """A request that its preflight kept from leaving: a failure of the call, but for what is so as shipped."""

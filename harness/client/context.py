@@ -60,6 +60,7 @@ class Exchange(NamedTuple):
     reading: Reading
     bytes_in: int = 0
     connected: bool = False  # on a connection of its own making
+    asked: bool = False  # after a browser's question, which went the same way
 
 
 class Requests(Protocol):

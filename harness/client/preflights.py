@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from harness.client.api.call import Call
 from harness.client.api.headers import HeaderProfiles, preflight_ask
@@ -43,6 +44,14 @@ class Denied(Exception):
         self.expected = expected
 
 
+class Passed(NamedTuple):
+    """A question that was answered well. seconds: of the call's time that it took. connected: on a connection of its
+    own making."""
+
+    seconds: float
+    connected: bool
+
+
 class Preflights:
     """One device's. origin: of the app's page. server: the target's own. http: the connections of this moment."""
 
@@ -71,8 +80,8 @@ class Preflights:
         ask = preflight_ask(call)
         return None if ask is None or self._cache.allows(path, ask, self._now()) else ask
 
-    async def pass_(self, ask: Ask, call: Call, path: str, timeout_s: float) -> float:
-        """Ask, within `timeout_s`; how much of that it took, in seconds. :raises Denied: the call may not leave."""
+    async def pass_(self, ask: Ask, call: Call, path: str, timeout_s: float) -> Passed:
+        """Ask, within `timeout_s`. :raises Denied: the call may not leave."""
         begun = self._now()
         reply = await self._asked(ask, path, timeout_s, begun)
         grant = grant_of(reply.status, reply.raw_headers, self._origin)
@@ -89,7 +98,7 @@ class Preflights:
         self._cache.learn(path, grant, ended)
         if not self._network.online:
             raise Denied(Outcome.NETWORK, OFFLINE, expected=True)
-        return ended - begun - reply.held_s
+        return Passed(ended - begun - reply.held_s, reply.connect_s > 0)
 
     def forget(self) -> None:
         """The browser is closed. A page that is loaded anew, and a network that was away, change nothing."""

@@ -22,6 +22,7 @@ from harness.core.app_client import AppClient
 from harness.core.distributions import Constant
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
+from harness.core.scheduled_fault import ChaosEntry
 from harness.load.engine import Engine
 from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket
@@ -62,6 +63,7 @@ def running(
     realtime: bool = False,
     client: AppClient = AppClient.BROWSER,
     app_origin: str = "",
+    chaos: tuple[ChaosEntry, ...] = (),
 ) -> Iterator[Engine]:
     """An engine whose loop runs in a thread of its own; its phones open sockets when asked to."""
     profile = Profile(
@@ -78,6 +80,7 @@ def running(
         sandbox=SandboxSize(people=max(people, 2), catalogue=100),
         realtime=realtime,
         client=client,
+        chaos=chaos,
     )
     with engine_of(profile, url, secrets, pattern=pattern, seed=seed, run_tag=RUN_TAG, app_origin=app_origin) as engine:
         yield engine

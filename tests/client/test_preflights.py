@@ -22,6 +22,7 @@ from harness.core.app_client import AppClient
 from harness.core.ledger import WriteStep
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
+from harness.core.scheduled_fault import ChaosEntry
 from harness.core.tables import LATENCY, LEDGER_STEPS, TRAFFIC, View
 from harness.load.engine import Engine
 from tests.client.stage import TITLE, Driven, Heard, Scripted, asked_for, drive, running
@@ -382,6 +383,31 @@ def test_a_question_that_dies_with_a_kept_connection_is_asked_again(server: Scri
     assert done.outcomes("preflight") == {"ok": 2, "network": 1}
     traffic = {row["call"]: (row["requests"], row["failed"]) for row in rows(done.engine, TRAFFIC)}
     assert traffic["preflight"] == (3, 1)
+
+
+SLOW_WAYS = [
+    ({"fault": "latency", "parameters": {"latency": 150}}, 0.15),
+    ({"fault": "link", "parameters": {"kind": "slow_4g"}}, 0.12),
+]
+
+
+@pytest.mark.parametrize(("fault", "each"), SLOW_WAYS, ids=["latency", "link"])
+def test_a_slow_way_is_slow_for_questions_too(server: Scripted, fault: dict[str, Any], each: float) -> None:
+    """Each new URL costs a second round trip; it is no part of the server's time."""
+    seconds: list[float] = []
+
+    async def body(phone: Device) -> None:
+        for _ in range(2):
+            begun = phone.now()
+            for who in range(6):
+                await phone.api.request(READ, str(who))
+            seconds.append(phone.now() - begun)
+
+    done = drive_in(server, body, chaos=(ChaosEntry.model_validate({"at": 0, "for": 50} | fault),))
+    assert Counter(told(server)) == {"OPTIONS follows": 6, "GET follows": 12}
+    asking, known = seconds
+    assert asking - known > 6 * each * 0.7
+    assert max(one.milliseconds for one in done.engine.attempts if one.name == "people_followed") < each * 700
 
 
 def test_they_go_over_the_same_six_connections(server: Scripted) -> None:
