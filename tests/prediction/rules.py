@@ -56,4 +56,7 @@ def predict(story: Story, device: Device, target: Target = NOBODY_WAITS) -> Coun
     sent_at = batches(story, device)
     made += Counter(swipe_events=len(sent_at))
     made["preflight"] = questions(story, made, sent_at)
+    # Whether the question before it lets this call out is the target's own matter (6.5); it is asked either way.
+    if target and "experiments" not in target:
+        del made["experiments"]
     return made + repeats(target)
