@@ -23,6 +23,7 @@ from harness.core.distributions import Constant
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
 from harness.core.scheduled_fault import ChaosEntry
+from harness.core.wire_limits import WireLimits
 from harness.load.engine import Engine
 from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket
@@ -64,6 +65,7 @@ def running(
     client: AppClient = AppClient.BROWSER,
     app_origin: str = "",
     chaos: tuple[ChaosEntry, ...] = (),
+    limits: WireLimits | None = None,
 ) -> Iterator[Engine]:
     """An engine whose loop runs in a thread of its own; its phones open sockets when asked to."""
     profile = Profile(
@@ -82,7 +84,16 @@ def running(
         client=client,
         chaos=chaos,
     )
-    with engine_of(profile, url, secrets, pattern=pattern, seed=seed, run_tag=RUN_TAG, app_origin=app_origin) as engine:
+    with engine_of(
+        profile,
+        url,
+        secrets,
+        pattern=pattern,
+        seed=seed,
+        run_tag=RUN_TAG,
+        app_origin=app_origin,
+        limits=limits,
+    ) as engine:
         yield engine
 
 

@@ -24,6 +24,7 @@ from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.scheduled_fault import ChaosEntry
 from harness.core.tables import LATENCY, LEDGER_STEPS, TRAFFIC, View
+from harness.core.wire_limits import WireLimits
 from harness.load.engine import Engine
 from tests.client.stage import TITLE, Driven, Heard, Scripted, asked_for, drive, running
 from tests.client.test_resent import rows
@@ -408,6 +409,24 @@ def test_a_slow_way_is_slow_for_questions_too(server: Scripted, fault: dict[str,
     asking, known = seconds
     assert asking - known > 6 * each * 0.7
     assert max(one.milliseconds for one in done.engine.attempts if one.name == "people_followed") < each * 700
+
+
+def test_the_targets_limit_counts_them(server: Scripted) -> None:
+    """Of ten requests a second five are left for calls."""
+    limits = WireLimits(requests_per_second=10, connections_per_second=10, sockets=50)
+    took: list[float] = []
+
+    async def body(phone: Device) -> None:
+        begun = phone.now()
+        for who in range(20):
+            await phone.api.request(READ, str(who))
+        took.append(phone.now() - begun)
+
+    drive_in(server, body, limits=limits)
+    assert Counter(told(server)) == {"OPTIONS follows": 20, "GET follows": 20}
+    arrived = [heard.at for heard in server.heard]
+    assert max(sum(at <= other < at + 1 for other in arrived) for at in arrived) <= 20  # its bucket holds another ten
+    assert took[0] > 2.0
 
 
 def test_they_go_over_the_same_six_connections(server: Scripted) -> None:
