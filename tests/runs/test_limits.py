@@ -66,8 +66,8 @@ allow = {{{{ recover_s = 5 }}}}
 def prepared(
     folder: Path, url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, rate: float
 ) -> tuple[Path, Path]:
-    """Profile and target file: sessions of a hundred requests, fifty of them at once, where twenty a second are allowed;
-    and all who are there come back from an outage in the same instant."""
+    """Profile and target file: sessions of a hundred requests, fifty of them at once, where twenty a second are
+    allowed; and all who are there come back from an outage in the same instant."""
     discovery = sandbox.discovery
     monkeypatch.setenv("LIMITED_ANON", discovery["anon_key"])
     monkeypatch.setenv("LIMITED_SERVICE", discovery["service_key"])
