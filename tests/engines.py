@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from harness.core.people import Secrets
 from harness.core.profile import Profile
 from harness.core.run_spec import RunSpec, windows_of
+from harness.core.wire_limits import WireLimits
 from harness.load.engine import Engine
 from harness.record.run_log import NO_LOG, RunLog
 
@@ -24,17 +25,23 @@ def engine_of(
     seed: int = 1,
     run_tag: int = 1,
     log: RunLog = NO_LOG,
+    app_origin: str = "",
+    limits: WireLimits | None = None,
 ) -> Iterator[Engine]:
-    """Started and ready; stopped, and found to be over, at the end."""
+    """Started and ready; stopped, and found to be over, at the end.
+
+    app_origin: where the app's page comes from; left out, from the target itself, and so nothing is asked before calls.
+    """
     order = RunSpec(
         run_id="t",
         run_tag=run_tag,
         folder="",
         url=url,
         seed=seed,
-        profile=profile,
+        profile=profile.model_copy(update={"app_origin": app_origin or url}),
         email_pattern=pattern,
         windows=windows_of(profile),
+        limits=limits,
     )
     engine = Engine(order, secrets, zero=time.time(), worker=0, log=log)
     thread = threading.Thread(target=engine.serve, daemon=True)

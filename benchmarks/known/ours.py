@@ -59,6 +59,7 @@ def run(folder: Path, port: int, *, rate: float, seconds: float, seed: int, core
         phases=Phases(warmup_s=WARMUP_S, measure_s=seconds, drain_s=DRAIN_S),
         arrivals=(ArrivalStage(seconds=WARMUP_S + seconds, rate=rate),),
         mix={"prober": 1.0},
+        app_origin=f"http://127.0.0.1:{port}",  # the target's own: nothing is asked before calls
     )
     planned = plan(profile.arrivals, profile.mix, people, seed)
     url, now = f"http://127.0.0.1:{port}", datetime.now(UTC)

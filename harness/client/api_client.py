@@ -3,7 +3,7 @@
 request             a call as a screen makes it; its reply is checked (`harness.client.checks`)
   tries             those of both layers of the app, or of the profile's policy
   attempt           what the app sees of one try: no network, a fault, or the exchange
-    exchange        one wire request, measured and noted
+    exchange        one wire request, measured and noted, after what a browser has to ask first
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
+from harness.client.preflights import Denied, Passed, Preflights
 from harness.client.write import OFFLINE, carried
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
@@ -41,7 +42,10 @@ _NOISE = random.Random()
 
 
 class ApiClient:
-    """One device's. credentials, faults: set by the device that puts the parts together; faults None: none planned."""
+    """One device's. credentials, faults: set by the device that puts the parts together; faults None: none planned.
+
+    app_origin: of a page in a browser that came from elsewhere than `server`, the target's origin; "" for all others.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class ApiClient:
         *,
         anon_key: str,
         open_http: Callable[[], HttpClient],
+        app_origin: str = "",
+        server: str = "",
         policy: RetryPolicy = RetryPolicy.SHIPPED,
         budget_ratio: float = 0.1,
     ) -> None:
@@ -65,7 +71,12 @@ class ApiClient:
         self._open_http = open_http
         self._http = open_http()
         self._resent = 0  # requests that the wire wrote twice
-        self._headers = HeaderProfiles(anon_key, self.request_id)
+        self._headers = HeaderProfiles(anon_key, self.request_id, origin=app_origin)
+        self._preflights = (
+            Preflights(app_origin, server, self._headers, lambda: self._http, network, notes, observer, clock.now)
+            if app_origin
+            else None
+        )
         shipped = policy is RetryPolicy.SHIPPED
         self._retries = None if shipped else Retries(policy, budget_ratio, _NOISE.random)
 
@@ -79,6 +90,11 @@ class ApiClient:
         self._checks.memory.forget_page()
         self._http.close()
         self._http = self._open_http()
+
+    def closed_app(self) -> None:
+        """The browser is gone, and with it what it remembered of what it asked."""
+        if self._preflights is not None:
+            self._preflights.forget()
 
     def reset(self) -> None:
         """Connections end as if the target had reset them; the app goes on, and knows nothing."""
@@ -182,12 +198,28 @@ class ApiClient:
         return found.status, found.reading
 
     async def exchange(
-        self, call: Call, path: str, headers: bytes, payload: bytes | None, *, patience_s: float | None = None
+        self,
+        call: Call,
+        path: str,
+        headers: bytes,
+        payload: bytes | None,
+        *,
+        patience_s: float | None = None,
+        asks_first: bool = True,
     ) -> Exchange:
         """One wire request, measured; for `_attempt` and the fault injector. patience_s: of the call's time, what is
-        left; None: all of it."""
+        left; None: all of it. asks_first: whether a browser asks for it before."""
         observer, log, now = self._observer, self._notes.log, self._clock.now
-        begun = now()
+        begun, left = now(), call.timeout_s if patience_s is None else patience_s
+        passed: Passed | None = None
+        if asks_first and (preflights := self._preflights) is not None:
+            ask = preflights.ask(call, path)
+            if ask is not None:
+                try:
+                    passed = await preflights.pass_(ask, call, path, left)
+                except Denied as denied:
+                    return self._kept_back(call, begun, denied)
+                begun, left = now(), max(0.0, left - passed.seconds)
 
         def resends(died: WireError) -> None:
             """The wire writes it once more, and the app knows nothing of it: two attempts, of which this one failed."""
@@ -208,7 +240,7 @@ class ApiClient:
                 path,
                 headers,
                 payload,
-                timeout_s=call.timeout_s if patience_s is None else patience_s,
+                timeout_s=left,
                 resends=resends,
             )
         except WireError as error:
@@ -239,4 +271,13 @@ class ApiClient:
         rows = rows_written(call.name, reading)
         bad = not reading.outcome.good
         log.sent(call.name, now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
-        return Exchange(reply.status, reading, reply.bytes_in, reply.connect_s > 0)
+        connected = reply.connect_s > 0 or (passed is not None and passed.connected)
+        return Exchange(reply.status, reading, reply.bytes_in, connected, passed is not None)
+
+    def _kept_back(self, call: Call, begun: float, denied: Denied) -> Exchange:
+        """A request that its preflight kept from leaving: a failure of the call, but for what is so as shipped."""
+        if not denied.expected:
+            seconds = self._clock.now() - begun
+            self._observer.attempt(call.method, call.name, denied.outcome, begun, seconds, 0, denied.code)
+            self._notes.log.sent(call.name, 0.0, failed=True)
+        return Exchange(None, Reading(denied.outcome, code=denied.code))

@@ -60,6 +60,7 @@ class Exchange(NamedTuple):
     reading: Reading
     bytes_in: int = 0
     connected: bool = False  # on a connection of its own making
+    asked: bool = False  # after a browser's question, which went the same way
 
 
 class Requests(Protocol):
@@ -72,7 +73,14 @@ class Exchanges(Protocol):
     """Whoever puts one request on the wire; see `ApiClient.exchange`."""
 
     async def exchange(
-        self, call: Call, path: str, headers: bytes, payload: bytes | None, *, patience_s: float | None = None
+        self,
+        call: Call,
+        path: str,
+        headers: bytes,
+        payload: bytes | None,
+        *,
+        patience_s: float | None = None,
+        asks_first: bool = True,
     ) -> Exchange: ...
 
 

@@ -25,6 +25,7 @@ from harness.client.context import Observer
 from harness.client.events.event_sender import LAST_FLUSH_S, EventSender
 from harness.client.faults.fault_injector import FaultInjector
 from harness.client.http.client import HttpClient
+from harness.client.http.manners import manners_of
 from harness.client.kit import DeviceKit
 from harness.client.network_state import NetworkChange, NetworkState
 from harness.client.notes import SessionNotes
@@ -37,9 +38,6 @@ from harness.core.actions import UserAction
 from harness.core.people import Person
 
 __all__ = ["Device", "DeviceKit", "Observer"]
-
-CONNECTIONS = 6
-"""What a browser opens to one origin over HTTP/1.1; most of the time one is in use."""
 
 
 class Device:
@@ -80,6 +78,8 @@ class Device:
             kit.observer,
             anon_key=kit.people.secrets.anon_key.reveal(),
             open_http=self._open_http,
+            app_origin=kit.page_origin,
+            server=str(kit.origin),
             policy=kit.retry_policy,
             budget_ratio=kit.budget_ratio,
         )
@@ -122,7 +122,7 @@ class Device:
             kit.origin,
             loop=kit.loop,
             tls=kit.tls,
-            connections=CONNECTIONS,
+            manners=manners_of(kit.client),
             gate=kit.gate,
             budget=kit.wire_budget,
         )
@@ -170,6 +170,7 @@ class Device:
         async with AsyncExitStack() as steps:  # the last one first
             steps.callback(self._forget_draws)
             steps.callback(self.network.reset)
+            steps.callback(self.api.closed_app)
             steps.callback(self.api.cut)
             steps.callback(self._turn_page)
             steps.callback(self.event_sender.gone)
@@ -257,3 +258,4 @@ class Device:
             page.realtime.close(killed=True)
             self.load_page()
             self.api.cut()
+            self.api.closed_app()

@@ -14,6 +14,7 @@ from harness.client.http.origin import Origin
 from harness.client.http.wire_budget import WireBudget
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.shared import SharedRealtime
+from harness.core.app_client import AppClient
 from harness.core.distributions import Distribution
 from harness.core.ledger import Ledger
 from harness.core.people import People
@@ -43,4 +44,12 @@ class DeviceKit:
     budget_ratio: float = 0.1
     gate: Gate = LOOPBACK  # where connections may go
     wire_budget: WireBudget | None = None  # None: nothing limits what devices send
+    client: AppClient = AppClient.BROWSER
+    app_origin: str = ""  # where the app's page comes from; "": from the target itself
     now: Callable[[], float] = monotonic  # the loop's clock
+
+    @property
+    def page_origin(self) -> str:
+        """Of a page in a browser that came from another origin than the target's; "" where nothing has to be asked."""
+        elsewhere = self.client is AppClient.BROWSER and self.app_origin != str(self.origin)
+        return self.app_origin if elsewhere else ""

@@ -13,7 +13,11 @@ OFFLINE = "offline"
 """The code of a request that found no network."""
 LOST_REQUEST = "lost_request"
 """The code of a request that chaos lost before it left."""
-NOT_SENT = frozenset({OFFLINE, LOST_REQUEST, "AUTH_REQUIRED"})
+PREFLIGHT_FAILED = "preflight failed"
+"""The code of a request that did not leave because the browser's question before it brought no usable answer."""
+PREFLIGHT_REFUSED = "preflight refused"
+"""The code of a request that did not leave because the answer to that question does not allow it."""
+NOT_SENT = frozenset({OFFLINE, LOST_REQUEST, PREFLIGHT_FAILED, PREFLIGHT_REFUSED, "AUTH_REQUIRED"})
 """Codes of requests that never left the device."""
 
 carried: ContextVar[tuple[Write, ...]] = ContextVar("carried", default=())

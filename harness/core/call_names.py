@@ -23,6 +23,10 @@ user_update
 CALL_NAMES: frozenset[str] = frozenset(_NAMES.split())
 
 
+PREFLIGHT = "preflight"
+"""What a browser asks before a call; an attempt of its own, whatever call it is for."""
+
+
 def call_names() -> frozenset[str]:
     """Every one."""
     return CALL_NAMES

@@ -1,15 +1,15 @@
 """The names that an SLO file may judge, per view of the record, as plain data. (pure)
 
 Operations are named where screens measure them; a test checks that each name in their code stands here and that each
-name here is used. The server view's calls stand in `harness.core.call_names`; beside them it has the answers of
-Realtime, whose names end in the topic's label.
+name here is used. The server view's calls stand in `harness.core.call_names`; beside them it has what browsers
+ask before calls, and the answers of Realtime, whose names end in the topic's label.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.core.call_names import CALL_NAMES
+from harness.core.call_names import CALL_NAMES, PREFLIGHT
 from harness.core.tables import View
 
 _OPERATIONS = """
@@ -35,7 +35,7 @@ REALTIME_NAMES: frozenset[str] = frozenset(_REALTIME.split()) | {
 DELIVERY_NAMES: frozenset[str] = frozenset({"message_delivery", "typing_delivery", "self_delivery"})
 
 NAMES_OF_VIEW: Mapping[View, frozenset[str]] = {
-    View.SERVER: CALL_NAMES | REALTIME_NAMES,
+    View.SERVER: CALL_NAMES | REALTIME_NAMES | {PREFLIGHT},
     View.E2E: OPERATION_NAMES,
     View.DELIVERY: DELIVERY_NAMES,
 }

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from chaos.timeline import Timeline
+from harness.core.app_client import PRODUCTION_ORIGIN, AppClient, checked_origin
 from harness.core.call_names import call_names
 from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
@@ -91,12 +92,19 @@ class Profile(FrozenModel):
     chaos: tuple[ChaosEntry, ...] = ()  # what goes wrong, when, for whom
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED  # how reads are tried again; any other is an experiment
     budget_ratio: Annotated[Number, Field(gt=0, le=1)] = 0.1  # of retry_policy = "budget": retries per first try
+    client: AppClient = AppClient.BROWSER  # what only browsers do at the wire; native: none of it
+    app_origin: str = PRODUCTION_ORIGIN  # of the page in the browser; a target file may say another
     sandbox: SandboxSize = SandboxSize()
     promises_evidence: bool = False  # where a key or a DSN opens the target's data, a run that did not read it is 20
 
     def timeline(self, seed: int) -> Timeline:
         """What goes wrong, in seconds of the run. Made once in a process: by the supervisor, and by each worker."""
         return timeline_of(self.chaos, self.phases.starts, seed)
+
+    @field_validator("app_origin")
+    @classmethod
+    def _an_origin(cls, app_origin: str) -> str:
+        return checked_origin(app_origin)
 
     @field_validator("phones")
     @classmethod

@@ -28,5 +28,6 @@ class ResolvedTarget:
     user_ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reach: Reach = HERE  # where its processes may connect to
+    app_origin: str = ""  # where its app is served from; "": the profile says
     own: bool = False  # a sandbox that the run started, on this machine
     death: Callable[[], str] = str  # what became of a target of our own; empty while it lives

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from harness.core.app_client import checked_origin
 from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
 from harness.core.wire_limits import WireLimits
 
@@ -70,6 +71,7 @@ class Target(FrozenModel):
     environment: Literal["sandbox", "local", "preview", "staging", "production"]
     keys: TargetKeys
     people: TargetPeople = TargetPeople()
+    app_origin: str | None = None  # where this deployment's app is served from; absent: the profile's
     limits: dict[str, TargetLimits] = Field(default_factory=dict)  # host name -> limits
 
     @property
@@ -86,6 +88,11 @@ class Target(FrozenModel):
     @classmethod
     def _only_scheme_host_port(cls, url: str) -> str:
         return checked_url(url)
+
+    @field_validator("app_origin")
+    @classmethod
+    def _an_origin(cls, app_origin: str | None) -> str | None:
+        return None if app_origin is None else checked_origin(app_origin)
 
     @field_validator("limits")
     @classmethod

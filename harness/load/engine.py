@@ -26,6 +26,7 @@ from harness.client.http.wire_budget import WireBudget
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
+from harness.core.app_client import AppClient
 from harness.core.ledger import Ledger
 from harness.core.people import People, Secrets
 from harness.core.rows import Taken
@@ -113,7 +114,10 @@ class Engine:
     def _compose(self, stack: ExitStack) -> None:
         """Make the parts that live on the loop's thread; the stack ends them, the last one made first."""
         ticker = Ticker(self.loop)
-        sockets = SharedRealtime(ticker.wheel, self._secrets.anon_key.reveal()) if self._spec.profile.realtime else None
+        profile, sockets = self._spec.profile, None
+        if profile.realtime:
+            origin = profile.app_origin if profile.client is AppClient.BROWSER else ""
+            sockets = SharedRealtime(ticker.wheel, self._secrets.anon_key.reveal(), app_origin=origin)
         self.runner = SessionRunner(self._kit(sockets), self.observer)
         self.scheduler = SessionScheduler(
             self.loop, self.zero, self.runner, rebalance=self._spec.rebalance, log=self.observer.log
@@ -169,6 +173,8 @@ class Engine:
             budget_ratio=profile.budget_ratio,
             gate=self._gate,
             wire_budget=self._budget,
+            client=profile.client,
+            app_origin=profile.app_origin,
         )
 
     def _each_second(self) -> None:

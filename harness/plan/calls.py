@@ -18,6 +18,7 @@ class CallKind(Enum):
     REST = "rest"
     EDGE = "edge"
     STORAGE = "storage"
+    PREFLIGHT = "preflight"  # the gateway, or a function; neither costs an invocation
 
 
 class Driver(Enum):
@@ -66,6 +67,7 @@ class Endpoint:
     item_size: int = 0
     rated: bool = False  # costs an upsert of `rate_limits` (contract 7.3)
     inner: float = 0.0  # database and auth calls behind one invocation, where the contract measured them
+    simple: bool = False  # an element of the page loads it, and no browser asks before it
 
 
 def _edge(name: str, size: int, item_size: int = 0, *, rated: bool = False, inner: float = 0.0) -> Endpoint:
@@ -81,7 +83,10 @@ SIGN_UP = Endpoint("POST auth/signup", CallKind.AUTH, 1_830)
 UPDATE_USER = Endpoint("PUT auth/user", CallKind.AUTH, 1_060)
 USER = Endpoint("GET auth/user", CallKind.AUTH, 1_060)  # [S]
 AVATAR_SIGN = Endpoint("POST storage/sign/avatars", CallKind.STORAGE, 250)
-AVATAR = Endpoint("GET storage/avatars", CallKind.STORAGE, 15_000)  # our assumption: a small square picture
+PREFLIGHT = Endpoint("OPTIONS preflight", CallKind.PREFLIGHT, 2)  # [S]: "ok" or nothing
+AVATAR = Endpoint(
+    "GET storage/avatars", CallKind.STORAGE, 15_000, simple=True
+)  # our assumption: a small square picture
 
 SETTINGS = _edge("public-app-settings", 935)  # [S]
 DECK = _edge("media-swipe-deck", 120, 1_020, rated=True, inner=14)  # [S]; calls: 2.4
@@ -147,6 +152,9 @@ class PlannedCall:
     items: float = 0.0
     nested: bool = False  # one function calls another: an invocation, but no request of a phone
     listed: Literal["", "times", "items"] = ""  # which of the two counts per row of the conversation list
+    # For the questions that browsers ask before (`preflights.py`):
+    new_with: tuple[Driver, ...] = ()  # what makes its URL another one, beyond what a read of this driver has by itself
+    spread: bool = False  # its requests lie over the whole unit; otherwise one follows the other
 
 
 LOAD, TURN, QUERY, TITLE = Driver.LOAD, Driver.TURN, Driver.QUERY, Driver.TITLE
@@ -211,7 +219,7 @@ CALLS: tuple[PlannedCall, ...] = (
     PlannedCall(FEEDBACK, TITLE, 1, "6.7"),
     PlannedCall(LIBRARY, TITLE, 1, "6.7"),
     PlannedCall(RATING, TITLE, 1, "6.7"),
-    PlannedCall(EVENTS, TITLE, 2, "10.2: opened and closed, one event each"),
+    PlannedCall(EVENTS, TITLE, 2, "10.2: opened and closed, one event each", spread=True),
     PlannedCall(LIBRARY_WRITE, Driver.LIBRARY, 1, "6.7"),
     # ---- searching ------------------------------------------------------------------------------------------
     PlannedCall(SEARCH, QUERY, 1, "6.2", SEARCH_PAGE),
@@ -228,7 +236,8 @@ CALLS: tuple[PlannedCall, ...] = (
     PlannedCall(LAST_SEEN, Driver.OPEN, 1, "5.5"),
     PlannedCall(MESSAGES, Driver.POLL, 1, "5.3: (P + 3) each 5 s, one page", MESSAGE_PAGE),
     PlannedCall(READ_POLL, Driver.POLL, 1, "5.3", 1),
-    PlannedCall(DELIVERY_POLL, Driver.POLL, 1, "5.3", 1),
+    # Its URL lists the own messages on the page, so each one that is sent makes another.
+    PlannedCall(DELIVERY_POLL, Driver.POLL, 1, "5.3", 1, new_with=(Driver.OPEN, Driver.MESSAGE)),
     PlannedCall(REACTIONS, Driver.POLL, 1, "5.3"),
     PlannedCall(LAST_SEEN, Driver.POLL, POLL_SECONDS / 60, "5.5: each 60 s"),
     PlannedCall(BLOCKED, Driver.DIRECT_MESSAGE, 1, "5.4 step 0"),

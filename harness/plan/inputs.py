@@ -122,6 +122,9 @@ class PlanInputs:
     """Channel `presence:global`, joined by everybody (contract, realtime 2.1): as shipped. False: what if not."""
     presence_seconds: float = 20.0
     """Between two presence tracks of a phone: `ux.presence.heartbeat_ms`, default 20,000 (contract 7.4)."""
+    browser: bool = True
+    """The app runs in a browser, which asks before its requests (contract 0.1): as shipped. False: what if it were a
+    program of its own."""
     mau_per_dau: float = 3.0
     """People a month for each person a day; the auth price counts the former. Our assumption."""
     days_per_month: float = 30.0
@@ -181,6 +184,7 @@ class PlanInputs:
 POSITIVE = ("dau", "sessions_per_day", "session_minutes", "presence_seconds", "mau_per_dau", "days_per_month")
 SHARES = ("messaging_share", "group_share", "live_share", "conversation_share", "offline_share")
 DICTS = ("curve", "mix")
+SWITCHES = ("global_presence", "browser")
 RANGES = ("swipes_per_session", "messages_per_person")
 LEAST, MOST = 1e-6, 1e10
 """What is positive lies between them; beyond is a typing error, and products of it would overflow."""
@@ -199,7 +203,7 @@ def _check_numbers(inputs: PlanInputs) -> None:
         value = getattr(inputs, item.name)
         if item.name in DICTS or (value is None and item.name == "messaging_share"):
             continue
-        if item.name == "global_presence":
+        if item.name in SWITCHES:
             if not isinstance(value, bool):
                 raise refuse(item.name, value, "is neither true nor false", "give true or false")
             continue

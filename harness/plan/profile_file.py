@@ -192,6 +192,7 @@ def _head(plan: CapacityPlan, inputs: PlanInputs, scale: float, people: int, pho
         f"seed = {SEED}",
         f"people = {people} # nobody comes round while still there; provision as many on a target",
         f"phones = {phones} # {expected}; the rest is head-room",
+        *(() if inputs.browser else ('client = "native" # no browser that asks before requests',)),
         "",
     ]
 

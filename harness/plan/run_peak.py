@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.app_client import AppClient
 from harness.core.distributions import Constant, Distribution, Uniform
 from harness.core.profile import Profile
 from harness.core.target import TargetLimits
@@ -78,7 +79,7 @@ def run_peak(profile: Profile, schedule: Starts) -> RunPeak:
     second = schedule.instants_s.astype(np.int64)
     for number, persona in enumerate(schedule.personas):
         starts = np.bincount(second[schedule.persona == number], minlength=seconds).astype(np.float64)[:seconds]
-        session = _session(persona, profile.behaviour.get(persona, {}))
+        session = _session(persona, profile.behaviour.get(persona, {}), browser=profile.client is AppClient.BROWSER)
         requests += starts * session.at_load + _spread(starts, session.seconds) * session.later / session.seconds
         sessions += starts
     sockets = 1 + int(profile.realtime)
@@ -99,10 +100,11 @@ class _Session:
     seconds: float
 
 
-def _session(persona: str, behaviour: Mapping[str, Distribution]) -> _Session:
+def _session(persona: str, behaviour: Mapping[str, Distribution], *, browser: bool) -> _Session:
     means = {name: mean(distribution) for name, distribution in behaviour.items()}
     known = persona if persona in _SECONDS else "reader"
     inputs, seconds = _inputs(known, means)
+    inputs = inputs.changed(browser=browser)
     units = amounts(known, inputs)
     units[Driver.SEEN_COPY] = 0.0  # conversations of synthetic people have no long history
     total = sum(of.requests for of in sent(units, inputs).values())

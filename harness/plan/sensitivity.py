@@ -11,7 +11,7 @@ from harness.plan.inputs import HOURS, LEAST, MOST, POSITIVE, SHARES, PlanInputs
 from harness.plan.model import PlanFigures, Sensitivity
 
 STEP = 0.2
-UNMOVED = ("curve", "mix", "messaging_share", "global_presence", "days_per_month")
+UNMOVED = ("curve", "mix", "messaging_share", "global_presence", "browser", "days_per_month")
 """Handled on their own below, or nothing that could be otherwise by a little."""
 
 BOUNDS = {"mau_per_dau": (1.0, MOST), "group_size": (2.0, MOST), "session_minutes": (LEAST, HOURS * 60.0)}

@@ -8,6 +8,7 @@ from harness.core.behaviour import PERSONAS
 from harness.plan.calls import CALLS, DECK, CallKind, Driver, Endpoint, PlannedCall
 from harness.plan.inputs import PlanInputs
 from harness.plan.model import EndpointLoad, Hour, SwipeSession, TableLoad
+from harness.plan.preflights import PREFLIGHT, preflights
 from harness.plan.rows import WRITES, WrittenTable
 from harness.plan.sessions import Amounts, amounts, mean_amounts
 
@@ -27,8 +28,9 @@ class EndpointRequests:
         return self.requests + self.nested
 
 
-def sent(units: Amounts, inputs: PlanInputs) -> dict[Endpoint, EndpointRequests]:
-    """Requests and items per endpoint of a session with these driver amounts."""
+def sent(units: Amounts, inputs: PlanInputs, asked: float | None = None) -> dict[Endpoint, EndpointRequests]:
+    """Requests and items per endpoint of a session with these driver amounts. asked: by its browser before them; None:
+    as follows from them."""
     made: dict[Endpoint, EndpointRequests] = {}
     for call in CALLS:
         times, items = _counts(call, inputs)
@@ -39,6 +41,7 @@ def sent(units: Amounts, inputs: PlanInputs) -> dict[Endpoint, EndpointRequests]
         else:
             of.requests += count
         of.items += count * items
+    made[PREFLIGHT] = EndpointRequests(preflights(units, inputs) if asked is None else asked)
     return made
 
 
@@ -160,7 +163,9 @@ def mean_session(
 ) -> tuple[Amounts, dict[Endpoint, EndpointRequests], dict[WrittenTable, tuple[float, float]]]:
     """Drivers, requests and rows of the mix's mean session."""
     units = mean_amounts(inputs)
-    traffic = sent(units, inputs)
+    # A session of everybody's mean does not exist, and would repeat itself more than anybody's.
+    asked = sum(share * preflights(amounts(persona, inputs), inputs) for persona, share in inputs.mix.items())
+    traffic = sent(units, inputs, asked)
     return units, traffic, written(units, traffic)
 
 

@@ -182,6 +182,7 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         service_key=keys.service or NOTHING,
         dsn=keys.dsn or NOTHING,
         reach=allowed.reach,
+        app_origin=target.app_origin or "",
         user_ids=_everybody(target, keys, run_request) if mint else (),
         notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
     )

@@ -251,6 +251,8 @@ def _sized(run_request: RunRequest, descriptor_limit: int) -> RunRequest:
 def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline: Timeline) -> tuple[RunSpec, RunStore]:
     """url: where phones go, the target's or that of a proxy in front of it."""
     profile, seed = run_request.profile, _seed(run_request)
+    if access.app_origin:
+        profile = profile.model_copy(update={"app_origin": access.app_origin})
     now = datetime.now(UTC)
     tag = secrets.randbits(32)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{profile.name}-{tag:08x}"

@@ -18,9 +18,12 @@ from harness.client.device import Device
 from harness.client.interruptible_sleep import SessionClosed
 from harness.client.screens.app import enter, open_signed_out
 from harness.core.actions import UserAction
+from harness.core.app_client import AppClient
 from harness.core.distributions import Constant
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
+from harness.core.scheduled_fault import ChaosEntry
+from harness.core.wire_limits import WireLimits
 from harness.load.engine import Engine
 from harness.load.session_runner import SessionBody
 from harness.schedule.arrivals import Ticket
@@ -59,6 +62,10 @@ def running(
     behaviour: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 1,
     realtime: bool = False,
+    client: AppClient = AppClient.BROWSER,
+    app_origin: str = "",
+    chaos: tuple[ChaosEntry, ...] = (),
+    limits: WireLimits | None = None,
 ) -> Iterator[Engine]:
     """An engine whose loop runs in a thread of its own; its phones open sockets when asked to."""
     profile = Profile(
@@ -74,8 +81,19 @@ def running(
         },
         sandbox=SandboxSize(people=max(people, 2), catalogue=100),
         realtime=realtime,
+        client=client,
+        chaos=chaos,
     )
-    with engine_of(profile, url, secrets, pattern=pattern, seed=seed, run_tag=RUN_TAG) as engine:
+    with engine_of(
+        profile,
+        url,
+        secrets,
+        pattern=pattern,
+        seed=seed,
+        run_tag=RUN_TAG,
+        app_origin=app_origin,
+        limits=limits,
+    ) as engine:
         yield engine
 
 
@@ -159,8 +177,20 @@ def cards(count: int, first: int = 0) -> dict[str, Any]:
     }
 
 
+def asked_for(heard: Heard) -> Mapping[str, str]:
+    """Allows what a preflight asks for; functions do not say for how long."""
+    allowed = {
+        "access-control-allow-origin": heard.headers["origin"],
+        "access-control-allow-methods": heard.headers["access-control-request-method"],
+        "access-control-allow-headers": heard.headers.get("access-control-request-headers", ""),
+    }
+    return allowed if heard.path.startswith("/functions/") else {**allowed, "access-control-max-age": "86400"}
+
+
 def usual(heard: Heard, said: int) -> Answer:
     """A good answer to anything the app asks; `said` answers came before."""
+    if heard.method == "OPTIONS":
+        return 200, {}, asked_for(heard)
     if heard.endpoint.startswith("/auth/v1/token"):
         return 200, session_reply(said + 1)
     if heard.endpoint == "/auth/v1/signup":

@@ -127,7 +127,7 @@ def engine(url: str, found: Profile, worker: int = 0, *, lead_s: float = 0.0, **
         folder="",
         url=url,
         seed=5,
-        profile=found,
+        profile=found.model_copy(update={"app_origin": url}),  # a page of the target's own asks nothing first
         email_pattern="p{index}@x.test",
         user_ids=tuple(f"00000000-0000-4000-8000-{person:012d}" for person in range(50)),
         windows=windows_of(found),

@@ -89,7 +89,7 @@ def test_json_has_every_figure_and_what_follows_from_it(prices: Prices) -> None:
     assert made["inputs"]["swipes_per_session"] == {"low": 25, "high": 60, "mean": 42.5}
     assert made["figures"]["peak"]["sockets"] == plan.figures.peak.sockets
     assert made["figures"]["cost"]["total"] == pytest.approx(plan.figures.cost.total)
-    assert made["figures"]["endpoints"][0]["kind"] == "rest"
+    assert made["figures"]["endpoints"][0]["kind"] == "preflight"
     assert made["figures"]["limits"][0]["over"] is True
     assert len(made["figures"]["hours"]) == 24
     assert made["sensitivity"][0]["name"] == "dau"

@@ -58,6 +58,7 @@ _ENDPOINTS = {
     "POST storage/sign/chat-media": ("attachment_sign",),
     "POST storage/sign/avatars": ("avatar_sign",),
     "DELETE storage/chat-media": ("attachment_remove",),
+    "OPTIONS preflight": ("preflight",),
 }
 ENDPOINTS = {call: endpoint for endpoint, calls in _ENDPOINTS.items() for call in calls}
 """Call -> endpoint. A call that is not here stands for itself, and is predicted never to happen."""

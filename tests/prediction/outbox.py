@@ -25,7 +25,7 @@ class Buffer:
     """Replays the moments. Answers are taken as instant and good while online, requests fail at once while not."""
 
     def __init__(self, queued: int) -> None:
-        self.requests = 0
+        self.times: list[float] = []  # of the requests
         self.queued = queued
         self._held = 0
         self._timer: float | None = None
@@ -33,6 +33,10 @@ class Buffer:
         self._failed = 0
         self._wait_until = 0.0
         self._queue_timer: float | None = None
+
+    @property
+    def requests(self) -> int:
+        return len(self.times)
 
     def run(self, moments: Sequence[Moment]) -> None:
         for moment in sorted(moments, key=lambda one: one.at):
@@ -90,7 +94,7 @@ class Buffer:
         self._held -= sent
         self._timer = None
         if self._online:
-            self.requests += 1
+            self.times.append(at)
             self._failed = 0
         else:
             self.queued += sent
@@ -102,7 +106,7 @@ class Buffer:
         if self._wait_until > at:
             self._queue_timer = self._wait_until + SLACK_S
         elif self._online:
-            self.requests += math.ceil(self.queued / CHUNK)
+            self.times += [at] * math.ceil(self.queued / CHUNK)
             self.queued = 0
             self._failed = 0
         else:

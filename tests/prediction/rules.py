@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tests.prediction.asking import questions
 from tests.prediction.base import NOBODY_WAITS, Counts
 from tests.prediction.browsing import feed, search, titles
 from tests.prediction.chatting import assistant, chats, inbox
 from tests.prediction.opening import hints, onboarding, page_load, presence, shell, sign_in
 from tests.prediction.story import Answers, Device, Story, Target
-from tests.prediction.swiping import cards, decks, diary, events
+from tests.prediction.swiping import batches, cards, decks, diary
 
 PAGE_RULES = (shell, presence, hints, feed, titles, decks, cards, diary, search, inbox, onboarding)
 TIMED_RULES = (chats, assistant)
@@ -52,4 +53,10 @@ def predict(story: Story, device: Device, target: Target = NOBODY_WAITS) -> Coun
         if page.live_at is not None:
             device.signed_in = device.tmdb_known = True
             device.assistant_known = device.assistant_known or not page.fresh
-    return made + events(story, device) + repeats(target)
+    sent_at = batches(story, device)
+    made += Counter(swipe_events=len(sent_at))
+    made["preflight"] = questions(story, made, sent_at)
+    # Whether the question before it lets this call out is the target's own matter (6.5); it is asked either way.
+    if target and "experiments" not in target:
+        del made["experiments"]
+    return made + repeats(target)

@@ -99,9 +99,9 @@ def diary(page: Page) -> Counts:
     return Counter(library_entry=times + len(noted), own_rating=times + len(noted))
 
 
-def events(story: Story, device: Device) -> Counts:
-    """3.8, over the whole session: an impression when a card comes up, gesture and long look when the look is over,
-    and what is tapped under the card at once."""
+def batches(story: Story, device: Device) -> list[float]:
+    """When requests with events leave: 3.8, over the whole session. An impression when a card comes up, gesture and
+    long look when the look is over, and what is tapped under the card at once."""
     moments: list[Moment] = []
     for page in story.pages:
         for start, end in page.visits("swipe"):
@@ -123,4 +123,4 @@ def events(story: Story, device: Device) -> Counts:
     buffer.run(moments)
     buffer.run([Moment(story.end, "leave")])
     device.queued = buffer.queued
-    return Counter(swipe_events=buffer.requests)
+    return buffer.times

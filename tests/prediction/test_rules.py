@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.prediction import browsing, chatting, opening, rules, swiping
+from tests.prediction import asking, browsing, chatting, opening, rules, swiping
 from tests.prediction.analysis import EndpointRow
 from tests.prediction.endpoints import ENDPOINTS
 from tests.prediction.outbox import Buffer, Moment
@@ -56,7 +56,7 @@ def test_the_first_page_load_of_a_device_signs_in_and_asks_what_the_second_still
     assert first >= Counter(sign_in=1, user=1, background_deck=4, tmdb_configuration=1, assistant_conversation=1)
     assert first["app_settings"] == 0  # quirk A
     second = rules.predict(told(end=10.0), device)
-    assert first - second == Counter(sign_in=1, tmdb_configuration=1, assistant_conversation=1)
+    assert first - second == Counter(sign_in=1, tmdb_configuration=1, assistant_conversation=1, preflight=3)
 
 
 def test_after_a_sign_up_without_reload_nothing_leaves_that_needs_the_second_token_store() -> None:
@@ -135,10 +135,9 @@ def test_cards_cost_four_reads_each_and_eight_more_details_ahead() -> None:
 
 def test_events_leave_a_second_after_the_first_of_them() -> None:
     """At a card each 2 s: the first impression, then gesture, dwell and next impression together."""
-    made = swiping.events(told(*swiped(20, 72), end=60.0), Device())
-    assert made == Counter(swipe_events=21)
-    hasty = swiping.events(told(*swiped(20, 72, every_s=0.5), end=60.0), Device())
-    assert 10 <= hasty["swipe_events"] <= 11  # in ten seconds
+    assert len(swiping.batches(told(*swiped(20, 72), end=60.0), Device())) == 21
+    hasty = swiping.batches(told(*swiped(20, 72, every_s=0.5), end=60.0), Device())
+    assert 10 <= len(hasty) <= 11  # in ten seconds
 
 
 def test_25_events_leave_at_once_and_the_rest_waits_for_its_own_second() -> None:
@@ -155,8 +154,7 @@ def test_the_queue_leaves_in_chunks_of_25_when_the_network_is_back() -> None:
 
 def test_what_a_device_could_not_send_goes_with_the_next_visit() -> None:
     device = Device(queued=3)
-    made = swiping.events(told(*swiped(0, 72)), device)
-    assert made == Counter(swipe_events=2)  # theirs on mounting, and the impression of the card on top
+    assert len(swiping.batches(told(*swiped(0, 72)), device)) == 2  # theirs on mounting, and the first impression
     assert device.queued == 0
 
 
@@ -239,6 +237,21 @@ def test_typing_goes_by_http_only_while_not_joined() -> None:
 def test_an_answer_is_asked_for_once_a_message_and_its_state_each_two_seconds() -> None:
     lines = (Line(1.0, "send", "direct"), Line(1.6, "asked"), Line(6.6, "answered", seconds=5.0))
     assert chatting.assistant(page(*lines), {}) == Counter(assistant_reply=1, assistant_status=3)
+
+
+# ---- what browsers ask --------------------------------------------------------------------------------------------
+
+
+def test_functions_are_asked_for_every_five_seconds() -> None:
+    assert asking.asked([0.0, 2.5, 5.0, 7.5, 10.0]) == 3  # as recorded: every other batch
+    assert asking.asked([]) == 0
+
+
+def test_cards_are_asked_for_one_by_one_and_rpcs_once() -> None:
+    swiping_ = told(*swiped(20, 72), end=60.0)
+    made = Counter(title_preview=21, own_rating=30, home_feed=5, friends_watching=2, presence=3, profile_names=1)
+    assert asking.questions(swiping_, made, []) == 21 + 21 + 1 + 1
+    assert asking.questions(swiping_, Counter(swipe_events=21, background_deck=4), [1.0, 2.0, 9.0]) == 2 + 4
 
 
 # ---- the story and the claim --------------------------------------------------------------------------------------

@@ -49,9 +49,12 @@ class Echo:
         self.answered += 1
         status, said = self._answer(path, heard, first)
         echoed = quote(heard)[:4000]
+        if first.startswith("OPTIONS "):  # browsers shall go on and ask for more
+            status = 200
+        allowed = "".join(f"access-control-allow-{what}: *\r\n" for what in ("origin", "methods", "headers"))
         writer.write(
             f"HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\nx-heard: {echoed}\r\n"
-            f"content-range: 0-0/{echoed[:200]}\r\ncontent-length: {len(said)}\r\n\r\n".encode("latin-1")
+            f"content-range: 0-0/{echoed[:200]}\r\n{allowed}content-length: {len(said)}\r\n\r\n".encode("latin-1")
             + said
         )
         await writer.drain()

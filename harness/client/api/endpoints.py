@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from harness.client.api import calls, chat_calls
 from harness.client.api.call import Call
+from harness.core.call_names import PREFLIGHT
 
 _PREFIXES = (
     ("/rest/v1/", ""),
@@ -35,5 +36,5 @@ ENDPOINTS: Mapping[str, str] = {
     for module in (calls, chat_calls)
     for call in vars(module).values()
     if isinstance(call, Call)
-}
-"""Name of a call -> endpoint."""
+} | {PREFLIGHT: "OPTIONS preflight"}
+"""Name of a call -> endpoint. What browsers ask before calls is one, whichever URL it goes to."""

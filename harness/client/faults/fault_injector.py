@@ -239,11 +239,14 @@ class FaultInjector:
         return (None, failed) if failed is not None else (found.status, found.reading)
 
     def _after(self, treatment: AttemptTreatment, found: Exchange) -> float:
-        """Seconds from the reply's arrival until the app has it."""
+        """Seconds from the reply's arrival until the app has it. What a browser asked before went the same way, and its
+        time is made up for here."""
         after = treatment.after_s
+        if found.asked:
+            after += treatment.before_s + treatment.after_s
         if treatment.transit is not None:
             handshakes = 0 if not found.connected else 1 if not self._tls else 2
-            after += treatment.transit.after_s(found.bytes_in, handshakes, self._fault_schedule.now())
+            after += treatment.transit.after_s(found.bytes_in, handshakes + found.asked, self._fault_schedule.now())
         if treatment.bytes_per_s:
             after += found.bytes_in / treatment.bytes_per_s
         return after
@@ -280,7 +283,7 @@ class FaultInjector:
         if call.service is not Service.AUTH:
             for write in writes:
                 write.sent_again()
-        await self._api.exchange(call, path, headers, payload)
+        await self._api.exchange(call, path, headers, payload, asks_first=False)  # bytes, and no browser behind them
 
     def _kill(self, session: asyncio.Task[object] | None) -> None:
         """The system ends the app, and with it this session."""

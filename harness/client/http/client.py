@@ -18,6 +18,7 @@ from time import monotonic
 from urllib.parse import quote
 
 from harness.client.http.connection import Connection
+from harness.client.http.manners import BROWSER, WireManners
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail, Reply, WireError
 from harness.client.http.wire_budget import HeldClock, WireBudget
@@ -41,7 +42,8 @@ class HttpClient:
     """The connections of one phone to one origin. Everything happens on `loop`'s thread.
 
     tls: None means `shared_context()` for https; ignored for http.
-    connections: open at once at most, as a browser's limit per origin; further sends wait first come, first served.
+    manners: of the program around the app: codings offered, what is written once more, and how many connections are
+    open at once at most; further sends wait first come, first served. connections: another number of them.
     connect_timeout_s: name lookup, TCP and TLS of one connection; a send's own timeout covers it too.
     max_body: bytes of one reply's body, as transferred and decoded.
     idle_close_s: connections beyond the last one are closed after this long without a request.
@@ -63,6 +65,7 @@ class HttpClient:
         "_idle_close_s",
         "_limit",
         "_loop",
+        "_manners",
         "_max_body",
         "_patience",
         "_reaper",
@@ -77,13 +80,16 @@ class HttpClient:
         *,
         loop: asyncio.AbstractEventLoop,
         tls: ssl.SSLContext | None = None,
-        connections: int = 6,
+        manners: WireManners = BROWSER,
+        connections: int | None = None,
         connect_timeout_s: float = 10.0,
         max_body: int = 16 * MIB,
         idle_close_s: float = 5.0,
         gate: Gate = LOOPBACK,
         budget: WireBudget | None = None,
     ) -> None:
+        if connections is None:
+            connections = manners.connections
         if connections < 1:
             raise ValueError("a wire needs at least one connection")
         self.origin = origin
@@ -91,13 +97,14 @@ class HttpClient:
         self._tls = (tls or shared_context()) if origin.scheme == "https" else None
         self._gate = gate
         self._limit = connections
+        self._manners = manners
         self._connect_timeout_s = connect_timeout_s
         self._max_body = max_body
         self._idle_close_s = idle_close_s
         self._budget = budget
         self._holds = None if budget is None else HeldClock()
         self._patience: Callable[[], float] = monotonic if self._holds is None else self._holds.patience
-        self._fixed = f"host: {origin.authority}\r\naccept-encoding: gzip\r\n".encode("ascii")
+        self._fixed = f"host: {origin.authority}\r\naccept-encoding: {manners.offers(origin)}\r\n".encode("ascii")
         self._connections: set[Connection] = set()
         self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
         self._idle: list[Connection] = []  # the most recently used last
@@ -131,8 +138,8 @@ class HttpClient:
         headers: complete `name: value\\r\\n` lines without host, content-length and accept-encoding.
 
         A request that was written on a kept connection which then ended without a byte of an answer is written once
-        more on a fresh connection, whatever its method, as Chromium does (contract 0.2): the server may have acted on
-        the first. `resends` is told of the first before the second is written, and may not raise.
+        more on a fresh connection, by a browser whatever its method (contract 0.2): the server may have acted on the
+        first. `resends` is told of the first before the second is written, and may not raise.
 
         Raises WireError and nothing else, except CancelledError; cancelling closes the connection in use.
         """
@@ -157,7 +164,7 @@ class HttpClient:
                     raise
                 except WireError as error:
                     del waiter  # it holds the error, whose traceback holds this frame: a cycle per failed request
-                    if resent or not error.stale:
+                    if resent or not error.stale or not self._manners.resends(method):
                         raise
                     error.elapsed_s = monotonic() - began
                     resends(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,7 +71,7 @@ class WireError(Exception):
 class Reply:
     """One complete answer. Times in seconds of `time.monotonic()`, sizes in bytes.
 
-    body: decoded, gzip and deflate undone.
+    body: decoded; which codings: `harness.client.http.codings`.
     sent_at: first byte of the request written on an open connection.
     first_byte_s, server_s: from there to the first and to the last byte of the answer read.
     connect_s: name lookup, TCP and TLS before that; 0.0 on a kept connection.
@@ -102,43 +101,3 @@ class Reply:
         """One header by its lower-case name, without decoding the others."""
         value = self.raw_headers.get(name.encode("latin-1"))
         return None if value is None else value.decode("latin-1")
-
-
-def decode_body(raw: bytes, encoding: bytes, limit: int) -> bytes:
-    """Undo a Content-Encoding header's codings, at most `limit` bytes at every step.
-
-    Raises Malformed: `bad encoding` for damaged, truncated or unknown codings, `body too large` beyond the limit.
-    """
-    body = raw
-    for coding in reversed(encoding.lower().split(b",")):
-        match coding.strip():
-            case b"gzip" | b"x-gzip":
-                body = _inflate(body, 16 + zlib.MAX_WBITS, limit)
-            case b"deflate":
-                # The standard means zlib, some servers send raw deflate: a zlib stream's first nibble is 8.
-                wrapped = body[:1] and body[0] & 0x0F == 8
-                body = _inflate(body, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS, limit)
-            case b"identity" | b"":
-                pass
-            case _:
-                raise Malformed(Detail.BAD_ENCODING)
-    return body
-
-
-def _inflate(data: bytes, wbits: int, limit: int) -> bytes:
-    parts: list[bytes] = []
-    left = limit
-    while data:  # a gzip body may be several members, one after another
-        inflater = zlib.decompressobj(wbits)
-        try:
-            part = inflater.decompress(data, left + 1)
-        except zlib.error:
-            raise Malformed(Detail.BAD_ENCODING) from None
-        left -= len(part)
-        if left < 0:
-            raise Malformed(Detail.BODY_TOO_LARGE)
-        if not inflater.eof:
-            raise Malformed(Detail.BAD_ENCODING)
-        parts.append(part)
-        data = inflater.unused_data
-    return b"".join(parts)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from harness.client.http.reply import Detail, Malformed, decode_body
+from harness.client.http.codings import decode_body
+from harness.client.http.reply import Detail, Malformed
 
 MAX_HEADER = 64 * 1024
 _FRAMING_PER_BYTE = 8

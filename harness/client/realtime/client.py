@@ -89,7 +89,7 @@ class RealtimeClient:
     budget: the worker's share of the target's limits.
     """
 
-    __slots__ = ("_budget", "_connection", "_gate", "_loop", "_online", "_origin", "_tls", "_uri")
+    __slots__ = ("_app_origin", "_budget", "_connection", "_gate", "_loop", "_online", "_origin", "_tls", "_uri")
 
     def __init__(
         self,
@@ -108,7 +108,9 @@ class RealtimeClient:
         through: Through | None = None,
         gate: Gate = LOOPBACK,
         budget: WireBudget | None = None,
+        app_origin: str = "",
     ) -> None:
+        self._app_origin = app_origin
         self._budget = budget
         self._loop = loop
         self._gate = gate
@@ -193,7 +195,7 @@ class RealtimeClient:
 
     def open(self, connection: PhoenixConnection) -> Socket:
         """A socket that begins to connect."""
-        socket = Socket(connection, self._uri, self._budget)
+        socket = Socket(connection, self._uri, self._budget, self._app_origin)
         if self._online():
             socket.dial(self._loop, self._origin, self._tls, self._gate)
         else:

@@ -50,6 +50,7 @@ class RealtimeSession:
                 through=self._through,
                 gate=host.kit.gate,
                 budget=host.kit.wire_budget,
+                app_origin=sockets.app_origin,
             )
         return self._client
 

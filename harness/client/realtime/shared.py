@@ -12,7 +12,8 @@ from harness.client.realtime.phoenix.timer_wheel import Wheel
 @dataclass(frozen=True, slots=True)
 class SharedRealtime:
     """One per worker. changes: changes that reached a listener, by table.
-    conversations: the members of those that are open on this worker's devices, once for each device."""
+    conversations: the members of those that are open on this worker's devices, once for each device.
+    app_origin: of a page in a browser, which says so on opening a socket; "": no browser."""
 
     wheel: Wheel
     apikey: str
@@ -21,6 +22,7 @@ class SharedRealtime:
     tally: FrameTally = field(default_factory=FrameTally)
     changes: Counter[str] = field(default_factory=Counter)
     conversations: dict[str, list[frozenset[str]]] = field(default_factory=dict)
+    app_origin: str = ""
 
     def opened(self, conversation: str, members: frozenset[str]) -> None:
         """A phone opened the conversation."""

@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus, PayloadTooBig, ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
+from websockets.typing import Origin as WebSocketOrigin
 from websockets.uri import WebSocketURI
 
 from harness.client.http.client import SHUTDOWN_S, connect_error
@@ -56,11 +57,15 @@ class Socket(asyncio.Protocol):
         "over",
     )
 
-    def __init__(self, connection: PhoenixConnection, uri: WebSocketURI, budget: WireBudget | None = None) -> None:
+    def __init__(
+        self, connection: PhoenixConnection, uri: WebSocketURI, budget: WireBudget | None = None, app_origin: str = ""
+    ) -> None:
         self._budget = budget
         self._counted = False  # as an open socket of the budget
         self._connection: PhoenixConnection | None = connection
-        self._protocol = ClientProtocol(uri, max_size=MAX_MESSAGE, logger=_LOG)
+        self._protocol = ClientProtocol(
+            uri, origin=WebSocketOrigin(app_origin) if app_origin else None, max_size=MAX_MESSAGE, logger=_LOG
+        )
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None
         self._dialling: asyncio.Task[None] | None = None

@@ -7,6 +7,7 @@ import gzip
 from itertools import pairwise
 from typing import Any
 
+import brotli
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,15 @@ ZIP_BOMB = gzip.compress(b"\0" * 5_000_000)
         pytest.param(sized(ZIP_BOMB, b"content-encoding: gzip"), "stay", SERVER, Detail.BODY_TOO_LARGE, id="zip bomb"),
         pytest.param(sized(gzip.compress(TEXT)[:-9], b"content-encoding: gzip"), "stay", SERVER, Detail.BAD_ENCODING,
                      id="truncated gzip"),
+        pytest.param(sized(brotli.compress(b"\0" * 5_000_000), b"content-encoding: br"), "stay", SERVER,
+                     Detail.BODY_TOO_LARGE, id="brotli bomb"),
+        pytest.param(sized(brotli.compress(TEXT)[:-3], b"content-encoding: br"), "stay", SERVER, Detail.BAD_ENCODING,
+                     id="truncated br"),
+        pytest.param(sized(TEXT, b"content-encoding: br"), "stay", SERVER, Detail.BAD_ENCODING, id="no br at all"),
+        pytest.param(sized(brotli.compress(TEXT) + b"!", b"content-encoding: br"), "stay", SERVER, Detail.BAD_ENCODING,
+                     id="junk after br"),
+        pytest.param(sized(TEXT, b"content-encoding: zstd"), "stay", SERVER, Detail.BAD_ENCODING,
+                     id="what was not offered"),
         pytest.param(sized(TEXT, b"content-encoding: gzip"), "stay", SERVER, Detail.BAD_ENCODING, id="no gzip at all"),
         pytest.param(sized(gzip.compress(TEXT) + b"!", b"content-encoding: gzip"), "stay", SERVER, Detail.BAD_ENCODING,
                      id="junk after gzip"),

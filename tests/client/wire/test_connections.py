@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from harness.client.http.client import Detail, HttpClient, Reply, WireError
 from harness.client.http.connection import Connection
+from harness.client.http.manners import BROWSER, NATIVE, WireManners
+from harness.client.http.origin import Origin
 from harness.core.outcome import Outcome
 from tests.client.wire.peer import (
     HEADERS,
@@ -104,6 +106,61 @@ def test_a_request_that_dies_unanswered_with_a_kept_connection_is_sent_again(
     assert fails(error, NETWORK, detail).stale
     assert error.sent_at is not None
     assert error.sent_at + error.elapsed_s <= reply.sent_at
+
+
+@pytest.mark.parametrize(
+    ("method", "again"), [("GET", True), ("HEAD", True), ("DELETE", True), ("POST", False), ("PATCH", False)]
+)
+def test_only_browsers_send_writes_again(run: Any, method: str, again: bool) -> None:
+    async def work() -> None:
+        async with serving(dying_when_reused("reset")) as server:
+            wire = wire_to(server.port, manners=NATIVE)
+            await get(wire)
+            if again:
+                assert (await get(wire, method=method)).resent
+            else:
+                with pytest.raises(WireError) as caught:
+                    await get(wire, method=method)
+                assert fails(caught.value, NETWORK, Detail.RESET).stale
+            assert server.connections == 1 + again
+            wire.close()
+
+    run(work())
+
+
+@pytest.mark.parametrize(("manners", "most"), [(BROWSER, 6), (NATIVE, 5)])
+def test_how_many_connections_there_are_at_once(run: Any, manners: WireManners, most: int) -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(0.02)
+            await peer.write(OK)
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port, manners=manners)
+            await asyncio.gather(*(get(wire) for _ in range(20)))
+            assert server.connections == most
+            wire.close()
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("manners", "scheme", "host", "offered"),
+    [
+        (BROWSER, "https", "a.example", "gzip, deflate, br"),
+        (BROWSER, "http", "127.0.0.2", "gzip, deflate, br"),
+        (BROWSER, "http", "::1", "gzip, deflate, br"),
+        (BROWSER, "http", "localhost", "gzip, deflate, br"),
+        (BROWSER, "http", "app.localhost", "gzip, deflate, br"),
+        (BROWSER, "http", "a.example", "gzip, deflate"),
+        (BROWSER, "http", "10.0.0.1", "gzip, deflate"),
+        (NATIVE, "https", "a.example", "gzip"),
+    ],
+)
+def test_which_codings_are_offered(manners: WireManners, scheme: str, host: str, offered: str) -> None:
+    """Browsers keep brotli from what may stand between them and a plain-text server elsewhere."""
+    assert manners.offers(Origin(scheme, host, 1)) == offered
 
 
 @pytest.mark.parametrize("answer", [b"H", b"HTTP/1.1 2"])

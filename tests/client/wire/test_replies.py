@@ -8,6 +8,7 @@ import zlib
 from time import monotonic
 from typing import Any
 
+import brotli
 import pytest
 
 from tests.client.wire.peer import (
@@ -25,6 +26,8 @@ from tests.client.wire.peer import (
     wire_to,
 )
 
+BIG = bytes(range(256)) * 4096  # 1 MiB, more than one block of what is decoded
+
 
 @pytest.mark.parametrize(
     ("reply", "body"),
@@ -39,6 +42,12 @@ from tests.client.wire.peer import (
         pytest.param(sized(zlib.compress(TEXT)[2:-4], b"content-encoding: deflate"), TEXT, id="raw deflate"),
         pytest.param(sized(TEXT, b"content-encoding: identity"), TEXT, id="identity"),
         pytest.param(sized(b"", b"content-encoding: gzip"), b"", id="gzip of nothing"),
+        pytest.param(sized(brotli.compress(TEXT), b"content-encoding: br"), TEXT, id="br"),
+        pytest.param(sized(brotli.compress(BIG), b"content-encoding: br"), BIG, id="br, in blocks"),
+        pytest.param(sized(brotli.compress(b""), b"content-encoding: br"), b"", id="br of nothing"),
+        pytest.param(
+            sized(gzip.compress(brotli.compress(TEXT)), b"content-encoding: br, gzip"), TEXT, id="br, then gzip"
+        ),
         pytest.param(
             head(b"transfer-encoding: chunked", b"content-encoding: gzip") + chunked(gzip.compress(TEXT), 3),
             TEXT,
@@ -104,7 +113,7 @@ def test_what_a_reply_tells(run: Any) -> None:
             second = await get(wire)
             wire.close()
         assert first.body == (
-            b"POST /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:%d\r\naccept-encoding: gzip\r\napikey: k\r\n"
+            b"POST /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:%d\r\naccept-encoding: gzip, deflate, br\r\napikey: k\r\n"
             b"content-length: 5\r\n\r\nbody!" % server.port
         )
         assert first.bytes_out == len(first.body)
