@@ -39,14 +39,18 @@ def reply(
     *,
     extra: Iterable[tuple[str, str]] = (),
     with_request_id: str | None = None,
+    open_to_all: bool = False,
 ) -> Response:
-    """A JSON reply with the shared CORS headers; `x-request-id` is echoed unless another one is given."""
+    """A JSON reply with the shared CORS headers; `x-request-id` is echoed unless another one is given.
+
+    open_to_all: as to a caller without `Origin`, whoever calls.
+    """
     headers = request.headers
     return raw(
         js_json.dumps(body),
         status,
         (
-            *cors.headers_for(headers.get("origin", "")),
+            *cors.headers_for("" if open_to_all else headers.get("origin", "")),
             ("content-type", "application/json"),
             ("x-request-id", with_request_id or request_id(headers)),
             *extra,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 _MAX_INDEX = 2**32 - 2
 _INDEX = re.compile(r"(?:0|[1-9][0-9]*)\Z")
 _EXACT = 2**53
+_WHITE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -127,6 +129,21 @@ def _leaves(values: list[Any]) -> list[str]:
     return texts
 
 
+def trim(text: str) -> str:
+    """`text.trim()`; Python strips other characters."""
+    return text.strip(_WHITE)
+
+
+def iso(instant: datetime) -> str:
+    """`toISOString()` of a UTC instant: milliseconds and Z."""
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_now() -> str:
+    """`new Date().toISOString()`."""
+    return iso(datetime.now(UTC))
+
+
 def to_number(value: Any) -> float | None:
     """`Number(value)` of a value that came from JSON; None for NaN."""
     if value is None:
@@ -134,9 +151,9 @@ def to_number(value: Any) -> float | None:
     if isinstance(value, bool | int | float):
         return float(value)
     if isinstance(value, str):
-        return _numeric_text(value.strip())
+        return _numeric_text(trim(value))
     if isinstance(value, list):
-        return _numeric_text(string(value).strip())
+        return _numeric_text(trim(string(value)))
     return None
 
 

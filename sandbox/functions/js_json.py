@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json.decoder
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -16,8 +17,8 @@ from sandbox.functions import js
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
-_MISSING = object()
+_WORDS: dict[str, tuple[str, Any]] = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
+_scan_string: Callable[[str, int, bool], tuple[str, int]] = getattr(json.decoder, "scanstring")  # noqa: B009 - unknown to mypy
 
 
 def parse(text: str) -> Any:
@@ -77,7 +78,7 @@ def _key(text: str, at: int) -> tuple[str, int]:
     at = _skip(text, at)
     if text[at : at + 1] != '"':
         raise ValueError(f"a member's name was expected at {at}")
-    key, at = json.decoder.scanstring(text, at + 1, True)
+    key, at = _scan_string(text, at + 1, True)
     at = _skip(text, at)
     if text[at : at + 1] != ":":
         raise ValueError(f"a colon was expected at {at}")
@@ -88,15 +89,15 @@ def _value(text: str, at: int) -> tuple[Any, int, bool]:
     """A scalar or an empty container; whether it is a container, whose members follow."""
     first = text[at : at + 1]
     if first == '"':
-        value, at = json.decoder.scanstring(text, at + 1, True)
+        value, at = _scan_string(text, at + 1, True)
         return value, at, False
     if first == "[":
         return [], at + 1, True
     if first == "{":
         return {}, at + 1, True
-    word, value = _WORDS.get(first, ("", _MISSING))
-    if value is not _MISSING and text.startswith(word, at):
-        return value, at + len(word), False
+    word, named = _WORDS.get(first, ("", None))
+    if word and text.startswith(word, at):
+        return named, at + len(word), False
     match = _NUMBER.match(text, at)
     if match is None:
         raise ValueError(f"unexpected {first!r} at {at}")
