@@ -16,7 +16,7 @@ from sandbox.functions import js
 from sandbox.functions.deck.candidates import BEST_EFFORT, Candidate, thresholds, titles
 from sandbox.functions.deck.cards import names, poster
 from sandbox.functions.deck.order import Traits, likeness, traits_of
-from sandbox.functions.deck.request import DeckRequest, DeckSize, trimmed
+from sandbox.functions.deck.request import DeckRequest, DeckSize
 from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 from sandbox.settings import Snapshot
@@ -198,7 +198,7 @@ async def _segment_popular(
     """Popular titles of the genres a newcomer chose."""
     deck = settings["ranking.swipe.deck"]
     given = recsys.get("preferredGenres")
-    chosen = [trimmed(js.string(name)) for name in given] if isinstance(given, list) else []
+    chosen = [js.trim(js.string(name)) for name in given] if isinstance(given, list) else []
     genres = [name for name in chosen if name and name.lower() not in muted][:_PREFERRED_LIMIT]
     if not genres or any(")" in name for name in genres):  # a parenthesis ends PostgREST's list of alternatives
         return 0
@@ -265,4 +265,4 @@ def _recsys(text: str | None) -> Mapping[str, Any]:
 
 
 def _lowered(given: Any) -> set[str]:
-    return {trimmed(js.string(name)).lower() for name in given} - {""} if isinstance(given, list) else set()
+    return {js.trim(js.string(name)).lower() for name in given} - {""} if isinstance(given, list) else set()

@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 import asyncpg
 import orjson
 
+from sandbox.functions import js
 from sandbox.functions.deck.request import DeckRequest, DeckSize
 from sandbox.functions.gate import FunctionCaller
+from sandbox.rest.errors import bad_body
 from sandbox.rest.faults import refusal
 from sandbox.services import PoolExhausted, Services
 from sandbox.settings import Snapshot
@@ -85,6 +87,7 @@ async def from_deck_function(
     :raises DeckFailed: with the message that PostgREST would pass on.
     """
     deck = settings["ranking.swipe.deck"]
+    _require_sayable(seed)
 
     async def ask(rows: int, with_seed: str) -> list[Candidate]:
         async with services.acting(caller.principal) as connection:
@@ -106,13 +109,23 @@ async def from_deck_function(
         raise DeckFailed(refusal(error, signed_in=True).message) from error
     if deck["fill_second_attempt_enabled"] and len(rows) < wanted:
         try:
-            more = await ask(wanted, f"{seed}:{deck['fill_second_seed_suffix'].strip() or _FILL_SUFFIX}")
+            more = await ask(wanted, f"{seed}:{js.trim(deck['fill_second_seed_suffix']) or _FILL_SUFFIX}")
         except BEST_EFFORT as error:
             services.note_swallowed("second deck attempt", error)
             more = []
         seen = {row["media_item_id"] for row in rows}
         rows += [row for row in more if row["media_item_id"] not in seen][: wanted - len(rows)]
     return rows, wanted
+
+
+def _require_sayable(seed: str) -> None:
+    """A seed travels to PostgREST as JSON. :raises DeckFailed: for what neither it nor Postgres takes from there."""
+    if "\0" in seed:
+        raise DeckFailed("unsupported Unicode escape sequence")
+    try:
+        seed.encode()
+    except UnicodeEncodeError as error:  # half a surrogate pair
+        raise DeckFailed(bad_body().message) from error
 
 
 async def titles(services: Services, ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:

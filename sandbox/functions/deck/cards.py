@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sandbox.functions import js
-from sandbox.functions.deck.request import DeckRequest, trimmed
+from sandbox.functions.deck.request import DeckRequest
 
 Card: TypeAlias = dict[str, Any]
 """One card as it goes over the wire."""
@@ -47,12 +47,12 @@ def number_cards(cards: Sequence[Card], rec_request_id: str) -> None:
 
 def names(text: str | None) -> list[str]:
     """The names of a list with commas between."""
-    return [name for name in map(trimmed, (text or "").split(",")) if name]
+    return [name for name in map(js.trim, (text or "").split(",")) if name]
 
 
 def poster(value: str | None) -> str | None:
     """OMDb's poster, unless it says that it has none."""
-    text = trimmed(value or "")
+    text = js.trim(value or "")
     return None if text.lower() in ("", "n/a") else text
 
 
@@ -117,7 +117,7 @@ def _first(*values: Any) -> Any:
 
 
 def _image(path: str | None, width: str) -> str | None:
-    text = trimmed(path or "")
+    text = js.trim(path or "")
     if not text:
         return None
     if text.startswith(("http://", "https://")):

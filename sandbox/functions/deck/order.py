@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sandbox.functions import js
 from sandbox.functions.deck.cards import Card, names
-from sandbox.functions.deck.request import trimmed
 
 CONTROL = "control"
 DIVERSITY_TOP = 40
@@ -130,7 +130,7 @@ def traits_of(genres: Sequence[str], actors: str | None, director: str | None) -
     return Traits(
         frozenset(genre.lower() for genre in genres),
         frozenset(name.lower() for name in names(actors)),
-        trimmed(director or "").lower(),
+        js.trim(director or "").lower(),
     )
 
 
@@ -150,7 +150,7 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def _source(card: Card) -> str:
-    return trimmed(str(card["source"])) or "other"
+    return js.trim(str(card["source"])) or "other"
 
 
 def _unit(value: float) -> float:

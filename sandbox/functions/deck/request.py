@@ -17,8 +17,6 @@ LIMIT_RANGE = (1, 120)
 GENRES_LIMIT = 20
 BAD_INPUT = "Invalid request body"
 _SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
-# what JavaScript's `trim` takes away; Python's own list has other control characters and no byte order mark
-_SPACE = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"  # noqa: E501
 
 
 class DeckRefusal(Exception):
@@ -51,11 +49,6 @@ class DeckRequest:
     def filtered(self) -> bool:
         """Whether the database is asked for more, to make up for what the filters drop."""
         return self.min_imdb_rating is not None or bool(self.genres_any)
-
-
-def trimmed(text: str) -> str:
-    """JavaScript's `trim`."""
-    return text.strip(_SPACE)
 
 
 def parse(body: Any) -> DeckRequest:
@@ -123,7 +116,7 @@ def _text(body: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _bad()
-    return trimmed(value)
+    return js.trim(value)
 
 
 def _switch(body: Mapping[str, Any], name: str) -> bool:
@@ -175,7 +168,7 @@ def _genres(body: Mapping[str, Any]) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _bad()
-    return tuple(name for name in map(trimmed, names) if name)[:GENRES_LIMIT]
+    return tuple(name for name in map(js.trim, names) if name)[:GENRES_LIMIT]
 
 
 def _experiments(body: Mapping[str, Any]) -> dict[str, str]:
@@ -184,5 +177,5 @@ def _experiments(body: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(variant, str) for variant in value.values()):
         raise _bad()
-    pairs = ((trimmed(key), trimmed(variant)) for key, variant in value.items())
+    pairs = ((js.trim(key), js.trim(variant)) for key, variant in value.items())
     return {key: variant for key, variant in pairs if key and variant}
