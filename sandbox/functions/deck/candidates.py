@@ -25,7 +25,8 @@ BEST_EFFORT = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhau
 _DECK_SQL = """
 select media_item_id::text as media_item_id, title, kind, omdb_runtime, poster_path, backdrop_path, vote_average,
   vote_count, popularity, completeness, source, why, friend_ids
-from public.media_swipe_deck_v3($1, $2, $3, $4, $5)
+from public.media_swipe_deck_v3(
+  p_session_id => $1::uuid, p_limit => $2::integer, p_mode => $3::text, p_kind_filter => $4::text, p_seed => $5::text)
 """
 _RECENT_SQL = """
 select count(*) filter (where strong) from (
