@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,8 +18,20 @@ KEYS = ["mediaItemId", *SHOWN, "position", "dedupeKey"]
 _numbers = itertools.count(900_000)
 
 
-def title(swiper: Swiper, **columns: Any) -> str:
-    """A new title that trends above all others; its id."""
+@pytest.fixture
+def title(swiper: Swiper) -> Iterator[Callable[..., str]]:
+    """Makes a title that trends above all others, for this test alone; its id."""
+    made: list[str] = []
+
+    def make(**columns: Any) -> str:
+        made.append(_title(swiper, columns))
+        return made[-1]
+
+    yield make
+    swiper.sql("delete from public.media_items where id = any($1::uuid[])", made)
+
+
+def _title(swiper: Swiper, columns: dict[str, Any]) -> str:
     number = next(_numbers)
     row = {"id": str(uuid.uuid4()), "kind": "movie", "tmdb_id": number, "tmdb_media_type": "movie", **columns}
     names = ", ".join(row)
@@ -36,8 +49,8 @@ def title(swiper: Swiper, **columns: Any) -> str:
 
 
 @pytest.mark.parametrize("case", CARDS, ids=lambda case: json.dumps(case["title"])[:60])
-def test_a_title_becomes_the_observed_card(swiper: Swiper, case: dict[str, Any]) -> None:
-    identifier = title(swiper, **case["title"])
+def test_a_title_becomes_the_observed_card(swiper: Swiper, title: Callable[..., str], case: dict[str, Any]) -> None:
+    identifier = title(**case["title"])
     cards = {card["mediaItemId"]: card for card in swiper.cards(mode="trending", limit=60)}
     if case["card"] is None:
         assert identifier not in cards
@@ -74,14 +87,12 @@ def test_friends_cards_say_whose_they_are_even_when_nobody_may_be_seen(swiper: S
     assert all("friendProfiles" not in card for card in cards if card["source"] != "friends")
 
 
-def test_a_friend_who_may_be_seen_is_shown(swiper: Swiper) -> None:
+def test_a_friend_who_may_be_seen_is_shown(swiper: Swiper, title: Callable[..., str]) -> None:
     """Row-level security shows people their own profile only; whoever follows themselves sees a friend."""
-    identifier = title(swiper, omdb_poster="x")
+    identifier = title(omdb_poster="x")
     me = uuid.UUID(swiper.id)
     swiper.sql("delete from public.follows where follower_id = $1", me)
-    swiper.sql("alter table public.follows disable trigger user")
     swiper.sql("insert into public.follows (follower_id, followed_id) values ($1, $1)", me)
-    swiper.sql("alter table public.follows enable trigger user")
     swiper.sql(
         "insert into public.media_events (user_id, session_id, media_item_id, event_type, dedupe_key)"
         " values ($1, $1, $2, 'like', $3)",

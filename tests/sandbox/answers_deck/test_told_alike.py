@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
@@ -18,9 +17,12 @@ from tests.sandbox.answers_deck.conftest import SESSION, Swiper
 from tests.sandbox.signed_in import sql
 
 
-@pytest.fixture
-def trouble(sandbox: Sandbox) -> Iterator[None]:
-    """Events with `source` `fail:<SQLSTATE>` fail with that code."""
+@pytest.fixture(scope="module")
+def trouble(sandbox: Sandbox) -> None:
+    """Events with `source` `fail:<SQLSTATE>` fail with that code, from now on.
+
+    The trigger stays: to drop it would wait for whoever reads events after a reply, and they might wait for it.
+    """
     sql(
         sandbox,
         "create or replace function public.test_trouble() returns trigger language plpgsql as $$ begin"
@@ -31,8 +33,6 @@ def trouble(sandbox: Sandbox) -> Iterator[None]:
         "create or replace trigger test_trouble before insert on public.media_events for each row"
         " when (new.source like 'fail:%') execute function public.test_trouble()",
     )
-    yield
-    sql(sandbox, "drop trigger test_trouble on public.media_events")
 
 
 def event(**fields: Any) -> dict[str, Any]:
