@@ -1,4 +1,4 @@
-"""The database's own ranking, and the titles and friends behind it (contract 2.4, rows 5, 6, 14, 16 and 17)."""
+"""The database's own ranking, and the titles and friends behind it (contract 2.4)."""
 
 from __future__ import annotations
 
