@@ -33,7 +33,7 @@ def title(swiper: Swiper) -> Iterator[Callable[..., str]]:
 
 def _title(swiper: Swiper, columns: dict[str, Any]) -> str:
     number = next(_numbers)
-    row = {"id": str(uuid.uuid4()), "kind": "movie", "tmdb_id": number, "tmdb_media_type": "movie", **columns}
+    row = {"id": str(uuid.uuid4()), "kind": "movie", "tmdb_id": number, **columns}
     names = ", ".join(row)
     swiper.sql(
         f"insert into public.media_items ({names}) select {names}"
