@@ -53,6 +53,11 @@ def shape(**members: Check) -> Check:
     )
 
 
+def many(low: int, high: int, check: Check) -> Check:
+    """A list of so many elements, each passing."""
+    return lambda value: isinstance(value, list) and low <= len(value) <= high and all(check(one) for one in value)
+
+
 def each(check: Check) -> Check:
     """An object whose every member passes."""
     return lambda value: isinstance(value, dict) and all(check(member) for member in value.values())
@@ -138,6 +143,71 @@ _SERVER_SETTINGS: tuple[tuple[str, Check, Any], ...] = (
             "seg_pop_pool_limit": 200,
             "apply_muted_genres": True,
             "mix": {"enabled": True},
+        },
+    ),
+    (
+        "ranking.swipe.blend",
+        shape(
+            enabled=flag,
+            skip_when_mix_active=flag,
+            weights=shape(**dict.fromkeys(("position", "popularity", "vote_avg", "cf_score"), number(0, 10))),
+            source_multipliers=shape(
+                **dict.fromkeys(("for_you", "combined", "friends", "trending", "cf", "seg_pop", "other"), number(0, 10))
+            ),
+        ),
+        {
+            "enabled": True,
+            "skip_when_mix_active": True,
+            "weights": {"position": 1, "popularity": 0.25, "vote_avg": 0.15, "cf_score": 1},
+            "source_multipliers": {
+                "for_you": 1,
+                "combined": 1,
+                "friends": 1,
+                "trending": 1,
+                "cf": 1,
+                "seg_pop": 0.9,
+                "other": 1,
+            },
+        },
+    ),
+    (
+        "ranking.swipe.taste",
+        shape(
+            lookback_days=whole(1, 180),
+            event_limit=whole(50, 1000),
+            pick_liked_max=whole(1, 12),
+            pick_disliked_max=whole(0, 10),
+            min_liked_for_query=whole(1, 12),
+            thresholds=shape(
+                strong_positive_rating_min=number(0, 10),
+                strong_negative_rating_max=number(0, 10),
+                strong_positive_dwell_ms_min=whole(0, 600_000),
+            ),
+        ),
+        {
+            "lookback_days": 30,
+            "event_limit": 250,
+            "pick_liked_max": 6,
+            "pick_disliked_max": 4,
+            "min_liked_for_query": 3,
+            "thresholds": {
+                "strong_positive_rating_min": 7,
+                "strong_negative_rating_max": 3,
+                "strong_positive_dwell_ms_min": 12_000,
+            },
+        },
+    ),
+    (
+        "ops.rerank.adaptive_topk",
+        shape(
+            explicit_query_max=whole(1, 200),
+            thresholds=many(1, 10, shape(lt=whole(0, 1000), topk=whole(1, 200))),
+            default_topk=whole(1, 200),
+        ),
+        {
+            "explicit_query_max": 60,
+            "thresholds": [{"lt": 5, "topk": 15}, {"lt": 15, "topk": 25}, {"lt": 40, "topk": 40}],
+            "default_topk": 60,
         },
     ),
     ("ranking.swipe.status_watched.synthetic_dwell_ms", whole(0, 600_000), 12_000),

@@ -25,12 +25,16 @@ _COMMON: tuple[tuple[str, str], ...] = (
     ("access-control-expose-headers", "x-request-id, x-runner-job-id, retry-after"),
     ("vary", "Origin"),
 )
-# experiment-assign brings its own, which leave out x-request-id
-OWN_OPEN: tuple[tuple[str, str], ...] = (
-    ("access-control-allow-origin", "*"),
-    ("access-control-allow-headers", "authorization, x-client-info, apikey, content-type"),
-    ("access-control-allow-methods", "POST, OPTIONS"),
+# Two functions bring their own, open to every origin; onboarding-initial-likes leaves the two ids out of what a browser
+# may send. Nobody names a max-age, so a browser asks again before nearly every call.
+_OPEN_ORIGIN, _OPEN_METHODS = ("access-control-allow-origin", "*"), ("access-control-allow-methods", "POST, OPTIONS")
+_BASIC = "authorization, x-client-info, apikey, content-type"
+EXPERIMENTS: tuple[tuple[str, str], ...] = (
+    _OPEN_ORIGIN,
+    ("access-control-allow-headers", f"{_BASIC}, x-request-id, x-runner-job-id"),
+    _OPEN_METHODS,
 )
+ONBOARDING: tuple[tuple[str, str], ...] = (_OPEN_ORIGIN, ("access-control-allow-headers", _BASIC), _OPEN_METHODS)
 
 
 def allowed(origin: str) -> bool:
@@ -42,7 +46,7 @@ def allowed(origin: str) -> bool:
         host = parts.hostname or ""
     except ValueError:
         return False
-    return parts.scheme == "https" and host.endswith(".movinesta.app")
+    return parts.scheme == "https" and (host == "movinesta.app" or host.endswith(".movinesta.app"))
 
 
 @lru_cache(maxsize=256)

@@ -45,23 +45,26 @@ def bad_body(request: Request, message: str = "Invalid request body") -> NoRetur
 
 
 def method_not_allowed(request: Request) -> Response:
-    """The assistant functions' answer to anything but POST."""
+    """What six functions answer to anything but POST."""
     return envelope.error(request, "Method Not Allowed", 405, "METHOD_NOT_ALLOWED", allow=["POST"])
 
 
 def unechoed(body: Any, status: int = 200, *, request: Request, extra: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A reply under a fresh request id instead of the caller's: some functions forget to pass the request on (7.1)."""
-    return envelope.reply(request, body, status, extra=extra, with_request_id=str(uuid.uuid4()))
+    """A reply that knows nothing of its request, because some functions forget to pass it on (7.1).
+
+    So it carries a fresh request id instead of the caller's, and any origin may read it.
+    """
+    return envelope.reply(request, body, status, extra=extra, with_request_id=str(uuid.uuid4()), open_to_all=True)
 
 
 def unechoed_error(request: Request, message: str, status: int, code: str | None = None) -> Response:
-    """The error envelope under a fresh request id."""
+    """The error envelope of a function that forgot to pass the request on."""
     identifier = str(uuid.uuid4())
     body: dict[str, Any] = {"ok": False, "error": message, "message": message}
     if code:
         body["code"] = code
     body["requestId"] = identifier
-    return envelope.reply(request, body, status, with_request_id=identifier)
+    return envelope.reply(request, body, status, with_request_id=identifier, open_to_all=True)
 
 
 async def spend(services: Services, request: Request, action: str, limit: int) -> LimitVerdict:

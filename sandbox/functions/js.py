@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,6 +12,8 @@ import orjson
 _MAX_INDEX = 2**32 - 2
 _INDEX = re.compile(r"(?:0|[1-9][0-9]*)\Z")
 _EXACT = 2**53
+_WHITE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def number(value: int | float) -> str:
@@ -43,14 +46,44 @@ def number(value: int | float) -> str:
 
 def stringify(value: Any) -> str:
     """`JSON.stringify` of a value that came from JSON: compact, raw non-ASCII, integer-like keys first."""
-    if value is None or value is True or value is False or isinstance(value, str):
-        return orjson.dumps(value).decode()
-    if isinstance(value, int | float):
-        return number(value) if math.isfinite(value) else "null"
-    if isinstance(value, list):
-        return f"[{','.join(map(stringify, value))}]"
-    members = (f"{orjson.dumps(key).decode()}:{stringify(member)}" for key, member in ordered(value))
-    return f"{{{','.join(members)}}}"
+    written: list[str] = []
+    # what is still to be written: text as it is, and values to be taken apart; no recursion, as depth is no error
+    stack: list[tuple[bool, Any]] = [(False, value)]
+    while stack:
+        is_text, item = stack.pop()
+        if is_text:
+            written.append(item)
+        elif isinstance(item, list | tuple):
+            written.append("[")
+            stack.append((True, "]"))
+            _push(stack, [("", entry) for entry in item])
+        elif isinstance(item, dict):
+            written.append("{")
+            stack.append((True, "}"))
+            _push(stack, [(f"{quoted(key)}:", member) for key, member in ordered(item)])
+        elif isinstance(item, str):
+            written.append(quoted(item))
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            written.append(number(item) if math.isfinite(item) else "null")
+        else:
+            written.append(orjson.dumps(item).decode())
+    return "".join(written)
+
+
+def _push(stack: list[tuple[bool, Any]], entries: list[tuple[str, Any]]) -> None:
+    for place in range(len(entries) - 1, -1, -1):
+        name, entry = entries[place]
+        stack.append((False, entry))
+        stack.append((True, f",{name}" if place else name))
+
+
+def quoted(text: str) -> str:
+    """A string as JSON; half a surrogate pair, which UTF-8 cannot say, is escaped."""
+    if not _HALF.search(text):
+        return orjson.dumps(text).decode()
+    halves = [f"\\u{ord(half):04x}" for half in _HALF.findall(text)]
+    between = [orjson.dumps(part).decode()[1:-1] for part in _HALF.split(text)]
+    return '"' + "".join(part + half for part, half in zip(between, [*halves, ""], strict=True)) + '"'
 
 
 def ordered(members: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -77,10 +110,38 @@ def string(value: Any) -> str:
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, list):
-        return ",".join(map(string, value))
+        return ",".join(_leaves(value))
     if "toString" in value:
         raise TypeError("Cannot convert object to primitive value")
     return "[object Object]"
+
+
+def _leaves(values: list[Any]) -> list[str]:
+    """An array's texts, nested ones in their place; an empty array is an empty text. No recursion."""
+    texts: list[str] = []
+    stack: list[Any] = list(reversed(values))
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list) and value:
+            stack.extend(reversed(value))
+        else:
+            texts.append("" if value == [] else string(value))
+    return texts
+
+
+def trim(text: str) -> str:
+    """`text.trim()`; Python strips other characters."""
+    return text.strip(_WHITE)
+
+
+def iso(instant: datetime) -> str:
+    """`toISOString()` of a UTC instant: milliseconds and Z."""
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_now() -> str:
+    """`new Date().toISOString()`."""
+    return iso(datetime.now(UTC))
 
 
 def to_number(value: Any) -> float | None:
@@ -90,9 +151,9 @@ def to_number(value: Any) -> float | None:
     if isinstance(value, bool | int | float):
         return float(value)
     if isinstance(value, str):
-        return _numeric_text(value.strip())
+        return _numeric_text(trim(value))
     if isinstance(value, list):
-        return _numeric_text(string(value).strip())
+        return _numeric_text(trim(string(value)))
     return None
 
 

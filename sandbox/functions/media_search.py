@@ -12,11 +12,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import envelope, gate, intake, js, media_search_request
+from sandbox.functions import claims, envelope, gate, intake, js, media_search_request
+from sandbox.functions.claims import NoClaims
 from sandbox.functions.envelope import FunctionRefusal
 from sandbox.functions.media_search_request import BadSearch, SearchRequest
-from sandbox.services import Services
-from sandbox.tokens import TokenError
+from sandbox.services import Bearer, Services
 
 NAME = "media-search"
 PER_MINUTE = 120
@@ -40,12 +40,12 @@ with matched as (
 page as (
   select {_COLUMNS} from matched
   order by tmdb_release_date desc nulls last, tmdb_first_air_date desc nulls last, tmdb_title, id
-  limit $8::text::bigint offset $7::text::bigint
+  limit $8::bigint offset $7::bigint
 )
 select (select count(*) from matched) as total, (select count(*) from page) as shown,
   (select coalesce(json_agg(row_to_json(page)), '[]')::text from page) as rows,
   -- read once more, so that a date or number that is none fails even where no row is compared with it
-  $3::text::date, $4::text::date, $6::text[]::integer[]
+  $3::text::date is null and $4::text::date is null and $6::text[]::integer[] is null as plain
 """
 _RERANK_SQL = "select public.get_embedding_search_settings_v1()"
 
@@ -60,8 +60,8 @@ async def handle(services: Services, request: Request) -> Response:
     body = await intake.json_body(request)
     try:
         search = media_search_request.parse(body)
-    except BadSearch as error:
-        intake.bad_body(request, str(error))
+    except BadSearch:
+        intake.bad_body(request)
     given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
     if given and given not in (services.keys.anon, services.keys.service):
         return envelope.error(request, "Invalid apikey header", 401, "INVALID_APIKEY")
@@ -72,7 +72,7 @@ async def handle(services: Services, request: Request) -> Response:
             total, shown, rows = await _page(connection, search)
     except intake.DATABASE_ERRORS as error:
         return intake.unechoed_error(request, str(error), 500, "SEARCH_FAILED")
-    if total < search.offset:
+    if total < search.window[0]:
         return intake.unechoed_error(request, "Requested range not satisfiable", 500, "SEARCH_FAILED")
     reply = {
         "ok": True,
@@ -87,17 +87,13 @@ async def handle(services: Services, request: Request) -> Response:
     return intake.unechoed(reply, request=request, extra=(("x-movinesta-rerank", status),))
 
 
-async def _caller(services: Services, request: Request) -> gate.FunctionCaller:
-    """:raises FunctionRefusal: 401 UNAUTHORIZED. :raises TokenError: for an expired token, uncaught as shipped."""
+async def _caller(services: Services, request: Request) -> Bearer:
+    """:raises FunctionRefusal: 401 UNAUTHORIZED. :raises ClaimsThrew: uncaught, as shipped."""
     try:
-        services.tokens.verify(gate.bearer_token(request))
-    except TokenError as error:
-        if error.expired:
-            raise
-    try:
-        return await gate.require_person(services, request)
-    except FunctionRefusal:
+        bearer, _ = await claims.of_token(services, gate.bearer_token(request))
+    except NoClaims:
         raise FunctionRefusal(envelope.error(request, "Unauthorized", 401, "UNAUTHORIZED")) from None
+    return bearer
 
 
 async def _page(connection: asyncpg.Connection, search: SearchRequest) -> tuple[int, int, str]:
@@ -110,8 +106,7 @@ async def _page(connection: asyncpg.Connection, search: SearchRequest) -> tuple[
         search.max_date,
         search.language,
         search.genre_ids,
-        js.number(search.offset),
-        js.number(search.limit),
+        *search.window,
     )
     return row["total"], row["shown"], row["rows"]
 

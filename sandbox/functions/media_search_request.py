@@ -10,6 +10,8 @@ from sandbox.functions import js
 
 TYPES = ("movie", "series", "anime", "all")
 LIMIT_MAX = 50
+ROWS_MAX = 1_000
+"""What PostgREST shows without a limit that it can read."""
 
 
 class BadSearch(ValueError):
@@ -35,15 +37,22 @@ class SearchRequest:
 
     @property
     def offset(self) -> float:
-        """Rows before this page."""
+        """Rows before this page; what the reply reckons with."""
         return (self.page - 1) * self.limit
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows that PostgREST skips and shows: it ignores an offset or limit that is no whole number."""
+        last = self.offset + self.limit - 1
+        limit = _whole(last - self.offset + 1)
+        return _whole(self.offset) or 0, ROWS_MAX if limit is None else limit
 
 
 def parse(body: Any) -> SearchRequest:
     """:raises BadSearch: for a missing query, a page below 1, a limit outside 1..50, or an unknown type."""
     if not isinstance(body, dict):
         raise BadSearch("Request body must be an object")
-    query = body["query"].strip() if isinstance(body.get("query"), str) else ""
+    query = js.trim(body["query"]) if isinstance(body.get("query"), str) else ""
     if not query:
         raise BadSearch("'query' is required")
     page = js.to_number(body["page"]) if "page" in body else 1.0
@@ -70,6 +79,11 @@ def parse(body: Any) -> SearchRequest:
         _genres(filters.get("genreIds")),
         bool(body.get("skipRerank")),
     )
+
+
+def _whole(value: float) -> int | None:
+    text = js.number(value)
+    return int(text) if text.removeprefix("-").isdigit() else None
 
 
 def _year(filters: dict[str, Any], name: str) -> str | None:

@@ -11,7 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import envelope, gate, intake
+from sandbox.functions import envelope, gate, intake, js
 from sandbox.functions.gate import FunctionCaller
 from sandbox.services import Services
 
@@ -24,7 +24,8 @@ select notifications::text as stored, to_json(updated_at) #>> '{}' as updated
 from public.user_preferences where user_id = $1
 """
 _WRITE_SQL = """
-insert into public.user_preferences (user_id, notifications, updated_at) values ($1, $2::text::jsonb, now())
+insert into public.user_preferences (user_id, notifications, updated_at)
+values ($1, $2::text::jsonb, date_trunc('milliseconds', clock_timestamp()))
 on conflict (user_id) do update set notifications = excluded.notifications, updated_at = excluded.updated_at
 returning notifications::text as stored, to_json(updated_at) #>> '{}' as updated
 """
@@ -53,7 +54,7 @@ async def _read(services: Services, request: Request, caller: FunctionCaller) ->
     except intake.DATABASE_ERRORS:
         return envelope.error(request, "Failed to load preferences", 500, "PREFERENCES_LOAD_FAILED")
     stored = orjson.loads(row["stored"]) if row else {}
-    preferences = {**DEFAULTS, **stored, "updatedAt": row["updated"] if row else None}
+    preferences = {**DEFAULTS, **stored, "updatedAt": row["updated"] if row else js.iso_now()}
     return envelope.reply(request, {"ok": True, "preferences": preferences})
 
 

@@ -11,8 +11,11 @@ SERVER_GONE = (asyncpg.InterfaceError, OSError, EOFError)
 
 
 def refusal(error: Exception, *, signed_in: bool) -> RestError:
-    """A statement's error, passed on word for word; a lost connection is PGRST001."""
-    if not isinstance(error, asyncpg.PostgresError) or isinstance(error, asyncpg.PostgresConnectionError):
+    """A statement's error, passed on word for word; a lost connection is PGRST001.
+
+    asyncpg says the latter with an SQLSTATE of class 08 of its own, which has no severity: only the server gives one.
+    """
+    if not isinstance(error, asyncpg.PostgresError) or getattr(error, "severity", None) is None:
         return connection_lost(error)
     code = error.sqlstate or "XX000"
     message = error.args[0] if error.args else str(error)

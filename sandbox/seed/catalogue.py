@@ -65,7 +65,7 @@ COLUMNS = [
     "tmdb_vote_average",
     "tmdb_vote_count",
     "tmdb_adult",
-    "tmdb_collection_id",
+    "tmdb_belongs_to_collection",
     "tmdb_raw",
     "omdb_imdb_id",
     "omdb_type",
@@ -193,7 +193,9 @@ def _row_tmdb(
         round(quality, 2),
         votes,
         False,
-        rng.randrange(1, max(2, plan.catalogue // 12)) if movie and rng.random() < COLLECTION_SHARE else None,
+        _collection(rng.randrange(1, max(2, plan.catalogue // 12)))
+        if movie and rng.random() < COLLECTION_SHARE
+        else None,
         orjson.dumps(raw).decode(),
     )
 
@@ -231,9 +233,13 @@ def _row_omdb(
         round(min(9.9, max(1.0, quality + rng.gauss(0, 0.3))), 1),
         f"{int(900_000 / (rank + 4)):,}",
         f"${rng.randint(1, 900)},000,000" if kind == "movie" else None,
-        min(100, max(3, round(quality * 10 + rng.gauss(0, 9)))),
+        f"{min(100, max(3, round(quality * 10 + rng.gauss(0, 9))))}%",
         round(rng.uniform(0.7, 1.0), 3),
     )
+
+
+def _collection(number: int) -> str:
+    return orjson.dumps({"id": number, "name": f"Collection {number}"}).decode()
 
 
 def _path(rng: random.Random) -> str:

@@ -24,7 +24,7 @@ create table public.media_items (
   tmdb_vote_average numeric(4, 2),
   tmdb_vote_count integer,
   tmdb_adult boolean,
-  tmdb_collection_id integer,
+  tmdb_belongs_to_collection jsonb,
   tmdb_raw jsonb,
   omdb_imdb_id text,
   omdb_type text,
@@ -46,7 +46,7 @@ create table public.media_items (
   omdb_imdb_rating numeric(3, 1),
   omdb_imdb_votes text,
   omdb_box_office text,
-  omdb_rating_rotten_tomatoes integer,
+  omdb_rating_rotten_tomatoes text,
   completeness numeric(4, 3),
   deleted_at timestamptz,
   search_vector tsvector generated always as (

@@ -2,18 +2,16 @@
 --
 -- media_swipe_deck_v3 -> media_swipe_deck_v3_safe -> media_swipe_deck_v3_core, all three with the same arguments
 --   p_session_id   the device's session; may have a session vector
---   p_limit        rows wanted, 1..200
---   p_mode         for_you | friends | trending | combined
---   p_kind_filter  movie | series | anime | null
---   p_seed         jitter; the same seed and data give the same deck. Default: one per person and UTC day
--- and the same columns
---   media_item_id    the title
---   kind             its kind
---   source           for_you | trending | friends | popular
---   why              a short reason, or null
---   friend_ids       followed people who liked it; empty unless source is friends
---   retrieval_score  0..1 within its source, before jitter; null for popular
---   "position"       0-based; rows come in this order
+--   p_limit        rows wanted, 1..120
+--   p_mode         for_you | friends | trending | combined; null counts as combined
+--   p_kind_filter  movie | series | anime | null, or several of them with commas between
+--   p_seed         jitter; the same seed and data give the same deck. Empty: one per person and UTC day
+-- and the same columns, rows in the order they are to be shown in
+--   media_item_id, title, overview, kind, release_date, first_air_date, omdb_runtime, poster_path, backdrop_path,
+--   vote_average, vote_count, popularity, completeness: of the title
+--   source         for_you | trending | friends | popular
+--   why            a short reason
+--   friend_ids     followed people who liked it; null unless source is friends, empty when it is popular
 
 -- What the core reads of a person's past. Statements of the core itself that fill a temporary table are planned anew at
 -- every call, over all partitions of the events; the plans of these are kept.
@@ -48,41 +46,57 @@ create function deck_internal.liked_by_friends(p_user uuid) returns table (media
   language plpgsql stable as $$
 begin
   return query
-    select e.media_item_id, (array_agg(distinct e.user_id))[1:200]
+    select e.media_item_id, array_agg(distinct e.user_id)
     from public.follows w
     join public.media_events e on e.user_id = w.followed_id
     where w.follower_id = p_user and e.created_at > now() - interval '45 days'
-      and (e.event_type in ('like', 'share', 'watchlist_add') or (e.event_type = 'watchlist' and e.in_watchlist)
-        or e.rating_0_10 >= 7)
+      and (e.event_type = 'like' or (e.event_type = 'watchlist' and e.in_watchlist)
+        or (e.event_type = 'rating' and e.rating_0_10 >= 7) or (e.event_type = 'dwell' and e.dwell_ms >= 6000))
     group by e.media_item_id
     limit 600;
 end $$;
 
+-- The titles somebody last showed to like, the newest first; `title` is what a reason calls them.
+create function deck_internal.anchors(p_user uuid, p_limit integer)
+  returns table (media_item_id uuid, title text) language plpgsql stable as $$
+begin
+  return query
+    select a.media_item_id, coalesce(m.tmdb_title, m.tmdb_name, m.omdb_title)
+    from (
+      select e.media_item_id, e.created_at from public.media_events e
+      where e.user_id = p_user and e.created_at > now() - interval '120 days'
+        and (e.event_type in ('like', 'detail_open') or (e.event_type = 'watchlist' and e.in_watchlist)
+          or (e.event_type = 'rating' and e.rating_0_10 >= 7) or (e.event_type = 'dwell' and e.dwell_ms >= 6000))
+      order by e.created_at desc limit p_limit
+    ) a
+    left join public.media_items m on m.id = a.media_item_id
+    order by a.created_at desc;
+end $$;
+
+-- What lies near the last liked titles (anchor: what they are called) and near the centres of the taste (no anchor).
 create function deck_internal.neighbours(
   p_user uuid, p_provider text, p_model text, p_task text
-) returns table (media_item_id uuid, why text, distance double precision) language plpgsql stable
+) returns table (media_item_id uuid, anchor text, distance double precision) language plpgsql stable
   set search_path = public, extensions, pg_temp as $$
 begin
   return query
-    select n.media_item_id, anchor.why, n.distance
+    select n.media_item_id, near.title, n.distance
     from (
-      (select m.embedding as vector, 'Because of what you liked' as why
-       from public.media_events e
-       join public.media_embeddings m on m.media_item_id = e.media_item_id
-         and m.provider = p_provider and m.model = p_model and m.task = p_task
-       where e.user_id = p_user and e.event_type = 'like'
-       order by e.created_at desc limit 3)
+      (select m.embedding as vector, a.title
+       from deck_internal.anchors(p_user, 3) a
+       join public.media_embeddings m on m.media_item_id = a.media_item_id
+         and m.provider = p_provider and m.model = p_model and m.task = p_task)
       union all
-      (select c.taste, 'Close to one of your favourites' from public.media_user_centroids c
+      (select c.taste, null from public.media_user_centroids c
        where c.user_id = p_user and c.provider = p_provider and c.model = p_model and c.task = p_task
          and c.taste is not null
        order by c.centroid limit 5)
-    ) anchor
+    ) near
     cross join lateral (
-      select m.media_item_id, (m.embedding <=> anchor.vector)::double precision as distance
+      select m.media_item_id, (m.embedding <=> near.vector)::double precision as distance
       from public.media_embeddings m
       where m.provider = p_provider and m.model = p_model and m.task = p_task
-      order by m.embedding <=> anchor.vector
+      order by m.embedding <=> near.vector
       limit 40
     ) n;
 end $$;
@@ -90,8 +104,9 @@ end $$;
 create function public.media_swipe_deck_v3_core(
   p_session_id uuid, p_limit integer, p_mode text, p_kind_filter text, p_seed text
 ) returns table (
-    media_item_id uuid, kind text, source text, why text, friend_ids uuid[], retrieval_score double precision,
-    "position" integer
+    media_item_id uuid, title text, overview text, kind text, release_date date, first_air_date date, omdb_runtime text,
+    poster_path text, backdrop_path text, vote_average numeric, vote_count integer, popularity numeric,
+    completeness numeric, source text, why text, friend_ids uuid[]
   )
   language plpgsql volatile security definer
   set search_path = public, extensions, pg_temp
@@ -100,9 +115,11 @@ create function public.media_swipe_deck_v3_core(
 #variable_conflict use_column
 declare
   v_user uuid := auth.uid();
-  v_limit integer := least(greatest(coalesce(p_limit, 60), 1), 200);
-  v_mode text := coalesce(nullif(p_mode, ''), 'for_you');
-  v_seed text := coalesce(nullif(trim(p_seed), ''),
+  v_limit integer := least(greatest(coalesce(p_limit, 60), 1), 120);
+  v_mode text := lower(coalesce(p_mode, 'combined'));
+  v_kinds text[] := regexp_split_to_array(nullif(lower(p_kind_filter), ''), '\s*,\s*');
+  v_muted text[];
+  v_seed text := coalesce(nullif(p_seed, ''),
     'daily:' || v_user || ':' || to_char(now() at time zone 'utc', 'YYYY-MM-DD'));
   v_profile public.embedding_settings;
   v_taste extensions.halfvec(1024);
@@ -117,13 +134,12 @@ begin
     drop table _cand, _take, _picked, _seen24h, _blocked, _served30m;
   end if;
   create temp table _cand (
-    media_item_id uuid, source text storage plain, why text storage plain, friend_ids uuid[] storage plain,
+    media_item_id uuid, source text storage plain, anchor text storage plain, friend_ids uuid[] storage plain,
     base double precision
   ) on commit drop;
   create temp table _take (
-    media_item_id uuid, kind text storage plain, source text storage plain, why text storage plain,
-    friend_ids uuid[] storage plain, base double precision, score double precision, genre_rank bigint,
-    collection_rank bigint
+    media_item_id uuid, source text storage plain, anchor text storage plain, friend_ids uuid[] storage plain,
+    score double precision, genre_rank bigint, collection_rank bigint
   ) on commit drop;
   create temp table _picked (ord bigint, media_item_id uuid) on commit drop;
   create temp table _seen24h (media_item_id uuid) on commit drop;
@@ -136,6 +152,10 @@ begin
     select * from deck_internal.blocked(v_user);
   insert into _served30m
     select * from deck_internal.served(v_user);
+  -- Names that are written in capitals match nothing here, as shipped; anything but a list is an error.
+  select array_agg(g) into v_muted
+  from public.user_preferences u cross join lateral jsonb_array_elements_text(u.recsys -> 'mutedGenres') g
+  where u.user_id = v_user;
 
   if v_mode in ('for_you', 'combined') then
     select * into v_profile from public.embedding_settings where id = 1;
@@ -150,7 +170,7 @@ begin
     v_has_vectors := v_taste is not null;
     if v_has_vectors then
       insert into _cand
-        select n.media_item_id, 'for_you', 'Matches your taste', '{}', 1 - n.distance / 2
+        select n.media_item_id, 'for_you', null, null, 1 - n.distance / 2
         from (
           select m.media_item_id, (m.embedding <=> v_taste)::double precision as distance
           from public.media_embeddings m
@@ -162,18 +182,18 @@ begin
     end if;
     -- Neighbours of the last three likes, and of the tastes' centres.
     insert into _cand
-      select n.media_item_id, 'for_you', n.why, '{}', 1 - n.distance / 2
+      select n.media_item_id, 'for_you', n.anchor, null, 1 - n.distance / 2
       from deck_internal.neighbours(
         v_user, v_profile.active_provider, v_profile.active_model, v_profile.active_task
       ) n;
     v_has_vectors := v_has_vectors or exists (select 1 from _cand);
-    if not v_has_vectors and not exists (select 1 from public.media_events e where e.user_id = v_user) then
+    if not v_has_vectors and not exists (select 1 from deck_internal.anchors(v_user, 1)) then
       -- Somebody new: a seeded sample of the known titles, to learn from.
       insert into _cand
-        select s.id, 'for_you', 'To learn what you like', '{}', 1 - (row_number() over () - 1) / 240.0
+        select s.id, 'for_you', null, null, 1 - (row_number() over () - 1) / 240.0
         from (
           select m.id from public.media_items m
-          where m.deleted_at is null and (p_kind_filter is null or m.kind::text = p_kind_filter)
+          where coalesce(m.completeness, 1) >= 0.25 and (v_kinds is null or m.kind::text = any (v_kinds))
           order by m.tmdb_popularity desc nulls last, m.id limit 240
         ) s;
     end if;
@@ -181,45 +201,46 @@ begin
 
   if v_mode in ('trending', 'combined') then
     insert into _cand
-      select t.media_item_id, 'trending', 'Trending now', '{}', t.score_72h / nullif(max(t.score_72h) over (), 0)
+      select t.media_item_id, 'trending', null, null, t.score_72h / nullif(max(t.score_72h) over (), 0)
       from public.media_trending_scores t order by t.score_72h desc, t.media_item_id limit 300;
   end if;
 
   if v_mode in ('friends', 'combined') then
     insert into _cand
-      select f.media_item_id, 'friends', 'Liked by people you follow', f.ids,
+      select f.media_item_id, 'friends', null, f.ids,
         least(1.0, 0.4 + 0.15 * cardinality(f.ids))
       from deck_internal.liked_by_friends(v_user) f;
   end if;
 
   -- One row a title: the source in which it stands highest. Then the order by score and seeded jitter.
   insert into _take
-    select s.media_item_id, s.kind, s.source, s.why, s.friend_ids, s.base, s.score,
+    select s.media_item_id, s.source, s.anchor, s.friend_ids, s.score,
       row_number() over (partition by s.genre order by s.score desc, s.media_item_id),
       case when s.collection is null then 1
         else row_number() over (partition by s.collection order by s.score desc, s.media_item_id) end
     from (
       select distinct on (c.media_item_id)
-        c.media_item_id, m.kind::text as kind, c.source, c.why, c.friend_ids, c.base,
+        c.media_item_id, c.source, c.anchor, c.friend_ids,
         0.6 * c.standing
           + 0.4 * (hashtextextended(v_seed || c.media_item_id, 7) & 16777215) / 16777216.0 as score,
-        coalesce(m.tmdb_genre_ids[1], -1) as genre,
-        m.tmdb_collection_id as collection
+        lower(coalesce(split_part(m.omdb_genre, ',', 1), 'unknown')) as genre,
+        m.tmdb_belongs_to_collection ->> 'id' as collection
       from (
         -- Scores of different sources do not compare, their places within each source do.
         select *, 1 - percent_rank() over (partition by source order by base desc nulls last) as standing from _cand
       ) c
       join public.media_items m on m.id = c.media_item_id
-      where m.deleted_at is null
-        and (p_kind_filter is null or m.kind::text = p_kind_filter)
+      where case when v_kinds is null then m.kind not in ('episode', 'other') else m.kind::text = any (v_kinds) end
+        and (v_muted is null
+          or not regexp_split_to_array(lower(coalesce(m.omdb_genre, '')), '\s*,\s*') && v_muted)
         and not exists (select 1 from _blocked b where b.media_item_id = c.media_item_id)
         and not exists (select 1 from _served30m r where r.media_item_id = c.media_item_id)
-      order by c.media_item_id, c.standing desc, c.source, c.why
+      order by c.media_item_id, c.standing desc, c.source, c.anchor
     ) s;
 
   insert into _picked
     select row_number() over (order by t.score desc, t.media_item_id), t.media_item_id from _take t
-    where t.genre_rank <= ceil(0.35 * v_limit) and t.collection_rank <= 2
+    where t.genre_rank <= greatest(2, ceil(0.35 * v_limit)) and t.collection_rank <= 2
     order by t.score desc, t.media_item_id limit v_limit;
   -- A short deck is worse than a monotonous one: fill up without the caps.
   insert into _picked
@@ -229,55 +250,82 @@ begin
     limit v_limit - (select count(*) from _picked);
 
   return query
-    select t.media_item_id, t.kind, t.source, t.why, t.friend_ids, t.base,
-      (row_number() over (order by p.ord) - 1)::integer
-    from _picked p join _take t on t.media_item_id = p.media_item_id
+    select m.id, coalesce(m.tmdb_title, m.tmdb_name, m.omdb_title), coalesce(m.tmdb_overview, m.omdb_plot), m.kind::text,
+      m.tmdb_release_date, m.tmdb_first_air_date, m.omdb_runtime, m.tmdb_poster_path, m.tmdb_backdrop_path,
+      m.tmdb_vote_average::numeric, m.tmdb_vote_count, m.tmdb_popularity::numeric, m.completeness::numeric, t.source,
+      case
+        when t.source = 'friends' then 'Recommended by friends'
+        when t.source = 'trending' then 'Trending on MoviNesta'
+        else coalesce('Because you liked ' || t.anchor, 'Recommended for you')
+      end,
+      t.friend_ids
+    from _picked p
+    join _take t on t.media_item_id = p.media_item_id
+    join public.media_items m on m.id = p.media_item_id
     order by p.ord;
 end $$;
 
--- Never an empty deck: when the core has nothing or fails, the most popular titles. These ignore the seed, what was
--- served and the dislikes among events; only media_feedback counts. A statement timeout is not caught.
+-- Never an empty deck: when the core has nothing, the most popular titles. These ignore the seed, what was served and the
+-- dislikes among events; only media_feedback counts. When the core fails, so does the deck.
 create function public.media_swipe_deck_v3_safe(
   p_session_id uuid, p_limit integer, p_mode text, p_kind_filter text, p_seed text
 ) returns table (
-    media_item_id uuid, kind text, source text, why text, friend_ids uuid[], retrieval_score double precision,
-    "position" integer
+    media_item_id uuid, title text, overview text, kind text, release_date date, first_air_date date, omdb_runtime text,
+    poster_path text, backdrop_path text, vote_average numeric, vote_count integer, popularity numeric,
+    completeness numeric, source text, why text, friend_ids uuid[]
   )
   language plpgsql volatile security definer set search_path = public, extensions, pg_temp
   as $$
 #variable_conflict use_column
+declare
+  v_kinds text[] := regexp_split_to_array(lower(nullif(btrim(p_kind_filter), '')), '\s*,\s*');
 begin
-  begin
-    return query select * from public.media_swipe_deck_v3_core(p_session_id, p_limit, p_mode, p_kind_filter, p_seed);
-    if found then
-      return;
-    end if;
-  exception when others then
-    raise log 'media_swipe_deck_v3_core failed: % %', sqlstate, sqlerrm;
-  end;
+  return query select * from public.media_swipe_deck_v3_core(p_session_id, p_limit, p_mode, p_kind_filter, p_seed);
+  if found then
+    return;
+  end if;
   return query
-    select m.id, m.kind::text, 'popular', 'Popular right now', '{}'::uuid[], null::double precision,
-      (row_number() over (order by m.tmdb_popularity desc nulls last, m.id) - 1)::integer
+    select m.id, coalesce(m.tmdb_title, m.tmdb_name, m.omdb_title, 'Untitled'),
+      coalesce(m.tmdb_overview, m.omdb_plot, ''), m.kind::text, m.tmdb_release_date, m.tmdb_first_air_date,
+      m.omdb_runtime,
+      coalesce(nullif(m.tmdb_poster_path, ''), regexp_replace(nullif(m.omdb_poster, ''), '^http://', 'https://')),
+      m.tmdb_backdrop_path, m.tmdb_vote_average::numeric, m.tmdb_vote_count, m.tmdb_popularity::numeric,
+      m.completeness::numeric, 'popular', 'Popular picks', '{}'::uuid[]
     from public.media_items m
-    where m.deleted_at is null and (p_kind_filter is null or m.kind::text = p_kind_filter)
+    where coalesce(m.completeness, 1) >= 0.20 and (v_kinds is null or m.kind::text = any (v_kinds))
       and not exists (
         select 1 from public.media_feedback f
         where f.user_id = auth.uid() and f.media_item_id = m.id
           and (f.last_action = 'dislike' or f.negative_ema >= 0.95)
       )
-    order by m.tmdb_popularity desc nulls last, m.id
-    limit least(greatest(coalesce(p_limit, 60), 1), 200);
+    order by m.tmdb_popularity desc nulls last, m.tmdb_vote_average desc nulls last, m.id
+    limit least(greatest(coalesce(p_limit, 60), 1), 120);
 end $$;
 
 create function public.media_swipe_deck_v3(
-  p_session_id uuid, p_limit integer default 60, p_mode text default 'for_you', p_kind_filter text default null,
-  p_seed text default null
+  p_session_id uuid, p_limit integer, p_mode text, p_kind_filter text, p_seed text
 ) returns table (
-    media_item_id uuid, kind text, source text, why text, friend_ids uuid[], retrieval_score double precision,
-    "position" integer
+    media_item_id uuid, title text, overview text, kind text, release_date date, first_air_date date, omdb_runtime text,
+    poster_path text, backdrop_path text, vote_average numeric, vote_count integer, popularity numeric,
+    completeness numeric, source text, why text, friend_ids uuid[]
   )
   language plpgsql volatile security definer set search_path = public, extensions, pg_temp
   as $$
 begin
   return query select * from public.media_swipe_deck_v3_safe(p_session_id, p_limit, p_mode, p_kind_filter, p_seed);
+end $$;
+
+-- The same with kinds and seed of their own types.
+create function public.media_swipe_deck_v3_typed(
+  p_session_id uuid, p_limit integer, p_mode text, p_kind_filter text[], p_seed integer
+) returns table (
+    media_item_id uuid, title text, overview text, kind text, release_date date, first_air_date date, omdb_runtime text,
+    poster_path text, backdrop_path text, vote_average numeric, vote_count integer, popularity numeric,
+    completeness numeric, source text, why text, friend_ids uuid[]
+  )
+  language plpgsql stable security definer set search_path = public, extensions
+  as $$
+begin
+  return query select * from public.media_swipe_deck_v3_safe(
+    p_session_id, p_limit, p_mode, array_to_string(p_kind_filter, ','), p_seed::text);
 end $$;

@@ -884,9 +884,9 @@ def card(source: str, number: int) -> dict[str, Any]:
 )
 def test_reordering_never_loses_a_card(sources: list[str], variant: str) -> None:
     cards = [card(source, number) for number, source in enumerate(sources)]
-    for reordered in (deck_order.mix(cards, variant), deck_order.diversify(cards)):
+    for reordered in (deck_order.mix(cards, variant).cards, deck_order.diversify(cards)):
         assert sorted(c["mediaItemId"] for c in reordered) == sorted(c["mediaItemId"] for c in cards)
-    mixed = deck_order.mix(cards, variant)
+    mixed = deck_order.mix(cards, variant).cards
     for source in set(sources):
         places = [int(c["mediaItemId"]) for c in mixed if c["source"] == source]
         assert places == sorted(places)

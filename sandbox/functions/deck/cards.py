@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from sandbox.functions import js
 from sandbox.functions.deck.request import DeckRequest
 
 Card: TypeAlias = dict[str, Any]
 """One card as it goes over the wire."""
 
 _IMAGES = "https://image.tmdb.org/t/p"
-_MINUTES = re.compile(r"(\d+)\s*min", re.IGNORECASE)
-_YEAR = re.compile(r"\d{4}")
+_MINUTES = re.compile(r"([0-9]+)\s*min", re.IGNORECASE)
+_YEAR = re.compile(r"[0-9]{4}")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
 def build(
@@ -42,6 +45,17 @@ def number_cards(cards: Sequence[Card], rec_request_id: str) -> None:
         card["dedupeKey"] = f"{rec_request_id}:{position}:{card['mediaItemId']}"
 
 
+def names(text: str | None) -> list[str]:
+    """The names of a list with commas between."""
+    return [name for name in map(js.trim, (text or "").split(",")) if name]
+
+
+def poster(value: str | None) -> str | None:
+    """OMDb's poster, unless it says that it has none."""
+    text = js.trim(value or "")
+    return None if text.lower() in ("", "n/a") else text
+
+
 def _passes(card: Card, min_rating: float | None, wanted: set[str]) -> bool:
     rating = card["imdbRating"]
     if min_rating is not None and rating is not None and rating < min_rating:
@@ -51,27 +65,32 @@ def _passes(card: Card, min_rating: float | None, wanted: set[str]) -> bool:
 
 
 def _card(row: Mapping[str, Any], title: Mapping[str, Any], mode: str) -> Card | None:
-    poster_path = _either(row, "poster_path", title, "tmdb_poster_path")
-    backdrop_path = _either(row, "backdrop_path", title, "tmdb_backdrop_path")
-    poster = _poster(title.get("omdb_poster")) or _image(poster_path, "w500") or _image(backdrop_path, "w780")
-    if not poster:
+    """What TMDb knows comes with the row alone: a row that the function added itself has none of it."""
+    poster_path = _first(row.get("poster_path"), title.get("tmdb_poster_path"))
+    backdrop_path = _first(row.get("backdrop_path"), title.get("tmdb_backdrop_path"))
+    shown = poster(title.get("omdb_poster"))
+    if shown is None:
+        shown = _image(poster_path, "w500")
+    if shown is None:
+        shown = _image(backdrop_path, "w780")
+    if shown is None:
         return None
     genre_text = title.get("omdb_genre")
     friends = row.get("friend_ids")
     return {
         "mediaItemId": str(row["media_item_id"]),
-        "title": _either(title, "omdb_title", row, "title"),
+        "title": _first(title.get("omdb_title"), row.get("title")),
         "overview": title.get("omdb_plot"),
-        "kind": title.get("omdb_type") or title.get("kind") or row.get("kind") or "other",
+        "kind": _first(title.get("omdb_type"), title.get("kind"), row.get("kind"), "other"),
         "releaseDate": title.get("omdb_released"),
         "releaseYear": _year(title.get("omdb_year")),
-        "runtimeMinutes": _minutes(title.get("omdb_runtime"), row.get("runtime_minutes")),
-        "posterUrl": poster,
-        "genres": None if genre_text is None else _tokens(genre_text),
+        "runtimeMinutes": _first(_minutes(title.get("omdb_runtime")), _minutes(row.get("omdb_runtime"))),
+        "posterUrl": shown,
+        "genres": None if genre_text is None else names(genre_text),
         "language": title.get("omdb_language"),
         "country": title.get("omdb_country"),
-        "imdbRating": _clamped(title.get("omdb_imdb_rating"), 10),
-        "rtTomatoMeter": _clamped(title.get("omdb_rating_rotten_tomatoes"), 100),
+        "imdbRating": _rating(title.get("omdb_imdb_rating")),
+        "rtTomatoMeter": _percent(title.get("omdb_rating_rotten_tomatoes")),
         "director": title.get("omdb_director"),
         "writer": title.get("omdb_writer"),
         "actors": title.get("omdb_actors"),
@@ -82,31 +101,27 @@ def _card(row: Mapping[str, Any], title: Mapping[str, Any], mode: str) -> Card |
         "boxOffice": title.get("omdb_box_office"),
         "tmdbPosterPath": poster_path,
         "tmdbBackdropPath": backdrop_path,
-        "tmdbVoteAverage": _number(_either(row, "vote_average", title, "tmdb_vote_average")),
-        "tmdbVoteCount": _number(_either(row, "vote_count", title, "tmdb_vote_count")),
-        "tmdbPopularity": _number(_either(row, "popularity", title, "tmdb_popularity")),
-        "completeness": _number(_either(row, "completeness", title, "completeness")),
-        "source": row.get("source") or mode,
+        "tmdbVoteAverage": _number(row.get("vote_average")),
+        "tmdbVoteCount": _number(row.get("vote_count")),
+        "tmdbPopularity": _number(row.get("popularity")),
+        "completeness": _number(row.get("completeness")),
+        "source": _first(row.get("source"), mode),
         "why": row.get("why"),
-        "friendIds": [str(friend) for friend in friends] if friends else [],
+        "friendIds": [str(friend) for friend in friends or ()],
         "retrieval_score": _number(row.get("retrieval_score")),
     }
 
 
-def _either(first: Mapping[str, Any], name: str, second: Mapping[str, Any], other: str) -> Any:
-    value = first.get(name)
-    return second.get(other) if value is None else value
-
-
-def _poster(value: str | None) -> str | None:
-    text = (value or "").strip()
-    return None if text.lower() in ("", "n/a") else text
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
 
 
 def _image(path: str | None, width: str) -> str | None:
-    text = (path or "").strip()
-    if not text or text.startswith(("http://", "https://")):
-        return text or None
+    text = js.trim(path or "")
+    if not text:
+        return None
+    if text.startswith(("http://", "https://")):
+        return text
     return f"{_IMAGES}/{width}{text if text.startswith('/') else f'/{text}'}"
 
 
@@ -115,13 +130,22 @@ def _year(text: str | None) -> int | None:
     return int(found.group()) if found else None
 
 
-def _minutes(text: str | None, fallback: Any) -> Any:
+def _minutes(text: str | None) -> int | float | None:
     found = _MINUTES.search(text or "")
-    return int(found.group(1)) if found else _number(fallback)
+    return _number(found.group(1)) if found else None
 
 
-def _tokens(text: str) -> list[str]:
-    return [token.strip() for token in text.split(",") if token.strip()]
+def _percent(text: str | None) -> int | float | None:
+    found = _PERCENT.search(text or "")
+    return _clamped(float(found.group(1)), 100) if found else None
+
+
+def _rating(value: Any) -> int | float | None:
+    """IMDb's figure out of ten; OMDb's "N/A" is none."""
+    if value is None:
+        return None
+    number = js.to_number(value) if isinstance(value, str) else float(value)
+    return None if number is None else _clamped(number, 10)
 
 
 def _number(value: Any) -> int | float | None:
@@ -129,9 +153,10 @@ def _number(value: Any) -> int | float | None:
     if value is None:
         return None
     number = float(value)
+    if not math.isfinite(number):
+        return None  # which is what JSON makes of them
     return int(number) if number.is_integer() else number
 
 
-def _clamped(value: Any, high: int) -> int | float | None:
-    number = _number(value)
-    return None if number is None else max(0, min(high, number))
+def _clamped(value: float, high: int) -> int | float | None:
+    return _number(max(0.0, min(float(high), value))) if math.isfinite(value) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 from sandbox.functions.deck import defects as deck_defects
 from sandbox.functions.deck.cards import Card
 from sandbox.functions.deck.request import DeckRequest
+from sandbox.functions.deck.rerank import Rerank
 from sandbox.services import Services
 
 _FEATURES_SQL = """
@@ -25,16 +26,48 @@ _REQUEST_SQL = """
 insert into public.rec_requests
   (rec_request_id, user_id, session_id, deck_id, mode, requested_mode, kind_filter, seed, "limit", source,
    request_context)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, null, $10::text::jsonb)
 on conflict (rec_request_id) do update set request_context = excluded.request_context
 """
+# The request's context is not repeated in them.
 _IMPRESSIONS_SQL = """
 insert into public.rec_impressions
-  (rec_request_id, user_id, session_id, deck_id, media_item_id, position, source, dedupe_key, request_context)
-select $1, $2, $3, $4, r.media_item_id, r.position, r.source, r.dedupe_key, $5::text::jsonb
-from unnest($6::uuid[], $7::integer[], $8::text[], $9::text[]) as r(media_item_id, position, source, dedupe_key)
+  (rec_request_id, user_id, session_id, deck_id, media_item_id, position, source, dedupe_key)
+select $1, $2, $3, $4, r.media_item_id, r.position, r.source, r.dedupe_key
+from unnest($5::uuid[], $6::integer[], $7::text[], $8::text[]) as r(media_item_id, position, source, dedupe_key)
 """
-_SOURCE = "media-swipe-deck"
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Which experiments' arms a deck was made under, and what they did to it."""
+
+    experiments: Mapping[str, str]
+    cf_added: int
+    seg_pop_added: int
+    diversity_applied: bool
+    mix_applied: bool
+    blend_applied: bool
+
+    def variant(self, key: str, default: str = "control") -> str:
+        """The arm of one experiment."""
+        return self.experiments.get(key, default)
+
+    def logged(self) -> dict[str, Any]:
+        """As requests and features both keep it."""
+        return {
+            "experiments": dict(self.experiments),
+            "cf_variant": self.variant("swipe_cf_v1", "off"),
+            "cf_added": self.cf_added,
+            "seg_pop_added": self.seg_pop_added,
+            "rerank_variant": self.variant("swipe_rerank_v1"),
+            "diversity_variant": self.variant("swipe_diversity_v1"),
+            "diversity_applied": self.diversity_applied,
+            "mix_variant": self.variant("swipe_mix_v1"),
+            "mix_applied": self.mix_applied,
+            "blend_variant": self.variant("swipe_blend_v1"),
+            "blend_applied": self.blend_applied,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +81,23 @@ class Served:
     mode: str
     seed: str
     limit: int
-    variants: dict[str, str]
+    steps: Steps
+    rerank: Rerank
     cards: Sequence[Card]
 
 
 async def write(services: Services, served: Served) -> None:
     """All three writes in one transaction; when that fails each by itself, and what still fails is swallowed."""
-    writes = [(_FEATURES_SQL, _features(served)), (_REQUEST_SQL, _request(served))]
+    made = [(_FEATURES_SQL, _features), (_REQUEST_SQL, _request)]
     if served.cards:
-        writes.append((_IMPRESSIONS_SQL, _impressions(served)))
-    writes = deck_defects.logged(services, writes, impressions=bool(served.cards))
+        made.append((_IMPRESSIONS_SQL, _impressions))
+    made = deck_defects.logged(services, made, impressions=bool(served.cards))
+    writes: list[tuple[str, tuple[Any, ...]]] = []
+    for sql, arguments_of in made:
+        try:
+            writes.append((sql, arguments_of(served)))
+        except (TypeError, ValueError) as error:  # half a surrogate pair, which no database takes
+            services.note_swallowed("deck log", error)
     try:
         async with services.acting(services.service) as connection:
             for sql, arguments in writes:
@@ -73,39 +113,50 @@ async def write(services: Services, served: Served) -> None:
             services.note_swallowed("deck log", error)
 
 
-def _context(served: Served) -> dict[str, Any]:
+def context(served: Served) -> dict[str, Any]:
+    """What a request is remembered with. (pure)"""
     return {
         "mode": served.mode,
         "requestedMode": served.request.mode,
         "kindFilter": served.request.kind,
         "seed": served.seed,
         "limit": served.limit,
-        "experiments": served.variants,
+        **served.steps.logged(),
     }
 
 
-def _features(served: Served) -> tuple[Any, ...]:
-    shared = {"mode": served.mode, "seed": served.seed, "experiments": served.variants}
-    features = [
-        orjson.dumps(
-            {
-                **shared,
-                "source": card["source"],
-                "why_len": len(card["why"] or ""),
-                "friend_ids_count": len(card["friendIds"]),
-                "kind": card["kind"],
-                "release_year": card["releaseYear"],
-                "runtime_minutes": card["runtimeMinutes"],
-                "tmdb_vote_average": card["tmdbVoteAverage"],
-                "tmdb_vote_count": card["tmdbVoteCount"],
-                "tmdb_popularity": card["tmdbPopularity"],
-                "completeness": card["completeness"],
-            }
-        ).decode()
+def features(served: Served) -> list[dict[str, Any]]:
+    """What each card is remembered with, for training. (pure)"""
+    rerank = served.rerank
+    shared = {
+        **served.steps.logged(),
+        "seed": served.seed,
+        "rerank_enabled": rerank.enabled,
+        "rerank_query_len": rerank.query_length,
+        "rerank_top_k": rerank.top,
+        "rerank_cache_status": rerank.cache_status,
+    }
+    return [
+        {
+            **shared,
+            "why_len": len((card["why"] or "").encode("utf-16-le", "surrogatepass")) // 2,
+            "friend_ids_count": len(card["friendIds"]),
+            "kind": card["kind"],
+            "release_year": card["releaseYear"],
+            "runtime_minutes": card["runtimeMinutes"],
+            "tmdb_vote_average": card["tmdbVoteAverage"],
+            "tmdb_vote_count": card["tmdbVoteCount"],
+            "tmdb_popularity": card["tmdbPopularity"],
+            "completeness": card["completeness"],
+        }
         for card in served.cards
     ]
+
+
+def _features(served: Served) -> tuple[Any, ...]:
     keys, titles, positions, _ = _columns(served)
-    return served.user_id, served.rec_request_id, keys, titles, positions, features
+    written = [orjson.dumps(one).decode() for one in features(served)]
+    return served.user_id, served.rec_request_id, keys, titles, positions, written
 
 
 def _request(served: Served) -> tuple[Any, ...]:
@@ -119,20 +170,17 @@ def _request(served: Served) -> tuple[Any, ...]:
         served.request.kind,
         served.seed,
         served.limit,
-        _SOURCE,
-        orjson.dumps(_context(served)).decode(),
+        orjson.dumps(context(served)).decode(),
     )
 
 
 def _impressions(served: Served) -> tuple[Any, ...]:
     keys, titles, positions, sources = _columns(served)
-    context = orjson.dumps(_context(served)).decode()
     return (
         served.rec_request_id,
         served.user_id,
         served.request.session_id,
         served.deck_id,
-        context,
         titles,
         positions,
         sources,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from sandbox.functions import cors, envelope, gate
 from sandbox.functions import experiments as ab_tests
+from sandbox.functions.deck import added as deck_added
 from sandbox.functions.deck import candidates as deck_candidates
 from sandbox.functions.deck import cards as deck_cards
 from sandbox.functions.deck import defects as deck_defects
@@ -21,9 +22,12 @@ from sandbox.functions.deck import order as deck_order
 from sandbox.functions.deck import request as deck_request
 from sandbox.functions.deck.candidates import DeckFailed
 from sandbox.functions.deck.cards import Card
+from sandbox.functions.deck.order import Ordered
 from sandbox.functions.deck.request import DeckRefusal, DeckRequest
+from sandbox.functions.deck.rerank import Rerank
 from sandbox.functions.gate import Admission, FunctionCaller
 from sandbox.services import PoolExhausted, Services
+from sandbox.settings import Snapshot
 
 LIMIT_PER_MINUTE = 120
 EXPERIMENTS = ("swipe_rerank_v1", "swipe_diversity_v1", "swipe_mix_v1", "swipe_cf_v1", "swipe_blend_v1")
@@ -50,8 +54,6 @@ async def handle(services: Services, request: Request) -> Response:
         body = envelope.parse_json(await request.body())
     except ValueError:
         body = None
-    if body is None:
-        return envelope.reply(request, {"ok": False, "code": "BAD_JSON"}, 400)
     try:
         return envelope.reply(request, await _serve(services, admission, deck_request.parse(body)))
     except DeckRefusal as refusal:
@@ -83,28 +85,29 @@ async def _serve(services: Services, admission: Admission, wanted: DeckRequest) 
     caller, settings = admission.caller, admission.settings
     size = deck_request.size(wanted, settings)
     variants = {**wanted.experiments, **await _assigned(services, caller)}
+    deck_request.require_session(wanted)  # who is refused here has their experiments all the same
     mode, cold = wanted.mode, False
     if wanted.mode == "for_you" and not wanted.force_for_you:
         strong = await deck_candidates.strong_positives(services, caller, settings)
         cold = strong < settings["ranking.swipe.cold_start.min_strong_positive"]
         mode = "combined" if cold else mode
     seed = wanted.seed or _own_seed(wanted, cold)
-    rows = await deck_candidates.from_deck_function(services, caller, wanted, mode, seed, size, settings)
+    rows, asked = await deck_candidates.from_deck_function(services, caller, wanted, mode, seed, size, settings)
     cf_variant = variants.get("swipe_cf_v1", "off")
-    rows = await deck_candidates.enrich(
-        services, caller, wanted, rows, size, settings, cf_variant=cf_variant, cold=cold
-    )
-    titles = await deck_candidates.titles(services, rows, settings)
-    cards = deck_cards.build(rows, titles, wanted, mode, max(size.cards, min(size.rows, _CARDS_CAP)))
-    if settings["ranking.swipe.deck"]["mix"]["enabled"]:
-        cards = deck_order.mix(cards, variants.get("swipe_mix_v1", "control"))
-    await _show_friends(services, caller, cards)
-    if wanted.diversify or variants.get("swipe_diversity_v1") in _DIVERSE:
-        cards = deck_order.diversify(cards)
-    cards = cards[: size.cards]
+    enriched = await deck_added.enrich(services, caller, wanted, rows, size, settings, cf_variant=cf_variant, cold=cold)
+    titles, embedding = await deck_candidates.titles_and_embedding(services, enriched.rows)
+    rerank_variant = variants.get("swipe_rerank_v1", deck_order.CONTROL)
+    rerank = Rerank.of(wanted, rerank_variant, embedding, settings, len(enriched.rows))
+    if enriched.cf_added:
+        await deck_added.explain(services, caller, enriched.rows, titles, settings)
+    cards = deck_cards.build(enriched.rows, titles, wanted, mode, max(size.cards, min(asked, _CARDS_CAP)))
+    blended, mixed = _reordered(cards, variants, settings)
+    await _show_friends(services, caller, mixed.cards)
+    diverse = wanted.diversify or variants.get("swipe_diversity_v1") in _DIVERSE
+    served = (deck_order.diversify(mixed.cards) if diverse else mixed.cards)[: size.cards]
     rec_request_id, deck_id = str(uuid.uuid4()), str(uuid.uuid4())
-    deck_defects.repeated(services, cards)
-    deck_cards.number_cards(cards, rec_request_id)
+    deck_defects.repeated(services, served)
+    deck_cards.number_cards(served, rec_request_id)
     await deck_log.write(
         services,
         deck_log.Served(
@@ -115,12 +118,32 @@ async def _serve(services: Services, admission: Admission, wanted: DeckRequest) 
             mode=mode,
             seed=seed,
             limit=size.cards,
-            variants=variants,
-            cards=cards,
+            steps=deck_log.Steps(
+                experiments=variants,
+                cf_added=enriched.cf_added,
+                seg_pop_added=enriched.seg_pop_added,
+                diversity_applied=diverse,
+                mix_applied=mixed.applied,
+                blend_applied=blended.applied,
+            ),
+            rerank=rerank,
+            cards=served,
         ),
     )
-    made = {"ok": True, "deckId": deck_id, "recRequestId": rec_request_id, "cards": cards}
+    made = {"ok": True, "deckId": deck_id, "recRequestId": rec_request_id, "cards": served}
     return deck_defects.exchanged(services, made)
+
+
+def _reordered(cards: list[Card], variants: Mapping[str, str], settings: Snapshot) -> tuple[Ordered, Ordered]:
+    """The cards blended, then mixed. Only one of the two experiments counts at a time, unless the settings say so."""
+    blending = settings["ranking.swipe.blend"]
+    mix_variant = variants.get("swipe_mix_v1", deck_order.CONTROL)
+    blended = Ordered(cards, False)
+    if not (blending["skip_when_mix_active"] and mix_variant != deck_order.CONTROL):
+        blended = deck_order.blend(cards, variants.get("swipe_blend_v1", deck_order.CONTROL), blending)
+    if not settings["ranking.swipe.deck"]["mix"]["enabled"]:
+        return blended, Ordered(blended.cards, False)
+    return blended, deck_order.mix(blended.cards, mix_variant)
 
 
 def _own_seed(wanted: DeckRequest, cold: bool) -> str:
@@ -139,13 +162,11 @@ async def _assigned(services: Services, caller: FunctionCaller) -> dict[str, str
 
 
 async def _show_friends(services: Services, caller: FunctionCaller, cards: Sequence[Card]) -> None:
-    """Attach the profiles behind friends' picks, for as many as the caller may see."""
+    """Attach the profiles behind friends' picks, for as many as the caller may see: often an empty list."""
     of_friends = [card for card in cards if card["source"] == "friends"]
     ids = list(dict.fromkeys(friend for card in of_friends for friend in card["friendIds"]))
     if not ids:
         return
     profiles = await deck_candidates.friend_profiles(services, caller, ids)
-    if not profiles:
-        return
     for card in of_friends:
         card["friendProfiles"] = [profiles[friend] for friend in card["friendIds"] if friend in profiles]

@@ -15,6 +15,7 @@ MODES = ("for_you", "friends", "trending", "combined")
 KINDS = ("movie", "series", "anime")
 LIMIT_RANGE = (1, 120)
 GENRES_LIMIT = 20
+BAD_INPUT = "Invalid request body"
 _SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -38,7 +39,9 @@ class DeckRequest:
     seed: str
     min_imdb_rating: float | None
     genres_any: tuple[str, ...]
+    skip_rerank: bool
     force_for_you: bool
+    rerank_query: str
     diversify: bool
     experiments: Mapping[str, str]
 
@@ -49,35 +52,35 @@ class DeckRequest:
 
 
 def parse(body: Any) -> DeckRequest:
-    """:raises DeckRefusal: BAD_INPUT for a schema violation, INVALID_SESSION for a session id that is no UUID 1-5."""
+    """:raises DeckRefusal: BAD_JSON for what JavaScript takes for false, BAD_INPUT for a violation of the schema."""
+    if not body and not isinstance(body, list | dict):
+        raise DeckRefusal("BAD_JSON")
     if not isinstance(body, dict):
-        raise DeckRefusal("BAD_INPUT", f"Expected object, received {_kind(body)}")
+        raise _bad()
     session_id = body.get("sessionId")
     if not isinstance(session_id, str) or not session_id:
-        raise _bad("sessionId", "Required" if session_id is None else f"Expected string, received {_kind(session_id)}")
-    mode = _choice(body, "mode", MODES) or "for_you"
-    limit = _limit(body)
-    kind = _choice(body, "kindFilter", KINDS)
-    seed = (_text(body, "seed") or "").strip()
-    rating = _rating(body)
-    genres = _genres(body)
+        raise _bad()
     switches = {name: _switch(body, name) for name in ("skipRerank", "forceForYou", "rerank", "diversify")}
-    _text(body, "rerankQuery")
-    experiments = _experiments(body)
-    if not _SESSION_ID.fullmatch(session_id.strip()):
-        raise DeckRefusal("INVALID_SESSION")
     return DeckRequest(
-        session_id=session_id.strip(),
-        mode=mode,
-        limit=limit,
-        kind=kind,
-        seed=seed,
-        min_imdb_rating=rating,
-        genres_any=genres,
+        session_id=session_id,
+        mode=_choice(body, "mode", MODES) or "for_you",
+        limit=_limit(body),
+        kind=_choice(body, "kindFilter", KINDS),
+        seed=_text(body, "seed"),
+        min_imdb_rating=_rating(body),
+        genres_any=_genres(body),
+        skip_rerank=switches["skipRerank"],
         force_for_you=switches["forceForYou"],
+        rerank_query=_text(body, "rerankQuery"),
         diversify=switches["diversify"],
-        experiments=experiments,
+        experiments=_experiments(body),
     )
+
+
+def require_session(request: DeckRequest) -> None:
+    """:raises DeckRefusal: INVALID_SESSION for a session id that is no UUID of version 1 to 5, spaces included."""
+    if not _SESSION_ID.fullmatch(request.session_id):
+        raise DeckRefusal("INVALID_SESSION")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,49 +94,48 @@ class DeckSize:
 def size(request: DeckRequest, settings: Snapshot) -> DeckSize:
     """Clamp to the settings; ask for a multiple of the cards, up to the caps."""
     deck = settings["ranking.swipe.deck"]
-    cards = max(1, min(request.limit or deck["default_limit"], deck["max_limit"]))
+    cards = max(1, min(request.limit or min(deck["default_limit"], deck["max_limit"]), deck["max_limit"]))
     factor = deck["rpc_extra_factor_with_filters"] if request.filtered else deck["rpc_extra_factor_base"]
     return DeckSize(int(cards), int(min(max(cards * factor, cards), deck["rpc_limit_cap"], deck["max_limit"])))
 
 
-def _bad(name: str, problem: str) -> DeckRefusal:
-    return DeckRefusal("BAD_INPUT", f"{name}: {problem}")
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "boolean", str: "string", list: "array", dict: "object"}
-    return names.get(type(value), "number")
+def _bad() -> DeckRefusal:
+    return DeckRefusal("BAD_INPUT", BAD_INPUT)
 
 
 def _choice(body: Mapping[str, Any], name: str, options: tuple[str, ...]) -> str | None:
     value = body.get(name)
-    if value is None or value in options:
+    if value is None or (isinstance(value, str) and value in options):
         return value
-    expected = " | ".join(f"'{option}'" for option in options)
-    raise _bad(name, f"Invalid enum value. Expected {expected}, received {js.stringify(value)}")
+    raise _bad()
 
 
-def _text(body: Mapping[str, Any], name: str) -> str | None:
+def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise _bad(name, f"Expected string, received {_kind(value)}")
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _bad()
+    return js.trim(value)
 
 
 def _switch(body: Mapping[str, Any], name: str) -> bool:
     value = body.get(name)
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise _bad(name, f"Expected boolean, received {_kind(value)}")
+    raise _bad()
 
 
-def _number(value: Any, name: str) -> float:
+def _number(value: Any) -> float:
     """Numbers are coerced as `Number(value)` does: numeric strings, booleans and the empty string pass."""
-    number = js.to_number(value)
+    try:
+        number = js.to_number(value)
+    except OverflowError:  # more digits than a double has room for
+        number = math.inf
+    except TypeError:
+        number = None
     if number is None or math.isnan(number):
-        raise _bad(name, "Expected number, received nan")
+        raise _bad()
     return number
 
 
@@ -141,14 +143,10 @@ def _limit(body: Mapping[str, Any]) -> int | None:
     value = body.get("limit")
     if value is None:
         return None
-    number = _number(value, "limit")
+    number = _number(value)
     low, high = LIMIT_RANGE
-    if math.isinf(number) or not number.is_integer():
-        raise _bad("limit", "Expected integer, received float")
-    if number < low:
-        raise _bad("limit", f"Number must be greater than or equal to {low}")
-    if number > high:
-        raise _bad("limit", f"Number must be less than or equal to {high}")
+    if math.isinf(number) or not number.is_integer() or not low <= number <= high:
+        raise _bad()
     return int(number)
 
 
@@ -156,22 +154,21 @@ def _rating(body: Mapping[str, Any]) -> float | None:
     """An explicit null becomes 0, which counts as a filter; only an absent member is none."""
     if "minImdbRating" not in body:
         return None
-    number = _number(body["minImdbRating"], "minImdbRating")
-    if number < 0:
-        raise _bad("minImdbRating", "Number must be greater than or equal to 0")
-    if number > 10:
-        raise _bad("minImdbRating", "Number must be less than or equal to 10")
+    number = _number(body["minImdbRating"])
+    if not 0 <= number <= 10:
+        raise _bad()
     return number
 
 
 def _genres(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """One string is one name, commas included."""
     value = body.get("genresAny")
     if value is None:
         return ()
-    names = value.split(",") if isinstance(value, str) else value
+    names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _bad("genresAny", "Invalid input")
-    return tuple(name.strip() for name in names if name.strip())[:GENRES_LIMIT]
+        raise _bad()
+    return tuple(name for name in map(js.trim, names) if name)[:GENRES_LIMIT]
 
 
 def _experiments(body: Mapping[str, Any]) -> dict[str, str]:
@@ -179,6 +176,6 @@ def _experiments(body: Mapping[str, Any]) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(variant, str) for variant in value.values()):
-        raise _bad("experiments", f"Expected object of strings, received {_kind(value)}")
-    pairs = ((key.strip(), variant.strip()) for key, variant in value.items())
+        raise _bad()
+    pairs = ((js.trim(key), js.trim(variant)) for key, variant in value.items())
     return {key: variant for key, variant in pairs if key and variant}

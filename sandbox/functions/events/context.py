@@ -29,12 +29,12 @@ def read_context(item: dict[str, Any], media_item_id: str) -> Context:
     plain = _plain_context(item, media_item_id)
     if plain is not None:
         return plain
-    deck_id = js.string(item.get("deckId")).strip() or None
-    rec_request_id = js.string(_first(item, "recRequestId", "rec_request_id")).strip() or None
+    deck_id = js.trim(js.string(item.get("deckId"))) or None
+    rec_request_id = js.trim(js.string(_first(item, "recRequestId", "rec_request_id"))) or None
     raw_position = item.get("position")
     position = None if raw_position is None else js.to_number(raw_position)
     given_key = _first(item, "dedupeKey", "dedupe_key")
-    has_key = isinstance(given_key, str) and bool(given_key.strip())
+    has_key = isinstance(given_key, str) and bool(js.trim(given_key))
     if deck_id is None and rec_request_id is None and raw_position is None and not has_key:
         return Context(None, None, None, None, None)
     place = valid_position(position)

@@ -168,11 +168,11 @@ class Ingest:
     def _id(self, given: Any) -> tuple[str, bool]:
         """An id trimmed, and whether it is one. The items of a batch share most of theirs."""
         if type(given) is not str:
-            text = js.string(given).strip()
+            text = js.trim(js.string(given))
             return text, is_uuid(text) is not None
         known = self._ids.get(given)
         if known is None:
-            text = given.strip()
+            text = js.trim(given)
             known = self._ids[given] = (text, is_uuid(text) is not None)
         return known
 
@@ -191,7 +191,7 @@ class Ingest:
         given = event.get("clientEventId")
         if given is None:
             given = item.get("clientEventId")
-        text = given.strip() if isinstance(given, str) else ""
+        text = js.trim(given) if isinstance(given, str) else ""
         return (text, "") if is_uuid(text) else (self.new_id(), text)
 
     def _event(

@@ -35,7 +35,10 @@ def payload_json(payload: Any) -> str | None:
         else:
             simple = False
     if simple:
-        return orjson.dumps(payload).decode()
+        try:
+            return orjson.dumps(payload).decode()
+        except TypeError:  # half a surrogate pair
+            return js.stringify(payload)
     return js.stringify({key: _trimmed(value) for key, value in payload.items()})
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.functions import js
+
 RATINGS = frozenset({"rating", "rating_set"})
 WATCHLIST_ON = {"watchlist_add": True, "watchlist_remove": False}
 
@@ -11,7 +13,7 @@ WATCHLIST_ON = {"watchlist_add": True, "watchlist_remove": False}
 def label_for(event_type: str, payload: Any, rating: Any, in_watchlist: Any) -> str | None:
     """The training label an event puts on the card it answers, None for events without one."""
     action = payload.get("action") if isinstance(payload, dict) else None
-    action = action.strip() if isinstance(action, str) else None
+    action = js.trim(action) if isinstance(action, str) else None
     if event_type == "like":
         return {"status": "status_watched", "more_like_this": "swipe_more_like_this"}.get(action or "", "swipe_like")
     if event_type == "dislike":

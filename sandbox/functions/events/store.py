@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import asyncpg
+import orjson
 
 from sandbox.functions.events import defects as event_defects
 from sandbox.functions.events.input import Ingest, SwipeRow
 from sandbox.functions.events.rows import rows_json
 from sandbox.functions.gate import FunctionCaller
+from sandbox.rest.errors import RestError, bad_body, connection_refused
+from sandbox.rest.faults import SERVER_GONE, refusal
 from sandbox.services import PoolExhausted, Services
 
 _INSERT = "select sandbox_internal.insert_events($1, $2, $3, $4, $5, $6)"
 # SQLSTATE classes that another try cannot help: data, integrity, syntax or privileges; and all of PostgREST's own codes
 _FINAL = ("22", "23", "42", "PGRST")
 _TOKEN_EXPIRED = "PGRST303"
+_HALF = "\\ud"
 
 
 class StoreError(Exception):
-    """One PostgREST request failed. `code` is an SQLSTATE, a PGRST code, or empty for a broken connection."""
+    """One PostgREST request failed. `code` is an SQLSTATE or a PGRST code, as PostgREST itself would say it."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -30,7 +34,7 @@ class StoreError(Exception):
 
     @property
     def final(self) -> bool:
-        """Whether the application takes it for deterministic, which includes an exhausted pool."""
+        """Whether the application takes it for deterministic, which includes an exhausted pool and a lost server."""
         return self.code.startswith(_FINAL)
 
 
@@ -39,15 +43,33 @@ async def upsert(services: Services, caller: FunctionCaller, day: date, rows: Se
     if caller.expires_at <= time.time() and not services.switches.expired_token_accepted:
         raise StoreError(_TOKEN_EXPIRED, "JWT expired")
     actor, shift = caller.principal, services.clock_offset_s
+    told: Callable[[Exception], RestError] = connection_refused
     try:
+        written = _written(rows)
         async with services.connection() as connection:
-            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, rows_json(rows), shift)
-    except asyncpg.PostgresError as error:
-        raise StoreError(error.sqlstate or "", str(error.args[0] if error.args else error)) from error
+            told = _refused
+            await connection.execute(_INSERT, actor.role, actor.claims, caller.user_id, day, written, shift)
     except PoolExhausted as error:
         raise StoreError(error.code, str(error)) from error
-    except (asyncpg.InterfaceError, OSError) as error:
-        raise StoreError("", f"TypeError: fetch failed: {error}") from error
+    except (asyncpg.PostgresError, *SERVER_GONE) as error:
+        answer = told(error)
+        raise StoreError(answer.code, answer.message) from error
+
+
+def _refused(error: Exception) -> RestError:
+    return refusal(error, signed_in=True)
+
+
+def _written(rows: Sequence[SwipeRow]) -> str:
+    """The rows as one JSON text. :raises StoreError: for half a surrogate pair, which is no JSON to PostgREST."""
+    try:
+        text = rows_json(rows)
+        if _HALF in text:  # perhaps
+            orjson.loads(text)
+    except (TypeError, ValueError) as error:
+        answer = bad_body()
+        raise StoreError(answer.code, answer.message) from error
+    return text
 
 
 async def store(services: Services, caller: FunctionCaller, ingest: Ingest) -> list[SwipeRow]:
