@@ -9,7 +9,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 from cachetools import TLRUCache
 
-from sandbox.limits import MemoryLimiter
+from sandbox.limits import AddressLimiter, MailLimiter, MemoryLimiter
 from sandbox.principal import Principal
 from sandbox.settings import SettingsCache
 from sandbox.switches import Switches
@@ -29,7 +29,7 @@ log = logging.getLogger("sandbox")
 
 POSTGREST_ACQUIRE_TIMEOUT_S = 10.0
 """PostgREST's `db-pool-acquisition-timeout`."""
-STATEMENT_TIMEOUT_MS = {"anon": 3_000, "authenticated": 8_000}
+STATEMENT_TIMEOUT_MS: Mapping[str, int] = {"anon": 3_000, "authenticated": 8_000}
 """Supabase's `alter role ... set statement_timeout`, which PostgREST applies to each transaction."""
 TOKENS_REMEMBERED = 50_000
 """The least recently used is forgotten for another one."""
@@ -123,6 +123,7 @@ class Services:
     switches: Switches = field(default_factory=Switches)
     rng: random.Random = field(default_factory=random.Random)
     acquire_timeout_s: float = POSTGREST_ACQUIRE_TIMEOUT_S
+    statement_ms: Mapping[str, int] = field(default_factory=lambda: STATEMENT_TIMEOUT_MS)
     access_token_lifetime_s: int = 3600
     clock_offset_s: float = 0.0
     url: str = ""
@@ -134,6 +135,8 @@ class Services:
         )
         self.settings = SettingsCache()
         self.memory_limiter = MemoryLimiter()
+        self.address_limiter = AddressLimiter(switches)
+        self.mail_limiter = MailLimiter(switches.emails_per_hour)
         self.background = Background()
         self.service = self.keys.principal(self.keys.service)
         self.last_deck: dict[str, Any] | None = None
@@ -174,7 +177,7 @@ class Services:
         Begin, role, claims and timeout travel in one message: over a hundred thousand requests the saved round trips
         are what keeps the sandbox from being the bottleneck.
         """
-        limit = STATEMENT_TIMEOUT_MS.get(principal.role)
+        limit = self.statement_ms.get(principal.role)
         timeout = "" if limit is None else f"; set local statement_timeout = {limit}"
         claims = principal.claims.replace("'", "''")
         async with self.connection() as connection:

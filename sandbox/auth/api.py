@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from sandbox.auth import admin, people, sessions
 from sandbox.auth.errors import AuthError, empty_reply, json_reply, no_api_key, refusal
+from sandbox.limits import caller_address
 from sandbox.services import Bearer, Services
 from sandbox.tokens import TokenError
 
@@ -68,11 +69,23 @@ async def _dispatch(services: Services, handlers: dict[str, Handler], request: R
     try:
         if handler is None:
             raise AuthError(405, "unexpected_failure", "Method not allowed")
+        _within_limits(services, request, service=given == services.keys.service)
         return await handler(services, request)
     except AuthError as error:
         return refusal(error, version)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         return refusal(AuthError(500, "unexpected_failure", "Database error"), version)
+
+
+def _within_limits(services: Services, request: Request, *, service: bool) -> None:
+    """Before a byte of the body is read. :raises AuthError: 429 over_request_rate_limit."""
+    if request.method not in ("POST", "PUT"):
+        return
+    peer = request.client.host if request.client is not None else ""
+    trusted = services.switches.forwarded_for_trusted
+    address = caller_address(peer, request.headers, trusted=trusted, service=service)
+    if not services.address_limiter.admits(request.url.path.rpartition("/")[2], address):
+        raise AuthError(429, "over_request_rate_limit", "Request rate limit reached")
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -227,7 +240,12 @@ async def _recover(services: Services, request: Request) -> Response:
     email = (await read_body(request)).get("email")
     if not email:
         raise AuthError(400, "validation_failed", "Password recovery requires an email")
-    people.valid_email(email)
+    email = people.valid_email(email)
+    if services.switches.emails_per_hour:
+        async with services.auth_pool.acquire() as connection:
+            known = await people.taken(connection, email)
+        if known and (refused := services.mail_limiter.refusal(email)):
+            raise AuthError(429, "over_email_send_rate_limit", refused)
     return json_reply({})
 
 
