@@ -12,6 +12,7 @@ import orjson
 
 from harness.client.api.call import Service
 from harness.core.outcome import Outcome
+from harness.core.platform_limits import WORKER_ENDED
 
 _QUOTA_CODES = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "53300"})
 
@@ -69,6 +70,10 @@ def _refusal(status: int, data: Any) -> tuple[Outcome, str]:
     code = ""
     if isinstance(data, dict):
         code = code_of(data.get("code"), data.get("error_code"))
+        if code == str(status):  # GoTrue's older shape has the status there
+            code = code_of(data.get("error_code")) or code
+    if not code and status == WORKER_ENDED:
+        code = "WORKER_RESOURCE_LIMIT"
     if code in _QUOTA_CODES:
         return Outcome.QUOTA, code
     if status in (401, 403):
