@@ -202,12 +202,13 @@ class TokenManager:
 
     def _renewed(self, account: Account, reading: Reading) -> bool:
         """What a good answer brought: fresh tokens, or the end of the session where it names none."""
-        if account.renew(reading.data, self._clock.now()):
-            self._signed_in_anew()
-            return True
         if retry.names_no_session(reading.data):
             self._lose(Outcome.SOFT_FAILURE)
-        return False
+            return False
+        renewed = account.renew(reading.data, self._clock.now())
+        if renewed:
+            self._signed_in_anew()
+        return renewed
 
     def _lose(self, outcome: Outcome) -> None:
         self.account = None
