@@ -32,7 +32,9 @@ class LimitMet(ReportModel):
         shown = list(self.calls.items())[:NAMED_CALLS]
         named = ", ".join(f"{call} {count(times)}" for call, times in shown)
         more = f" and {plural(len(self.calls) - len(shown), 'other call')}" if len(self.calls) > len(shown) else ""
-        return f"{self.meaning[0].upper() + self.meaning[1:]}: {plural(self.times, 'time')}, {self.code} ({named}{more})"
+        return (
+            f"{self.meaning[0].upper() + self.meaning[1:]}: {plural(self.times, 'time')}, {self.code} ({named}{more})"
+        )
 
 
 def limits(frames: Frames) -> tuple[LimitMet, ...]:

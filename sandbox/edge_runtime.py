@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from functools import partial
 from types import coroutine
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.edge_workers import Assignment, EdgeWorker, FunctionWorkers, WorkerRules
+from sandbox.isolate import CURRENT, Isolate
 from sandbox.switches import Switches
 
 log = logging.getLogger("sandbox")
@@ -97,6 +99,7 @@ class EdgeRuntime:
         self._idle_s = switches.edge_idle_timeout_ms / 1000
         self._functions: dict[str, FunctionWorkers] = {}
         self._calls: dict[EdgeWorker, set[_Call]] = {}
+        self._memories: WeakKeyDictionary[EdgeWorker, Isolate] = WeakKeyDictionary()
         self._orphans: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -152,6 +155,7 @@ class EdgeRuntime:
                     del self._calls[worker]
 
     async def _run(self, worker: EdgeWorker, scope: Scope, receive: Receive, call: _Call) -> None:
+        CURRENT.set(self._memories.setdefault(worker, Isolate()))  # of this task alone
         work = self._app(scope, receive, call.take)
         if not self._cpu_s:
             await work

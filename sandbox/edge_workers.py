@@ -20,7 +20,7 @@ class WorkerRules:
     limit_one_in: int = 0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class EdgeWorker:
     """One worker. up_at: when it is booted; stillborn: its boot fails; ended: nobody is sent to it any more."""
 

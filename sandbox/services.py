@@ -19,6 +19,7 @@ import asyncpg
 import orjson
 from cachetools import TLRUCache
 
+from sandbox.isolate import CURRENT, Isolate
 from sandbox.limits import AddressLimiter, MailLimiter, MemoryLimiter
 from sandbox.principal import Principal
 from sandbox.settings import SettingsCache
@@ -133,14 +134,23 @@ class Services:
         self.tokens = TokenCache(
             self.keys, expired=switches.expired_token_accepted, forged=switches.forged_token_accepted
         )
-        self.settings = SettingsCache()
-        self.memory_limiter = MemoryLimiter()
+        self._only_isolate = Isolate()
         self.address_limiter = AddressLimiter(switches)
         self.mail_limiter = MailLimiter(switches.emails_per_hour)
         self.background = Background()
         self.service = self.keys.principal(self.keys.service)
         self.last_deck: dict[str, Any] | None = None
         self._turns: Counter[str] = Counter()
+
+    @property
+    def settings(self) -> SettingsCache:
+        """What the worker of the call under way has read of the settings."""
+        return (CURRENT.get() or self._only_isolate).settings
+
+    @property
+    def memory_limiter(self) -> MemoryLimiter:
+        """What the worker of the call under way counts by itself."""
+        return (CURRENT.get() or self._only_isolate).memory_limiter
 
     def now(self) -> datetime:
         """The clock that dates swipe events."""

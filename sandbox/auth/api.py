@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import uuid
 from collections.abc import Awaitable, Callable
@@ -66,15 +67,25 @@ async def _dispatch(services: Services, handlers: dict[str, Handler], request: R
         return no_api_key(given)
     handler = handlers.get("GET" if request.method == "HEAD" else request.method)
     version = request.headers.get("x-supabase-api-version", "")
+    patience = _patience(services)
     try:
         if handler is None:
             raise AuthError(405, "unexpected_failure", "Method not allowed")
         _within_limits(services, request, service=given == services.keys.service)
-        return await handler(services, request)
+        async with patience:
+            return await handler(services, request)
     except AuthError as error:
         return refusal(error, version)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        if patience.expired():
+            message = "Processing this request timed out, please retry after a moment."
+            return refusal(AuthError(504, "request_timeout", message), version)
         return refusal(AuthError(500, "unexpected_failure", "Database error"), version)
+
+
+def _patience(services: Services) -> asyncio.Timeout:
+    """How long a request may take."""
+    return asyncio.timeout(services.switches.auth_timeout_ms / 1000 or None)
 
 
 def _within_limits(services: Services, request: Request, *, service: bool) -> None:

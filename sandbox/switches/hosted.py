@@ -24,6 +24,7 @@ _ANY_PLAN: Mapping[str, Value] = {
     "sign_in_per_5_minutes": 150,
     "sign_up_per_5_minutes": 30,
     "sign_in_burst": 30,
+    "auth_timeout_ms": 10_000,
     "edge_idle_timeout_ms": 150_000,
     "edge_cpu_ms": 2_000,
     "edge_boot_ms": 400,
@@ -57,6 +58,10 @@ class HostedSwitches:
     )
     sign_in_burst: int = count(
         "how many of these one address may send at once, with a limit of them; 0 leaves the platform's 30",
+        "contract 1.1",
+    )
+    auth_timeout_ms: int = count(
+        "a request of /auth/v1 that is not done after so many ms is answered 504 request_timeout; 0 waits",
         "contract 1.1",
     )
     emails_per_hour: int = count(

@@ -95,6 +95,24 @@ def test_status_and_body_give_the_outcome(service: Service, status: int, body: o
         (Service.REST, 500, {"code": "57014"}, "57014"),
         (Service.REST, 503, b"<html>", ""),
         (Service.FUNCTION, 429, {"code": "RATE_LIMIT"}, ""),
+        (
+            Service.EVENTS,
+            200,
+            events(
+                acceptedClientEventIds=[],
+                rejectedClientEventIds=["a"],
+                issues=[{"code": "BULK_UPSERT_FAILED", "meta": {"code": "PGRST003"}}, {"code": "DB_REJECTED"}],
+            ),
+            "PGRST003",
+        ),
+        (
+            Service.EVENTS,
+            200,
+            events(retryClientEventIds=["a"], issues=[{"code": "BULK_UPSERT_FAILED", "meta": {"code": "57014"}}]),
+            "57014",
+        ),
+        (Service.EVENTS, 200, events(retryClientEventIds=["a"], issues=[{"code": "DB_RETRY", "meta": ["57014"]}]), ""),
+        (Service.EVENTS, 200, events(issues=[{"code": "BULK_UPSERT_FAILED", "meta": {"code": "57014"}}]), ""),
         (Service.FUNCTION, 500, {"code": ["57014"]}, ""),
     ],
 )

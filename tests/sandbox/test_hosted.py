@@ -172,6 +172,22 @@ def test_sign_up_recovery_and_changes_of_the_account_are_limited_each_for_itself
             )
 
 
+def test_a_request_that_takes_gotrue_too_long_is_504_and_everything_else_goes_on() -> None:
+    locked = "do $$ begin lock table auth.users in access exclusive mode; perform pg_sleep(2); end $$"
+    with sandbox_with("auth_timeout_ms=500") as sandbox, anonymous(sandbox) as client, ThreadPoolExecutor(1) as pool:
+        lock = pool.submit(sql, sandbox, locked)
+        time.sleep(0.4)
+        reply = sign_in(client, sandbox)
+        message = "Processing this request timed out, please retry after a moment."
+        assert (reply.status_code, reply.json()) == (
+            504,
+            {"code": 504, "error_code": "request_timeout", "msg": message},
+        )
+        assert client.get("/auth/v1/health").status_code == 200
+        lock.result()
+        assert sign_in(client, sandbox).status_code == 200
+
+
 def test_nothing_is_limited_by_default() -> None:
     assert not EdgeRuntime.needed(Switches())
     with sandbox_with() as sandbox, anonymous(sandbox) as client:
@@ -282,6 +298,20 @@ def test_an_answer_that_does_not_come_is_504_and_the_work_goes_on() -> None:
         while not sql(sandbox, statement, conversation, person.id)[0][0] and time.monotonic() < deadline:
             time.sleep(0.1)
         assert sql(sandbox, statement, conversation, person.id)[0][0] == 1
+
+
+def test_a_worker_knows_the_settings_until_it_is_retired() -> None:
+    with sandbox_with("edge_worker_requests=2") as sandbox:
+        person = enter(sandbox, 0)
+
+        def page_size() -> int:
+            settings = person.call(SETTINGS, {}).json()["settings"]
+            return int(settings["ux.search.page_size"])
+
+        assert page_size() == 20
+        sql(sandbox, "update public.app_settings set value = '33' where key = 'ux.search.page_size'")
+        assert page_size() == 20, "the same worker, half a minute's memory"
+        assert page_size() == 33, "the next one has none"
 
 
 # --- PostgREST's pool, and the limits of statements

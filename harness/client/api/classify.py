@@ -12,7 +12,7 @@ import orjson
 
 from harness.client.api.call import Service
 from harness.core.outcome import Outcome
-from harness.core.platform_limits import WORKER_ENDED
+from harness.core.platform_limits import WORKER_ENDED, limit_of
 
 _QUOTA_CODES = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "53300"})
 
@@ -117,7 +117,16 @@ def _events(data: Any) -> tuple[Outcome, str]:
         if code in codes:
             return Outcome.SOFT_FAILURE, code
     if data.get("retryClientEventIds"):
-        return Outcome.SOFT_FAILURE, "DB_RETRY"
+        return Outcome.SOFT_FAILURE, _limit_behind(told) or "DB_RETRY"
     if data.get("rejectedClientEventIds"):
-        return Outcome.REJECTED, "DB_REJECTED" if "DB_REJECTED" in codes else "BAD_INPUT"
+        return Outcome.REJECTED, (_limit_behind(told) or "DB_REJECTED") if "DB_REJECTED" in codes else "BAD_INPUT"
     return Outcome.OK, ""
+
+
+def _limit_behind(told: list[dict[str, Any]]) -> str:
+    """The platform's limit that the endpoint ran into itself, which it tells beside the events that suffered."""
+    for issue in told:
+        meta = issue.get("meta")
+        if isinstance(meta, dict) and (code := code_of(meta.get("code"))) and limit_of(code):
+            return code
+    return ""
