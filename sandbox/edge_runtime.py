@@ -113,7 +113,7 @@ class EdgeRuntime:
             await self._app(scope, receive, send)
             return
         workers = self._functions.setdefault(name, FunctionWorkers(self._rules))
-        assigned = workers.assign(self._clock())
+        assigned = workers.assign(self._clock(), counts=scope["method"] != "OPTIONS")
         worker = assigned.worker
         if (boots_s := worker.up_at - self._clock()) > 0:
             await asyncio.sleep(boots_s)

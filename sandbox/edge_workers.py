@@ -49,11 +49,16 @@ class FunctionWorkers:
     _limited: int = field(default=0)
     _calls: int = field(default=0)
 
-    def assign(self, now: float) -> Assignment:
-        """The worker of a call that comes now, a new one if the last is gone."""
+    def assign(self, now: float, *, counts: bool = True) -> Assignment:
+        """The worker of a call that comes now, a new one if the last is gone.
+
+        counts: whether it is one that a worker can tire of; a browser's preflight needs a worker, and nothing of it.
+        """
         rules, worker = self.rules, self._current
         if worker is None or self._over(worker, now):
             worker = self._current = self._boot(now)
+        if not counts:
+            return Assignment(worker)
         worker.calls += 1
         self._calls += 1
         if worker.stillborn or not rules.limit_one_in or self._calls % rules.limit_one_in:

@@ -204,7 +204,6 @@ def test_a_refresh_beyond_the_sign_in_limit_signs_the_person_out_for_the_limits_
     ("switches", "status", "code"),
     [
         (("edge_worker_limit_one_in=1",), 546, "WORKER_RESOURCE_LIMIT"),
-        (("edge_boot_failure_one_in=1",), 503, "BOOT_ERROR"),
         (("edge_idle_timeout_ms=20", "tmdb_delay_ms=400", "assistant_delay_ms=400"), 504, "IDLE_TIMEOUT"),
     ],
 )
@@ -227,6 +226,22 @@ def test_a_functions_call_that_the_platform_answers_is_tried_again_by_react_quer
         if status != 504:  # the orchestrator may be quicker than the clock
             assert codes(engine, "assistant_suggestions") == [("server_error", code)] * 2
         assert limits_met(engine)[code, "tmdb_configuration"] == 1
+
+
+def test_a_function_that_does_not_start_is_not_asked_again() -> None:
+    readings: list[Any] = []
+
+    async def body(phone: Device) -> None:
+        await arrives(phone)
+        plain = {"path": "/configuration", "params": {}}
+        readings.append(await phone.api.request(TMDB_CONFIGURATION, body=plain))
+
+    with stage("edge_boot_failure_one_in=1") as (_, engine):
+        drive(engine, body)
+        assert not readings[0].outcome.good
+        if readings[0].status:  # a preflight that fails hides it from the app
+            assert codes(engine, "tmdb_configuration") == [("server_error", "BOOT_ERROR")]
+            assert limits_met(engine) == {("BOOT_ERROR", "tmdb_configuration"): 1}
 
 
 def test_events_that_a_workers_end_left_unanswered_come_again_and_are_stored_once() -> None:

@@ -214,6 +214,13 @@ def test_a_worker_boots_once_for_each_function_and_again_after_its_calls() -> No
         assert max(timed(person), timed(person)) < 0.5
         assert timed(person) >= 0.6, "the fourth call is another worker's first"
         assert timed(person, "assistant-get-conversation") >= 0.6, "each function has its own"
+        began = time.monotonic()
+        assert person.client.options("/functions/v1/media-search").status_code == 200
+        assert time.monotonic() - began >= 0.6, "a preflight needs a worker too"
+        began = time.monotonic()
+        for _ in range(4):
+            person.client.options("/functions/v1/media-search")
+        assert time.monotonic() - began < 0.5, "and counts for none"
         assert person.client.post("/functions/v1/no-such-thing", headers=person.headers).status_code == 404
 
 
