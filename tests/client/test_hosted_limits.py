@@ -165,6 +165,28 @@ def test_while_no_refresh_works_requests_go_out_as_nobody_and_the_session_stays(
     assert seen == [True]
 
 
+def test_a_person_who_was_signed_out_does_not_go_on_with_the_page() -> None:
+    paused: list[float] = []
+
+    async def body(phone: Device) -> None:
+        assert await phone.auth.sign_in() is Outcome.OK
+        account = phone.auth.account
+        assert account is not None
+        account.expires_at = phone.now() + 60.0
+        await phone.api.request(APP_SETTINGS, body={})
+        for _ in range(20):
+            await phone.api.request(OWN_PROFILE, USER_ID)
+            await phone.pause(0.05)
+            paused.append(phone.now())
+
+    with refreshing([LIMIT]).serving() as server, running(server.url, SECRETS) as engine:
+        drive(engine, body)
+        assert paused == []
+        drive(engine, body, ticket=1)
+        assert len(paused) == 20, "who signs in again goes on"
+        assert [row["end"] for row in tables(engine, ARRIVALS)] == ["limited", "finished"]
+
+
 def test_after_the_session_was_lost_edge_calls_still_carry_the_stores_token() -> None:
     async def body(phone: Device) -> None:
         assert await phone.auth.sign_in() is Outcome.OK

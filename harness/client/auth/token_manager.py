@@ -64,11 +64,15 @@ class TokenManager:
     @property
     def user_id(self) -> str:
         """:raises SignedOut: when a refused refresh ended the session. :raises RuntimeError: before sign-in."""
-        if self.account is None and self.lost is not None:
-            raise SignedOut(limited=self.lost is Outcome.RATE_LIMITED)
+        self.require_session()
         if self.account is None:
             raise RuntimeError("nobody is signed in on this phone")
         return self.account.user_id
+
+    def require_session(self) -> None:
+        """:raises SignedOut: when a refused refresh ended the session, and nobody has signed in since."""
+        if self.account is None and self.lost is not None:
+            raise SignedOut(limited=self.lost is Outcome.RATE_LIMITED)
 
     def page_loaded(self) -> None:
         """A page begins with an empty store; the account lies in the device's storage."""
@@ -102,6 +106,7 @@ class TokenManager:
 
     async def sign_in(self) -> Outcome:
         """With e-mail and password, unless a session is stored on the device."""
+        self.lost = None
         if self.account is not None or self._mint():
             return Outcome.OK
         body = {
