@@ -16,6 +16,7 @@ from sandbox.limits import AddressLimiter, MailLimiter, TokenBucket, caller_addr
 from sandbox.options import OptionError
 from sandbox.realtime import RealtimeSettings
 from sandbox.server import Sandbox, SandboxOptions
+from sandbox.server.command import _realtime
 from sandbox.switches import PRESETS, SwitchError, Switches
 from tests.plain_http import NO_TLS
 from tests.sandbox.signed_in import Person, enter, sql
@@ -67,6 +68,17 @@ def test_a_preset_brings_its_plan_of_realtime_unless_settings_are_given(name: st
     own = RealtimeSettings()
     assert SandboxOptions(switches=switches, realtime=own).realtime is own
     assert SandboxOptions().realtime == RealtimeSettings()
+
+
+def test_on_the_command_line_settings_of_realtime_go_before_the_presets_plan() -> None:
+    free = Switches.parse(["preset=hosted-free"])
+    assert _realtime(free, ()) == RealtimeSettings.plan("free")
+    assert _realtime(free, ["max_joins_per_second=5"]) == RealtimeSettings.parse(
+        ["plan=free", "max_joins_per_second=5"]
+    )
+    given = SandboxOptions(switches=free, realtime=_realtime(free, ["plan=self-host"]))
+    assert given.realtime == RealtimeSettings()
+    assert _realtime(Switches(), ["plan=pro"]) == RealtimeSettings.plan("pro")
 
 
 def test_a_preset_that_does_not_exist_says_which_do() -> None:
