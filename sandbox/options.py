@@ -10,14 +10,13 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.realtime.settings import RealtimeSettings
+from sandbox.services import STATEMENT_TIMEOUT_MS
 from sandbox.switches import PRESETS, Switches
 
 SECRET_VARIABLE = "SANDBOX_JWT_SECRET"
 PASSWORD_VARIABLE = "SANDBOX_PASSWORD"
 SHORTEST_SECRET = 32  # bytes: HS256's own minimum (RFC 7518, 3.2)
 LARGEST_POOL = 40
-ANON_STATEMENT_MS, AUTHENTICATED_STATEMENT_MS = 3_000, 8_000
-"""The platform's `alter role ... set statement_timeout`."""
 _OF_THE_PRESET = RealtimeSettings()
 """Nobody gave any: those of the preset, if there is one."""
 EMAIL_PATTERN = "p_{index:06d}@people.sandbox.test"
@@ -103,8 +102,8 @@ class SandboxOptions:
     def statement_ms(self) -> Mapping[str, int]:
         """Time limit of a statement by role."""
         return {
-            "anon": self.switches.anon_statement_ms or ANON_STATEMENT_MS,
-            "authenticated": self.switches.authenticated_statement_ms or AUTHENTICATED_STATEMENT_MS,
+            "anon": self.switches.anon_statement_ms or STATEMENT_TIMEOUT_MS["anon"],
+            "authenticated": self.switches.authenticated_statement_ms or STATEMENT_TIMEOUT_MS["authenticated"],
         }
 
     def resolved_password(self) -> str:
