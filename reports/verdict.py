@@ -35,6 +35,8 @@ from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, se
 from reports.health_row import HealthRow
 from reports.hidden import HiddenCost, hidden
 from reports.integrity.model import UNCHECKED, Check, Integrity
+from reports.limits import LimitMet, limits
+from reports.limits import sentence as limits_met
 from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
@@ -102,6 +104,7 @@ class Verdict(ReportModel):
     catch_all: CatchAllVerdict | None = None  # everything else; null for a record that has no bounds for it
     access: tuple[AccessRow, ...] = ()  # did people get in, and get done
     hidden: tuple[HiddenCost, ...] = ()  # what retries hide from people, and its cost; changes no exit code
+    limits: tuple[LimitMet, ...] = ()  # of the platform, by name: why calls failed; changes no exit code
     health: tuple[HealthRow, ...]
     integrity: Integrity
     coverage: Coverage  # which sentences of the operational manual this run asked; it changes no exit code
@@ -185,10 +188,10 @@ def judge_frames(
     ordered = sorted(found, key=lambda item: order.index(item[0]))
     winner = ordered[0][0] if ordered else ExitCode.PASS
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
-    reasons = tuple(reason for _, reason in ordered)
+    reasons, met = tuple(reason for _, reason in ordered), limits(frames)
     return Verdict(
         verdict=WORD_OF_CODE[winner],
-        sentence=_sentence(reasons, rows, integrity, rest),
+        sentence=_sentence(reasons, rows, integrity, rest) + limits_met(met),
         reasons=reasons,
         exit_code=int(winner),
         exit_codes=codes,
@@ -196,6 +199,7 @@ def judge_frames(
         catch_all=rest,
         access=access,
         hidden=hidden(frames),
+        limits=met,
         health=health,
         integrity=integrity,
         coverage=cover(

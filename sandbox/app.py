@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sandbox import auth, rest, storage
+from sandbox.edge_runtime import EdgeRuntime
 from sandbox.functions import routes as functions
 from sandbox.gateway import Gateway, rest_principal
 from sandbox.interference import Interference
@@ -34,6 +35,7 @@ def rest_context(services: Services) -> RestContext:
         pool=services.pool,
         authenticate=functools.partial(rest_principal, services.tokens),
         acquire_timeout_s=services.acquire_timeout_s,
+        statement_ms=services.statement_ms,
     )
 
 
@@ -55,6 +57,8 @@ def build(
         exception_handlers={HTTPException: _unrouted},
     )
     app: ASGIApp = Gateway(starlette, frozenset({services.keys.anon, services.keys.service}))
+    if EdgeRuntime.needed(services.switches):
+        app = EdgeRuntime(app, switches=services.switches, names=functions.FUNCTIONS)
     if Interference.needed(services.switches):
         app = Interference(app, switches=services.switches, rng=services.rng)
     return app

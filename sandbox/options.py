@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.realtime.settings import RealtimeSettings
-from sandbox.switches import Switches
+from sandbox.services import STATEMENT_TIMEOUT_MS
+from sandbox.switches import PRESETS, Switches
 
 SECRET_VARIABLE = "SANDBOX_JWT_SECRET"
 PASSWORD_VARIABLE = "SANDBOX_PASSWORD"
 SHORTEST_SECRET = 32  # bytes: HS256's own minimum (RFC 7518, 3.2)
+LARGEST_POOL = 40
+_OF_THE_PRESET = RealtimeSettings()
+"""Nobody gave any: those of the preset, if there is one."""
 EMAIL_PATTERN = "p_{index:06d}@people.sandbox.test"
 
 
@@ -31,7 +36,8 @@ class SandboxOptions:
     SANDBOX_PASSWORD, else random. database: a folder that keeps the data across runs.
     pool_size: database connections of the REST tier and the edge functions together, as PostgREST's pool.
     clock_offset_s: how far the clock that dates swipe events is ahead; a run across UTC midnight at any time of day.
-    access_token_lifetime_s: how long a sign-in lasts without a refresh. realtime: limits, delays and cost of Realtime.
+    access_token_lifetime_s: how long a sign-in lasts without a refresh.
+    realtime: limits, delays and cost of Realtime; by default the preset's plan, without one a self-hosted server's.
 
     :raises OptionError: for a value that cannot work.
     """
@@ -51,19 +57,26 @@ class SandboxOptions:
     access_log: bool = False
     email_pattern: str = EMAIL_PATTERN
     clock_offset_s: float = 0.0
-    realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
+    realtime: RealtimeSettings = _OF_THE_PRESET
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("people", 1, 1_000_000),
             ("catalogue", 1, 1_000_000),
             ("port", 0, 65_535),
-            ("pool_size", 1, 40),
+            ("pool_size", 1, LARGEST_POOL),
             ("access_token_lifetime_s", 1, 31_536_000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise OptionError(f"{name} is {value}", remedy=f"give a whole number from {low} to {high}")
+        if self.switches.rest_pool_size > LARGEST_POOL:
+            raise OptionError(
+                f"rest_pool_size is {self.switches.rest_pool_size}", remedy=f"give at most {LARGEST_POOL}"
+            )
+        preset = PRESETS.get(self.switches.preset)
+        if preset is not None and self.realtime is _OF_THE_PRESET:
+            object.__setattr__(self, "realtime", RealtimeSettings.plan(preset.realtime_plan))
         if not 0 < self.acquire_timeout_s <= 60:
             raise OptionError(f"acquire_timeout_s is {self.acquire_timeout_s:g}", remedy="give seconds up to 60")
         if not abs(self.clock_offset_s) <= 86_400:
@@ -74,6 +87,24 @@ class SandboxOptions:
             raise OptionError(
                 f"the JWT secret is shorter than {SHORTEST_SECRET} bytes", remedy="give a longer one, or none at all"
             )
+
+    @property
+    def connections(self) -> int:
+        """Of REST and functions: the switch's, else the option's."""
+        return self.switches.rest_pool_size or self.pool_size
+
+    @property
+    def patience_s(self) -> float:
+        """How long a request waits for one of them: the switch's, else the option's."""
+        return self.switches.rest_pool_timeout_ms / 1000 or self.acquire_timeout_s
+
+    @property
+    def statement_ms(self) -> Mapping[str, int]:
+        """Time limit of a statement by role."""
+        return {
+            "anon": self.switches.anon_statement_ms or STATEMENT_TIMEOUT_MS["anon"],
+            "authenticated": self.switches.authenticated_statement_ms or STATEMENT_TIMEOUT_MS["authenticated"],
+        }
 
     def resolved_password(self) -> str:
         """The given password, else the environment's, else a fresh one."""

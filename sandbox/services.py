@@ -9,7 +9,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,8 @@ import asyncpg
 import orjson
 from cachetools import TLRUCache
 
-from sandbox.limits import MemoryLimiter
+from sandbox.isolate import CURRENT, Isolate
+from sandbox.limits import AddressLimiter, MailLimiter, MemoryLimiter
 from sandbox.principal import Principal
 from sandbox.settings import SettingsCache
 from sandbox.switches import Switches
@@ -29,7 +30,7 @@ log = logging.getLogger("sandbox")
 
 POSTGREST_ACQUIRE_TIMEOUT_S = 10.0
 """PostgREST's `db-pool-acquisition-timeout`."""
-STATEMENT_TIMEOUT_MS = {"anon": 3_000, "authenticated": 8_000}
+STATEMENT_TIMEOUT_MS: Mapping[str, int] = {"anon": 3_000, "authenticated": 8_000}
 """Supabase's `alter role ... set statement_timeout`, which PostgREST applies to each transaction."""
 TOKENS_REMEMBERED = 50_000
 """The least recently used is forgotten for another one."""
@@ -123,6 +124,7 @@ class Services:
     switches: Switches = field(default_factory=Switches)
     rng: random.Random = field(default_factory=random.Random)
     acquire_timeout_s: float = POSTGREST_ACQUIRE_TIMEOUT_S
+    statement_ms: Mapping[str, int] = field(default_factory=lambda: STATEMENT_TIMEOUT_MS)
     access_token_lifetime_s: int = 3600
     clock_offset_s: float = 0.0
     url: str = ""
@@ -132,12 +134,23 @@ class Services:
         self.tokens = TokenCache(
             self.keys, expired=switches.expired_token_accepted, forged=switches.forged_token_accepted
         )
-        self.settings = SettingsCache()
-        self.memory_limiter = MemoryLimiter()
+        self._only_isolate = Isolate()
+        self.address_limiter = AddressLimiter(switches)
+        self.mail_limiter = MailLimiter(switches.emails_per_hour)
         self.background = Background()
         self.service = self.keys.principal(self.keys.service)
         self.last_deck: dict[str, Any] | None = None
         self._turns: Counter[str] = Counter()
+
+    @property
+    def settings(self) -> SettingsCache:
+        """What the worker of the call under way has read of the settings."""
+        return (CURRENT.get() or self._only_isolate).settings
+
+    @property
+    def memory_limiter(self) -> MemoryLimiter:
+        """What the worker of the call under way counts by itself."""
+        return (CURRENT.get() or self._only_isolate).memory_limiter
 
     def now(self) -> datetime:
         """The clock that dates swipe events."""
@@ -174,7 +187,7 @@ class Services:
         Begin, role, claims and timeout travel in one message: over a hundred thousand requests the saved round trips
         are what keeps the sandbox from being the bottleneck.
         """
-        limit = STATEMENT_TIMEOUT_MS.get(principal.role)
+        limit = self.statement_ms.get(principal.role)
         timeout = "" if limit is None else f"; set local statement_timeout = {limit}"
         claims = principal.claims.replace("'", "''")
         async with self.connection() as connection:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.server import Sandbox, SandboxOptions
+from sandbox.switches import Switches
 
 FOLDER = Path(__file__).parent / "node"
 LIMIT_S = 90
@@ -32,7 +33,18 @@ def test_the_lock_file_names_no_registry() -> None:
 
 @pytest.mark.node
 def test_the_real_client_works_against_the_sandbox(node: str) -> None:
-    with Sandbox(SandboxOptions(people=20, catalogue=60, seed=5)) as sandbox:
+    _passes(node, "rest.test.mjs", SandboxOptions(people=20, catalogue=60, seed=5))
+
+
+@pytest.mark.node
+def test_the_real_client_under_the_platforms_limits_does_what_phones_do(node: str) -> None:
+    switches = ("sign_in_burst=3", "sign_in_per_5_minutes=1", "forwarded_for_trusted=on", "edge_worker_limit_one_in=1")
+    options = SandboxOptions(people=4, catalogue=20, access_token_lifetime_s=60, switches=Switches.parse(switches))
+    _passes(node, "hosted.test.mjs", options)
+
+
+def _passes(node: str, cases: str, options: SandboxOptions) -> None:
+    with Sandbox(options) as sandbox:
         known = sandbox.discovery
         people = known["people"]
         environment = os.environ | {
@@ -42,7 +54,7 @@ def test_the_real_client_works_against_the_sandbox(node: str) -> None:
             "SANDBOX_PASSWORD": people["password"],
         }
         finished = subprocess.run(
-            [node, "--test", "rest.test.mjs"],
+            [node, "--test", cases],
             cwd=FOLDER,
             env=environment,
             capture_output=True,

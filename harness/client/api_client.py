@@ -121,7 +121,9 @@ class ApiClient:
         if edge and (refused := await credentials.refused(call)) is not None:
             return refused
         account = credentials.account
-        if call.name not in WATCHED or (call.signed_in and account is None):
+        if call.name not in WATCHED:
+            return await self._tried(call, arguments, body, raw)
+        if call.signed_in and (account is None or credentials.authorization(edge=edge) is None):  # asked as nobody
             return await self._tried(call, arguments, body, raw)
         sent = body if raw is None else raw
         reply = CheckedReply(

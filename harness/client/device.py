@@ -10,9 +10,7 @@ Here is only what concerns several parts at once: a session's begin and end, the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
 
 from harness.client.api_client import ApiClient
 from harness.client.auth.token_manager import TokenManager
@@ -133,9 +131,12 @@ class Device:
         """Seconds on the loop's clock."""
         return self.clock.now()
 
-    def pause(self, seconds: float) -> Coroutine[Any, Any, None]:
-        """Think, look, type; to be awaited. :raises SessionClosed: when the run closes."""
-        return self.clock.pause(seconds)
+    async def pause(self, seconds: float) -> None:
+        """Think, look, type. :raises SessionClosed: when the run closes. :raises SignedOut: when the session was lost
+        before or meanwhile: the app shows its sign-in form in place of whatever page this was."""
+        self.auth.require_session()
+        await self.clock.pause(seconds)
+        self.auth.require_session()
 
     @property
     def user_id(self) -> str:

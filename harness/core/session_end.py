@@ -9,7 +9,7 @@ class SessionEnd(StrEnum):
     """Empty in the record: its process died first."""
 
     FINISHED = "finished"  # the person was done
-    LIMITED = "limited"  # never got in: a limit refused the sign-in or sign-up (429)
+    LIMITED = "limited"  # kept out: a limit refused the sign-in, the sign-up or the refresh (429)
     KEPT_OUT = "kept_out"  # never got in, for another reason
     STOPPED = "stopped"  # got in, and could not go on: what the next step needs did not come
     CLOSED = "closed"  # the run ended it

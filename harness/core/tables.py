@@ -66,6 +66,7 @@ class View(StrEnum):
     held: how long something waited for the target's limits, which the generator keeps: `wire requests`, `wire
         connections`, and operations one of whose requests waited, by the longest such wait.
     connect: how long opening one HTTP connection took (operation `http`): name, TCP, TLS.
+    limit: an attempt that a limit of the platform refused, once more, by limit and call (`core.platform_limits`).
     gc: how long one garbage collection held the interpreter (operation `generator`).
     """
 
@@ -77,6 +78,7 @@ class View(StrEnum):
     GC = "gc"
     CONNECT = "connect"
     HELD = "held"
+    LIMIT = "limit"
 
 
 SCHEMAS: dict[str, pa.Schema] = {

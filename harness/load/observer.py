@@ -11,6 +11,7 @@ from harness.client.interruptible_sleep import SessionClosed
 from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
+from harness.core.platform_limits import key_of, limit_of
 from harness.core.read_log import ReadLog, ReadSample, ReadSeverity
 from harness.core.rows import Notes, Taken
 from harness.core.secret_filter import WORDS
@@ -60,6 +61,8 @@ class RecordingObserver:
         """One attempt is over: sent at `at` (loop time), answered or given up after `seconds`."""
         self.counted += 1
         self.recorder.sample(View.SERVER, name, outcome, at - self._zero, seconds)
+        if code and outcome.failed and (limit := limit_of(code)):
+            self.recorder.sample(View.LIMIT, key_of(limit, name), outcome, at - self._zero, seconds)
         self.attempts.append(Attempt(method, name, seconds * 1000.0, size, outcome, code))
 
     def connected(self, at: float, seconds: float) -> None:

@@ -69,8 +69,8 @@ class SessionRunner:
                 raise SessionClosed
             await body(device)
             end = device.log.end or SessionEnd.FINISHED
-        except SignedOut:
-            end = SessionEnd.STOPPED
+        except SignedOut as lost:
+            end = SessionEnd.LIMITED if lost.limited else SessionEnd.STOPPED
         except (SessionClosed, asyncio.CancelledError):
             killed = device.fault_injector is not None and device.fault_injector.killed
             end = SessionEnd.FINISHED if killed else SessionEnd.CLOSED

@@ -30,6 +30,8 @@ def render(verdict: Verdict) -> str:
     ]
     if verdict.catch_all is not None:
         blocks.append(_rest(verdict, verdict.catch_all))
+    if verdict.limits:
+        blocks.append("### Limits of the platform\n\n" + _list(md(one.text) for one in verdict.limits))
     if verdict.comparison is not None:
         blocks.append(comparison(verdict.comparison))
     if verdict.recovery is not None:

@@ -50,6 +50,7 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         if row.note and (row.status != "pass" or row.close or not row.shown):
             lines += _wrapped(f"{row.name}: {row.note}")
     lines += ["", *rest(verdict)] if verdict.catch_all is not None else []
+    lines += platform(verdict)
     if verdict.comparison is not None:
         lines += ["", *comparison(verdict.comparison)]
     if verdict.realtime is not None:
@@ -89,6 +90,12 @@ def rest(verdict: Verdict) -> list[str]:
     for cost in verdict.hidden:
         lines += _wrapped(f"told: {cost.text}")
     return lines
+
+
+def platform(verdict: Verdict) -> list[str]:
+    """Which limits of the platform were met; nothing when none was."""
+    told = [line for one in verdict.limits for line in _wrapped(one.text)]
+    return ["", "limits of the platform:", *told] if told else []
 
 
 def comparison(found: Comparison) -> list[str]:
@@ -236,6 +243,8 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
     console.print(_slo_table(verdict.slos))
     for line in rest(verdict):
         console.print(_text(line, style="red" if line.startswith("  missed") else ""))
+    for line in platform(verdict):
+        console.print(_text(line))
     if verdict.comparison is not None:
         console.print()
         for line in comparison(verdict.comparison):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import uuid
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from sandbox.auth import admin, people, sessions
 from sandbox.auth.errors import AuthError, empty_reply, json_reply, no_api_key, refusal
+from sandbox.limits import caller_address
 from sandbox.services import Bearer, Services
 from sandbox.tokens import TokenError
 
@@ -65,14 +67,36 @@ async def _dispatch(services: Services, handlers: dict[str, Handler], request: R
         return no_api_key(given)
     handler = handlers.get("GET" if request.method == "HEAD" else request.method)
     version = request.headers.get("x-supabase-api-version", "")
+    patience = _patience(services)
     try:
         if handler is None:
             raise AuthError(405, "unexpected_failure", "Method not allowed")
-        return await handler(services, request)
+        _within_limits(services, request, service=given == services.keys.service)
+        async with patience:
+            return await handler(services, request)
     except AuthError as error:
         return refusal(error, version)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        if patience.expired():
+            message = "Processing this request timed out, please retry after a moment."
+            return refusal(AuthError(504, "request_timeout", message), version)
         return refusal(AuthError(500, "unexpected_failure", "Database error"), version)
+
+
+def _patience(services: Services) -> asyncio.Timeout:
+    """How long a request may take."""
+    return asyncio.timeout(services.switches.auth_timeout_ms / 1000 or None)
+
+
+def _within_limits(services: Services, request: Request, *, service: bool) -> None:
+    """Before a byte of the body is read. :raises AuthError: 429 over_request_rate_limit."""
+    if request.method not in ("POST", "PUT"):
+        return
+    peer = request.client.host if request.client is not None else ""
+    trusted = services.switches.forwarded_for_trusted
+    address = caller_address(peer, request.headers, trusted=trusted, service=service)
+    if not services.address_limiter.admits(request.url.path.rpartition("/")[2], address):
+        raise AuthError(429, "over_request_rate_limit", "Request rate limit reached")
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -227,7 +251,12 @@ async def _recover(services: Services, request: Request) -> Response:
     email = (await read_body(request)).get("email")
     if not email:
         raise AuthError(400, "validation_failed", "Password recovery requires an email")
-    people.valid_email(email)
+    email = people.valid_email(email)
+    if services.switches.emails_per_hour:
+        async with services.auth_pool.acquire() as connection:
+            known = await people.taken(connection, email)
+        if known and (refused := services.mail_limiter.refusal(email)):
+            raise AuthError(429, "over_email_send_rate_limit", refused)
     return json_reply({})
 
 

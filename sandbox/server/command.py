@@ -21,7 +21,7 @@ from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
 from sandbox.realtime import RealtimeSettings, SettingError
 from sandbox.server.instance import Sandbox
-from sandbox.switches import SwitchError, Switches, describe
+from sandbox.switches import PRESETS, SwitchError, Switches, describe
 
 EXIT_OPTION = 2
 EXIT_NOT_READY = 40
@@ -82,19 +82,20 @@ def serve(
     if with_parent:
         process.end_with_parent(parent)
     try:
+        switches = Switches.parse(quirks)
         options = SandboxOptions(
             people=people,
             catalogue=catalogue,
             seed=seed,
             port=port,
             host=host,
-            switches=Switches.parse(quirks),
+            switches=switches,
             database=database,
             pool_size=pool_size,
             access_token_lifetime_s=token_lifetime,
             access_log=access_log,
             clock_offset_s=clock_offset,
-            realtime=RealtimeSettings.parse(realtime),
+            realtime=_realtime(switches, realtime),
         )
         _serve_until_stopped(Sandbox(options))
     except process.Stopped:
@@ -104,6 +105,12 @@ def serve(
     except SandboxError as error:
         return _complain(error, EXIT_NOT_READY)
     return 0
+
+
+def _realtime(switches: Switches, given: Sequence[str]) -> RealtimeSettings:
+    """What was given, over the plan of the preset."""
+    preset = PRESETS.get(switches.preset)
+    return RealtimeSettings.parse(given if preset is None else (f"plan={preset.realtime_plan}", *given))
 
 
 def _serve_until_stopped(sandbox: Sandbox) -> None:

@@ -237,7 +237,7 @@ class Sandbox:
     async def _services(self, dsn: str) -> AsyncIterator[Services]:
         options = self.options
         pools = [
-            await _pool(dsn, options.pool_size),
+            await _pool(dsn, options.connections),
             await _pool(dsn, _AUTH_CONNECTIONS),
         ]
         try:
@@ -247,7 +247,8 @@ class Sandbox:
                 auth_pool=pools[1],
                 switches=options.switches,
                 rng=random.Random(options.seed),
-                acquire_timeout_s=options.acquire_timeout_s,
+                acquire_timeout_s=options.patience_s,
+                statement_ms=options.statement_ms,
                 access_token_lifetime_s=options.access_token_lifetime_s,
                 clock_offset_s=options.clock_offset_s,
                 url=self.url,

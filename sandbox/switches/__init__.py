@@ -4,8 +4,9 @@ Every switch is off by default, which is MoviNesta as shipped. They are given as
 name in code, and each is listed with its value in the sandbox's discovery document, so that a run's record can say what
 it ran against.
 
-Each is declared once, as a field of `quirks.QuirkSwitches` or `defects.DefectSwitches`; parsing, the listing for the
-command line and the tables of docs/sandbox.md (`documentation`) follow from that. Imports nothing else of the sandbox.
+Each is declared once, as a field of `quirks.QuirkSwitches`, `hosted.HostedSwitches` or `defects.DefectSwitches`;
+parsing, the listing for the command line and the tables of docs/sandbox.md (`documentation`) follow from that. Imports
+nothing else of the sandbox.
 """
 
 from __future__ import annotations
@@ -14,19 +15,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox.switches.defects import DefectSwitches
+from sandbox.switches.hosted import PRESETS, HostedSwitches
 from sandbox.switches.quirks import QuirkSwitches
 from sandbox.switches.switch import Switch, SwitchError, SwitchKind, Value, declared
 
-__all__ = ["DEFECTS", "NAMES", "QUIRKS", "REGISTRY", "Switch", "SwitchError", "SwitchKind", "Switches", "describe"]
+__all__ = [
+    "DEFECTS",
+    "HOSTED",
+    "NAMES",
+    "PRESETS",
+    "QUIRKS",
+    "REGISTRY",
+    "Switch",
+    "SwitchError",
+    "SwitchKind",
+    "Switches",
+    "describe",
+]
 
 
 @dataclass(frozen=True)
-class Switches(DefectSwitches, QuirkSwitches):
+class Switches(DefectSwitches, HostedSwitches, QuirkSwitches):
     """The value of every switch."""
 
     @classmethod
     def parse(cls, assignments: Iterable[str]) -> Switches:
-        """From `name=value` texts; the last one wins. :raises SwitchError: for a name or value that does not exist."""
+        """From `name=value` texts; the last one wins, and any of them over what a preset says, wherever that stands.
+
+        :raises SwitchError: for a name or value that does not exist.
+        """
         values: dict[str, Value] = {}
         for assignment in assignments:
             name, separator, text = assignment.partition("=")
@@ -38,6 +55,9 @@ class Switches(DefectSwitches, QuirkSwitches):
                     f"quirk {switch.name} needs a value: {switch.name}={switch.example} ({switch.effect})"
                 )
             values[switch.name] = switch.parse(text.strip())
+        preset = PRESETS.get(str(values.get("preset", "")))
+        if preset is not None:
+            values = {**preset.values, **values}
         return cls(**values)  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, Value]:
@@ -46,6 +66,7 @@ class Switches(DefectSwitches, QuirkSwitches):
 
 
 QUIRKS: tuple[Switch, ...] = declared(QuirkSwitches)
+HOSTED: tuple[Switch, ...] = declared(HostedSwitches)
 DEFECTS: tuple[Switch, ...] = declared(DefectSwitches)
 REGISTRY: tuple[Switch, ...] = declared(Switches)
 NAMES: tuple[str, ...] = tuple(switch.name for switch in REGISTRY)
@@ -55,6 +76,6 @@ _BY_NAME = {switch.name: switch for switch in REGISTRY}
 def describe() -> str:
     """Every switch in two lines, for people."""
     return "\n".join(
-        f"{switch.name}  ({switch.kind.value}; default {switch.default_text})\n    {switch.effect} [{switch.source}]"
+        f"{switch.name}  ({switch.takes}; default {switch.default_text})\n    {switch.effect} [{switch.source}]"
         for switch in REGISTRY
     )

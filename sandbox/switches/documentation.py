@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sandbox.switches import DEFECTS, QUIRKS, Switch
+from sandbox.switches import DEFECTS, HOSTED, QUIRKS, Switch
 
 _REALTIME = "realtime_"
 TABLES: dict[str, tuple[Switch, ...]] = {
     "quirks": tuple(switch for switch in QUIRKS if not switch.name.startswith(_REALTIME)),
     "realtime": tuple(switch for switch in QUIRKS if switch.name.startswith(_REALTIME)),
+    "hosted": HOSTED,
     "defects": DEFECTS,
 }
 _BLOCK = re.compile(r"(<!-- switches: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-Value: TypeAlias = int | float | bool
+Value: TypeAlias = int | float | bool | str
 _KEY = "switch"
 
 
@@ -21,6 +21,7 @@ class SwitchKind(StrEnum):
     COUNT = "a whole number of 0 or more"
     SHARE = "a number from 0 to 1"
     FLAG = "on or off"
+    CHOICE = "one of its names"
 
 
 _EXAMPLES = {SwitchKind.FLAG: "on", SwitchKind.COUNT: "10", SwitchKind.SHARE: "0.01"}
@@ -33,6 +34,7 @@ class Switch:
     default: the value that leaves the application as shipped.
     effect: what it does when set, units included.
     source: where the behaviour it changes or imitates is written down (a section of the wire contract).
+    choices: the names that it can take, where it takes names.
     """
 
     name: str
@@ -40,11 +42,17 @@ class Switch:
     default: Value
     effect: str
     source: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> str:
+        """Its values, in words."""
+        return f"one of {', '.join(self.choices)}" if self.choices else self.kind.value
 
     @property
     def example(self) -> str:
         """A value it can take, as text."""
-        return _EXAMPLES[self.kind]
+        return self.choices[0] if self.choices else _EXAMPLES[self.kind]
 
     @property
     def default_text(self) -> str:
@@ -53,7 +61,11 @@ class Switch:
 
     def parse(self, text: str) -> Value:
         """The value that a text means. :raises SwitchError: when it cannot take it."""
-        complaint = SwitchError(f"quirk {self.name} takes {self.kind.value}, not {text!r}: {self.effect}")
+        complaint = SwitchError(f"quirk {self.name} takes {self.takes}, not {text!r}: {self.effect}")
+        if self.kind is SwitchKind.CHOICE:
+            if text not in self.choices:
+                raise complaint
+            return text
         if self.kind is SwitchKind.FLAG:
             if text not in ("on", "off"):
                 raise complaint
@@ -89,9 +101,15 @@ def flag(effect: str, source: str) -> bool:
     return made
 
 
-def _declared(default: Value, kind: SwitchKind, effect: str, source: str) -> Any:
+def choice(names: tuple[str, ...], effect: str, source: str) -> str:
+    """Declares a switch that takes one of these names, none as shipped."""
+    made: str = _declared("", SwitchKind.CHOICE, effect, source, names)
+    return made
+
+
+def _declared(default: Value, kind: SwitchKind, effect: str, source: str, choices: tuple[str, ...] = ()) -> Any:
     """A field: to its class's type checker the value that it holds, as `dataclasses.field` is."""
-    return field(default=default, metadata={_KEY: (kind, default, effect, source)})
+    return field(default=default, metadata={_KEY: (kind, default, effect, source, choices)})
 
 
 def declared(settings: type[Any]) -> tuple[Switch, ...]:

@@ -151,7 +151,7 @@ class Heard:
 
 Answer = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
 Script = Callable[[Heard], Answer | None]
-"""The answer to a request: status, JSON, extra headers. None: the usual answer."""
+"""The answer to a request: status, JSON or bytes, extra headers. None: the usual answer."""
 
 
 def session_reply(number: int = 1, expires_in: float = 3600.0) -> dict[str, Any]:
@@ -288,6 +288,6 @@ class Scripted:
             answer = usual(heard, self._tokens)
             self._tokens += heard.endpoint.startswith(("/auth/v1/token", "/auth/v1/signup"))
         extra = answer[2] if len(answer) == 3 else {}
-        body = orjson.dumps(answer[1])
+        body = answer[1] if isinstance(answer[1], bytes) else orjson.dumps(answer[1])
         lines = [f"HTTP/1.1 {answer[0]} X", f"content-length: {len(body)}", *(f"{k}: {v}" for k, v in extra.items())]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harness.client.api.call import Service
 from harness.client.api.classify import read
 from harness.core.outcome import Outcome
+from harness.core.platform_limits import limit_of
 
 
 def outcome(service: Service, status: int, body: object) -> Outcome:
@@ -71,10 +72,53 @@ def test_the_event_endpoint_is_judged_by_its_body(body: object, expected: Outcom
         (Service.REST, 408, b"", Outcome.TIMEOUT),
         (Service.AUTH, 400, {"code": "invalid_credentials"}, Outcome.AUTH),
         (Service.AUTH, 200, {"access_token": "t"}, Outcome.OK),
+        (Service.AUTH, 400, {"code": 400, "error_code": "refresh_token_not_found"}, Outcome.AUTH),
+        (Service.AUTH, 429, {"code": 429, "error_code": "over_request_rate_limit"}, Outcome.RATE_LIMITED),
+        (Service.FUNCTION, 546, {"code": "WORKER_LIMIT"}, Outcome.SERVER_ERROR),
+        (Service.EVENTS, 546, b"", Outcome.SERVER_ERROR),
     ],
 )
 def test_status_and_body_give_the_outcome(service: Service, status: int, body: object, expected: Outcome) -> None:
     assert outcome(service, status, body) is expected
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "body", "limit"),
+    [
+        (Service.AUTH, 429, {"code": 429, "error_code": "over_request_rate_limit"}, "over_request_rate_limit"),
+        (Service.AUTH, 429, {"code": "over_request_rate_limit"}, "over_request_rate_limit"),
+        (Service.FUNCTION, 546, {"code": "WORKER_LIMIT"}, "WORKER_RESOURCE_LIMIT"),
+        (Service.EVENTS, 546, b"", "WORKER_RESOURCE_LIMIT"),
+        (Service.FUNCTION, 503, {"code": "BOOT_ERROR"}, "BOOT_ERROR"),
+        (Service.FUNCTION, 504, {"code": "IDLE_TIMEOUT"}, "IDLE_TIMEOUT"),
+        (Service.REST, 504, {"code": "PGRST003"}, "PGRST003"),
+        (Service.REST, 500, {"code": "57014"}, "57014"),
+        (Service.REST, 503, b"<html>", ""),
+        (Service.FUNCTION, 429, {"code": "RATE_LIMIT"}, ""),
+        (
+            Service.EVENTS,
+            200,
+            events(
+                acceptedClientEventIds=[],
+                rejectedClientEventIds=["a"],
+                issues=[{"code": "BULK_UPSERT_FAILED", "meta": {"code": "PGRST003"}}, {"code": "DB_REJECTED"}],
+            ),
+            "PGRST003",
+        ),
+        (
+            Service.EVENTS,
+            200,
+            events(retryClientEventIds=["a"], issues=[{"code": "BULK_UPSERT_FAILED", "meta": {"code": "57014"}}]),
+            "57014",
+        ),
+        (Service.EVENTS, 200, events(retryClientEventIds=["a"], issues=[{"code": "DB_RETRY", "meta": ["57014"]}]), ""),
+        (Service.EVENTS, 200, events(issues=[{"code": "BULK_UPSERT_FAILED", "meta": {"code": "57014"}}]), ""),
+        (Service.FUNCTION, 500, {"code": ["57014"]}, ""),
+    ],
+)
+def test_a_limit_of_the_platform_is_known_by_its_code(service: Service, status: int, body: object, limit: str) -> None:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    assert limit_of(read(service, status, content).code) == limit
 
 
 @given(st.sampled_from(list(Service)), st.integers(200, 599), st.binary(max_size=200))

@@ -73,6 +73,23 @@ def test_a_refused_refresh_signs_out_at_once(status: int) -> None:
     assert retry.refresh_loses_session(status)
 
 
+@pytest.mark.parametrize(
+    ("status", "data", "expected"),
+    [(0, None, None), (200, None, None), (200, {"access_token": "a"}, 200), (429, None, 429), (503, {}, 503)],
+)
+def test_a_good_refresh_without_json_is_no_answer(status: int, data: object, expected: int | None) -> None:
+    assert retry.refresh_answer(status, data) == expected
+
+
+@pytest.mark.parametrize("missing", ["access_token", "refresh_token", "expires_in"])
+def test_a_reply_without_a_part_of_a_session_names_none(missing: str) -> None:
+    whole: dict[str, object] = {"access_token": "a", "refresh_token": "r", "expires_in": 3600}
+    assert not retry.names_no_session(whole)
+    assert retry.names_no_session({name: value for name, value in whole.items() if name != missing})
+    assert retry.names_no_session(whole | {missing: 0})
+    assert retry.names_no_session([whole])
+
+
 def test_a_good_refresh_keeps_the_session() -> None:
     assert not retry.refresh_loses_session(200)
 

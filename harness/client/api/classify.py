@@ -12,6 +12,7 @@ import orjson
 
 from harness.client.api.call import Service
 from harness.core.outcome import Outcome
+from harness.core.platform_limits import WORKER_ENDED, limit_of
 
 _QUOTA_CODES = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "53300"})
 
@@ -69,6 +70,10 @@ def _refusal(status: int, data: Any) -> tuple[Outcome, str]:
     code = ""
     if isinstance(data, dict):
         code = code_of(data.get("code"), data.get("error_code"))
+        if code == str(status):  # GoTrue's older shape has the status there
+            code = code_of(data.get("error_code")) or code
+    if not code and status == WORKER_ENDED:
+        code = "WORKER_RESOURCE_LIMIT"
     if code in _QUOTA_CODES:
         return Outcome.QUOTA, code
     if status in (401, 403):
@@ -112,7 +117,16 @@ def _events(data: Any) -> tuple[Outcome, str]:
         if code in codes:
             return Outcome.SOFT_FAILURE, code
     if data.get("retryClientEventIds"):
-        return Outcome.SOFT_FAILURE, "DB_RETRY"
+        return Outcome.SOFT_FAILURE, _limit_behind(told) or "DB_RETRY"
     if data.get("rejectedClientEventIds"):
-        return Outcome.REJECTED, "DB_REJECTED" if "DB_REJECTED" in codes else "BAD_INPUT"
+        return Outcome.REJECTED, (_limit_behind(told) or "DB_REJECTED") if "DB_REJECTED" in codes else "BAD_INPUT"
     return Outcome.OK, ""
+
+
+def _limit_behind(told: list[dict[str, Any]]) -> str:
+    """The platform's limit that the endpoint ran into itself, which it tells beside the events that suffered."""
+    for issue in told:
+        meta = issue.get("meta")
+        if isinstance(meta, dict) and (code := code_of(meta.get("code"))) and limit_of(code):
+            return code
+    return ""

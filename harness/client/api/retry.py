@@ -13,6 +13,8 @@ All delays are in seconds; a status of None means that no complete answer came.
 
 from __future__ import annotations
 
+from typing import Any
+
 TRANSPORT_DELAYS = (0.2, 0.4)
 TRANSPORT_METHODS = frozenset(("GET", "HEAD"))
 QUERY_DELAY = 1.0
@@ -65,6 +67,17 @@ def refresh_delay(failures: int, status: int | None, elapsed: float) -> float | 
         return None
     delay: float = REFRESH_FIRST_DELAY * 2 ** (failures - 1)
     return delay if elapsed + delay < REFRESH_BUDGET else None
+
+
+def refresh_answer(status: int, data: Any) -> int | None:
+    """The status as auth-js takes it: a good one whose body is not JSON, or is empty, counts as no answer at all."""
+    return None if not status or (200 <= status <= 299 and data is None) else status
+
+
+def names_no_session(data: Any) -> bool:
+    """Whether a refresh's JSON lacks what makes a session; auth-js ends the stored one then, whatever the status."""
+    parts = ("access_token", "refresh_token", "expires_in")
+    return not isinstance(data, dict) or not all(data.get(part) for part in parts)
 
 
 def refresh_loses_session(status: int | None) -> bool:

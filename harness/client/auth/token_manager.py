@@ -21,7 +21,14 @@ from harness.core.people import Person, Secrets
 
 
 class SignedOut(SessionClosed):
-    """A refresh was refused for good: the app is back at its sign-in form, and this session is over."""
+    """A refresh was refused for good: the app is back at its sign-in form, and this session is over.
+
+    limited: a limit on sign-ins refused it (429), to auth-js an error like any other.
+    """
+
+    def __init__(self, *, limited: bool = False) -> None:
+        super().__init__()
+        self.limited = limited
 
 
 TICK_S = 30.0
@@ -30,7 +37,7 @@ TICK_S = 30.0
 
 class TokenManager:
     """One device's. account: who is signed in, None for nobody. edge: the page's second token store, for edge calls.
-    lost: whether a refused refresh ended the stored session."""
+    lost: how a refused refresh ended the stored session; None while none has."""
 
     def __init__(
         self,
@@ -45,7 +52,8 @@ class TokenManager:
         """signed_in_anew: called when the auth client reports a session with a fresh token."""
         self.account: Account | None = None
         self.edge = EdgeStore()
-        self.lost = False
+        self.lost: Outcome | None = None
+        self._withheld = False  # the last request found a session that is due and cannot be refreshed
         self.person = person
         self.secrets = secrets
         self._api = api
@@ -56,11 +64,15 @@ class TokenManager:
     @property
     def user_id(self) -> str:
         """:raises SignedOut: when a refused refresh ended the session. :raises RuntimeError: before sign-in."""
-        if self.account is None and self.lost:
-            raise SignedOut
+        self.require_session()
         if self.account is None:
             raise RuntimeError("nobody is signed in on this phone")
         return self.account.user_id
+
+    def require_session(self) -> None:
+        """:raises SignedOut: when a refused refresh ended the session, and nobody has signed in since."""
+        if self.account is None and self.lost is not None:
+            raise SignedOut(limited=self.lost is Outcome.RATE_LIMITED)
 
     def page_loaded(self) -> None:
         """A page begins with an empty store; the account lies in the device's storage."""
@@ -69,11 +81,15 @@ class TokenManager:
     # ---- what requests ask ------------------------------------------------------------------------------------
 
     def authorization(self, *, edge: bool) -> bytes | None:
-        """The header line of a signed-in person's request; None while nobody is signed in."""
-        if self.account is None:
-            return None
+        """The header line of a signed-in person's request; None: as nobody, with the anon key.
+
+        The edge store knows neither of sign-outs nor of failed refreshes. To everything else a session that is due and
+        could not be refreshed is none, also while its token still holds.
+        """
         if edge and self.edge.authorization is not None:
             return self.edge.authorization
+        if self.account is None or self._withheld:
+            return None
         return self.account.authorization
 
     async def refused(self, call: Call) -> Reading | None:
@@ -90,6 +106,7 @@ class TokenManager:
 
     async def sign_in(self) -> Outcome:
         """With e-mail and password, unless a session is stored on the device."""
+        self.lost = None
         if self.account is not None or self._mint():
             return Outcome.OK
         body = {
@@ -137,11 +154,12 @@ class TokenManager:
         """What `getSession` does before every request of a signed-in person."""
         account = self.account
         if account is None or not account.due(self._clock.wall_now()):
+            self._withheld = False
             return
         async with account.refreshing:
             # Who waited for the lock may find the work done, or the session lost.
-            if self.account is account and account.due(self._clock.wall_now()):
-                await self._refresh(account)
+            waits = self.account is account and account.due(self._clock.wall_now())
+            self._withheld = waits and not await self._refresh(account)
 
     async def refresh_now(self) -> bool:
         """As the app's one raw call does when it was refused (contract 0.2); whether the token changed."""
@@ -175,19 +193,31 @@ class TokenManager:
         begun, failures = self._clock.now(), 0
         while True:
             reading = await self._api.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
-            if reading.outcome is Outcome.OK:
-                renewed = account.renew(reading.data, self._clock.now())
-                self._signed_in_anew()
-                return renewed
-            status, failures = reading.status or None, failures + 1
+            status = retry.refresh_answer(reading.status, reading.data)
+            if status is not None and reading.outcome is Outcome.OK:
+                return self._renewed(account, reading)
+            failures += 1
             delay = retry.refresh_delay(failures, status, self._clock.now() - begun)
             if delay is None:
                 break
             await asyncio.sleep(delay)
         if retry.refresh_loses_session(status):
-            self.account = None
-            self.lost = True
+            self._lose(reading.outcome)
         return False
+
+    def _renewed(self, account: Account, reading: Reading) -> bool:
+        """What a good answer brought: fresh tokens, or the end of the session where it names none."""
+        if retry.names_no_session(reading.data):
+            self._lose(Outcome.SOFT_FAILURE)
+            return False
+        renewed = account.renew(reading.data, self._clock.now())
+        if renewed:
+            self._signed_in_anew()
+        return renewed
+
+    def _lose(self, outcome: Outcome) -> None:
+        self.account = None
+        self.lost = outcome
 
     def _mint(self) -> bool:
         """Make the session ourselves where the target's JWT secret was given; False where it was not."""
