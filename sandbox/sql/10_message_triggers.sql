@@ -1,7 +1,7 @@
 -- What happens around a message. Exact error texts and the assistant's queue rule: contract 5.4, 6.6, 8.2.
 
 create function public.get_assistant_user_id_v1() returns uuid
-  language sql stable security definer set search_path = public, pg_temp
+  language sql volatile security definer set search_path = public, pg_temp
   as $$
     select coalesce(c.assistant_user_id, (select p.id from public.profiles p where p.username = c.assistant_username))
     from public.assistant_system_config c where c.id = 1
@@ -21,7 +21,7 @@ begin
 end $$;
 
 create function public.enforce_message_payload_safety() returns trigger
-  language plpgsql
+  language plpgsql security definer set search_path = public
   as $$
 declare
   v_object jsonb := case when jsonb_typeof(new.body) = 'object' then new.body else '{}' end;
@@ -68,11 +68,11 @@ begin
 end $$;
 
 create function public.prevent_message_conversation_change() returns trigger
-  language plpgsql
+  language plpgsql security definer set search_path = public
   as $$
 begin
   if new.conversation_id is distinct from old.conversation_id then
-    raise exception 'conversation_id cannot be changed';
+    raise exception 'conversation_id_change_not_allowed';
   end if;
   return new;
 end $$;
@@ -96,7 +96,7 @@ begin
 end $$;
 
 create function public.canonicalize_direct_participant_ids() returns trigger
-  language plpgsql
+  language plpgsql security definer set search_path = public
   as $$
 begin
   if new.is_group then
@@ -107,14 +107,29 @@ begin
   return new;
 end $$;
 
-create function public.enforce_reaction_conversation_scope() returns trigger
+-- The same check twice, as shipped, in two wordings: the one whose trigger comes first by name answers.
+create function public.enforce_reaction_message_scope_v1() returns trigger
   language plpgsql security definer set search_path = public, pg_temp
   as $$
 begin
   if not exists (
     select 1 from public.messages m where m.id = new.message_id and m.conversation_id = new.conversation_id
   ) then
-    raise exception 'Reaction does not belong to this conversation';
+    raise exception 'Reaction message does not belong to conversation';
+  end if;
+  return new;
+end $$;
+
+create function public.enforce_reaction_conversation_match() returns trigger
+  language plpgsql security definer set search_path = public set row_security = off
+  as $$
+declare
+  v_conversation uuid := (select m.conversation_id from public.messages m where m.id = new.message_id);
+begin
+  if v_conversation is null then
+    raise exception 'message_not_found';
+  elsif new.conversation_id is distinct from v_conversation then
+    raise exception 'reaction_conversation_mismatch';
   end if;
   return new;
 end $$;
@@ -155,30 +170,29 @@ begin
   return new;
 end $$;
 
-create trigger trg_messages_10_payload_safety before insert on public.messages
+create trigger trg_enforce_message_payload_safety before insert on public.messages
   for each row execute function public.enforce_message_payload_safety();
-create trigger trg_messages_20_set_sender_id before insert on public.messages
+create trigger trg_messages_set_sender_id_v1 before insert on public.messages
   for each row execute function public.messages_set_sender_id_v1();
-create trigger trg_messages_30_validate_insert before insert on public.messages
+create trigger trg_validate_message_insert_v1 before insert on public.messages
   for each row execute function public.validate_message_insert_v1();
-create trigger trg_messages_prevent_conversation_change before update on public.messages
+create trigger trg_prevent_message_conversation_change before update on public.messages
   for each row execute function public.prevent_message_conversation_change();
-create trigger trg_messages_assistant_job after insert on public.messages
+create trigger messages_enqueue_assistant_reply_job after insert on public.messages
   for each row execute function public.enqueue_assistant_reply_job_v1();
 create trigger trg_bump_conversation_updated_at after insert on public.messages
   for each row execute function public.bump_conversation_updated_at();
 
--- The same check twice, as shipped.
-create trigger message_reactions_scope before insert or update on public.message_reactions
-  for each row execute function public.enforce_reaction_conversation_scope();
-create trigger message_reactions_scope_v1 before insert or update on public.message_reactions
-  for each row execute function public.enforce_reaction_conversation_scope();
+create trigger trg_enforce_reaction_message_scope_v1 before insert or update on public.message_reactions
+  for each row execute function public.enforce_reaction_message_scope_v1();
+create trigger trg_reaction_conv_match before insert or update on public.message_reactions
+  for each row execute function public.enforce_reaction_conversation_match();
 
-create trigger conversations_canonical_pair before insert or update on public.conversations
+create trigger trg_canonicalize_direct_participant_ids before insert or update on public.conversations
   for each row execute function public.canonicalize_direct_participant_ids();
-create trigger conversations_set_updated_at before update on public.conversations
+create trigger trg_conversations_updated_at before update on public.conversations
   for each row execute function public.set_updated_at();
-create trigger conversation_participants_bump after insert or delete on public.conversation_participants
+create trigger trg_bump_conversation_on_participant_change after insert or delete on public.conversation_participants
   for each row execute function public.bump_conversation_on_participant_change();
-create trigger conversation_prefs_set_updated_at before update on public.conversation_prefs
+create trigger set_conversation_prefs_updated_at before update on public.conversation_prefs
   for each row execute function public.set_updated_at();

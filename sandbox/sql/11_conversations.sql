@@ -1,19 +1,19 @@
 -- Conversation functions that policies, the client and the edge call. Contract 5.1, 5.2, 9.3.
 
-create function public.is_conversation_member(p_conversation_id uuid, p_user_id uuid) returns boolean
+create function public.is_conversation_member(conv_id uuid, uid uuid) returns boolean
   language sql stable security definer set search_path = public, pg_temp
   as $$
     select exists (
       select 1 from public.conversation_participants p
-      where p.conversation_id = p_conversation_id and p.user_id = p_user_id
+      where p.conversation_id = conv_id and p.user_id = uid
     )
   $$;
 
-create function public.is_conversation_owner(p_conversation_id uuid, p_user_id uuid) returns boolean
+create function public.is_conversation_owner(conv_id uuid, uid uuid) returns boolean
   language sql stable security definer set search_path = public, pg_temp
   as $$
     select exists (
-      select 1 from public.conversations c where c.id = p_conversation_id and c.created_by = p_user_id
+      select 1 from public.conversations c where c.id = conv_id and c.created_by = uid
     )
   $$;
 
@@ -116,17 +116,6 @@ create function public.get_conversation_summaries_for_user_v2(p_user_id uuid)
     order by c.updated_at desc, c.id
   $$;
 
-create function public.get_conversation_summaries_for_user_v2()
-  returns table (
-    conversation_id uuid, is_group boolean, title text, updated_at timestamptz, participants jsonb,
-    participant_receipts jsonb, last_message_id uuid, last_message_created_at timestamptz, last_message_user_id uuid,
-    last_message_body text, last_message_display_name text, last_message_username text,
-    self_last_read_message_id uuid, self_last_read_at timestamptz, self_muted boolean, self_hidden boolean,
-    self_muted_until timestamptz
-  )
-  language sql stable
-  as $$ select * from public.get_conversation_summaries_for_user_v2(auth.uid()) $$;
-
 -- People get their own list whatever they ask for; only the service may ask for somebody else's.
 create function public.get_conversation_summaries_v2(p_user_id uuid)
   returns table (
@@ -175,13 +164,20 @@ begin
     from public.get_conversation_summaries_for_user_v2(p_user_id) s;
 end $$;
 
-create function public.mark_conversation_read(p_conversation_id uuid, p_last_message_id uuid default null) returns void
+create function public.get_conversation_summaries()
+  returns table (
+    conversation_id uuid, is_group boolean, title text, updated_at timestamptz, participants jsonb,
+    participant_receipts jsonb, last_message_id uuid, last_message_created_at timestamptz, last_message_user_id uuid,
+    last_message_body text, last_message_display_name text, last_message_username text,
+    self_last_read_message_id uuid, self_last_read_at timestamptz
+  )
+  language sql stable security definer set search_path = public, pg_temp
+  as $$ select * from public.get_conversation_summaries(auth.uid()) $$;
+
+create function public.mark_conversation_read(p_conversation_id uuid, p_last_message_id uuid) returns void
   language plpgsql
   as $$
 begin
-  if auth.uid() is null then
-    raise exception 'Not authenticated';
-  end if;
   insert into public.message_read_receipts (conversation_id, user_id, last_read_message_id, last_read_at)
   values (p_conversation_id, auth.uid(), p_last_message_id, now())
   on conflict (conversation_id, user_id) do update
@@ -190,7 +186,7 @@ end $$;
 
 -- What the chat shows while a reply is on its way. Refusals are values, not errors: HTTP 200 (T09).
 create function public.assistant_reply_status_v1(p_conversation_id uuid) returns jsonb
-  language plpgsql stable security definer set search_path = public, pg_temp
+  language plpgsql volatile security definer set search_path = public
   as $$
 declare
   v_job public.assistant_reply_jobs;
@@ -204,14 +200,16 @@ begin
   select * into v_job from public.assistant_reply_jobs j
   where j.conversation_id = p_conversation_id and j.user_id = auth.uid() and j.status in ('pending', 'processing')
   order by j.created_at desc limit 1;
+  if not found then
+    return jsonb_build_object('ok', true, 'is_typing', false, 'is_queued', false);
+  end if;
   return jsonb_build_object(
     'ok', true,
-    'is_typing', v_job.status is not distinct from 'processing',
-    'is_queued', v_job.status is not distinct from 'pending',
+    'is_typing', v_job.status = 'processing',
+    'is_queued', v_job.status = 'pending',
     'jobKind', v_job.job_kind,
     'attempts', v_job.attempts,
     'nextRunAt', v_job.next_run_at,
-    'retryAfterSec', case when v_job.status = 'pending'
-      then greatest(ceil(extract(epoch from v_job.next_run_at - now()))::integer, 0) end
+    'retryAfterSec', greatest(floor(extract(epoch from v_job.next_run_at - now()))::integer, 0)
   );
 end $$;

@@ -173,7 +173,7 @@ begin
         select s.id, 'for_you', 'To learn what you like', '{}', 1 - (row_number() over () - 1) / 240.0
         from (
           select m.id from public.media_items m
-          where m.deleted_at is null and (p_kind_filter is null or m.kind::text = p_kind_filter)
+          where (p_kind_filter is null or m.kind::text = p_kind_filter)
           order by m.tmdb_popularity desc nulls last, m.id limit 240
         ) s;
     end if;
@@ -204,13 +204,13 @@ begin
         0.6 * c.standing
           + 0.4 * (hashtextextended(v_seed || c.media_item_id, 7) & 16777215) / 16777216.0 as score,
         coalesce(m.tmdb_genre_ids[1], -1) as genre,
-        m.tmdb_collection_id as collection
+        (m.tmdb_belongs_to_collection ->> 'id')::bigint as collection
       from (
         -- Scores of different sources do not compare, their places within each source do.
         select *, 1 - percent_rank() over (partition by source order by base desc nulls last) as standing from _cand
       ) c
       join public.media_items m on m.id = c.media_item_id
-      where m.deleted_at is null
+      where true
         and (p_kind_filter is null or m.kind::text = p_kind_filter)
         and not exists (select 1 from _blocked b where b.media_item_id = c.media_item_id)
         and not exists (select 1 from _served30m r where r.media_item_id = c.media_item_id)
@@ -259,7 +259,7 @@ begin
     select m.id, m.kind::text, 'popular', 'Popular right now', '{}'::uuid[], null::double precision,
       (row_number() over (order by m.tmdb_popularity desc nulls last, m.id) - 1)::integer
     from public.media_items m
-    where m.deleted_at is null and (p_kind_filter is null or m.kind::text = p_kind_filter)
+    where (p_kind_filter is null or m.kind::text = p_kind_filter)
       and not exists (
         select 1 from public.media_feedback f
         where f.user_id = auth.uid() and f.media_item_id = m.id

@@ -71,7 +71,7 @@ def _card(row: Mapping[str, Any], title: Mapping[str, Any], mode: str) -> Card |
         "language": title.get("omdb_language"),
         "country": title.get("omdb_country"),
         "imdbRating": _clamped(title.get("omdb_imdb_rating"), 10),
-        "rtTomatoMeter": _clamped(title.get("omdb_rating_rotten_tomatoes"), 100),
+        "rtTomatoMeter": _clamped((title.get("omdb_rating_rotten_tomatoes") or "").rstrip("%") or None, 100),
         "director": title.get("omdb_director"),
         "writer": title.get("omdb_writer"),
         "actors": title.get("omdb_actors"),
