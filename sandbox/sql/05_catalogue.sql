@@ -286,9 +286,9 @@ create table public.media_user_vectors (
 alter table public.media_user_vectors alter column taste set storage plain;
 
 create table public.media_user_centroids (
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null constraint muc_user_fkey references auth.users (id) on delete cascade,
   centroid smallint not null,
-  exemplar_media_item_id uuid not null references public.media_items (id),
+  exemplar_media_item_id uuid not null constraint muc_item_fkey references public.media_items (id),
   taste extensions.halfvec,
   updated_at timestamptz not null default now(),
   provider text not null default 'jina',

@@ -56,7 +56,7 @@ create table public.messages (
   -- One of the two counts what is stored, compressed or not, the other the text.
   constraint messages_body_size_chk check (pg_column_size(body) <= 65536),
   constraint messages_meta_size_chk check (meta is null or pg_column_size(meta) <= 16384),
-  constraint messages_meta_bytes_chk check (octet_length(meta::text) <= 16384)
+  constraint messages_meta_size_check check (octet_length(meta::text) <= 16384)
 );
 -- With the primary key 16 indexes: the cost of one message.
 create unique index ux_messages_reply_idempotency on public.messages (conversation_id, triggered_by_message_id)
@@ -87,7 +87,7 @@ create table public.message_delivery_receipts (
   delivered_at timestamptz not null default now(),
   constraint message_delivery_receipts_unique unique (conversation_id, message_id, user_id)
 );
-create unique index message_delivery_receipts_uidx
+create index message_delivery_receipts_lookup_idx
   on public.message_delivery_receipts (conversation_id, message_id, user_id);
 create index message_delivery_receipts_conversation_created_idx
   on public.message_delivery_receipts (conversation_id, created_at);
