@@ -1,8 +1,8 @@
 """The sandbox's catalogue against the shipped one: what the client or a function may ask for is there, and the same.
 
 `tests/data/shipped_catalogue.toml` holds the facts. Where the sandbox has more than was shipped, that is no fault
-unless it could change an answer: columns (`select=*`), unique keys and policies (what is refused), overloads (which one a call
-means), and the members of enums and publications have to be exactly those shipped.
+unless it could change an answer: columns (`select=*`), unique keys and policies (what is refused), overloads (which one
+a call means), and the members of enums and publications have to be exactly those shipped.
 """
 
 from __future__ import annotations
