@@ -7,68 +7,51 @@ create function public.get_assistant_user_id_v1() returns uuid
     from public.assistant_system_config c where c.id = 1
   $$;
 
--- Whether the row comes through the API from a person or the anonymous key, not from the service or a direct login.
-create function public.is_client_request() returns boolean
-  language sql stable
-  as $$ select coalesce(auth.role(), 'service_role') <> 'service_role' $$;
-
+-- A message is its author's: whoever the row says sent it.
 create function public.messages_set_sender_id_v1() returns trigger
-  language plpgsql
+  language plpgsql set search_path = pg_catalog, public, extensions, pg_temp
   as $$
 begin
-  new.sender_id := new.user_id;
+  new.user_id := coalesce(new.user_id, auth.uid());
+  new.sender_id := coalesce(new.user_id, new.sender_id);
   return new;
 end $$;
 
+-- Both checks judge everybody's rows, the service's too, and partly the same: the first one answers.
 create function public.enforce_message_payload_safety() returns trigger
-  language plpgsql security definer set search_path = public
+  language plpgsql security definer set search_path = public set row_security = off
   as $$
-declare
-  v_object jsonb := case when jsonb_typeof(new.body) = 'object' then new.body else '{}' end;
 begin
-  if octet_length(new.body::text) > 16000 then
-    raise exception 'Message too large';
-  end if;
-  if new.attachment_url is not null then
-    if new.attachment_url ~* '^([a-z][a-z0-9+.-]*:)?//' then
-      raise exception 'external_attachment_url_not_allowed';
-    end if;
-    if new.attachment_url !~ ('^message_attachments/' || new.conversation_id || '/' || new.user_id || '/[^/]+$') then
-      raise exception 'Invalid attachment path';
-    end if;
-  end if;
-  if public.is_client_request() then
-    if v_object ->> 'type' = 'system' then
-      raise exception 'system_message_not_allowed';
-    end if;
-    if v_object ->> 'deleted' = 'true' then
-      raise exception 'deleted_flag_not_allowed_on_insert';
-    end if;
+  if new.attachment_url ~* '^https?://' then
+    raise exception 'external_attachment_url_not_allowed';
+  elsif new.body ->> 'type' = 'system' then
+    raise exception 'system_message_not_allowed';
+  elsif new.body ->> 'deleted' = 'true' then
+    raise exception 'deleted_flag_not_allowed_on_insert';
   end if;
   return new;
 end $$;
 
 create function public.validate_message_insert_v1() returns trigger
-  language plpgsql
+  language plpgsql set search_path = pg_catalog, public, extensions, pg_temp
   as $$
 begin
-  if not public.is_client_request() then
-    return new;
-  end if;
-  if new.message_type = 'system' then
+  if new.attachment_url ~* '^https?://' then
+    raise exception 'External attachment URLs are not allowed';
+  elsif strpos(new.attachment_url, '..') > 0 then
+    raise exception 'Invalid attachment path';
+  elsif new.body ->> 'type' = 'system' then
     raise exception 'Cannot insert system messages from client';
-  end if;
-  if new.deleted_at is not null
-    or (jsonb_typeof(new.body) = 'object' and new.body ?| array['editedAt', 'deletedAt'])
-    or (jsonb_typeof(new.meta) = 'object' and new.meta ?| array['editedAt', 'deletedAt', 'deleted'])
-  then
+  elsif new.body ?| array['deleted', 'deletedAt', 'editedAt'] then
     raise exception 'Cannot set edit/delete fields on insert';
+  elsif pg_column_size(new.body) > 16000 then
+    raise exception 'Message too large';
   end if;
   return new;
 end $$;
 
 create function public.prevent_message_conversation_change() returns trigger
-  language plpgsql security definer set search_path = public
+  language plpgsql security definer set search_path = public set row_security = off
   as $$
 begin
   if new.conversation_id is distinct from old.conversation_id then
@@ -144,6 +127,7 @@ declare
   v_assistant uuid;
   v_limit jsonb;
   v_kind text := 'reply';
+  v_meta jsonb := '{"source": "messages_trigger"}';
   v_key text := new.conversation_id || ':' || new.id;
 begin
   if new.message_type <> 'text' or new.deleted_at is not null then
@@ -156,16 +140,19 @@ begin
   ) then
     return new;
   end if;
+  update public.assistant_reply_jobs
+  set status = 'done', updated_at = now(),
+    meta = coalesce(meta, '{}') || jsonb_build_object('supersededByMessageId', new.id::text, 'supersededAt', now())
+  where conversation_id = new.conversation_id and user_id = new.user_id and status = 'pending'
+    and user_message_id <> new.id;
   v_limit := public.rate_limit_check_v1('assistant_enqueue:' || new.user_id || ':' || new.conversation_id, 12, 60);
   if not (v_limit ->> 'allowed')::boolean then
     v_kind := 'rate_limit_notice';
-    v_key := new.conversation_id || ':' || new.user_id || ':rate_limit:' || (v_limit ->> 'windowStart');
+    v_key := new.conversation_id || ':rate_limit_notice:' || (v_limit ->> 'windowStart');
+    v_meta := v_meta || jsonb_build_object('rateLimit', v_limit);
   end if;
-  update public.assistant_reply_jobs
-  set status = 'done', updated_at = now(), meta = meta || jsonb_build_object('supersededBy', new.id)
-  where user_id = new.user_id and conversation_id = new.conversation_id and status = 'pending';
-  insert into public.assistant_reply_jobs (user_id, conversation_id, user_message_id, dedupe_key, job_kind)
-  values (new.user_id, new.conversation_id, new.id, v_key, v_kind)
+  insert into public.assistant_reply_jobs (user_id, conversation_id, user_message_id, dedupe_key, job_kind, meta)
+  values (new.user_id, new.conversation_id, new.id, v_key, v_kind, v_meta)
   on conflict (dedupe_key) do nothing;
   return new;
 end $$;
