@@ -23,6 +23,7 @@ from sandbox.settings import REGISTRY
 
 ASSISTANT_EMAIL = "movinesta_ai@people.sandbox.test"
 ASSISTANT_USERNAME = "movinesta"
+ASSISTANT_NAME = "MoviNesta AI"
 
 
 async def already_seeded(dsn: str) -> bool:
@@ -202,7 +203,7 @@ async def _accounts(
         for person in everybody
     ]
     # Nobody signs in as the assistant: it has no password.
-    rows.append((assistant, ASSISTANT_EMAIL, None, _metadata("MoviNesta AI"), plan.now - timedelta(days=365)))
+    rows.append((assistant, ASSISTANT_EMAIL, None, _metadata(ASSISTANT_NAME), plan.now - timedelta(days=365)))
     await _copy(
         connection,
         "users",
@@ -220,7 +221,7 @@ def _metadata(name: str) -> str:
 async def _touch_up(
     connection: asyncpg.Connection, plan: SeedPlan, everybody: list[SeedPerson], assistant: uuid.UUID
 ) -> None:
-    """What sign-up does not know: privacy, last presence, counters, who the assistant is."""
+    """What sign-up does not know: names, privacy, last presence, counters, who the assistant is."""
     private = people_rows.privacy(plan, everybody)
     await connection.execute(
         "update public.user_preferences u set settings = u.settings || jsonb_build_object('privacy_profile', p.kind)"
@@ -230,12 +231,14 @@ async def _touch_up(
     )
     rng = plan.stream("presence")
     await connection.execute(
-        "update public.profiles p set last_seen_at = s.at from unnest($1::uuid[], $2::timestamptz[]) s (id, at)"
-        " where p.id = s.id",
+        "update public.profiles p set last_seen_at = s.at, display_name = s.name"
+        " from unnest($1::uuid[], $2::timestamptz[], $3::text[]) s (id, at, name) where p.id = s.id",
         [person.id for person in everybody],
         [plan.now - timedelta(hours=rng.uniform(0.1, 72)) for _ in everybody],
+        [person.display_name for person in everybody],
     )
-    await connection.execute("update public.profiles set username = $2 where id = $1", assistant, ASSISTANT_USERNAME)
+    named = "update public.profiles set username = $2, display_name = $3 where id = $1"
+    await connection.execute(named, assistant, ASSISTANT_USERNAME, ASSISTANT_NAME)
     await connection.execute(
         "update public.assistant_system_config set assistant_user_id = $1, updated_at = $2 where id = 1",
         assistant,

@@ -131,27 +131,24 @@ create trigger trg_audit_profiles_delete before delete on public.profiles
 create trigger trg_user_stats_updated_at before update on public.user_stats
   for each row execute function public.set_updated_at();
 
--- One new account: profile, preferences, counters. A local part outside [a-z0-9_]{1,21} breaks
--- profiles_username_format_chk and with it the whole sign-up.
+-- One new account: profile, preferences, counters. Both names come from the address; what the sign-up said of itself
+-- stays in the account. A local part outside [a-z0-9_]{1,21} breaks profiles_username_format_chk and with it the whole
+-- sign-up.
 create function public.handle_new_user() returns trigger
   language plpgsql security definer set search_path = public, pg_temp
   as $$
 declare
-  v_local text := split_part(new.email, '@', 1);
-  v_meta jsonb := coalesce(new.raw_user_meta_data, '{}');
+  v_local text := coalesce(nullif(split_part(new.email, '@', 1), ''), 'user');
+  -- As old as the account, so that a seeded one is.
+  v_at timestamptz := coalesce(new.created_at, now());
 begin
   insert into public.profiles (id, username, display_name, email, created_at, updated_at)
-  values (
-    new.id,
-    v_local || '_' || left(new.id::text, 8),
-    coalesce(nullif(trim(v_meta ->> 'display_name'), ''), nullif(trim(v_meta ->> 'username'), ''), v_local),
-    new.email,
-    coalesce(new.created_at, now()),
-    coalesce(new.created_at, now())
-  );
+  values (new.id, v_local || '_' || left(new.id::text, 8), v_local, new.email, v_at, v_at)
+  on conflict (id) do update set email = excluded.email, updated_at = now();
   insert into public.user_preferences (user_id, settings, updated_at)
-  values (new.id, '{"privacy_profile": "public"}', coalesce(new.created_at, now()));
-  insert into public.user_stats (user_id) values (new.id);
+  values (new.id, '{"privacy_profile": "public"}', v_at)
+  on conflict (user_id) do nothing;
+  insert into public.user_stats (user_id) values (new.id) on conflict (user_id) do nothing;
   return new;
 end $$;
 

@@ -256,6 +256,7 @@ def test_sign_up_makes_profile_preferences_and_counters(database: Any) -> None:
         profile = await pool.fetchrow("select * from public.profiles where id = $1", made)
         assert profile["username"] == f"{local}_{str(made)[:8]}"
         assert len(profile["username"]) == 30
+        assert profile["display_name"] == local
         settings = await pool.fetchval("select settings from public.user_preferences where user_id = $1", made)
         assert json.loads(settings) == {"privacy_profile": "public"}
         assert await pool.fetchval("select count(*) from public.user_stats where user_id = $1", made) == 1
