@@ -1,4 +1,4 @@
--- Diary: library, ratings, reviews, lists, goals, and the activity they leave for the home feed. Contract 6.7, 8.1, 8.2.
+-- Diary: library, ratings, reviews, lists, goals, and the activity they leave for the home feed. Contract 6.7, 8.1.
 
 create table public.activity_events (
   id uuid primary key default gen_random_uuid(),

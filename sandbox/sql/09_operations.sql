@@ -106,7 +106,8 @@ begin
     updated_at = now()
   returning r.count, r.window_start into v_count, v_window;
   return jsonb_build_object(
-    'ok', true, 'key', p_key, 'windowStart', extract(epoch from v_window)::bigint, 'windowSeconds', v_seconds, 'limit', v_limit, 'count', v_count,
+    'ok', true, 'key', p_key, 'windowStart', extract(epoch from v_window)::bigint, 'windowSeconds', v_seconds,
+    'limit', v_limit, 'count', v_count,
     'allowed', v_count <= v_limit, 'remaining', greatest(v_limit - v_count, 0),
     'retryAfterSec', case when v_count <= v_limit then 0 else
       greatest(ceil(extract(epoch from v_window - clock_timestamp()) + v_seconds)::integer, 1) end

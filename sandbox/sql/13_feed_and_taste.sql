@@ -147,7 +147,7 @@ create function public.get_title_rating_summary_v1(p_title_id uuid)
     from r
   $$;
 
--- One step of a taste towards a title (or away from it), of length 1 again. Ours: the shipped function spells it out twice.
+-- One step of a taste towards a title (or away from it), of length 1 again. Ours: the shipped function says it twice.
 create function public.vector_blended(
   p_taste extensions.vector, p_title extensions.vector, p_weight double precision, p_pace double precision,
   p_first double precision

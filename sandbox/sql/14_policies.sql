@@ -256,8 +256,8 @@ create policy "service_role full access rec_experiments" on public.rec_experimen
   using (true);
 create policy rec_assignments_read_own on public.rec_user_experiment_assignments for select to authenticated
   using (user_id = (select auth.uid()));
-create policy "service_role full access rec_user_experiment_assignments" on public.rec_user_experiment_assignments for all
-  to service_role
+create policy "service_role full access rec_user_experiment_assignments"
+  on public.rec_user_experiment_assignments for all to service_role
   using (true);
 create policy app_settings_public_select on public.app_settings for select to anon, authenticated
   using (scope = 'public');
@@ -291,8 +291,8 @@ begin
     select i.inhrelid::regclass as name from pg_inherits i
     where i.inhparent in ('public.media_events'::regclass, 'public.rec_impressions'::regclass)
   loop
-    execute format('create policy "Partition users can insert" on %s for insert with check (user_id = (select auth.uid()))',
-      t.name);
+    execute format(
+      'create policy "Partition users can insert" on %s for insert with check (user_id = (select auth.uid()))', t.name);
     execute format('create policy "Partition users can view" on %s for select using (user_id = (select auth.uid()))',
       t.name);
   end loop;

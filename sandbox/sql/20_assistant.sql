@@ -22,8 +22,10 @@ create table public.assistant_suggestions (
   constraint assistant_suggestions_surface_chk
     check (surface in ('home', 'swipe', 'title', 'messages', 'diary', 'search', 'assistant'))
 );
-create index assistant_suggestions_context_key_created_at_idx on public.assistant_suggestions (user_id, context_key, created_at desc);
-create index assistant_suggestions_surface_created_at_idx on public.assistant_suggestions (user_id, surface, created_at desc);
+create index assistant_suggestions_context_key_created_at_idx
+  on public.assistant_suggestions (user_id, context_key, created_at desc);
+create index assistant_suggestions_surface_created_at_idx
+  on public.assistant_suggestions (user_id, surface, created_at desc);
 create index assistant_suggestions_user_created_at_idx on public.assistant_suggestions (user_id, created_at desc);
 
 -- People may say what became of a suggestion, not what it said.
@@ -37,8 +39,8 @@ begin
     return new;
   end if;
   -- No usage and an empty one are the same, and so are no model and an empty name.
-  if (to_jsonb(new) - v_state || jsonb_build_object('model', coalesce(new.model, ''), 'usage', coalesce(new.usage, '{}')))
-    <> (to_jsonb(old) - v_state || jsonb_build_object('model', coalesce(old.model, ''), 'usage', coalesce(old.usage, '{}')))
+  if to_jsonb(new) - v_state - array['model', 'usage'] <> to_jsonb(old) - v_state - array['model', 'usage']
+    or coalesce(new.model, '') <> coalesce(old.model, '') or coalesce(new.usage, '{}') <> coalesce(old.usage, '{}')
   then
     raise exception 'assistant_suggestions content is immutable; only state fields can change';
   end if;

@@ -171,10 +171,12 @@ end $$;
 create function public.openrouter_circuit_should_skip_v1(p_model text) returns boolean
   language sql volatile security definer set search_path = pg_catalog, public
   as $$
-    select coalesce((select b.open_until > now() from public.openrouter_circuit_breakers b where b.model = p_model), false)
+    select exists (
+      select 1 from public.openrouter_circuit_breakers b where b.model = p_model and b.open_until > now()
+    )
   $$;
 
--- Trending from the days: likes and lists for, dislikes and skips against, halved with age; half-empty titles are left out.
+-- Trending from the days: likes and lists for, dislikes and skips against, halved with age; without half-empty titles.
 create function public.refresh_media_trending_scores(
   lookback_days integer default 14, half_life_hours integer default 72, completeness_min numeric default 0.75
 ) returns void
