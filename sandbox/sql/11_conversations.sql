@@ -48,13 +48,14 @@ begin
 end $$;
 
 -- One line of the list: what the last message shows as.
-create function public.message_preview(p_body jsonb, p_type public.message_type, p_text text) returns text
+create function public.message_preview(p_type public.message_type, p_text text) returns text
   language sql immutable
   as $$
     select case
-      when p_type = 'system' or jsonb_typeof(p_body) = 'string' then 'System message'
       when p_type = 'image' then '📷 Photo'
-      else coalesce(nullif(p_text, ''), p_body ->> 'text', '')
+      when p_type = 'text+image' then coalesce(nullif(p_text, ''), '📷 Photo')
+      when p_type = 'system' then coalesce(nullif(p_text, ''), 'System message')
+      else coalesce(p_text, '')
     end
   $$;
 
@@ -76,11 +77,11 @@ create function public.get_conversation_summaries_for_user_v2(p_user_id uuid)
     people as (
       select p.conversation_id, jsonb_agg(jsonb_build_object(
         'id', p.user_id,
-        'displayName', coalesce(f.display_name, f.username, split_part(u.email, '@', 1)),
+        'displayName', coalesce(f.display_name, u.raw_user_meta_data ->> 'full_name', u.email),
         'username', f.username,
         'avatarUrl', f.avatar_url,
         'isSelf', p.user_id = p_user_id
-      ) order by p.created_at, p.user_id) as list
+      ) order by p.user_id = p_user_id desc, coalesce(f.display_name, f.username, u.email)) as list
       from own
       join public.conversation_participants p using (conversation_id)
       join auth.users u on u.id = p.user_id
@@ -96,15 +97,16 @@ create function public.get_conversation_summaries_for_user_v2(p_user_id uuid)
     ),
     last as (
       select distinct on (m.conversation_id)
-        m.conversation_id, m.id, m.created_at, m.user_id, m.body, m.message_type, m.text
+        m.conversation_id, m.id, m.created_at, m.user_id, m.message_type, m.text
       from own join public.messages m using (conversation_id)
       order by m.conversation_id, m.created_at desc, m.id desc
     )
     select
       c.id, c.is_group, c.title, c.updated_at, people.list, receipts.list, last.id, last.created_at, last.user_id,
-      case when last.id is not null then public.message_preview(last.body, last.message_type, last.text) end,
+      case when last.id is not null then public.message_preview(last.message_type, last.text) end,
       f.display_name, f.username, mine.last_read_message_id, mine.last_read_at,
-      coalesce(prefs.muted, false), coalesce(prefs.hidden, false), prefs.muted_until
+      coalesce(prefs.muted, false) or coalesce(prefs.muted_until > now(), false), coalesce(prefs.hidden, false),
+      prefs.muted_until
     from own
     join public.conversations c on c.id = own.conversation_id
     left join people on people.conversation_id = c.id
