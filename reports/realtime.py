@@ -20,6 +20,7 @@ from harness.plan.realtime import change_cost_ms
 from reports.delivery import Delivery
 from reports.frames import Frames, latency_table
 from reports.model import ReportModel
+from reports.silence import Silence, silences
 from reports.text import plural
 
 SHOWN_IDS = 20
@@ -139,12 +140,13 @@ class Realtime(ReportModel):
     cost: tuple[CostRow, ...]
     limits: tuple[LimitRow, ...]
     audits: tuple[Audit, ...]
+    silences: tuple[Silence, ...] = ()  # times in which nobody heard of any change
     warnings: tuple[str, ...] = ()  # what is ephemeral and went missing: no exit code
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What makes the run fail on data, one sentence a kind."""
-        return tuple(
+        """What makes the run fail on data: silences first, which explain losses, then one sentence a kind."""
+        return tuple(f"{one.sentence}." for one in self.silences) + tuple(
             f"{sentence}: {self._ids(what)}."
             for what, number, sentence in (
                 (
@@ -207,6 +209,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
         cost=_cost(frames, peaks.get("conversations", 0), int(total.get(CHANGE_FRAMES, 0))),
         limits=_limits(frames, peaks, plans),
         audits=_audits(frames),
+        silences=silences(frames),
         warnings=tuple(_warnings(frames, total)),
     )
 

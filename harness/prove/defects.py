@@ -87,6 +87,7 @@ DEFECTS: tuple[Defect, ...] = (
     _one("conversation_not_bumped=on", "I21"),
     _one("realtime_drop_one_in=10", "delivery: lost"),
     _one("realtime_duplicate_one_in=10", "delivery: doubled"),
+    _one("realtime_rls_error_from=150", "delivery: silence"),
     _one("realtime_ignore_rls=on", "probe: strangers' changes", "delivery: misdelivered"),
     # decks and library
     _one("deck_repeat_one_in=10", "I10"),

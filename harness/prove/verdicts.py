@@ -52,10 +52,15 @@ class _Comparison(_VerdictPart):
     rows: tuple[_Row, ...]
 
 
+class _Silence(_VerdictPart):
+    from_s: float
+
+
 class _Realtime(_VerdictPart):
     lost: int = 0
     doubled: int = 0
     misdelivered: int = 0
+    silences: tuple[_Silence, ...] = ()
 
 
 class _Everything(_VerdictPart):
@@ -111,6 +116,7 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
     if judged.realtime is not None:
         counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdelivered")}
         found += [Fired(f"delivery: {what}", 11, end) for what, count in counts.items() if count]
+        found += [Fired("delivery: silence", 11, silence.from_s) for silence in judged.realtime.silences]
     found += [Fired(f"SLO: {row.name}", 10, end) for row in judged.slos if row.status == "fail"]
     if judged.catch_all is not None:
         missed = [row for row in judged.catch_all.rows if "missed" in (row.failures, row.latency)]

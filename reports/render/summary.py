@@ -203,7 +203,8 @@ def _realtime(found: Realtime) -> str:
     if times:
         blocks.append(_table(("operation", "view", "p50", "p95", "samples"), times, "llrrr"))
     warnings = [f"warning: {warning}" for warning in found.warnings]
-    return "\n\n".join([*blocks, _list([*wrong, *warnings, *audits])])
+    silent = [f"finding: {silence.finding}" for silence in found.silences]
+    return "\n\n".join([*blocks, _list([*silent, *wrong, *warnings, *audits])])
 
 
 def _facts(facts: RunFacts) -> str:

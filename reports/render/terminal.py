@@ -55,6 +55,8 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *comparison(verdict.comparison)]
     if verdict.realtime is not None:
         lines += ["", "realtime:", *_wrapped(realtime(verdict.realtime))]
+        for silence in verdict.realtime.silences:
+            lines += _wrapped(f"finding: {silence.finding}")
         for warning in verdict.realtime.warnings:
             lines += _wrapped(f"warning: {warning}")
     troubled = [row for row in verdict.health if row.level != "valid"]
@@ -273,6 +275,8 @@ def _rich_warnings(verdict: Verdict, console: Console) -> None:
     """Realtime in a line with what it warns of, and what ails the generator."""
     if verdict.realtime is not None:
         console.print(_text(f"realtime: {realtime(verdict.realtime)}"))
+        for silence in verdict.realtime.silences:
+            console.print(_text(f"finding: {silence.finding}", "red"))
         for warning in verdict.realtime.warnings:
             console.print(_text(f"warning: {warning}", "yellow"))
     for check in verdict.health:

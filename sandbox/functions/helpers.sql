@@ -57,7 +57,7 @@ begin
     continue when v_row.type = any (v_hopeless);
     begin
       v_reply := public.media_update_taste_vectors_v1(
-        p_session_id => v_row.session, p_media_item_id => v_row.title, p_event_type => v_row.type,
+        p_session_id => v_row.session, p_media_item_id => v_row.title, p_event_type => v_row.type::public.media_event_type,
         p_dwell_ms => v_row.dwell, p_rating_0_10 => v_row.rating, p_is_strong_signal => v_row.strong);
     exception
       when undefined_table then v_hopeless := v_hopeless || v_row.type;

@@ -17,6 +17,7 @@ class PollOutcome(Enum):
     NOTHING = "nothing"
     UNRELATED = "changes that nobody is to hear of"
     DELIVERED = "changes that were delivered"
+    FAILED = "an error: the same changes come again"
 
 
 def change_ms(subscribed: int, matching: int) -> float:

@@ -44,6 +44,7 @@ class FeedMetrics:
     skipped: int = 0
     dropped: int = 0
     lost: int = 0
+    errors: int = 0
     starts: int = 0
     batch: int = 0
     lag_ms: float = 0.0
@@ -59,6 +60,10 @@ class _Delivery:
     table: PublishedTable
     number: int
     readers: dict[ServerChannel, list[int]] = field(default_factory=dict)
+
+
+class _PoisonedError(Exception):
+    """Row level security raised for one subscriber: the poll that asked for everybody is over."""
 
 
 class ChangeFeed:
@@ -230,11 +235,21 @@ class ChangeFeed:
         begun = time.monotonic()
         deliveries: list[_Delivery] = []
         cost_ms = 0.0
-        for change in changes:
-            delivery, spent_ms = await self._examine(catalogue, change)
-            cost_ms += spent_ms
-            if delivery.readers:
-                deliveries.append(delivery)
+        before = self._number, self.metrics.changes
+        try:
+            for change in changes:
+                delivery, spent_ms = await self._examine(catalogue, change)
+                cost_ms += spent_ms
+                if delivery.readers:
+                    deliveries.append(delivery)
+        except _PoisonedError as error:
+            # One statement asks for all changes and everybody: it is rolled back, and nothing of it was consumed.
+            self._number, self.metrics.changes = before
+            self._waiting.appendleft(changes)
+            self.metrics.errors += 1
+            if self.metrics.errors == 1:
+                log.warning("the change feed's poll fails from now on: %s", error)
+            return PollOutcome.FAILED
         cost_ms *= self._host.settings.cost_percent / 100
         self.metrics.cost_ms += cost_ms
         left_s = cost_ms / 1000 - (time.monotonic() - begun)
@@ -257,9 +272,19 @@ class ChangeFeed:
             return delivery, cost.change_ms(0, 0)
         values = (change.old if change.type == "DELETE" else change.new) or {}
         matching = self.registry.matching(name, change.type, values)
+        self._raise_where_poisoned(table, matching)
         for one in await self._allowed(catalogue, table, change, matching):
             delivery.readers.setdefault(one.owner, []).append(one.request.binding.id)
         return delivery, cost.change_ms(subscribed, len(matching))
+
+    def _raise_where_poisoned(self, table: PublishedTable, matching: list[Subscription[ServerChannel]]) -> None:
+        """:raises _PoisonedError: when the fault says so for one of those who would hear of the change."""
+        if not self._host.faults:
+            return
+        for one in matching:
+            since = self._host.fault("realtime_rls_error_from", one.owner.place)
+            if since and self._number >= since:
+                raise _PoisonedError(f"row level security of {table.name} raised for {one.owner.topic}")
 
     async def _allowed(
         self,

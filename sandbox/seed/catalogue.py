@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import orjson
@@ -39,6 +39,10 @@ TRENDING_SHARE = 0.4
 COLLECTION_SHARE = 0.12
 DIMENSIONS = 1024
 OWN_TRAITS = 12
+RATED_FIELDS = 60
+"""Of a title's fields, how many count towards its completeness."""
+TRENDING_DAYS = 3
+"""How far back the trending view looks, beside today."""
 PATH_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 COLUMNS = [
@@ -65,7 +69,21 @@ COLUMNS = [
     "tmdb_vote_average",
     "tmdb_vote_count",
     "tmdb_adult",
+    "tmdb_video",
+    "tmdb_tagline",
+    "tmdb_homepage",
+    "tmdb_imdb_id",
+    "tmdb_genres",
+    "tmdb_spoken_languages",
+    "tmdb_production_companies",
+    "tmdb_production_countries",
     "tmdb_belongs_to_collection",
+    "tmdb_release_status",
+    "tmdb_budget",
+    "tmdb_revenue",
+    "tmdb_source",
+    "tmdb_fetched_at",
+    "tmdb_status",
     "tmdb_raw",
     "omdb_imdb_id",
     "omdb_type",
@@ -86,7 +104,19 @@ COLUMNS = [
     "omdb_imdb_rating",
     "omdb_imdb_votes",
     "omdb_box_office",
+    "omdb_rating_internet_movie_database",
     "omdb_rating_rotten_tomatoes",
+    "omdb_rating_metacritic",
+    "omdb_ratings",
+    "omdb_released",
+    "omdb_production",
+    "omdb_total_seasons",
+    "omdb_response",
+    "omdb_raw",
+    "omdb_fetched_at",
+    "omdb_status",
+    "filled_count",
+    "missing_count",
     "completeness",
 ]
 
@@ -117,6 +147,36 @@ def trending(plan: SeedPlan, catalogue: list[SeedTitle]) -> list[tuple[uuid.UUID
     count = max(1, round(len(catalogue) * TRENDING_SHARE))
     ranked = sorted(range(len(catalogue)), key=lambda rank: rank * rng.random())[:count]
     return [(catalogue[rank].id, round(1000 / (place + 3) ** 0.7, 4)) for place, rank in enumerate(ranked)]
+
+
+def genres() -> list[tuple[int, str, str]]:
+    """(number, name, slug): the numbers are TMDb's, which is how a title finds its genres."""
+    return [(number, name, name.lower().replace(" ", "-")) for number, name in GENRES.items()]
+
+
+DAILY_COLUMNS = (
+    "day", "media_item_id", "impressions", "dwell_events", "dwell_ms_sum", "likes", "dislikes", "skips",
+    "watchlist_events", "rating_events", "unique_users", "updated_at",
+)  # fmt: skip
+
+
+def days(plan: SeedPlan, trends: list[tuple[uuid.UUID, float]]) -> list[tuple[Any, ...]]:
+    """What the trending titles' last days were like, as DAILY_COLUMNS: the higher the score, the busier."""
+    rng = plan.stream("days")
+    today = plan.now.astimezone(UTC).date()
+    rows = []
+    for title, score in trends:
+        for back in range(TRENDING_DAYS + 1):
+            seen = 1 + int(score * rng.uniform(0.5, 1.5))
+            likes, dislikes, skips = (int(seen * share) for share in (0.3, 0.1, 0.25))
+            dwells = 1 + seen // 20
+            rows.append(
+                (
+                    today - timedelta(days=back), title, seen, dwells, dwells * rng.randint(2_000, 20_000), likes,
+                    dislikes, skips, seen // 8, seen // 15, max(1, int(seen * 0.8)), plan.now - timedelta(days=back),
+                )
+            )  # fmt: skip
+    return rows
 
 
 def embeddings(plan: SeedPlan, catalogue: list[SeedTitle]) -> list[tuple[uuid.UUID, str]]:
@@ -172,13 +232,15 @@ def _row_tmdb(
     overview = " ".join(rng.choices(plan.words.sentences, k=3))
     movie = kind == "movie"
     votes = int(90_000 / (rank + 3) + rng.randint(20, 400))
-    raw = {
-        "genres": [{"id": genre, "name": GENRES[genre]} for genre in genres],
+    raw: dict[str, Any] = {
+        "genres": [],  # filled in below: these and the column are one list
         "credits": {"cast": [{"name": who, "order": i} for i, who in enumerate(rng.sample(plan.words.names, 8))]},
         "keywords": sorted({word for word in overview.lower().split()[:12] if len(word) > 4}),
         "tagline": rng.choice(plan.words.sentences),
         "status": "Released",
     }
+    named = [{"id": genre, "name": GENRES[genre]} for genre in genres]
+    raw["genres"] = named
     return (
         overview,
         language,
@@ -193,11 +255,36 @@ def _row_tmdb(
         round(quality, 2),
         votes,
         False,
-        _collection(rng.randrange(1, max(2, plan.catalogue // 12)))
-        if movie and rng.random() < COLLECTION_SHARE
-        else None,
-        orjson.dumps(raw).decode(),
+        False if movie else None,
+        raw["tagline"],
+        None,
+        _imdb_id(rank),
+        _json(named),
+        _json([{"iso_639_1": language, "name": LANGUAGES[language][0]}]),
+        _json([{"id": 1 + rank % 200, "name": f"Studio {1 + rank % 200}"}]),
+        _json([{"iso_3166_1": LANGUAGES[language][2], "name": LANGUAGES[language][1]}]),
+        _collection(plan, rng) if movie and rng.random() < COLLECTION_SHARE else None,
+        "Released",
+        rng.randint(1, 250) * 1_000_000 if movie else None,
+        rng.randint(1, 900) * 1_000_000 if movie else None,
+        "tmdb",
+        plan.now - timedelta(days=30),
+        "ok",
+        _json(raw),
     )
+
+
+def _collection(plan: SeedPlan, rng: random.Random) -> str:
+    number = rng.randrange(1, max(2, plan.catalogue // 12))
+    return _json({"id": number, "name": f"Collection {number}"})
+
+
+def _imdb_id(rank: int) -> str:
+    return f"tt{10_000_000 + rank}"
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _row_omdb(
@@ -213,33 +300,50 @@ def _row_omdb(
 ) -> tuple[Any, ...]:
     spoken, country, _ = LANGUAGES[language]
     director, *others = rng.sample(plan.words.names, 5)
+    metascore = min(99, max(10, round(quality * 10 + rng.gauss(0, 6))))
+    imdb = round(min(9.9, max(1.0, quality + rng.gauss(0, 0.3))), 1)
+    tomatoes = f"{min(100, max(3, round(quality * 10 + rng.gauss(0, 9))))}%"
+    # As OMDb writes them: each scale is its own text.
+    ratings = {"Internet Movie Database": f"{imdb}/10", "Rotten Tomatoes": tomatoes, "Metacritic": f"{metascore}/100"}
+    listed = [{"Source": source, "Value": value} for source, value in ratings.items()]
+    shown = {
+        "omdb_imdb_id": _imdb_id(rank),
+        "omdb_type": "movie" if kind == "movie" else "series",
+        "omdb_title": name,
+        "omdb_year": str(released.year),
+        "omdb_rated": rng.choice(("PG", "PG-13", "R", "TV-14", "TV-MA")),
+        "omdb_runtime": f"{rng.randint(24, 165)} min",
+        "omdb_genre": ", ".join(GENRES[genre] for genre in genres),
+        "omdb_director": director,
+        "omdb_writer": others[0],
+        "omdb_actors": ", ".join(others[1:]),
+        "omdb_plot": rng.choice(plan.words.sentences),
+        "omdb_language": spoken,
+        "omdb_country": country,
+        "omdb_awards": rng.choice(("N/A", "1 win & 2 nominations", "3 wins", "Nominated for 1 award")),
+        "omdb_poster": f"https://posters.sandbox.test{_path(rng)}",
+        "omdb_metascore": str(metascore),
+        "omdb_imdb_rating": imdb,
+        "omdb_imdb_votes": f"{int(900_000 / (rank + 4)):,}",
+        "omdb_box_office": f"${rng.randint(1, 900)},000,000" if kind == "movie" else None,
+    }
+    completeness = round(rng.uniform(0.7, 1.0), 3)
+    filled = round(RATED_FIELDS * completeness)
     return (
-        f"tt{10_000_000 + rank}",
-        "movie" if kind == "movie" else "series",
-        name,
-        str(released.year),
-        rng.choice(("PG", "PG-13", "R", "TV-14", "TV-MA")),
-        f"{rng.randint(24, 165)} min",
-        ", ".join(GENRES[genre] for genre in genres),
-        director,
-        others[0],
-        ", ".join(others[1:]),
-        rng.choice(plan.words.sentences),
-        spoken,
-        country,
-        rng.choice(("N/A", "1 win & 2 nominations", "3 wins", "Nominated for 1 award")),
-        f"https://posters.sandbox.test{_path(rng)}",
-        str(min(99, max(10, round(quality * 10 + rng.gauss(0, 6))))),
-        round(min(9.9, max(1.0, quality + rng.gauss(0, 0.3))), 1),
-        f"{int(900_000 / (rank + 4)):,}",
-        f"${rng.randint(1, 900)},000,000" if kind == "movie" else None,
-        f"{min(100, max(3, round(quality * 10 + rng.gauss(0, 9))))}%",
-        round(rng.uniform(0.7, 1.0), 3),
+        *shown.values(),
+        *ratings.values(),
+        _json(listed),
+        f"{released:%d %b %Y}",
+        "N/A" if kind == "movie" else None,
+        None if kind == "movie" else rng.randint(1, 8),
+        True,
+        _json({"Title": name, "Year": shown["omdb_year"], "Ratings": listed, "Response": "True"}),
+        plan.now - timedelta(days=30),
+        "ok",
+        filled,
+        RATED_FIELDS - filled,
+        completeness,
     )
-
-
-def _collection(number: int) -> str:
-    return orjson.dumps({"id": number, "name": f"Collection {number}"}).decode()
 
 
 def _path(rng: random.Random) -> str:

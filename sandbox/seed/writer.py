@@ -16,12 +16,14 @@ from sandbox.errors import SandboxError
 from sandbox.seed import catalogue as catalogue_rows
 from sandbox.seed import conversations as conversation_rows
 from sandbox.seed import history as history_rows
+from sandbox.seed import lists as list_rows
 from sandbox.seed import people as people_rows
 from sandbox.seed.plan import FULL_LIVES, SeedPerson, SeedPlan, SeedSummary, uuid4_from
 from sandbox.settings import REGISTRY
 
 ASSISTANT_EMAIL = "movinesta_ai@people.sandbox.test"
 ASSISTANT_USERNAME = "movinesta"
+ASSISTANT_NAME = "MoviNesta AI"
 
 
 async def already_seeded(dsn: str) -> bool:
@@ -78,7 +80,8 @@ _VACUUMED = (
         for table in (
             *("profiles", "user_preferences", "user_stats", "follows", "app_settings"),
             *("media_items", "media_trending_scores", "media_embeddings", "media_user_vectors", "media_events"),
-            *("library_entries", "ratings", "reviews", "activity_events"),
+            *("library_entries", "ratings", "reviews", "activity_events", "lists", "list_items"),
+            *("media_item_daily", "media_genres"),
             *conversation_rows.COLUMNS,
         )
     ),
@@ -89,9 +92,12 @@ async def _write(
     connection: asyncpg.Connection, plan: SeedPlan, password: str, embeddings: bool
 ) -> tuple[list[SeedPerson], uuid.UUID]:
     titles = catalogue_rows.titles(plan)
-    await _copy(connection, "media_items", catalogue_rows.COLUMNS, (title.row for title in titles))
+    await _copy(connection, "genres", ("id", "name", "slug"), catalogue_rows.genres())
+    await _titles(connection, titles)
     computed = plan.now - timedelta(minutes=10)
-    scores = ((title, score, computed) for title, score in catalogue_rows.trending(plan, titles))
+    trends = catalogue_rows.trending(plan, titles)
+    await _copy(connection, "media_item_daily", catalogue_rows.DAILY_COLUMNS, catalogue_rows.days(plan, trends))
+    scores = ((title, score, computed) for title, score in trends)
     await _copy(connection, "media_trending_scores", ("media_item_id", "score_72h", "computed_at"), scores)
     everybody = people_rows.people(plan)
     assistant = await _accounts(connection, plan, everybody, password)
@@ -105,6 +111,18 @@ async def _write(
     return everybody, assistant
 
 
+async def _titles(connection: asyncpg.Connection, titles: list[catalogue_rows.SeedTitle]) -> None:
+    """The catalogue. Its genres are written in one go: title by title they would cost as much as all the rest."""
+    await connection.execute("alter table public.media_items disable trigger trg_sync_title_genres")
+    await _copy(connection, "media_items", catalogue_rows.COLUMNS, (title.row for title in titles))
+    await connection.execute("alter table public.media_items enable trigger trg_sync_title_genres")
+    await connection.execute(
+        "insert into public.media_genres (media_item_id, genre_id, created_at)"
+        " select m.id, g.id, m.created_at from public.media_items m"
+        " join public.genres g on g.id = any (m.tmdb_genre_ids)"
+    )
+
+
 async def _lives(
     connection: asyncpg.Connection, plan: SeedPlan, everybody: list[SeedPerson], titles: list[catalogue_rows.SeedTitle]
 ) -> None:
@@ -115,6 +133,9 @@ async def _lives(
     inbox = conversation_rows.inbox(plan, everybody)
     async with _without_triggers(connection):
         await _copy(connection, "media_events", history_rows.COLUMNS["media_events"], past.media_events)
+        kept = list_rows.lists(plan, everybody, titles)
+        for table, columns in list_rows.COLUMNS.items():
+            await _copy(connection, table, columns, getattr(kept, table))
         for table, columns in conversation_rows.COLUMNS.items():
             await _copy(connection, table, columns, getattr(inbox, table))
         follows = people_rows.follows(plan, everybody)
@@ -123,6 +144,7 @@ async def _lives(
 
 _GROWING = (
     *("activity_events", "library_entries", "ratings", "reviews", "media_events", "follows"),
+    *list_rows.COLUMNS,
     *conversation_rows.COLUMNS,
 )
 
@@ -181,7 +203,7 @@ async def _accounts(
         for person in everybody
     ]
     # Nobody signs in as the assistant: it has no password.
-    rows.append((assistant, ASSISTANT_EMAIL, None, _metadata("MoviNesta AI"), plan.now - timedelta(days=365)))
+    rows.append((assistant, ASSISTANT_EMAIL, None, _metadata(ASSISTANT_NAME), plan.now - timedelta(days=365)))
     await _copy(
         connection,
         "users",
@@ -199,7 +221,7 @@ def _metadata(name: str) -> str:
 async def _touch_up(
     connection: asyncpg.Connection, plan: SeedPlan, everybody: list[SeedPerson], assistant: uuid.UUID
 ) -> None:
-    """What sign-up does not know: privacy, last presence, counters, who the assistant is."""
+    """What sign-up does not know: names, privacy, last presence, counters, who the assistant is."""
     private = people_rows.privacy(plan, everybody)
     await connection.execute(
         "update public.user_preferences u set settings = u.settings || jsonb_build_object('privacy_profile', p.kind)"
@@ -209,12 +231,14 @@ async def _touch_up(
     )
     rng = plan.stream("presence")
     await connection.execute(
-        "update public.profiles p set last_seen_at = s.at from unnest($1::uuid[], $2::timestamptz[]) s (id, at)"
-        " where p.id = s.id",
+        "update public.profiles p set last_seen_at = s.at, display_name = s.name"
+        " from unnest($1::uuid[], $2::timestamptz[], $3::text[]) s (id, at, name) where p.id = s.id",
         [person.id for person in everybody],
         [plan.now - timedelta(hours=rng.uniform(0.1, 72)) for _ in everybody],
+        [person.display_name for person in everybody],
     )
-    await connection.execute("update public.profiles set username = $2 where id = $1", assistant, ASSISTANT_USERNAME)
+    named = "update public.profiles set username = $2, display_name = $3 where id = $1"
+    await connection.execute(named, assistant, ASSISTANT_USERNAME, ASSISTANT_NAME)
     await connection.execute(
         "update public.assistant_system_config set assistant_user_id = $1, updated_at = $2 where id = 1",
         assistant,
@@ -232,6 +256,7 @@ update public.user_stats s set
   watchlist_count = (
     select count(*) from public.library_entries l where l.user_id = s.user_id and l.status = 'want_to_watch'
   ),
+  lists_count = (select count(*) from public.lists l where l.user_id = s.user_id),
   messages_sent_count = (select count(*) from public.messages m where m.user_id = s.user_id)
 """
 

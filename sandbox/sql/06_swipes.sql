@@ -21,18 +21,17 @@ create table public.media_events (
   served_dedupe_key text,
   primary key (id, event_day),
   constraint media_events_user_dedupe_uq unique (user_id, dedupe_key, event_day),
-  -- Accepts exactly what '^[0-9a-fA-F-]{36}:[0-9]{1,4}:[0-9a-fA-F-]{36}$' accepts, at a sixth of its 10 us a row:
+  -- Accepts exactly what '^[0-9a-f-]{36}:[0-9]+:[0-9a-f-]{36}$' accepts in either case, at a sixth of its 10 us a row:
   -- counted repetitions make a pattern slow, so lengths are checked apart from characters.
-  constraint media_events_served_key_format_chk check (
+  constraint media_events_served_dedupe_key_format_chk check (
     served_dedupe_key is null
     or (
-      octet_length(served_dedupe_key) between 75 and 78
-      and strpos(served_dedupe_key, ':') = 37
+      strpos(served_dedupe_key, ':') = 37
       and octet_length(split_part(served_dedupe_key, ':', 3)) = 36
       and served_dedupe_key ~ '^[0-9a-fA-F-]+:[0-9]+:[0-9a-fA-F-]+$'
     )
   ),
-  constraint media_events_served_key_required_chk check (rec_request_id is null or served_dedupe_key is not null)
+  constraint media_events_served_dedupe_key_required_when_rec_request_id_chk check (rec_request_id is null or served_dedupe_key is not null)
 ) partition by range (event_day);
 
 -- With the primary key and the unique constraint, 8 indexes on each partition.
@@ -111,16 +110,16 @@ create table public.media_rank_feature_items_v2 (
   media_item_id uuid not null,
   position integer,
   features jsonb not null default '{}',
-  labels jsonb not null default '[]',
-  constraint media_rank_feature_items_v2_user_dedupe_key unique (user_id, dedupe_key)
+  labels jsonb not null default '[]'
 );
+create unique index media_rank_feature_items_v2_uniq on public.media_rank_feature_items_v2 (user_id, dedupe_key);
 create index media_rank_feature_items_v2_day_idx on public.media_rank_feature_items_v2 (created_day);
 create index media_rank_feature_items_v2_request_idx on public.media_rank_feature_items_v2 (rec_request_id);
 
 -- No writer on the hot path: the function that would feed it hangs on no trigger.
 create table public.media_feedback (
-  user_id uuid not null,
-  media_item_id uuid not null,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  media_item_id uuid not null references public.media_items (id) on delete cascade,
   last_action public.media_event_type,
   last_action_at timestamptz not null default now(),
   rating_0_10 numeric,
@@ -156,11 +155,13 @@ create table public.swipe_ingest_hourly_metrics (
 );
 
 create table public.swipe_ingest_hourly_issue_counts (
-  bucket_start timestamptz not null references public.swipe_ingest_hourly_metrics (bucket_start) on delete cascade,
+  bucket_start timestamptz not null,
   code text not null,
   count integer not null default 0,
   updated_at timestamptz not null default now(),
-  primary key (bucket_start, code)
+  primary key (bucket_start, code),
+  constraint swipe_ingest_hourly_issue_counts_bucket_fkey foreign key (bucket_start)
+    references public.swipe_ingest_hourly_metrics (bucket_start) on delete cascade
 );
 
 -- Counts one sampled request into its hour. Executable by anybody who reaches the API, as shipped.

@@ -9,11 +9,9 @@ create table public.conversations (
   updated_at timestamptz not null default now(),
   direct_participant_ids uuid[],
   constraint conversations_direct_participant_ids_key unique (direct_participant_ids),
-  constraint conversations_direct_pair_chk check (
-    is_group or (
-      direct_participant_ids is not null and cardinality(direct_participant_ids) = 2
-      and direct_participant_ids[1] <> direct_participant_ids[2]
-    )
+  -- Two people, though not two different ones.
+  constraint direct_conversations_require_pair check (
+    is_group or (direct_participant_ids is not null and array_length(direct_participant_ids, 1) = 2)
   )
 );
 create index conversations_direct_gin_idx on public.conversations using gin (direct_participant_ids);
@@ -46,7 +44,7 @@ create table public.messages (
   meta jsonb not null default '{}',
   sender_id uuid not null default auth.uid(),
   deleted_at timestamptz,
-  triggered_by_message_id uuid references public.messages (id) on delete set null,
+  triggered_by_message_id uuid,
   -- Both pairs of foreign keys and of size checks are doubled in the shipped schema too: each insert pays for them.
   constraint messages_conversation_id_fkey foreign key (conversation_id)
     references public.conversations (id) on delete cascade,
@@ -55,9 +53,10 @@ create table public.messages (
   constraint messages_user_id_fkey foreign key (user_id) references auth.users (id) on delete cascade,
   constraint messages_user_fk foreign key (user_id) references auth.users (id) on delete cascade,
   constraint messages_sender_matches_user_chk check (sender_id = user_id),
-  constraint messages_body_size_chk check (octet_length(body::text) <= 65536),
-  constraint messages_meta_size_chk check (octet_length(meta::text) <= 16384),
-  constraint messages_meta_bytes_chk check (octet_length(meta::text) <= 16384)
+  -- One of the two counts what is stored, compressed or not, the other the text.
+  constraint messages_body_size_chk check (pg_column_size(body) <= 65536),
+  constraint messages_meta_size_chk check (meta is null or pg_column_size(meta) <= 16384),
+  constraint messages_meta_size_check check (octet_length(meta::text) <= 16384)
 );
 -- With the primary key 16 indexes: the cost of one message.
 create unique index ux_messages_reply_idempotency on public.messages (conversation_id, triggered_by_message_id)
@@ -86,9 +85,9 @@ create table public.message_delivery_receipts (
   message_id uuid not null references public.messages (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,
   delivered_at timestamptz not null default now(),
-  constraint message_delivery_receipts_key unique (conversation_id, message_id, user_id)
+  constraint message_delivery_receipts_unique unique (conversation_id, message_id, user_id)
 );
-create unique index message_delivery_receipts_uidx
+create index message_delivery_receipts_lookup_idx
   on public.message_delivery_receipts (conversation_id, message_id, user_id);
 create index message_delivery_receipts_conversation_created_idx
   on public.message_delivery_receipts (conversation_id, created_at);
@@ -122,9 +121,10 @@ create table public.message_reactions (
   message_id uuid not null references public.messages (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,
   emoji text not null,
-  constraint message_reactions_message_user_emoji_key unique (message_id, user_id, emoji),
-  constraint message_reactions_conversation_message_user_emoji_key unique (conversation_id, message_id, user_id, emoji)
+  constraint message_reactions_unique unique (message_id, user_id, emoji)
 );
+create unique index message_reactions_user_unique_idx
+  on public.message_reactions (conversation_id, message_id, user_id, emoji);
 create index message_reactions_conversation_idx on public.message_reactions (conversation_id);
 create index message_reactions_conversation_created_idx on public.message_reactions (conversation_id, created_at);
 create index message_reactions_message_idx on public.message_reactions (message_id);
@@ -143,10 +143,12 @@ create table public.conversation_prefs (
 );
 
 create table public.assistant_system_config (
-  id integer primary key default 1 check (id = 1),
-  assistant_user_id uuid references auth.users (id) on delete set null,
+  id integer primary key default 1,
+  assistant_user_id uuid,
   assistant_username text not null default 'movinesta',
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint assistant_system_config_singleton check (id = 1)
 );
 insert into public.assistant_system_config (id) values (1);
 
@@ -154,9 +156,9 @@ create table public.assistant_reply_jobs (
   id uuid primary key default gen_random_uuid(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  user_id uuid not null references auth.users (id) on delete cascade,
-  conversation_id uuid not null references public.conversations (id) on delete cascade,
-  user_message_id uuid not null references public.messages (id) on delete cascade,
+  user_id uuid not null,
+  conversation_id uuid not null,
+  user_message_id uuid not null,
   status text not null default 'pending',
   attempts integer not null default 0,
   next_run_at timestamptz not null default now(),
@@ -165,9 +167,10 @@ create table public.assistant_reply_jobs (
   meta jsonb not null default '{}',
   job_kind text not null default 'reply',
   processing_started_at timestamptz,
-  constraint assistant_reply_jobs_dedupe_key unique (dedupe_key),
+  constraint assistant_reply_jobs_job_kind_chk check (job_kind in ('reply', 'rate_limit_notice')),
   constraint assistant_reply_jobs_status_chk check (status in ('pending', 'processing', 'done', 'failed'))
 );
+create unique index assistant_reply_jobs_dedupe_key_uidx on public.assistant_reply_jobs (dedupe_key);
 create index assistant_reply_jobs_due_idx on public.assistant_reply_jobs (next_run_at) where status = 'pending';
 create index assistant_reply_jobs_status_due_idx on public.assistant_reply_jobs (status, next_run_at);
 create index assistant_reply_jobs_status_updated_idx on public.assistant_reply_jobs (status, updated_at);

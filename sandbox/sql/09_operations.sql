@@ -7,34 +7,49 @@ create table public.app_settings (
   description text,
   version bigint not null default 1,
   updated_at timestamptz not null default now(),
-  updated_by uuid,
-  constraint app_settings_scope_chk check (scope in ('public', 'admin', 'server_only'))
+  updated_by uuid references auth.users (id) on delete set null,
+  constraint app_settings_scope_check check (scope in ('public', 'admin', 'server_only'))
 );
 
 create table public.app_settings_meta (
-  id integer primary key default 1 check (id = 1),
+  id integer primary key,
   version bigint not null default 1,
   updated_at timestamptz not null default now()
 );
 insert into public.app_settings_meta (id) values (1);
 
 -- One bump per statement: every isolate that probes the version afterwards reloads all settings.
-create function public.app_settings_bump_version() returns trigger
+create function public.bump_app_settings_meta() returns trigger
   language plpgsql security definer set search_path = public, pg_temp
   as $$
 begin
   update public.app_settings_meta set version = version + 1, updated_at = now() where id = 1;
   return null;
 end $$;
-create trigger app_settings_bump after insert or update or delete on public.app_settings
-  for each statement execute function public.app_settings_bump_version();
+create trigger trg_bump_app_settings_meta after insert or update or delete on public.app_settings
+  for each statement execute function public.bump_app_settings_meta();
 
 create table public.assistant_settings (
-  id integer primary key default 1 check (id = 1),
-  behavior jsonb not null default '{"rate_limit": {"chat_reply": {"max": 6, "window_seconds": 60}}}',
-  updated_at timestamptz not null default now()
+  id integer primary key,
+  openrouter_base_url text,
+  model_fast text,
+  model_creative text,
+  model_planner text,
+  model_maker text,
+  model_critic text,
+  fallback_models text[] not null default '{}',
+  model_catalog text[] not null default '{}',
+  default_instructions text,
+  params jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  behavior jsonb not null default '{}',
+  constraint assistant_settings_id_check check (id = 1)
 );
-insert into public.assistant_settings (id) values (1);
+insert into public.assistant_settings (id, behavior)
+values (1, '{"rate_limit": {"chat_reply": {"max": 6, "window_seconds": 60}}}');
+create trigger trg_assistant_settings_touch before update on public.assistant_settings
+  for each row execute function public._touch_updated_at();
 
 create table public.rate_limits (
   key text not null,
@@ -91,7 +106,8 @@ begin
     updated_at = now()
   returning r.count, r.window_start into v_count, v_window;
   return jsonb_build_object(
-    'ok', true, 'windowStart', v_window, 'windowSeconds', v_seconds, 'limit', v_limit, 'count', v_count,
+    'ok', true, 'key', p_key, 'windowStart', extract(epoch from v_window)::bigint, 'windowSeconds', v_seconds,
+    'limit', v_limit, 'count', v_count,
     'allowed', v_count <= v_limit, 'remaining', greatest(v_limit - v_count, 0),
     'retryAfterSec', case when v_count <= v_limit then 0 else
       greatest(ceil(extract(epoch from v_window - clock_timestamp()) + v_seconds)::integer, 1) end
@@ -110,14 +126,14 @@ create table public.rec_experiments (
   created_by uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint rec_experiments_status_chk check (status in ('draft', 'active', 'ended'))
+  constraint rec_experiments_status_check check (status in ('draft', 'active', 'ended'))
 );
-create trigger rec_experiments_set_updated_at before update on public.rec_experiments
-  for each row execute function public.set_updated_at();
+create trigger trg_rec_experiments_set_updated_at before update on public.rec_experiments
+  for each row execute function public.tg_set_updated_at();
 
 create table public.rec_user_experiment_assignments (
   experiment_id uuid not null references public.rec_experiments (id) on delete cascade,
-  user_id uuid not null,
+  user_id uuid not null references auth.users (id) on delete cascade,
   variant text not null,
   assigned_at timestamptz not null default now(),
   assignment_mode text not null default 'auto',
@@ -128,25 +144,49 @@ create table public.rec_user_experiment_assignments (
 create table public.cf_recos (
   user_id uuid not null,
   media_item_id uuid not null,
+  rank integer not null,
+  score real not null,
   model_version text not null default 'als_v1',
-  score double precision not null,
-  rank integer,
   created_at timestamptz not null default now(),
-  primary key (user_id, model_version, media_item_id)
+  primary key (user_id, media_item_id, model_version)
 );
 
--- As shipped: the log lacks the column that the maintenance job writes.
+-- As shipped: the log lacks three columns that the maintenance job writes.
 create table public.job_run_log (
-  id bigint generated always as identity primary key,
-  job text not null,
+  id uuid primary key default gen_random_uuid(),
+  created_at timestamptz not null default now(),
   started_at timestamptz not null default now(),
   finished_at timestamptz,
-  details jsonb
+  job_name text not null,
+  provider text,
+  model text,
+  ok boolean not null default false,
+  scanned integer,
+  embedded integer,
+  skipped_existing integer,
+  total_tokens bigint default 0,
+  error_code text,
+  error_message text,
+  meta jsonb not null default '{}'
 );
+create index job_run_log_job_name_idx on public.job_run_log (job_name);
+create index job_run_log_started_at_id_idx on public.job_run_log (started_at, id);
+
+create function public._trg_job_run_log_coalesce_total_tokens() returns trigger
+  language plpgsql set search_path = pg_catalog, public, extensions, pg_temp
+  as $$
+begin
+  if new.ok then
+    new.total_tokens := coalesce(new.total_tokens, 0);
+  end if;
+  return new;
+end $$;
+create trigger trg_job_run_log_coalesce_total_tokens before insert or update on public.job_run_log
+  for each row execute function public._trg_job_run_log_coalesce_total_tokens();
 
 -- Next month's partition, and no other. Fails with 23514 once the default partition holds rows of that month.
 create function public.create_media_events_partition_if_needed() returns void
-  language plpgsql security definer set search_path = public, pg_temp
+  language plpgsql set search_path = public, pg_temp
   as $$
 declare
   v_first date := (date_trunc('month', now() at time zone 'utc') + interval '1 month')::date;
@@ -179,12 +219,14 @@ begin
   return v_dropped;
 end $$;
 
-create function public.run_scheduled_maintenance() returns void
+create function public.run_scheduled_maintenance() returns jsonb
   language plpgsql security definer set search_path = public, pg_temp
   as $$
 begin
-  insert into public.job_run_log (job, status) values ('scheduled_maintenance', 'running');
+  insert into public.job_run_log (job_name, status, details, ran_at)
+  values ('scheduled_maintenance', 'running', '{}', now());
   perform public.create_media_events_partition_if_needed();
   perform public.drop_old_partitions('public.media_events', 90);
   perform public.drop_old_partitions('public.rec_impressions', 30);
+  return jsonb_build_object('completed_at', now());
 end $$;

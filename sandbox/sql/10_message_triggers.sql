@@ -1,78 +1,61 @@
 -- What happens around a message. Exact error texts and the assistant's queue rule: contract 5.4, 6.6, 8.2.
 
 create function public.get_assistant_user_id_v1() returns uuid
-  language sql stable security definer set search_path = public, pg_temp
+  language sql volatile security definer set search_path = public, pg_temp
   as $$
     select coalesce(c.assistant_user_id, (select p.id from public.profiles p where p.username = c.assistant_username))
     from public.assistant_system_config c where c.id = 1
   $$;
 
--- Whether the row comes through the API from a person or the anonymous key, not from the service or a direct login.
-create function public.is_client_request() returns boolean
-  language sql stable
-  as $$ select coalesce(auth.role(), 'service_role') <> 'service_role' $$;
-
+-- A message is its author's: whoever the row says sent it.
 create function public.messages_set_sender_id_v1() returns trigger
-  language plpgsql
+  language plpgsql set search_path = pg_catalog, public, extensions, pg_temp
   as $$
 begin
-  new.sender_id := new.user_id;
+  new.user_id := coalesce(new.user_id, auth.uid());
+  new.sender_id := coalesce(new.user_id, new.sender_id);
   return new;
 end $$;
 
+-- Both checks judge everybody's rows, the service's too, and partly the same: the first one answers.
 create function public.enforce_message_payload_safety() returns trigger
-  language plpgsql
+  language plpgsql security definer set search_path = public set row_security = off
   as $$
-declare
-  v_object jsonb := case when jsonb_typeof(new.body) = 'object' then new.body else '{}' end;
 begin
-  if octet_length(new.body::text) > 16000 then
-    raise exception 'Message too large';
-  end if;
-  if new.attachment_url is not null then
-    if new.attachment_url ~* '^([a-z][a-z0-9+.-]*:)?//' then
-      raise exception 'external_attachment_url_not_allowed';
-    end if;
-    if new.attachment_url !~ ('^message_attachments/' || new.conversation_id || '/' || new.user_id || '/[^/]+$') then
-      raise exception 'Invalid attachment path';
-    end if;
-  end if;
-  if public.is_client_request() then
-    if v_object ->> 'type' = 'system' then
-      raise exception 'system_message_not_allowed';
-    end if;
-    if v_object ->> 'deleted' = 'true' then
-      raise exception 'deleted_flag_not_allowed_on_insert';
-    end if;
+  if new.attachment_url ~* '^https?://' then
+    raise exception 'external_attachment_url_not_allowed';
+  elsif new.body ->> 'type' = 'system' then
+    raise exception 'system_message_not_allowed';
+  elsif new.body ->> 'deleted' = 'true' then
+    raise exception 'deleted_flag_not_allowed_on_insert';
   end if;
   return new;
 end $$;
 
 create function public.validate_message_insert_v1() returns trigger
-  language plpgsql
+  language plpgsql set search_path = pg_catalog, public, extensions, pg_temp
   as $$
 begin
-  if not public.is_client_request() then
-    return new;
-  end if;
-  if new.message_type = 'system' then
+  if new.attachment_url ~* '^https?://' then
+    raise exception 'External attachment URLs are not allowed';
+  elsif strpos(new.attachment_url, '..') > 0 then
+    raise exception 'Invalid attachment path';
+  elsif new.body ->> 'type' = 'system' then
     raise exception 'Cannot insert system messages from client';
-  end if;
-  if new.deleted_at is not null
-    or (jsonb_typeof(new.body) = 'object' and new.body ?| array['editedAt', 'deletedAt'])
-    or (jsonb_typeof(new.meta) = 'object' and new.meta ?| array['editedAt', 'deletedAt', 'deleted'])
-  then
+  elsif new.body ?| array['deleted', 'deletedAt', 'editedAt'] then
     raise exception 'Cannot set edit/delete fields on insert';
+  elsif pg_column_size(new.body) > 16000 then
+    raise exception 'Message too large';
   end if;
   return new;
 end $$;
 
 create function public.prevent_message_conversation_change() returns trigger
-  language plpgsql
+  language plpgsql security definer set search_path = public set row_security = off
   as $$
 begin
   if new.conversation_id is distinct from old.conversation_id then
-    raise exception 'conversation_id cannot be changed';
+    raise exception 'conversation_id_change_not_allowed';
   end if;
   return new;
 end $$;
@@ -96,7 +79,7 @@ begin
 end $$;
 
 create function public.canonicalize_direct_participant_ids() returns trigger
-  language plpgsql
+  language plpgsql security definer set search_path = public
   as $$
 begin
   if new.is_group then
@@ -107,14 +90,29 @@ begin
   return new;
 end $$;
 
-create function public.enforce_reaction_conversation_scope() returns trigger
+-- The same check twice, as shipped, in two wordings: the one whose trigger comes first by name answers.
+create function public.enforce_reaction_message_scope_v1() returns trigger
   language plpgsql security definer set search_path = public, pg_temp
   as $$
 begin
   if not exists (
     select 1 from public.messages m where m.id = new.message_id and m.conversation_id = new.conversation_id
   ) then
-    raise exception 'Reaction does not belong to this conversation';
+    raise exception 'Reaction message does not belong to conversation';
+  end if;
+  return new;
+end $$;
+
+create function public.enforce_reaction_conversation_match() returns trigger
+  language plpgsql security definer set search_path = public set row_security = off
+  as $$
+declare
+  v_conversation uuid := (select m.conversation_id from public.messages m where m.id = new.message_id);
+begin
+  if v_conversation is null then
+    raise exception 'message_not_found';
+  elsif new.conversation_id is distinct from v_conversation then
+    raise exception 'reaction_conversation_mismatch';
   end if;
   return new;
 end $$;
@@ -129,6 +127,7 @@ declare
   v_assistant uuid;
   v_limit jsonb;
   v_kind text := 'reply';
+  v_meta jsonb := '{"source": "messages_trigger"}';
   v_key text := new.conversation_id || ':' || new.id;
 begin
   if new.message_type <> 'text' or new.deleted_at is not null then
@@ -141,44 +140,46 @@ begin
   ) then
     return new;
   end if;
+  update public.assistant_reply_jobs
+  set status = 'done', updated_at = now(),
+    meta = coalesce(meta, '{}') || jsonb_build_object('supersededByMessageId', new.id::text, 'supersededAt', now())
+  where conversation_id = new.conversation_id and user_id = new.user_id and status = 'pending'
+    and user_message_id <> new.id;
   v_limit := public.rate_limit_check_v1('assistant_enqueue:' || new.user_id || ':' || new.conversation_id, 12, 60);
   if not (v_limit ->> 'allowed')::boolean then
     v_kind := 'rate_limit_notice';
-    v_key := new.conversation_id || ':' || new.user_id || ':rate_limit:' || (v_limit ->> 'windowStart');
+    v_key := new.conversation_id || ':rate_limit_notice:' || (v_limit ->> 'windowStart');
+    v_meta := v_meta || jsonb_build_object('rateLimit', v_limit);
   end if;
-  update public.assistant_reply_jobs
-  set status = 'done', updated_at = now(), meta = meta || jsonb_build_object('supersededBy', new.id)
-  where user_id = new.user_id and conversation_id = new.conversation_id and status = 'pending';
-  insert into public.assistant_reply_jobs (user_id, conversation_id, user_message_id, dedupe_key, job_kind)
-  values (new.user_id, new.conversation_id, new.id, v_key, v_kind)
+  insert into public.assistant_reply_jobs (user_id, conversation_id, user_message_id, dedupe_key, job_kind, meta)
+  values (new.user_id, new.conversation_id, new.id, v_key, v_kind, v_meta)
   on conflict (dedupe_key) do nothing;
   return new;
 end $$;
 
-create trigger trg_messages_10_payload_safety before insert on public.messages
+create trigger trg_enforce_message_payload_safety before insert on public.messages
   for each row execute function public.enforce_message_payload_safety();
-create trigger trg_messages_20_set_sender_id before insert on public.messages
+create trigger trg_messages_set_sender_id_v1 before insert on public.messages
   for each row execute function public.messages_set_sender_id_v1();
-create trigger trg_messages_30_validate_insert before insert on public.messages
+create trigger trg_validate_message_insert_v1 before insert on public.messages
   for each row execute function public.validate_message_insert_v1();
-create trigger trg_messages_prevent_conversation_change before update on public.messages
+create trigger trg_prevent_message_conversation_change before update on public.messages
   for each row execute function public.prevent_message_conversation_change();
-create trigger trg_messages_assistant_job after insert on public.messages
+create trigger messages_enqueue_assistant_reply_job after insert on public.messages
   for each row execute function public.enqueue_assistant_reply_job_v1();
 create trigger trg_bump_conversation_updated_at after insert on public.messages
   for each row execute function public.bump_conversation_updated_at();
 
--- The same check twice, as shipped.
-create trigger message_reactions_scope before insert or update on public.message_reactions
-  for each row execute function public.enforce_reaction_conversation_scope();
-create trigger message_reactions_scope_v1 before insert or update on public.message_reactions
-  for each row execute function public.enforce_reaction_conversation_scope();
+create trigger trg_enforce_reaction_message_scope_v1 before insert or update on public.message_reactions
+  for each row execute function public.enforce_reaction_message_scope_v1();
+create trigger trg_reaction_conv_match before insert or update on public.message_reactions
+  for each row execute function public.enforce_reaction_conversation_match();
 
-create trigger conversations_canonical_pair before insert or update on public.conversations
+create trigger trg_canonicalize_direct_participant_ids before insert or update on public.conversations
   for each row execute function public.canonicalize_direct_participant_ids();
-create trigger conversations_set_updated_at before update on public.conversations
+create trigger trg_conversations_updated_at before update on public.conversations
   for each row execute function public.set_updated_at();
-create trigger conversation_participants_bump after insert or delete on public.conversation_participants
+create trigger trg_bump_conversation_on_participant_change after insert or delete on public.conversation_participants
   for each row execute function public.bump_conversation_on_participant_change();
-create trigger conversation_prefs_set_updated_at before update on public.conversation_prefs
+create trigger set_conversation_prefs_updated_at before update on public.conversation_prefs
   for each row execute function public.set_updated_at();

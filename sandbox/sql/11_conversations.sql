@@ -1,19 +1,19 @@
 -- Conversation functions that policies, the client and the edge call. Contract 5.1, 5.2, 9.3.
 
-create function public.is_conversation_member(p_conversation_id uuid, p_user_id uuid) returns boolean
+create function public.is_conversation_member(conv_id uuid, uid uuid) returns boolean
   language sql stable security definer set search_path = public, pg_temp
   as $$
     select exists (
       select 1 from public.conversation_participants p
-      where p.conversation_id = p_conversation_id and p.user_id = p_user_id
+      where p.conversation_id = conv_id and p.user_id = uid
     )
   $$;
 
-create function public.is_conversation_owner(p_conversation_id uuid, p_user_id uuid) returns boolean
+create function public.is_conversation_owner(conv_id uuid, uid uuid) returns boolean
   language sql stable security definer set search_path = public, pg_temp
   as $$
     select exists (
-      select 1 from public.conversations c where c.id = p_conversation_id and c.created_by = p_user_id
+      select 1 from public.conversations c where c.id = conv_id and c.created_by = uid
     )
   $$;
 
@@ -48,13 +48,14 @@ begin
 end $$;
 
 -- One line of the list: what the last message shows as.
-create function public.message_preview(p_body jsonb, p_type public.message_type, p_text text) returns text
+create function public.message_preview(p_type public.message_type, p_text text) returns text
   language sql immutable
   as $$
     select case
-      when p_type = 'system' or jsonb_typeof(p_body) = 'string' then 'System message'
       when p_type = 'image' then '📷 Photo'
-      else coalesce(nullif(p_text, ''), p_body ->> 'text', '')
+      when p_type = 'text+image' then coalesce(nullif(p_text, ''), '📷 Photo')
+      when p_type = 'system' then coalesce(nullif(p_text, ''), 'System message')
+      else coalesce(p_text, '')
     end
   $$;
 
@@ -76,11 +77,11 @@ create function public.get_conversation_summaries_for_user_v2(p_user_id uuid)
     people as (
       select p.conversation_id, jsonb_agg(jsonb_build_object(
         'id', p.user_id,
-        'displayName', coalesce(f.display_name, f.username, split_part(u.email, '@', 1)),
+        'displayName', coalesce(f.display_name, u.raw_user_meta_data ->> 'full_name', u.email),
         'username', f.username,
         'avatarUrl', f.avatar_url,
         'isSelf', p.user_id = p_user_id
-      ) order by p.created_at, p.user_id) as list
+      ) order by p.user_id = p_user_id desc, coalesce(f.display_name, f.username, u.email)) as list
       from own
       join public.conversation_participants p using (conversation_id)
       join auth.users u on u.id = p.user_id
@@ -96,15 +97,16 @@ create function public.get_conversation_summaries_for_user_v2(p_user_id uuid)
     ),
     last as (
       select distinct on (m.conversation_id)
-        m.conversation_id, m.id, m.created_at, m.user_id, m.body, m.message_type, m.text
+        m.conversation_id, m.id, m.created_at, m.user_id, m.message_type, m.text
       from own join public.messages m using (conversation_id)
       order by m.conversation_id, m.created_at desc, m.id desc
     )
     select
       c.id, c.is_group, c.title, c.updated_at, people.list, receipts.list, last.id, last.created_at, last.user_id,
-      case when last.id is not null then public.message_preview(last.body, last.message_type, last.text) end,
+      case when last.id is not null then public.message_preview(last.message_type, last.text) end,
       f.display_name, f.username, mine.last_read_message_id, mine.last_read_at,
-      coalesce(prefs.muted, false), coalesce(prefs.hidden, false), prefs.muted_until
+      coalesce(prefs.muted, false) or coalesce(prefs.muted_until > now(), false), coalesce(prefs.hidden, false),
+      prefs.muted_until
     from own
     join public.conversations c on c.id = own.conversation_id
     left join people on people.conversation_id = c.id
@@ -115,17 +117,6 @@ create function public.get_conversation_summaries_for_user_v2(p_user_id uuid)
     left join public.conversation_prefs prefs on prefs.conversation_id = c.id and prefs.user_id = p_user_id
     order by c.updated_at desc, c.id
   $$;
-
-create function public.get_conversation_summaries_for_user_v2()
-  returns table (
-    conversation_id uuid, is_group boolean, title text, updated_at timestamptz, participants jsonb,
-    participant_receipts jsonb, last_message_id uuid, last_message_created_at timestamptz, last_message_user_id uuid,
-    last_message_body text, last_message_display_name text, last_message_username text,
-    self_last_read_message_id uuid, self_last_read_at timestamptz, self_muted boolean, self_hidden boolean,
-    self_muted_until timestamptz
-  )
-  language sql stable
-  as $$ select * from public.get_conversation_summaries_for_user_v2(auth.uid()) $$;
 
 -- People get their own list whatever they ask for; only the service may ask for somebody else's.
 create function public.get_conversation_summaries_v2(p_user_id uuid)
@@ -175,13 +166,20 @@ begin
     from public.get_conversation_summaries_for_user_v2(p_user_id) s;
 end $$;
 
-create function public.mark_conversation_read(p_conversation_id uuid, p_last_message_id uuid default null) returns void
+create function public.get_conversation_summaries()
+  returns table (
+    conversation_id uuid, is_group boolean, title text, updated_at timestamptz, participants jsonb,
+    participant_receipts jsonb, last_message_id uuid, last_message_created_at timestamptz, last_message_user_id uuid,
+    last_message_body text, last_message_display_name text, last_message_username text,
+    self_last_read_message_id uuid, self_last_read_at timestamptz
+  )
+  language sql stable security definer set search_path = public, pg_temp
+  as $$ select * from public.get_conversation_summaries(auth.uid()) $$;
+
+create function public.mark_conversation_read(p_conversation_id uuid, p_last_message_id uuid) returns void
   language plpgsql
   as $$
 begin
-  if auth.uid() is null then
-    raise exception 'Not authenticated';
-  end if;
   insert into public.message_read_receipts (conversation_id, user_id, last_read_message_id, last_read_at)
   values (p_conversation_id, auth.uid(), p_last_message_id, now())
   on conflict (conversation_id, user_id) do update
@@ -190,7 +188,7 @@ end $$;
 
 -- What the chat shows while a reply is on its way. Refusals are values, not errors: HTTP 200 (T09).
 create function public.assistant_reply_status_v1(p_conversation_id uuid) returns jsonb
-  language plpgsql stable security definer set search_path = public, pg_temp
+  language plpgsql volatile security definer set search_path = public
   as $$
 declare
   v_job public.assistant_reply_jobs;
@@ -204,14 +202,16 @@ begin
   select * into v_job from public.assistant_reply_jobs j
   where j.conversation_id = p_conversation_id and j.user_id = auth.uid() and j.status in ('pending', 'processing')
   order by j.created_at desc limit 1;
+  if not found then
+    return jsonb_build_object('ok', true, 'is_typing', false, 'is_queued', false);
+  end if;
   return jsonb_build_object(
     'ok', true,
-    'is_typing', v_job.status is not distinct from 'processing',
-    'is_queued', v_job.status is not distinct from 'pending',
+    'is_typing', v_job.status = 'processing',
+    'is_queued', v_job.status = 'pending',
     'jobKind', v_job.job_kind,
     'attempts', v_job.attempts,
     'nextRunAt', v_job.next_run_at,
-    'retryAfterSec', case when v_job.status = 'pending'
-      then greatest(ceil(extract(epoch from v_job.next_run_at - now()))::integer, 0) end
+    'retryAfterSec', greatest(floor(extract(epoch from v_job.next_run_at - now()))::integer, 0)
   );
 end $$;

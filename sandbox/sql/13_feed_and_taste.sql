@@ -7,8 +7,8 @@ create function public.get_home_feed_v2(
     id uuid, created_at timestamptz, user_id uuid, event_type public.activity_event_type, media_item_id uuid,
     related_user_id uuid, payload jsonb, actor_profile jsonb, media_item jsonb
   )
-  language plpgsql stable security definer
-  set search_path = public, pg_temp
+  language plpgsql volatile security definer
+  set search_path = public
   set row_security = off
   as $$
 #variable_conflict use_column
@@ -47,8 +47,8 @@ begin
       e.id, e.created_at, e.user_id, e.event_type, e.media_item_id, e.related_user_id, e.payload,
       jsonb_build_object(
         'id', p.id, 'display_name', p.display_name, 'username', p.username, 'avatar_url', p.avatar_url,
-        'is_verified', coalesce(v.is_verified, false), 'verified_type', v.verified_type,
-        'verified_label', v.verified_label, 'verified_at', v.verified_at, 'verified_by_org', v.verified_by_org
+        'is_verified', v.user_id is not null and p.id is not null, 'verified_type', v.badge_type,
+        'verified_label', v.public_label, 'verified_at', v.verified_at, 'verified_by_org', v.verifier_org
       ),
       jsonb_build_object(
         'id', m.id, 'kind', m.kind, 'tmdb_id', m.tmdb_id, 'tmdb_title', m.tmdb_title, 'tmdb_name', m.tmdb_name,
@@ -61,22 +61,18 @@ begin
       )
     from page e
     left join public.profiles p on p.id = e.user_id
-    left join public.user_verifications v on v.user_id = e.user_id
+    left join public.profile_verifications v on v.user_id = e.user_id and v.status = 'approved'
     left join public.media_items m on m.id = e.media_item_id
     order by e.created_at desc, e.id desc;
 end $$;
 grant execute on function public.get_home_feed_v2(uuid, integer, timestamptz, uuid) to authenticated, service_role;
 
--- The older feed: bare rows, cursor in the client's text form `<created_at>|<id>` or just `<created_at>`.
-create function public.get_home_feed(p_user_id uuid, p_limit integer default 40, p_cursor text default null)
+-- The older feed: bare rows of everybody followed, private or not, one more than asked for. Its cursor is a time alone:
+-- the client's two-part cursor is no timestamp and ends in 22007.
+create function public.get_home_feed(p_user_id uuid, p_limit integer default 40, p_cursor timestamptz default null)
   returns setof public.activity_events
-  language plpgsql stable security definer
-  set search_path = public, pg_temp
-  set row_security = off
+  language plpgsql volatile security definer set search_path = public
   as $$
-declare
-  v_at timestamptz := nullif(split_part(coalesce(p_cursor, ''), '|', 1), '')::timestamptz;
-  v_id uuid := nullif(split_part(coalesce(p_cursor, ''), '|', 2), '')::uuid;
 begin
   if auth.uid() is null or auth.uid() <> p_user_id then
     raise exception 'Not authorized';
@@ -84,15 +80,11 @@ begin
   return query
     select e.* from public.activity_events e
     where (e.user_id = p_user_id or e.user_id in (
-        select f.followed_id from public.follows f
-        left join public.user_preferences u on u.user_id = f.followed_id
-        where f.follower_id = p_user_id
-          and coalesce(u.settings ->> 'privacy_profile', 'public') in ('public', 'followers_only')
+        select f.followed_id from public.follows f where f.follower_id = p_user_id
       ))
-      and (v_at is null
-        or (e.created_at, e.id) < (v_at, coalesce(v_id, '00000000-0000-0000-0000-000000000000')))
-    order by e.created_at desc, e.id desc
-    limit least(greatest(coalesce(p_limit, 40), 1), 200);
+      and (p_cursor is null or e.created_at < p_cursor)
+    order by e.created_at desc
+    limit least(coalesce(p_limit, 40), 200) + 1;
 end $$;
 
 create function public.get_diary_stats(p_user_id uuid)
@@ -100,7 +92,7 @@ create function public.get_diary_stats(p_user_id uuid)
     total_rated bigint, total_watched bigint, average_rating numeric, rating_distribution jsonb, top_genres jsonb,
     watch_count_by_month jsonb
   )
-  language plpgsql stable security definer set search_path = public, pg_temp
+  language plpgsql volatile security definer set search_path = public, pg_temp
   as $$
 begin
   if auth.uid() is distinct from p_user_id and not public.can_view_profile(p_user_id) then
@@ -155,60 +147,106 @@ create function public.get_title_rating_summary_v1(p_title_id uuid)
     from r
   $$;
 
--- Blends a title's embedding into the person's and the session's taste. Value: whether anything was there to blend.
+-- One step of a taste towards a title (or away from it), of length 1 again. Ours: the shipped function says it twice.
+create function public.vector_blended(
+  p_taste extensions.vector, p_title extensions.vector, p_weight double precision, p_pace double precision,
+  p_first double precision
+) returns extensions.halfvec
+  language sql immutable set search_path = pg_catalog, extensions
+  as $$
+    select l2_normalize(case
+      when p_taste is null then p_title * array_fill(p_weight * p_first, array[vector_dims(p_title)])::vector
+      else p_taste * array_fill(1 - p_pace, array[vector_dims(p_title)])::vector
+        + p_title * array_fill(p_pace * p_weight, array[vector_dims(p_title)])::vector
+    end)::halfvec
+  $$;
+revoke execute on function public.vector_blended from public, anon, authenticated;
+
+-- Blends a title's embedding into the session's taste, and slower into the person's. Says why when there is nothing to
+-- blend. A taste that is new starts at the title itself, on its other side where the weight is negative.
 create function public.media_update_taste_vectors_v1(
   p_session_id uuid, p_media_item_id uuid, p_event_type public.media_event_type, p_dwell_ms integer default null,
   p_rating_0_10 numeric default null, p_in_watchlist boolean default null
 ) returns jsonb
-  language plpgsql security definer set search_path = public, extensions, pg_temp
+  language plpgsql volatile security definer set search_path = pg_catalog, public, extensions
   as $$
 declare
   v_user uuid := auth.uid();
   v_profile public.embedding_settings;
   v_vector extensions.vector(1024);
-  v_weight double precision := case
-    when p_event_type = 'like' or p_in_watchlist then 0.2
-    when p_event_type in ('rating', 'rating_set') then (coalesce(p_rating_0_10, 5) - 5) / 25
-    when p_event_type = 'dislike' then -0.15
-    when p_event_type = 'dwell' and p_dwell_ms >= 12000 then 0.1
-    else 0 end;
+  v_taste extensions.vector(1024);
+  v_reason text;
+  v_weight double precision;
 begin
   if v_user is null then
-    raise exception 'Not authenticated';
+    raise exception 'auth required';
   end if;
-  select * into v_profile from public.embedding_settings where id = 1;
-  select m.embedding::extensions.vector into v_vector from public.media_embeddings m
-  where m.media_item_id = p_media_item_id and m.provider = v_profile.active_provider
-    and m.model = v_profile.active_model and m.task = v_profile.active_task;
-  if v_vector is null or v_weight = 0 then
-    return jsonb_build_object('ok', true, 'updated', false);
+  v_weight := case
+    when p_event_type = 'like' then 1.0
+    when p_event_type = 'dislike' then -1.0
+    when p_event_type = 'skip' then -0.25
+    when p_event_type = 'detail_open' then 0.12
+    when p_event_type = 'watchlist_add' or (p_event_type = 'watchlist' and p_in_watchlist) then 0.6
+    when p_event_type in ('watchlist', 'watchlist_remove') then -0.2
+    when p_event_type in ('rating', 'rating_set') then 0.8 * greatest(-1, least(1, (p_rating_0_10 - 5) / 5))
+    when p_event_type = 'dwell' then case
+      when p_dwell_ms >= 20000 then 0.5 when p_dwell_ms >= 12000 then 0.35 when p_dwell_ms >= 5000 then 0.2
+      when p_dwell_ms >= 2000 then 0.1 else 0 end
+    end;
+  v_reason := case
+    when p_event_type = 'impression' then 'impression'
+    when p_event_type in ('rating', 'rating_set') and p_rating_0_10 is null then 'rating_missing'
+    when p_event_type = 'dwell' and p_dwell_ms is null then 'dwell_missing'
+    when v_weight is null then 'unsupported_event_for_taste'
+    when v_weight = 0 then 'zero_weight' end;
+  if v_reason is null then
+    select * into v_profile from public.embedding_settings where id = 1;
+    select m.embedding::extensions.vector into v_vector from public.media_embeddings m
+    where m.media_item_id = p_media_item_id and m.provider = v_profile.active_provider
+      and m.model = v_profile.active_model and m.dimensions = v_profile.active_dimensions
+      and m.task = v_profile.active_task;
+    v_reason := case when v_vector is null then 'missing_embedding' end;
   end if;
-  insert into public.media_user_vectors as u (user_id, taste, provider, model, dimensions, task)
-  values (v_user, (v_vector * array_fill(v_weight, array[1024])::extensions.vector)::extensions.halfvec,
-    v_profile.active_provider, v_profile.active_model, v_profile.active_dimensions, v_profile.active_task)
-  on conflict (user_id, provider, model, dimensions, task) do update
-    set taste = l2_normalize(u.taste + excluded.taste), updated_at = now();
+  if v_reason is not null then
+    return jsonb_build_object('ok', true, 'ignored', true, 'reason', v_reason);
+  end if;
+  select s.taste::extensions.vector into v_taste from public.media_session_vectors s
+  where s.user_id = v_user and s.session_id = p_session_id and s.provider = v_profile.active_provider
+    and s.model = v_profile.active_model and s.dimensions = v_profile.active_dimensions
+    and s.task = v_profile.active_task;
   insert into public.media_session_vectors as s (user_id, session_id, taste, provider, model, dimensions, task)
-  values (v_user, p_session_id, (v_vector * array_fill(v_weight, array[1024])::extensions.vector)::extensions.halfvec,
+  values (v_user, p_session_id, public.vector_blended(v_taste, v_vector, v_weight, 0.12, 1),
     v_profile.active_provider, v_profile.active_model, v_profile.active_dimensions, v_profile.active_task)
   on conflict (user_id, session_id, provider, model, dimensions, task) do update
-    set taste = l2_normalize(s.taste + excluded.taste), updated_at = now();
-  return jsonb_build_object('ok', true, 'updated', true);
+    set taste = excluded.taste, updated_at = now();
+  v_taste := null;
+  select u.taste::extensions.vector into v_taste from public.media_user_vectors u
+  where u.user_id = v_user and u.provider = v_profile.active_provider and u.model = v_profile.active_model
+    and u.dimensions = v_profile.active_dimensions and u.task = v_profile.active_task;
+  insert into public.media_user_vectors as u (user_id, taste, provider, model, dimensions, task)
+  values (v_user, public.vector_blended(v_taste, v_vector, v_weight, 0.03, 0.5),
+    v_profile.active_provider, v_profile.active_model, v_profile.active_dimensions, v_profile.active_task)
+  on conflict (user_id, provider, model, dimensions, task) do update
+    set taste = excluded.taste, updated_at = now();
+  return jsonb_build_object('ok', true);
 end $$;
 
 -- The overload that the edge calls. It reads a table that the schema does not have: 42P01 every time, as shipped.
 create function public.media_update_taste_vectors_v1(
-  p_session_id uuid, p_media_item_id uuid, p_event_type text, p_dwell_ms integer default null,
-  p_rating_0_10 numeric default null, p_is_strong_signal boolean default false
+  p_session_id uuid, p_media_item_id uuid, p_event_type public.media_event_type, p_rating_0_10 numeric default null,
+  p_dwell_ms integer default null, p_is_strong_signal boolean default null
 ) returns jsonb
-  language plpgsql security definer set search_path = public, extensions, pg_temp
+  language plpgsql volatile security definer set search_path = public, extensions
   as $$
+declare
+  v_user uuid;
 begin
-  update public.media_swipe_sessions
-  set strong_signals = strong_signals + p_is_strong_signal::integer, last_event_at = now()
-  where session_id = p_session_id and user_id = auth.uid();
-  return public.media_update_taste_vectors_v1(p_session_id, p_media_item_id, p_event_type::public.media_event_type,
-    p_dwell_ms, p_rating_0_10, p_in_watchlist => p_is_strong_signal);
+  select user_id into v_user from public.media_swipe_sessions where id = p_session_id;
+  if v_user is null then
+    return jsonb_build_object('ignored', true, 'reason', 'session_not_found');
+  end if;
+  return public.media_update_taste_vectors_v1(p_session_id, p_media_item_id, p_event_type, p_dwell_ms => p_dwell_ms,
+    p_rating_0_10 => p_rating_0_10, p_in_watchlist => p_is_strong_signal);
 end $$;
 
 -- Up to k (at most 5) centres of a person's taste: liked titles that lie far from each other.

@@ -66,6 +66,11 @@ class QuirkSwitches:
         "delivers database changes to whoever subscribed, may they read the row or not",
         "realtime contract 2.5, 4.1",
     )
+    realtime_rls_error_from: int = count(
+        "from the n-th database change on, row level security raises for a subscriber of the change's table: the whole "
+        "poll fails and is tried again, and nobody hears of anything any more while that subscriber is there",
+        "realtime contract 4.1",
+    )
     realtime_subscribe_delay_ms: int = count(
         "so many ms more from the reply to a join until its Postgres subscription exists; changes between are lost",
         "realtime contract 1.5",

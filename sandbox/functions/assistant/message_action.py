@@ -42,7 +42,7 @@ insert into public.assistant_message_action_log as l
   (user_id, conversation_id, message_id, action_id, action_type, status, confirm_token, confirm_expires_at, payload)
 values ($1, $2::text::uuid, $3::text::uuid, $4, $5, 'needs_confirm', $6, now() + make_interval(secs => $7),
   $8::text::jsonb)
-on conflict (user_id, conversation_id, message_id, action_id) do update set
+on conflict (user_id, action_id) do update set
   status = excluded.status, confirm_token = excluded.confirm_token, confirm_expires_at = excluded.confirm_expires_at
 where l.status in ('needs_confirm', 'failed')
 """
@@ -51,7 +51,7 @@ _CLAIM_SQL = """
 insert into public.assistant_message_action_log as l
   (user_id, conversation_id, message_id, action_id, action_type, status, payload)
 values ($1, $2::text::uuid, $3::text::uuid, $4, $5, 'processing', $6::text::jsonb)
-on conflict (user_id, conversation_id, message_id, action_id) do update
+on conflict (user_id, action_id) do update
 set status = 'processing', confirm_token = null where l.status in ('needs_confirm', 'failed')
 returning id
 """
@@ -141,7 +141,8 @@ async def _carry_out(
     if kind in ("", "navigate"):
         return envelope.error(request, "Invalid action", 400, "INVALID_ACTION")
     about = orjson.dumps({"tool": kind, "args": payload}).decode()
-    async with services.acting(caller.principal) as connection:
+    # People may not change the log's rows.
+    async with services.acting(services.service) as connection:
         early = await _early(connection, caller, press, kind, token, about)
         if early is not None:
             return envelope.reply(request, early)
@@ -150,10 +151,11 @@ async def _carry_out(
     try:
         async with services.acting(caller.principal) as connection:
             done = await assistant_tools.run(connection, caller.user_id, kind, payload)
-            after = orjson.dumps({"toast": done.toast, "result": done.result}).decode()
+        after = orjson.dumps({"toast": done.toast, "result": done.result}).decode()
+        async with services.acting(services.service) as connection:
             await connection.execute(_DONE_SQL, *press.of(caller.user_id), "done", after)
     except (ToolError, *intake.DATABASE_ERRORS) as error:
-        async with services.acting(caller.principal) as connection:
+        async with services.acting(services.service) as connection:
             failed = orjson.dumps({"error": str(error)}).decode()
             await connection.execute(_DONE_SQL, *press.of(caller.user_id), "failed", failed)
         if isinstance(error, ToolError):

@@ -21,7 +21,7 @@ PER_MINUTE = 30
 _PREFERENCES_SQL = "select assistant::text from public.user_preferences where user_id = $1"
 _GOAL_SQL = """
 select json_build_object('id', id, 'kind', kind, 'title', coalesce(title, ''), 'status', status, 'endAt', end_at,
-  'targetCount', least(target, 99), 'progressCount', least(progress, 99), 'listId', meta -> 'listId')::text
+  'targetCount', least(target_count, 99), 'progressCount', least(progress_count, 99), 'listId', meta -> 'listId')::text
 from public.assistant_goals where user_id = $1 and status = 'active' order by created_at desc limit 1
 """
 _DISMISSED_SQL = """

@@ -25,7 +25,8 @@ values ($1, $2, $3::text::public.library_status, $4::text::public.content_type)
 on conflict (user_id, title_id) do update set status = excluded.status, updated_at = now()
 """
 _GOAL_START_SQL = """
-insert into public.assistant_goals (user_id, kind, title, target) values ($1, 'watch_count', $2, $3) returning id::text
+insert into public.assistant_goals (user_id, kind, title, target_count, meta)
+values ($1, 'watch_count', $2, $3, jsonb_build_object('targetCount', $3::integer)) returning id::text
 """
 _GOAL_END_SQL = """
 update public.assistant_goals set status = 'ended', updated_at = now() where user_id = $1 and status = 'active'

@@ -27,10 +27,10 @@ _UPSERT_SQL = """
 insert into public.media_items as m (kind, tmdb_id, tmdb_media_type, tmdb_title, tmdb_name, tmdb_original_title,
   tmdb_original_name, tmdb_overview, tmdb_original_language, tmdb_origin_country, tmdb_release_date,
   tmdb_first_air_date, tmdb_runtime, tmdb_genre_ids, tmdb_poster_path, tmdb_backdrop_path, tmdb_popularity,
-  tmdb_vote_average, tmdb_vote_count, tmdb_adult, tmdb_raw, omdb_imdb_id, omdb_type, omdb_title, omdb_year)
+  tmdb_vote_average, tmdb_vote_count, tmdb_adult, tmdb_raw, tmdb_genres, omdb_imdb_id, omdb_type, omdb_title, omdb_year)
 values ($1::text::public.media_kind, $2, $3, $4, $5, $4, $5, $6, $7, $8, $9::text::date, $10::text::date, $11, $12, $13,
-  $14, $15, $16::float8::numeric, $17, false, $18::text::jsonb, $19, $20, $21, $22)
-on conflict (tmdb_media_type, tmdb_id) where tmdb_id is not null do update set
+  $14, $15, $16::float8::numeric, $17, false, $18::text::jsonb, $18::text::jsonb -> 'genres', $19, $20, $21, $22)
+on conflict (kind, tmdb_id) do update set
   tmdb_overview = excluded.tmdb_overview, tmdb_poster_path = excluded.tmdb_poster_path,
   tmdb_backdrop_path = excluded.tmdb_backdrop_path, tmdb_popularity = excluded.tmdb_popularity,
   tmdb_vote_average = excluded.tmdb_vote_average, tmdb_vote_count = excluded.tmdb_vote_count,

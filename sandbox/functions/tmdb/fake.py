@@ -22,7 +22,8 @@ _WAITS = {429: 5, 503: 2}
 _TITLE = """
 tmdb_id, tmdb_media_type, coalesce(tmdb_title, tmdb_name, omdb_title) as name,
 coalesce(tmdb_release_date, tmdb_first_air_date)::text as released, tmdb_overview, tmdb_original_language,
-tmdb_origin_country, tmdb_runtime, tmdb_genre_ids, tmdb_poster_path, tmdb_backdrop_path, tmdb_popularity,
+tmdb_origin_country, tmdb_runtime, tmdb_genre_ids, tmdb_poster_path, tmdb_backdrop_path,
+tmdb_popularity::float8 as tmdb_popularity,
 tmdb_vote_average::float8 as tmdb_vote_average, tmdb_vote_count, omdb_imdb_id, omdb_director, omdb_actors
 """
 _PAGED = "count(*) over () as total from public.media_items m"

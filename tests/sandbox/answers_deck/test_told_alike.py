@@ -148,6 +148,7 @@ def test_half_a_surrogate_pair_comes_back_escaped(
         ('{"a": "\\ud83d\\ude00"}', '{"a": "\U0001f600"}'),
         ('{"a": "\\\\ud800"}', '{"a": "\\\\ud800"}'),
     ],
+    ids=["beyond floats", "deep value", "deep", "pair", "escaped"],
 )
 def test_json_that_only_javascript_takes(swiper: Swiper, raw: str, kept: str | None) -> None:
     one = event()

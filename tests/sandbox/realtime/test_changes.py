@@ -303,6 +303,37 @@ def test_a_left_channel_may_leak(stage: Stage, faults: Any) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("vsn", [V1, V2])
+def test_an_error_for_one_subscriber_silences_everybody_until_he_is_gone(stage: Stage, faults: Any, vsn: str) -> None:
+    async def run() -> None:
+        reacted = (
+            "insert into public.message_reactions (conversation_id, message_id, user_id, emoji) values ($1, $2, $3, $4)"
+        )
+        name = topic()
+        async with wire(stage.sandbox, vsn) as hers, wire(stage.sandbox, vsn) as his:
+            joined = await hers.join(name, stage.token(stage.ann), postgres_changes=stage.bindings("messages"))
+            await his.join(topic(), stage.token(stage.bob), postgres_changes=stage.bindings("message_reactions"))
+            first = await say(stage, stage.bob, "heard")
+            assert await texts(hers, 1) == ["heard"]
+            await asyncio.to_thread(faults, "realtime_rls_error_from", 1, person=stage.ann.id)
+            await say(stage, stage.bob, "poison")
+            row = (uuid.UUID(stage.conversation), uuid.UUID(first), uuid.UUID(stage.ann.id), "🔥")
+            await asyncio.to_thread(sql, stage.sandbox, reacted, *row)
+            with pytest.raises(TimeoutError):  # who reads another table of another person's rows is as deaf
+                await change(his, 1.5)
+            assert not [one for one in hers.kept if isinstance(one, Heard) and one.event == "postgres_changes"]
+            reply = await his.reply(await his.push("phoenix", "heartbeat", {}))
+            assert reply.payload["status"] == "ok", "sockets and channels look well"
+            poller = (await asyncio.to_thread(stage.admin, "GET", ""))["poller"]
+            assert poller["errors"] > 1
+            assert poller["queue"] >= 1
+            await hers.reply(await hers.push(name, "phx_leave", {}, joined))
+            heard = await change(his)
+            assert heard["data"]["record"]["emoji"] == "🔥", "nothing of it was lost"
+
+    asyncio.run(run())
+
+
 def test_a_socket_that_ends_takes_its_subscriptions_along(stage: Stage) -> None:
     async def run() -> None:
         def count() -> int:
