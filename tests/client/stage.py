@@ -167,6 +167,8 @@ def usual(heard: Heard, said: int) -> Answer:
         return 200, session_reply(said + 1)
     if heard.endpoint == "/auth/v1/user":
         return 200, {"id": USER}
+    if heard.endpoint == "/rest/v1/profiles" and heard.method == "GET":
+        return 200, [{"id": USER}]
     if heard.endpoint == "/functions/v1/media-swipe-deck":
         return 200, cards(heard.body["limit"])
     if heard.endpoint == "/functions/v1/media-swipe-event":

@@ -84,14 +84,16 @@ def _event_body(
     id_: str,
 ) -> dict[str, Any]:
     """Members in the app's order. There is no deck behind such an event, and the app says so with nulls. (pure)"""
-    body: dict[str, Any] = {"sessionId": session}
-    if source != SEARCH:
-        body |= {"deckId": None, "position": None}
-    body |= {"mediaItemId": title, "source": source, "eventType": event_type}
+    told: dict[str, Any] = {"eventType": event_type}
     if rating0_10 is not None:
-        body["rating0_10"] = rating0_10
+        told["rating0_10"] = rating0_10
     if in_watchlist is not None:
-        body["inWatchlist"] = in_watchlist
+        told["inWatchlist"] = in_watchlist
+    body: dict[str, Any] = {"sessionId": session}
+    if source == SEARCH:
+        body |= {"mediaItemId": title, "source": source, **told}
+    else:
+        body |= {"deckId": None, "position": None, "mediaItemId": title, **told, "source": source}
     if payload is not None:
         body["payload"] = payload
     nulls = ("deckId", "recRequestId", "rec_request_id", "position", "dedupeKey", "dedupe_key")
