@@ -17,11 +17,12 @@ from harness.client.device import Device
 from harness.client.screens import presence
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
+from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.presence import look_away
 from harness.core.people import Secrets
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
-from tests.client.stage import USER, Driven, Heard, Scripted, drive, running, sign_in_and_stay
+from tests.client.stage import OTHER, USER, Answer, Driven, Heard, Scripted, drive, running, sign_in_and_stay
 
 SECRETS = Secrets("anon", "password")
 PAGE_LOAD = Counter(
@@ -334,3 +335,51 @@ def test_the_draws_are_alike_however_slow_the_server_and_whatever_runs_beside(se
         with running(server.url, SECRETS, seed=9) as engine:
             drive(engine, body, person=2, ticket=5)
     assert fallen[0] == fallen[1]
+
+
+# ---- the hint of the shell --------------------------------------------------------------------------------------
+
+
+def test_the_hint_follows_the_person_and_tells_whenever_another_suggestion_comes_first(server: Scripted) -> None:
+    """Each surface with its context is a read of its own, fresh for a minute; `shown` goes out when what stands first
+    becomes another one, also when it comes from memory."""
+
+    def script(heard: Heard) -> Answer | None:
+        if "orchestrator" not in heard.path:
+            return None
+        about = heard.body["context"].get("conversationId", heard.body["surface"])
+        return 200, {"ok": True, "suggestions": [{"id": f"hint-{about}"}]}
+
+    server.script = script
+
+    async def body(phone: Device) -> None:
+        assert await open_app(phone, landing=False)
+        await phone.pause(0.1)
+        server.heard.clear()
+        hint = HintChip.of(phone)
+        for surface, context in (("messages", {}), ("messages", {"conversationId": OTHER}), ("messages", {})):
+            hint.show(surface, context)
+            hint.show(surface, context)
+            await phone.pause(0.1)
+
+    with running(server.url, SECRETS) as engine:
+        drive(engine, body)
+    assert [heard.body["context"] for heard in server.of("orchestrator")] == [{}, {"conversationId": OTHER}]
+    shown = [heard.body["suggestionId"] for heard in server.of("suggestion-action")]
+    assert shown == ["hint-messages", f"hint-{OTHER}", "hint-messages"]
+
+
+def test_who_one_is_is_asked_one_thing_after_another(server: Scripted) -> None:
+    server.delay_s = lambda heard: 0.1 if heard.endpoint.rpartition("/")[2] in ("profiles", "profiles_public") else 0.0
+
+    async def body(phone: Device) -> None:
+        assert await open_app(phone, landing=False)
+        await phone.pause(0.4)
+
+    with running(server.url, SECRETS) as engine:
+        drive(engine, body)
+    (own,), (public,), (stats,) = (
+        server.of(f"{table}?select") for table in ("profiles", "profiles_public", "user_stats")
+    )
+    assert public.at - own.at > 0.09
+    assert stats.at - public.at > 0.09

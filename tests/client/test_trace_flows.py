@@ -33,6 +33,7 @@ LISTS = Known("/rest/v1/list_items?", "the recording's target knew no lists, or 
 STORED = Known("select=list_id,title_id,position,created_at", "the recording's target had no lists")
 TMDB = Known("external_ids", "as many as TMDb finds titles")
 PRESENCE = Known("PATCH /rest/v1/profiles", "each minute at most: depends on what the recording's page had done before")
+HINTS = Known("assistant-suggestion-action", "whether the assistant has a suggestion here is the target's doing")
 POLLS = Known("/rest/v1/message", "how many polls fall into the flow is chance")
 
 KNOWN: Mapping[str, tuple[Known, ...]] = {
@@ -49,12 +50,19 @@ KNOWN: Mapping[str, tuple[Known, ...]] = {
         Known("/rest/v1/list_items", "likewise"),
         Known("profiles_public id=in&select=id,username,display_name,avatar_url", "owners of lists, likewise"),
     ),
-    "b-swipe-open": (EXPERIMENTS,),
+    "b-swipe-open": (EXPERIMENTS, HINTS),
     "b-swipe": (EVENTS,),
-    "b-search": (EVENTS, TMDB, Known("catalog-sync-batch", "only where TMDb knows more")),
+    "b-search": (
+        EVENTS,
+        HINTS,
+        TMDB,
+        Known("context:{},limit:3,surface:search", "older than a minute there"),
+        Known("catalog-sync-batch", "only where TMDb knows more"),
+    ),
     "b-chips": (TMDB, Known("catalog-sync-batch", "only where TMDb knows more"), Known("kind,tmdb_id", "likewise")),
-    "b-conversation": (POLLS, Known("conversation_summaries", "polled each minute of the page's life")),
-    "b-leave": (POLLS,),
+    "b-messages": (HINTS,),
+    "b-conversation": (POLLS, HINTS, Known("conversation_summaries", "polled each minute of the page's life")),
+    "b-leave": (POLLS, HINTS),
     "b-home": (STORED, Known("surface:home", "the recording's page had lived for more than a minute")),
     "b-shown": (PRESENCE,),
     "send": (Known("GET /rest/v1/message", "how many polls fall into the flow is chance"),),
@@ -167,7 +175,8 @@ async def _evening(phone: Device, recorder: Recorder, word: str) -> None:
     assert (await inbox.ready()).good
     await phone.pause(0.5)
     recorder.flow("b-conversation")
-    conversation = Conversation(phone, next(row for row in inbox.rows if not row.is_group))
+    direct = [row for row in inbox.rows if not row.is_group]
+    conversation = Conversation(phone, max(direct, key=lambda row: row.unread))
     assert await conversation.open()
     await phone.pause(2.0)
     recorder.flow("send")

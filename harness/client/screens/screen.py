@@ -20,8 +20,9 @@ class Route:
 
     def goes_on(self, to: Screen | None = None) -> None:
         """The person opens something else."""
-        before, self.stays = self.stays, None
+        before = self.stays
         if before is not None and before is not to:
+            self.stays = None
             before.leave()
 
 
