@@ -81,21 +81,24 @@ class Home(Screen):
     async def open(self) -> FeedPage | None:
         """From tapping the tab to rows of the feed on screen; None when they did not come."""
         phone = self.phone
-        self.opens()
-        self.mount(own_profile(phone))
-        self.mount(stories(phone))
         with phone.notes.operation("home_feed") as operation:
-            self.mount(first_page(phone))
-            self.mount(diary_list(phone))
-            self.mount(home_deck(phone))
-            self.mount(recent_watched(phone))
-            HintChip.of(phone).show("home")
-            phone.background.start(self._leads_on(home_deck(phone)))
-            phone.background.start(self._leads_on(recent_watched(phone)))
+            self.back()
             fetched = await phone.page.queries.settled(first_page(phone))
             operation.ends(fetched.outcome)
         self._page = fetched.value
         return self._page
+
+    def back(self) -> None:
+        """Back from what it led to, with the feed as far as it was read; what has gone stale meanwhile is read again."""
+        phone = self.phone
+        self.opens()
+        for query in (own_profile(phone), stories(phone), first_page(phone), diary_list(phone)):
+            self.mount(query)
+        self._hero = self._seed = None
+        for lead in (home_deck(phone), recent_watched(phone)):
+            self.mount(lead)
+            phone.background.start(self._leads_on(lead))
+        HintChip.of(phone).show("home")
 
     async def more(self) -> FeedPage | None:
         """Scroll to the end: the next page; None when there is none or it did not come."""
