@@ -89,15 +89,18 @@ class Home(Screen):
         return self._page
 
     def back(self) -> None:
-        """Back from what it led to, with the feed as far as it was read; what has gone stale meanwhile is read again."""
+        """Back from what it led to, the feed as far as it was read; what has gone stale meanwhile is read again."""
         phone = self.phone
         self.opens()
-        for query in (own_profile(phone), stories(phone), first_page(phone), diary_list(phone)):
-            self.mount(query)
+        self.mount(own_profile(phone))
+        self.mount(stories(phone))
+        self.mount(first_page(phone))
+        self.mount(diary_list(phone))
+        self.mount(home_deck(phone))
+        self.mount(recent_watched(phone))
         self._hero = self._seed = None
-        for lead in (home_deck(phone), recent_watched(phone)):
-            self.mount(lead)
-            phone.background.start(self._leads_on(lead))
+        phone.background.start(self._leads_on(home_deck(phone)))
+        phone.background.start(self._leads_on(recent_watched(phone)))
         HintChip.of(phone).show("home")
 
     async def more(self) -> FeedPage | None:
