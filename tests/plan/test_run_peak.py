@@ -17,9 +17,10 @@ SMOKE = load_profile("smoke")
 
 
 def test_the_peak_of_smoke_is_what_it_was_measured_to_be() -> None:
-    """A run of smoke had 200 requests/s in its busiest ten seconds, with the sandbox's short lists."""
+    """A run of smoke had 200 requests/s in its busiest ten seconds, with the sandbox's short lists; since then its
+    screens ask for more: the landing page alone for nine reads beside the five that it had."""
     found = peak_of(SMOKE, SMOKE.seed)
-    assert 180 < found.requests_per_second < 260
+    assert 200 < found.requests_per_second < 320
     assert (found.phones, found.sockets) == (120, 240)
     assert 10 < found.connections_per_second < 30
 
