@@ -105,9 +105,12 @@ def search(page: Page) -> Counts:
             named[line.subject] = line.at
             made["people_search"] += 1
         made += Counter(media_search=1, tmdb_search=int(answered), tmdb_external_ids=min(RESULTS, found))
+        if ": " in line.subject and unknown:  # a chip for titles: what was noted about those found
+            made += Counter(library_statuses=1, own_ratings=1)
         if unknown:
             done[line.subject] = line.at
             made["catalog_sync_batch"] += unknown[0].number > 0
     made["people_search"] += len({line.subject for line in page.of("people")} - named.keys())
+    made["catalogue_upsert"] += len(page.of("unscored"))
     people = page.of("found_people")
     return made + Counter(people_stats=sum(line.number > 0 for line in people), people_followed=len(people))

@@ -216,6 +216,14 @@ def test_a_settled_query_fans_out_and_a_remembered_one_does_not() -> None:
     assert made == people + Counter(media_search=1, tmdb_search=1, tmdb_external_ids=14, catalog_sync_batch=1)
 
 
+def test_a_chip_asks_again_and_looks_after_what_it_found_and_asks_nobody_about_people() -> None:
+    lines = [Line(1.0, "query", "movie: dark", 1), Line(1.1, "results", "movie: dark", 8)]
+    lines += [Line(1.2, "found", "movie: dark", 2), Line(1.5, "unknown", "movie: dark", 0), Line(1.6, "unscored")]
+    made = browsing.search(page(*lines))
+    noted = Counter(library_statuses=1, own_ratings=1, catalogue_upsert=1)
+    assert made == noted + Counter(media_search=1, tmdb_search=1, tmdb_external_ids=2)
+
+
 def test_a_query_that_the_next_key_ended_asks_only_as_far_as_it_got() -> None:
     lines = [Line(1.0, "query", "da", 0), Line(1.1, "results", "da", 4), Line(1.2, "found", "da", 20)]
     lines.append(Line(1.4, "query", "dark", 1))
