@@ -26,8 +26,8 @@ class AssistantUser(PhoneUser):
     async def session(self, phone: Device) -> None:
         if not await open_app(phone):
             return
-        summary = await assistant_conversation(phone)
         await conversation_list(phone)
+        summary = await assistant_conversation(phone)
         if summary is None:
             phone.notes.could_not_go_on("conversation_list")
             return

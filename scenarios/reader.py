@@ -30,7 +30,9 @@ class Reader(PhoneUser):
                 break
             await phone.pause(phone.behaviour.draws("reader", "read_s"))
             if phone.behaviour.chance("reader", "titles") and page.leads:
+                home.leave()
                 await self._look_closer(phone, phone.behaviour.pick("title", page.leads))
+                home.back()
             await maybe_look_away(phone, "reader")
             page = await home.more()
         await phone.pause(phone.behaviour.draws("reader", "read_s"))
@@ -39,7 +41,7 @@ class Reader(PhoneUser):
             await self._diary(phone)
 
     async def _look_closer(self, phone: Device, row: Lead) -> None:
-        """The title's page over the feed, and what people do there."""
+        """The title's page in the place of home, and what people do there."""
         title = TitlePage(phone, row.title)
         if await title.open():
             await phone.pause(phone.behaviour.draws("reader", "title_s"))

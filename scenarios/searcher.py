@@ -39,6 +39,10 @@ class Searcher(PhoneUser):
             await phone.pause(phone.behaviour.draws("searcher", "read_s"))
             if phone.behaviour.chance("searcher", "titles") and found:
                 await self._look_closer(phone, phone.behaviour.pick("title", found))
+            if phone.behaviour.chance("searcher", "chips"):
+                await search.choose("movie")
+                await phone.pause(phone.behaviour.draws("searcher", "read_s"))
+                await search.choose("all")
             if phone.behaviour.chance("searcher", "people"):
                 await search.people(text)
             await maybe_look_away(phone, "searcher")

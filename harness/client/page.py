@@ -13,15 +13,14 @@ T = TypeVar("T")
 
 class Page:
     """queries: what was read and when. realtime: its socket and channels. last_seen_at: loop time of the last presence
-    write, None before the first. shown: suggestions whose `shown` was already reported."""
+    write, None before the first."""
 
-    __slots__ = ("_kept", "last_seen_at", "queries", "realtime", "shown")
+    __slots__ = ("_kept", "last_seen_at", "queries", "realtime")
 
     def __init__(self, queries: Queries, realtime: RealtimeSession) -> None:
         self.queries = queries
         self.realtime = realtime
         self.last_seen_at: float | None = None
-        self.shown: set[str] = set()
         self._kept: dict[type[object], object] = {}
 
     def of(self, kind: type[T], make: Callable[[], T]) -> T:

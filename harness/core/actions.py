@@ -20,12 +20,12 @@ class UserAction(StrEnum):
     GESTURE = "gesture"  # subject: like, dislike or skip; when the look is over
     NOTE = "note"  # a tap under the card on top. subject: rating, watched or watchlist
     HEART = "heart"  # on a title's page. subject: title
-    WATCHLIST = "watchlist"  # subject: title, title off (taken off there again) or search
+    WATCHLIST = "watchlist"  # subject: title or search, with " off" when taken off there again
     REVIEW = "review"  # of the title whose page is open
     STATUS = "status"  # subject: the library status given to a title
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
-    QUERY = "query"  # a text stood still in the search field. subject: the text; number: 1 when typing was over, else 0
+    QUERY = "query"  # a text stood still in the search field. subject: it, after a chip; number: 1 when typing was over
     PEOPLE = "people"  # the people tab of a search. subject: the text
     LIKED = "liked"  # titles picked on the taste page. number: how many
     TYPE = "type"  # wrote a message. seconds: for how long
@@ -42,6 +42,7 @@ class UserAction(StrEnum):
     ENTER = "enter"  # into the app without a reload, after a sign-in or sign-up on a page loaded signed out
     OPEN = "open"  # a screen. subject: its name
     LEAVE = "leave"  # subject: the screen's name
+    SURFACE = "surface"  # what the assistant's hint is about from now on. subject: surface and context; "" for no hint
     TITLE = "title"  # the title's page just opened. subject: title
     MORE = "more"  # scrolled to the end of a feed that goes on
     CHAT = "chat"  # opened a conversation. subject: direct or group; number: 1 when its channel is SUBSCRIBED, else 0
@@ -55,11 +56,13 @@ class UserAction(StrEnum):
     CLOSED = "closed"  # the app, by the person or the end of the run
 
     # ---- what the target gave them to see -------------------------------------------------------------------------
+    LEAD = "lead"  # a title that the home screen came to tell more of. subject: call and title
     CARDS = "cards"  # fresh ones under the stack of the swipe page. number: how many
-    HINT = "hint"  # the assistant's first suggestion on a screen. subject: which
+    HINT = "hint"  # another suggestion stands first on the hint. subject: which
     RESULTS = "results"  # what the app's own search answered for a text. subject: the text; number: titles
     FOUND = "found"  # titles TMDb knows for a text. subject: the text; number: how many
     UNKNOWN = "unknown"  # those of them that the catalogue did not answer. subject: the text; number: how many
+    UNSCORED = "unscored"  # a title found with a titles chip that has no score: its row is written
     FOUND_PEOPLE = "found_people"  # number: how many
     LISTED = "listed"  # conversations in a list that came. number: how many people in them
     AVATARS = "avatars"  # pictures in it that this page has not shown. number: how many

@@ -105,6 +105,7 @@ BEHAVIOUR: Mapping[str, tuple[Quantity, ...]] = {
         _TITLE_S,
         _WATCHLIST,
         _share("people", "queries", "people are searched for as well"),
+        _share("chips", "queries", "the chip for films is tapped, then the one for everything again"),
         *_away("queries"),
     ),
     "commuter": (

@@ -107,12 +107,18 @@ DIARY = _rest("POST rpc/get_diary_stats", 480)  # [S]
 RATING_SUMMARY = _rest("POST rpc/get_title_rating_summary_v1", 150)
 REPLY_STATUS = _rest("POST rpc/assistant_reply_status_v1", 150)
 TOUCH = _rest("PATCH profiles")
-PROFILE = _rest("GET profiles", 320)  # [S]
+PROFILE = _rest("GET profiles", 138)  # [S]
 PUBLIC_PROFILE = _rest("GET profiles_public", 2, 390)  # [S]
-STATS = _rest("GET user_stats", 230)  # [S]
-PREFERENCES = _rest("GET user_preferences", 200)  # [S]
-MEDIA_ITEM = _rest("GET media_items", 2_750)  # [S]; real `tmdb_raw` may well be larger
-LIBRARY = _rest("GET library_entries", 380)  # [S], one row
+STATS = _rest("GET user_stats", 45, 95)  # [S]; items: of others
+PREFERENCES = _rest("GET user_preferences", 18)  # [S]
+MEDIA_ITEM = _rest("GET media_items", 410, 345)  # [S]: a card's details or preview; items: rows of a list
+TITLE_ROW_ITEMS = 7.0
+"""As many items as a title page's row is larger, which holds `tmdb_raw`: 2,750 bytes [S]; the real one may be more."""
+LIBRARY = _rest("GET library_entries", 28, 84)  # [S]; items: of the whole library
+FOLLOWS = _rest("GET follows", 2, 55)  # [S]
+FRIENDS = _rest("HEAD follows", 0)
+LISTS = _rest("GET lists", 2, 250)
+LIST_ITEMS = _rest("GET list_items", 2, 500)
 RATING = _rest("GET ratings")  # no SELECT policy: always empty (6.7)
 REVIEWS = _rest("GET reviews")  # likewise
 FEEDBACK = _rest("GET media_feedback")  # never fed by swipes (8.2)
@@ -130,6 +136,7 @@ READ = _rest("POST message_read_receipts")
 BACKGROUND_DECKS = (36, 18, 18, 18)
 LANDING_DECK = 10
 FIRST_DECK = 72
+READ_AHEAD = 8
 REFILL_DECK = 60
 HOME_DECK = 60
 FEED_PAGE = 40
@@ -137,6 +144,14 @@ MESSAGE_PAGE = 40
 FRIENDS_FEED = 200
 SEARCH_PAGE = 20
 SYNCED_ITEMS = 5
+FOLLOWED = 20
+"""People whom somebody follows. Our assumption, of the seeded data."""
+SUGGESTED = 60
+PUBLIC_LISTS = 6
+FIRST_ITEMS = 36
+STORY_LISTS = 20
+KEPT_TITLES = 20
+"""Titles in somebody's library. Our assumption, of the seeded data."""
 POLL_SECONDS = 5.0
 """Between polls of an open conversation while its channel is SUBSCRIBED (5.3)."""
 
@@ -163,8 +178,7 @@ CALLS: tuple[PlannedCall, ...] = (
     # ---- opening the app ------------------------------------------------------------------------------------
     PlannedCall(TOKEN, Driver.REFRESH, 1, "1.2: sessions lie further apart than a token lives"),
     PlannedCall(USER, LOAD, 1, "10.1 row 1"),
-    # Of settings and tmdb /configuration, the first edge call of a page load never leaves the phone (quirk A); the
-    # other one does. Counted as settings.
+    # TMDb's /configuration, the first edge call of a page load, never leaves the phone (quirk A); the settings do.
     PlannedCall(SETTINGS, LOAD, 1, "10.1 row 2, 1.2 quirk A"),
     PlannedCall(TOUCH, LOAD, 1, "10.1 row 3"),
     PlannedCall(FEED, LOAD, 1, "10.1 row 4", FEED_PAGE),
@@ -179,11 +193,18 @@ CALLS: tuple[PlannedCall, ...] = (
     PlannedCall(PUBLIC_PROFILE, LOAD, 1, "10.1 row 5", 1),
     PlannedCall(STATS, LOAD, 1, "10.1 row 5"),
     PlannedCall(PREFERENCES, LOAD, 1, "10.1 row 5"),
-    PlannedCall(ASSISTANT_OPEN, LOAD, 1, "10.1 row 5: at most one in 6 h"),
-    PlannedCall(ORCHESTRATOR, LOAD, 1, "10.1 row 5"),
+    PlannedCall(ASSISTANT_OPEN, LOAD, 3, "10.1 row 5: three at once, at most each 6 h"),
+    PlannedCall(ORCHESTRATOR, LOAD, 2, "10.1 row 5: of home, then of search"),
     PlannedCall(SUGGESTION, LOAD, 1, "10.1 row 5"),
     PlannedCall(DECK, LOAD, 1, "10.1 row 6, 2.6", LANDING_DECK),
     PlannedCall(FEED, LOAD, 1, "10.1 row 6", FRIENDS_FEED),
+    PlannedCall(FOLLOWS, LOAD, 1, "10.1 row 6: whom to follow", FOLLOWED),
+    PlannedCall(RATING, LOAD, 1, "10.1 row 6"),
+    PlannedCall(STATS, LOAD, 1, "10.1 row 6", SUGGESTED),
+    PlannedCall(PUBLIC_PROFILE, LOAD, 1, "10.1 row 6: hidden by policy, so empty"),
+    PlannedCall(LISTS, LOAD, 1, "10.1 row 6: public lists", PUBLIC_LISTS),
+    PlannedCall(PUBLIC_PROFILE, LOAD, 1, "10.1 row 6: their owners, empty"),
+    PlannedCall(LIST_ITEMS, LOAD, 1, "10.1 row 6", FIRST_ITEMS),
     # Signed up without a reload: what needs `requireAuth` stays on the phone (quirk B), the rest goes out.
     PlannedCall(SIGN_UP, Driver.SIGN_UP, 1, "1.1"),
     PlannedCall(UPDATE_USER, Driver.SIGN_UP, 1, "1.1"),
@@ -203,9 +224,25 @@ CALLS: tuple[PlannedCall, ...] = (
     PlannedCall(ORCHESTRATOR, Driver.HOME_MINUTE, 1 / 7, "6.6: each 420 s"),
     # ---- home -----------------------------------------------------------------------------------------------
     PlannedCall(DECK, Driver.HOME, 1, "10.2, 2.6", HOME_DECK),
+    PlannedCall(PROFILE, Driver.HOME, 1, "10.2: who one is, again"),
+    PlannedCall(PUBLIC_PROFILE, Driver.HOME, 1, "10.2", 1),
+    PlannedCall(STATS, Driver.HOME, 1, "10.2"),
+    PlannedCall(FOLLOWS, Driver.HOME, 1, "10.2: stories", FOLLOWED),
+    PlannedCall(PUBLIC_PROFILE, Driver.HOME, 1, "10.2", 1),
+    PlannedCall(LISTS, Driver.HOME, 1, "10.2", STORY_LISTS),
+    PlannedCall(LIBRARY, Driver.HOME, 1, "10.2: the whole library", KEPT_TITLES),
+    PlannedCall(MEDIA_ITEM, Driver.HOME, 1, "10.2", KEPT_TITLES),
+    PlannedCall(RATING, Driver.HOME, 1, "10.2"),
+    PlannedCall(LIBRARY, Driver.HOME, 1, "10.2: what was watched last"),
+    PlannedCall(MEDIA_ITEM, Driver.HOME, 2, "10.2: the first card, and what was watched last"),
+    PlannedCall(ORCHESTRATOR, Driver.HOME, 1, "6.6"),
+    PlannedCall(SUGGESTION, Driver.HOME, 1, "6.6"),
     PlannedCall(FEED, Driver.FEED_PAGE, 1, "4: the first page was prefetched", FEED_PAGE),
     # ---- swiping --------------------------------------------------------------------------------------------
     PlannedCall(EXPERIMENTS, Driver.SWIPE_PAGE, 1, "2.6: refetched on each mount"),
+    PlannedCall(FRIENDS, Driver.SWIPE_PAGE, 1, "2.6"),
+    PlannedCall(ORCHESTRATOR, Driver.SWIPE_PAGE, 1, "6.6"),
+    PlannedCall(MEDIA_ITEM, Driver.SWIPE_PAGE, READ_AHEAD, "2.6: details of the cards below the first"),
     PlannedCall(DECK, Driver.SWIPE_PAGE, 1, "2.6", FIRST_DECK),
     PlannedCall(DECK, Driver.REFILL, 1, "2.6: under 12 cards left", REFILL_DECK),
     PlannedCall(MEDIA_ITEM, Driver.SWIPE, 2, "2.6: detail read ahead, preview"),
@@ -213,7 +250,8 @@ CALLS: tuple[PlannedCall, ...] = (
     PlannedCall(RATING, Driver.SWIPE, 1, "2.6"),
     PlannedCall(EVENTS, Driver.EVENT_POST, 1, "3.8"),
     # ---- titles, library ------------------------------------------------------------------------------------
-    PlannedCall(MEDIA_ITEM, TITLE, 1, "6.7"),
+    PlannedCall(MEDIA_ITEM, TITLE, 1, "6.7", TITLE_ROW_ITEMS),
+    PlannedCall(ORCHESTRATOR, TITLE, 1, "6.6"),
     PlannedCall(RATING_SUMMARY, TITLE, 1, "6.7"),
     PlannedCall(REVIEWS, TITLE, 1, "6.7"),
     PlannedCall(FEEDBACK, TITLE, 1, "6.7"),
@@ -227,8 +265,14 @@ CALLS: tuple[PlannedCall, ...] = (
     PlannedCall(TMDB, QUERY, SEARCH_PAGE, "6.2: external_ids, at most 20"),
     PlannedCall(SYNC_BATCH, QUERY, 1, "6.2", SYNCED_ITEMS),
     PlannedCall(SYNC, QUERY, SYNCED_ITEMS, "6.2: at most 5, called by the batch", nested=True),
+    PlannedCall(PUBLIC_PROFILE, QUERY, 1, "6.7: people of that name, hidden by policy"),
+    PlannedCall(FOLLOWS, QUERY, 1, "6.7", FOLLOWED),
+    PlannedCall(ORCHESTRATOR, QUERY, 1, "6.6: about the text"),
     # ---- conversations --------------------------------------------------------------------------------------
     PlannedCall(SUMMARIES, Driver.LIST_MINUTE, 1, "5.1: each 60 s", 1, listed="items"),
+    PlannedCall(SUMMARIES, Driver.OPEN, 1, "5.1: at each mount of the list", 1, listed="items"),
+    PlannedCall(BLOCKED, Driver.OPEN, 1, "5.4"),
+    PlannedCall(ORCHESTRATOR, Driver.OPEN, 1, "6.6: about the conversation"),
     PlannedCall(MESSAGES, Driver.OPEN, 1, "5.3", MESSAGE_PAGE),
     PlannedCall(READ_POLL, Driver.OPEN, 1, "5.3", 1),
     PlannedCall(DELIVERY_POLL, Driver.OPEN, 1, "5.3", 1),

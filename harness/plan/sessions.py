@@ -89,6 +89,7 @@ def _swiping(inputs: PlanInputs, *, share: float = 1.0, offline: float = 0.0) ->
         Driver.EVENT_ROW: events,
         Driver.EVENT_POST: online * posts_per_swipe(pace) + queued / CHUNK,
         Driver.BUSY_MINUTE: inputs.session_minutes * share,
+        Driver.LIST_MINUTE: inputs.session_minutes * share,  # the sheet for sharing a title polls the list
     }
 
 

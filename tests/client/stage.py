@@ -191,12 +191,12 @@ def usual(heard: Heard, said: int) -> Answer:
     """A good answer to anything the app asks; `said` answers came before."""
     if heard.method == "OPTIONS":
         return 200, {}, asked_for(heard)
-    if heard.endpoint.startswith("/auth/v1/token"):
-        return 200, session_reply(said + 1)
-    if heard.endpoint == "/auth/v1/signup":
+    if heard.endpoint.startswith(("/auth/v1/token", "/auth/v1/signup")):
         return 200, session_reply(said + 1)
     if heard.endpoint == "/auth/v1/user":
         return 200, {"id": USER}
+    if heard.endpoint == "/rest/v1/profiles" and heard.method == "GET":
+        return 200, [{"id": USER}]
     if heard.endpoint == "/functions/v1/media-swipe-deck":
         return 200, cards(heard.body["limit"])
     if heard.endpoint == "/functions/v1/media-swipe-event":

@@ -17,16 +17,17 @@ from harness.client.device import Device
 from harness.client.screens import presence
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
+from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.presence import look_away
 from harness.core.people import Secrets
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
-from tests.client.stage import USER, Driven, Heard, Scripted, drive, running, sign_in_and_stay
+from tests.client.stage import OTHER, USER, Answer, Driven, Heard, Scripted, drive, running, sign_in_and_stay
 
 SECRETS = Secrets("anon", "password")
 PAGE_LOAD = Counter(
     user=1,
-    tmdb_configuration=1,
+    app_settings=1,
     presence=1,
     home_feed=1,
     conversation_list=1,
@@ -36,13 +37,20 @@ PAGE_LOAD = Counter(
     own_profile_public=1,
     own_stats=1,
     own_preferences=1,
-    assistant_conversation=1,
-    assistant_suggestions=1,
+    assistant_conversation=3,
+    assistant_suggestions=2,
     suggestion_shown=1,
     landing_deck=1,
     friends_watching=1,
+    people_followed=1,
+    suggested_ratings=1,
+    suggested_stats=1,
+    public_lists=1,
+    profile_cards=1,
+    list_items=1,
 )
-"""A first page load on a device, to the letter; `app_settings` is absent because it dies on the phone."""
+"""A first page load on a device, to the letter, where nobody has lists or followers; `tmdb_configuration` is absent
+because it dies on the phone."""
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ def test_the_devices_memory_spares_the_second_page_load(server: Scripted) -> Non
         drive(engine, load)
         engine.attempts.clear()
         done = drive(engine, load, ticket=1)
-    assert done.names == PAGE_LOAD - Counter(tmdb_configuration=1, assistant_conversation=1)
+    assert done.names == PAGE_LOAD - Counter(assistant_conversation=3)
 
 
 def test_a_failed_assistant_lookup_is_not_remembered(server: Scripted) -> None:
@@ -100,7 +108,7 @@ def test_a_failed_assistant_lookup_is_not_remembered(server: Scripted) -> None:
     with running(server.url, SECRETS) as engine:
         drive(engine, load)
         done = drive(engine, load, ticket=1)
-    assert done.names["assistant_conversation"] == 2
+    assert done.names["assistant_conversation"] == 6
 
 
 def test_what_the_page_load_read_ahead_the_home_screen_does_not_ask_again(server: Scripted) -> None:
@@ -236,8 +244,8 @@ def test_a_fresh_sign_in_without_reload_loads_no_user(server: Scripted) -> None:
 
     with running(server.url, SECRETS) as engine:
         done = drive(engine, body)
-    absent = Counter(user=1, background_deck=4, landing_deck=1, assistant_conversation=1)
-    assert done.names == PAGE_LOAD - absent + Counter(sign_in=1, landing_titles=1)
+    absent = Counter(user=1, background_deck=4, landing_deck=1, assistant_conversation=3)
+    assert done.names == PAGE_LOAD - absent + Counter(sign_in=1, trending_titles=1, landing_titles=1)
 
 
 def test_a_refused_refresh_ends_the_session_and_breaks_nothing(server: Scripted) -> None:
@@ -282,7 +290,7 @@ def test_a_real_page_load_leaves_the_rows_the_contract_counts(sandbox: Sandbox) 
     with running(sandbox.url, secrets, pattern=people["email_pattern"], people=30) as engine:
         done = drive(engine, body, person=3)
     for name in PAGE_LOAD:
-        if name not in ("tmdb_configuration", "suggestion_shown") and not name.startswith("assistant"):
+        if name != "suggestion_shown" and not name.startswith("assistant"):
             assert set(done.outcomes(name)) == {"ok"}, name
 
     async def rows() -> tuple[int, int]:
@@ -327,3 +335,51 @@ def test_the_draws_are_alike_however_slow_the_server_and_whatever_runs_beside(se
         with running(server.url, SECRETS, seed=9) as engine:
             drive(engine, body, person=2, ticket=5)
     assert fallen[0] == fallen[1]
+
+
+# ---- the hint of the shell --------------------------------------------------------------------------------------
+
+
+def test_the_hint_follows_the_person_and_tells_whenever_another_suggestion_comes_first(server: Scripted) -> None:
+    """Each surface with its context is a read of its own, fresh for a minute; `shown` goes out when what stands first
+    becomes another one, also when it comes from memory."""
+
+    def script(heard: Heard) -> Answer | None:
+        if "orchestrator" not in heard.path:
+            return None
+        about = heard.body["context"].get("conversationId", heard.body["surface"])
+        return 200, {"ok": True, "suggestions": [{"id": f"hint-{about}"}]}
+
+    server.script = script
+
+    async def body(phone: Device) -> None:
+        assert await open_app(phone, landing=False)
+        await phone.pause(0.1)
+        server.heard.clear()
+        hint = HintChip.of(phone)
+        for surface, context in (("messages", {}), ("messages", {"conversationId": OTHER}), ("messages", {})):
+            hint.show(surface, context)
+            hint.show(surface, context)
+            await phone.pause(0.1)
+
+    with running(server.url, SECRETS) as engine:
+        drive(engine, body)
+    assert [heard.body["context"] for heard in server.of("orchestrator")] == [{}, {"conversationId": OTHER}]
+    shown = [heard.body["suggestionId"] for heard in server.of("suggestion-action")]
+    assert shown == ["hint-messages", f"hint-{OTHER}", "hint-messages"]
+
+
+def test_who_one_is_is_asked_one_thing_after_another(server: Scripted) -> None:
+    server.delay_s = lambda heard: 0.1 if heard.endpoint.rpartition("/")[2] in ("profiles", "profiles_public") else 0.0
+
+    async def body(phone: Device) -> None:
+        assert await open_app(phone, landing=False)
+        await phone.pause(0.4)
+
+    with running(server.url, SECRETS) as engine:
+        drive(engine, body)
+    (own,), (public,), (stats,) = (
+        server.of(f"{table}?select") for table in ("profiles", "profiles_public", "user_stats")
+    )
+    assert public.at - own.at > 0.09
+    assert stats.at - public.at > 0.09

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.client.api.assistant_reading import read_reply, read_status, reply_status
 from harness.client.api.call import Service
 from harness.client.api.chat_shapes import Summary
-from harness.client.screens.browse.suggestions import find_assistant
+from harness.client.screens.browse.suggestions import ensure_assistant
 from harness.client.screens.chat.assistant import AssistantChat, assistant_conversation
 from harness.client.screens.chat.assistant_turns import DEBOUNCE_S, Turns
 from harness.client.screens.chat.parts import Conversation
@@ -162,24 +162,26 @@ def test_the_same_token_again_is_no_reason_to_ask_again(world: World) -> None:
     assert len(phone.to(REPLY)) == 1
 
 
-def test_the_conversation_is_asked_for_every_six_hours_across_sessions(world: World) -> None:
+def test_the_frame_asks_for_the_conversation_three_times_every_six_hours_across_sessions(world: World) -> None:
     phone, _ = asking(world, ChatServer())
-    assert world.run(assistant_conversation(phone)) == Summary(CONVERSATION, False, (OTHER,))
+    world.run(ensure_assistant(phone))
     world.run(phone.end())
     phone.begin(1, 1.0)
-    world.run(assistant_conversation(phone))
-    assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{"reason": "messages"}]
+    world.run(ensure_assistant(phone))
+    assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{"reason": "bootstrap"}] * 3
     world.loop.sleep(6 * 3600.0)
-    world.run(assistant_conversation(phone))
-    assert len(phone.to("assistant-get-conversation")) == 2
+    world.run(ensure_assistant(phone))
+    assert len(phone.to("assistant-get-conversation")) == 6
 
 
-def test_who_opens_the_chat_knows_the_conversation_from_the_page_load(world: World) -> None:
-    """One cache of six hours per device (contract 6.6), whoever on the page asks."""
+def test_who_opens_the_chat_asks_for_the_conversation_each_time(world: World) -> None:
+    """A route of its own, which looks at nothing that is remembered."""
     phone, _ = asking(world, ChatServer())
-    found = world.run(find_assistant(phone, "app_shell"))
-    assert world.run(assistant_conversation(phone)) == found
-    assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{"reason": "app_shell"}]
+    for _ in range(2):
+        assert world.run(assistant_conversation(phone)) == Summary(CONVERSATION, False, (OTHER,))
+    assert [sent.json for sent in phone.to("assistant-get-conversation")] == [{}, {}]
+    world.run(ensure_assistant(phone))
+    assert len(phone.to("assistant-get-conversation")) == 2, "the frame knows it from there"
 
 
 def test_no_random_number_is_drawn_beside_the_session(world: World) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.client.api.chat_shapes import Summary
 from harness.client.interruptible_sleep import SessionClosed
+from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.chat.attachments import SignedFiles
 from harness.client.screens.chat.parts import (
     Attachment,
@@ -79,7 +80,7 @@ def test_version_1_is_good_enough(world: World) -> None:
     assert [(row.conversation, row.others, row.unread) for row in rows] == [(CONVERSATION, (OTHER,), True)]
 
 
-def test_beside_the_list_one_signature_an_hour_profiles_each_time_and_the_probes_once(world: World) -> None:
+def test_beside_the_list_one_signature_an_hour_and_the_marks_of_everybody_each_time(world: World) -> None:
     phone = chatting(world, ChatServer())
     world.run(conversation_list(phone))
     world.loop.sleep(3700.0)
@@ -87,26 +88,48 @@ def test_beside_the_list_one_signature_an_hour_profiles_each_time_and_the_probes
     assert lists == pytest.approx(1 + 3700 / (60 + LATENCY_S), abs=1)
     signed = phone.to("/storage/v1/object/sign/avatars/")
     assert [unquote(sent.path.rpartition("avatars/")[2]) for sent in signed] == ["me/a b.jpg"] * 2
-    assert signed[1].at - signed[0].at >= 3600
-    assert len(phone.to("profiles_public?select=id,is_verified,verified_type,verified_label")) == lists
-    assert [sent.path for sent in phone.to("conversation_prefs")] == [
-        "/rest/v1/conversation_prefs?select=conversation_id&limit=1",
-        "/rest/v1/conversation_prefs?select=muted_until&limit=1",
-    ]
+    assert signed[1].at - signed[0].at >= 3600 - 60, "a minute before it ends"
+    marks = phone.to("profiles_public?select=id,is_verified,verified_type,verified_label")
+    assert len(marks) == lists
+    assert {ME, OTHER} == set(marks[0].path.rpartition("in.(")[2].strip(")").split(",")), "oneself included"
+    assert phone.to("conversation_prefs") == [], "the app asks for preferences when it writes some"
 
 
-def test_the_messages_screens_ask_for_their_hint_each_120_s_until_they_are_left(world: World) -> None:
+def test_without_pictures_nobody_asks_for_marks(world: World) -> None:
+    server = ChatServer()
+    bare = server.summary()
+    for person in bare["participants"]:
+        person["avatarUrl"] = None
+    server.first("summaries_v2", (200, [bare]))
+    phone = chatting(world, server)
+    world.run(conversation_list(phone))
+    assert phone.to("profiles_public") == phone.to("/sign/avatars/") == []
+
+
+def test_opening_a_direct_chat_asks_whether_somebody_is_blocked_and_so_does_each_message(world: World) -> None:
     phone = chatting(world, ChatServer())
+    conversation = opened(world, phone)
+    assert len(phone.to("blocked_users")) == 1
+    world.run(conversation.send("hello"))
+    assert len(phone.to("blocked_users")) == 2
+    conversation.leave()
+    opened(world, phone)
+    assert len(phone.to("blocked_users")) == 2, "half a minute old at most"
+
+
+def test_the_hint_asks_about_the_conversation_each_120_s_until_the_person_is_elsewhere(world: World) -> None:
+    server = ChatServer()
+    server.first("assistant-orchestrator", *[(200, {"ok": True, "suggestions": []})] * 9)
+    phone = chatting(world, server)
     world.run(conversation_list(phone))
     opened(world, phone)
     world.loop.sleep(250.0)
-    Inbox.of(phone).leave()
+    HintChip.of(phone).hide()
     world.loop.sleep(300.0)
     hints = phone.to("assistant-orchestrator")
-    assert {sent.json["surface"] for sent in hints} == {"messages"}
-    answered = [sent.at - hints[0].at for sent in hints]
-    assert 3 <= len(hints) <= 6, answered  # each twice where the server has no answer: a query's second try
-    assert max(answered) < 251
+    about = {"conversationId": CONVERSATION}
+    assert [sent.json["context"] for sent in hints] == [{}, about, about, about]
+    assert [round((sent.at - hints[1].at) / 120) for sent in hints[1:]] == [0, 1, 2]
 
 
 def test_a_beat_that_found_no_network_is_made_up_for_although_the_read_is_still_fresh(world: World) -> None:
@@ -138,23 +161,25 @@ def test_messages_have_hints_of_their_own_each_two_minutes(world: World) -> None
     server.first("assistant-orchestrator", *[(200, {"ok": True, "suggestions": []})] * 9)
     phone = chatting(world, server)
     world.run(conversation_list(phone))
-    opened(world, phone)
     world.loop.sleep(250.0)
     hints = phone.to("assistant-orchestrator")
     assert {sent.json["surface"] for sent in hints} == {"messages"}
     assert [round((sent.at - hints[0].at) / 120) for sent in hints] == [0, 1, 2]
 
 
-def test_the_list_is_asked_for_once_whoever_shows_it_within_a_minute(world: World) -> None:
+def test_a_conversation_takes_the_list_from_memory_and_the_messages_screen_reads_it_at_each_mount(world: World) -> None:
     phone = chatting(world, ChatServer())
     world.run(conversation_list(phone))
-    opened(world, phone)
-    world.run(conversation_list(phone))
+    assert len(phone.to(LIST)) == 1, "nothing was remembered: the mount's read is the one"
+    conversation = opened(world, phone)
     assert len(phone.to(LIST)) == 1
+    conversation.leave()
+    world.run(conversation_list(phone))
+    assert len(phone.to(LIST)) == 2
     world.run(phone.end())
     phone.begin(1, 1.0)
     world.run(conversation_list(phone))
-    assert len(phone.to(LIST)) == 2  # another page knows nothing
+    assert len(phone.to(LIST)) == 3  # another page knows nothing
 
 
 def test_marking_read_falls_back_to_the_receipt(world: World) -> None:
@@ -175,7 +200,11 @@ def test_preferences_are_upserted_and_deleted_when_all_off(world: World) -> None
     inbox = Inbox.of(phone)
     world.run(inbox.set_prefs(DIRECT, muted=True))
     world.run(inbox.set_prefs(DIRECT))
-    write, delete = phone.to("conversation_prefs")
+    table, column, write, delete = phone.to("conversation_prefs")
+    assert [sent.path.partition("?")[2] for sent in (table, column)] == [
+        "select=conversation_id&limit=1",
+        "select=muted_until&limit=1",
+    ]
     assert write.path.endswith("?on_conflict=user_id,conversation_id")
     assert b"prefer: resolution=merge-duplicates\r\n" in write.headers
     assert list(write.json) == ["user_id", "conversation_id", "muted", "hidden", "muted_until"]
@@ -299,6 +328,7 @@ def test_leaving_stops_everything(world: World) -> None:
     conversation = opened(world, phone)
     conversation.leave()
     Inbox.of(phone).leave()
+    HintChip.of(phone).hide()
     world.loop.sleep(1.0)
     before = len(phone.sent)
     world.loop.sleep(300.0)

@@ -175,13 +175,20 @@ def reacted(*shown: tuple[str, str]) -> Story:
     return told
 
 
-def follows(*shown: str) -> Story:
+def follows(*shown: str, call: str = "people_followed") -> Story:
     def told(phone: CheckedPhone) -> None:
         phone.gets("follow", body={"follower_id": ME, "followed_id": OTHER}, outcome=Outcome.CONFLICT)
         phone.gets("unfollow", ME, THIRD)
-        phone.gets("people_followed", ME, data=[{"followed_id": id_} for id_ in shown])
+        phone.gets(call, ME, data=[{"followed_id": id_} for id_ in shown])
 
     return told
+
+
+def entries(call: str, *rows: tuple[str, str]) -> Story:
+    """After a title was marked as watched: a list of library entries."""
+    asked = (ME,) if call == "library_list" else (ME, f"{TITLE},{TITLE_2}")
+    found = [{"title_id": title, "status": status} for title, status in rows]
+    return after(lambda phone: phone.library(), lambda phone: phone.gets(call, *asked, data=found))
 
 
 PAGE = [message(n, 20 - n) for n in range(4)]
@@ -220,13 +227,16 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
     ],
     "own-same": [
         (
-            after(*[own("own_profile_public", {"id": ME, "username": "a"})] * 2),
-            after(*[own("own_profile_public", {"id": ME, "username": name}) for name in "ab"]),
-        )
+            after(*[own("own_profile", {"id": ME, "username": "a"})] * 2),
+            after(*[own("own_profile", {"id": ME, "username": name}) for name in "ab"]),
+        ),
+        (
+            after(*[own("own_profile_public", {"is_verified": True})] * 2),
+            after(*[own("own_profile_public", {"is_verified": mark}) for mark in (True, False)]),
+        ),
     ],
     "owner": [
         (own("own_profile", {"id": ME}), own("own_profile", {"id": OTHER})),
-        (own("own_stats", {"user_id": ME}), own("own_stats", {"user_id": OTHER})),
         (lambda phone: phone.gets("user", data={"id": ME}), lambda phone: phone.gets("user", data={"id": OTHER})),
         (
             lambda phone: phone.gets("sign_in", body={"email": "a@x.test"}, data={"user": {"email": "A@x.test"}}),
@@ -250,6 +260,8 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             own("title_rating_summary", {"title_id": TITLE_2}, body={"p_title_id": TITLE}),
         ),
         (own("last_active", {"id": OTHER}, OTHER), own("last_active", {"id": None}, OTHER)),
+        (own("stories_lists", {"user_id": OTHER}, OTHER), own("stories_lists", {"user_id": THIRD}, OTHER)),
+        (own("own_ratings", {"title_id": TITLE}, ME, TITLE), own("own_ratings", {"title_id": TITLE_2}, ME, TITLE)),
     ],
     "asked-many": [
         (deck(TITLE, TITLE_2), deck(TITLE, TITLE_2, limit=1)),
@@ -411,6 +423,8 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         ),
     ],
     "own-library": [
+        (entries("library_list", (TITLE, "watched")), entries("library_list", (TITLE_2, "watched"))),
+        (entries("library_statuses", (TITLE, "watched")), entries("library_statuses", (TITLE, "dropped"))),
         (
             after(lambda phone: phone.library(), own("library_entry", {"status": "watched"}, ME, TITLE)),
             after(lambda phone: phone.library(), own("library_entry", {"status": "dropped"}, ME, TITLE)),
@@ -434,7 +448,11 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             ),
         ),
     ],
-    "own-follows": [(follows(OTHER), follows()), (follows(OTHER), follows(OTHER, THIRD))],
+    "own-follows": [
+        (follows(OTHER), follows()),
+        (follows(OTHER), follows(OTHER, THIRD)),
+        (follows(OTHER, call="stories_followed"), follows(call="stories_followed")),
+    ],
     "own-reactions": [(reacted(("m01", "👍")), reacted(("m01", "👎")))],
     "own-marker": [
         (

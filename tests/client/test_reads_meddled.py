@@ -63,6 +63,7 @@ async def look_around(phone: Device) -> None:
         await title.open()
         title.leave()
         await set_status(phone, page.leads[0].title, page.leads[0].kind, "dropped")
+        phone.page.queries.invalidate("title-diary", phone.user_id)
         await phone.page.queries.once(diary_entry(phone, page.leads[0].title))
     diary = Diary(phone)
     await diary.open()

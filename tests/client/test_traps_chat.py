@@ -427,7 +427,7 @@ def test_the_whole_conversation_screen_against_the_sandbox(sandbox: Sandbox) -> 
     good = {Outcome.OK}
     assert seen.pop("react") == {Outcome.OK, Outcome.CONFLICT}
     assert {name: found for name, found in seen.items() if found != good and name != "avatar_sign"} == {}
-    assert {"conversation_list", "profiles_public", "prefs_probe", "messages_poll", "read_receipts_poll"} <= set(seen)
+    assert {"conversation_list", "prefs_probe", "messages_poll", "read_receipts_poll"} <= set(seen)
     assert {"delivery_receipts_poll", "reactions_poll", "last_active", "delivery_receipt", "read_receipt"} <= set(seen)
     assert {"blocked_check", "message_send", "unreact", "mark_read", "prefs_write", "prefs_delete"} <= set(seen)
 

@@ -28,34 +28,38 @@ def test_requests_of_a_session(figures: PlanFigures) -> None:
         "POST functions/public-app-settings": 1,
         "PATCH profiles": 1 + 9,  # at load, then each full minute of ten
         "POST rpc/get_home_feed_v2": 2,
-        "POST rpc/get_conversation_summaries_v2": 1,
-        "GET profiles_public": 2,
+        "POST rpc/get_conversation_summaries_v2": 1 + 10,  # the swipe page's sheet for sharing polls it each minute
+        "GET profiles_public": 2 + 2,  # the list's and one's own; whom to follow, owners of lists
+        "GET follows": 1,
+        "HEAD follows": 1,
+        "GET lists": 1,
+        "GET list_items": 1,
         "POST storage/sign/avatars": 2,  # two conversations listed
         "GET storage/avatars": 2,
         "POST rpc/get_diary_stats": 1,
         "POST functions/media-swipe-deck": 4 + 1 + 1,  # background, landing, swipe page; 20 swipes need no refill
         "GET profiles": 1,
-        "GET user_stats": 1,
+        "GET user_stats": 1 + 1,  # one's own; whom to follow
         "GET user_preferences": 1,
-        "POST functions/assistant-get-conversation": 1,
-        "POST functions/assistant-orchestrator": 1 + 5,  # shell, then each 120 s
+        "POST functions/assistant-get-conversation": 3,
+        "POST functions/assistant-orchestrator": 2 + 1 + 5,  # home and search, swipe page, then each 120 s
         "POST functions/assistant-suggestion-action": 1,
         "POST functions/experiment-assign": 1,
-        "GET media_items": 2 * 20,
+        "GET media_items": 2 * 20 + 8,  # eight ahead on opening
         "GET library_entries": 20,
-        "GET ratings": 20,
+        "GET ratings": 20 + 1,  # and one's best, for whom to follow
         "POST functions/media-swipe-event": 20,
-        # once for each URL: 13 of the opening (4 RPCs and writes, 7 reads, 2 signatures), 80 of cards, token and user
-        # among them; before each call of a function, none of which comes within 5 s of another: settings 1, decks 6,
-        # assistant 1 + 6 + 1, experiments 1, events 20
-        "OPTIONS preflight": 13 + 80 + 36,
+        # once for each URL: token and user; 4 RPCs and writes, 2 signatures, 12 reads of the opening, 48 + 20 + 21 of
+        # titles; before each call of a function, none of which comes within 5 s of another: settings 1, decks 6,
+        # assistant 3 + 8 + 1, experiments 1, events 20
+        "OPTIONS preflight": 2 + 4 + 2 + 12 + 89 + 40,
     }
     assert {load.name: round(load.per_session, 9) for load in figures.endpoints} == by_hand
-    assert figures.requests_per_day == pytest.approx(270 * 1200)  # 270 is their sum
-    assert figures.peak.requests == pytest.approx(270 * 50 / 3600)
-    assert figures.persona_requests == {"swiper": pytest.approx(270)}
-    # settings 1, decks 6, assistant 1 + 6 + 1, experiments 1, events 20
-    assert figures.invocations_per_day == pytest.approx(36 * 1200)
+    assert figures.requests_per_day == pytest.approx(320 * 1200)  # 320 is their sum
+    assert figures.peak.requests == pytest.approx(320 * 50 / 3600)
+    assert figures.persona_requests == {"swiper": pytest.approx(320)}
+    # settings 1, decks 6, assistant 3 + 8 + 1, experiments 1, events 20
+    assert figures.invocations_per_day == pytest.approx(40 * 1200)
     assert figures.peak.inner_calls == pytest.approx((6 * 14 + 20 * 7) * 50 / 3600)
 
 
@@ -66,7 +70,7 @@ def test_rows_of_a_session(figures: PlanFigures) -> None:
         "media_rank_feature_items_v2": cards + 20,  # and a label for each gesture
         "rec_requests": 6,
         "media_events": 60,
-        "rate_limits": 6 + 20 + 6 + 1,  # decks, events, orchestrator, suggestion
+        "rate_limits": 6 + 20 + 8 + 1,  # decks, events, orchestrator, suggestion
         "swipe_ingest_hourly_metrics": 2,  # one event request in ten
         "profiles": 10,
         "auth.refresh_tokens": 2,
@@ -74,11 +78,11 @@ def test_rows_of_a_session(figures: PlanFigures) -> None:
     }
     assert {load.name: round(load.rows_per_day / 1200, 9) for load in figures.tables} == by_hand
     swipe = figures.swipe_session
-    assert swipe.rows == pytest.approx(478)  # their sum
-    assert swipe.rows_per_swipe == pytest.approx(478 / 20)
+    assert swipe.rows == pytest.approx(480)  # their sum
+    assert swipe.rows_per_swipe == pytest.approx(480 / 20)
     assert swipe.rows_of_decks == pytest.approx(2 * cards + 2 * 6)
-    # index entries: 172*4 + 192*4 + 6*3 + 60*8 + 33 + 2 + 10*5 + 2*5 + 1*3
-    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 33 + 2 + 50 + 10 + 3)
+    # index entries: 172*4 + 192*4 + 6*3 + 60*8 + 35 + 2 + 10*5 + 2*5 + 1*3
+    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 35 + 2 + 50 + 10 + 3)
 
 
 def test_presence_messages(figures: PlanFigures) -> None:
@@ -105,7 +109,7 @@ def test_the_bill(figures: PlanFigures) -> None:
         "subscription": 25,
         "compute micro": 9.8112,  # 730 h * 0.01344
         "compute credit": -9.8112,  # 10, but no more than the compute
-        "edge invocations": 0,  # 36 * 1,200 * 30 = 1.3 M of 2 M included
+        "edge invocations": 0,  # 40 * 1,200 * 30 = 1.4 M of 2 M included
         "realtime messages": 15,  # 357,200 * 30 = 10.7 M, 5.7 M beyond 5 M: 6 begun * 2.50
         "realtime connections": 0,
         "egress": 0,
@@ -137,7 +141,7 @@ def test_a_days_chat(prices: Prices) -> None:
     figures = make(inputs, prices).figures
     per_session = {load.name: load.per_session for load in figures.endpoints}
     assert per_session["POST messages"] == pytest.approx(10)
-    assert per_session["GET blocked_users"] == pytest.approx(10)
+    assert per_session["GET blocked_users"] == pytest.approx(10 + 1)  # before each message, and on opening
     assert per_session["GET messages"] == pytest.approx(1 + 300 / 5)
     # one reader, two upserts a message; on opening one for each of the 20 of 40 messages that the other wrote
     assert per_session["POST message_delivery_receipts"] == pytest.approx(2 * 10 + 20)

@@ -17,10 +17,10 @@ SMOKE = load_profile("smoke")
 
 
 def test_the_peak_of_smoke_is_what_it_was_measured_to_be() -> None:
-    """A run of smoke had 350 requests/s in its busiest ten seconds, with the sandbox's short lists; 45 % of them what
-    browsers ask before the others."""
+    """Its screens as the real client's, and what browsers ask before: a run of smoke had 350 requests/s in its busiest
+    ten seconds before the landing page asked for nine reads beside the five that it had."""
     found = peak_of(SMOKE, SMOKE.seed)
-    assert 320 < found.requests_per_second < 460
+    assert 320 < found.requests_per_second < 600
     assert (found.phones, found.sockets) == (120, 240)
     assert 10 < found.connections_per_second < 30
 

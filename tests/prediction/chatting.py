@@ -13,21 +13,31 @@ from tests.prediction.story import Answers, Line, Page, Span, Target
 POLL_S, POLL_DOWN_S = 5.0, 1.5  # 5.3
 MARK_S = 3.0  # 5.6
 TYPING_S = 2.0  # 5.5
+OTHER_STALE_S = 30.0  # 5.4, 5.5
 STATUS_S, DEBOUNCE_S = 2.0, 0.6  # 6.6
 
 
 def inbox(page: Page) -> Counts:
-    """5.1: ahead of need at page load, each 60 s while mounted, which it stays in conversations; profiles of everybody
-    listed with each, avatars once an hour, two probes once a page."""
-    opened = page.visits("list")
-    shown = [(opened[0][0], page.end)] if opened else []
-    lists = kept(page, shown, LIST_S, ahead=[span[0] for span in life(page)], every_s=lambda at: LIST_S)
+    """5.1: ahead of need at page load, each 60 s while mounted, which it is on the swipe page and in conversations too;
+    at each mount of its own screen; marks of everybody listed with each where there are pictures, which are signed once
+    an hour. Focus changes nothing."""
+    shown = page.visits("list") + page.visits("swipe") + [(start, end) for start, end, _ in chat_spans(page)]
+    times = fetches(
+        sorted(shown),
+        stale_s=LIST_S,
+        ahead=[span[0] for span in life(page)],
+        every_s=lambda at: LIST_S,
+        wakes=[line.at for line in page.of("online")],
+        asleep=page.hidden,
+        offline=page.offline,
+        forced=[start for start, _ in page.visits("list")],
+    )
+    lists = len(times)
     somebody = any(line.number for line in page.of("listed"))
     return Counter(
         conversation_list=lists,
         profiles_public=lists if somebody else 0,
         avatar_sign=sum(line.number for line in page.of("avatars")),
-        prefs_probe=2 if opened else 0,
         create_direct_conversation=len(page.of("new_chat")),
     )
 
@@ -39,7 +49,8 @@ def chats(page: Page, target: Target) -> Counts:
         lines = [line for line in page.lines if start <= line.at <= end]
         made += polls(page, lines, (start, end), target)
         if direct:
-            made["last_active"] += kept(page, [(start, end)], DEFAULT_STALE_S, every_s=lambda at: LIST_S)
+            made["last_active"] += kept(page, [(start, end)], OTHER_STALE_S, every_s=lambda at: LIST_S)
+            made["blocked_check"] += kept(page, [(start, end)], OTHER_STALE_S)
         made["read_receipt"] += marks([line.at for line in lines if line.action == "newest"], end)
     return made + written(page)
 

@@ -7,12 +7,11 @@ from collections import Counter
 
 from tests.prediction.base import DECK_STALE_S, DEFAULT_STALE_S, Counts, kept, life
 from tests.prediction.reads import inside
-from tests.prediction.story import Device, Page
+from tests.prediction.story import Device, Page, Span
 
 PRESENCE_TICK_S, PRESENCE_S = 20.0, 60.0  # 7.4
 HINT_S = {"swipe": 120.0, "search": 120.0, "messages": 120.0, "title": 300.0, "home": 420.0, "diary": 600.0}  # 6.6
-SURFACES = {"landing": "search", "search": "search", "swipe": "swipe", "title": "title", "home": "home"}
-SURFACES |= {"diary": "diary", "list": "messages"}
+HINT_STALE_S, PREFERENCES_STALE_S = 60.0, 300.0
 
 
 def sign_in(page: Page, device: Device) -> Counts:
@@ -23,22 +22,22 @@ def sign_in(page: Page, device: Device) -> Counts:
 
 
 def page_load(page: Page, device: Device) -> Counts:
-    """Rows 1, 2, 4, 5. The first edge call of a page dies on it (quirk A), taken to be the settings; signed in without
-    a reload, nothing that needs the second token store leaves (quirk B)."""
-    if page.live_at is None:
-        return Counter()
-    made = Counter() if device.tmdb_known else Counter(tmdb_configuration=1)
-    if not page.fresh:
+    """Rows 1, 2, 4, 5. The first edge call of a page dies on it (quirk A), which is TMDb's; signed in without a reload,
+    nothing that needs the second token store leaves (quirk B)."""
+    made = Counter(app_settings=1)
+    if page.live_at is not None and not page.fresh:
         made += Counter(user=1, background_deck=4)
-        made += Counter() if device.assistant_known else Counter(assistant_conversation=1)
+        made += Counter() if device.assistant_known else Counter(assistant_conversation=3)
     return made
 
 
 def shell(page: Page) -> Counts:
-    """Row 5: four reads that stay mounted as long as the page lives."""
-    names = ("own_profile", "own_profile_public", "own_stats", "own_preferences")
-    times = kept(page, life(page), DEFAULT_STALE_S)
-    return Counter(dict.fromkeys(names, times))
+    """Row 5: who one is, in three reads that stay mounted as long as the page lives, and that home mounts once more;
+    and whether hints are wanted. Following somebody has the three read again."""
+    names = ("own_profile", "own_profile_public", "own_stats")
+    times = kept(page, sorted(life(page) + page.visits("home")), DEFAULT_STALE_S) if life(page) else 0
+    times += len(page.of("follow", "unfollow"))
+    return Counter(dict.fromkeys(names, times)) + Counter(own_preferences=kept(page, life(page), PREFERENCES_STALE_S))
 
 
 def presence(page: Page) -> Counts:
@@ -55,12 +54,18 @@ def presence(page: Page) -> Counts:
 
 
 def hints(page: Page) -> Counts:
-    """6.6: each surface by itself; `shown` for each first suggestion that the page has not had."""
+    """6.6: each surface with its context by itself, fresh for a minute; `shown` whenever another one comes first. The
+    assistant's own route has no hint, and asks for its conversation."""
+    places: dict[str, list[Span]] = {}
+    lines = page.of("surface")
+    for line, until in zip(lines, [*(line.at for line in lines[1:]), page.end], strict=False):
+        places.setdefault(line.subject, []).append((line.at, until))
+    asked = len(places.pop("", []))
     times = 0
-    for surface, every_s in HINT_S.items():
-        shown = [span for screen, of in SURFACES.items() if of == surface for span in page.visits(screen)]
-        times += kept(page, sorted(shown), every_s, every_s=lambda at, s=every_s: s)
-    return Counter(assistant_suggestions=times, suggestion_shown=len({line.subject for line in page.of("hint")}))
+    for about, spans in places.items():
+        every_s = HINT_S[about.partition(":")[0]]
+        times += kept(page, spans, HINT_STALE_S, every_s=lambda at, s=every_s: s)
+    return Counter(assistant_suggestions=times, suggestion_shown=len(page.of("hint")), assistant_conversation=asked)
 
 
 def onboarding(page: Page) -> Counts:

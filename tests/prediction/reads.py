@@ -22,17 +22,18 @@ def fetches(
     asleep: Sequence[Span] = (),
     offline: Sequence[Span] = (),
     changes: Sequence[float] = (),
+    forced: Sequence[float] = (),
     wait_s: float = 0.0,
 ) -> list[float]:
     """The instants at which one read is fetched.
 
     shown: when it is on screen. ahead: when it is fetched ahead of need. every_s: its interval at an instant, counted
     from the last fetch. wakes: when the window or the network came back. asleep: when the window was hidden. changes:
-    when the interval became another. wait_s: for an answer, from which the next interval counts. What is asked for
-    offline never leaves, and is no fetch.
+    when the interval became another. forced: when it is fetched however young it is. wait_s: for an answer, from which
+    the next interval counts. What is asked for offline never leaves, and is no fetch.
     """
     moments = [(at, 0) for at in ahead] + [(start, 1) for start, _ in shown] + [(at, 2) for at in wakes]
-    moments += [(at, 3) for at in changes]
+    moments += [(at, 3) for at in changes] + [(at, 4) for at in forced]
     found: list[float] = []
     last: float | None = None
 
@@ -59,7 +60,7 @@ def fetches(
     for at, kind in sorted(moments):
         beats(at)
         stale = last is None or at - last >= stale_s
-        if stale and (kind < 2 or (kind == 2 and inside(at, shown) and not inside(at, asleep))):
+        if kind == 4 or (stale and (kind < 2 or (kind == 2 and inside(at, shown) and not inside(at, asleep)))):
             fetch(at)
         since = at
     beats(max((end for _, end in shown), default=0.0))

@@ -10,13 +10,14 @@ from collections import Counter
 
 from tests.prediction.asking import questions
 from tests.prediction.base import NOBODY_WAITS, Counts
-from tests.prediction.browsing import feed, search, titles
+from tests.prediction.browsing import discover, feed, home, search
 from tests.prediction.chatting import assistant, chats, inbox
 from tests.prediction.opening import hints, onboarding, page_load, presence, shell, sign_in
 from tests.prediction.story import Answers, Device, Story, Target
 from tests.prediction.swiping import batches, cards, decks, diary
+from tests.prediction.titles import titles
 
-PAGE_RULES = (shell, presence, hints, feed, titles, decks, cards, diary, search, inbox, onboarding)
+PAGE_RULES = (shell, presence, hints, feed, discover, home, decks, cards, titles, diary, search, inbox, onboarding)
 TIMED_RULES = (chats, assistant)
 
 AGAIN_ON_ERROR = frozenset(
@@ -26,7 +27,10 @@ AGAIN_ON_ERROR = frozenset(
         *("messages_poll", "messages_older", "read_receipts_poll", "delivery_receipts_poll", "reactions_poll"),
         *("last_active", "blocked_check", "prefs_probe", "people_search", "people_stats", "people_followed"),
         *("home_feed", "friends_watching", "diary_stats", "title_rating_summary", "assistant_suggestions"),
-        *("home_deck", "landing_deck", "assistant_status"),
+        *("home_deck", "landing_deck", "assistant_status", "title_reviewers", "friend_count", "profile_cards"),
+        *("public_lists", "list_items", "suggested_ratings", "suggested_stats", "suggested_profiles", "library_list"),
+        *("stories_followed", "stories_lists", "stories_items", "library_titles", "library_statuses", "own_ratings"),
+        *("recent_watched", "hero_details", "seed_title", "trending_titles", "trending_media"),
     )
 )
 """0.2: GETs by the transport, and every query once more by react-query, RPCs and functions in one included."""
@@ -51,7 +55,7 @@ def predict(story: Story, device: Device, target: Target = NOBODY_WAITS) -> Coun
         for timed in TIMED_RULES:
             made += timed(page, target)
         if page.live_at is not None:
-            device.signed_in = device.tmdb_known = True
+            device.signed_in = True
             device.assistant_known = device.assistant_known or not page.fresh
     sent_at = batches(story, device)
     made += Counter(swipe_events=len(sent_at))

@@ -25,7 +25,6 @@ class Device:
     """What a browser still knows in its next session (contract 1.2, 2.6, 3.8, 10.1)."""
 
     signed_in: bool = False
-    tmdb_known: bool = False
     assistant_known: bool = False
     queued: int = 0  # swipe events in the stored queue
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
-from tests.prediction.base import DEFAULT_STALE_S, Counts, kept
-from tests.prediction.browsing import TITLE_STALE_S
+from tests.prediction.base import DECK_STALE_S, Counts, kept
+from tests.prediction.browsing import DIARY_STALE_S
 from tests.prediction.outbox import DWELL_S, Buffer, Moment
-from tests.prediction.reads import inside
+from tests.prediction.reads import fetches, inside
 from tests.prediction.story import Device, Line, Page, Span, Story
 
 LOW, AHEAD = 12, 8  # 2.6
+FIRST_READ_S = 0.1
 FILL_TRIES = 3  # 2.6
 
 
@@ -23,6 +23,7 @@ def swipe_visits(page: Page) -> list[list[Line]]:
 def decks(page: Page) -> Counts:
     """One on opening, one more whenever fewer than 12 cards are left, up to three until a new card comes."""
     made = Counter(experiments=len(page.visits("swipe")))  # the shipped target assigns none: asked on each mount
+    made += Counter(friend_count=len(fetches(page.visits("swipe"), stale_s=DECK_STALE_S, offline=page.offline)))
     for lines in swipe_visits(page):
         made["swipe_deck"] += deck_requests(lines)
     return made
@@ -48,23 +49,27 @@ def deck_requests(lines: list[Line]) -> int:
 
 
 def cards(page: Page) -> Counts:
-    """Per card on top its preview, and its details up to eight cards ahead: about 4 GETs a swipe with the diary's."""
-    details = previews = 0
+    """Per card on top the preview of the next one, and its details up to eight cards ahead, each once in half an hour:
+    about 4 GETs a swipe with the diary's."""
+    previews = 0
     for tops, available in card_tops(page):
-        fetched: dict[int, float] = {}
-        for index, (at, until, _) in enumerate(tops):
+        previews += sum(index + 1 < available and not inside(at, page.offline) for index, (at, _, _) in enumerate(tops))
+    return Counter(title_detail=len(detail_reads(page)), title_preview=previews)
+
+
+def detail_reads(page: Page) -> list[tuple[float, str]]:
+    """When the details of a card are read, and of which title; "" while its name is unknown, because nobody looked."""
+    found = []
+    for tops, available in card_tops(page):
+        fetched: set[int] = set()
+        for index, (at, _, _) in enumerate(tops):
             if inside(at, page.offline):
                 continue
-            previews += kept(page, [(at, until)], TITLE_STALE_S)
             for place in range(index, min(index + 1 + AHEAD, available)):
-                if at - fetched.get(place, -math.inf) >= TITLE_STALE_S:
-                    fetched[place] = at
-                    details += 1
-            for wake in page.wakes:
-                if at < wake < until and wake - fetched.get(index, -math.inf) >= TITLE_STALE_S:
-                    fetched[index] = wake
-                    details += 1
-    return Counter(title_detail=details, title_preview=previews)
+                if place not in fetched:
+                    fetched.add(place)
+                    found.append((at, tops[place][2] if place < len(tops) else ""))
+    return found
 
 
 def card_tops(page: Page) -> list[tuple[list[tuple[float, float, str]], int]]:
@@ -86,17 +91,21 @@ def card_tops(page: Page) -> list[tuple[list[tuple[float, float, str]], int]]:
 
 
 def diary(page: Page) -> Counts:
-    """2.6 and 6.7: two reads per title, for the card on top and for the title's page alike, stale after 15 s; read
-    again when something was noted on the title's page (assumed: the contract does not say what a write refreshes)."""
+    """2.6 and 6.7: two reads per title, for the card on top and for the title's page alike, stale after 30 s; read
+    again when something was noted under the card, or with the watchlist's button on the title's page."""
     shown: dict[str, list[Span]] = {}
     for tops, _ in card_tops(page):
         for at, until, title in tops:
             shown.setdefault(title, []).append((at, until))
     for line, span in zip(page.of("title"), page.visits("title"), strict=True):
         shown.setdefault(line.subject, []).append(span)
-    times = sum(kept(page, sorted(spans), DEFAULT_STALE_S) for spans in shown.values())
-    noted = [line for line in page.of("watchlist", "status", "review") if inside(line.at, page.visits("title"))]
-    return Counter(library_entry=times + len(noted), own_rating=times + len(noted))
+    times = sum(kept(page, sorted(spans), DIARY_STALE_S) for spans in shown.values())
+    noted = [line for line in page.of("watchlist") if inside(line.at, page.visits("title"))]
+    came_up = [at for tops, _ in card_tops(page) for at, _, _ in tops]
+    # Who taps as soon as a card is up finds its first read under way, which counts as the one after the tap.
+    late = [line for line in page.of("note") if not any(0 <= line.at - at < FIRST_READ_S for at in came_up)]
+    again = len(noted) + len(late)
+    return Counter(library_entry=times + again, own_rating=times + again)
 
 
 def batches(story: Story, device: Device) -> list[float]:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.prediction import asking, browsing, chatting, opening, rules, swiping
+from tests.prediction import titles as title_rules
 from tests.prediction.analysis import EndpointRow
 from tests.prediction.endpoints import ENDPOINTS
 from tests.prediction.outbox import Buffer, Moment
@@ -53,23 +54,25 @@ def test_an_interval_counts_from_the_last_fetch_and_rests_in_the_background() ->
 def test_the_first_page_load_of_a_device_signs_in_and_asks_what_the_second_still_knows() -> None:
     device = Device()
     first = rules.predict(told(end=10.0), device)
-    assert first >= Counter(sign_in=1, user=1, background_deck=4, tmdb_configuration=1, assistant_conversation=1)
-    assert first["app_settings"] == 0  # quirk A
+    assert first >= Counter(sign_in=1, user=1, background_deck=4, app_settings=1, assistant_conversation=3)
+    assert first["tmdb_configuration"] == 0  # quirk A
     second = rules.predict(told(end=10.0), device)
-    assert first - second == Counter(sign_in=1, tmdb_configuration=1, assistant_conversation=1, preflight=3)
+    assert first - second == Counter(sign_in=1, assistant_conversation=3, preflight=4)
 
 
 def test_after_a_sign_up_without_reload_nothing_leaves_that_needs_the_second_token_store() -> None:
     lines = (Line(0.0, "page_load", "signed_out"), Line(5.0, "sign_up"), Line(6.0, "enter"), Line(9.0, "closed"))
     made = rules.predict(Story(0, lines), Device())
-    assert made >= Counter(sign_up=1, profile_names=1, tmdb_configuration=1, home_feed=1, own_profile=1, presence=1)
+    assert made >= Counter(sign_up=1, profile_names=1, app_settings=1, home_feed=1, own_profile=1, presence=1)
     for name in ("sign_in", "user", "background_deck", "assistant_conversation", "onboarding_deck"):
         assert made[name] == 0
 
 
 def test_the_shell_reads_again_on_coming_back_after_fifteen_seconds() -> None:
     away = (Line(10.0, "away"), Line(14.0, "back"), Line(20.0, "away"), Line(50.0, "back"))
-    assert set(opening.shell(page(*away)).values()) == {2}
+    assert opening.shell(page(*away)) == Counter(own_profile=2, own_profile_public=2, own_stats=2, own_preferences=1)
+    home = opening.shell(page(*opened("home", 20.0, 30.0), Line(25.0, "follow")))
+    assert home == Counter(own_profile=3, own_profile_public=3, own_stats=3, own_preferences=1)
 
 
 def test_presence_is_written_once_a_minute_while_visible() -> None:
@@ -78,30 +81,66 @@ def test_presence_is_written_once_a_minute_while_visible() -> None:
     assert opening.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=1)
 
 
-def test_hints_are_one_surface_for_landing_and_search_and_shown_once_each() -> None:
+def test_a_hint_is_a_read_of_its_surface_and_context_and_shown_whenever_it_becomes_another() -> None:
     seen = (Line(2.0, "hint", "a"), Line(130.0, "hint", "a"), Line(131.0, "hint", "b"))
-    lines = (*opened("landing", 1.0, 3.0), *opened("search", 5.0, 200.0), *seen)
-    assert opening.hints(page(*lines, end=200.0)) == Counter(assistant_suggestions=2, suggestion_shown=2)
+    places = (
+        Line(1.0, "surface", "search"),
+        Line(5.0, "surface", "search:query=night"),
+        Line(9.0, "surface", "search"),
+    )
+    made = opening.hints(page(*places, Line(30.0, "surface", ""), Line(31.0, "surface", "search"), *seen, end=200.0))
+    assert made == Counter(assistant_suggestions=3, suggestion_shown=3, assistant_conversation=1)
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------
 
 
 def test_the_feed_is_read_ahead_and_each_further_page_asked_for() -> None:
-    made = browsing.feed(page(*opened("landing", 0.1, 1.0), *opened("home", 5.0, 60.0), Line(9.0, "more")))
-    assert made == Counter(home_feed=2, home_deck=1, friends_watching=1, landing_deck=1, diary_stats=1)
+    lines = (*opened("landing", 0.1, 1.0), *opened("home", 5.0, 60.0), Line(9.0, "more"))
+    assert browsing.feed(page(*lines)) == Counter(home_feed=2, diary_stats=1)
+    listed = (Line(30.0, "watchlist", "title"), *opened("home", 61.0, 70.0))
+    assert browsing.feed(page(*lines, *listed))["home_feed"] == 3
+
+
+def test_the_search_route_is_one_visit_from_landing_to_search_and_read_anew_at_the_next() -> None:
+    lines = (*opened("landing", 0.1, 5.0), *opened("search", 5.0, 30.0), *opened("search", 40.0, 50.0))
+    made = browsing.discover(page(*lines))
+    assert set(made.values()) == {2}
+    assert set(made) == {
+        *("landing_deck", "friends_watching", "people_followed", "suggested_ratings", "suggested_stats"),
+        *("suggested_profiles", "public_lists", "profile_cards", "list_items"),
+    }
+
+
+def test_home_reads_stories_library_and_what_its_first_titles_lead_to() -> None:
+    leads = (
+        Line(5.5, "lead", "hero_details t1"),
+        Line(5.6, "lead", "seed_title t2"),
+        Line(45.5, "lead", "seed_title t2"),
+    )
+    made = browsing.home(page(*opened("home", 5.0, 12.0), *opened("home", 45.0, 50.0), *leads))
+    twice = ("stories_followed", "profile_cards", "stories_lists", "library_list", "library_titles", "own_ratings")
+    once = ("home_deck", "recent_watched", "hero_details", "seed_title")
+    assert made == Counter(dict.fromkeys(twice, 2)) + Counter(dict.fromkeys(once, 1))
 
 
 def test_a_title_page_reads_six_things_and_tells_of_both_ends() -> None:
     lines = (*opened("title", 5.0, 20.0), Line(5.0, "title", "t1"), Line(8.0, "heart", "t1"), Line(9.0, "status"))
-    made = browsing.titles(page(*lines)) + swiping.diary(page(*lines))
-    reads = Counter(title_page=1, title_rating_summary=1, title_reviews=1, title_feedback=1)
-    assert made == reads + Counter(title_event=3, library_write=1, library_entry=2, own_rating=2)
+    made = title_rules.titles(page(*lines)) + swiping.diary(page(*lines))
+    reads = Counter(title_page=1, title_rating_summary=1, title_reviews=1, title_feedback=2)
+    assert made == reads + Counter(title_event=3, library_write=1, library_entry=1, own_rating=1)
+
+
+def test_a_title_that_a_card_told_of_a_moment_ago_is_not_asked_for() -> None:
+    swipes = swiped(3, 72)
+    title = (*opened("title", 10.0, 20.0), Line(10.0, "title", "t2"))
+    assert title_rules.titles(page(*swipes, Line(9.0, "leave", "swipe"), *title))["title_page"] == 0
+    assert title_rules.titles(page(*title))["title_page"] == 1
 
 
 def test_a_title_seen_again_within_a_minute_is_remembered() -> None:
     twice = [line for at in (5.0, 30.0) for line in (*opened("title", at, at + 9.0), Line(at, "title", "t"))]
-    made = browsing.titles(page(*twice))
+    made = title_rules.titles(page(*twice))
     assert (made["title_page"], made["title_feedback"], made["title_event"]) == (1, 2, 4)
 
 
@@ -169,14 +208,25 @@ def test_a_settled_query_fans_out_and_a_remembered_one_does_not() -> None:
         Line(1.5, "unknown", "dark", 3),
         Line(9.0, "query", "dark", 1),
     ]
+    lines.append(Line(1.1, "found_people", "dark", 0))
     made = browsing.search(page(*lines))
-    assert made == Counter(media_search=1, tmdb_search=1, tmdb_external_ids=14, catalog_sync_batch=1)
+    people = Counter(people_search=1, people_followed=1)
+    assert made == people + Counter(media_search=1, tmdb_search=1, tmdb_external_ids=14, catalog_sync_batch=1)
+
+
+def test_a_chip_asks_again_and_looks_after_what_it_found_and_asks_nobody_about_people() -> None:
+    lines = [Line(1.0, "query", "movie: dark", 1), Line(1.1, "results", "movie: dark", 8)]
+    lines += [Line(1.2, "found", "movie: dark", 2), Line(1.5, "unknown", "movie: dark", 0), Line(1.6, "unscored")]
+    made = browsing.search(page(*lines))
+    noted = Counter(library_statuses=1, own_ratings=1, catalogue_upsert=1)
+    assert made == noted + Counter(media_search=1, tmdb_search=1, tmdb_external_ids=2)
 
 
 def test_a_query_that_the_next_key_ended_asks_only_as_far_as_it_got() -> None:
     lines = [Line(1.0, "query", "da", 0), Line(1.1, "results", "da", 4), Line(1.2, "found", "da", 20)]
     lines.append(Line(1.4, "query", "dark", 1))
-    assert browsing.search(page(*lines)) == Counter(media_search=2, tmdb_search=1, tmdb_external_ids=20)
+    made = browsing.search(page(*lines))
+    assert made == Counter(media_search=2, tmdb_search=1, tmdb_external_ids=20, people_search=2)
 
 
 # ---- conversations ------------------------------------------------------------------------------------------------
@@ -184,7 +234,7 @@ def test_a_query_that_the_next_key_ended_asks_only_as_far_as_it_got() -> None:
 
 def test_the_list_is_read_ahead_and_each_minute() -> None:
     made = chatting.inbox(page(Line(0.5, "listed", number=4), Line(10.0, "open", "list"), end=140.0))
-    assert made == Counter(conversation_list=3, profiles_public=3, prefs_probe=2)
+    assert made == Counter(conversation_list=4, profiles_public=4)  # ahead, on mounting, and two beats
 
 
 @pytest.mark.parametrize(("joined", "rounds"), [(1, 6), (0, 20)])
@@ -193,7 +243,7 @@ def test_four_pollers_each_5_s_or_each_1_5_s_while_not_joined(joined: int, round
     made = chatting.chats(page(*lines), {})
     polls = ("messages_poll", "read_receipts_poll", "reactions_poll", "delivery_receipts_poll")
     assert [made[name] for name in polls] == [rounds] * 4
-    assert made["last_active"] == 1
+    assert (made["last_active"], made["blocked_check"]) == (1, 1)
 
 
 def test_a_slow_answer_delays_the_next_poll_and_a_failure_is_asked_again() -> None:

@@ -13,14 +13,15 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One row of the conversation list. `avatars` are storage paths; addresses elsewhere need no signature."""
+    """One row of the conversation list. people: everybody in it. pictures: theirs, storage paths and addresses."""
 
     conversation: str
     is_group: bool
     others: tuple[str, ...]
     last_message: str | None = None
     read_message: str | None = None
-    avatars: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
     @property
     def unread(self) -> bool:
@@ -41,7 +42,7 @@ class ChatMessage:
 
 
 def summaries(data: Any, me: str) -> list[Summary] | None:
-    """The conversation list, `me` left out of the participants."""
+    """The conversation list, `me` left out of the others."""
     if not isinstance(data, list):
         return None
     rows = [_summary(row, me) for row in data]
@@ -53,15 +54,16 @@ def _summary(row: Any, me: str) -> Summary | None:
         return None
     listed = row.get("participants")
     people = [person for person in listed if isinstance(person, dict)] if isinstance(listed, list) else []
-    ids = tuple(id_ for person in people if isinstance(id_ := person.get("id"), str) and id_ != me)
-    avatars = (person.get("avatarUrl") for person in people)
+    ids = tuple(id_ for person in people if isinstance(id_ := person.get("id"), str))
+    pictures = (person.get("avatarUrl") for person in people)
     return Summary(
         conversation=row["conversation_id"],
         is_group=bool(row.get("is_group")),
-        others=ids,
+        others=tuple(id_ for id_ in ids if id_ != me),
         last_message=_text(row.get("last_message_id")),
         read_message=_text(row.get("self_last_read_message_id")),
-        avatars=tuple(url for url in avatars if isinstance(url, str) and url and "://" not in url),
+        people=ids,
+        pictures=tuple(picture for picture in pictures if isinstance(picture, str) and picture),
     )
 
 

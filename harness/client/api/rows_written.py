@@ -32,6 +32,7 @@ ROWS: Mapping[str, int] = {
     "assistant_reply": 3 + RATED,  # the answer, its conversation; the job was written with the question
     "library_write": 2,  # the entry, and the feed's row by trigger: at most
     "library_delete": 1,
+    "catalogue_upsert": 1,
     "follow": 1,
     "unfollow": 1,
     "message_send": 2,  # the message, and its conversation by trigger

@@ -49,6 +49,10 @@ class SearchHit:
     title: str
     tmdb: int | None
     kind: str | None
+    imdb: str | None = None
+    name: str = ""
+    year: int | None = None
+    scored: bool = True  # has a rating of IMDb or Rotten Tomatoes; the titles chip looks after those that have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class External:
 
     tmdb: int
     kind: str
+    name: str = ""
+    year: int | None = None
 
 
 def deck(data: Any) -> list[Card] | None:
@@ -127,6 +133,14 @@ def rows(data: Any) -> int | None:
     return len(data) if isinstance(data, list) and all(isinstance(row, dict) for row in data) else None
 
 
+def table_rows(data: Any) -> list[dict[str, Any]] | None:
+    """The rows of a table read, or the one of `maybeSingle`, for whoever asks on with what stands in them."""
+    if data is None:
+        return []
+    found = [data] if isinstance(data, dict) else data
+    return found if isinstance(found, list) and all(isinstance(row, dict) for row in found) else None
+
+
 def found_titles(data: Any) -> list[SearchHit] | None:
     """The titles of a search, from the function's reply or from the table itself."""
     found = data.get("results") if isinstance(data, dict) else data
@@ -134,7 +148,25 @@ def found_titles(data: Any) -> list[SearchHit] | None:
         isinstance(row, dict) and isinstance(row.get("id"), str) for row in found
     ):
         return None
-    return [SearchHit(row["id"], _whole(row.get("tmdb_id")), _text(row.get("kind"))) for row in found]
+    return [_hit(row) for row in found]
+
+
+def _hit(row: dict[str, Any]) -> SearchHit:
+    names = (_text(row.get(name)) for name in ("tmdb_title", "tmdb_name", "omdb_title"))
+    return SearchHit(
+        row["id"],
+        _whole(row.get("tmdb_id")),
+        _text(row.get("kind")),
+        _text(row.get("omdb_imdb_id")),
+        next((name for name in names if name), ""),
+        _year(row.get("tmdb_release_date") or row.get("tmdb_first_air_date")),
+        bool(row.get("omdb_imdb_rating") or row.get("omdb_rating_rotten_tomatoes")),
+    )
+
+
+def _year(date: Any) -> int | None:
+    year = date[:4] if isinstance(date, str) else ""
+    return int(year) if year.isascii() and year.isdigit() else None
 
 
 def external_titles(data: Any) -> list[External]:
@@ -145,7 +177,9 @@ def external_titles(data: Any) -> list[External]:
     for row in results if isinstance(results, list) else ():
         number = _whole(row.get("id")) if isinstance(row, dict) else None
         if number is not None and row.get("media_type") in ("movie", "tv"):
-            found.append(External(number, row["media_type"]))
+            name = _text(row.get("title")) or _text(row.get("name")) or ""
+            date = row.get("release_date") or row.get("first_air_date")
+            found.append(External(number, row["media_type"], name, _year(date)))
     return found[:20]
 
 
@@ -155,19 +189,25 @@ def imdb_id(data: Any) -> str | None:
     return _text(body.get("imdb_id")) if isinstance(body, dict) else None
 
 
+def synced_titles(data: Any) -> dict[tuple[str, int], str]:
+    """Titles that a catalogue sync knows now, by kind and TMDb's number; the app takes anything else for none."""
+    results = data.get("results") if isinstance(data, dict) else None
+    found = {}
+    for row in results if isinstance(results, list) else ():
+        if not isinstance(row, dict):
+            continue
+        kind, number, id_ = row.get("contentType"), _whole(row.get("tmdbId")), _text(row.get("mediaItemId"))
+        if isinstance(kind, str) and number is not None and id_:
+            found[kind, number] = id_
+    return found
+
+
 def suggestion_ids(data: Any) -> list[str] | None:
     """Ids of the assistant's suggestions, the first one first."""
     found = data.get("suggestions") if isinstance(data, dict) else None
     if not isinstance(found, list):
         return None
     return [row["id"] for row in found if isinstance(row, dict) and isinstance(row.get("id"), str)]
-
-
-def people(data: Any) -> list[str] | None:
-    """Ids of the people a search found."""
-    if rows(data) is None:
-        return None
-    return [row["id"] for row in data or () if isinstance(row.get("id"), str)]
 
 
 def _whole(value: Any) -> int | None:

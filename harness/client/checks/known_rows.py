@@ -15,7 +15,7 @@ from harness.core.read_log import ReadSeverity
 ACCOUNT = frozenset(
     ("own_profile", "own_profile_public", "own_stats", "own_preferences", "diary_stats", "title_rating_summary")
 )
-TITLES = frozenset(("title_detail", "title_preview", "title_page"))
+TITLES = frozenset(("title_detail", "title_preview", "title_page", "hero_details", "seed_title"))
 _LOST = ReadSeverity.LOST
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, strings
 from harness.core.read_log import ReadSeverity
 
-MANY = 900
-"""A longer list may be cut by the target's row limit."""
+MANY: Mapping[str, int] = {"people_followed": 900, "stories_followed": 40}
+"""A list of so many may be cut: by the target's row limit, or by the one that was asked for."""
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
-    if not len(memory.follows) or len(reply.rows) >= MANY or reply.arguments[0] != reply.me:
+    if not len(memory.follows) or len(reply.rows) >= MANY[reply.call] or reply.arguments[0] != reply.me:
         return 0
     followed = strings(reply.rows, "followed_id")
     asked = 0
@@ -26,4 +28,4 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     return asked
 
 
-OWN_FOLLOWS = ReadRule("own-follows", frozenset(("people_followed",)), _check)
+OWN_FOLLOWS = ReadRule("own-follows", frozenset(MANY), _check)

@@ -5,17 +5,22 @@ Nobody but oneself changes it, and the app only its names, right after the sign-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
 from harness.core.read_log import ReadSeverity
 
-COLUMNS = ("id", "username", "display_name", "avatar_url")
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "own_profile": ("id", "username", "display_name", "avatar_url"),
+    "own_profile_public": ("is_verified", "verified_type", "verified_label", "verified_at", "verified_by_org"),
+}
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
     if len(reply.rows) != 1 or memory.names.used:
         return 0
-    row = hash(tuple(shown(reply.rows[0].get(name)) for name in COLUMNS))
+    row = hash(tuple(shown(reply.rows[0].get(name)) for name in COLUMNS[reply.call]))
     before, memory.shown[reply.call] = memory.shown.get(reply.call), row
     if before is None:
         return 0
@@ -26,4 +31,4 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     return 1
 
 
-OWN_SAME = ReadRule("own-same", frozenset(("own_profile", "own_profile_public")), _check)
+OWN_SAME = ReadRule("own-same", frozenset(COLUMNS), _check)

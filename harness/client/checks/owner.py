@@ -11,7 +11,8 @@ from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
 from harness.core.read_log import ReadSeverity
 
-OWN_ROWS: Mapping[str, str] = {"own_profile": "id", "own_profile_public": "id", "own_stats": "user_id"}
+OWN_ROWS: Mapping[str, str] = {"own_profile": "id"}
+"""Of the app's other reads of own rows no reply says whose it is."""
 CHAT_ROWS = frozenset(
     ("messages_poll", "messages_older", "read_receipts_poll", "delivery_receipts_poll", "reactions_poll")
 )

@@ -1,13 +1,13 @@
 """Opening the app: the signed-in page load, call for call (contract 10.1).
 
 Row 1   the signed-in person; nothing else before the answer
-Row 2   public settings and TMDb's configuration. As shipped the first edge call of a page load dies on the phone
-        (quirk A). The contract leaves open which of the two comes first; here the settings do, because it also says
-        that they are usually the ones to be lost.
+Row 2   TMDb's configuration and the public settings. As shipped the first edge call of a page load dies on the phone
+        (quirk A); that is TMDb's, each time, because what never arrives is never remembered. The settings go out.
 Row 3   presence
 Row 4   what the app reads ahead: feed, conversations, diary, and four decks that no screen reads (trap T40)
-Row 5   the shell: four profile reads, the assistant's conversation and first hint
-Row 6   the route: the landing page
+Row 5   the shell: who one is (three reads, one after another), whether hints are wanted, the assistant's conversation
+        three times, and the first hint: of the surface "home", because the page begins at "/"
+Row 6   the route: the landing page, on which the person stays until they open something else
 
 After a sign-in without a reload (quirk B) the same calls are made, but those that insist on a signed-in person stay on
 the phone: no deck, no event, no assistant (trap T41).
@@ -15,35 +15,23 @@ the phone: no deck, no event, no assistant (trap T41).
 
 from __future__ import annotations
 
-from harness.client.api import shapes
-from harness.client.api.call import Call
-from harness.client.api.calls import (
-    APP_SETTINGS,
-    BACKGROUND_DECK,
-    OWN_PREFERENCES,
-    OWN_PROFILE,
-    OWN_PROFILE_PUBLIC,
-    OWN_STATS,
-    TMDB_CONFIGURATION,
-    USER,
-)
+from harness.client.api.calls import APP_SETTINGS, BACKGROUND_DECK, TMDB_CONFIGURATION, USER
 from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
-from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.device import Device
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.feed import first_page
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.browse.library import diary_stats
-from harness.client.screens.browse.suggestions import find_assistant
-from harness.client.screens.chat.inbox import Inbox
+from harness.client.screens.browse.suggestions import HintChip, ensure_assistant
+from harness.client.screens.conversation_list import ConversationList
+from harness.client.screens.own_profile import own_profile, preferences
 from harness.client.screens.presence import heartbeat
 from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 BACKGROUND_DECKS = (("combined", 36), ("for_you", 18), ("friends", 18), ("trending", 18))
-SHELL_READS = (OWN_PROFILE, OWN_PROFILE_PUBLIC, OWN_STATS, OWN_PREFERENCES)
 
 
 async def open_app(phone: Device, *, landing: bool = True) -> bool:
@@ -60,6 +48,7 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
                 return False
     phone.load_page()
     phone.notes.did(UserAction.PAGE_LOAD, "signed_in")
+    phone.background.start(_load_tmdb_configuration(phone))
     with phone.notes.operation("app_open") as operation:
         user = await phone.api.request(USER)
         if not operation.ends(user.outcome) or phone.auth.account is None:
@@ -71,54 +60,45 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
 
 
 async def open_signed_out(phone: Device) -> None:
-    """The page load of somebody who is not signed in: the settings call, which dies on the phone as ever."""
+    """The page load of somebody who is not signed in: TMDb's call dies on the phone as ever, then the settings."""
     phone.load_page()
     phone.notes.did(UserAction.PAGE_LOAD, "signed_out")
+    await _load_tmdb_configuration(phone)
     await _load_settings(phone)
 
 
 async def enter(phone: Device, *, landing: bool) -> None:
-    """The rest of row 2 and rows 3 to 6, all at once, as soon as somebody is signed in on the page.
+    """Rows 3 to 6, all at once, as soon as somebody is signed in on the page.
 
     Waits for the landing page alone, because that is what the person sees.
     """
-    phone.background.start(_load_tmdb_configuration(phone))
     phone.background.start(heartbeat(phone))
     phone.background.start(phone.auth.tick())
     read_ahead(phone)
     shell = Screen(phone)  # never left: its reads are shown as long as the page lives
-    for call in SHELL_READS:
-        shell.mount(_own(phone, call))
-    phone.background.start(_find_assistant(phone))
+    shell.mount(own_profile(phone))
+    shell.mount(preferences(phone))
+    phone.background.start(ensure_assistant(phone))
     if landing:
+        HintChip.of(phone).show("home")
         page = Landing(phone)
+        page.stays()
         await page.open()
-        page.leave()
 
 
 def read_ahead(phone: Device) -> None:
     """Row 4, once per page load."""
     queries = phone.page.queries
     queries.prefetch(first_page(phone))
-    phone.background.start(Inbox.of(phone).prefetch())
+    phone.background.start(ConversationList.of(phone).prefetch())
     queries.prefetch(diary_stats(phone))
     for mode, limit in BACKGROUND_DECKS:
         phone.background.start(_background_deck(phone, mode, limit))
 
 
-def _own(phone: Device, call: Call) -> CachedQuery[int]:
-    async def fetch() -> Fetched[int]:
-        return Fetched.of(await phone.api.request(call, phone.user_id), shapes.rows)
-
-    return CachedQuery((call.name, phone.user_id), fetch)
-
-
 async def _background_deck(phone: Device, mode: str, limit: int) -> None:
-    await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), skipRerank=True)
-
-
-async def _find_assistant(phone: Device) -> None:
-    await find_assistant(phone, "app_shell")
+    ahead = {"kindFilter": None, "skipRerank": True}
+    await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), ahead=ahead)
 
 
 async def _load_settings(phone: Device) -> None:

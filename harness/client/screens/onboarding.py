@@ -82,8 +82,6 @@ class TastePage(Screen):
             "sessionId": phone.local.session_id,
             "mediaItemIds": [card.title for card in liked[:MOST_LIKES]],
             "preferredGenres": [],
-            "deckId": liked[0].deck,
-            "source": "onboarding",
         }
         with phone.notes.operation("onboarding_finish") as operation:
             await phone.api.request(ONBOARDING_LIKES, body=body)
@@ -91,8 +89,8 @@ class TastePage(Screen):
         self.leave()
         if passed:
             page = Landing(phone)
+            page.stays()
             await page.open()
-            page.leave()
         return passed
 
 

@@ -12,6 +12,20 @@ from harness.core.actions import UserAction
 T = TypeVar("T")
 
 
+class Route:
+    """The route that a page is on by itself: the landing page, which nobody leaves on purpose, but by going on."""
+
+    def __init__(self) -> None:
+        self.stays: Screen | None = None
+
+    def goes_on(self, to: Screen | None = None) -> None:
+        """The person opens something else."""
+        before = self.stays
+        if before is not None and before is not to:
+            self.stays = None
+            before.leave()
+
+
 class Screen:
     """A mounted screen: what it shows is observed until `leave`, refetched on focus, polled where it says so. After
     that it shows nothing any more, whatever answers still come in.
@@ -30,8 +44,13 @@ class Screen:
 
     def opens(self) -> None:
         """The person gets here: written down, and so is leaving it."""
+        goes_on(self.phone, self)
         self._opened, self._left = True, False
         self.phone.notes.did(UserAction.OPEN, self.name)
+
+    def stays(self) -> None:
+        """Nobody leaves it on purpose: it is left when the person opens something else."""
+        self.phone.page.of(Route, Route).stays = self
 
     def mount(self, query: CachedQuery[T], *, every_s: float | None = None) -> None:
         """Show this read; with `every_s`, fetch it again that often while the tab is visible."""
@@ -66,3 +85,8 @@ class Screen:
         for query in self._shown:
             self.phone.page.queries.unmount(query)
         self._pollers, self._shown = [], []
+
+
+def goes_on(phone: Device, to: Screen | None = None) -> None:
+    """The person opens something that is no screen of this kind, or `to`."""
+    phone.page.of(Route, Route).goes_on(to)

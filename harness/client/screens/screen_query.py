@@ -31,12 +31,19 @@ class ScreenQuery:
     """
 
     def __init__(
-        self, phone: Device, fetch: Fetch, *, every_s: Callable[[], float] | None = None, stale_s: float = STALE_S
+        self,
+        phone: Device,
+        fetch: Fetch,
+        *,
+        every_s: Callable[[], float] | None = None,
+        stale_s: float = STALE_S,
+        on_focus: bool = True,
     ) -> None:
         self._phone = phone
         self._queries = phone.page.queries
         self._fetch = fetch
-        self._read = queries.CachedQuery(("held", str(next(_numbers))), self._fetched, Rules(stale_s=stale_s))
+        rules = Rules(stale_s=stale_s, on_focus=on_focus)
+        self._read = queries.CachedQuery(("held", str(next(_numbers))), self._fetched, rules)
         self._every_s = every_s
         self._shown = False
         self._poller: asyncio.Task[None] | None = None
@@ -70,6 +77,10 @@ class ScreenQuery:
         self._stop_polling()
         if self._every_s is not None and self._shown:
             self._poller = self._phone.background.start(self._queries.keep_fresh(self._read, self._every_s))
+
+    def invalidate(self) -> None:
+        """It has changed: fetched now if a screen shows it, else when one does."""
+        self._queries.invalidate(*self._read.key)
 
     async def refetch(self) -> Outcome:
         """Fetch now, also what was being fetched: it may be from before a write. How it ended."""

@@ -19,14 +19,24 @@ def base_seed(phone: Device, mode: str) -> str:
     return phone.local.deck_seed(mode)
 
 
-async def fetch_deck(phone: Device, call: Call, mode: str, limit: int, seed: str, **extras: Any) -> Fetched[list[Card]]:
-    """One deck. `extras` are the members that only some callers send; left out ones are absent, not null, because a
-    null is not nothing here: `minImdbRating: null` counts as a filter (trap T38)."""
+async def fetch_deck(
+    phone: Device,
+    call: Call,
+    mode: str,
+    limit: int,
+    seed: str,
+    *,
+    ahead: dict[str, Any] | None = None,
+    **extras: Any,
+) -> Fetched[list[Card]]:
+    """One deck. `ahead` and `extras` are the members that only some callers send, before and behind the seed; left out
+    ones are absent, not null, because a null is not nothing here: `minImdbRating: null` counts as a filter (trap T38).
+    """
     body = {
         "sessionId": phone.local.session_id,
         "mode": mode,
         "limit": limit,
-        "kindFilter": None,
+        **(ahead or {}),
         "seed": seed,
         **extras,
     }

@@ -42,14 +42,14 @@ def first_page(phone: Device) -> CachedQuery[FeedPage]:
     return CachedQuery(("home_feed", phone.user_id), lambda: _page(phone, HOME_FEED, PAGE, None), FEED)
 
 
-def friends_watching(phone: Device) -> CachedQuery[int]:
+def friends_watching(phone: Device, visit: int = 0) -> CachedQuery[int]:
     """The landing page's own long read of the same feed; how many rows came."""
 
     async def fetch() -> Fetched[int]:
         fetched = await _page(phone, FRIENDS_WATCHING, FRIENDS_ROWS, None)
         return Fetched(fetched.outcome, None if fetched.value is None else fetched.value.rows)
 
-    return CachedQuery(("friends_watching", phone.user_id), fetch, FRIENDS_WATCHING_RULES)
+    return CachedQuery(("friends_watching", str(visit), phone.user_id), fetch, FRIENDS_WATCHING_RULES)
 
 
 async def home_feed(phone: Device, cursor: Cursor | None = None) -> FeedPage | None:

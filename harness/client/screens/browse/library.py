@@ -7,22 +7,24 @@ from collections.abc import Coroutine
 from typing import Any, Literal
 
 from harness.client.api import shapes
+from harness.client.api.call import Call
 from harness.client.api.calls import (
     DIARY_STATS,
     FOLLOW,
     LIBRARY_DELETE,
+    LIBRARY_DELETE_WANTED,
     LIBRARY_WRITE,
     RATING_WRITE,
     REVIEW_WRITE,
-    TITLE_REVIEWS,
+    TITLE_RATING_SUMMARY,
     UNFOLLOW,
 )
 from harness.client.api.classify import Reading
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
-from harness.client.screens.browse.suggestions import show_suggestions
-from harness.client.screens.browse.title import ORIGIN, send_title_event
+from harness.client.screens.browse.suggestions import HintChip
+from harness.client.screens.browse.title import ORIGIN, SEARCH, send_title_event
 from harness.client.screens.screen import Screen
 from harness.client.write import Write
 from harness.core.actions import UserAction
@@ -41,7 +43,7 @@ def diary_stats(phone: Device) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.api.request(DIARY_STATS, body={"p_user_id": phone.user_id}), shapes.rows)
 
-    return CachedQuery(("diary_stats", phone.user_id), fetch, DIARY_RULES)
+    return CachedQuery(("diary", "stats", phone.user_id), fetch, DIARY_RULES)
 
 
 class Diary(Screen):
@@ -52,7 +54,7 @@ class Diary(Screen):
     async def open(self) -> bool:
         """From tapping the tab to the figures on screen."""
         self.opens()
-        show_suggestions(self, "diary")
+        HintChip.of(self.phone).show("diary")
         with self.phone.notes.operation("diary_open") as operation:
             return operation.ends((await self.show(diary_stats(self.phone))).outcome)
 
@@ -63,6 +65,7 @@ async def set_status(phone: Device, title: str, kind: str | None, status: Status
     with phone.notes.operation("library_write") as operation:
         outcome = await _write(phone, title, kind, status)
         operation.ends(outcome)
+    _library_changed(phone)
     return outcome
 
 
@@ -71,6 +74,7 @@ async def forget(phone: Device, title: str) -> Outcome:
     with phone.notes.operation("library_write") as operation:
         outcome = await _delete(phone, title)
         operation.ends(outcome)
+    _title_changed(phone, title)
     return outcome
 
 
@@ -86,6 +90,9 @@ async def to_watchlist_from_title(phone: Device, title: str, kind: str | None, *
             _write(phone, title, kind, "want_to_watch") if wanted else _delete(phone, title),
         )
         operation.ends(outcome)
+    if wanted:
+        _library_changed(phone)
+    _title_changed(phone, title)
     return outcome
 
 
@@ -99,7 +106,10 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
     own = {"user_id": phone.user_id, "title_id": title, "content_type": type_}
     write = phone.notes.write(WriteKind.REVIEW, subject=title, content=content_of(f"{half_stars:g}", text, type_))
     with phone.notes.operation("review_write") as operation:
-        _, _, reading = await asyncio.gather(
+        written = {**own, "rating": half_stars, "headline": None, "body": text, "spoiler": False}
+        reading, _, _ = await asyncio.gather(
+            _carried(write, phone.api.request(REVIEW_WRITE, body=written)),
+            _rate(phone, title, kind, half_stars, sheet=True),
             send_title_event(
                 phone,
                 "rating",
@@ -108,23 +118,31 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
                 rating0_10=half_stars,
                 payload={"action": "rate_and_review", "origin": REVIEWS_SHEET},
             ),
-            _rate(phone, title, kind, half_stars),
-            _carried(write, phone.api.request(REVIEW_WRITE, body={**own, "rating": half_stars, "body": text})),
         )
         operation.ends(reading.outcome)
-    phone.page.queries.invalidate(TITLE_REVIEWS.name, title)
+    phone.page.queries.invalidate(TITLE_RATING_SUMMARY.name, title)
+    phone.page.queries.invalidate("title-detail", title)
     return reading.outcome
 
 
-async def to_watchlist_from_search(phone: Device, title: str, kind: str | None) -> Outcome:
-    """A search result's button: first the event, and only where that seems to have arrived the entry."""
-    phone.notes.did(UserAction.WATCHLIST, "search")
-    with phone.notes.operation("watchlist_add") as operation:
-        if await send_title_event(phone, "watchlist", title, source="search", in_watchlist=True):
+async def to_watchlist_from_search(phone: Device, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:
+    """A search result's button, on or off: first the event, and only where that seems to have arrived the entry. Off,
+    it takes away only what is still on the watchlist."""
+    phone.notes.did(UserAction.WATCHLIST, "search" if wanted else "search off")
+    with phone.notes.operation("watchlist_add" if wanted else "watchlist_remove") as operation:
+        if not await send_title_event(phone, "watchlist", title, source=SEARCH, in_watchlist=wanted):
+            operation.ends(Outcome.SOFT_FAILURE)
+            return Outcome.SOFT_FAILURE
+        if wanted:
             outcome = await _write(phone, title, kind, "want_to_watch")
+            _library_changed(phone)
         else:
-            outcome = Outcome.SOFT_FAILURE
+            outcome = await _delete(phone, title, LIBRARY_DELETE_WANTED)
         operation.ends(outcome)
+    queries = phone.page.queries
+    queries.invalidate("search", "titleDiaryBulk", phone.user_id)
+    queries.invalidate("diary", "library", phone.user_id)
+    queries.invalidate("title-diary", phone.user_id, title)
     return outcome
 
 
@@ -133,6 +151,7 @@ async def rate(phone: Device, title: str, kind: str | None, half_stars: int) -> 
     with phone.notes.operation("rating_write") as operation:
         outcome = await _rate(phone, title, kind, half_stars)
         operation.ends(outcome)
+    _library_changed(phone)
     return outcome
 
 
@@ -142,9 +161,11 @@ async def follow(phone: Device, other: str) -> Outcome:
     body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.clock.wall_clock()}
     with phone.notes.operation("follow") as operation:
         write = phone.notes.write(WriteKind.FOLLOW, subject=other)
-        outcome = (await _carried(write, phone.api.request(FOLLOW, body=body))).outcome
-        operation.ends(outcome)
-    return outcome
+        reading = await _carried(write, phone.api.request(FOLLOW, body=body))
+        operation.ends(reading.outcome)
+    if reading.outcome.good or reading.outcome is Outcome.CONFLICT:
+        phone.page.queries.invalidate("profile")
+    return reading.outcome
 
 
 async def unfollow(phone: Device, other: str) -> Outcome:
@@ -152,9 +173,11 @@ async def unfollow(phone: Device, other: str) -> Outcome:
     phone.notes.did(UserAction.UNFOLLOW)
     with phone.notes.operation("follow") as operation:
         write = phone.notes.write(WriteKind.UNFOLLOW, subject=other)
-        outcome = (await _carried(write, phone.api.request(UNFOLLOW, phone.user_id, other))).outcome
-        operation.ends(outcome)
-    return outcome
+        reading = await _carried(write, phone.api.request(UNFOLLOW, phone.user_id, other))
+        operation.ends(reading.outcome)
+    if reading.outcome.good:
+        phone.page.queries.invalidate("profile")
+    return reading.outcome
 
 
 async def _write(phone: Device, title: str, kind: str | None, status: Status) -> Outcome:
@@ -167,31 +190,24 @@ async def _write(phone: Device, title: str, kind: str | None, status: Status) ->
         "content_type": type_,
     }
     write = phone.notes.write(WriteKind.LIBRARY, subject=title, detail=status, content=content_of(status, type_))
-    reading = await _carried(write, phone.api.request(LIBRARY_WRITE, body=body))
-    _changed(phone, title)
-    return reading.outcome
+    return (await _carried(write, phone.api.request(LIBRARY_WRITE, body=body))).outcome
 
 
-async def _delete(phone: Device, title: str) -> Outcome:
+async def _delete(phone: Device, title: str, call: Call = LIBRARY_DELETE) -> Outcome:
     write = phone.notes.write(WriteKind.UNLIBRARY, subject=title)
-    reading = await _carried(write, phone.api.request(LIBRARY_DELETE, phone.user_id, title))
-    _changed(phone, title)
-    return reading.outcome
+    return (await _carried(write, phone.api.request(call, phone.user_id, title))).outcome
 
 
-async def _rate(phone: Device, title: str, kind: str | None, half_stars: int) -> Outcome:
+async def _rate(phone: Device, title: str, kind: str | None, half_stars: int, *, sheet: bool = False) -> Outcome:
+    """From the reviews sheet without a date, and with its members in another order."""
     type_ = _content_type(kind)
-    body = {
-        "user_id": phone.user_id,
-        "title_id": title,
-        "rating": half_stars,
-        "content_type": type_,
-        "updated_at": phone.clock.wall_clock(),
-    }
+    own = {"user_id": phone.user_id, "title_id": title}
+    if sheet:
+        body = {**own, "content_type": type_, "rating": half_stars}
+    else:
+        body = {**own, "rating": half_stars, "updated_at": phone.clock.wall_clock(), "content_type": type_}
     write = phone.notes.write(WriteKind.RATING, subject=title, content=content_of(f"{half_stars:g}", type_))
-    outcome = (await _carried(write, phone.api.request(RATING_WRITE, body=body))).outcome
-    _changed(phone, title)
-    return outcome
+    return (await _carried(write, phone.api.request(RATING_WRITE, body=body))).outcome
 
 
 async def _carried(write: Write, request: Coroutine[Any, Any, Reading]) -> Reading:
@@ -202,9 +218,18 @@ async def _carried(write: Write, request: Coroutine[Any, Any, Reading]) -> Readi
     return reading
 
 
-def _changed(phone: Device, title: str) -> None:
-    """The contract does not say what the app reads again after a write; here, what it noted about this title."""
-    phone.page.queries.invalidate("diary_entry", phone.user_id, title)
+def _library_changed(phone: Device) -> None:
+    """What every change of status or rating has read again where it is shown. The title's own entry is not among it:
+    the app means to, but names no title, and that matches none."""
+    phone.page.queries.invalidate("diary", "library", phone.user_id)
+    phone.page.queries.invalidate("diary", "stats", phone.user_id)
+
+
+def _title_changed(phone: Device, title: str) -> None:
+    """What the watchlist button of a title's page has read again, however it ended."""
+    phone.page.queries.invalidate("title-diary", phone.user_id, title)
+    _library_changed(phone)
+    phone.page.queries.invalidate("home_feed", phone.user_id)
 
 
 def _content_type(kind: str | None) -> str:

@@ -5,41 +5,33 @@ The field waits 250 ms for the next key; what stands there then, if it has two c
     media-search        once; when it fails, the same question to the table itself
     tmdb-proxy          /search/multi once, then /<kind>/<id>/external_ids for up to 20 titles at once
     catalog-sync-batch  once, for up to five titles that the catalogue did not know
+    people              with the chip "All": profiles with such a name, and whom one follows
+    hint                the assistant's, about what was typed
 
-None of these failures fails the search, and the next settled query aborts the one before.
+With a chip for titles the page also reads what the person noted about everything found, and writes up to three titles
+without a score into the catalogue. None of these failures fails the search; the next settled query aborts the one
+before.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from typing import Any, Literal
 
-from harness.client.api import shapes
-from harness.client.api.calls import (
-    CATALOG_SYNC_BATCH,
-    MEDIA_SEARCH,
-    PEOPLE_FOLLOWED,
-    PEOPLE_SEARCH,
-    PEOPLE_STATS,
-    SEARCH_TITLES,
-    TMDB_EXTERNAL_IDS,
-    TMDB_SEARCH,
-)
-from harness.client.api.shapes import External, SearchHit
-from harness.client.cache.queries import CachedQuery, Fetched
-from harness.client.cache.query_cache import SEARCH
+from harness.client.api.shapes import SearchHit
+from harness.client.cache.queries import CachedQuery
 from harness.client.device import Device
-from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.browse.discover import SearchRoute
+from harness.client.screens.browse.search_people import find_people
+from harness.client.screens.browse.search_titles import FoundTitles, find_titles, noted_about, write_unscored
+from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
-from harness.core.outcome import Outcome
 
 DEBOUNCE_S = 0.25
 SHORTEST = 2
-RESULTS = 20
-SYNCED = 5
+Chip = Literal["all", "movie", "series"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +64,24 @@ class Search(Screen):
 
     def __init__(self, phone: Device) -> None:
         super().__init__(phone)
-        self._shown_query: CachedQuery[list[SearchHit]] | None = None
+        self.chip: Chip = "all"
+        self._text = ""
+        self._titles: CachedQuery[FoundTitles] | None = None
+        self._people: CachedQuery[list[str]] | None = None
+        self._noted: CachedQuery[int] | None = None
+        self._written: set[str] = set()
 
     def open(self) -> None:
-        """Tap the field."""
+        """Tap the field. From the landing page that is the same route, and nothing is read anew."""
+        SearchRoute.of(self.phone).enter()
         self.opens()
-        show_suggestions(self, "search")
+        self._hint()
+
+    def leave(self) -> None:
+        """To another screen."""
+        if self._opened:
+            SearchRoute.of(self.phone).leave()
+        super().leave()
 
     async def type(self, text: str, gaps_s: Sequence[float]) -> list[SearchHit]:
         """Type; the titles found for the whole text, empty when it is too short or nothing came.
@@ -93,73 +97,62 @@ class Search(Screen):
             self._ask(step.text, final=False)
         return []
 
+    async def choose(self, chip: Chip) -> list[SearchHit]:
+        """Tap a chip: what was typed is asked for again, for films or series alone, or for everything."""
+        if chip == self.chip or not self._text:
+            self.chip = chip
+            return []
+        self.chip = chip
+        with self.phone.notes.operation("search") as operation:
+            fetched = await self.phone.page.queries.settled(self._ask(self._text, final=True))
+            operation.ends(fetched.outcome)
+        return [] if fetched.value is None else list(fetched.value.own)
+
     async def _final(self, text: str) -> list[SearchHit]:
         with self.phone.notes.operation("search") as operation:
             await self.phone.pause(DEBOUNCE_S)
             fetched = await self.phone.page.queries.settled(self._ask(text, final=True))
             operation.ends(fetched.outcome)
-        return fetched.value or []
+        return [] if fetched.value is None else list(fetched.value.own)
 
-    def _ask(self, text: str, *, final: bool) -> CachedQuery[list[SearchHit]]:
-        self.phone.notes.did(UserAction.QUERY, text, number=int(final))
-        if self._shown_query is not None:
-            if self._shown_query.key == ("search", "titles", text):
-                return self._shown_query  # nothing changed: the app asks for what it shows already
-            self.unmount(self._shown_query)
-        query = CachedQuery(("search", "titles", text), lambda: _search(self.phone, text), SEARCH, abortable=True)
-        self._shown_query = query
+    def _ask(self, text: str, *, final: bool) -> CachedQuery[FoundTitles]:
+        chip = self.chip
+        self.phone.notes.did(UserAction.QUERY, text if chip == "all" else f"{chip}: {text}", number=int(final))
+        query = find_titles(self.phone, text, chip)
+        if self._titles is not None and self._titles.key == query.key:
+            return self._titles  # nothing changed: the app asks for what it shows already
+        self._text = text
+        shown: tuple[CachedQuery[Any] | None, ...] = (self._titles, self._people, self._noted)
+        for before in shown:
+            if before is not None:
+                self.unmount(before)
+        self._titles, self._people, self._noted = query, None, None
         self.mount(query)
+        if chip == "all":
+            self._people = find_people(self.phone, text)
+            self.mount(self._people)
+        else:
+            self.phone.background.start(self._look_after(query))
+        self._hint()
         return query
+
+    def _hint(self) -> None:
+        HintChip.of(self.phone).show("search", {"query": self._text} if self._text else {})
+
+    async def _look_after(self, query: CachedQuery[FoundTitles]) -> None:
+        """With a chip for titles: what was noted about those found, and the catalogue's rows of unscored ones."""
+        found = (await self.phone.page.queries.settled(query)).value
+        if found is None or self._left or self._titles is not query:
+            return
+        if ids := found.ids:
+            self._noted = noted_about(self.phone, ids)
+            self.mount(self._noted)
+        await write_unscored(self.phone, found, self._written)
 
     async def people(self, text: str) -> list[str]:
         """The people tab. As shipped nobody may read other people's public profiles, so it stays empty (trap T20)."""
         self.phone.notes.did(UserAction.PEOPLE, text)
         with self.phone.notes.operation("people_search") as operation:
-            fetched = await self.show(
-                CachedQuery(("search", "people", text), lambda: _people(self.phone, text), SEARCH)
-            )
+            fetched = await self.show(find_people(self.phone, text))
             operation.ends(fetched.outcome)
         return fetched.value or []
-
-
-async def _search(phone: Device, text: str) -> Fetched[list[SearchHit]]:
-    body = {"query": text, "page": 1, "limit": RESULTS, "filters": {}}
-    own = Fetched.of(await phone.api.request(MEDIA_SEARCH, body=body), shapes.found_titles)
-    if own.value is None:
-        own = Fetched.of(await phone.api.request(SEARCH_TITLES, quote(text, safe="")), shapes.found_titles)
-    phone.notes.did(UserAction.RESULTS, text, number=len(own.value or ()))
-    body = {"path": "/search/multi", "params": {"query": text, "include_adult": "false", "page": 1}}
-    external = shapes.external_titles((await phone.api.request(TMDB_SEARCH, body=body)).data)
-    phone.notes.did(UserAction.FOUND, text, number=len(external))
-    imdb_ids = await asyncio.gather(*(_imdb_id(phone, title) for title in external))
-    known = {title.tmdb for title in own.value or ()}
-    unknown = [pair for pair in zip(external, imdb_ids, strict=True) if pair[0].tmdb not in known]
-    phone.notes.did(UserAction.UNKNOWN, text, number=len(unknown))
-    if unknown:
-        await phone.api.request(CATALOG_SYNC_BATCH, body=_batch(unknown[:SYNCED]))
-    return Fetched(Outcome.OK, own.value or [])
-
-
-async def _imdb_id(phone: Device, title: External) -> str | None:
-    body = {"path": f"/{title.kind}/{title.tmdb}/external_ids", "params": {}}
-    return shapes.imdb_id((await phone.api.request(TMDB_EXTERNAL_IDS, body=body)).data)
-
-
-def _batch(titles: list[tuple[External, str | None]]) -> dict[str, object]:
-    return {
-        "items": [
-            {"tmdbId": title.tmdb, "imdbId": imdb, "contentType": "series" if title.kind == "tv" else "movie"}
-            for title, imdb in titles
-        ],
-        "options": {"syncOmdb": True, "forceRefresh": False},
-    }
-
-
-async def _people(phone: Device, text: str) -> Fetched[list[str]]:
-    found = Fetched.of(await phone.api.request(PEOPLE_SEARCH, quote(text, safe="")), shapes.people)
-    phone.notes.did(UserAction.FOUND_PEOPLE, number=len(found.value or ()))
-    if found.value:
-        await asyncio.gather(
-            phone.api.request(PEOPLE_STATS, ",".join(found.value)), phone.api.request(PEOPLE_FOLLOWED, phone.user_id)
-        )
-    return found

@@ -1,7 +1,13 @@
-"""The assistant's hints in the shell and on each screen (contract 6.6, 10.2). Chatting with it: `screens/chat`."""
+"""The assistant's hints in the shell (contract 6.6, 10.2). Chatting with it: `screens/chat`.
+
+The app's frame holds one hint for the whole page. It follows the person: each route is a surface with a context, and
+each pair is a read of its own, stale after a minute and polled while it is the one on screen. Whenever another
+suggestion comes to stand first on it, remembered or new, the app tells the server that it was shown.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from harness.client.api import shapes
@@ -11,11 +17,11 @@ from harness.client.cache.local_storage import ASSISTANT, ASSISTANT_S
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import Rules
 from harness.client.device import Device
-from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 LIMIT = 3
+STALE_S = 60.0
 EVERY_S: Mapping[str, float] = {
     "swipe": 120.0,
     "search": 120.0,
@@ -25,15 +31,21 @@ EVERY_S: Mapping[str, float] = {
     "diary": 600.0,
 }
 """Poll interval by surface, at proactivity level 1, the default."""
+QUERY_LETTERS = 60
+"""Of a search text, so many tell one context from another."""
+BOOTSTRAPS = 3
+"""The person becomes a new object that often while a page loads, and each time the frame asks for the assistant."""
 
 
-async def find_assistant(phone: Device, reason: str) -> Summary | None:
-    """Which conversation is the assistant's, asked at most every six hours per device, whoever on it wants to know;
-    None when it did not come."""
-    known: Summary | None = phone.local.young(ASSISTANT, ASSISTANT_S, phone.now())
-    if known is not None:
-        return known
-    reading = await phone.api.request(ASSISTANT_CONVERSATION, body={"reason": reason})
+async def ensure_assistant(phone: Device) -> None:
+    """What the app's frame does when somebody is there: three requests at once, unless asked in the last six hours."""
+    if phone.local.young(ASSISTANT, ASSISTANT_S, phone.now()) is None:
+        await asyncio.gather(*(find_assistant(phone, {"reason": "bootstrap"}) for _ in range(BOOTSTRAPS)))
+
+
+async def find_assistant(phone: Device, body: dict[str, str]) -> Summary | None:
+    """Which conversation is the assistant's, asked anew and remembered; None when it did not come."""
+    reading = await phone.api.request(ASSISTANT_CONVERSATION, body=body)
     found = conversation_id(reading.data) if reading.outcome.good else None
     if found is None:
         return None
@@ -43,30 +55,70 @@ async def find_assistant(phone: Device, reason: str) -> Summary | None:
     return summary
 
 
-def show_suggestions(screen: Screen, surface: str) -> None:
-    """The hint chip of a screen: read when stale, polled while it is shown."""
-    every_s = EVERY_S[surface]
-    phone = screen.phone
-    screen.mount(
-        CachedQuery(("suggestions", surface), lambda: _suggestions(phone, surface), Rules(stale_s=every_s)),
-        every_s=every_s,
-    )
+class HintChip:
+    """One page's hint; use `HintChip.of(phone)`."""
 
+    def __init__(self, phone: Device) -> None:
+        self._phone = phone
+        self._query: CachedQuery[list[str]] | None = None
+        self._poller: asyncio.Task[None] | None = None
+        self._first: str | None = None
 
-async def _suggestions(phone: Device, surface: str) -> Fetched[list[str]]:
-    reading = await phone.api.request(ASSISTANT_SUGGESTIONS, body={"surface": surface, "context": {}, "limit": LIMIT})
-    if not reading.outcome.good:
-        return Fetched(reading.outcome)
-    found = shapes.suggestion_ids(reading.data)
-    if found is None:
-        return Fetched(Outcome.SOFT_FAILURE)
-    if found:
-        phone.notes.did(UserAction.HINT, found[0])
-    if found and found[0] not in phone.page.shown:
-        phone.page.shown.add(found[0])
-        phone.background.start(_report_shown(phone, found[0]))
-    return Fetched(Outcome.OK, found)
+    @classmethod
+    def of(cls, phone: Device) -> HintChip:
+        """This page's."""
+        return phone.page.of(cls, lambda: cls(phone))
 
+    def show(self, surface: str, context: Mapping[str, str] | None = None) -> None:
+        """The person is on that surface now, which is about `context`."""
+        phone, told = self._phone, dict(context or {})
+        about = {name: value[:QUERY_LETTERS] if name == "query" else value for name, value in told.items()}
+        key = ("assistant", "suggestions", phone.user_id, surface, *(f"{name}={about[name]}" for name in sorted(about)))
+        if self._query is not None and self._query.key == key:
+            return
+        phone.notes.did(UserAction.SURFACE, ":".join(key[3:]))
+        before = self._query
+        query = CachedQuery(key, lambda: self._suggestions(key, surface, told), Rules(stale_s=STALE_S))
+        self._query = query
+        phone.page.queries.mount(query)
+        self._stop(before)
+        self._poller = phone.background.start(phone.page.queries.keep_fresh(query, lambda: EVERY_S[surface]))
+        self._shows(phone.page.queries.cache.value(key, phone.now()))
 
-async def _report_shown(phone: Device, suggestion: str) -> None:
-    await phone.api.request(SUGGESTION_SHOWN, body={"suggestionId": suggestion, "kind": "shown"})
+    def hide(self) -> None:
+        """On a route without it."""
+        if self._query is not None:
+            self._phone.notes.did(UserAction.SURFACE, "")
+        before, self._query, self._first = self._query, None, None
+        self._stop(before)
+
+    def _stop(self, before: CachedQuery[list[str]] | None) -> None:
+        if before is not None:
+            self._phone.page.queries.unmount(before)
+        if self._poller is not None:
+            self._poller.cancel()
+            self._poller = None
+
+    async def _suggestions(self, key: tuple[str, ...], surface: str, context: dict[str, str]) -> Fetched[list[str]]:
+        body = {"surface": surface, "context": context, "limit": LIMIT}
+        reading = await self._phone.api.request(ASSISTANT_SUGGESTIONS, body=body)
+        if not reading.outcome.good:
+            return Fetched(reading.outcome)
+        found = shapes.suggestion_ids(reading.data)
+        if found is None:
+            return Fetched(Outcome.SOFT_FAILURE)
+        if self._query is not None and self._query.key == key:
+            self._shows(found)
+        return Fetched(Outcome.OK, found)
+
+    def _shows(self, found: list[str] | None) -> None:
+        first = found[0] if found else None
+        if first == self._first:
+            return
+        self._first = first
+        if first is not None:
+            self._phone.notes.did(UserAction.HINT, first)
+            self._phone.background.start(self._report_shown(first))
+
+    async def _report_shown(self, suggestion: str) -> None:
+        await self._phone.api.request(SUGGESTION_SHOWN, body={"suggestionId": suggestion, "kind": "shown"})

@@ -1,8 +1,11 @@
 """The swipe page: decks ahead of the thumb, gestures into the outbox (contract 2.6, 3.8, 3.9, 10.2).
 
-Per card on top it reads four things beside the deck: a title's details eight cards ahead, its preview, and what the
-person noted about it (two reads). Decks are fetched one at a time; a fetch asks up to three times until a card comes
-that this visit has not had, so that an exhausted catalogue costs three requests a swipe.
+Per card on top it reads four things beside the deck: a title's details eight cards ahead, the preview of the card below
+the top one, and what the person noted about the top one (two reads). On mounting it also counts whom one follows; and
+the sheet that shares a title, there from the start, keeps the list of conversations mounted and polled.
+
+Decks are fetched one at a time; a fetch asks up to three times until a card comes that this visit has not had, so that
+an exhausted catalogue costs three requests a swipe.
 """
 
 from __future__ import annotations
@@ -12,20 +15,22 @@ from typing import Any, Literal
 
 from harness.client.api import shapes
 from harness.client.api.call import Call
-from harness.client.api.calls import EXPERIMENTS, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW
+from harness.client.api.calls import EXPERIMENTS, FRIEND_COUNT, SWIPE_DECK, TITLE_DETAIL, TITLE_PREVIEW
 from harness.client.api.shapes import Card
 from harness.client.cache.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
 from harness.client.cache.local_storage import EXPERIMENTS_S
 from harness.client.cache.queries import CachedQuery, Fetched
-from harness.client.cache.query_cache import TITLE
+from harness.client.cache.query_cache import Rules
 from harness.client.device import Device
 from harness.client.events.emission import EmissionRules
 from harness.client.events.outbox import SwipeEvent
 from harness.client.screens.browse.decks import base_seed, fetch_deck
-from harness.client.screens.browse.suggestions import show_suggestions
+from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.browse.title import diary_entry
+from harness.client.screens.conversation_list import ConversationList
 from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
+from harness.core.outcome import Outcome
 
 FIRST_BATCH = 72
 REFILL = 60
@@ -35,6 +40,8 @@ RETRY_AFTER_ERROR = 32
 RETRY_WHEN_EMPTY = 36
 FILL_TRIES = 3
 READ_AHEAD = 8
+DETAIL = Rules(stale_s=1800.0, gc_s=3600.0, on_focus=False)
+FRIENDS = Rules(stale_s=600.0, gc_s=1800.0, on_focus=False)
 UI = "SwipePage"
 Button = Literal["not_interested", "more_like_this"]
 BUTTONS: dict[Button, str] = {"not_interested": "dislike", "more_like_this": "like"}
@@ -72,7 +79,9 @@ class SwipePage(Screen):
         """From tapping the tab to the first card; False when no deck came."""
         self.opens()
         self.phone.event_sender.mount()
-        show_suggestions(self, "swipe")
+        self.mount(friend_count(self.phone))
+        ConversationList.of(self.phone).mount(self)
+        HintChip.of(self.phone).show("swipe", {"sessionId": self.phone.local.session_id})
         self._experiments = await self._assigned()
         await self._fill(FIRST_BATCH)
         self._look_at_top()
@@ -121,6 +130,7 @@ class SwipePage(Screen):
         self.phone.notes.did(UserAction.NOTE, "rating")
         rating = None if stars is None else stars * 2
         self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
+        self._noted(card)
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
@@ -128,6 +138,7 @@ class SwipePage(Screen):
             return
         self.phone.notes.did(UserAction.NOTE, "watched")
         self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
+        self._noted(card)
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
@@ -136,6 +147,13 @@ class SwipePage(Screen):
         self.phone.notes.did(UserAction.NOTE, "watchlist")
         payload = self._note(card, action="status", status="watchlist", enabled=wanted)
         self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
+        self._noted(card)
+
+    def _noted(self, card: Card) -> None:
+        """What is noted is read again as soon as it is buffered, long before it is sent (SwipePage, feedback)."""
+        queries = self.phone.page.queries
+        queries.invalidate("title-diary", self.phone.user_id, card.title)
+        queries.invalidate("diary", "library", self.phone.user_id)
 
     def leave(self) -> None:
         """To another screen: the card on top was looked at until now; what was not sent goes into the queue."""
@@ -144,6 +162,7 @@ class SwipePage(Screen):
         if self._top is not None and self._here:
             self._dwell(self._top, self.phone.now() - self._top_since)
         super().leave()
+        ConversationList.of(self.phone).unmount(self)
         self.phone.event_sender.unmount()
 
     @property
@@ -229,15 +248,18 @@ class SwipePage(Screen):
             return
         if self._rules.impression(card.deck, card.title):
             self._emit("impression", card, payload=self._payload(card, why=True))
+        below = self._cards[self._index + 1 : self._index + 1 + READ_AHEAD]
         self._on_top = [
-            _title_read(phone, TITLE_DETAIL, card.title),
-            _title_read(phone, TITLE_PREVIEW, card.title),
+            *(_title_read(phone, TITLE_PREVIEW, below[0].title) for _ in below[:1]),
             diary_entry(phone, card.title),
+            title_detail(phone, card.title),
         ]
         for query in self._on_top:
             self.mount(query)
-        for ahead in self._cards[self._index + 1 : self._index + 1 + READ_AHEAD]:
-            phone.page.queries.prefetch(_title_read(phone, TITLE_DETAIL, ahead.title))
+        for ahead in below:
+            detail = title_detail(phone, ahead.title)
+            if phone.page.queries.cache.value(detail.key, phone.now()) is None:
+                phone.page.queries.prefetch(detail)
 
     # ---- events ---------------------------------------------------------------------------------------------
 
@@ -289,8 +311,23 @@ class SwipePage(Screen):
         )
 
 
+def title_detail(phone: Device, title: str) -> CachedQuery[int]:
+    """What the card tells of its title. The title's own page remembers its row under the same key."""
+    return _title_read(phone, TITLE_DETAIL, title)
+
+
+def friend_count(phone: Device) -> CachedQuery[bool]:
+    """How many one follows, asked for without the rows."""
+
+    async def fetch() -> Fetched[bool]:
+        outcome = (await phone.api.request(FRIEND_COUNT, phone.user_id)).outcome
+        return Fetched(outcome, outcome is Outcome.OK or None)
+
+    return CachedQuery(("friendCount", phone.user_id), fetch, FRIENDS)
+
+
 def _title_read(phone: Device, call: Call, title: str) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.api.request(call, title), shapes.rows)
 
-    return CachedQuery((call.name, title), fetch, TITLE)
+    return CachedQuery(("title-detail" if call is TITLE_DETAIL else "title-preview", title), fetch, DETAIL)

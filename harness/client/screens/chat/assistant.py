@@ -15,10 +15,11 @@ from harness.client.api.assistant_reading import ReplyStatus, reply_status
 from harness.client.api.chat_shapes import Summary
 from harness.client.api.classify import Reading
 from harness.client.device import Device
-from harness.client.screens.browse.suggestions import find_assistant
+from harness.client.screens.browse.suggestions import HintChip, find_assistant
 from harness.client.screens.chat.assistant_turns import Turns
 from harness.client.screens.chat.conversation import Conversation
 from harness.client.screens.chat.sending import Bubble
+from harness.client.screens.screen import goes_on
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
@@ -27,8 +28,10 @@ _REFUSED = frozenset((401, 403))
 
 
 async def assistant_conversation(phone: Device) -> Summary | None:
-    """Go to the assistant's conversation; None when nobody knows which that is."""
-    return await find_assistant(phone, "messages")
+    """Go to the assistant's conversation, which a route of its own asks for each time; None when it did not come."""
+    goes_on(phone)
+    HintChip.of(phone).hide()
+    return await find_assistant(phone, {})
 
 
 class AssistantChat:

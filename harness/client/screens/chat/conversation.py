@@ -2,8 +2,9 @@
 
 While it is open it asks for every loaded page, the read receipts, the reactions and the delivery receipts of the last
 own message each 5 s, each 1.5 s while its channel is not SUBSCRIBED; for the list and, in direct chats, for when the
-other was last active each 60 s. The pollers are the app's own safety net and never stop while the screen is visible:
-most of a chat's traffic is theirs (trap T42). What the channel brings is merged at once, before the next poll.
+other was last active each 60 s. A direct chat also asks on opening whether either has blocked the other. The pollers
+are the app's own safety net and never stop while the screen is visible: most of a chat's traffic is theirs (trap T42).
+What the channel brings is merged at once, before the next poll.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REAC
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
 from harness.client.realtime.conversation_channel import ConversationChannel
+from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.chat.attachments import SignedFiles
-from harness.client.screens.chat.inbox import Inbox
 from harness.client.screens.chat.keyboard import Keyboard
+from harness.client.screens.chat.other_person import OtherPerson
 from harness.client.screens.chat.receipts import Receipts
 from harness.client.screens.chat.sending import Attachment, Bubble, Sender
 from harness.client.screens.chat.timeline import MessageTimeline
+from harness.client.screens.conversation_list import ConversationList
+from harness.client.screens.screen import goes_on
 from harness.client.screens.screen_query import STALE_S, Fetch, ScreenQuery
 from harness.core import ids
 from harness.core.actions import UserAction
@@ -34,7 +38,6 @@ PAGE = 40
 POLL_S = 5.0
 """Poll interval of an open conversation while its channel is SUBSCRIBED."""
 POLL_UNSUBSCRIBED_S = 1.5
-LAST_ACTIVE_EVERY_S = 60.0
 MESSAGES_STALE_S = 5.0
 LIVE_COPIES = 2
 """Delivery receipts of a message that arrives on a joined channel: the callback's and the list effect's."""
@@ -76,8 +79,9 @@ class Conversation:
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
+        self._always = (self._messages, self._read_receipts, self._reactions)
         self._delivery_receipts = self._polled(self._load_delivery_receipts)
-        self._last_active = ScreenQuery(phone, self._load_last_active, every_s=lambda: LAST_ACTIVE_EVERY_S)
+        self._other = OtherPerson(phone, summary.others[0]) if self._kind == "direct" else None
 
     def _polled(self, fetch: Fetch, stale_s: float = STALE_S) -> ScreenQuery:
         return ScreenQuery(self.phone, fetch, every_s=lambda: self.poll_s, stale_s=stale_s)
@@ -120,26 +124,30 @@ class Conversation:
                 self._channel = self.phone.page.realtime.enter(self.summary, self)
             self._polling_s = self.poll_s
             self.phone.notes.did(UserAction.CHAT, self._kind, int(self.joined))
-            Inbox.of(self.phone).show()
-            for query in self._always():
+            goes_on(self.phone)
+            ConversationList.of(self.phone).mount(self)
+            for query in self._always:
                 query.mount()
+            if self._other is not None:
+                self._other.mount()
+            HintChip.of(self.phone).show("messages", {"conversationId": self.summary.conversation})
             return operation.ends(await self._messages.ready())
 
     def leave(self) -> None:
         """Back to the list: the pollers stop, requests under way go on."""
         self._keyboard.cleared()
-        if self._on_screen:
+        was_on_screen, self._on_screen = self._on_screen, False
+        if was_on_screen:
             self.phone.notes.did(UserAction.CHAT_LEAVE)
-        self._on_screen = False
         channel, self._channel = self._channel, None
         if channel is not None:
             self.phone.page.realtime.leave(channel, self)
-        for query in (*self._always(), self._delivery_receipts):
+        for query in (*self._always, self._delivery_receipts):
             query.unmount()
-
-    def _always(self) -> list[ScreenQuery]:
-        queries = [self._messages, self._read_receipts, self._reactions]
-        return [*queries, self._last_active] if self._kind == "direct" else queries
+        if was_on_screen:
+            ConversationList.of(self.phone).unmount(self)
+            if self._other is not None:
+                self._other.unmount()
 
     @property
     def _kind(self) -> str:
@@ -268,9 +276,6 @@ class Conversation:
 
     async def _get(self, call: Call) -> Outcome:
         return (await self.phone.api.request(call, self.summary.conversation)).outcome
-
-    async def _load_last_active(self) -> Outcome:
-        return (await self.phone.api.request(calls.LAST_ACTIVE, self.summary.others[0])).outcome
 
     # ---- writing --------------------------------------------------------------------------------------------
 
