@@ -1,0 +1,121 @@
+"""Which request of the recording is which one of the phone. (pure)
+
+First those between which nothing but the instant differs, in order and as near in time as can be; then, of what is
+left under one name, those that differ least. What shares too little is not one request that changed, but two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.trace.model import TraceEvent
+from harness.trace.shapes import EventShape
+
+LEAST_SHARED = 0.4
+"""Of what two requests of one name say together: what both have to say, or they are two."""
+LONGEST = 400
+"""Events of one identity that are aligned by time; of more, in order alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """An event and what of it is compared."""
+
+    event: TraceEvent
+    shape: EventShape
+
+    @property
+    def t(self) -> float:
+        return self.event.t
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """same: nothing but the instant differs. changed: one name, and something differs. The rest has no partner."""
+
+    same: tuple[tuple[Traced, Traced], ...]
+    changed: tuple[tuple[Traced, Traced], ...]
+    missing: tuple[Traced, ...]
+    extra: tuple[Traced, ...]
+
+
+def pair(recorded: Sequence[Traced], phone: Sequence[Traced]) -> Pairing:
+    """Both in the order of time."""
+    same: list[tuple[Traced, Traced]] = []
+    left, right = _by(recorded, exactly=True), _by(phone, exactly=True)
+    for identity, mine in left.items():
+        same += aligned(mine, right.get(identity, []))
+    used = {id(one) for both in same for one in both}
+    rest = _by((one for one in recorded if id(one) not in used), exactly=False)
+    other = _by((one for one in phone if id(one) not in used), exactly=False)
+    changed: list[tuple[Traced, Traced]] = []
+    for name, mine in rest.items():
+        changed += _nearest(mine, other.get(name, []))
+    used |= {id(one) for both in changed for one in both}
+    return Pairing(
+        tuple(sorted(same, key=lambda both: both[0].t)),
+        tuple(sorted(changed, key=lambda both: both[0].t)),
+        tuple(one for one in recorded if id(one) not in used),
+        tuple(one for one in phone if id(one) not in used),
+    )
+
+
+def _by(events: Iterable[Traced], *, exactly: bool) -> dict[object, list[Traced]]:
+    found: dict[object, list[Traced]] = defaultdict(list)
+    for one in events:
+        found[one.shape.identity if exactly else one.shape.what].append(one)
+    return found
+
+
+def aligned(mine: Sequence[Traced], theirs: Sequence[Traced]) -> list[tuple[Traced, Traced]]:
+    """As many pairs as the shorter side has, none crossing another, with the least total distance in time."""
+    if len(mine) == len(theirs) or len(mine) * len(theirs) > LONGEST**2:
+        return list(zip(mine, theirs, strict=False))
+    swapped = len(mine) > len(theirs)
+    short, long = (theirs, mine) if swapped else (mine, theirs)
+    if not short:
+        return []
+    spare = len(long) - len(short)
+    # best[n][k]: the first n of the short side, with k of the long one skipped so far
+    best = [[0.0] * (spare + 1)] + [[float("inf")] * (spare + 1) for _ in short]
+    for n in range(1, len(short) + 1):
+        for k in range(spare + 1):
+            here = best[n - 1][k] + abs(short[n - 1].t - long[n - 1 + k].t)
+            best[n][k] = min(here, best[n][k - 1]) if k else here
+    pairs, k = [], spare
+    for n in range(len(short), 0, -1):
+        while k and best[n][k] == best[n][k - 1]:
+            k -= 1
+        pairs.append((short[n - 1], long[n - 1 + k]))
+    pairs.reverse()
+    return [(other, one) for one, other in pairs] if swapped else pairs
+
+
+def _nearest(mine: Sequence[Traced], theirs: Sequence[Traced]) -> list[tuple[Traced, Traced]]:
+    found = sorted(
+        ((_shared(one.shape, other.shape), abs(one.t - other.t), one, other) for one in mine for other in theirs),
+        key=lambda scored: (-round(scored[0], 2), scored[1]),
+    )
+    pairs: list[tuple[Traced, Traced]] = []
+    used: set[int] = set()
+    for share, _, one, other in found:
+        if share < LEAST_SHARED or id(one) in used or id(other) in used:
+            continue
+        used |= {id(one), id(other)}
+        pairs.append((one, other))
+    return pairs
+
+
+def _shared(one: EventShape, other: EventShape) -> float:
+    """Of what both say of themselves, the share that both say."""
+    left, right = _said(one), _said(other)
+    everything = left | right
+    return len(left & right) / len(everything) if everything else 1.0
+
+
+def _said(shape: EventShape) -> set[str]:
+    said = {f"select {column}" for name, value in shape.query if name == "select" for column in value.split(",")}
+    said |= {f"query {name} {value.partition('.')[0]}" for name, value in shape.query if name != "select"}
+    return said | {f"body {path}" for path, _ in shape.body}
