@@ -105,7 +105,8 @@ class TraceCleaner:
             return value
         bare = ID.sub("", value)
         if bare != value and re.fullmatch(r"[:0-9]*", bare):
-            return re.sub(r"\d+$", "0", ID.sub(lambda found: self.id_(found[0]), value)) if bare else value
+            named = ID.sub(lambda found: self.id_(found[0]), value)
+            return re.sub(r"(^|:)\d+(?=:|$)", r"\g<1>0", named)
         return self.text(value)
 
     def path_words(self, path: str) -> str:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 from harness.trace import channels, rhythm, waits
 from harness.trace.clean import HEADERS
-from harness.trace.comparison import FlowComparison, TimelineRow, TraceClass, TraceComparison, TraceCount, class_of
+from harness.trace.comparison import (
+    CREDIT,
+    FlowComparison,
+    TimelineRow,
+    TraceClass,
+    TraceComparison,
+    TraceCount,
+    class_of,
+)
 from harness.trace.differences import DifferenceKind, DifferenceList, of_shapes
 from harness.trace.model import Recording, TracedRequest, TraceFlow
 from harness.trace.pairing import Pairing, Traced, pair
@@ -18,6 +26,7 @@ PLAY_S = 0.75
 """By which instants may differ: rendering, the network, a busy machine."""
 COUNTED_BY_DATA = ("/external_ids", "POST /rest/v1/message_delivery_receipts", "/storage/v1/object/sign")
 """Calls of which the data decides how many there are: one for each title found, message, file."""
+LOADS = frozenset({"GET /auth/v1/user", "POST /auth/v1/token"})
 ROOM_TOPIC = "frame phx_leave "
 
 
@@ -31,11 +40,14 @@ def compare(
     for name, topic, side in channels.left_open(recording.flows, theirs):
         open_[name].append((topic, side))
     mine_before, theirs_before = _Before(), _Before()
+    sides = [
+        [_traced(flow, compared, recording.preflights) for flow in flows_of] for flows_of in (recording.flows, theirs)
+    ]
+    names = [frozenset(one.shape.what for events in side for one in events) for side in sides]
     flows = []
-    for one, other in zip(recording.flows, theirs, strict=True):
-        recorded = _traced(one, compared, recording.preflights)
-        replayed = _traced(other, compared, recording.preflights)
-        work = _FlowWork(one, other, recorded, replayed, mine_before, theirs_before, play_s, open_[one.name])
+    for one, other, recorded, replayed in zip(recording.flows, theirs, *sides, strict=True):
+        around = (open_[one.name], (names[0], names[1]))
+        work = _FlowWork(one, other, recorded, replayed, mine_before, theirs_before, play_s, *around)
         flows.append(work.compared((notes or {}).get(one.name, "")))
         mine_before.add(one, recorded)
         theirs_before.add(other, replayed)
@@ -66,12 +78,18 @@ class _Before:
     exact: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     named: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
+    reads: set[object] = field(default_factory=set)  # identities
+
     def add(self, flow: TraceFlow, events: Sequence[Traced]) -> None:
-        if flow.start is None:
-            return
+        loaded = _last_load(events, float("inf"))
+        if loaded is not None:
+            self.exact.clear()  # what the page remembered is gone
         for one in events:
-            self.exact[one.shape.exact].append(flow.start + one.t)
-            self.named[one.shape.what].append(flow.start + one.t)
+            self.reads.add(one.shape.identity)
+            if flow.start is not None:
+                self.named[one.shape.what].append(flow.start + one.t)
+                if loaded is None or one.t >= loaded:
+                    self.exact[one.shape.exact].append(flow.start + one.t)
 
 
 @dataclass(slots=True)
@@ -86,8 +104,9 @@ class _FlowWork:
     theirs_before: _Before
     play_s: float
     open_: list[tuple[str, str]]
+    everywhere: tuple[frozenset[str], frozenset[str]]  # names of all that each side ever sent
     rows: list[TimelineRow] = field(default_factory=list)
-    counts: dict[TraceClass, list[int]] = field(default_factory=lambda: {kind: [0, 0, 0] for kind in TraceClass})
+    counts: dict[TraceClass, TraceCount] = field(default_factory=lambda: dict.fromkeys(TraceClass, TraceCount()))
     found: DifferenceList = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,19 +127,20 @@ class _FlowWork:
             self._alone(one, theirs, "phone")
         for what, detail, t in waits.other_order(self.recorded, self.phone):
             self.found.add(DifferenceKind.ORDER, what, detail, t)
-        counts = {kind: TraceCount(*numbers) for kind, numbers in self.counts.items()}
         rows = tuple(sorted(self.rows, key=lambda row: row.order))
-        return FlowComparison(self.flow.name, self.found.all(), counts, rows, note)
+        return FlowComparison(self.flow.name, self.found.all(), self.counts, rows, note)
 
-    def _count(self, what: str, *, matching: int = 0, recorded: int = 0, extra: int = 0) -> None:
-        numbers = self.counts[class_of(what)]
-        for at, number in enumerate((matching, recorded, extra)):
-            numbers[at] += number
+    def _count(self, what: str, *, recorded: int = 0, extra: int = 0) -> None:
+        self.counts[class_of(what)] += TraceCount(recorded=recorded, extra=extra)
+
+    def _count_pair(self, what: str, kinds: set[DifferenceKind]) -> None:
+        credit = max(0.0, 1.0 - sum(CREDIT.get(kind, 0.0) for kind in kinds))
+        self.counts[class_of(what)] += TraceCount(int(not kinds), credit, 1)
 
     # ---- pairs ------------------------------------------------------------------------------------------------
 
     def _same(self, pairing: Pairing, mine: dict[str, list[float]], theirs: dict[str, list[float]]) -> None:
-        told: set[str] = set()
+        told: set[tuple[str, str]] = set()
         for one, other in pairing.same:
             what, note = one.shape.what, ""
             mine_times, theirs_times = mine.get(one.shape.exact), theirs.get(other.shape.exact)
@@ -133,14 +153,17 @@ class _FlowWork:
                 note = f"the phone sends it more than {self.play_s:g} s {later}"
             if note and (what, note) not in told:
                 self.found.add(DifferenceKind.INSTANT, what, note, one.t)
-                told |= {(what, note)} if note.startswith("every") else set()  # type: ignore[arg-type]
-            self._count(what, matching=int(not note), recorded=1)
+                if note.startswith("every"):
+                    told.add((what, note))
+            self._count_pair(what, {DifferenceKind.INSTANT} if note else set())
             self.rows.append(TimelineRow(one.t, other.t, what, "changed" if note else "same", note))
 
     def _phased(self, one: Traced, other: Traced) -> bool:
         """A timer that began in an earlier flow: its phase is the flows' cut."""
-        return one.shape.exact in self.mine_before.exact and other.shape.exact in self.theirs_before.exact and (
-            self._repeats(self.recorded, one) or self._repeats(self.phone, other)
+        return (
+            one.shape.exact in self.mine_before.exact
+            and other.shape.exact in self.theirs_before.exact
+            and (self._repeats(self.recorded, one) or self._repeats(self.phone, other))
         )
 
     def _repeats(self, events: Sequence[Traced], one: Traced) -> bool:
@@ -157,7 +180,7 @@ class _FlowWork:
             for kind, detail in details:
                 self.found.add(kind, what, detail, one.t)
             note = "; ".join(detail for _, detail in details)
-            self._count(what, matching=int(not details), recorded=1)
+            self._count_pair(what, {kind for kind, _ in details})
             self.rows.append(TimelineRow(one.t, other.t, what, "changed" if details else "same", note))
         return missing, extra
 
@@ -189,8 +212,10 @@ class _FlowWork:
             self.rows.append(TimelineRow(*times, spare.shape.what, "changed", "sent together in the other"))
         smaller = min(sizes[path], others[path])
         many = f"{max(sizes[path], others[path])} {path} in one request, "
-        text = f"{many}in {len(folded) + 1} of {smaller} on the phone" if side == "phone" else (
-            f"{smaller} {path} in each of {len(folded) + 1} requests, together in one on the phone"
+        text = (
+            f"{many}in {len(folded) + 1} of {smaller} on the phone"
+            if side == "phone"
+            else (f"{smaller} {path} in each of {len(folded) + 1} requests, together in one on the phone")
         )
         return [(DifferenceKind.BATCH, text)]
 
@@ -220,7 +245,9 @@ class _FlowWork:
         earlier = before.named.get(what, []) + [
             (flow.start or 0.0) + other.t for other in here if other.shape.what == what and other.t < one.t
         ]
-        if rhythm.ticks(one, flow.start, earlier) or (not mine and what in rhythm.TIMERS and len(earlier) > 0):
+        if not mine and one.t > self.flow.seconds + self.play_s:
+            return True  # the recording ends before
+        if what in self.everywhere[1 if mine else 0] and rhythm.ticks(one, flow.start, earlier):
             return True
         own_times = own.get(one.shape.exact) or [other.t for other in here if other.shape.exact == one.shape.exact]
         their_times = [other.t for other in there if other.shape.identity == one.shape.identity]
@@ -234,13 +261,21 @@ class _FlowWork:
             return None
         here, there = (self.recorded, self.phone) if mine else (self.phone, self.recorded)
         before, flow = (self.mine_before, self.flow) if mine else (self.theirs_before, self.other)
-        other_named = (self.theirs_before if mine else self.mine_before).named
-        if one.shape.what not in other_named and not any(o.shape.identity == one.shape.identity for o in there):
+        other_reads = (self.theirs_before if mine else self.mine_before).reads
+        identity = one.shape.identity
+        if identity not in other_reads and not any(o.shape.identity == identity for o in there):
             return None
-        earlier = [one.t - o.t for o in here if o.shape.exact == one.shape.exact and o.t < one.t]
-        if flow.start is not None:
+        loaded = _last_load(here, one.t)
+        since = loaded if loaded is not None else float("-inf")
+        earlier = [one.t - o.t for o in here if o.shape.exact == one.shape.exact and since <= o.t < one.t]
+        if flow.start is not None and loaded is None:
             earlier += [flow.start + one.t - at for at in before.exact.get(one.shape.exact, ())]
         return min((age for age in earlier if age > 0), default=None)
+
+
+def _last_load(events: Sequence[Traced], before: float) -> float | None:
+    """When the page was last loaded, or somebody signed in; None when neither happened before that instant."""
+    return max((one.t for one in events if one.shape.what in LOADS and one.t < before), default=None)
 
 
 def _bucket(age: float) -> str:
@@ -253,5 +288,3 @@ def _bucket(age: float) -> str:
 
 def _end(events: Sequence[object]) -> float:
     return max((float(getattr(event, "t", 0.0)) for event in events), default=0.0)
-
-

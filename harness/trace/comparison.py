@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.trace.differences import TraceDifference
+from harness.trace.differences import DifferenceKind, TraceDifference
+
+CREDIT: dict[DifferenceKind, float] = {
+    DifferenceKind.QUERY: 0.5,
+    DifferenceKind.BODY: 0.5,
+    DifferenceKind.BATCH: 0.5,
+    DifferenceKind.HEADER: 0.1,
+    DifferenceKind.INSTANT: 0.1,
+}
+"""What a request loses of its weight, which is one, when it is sent on both sides and differs in this; not below 0."""
 
 
 class TraceClass(Enum):
@@ -19,22 +28,27 @@ class TraceClass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TraceCount:
-    """matching: of the recording's, those that the phone sent as well, alike. recorded: all of the recording's. extra:
-    the phone's that the recording has not."""
+    """matching: of the recording's, those that the phone sent as well, alike in everything. credit: the same, with those
+    that differ counted by the parts that are alike (`CREDIT`). recorded: all of the recording's. extra: the phone's that
+    the recording has not."""
 
     matching: int = 0
+    credit: float = 0.0
     recorded: int = 0
     extra: int = 0
 
     @property
     def share(self) -> float:
-        """0 to 1; 1 where there is nothing to be matched."""
+        """Weighted, 0 to 1; 1 where there is nothing to be matched."""
         all_ = self.recorded + self.extra
-        return self.matching / all_ if all_ else 1.0
+        return self.credit / all_ if all_ else 1.0
 
     def __add__(self, other: TraceCount) -> TraceCount:
         return TraceCount(
-            self.matching + other.matching, self.recorded + other.recorded, self.extra + other.extra
+            self.matching + other.matching,
+            self.credit + other.credit,
+            self.recorded + other.recorded,
+            self.extra + other.extra,
         )
 
 

@@ -101,7 +101,7 @@ def _nearest(mine: Sequence[Traced], theirs: Sequence[Traced]) -> list[tuple[Tra
     pairs: list[tuple[Traced, Traced]] = []
     used: set[int] = set()
     for share, _, one, other in found:
-        if share < LEAST_SHARED or id(one) in used or id(other) in used:
+        if (share < LEAST_SHARED and not _same_filters(one.shape, other.shape)) or id(one) in used or id(other) in used:
             continue
         used |= {id(one), id(other)}
         pairs.append((one, other))
@@ -115,7 +115,16 @@ def _shared(one: EventShape, other: EventShape) -> float:
     return len(left & right) / len(everything) if everything else 1.0
 
 
+def _same_filters(one: EventShape, other: EventShape) -> bool:
+    """Whether both read the same rows of a table, whatever columns of them."""
+    if not one.what.startswith(("GET /rest/", "HEAD /rest/")):
+        return False
+    mine, theirs = ({pair for pair in shape.query if pair[0] != "select"} for shape in (one, other))
+    return mine == theirs
+
+
 def _said(shape: EventShape) -> set[str]:
     said = {f"select {column}" for name, value in shape.query if name == "select" for column in value.split(",")}
     said |= {f"query {name} {value.partition('.')[0]}" for name, value in shape.query if name != "select"}
-    return said | {f"body {path}" for path, _ in shape.body}
+    said |= {f"query {name}={value}" for name, value in shape.query}
+    return said | {f"body {path}" for path, _ in shape.body} | {f"body {path}={value}" for path, value in shape.body}

@@ -40,16 +40,19 @@ class Player:
 
     # ---- before a flow ----------------------------------------------------------------------------------------
 
-    async def prepare(self, steps: tuple[Step, ...], name: str) -> None:
-        """What the person had to do between flows for this one to begin, as recordings leave it out."""
+    async def prepare(self, steps: tuple[Step, ...], name: str) -> bool:
+        """What the person had to do between flows for this one to begin, as recordings leave it out; whether they had
+        to do anything."""
         phone, first = self._phone, steps[0].kind if steps else None
         if first is StepKind.SIGN_IN:
             await open_signed_out(phone)
-            return
+            return True
         if first is StepKind.LOAD:
             if phone.auth.account is None:
                 await phone.auth.sign_in()
-            return
+                return True
+            return False
+        before = (self._entered, self._swipe, self._search, self._conversation, self._listed)
         if not self._entered:
             self._entered = await open_app(phone)
         if first in (StepKind.GESTURE, StepKind.OFFLINE) and self._swipe is None:
@@ -62,6 +65,7 @@ class Player:
             await self._open_conversation()
         if first is StepKind.CONVERSATION and not self._listed:
             await self._open_list()
+        return before != (self._entered, self._swipe, self._search, self._conversation, self._listed)
 
     # ---- steps --------------------------------------------------------------------------------------------------
 

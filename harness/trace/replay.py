@@ -16,8 +16,8 @@ from harness.core.errors import HarnessError, TargetError
 from harness.core.ledger import Ledger
 from harness.core.people import People, Secrets
 from harness.core.phase_window import Window
-from harness.core.tables import Phase
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.tables import Phase
 from harness.egress.gate import Gate
 from harness.load.engine import new_loop
 from harness.load.observer import RecordingObserver
@@ -31,6 +31,8 @@ from harness.trace.tap import RecordingProxy
 
 SETTLE_S = 1.2
 """After a flow's last step: what it caused is still on its way."""
+PREPARED_S = 1.5
+"""After what had to be done for a flow to begin: what that asks is none of the flow's."""
 STEP_S = 30.0
 """A step that takes longer is given up."""
 RUN_TAG = 0x7ACE
@@ -165,7 +167,8 @@ def _flow(flow: TraceFlow, sent: list[StampedEvent], start: float) -> TraceFlow:
 async def _prepared(player: Player, steps: tuple[Step, ...], name: str, notes: dict[str, str]) -> None:
     try:
         async with asyncio.timeout(STEP_S):
-            await player.prepare(steps, name)
+            if await player.prepare(steps, name):
+                await asyncio.sleep(PREPARED_S)
     except CannotReplay as error:
         notes[name] = str(error)
     except TimeoutError:

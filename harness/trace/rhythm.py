@@ -20,6 +20,7 @@ TIMERS: dict[str, float] = {
 """Timers of the page, and their period in seconds; nobody's doing starts them within a flow."""
 SHORTEST_S = 1.4
 """Between two beats; what is asked again sooner is no timer."""
+LEAST_AGE = 0.8
 SHARE = 0.15
 """By which periods may differ."""
 
@@ -46,9 +47,7 @@ def same_period(one: float, other: float, play_s: float) -> bool:
     return abs(one - other) <= max(SHARE * max(one, other), play_s)
 
 
-def beat_due(
-    one: Traced, own: Sequence[float], others: Sequence[float], length_s: float, play_s: float
-) -> bool:
+def beat_due(one: Traced, own: Sequence[float], others: Sequence[float], length_s: float, play_s: float) -> bool:
     """Whether an event without a partner is a beat whose counterpart fell behind the end of the other side's flow.
 
     own: instants of the same thing on its side. others: on the other side.
@@ -60,8 +59,16 @@ def beat_due(
 
 
 def ticks(one: Traced, start: float | None, earlier: Sequence[float]) -> bool:
-    """Whether an event is a page's timer, one period after an earlier beat (in seconds of the client's clock)."""
+    """Whether an event is a beat of a page's timer: at least a period after the one before (in seconds of the client's
+    clock); a write, which other things cause as well, exactly one. Where nobody knows when a flow was, it is taken for
+    one.
+    """
     wanted = TIMERS.get(one.shape.what)
-    if wanted is None or start is None:
+    if wanted is None:
         return False
-    return any(abs(start + one.t - at - wanted) <= max(0.1 * wanted, 1.0) for at in earlier)
+    if start is None:
+        return one.shape.what.startswith("frame ")
+    ages = [age for at in earlier if (age := start + one.t - at) > 0]
+    if one.shape.what.startswith("frame "):
+        return bool(earlier) and min(ages, default=wanted) >= LEAST_AGE * wanted
+    return any(abs(age - wanted) <= 0.1 * wanted for age in ages)

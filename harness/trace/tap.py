@@ -97,6 +97,7 @@ class RecordingProxy:
         self.cleaner = TraceCleaner()
         self._noted: list[_Noted] = []
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._wanted_port, limit=1 << 18)
@@ -105,7 +106,9 @@ class RecordingProxy:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-            await asyncio.sleep(0)
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open)
 
     def events(self, begin: float, end: float) -> list[StampedEvent]:
         """What was sent from one instant of the clock to another, with the seconds from the first."""
@@ -152,11 +155,15 @@ class RecordingProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _Side(reader, writer, reply=False)
         connection = _TapConnection(self, client)
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
         try:
             await connection.run()
-        except (OSError, TapBroken, MalformedHttp, asyncio.IncompleteReadError):
-            pass
+        except (OSError, TapBroken, MalformedHttp, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # also when the proxy stops: whoever started this task would only report it
         finally:
+            self._open.discard(task)
             connection.close()
 
     async def upstream(self) -> _Side:
