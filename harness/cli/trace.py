@@ -16,7 +16,7 @@ from harness.core.visible import in_json, visible
 if TYPE_CHECKING:
     from harness.trace.model import Recording
 
-PERSONAS = ("swiper",)
+PERSONAS = ("swiper", "reader", "searcher", "chatter", "commuter", "newcomer")
 
 
 @click.group()
@@ -59,8 +59,9 @@ def diff(recording: Path, flows: tuple[str, ...], page: Path | None, as_json: bo
 
     known = read_known(options["known"]) if options["known"] else None
     mine = _chosen(read_recording(recording), flows)
+    notes: dict[str, str] = {}
     if options["phone_file"]:
-        theirs, notes = read_recording(options["phone_file"]), {}
+        theirs = read_recording(options["phone_file"])
     else:
         theirs, notes = _replayed(read_recording(recording), flows, options)
     comparison = compare(mine, theirs, play_s=options["play_s"], notes=notes)
@@ -101,6 +102,7 @@ def _replayed(
             recording,
             target,
             person=options["person"],
+            persona=options["persona"],
             flows=flows,
             told=lambda name: watcher.stage(f"replaying {name}"),
         )

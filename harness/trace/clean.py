@@ -49,7 +49,7 @@ KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 COLUMNS = re.compile(r"[A-Za-z0-9_.,:()!*> -]{0,4000}")
 SEGMENT = re.compile(r"[a-z][a-z0-9_.-]{0,60}")
 HEADER_VALUE = re.compile(r"[A-Za-z0-9*/+.;=, _-]{0,400}")
-OPERATOR = r"(?:not\.)?(?:eq|neq|gte?|lte?|i?like|match|imatch|in|is|isdistinct|fts|plfts|phfts|wfts|c[sd]|ov|s[lr]|nx[lr]|adj)"
+OPERATOR = r"(?:not\.)?(?:eq|neq|gte?|lte?|i?like|i?match|in|is|isdistinct|(?:pl|ph|w)?fts|c[sd]|ov|s[lr]|nx[lr]|adj)"
 FILTER = re.compile(rf"({OPERATOR})\.(.*)", re.DOTALL)
 NESTED = re.compile(rf"([A-Za-z_][\w]*\.{OPERATOR})\.(\((?:[^()]*)\)|\"[^\"]*\"|[^,()]*)")
 TOPIC_WORD = re.compile(r"[a-z_-]{0,40}")

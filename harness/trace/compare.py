@@ -209,7 +209,7 @@ class _FlowWork:
             rest.remove(spare)
             self._count(spare.shape.what, recorded=int(side == "recording"), extra=int(side == "phone"))
             times = (None, spare.t) if side == "phone" else (spare.t, None)
-            self.rows.append(TimelineRow(*times, spare.shape.what, "changed", "sent together in the other"))
+            self.rows.append(TimelineRow(times[0], times[1], spare.shape.what, "changed", "sent together in the other"))
         smaller = min(sizes[path], others[path])
         many = f"{max(sizes[path], others[path])} {path} in one request, "
         text = (
@@ -225,14 +225,15 @@ class _FlowWork:
         what, mine = one.shape.what, side == "recording"
         times = (one.t, None) if mine else (None, one.t)
         if self._explained(one, own, mine):
-            self.rows.append(TimelineRow(*times, what, "timer"))
+            self.rows.append(TimelineRow(times[0], times[1], what, "timer"))
             return
         kind, detail = DifferenceKind.MISSING if mine else DifferenceKind.EXTRA, ""
         if (age := self._age(one, mine)) is not None:
             other = "phone" if mine else "recording"
             kind, detail = DifferenceKind.REREAD, f"read again by the {side}, not by the {other}, after {_bucket(age)}"
+            detail += " (a shorter stale time, or a retry)"
         self._count(what, recorded=int(mine), extra=int(not mine))
-        self.rows.append(TimelineRow(*times, what, "missing" if mine else "extra", detail))
+        self.rows.append(TimelineRow(times[0], times[1], what, "missing" if mine else "extra", detail))
         if not (what.startswith(ROOM_TOPIC) and any(what.endswith(topic) for topic, _ in self.open_)):
             self.found.add(kind, what, detail, one.t)
 

@@ -28,9 +28,9 @@ class TraceClass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TraceCount:
-    """matching: of the recording's, those that the phone sent as well, alike in everything. credit: the same, with those
-    that differ counted by the parts that are alike (`CREDIT`). recorded: all of the recording's. extra: the phone's that
-    the recording has not."""
+    """matching: of the recording's, those that the phone sent as well, alike in everything. credit: the same, with
+    those that differ counted by the parts that are alike (`CREDIT`). recorded: all of the recording's. extra: the
+    phone's that the recording has not."""
 
     matching: int = 0
     credit: float = 0.0

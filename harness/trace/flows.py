@@ -22,6 +22,7 @@ def found_flows(events: Sequence[TraceEvent]) -> tuple[TraceFlow, ...]:
     begins = _begins(StepFinder().steps(ordered))
     if not begins or begins[0][1] > ordered[0].t + BEFORE_S:
         begins.insert(0, ("before", ordered[0].t))
+    begins[0] = (begins[0][0], min(begins[0][1], ordered[0].t))
     ends = [at for _, at in begins[1:]] + [ordered[-1].t + BEFORE_S]
     flows = []
     for number, ((name, at), end) in enumerate(zip(begins, ends, strict=True)):
@@ -47,6 +48,7 @@ def _begins(steps: Sequence[Step]) -> list[tuple[str, float]]:
         inside = name
         typed = step.seconds or 0.0
         found.append((name, max(0.0, step.at - typed - BEFORE_S)))
+    found.sort(key=lambda one: one[1])  # typing began before what the step before it caused
     return [one for one, after in pairwise([*found, ("", float("inf"))]) if after[1] > one[1]]
 
 

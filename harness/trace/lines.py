@@ -22,6 +22,7 @@ def recording_of(data: bytes) -> Recording:
     """:raises BadRecording: a line is not what the format says."""
     cleaner = TraceCleaner()
     marked: list[tuple[str, list[StampedEvent]]] = []
+    starts: dict[str, float] = {}
     loose: list[StampedEvent] = []
     for number, line in enumerate(data.splitlines(), 1):
         if not line.strip():
@@ -30,12 +31,14 @@ def recording_of(data: bytes) -> Recording:
             told = orjson.loads(line)
             if told["event"] == "flow":
                 marked.append((_name(told["flow"]), []))
+                if "at" in told:
+                    starts[marked[-1][0]] = float(told["at"])
             elif (event := _event(told, cleaner)) is not None:
                 (marked[-1][1] if marked else loose).append(event)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRecording(f"line {number} is no event of a recording: {type(error).__name__}") from None
     if marked:
-        flows = tuple(_flow(name, events) for name, events in marked)
+        flows = tuple(_flow(name, events, starts.get(name)) for name, events in marked)
     else:
         flows = found_flows([stamped.event for stamped in loose])
     return Recording(flows, _shows_preflights(flows), cleaner.words)
@@ -48,9 +51,10 @@ def _name(given: Any) -> str:
     return name
 
 
-def _flow(name: str, events: list[StampedEvent]) -> TraceFlow:
+def _flow(name: str, events: list[StampedEvent], start: float | None) -> TraceFlow:
     kept = tuple(sorted((stamped.event for stamped in events), key=lambda event: event.t))
-    return TraceFlow(name, kept, start_of(events), max((event.t for event in kept), default=0.0))
+    start = start_of(events) if start is None else start
+    return TraceFlow(name, kept, start, max((event.t for event in kept), default=0.0))
 
 
 def _shows_preflights(flows: Iterable[TraceFlow]) -> bool:
@@ -123,7 +127,8 @@ def written(recording: Recording) -> bytes:
 
 def _lines(recording: Recording) -> Iterator[dict[str, Any]]:
     for flow in recording.flows:
-        yield {"flow": flow.name, "event": "flow"}
+        at = {} if flow.start is None else {"at": round(flow.start, 3)}
+        yield {"flow": flow.name, "event": "flow", **at}
         for event in flow.events:
             yield line_of(event)
 

@@ -7,13 +7,13 @@ left under one name, those that differ least. What shares too little is not one 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.trace.model import TraceEvent
 from harness.trace.shapes import EventShape
 
-LEAST_SHARED = 0.4
+LEAST_SHARED, LEAST_WRITTEN = 0.4, 0.25
 """Of what two requests of one name say together: what both have to say, or they are two."""
 LONGEST = 400
 """Events of one identity that are aligned by time; of more, in order alone."""
@@ -44,15 +44,19 @@ class Pairing:
 def pair(recorded: Sequence[Traced], phone: Sequence[Traced]) -> Pairing:
     """Both in the order of time."""
     same: list[tuple[Traced, Traced]] = []
-    left, right = _by(recorded, exactly=True), _by(phone, exactly=True)
+    left, right = _by(recorded, _identity), _by(phone, _identity)
     for identity, mine in left.items():
         same += aligned(mine, right.get(identity, []))
     used = {id(one) for both in same for one in both}
-    rest = _by((one for one in recorded if id(one) not in used), exactly=False)
-    other = _by((one for one in phone if id(one) not in used), exactly=False)
+    rest = _by((one for one in recorded if id(one) not in used), _name)
+    other = _by((one for one in phone if id(one) not in used), _name)
     changed: list[tuple[Traced, Traced]] = []
     for name, mine in rest.items():
         changed += _nearest(mine, other.get(name, []))
+    used |= {id(one) for both in changed for one in both}
+    bare = _by((one for one in phone if id(one) not in used), _bare)
+    for name, mine in _by((one for one in recorded if id(one) not in used), _bare).items():
+        changed += _nearest(mine, bare.get(name, []))
     used |= {id(one) for both in changed for one in both}
     return Pairing(
         tuple(sorted(same, key=lambda both: both[0].t)),
@@ -62,11 +66,24 @@ def pair(recorded: Sequence[Traced], phone: Sequence[Traced]) -> Pairing:
     )
 
 
-def _by(events: Iterable[Traced], *, exactly: bool) -> dict[object, list[Traced]]:
+def _by(events: Iterable[Traced], key: Callable[[Traced], object]) -> dict[object, list[Traced]]:
     found: dict[object, list[Traced]] = defaultdict(list)
     for one in events:
-        found[one.shape.identity if exactly else one.shape.what].append(one)
+        found[key(one)].append(one)
     return found
+
+
+def _identity(one: Traced) -> object:
+    return one.shape.identity
+
+
+def _name(one: Traced) -> object:
+    return one.shape.what
+
+
+def _bare(one: Traced) -> object:
+    """Without the words that tell calls of one endpoint apart: one side may have none."""
+    return " ".join(one.shape.what.split(" ")[:2])
 
 
 def aligned(mine: Sequence[Traced], theirs: Sequence[Traced]) -> list[tuple[Traced, Traced]]:
@@ -101,7 +118,14 @@ def _nearest(mine: Sequence[Traced], theirs: Sequence[Traced]) -> list[tuple[Tra
     pairs: list[tuple[Traced, Traced]] = []
     used: set[int] = set()
     for share, _, one, other in found:
-        if (share < LEAST_SHARED and not _same_filters(one.shape, other.shape)) or id(one) in used or id(other) in used:
+        least = LEAST_SHARED if one.shape.what.startswith("GET") else LEAST_WRITTEN
+        told_apart = one.shape.what != other.shape.what and _bare(one) not in (one.shape.what, other.shape.what)
+        if (
+            told_apart
+            or (share < least and not _same_filters(one.shape, other.shape))
+            or id(one) in used
+            or id(other) in used
+        ):
             continue
         used |= {id(one), id(other)}
         pairs.append((one, other))

@@ -74,44 +74,37 @@ class Player:
 
         :raises CannotReplay: the phone cannot.
         """
-        phone, kind = self._phone, step.kind
-        if kind is StepKind.GESTURE:
-            await self._gesture(step.word, until)
-            return
-        if kind is StepKind.SEND:
+        lasting = {StepKind.GESTURE: self._gesture, StepKind.QUERY: self._query}
+        if (begin := lasting.get(step.kind)) is not None:
+            await begin(step.word, until)
+        elif step.kind is StepKind.SEND:
             await self._send(step.seconds, until)
-            return
-        if kind is StepKind.QUERY:
-            await self._query(step.word, until)
-            return
-        await self._wait(until)
-        if kind is StepKind.SIGN_IN:
-            await phone.auth.sign_in()
-            self._entered = True
-            await enter(phone, landing=True)
+        else:
+            await self._wait(until)
+            await self._at_once(step)
+
+    async def _at_once(self, step: Step) -> None:
+        """A step that begins when it is due."""
+        opened = {
+            StepKind.SIGN_IN: self._sign_in,
+            StepKind.SWIPE_OPEN: self._open_swipe,
+            StepKind.SEARCH_OPEN: self._to_search,
+            StepKind.MESSAGES: self._to_list,
+            StepKind.CONVERSATION: self._open_conversation,
+            StepKind.HOME: self._to_home,
+        }
+        phone, kind = self._phone, step.kind
+        if (do := opened.get(kind)) is not None:
+            await do()
         elif kind is StepKind.LOAD:
             self._forget()
             self._entered = await open_app(phone, landing=step.word == "landing")
-        elif kind is StepKind.SWIPE_OPEN:
-            await self._open_swipe()
         elif kind is StepKind.OFFLINE:
             phone.network.lose(phone.now())
         elif kind is StepKind.ONLINE:
             phone.network.regain(phone.now())
-        elif kind is StepKind.SEARCH_OPEN:
-            self._leave()
-            self._open_search()
-        elif kind is StepKind.MESSAGES:
-            self._leave()
-            await self._open_list()
-        elif kind is StepKind.CONVERSATION:
-            await self._open_conversation()
         elif kind is StepKind.LEAVE:
             self._leave_conversation()
-        elif kind is StepKind.HOME:
-            self._leave()
-            self._home = Home(phone)
-            await self._home.open()
         elif kind is StepKind.HIDE:
             phone.network.hide()
         elif kind is StepKind.SHOW:
@@ -124,6 +117,24 @@ class Player:
             await self._phone.pause(left)
 
     # ---- screens ------------------------------------------------------------------------------------------------
+
+    async def _sign_in(self) -> None:
+        await self._phone.auth.sign_in()
+        self._entered = True
+        await enter(self._phone, landing=True)
+
+    async def _to_search(self) -> None:
+        self._leave()
+        self._open_search()
+
+    async def _to_list(self) -> None:
+        self._leave()
+        await self._open_list()
+
+    async def _to_home(self) -> None:
+        self._leave()
+        self._home = Home(self._phone)
+        await self._home.open()
 
     def _forget(self) -> None:
         """The page is gone, and with it every screen."""

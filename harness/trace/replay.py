@@ -72,6 +72,7 @@ def replay(
     target: ResolvedTarget,
     *,
     person: int = 0,
+    persona: str = "swiper",
     flows: Sequence[str] = (),
     told: Callable[[str], None] = lambda text: None,
 ) -> Replayed:
@@ -80,12 +81,17 @@ def replay(
     :raises TargetError: the person cannot get in.
     """
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_replay(recording, target, person, frozenset(flows), told))
+        return runner.run(_replay(recording, target, (person, persona), frozenset(flows), told))
 
 
 async def _replay(
-    recording: Recording, target: ResolvedTarget, person: int, wanted: frozenset[str], told: Callable[[str], None]
+    recording: Recording,
+    target: ResolvedTarget,
+    holder: tuple[int, str],
+    wanted: frozenset[str],
+    told: Callable[[str], None],
 ) -> Replayed:
+    person, persona = holder
     proxy, clock = RecordingProxy(target.url, gate=Gate(target.reach)), SkippedClock()
     await proxy.start()
     loop = asyncio.get_running_loop()
@@ -93,7 +99,7 @@ async def _replay(
     window = Window(phase=Phase.MEASURE, start_s=0.0, end_s=1e6)
     observer = RecordingObserver(Recorder([window]), Ledger(RUN_TAG), zero=monotonic(), worker=0, log=NO_LOG)
     phone = Device(_kit(proxy, target, clock, ticker, observer, person), person)
-    phone.begin(0, 0.0, "trace")
+    phone.begin(0, 0.0, persona)
     try:
         replayed = await _flows(recording, phone, proxy, clock, wanted, told)
     finally:

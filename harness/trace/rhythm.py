@@ -1,13 +1,14 @@
 """Timers: what is asked again and again, however the flows are cut. (pure)
 
-A flow shows one beat more or less of a timer than the other side's, depending on when it was cut; that is no difference.
-That its beats lie closer together, or further apart, is one.
+A flow shows one beat more or less of a timer than the other side's, depending on when it was cut; that is no
+difference. That its beats lie closer together, or further apart, is one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from harness.trace.pairing import Traced
@@ -34,13 +35,13 @@ def beats(events: Sequence[Traced]) -> dict[str, list[float]]:
     return {
         exact: times
         for exact, times in found.items()
-        if len(times) > 1 and min(after - before for before, after in zip(times, times[1:], strict=False)) >= SHORTEST_S
+        if len(times) > 1 and min(after - before for before, after in pairwise(times)) >= SHORTEST_S
     }
 
 
 def period(times: Sequence[float]) -> float:
     """Seconds between two beats."""
-    return median(after - before for before, after in zip(times, times[1:], strict=False))
+    return median(after - before for before, after in pairwise(times))
 
 
 def same_period(one: float, other: float, play_s: float) -> bool:
@@ -48,14 +49,18 @@ def same_period(one: float, other: float, play_s: float) -> bool:
 
 
 def beat_due(one: Traced, own: Sequence[float], others: Sequence[float], length_s: float, play_s: float) -> bool:
-    """Whether an event without a partner is a beat whose counterpart fell behind the end of the other side's flow.
+    """Whether an event without a partner is a beat whose counterpart fell before the beginning, or behind the end,
+    of the other side's flow.
 
     own: instants of the same thing on its side. others: on the other side.
     """
-    before = [t for t in own if t < one.t - SHORTEST_S]
-    if not before or not others:
+    if not others:
         return False
-    return max(others) + (one.t - max(before)) > length_s - play_s
+    after = [t for t in own if t > one.t + SHORTEST_S]
+    if after and min(others) - (min(after) - one.t) < 0:
+        return True
+    before = [t for t in own if t < one.t - SHORTEST_S]
+    return bool(before) and max(others) + (one.t - max(before)) > length_s - play_s
 
 
 def ticks(one: Traced, start: float | None, earlier: Sequence[float]) -> bool:

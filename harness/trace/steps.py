@@ -17,6 +17,8 @@ FLUSH_S = 1.0
 DEBOUNCE_S = 0.25
 LOAD_S = 3.0
 """What is asked so long after a page load or a sign-in belongs to it."""
+PAGE_TURN_S = 1.5
+"""From the old page's socket being closed to the new page's first request, at most."""
 MANY_GESTURES = 3
 """In one batch: nobody swipes so often in a second, so they were kept back without a network."""
 OFFLINE_LOOK_S = 1.5
@@ -65,22 +67,20 @@ class StepFinder:
     _entered: float = -1e9
     _typing: float | None = None
     _blocked: float | None = None
-    _last: float = 0.0
-    _socket: float | None = None
+    _sockets: list[float] = field(default_factory=list)
     _found: list[Step] = field(default_factory=list)
 
     def steps(self, events: Sequence[TraceEvent]) -> tuple[Step, ...]:
         """In the order of their instants."""
-        self._found, self._last, self._socket, self._typing, self._blocked = [], 0.0, None, None, None
+        self._found, self._sockets, self._typing, self._blocked = [], [], None, None
         self._entered = -1e9
         for event in events:
             if isinstance(event, TracedSocket):
-                self._socket = event.t if self._socket is None else self._socket
+                self._sockets.append(event.t)
             elif isinstance(event, TracedFrame):
                 self._frame(event)
             elif not event.preflight:
                 self._request(event)
-                self._last = event.t
         landed = [self._landing(step, events) for step in self._found]
         return tuple(sorted(landed, key=lambda step: step.at))
 
@@ -122,8 +122,9 @@ class StepFinder:
             self._add(StepKind.SIGN_IN, request.t)
         elif path == "/auth/v1/user" and method == "GET":
             self._entered = request.t
-            self._add(StepKind.LOAD, request.t if self._socket is None else min(self._socket, request.t))
-            self._socket = None
+            turned = [t for t in self._sockets if request.t - t < PAGE_TURN_S]
+            self._add(StepKind.LOAD, min([request.t, *turned]))
+            self._sockets = []
         elif path == "/functions/v1/media-swipe-deck":
             self._deck(request, body)
         elif path == "/functions/v1/media-swipe-event":

@@ -6,7 +6,7 @@ from harness.trace import told
 from harness.trace.comparison import TraceClass, TraceComparison
 from reports.render.html import environment
 
-MARKS = {"same": "=", "changed": "≠", "missing": "−", "extra": "+", "timer": "~"}
+MARKS = {"same": "=", "changed": "≠", "missing": "-", "extra": "+", "timer": "~"}
 
 
 def trace_page(comparison: TraceComparison, name: str) -> str:
