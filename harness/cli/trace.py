@@ -109,3 +109,40 @@ def _replayed(
     if options["keep"]:
         options["keep"].write_bytes(written(done.recording))
     return done.recording, done.notes
+
+
+@trace.command("record")
+@click.option("--app", required=True, metavar="DIR|URL", help="The web app: its package, its build, or where it runs.")
+@click.option("--out", type=OutFile(), required=True, help="The recording: JSON lines, cleaned.")
+@click.option(
+    "--script", type=click.Path(path_type=Path), help="What to do with the app (TOML). By default: MoviNesta."
+)
+@click.option(
+    "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, a sandbox is started."
+)
+@click.option("--url", type=HttpUrl(), help="A sandbox that already runs on this machine, instead of --target.")
+@click.option("--person", type=click.IntRange(min=0), default=0, show_default=True, help="Number of who signs in.")
+@click.option("--browser", help="Chromium's program; found on PATH by default.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the tap, for an app built beforehand.")
+@click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
+def record(app: str, out: Path, script: Path | None, **options: Any) -> None:
+    """Record the real web app in a headless Chromium.
+
+    A package of npm is built with VITE_SUPABASE_URL and VITE_SUPABASE_ANON_KEY set; the URL is that of a proxy on
+    loopback, which writes down what the browser sends, preflights and websocket frames included. A built folder or an
+    address has to have been built for http://127.0.0.1:PORT, and --port says which. Needs the extra `trace`.
+    """
+    from harness.cli import progress
+    from harness.trace.browser.record import record as recorded
+    from harness.trace.browser.scripts import read_script
+    from harness.trace.lines import written
+    from harness.trace.stage import stage
+
+    steps = read_script(script)
+    given = {name: options[name] for name in ("target_file", "url", "allow_production")}
+    with progress.watcher() as watcher, stage(watcher, **given) as target:
+        chosen = {name: options[name] for name in ("person", "browser", "port")}
+        recording = recorded(app, steps, target, told=watcher.stage, **chosen)
+    out.write_bytes(written(recording))
+    requests = sum(len(list(flow.requests)) for flow in recording.flows)
+    click.echo(visible(f"{requests} requests in {len(recording.flows)} flows: {out}"))

@@ -11,12 +11,12 @@ from harness.core.errors import UsageError
 from harness.trace import har
 from harness.trace.lines import BadRecording, recording_of, written
 from harness.trace.reading import read_recording
-from harness.trace.steps import StepKind, steps_by_flow
+from harness.trace.steps import Step, StepKind, steps_by_flow
 from tests.trace.recorded import TRACES, committed, flow, har_of, read, request, sent, some
 
 
-def kinds(steps: dict[str, tuple[object, ...]], name: str) -> list[str]:
-    return [step.kind.value for step in steps[name]]  # type: ignore[attr-defined]
+def kinds(steps: dict[str, tuple[Step, ...]], name: str) -> list[str]:
+    return [step.kind.value for step in steps[name]]
 
 
 def test_the_flows_that_are_marked_and_what_the_person_did_in_them() -> None:
