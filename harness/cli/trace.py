@@ -114,9 +114,7 @@ def _replayed(
 @trace.command("record")
 @click.option("--app", required=True, metavar="DIR|URL", help="The web app: its package, its build, or where it runs.")
 @click.option("--out", type=OutFile(), required=True, help="The recording: JSON lines, cleaned.")
-@click.option(
-    "--script", type=click.Path(path_type=Path), help="What to do with the app (TOML). By default: MoviNesta."
-)
+@click.option("--script", type=click.Path(path_type=Path), help="What to do with the app (TOML); MoviNesta by default.")
 @click.option(
     "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, a sandbox is started."
 )
@@ -124,6 +122,9 @@ def _replayed(
 @click.option("--person", type=click.IntRange(min=0), default=0, show_default=True, help="Number of who signs in.")
 @click.option("--browser", help="Chromium's program; found on PATH by default.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the tap, for an app built beforehand.")
+@click.option(
+    "--app-port", type=click.IntRange(0, 65535), default=5173, show_default=True, help="Where a folder is served."
+)
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def record(app: str, out: Path, script: Path | None, **options: Any) -> None:
     """Record the real web app in a headless Chromium.
@@ -141,7 +142,7 @@ def record(app: str, out: Path, script: Path | None, **options: Any) -> None:
     steps = read_script(script)
     given = {name: options[name] for name in ("target_file", "url", "allow_production")}
     with progress.watcher() as watcher, stage(watcher, **given) as target:
-        chosen = {name: options[name] for name in ("person", "browser", "port")}
+        chosen = {name: options[name] for name in ("person", "browser", "port", "app_port")}
         recording = recorded(app, steps, target, told=watcher.stage, **chosen)
     out.write_bytes(written(recording))
     requests = sum(len(list(flow.requests)) for flow in recording.flows)

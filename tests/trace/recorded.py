@@ -100,7 +100,11 @@ def har_of(lines: Iterable[Line], gap_s: float = 5.0, change: Change = lambda en
 def _entry(
     at: float, method: str, url: str, headers: dict[str, str], body: Any, status: int, seconds: float
 ) -> dict[str, Any]:
-    request = {"method": method, "url": url, "headers": [{"name": k, "value": v} for k, v in headers.items()]}
+    request: dict[str, Any] = {
+        "method": method,
+        "url": url,
+        "headers": [{"name": k, "value": v} for k, v in headers.items()],
+    }
     if body is not None:
         request["postData"] = {"mimeType": "application/json", "text": json.dumps(body)}
     return {

@@ -48,7 +48,7 @@ def test_a_small_app_is_built_driven_and_recorded(app: Path, tmp_path: Path) -> 
     out = tmp_path / "app.jsonl"
     with stage(Silent()) as target:
         arguments = ["record", "--app", str(app), "--out", str(out), "--script", str(app / "script.toml")]
-        done = CliRunner().invoke(trace, [*arguments, "--url", target.url, "--person", "4"])
+        done = CliRunner().invoke(trace, [*arguments, "--url", target.url, "--person", "4", "--app-port", "0"])
         assert done.exit_code == 0, (done.output, done.exception)
         secrets = [target.anon_key.reveal(), target.password.reveal(), target.email_pattern.format(index=4), "eyJ"]
     assert [secret for secret in secrets if secret in out.read_text()] == []
@@ -58,7 +58,7 @@ def test_a_small_app_is_built_driven_and_recorded(app: Path, tmp_path: Path) -> 
     assert flows["sign-in"][:2] == ["OPTIONS /auth/v1/token", "POST /auth/v1/token"]
     assert flows["sign-in"][-2:] == ["OPTIONS /rest/v1/profiles", "GET /rest/v1/profiles"]
     assert flows["lists"] == ["OPTIONS /rest/v1/user_stats", "GET /rest/v1/user_stats"]
-    assert flows["away"].count("POST /functions/v1/public-app-settings") == 2
+    assert flows["away"].count("POST /rest/v1/rpc/get_diary_stats") == 2
     asked = recording.flow("lists")
     assert asked is not None
     get = list(asked.requests)[-1]
@@ -76,12 +76,11 @@ def test_a_small_app_is_built_driven_and_recorded(app: Path, tmp_path: Path) -> 
 
 @pytest.mark.browser
 def test_an_app_that_has_not_what_the_script_needs_is_told(app: Path, tmp_path: Path) -> None:
-    (app / "script.toml").write_text(
-        '[[flow]]\nname = "a"\ndo = [{goto = "/"}, {fill = {field = "#no", text = "x"}}]\n'
-    )
+    flow = '[[flow]]\nname = "a"\ndo = [{goto = "/"}, {fill = {field = "#no", text = "x"}}]\n'
+    (app / "script.toml").write_text(f"patience = 1.0\n{flow}")
     arguments = ["record", "--app", str(app), "--out", str(tmp_path / "a"), "--script", str(app / "script.toml")]
     with stage(Silent()) as target:
-        done = CliRunner().invoke(trace, [*arguments, "--url", target.url])
+        done = CliRunner().invoke(trace, [*arguments, "--url", target.url, "--app-port", "0"])
     assert isinstance(done.exception, UsageError)
     assert "the app did not show #no" in str(done.exception)
 

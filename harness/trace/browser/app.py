@@ -23,8 +23,9 @@ WHERE = "harness trace record --app"
 
 
 @contextlib.asynccontextmanager
-async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate) -> AsyncIterator[str]:
+async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate, port: int) -> AsyncIterator[str]:
     """Where the app is. `supabase_url`, which is the tap's, and the key are in the build's environment.
+    port: where a folder is served; it is part of the origin, by which functions may refuse the app's preflights.
 
     :raises UsageError: there is no app. :raises TargetError: its address is neither on loopback nor listed.
     """
@@ -32,8 +33,15 @@ async def serving(app: str, supabase_url: str, anon_key: str, gate: Gate) -> Asy
         gate.check(app, "the app")
         yield app.rstrip("/")
         return
-    files = AppFiles(_folder(Path(app), supabase_url, anon_key))
-    await files.start()
+    files = AppFiles(_folder(Path(app), supabase_url, anon_key), port)
+    try:
+        await files.start()
+    except OSError:
+        raise UsageError(
+            f"port {port} of this machine is taken",
+            where=WHERE,
+            remedy="stop what listens there, or name another with --app-port that the functions' CORS list allows",
+        ) from None
     try:
         yield files.url
     finally:

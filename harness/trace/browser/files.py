@@ -11,16 +11,17 @@ HEAD_LIMIT = 1 << 16
 
 
 class AppFiles:
-    """Serves one folder on a free port; `url` says where."""
+    """Serves one folder; `url` says where. port: 0 for a free one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         self._folder = folder.resolve()
+        self._port = port
         self._server: asyncio.Server | None = None
         self.url = ""
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=HEAD_LIMIT)
+        self.url = f"http://localhost:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         if self._server is not None:

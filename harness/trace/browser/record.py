@@ -17,6 +17,8 @@ from harness.trace.browser.script import BrowserScript, ScriptFlow
 from harness.trace.model import Recording, TraceFlow
 from harness.trace.tap import RecordingProxy
 
+APP_PORT = 5173
+"""Vite's; the app's functions allow it as an origin on localhost."""
 SETTLE_S = 0.3
 """After a flow's last action; scripts wait as long as they want to see more."""
 
@@ -29,9 +31,11 @@ def record(
     person: int = 0,
     browser: str | None = None,
     port: int = 0,
+    app_port: int = APP_PORT,
     told: Callable[[str], None] = lambda text: None,
 ) -> Recording:
-    """port: of the tap; an app that was built before has to have been built for it.
+    """port: of the tap; an app that was built before has to have been built for it. app_port: of the app's
+    own origin.
 
     :raises UsageError: no Playwright, no browser, no app, or the app has not what the script needs.
     """
@@ -43,7 +47,7 @@ def record(
             where=target.name,
             remedy="name people.password_env in the target file",
         )
-    return asyncio.run(_recorded(app, script, target, person, executable, port, told))
+    return asyncio.run(_recorded(app, script, target, person, executable, (port, app_port), told))
 
 
 async def _recorded(
@@ -52,11 +56,11 @@ async def _recorded(
     target: ResolvedTarget,
     person: int,
     executable: str,
-    port: int,
+    ports: tuple[int, int],
     told: Callable[[str], None],
 ) -> Recording:
     gate = Gate(target.reach)
-    proxy = RecordingProxy(target.url, gate=gate, port=port)
+    proxy = RecordingProxy(target.url, gate=gate, port=ports[0])
     await proxy.start()
     secrets = Secrets(target.anon_key, target.password)
     email = People(target.email_pattern, person + 1, secrets).person(person).email
@@ -64,7 +68,7 @@ async def _recorded(
     flows: list[TraceFlow] = []
     try:
         async with (
-            serving(app, proxy.url, target.anon_key.reveal(), gate) as url,
+            serving(app, proxy.url, target.anon_key.reveal(), gate, ports[1]) as url,
             tab(executable, url, email, target.password.reveal(), script.patience) as page,
         ):
             for flow in script.flow:

@@ -62,8 +62,8 @@ class ScriptFlow(BaseModel):
 
 
 class BrowserScript(BaseModel):
-    """`[[flow]]` tables, in order; a flow whose name begins with `_` is done and not recorded. patience: seconds that an
-    element may take to come."""
+    """`[[flow]]` tables, in order; a flow whose name begins with `_` is done and not recorded. patience: seconds that
+    an element may take to come."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     flow: tuple[ScriptFlow, ...] = Field(min_length=1)
