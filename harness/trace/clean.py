@@ -52,6 +52,46 @@ HEADER_VALUE = re.compile(r"[A-Za-z0-9*/+.;=, _-]{0,400}")
 OPERATOR = r"(?:not\.)?(?:eq|neq|gte?|lte?|i?like|i?match|in|is|isdistinct|(?:pl|ph|w)?fts|c[sd]|ov|s[lr]|nx[lr]|adj)"
 FILTER = re.compile(rf"({OPERATOR})\.(.*)", re.DOTALL)
 NESTED = re.compile(rf"([A-Za-z_][\w]*\.{OPERATOR})\.(\((?:[^()]*)\)|\"[^\"]*\"|[^,()]*)")
+CONNECTIVES = re.compile(r"(?:and|or|not|[().,])*")
+TMDB_WORDS = frozenset(
+    [
+        "movie",
+        "tv",
+        "person",
+        "search",
+        "multi",
+        "external_ids",
+        "configuration",
+        "credits",
+        "aggregate_credits",
+        "combined_credits",
+        "videos",
+        "images",
+        "similar",
+        "recommendations",
+        "discover",
+        "trending",
+        "all",
+        "day",
+        "week",
+        "keywords",
+        "watch",
+        "providers",
+        "genre",
+        "list",
+        "find",
+        "popular",
+        "top_rated",
+        "upcoming",
+        "now_playing",
+        "release_dates",
+        "content_ratings",
+        "season",
+        "episode",
+        "reviews",
+        "translations",
+    ]
+)
 TOPIC_WORD = re.compile(r"[a-z_-]{0,40}")
 LITERALS = frozenset({"true", "false", "null", "public"})
 TEXT = "<text>"
@@ -112,8 +152,7 @@ class TraceCleaner:
     def path_words(self, path: str) -> str:
         """A path that stands in a body: `/movie/123/external_ids`."""
         return "/".join(
-            part if SEGMENT.fullmatch(part) or not part else "0" if part.isdigit() else TEXT
-            for part in path.split("/")[:6]
+            part if part in TMDB_WORDS or not part else "0" if part.isdigit() else TEXT for part in path.split("/")[:6]
         )
 
     # ---- addresses --------------------------------------------------------------------------------------------
@@ -123,7 +162,7 @@ class TraceCleaner:
         parts = path.strip("/").split("/")
         if parts[0] not in SERVICES:
             return None
-        literal = 6 if parts[0] == "storage" and "sign" in parts[:5] else 4
+        literal = _literal_parts(parts)
         kept = [
             part
             if at < literal and SEGMENT.fullmatch(part) and not ID.search(part)
@@ -149,6 +188,8 @@ class TraceCleaner:
         if name in KEPT_QUERY:
             return value if re.fullmatch(r"[A-Za-z0-9_.]{1,40}", value) else TEXT
         if name in ("or", "and"):
+            if not CONNECTIVES.fullmatch(NESTED.sub("", value)):
+                return TEXT  # a text with commas or brackets of its own: nobody knows where it ends
             return NESTED.sub(lambda found: f"{found[1]}.{self._operand(found[2])}", value)[:2000]
         return self.filter_value(name, value)
 
@@ -195,6 +236,14 @@ class TraceCleaner:
             for name in HEADERS
             if (value := lowered.get(name)) is not None
         }
+
+
+def _literal_parts(parts: list[str]) -> int:
+    """How many parts of a service's path are the program's: what follows may be a name, or a folder of somebody's."""
+    second = parts[2] if len(parts) > 2 else ""
+    if parts[0] == "storage":
+        return 5 if len(parts) > 3 and parts[3] in ("sign", "public", "authenticated", "list", "info", "upload") else 4
+    return 4 if parts[0] == "realtime" or second == "rpc" else 3
 
 
 def auth_kind(headers: Mapping[str, str]) -> str:

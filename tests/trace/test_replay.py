@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from orjson import dumps
 
 from harness.cli.trace import trace
 from harness.core.errors import UsageError
@@ -19,7 +20,9 @@ from harness.trace.lines import written
 from harness.trace.model import TracedFrame, TracedSocket
 from harness.trace.replay import Replayed, replay
 from harness.trace.stage import stage
-from tests.trace.recorded import Line, committed, in_flow, lines_of, read, some
+from tests.trace.recorded import Line, committed, har_of, in_flow, lines_of, read, some
+from tests.trace.test_reading import SECRETS
+from tests.trace.test_reading import planted as planted_secrets
 
 FLOWS = {
     "b_load": 5.0,
@@ -199,6 +202,21 @@ def test_the_command_from_file_to_page(
     assert "http://" not in html
     again = CliRunner().invoke(trace, ["diff", str(sent), "--phone", str(sent)])
     assert (again.exit_code, "100.0 %" in again.output) == (0, True)
+
+
+@pytest.mark.parametrize("as_har", [False, True])
+def test_no_output_holds_anything_of_anybody(tmp_path: Path, as_har: bool) -> None:
+    recording, other, page = tmp_path / "app.har", tmp_path / "other.jsonl", tmp_path / "page.html"
+    recording.write_bytes(har_of(planted_secrets()) if as_har else b"\n".join(map(dumps, planted_secrets())))
+    other.write_text("\n".join(json.dumps(line) for line in some(committed("real-client"), b_load=5.0)))
+    for mine, theirs in ((recording, other), (other, recording), (recording, recording)):
+        asked = ["diff", str(mine), "--phone", str(theirs), "--html", str(page)]
+        text = CliRunner().invoke(trace, asked)
+        told = CliRunner().invoke(trace, [*asked, "--json"])
+        assert text.exit_code == told.exit_code == (0 if mine is theirs else 10)
+        for said in (text.output, told.output, page.read_text()):
+            assert [secret for secret in SECRETS if secret.lower() in said.lower()] == []
+        assert "GET /auth/v1/user" in page.read_text()
 
 
 def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
