@@ -26,6 +26,8 @@ PLAY_S = 0.75
 """By which instants may differ: rendering, the network, a busy machine."""
 COUNTED_BY_DATA = ("/external_ids", "POST /rest/v1/message_delivery_receipts", "/storage/v1/object/sign")
 """Calls of which the data decides how many there are: one for each title found, message, file."""
+FEW_BEATS = 2
+"""Of a timer, that may all have fallen between the other side's flows."""
 LOADS = frozenset({"GET /auth/v1/user", "POST /auth/v1/token"})
 ROOM_TOPIC = "frame phx_leave "
 
@@ -248,7 +250,8 @@ class _FlowWork:
         ]
         if not mine and one.t > self.flow.seconds + self.play_s:
             return True  # the recording ends before
-        if what in self.everywhere[1 if mine else 0] and rhythm.ticks(one, flow.start, earlier):
+        seen = what in self.everywhere[1 if mine else 0] or len(earlier) < FEW_BEATS
+        if seen and rhythm.ticks(one, flow.start, earlier, exactly=mine):
             return True
         own_times = own.get(one.shape.exact) or [other.t for other in here if other.shape.exact == one.shape.exact]
         their_times = [other.t for other in there if other.shape.identity == one.shape.identity]

@@ -125,6 +125,8 @@ def _values(recorded: Pairs, phone: Pairs, place: str) -> list[str]:
 
 def _inside(path: str, other: dict[str, str]) -> bool:
     """Whether the other side has the whole list, or object, empty or null: then that is the difference, or none."""
+    if any(name.startswith((f"{path}.", f"{path}[]")) for name in other):
+        return True  # here it is empty, there it is not: its keys are told
     parts = path.replace("[]", ".[]").split(".")
     for size in range(1, len(parts)):
         outer = ".".join(parts[:size]).replace(".[]", "[]")

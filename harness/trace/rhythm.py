@@ -63,10 +63,10 @@ def beat_due(one: Traced, own: Sequence[float], others: Sequence[float], length_
     return bool(before) and max(others) + (one.t - max(before)) > length_s - play_s
 
 
-def ticks(one: Traced, start: float | None, earlier: Sequence[float]) -> bool:
+def ticks(one: Traced, start: float | None, earlier: Sequence[float], *, exactly: bool) -> bool:
     """Whether an event is a beat of a page's timer: at least a period after the one before (in seconds of the client's
-    clock); a write, which other things cause as well, exactly one. Where nobody knows when a flow was, it is taken for
-    one.
+    clock); a write, which other things cause as well, `exactly` one, where no time was skipped. Where nobody knows when
+    a flow was, it is taken for one.
     """
     wanted = TIMERS.get(one.shape.what)
     if wanted is None:
@@ -76,4 +76,6 @@ def ticks(one: Traced, start: float | None, earlier: Sequence[float]) -> bool:
     ages = [age for at in earlier if (age := start + one.t - at) > 0]
     if one.shape.what.startswith("frame "):
         return bool(earlier) and min(ages, default=wanted) >= LEAST_AGE * wanted
+    if not exactly:
+        return bool(ages) and min(ages) >= LEAST_AGE * wanted
     return any(abs(age - wanted) <= 0.1 * wanted for age in ages)

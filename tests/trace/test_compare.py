@@ -110,15 +110,23 @@ def test_a_filter_that_is_another(mine: str, theirs: str, detail: str) -> None:
         ({"a": 1}, {"a": 1, "c": {"d": 2}}, "body c.d (number) is missing in the recording"),
         ({"a": 1, "adult": False}, {"a": 1, "adult": "false"}, "body adult is false, the phone's <text>"),
         ({"a": 1, "limit": 72}, {"a": 1, "limit": 60}, "body limit is 72, the phone's 60"),
-        ({"x": 1, "filters": {"status": "all"}}, {"x": 1, "filters": {}}, None),
+        (
+            {"x": 1, "filters": {"status": "all"}},
+            {"x": 1, "filters": {}},
+            "body filters.status (all) is missing in the phone",
+        ),
+        (
+            {"x": 1, "context": {}},
+            {"x": 1, "context": {"id": "y"}},
+            "body context.id (<text>) is missing in the recording",
+        ),
     ],
 )
-def test_a_body_that_is_another(mine: Any, theirs: Any, detail: str | None) -> None:
+def test_a_body_that_is_another(mine: Any, theirs: Any, detail: str) -> None:
     url = "/functions/v1/media-search"
     differences = found(flow("a", request(0.1, "POST", url, mine)), flow("a", request(0.1, "POST", url, theirs)))
     assert {one.kind for one in differences} == {DifferenceKind.BODY}
-    if detail is not None:
-        assert [one.detail for one in differences] == [detail]
+    assert [one.detail for one in differences] == [detail]
 
 
 def test_a_header_that_is_another() -> None:
@@ -165,7 +173,9 @@ def test_a_join_with_another_payload_and_a_typing_signal_too_few() -> None:
 
 
 def test_no_heartbeat_at_all_is_missed() -> None:
-    mine = flow("a", sent(1.0, "phoenix", "heartbeat"), sent(26.0, "phoenix", "heartbeat"))
+    mine = flow(
+        "a", sent(1.0, "phoenix", "heartbeat"), sent(26.0, "phoenix", "heartbeat"), sent(51.0, "phoenix", "heartbeat")
+    )
     assert {one.kind for one in found(mine, flow("a"))} == {DifferenceKind.MISSING}
 
 

@@ -27,9 +27,9 @@ from tests.trace.test_reading import planted as planted_secrets
 FLOWS = {
     "b_load": 5.0,
     "b_swipe_open": 5.0,
-    "b_swipe": 14.0,
+    "b_swipe": 7.0,
     "b_messages": 0.5,
-    "b_conversation": 6.0,
+    "b_conversation": 5.6,
     "b_leave": 0.5,
     "b_hidden": 1.0,
     "b_shown": 1.0,
@@ -53,7 +53,10 @@ def target() -> Iterator[ResolvedTarget]:
 
 @pytest.fixture(scope="module")
 def lines() -> list[Line]:
-    kept = some(committed("real-client"), **FLOWS)
+    recorded = committed("real-client")
+    for line in in_flow(recorded, "b-swipe"):
+        line["t"] /= 2.0  # a person in a hurry: five swipes in seven seconds
+    kept = some(recorded, **FLOWS)
     at = 100.0
     for line in kept:
         if line["event"] == "flow":
