@@ -34,14 +34,15 @@ def found_flows(events: Sequence[TraceEvent]) -> tuple[TraceFlow, ...]:
 
 def _begins(steps: Sequence[Step]) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
-    inside = ""
+    inside = loaded = ""
     for step in steps:
+        loaded = step.word if step.kind is StepKind.LOAD else loaded
         name = step.kind.value
         if (home := WITHIN.get(step.kind)) is not None:
             if inside == home or (step.kind is StepKind.GESTURE and inside == "offline"):
                 continue
             name = home
-        elif step.kind is StepKind.SWIPE_OPEN and inside == "load" and found and step.at - found[-1][1] < 3.0:
+        elif step.kind is StepKind.SWIPE_OPEN and inside == "load" and loaded == "elsewhere":
             continue  # the page was loaded there
         elif step.kind is StepKind.SEND and inside == "send":
             continue

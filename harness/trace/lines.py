@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -32,7 +33,7 @@ def recording_of(data: bytes) -> Recording:
         try:
             told = orjson.loads(line)
             if told["event"] == "flow":
-                marked.append((_name(told["flow"]), []))
+                marked.append((_numbered(_name(told["flow"]), [name for name, _ in marked]), []))
                 if "at" in told:
                     starts[marked[-1][0]] = float(told["at"])
             elif (event := _event(told, cleaner)) is not None:
@@ -51,6 +52,12 @@ def _name(given: Any) -> str:
     if not (0 < len(name) <= 60 and name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
         raise ValueError("a flow's name is letters, digits and dashes")
     return name
+
+
+def _numbered(name: str, before: list[str]) -> str:
+    """A second flow of one name is `name-2`."""
+    numbers = (name if n == 1 else f"{name}-{n}" for n in count(1))
+    return next(one for one in numbers if one not in before)
 
 
 def _flow(name: str, events: list[StampedEvent], start: float | None) -> TraceFlow:

@@ -55,6 +55,8 @@ class Player:
         before = (self._entered, self._swipe, self._search, self._conversation, self._listed)
         if not self._entered:
             self._entered = await open_app(phone)
+            if not self._entered:
+                raise CannotReplay("the person could not get into the app")
         if first in (StepKind.GESTURE, StepKind.OFFLINE) and self._swipe is None:
             await self._open_swipe()
         if first in (StepKind.QUERY, StepKind.CHIP) and self._search is None:
@@ -99,6 +101,8 @@ class Player:
         elif kind is StepKind.LOAD:
             self._forget()
             self._entered = await open_app(phone, landing=step.word == "landing")
+            if not self._entered:
+                raise CannotReplay("the person could not get into the app")
         elif kind is StepKind.OFFLINE:
             phone.network.lose(phone.now())
         elif kind is StepKind.ONLINE:

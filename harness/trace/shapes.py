@@ -99,9 +99,10 @@ def _telling(body: Any) -> str:
 
 
 def _no_ids(value: str) -> str:
-    """Ids and texts as one character; a list of them as one, however long; an empty one stays."""
+    """Ids and texts as one character; a list of them as one, however long: how many there are, and whether any, is the
+    data's doing."""
     shown = TEXT.sub("*", ID.sub("*", value))
-    return re.sub(r"\(\*(?:,\*)*\)", "(*)", shown)
+    return re.sub(r"\((?:\*(?:,\*)*)?\)", "(*)", shown)
 
 
 # ---- bodies ------------------------------------------------------------------------------------------------------

@@ -60,6 +60,21 @@ def test_ids_texts_and_a_little_time_are_no_difference(name: str) -> None:
     assert [one.key for one in found(committed(name), other)] == []
 
 
+def test_how_many_things_are_asked_about_is_the_datas_doing() -> None:
+    url = "/rest/v1/profiles_public?select=id&id=in."
+    few, many = request(0.1, "GET", f"{url}()"), request(0.1, "GET", f"{url}(id-0001,id-0002)")
+    assert found(flow("a", few), flow("a", many)) == []
+
+
+def test_flows_of_one_name_are_kept_apart() -> None:
+    one, other = request(0.1, "GET", PROFILE), request(0.1, "GET", "/rest/v1/lists?select=id")
+    recording = read([*flow("swipe", one), *flow("swipe", other)])
+    assert [(made.name, len(made.events)) for made in recording.flows] == [("swipe", 1), ("swipe-2", 1)]
+    assert [
+        difference.flow for difference in found([*flow("swipe", one), *flow("swipe", other)], flow("swipe", one))
+    ] == ["swipe-2"]
+
+
 def test_a_beat_more_or_less_of_a_timer_is_none() -> None:
     polls = [request(t, "GET", "/rest/v1/messages?select=id&conversation_id=eq.id-0001") for t in (1.0, 6.0, 11.0)]
     later = [{**line, "t": line["t"] + 3.5} for line in polls[:2]]
@@ -90,7 +105,6 @@ def test_a_column_more() -> None:
     ("mine", "theirs", "detail"),
     [
         ("id=eq.id-0001", "id=in.(id-0001)", "id=eq.*, the phone's in.(*)"),
-        ("id=in.()", "id=in.(id-0001)", "id=in.(), the phone's in.(*)"),
         ("id=eq.id-0001&limit=6", "id=eq.id-0001&limit=9", "limit=6, the phone's 9"),
         ("id=eq.id-0001&limit=6", "id=eq.id-0001", "limit=6 is missing in the phone"),
         ("id=eq.id-0001", "id=eq.id-0001&order=id.desc", "order=id.desc is missing in the recording"),

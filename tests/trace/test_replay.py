@@ -190,14 +190,14 @@ def test_a_conversation_that_nobody_was_seen_to_open_is_opened_first(target: Res
 def test_the_command_from_file_to_page(
     phone: list[Line], target: ResolvedTarget, lines: list[Line], tmp_path: Path
 ) -> None:
-    recording, sent, page = tmp_path / "app.jsonl", tmp_path / "phone.jsonl", tmp_path / "page.html"
-    recording.write_text("\n".join(json.dumps(line) for line in some(lines, b_load=5.0, b_swipe_open=5.0)))
+    recording, sent, page = tmp_path / "app.har", tmp_path / "phone.jsonl", tmp_path / "page.html"
+    recording.write_bytes(har_of(some(lines, b_load=5.0, b_swipe_open=5.0), gap_s=1.0))
     arguments = ["diff", str(recording), "--persona", "swiper", "--url", target.url, "--person", "3"]
     done = CliRunner().invoke(trace, [*arguments, "--keep", str(sent), "--html", str(page), "--json"])
     assert done.exit_code in (0, 10), done.output
     told = json.loads(done.stdout[done.stdout.index("{") :])
     assert done.exit_code == (10 if told["unknown"] else 0)
-    assert [one["name"] for one in told["flows"]] == ["b-load", "b-swipe-open"]
+    assert [one["name"] for one in told["flows"]] == ["load", "swipe-open"]  # found, not marked
     html = page.read_text()
     assert "both time lines" in html
     assert "GET /auth/v1/user" in html
