@@ -20,7 +20,7 @@ from harness.trace.lines import written
 from harness.trace.model import TracedFrame, TracedSocket
 from harness.trace.replay import Replayed, replay
 from harness.trace.stage import stage
-from tests.trace.recorded import Line, committed, har_of, in_flow, lines_of, read, some
+from tests.trace.recorded import TRACES, Line, committed, har_of, in_flow, lines_of, read, some
 from tests.trace.test_reading import SECRETS
 from tests.trace.test_reading import planted as planted_secrets
 
@@ -34,6 +34,9 @@ FLOWS = {
     "b_hidden": 1.0,
     "b_shown": 1.0,
 }
+
+
+pytestmark = pytest.mark.xdist_group("tests/trace/test_replay.py")  # one sandbox and one replay for all of them
 
 
 class Silent:
@@ -164,6 +167,7 @@ def test_planted_a_batch_of_ten(phone: list[Line], replayed: Replayed) -> None:
     assert detail.startswith(f"{len(items)} items in one request, in {len(posts)} of ")
 
 
+@pytest.mark.slow
 def test_one_flow_alone_is_reached_by_what_comes_before(target: ResolvedTarget, lines: list[Line]) -> None:
     done = replay(read(lines), target, person=1, flows=["b-swipe-open"])
     (only,) = done.recording.flows
@@ -172,6 +176,7 @@ def test_one_flow_alone_is_reached_by_what_comes_before(target: ResolvedTarget, 
     assert [deck["limit"] for deck in decks if isinstance(deck, dict)] == [72]
 
 
+@pytest.mark.slow
 def test_a_conversation_that_nobody_was_seen_to_open_is_opened_first(target: ResolvedTarget) -> None:
     part = some(committed("real-client-more"), send=2.0)
     done = replay(read(part), target, person=2)
@@ -182,6 +187,21 @@ def test_a_conversation_that_nobody_was_seen_to_open_is_opened_first(target: Res
     assert len(posted) == 1
     typed = [one for one in done.recording.flows[0].events if isinstance(one, TracedFrame) and one.event == "broadcast"]
     assert len(typed) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["real-client", "real-client-more"])
+def test_the_committed_recordings_to_their_end(target: ResolvedTarget, tmp_path: Path, name: str) -> None:
+    known, path = str(TRACES / "known.toml"), str(TRACES / f"{name}.jsonl")
+    person = "5" if name == "real-client" else "6"
+    asked = ["diff", path, "--known", known, "--url", target.url, "--person", person, "--json"]
+    done = CliRunner().invoke(trace, asked)
+    told = json.loads(done.stdout[done.stdout.index("{") :])
+    assert done.exit_code == (10 if told["unknown"] else 0)
+    assert [one["name"] for one in told["flows"]] == [one.name for one in read(committed(name)).flows]
+    assert told["classes"]["preflights"]["recorded"] > 50
+    assert all(one["share"] > 0.0 for one in told["flows"])
 
 
 # ---- the command -------------------------------------------------------------------------------------------------
