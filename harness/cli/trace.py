@@ -14,7 +14,7 @@ from harness.core.errors import ExitCode, UsageError
 from harness.core.visible import in_json, visible
 
 if TYPE_CHECKING:
-    from harness.trace.model import Recording
+    from harness.trace.model import TraceRecording
 
 PERSONAS = ("swiper", "reader", "searcher", "chatter", "commuter", "newcomer")
 
@@ -78,7 +78,7 @@ def diff(recording: Path, flows: tuple[str, ...], page: Path | None, as_json: bo
     sys.exit(int(ExitCode.SLO_MISSED if comparison.unknown else ExitCode.PASS))
 
 
-def _chosen(recording: Recording, flows: tuple[str, ...]) -> Recording:
+def _chosen(recording: TraceRecording, flows: tuple[str, ...]) -> TraceRecording:
     from dataclasses import replace
 
     names = [flow.name for flow in recording.flows]
@@ -89,8 +89,8 @@ def _chosen(recording: Recording, flows: tuple[str, ...]) -> Recording:
 
 
 def _replayed(
-    recording: Recording, flows: tuple[str, ...], options: dict[str, Any]
-) -> tuple[Recording, dict[str, str]]:
+    recording: TraceRecording, flows: tuple[str, ...], options: dict[str, Any]
+) -> tuple[TraceRecording, dict[str, str]]:
     from harness.cli import progress
     from harness.trace.lines import written
     from harness.trace.replay import replay

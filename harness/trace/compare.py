@@ -18,7 +18,7 @@ from harness.trace.comparison import (
     class_of,
 )
 from harness.trace.differences import DifferenceKind, DifferenceList, of_shapes
-from harness.trace.model import Recording, TracedRequest, TraceFlow
+from harness.trace.model import TracedRequest, TraceFlow, TraceRecording
 from harness.trace.pairing import Pairing, Traced, pair
 from harness.trace.shapes import shape_of
 
@@ -33,7 +33,7 @@ ROOM_TOPIC = "frame phx_leave "
 
 
 def compare(
-    recording: Recording, phone: Recording, *, play_s: float = PLAY_S, notes: dict[str, str] | None = None
+    recording: TraceRecording, phone: TraceRecording, *, play_s: float = PLAY_S, notes: dict[str, str] | None = None
 ) -> TraceComparison:
     """Flows of the phone that the recording has not are left out; of those that the phone lacks, all is missing."""
     compared = _headers(recording)
@@ -56,7 +56,7 @@ def compare(
     return TraceComparison(tuple(flows), recording.preflights)
 
 
-def _headers(recording: Recording) -> frozenset[str]:
+def _headers(recording: TraceRecording) -> frozenset[str]:
     """Those that matter and that the recording can show: saved files leave out some, tokens above all."""
     shown = {name for flow in recording.flows for request in flow.requests for name in request.headers}
     signed = any(request.auth == "bearer" for flow in recording.flows for request in flow.requests)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from harness.trace.model import TraceEvent, TraceFlow
-from harness.trace.steps import Step, StepFinder, StepKind
+from harness.trace.steps import PersonStep, StepFinder, StepKind
 
 WITHIN = {StepKind.QUERY: "search", StepKind.GESTURE: "swipe"}
 """Steps that belong to a flow which another step began, and that flow; without it they begin one of that name."""
@@ -32,7 +32,7 @@ def found_flows(events: Sequence[TraceEvent]) -> tuple[TraceFlow, ...]:
     return tuple(flows)
 
 
-def _begins(steps: Sequence[Step]) -> list[tuple[str, float]]:
+def _begins(steps: Sequence[PersonStep]) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     inside = loaded = ""
     for step in steps:

@@ -12,7 +12,7 @@ import orjson
 from harness.trace.clean import TraceCleaner
 from harness.trace.flows import found_flows
 from harness.trace.lines import BadRecording, frame_event, request_event
-from harness.trace.model import Recording, TracedRequest, TracedSocket
+from harness.trace.model import TracedRequest, TracedSocket, TraceRecording
 from harness.trace.stamps import StampedEvent
 
 SOCKET_PATH = "/realtime/v1/websocket"
@@ -23,7 +23,7 @@ def is_har(data: bytes) -> bool:
     return data.lstrip()[:1] == b"{" and b'"log"' in data[:2000]
 
 
-def recording_of(data: bytes) -> Recording:
+def recording_of(data: bytes) -> TraceRecording:
     """A HAR marks no flows: they are found. :raises BadRecording: it is none."""
     try:
         entries = orjson.loads(data)["log"]["entries"]
@@ -39,7 +39,7 @@ def recording_of(data: bytes) -> Recording:
             raise BadRecording(f"entry {number} of the HAR cannot be read: {type(error).__name__}") from None
     flows = found_flows([stamped.event for stamped in events])
     shown = any(isinstance(one.event, TracedRequest) and one.event.preflight for one in events)
-    return Recording(flows, shown, cleaner.words)
+    return TraceRecording(flows, shown, cleaner.words)
 
 
 def _at(entry: Mapping[str, Any]) -> float:

@@ -11,7 +11,7 @@ import orjson
 
 from harness.trace.clean import TraceCleaner, auth_kind
 from harness.trace.flows import found_flows
-from harness.trace.model import Recording, TracedFrame, TracedRequest, TracedSocket, TraceEvent, TraceFlow
+from harness.trace.model import TracedFrame, TracedRequest, TracedSocket, TraceEvent, TraceFlow, TraceRecording
 from harness.trace.stamps import StampedEvent, start_of
 
 SIGNING_IN = ("/auth/v1/token", "/auth/v1/signup")
@@ -21,7 +21,7 @@ class BadRecording(ValueError):
     """The file is no recording: which line, and why."""
 
 
-def recording_of(data: bytes) -> Recording:
+def recording_of(data: bytes) -> TraceRecording:
     """:raises BadRecording: a line is not what the format says."""
     cleaner = TraceCleaner()
     marked: list[tuple[str, list[StampedEvent]]] = []
@@ -44,7 +44,7 @@ def recording_of(data: bytes) -> Recording:
         flows = tuple(_flow(name, events, starts.get(name)) for name, events in marked)
     else:
         flows = found_flows([stamped.event for stamped in loose])
-    return Recording(flows, _shows_preflights(flows), cleaner.words)
+    return TraceRecording(flows, _shows_preflights(flows), cleaner.words)
 
 
 def _name(given: Any) -> str:
@@ -132,12 +132,12 @@ def frame_event(text: str | bytes, t: float, cleaner: TraceCleaner) -> StampedEv
 # ---- writing -----------------------------------------------------------------------------------------------------
 
 
-def written(recording: Recording) -> bytes:
+def written(recording: TraceRecording) -> bytes:
     """The same as JSON lines; what was cleaned stays cleaned."""
     return b"".join(orjson.dumps(line) + b"\n" for line in _lines(recording))
 
 
-def _lines(recording: Recording) -> Iterator[dict[str, Any]]:
+def _lines(recording: TraceRecording) -> Iterator[dict[str, Any]]:
     for flow in recording.flows:
         at = {} if flow.start is None else {"at": round(flow.start, 3)}
         yield {"flow": flow.name, "event": "flow", **at}

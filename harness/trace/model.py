@@ -76,7 +76,7 @@ class TraceFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class TraceRecording:
     """All flows of one client. preflights: whether it shows any, so that a lack of them means something. words: texts
     that were searched for, by their stand-in; for the replay alone, shown nowhere."""
 

@@ -12,7 +12,7 @@ from harness.client.screens.browse.search import Search
 from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.chat.parts import Conversation, Inbox, conversation_list
 from harness.client.screens.screen import Screen
-from harness.trace.steps import Step, StepKind
+from harness.trace.steps import PersonStep, StepKind
 
 KEY_S = 0.05
 """Between two keys of a query."""
@@ -40,7 +40,7 @@ class Player:
 
     # ---- before a flow ----------------------------------------------------------------------------------------
 
-    async def prepare(self, steps: tuple[Step, ...], name: str) -> bool:
+    async def prepare(self, steps: tuple[PersonStep, ...], name: str) -> bool:
         """What the person had to do between flows for this one to begin, as recordings leave it out; whether they had
         to do anything."""
         phone, first = self._phone, steps[0].kind if steps else None
@@ -71,7 +71,7 @@ class Player:
 
     # ---- steps --------------------------------------------------------------------------------------------------
 
-    async def play(self, step: Step, until: float) -> None:
+    async def play(self, step: PersonStep, until: float) -> None:
         """Do one step, which is due at loop time `until`; what lasts begins before it.
 
         :raises CannotReplay: the phone cannot.
@@ -85,7 +85,7 @@ class Player:
             await self._wait(until)
             await self._at_once(step)
 
-    async def _at_once(self, step: Step) -> None:
+    async def _at_once(self, step: PersonStep) -> None:
         """A step that begins when it is due."""
         opened = {
             StepKind.SIGN_IN: self._sign_in,

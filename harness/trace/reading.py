@@ -8,13 +8,13 @@ from harness.config.text_file import read_bytes, shown
 from harness.core.errors import UsageError
 from harness.trace import har, lines
 from harness.trace.lines import BadRecording
-from harness.trace.model import Recording
+from harness.trace.model import TraceRecording
 
 LARGEST = 400_000_000
 """Bytes: a HAR with all replies of an hour."""
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> TraceRecording:
     """HAR or JSON lines, told apart by their content. :raises UsageError: neither, or there is nothing in it."""
     data = read_bytes(path, "recording", limit=LARGEST)
     try:

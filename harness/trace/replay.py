@@ -23,10 +23,10 @@ from harness.load.engine import new_loop
 from harness.load.observer import RecordingObserver
 from harness.record.recorder import Recorder
 from harness.record.run_log import NO_LOG
-from harness.trace.model import Recording, TraceFlow
+from harness.trace.model import TraceFlow, TraceRecording
 from harness.trace.player import CannotReplay, Player
 from harness.trace.stamps import StampedEvent
-from harness.trace.steps import Step, steps_by_flow
+from harness.trace.steps import PersonStep, steps_by_flow
 from harness.trace.tap import RecordingProxy
 
 SETTLE_S = 1.2
@@ -63,12 +63,12 @@ class SkippedClock:
 class Replayed:
     """What the phone sent, flow by flow, and what could not be replayed, by flow."""
 
-    recording: Recording
+    recording: TraceRecording
     notes: dict[str, str] = field(default_factory=dict)
 
 
 def replay(
-    recording: Recording,
+    recording: TraceRecording,
     target: ResolvedTarget,
     *,
     person: int = 0,
@@ -85,7 +85,7 @@ def replay(
 
 
 async def _replay(
-    recording: Recording,
+    recording: TraceRecording,
     target: ResolvedTarget,
     holder: tuple[int, str],
     wanted: frozenset[str],
@@ -140,7 +140,7 @@ def _kit(
 
 
 async def _flows(
-    recording: Recording,
+    recording: TraceRecording,
     phone: Device,
     proxy: RecordingProxy,
     clock: SkippedClock,
@@ -163,14 +163,14 @@ async def _flows(
             notes[flow.name] = note
         if not wanted or flow.name in wanted:
             done.append(_flow(flow, proxy.events(begin, monotonic()), felt))
-    return Replayed(Recording(tuple(done)), notes)
+    return Replayed(TraceRecording(tuple(done)), notes)
 
 
 def _flow(flow: TraceFlow, sent: list[StampedEvent], start: float) -> TraceFlow:
     return TraceFlow(flow.name, tuple(one.event for one in sent), start, flow.seconds)
 
 
-async def _prepared(player: Player, steps: tuple[Step, ...], name: str, notes: dict[str, str]) -> None:
+async def _prepared(player: Player, steps: tuple[PersonStep, ...], name: str, notes: dict[str, str]) -> None:
     try:
         async with asyncio.timeout(STEP_S):
             if await player.prepare(steps, name):
@@ -183,7 +183,7 @@ async def _prepared(player: Player, steps: tuple[Step, ...], name: str, notes: d
         ) from None
 
 
-async def _played(player: Player, steps: tuple[Step, ...], zero: float) -> str:
+async def _played(player: Player, steps: tuple[PersonStep, ...], zero: float) -> str:
     """What could not be replayed; empty when everything could."""
     for step in steps:
         try:

@@ -49,7 +49,7 @@ class StepKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PersonStep:
     """at: seconds since the flow began. word: the gesture, the query's stand-in, or the page that a load lands on.
     seconds: how long a text was typed before it was sent; None where nobody typed."""
 
@@ -68,9 +68,9 @@ class StepFinder:
     _typing: float | None = None
     _blocked: float | None = None
     _sockets: list[float] = field(default_factory=list)
-    _found: list[Step] = field(default_factory=list)
+    _found: list[PersonStep] = field(default_factory=list)
 
-    def steps(self, events: Sequence[TraceEvent]) -> tuple[Step, ...]:
+    def steps(self, events: Sequence[TraceEvent]) -> tuple[PersonStep, ...]:
         """In the order of their instants."""
         self._found, self._sockets, self._typing, self._blocked = [], [], None, None
         self._entered = -1e9
@@ -85,9 +85,9 @@ class StepFinder:
         return tuple(sorted(landed, key=lambda step: step.at))
 
     def _add(self, kind: StepKind, at: float, word: str = "", seconds: float | None = None) -> None:
-        self._found.append(Step(kind, max(0.0, at), word, seconds))
+        self._found.append(PersonStep(kind, max(0.0, at), word, seconds))
 
-    def _landing(self, step: Step, events: Sequence[TraceEvent]) -> Step:
+    def _landing(self, step: PersonStep, events: Sequence[TraceEvent]) -> PersonStep:
         if step.kind is not StepKind.LOAD:
             return step
         near = [event for event in events if isinstance(event, TracedRequest) and 0 <= event.t - step.at < LOAD_S]
@@ -182,7 +182,7 @@ def _surface(request: TracedRequest) -> str:
     return str(body.get("surface", "")) if request.path == "/functions/v1/assistant-orchestrator" else ""
 
 
-def steps_by_flow(flows: Sequence[TraceFlow]) -> dict[str, tuple[Step, ...]]:
+def steps_by_flow(flows: Sequence[TraceFlow]) -> dict[str, tuple[PersonStep, ...]]:
     """Each flow's steps. A flow that is named after a time without network gets the swipes of the batch that the next
     one begins with: without a network they leave no trace of their own."""
     finder = StepFinder()
@@ -191,16 +191,16 @@ def steps_by_flow(flows: Sequence[TraceFlow]) -> dict[str, tuple[Step, ...]]:
         if "offline" not in flow.name or after is None:
             continue
         made = list(_kept_back(found[after.name]))
-        looks = (Step(StepKind.GESTURE, 0.1 + n * OFFLINE_LOOK_S, one.word) for n, one in enumerate(made))
-        found[flow.name] = [Step(StepKind.OFFLINE, 0.0), *looks]
+        looks = (PersonStep(StepKind.GESTURE, 0.1 + n * OFFLINE_LOOK_S, one.word) for n, one in enumerate(made))
+        found[flow.name] = [PersonStep(StepKind.OFFLINE, 0.0), *looks]
         rest = [step for step in found[after.name] if step not in made and step.kind is not StepKind.OFFLINE]
         found[after.name] = [step if step.kind is not StepKind.ONLINE else replace(step, at=0.0) for step in rest]
         if not any(step.kind is StepKind.ONLINE for step in rest):
-            found[after.name].insert(0, Step(StepKind.ONLINE, 0.0))
+            found[after.name].insert(0, PersonStep(StepKind.ONLINE, 0.0))
     return {name: tuple(sorted(steps, key=lambda step: step.at)) for name, steps in found.items()}
 
 
-def _kept_back(steps: Sequence[Step]) -> Iterator[Step]:
+def _kept_back(steps: Sequence[PersonStep]) -> Iterator[PersonStep]:
     """The gestures between the loss of the network and its return."""
     inside = False
     for step in steps:

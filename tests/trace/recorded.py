@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.trace.lines import recording_of
-from harness.trace.model import Recording
+from harness.trace.model import TraceRecording
 
 TRACES = Path(__file__).resolve().parents[1] / "data" / "traces"
 Line = dict[str, Any]
@@ -24,7 +24,7 @@ def committed(name: str) -> list[Line]:
     return lines_of((TRACES / f"{name}.jsonl").read_bytes())
 
 
-def read(lines: Iterable[Line]) -> Recording:
+def read(lines: Iterable[Line]) -> TraceRecording:
     return recording_of("\n".join(json.dumps(line) for line in lines).encode())
 
 

@@ -11,11 +11,11 @@ from harness.core.errors import UsageError
 from harness.trace import har
 from harness.trace.lines import BadRecording, recording_of, written
 from harness.trace.reading import read_recording
-from harness.trace.steps import Step, StepKind, steps_by_flow
+from harness.trace.steps import PersonStep, StepKind, steps_by_flow
 from tests.trace.recorded import TRACES, committed, flow, har_of, read, request, sent, some
 
 
-def kinds(steps: dict[str, tuple[Step, ...]], name: str) -> list[str]:
+def kinds(steps: dict[str, tuple[PersonStep, ...]], name: str) -> list[str]:
     return [step.kind.value for step in steps[name]]
 
 

@@ -61,7 +61,7 @@ def driver() -> Any:
     return async_playwright
 
 
-class Tab:
+class BrowserTab:
     """The app in one tab. email, password: of whoever signs in."""
 
     def __init__(self, page: Any, url: str, email: str, password: str) -> None:
@@ -127,7 +127,7 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def tab(executable: str, app_url: str, email: str, password: str, patience_s: float) -> AsyncIterator[Tab]:
+async def tab(executable: str, app_url: str, email: str, password: str, patience_s: float) -> AsyncIterator[BrowserTab]:
     """A fresh profile; gone afterwards."""
     app = host_of(app_url)
     here = dict.fromkeys(["127.0.0.1", "localhost", app])
@@ -139,6 +139,6 @@ async def tab(executable: str, app_url: str, email: str, password: str, patience
         try:
             page = await (await browser.new_context()).new_page()
             page.set_default_timeout(patience_s * 1000.0)
-            yield Tab(page, app_url, email, password)
+            yield BrowserTab(page, app_url, email, password)
         finally:
             await browser.close()

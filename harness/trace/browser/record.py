@@ -12,9 +12,9 @@ from harness.core.people import People, Secrets
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress.gate import Gate
 from harness.trace.browser.app import serving
-from harness.trace.browser.chromium import ElementMissing, Tab, browser_path, driver, tab
+from harness.trace.browser.chromium import BrowserTab, ElementMissing, browser_path, driver, tab
 from harness.trace.browser.script import BrowserScript, ScriptFlow
-from harness.trace.model import Recording, TraceFlow
+from harness.trace.model import TraceFlow, TraceRecording
 from harness.trace.tap import RecordingProxy
 
 APP_PORT = 5173
@@ -33,7 +33,7 @@ def record(
     port: int = 0,
     app_port: int = APP_PORT,
     told: Callable[[str], None] = lambda text: None,
-) -> Recording:
+) -> TraceRecording:
     """port: of the tap; an app that was built before has to have been built for it. app_port: of the app's
     own origin.
 
@@ -58,7 +58,7 @@ async def _recorded(
     executable: str,
     ports: tuple[int, int],
     told: Callable[[str], None],
-) -> Recording:
+) -> TraceRecording:
     gate = Gate(target.reach)
     proxy = RecordingProxy(target.url, gate=gate, port=ports[0])
     await proxy.start()
@@ -81,10 +81,10 @@ async def _recorded(
                 flows.append(TraceFlow(flow.name, events, begin + ahead, monotonic() - begin))
     finally:
         await proxy.stop()
-    return Recording(tuple(flows), words=dict(proxy.cleaner.words))
+    return TraceRecording(tuple(flows), words=dict(proxy.cleaner.words))
 
 
-async def _done(page: Tab, flow: ScriptFlow) -> bool:
+async def _done(page: BrowserTab, flow: ScriptFlow) -> bool:
     """Whether the flow could be done; an optional one may not be."""
     for action in flow.do:
         try:
