@@ -15,7 +15,6 @@ WAITS: tuple[tuple[str, str], ...] = (
     ("GET /rest/v1/lists", "GET /rest/v1/list_items"),
     ("GET /rest/v1/follows", "GET /rest/v1/profiles_public"),
     ("GET /rest/v1/library_entries", "GET /rest/v1/media_items"),
-    ("POST /functions/v1/media-swipe-deck mode=combined", "GET /rest/v1/media_items"),
     ("POST /functions/v1/assistant-orchestrator", "POST /functions/v1/assistant-suggestion-action"),
     ("POST /functions/v1/media-search", "POST /functions/v1/tmdb-proxy"),
     ("POST /functions/v1/tmdb-proxy", "POST /functions/v1/catalog-sync-batch"),
@@ -39,8 +38,13 @@ def other_order(recorded: Sequence[Traced], phone: Sequence[Traced]) -> Iterator
 def _waited(events: Sequence[Traced], first: str, second: str) -> tuple[bool, float] | None:
     """Whether the first of `second` came after the reply to the first of `first`; None where one of them is not there,
     or nobody knows when a reply came."""
-    before = next((one.event for one in events if one.shape.what.startswith(first)), None)
-    after = next((one for one in events if one.shape.what.startswith(second)), None)
+    before = next((one.event for one in events if _is(one, first)), None)
+    after = next((one for one in events if _is(one, second)), None)
     if not isinstance(before, TracedRequest) or before.seconds is None or after is None:
         return None
     return after.t >= before.end - CLOCK_S, after.t
+
+
+def _is(one: Traced, call: str) -> bool:
+    """Whether this is that call, whatever its body says."""
+    return one.shape.what == call or one.shape.what.startswith(f"{call} ")

@@ -177,6 +177,13 @@ def test_a_reply_that_is_not_waited_for() -> None:
     assert detail.startswith("sent after the reply to GET /rest/v1/lists")
 
 
+def test_a_call_whose_name_only_begins_alike_is_another() -> None:
+    public = "/rest/v1/profiles_public?select=id&id=eq.id-0002"
+    mine = [request(0.1, "GET", public, seconds=0.1), request(0.4, "GET", PROFILE)]
+    theirs = [request(0.1, "GET", public, seconds=0.1), request(0.1, "GET", PROFILE)]
+    assert found(flow("a", *mine), flow("a", *theirs)) == []
+
+
 def test_a_join_with_another_payload_and_a_typing_signal_too_few() -> None:
     mine = sent(0.1, ROOM, "phx_join", {"config": {"private": False}, "access_token": "x"})
     theirs = sent(0.1, ROOM, "phx_join", {"config": {"private": False}})
