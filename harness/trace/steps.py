@@ -50,7 +50,8 @@ class StepKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PersonStep:
-    """at: seconds since the flow began. word: the gesture, the query's stand-in, or the page that a load lands on.
+    """at: seconds since the flow began. word: the gesture, the query's stand-in, the chip's
+    kind, or the page that a load lands on.
     seconds: how long a text was typed before it was sent; None where nobody typed."""
 
     kind: StepKind
@@ -132,7 +133,10 @@ class StepFinder:
         elif path == "/functions/v1/media-search":
             kind = (body.get("filters") or {}).get("type", "all")
             step = StepKind.QUERY if kind == "all" else StepKind.CHIP
-            self._add(step, request.t - (DEBOUNCE_S if step is StepKind.QUERY else 0.0), str(body.get("query", "")))
+            if step is StepKind.QUERY:
+                self._add(step, request.t - DEBOUNCE_S, str(body.get("query", "")))
+            else:
+                self._add(step, request.t, str(kind))
         elif path == "/functions/v1/assistant-orchestrator":
             self._suggestions(request, body)
         elif path == "/rest/v1/blocked_users":

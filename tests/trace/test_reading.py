@@ -30,6 +30,7 @@ def test_the_flows_that_are_marked_and_what_the_person_did_in_them() -> None:
     assert kinds(steps, "b-online") == ["online"]
     assert kinds(steps, "b-search") == ["search", "query"]
     assert kinds(steps, "b-chips") == ["chips"]
+    assert [step.word for step in steps["b-chips"]] == ["movie"]
     assert [kinds(steps, name) for name in ("b-messages", "b-conversation", "b-leave", "b-home")] == [
         ["messages"],
         ["conversation"],
