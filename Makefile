@@ -7,7 +7,7 @@ OUT ?= runs
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install smoke test test-all prove lint format docs bench lock clean up
+.PHONY: help install smoke test test-all trace prove lint format docs bench lock clean up
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,13 @@ test: $(STAMP) ## the fast suite (unit, property and integration tests)
 test-all: $(STAMP) ## everything, browser and Node tests included (installs both where missing)
 	sh scripts/test-tools.sh
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup --hypothesis-profile thorough
+
+trace: $(STAMP) ## hold the phones against the committed recordings of the real client (docs/phones.md)
+	mkdir -p $(OUT)
+	code=0; for name in real-client real-client-more; do \
+		$(BIN)/harness trace diff tests/data/traces/$$name.jsonl --known tests/data/traces/known.toml \
+			--html $(OUT)/trace-$$name.html || code=$$?; \
+	done; exit $$code
 
 prove: $(STAMP) ## seeded defects through whole runs, and 50 healthy ones: does every gate catch? (hours)
 	$(BIN)/harness prove --jobs 2 --out $(OUT)/prove

@@ -89,7 +89,17 @@ install_toxiproxy_clients() {
     fi
 }
 
+# The extra `trace` of ours, for the tests that record in a browser; it downloads no browser.
+install_playwright() {
+    [ -x .venv/bin/python ] || return
+    .venv/bin/python -c 'import playwright' >"$log" 2>&1 && return
+    if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.50,<1.70' >"$log" 2>&1; then
+        missed playwright "pip said: $(last_line)"
+    fi
+}
+
 install_chromium
+install_playwright
 install_node_packages
 install_realtime_client
 install_toxiproxy_clients

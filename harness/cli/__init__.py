@@ -14,7 +14,7 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli import chaos, history, judging, plan, preflight, prove, run, sandbox, streams, tip, users
+from harness.cli import chaos, history, judging, plan, preflight, prove, run, sandbox, streams, tip, trace, users
 from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
@@ -43,6 +43,7 @@ for command in (
     history.history,
     tip.tip,
     prove.prove,
+    trace.trace,
     plan.plan,
     preflight.preflight,
     sandbox.sandbox,

@@ -73,7 +73,7 @@ class LatencyTable:
 
 def render(verdict: Verdict, frames: Frames) -> str:
     drawn = charts.draw(frames)
-    page = _environment().get_template("report.html")
+    page = environment().get_template("report.html")
     return page.render(
         v=verdict,
         facts=verdict.facts,
@@ -95,10 +95,11 @@ def render(verdict: Verdict, frames: Frames) -> str:
 
 def side_by_side(page: SideBySidePage) -> str:
     """Runs laid side by side, as a page of its own."""
-    return _environment().get_template("side_by_side.html").render(page=page, text=text)
+    return environment().get_template("side_by_side.html").render(page=page, text=text)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """For every page of ours: text is escaped, and every character of it can be seen."""
     return Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
