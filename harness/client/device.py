@@ -238,7 +238,10 @@ class Device:
     def _new_page(self) -> Page:
         self.auth.page_loaded()
         through = None if self.fault_injector is None else self.fault_injector.through
-        return Page(Queries(self.clock, self.network, self.background, self.network_mode), RealtimeSession(self, through=through))
+        return Page(
+            Queries(self.clock, self.network, self.background, self.network_mode),
+            RealtimeSession(self, through=through),
+        )
 
     def _reads_turn(self, why: Wake) -> None:
         queries = self.page.queries

@@ -125,6 +125,10 @@ class Queries:
             return Fetched(Outcome.OK, value)
         return Fetched(self._ends.get(query.key, Outcome.GAVE_UP))
 
+    def landed_at(self, query: CachedQuery[Any]) -> float:
+        """When its last fetch ended, as loop time; 0.0 before the first."""
+        return self._landed_at.get(query.key, 0.0)
+
     def mount(self, query: CachedQuery[T]) -> None:
         """A screen begins to show it."""
         self._known[query.key] = query

@@ -19,8 +19,9 @@ from harness.client.cache.local_storage import EXPERIMENTS_S
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import TITLE
 from harness.client.device import Device
-from harness.client.events.emission import EmissionRules
+from harness.client.events.emission import EmissionRules, LookClock
 from harness.client.events.outbox import SwipeEvent
+from harness.client.network_state import NetworkChange
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.suggestions import show_suggestions
 from harness.client.screens.browse.title import diary_entry
@@ -66,7 +67,8 @@ class SwipePage(Screen):
         self._experiments: dict[str, str] | None = None
         self._on_top: list[CachedQuery[Any]] = []
         self._top: Card | None = None
-        self._top_since = 0.0
+        self._look = LookClock()
+        self._unwatch = phone.network.watch(self._network_changed)
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
@@ -109,7 +111,6 @@ class SwipePage(Screen):
         phone.notes.did(UserAction.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
-        self._dwell(card, seconds)
         self._index += 1
         self._look_at_top()
         self._refill_if_low()
@@ -138,13 +139,17 @@ class SwipePage(Screen):
         self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
 
     def leave(self) -> None:
-        """To another screen: the card on top was looked at until now; what was not sent goes into the queue."""
+        """To another screen: what was not sent goes into the queue, and then the look at the card on top is over."""
         if self._left:
             return
-        if self._top is not None and self._here:
-            self._dwell(self._top, self.phone.now() - self._top_since)
+        here, queries = self._here, self.phone.page.queries
+        for read in self._on_top:
+            self._look.drawn(queries.landed_at(read))
         super().leave()
+        self._unwatch()
         self.phone.event_sender.unmount()
+        if self._top is not None and here:
+            self._dwell(self._top)
 
     @property
     def _here(self) -> bool:
@@ -222,9 +227,8 @@ class SwipePage(Screen):
         for query in self._on_top:
             self.unmount(query)
         self._on_top = []
-        phone = self.phone
-        if card is not self._top:
-            self._top, self._top_since = card, phone.now()
+        phone, self._top = self.phone, card
+        self._look.drawn(phone.now())
         if card is None:
             return
         if self._rules.impression(card.deck, card.title):
@@ -241,10 +245,15 @@ class SwipePage(Screen):
 
     # ---- events ---------------------------------------------------------------------------------------------
 
-    def _dwell(self, card: Card, seconds: float) -> None:
-        dwell_ms = self._rules.dwell(card.deck, card.title, seconds * 1000.0, self.phone.now())
+    def _dwell(self, card: Card) -> None:
+        now = self.phone.now()
+        dwell_ms = self._rules.dwell(card.deck, card.title, self._look.looked_ms(now), now)
         if dwell_ms is not None:
             self._emit("dwell", card, payload=self._payload(card, why=True), dwell_ms=dwell_ms)
+
+    def _network_changed(self, change: NetworkChange) -> None:
+        if change in (NetworkChange.VISIBLE, NetworkChange.ONLINE):
+            self._look.drawn(self.phone.now())
 
     def _payload(self, card: Card, *, why: bool = False, action: str | None = None) -> dict[str, Any] | None:
         """Keys in the app's order, which is part of the server's deduplication (contract 3.2, 3.9)."""
@@ -270,7 +279,9 @@ class SwipePage(Screen):
         in_watchlist: bool | None = None,
     ) -> None:
         phone = self.phone
-        phone.event_sender.emit(
+        self._look.drawn(phone.now())
+        send = phone.event_sender.emit_late if self._left else phone.event_sender.emit
+        send(
             SwipeEvent(
                 event_type=event_type,
                 client_event_id=phone.new_id(),
