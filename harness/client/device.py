@@ -49,7 +49,8 @@ class Device:
 
     clock: run time, wall clock, pauses. network: whether there is one, and whether the app is on screen.
     notes: what is written down. behaviour: what the person decides. local: localStorage. new_id: client-made ids.
-    network_mode: what waits for a network. api: requests. auth: who is signed in, and tokens. background: work beside the session that ends with the page.
+    network_mode: what waits for a network. api: requests. auth: who is signed in, and tokens. background: work beside
+    the session that ends with the page.
     event_sender: swipe events on their way out. fault_injector: None where nothing goes wrong on purpose.
     page: what the tab has in memory. in_use: held by the session under way.
     """
