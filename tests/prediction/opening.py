@@ -42,15 +42,15 @@ def shell(page: Page) -> Counts:
 
 
 def presence(page: Page) -> Counts:
-    """Row 3 and 10.2: at most once in 60 s while visible, looked at each 20 s."""
+    """Row 3 and 10.2: at most once in 60 s while visible, looked at each 20 s and on coming back to the app."""
     times, last = 0, -math.inf
     for start, end in life(page):
-        at = start
-        while at < end:
+        beats = [start + PRESENCE_TICK_S * tick for tick in range(math.ceil((end - start) / PRESENCE_TICK_S))]
+        back = [line.at for line in page.of("back") if start <= line.at < end]
+        for at in sorted(beats + back):
             if not inside(at, page.hidden) and at - last >= PRESENCE_S:
                 last = at
                 times += not inside(at, page.offline)
-            at += PRESENCE_TICK_S
     return Counter(presence=times)
 
 

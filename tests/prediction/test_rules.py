@@ -75,7 +75,8 @@ def test_the_shell_reads_again_on_coming_back_after_fifteen_seconds() -> None:
 def test_presence_is_written_once_a_minute_while_visible() -> None:
     assert opening.presence(page(end=130.0)) == Counter(presence=3)
     assert opening.presence(page(Line(50.0, "away"), Line(70.0, "back"), end=100.0)) == Counter(presence=2)
-    assert opening.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=1)
+    assert opening.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=2)
+    assert opening.presence(page(Line(20.5, "away"), Line(50.0, "back"), end=59.0)) == Counter(presence=1)
 
 
 def test_hints_are_one_surface_for_landing_and_search_and_shown_once_each() -> None:

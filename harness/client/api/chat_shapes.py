@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 
+UNKNOWN = "Unknown user"
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One row of the conversation list. `avatars` are storage paths; addresses elsewhere need no signature."""
+    """One row of the conversation list. `avatars` are storage paths; addresses elsewhere need no signature. own_name:
+    what the others call this person."""
 
     conversation: str
     is_group: bool
@@ -21,6 +24,7 @@ class Summary:
     last_message: str | None = None
     read_message: str | None = None
     avatars: tuple[str, ...] = ()
+    own_name: str = "You"
 
     @property
     def unread(self) -> bool:
@@ -62,7 +66,13 @@ def _summary(row: Any, me: str) -> Summary | None:
         last_message=_text(row.get("last_message_id")),
         read_message=_text(row.get("self_last_read_message_id")),
         avatars=tuple(url for url in avatars if isinstance(url, str) and url and "://" not in url),
+        own_name=next((_name(person) for person in people if person.get("isSelf") is True), "You"),
     )
+
+
+def _name(person: dict[str, Any]) -> str:
+    """As the app shows a participant; an empty name is one."""
+    return next((name for key in ("displayName", "username") if (name := _text(person.get(key))) is not None), UNKNOWN)
 
 
 def messages(data: Any) -> list[ChatMessage] | None:

@@ -69,7 +69,7 @@ class ConversationChannel:
             channel.on_change(self._changed)
             channel.on_system(self._noticed)
         else:
-            channel = self._client.channel(TYPING + id_, label="typing")
+            channel = self._client.channel(TYPING + id_, ack=None, label="typing")
             channel.on_broadcast(TYPING_EVENT, self._typed)
         channel.on_status(lambda status, _: self._status(topic, status))
         return channel
@@ -112,9 +112,9 @@ class ConversationChannel:
         return bool(self._holders)
 
     def leave(self) -> None:
-        """The screen is left."""
+        """The screen is left: typing first, as the app's hooks end."""
         self.gone()
-        for _, channel in self._both():
+        for _, channel in reversed(self._both()):
             self._client.remove(channel)
 
     def gone(self) -> None:

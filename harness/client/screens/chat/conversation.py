@@ -72,7 +72,9 @@ class Conversation:
         self._receipts = Receipts(phone, summary.conversation, clock)
         self._files = SignedFiles.of(phone)
         self._sender = Sender(phone, summary)
-        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._channel)
+        self._keyboard = Keyboard(
+            phone, summary.conversation, self._own_name, lambda: self.joined, lambda: self._channel
+        )
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
@@ -144,6 +146,10 @@ class Conversation:
     @property
     def _kind(self) -> str:
         return "direct" if not self.summary.is_group and self.summary.others else "group"
+
+    def _own_name(self) -> str:
+        listed = (row for row in Inbox.of(self.phone).rows if row.conversation == self.summary.conversation)
+        return next(listed, self.summary).own_name
 
     # ---- reading --------------------------------------------------------------------------------------------
 
