@@ -160,8 +160,15 @@ class Queries:
         self.invalidate(*query.key)
         return await self.landed(query)
 
+    def written(self, query: CachedQuery[Any]) -> None:
+        """The app wrote into what it remembers of it: fresh now, and a poll counts its interval from here."""
+        now = self._clock.now()
+        self.cache.written(query.key, now)
+        self._landed_at[query.key] = now
+
     async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
-        """A screen's poll, until cancelled: fetched again so long after its last fetch ended; asked anew each time.
+        """A screen's poll, until cancelled: fetched again so long after its last fetch ended, or the app last wrote into
+        what it remembers; asked anew each time.
 
         It rests while the app is not on screen. A poll that finds no network waits for it, as every read does.
         """

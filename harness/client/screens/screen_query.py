@@ -71,6 +71,11 @@ class ScreenQuery:
         if self._every_s is not None and self._shown:
             self._poller = self._phone.background.start(self._queries.keep_fresh(self._read, self._every_s))
 
+    def written(self) -> None:
+        """The screen has put something into what it holds: the next poll is a whole interval away."""
+        if self._shown:
+            self._queries.written(self._read)
+
     async def refetch(self) -> Outcome:
         """Fetch now, also what was being fetched: it may be from before a write. How it ended."""
         return await self._queries.refetch_anew(self._read)

@@ -69,6 +69,10 @@ class Inbox:
         """Wait for a fetch under way."""
         return await self._query.ready()
 
+    def written(self) -> None:
+        """A message was sent or came: the app moves its row up, and the list's next poll is a whole interval away."""
+        self._query.written()
+
     def leave(self) -> None:
         """The person leaves for a screen without it."""
         if self._hints is not None:
