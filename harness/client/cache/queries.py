@@ -167,8 +167,8 @@ class Queries:
         self._landed_at[query.key] = now
 
     async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
-        """A screen's poll, until cancelled: fetched again so long after its last fetch ended, or the app last wrote into
-        what it remembers; asked anew each time.
+        """A screen's poll, until cancelled: fetched again so long after its last fetch ended or the app wrote into what
+        it remembers; asked anew each time.
 
         It rests while the app is not on screen. A poll that finds no network waits for it, as every read does.
         """
