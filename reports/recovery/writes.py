@@ -38,7 +38,8 @@ _NO_ANSWER = (WriteStep.SENT, WriteStep.UNSENT, WriteStep.DROPPED, WriteStep.FOR
 class Lives:
     """Writes of one kind and the attempts that carried them, as flat arrays. Instants are run microseconds.
 
-    Per write: wanted; closed (first acknowledgement, refusal or loss on the phone) and acknowledged, NEVER where it did not happen.
+    Per write: wanted; closed (first acknowledgement, refusal or loss on the phone) and acknowledged, NEVER where it did
+    not happen.
     Per attempt: `of`, the write's row; number, from 1; acknowledged; concurrent; needless.
     """
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 TIMER_S = 1.0
 CHUNK = 25
-DWELL_S = 1.2
 SLACK_S = 0.05
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from tests.prediction.base import DEFAULT_STALE_S, Counts, kept
 from tests.prediction.browsing import TITLE_STALE_S
-from tests.prediction.outbox import DWELL_S, Buffer, Moment
+from tests.prediction.outbox import Buffer, Moment
 from tests.prediction.reads import inside
 from tests.prediction.story import Device, Line, Page, Span, Story
 
@@ -100,8 +100,8 @@ def diary(page: Page) -> Counts:
 
 
 def events(story: Story, device: Device) -> Counts:
-    """3.8, over the whole session: an impression when a card comes up, gesture and long look when the look is over,
-    and what is tapped under the card at once."""
+    """3.8, over the whole session: an impression when a card comes up, gesture when the look is over, and what is
+    tapped under the card at once."""
     moments: list[Moment] = []
     for page in story.pages:
         for start, end in page.visits("swipe"):
@@ -114,7 +114,7 @@ def events(story: Story, device: Device) -> Counts:
                 moments.append(Moment(line.at, "events", 1))
             elif line.action == "look":
                 if line.at + line.seconds <= story.end:
-                    moments.append(Moment(line.at + line.seconds, "events", 2 if line.seconds >= DWELL_S else 1))
+                    moments.append(Moment(line.at + line.seconds, "events", 1))
             elif line.action == "away":
                 moments.append(Moment(line.at, "hide"))
             elif line.action in ("offline", "online"):

@@ -135,7 +135,7 @@ def test_cards_cost_four_reads_each_and_eight_more_details_ahead() -> None:
 
 
 def test_events_leave_a_second_after_the_first_of_them() -> None:
-    """At a card each 2 s: the first impression, then gesture, dwell and next impression together."""
+    """At a card each 2 s: the first impression, then gesture and next impression together."""
     made = swiping.events(told(*swiped(20, 72), end=60.0), Device())
     assert made == Counter(swipe_events=21)
     hasty = swiping.events(told(*swiped(20, 72, every_s=0.5), end=60.0), Device())
