@@ -71,7 +71,7 @@ def test_rows_of_a_session(figures: PlanFigures) -> None:
     assert {load.name: round(load.rows_per_day / 1200, 9) for load in figures.tables} == by_hand
     swipe = figures.swipe_session
     assert swipe.rows == pytest.approx(458)  # their sum
-    assert swipe.rows_per_swipe == pytest.approx(478 / 20)
+    assert swipe.rows_per_swipe == pytest.approx(458 / 20)
     assert swipe.rows_of_decks == pytest.approx(2 * cards + 2 * 6)
     # index entries: 172*4 + 192*4 + 6*3 + 60*8 + 33 + 2 + 10*5 + 2*5 + 1*3
     assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 33 + 2 + 50 + 10 + 3)
@@ -84,7 +84,7 @@ def test_presence_messages(figures: PlanFigures) -> None:
     assert per_second == pytest.approx(4.37963, rel=1e-5)
     presence = figures.realtime.streams[0]
     assert presence.peak == pytest.approx(per_second)
-    assert presence.per_day == pytest.approx(357_200)
+    assert presence.per_day == pytest.approx(378_400)
     assert presence.delivered_per_day == pytest.approx(presence.per_day)  # far below 1,000 a second
     assert figures.realtime.streams[1].per_day == 0
     assert figures.realtime.joins == pytest.approx(3 * arrivals)
