@@ -73,8 +73,8 @@ def test_rows_of_a_session(figures: PlanFigures) -> None:
     assert swipe.rows == pytest.approx(458)  # their sum
     assert swipe.rows_per_swipe == pytest.approx(458 / 20)
     assert swipe.rows_of_decks == pytest.approx(2 * cards + 2 * 6)
-    # index entries: 172*4 + 192*4 + 6*3 + 60*8 + 33 + 2 + 10*5 + 2*5 + 1*3
-    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 33 + 2 + 50 + 10 + 3)
+    # index entries: 172*4 + 192*4 + 6*3 + 40*8 + 33 + 2 + 10*5 + 2*5 + 1*3
+    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 320 + 33 + 2 + 50 + 10 + 3)
 
 
 def test_presence_messages(figures: PlanFigures) -> None:
