@@ -18,9 +18,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from harness.client.api.calls import SWIPE_EVENTS
-from harness.client.cache.network_mode import NetworkMode
 from harness.client.clock import DeviceClock
-from harness.client.context import Requests
+from harness.client.context import Mutations, Requests
 from harness.client.events.event_key import event_facts
 from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, event_reply
 from harness.client.events.storage import Storage
@@ -45,7 +44,7 @@ class EventSender:
         api: Requests,
         clock: DeviceClock,
         network: NetworkState,
-        mode: NetworkMode,
+        mode: Mutations,
         notes: SessionNotes,
         *,
         email: str,
