@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from harness.client.api.calls import FOLLOW, OWN_STATS, PRESENCE
+from harness.client.api.chat_shapes import Summary
 from harness.client.cache.paused import PausedWork, Resumed, Wake
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.interruptible_sleep import SessionClosed
 from harness.client.screens.app import enter
 from harness.client.screens.browse.swipe import SwipePage
+from harness.client.screens.chat.parts import Conversation
 from harness.client.screens.commute import come_back, go_offline
-from harness.core.ledger import WriteStep
+from harness.core.ledger import WriteKind, WriteStep
 from harness.core.outcome import Outcome
-from harness.core.tables import LEDGER_STEPS
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from tests.client.answered import EVENTS, answer, answered, batches, endpoints, flow, kinds
+from tests.client.chat_server import CONVERSATION, OTHER, ChatServer
 from tests.client.virtual import VirtualPhone, World
 
 
@@ -291,6 +294,48 @@ def test_a_mutation_under_way_fails_for_good_and_a_read_under_way_is_tried_again
     answer(phone.sent[2])
     world.loop.settle()
     assert read.result().outcome.good
+
+
+def test_a_message_waits_for_the_network_with_its_block_check_and_is_sent_once(world: World) -> None:
+    phone = world.phone().signed_in()
+    phone.server = ChatServer()
+    conversation = Conversation(phone, Summary(CONVERSATION, False, (OTHER,)), joined=True)
+    assert world.run(conversation.open())
+    go_offline(phone)
+    sending = world.loop.create_task(conversation.send("hi"))
+    world.loop.sleep(60.0)
+    before = len(phone.sent)
+    assert not sending.done()
+    come_back(phone)
+    world.loop.sleep(1.0)
+    assert sending.result().outcome is Outcome.OK
+    written = [sent.path.partition("?")[0] for sent in phone.sent[before:] if sent.method == "POST"]
+    assert written.count("/rest/v1/messages") == 1
+    assert phone.sent[before].path.startswith("/rest/v1/blocked_users"), "the mutation first, then the reads"
+
+
+def test_a_message_that_waits_when_the_app_is_closed_was_never_sent(world: World) -> None:
+    phone = world.phone().signed_in()
+    phone.server = ChatServer()
+    conversation = Conversation(phone, Summary(CONVERSATION, False, (OTHER,)), joined=True)
+    assert world.run(conversation.open())
+    go_offline(phone)
+    phone.background.start(_just(conversation.send("hi")))
+    world.loop.sleep(5.0)
+    world.run(phone.end())
+    kinds_written = [
+        kind
+        for rows in world.kit.ledger.take()
+        if rows.table == LEDGER_WRITES
+        for kind in rows.batch().column("kind").to_pylist()
+    ]
+    assert WriteKind.DELIVERED in kinds_written
+    assert WriteKind.MESSAGE not in kinds_written
+    assert phone.network_mode.waiting == 0
+
+
+async def _just(work: Coroutine[Any, Any, Any]) -> None:
+    await work
 
 
 def test_a_second_try_waits_until_the_app_is_on_screen(world: World) -> None:
