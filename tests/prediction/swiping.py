@@ -48,18 +48,20 @@ def deck_requests(lines: list[Line]) -> int:
 
 
 def cards(page: Page) -> Counts:
-    """Per card on top its preview, and its details up to eight cards ahead: about 4 GETs a swipe with the diary's."""
+    """Per card on top its preview, and its details up to eight cards ahead: about 4 GETs a swipe with the diary's.
+
+    What is wanted offline is asked for when the network is back, once.
+    """
     details = previews = 0
     for tops, available in card_tops(page):
         fetched: dict[int, float] = {}
         for index, (at, until, _) in enumerate(tops):
-            if inside(at, page.offline):
-                continue
             previews += kept(page, [(at, until)], TITLE_STALE_S)
+            asked_at = next((end for start, end in page.offline if start <= at < end), at)
             for place in range(index, min(index + 1 + AHEAD, available)):
                 if at - fetched.get(place, -math.inf) >= TITLE_STALE_S:
-                    fetched[place] = at
-                    details += 1
+                    fetched[place] = asked_at
+                    details += asked_at < page.end or asked_at == at
             for wake in page.wakes:
                 if at < wake < until and wake - fetched.get(index, -math.inf) >= TITLE_STALE_S:
                     fetched[index] = wake
@@ -117,7 +119,7 @@ def events(story: Story, device: Device) -> Counts:
                     moments.append(Moment(line.at + line.seconds, "events", 1))
             elif line.action == "away":
                 moments.append(Moment(line.at, "hide"))
-            elif line.action in ("offline", "online"):
+            elif line.action in ("offline", "online", "back"):
                 moments.append(Moment(line.at, line.action))
     buffer = Buffer(device.queued)
     buffer.run(moments)
