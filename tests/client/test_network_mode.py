@@ -193,6 +193,25 @@ def test_the_first_second_after_a_tunnel_is_that_of_the_recording(world: World) 
     assert len([one for one in phone.to(EVENTS) if one.at > back_at]) == 1
 
 
+def test_a_note_that_waits_lands_on_the_card_that_is_on_top_by_then(world: World) -> None:
+    """As shipped: its mutation asks for the card when it begins, and each drawing tells it the one on top."""
+    phone, page = swiped_offline(world, 0)
+    noted_on = page.card
+    assert noted_on is not None
+    page.rate(noted_on, 4.0)
+    for _ in range(2):
+        assert page.card is not None
+        world.run(page.look_and_swipe(page.card, 2.0, "like"))
+    top = page.card
+    come_back(phone)
+    world.loop.sleep(1.5)
+    items = phone.to(EVENTS)[-1].json["items"]
+    [rated] = [item for item in items if item["events"][0]["eventType"] == "rating"]
+    assert top is not None
+    assert rated["mediaItemId"] == top.title != noted_on.title
+    assert len(items) == 5
+
+
 def test_a_batch_under_way_fails_once_and_leaves_as_soon_as_there_is_a_network(world: World) -> None:
     phone, page = swiped_offline(world, 0)
     come_back(phone)

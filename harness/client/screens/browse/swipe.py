@@ -8,6 +8,7 @@ that this visit has not had, so that an exhausted catalogue costs three requests
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
 from harness.client.api import shapes
@@ -68,6 +69,7 @@ class SwipePage(Screen):
         self._on_top: list[CachedQuery[Any]] = []
         self._top: Card | None = None
         self._look = LookClock()
+        self._waiting_note: list[Card] = []  # the card of the last note that waits for a network
         self._unwatch = phone.network.watch(self._network_changed)
 
     async def open(self) -> bool:
@@ -121,22 +123,41 @@ class SwipePage(Screen):
             return
         self.phone.notes.did(UserAction.NOTE, "rating")
         rating = None if stars is None else stars * 2
-        self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
+        self._noted(
+            card, lambda on: self._emit("rating", on, payload=self._note(on, action="rating"), rating0_10=rating)
+        )
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
         if not self._here:
             return
         self.phone.notes.did(UserAction.NOTE, "watched")
-        self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
+        noted = {"action": "status", "status": "watched", "enabled": watched}
+        self._noted(card, lambda on: self._emit("like", on, payload=self._note(on, **noted)))
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
         if not self._here:
             return
         self.phone.notes.did(UserAction.NOTE, "watchlist")
-        payload = self._note(card, action="status", status="watchlist", enabled=wanted)
-        self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
+        noted = {"action": "status", "status": "watchlist", "enabled": wanted}
+        self._noted(card, lambda on: self._emit("watchlist", on, payload=self._note(on, **noted), in_watchlist=wanted))
+
+    def _noted(self, card: Card, emit: Callable[[Card], None]) -> None:
+        """What is noted under a card is a mutation of its own, which asks for the card when it begins.
+
+        As shipped: a note that waits for the network lands on the card that is on top by then.
+        """
+        if self.phone.network.online:
+            emit(card)
+            return
+        waiting = self._waiting_note = [card]  # the one before keeps the card that it has now
+
+        def begins() -> None:
+            if self._here:
+                emit(waiting[0])
+
+        self.phone.network_mode.mutate(begins, lambda: None)
 
     def leave(self) -> None:
         """To another screen: what was not sent goes into the queue, and then the look at the card on top is over."""
@@ -231,6 +252,7 @@ class SwipePage(Screen):
         self._look.drawn(phone.now())
         if card is None:
             return
+        self._waiting_note[:] = [card]
         if self._rules.impression(card.deck, card.title):
             self._emit("impression", card, payload=self._payload(card, why=True))
         self._on_top = [
