@@ -463,10 +463,10 @@ def test_a_card_that_comes_up_is_an_impression_and_leaving_the_page_ends_the_loo
         assert await page.open()
         await phone.pause(1.6)
         page.leave()
-        assert phone.event_sender.storage.queue == (), "the impression went after a second"
+        assert not phone.event_sender.storage.queue, "the impression went after a second"
         await phone.pause(1.5)
         last = server.of(EVENTS)[-1].body["items"]
-        assert [event["eventType"] for item in last for event in item["events"]] == ["dwell"], "a second after leaving"
+        assert [one["eventType"] for item in last for one in item["events"]] == ["dwell"], "a second after leaving"
         page = SwipePage(phone)
         assert await page.open()
         page.leave()
