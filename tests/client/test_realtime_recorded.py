@@ -55,6 +55,7 @@ class Page:
             "RealtimeHost",
             SimpleNamespace(
                 auth=SimpleNamespace(account=account, user_id=ME),
+                clock=SimpleNamespace(now=lambda: self.stage.now),
                 network=NetworkState(),
                 kit=SimpleNamespace(sockets=None),
                 notes=SimpleNamespace(saw=lambda *_, **__: None, ticket=1),

@@ -19,7 +19,8 @@ USERS_OF_A_LOAD = 3
 
 
 class RealtimeSession:
-    """Use `phone.page.realtime`."""
+    """Use `phone.page.realtime`. user_since: loop time from which the app's user is the object that it is now; the
+    presence timer counts from there."""
 
     def __init__(self, host: RealtimeHost, *, through: Through | None = None) -> None:
         """through: what messages pass on their way in, for faults."""
@@ -29,6 +30,7 @@ class RealtimeSession:
         self._presence: PresenceChannel | None = None
         self._conversations: dict[str, ConversationChannel] = {}
         self._over = False
+        self.user_since = 0.0
 
     # ---- the client -----------------------------------------------------------------------------------------
 
@@ -91,6 +93,7 @@ class RealtimeSession:
     def user_told(self) -> None:
         """The server has said who is signed in: that and the session's own report make the user another object twice,
         so that presence leaves and joins twice."""
+        self.user_since = self._host.clock.now()
         if self._presence is not None and self._token() is not None:
             for _ in range(USERS_OF_A_LOAD - 1):
                 self._presence.leave()
@@ -99,6 +102,7 @@ class RealtimeSession:
     def signed_in_anew(self) -> None:
         """The auth client reports a session, new or again: joined channels get its token, presence leaves and joins."""
         token = self._token()
+        self.user_since = self._host.clock.now()
         if self._client is None or token is None:
             return
         self._client.set_auth(token)

@@ -23,7 +23,8 @@ async def touch_presence(phone: Device) -> None:
 async def heartbeat(phone: Device) -> None:
     """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing.
 
-    A channel that was joined a moment ago tracks by itself, as soon as the server says SUBSCRIBED.
+    A channel that was joined a moment ago tracks by itself, as soon as the server says SUBSCRIBED. The timer begins
+    anew with the app's user, as the channel does.
     """
     phone.page.realtime.enter_presence()
     unwatch = phone.network.watch(lambda change: _back(phone, change))
@@ -31,7 +32,9 @@ async def heartbeat(phone: Device) -> None:
         while True:
             if phone.network.visible and phone.auth.account is not None:
                 await touch_presence(phone)
-            await phone.pause(HEARTBEAT_S)
+            begun = phone.now()
+            while (wait := max(begun, phone.page.realtime.user_since) + HEARTBEAT_S - phone.now()) > 0:
+                await phone.pause(wait)
             phone.page.realtime.track()
     finally:
         unwatch()
