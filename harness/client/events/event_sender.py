@@ -149,6 +149,7 @@ class EventSender:
     def gone(self) -> None:
         """The tab is gone: what its page had not sent is in the queue."""
         if self._outbox.mounted:
+            self._forget()
             self._outbox.unmount(self._clock.now())
         self._gone()
 
