@@ -24,6 +24,8 @@ from harness.client.api.headers import HeaderProfiles
 from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
 from harness.client.background_tasks import LET_GO
+from harness.client.cache.network_mode import NetworkMode
+from harness.client.cache.queries import in_fetch, tried_again
 from harness.client.checks.read_checks import WATCHED, ReadChecks
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
@@ -58,6 +60,7 @@ class ApiClient:
         open_http: Callable[[], HttpClient],
         app_origin: str = "",
         server: str = "",
+        mode: NetworkMode,
         policy: RetryPolicy = RetryPolicy.SHIPPED,
         budget_ratio: float = 0.1,
     ) -> None:
@@ -65,6 +68,7 @@ class ApiClient:
         self.faults: Attempts | None = None
         self._clock = clock
         self._network = network
+        self._mode = mode
         self._notes = notes
         self._observer = observer
         self._checks = ReadChecks(observer.checked, self._violated, observer.problem, observer.samples, self._sampled)
@@ -113,8 +117,17 @@ class ApiClient:
         """Make a call as the app does, with the tries its callers make; the last try's reading.
 
         `body` is encoded as JSON; `raw` is sent as it is. A call that the app itself refuses to send (contract 1.2,
-        quirks A and B) ends with status 0 and leaves no attempt. Never raises but for cancellation.
+        quirks A and B) ends with status 0 and leaves no attempt. Without a network reads and mutations wait for one.
+        Never raises but for cancellation. :raises SessionClosed: when the run or the page ends while it waits.
         """
+        if call.caller is Caller.MUTATION:
+            async with self._mode.mutation():
+                return await self._request(call, arguments, body, raw)
+        if call.caller is Caller.QUERY and not in_fetch():
+            await self._mode.read()
+        return await self._request(call, arguments, body, raw)
+
+    async def _request(self, call: Call, arguments: tuple[str, ...], body: Any, raw: bytes | None) -> Reading:
         credentials, edge = self.credentials, call.service in EDGE_SERVICES
         if call.signed_in:
             await credentials.refresh_if_due()
@@ -157,9 +170,12 @@ class ApiClient:
             return await self._with_policy(self._retries, call, path, headers, payload)
         reading = await self._with_transport_retries(call, path, headers, payload)
         for delay in retry.query_delays() if call.caller is Caller.QUERY else ():
-            if reading.outcome.good:
+            if reading.outcome.good or not tried_again():
                 break
             await asyncio.sleep(delay)
+            await self._mode.read(again=True)
+            if not tried_again():
+                break
             reading = await self._with_transport_retries(call, path, headers, payload)
         return reading
 
@@ -187,6 +203,8 @@ class ApiClient:
             if delay is None:
                 return reading
             await asyncio.sleep(delay)
+            if call.caller is Caller.QUERY:
+                await self._mode.read(again=True)
 
     async def _attempt(
         self, call: Call, path: str, headers: bytes, payload: bytes | None

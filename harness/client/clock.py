@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from harness.client.interruptible_sleep import InterruptibleSleep
@@ -33,10 +33,17 @@ class DeviceClock:
 
     async def pause(self, seconds: float) -> None:
         """Think, look, type. :raises SessionClosed: when the run closes."""
+        await self._resting(self._sleep.sleep(seconds))
+
+    async def held(self, allowed: asyncio.Future[Any]) -> None:
+        """Wait for leave to go on. :raises SessionClosed: when the run closes."""
+        await self._resting(self._sleep.until(allowed))
+
+    async def _resting(self, rest: Coroutine[Any, Any, None]) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.pausing.add(task)
         try:
-            await self._sleep.sleep(seconds)
+            await rest
         finally:
             self.pausing.discard(task)

@@ -6,6 +6,7 @@ A part names here what it needs; `device.py` puts the parts together. Parts that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from harness.client.api.call import Call
@@ -67,6 +68,12 @@ class Requests(Protocol):
     """Whoever makes the app's calls; see `ApiClient.request`."""
 
     async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading: ...
+
+
+class Mutations(Protocol):
+    """Whoever does or holds back the app's mutations; see `NetworkMode.mutate`."""
+
+    def mutate(self, act: Callable[[], object], lost: Callable[[], object]) -> None: ...
 
 
 class Exchanges(Protocol):

@@ -17,6 +17,8 @@ from harness.client.auth.token_manager import TokenManager
 from harness.client.background_tasks import BackgroundTasks
 from harness.client.behaviour import Behaviour
 from harness.client.cache.local_storage import LocalStorage
+from harness.client.cache.network_mode import NetworkMode
+from harness.client.cache.paused import Wake
 from harness.client.cache.queries import Queries
 from harness.client.clock import DeviceClock
 from harness.client.context import Observer
@@ -43,7 +45,8 @@ class Device:
 
     clock: run time, wall clock, pauses. network: whether there is one, and whether the app is on screen.
     notes: what is written down. behaviour: what the person decides. local: localStorage. new_id: client-made ids.
-    api: requests. auth: who is signed in, and tokens. background: work beside the session that ends with the page.
+    network_mode: what waits for a network. api: requests. auth: who is signed in, and tokens. background: work beside
+    the session that ends with the page.
     event_sender: swipe events on their way out. fault_injector: None where nothing goes wrong on purpose.
     page: what the tab has in memory. in_use: held by the session under way.
     """
@@ -66,6 +69,7 @@ class Device:
             realtime=kit.sockets is not None,
             copies_writes=kit.fault_schedule is not None,
         )
+        self.network_mode = NetworkMode(self.clock, self.network, self._reads_turn)
         self.behaviour = Behaviour(kit.behaviour, self.notes)
         self.local = LocalStorage(self.person.email)
         self.new_id = ids.Sequence(kit.run_tag, number, worker=kit.worker)
@@ -78,6 +82,7 @@ class Device:
             open_http=self._open_http,
             app_origin=kit.page_origin,
             server=str(kit.origin),
+            mode=self.network_mode,
             policy=kit.retry_policy,
             budget_ratio=kit.budget_ratio,
         )
@@ -94,6 +99,7 @@ class Device:
             self.api,
             self.clock,
             self.network,
+            self.network_mode,
             self.notes,
             email=self.person.email,
             seed=kit.seed,
@@ -227,6 +233,7 @@ class Device:
         return self._turn_page()
 
     def _turn_page(self) -> Page:
+        self.network_mode.page_gone()
         self.page.realtime.close()
         self.page = self._new_page()
         return self.page
@@ -234,7 +241,14 @@ class Device:
     def _new_page(self) -> Page:
         self.auth.page_loaded()
         through = None if self.fault_injector is None else self.fault_injector.through
-        return Page(Queries(self.clock, self.network, self.background), RealtimeSession(self, through=through))
+        return Page(
+            Queries(self.clock, self.network, self.background, self.network_mode),
+            RealtimeSession(self, through=through),
+        )
+
+    def _reads_turn(self, why: Wake) -> None:
+        queries = self.page.queries
+        (queries.reconnected if why is Wake.ONLINE else queries.focused)()
 
     def _network_changed(self, change: NetworkChange) -> None:
         page, did = self.page, self.notes.did
@@ -245,7 +259,7 @@ class Device:
         elif change is NetworkChange.ONLINE:
             did(UserAction.ONLINE)
             page.realtime.back()
-            page.queries.reconnected()
+            self.network_mode.wake(Wake.ONLINE)
         elif change is NetworkChange.HIDDEN:
             did(UserAction.AWAY)
             page.realtime.hidden()
@@ -253,7 +267,7 @@ class Device:
             did(UserAction.BACK)
             self.background.start(self.auth.refresh_if_due())
             page.realtime.shown()
-            page.queries.focused()
+            self.network_mode.wake(Wake.SHOWN)
         elif change is NetworkChange.KILLED:
             did(UserAction.KILLED)
             page.realtime.close(killed=True)

@@ -23,12 +23,20 @@ class InterruptibleSleep:
             raise SessionClosed
         sleeper = self._loop.create_future()
         timer = self._loop.call_later(seconds, _wake, sleeper)
-        self._sleepers.add(sleeper)
         try:
-            await sleeper
+            await self.until(sleeper)
         finally:
             timer.cancel()
-            self._sleepers.discard(sleeper)
+
+    async def until(self, allowed: asyncio.Future[None]) -> None:
+        """Wait for something that somebody else sets; :raises SessionClosed: as `sleep`."""
+        if self.closing:
+            raise SessionClosed
+        self._sleepers.add(allowed)
+        try:
+            await allowed
+        finally:
+            self._sleepers.discard(allowed)
 
     def close(self) -> None:
         """Wake everybody with `SessionClosed`, now and from now on."""

@@ -64,5 +64,9 @@ class Write:
         """The device will never send it again."""
         self._notes.step(self._entry, WriteStep.DROPPED, Outcome.GAVE_UP)
 
+    def forgotten(self) -> None:
+        """The app held it back without a network and lost it with its page: no request ever carried it."""
+        self._notes.step(self._entry, WriteStep.FORGOTTEN, Outcome.GAVE_UP)
+
     def _arrived(self) -> None:
         carried.set(tuple(write for write in carried.get() if write is not self))

@@ -110,7 +110,7 @@ BEHAVIOUR: Mapping[str, tuple[Quantity, ...]] = {
     ),
     "commuter": (
         Quantity("swipes", "swipes a session", "cards swiped before the person closes the app"),
-        _seconds("dwell_s", "a card is looked at; the app itself counts a dwell from 1.2 s on"),
+        _seconds("dwell_s", "a card is looked at; the app records looks only when the page is left"),
         Quantity("tunnels", "outages a session", "times that the network goes away, rounded"),
         _seconds("daylight_s", "with a network before each outage"),
         _seconds("tunnel_s", "each outage lasts"),

@@ -4,7 +4,8 @@ No load tool looks at the data afterwards. This one writes down, per worker and 
 database at the end and what must not, in two flat tables that stream into the run's record like all others:
 
     ledger/writes   one row per intended write: who, what, when, the key under which the server stores it
-    ledger/steps    one row per thing that happened to it: sent, acknowledged, refused, unanswered, dropped
+    ledger/steps    one row per thing that happened to it: sent, acknowledged, refused, unanswered, dropped,
+                    forgotten
 
 A write is named by (kind, person, sequence). Writes that carry a client-made id have its own position
 (`harness.core.ids`), so that a stored row leads back to its write by arithmetic; the others count on by themselves.
@@ -16,6 +17,7 @@ What an answer proves:
     UNANSWERED    no answer: it may or may not be stored, and neither is ever called a loss
     UNSENT        nothing left the phone
     DROPPED       the phone itself will never send it again: evicted from its queue, or its app was killed
+    FORGOTTEN     the app held it back without a network and its page was left: as shipped; nobody was promised it
 
 The figures behind the layout: ten million writes take under 1 GB as Parquet and are checked in under a minute
 (`benchmarks/integrity.py`).
@@ -70,6 +72,7 @@ class WriteStep(IntEnum):
     UNANSWERED = 4
     UNSENT = 5
     DROPPED = 6
+    FORGOTTEN = 7
 
 
 _PROVES = {

@@ -18,6 +18,10 @@ from harness.plan.traffic import HOUR_S, busiest
 
 CHANNELS_IN_CONVERSATION = 2
 """Database changes and typing, beside the presence channel (contract, realtime 2.1)."""
+JOINS_PER_LOAD = 3.0
+"""Of the presence channel, by a page load with a stored session: the app's user becomes another object twice."""
+TRACKS_PER_LOAD, LEAVES_PER_LOAD = 2.0, 2.0
+"""What the others hear of those: the middle one is left before it has tracked (observed two times in three)."""
 CHANGES_PER_TURN = 6.0
 """Question and answer, two receipts of the answer, two read marks (contract 5.6); one phone listens."""
 TYPING_REPEAT_S = 2.0
@@ -53,10 +57,11 @@ def events_of_message(live_others: float) -> float:
 
 
 def presence_rate(online: float, arrivals: float, every_s: float) -> float:
-    """Presence messages per second with `online` phones: each track, one each `every_s` and one on joining, is sent
-    once and heard by all; so is each leaving. Grows with the square of who is online (realtime 2.5).
+    """Presence messages per second with `online` phones: each track, one each `every_s` and two on arriving, is sent
+    once and heard by all; so is each leaving, of which an arrival has one besides its end. Grows with the square of who
+    is online (realtime 2.5).
     """
-    return (online / every_s + arrivals) * (1 + online) + arrivals * online
+    return (online / every_s + TRACKS_PER_LOAD * arrivals) * (1 + online) + LEAVES_PER_LOAD * arrivals * online
 
 
 def _conversations(inputs: PlanInputs) -> tuple[tuple[float, float], ...]:
@@ -100,7 +105,7 @@ def load(units: Amounts, inputs: PlanInputs, day: Sequence[Hour], plan: PlanPric
         _stream("database changes", [hour.arrivals * events for hour in day], plan.messages_per_second),
         _stream("typing", [hour.arrivals * typed for hour in day], plan.messages_per_second),
     )
-    joins = inputs.page_loads_per_session if inputs.global_presence else 0.0
+    joins = JOINS_PER_LOAD * inputs.page_loads_per_session if inputs.global_presence else 0.0
     channels = peak.sockets if inputs.global_presence else 0.0
     channels += CHANNELS_IN_CONVERSATION * open_now
     asked_state, state = _state_bytes(inputs, day, math.inf), _state_bytes(inputs, day, plan.connections)

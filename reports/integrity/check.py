@@ -161,6 +161,7 @@ def _events(
         "stored earlier": found.earlier,
         "I04": found.refused_but_stored,
         "I05": found.absent & writes.dropped,
+        "left offline": found.absent & writes.forgotten,
     }
     yield from book.of_writes(writes, asked)
     yield book.rows_of("event day", stored.table, events.misdated(stored.table), "client_event_id")

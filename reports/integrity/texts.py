@@ -81,6 +81,14 @@ QUESTIONS = {
             "the length of outages against the queue's size; the buffer's one-second timer",
         ),
         Question(
+            "left offline",
+            "No event was lost by leaving the app without a network",
+            "noted",
+            "Swipes that the app held back without a network were forgotten when its page went: so does the shipped "
+            "client. No request ever carried them: nobody was promised them, and the target has not lost them.",
+            "the app's drain on leaving: it stores what is buffered or in flight, not the mutations that wait",
+        ),
+        Question(
             "I06",
             "No event is stored that nobody made",
             "broken",

@@ -29,7 +29,7 @@ NEVER = np.iinfo(np.int64).max
 class Writes:
     """Writes in the order of their places; row i of every array is the same write. Instants are run microseconds.
 
-    acknowledged, refused, unsettled, unsent, dropped: whether that ever happened to it.
+    acknowledged, refused, unsettled, unsent, dropped, forgotten: whether that ever happened to it.
     sent: how many requests carried it. unheard: whether one of them got no answer.
     first_sent, first_acknowledged, last_said: instants of its first request, first yes, last word of any kind.
     marked: whether its detail is the one that was asked for.
@@ -53,6 +53,7 @@ class Writes:
     unheard: Flags
     unsent: Flags
     dropped: Flags
+    forgotten: Flags
     content: Numbers
 
     def __len__(self) -> int:
@@ -69,6 +70,8 @@ LedgerRows = Callable[[str, Sequence[str]], Iterable[pa.RecordBatch]]
 """Some columns of a table of the ledger, piece by piece: `RunFiles.rows`."""
 
 _NAME = ("kind", "person", "sequence")
+_NO_WORD = (WriteStep.DROPPED, WriteStep.FORGOTTEN)
+"""Steps that answer no request."""
 
 
 def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> Writes:
@@ -97,6 +100,7 @@ def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> 
         unheard=fates.ever[WriteStep.UNANSWERED] | (fates.sent > fates.answers),
         unsent=fates.ever[WriteStep.UNSENT],
         dropped=fates.ever[WriteStep.DROPPED],
+        forgotten=fates.ever[WriteStep.FORGOTTEN],
         content=content,
     )
 
@@ -167,7 +171,7 @@ class _Fates:
         row, step, instant = at[found], batch["step"].to_numpy()[found], batch["at_us"].to_numpy()[found]
         sent, acknowledged = step == WriteStep.SENT, step == WriteStep.ACKNOWLEDGED
         np.add.at(self.sent, row[sent], 1)
-        np.add.at(self.answers, row[~sent & (step != WriteStep.DROPPED)], 1)
+        np.add.at(self.answers, row[~sent & ~np.isin(step, _NO_WORD)], 1)
         np.minimum.at(self.first_sent, row[sent], instant[sent])
         np.minimum.at(self.first_acknowledged, row[acknowledged], instant[acknowledged])
         np.maximum.at(self.last_said, row, instant)

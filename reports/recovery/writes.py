@@ -30,15 +30,16 @@ SHOWN_TRIES = 5
 STRAGGLERS = 0.05
 """Of what a fault left behind: so many may still be held when a queue counts as drained. Phones that are gone for good
 would otherwise keep it open for ever; they are told as `left`."""
-_ENDS = (WriteStep.ACKNOWLEDGED, WriteStep.REFUSED, WriteStep.DROPPED)
-_NO_ANSWER = (WriteStep.SENT, WriteStep.UNSENT, WriteStep.DROPPED)
+_ENDS = (WriteStep.ACKNOWLEDGED, WriteStep.REFUSED, WriteStep.DROPPED, WriteStep.FORGOTTEN)
+_NO_ANSWER = (WriteStep.SENT, WriteStep.UNSENT, WriteStep.DROPPED, WriteStep.FORGOTTEN)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lives:
     """Writes of one kind and the attempts that carried them, as flat arrays. Instants are run microseconds.
 
-    Per write: wanted; closed (first acknowledgement, refusal or drop) and acknowledged, NEVER where it did not happen.
+    Per write: wanted; closed (first acknowledgement, refusal or loss on the phone) and acknowledged, NEVER where it did
+    not happen.
     Per attempt: `of`, the write's row; number, from 1; acknowledged; concurrent; needless.
     """
 

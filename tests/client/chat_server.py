@@ -92,7 +92,7 @@ class ChatServer:
             "conversation_id": CONVERSATION,
             "is_group": self.is_group,
             "participants": [
-                {"id": ME, "isSelf": True, "avatarUrl": "me/a b.jpg"},
+                {"id": ME, "displayName": "Pat Zero", "isSelf": True, "avatarUrl": "me/a b.jpg"},
                 {"id": OTHER, "isSelf": False, "avatarUrl": "https://elsewhere.example/face.png"},
             ],
             "last_message_id": self.rows[0]["id"] if self.rows else None,

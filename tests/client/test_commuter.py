@@ -68,6 +68,7 @@ class Model:
         self.mounted = False
         self.online = True
         self.buffer: list[str] = []
+        self.held: list[str] = []  # recorded without a network: neither in the buffer nor stored
         self.timer: float | None = None
         self.forced = False
         self.queue_timer: float | None = None
@@ -177,6 +178,7 @@ class Model:
     # -- what happens
 
     def mount(self, now: float) -> None:
+        self.forget()
         if self.mounted:
             self.unmount()
         self.mounted = True
@@ -184,6 +186,12 @@ class Model:
 
     def emit(self, item: str, now: float) -> None:
         self.gestures[item] = now
+        if self.online:
+            self.record(item, now)
+        else:
+            self.held.append(item)
+
+    def record(self, item: str, now: float) -> None:
         self.buffer.append(item)
         if len(self.buffer) >= 25:
             self.launch(now, *self.flush(now))
@@ -194,7 +202,13 @@ class Model:
         if self.mounted and self.buffer and not (self.waits(now) is not None and self.timer is not None):
             self.launch(now, *self.flush(now, everything=True))
 
+    def forget(self) -> None:
+        """The page goes: what was recorded without a network is nowhere else."""
+        lost, self.held = self.held, []
+        self.lose(lost)
+
     def unmount(self) -> None:
+        self.forget()
         flying = [item for flight in self.flights for item in flight.own]
         for flight in self.flights:
             flight.own = []
@@ -207,6 +221,7 @@ class Model:
         """The page is no more; whatever was under way is heard by nobody."""
         for flight in self.flights:
             self.note(flight.ids, Outcome.GAVE_UP)
+        self.forget()
         self.flights = []
         self.buffer, self.timer, self.queue_timer, self.mounted = [], None, None, False
 
@@ -222,6 +237,9 @@ class Model:
 
     def regain_network(self, now: float) -> None:
         self.online = True
+        held, self.held = self.held, []
+        for item in held:
+            self.record(item, now)
         if self.mounted:
             self.launch(now, *self.drain(now))
 
@@ -456,7 +474,7 @@ class Commute(RuleBasedStateMachine):
             return
         model = self.model
         flying = [item for flight in model.flights for item in flight.own]
-        places = [*model.buffer, *flying, *model.queue, *model.final]
+        places = [*model.buffer, *model.held, *flying, *model.queue, *model.final]
         assert len(places) == len(set(places)) == self.emitted
 
     def teardown(self) -> None:

@@ -51,9 +51,7 @@ KNOWN: Mapping[str, tuple[Known, ...]] = {
         Known("profiles_public id=in&select=id,username,display_name,avatar_url", "owners of lists, likewise"),
     ),
     "b-swipe-open": (EXPERIMENTS, HINTS),
-    "b-swipe": (EVENTS,),
     "b-search": (
-        EVENTS,
         HINTS,
         TMDB,
         Known("context:{},limit:3,surface:search", "older than a minute there"),
@@ -63,7 +61,11 @@ KNOWN: Mapping[str, tuple[Known, ...]] = {
     "b-messages": (HINTS,),
     "b-conversation": (POLLS, HINTS, Known("conversation_summaries", "polled each minute of the page's life")),
     "b-leave": (POLLS, HINTS),
-    "b-home": (STORED, Known("surface:home", "the recording's page had lived for more than a minute")),
+    "b-home": (
+        STORED,
+        Known("GET /rest/v1/media_items id=in", "covers of lists; the recording's target had no lists"),
+        Known("surface:home", "the recording's page had lived for more than a minute"),
+    ),
     "b-shown": (PRESENCE,),
     "send": (Known("GET /rest/v1/message", "how many polls fall into the flow is chance"),),
 }
@@ -74,9 +76,14 @@ REFUSED = {
         "POST /rest/v1/media_items on_conflict=kind,tmdb_id&select=id "
         "{kind:_,omdb_imdb_id:_,tmdb_id:_,tmdb_release_date:_,tmdb_title:_}",
         403,
-    )
+    ),
+    (
+        "GET /rest/v1/media_item_trending_72h limit=60&order=trend_score.desc&select=media_item_id,trend_score",
+        403,
+    ),
 }
-"""What is refused of a healthy target too: only the app's administrators may write the catalogue."""
+"""What is refused of a healthy target too: only the app's administrators may write the catalogue, and nobody was granted
+the view of what is trending."""
 
 
 EXCUSED_ENDPOINTS = {"POST /functions/v1/catalog-sync-batch", "POST /rest/v1/media_items"}

@@ -324,7 +324,7 @@ def test_t47_typing_goes_over_http_while_the_channel_is_not_joined(world: World)
             {
                 "topic": TOPIC + CONVERSATION,
                 "event": "typing",
-                "payload": {"userId": ME, "displayName": "p0", "isTyping": True},
+                "payload": {"userId": ME, "displayName": "Pat Zero", "isTyping": True},
                 "private": False,
             }
         ]

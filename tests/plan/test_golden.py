@@ -21,7 +21,7 @@ def test_arrivals_and_phones(figures: PlanFigures) -> None:
 
 
 def test_requests_of_a_session(figures: PlanFigures) -> None:
-    # 600 s / 20 cards = 30 s a card: a request of three events each (gesture, dwell, next impression)
+    # 600 s / 20 cards = 30 s a card: a request of two events each (gesture, next impression)
     by_hand = {
         "POST auth/token": 1,
         "GET auth/user": 1,
@@ -69,7 +69,7 @@ def test_rows_of_a_session(figures: PlanFigures) -> None:
         "rec_impressions": cards,
         "media_rank_feature_items_v2": cards + 20,  # and a label for each gesture
         "rec_requests": 6,
-        "media_events": 60,
+        "media_events": 40,
         "rate_limits": 6 + 20 + 8 + 1,  # decks, events, orchestrator, suggestion
         "swipe_ingest_hourly_metrics": 2,  # one event request in ten
         "profiles": 10,
@@ -78,47 +78,47 @@ def test_rows_of_a_session(figures: PlanFigures) -> None:
     }
     assert {load.name: round(load.rows_per_day / 1200, 9) for load in figures.tables} == by_hand
     swipe = figures.swipe_session
-    assert swipe.rows == pytest.approx(480)  # their sum
-    assert swipe.rows_per_swipe == pytest.approx(480 / 20)
+    assert swipe.rows == pytest.approx(460)  # their sum
+    assert swipe.rows_per_swipe == pytest.approx(460 / 20)
     assert swipe.rows_of_decks == pytest.approx(2 * cards + 2 * 6)
-    # index entries: 172*4 + 192*4 + 6*3 + 60*8 + 35 + 2 + 10*5 + 2*5 + 1*3
-    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 480 + 35 + 2 + 50 + 10 + 3)
+    # index entries: 172*4 + 192*4 + 6*3 + 40*8 + 35 + 2 + 10*5 + 2*5 + 1*3
+    assert swipe.index_entries == pytest.approx(688 + 768 + 18 + 320 + 35 + 2 + 50 + 10 + 3)
 
 
 def test_presence_messages(figures: PlanFigures) -> None:
     online, arrivals = 25 / 3, 50 / 3600
-    # each phone tracks once in 20 s and once on joining: sent once, heard by all; leaving is heard by all
-    per_second = (online / 20 + arrivals) * (1 + online) + arrivals * online
-    assert per_second == pytest.approx(4.13426, rel=1e-5)
+    # each phone tracks once in 20 s and twice on arriving: sent once, heard by all; it leaves twice, heard by all
+    per_second = (online / 20 + 2 * arrivals) * (1 + online) + 2 * arrivals * online
+    assert per_second == pytest.approx(4.37963, rel=1e-5)
     presence = figures.realtime.streams[0]
     assert presence.peak == pytest.approx(per_second)
-    assert presence.per_day == pytest.approx(357_200)
+    assert presence.per_day == pytest.approx(378_400)
     assert presence.delivered_per_day == pytest.approx(presence.per_day)  # far below 1,000 a second
     assert figures.realtime.streams[1].per_day == 0
-    assert figures.realtime.joins == pytest.approx(arrivals)
+    assert figures.realtime.joins == pytest.approx(3 * arrivals)
     assert figures.realtime.reconnect_joins == pytest.approx(online)
 
 
 def test_the_bill(figures: PlanFigures) -> None:
     amounts = {item.name: round(item.amount, 6) for item in figures.cost.items}
-    # kept: 172 impressions * 730 B + 172 features * 900 B + 6 requests * 700 B + 60 events * 950 B + 1 token * 600 B
-    # = 342,160 B a session, * 1,200 * 30 d = 12.32 GB, 4.32 beyond the 8 included: 5 begun
+    # kept: 172 impressions * 730 B + 172 features * 900 B + 6 requests * 700 B + 40 events * 950 B + 1 token * 600 B
+    # = 323,160 B a session, * 1,200 * 30 d = 11.63 GB, 3.63 beyond the 8 included: 4 begun
     disk = next(item for item in figures.cost.items if item.name == "database disk")
-    assert disk.quantity == pytest.approx(342_160 * 1200 * 30 / 1e9)
+    assert disk.quantity == pytest.approx(323_160 * 1200 * 30 / 1e9)
     assert amounts == {
         "subscription": 25,
         "compute micro": 9.8112,  # 730 h * 0.01344
         "compute credit": -9.8112,  # 10, but no more than the compute
         "edge invocations": 0,  # 40 * 1,200 * 30 = 1.4 M of 2 M included
-        "realtime messages": 15,  # 357,200 * 30 = 10.7 M, 5.7 M beyond 5 M: 6 begun * 2.50
+        "realtime messages": 17.5,  # 378,400 * 30 = 11.4 M, 6.4 M beyond 5 M: 7 begun * 2.50
         "realtime connections": 0,
         "egress": 0,
         "monthly active users": 0,
-        "database disk": 0.625,  # 5 * 0.125
+        "database disk": 0.5,  # 4 * 0.125
     }
-    assert figures.cost.total == pytest.approx(40.625)
-    assert figures.cost.asked == pytest.approx(40.625)
-    assert [row.name for row in figures.limits if row.over] == ["database size"]  # 12.3 GB on a micro for 10
+    assert figures.cost.total == pytest.approx(43.0)
+    assert figures.cost.asked == pytest.approx(43.0)
+    assert [row.name for row in figures.limits if row.over] == ["database size"]  # 11.6 GB on a micro for 10
 
 
 def test_a_days_chat(prices: Prices) -> None:

@@ -37,8 +37,8 @@ def test_delivery_stops_at_the_plans_limits(prices: Prices) -> None:
     assert few.reconnect_seconds == pytest.approx(few.reconnect_joins / 100)
 
 
-def test_joins_are_presence_and_two_for_each_conversation_opened(prices: Prices) -> None:
+def test_joins_are_three_of_presence_and_two_for_each_conversation_opened(prices: Prices) -> None:
     inputs = PlanInputs(mix={"chatter": 1.0}, conversations_per_session=3)
     made = figures(inputs, prices)
-    assert made.realtime.joins == pytest.approx(made.peak.arrivals * (1 + 2 * 3))
+    assert made.realtime.joins == pytest.approx(made.peak.arrivals * (3 + 2 * 3))
     assert made.realtime.channels == pytest.approx(made.peak.phones * (1 + 2 * 0.75))

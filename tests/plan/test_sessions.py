@@ -7,7 +7,7 @@ import pytest
 from harness.plan import PlanInputs, Range
 from harness.plan.calls import CALLS, Driver
 from harness.plan.rows import WRITES
-from harness.plan.sessions import amounts, events_per_swipe, mean_amounts, posts_per_swipe, refills
+from harness.plan.sessions import amounts, mean_amounts, posts_per_swipe, refills
 
 
 @pytest.mark.parametrize(("swipes", "expected"), [(20, 0), (60, 0), (61, 1), (113, 1), (115, 2), (200, 3)])
@@ -25,9 +25,11 @@ def test_swipes_within_a_second_share_a_request(seconds: float, posts: float) ->
     assert posts_per_swipe(seconds) == pytest.approx(posts)
 
 
-def test_a_short_look_is_no_dwell() -> None:
-    assert events_per_swipe(1.2) == 3
-    assert events_per_swipe(1.19) == 2
+@pytest.mark.parametrize("minutes", [1, 8, 60])
+def test_a_swipe_is_two_events_however_long_the_look(minutes: float) -> None:
+    """Observed: the shipped client records a look only when its page is left."""
+    made = amounts("swiper", PlanInputs(session_minutes=minutes))
+    assert made[Driver.EVENT_ROW] == 2 * made[Driver.SWIPE]
 
 
 def test_the_commuter_sends_fewer_requests_for_as_many_events() -> None:
@@ -35,7 +37,7 @@ def test_the_commuter_sends_fewer_requests_for_as_many_events() -> None:
     online, offline = amounts("swiper", inputs), amounts("commuter", inputs)
     assert offline[Driver.EVENT_ROW] == online[Driver.EVENT_ROW]
     # half of 42.5 swipes one by one, the events of the other half in chunks of 25
-    assert offline[Driver.EVENT_POST] == pytest.approx(21.25 + 63.75 / 25)
+    assert offline[Driver.EVENT_POST] == pytest.approx(21.25 + 42.5 / 25)
 
 
 def test_a_newcomer_signs_up_instead_of_refreshing_and_swipes_half() -> None:

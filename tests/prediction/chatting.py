@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.prediction.base import DEFAULT_STALE_S, LIST_S, Counts, kept, life
 from tests.prediction.reads import fetches
@@ -81,8 +81,9 @@ def interval(lines: list[Line]) -> Callable[[float], float]:
 def polls(page: Page, lines: list[Line], span: Span, target: Target) -> Counts:
     """5.3: P pages, read receipts, reactions, delivery receipts of the last own message."""
     every_s, changes = interval(lines), [line.at for line in lines if line.action == "channel"]
+    moved = [line.at for line in lines if line.action in ("send", "newest")]  # a message is put into the list
 
-    def times(call: str, start: float, end: float, stale_s: float) -> list[float]:
+    def times(call: str, start: float, end: float, stale_s: float, writes: Sequence[float] = ()) -> list[float]:
         return fetches(
             [(start, end)],
             stale_s=stale_s,
@@ -91,10 +92,11 @@ def polls(page: Page, lines: list[Line], span: Span, target: Target) -> Counts:
             asleep=page.hidden,
             offline=page.offline,
             changes=changes,
+            writes=writes,
             wait_s=target.get(call, Answers()).wait_s,
         )
 
-    messages = times("messages_poll", *span, POLL_S)
+    messages = times("messages_poll", *span, POLL_S, moved)
     own = [line.at for line in lines if line.action == "own"]
     deliveries = 0
     for index, at in enumerate(own):
@@ -107,10 +109,16 @@ def polls(page: Page, lines: list[Line], span: Span, target: Target) -> Counts:
     return Counter(
         messages_poll=len(messages),
         messages_older=older,
-        read_receipts_poll=len(times("read_receipts_poll", *span, DEFAULT_STALE_S)),
+        read_receipts_poll=len(times("read_receipts_poll", *span, DEFAULT_STALE_S, read_marks(moved, lines))),
         reactions_poll=reactions,
         delivery_receipts_poll=deliveries,
     )
+
+
+def read_marks(moved: list[float], lines: list[Line]) -> list[float]:
+    """On a joined channel one's own read marker comes back, and those of the others: with each new message at least."""
+    joined = any(line.number for line in lines if line.action in ("chat", "channel"))
+    return moved if joined else []
 
 
 def marks(newest: list[float], end: float) -> int:

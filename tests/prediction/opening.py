@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 
@@ -41,15 +42,20 @@ def shell(page: Page) -> Counts:
 
 
 def presence(page: Page) -> Counts:
-    """Row 3 and 10.2: at most once in 60 s while visible, looked at each 20 s."""
+    """Row 3 and 10.2: at most once in 60 s while visible, looked at each 20 s and on coming back to the app."""
     times, last = 0, -math.inf
     for start, end in life(page):
-        at = start
-        while at < end:
+        back = [line.at for line in page.of("back") if start <= line.at < end]
+        anew = [start, *back, end]
+        beats = [
+            at + PRESENCE_TICK_S * tick
+            for at, until in itertools.pairwise(anew)
+            for tick in range(math.ceil((until - at) / PRESENCE_TICK_S))
+        ]
+        for at in beats:
             if not inside(at, page.hidden) and at - last >= PRESENCE_S:
                 last = at
                 times += not inside(at, page.offline)
-            at += PRESENCE_TICK_S
     return Counter(presence=times)
 
 

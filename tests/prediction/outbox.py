@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 TIMER_S = 1.0
 CHUNK = 25
-DWELL_S = 1.2
 SLACK_S = 0.05
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What happens to the buffer: events (so many of them), mount, leave, hide, offline, online, gone."""
+    """What happens to the buffer: events (so many of them), mount, leave, hide, back, offline, online, gone."""
 
     at: float
     what: str
@@ -22,7 +21,8 @@ class Moment:
 
 
 class Buffer:
-    """Replays the moments. Answers are taken as instant and good while online, requests fail at once while not."""
+    """Replays the moments. Answers are taken as instant and good while online, requests fail at once while not. What is
+    recorded offline waits for the network and the window, and is lost with its page."""
 
     def __init__(self, queued: int) -> None:
         self.times: list[float] = []  # of the requests
@@ -30,6 +30,8 @@ class Buffer:
         self._held = 0
         self._timer: float | None = None
         self._online = True
+        self._shown = True
+        self._waits = 0
         self._failed = 0
         self._wait_until = 0.0
         self._queue_timer: float | None = None
@@ -57,6 +59,9 @@ class Buffer:
                 self._drain(at)
 
     def _on_events(self, moment: Moment) -> None:
+        if not self._online:
+            self._waits += moment.number
+            return
         self._held += moment.number
         if self._held >= CHUNK:
             self._flush(moment.at, CHUNK)
@@ -68,20 +73,32 @@ class Buffer:
 
     def _on_leave(self, moment: Moment) -> None:
         self.queued += self._held
-        self._held, self._timer = 0, None
+        self._held, self._timer, self._waits = 0, None, 0
+
+    def _on_back(self, moment: Moment) -> None:
+        self._shown = True
+        self._resume(moment.at)
+
+    def _resume(self, at: float) -> None:
+        if self._waits and self._online and self._shown:
+            waited, self._waits = self._waits, 0
+            for _ in range(waited):
+                self._on_events(Moment(at, "events", 1))
 
     def _on_hide(self, moment: Moment) -> None:
+        self._shown = False
         if self._held and self._wait_until <= moment.at:
             self._flush(moment.at, self._held)
 
     def _on_gone(self, moment: Moment) -> None:
-        self._held, self._timer = 0, None
+        self._held, self._timer, self._waits = 0, None, 0
 
     def _on_offline(self, moment: Moment) -> None:
         self._online = False
 
     def _on_online(self, moment: Moment) -> None:
         self._online = True
+        self._resume(moment.at)
         self._drain(moment.at)
 
     def _flush(self, at: float, most: int) -> None:

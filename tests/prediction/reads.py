@@ -23,23 +23,28 @@ def fetches(
     offline: Sequence[Span] = (),
     changes: Sequence[float] = (),
     forced: Sequence[float] = (),
+    writes: Sequence[float] = (),
     wait_s: float = 0.0,
 ) -> list[float]:
     """The instants at which one read is fetched.
 
     shown: when it is on screen. ahead: when it is fetched ahead of need. every_s: its interval at an instant, counted
     from the last fetch. wakes: when the window or the network came back. asleep: when the window was hidden. changes:
-    when the interval became another. forced: when it is fetched however young it is. wait_s: for an answer, from which
-    the next interval counts. What is asked for offline never leaves, and is no fetch.
+    when the interval became another. forced: when it is fetched however young it is. writes: when the app wrote into
+    what it remembers: fresh, and the interval counts from there. wait_s: for an answer, from which the next interval
+    counts. What is asked for offline waits, and is fetched once with the first wake that finds a network and the window
+    shown, on screen or not.
     """
     moments = [(at, 0) for at in ahead] + [(start, 1) for start, _ in shown] + [(at, 2) for at in wakes]
-    moments += [(at, 3) for at in changes] + [(at, 4) for at in forced]
+    moments += [(at, 3) for at in changes] + [(at, 4) for at in forced] + [(at, 5) for at in writes]
     found: list[float] = []
     last: float | None = None
+    waits = False
 
     def fetch(at: float) -> None:
-        nonlocal last
-        if not inside(at, offline):
+        nonlocal last, waits
+        waits = inside(at, offline)
+        if not waits:
             found.append(at)
             last = at
 
@@ -53,14 +58,17 @@ def fetches(
                 beat += every_s(max(beat, since)) + wait_s
                 if beat >= min(until, end):
                     break
-                if beat > since and not inside(beat, asleep):
+                if beat > since and not waits and not inside(beat, asleep):
                     fetch(beat)
 
     since = 0.0
     for at, kind in sorted(moments):
         beats(at)
-        stale = last is None or at - last >= stale_s
-        if kind == 4 or (stale and (kind < 2 or (kind == 2 and inside(at, shown) and not inside(at, asleep)))):
+        stale = not waits and (last is None or at - last >= stale_s)
+        awake = kind == 2 and not inside(at, asleep)
+        if kind == 5:
+            last = at if last is not None else None
+        elif kind == 4 or (waits and awake) or (stale and (kind < 2 or (awake and inside(at, shown)))):
             fetch(at)
         since = at
     beats(max((end for _, end in shown), default=0.0))

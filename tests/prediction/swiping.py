@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.prediction.base import DECK_STALE_S, Counts, kept
 from tests.prediction.browsing import DIARY_STALE_S
-from tests.prediction.outbox import DWELL_S, Buffer, Moment
+from tests.prediction.outbox import Buffer, Moment
 from tests.prediction.reads import fetches, inside
 from tests.prediction.story import Device, Line, Page, Span, Story
 
@@ -50,11 +50,19 @@ def deck_requests(lines: list[Line]) -> int:
 
 def cards(page: Page) -> Counts:
     """Per card on top the preview of the next one, and its details up to eight cards ahead, each once in half an hour:
-    about 4 GETs a swipe with the diary's."""
+    about 4 GETs a swipe with the diary's. What is wanted offline is asked for when the network is back, once."""
     previews = 0
     for tops, available in card_tops(page):
-        previews += sum(index + 1 < available and not inside(at, page.offline) for index, (at, _, _) in enumerate(tops))
+        previews += sum(
+            index + 1 < available and leaves_at(page, at) is not None for index, (at, _, _) in enumerate(tops)
+        )
     return Counter(title_detail=len(detail_reads(page)), title_preview=previews)
+
+
+def leaves_at(page: Page, at: float) -> float | None:
+    """When what is asked for at an instant leaves; None: the page ends before the network is back."""
+    leaves = next((end for start, end in page.offline if start <= at < end), at)
+    return leaves if leaves == at or leaves < page.end else None
 
 
 def detail_reads(page: Page) -> list[tuple[float, str]]:
@@ -63,12 +71,13 @@ def detail_reads(page: Page) -> list[tuple[float, str]]:
     for tops, available in card_tops(page):
         fetched: set[int] = set()
         for index, (at, _, _) in enumerate(tops):
-            if inside(at, page.offline):
+            leaves = leaves_at(page, at)
+            if leaves is None:
                 continue
             for place in range(index, min(index + 1 + AHEAD, available)):
                 if place not in fetched:
                     fetched.add(place)
-                    found.append((at, tops[place][2] if place < len(tops) else ""))
+                    found.append((leaves, tops[place][2] if place < len(tops) else ""))
     return found
 
 
@@ -109,8 +118,8 @@ def diary(page: Page) -> Counts:
 
 
 def batches(story: Story, device: Device) -> list[float]:
-    """When requests with events leave: 3.8, over the whole session. An impression when a card comes up, gesture and
-    long look when the look is over, and what is tapped under the card at once."""
+    """When requests with events leave: 3.8, over the whole session. An impression when a card comes up, gesture when
+    the look is over, and what is tapped under the card at once."""
     moments: list[Moment] = []
     for page in story.pages:
         for start, end in page.visits("swipe"):
@@ -123,10 +132,10 @@ def batches(story: Story, device: Device) -> list[float]:
                 moments.append(Moment(line.at, "events", 1))
             elif line.action == "look":
                 if line.at + line.seconds <= story.end:
-                    moments.append(Moment(line.at + line.seconds, "events", 2 if line.seconds >= DWELL_S else 1))
+                    moments.append(Moment(line.at + line.seconds, "events", 1))
             elif line.action == "away":
                 moments.append(Moment(line.at, "hide"))
-            elif line.action in ("offline", "online"):
+            elif line.action in ("offline", "online", "back"):
                 moments.append(Moment(line.at, line.action))
     buffer = Buffer(device.queued)
     buffer.run(moments)

@@ -39,7 +39,7 @@ def test_a_read_is_fetched_on_mount_when_stale_and_on_waking_when_shown_and_stal
     assert fetches(shown, stale_s=15.0) == [0.0]  # the second mount finds it fresh
     assert fetches(shown, stale_s=11.0) == [0.0, 12.0]
     assert fetches(shown, stale_s=15.0, wakes=[11.0, 13.0, 30.0]) == [0.0, 30.0]
-    assert fetches(shown, stale_s=15.0, ahead=[0.0], offline=[(0.0, 1.0)]) == [12.0]
+    assert fetches(shown, stale_s=15.0, ahead=[0.0], offline=[(0.0, 1.0)], wakes=[1.0]) == [1.0]
 
 
 def test_an_interval_counts_from_the_last_fetch_and_rests_in_the_background() -> None:
@@ -78,7 +78,8 @@ def test_the_shell_reads_again_on_coming_back_after_fifteen_seconds() -> None:
 def test_presence_is_written_once_a_minute_while_visible() -> None:
     assert opening.presence(page(end=130.0)) == Counter(presence=3)
     assert opening.presence(page(Line(50.0, "away"), Line(70.0, "back"), end=100.0)) == Counter(presence=2)
-    assert opening.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=1)
+    assert opening.presence(page(Line(50.0, "away"), Line(90.0, "back"), end=99.0)) == Counter(presence=2)
+    assert opening.presence(page(Line(20.5, "away"), Line(50.0, "back"), end=59.0)) == Counter(presence=1)
 
 
 def test_a_hint_is_a_read_of_its_surface_and_context_and_shown_whenever_it_becomes_another() -> None:
@@ -173,7 +174,7 @@ def test_cards_cost_four_reads_each_and_eight_more_details_ahead() -> None:
 
 
 def test_events_leave_a_second_after_the_first_of_them() -> None:
-    """At a card each 2 s: the first impression, then gesture, dwell and next impression together."""
+    """At a card each 2 s: the first impression, then gesture and next impression together."""
     assert len(swiping.batches(told(*swiped(20, 72), end=60.0), Device())) == 21
     hasty = swiping.batches(told(*swiped(20, 72, every_s=0.5), end=60.0), Device())
     assert 10 <= len(hasty) <= 11  # in ten seconds
@@ -189,6 +190,28 @@ def test_the_queue_leaves_in_chunks_of_25_when_the_network_is_back() -> None:
     buffer = Buffer(60)
     buffer.run([Moment(0.0, "offline"), Moment(1.0, "mount"), Moment(30.0, "online")])
     assert (buffer.requests, buffer.queued) == (3, 0)
+
+
+def test_what_is_recorded_offline_waits_and_is_lost_with_its_page() -> None:
+    buffer = Buffer(0)
+    buffer.run([Moment(0.0, "mount"), Moment(1.0, "offline"), *(Moment(2.0 + n, "events", 2) for n in range(8))])
+    assert (buffer.requests, buffer.queued) == (0, 0)
+    buffer.run([Moment(20.0, "online"), Moment(22.0, "offline"), Moment(23.0, "events", 2), Moment(24.0, "leave")])
+    assert (buffer.requests, buffer.queued) == (1, 0), "sixteen in one batch; the last two are gone"
+    buffer.run([Moment(25.0, "events", 2), Moment(26.0, "hide"), Moment(27.0, "online"), Moment(40.0, "leave")])
+    assert buffer.requests == 1, "in the background nothing goes on"
+
+
+def test_a_read_that_is_wanted_offline_is_fetched_once_when_the_network_is_back() -> None:
+    shown, offline = [(0.0, 4.0), (12.0, 14.0)], [(10.0, 30.0)]
+    assert fetches(shown, stale_s=5.0, offline=offline, wakes=[30.0]) == [0.0, 30.0], "also where nobody shows it now"
+    assert fetches(shown, stale_s=5.0, offline=offline) == [0.0]
+    beats = fetches([(0.0, 60.0)], stale_s=5.0, every_s=lambda at: 5.0, offline=offline, wakes=[30.0])
+    assert [at for at in beats if 9 < at < 41] == [30.0, 35.0, 40.0]
+
+
+def test_what_the_app_writes_into_its_memory_puts_the_next_poll_off() -> None:
+    assert fetches([(0.0, 20.0)], stale_s=5.0, every_s=lambda at: 5.0, writes=[3.0, 7.0]) == [0.0, 12.0, 17.0]
 
 
 def test_what_a_device_could_not_send_goes_with_the_next_visit() -> None:

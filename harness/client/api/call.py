@@ -33,8 +33,8 @@ class Caller(Enum):
     """What stands around the call in the app, and therefore who tries again (contract 0.2)."""
 
     QUERY = "query"  # react-query: one more try after 1 s
-    MUTATION = "mutation"  # no second try
-    PLAIN = "plain"  # neither: timers, outbox, auth client
+    MUTATION = "mutation"  # a mutation of react-query: no second try, and none without a network
+    PLAIN = "plain"  # neither: timers, outbox, auth client, what screens write by themselves
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,16 @@ AVATAR_SIGN = SpecialCall(
 )
 PREFS_PROBE_ID = table("prefs_probe", "conversation_prefs?select=conversation_id&limit=1", caller=Caller.PLAIN)
 PREFS_PROBE_MUTED = table("prefs_probe", "conversation_prefs?select=muted_until&limit=1", caller=Caller.PLAIN)
-PREFS_WRITE = upsert("prefs_write", "conversation_prefs", "user_id,conversation_id")
-PREFS_DELETE = write("prefs_delete", "DELETE", "conversation_prefs?user_id=eq.{}&conversation_id=eq.{}")
-MARK_READ = rpc("mark_read", "mark_conversation_read", Caller.MUTATION)
-MARK_UNREAD = write("mark_unread", "DELETE", "message_read_receipts?conversation_id=eq.{}&user_id=eq.{}")
+PREFS_WRITE = upsert("prefs_write", "conversation_prefs", "user_id,conversation_id", Caller.PLAIN)
+PREFS_DELETE = write(
+    "prefs_delete", "DELETE", "conversation_prefs?user_id=eq.{}&conversation_id=eq.{}", caller=Caller.PLAIN
+)
+MARK_READ = rpc("mark_read", "mark_conversation_read", Caller.PLAIN)
+MARK_UNREAD = write(
+    "mark_unread", "DELETE", "message_read_receipts?conversation_id=eq.{}&user_id=eq.{}", caller=Caller.PLAIN
+)
 CREATE_CONVERSATION = function(
-    "create_direct_conversation", "create-direct-conversation", CREATE_CONVERSATION_TIMEOUT_S, Caller.MUTATION
+    "create_direct_conversation", "create-direct-conversation", CREATE_CONVERSATION_TIMEOUT_S, Caller.PLAIN
 )
 
 # ---- an open conversation (5.3-5.6) -----------------------------------------------------------------------------
@@ -113,7 +117,7 @@ ATTACHMENT_UPLOAD = SpecialCall(
     "POST",
     "/storage/v1/object/chat-media/{}",
     Service.REST,
-    Caller.MUTATION,
+    Caller.PLAIN,
     UPLOAD_TIMEOUT_S,
     headers=f"x-upsert: false\r\ncontent-type: multipart/form-data; boundary={FORM_BOUNDARY}\r\n".encode(),
 )

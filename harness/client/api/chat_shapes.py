@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 
+UNKNOWN = "Unknown user"
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One row of the conversation list. people: everybody in it. pictures: theirs, storage paths and addresses."""
+    """One row of the conversation list. people: everybody in it. pictures: theirs, storage paths and addresses.
+    own_name: what the others call this person."""
 
     conversation: str
     is_group: bool
@@ -22,6 +25,7 @@ class Summary:
     read_message: str | None = None
     people: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    own_name: str = "You"
 
     @property
     def unread(self) -> bool:
@@ -64,7 +68,13 @@ def _summary(row: Any, me: str) -> Summary | None:
         read_message=_text(row.get("self_last_read_message_id")),
         people=ids,
         pictures=tuple(picture for picture in pictures if isinstance(picture, str) and picture),
+        own_name=next((_name(person) for person in people if person.get("isSelf") is True), "You"),
     )
+
+
+def _name(person: dict[str, Any]) -> str:
+    """As the app shows a participant; an empty name is one."""
+    return next((name for key in ("displayName", "username") if (name := _text(person.get(key))) is not None), UNKNOWN)
 
 
 def messages(data: Any) -> list[ChatMessage] | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from harness.client.api.classify import Reading
 from harness.client.background_tasks import LET_GO, BackgroundTasks
+from harness.client.cache.network_mode import NetworkMode
 from harness.client.cache.query_cache import DEFAULT, Key, QueryCache, Rules
 from harness.client.clock import DeviceClock
 from harness.client.network_state import NetworkState
@@ -51,20 +53,40 @@ class CachedQuery(Generic[T]):
 
 
 class _Flight:
-    """One fetch under way. current: what it brings is wanted; not once it was overtaken or let go of."""
+    """One fetch under way. current: what it brings is wanted; not once it was overtaken or let go of.
+    again: a failed try is followed by another; not once the last screen that showed it was left."""
 
-    __slots__ = ("current", "task")
+    __slots__ = ("again", "current", "task")
+    task: asyncio.Task[None]
 
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        self.task = task
+    def __init__(self) -> None:
         self.current = True
+        self.again = True
+
+
+_flight: ContextVar[_Flight | None] = ContextVar("flight", default=None)
+"""The fetch that this task is: what its calls ask before they try again."""
+
+
+def in_fetch() -> bool:
+    """Whether this task is a fetch of the page's reads, which has waited for its network already."""
+    return _flight.get() is not None
+
+
+def tried_again() -> bool:
+    """Whether a read that failed in this task is tried once more: somebody shows it still, or nobody ever did."""
+    flight = _flight.get()
+    return flight is None or flight.again
 
 
 class Queries:
     """The reads of one page load."""
 
-    def __init__(self, clock: DeviceClock, network: NetworkState, background: BackgroundTasks) -> None:
+    def __init__(
+        self, clock: DeviceClock, network: NetworkState, background: BackgroundTasks, mode: NetworkMode
+    ) -> None:
         self._clock = clock
+        self._mode = mode
         self._network = network
         self._background = background
         self.cache = QueryCache()
@@ -72,11 +94,11 @@ class Queries:
         self._flights: dict[Key, _Flight] = {}
         self._ends: dict[Key, Outcome] = {}
         self._landed_at: dict[Key, float] = {}
-        self._missed: set[Key] = set()  # a poll was due while there was no network
 
     def prefetch(self, query: CachedQuery[T]) -> None:
         """Fetch what no screen shows yet, unless it is fresh. Nobody waits for it."""
         self._known[query.key] = query
+        self._wanted_again(query.key)
         if self.cache.prefetch(query.key, query.rules, self._clock.now()):
             self._fetch_soon(query.key)
 
@@ -103,9 +125,14 @@ class Queries:
             return Fetched(Outcome.OK, value)
         return Fetched(self._ends.get(query.key, Outcome.GAVE_UP))
 
+    def landed_at(self, query: CachedQuery[Any]) -> float:
+        """When its last fetch ended, as loop time; 0.0 before the first."""
+        return self._landed_at.get(query.key, 0.0)
+
     def mount(self, query: CachedQuery[T]) -> None:
         """A screen begins to show it."""
         self._known[query.key] = query
+        self._wanted_again(query.key)
         if self.cache.mount(query.key, query.rules, self._clock.now()):
             self._fetch_soon(query.key)
 
@@ -113,7 +140,11 @@ class Queries:
         """That screen is left."""
         now = self._clock.now()
         self.cache.unmount(query.key, query.rules, now)
-        if query.abortable and not self.cache.shown(query.key) and (flight := self._flights.pop(query.key, None)):
+        if self.cache.shown(query.key) or (flight := self._flights.get(query.key)) is None:
+            return
+        flight.again = False
+        if query.abortable:
+            del self._flights[query.key]
             _let_go(flight)
             self._ends[query.key] = Outcome.GAVE_UP
             self.cache.failed(query.key, now)
@@ -129,10 +160,17 @@ class Queries:
         self.invalidate(*query.key)
         return await self.landed(query)
 
-    async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
-        """A screen's poll, until cancelled: fetched again so long after its last fetch ended; asked anew each time.
+    def written(self, query: CachedQuery[Any]) -> None:
+        """The app wrote into what it remembers of it: fresh now, and a poll counts its interval from here."""
+        now = self._clock.now()
+        self.cache.written(query.key, now)
+        self._landed_at[query.key] = now
 
-        It rests while the app is not on screen. A poll that finds no network is made up for when that is back.
+    async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
+        """A screen's poll, until cancelled: fetched again so long after its last fetch ended or the app wrote into what
+        it remembers; asked anew each time.
+
+        It rests while the app is not on screen. A poll that finds no network waits for it, as every read does.
         """
         clock, network = self._clock, self._network
         rested_at = self._landed_at.get(query.key, clock.now())
@@ -140,11 +178,9 @@ class Queries:
             wait = max(rested_at, self._landed_at.get(query.key, rested_at)) + every_s() - clock.now()
             if wait > 0:
                 await clock.pause(wait)
-            elif network.online and network.visible:
+            elif network.visible:
                 await self.refetch(query)
             else:
-                if network.visible:
-                    self._missed.add(query.key)
                 rested_at = clock.now()
 
     def focused(self) -> None:
@@ -154,10 +190,7 @@ class Queries:
 
     def reconnected(self) -> None:
         """The browser is online again."""
-        now = self._clock.now()
-        due = self.cache.reconnected(now) + [key for key in self._missed if self.cache.poll(key, now)]
-        self._missed.clear()
-        for key in due:
+        for key in self.cache.reconnected(self._clock.now()):
             self._fetch_soon(key)
 
     def invalidate(self, *prefix: str) -> None:
@@ -172,10 +205,14 @@ class Queries:
             if query.abortable:
                 _let_go(before)
         fetched: list[Fetched[Any]] = []
-        task = self._background.start(self._fetch(query, fetched))
-        flight = self._flights[key] = _Flight(task)
+        flight = self._flights[key] = _Flight()
+        flight.task = self._background.start(self._fetch(query, flight, fetched))
         # A task cancelled before its first step never reaches its own `finally`.
-        task.add_done_callback(lambda _: self._over(key, flight, fetched))
+        flight.task.add_done_callback(lambda _: self._over(key, flight, fetched))
+
+    def _wanted_again(self, key: Key) -> None:
+        if (flight := self._flights.get(key)) is not None:
+            flight.again = True
 
     def _over(self, key: Key, flight: _Flight, fetched: list[Fetched[Any]]) -> None:
         if not flight.current:
@@ -190,11 +227,15 @@ class Queries:
         else:
             self.cache.failed(key, now)
 
-    async def _fetch(self, query: CachedQuery[T], into: list[Fetched[T]]) -> None:
+    async def _fetch(self, query: CachedQuery[T], flight: _Flight, into: list[Fetched[T]]) -> None:
+        _flight.set(flight)
+        await self._mode.read()
         fetched = await query.fetch()
-        if not fetched.outcome.good and query.again_after_s is not None:
+        if not fetched.outcome.good and query.again_after_s is not None and flight.again:
             await asyncio.sleep(query.again_after_s)
-            fetched = await query.fetch()
+            await self._mode.read(again=True)
+            if flight.again:
+                fetched = await query.fetch()
         into.append(fetched)
 
 

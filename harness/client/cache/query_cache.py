@@ -133,6 +133,13 @@ class QueryCache:
             entry.value, entry.updated_at, entry.invalid = value, now, False
             self._ended(entry, now)
 
+    def written(self, key: Key, now: float) -> None:
+        """The app wrote into what it remembers, from a message of the channel or for a write of its own: that is as
+        good as an answer. A fetch under way goes on."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.updated_at, entry.invalid = now, False
+
     def failed(self, key: Key, now: float) -> None:
         """The fetch failed for good or was given up: older data stays what it was."""
         entry = self._entries.get(key)

@@ -41,6 +41,28 @@ class EmissionRules:
         return math.floor(looked_ms + 0.5)  # JavaScript's Math.round
 
 
+class LookClock:
+    """How long the app takes the card on top to have been looked at: since the page was last drawn.
+
+    As shipped the clock begins anew whenever the page is drawn (its effect depends on an object that each drawing
+    makes anew). A gesture draws the page, so by the time the next card is there nothing is left of the look at this
+    one: a dwell is recorded only when the page is left, and tells how long nothing had moved on it.
+    """
+
+    __slots__ = ("_drawn_at",)
+
+    def __init__(self) -> None:
+        self._drawn_at = 0.0
+
+    def drawn(self, at: float) -> None:
+        """The page was drawn: a card came up or something about it did, a tap, the app came back on screen."""
+        self._drawn_at = max(self._drawn_at, at)
+
+    def looked_ms(self, now: float) -> float:
+        """What the app takes the look to have been."""
+        return max(0.0, (now - self._drawn_at) * 1000.0)
+
+
 def _first(seen: set[Key], key: Key) -> bool:
     if key in seen:
         return False

@@ -5,6 +5,11 @@ in it until the server listed its events as accepted; time without network is in
 when the run ended still lie on their phones and belong to no operation; events that were tried and not confirmed end
 as what the last try was. Events that the phone lost (evicted beyond 200, refused by its storage, in memory when the
 app was killed) end as gave_up: nobody will ever send them.
+
+Recording an event is a mutation of the app: without a network it waits (`cache.paused`) and comes into the outbox when
+the network is back. What waits so is in no buffer and no queue. Whoever leaves the page without a network loses it: the
+next screen's code cannot be loaded, the app loads itself anew, and there is nothing to load (observed: 6 of 6 events).
+The target never heard of such an event, and neither was it stored on the phone: it was never promised to anybody.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from harness.client.api.calls import SWIPE_EVENTS
 from harness.client.clock import DeviceClock
-from harness.client.context import Requests
+from harness.client.context import Mutations, Requests
 from harness.client.events.event_key import event_facts
 from harness.client.events.outbox import CHUNK, Flush, Outbox, OutboxState, SwipeEvent, encode, event_reply
 from harness.client.events.storage import Storage
@@ -39,6 +44,7 @@ class EventSender:
         api: Requests,
         clock: DeviceClock,
         network: NetworkState,
+        mode: Mutations,
         notes: SessionNotes,
         *,
         email: str,
@@ -50,6 +56,7 @@ class EventSender:
         self.storage = Storage()
         self._api = api
         self._clock = clock
+        self._mode = mode
         self._notes = notes
         self._new_id = new_id
         self._problem = problem
@@ -61,6 +68,9 @@ class EventSender:
         self._intended: dict[str, float] = {}  # event id -> instant of the gesture, until confirmed, refused or lost
         self._tried: dict[str, Outcome] = {}  # event id -> how its last try ended
         self._lost: list[SwipeEvent] = []
+        self._held: list[SwipeEvent] = []  # recorded without a network
+        self._forgotten: list[SwipeEvent] = []  # and lost with their page
+        self._network = network
         network.watch(self._network_changed, lasting=True)
 
     @property
@@ -70,11 +80,13 @@ class EventSender:
 
     def mount(self) -> None:
         """The swipe page opens."""
+        self._forget()
         self._launch(self._outbox.mount(self._clock.now()))
 
     def unmount(self) -> None:
         """The person leaves the swipe page for another one; requests under way go on."""
         if self._outbox.mounted:
+            self._forget()
             self._outbox.unmount(self._clock.now())
             self._count_lost()
             self._arm()
@@ -85,14 +97,42 @@ class EventSender:
         """
         if not self._outbox.mounted:
             raise RuntimeError("an event was emitted where no swipe page is open; call mount first")
+        self._record(event)
+        if self._network.online:
+            self._launch(self._outbox.emit(event, self._clock.now()))
+            return
+        self._held.append(event)
+        if len(self._held) == 1:
+            self._mode.mutate(self._resume, self._forget)
+
+    def emit_late(self, event: SwipeEvent) -> None:
+        """The page that was just left records the end of the look at its last card. :raises ValueError: as `emit`."""
+        self._record(event)
+        if self._network.online:
+            self._launch(self._outbox.emit_late(event, self._clock.now()))
+        else:
+            self._held.append(event)
+            self._forget()
+
+    def _record(self, event: SwipeEvent) -> None:
         if event.event_type == "watchlist" and event.in_watchlist is None:
             raise ValueError("a watchlist event without in_watchlist would take the title off the list; say which")
         if event.dwell_ms is not None and not isinstance(event.dwell_ms, int):
             raise ValueError(f"dwell_ms is {event.dwell_ms!r}; the app rounds to whole milliseconds")
-        now = self._clock.now()
-        self._intended[event.client_event_id] = now
+        self._intended[event.client_event_id] = self._clock.now()
         self._notes.write(WriteKind.EVENT, **event_facts(for_wire(event, self._new_id)))
-        self._launch(self._outbox.emit(event, now))
+
+    def _resume(self) -> None:
+        """The network is back: what was recorded without it is recorded now, all at once."""
+        held, self._held = self._held, []
+        for event in held:
+            self._launch(self._outbox.emit(event, self._clock.now()))
+
+    def _forget(self) -> None:
+        """The page goes while it holds what was recorded without a network."""
+        held, self._held = self._held, []
+        self._forgotten += held
+        self._count_lost()
 
     async def close_app(self) -> None:
         """The tab goes to the background, sends what it can, and is gone a moment later, its queue stored."""
@@ -109,6 +149,7 @@ class EventSender:
     def gone(self) -> None:
         """The tab is gone: what its page had not sent is in the queue."""
         if self._outbox.mounted:
+            self._forget()
             self._outbox.unmount(self._clock.now())
         self._gone()
 
@@ -138,6 +179,8 @@ class EventSender:
         for task, flush in sends.items():
             task.cancel()
             self._note(flush.events, Outcome.GAVE_UP)
+        self._lost += self._outbox.left
+        self._forget()
         self._outbox = self._new_page()
         self._count_lost()
         self._arm()
@@ -223,11 +266,15 @@ class EventSender:
 
     def _count_lost(self) -> None:
         """Lost events end in batches of 25, in the order of their gestures."""
-        if not self._lost:
+        if not self._lost and not self._forgotten:
             return
         lost, self._lost = self._lost, []
+        forgotten, self._forgotten = self._forgotten, []
         for event in lost:
             self._written(event).dropped()
+        for event in forgotten:
+            self._written(event).forgotten()
+        lost += forgotten
         known = {event.client_event_id for event in lost} & self._intended.keys()
         ids = sorted(known, key=self._intended.__getitem__)
         for start in range(0, len(ids), CHUNK):

@@ -13,6 +13,9 @@ the server already has. Two loops may run at once; nothing in the app stops them
 Where the contract is silent: a request that was in flight when the page was hidden or unmounted has handed its
 events to the queue, so its late answer moves only the back-off; an answer to a queue loop of an earlier mount moves
 nothing at all; an event without a type goes from the buffer straight to the queue.
+
+The look at the last card ends when its page is left, and so its dwell is recorded when that page has already stored
+what it had: it lies in the buffer of a page that is gone, which keeps its one-second timer, and which nothing stores.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from enum import Enum
 from typing import Literal
 
 from harness.client.events.emission import EmissionRules
+from harness.client.events.event_buffer import EventBuffer
 from harness.client.events.storage import Storage
 from harness.client.events.swipe_event import EventReply, Issue, SwipeEvent, encode, event_reply, for_wire, strict_uuid
 
@@ -82,10 +86,12 @@ class _Loop:
 
 @dataclass(slots=True)
 class _Flight:
-    """What a flush means to us. `events` under their own ids; a loop is None for a flush of the buffer."""
+    """What a flush means to us. `events` under their own ids; a loop is None for a flush of a buffer. left: of a page
+    that was left before, so that nobody stores it when the tab goes."""
 
     events: tuple[SwipeEvent, ...]
     loop: _Loop | None = None
+    left: bool = False
 
 
 class Outbox:
@@ -99,14 +105,13 @@ class Outbox:
         self, storage: Storage, rng: random.Random, moved: Callable[[SwipeEvent, OutboxState], None] | None = None
     ) -> None:
         self.storage = storage
-        self.buffer: list[SwipeEvent] = []
+        self._open = EventBuffer()
+        self._left = EventBuffer()
         self.mounted = False
         self._rng = rng
         self._moved = moved or (lambda event, state: None)
         self._flights: dict[int, _Flight] = {}
         self._next_flush = 0
-        self._buffer_timer: float | None = None
-        self._forced = False  # the pending buffer timer was set by a hidden tab: it sends everything
         self._queue_timer: float | None = None
 
     # ---- inputs ---------------------------------------------------------------------------------------------
@@ -122,30 +127,29 @@ class Outbox:
         """The page records an event. Raises RuntimeError outside a mount: the app has no page to record it on."""
         if not self.mounted:
             raise RuntimeError("an event was emitted outside a mount; call mount first")
-        self.buffer.append(event)
-        self._moved(event, OutboxState.BUFFER)
-        if len(self.buffer) >= CHUNK:
-            return self._flush_buffer(now)
-        if self._buffer_timer is None:
-            self._buffer_timer, self._forced = now + BUFFER_TIMER_S, False
-        return []
+        return self._add(event, self._open, now)
+
+    def emit_late(self, event: SwipeEvent, now: float) -> list[Flush]:
+        """A page that was left a moment ago records an event: the end of the look at its last card."""
+        return self._add(event, self._left, now)
 
     def tick(self, now: float) -> list[Flush]:
         """Fire the timers that are due; call at `next_deadline`, or at any other time."""
         flushes: list[Flush] = []
-        if self._buffer_timer is not None and self._buffer_timer <= now:
-            flushes += self._flush_buffer(now, everything=self._forced)
+        for buffer in (self._open, self._left):
+            if buffer.due(now):
+                flushes += self._flush_buffer(now, buffer, everything=buffer.forced)
         if self._queue_timer is not None and self._queue_timer <= now:
             flushes += self._drain(now)
         return flushes
 
     def hidden(self, now: float) -> list[Flush]:
         """The tab goes to the background: the whole buffer in one request, however long."""
-        if not self.mounted or not self.buffer:
+        if not self.mounted or not self._open.events:
             return []
-        if self.storage.wait(now) > 0 and self._buffer_timer is not None:
+        if self.storage.wait(now) > 0 and self._open.timer is not None:
             return []  # the pending timer stays what it is
-        return self._flush_buffer(now, everything=True)
+        return self._flush_buffer(now, self._open, everything=True)
 
     def online(self, now: float) -> list[Flush]:
         """The browser reports a network again: the stored queue is tried, beside any loop already under way."""
@@ -153,12 +157,11 @@ class Outbox:
 
     def page_hide(self, now: float) -> None:
         """pagehide or beforeunload: everything unsettled is stored, what is in flight too."""
-        flying = [flight for flight in self._flights.values() if flight.loop is None]
-        self._store([event for flight in flying for event in flight.events] + self.buffer)
+        flying = [flight for flight in self._flights.values() if flight.loop is None and not flight.left]
+        self._store([event for flight in flying for event in flight.events] + self._open.events)
         for flight in flying:
             flight.events = ()
-        self.buffer = []
-        self._buffer_timer = None
+        self._open = EventBuffer()
 
     def unmount(self, now: float) -> None:
         """The person leaves the swipe page: as `page_hide`, timers stopped, queue loops cut short."""
@@ -203,31 +206,54 @@ class Outbox:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; None when only an input can change anything."""
-        return min((timer for timer in (self._buffer_timer, self._queue_timer) if timer is not None), default=None)
+        timers = (self._open.timer, self._left.timer, self._queue_timer)
+        return min((timer for timer in timers if timer is not None), default=None)
+
+    @property
+    def buffer(self) -> list[SwipeEvent]:
+        """Events of the open page that wait for their request."""
+        return list(self._open.events)
 
     @property
     def in_flight(self) -> tuple[SwipeEvent, ...]:
-        """Events whose only place is a request under way."""
-        return tuple(event for flight in self._flights.values() if flight.loop is None for event in flight.events)
+        """Events of the open page whose only place is a request under way."""
+        return self._flying(left=False)
+
+    @property
+    def left(self) -> tuple[SwipeEvent, ...]:
+        """Events of pages that were left which lie in memory or in a request: the tab's end is theirs."""
+        return (*self._flying(left=True), *self._left.events)
+
+    def _flying(self, *, left: bool) -> tuple[SwipeEvent, ...]:
+        mine = (one for one in self._flights.values() if one.loop is None and one.left is left)
+        return tuple(event for flight in mine for event in flight.events)
 
     # ---- the buffer -----------------------------------------------------------------------------------------
 
-    def _flush_buffer(self, now: float, *, everything: bool = False) -> list[Flush]:
-        self._buffer_timer = None
-        if not self.buffer:
+    def _add(self, event: SwipeEvent, buffer: EventBuffer, now: float) -> list[Flush]:
+        buffer.events.append(event)
+        self._moved(event, OutboxState.BUFFER)
+        if len(buffer.events) >= CHUNK:
+            return self._flush_buffer(now, buffer)
+        if buffer.timer is None:
+            buffer.wait(now + BUFFER_TIMER_S)
+        return []
+
+    def _flush_buffer(self, now: float, buffer: EventBuffer, *, everything: bool = False) -> list[Flush]:
+        buffer.timer = None
+        if not buffer.events:
             return []
         wait = self.storage.wait(now)
         if wait > 0:
-            self._buffer_timer, self._forced = now + _after(wait), everything
+            buffer.wait(now + _after(wait), forced=everything)
             return []
         # What a 25-chunk leaves behind gets no timer: it waits for the next event, hide or unload.
-        cut = len(self.buffer) if everything else CHUNK
-        batch, self.buffer = self.buffer[:cut], self.buffer[cut:]
+        batch = buffer.take(None if everything else CHUNK)
         self._store(event for event in batch if not event.event_type)
         sendable = tuple(event for event in batch if event.event_type)
         for event in sendable:
             self._moved(event, OutboxState.IN_FLIGHT)
-        return [self._launch("buffer", sendable, None)] if sendable else []
+        return [self._launch("buffer", sendable, None, left=buffer is self._left)] if sendable else []
 
     def _settle(self, events: Sequence[SwipeEvent], answer: EventReply) -> None:
         kept = []
@@ -276,10 +302,17 @@ class Outbox:
         for event in self.storage.append(kept):
             self._moved(event, OutboxState.LOST)
 
-    def _launch(self, origin: Literal["buffer", "queue"], events: tuple[SwipeEvent, ...], loop: _Loop | None) -> Flush:
+    def _launch(
+        self,
+        origin: Literal["buffer", "queue"],
+        events: tuple[SwipeEvent, ...],
+        loop: _Loop | None,
+        *,
+        left: bool = False,
+    ) -> Flush:
         self._next_flush += 1
         flush = Flush(self._next_flush, origin, tuple(for_wire(event, self._new_id) for event in events))
-        self._flights[flush.id] = _Flight(events, loop)
+        self._flights[flush.id] = _Flight(events, loop, left)
         return flush
 
     def _new_id(self) -> str:

@@ -143,7 +143,7 @@ class RealtimeClient:
         *,
         changes: Iterable[Binding] = (),
         broadcast_self: bool = False,
-        ack: bool = False,
+        ack: bool | None = False,
         presence_key: str = "",
         presence: bool = False,
         private: bool = False,
@@ -151,7 +151,8 @@ class RealtimeClient:
     ) -> Channel:
         """A channel for topic `realtime:` + `name`, to be subscribed once its listeners are set.
 
-        presence: ask for presence even without a listener, to have it sent and counted but not parsed.
+        ack: None where the app says nothing about it. presence: ask for presence even without a listener, to have it
+        sent and counted but not parsed.
         label: appended to the names its attempts are recorded under, like `realtime_join_typing`.
         :raises ValueError: when there is a channel of that name. :raises RuntimeError: after `close`.
         """
@@ -160,9 +161,12 @@ class RealtimeClient:
         self._connection.add(channel)
         return channel
 
-    def remove(self, channel: Channel) -> None:
-        """Leave: here at once, there when the server has read it. The last one takes the socket with it."""
-        self._connection.remove(channel)
+    def remove(self, channel: Channel, *, twice: bool = False) -> None:
+        """Leave: here at once, there when the server has read it. The last one takes the socket with it.
+
+        twice: the app unsubscribes and then removes it, and the server is told each time.
+        """
+        self._connection.remove(channel, twice=twice)
 
     def set_auth(self, token: str) -> None:
         """The person signed in, or the token was refreshed: joined channels pass it on."""

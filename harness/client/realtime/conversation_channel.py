@@ -27,7 +27,9 @@ from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.codec import text
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
-TABLES = ("messages", "message_read_receipts", "message_delivery_receipts", "message_reactions")
+READ_RECEIPTS, DELIVERY_RECEIPTS = "message_read_receipts", "message_delivery_receipts"
+REACTIONS = "message_reactions"
+TABLES = ("messages", READ_RECEIPTS, DELIVERY_RECEIPTS, REACTIONS)
 """In the order of the app's hooks."""
 CHANGES = "conversation-db-"
 TYPING = "supabase_realtime_typing:conversation:"
@@ -42,6 +44,7 @@ class Listener(Protocol):
     def status_changed(self) -> None: ...
     def inserted(self, message: ChatMessage) -> None: ...
     def updated(self, message: ChatMessage) -> None: ...
+    def noted(self, table: str, message: str) -> None: ...
 
 
 class ConversationChannel:
@@ -69,7 +72,7 @@ class ConversationChannel:
             channel.on_change(self._changed)
             channel.on_system(self._noticed)
         else:
-            channel = self._client.channel(TYPING + id_, label="typing")
+            channel = self._client.channel(TYPING + id_, ack=None, label="typing")
             channel.on_broadcast(TYPING_EVENT, self._typed)
         channel.on_status(lambda status, _: self._status(topic, status))
         return channel
@@ -112,9 +115,9 @@ class ConversationChannel:
         return bool(self._holders)
 
     def leave(self) -> None:
-        """The screen is left."""
+        """The screen is left: typing first, as the app's hooks end."""
         self.gone()
-        for _, channel in self._both():
+        for _, channel in reversed(self._both()):
             self._client.remove(channel)
 
     def gone(self) -> None:
@@ -190,6 +193,9 @@ class ConversationChannel:
             )
         if change.table == "messages" and change.type in ("INSERT", "UPDATE"):
             self._message(change, key, commit, late=late)
+        elif change.table != "messages" and (change.type != "DELETE" or change.table == REACTIONS):
+            for holder in tuple(self._holders):
+                holder.noted(change.table, text(row.get("message_id")))
 
     def _ours(self, change: DatabaseChange) -> bool:
         """Row-level security is not asked about deletions: they go to whoever listens, and show the row's key alone."""

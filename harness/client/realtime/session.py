@@ -14,9 +14,13 @@ from harness.client.realtime.phoenix.connection import Through
 from harness.client.realtime.presence_channel import PresenceChannel
 from harness.core.delivery_facts import ChannelTopic, FactKind
 
+USERS_OF_A_LOAD = 3
+"""User objects, and so joins of the presence channel, of a page load with a stored session; one after signing in."""
+
 
 class RealtimeSession:
-    """Use `phone.page.realtime`."""
+    """Use `phone.page.realtime`. user_since: loop time from which the app's user is the object that it is now; the
+    presence timer counts from there."""
 
     def __init__(self, host: RealtimeHost, *, through: Through | None = None) -> None:
         """through: what messages pass on their way in, for faults."""
@@ -26,6 +30,7 @@ class RealtimeSession:
         self._presence: PresenceChannel | None = None
         self._conversations: dict[str, ConversationChannel] = {}
         self._over = False
+        self.user_since = 0.0
 
     # ---- the client -----------------------------------------------------------------------------------------
 
@@ -70,22 +75,35 @@ class RealtimeSession:
 
     # ---- presence -------------------------------------------------------------------------------------------
 
+    def enter_presence(self) -> None:
+        """Somebody is signed in on the page: it joins the channel, unless it has, and tracks once it has joined."""
+        client, account = self.client, self._host.auth.account
+        if client is None or account is None or self._presence is not None:
+            return
+        self._presence = PresenceChannel(self._host, client)
+        client.set_auth(account.access_token)
+        self._presence.join()
+
     def track(self) -> None:
         """The presence timer: say that this person is here; joins the channel the first time somebody is signed in."""
-        client = self.client
-        if client is None or self._host.auth.account is None:
-            return
         if self._presence is None:
-            self._presence = PresenceChannel(self._host, client)
-            self._presence.join()
-            # auth-js reports the stored session right after: the first join goes without a token, all later ones with
-            client.set_auth(self._host.auth.account.access_token)
+            self.enter_presence()
         else:
             self._presence.track()
+
+    def user_told(self) -> None:
+        """The server has said who is signed in: that and the session's own report make the user another object twice,
+        so that presence leaves and joins twice."""
+        self.user_since = self._host.clock.now()
+        if self._presence is not None and self._token() is not None:
+            for _ in range(USERS_OF_A_LOAD - 1):
+                self._presence.leave()
+                self._presence.join()
 
     def signed_in_anew(self) -> None:
         """The auth client reports a session, new or again: joined channels get its token, presence leaves and joins."""
         token = self._token()
+        self.user_since = self._host.clock.now()
         if self._client is None or token is None:
             return
         self._client.set_auth(token)
@@ -101,7 +119,7 @@ class RealtimeSession:
         if client is None:
             return None
         if self._presence is None:
-            self.track()  # the app is in its channel before any screen is
+            self.enter_presence()  # the app is in its channel before any screen is
         channel = self._conversations.get(summary.conversation)
         if channel is None:
             channel = self._conversations[summary.conversation] = ConversationChannel(self._host, client, summary)

@@ -50,10 +50,12 @@ async def open_app(phone: Device, *, landing: bool = True) -> bool:
     phone.notes.did(UserAction.PAGE_LOAD, "signed_in")
     phone.background.start(_load_tmdb_configuration(phone))
     with phone.notes.operation("app_open") as operation:
+        phone.page.realtime.enter_presence()
         user = await phone.api.request(USER)
         if not operation.ends(user.outcome) or phone.auth.account is None:
             phone.notes.could_not_get_in(Outcome.AUTH if user.outcome.good else user.outcome)
             return False
+        phone.page.realtime.user_told()
     phone.background.start(_load_settings(phone))
     await enter(phone, landing=landing)
     return True

@@ -1,8 +1,8 @@
 """What happens to a phone on the way: tunnels, other apps, the system that ends the app (contract 3.8, 10.2).
 
-Requests without a network fail at once and never become packets; those under way break. The outbox sees failures and
-stores what it could not send; when the network is back the browser fires `online`, the outbox drains its queue and
-every mounted read that has gone stale is fetched again.
+Without a network gestures and reads wait in the page (`cache.paused`); what does not wait fails at once and never
+becomes a packet; what is under way breaks. When the network is back the browser fires `online`: what waited goes on,
+the outbox drains its queue, every mounted read that has gone stale is fetched again. What waits is lost with its page.
 """
 
 from __future__ import annotations

@@ -62,6 +62,10 @@ class ConversationList:
         """Wait for a fetch under way."""
         return await self._query.ready()
 
+    def written(self) -> None:
+        """A message was sent or came: the app moves its row up, and the list's next poll is a whole interval away."""
+        self._query.written()
+
     def changed(self) -> None:
         """Read again whatever its age, unless it has never been read and is on its way."""
         self._query.invalidate()

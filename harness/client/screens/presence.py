@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.client.api.calls import PRESENCE
 from harness.client.device import Device
+from harness.client.network_state import NetworkChange
 
 HEARTBEAT_S = 20.0
 TOUCH_EVERY_S = 60.0
@@ -20,12 +21,29 @@ async def touch_presence(phone: Device) -> None:
 
 
 async def heartbeat(phone: Device) -> None:
-    """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing."""
-    while True:
-        phone.page.realtime.track()
-        if phone.network.visible and phone.auth.account is not None:
-            await touch_presence(phone)
-        await phone.pause(HEARTBEAT_S)
+    """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing.
+
+    A channel that was joined a moment ago tracks by itself, as soon as the server says SUBSCRIBED. The timer begins
+    anew with the app's user, as the channel does.
+    """
+    phone.page.realtime.enter_presence()
+    unwatch = phone.network.watch(lambda change: _back(phone, change))
+    try:
+        while True:
+            if phone.network.visible and phone.auth.account is not None:
+                await touch_presence(phone)
+            begun = phone.now()
+            while (wait := max(begun, phone.page.realtime.user_since) + HEARTBEAT_S - phone.now()) > 0:
+                await phone.pause(wait)
+            phone.page.realtime.track()
+    finally:
+        unwatch()
+
+
+def _back(phone: Device, change: NetworkChange) -> None:
+    """On coming back to the app the others are told at once, and so is the table."""
+    if change is NetworkChange.VISIBLE and phone.auth.account is not None:
+        phone.background.start(touch_presence(phone))
 
 
 async def look_away(phone: Device, seconds: float) -> None:

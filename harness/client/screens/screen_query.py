@@ -82,6 +82,11 @@ class ScreenQuery:
         """It has changed: fetched now if a screen shows it, else when one does."""
         self._queries.invalidate(*self._read.key)
 
+    def written(self) -> None:
+        """The screen has put something into what it holds: the next poll is a whole interval away."""
+        if self._shown:
+            self._queries.written(self._read)
+
     async def refetch(self) -> Outcome:
         """Fetch now, also what was being fetched: it may be from before a write. How it ended."""
         return await self._queries.refetch_anew(self._read)

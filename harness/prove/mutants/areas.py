@@ -50,7 +50,8 @@ AREAS: Mapping[str, tuple[str, ...]] = {
 }
 
 STORED: Mapping[str, str] = {
-    **dict.fromkeys(("I01", "I02", "I03", "I04", "I05", "I06", "I51", "I53", "I63", "event day"), "events"),
+    **dict.fromkeys(("I01", "I02", "I03", "I04", "I05", "I06", "I51", "I53", "I63"), "events"),
+    **dict.fromkeys(("event day", "left offline"), "events"),
     **dict.fromkeys(("I09", "I10", "I11", "I12", "I13", "foreign decks"), "decks"),
     **dict.fromkeys(("I18", "I19 lost", "I19 refused", "I52", "I54", "I58", "I64", "order"), "messages"),
     **dict.fromkeys(("I20", "I21", "I22"), "chats"),

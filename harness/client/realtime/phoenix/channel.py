@@ -228,7 +228,8 @@ class Channel:
         payload: dict[str, Any] = {"config": self.config.request(presence=self._presence)}
         if self._join_token is not None:
             payload["access_token"] = self._join_token
-            payload["version"] = self._connection.generation.client
+            if self._connection.generation.joins_say_version:
+                payload["version"] = self._connection.generation.client
         return payload
 
     def _cancel_join_timer(self) -> None:
@@ -336,13 +337,15 @@ class Channel:
         if self.joined:
             self._connection.push(self, self._connection.new_ref(), "access_token", {"access_token": token})
 
-    def leave(self, *, quiet: bool = False) -> None:
-        """Close here at once; the server is told and its answer not awaited."""
+    def leave(self, *, quiet: bool = False, twice: bool = False) -> None:
+        """Close here at once; the server is told and its answer not awaited. twice: unsubscribed and then removed, of
+        which each tells the server."""
         if self.state is JoinState.CLOSED:
             self._connection.detach(self)
             return
         if self.join_ref is not None and self._connection.connected:
-            self._connection.push(self, self._connection.new_ref(), "phx_leave", {})
+            for _ in range(2 if twice else 1):
+                self._connection.push(self, self._connection.new_ref(), "phx_leave", {})
         self._closed(Status.CLOSED if not quiet else None, "leave")
 
     def discard(self) -> None:

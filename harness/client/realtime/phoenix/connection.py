@@ -204,9 +204,9 @@ class PhoenixConnection:
             self._empty_timer.cancel()
             self._empty_timer = None
 
-    def remove(self, channel: Channel) -> None:
+    def remove(self, channel: Channel, *, twice: bool = False) -> None:
         """Leave a channel. With the last one the socket goes too, sooner or later."""
-        channel.leave()
+        channel.leave(twice=twice)
         if not self.channels and not self._closed and self._empty_timer is None:
             self._empty_timer = self.wheel.after(self.generation.empty_close_s, self._close_empty)
 

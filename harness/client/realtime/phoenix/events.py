@@ -58,19 +58,22 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A join's `config`, and the name its attempts are recorded under."""
+    """A join's `config`, and the name its attempts are recorded under. ack: None where nothing is said about it."""
 
     changes: tuple[Binding, ...] = ()
     broadcast_self: bool = False
-    ack: bool = False
+    ack: bool | None = False
     presence_key: str = ""
     private: bool = False
     label: str = ""
 
     def request(self, *, presence: bool) -> dict[str, Any]:
         """The object that goes into the join."""
+        broadcast = (
+            {"self": self.broadcast_self} if self.ack is None else {"ack": self.ack, "self": self.broadcast_self}
+        )
         return {
-            "broadcast": {"ack": self.ack, "self": self.broadcast_self},
+            "broadcast": broadcast,
             "presence": {"key": self.presence_key, "enabled": presence},
             "postgres_changes": [binding.request() for binding in self.changes],
             "private": self.private,

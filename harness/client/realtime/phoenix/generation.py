@@ -31,6 +31,7 @@ class Generation:
     empty_close_heartbeats: how many heartbeats a socket outlives its last channel.
     handshake_timeout_s: from the first packet to the answer to the upgrade.
     close_wait_s: how long the answer to our own close frame is awaited.
+    joins_say_version: a join that carries a token says which client it comes from.
     waits_while_hidden: no reconnect while the page is hidden, one at once when it is shown.
     """
 
@@ -46,6 +47,7 @@ class Generation:
     gone_checks_s: tuple[float, ...] | None
     empty_close_heartbeats: float
     waits_while_hidden: bool
+    joins_say_version: bool
     join_timeout_s: float = 10.0
     heartbeat_s: float = 25.0
     backoff_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
@@ -76,6 +78,7 @@ JS_2_90 = Generation(
     gone_checks_s=None,
     empty_close_heartbeats=0.0,
     waits_while_hidden=False,
+    joins_say_version=False,
 )
 """@supabase/supabase-js 2.90.1, which the app ships."""
 
@@ -92,6 +95,7 @@ JS_2_119 = Generation(
     gone_checks_s=(0.15, 0.45, 0.9, 1.5),
     empty_close_heartbeats=2.0,
     waits_while_hidden=True,
+    joins_say_version=True,
 )
 """@supabase/supabase-js 2.119.1, the newest."""
 

@@ -11,6 +11,7 @@ an exhausted catalogue costs three requests a swipe.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
 from harness.client.api import shapes
@@ -22,8 +23,9 @@ from harness.client.cache.local_storage import EXPERIMENTS_S
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import Rules
 from harness.client.device import Device
-from harness.client.events.emission import EmissionRules
+from harness.client.events.emission import EmissionRules, LookClock
 from harness.client.events.outbox import SwipeEvent
+from harness.client.network_state import NetworkChange
 from harness.client.screens.browse.decks import base_seed, fetch_deck
 from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.browse.title import diary_entry
@@ -73,7 +75,9 @@ class SwipePage(Screen):
         self._experiments: dict[str, str] | None = None
         self._on_top: list[CachedQuery[Any]] = []
         self._top: Card | None = None
-        self._top_since = 0.0
+        self._look = LookClock()
+        self._waiting_note: list[Card] = []  # the card of the last note that waits for a network
+        self._unwatch = phone.network.watch(self._network_changed)
 
     async def open(self) -> bool:
         """From tapping the tab to the first card; False when no deck came."""
@@ -118,7 +122,6 @@ class SwipePage(Screen):
         phone.notes.did(UserAction.GESTURE, gesture)
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
-        self._dwell(card, seconds)
         self._index += 1
         self._look_at_top()
         self._refill_if_low()
@@ -129,41 +132,62 @@ class SwipePage(Screen):
             return
         self.phone.notes.did(UserAction.NOTE, "rating")
         rating = None if stars is None else stars * 2
-        self._emit("rating", card, payload=self._note(card, action="rating"), rating0_10=rating)
-        self._noted(card)
+        self._noted(
+            card, lambda on: self._emit("rating", on, payload=self._note(on, action="rating"), rating0_10=rating)
+        )
 
     def mark_watched(self, card: Card, *, watched: bool = True) -> None:
         """The eye under the card. Goes out as a like, which the server takes for a status (contract 3.4)."""
         if not self._here:
             return
         self.phone.notes.did(UserAction.NOTE, "watched")
-        self._emit("like", card, payload=self._note(card, action="status", status="watched", enabled=watched))
-        self._noted(card)
+        noted = {"action": "status", "status": "watched", "enabled": watched}
+        self._noted(card, lambda on: self._emit("like", on, payload=self._note(on, **noted)))
 
     def put_on_watchlist(self, card: Card, *, wanted: bool = True) -> None:
         """The bookmark under the card."""
         if not self._here:
             return
         self.phone.notes.did(UserAction.NOTE, "watchlist")
-        payload = self._note(card, action="status", status="watchlist", enabled=wanted)
-        self._emit("watchlist", card, payload=payload, in_watchlist=wanted)
-        self._noted(card)
+        noted = {"action": "status", "status": "watchlist", "enabled": wanted}
+        self._noted(card, lambda on: self._emit("watchlist", on, payload=self._note(on, **noted), in_watchlist=wanted))
 
-    def _noted(self, card: Card) -> None:
-        """What is noted is read again as soon as it is buffered, long before it is sent (SwipePage, feedback)."""
+    def _noted(self, card: Card, emit: Callable[[Card], None]) -> None:
+        """What is noted under a card is a mutation of its own, which asks for the card when it begins.
+
+        As shipped: a note that waits for the network lands on the card that is on top by then.
+        """
+        if self.phone.network.online:
+            self._note_now(card, emit)
+            return
+        waiting = self._waiting_note = [card]  # the one before keeps the card that it has now
+
+        def begins() -> None:
+            if self._here:
+                self._note_now(waiting[0], emit)
+
+        self.phone.network_mode.mutate(begins, lambda: None)
+
+    def _note_now(self, card: Card, emit: Callable[[Card], None]) -> None:
+        """It is read again as soon as it is buffered, long before it is sent (SwipePage, feedback)."""
+        emit(card)
         queries = self.phone.page.queries
         queries.invalidate("title-diary", self.phone.user_id, card.title)
         queries.invalidate("diary", "library", self.phone.user_id)
 
     def leave(self) -> None:
-        """To another screen: the card on top was looked at until now; what was not sent goes into the queue."""
+        """To another screen: what was not sent goes into the queue, and then the look at the card on top is over."""
         if self._left:
             return
-        if self._top is not None and self._here:
-            self._dwell(self._top, self.phone.now() - self._top_since)
+        here, queries = self._here, self.phone.page.queries
+        for read in self._on_top:
+            self._look.drawn(queries.landed_at(read))
         super().leave()
         ConversationList.of(self.phone).unmount(self)
+        self._unwatch()
         self.phone.event_sender.unmount()
+        if self._top is not None and here:
+            self._dwell(self._top)
 
     @property
     def _here(self) -> bool:
@@ -241,11 +265,11 @@ class SwipePage(Screen):
         for query in self._on_top:
             self.unmount(query)
         self._on_top = []
-        phone = self.phone
-        if card is not self._top:
-            self._top, self._top_since = card, phone.now()
+        phone, self._top = self.phone, card
+        self._look.drawn(phone.now())
         if card is None:
             return
+        self._waiting_note[:] = [card]
         if self._rules.impression(card.deck, card.title):
             self._emit("impression", card, payload=self._payload(card, why=True))
         below = self._cards[self._index + 1 : self._index + 1 + READ_AHEAD]
@@ -263,10 +287,15 @@ class SwipePage(Screen):
 
     # ---- events ---------------------------------------------------------------------------------------------
 
-    def _dwell(self, card: Card, seconds: float) -> None:
-        dwell_ms = self._rules.dwell(card.deck, card.title, seconds * 1000.0, self.phone.now())
+    def _dwell(self, card: Card) -> None:
+        now = self.phone.now()
+        dwell_ms = self._rules.dwell(card.deck, card.title, self._look.looked_ms(now), now)
         if dwell_ms is not None:
             self._emit("dwell", card, payload=self._payload(card, why=True), dwell_ms=dwell_ms)
+
+    def _network_changed(self, change: NetworkChange) -> None:
+        if change in (NetworkChange.VISIBLE, NetworkChange.ONLINE):
+            self._look.drawn(self.phone.now())
 
     def _payload(self, card: Card, *, why: bool = False, action: str | None = None) -> dict[str, Any] | None:
         """Keys in the app's order, which is part of the server's deduplication (contract 3.2, 3.9)."""
@@ -292,7 +321,9 @@ class SwipePage(Screen):
         in_watchlist: bool | None = None,
     ) -> None:
         phone = self.phone
-        phone.event_sender.emit(
+        self._look.drawn(phone.now())
+        send = phone.event_sender.emit_late if self._left else phone.event_sender.emit
+        send(
             SwipeEvent(
                 event_type=event_type,
                 client_event_id=phone.new_id(),

@@ -18,7 +18,12 @@ from harness.client.api.call import Call
 from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
-from harness.client.realtime.conversation_channel import ConversationChannel
+from harness.client.realtime.conversation_channel import (
+    DELIVERY_RECEIPTS,
+    REACTIONS,
+    READ_RECEIPTS,
+    ConversationChannel,
+)
 from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.chat.attachments import SignedFiles
 from harness.client.screens.chat.keyboard import Keyboard
@@ -75,7 +80,9 @@ class Conversation:
         self._receipts = Receipts(phone, summary.conversation, clock)
         self._files = SignedFiles.of(phone)
         self._sender = Sender(phone, summary)
-        self._keyboard = Keyboard(phone, summary.conversation, lambda: self.joined, lambda: self._channel)
+        self._keyboard = Keyboard(
+            phone, summary.conversation, self._own_name, lambda: self.joined, lambda: self._channel
+        )
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
         self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
         self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
@@ -153,6 +160,10 @@ class Conversation:
     def _kind(self) -> str:
         return "direct" if not self.summary.is_group and self.summary.others else "group"
 
+    def _own_name(self) -> str:
+        listed = (row for row in ConversationList.of(self.phone).rows if row.conversation == self.summary.conversation)
+        return next(listed, self.summary).own_name
+
     # ---- reading --------------------------------------------------------------------------------------------
 
     @property
@@ -223,6 +234,8 @@ class Conversation:
 
     def inserted(self, message: ChatMessage) -> None:
         """A new message, perhaps the row of an own bubble before its request is answered: merged by id."""
+        self._messages.written()
+        ConversationList.of(self.phone).written()
         self._receipts.live(message)
         for bubble in self.failed:
             if bubble.client_id == message.client_id:
@@ -231,8 +244,18 @@ class Conversation:
 
     def updated(self, message: ChatMessage) -> None:
         """Replaces what is there; a message that is not stays away until a poll brings it."""
+        self._messages.written()
         if self._timeline.knows(message.id):
             self._arrived([message], copies=1)
+
+    def noted(self, table: str, message: str) -> None:
+        """The channel brought a receipt or a reaction, of that message: it stands in what the screen holds."""
+        if table == READ_RECEIPTS:
+            self._read_receipts.written()
+        elif table == REACTIONS:
+            self._reactions.written()
+        elif table == DELIVERY_RECEIPTS and message == self._last_own:
+            self._delivery_receipts.written()
 
     def _arrived(self, messages: list[ChatMessage], copies: int, *, live: bool = False) -> None:
         """Messages are in the cache; the screen, if still there, writes receipts and shows files. live: the channel's
@@ -296,8 +319,11 @@ class Conversation:
         self._keyboard.cleared()
         if bubble not in self.failed:
             self.failed.append(bubble)
+        self._messages.written()  # the bubble stands in the list before anything is sent
         await self._sender.post(bubble)
+        self._messages.written()
         if bubble.message is not None:
+            ConversationList.of(self.phone).written()
             self.failed.remove(bubble)
             self._arrived([bubble.message], copies=1)  # the answer shows before any poll brings it
 
@@ -313,12 +339,14 @@ class Conversation:
 
     def _changed(self, bubble: Bubble, outcome: Outcome) -> Outcome:
         if outcome.good and bubble.message is not None:
+            self._messages.written()
             self._arrived([bubble.message], copies=1)
         return outcome
 
     async def react(self, message: ChatMessage, emoji: str) -> Outcome:
         """Put an emoji on a message or take it off; then all reactions are read again."""
         self.phone.notes.did(UserAction.REACT)
+        self._reactions.written()
         outcome = await self._sender.react(message, emoji)
         self.phone.background.start(self._read_reactions())
         return outcome

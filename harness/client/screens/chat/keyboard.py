@@ -23,20 +23,27 @@ TOPIC = "supabase_realtime_typing:conversation:"
 _CALL: Call = TYPING_BROADCAST
 
 
+def typing_signal(user: str, name: str, *, typing: bool) -> dict[str, Any]:
+    """What the others are told, in the app's key order."""
+    return {"userId": user, "displayName": name, "isTyping": typing}
+
+
 class Keyboard:
-    """The input field of one open conversation. channel: asked anew for each signal; while there is none, `joined` says
-    whether signals count as sent on it.
+    """The input field of one open conversation. name: what the others call this person, as the list has it by then.
+    channel: asked anew for each signal; while there is none, `joined` says whether signals count as sent on it.
     """
 
     def __init__(
         self,
         phone: Device,
         conversation: str,
+        name: Callable[[], str],
         joined: Callable[[], bool],
         channel: Callable[[], ConversationChannel | None],
     ) -> None:
         self._phone = phone
         self._conversation = conversation
+        self._name = name
         self._joined = joined
         self._channel = channel
         self._shown = False  # the others see us typing
@@ -76,11 +83,7 @@ class Keyboard:
         self._shown = typing
         phone, channel = self._phone, self._channel()
         self._signalled_at = phone.now()
-        payload = {
-            "userId": phone.user_id,
-            "displayName": phone.person.email.partition("@")[0],
-            "isTyping": typing,
-        }
+        payload = typing_signal(phone.user_id, self._name(), typing=typing)
         if channel is None:
             if not self._joined():
                 phone.background.start(self._broadcast(payload))

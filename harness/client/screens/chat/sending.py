@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -80,10 +81,15 @@ class Sender:
         self._summary = summary
 
     async def post(self, bubble: Bubble) -> None:
-        """From pressing send (or "try again": same client id, trap T43) to the server's row. No retry by itself."""
+        """From pressing send (or "try again": same client id, trap T43) to the server's row. No retry by itself.
+
+        Without a network it waits, and goes out when that is back.
+        """
         phone, summary = self._phone, self._summary
         bubble.outcome = Outcome.GAVE_UP  # until proven otherwise
-        with phone.notes.operation("message_send") as operation:
+        async with AsyncExitStack() as steps:
+            operation = steps.enter_context(phone.notes.operation("message_send"))
+            await steps.enter_async_context(phone.network_mode.mutation())
             if not bubble.tried:
                 bubble.tried = True
                 phone.notes.saw(FactKind.SENT, summary.conversation, bubble.client_id, at=operation.intended)
@@ -171,7 +177,9 @@ class Sender:
 
     async def _patch(self, call: Call, bubble: Bubble, message: ChatMessage, row: dict[str, Any]) -> Outcome:
         phone = self._phone
-        with phone.notes.operation(call.name) as operation:
+        async with AsyncExitStack() as steps:
+            operation = steps.enter_context(phone.notes.operation(call.name))
+            await steps.enter_async_context(phone.network_mode.mutation())
             kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
             facts = {"subject": self._summary.conversation, "object_": message.id}
             write = phone.notes.write(kind, **facts, content=message_content(row))
@@ -191,7 +199,9 @@ class Sender:
             "user_id": phone.user_id,
             "emoji": emoji,
         }
-        with phone.notes.operation("message_react") as operation:
+        async with AsyncExitStack() as steps:
+            operation = steps.enter_context(phone.notes.operation("message_react"))
+            await steps.enter_async_context(phone.network_mode.mutation())
             write = phone.notes.write(WriteKind.REACTION, subject=message.id, detail=emoji)
             write.sent()
             reading = await phone.api.request(calls.REACT, body=row)
