@@ -154,6 +154,18 @@ def unique(values: list[Any]) -> list[Any]:
     return kept
 
 
+def length(text: str) -> int:
+    """`text.length`, in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def first(text: str, units: int) -> str:
+    """`text.slice(0, units)`, which may cut a pair in half."""
+    if len(text) * 2 <= units:
+        return text
+    return text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "surrogatepass")
+
+
 def trim(text: str) -> str:
     """`text.trim()`; Python strips other characters."""
     return text.strip(_WHITE)
