@@ -25,6 +25,9 @@ alter table public.assistant_suggestions
   add column if not exists model text,
   add column if not exists usage jsonb;
 alter table public.assistant_goals
+  add column if not exists description text,
+  add column if not exists start_at timestamptz not null default now(),
+  add column if not exists last_event_at timestamptz,
   add column if not exists target_count integer not null default 0,
   add column if not exists progress_count integer not null default 0;
 alter table public.assistant_message_action_log

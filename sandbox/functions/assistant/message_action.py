@@ -1,8 +1,8 @@
 """`POST /functions/v1/assistant-message-action`: presses a button under one of the assistant's messages (contract 6.6).
 
 What a button does is stored with the message, in `meta.ai.actions`. Each is carried out once per person, and what came
-of it is told in a message of the assistant's. The log may be inserted into but not updated by people, as shipped: a button
-that was pressed stays in progress.
+of it is told in a message of the assistant's. People may add to the log but not change it, as shipped: a button that was
+pressed stays in progress.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.functions import envelope, intake, js
-from sandbox.functions.assistant import action_log, failures, policy, tool_args
+from sandbox.functions.assistant import action_log, failures, policy, tool_args, tools_lists
 from sandbox.functions.assistant import identity as assistant_identity
 from sandbox.functions.assistant import tools as assistant_tools
 from sandbox.functions.assistant.action_log import Press, Pressed
@@ -145,6 +145,7 @@ async def _carry_out(
     if button is None:
         return envelope.error(request, "Invalid action", 400, "INVALID_ACTION")
     args = tool_args.normalized(button.tool, js.spread(button.args))
+    args = await tools_lists.with_list(actor, button.tool, args)
     tool = policy.allowed(button.tool, internal=button.internal, suggested=False)
     key = policy.action_key(
         userId=actor.user_id,

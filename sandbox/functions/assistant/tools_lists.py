@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.functions import js
+from sandbox.functions import intake, js
 from sandbox.functions.assistant import tool_args
 from sandbox.functions.assistant.actor import Actor, ToolError
 
@@ -73,7 +73,7 @@ async def create(actor: Actor, args: dict[str, Any]) -> dict[str, Any]:
             async with actor.request() as connection:
                 places = list(range(1, len(titles) + 1))
                 await connection.execute(_ITEM_SQL, list_id, titles, contents, notes, places)
-        except Exception as error:  # as shipped: the list is there, whatever became of its titles
+        except intake.DATABASE_ERRORS as error:  # as shipped: the list is there, whatever became of its titles
             actor.services.note_swallowed("titles of a new list", error)
     return {"listId": list_id, "navigateTo": f"/lists/{list_id}"}
 
@@ -115,6 +115,32 @@ async def delete(actor: Actor, args: dict[str, Any]) -> dict[str, Any]:
     return {"listId": list_id, "deleted": True}
 
 
+async def with_list(actor: Actor, tool: str, args: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a tool for lists with the list's id, where its name or the title on it tells which is meant."""
+    if not tool.startswith("list_") or tool_args.text_of(args.get("listId")):
+        return args
+    holding = tool_args.text_of(args.get("titleId")) if tool == "list_remove_item" else ""
+    try:
+        found = await _meant(actor, tool_args.text_of(args.get("listName")), holding)
+    except intake.DATABASE_ERRORS as error:
+        actor.services.note_swallowed("list of a button", error)
+        return args
+    return args if found is None else {**args, "listId": found}
+
+
+async def _meant(actor: Actor, name: str, holding: str | None) -> str | None:
+    """The person's list by name, by a part of its name, else the newest that holds the title."""
+    found: str | None = None
+    for pattern in (name, name if "%" in name else f"%{name}%") if name else ():
+        if found is None:
+            async with actor.request() as connection:
+                found = await connection.fetchval(_BY_NAME_SQL, actor.user_id, pattern)
+    if found is None and holding:
+        async with actor.request() as connection:
+            found = await connection.fetchval(_HOLDING_SQL, actor.user_id, holding)
+    return found
+
+
 async def _content_type(actor: Actor, title_id: str, given: str | None) -> str:
     if given:
         return given
@@ -126,21 +152,14 @@ async def _content_type(actor: Actor, title_id: str, given: str | None) -> str:
 
 
 async def _list_id(actor: Actor, args: dict[str, Any], holding: str | None = None) -> str:
-    """The list that is meant: by id, by name, by a part of its name, else the newest that holds the title."""
+    """The list that is meant. :raises ToolError: when there is none."""
     if args.get("listId"):
         return str(args["listId"])
     name = tool_args.list_name(args.get("listName", ""))
-    found = None
-    if name:
-        for pattern in (name, name if "%" in name else f"%{name}%"):
-            async with actor.request() as connection:
-                found = found or await connection.fetchval(_BY_NAME_SQL, actor.user_id, pattern)
-    if found is None and holding:
-        async with actor.request() as connection:
-            found = await connection.fetchval(_HOLDING_SQL, actor.user_id, holding)
+    found = await _meant(actor, name, holding)
     if found is None:
         raise ToolError("List not found" if name else "Missing listId")
-    return str(found)
+    return found
 
 
 async def _require_own(actor: Actor, list_id: str) -> None:
