@@ -1,8 +1,8 @@
 """`POST /functions/v1/assistant-message-action`: presses a button under one of the assistant's messages (contract 6.6).
 
 What a button does is stored with the message, in `meta.ai.actions`. Each is carried out once per person, and what came
-of it is told in a message of the assistant's. People may add to the log but not change it, as shipped: a button that was
-pressed stays in progress.
+of it is told in a message of the assistant's. People may add to the log but not change it, as shipped: a button that
+was pressed stays in progress.
 """
 
 from __future__ import annotations
