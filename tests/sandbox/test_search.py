@@ -419,17 +419,24 @@ def test_a_foreign_title_is_taken_in_once(someone: Person) -> None:
     assert first["media_item_id"] in [row["id"] for row in found]
 
 
-def test_a_known_title_is_written_again(someone: Person, titles: list[Any]) -> None:
+def test_a_known_title_is_left_alone_once_it_is_known_well_enough(someone: Person, titles: list[Any]) -> None:
     title = titles[5]
-    before = sql(someone.sandbox, "select xmin::text, tmdb_raw from public.media_items where id = $1", title["id"])[0]
     content = "movie" if title["tmdb_media_type"] == "movie" else "series"
-    reply = someone.call(SYNC, {"external": {"tmdbId": title["tmdb_id"]}, "contentType": content}).json()
+    wanted = {"external": {"tmdbId": title["tmdb_id"]}, "contentType": content, "options": {"syncOmdb": False}}
+
+    def version() -> str:
+        return str(sql(someone.sandbox, "select xmin::text from public.media_items where id = $1", title["id"])[0][0])
+
+    someone.call(SYNC, {**wanted, "options": {"forceRefresh": True}})
+    before = version()
+    reply = someone.call(SYNC, wanted).json()
     assert (reply["media_item_id"], reply["kind"]) == (title["id"], title["kind"])
-    after = sql(someone.sandbox, "select xmin::text, tmdb_raw from public.media_items where id = $1", title["id"])[0]
-    assert before["xmin"] != after["xmin"]
-    assert before["tmdb_raw"] == after["tmdb_raw"]
-    by_imdb = someone.call(SYNC, {"imdbId": title["omdb_imdb_id"]}).json()
+    assert version() == before
+    by_imdb = someone.call(SYNC, {"imdbId": title["omdb_imdb_id"], "options": {"syncOmdb": False}}).json()
     assert by_imdb["media_item_id"] == title["id"]
+    assert version() == before
+    someone.call(SYNC, {**wanted, "options": {"syncOmdb": False, "forceRefresh": True}})
+    assert version() != before
 
 
 def test_sync_refusals(someone: Person) -> None:
@@ -440,8 +447,13 @@ def test_sync_refusals(someone: Person) -> None:
     assert someone.raw(SYNC, b"{", content_type="application/json").json()["code"] == "BAD_REQUEST_INVALID_BODY"
     assert someone.raw(SYNC, b"{}").status_code == 415
     assert someone.call(SYNC, method="GET").status_code == 405
-    unknown = someone.call(SYNC, {"tmdbId": 7, "contentType": "movie"})
-    assert (unknown.status_code, unknown.json()["code"]) == (500, "WORKER_ERROR")
+    unknown = someone.call(SYNC, {"tmdbId": 7, "contentType": "movie"}).json()
+    noted = "select kind::text, tmdb_status, tmdb_error from public.media_items where id = $1"
+    row = sql(someone.sandbox, noted, unknown["media_item_id"])[0]
+    assert (row["kind"], row["tmdb_status"]) == ("movie", "failed")
+    assert row["tmdb_error"].startswith("TMDB request failed: 404 ")
+    odd = someone.call(SYNC, {"imdbId": "nonsense"})  # the row cannot be stored, and nothing catches that
+    assert (odd.status_code, odd.json()["code"]) == (500, "WORKER_ERROR")
     lone = {"authorization": f"Bearer {someone.headers['apikey']}"}
     assert someone.call(SYNC, {}, **lone).json()["code"] == "INVALID_SESSION"
 
@@ -461,7 +473,7 @@ def test_a_batch_is_a_200_whatever_became_of_its_items(someone: Person, titles: 
     content = "movie" if title["tmdb_media_type"] == "movie" else "series"
     items = [
         {"tmdbId": title["tmdb_id"], "contentType": content},
-        {"tmdbId": 7, "contentType": "movie"},
+        {"tmdbId": 7, "contentType": "anime"},
         {"contentType": "movie"},
         None,
         {"imdbId": title["omdb_imdb_id"]},
@@ -472,7 +484,7 @@ def test_a_batch_is_a_200_whatever_became_of_its_items(someone: Person, titles: 
     results = reply.json()["results"]
     assert [result["status"] for result in results] == ["fulfilled", "rejected", "fulfilled"]
     assert [result["mediaItemId"] for result in results] == [title["id"], None, title["id"]]
-    assert "WORKER_ERROR" in results[1]["error"]
+    assert json.loads(results[1]["error"])["code"] == "BAD_REQUEST_INVALID_BODY"
     assert all("contentType" not in result for result in results)
 
 

@@ -49,7 +49,11 @@ select {_TITLE}, {_PAGED} join public.media_trending_scores t on t.media_item_id
 where tmdb_id is not null and ($1::text is null or tmdb_media_type = $1)
 order by t.score_72h desc, m.id limit $2 offset $3
 """
-_DETAILS_SQL = f"select {_TITLE} from public.media_items m where tmdb_media_type = $1 and tmdb_id = $2"
+# A row that a sync made for a number unknown to TMDb does not make it known there.
+_DETAILS_SQL = f"""
+select {_TITLE} from public.media_items m
+where tmdb_media_type = $1 and tmdb_id = $2 and tmdb_status is distinct from 'failed'
+"""
 _BY_IMDB_SQL = f"select {_TITLE} from public.media_items m where omdb_imdb_id = $1 and tmdb_id is not null"
 _KNOWN_SQL = "select tmdb_id from public.media_items where tmdb_id = any($1::integer[])"
 # Seven hexadecimal digits of a name's hash are its number: the same on every server, and never negative.
