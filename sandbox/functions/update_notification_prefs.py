@@ -55,7 +55,7 @@ async def _read(services: Services, request: Request, caller: FunctionCaller) ->
         return envelope.error(request, "Failed to load preferences", 500, "PREFERENCES_LOAD_FAILED")
     stored = js.spread(orjson.loads(row["stored"])) if row else {}
     preferences = {**DEFAULTS, **stored, "updatedAt": row["updated"] if row else js.iso_now()}
-    return envelope.reply(request, {"ok": True, "preferences": preferences})
+    return envelope.reply(request, envelope.as_javascript({"ok": True, "preferences": preferences}))
 
 
 async def _write(services: Services, request: Request, caller: FunctionCaller, changes: dict[str, bool]) -> Response:
@@ -69,7 +69,7 @@ async def _write(services: Services, request: Request, caller: FunctionCaller, c
     except intake.DATABASE_ERRORS:
         return envelope.error(request, "Failed to save preferences", 500, "PREFERENCES_SAVE_FAILED")
     preferences = {**js.spread(orjson.loads(row["stored"])), "updatedAt": row["updated"]}
-    return envelope.reply(request, {"ok": True, "preferences": preferences})
+    return envelope.reply(request, envelope.as_javascript({"ok": True, "preferences": preferences}))
 
 
 def _switches(request: Request, body: Any) -> dict[str, bool]:

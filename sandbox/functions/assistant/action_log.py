@@ -14,7 +14,7 @@ import asyncpg
 
 from sandbox.functions import intake, js
 from sandbox.functions.assistant.actor import Actor
-from sandbox.functions.assistant.policy import Question
+from sandbox.functions.assistant.policy import ToolQuestion
 
 _DEPTH, _STRING, _ENTRIES, _MEMBERS = 3, 800, 20, 30
 _FIND_SQL = """
@@ -105,7 +105,7 @@ def confirmed(row: asyncpg.Record | None, token: str) -> bool:
 
 
 async def ask(
-    actor: Actor, pressed: Pressed, row: asyncpg.Record | None, question: Question, token: str, within_s: int
+    actor: Actor, pressed: Pressed, row: asyncpg.Record | None, question: ToolQuestion, token: str, within_s: int
 ) -> None:
     """Wait for a confirmation."""
     now = datetime.now(UTC)

@@ -22,7 +22,7 @@ from sandbox.functions.assistant import tools as assistant_tools
 from sandbox.functions.assistant.action_log import Press, Pressed
 from sandbox.functions.assistant.actor import Actor
 from sandbox.functions.assistant.identity import AssistantMissing
-from sandbox.functions.assistant.policy import Question, ToolRefused
+from sandbox.functions.assistant.policy import ToolQuestion, ToolRefused
 from sandbox.functions.envelope import FunctionRefusal
 from sandbox.services import Services
 
@@ -205,7 +205,7 @@ def _earlier(row: asyncpg.Record | None) -> dict[str, Any] | None:
 
 
 async def _ask_back(
-    actor: Actor, pressed: Pressed, row: asyncpg.Record | None, question: Question, tried: str
+    actor: Actor, pressed: Pressed, row: asyncpg.Record | None, question: ToolQuestion, tried: str
 ) -> dict[str, Any]:
     """The token to come back with: the one already given while it holds and none was tried, else a new one."""
     known = action_log.token_of(row)

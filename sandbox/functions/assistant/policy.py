@@ -40,7 +40,7 @@ class ToolRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ToolQuestion:
     """What a person is asked before a tool runs."""
 
     kind: str
@@ -59,24 +59,24 @@ def allowed(tool: str, *, internal: bool, suggested: bool) -> str:
     raise ToolRefused(f"Tool not allowed{where}: {name or '(empty)'}")
 
 
-def question(tool: str, args: Any) -> Question | None:
+def question(tool: str, args: Any) -> ToolQuestion | None:
     """What to ask first, None to go ahead."""
     members = args if isinstance(args, dict) else {}
     if tool == "message_send":
         text = members.get("text")
         preview = js.first(js.trim(text), _PREVIEW) if isinstance(text, str) else ""
         if not preview:
-            return Question("warning", "Send this message?")
+            return ToolQuestion("warning", "Send this message?")
         more = "…" if js.length(preview) >= _PREVIEW else ""
-        return Question("warning", f"Send this message?\n\n“{preview}{more}”")
+        return ToolQuestion("warning", f"Send this message?\n\n“{preview}{more}”")
     if tool == "block_user":
-        return Question("danger", "Block this user? You can undo it later.")
+        return ToolQuestion("danger", "Block this user? You can undo it later.")
     if tool == "unblock_user":
-        return Question("warning", "Unblock this user?")
+        return ToolQuestion("warning", "Unblock this user?")
     if tool == "list_set_visibility" and js.truthy(members.get("isPublic")):
-        return Question("warning", "Make this list public? Anyone with the link may be able to view it.")
+        return ToolQuestion("warning", "Make this list public? Anyone with the link may be able to view it.")
     if tool in ("playbook_start", "playbook_end", "goal_start", "goal_end"):
-        return Question("default", "Confirm this assistant workflow action?")
+        return ToolQuestion("default", "Confirm this assistant workflow action?")
     return None
 
 

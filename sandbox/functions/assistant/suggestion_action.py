@@ -16,7 +16,7 @@ from sandbox.functions.assistant import identity as assistant_identity
 from sandbox.functions.assistant import suggestion_run as assistant_suggestion_run
 from sandbox.functions.assistant import tools as assistant_tools
 from sandbox.functions.assistant.actor import Actor
-from sandbox.functions.assistant.policy import Question, ToolRefused
+from sandbox.functions.assistant.policy import ToolQuestion, ToolRefused
 from sandbox.services import Services
 
 NAME = "assistant-suggestion-action"
@@ -181,7 +181,7 @@ async def _ask_back(
     about: dict[str, Any],
     outcome: dict[str, Any],
     tried: Any,
-    question: Question,
+    question: ToolQuestion,
 ) -> dict[str, Any]:
     """The token to come back with: the one already given while it holds and none was tried, else a new one."""
     token = outcome.get("confirmToken") if _pending(outcome) and not _given(tried) else None

@@ -9,7 +9,7 @@ from sandbox.functions import js
 from sandbox.functions.assistant import policy
 from sandbox.functions.assistant import tools as assistant_tools
 from sandbox.functions.assistant.actor import Actor
-from sandbox.functions.assistant.policy import Question
+from sandbox.functions.assistant.policy import ToolQuestion
 
 _STEPS = 10
 
@@ -24,14 +24,14 @@ class SuggestionDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ToolStep:
     """One tool of a chain."""
 
     tool: str
     args: Any
 
 
-def question(action: dict[str, Any]) -> Question | None:
+def question(action: dict[str, Any]) -> ToolQuestion | None:
     """What to ask before any of it is done."""
     kind = action.get("type")
     if kind in ("navigate", "dismiss"):
@@ -77,7 +77,7 @@ def _raw_steps(action: dict[str, Any]) -> list[Any]:
     return steps if isinstance(steps, list) else []
 
 
-def _step(given: dict[str, Any], action_key: str, place: int) -> Step:
+def _step(given: dict[str, Any], action_key: str, place: int) -> ToolStep:
     names = (given.get("tool"), given.get("type"))
     tool = next((js.trim(name) for name in names if isinstance(name, str)), "")
     tool = policy.allowed(tool, internal=js.truthy(given.get("internal")), suggested=True)
@@ -85,4 +85,4 @@ def _step(given: dict[str, Any], action_key: str, place: int) -> Step:
     args = args if isinstance(args, dict | list) else {}
     if tool == "message_send" and isinstance(args, dict) and not isinstance(args.get("clientId"), str):
         args = {**args, "clientId": js.first(f"{action_key}_s{place}", 120)}  # once, however often it is tried
-    return Step(tool, args)
+    return ToolStep(tool, args)

@@ -11,7 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import cors, envelope, gate
+from sandbox.functions import cors, envelope, gate, js_json
 from sandbox.functions.events import defects as event_defects
 from sandbox.functions.events.background import Aftermath, run
 from sandbox.functions.events.input import Ingest
@@ -95,7 +95,7 @@ def _reply(
         "issues": ingest.issues,
     }
     return envelope.raw(
-        orjson.dumps(body),
+        js_json.dumps(body),
         200,
         (
             *cors.headers_for(request.headers.get("origin", "")),
