@@ -115,7 +115,7 @@ class Sender:
 
     def expected(self, row: dict[str, Any]) -> dict[str, Any]:
         """What the real function answered, in the same form."""
-        wanted = {name: row[name] for name in ("status", "sent", "reply") if name in row}
+        wanted: dict[str, Any] = {name: row[name] for name in ("status", "sent", "reply") if name in row}
         return {**wanted, "cors": cors(row["cors"], row.get("headers", {}).get("origin"))}
 
     def _body(self, reply: httpx.Response) -> Any:
@@ -149,7 +149,7 @@ class Sender:
     def _token(self, secret: str | None = None, **changes: Any) -> str:
         """Signed by hand, because no library signs all of these. A claim of None is left out."""
         now = int(time.time())
-        claims = {
+        claims: dict[str, Any] = {
             **{"iss": "test", "sub": self.people[0], "aud": "authenticated", "role": "authenticated"},
             **{
                 "email": "x@y.test",

@@ -85,7 +85,8 @@ def test_texts_of_values(value: Any, text: str) -> None:
 
 def test_javascript_s_own_ways() -> None:
     assert js.trim("\ufeff\u00a0 x\x1f ") == "x\x1f"
-    assert [js.truthy(value) for value in (0, "", None, False, [], {}, "0", -1)] == [False] * 4 + [True] * 4
+    values: tuple[Any, ...] = (0, "", None, False, [], {}, "0", -1)
+    assert [js.truthy(value) for value in values] == [False] * 4 + [True] * 4
     assert js.spread("ab") == {"0": "a", "1": "b"}
     assert js.unique([1, True, "1", 1.0, [], [], None, None]) == [1, True, "1", [], [], None]
     assert (js.length("a😀"), js.first("a😀", 2), js.first("abc", 9)) == (3, "a\ud83d", "abc")
