@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import cors, js_json
+from sandbox.functions import cors, js, js_json
 
 _RETRY_AFTER_KEYS = ("retryAfterSeconds", "retry_after_seconds", "retryAfter")
 
@@ -56,6 +56,11 @@ def reply(
             *extra,
         ),
     )
+
+
+def as_javascript(body: Any) -> orjson.Fragment:
+    """A body that holds values of the database, whose numbers JavaScript would write in another way."""
+    return orjson.Fragment(js.stringify(body))
 
 
 def raw(content: bytes, status: int, headers: Iterable[tuple[str, str]]) -> Response:

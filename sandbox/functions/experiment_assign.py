@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import asyncpg
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import claims, cors, envelope, experiments, gate
+from sandbox.functions import claims, cors, envelope, experiments, gate, intake, js
 from sandbox.functions.claims import ClaimsThrew, NoClaims
-from sandbox.services import PoolExhausted, Services
+from sandbox.services import Services
 
 KEYS_LIMIT = 20
 
@@ -42,8 +41,8 @@ async def handle(services: Services, request: Request) -> Response:
     try:
         async with services.acting(services.service) as connection:
             assignments = await experiments.assign(connection, user_id, keys)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhausted) as error:
-        return _reply(500, {"ok": False, "code": "EXPERIMENT_QUERY_FAILED", "message": str(error)})
+    except intake.DATABASE_ERRORS as error:
+        return _reply(500, {"ok": False, "code": "EXPERIMENT_QUERY_FAILED", "message": intake.message_of(error)})
     return _reply(200, {"ok": True, "assignments": assignments})
 
 
@@ -53,7 +52,7 @@ def _keys(body: bytes) -> list[str]:
     except ValueError:
         return []
     given = parsed.get("keys") if isinstance(parsed, dict) else None
-    names = (key.strip() for key in given if isinstance(key, str)) if isinstance(given, list) else ()
+    names = (js.trim(key) for key in given if isinstance(key, str)) if isinstance(given, list) else ()
     return [name for name in names if name][:KEYS_LIMIT]
 
 

@@ -25,6 +25,11 @@ def is_uuid(value: Any) -> bool:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
+def message_of(error: BaseException) -> str:
+    """What PostgREST gives as `message`: the error's own line, without detail and hint."""
+    return str(getattr(error, "message", None) or error)
+
+
 async def json_body(request: Request) -> Any:
     """The parsed body. :raises FunctionRefusal: 415 UNSUPPORTED_MEDIA_TYPE, 400 BAD_REQUEST_INVALID_BODY."""
     if not envelope.is_json(request.headers.get("content-type", "")):

@@ -129,6 +129,43 @@ def _leaves(values: list[Any]) -> list[str]:
     return texts
 
 
+def truthy(value: Any) -> bool:
+    """What JavaScript takes for true, of a value that came from JSON."""
+    return isinstance(value, list | dict) or bool(value)
+
+
+def spread(value: Any) -> dict[str, Any]:
+    """`{...value}`: the entries of an object or array, the characters of a text, nothing of anything else."""
+    if isinstance(value, dict):
+        return dict(value)
+    return {str(place): entry for place, entry in enumerate(value)} if isinstance(value, list | str) else {}
+
+
+def unique(values: list[Any]) -> list[Any]:
+    """`[...new Set(values)]`: objects and arrays are all different, other values by type and value."""
+    seen: set[str] = set()
+    kept = []
+    for value in values:
+        if not isinstance(value, list | dict):
+            if (text := stringify(value)) in seen:
+                continue
+            seen.add(text)
+        kept.append(value)
+    return kept
+
+
+def length(text: str) -> int:
+    """`text.length`, in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def first(text: str, units: int) -> str:
+    """`text.slice(0, units)`, which may cut a pair in half."""
+    if len(text) * 2 <= units:
+        return text
+    return text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "surrogatepass")
+
+
 def trim(text: str) -> str:
     """`text.trim()`; Python strips other characters."""
     return text.strip(_WHITE)

@@ -71,7 +71,7 @@ async def handle(services: Services, request: Request) -> Response:
         async with services.acting(caller.principal) as connection:
             total, shown, rows = await _page(connection, search)
     except intake.DATABASE_ERRORS as error:
-        return intake.unechoed_error(request, str(error), 500, "SEARCH_FAILED")
+        return intake.unechoed_error(request, intake.message_of(error), 500, "SEARCH_FAILED")
     if total < search.window[0]:
         return intake.unechoed_error(request, "Requested range not satisfiable", 500, "SEARCH_FAILED")
     reply = {
@@ -81,7 +81,7 @@ async def handle(services: Services, request: Request) -> Response:
         "limit": orjson.Fragment(js.number(search.limit)),
         "hasMore": search.offset + shown < total if total else shown == search.limit,
         "totalCount": total,
-        "results": orjson.Fragment(rows),
+        "results": orjson.Fragment(js.stringify(orjson.loads(rows))),
     }
     status = await _rerank(services, search, shown)
     return intake.unechoed(reply, request=request, extra=(("x-movinesta-rerank", status),))

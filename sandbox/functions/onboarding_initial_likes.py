@@ -93,7 +93,7 @@ async def handle(services: Services, request: Request) -> Response:
         async with services.acting(bearer.principal) as connection:
             await connection.execute(_LIKES_SQL, js.stringify(rows))
     except intake.DATABASE_ERRORS as error:
-        return _reply(500, {"ok": False, "code": "UPSERT_FAILED", "message": str(error)})
+        return _reply(500, {"ok": False, "code": "UPSERT_FAILED", "message": intake.message_of(error)})
     return _reply(200, {"ok": True, "deckId": deck, "inserted": len(titles)})
 
 
@@ -104,15 +104,14 @@ async def _remember(services: Services, bearer: Bearer, user_id: str, genres: li
             known = await _known_genres(connection, user_id)
             stored = known.get("preferredGenres")
             merged = [*(stored if isinstance(stored, list) else []), *genres]
-            known["preferredGenres"] = list(dict.fromkeys(str(genre) for genre in merged))[:GENRES_STORED]
-            await connection.execute(_STORE_GENRES_SQL, user_id, orjson.dumps(known).decode())
+            known["preferredGenres"] = js.unique(merged)[:GENRES_STORED]
+            await connection.execute(_STORE_GENRES_SQL, user_id, js.stringify(known))
     except intake.DATABASE_ERRORS as error:
         services.note_swallowed("preferred genres", error)
 
 
 async def _known_genres(connection: asyncpg.Connection, user_id: str) -> dict[str, Any]:
-    known = orjson.loads(await connection.fetchval(_GENRES_SQL, user_id) or "{}")
-    return known if isinstance(known, dict) else {}
+    return js.spread(orjson.loads(await connection.fetchval(_GENRES_SQL, user_id) or "{}"))
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import envelope, gate
+from sandbox.functions import envelope, gate, intake
 from sandbox.principal import Principal
 from sandbox.services import PoolExhausted, Services
 from sandbox.settings import PUBLIC, PUBLIC_TTL_S
@@ -30,7 +30,7 @@ async def handle(services: Services, request: Request) -> Response:
             async with services.acting(_principal(services, request)) as connection:
                 snapshot = await services.settings.load(connection, PUBLIC, PUBLIC_TTL_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolExhausted, TokenError) as error:
-        return envelope.error(request, str(error), 500, "SETTINGS_LOAD_FAILED")
+        return envelope.error(request, intake.message_of(error), 500, "SETTINGS_LOAD_FAILED")
     headers = (("cache-control", "public, max-age=30, stale-while-revalidate=300"), ("x-function", NAME))
     body = {"ok": True, "version": snapshot.version - stale, "settings": dict(snapshot.values)}
     return envelope.reply(request, body, extra=headers)

@@ -53,22 +53,23 @@ async def _read(services: Services, request: Request, caller: FunctionCaller) ->
             row = await connection.fetchrow(_READ_SQL, caller.user_id)
     except intake.DATABASE_ERRORS:
         return envelope.error(request, "Failed to load preferences", 500, "PREFERENCES_LOAD_FAILED")
-    stored = orjson.loads(row["stored"]) if row else {}
+    stored = js.spread(orjson.loads(row["stored"])) if row else {}
     preferences = {**DEFAULTS, **stored, "updatedAt": row["updated"] if row else js.iso_now()}
-    return envelope.reply(request, {"ok": True, "preferences": preferences})
+    return envelope.reply(request, envelope.as_javascript({"ok": True, "preferences": preferences}))
 
 
 async def _write(services: Services, request: Request, caller: FunctionCaller, changes: dict[str, bool]) -> Response:
     try:
         async with services.acting(caller.principal) as connection:
             row = await connection.fetchrow(_READ_SQL, caller.user_id)
-        merged = {**(orjson.loads(row["stored"]) if row else DEFAULTS), **changes}
+        stored = orjson.loads(row["stored"]) if row else None
+        merged = {**js.spread(stored if js.truthy(stored) else DEFAULTS), **changes}
         async with services.acting(caller.principal) as connection:
             row = await connection.fetchrow(_WRITE_SQL, caller.user_id, orjson.dumps(merged).decode())
     except intake.DATABASE_ERRORS:
         return envelope.error(request, "Failed to save preferences", 500, "PREFERENCES_SAVE_FAILED")
-    preferences = {**orjson.loads(row["stored"]), "updatedAt": row["updated"]}
-    return envelope.reply(request, {"ok": True, "preferences": preferences})
+    preferences = {**js.spread(orjson.loads(row["stored"])), "updatedAt": row["updated"]}
+    return envelope.reply(request, envelope.as_javascript({"ok": True, "preferences": preferences}))
 
 
 def _switches(request: Request, body: Any) -> dict[str, bool]:

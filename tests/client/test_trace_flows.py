@@ -82,8 +82,8 @@ REFUSED = {
         403,
     ),
 }
-"""What is refused of a healthy target too: only the app's administrators may write the catalogue, and nobody was granted
-the view of what is trending."""
+"""What is refused of a healthy target too: only the app's administrators may write the catalogue, and nobody was
+granted the view of what is trending."""
 
 
 EXCUSED_ENDPOINTS = {"POST /functions/v1/catalog-sync-batch", "POST /rest/v1/media_items"}

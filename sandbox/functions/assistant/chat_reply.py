@@ -61,8 +61,10 @@ async def handle(services: Services, request: Request) -> Response:
     body = await intake.json_body(request)
     try:
         asked = assistant_reply_request.parse(body)
-    except BadReplyRequest as error:
-        intake.bad_body(request, str(error))
+    except BadReplyRequest:
+        intake.bad_body(request)
+    if not request.headers.get("authorization"):  # as from the job runner, whose token nobody here has
+        return envelope.reply(request, {"ok": False, "error": "Unauthorized", "code": "INVALID_JOB_TOKEN"}, 401)
     me = (await assistant_identity.caller(services, request)).user_id
     try:
         async with services.acting(services.service) as connection:
@@ -121,9 +123,10 @@ async def _membership(
     """:raises FunctionRefusal: 403, 400, 503."""
     try:
         people = {row["user_id"] for row in await connection.fetch(_PARTICIPANTS_SQL, conversation_id)}
-    except asyncpg.PostgresError:
-        message = "Participants fetch failed"
-        raise FunctionRefusal(envelope.error(request, message, 503, "PARTICIPANTS_FETCH_FAILED")) from None
+    except asyncpg.PostgresError as error:
+        message, detail = "Participants fetch failed", intake.message_of(error)
+        refusal = envelope.error(request, message, 503, "PARTICIPANTS_FETCH_FAILED", detail=detail)
+        raise FunctionRefusal(refusal) from None
     if me not in people:
         message = "You are not a participant of this conversation"
         raise FunctionRefusal(envelope.error(request, message, 403, "NOT_CONVERSATION_PARTICIPANT"))
@@ -141,7 +144,7 @@ async def _settled(
     found = await assistant_reply_store.existing(connection, conversation_id, assistant_id, asked.message_id)
     if found is not None:
         await assistant_reply_store.settle(connection, conversation_id, asked.message_id, {"reused": True})
-        return {"ok": True, "reused": True, "messageId": found["id"], "messageRow": found}
+        return {"ok": True, "reused": True, "messageId": found["id"], "messageRow": {"id": found["id"]}}
     newest = await assistant_reply_store.latest(connection, conversation_id, me)
     if newest is None or newest == asked.message_id:
         return None
@@ -185,34 +188,35 @@ def _too_many(request: Request, wait: int) -> Response:
 
 
 async def _store(services: Services, task: Task, answer: ModelReply) -> dict[str, Any]:
-    """Store the reply and settle its job; the body to answer with."""
+    """Store the reply and settle its job; the body to answer with. What was replied meanwhile is told in full."""
     asked = task.asked
-    common = {"ok": True, "conversationId": asked.conversation_id}
+    about = {"authMode": "user"} if not task.passthrough else {"streamPassthrough": True}
     try:
         async with services.acting(services.service) as connection:
             row = await assistant_reply_store.store(
                 connection, asked.conversation_id, task.assistant_id, asked.message_id, answer, task.handles
             )
-            about = {"messageId": row["id"]}
-            await assistant_reply_store.settle(connection, asked.conversation_id, asked.message_id, about)
+            settled = {"messageId": row["id"], **about}
+            await assistant_reply_store.settle(connection, asked.conversation_id, asked.message_id, settled)
     except asyncpg.UniqueViolationError:
         assert asked.message_id is not None  # only a reply to a message has the key
         async with services.acting(services.service) as connection:
             found = await assistant_reply_store.existing(
                 connection, asked.conversation_id, task.assistant_id, asked.message_id
             )
+            if found is not None and not task.passthrough:
+                again = {"reused": True}
+                await assistant_reply_store.settle(connection, asked.conversation_id, asked.message_id, again)
         if found is None:
             raise
-        return {**common, "reused": True, "messageId": found["id"], "model": answer.model, "messageRow": found}
-    return {
-        **common,
-        "messageId": row["id"],
-        "model": answer.model,
-        "navigateTo": None,
-        "aiError": answer.ai_error,
-        "citations": None,
-        "messageRow": row,
-    }
+        reused = {"ok": True, "reused": True, "messageId": found["id"], "messageRow": found}
+        return {**reused, **_thought_of(asked, answer)} if task.passthrough else reused
+    done = {"ok": True, "messageId": row["id"], **_thought_of(asked, answer), "messageRow": row}
+    return done if task.passthrough else {**done, "navigateTo": None, "aiError": answer.ai_error}
+
+
+def _thought_of(asked: ReplyRequest, answer: ModelReply) -> dict[str, Any]:
+    return {"conversationId": asked.conversation_id, "model": answer.model}
 
 
 def _told(request: Request, asked: ReplyRequest, body: dict[str, Any], text: str = "") -> Response:

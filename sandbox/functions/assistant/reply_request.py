@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.functions import js
+
 DEFAULT_CONTEXT = 12
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -35,7 +37,7 @@ def parse(body: Any) -> ReplyRequest:
     for name in ("userMessageId", "userId"):
         if name in body and not _is_uuid(body[name]):
             raise BadReplyRequest(f"{name}: Invalid uuid")
-    if "userText" in body and not (isinstance(text, str) and 1 <= len(text) <= 4000):
+    if "userText" in body and not (isinstance(text, str) and 1 <= js.length(text) <= 4000):
         raise BadReplyRequest("userText: must have 1 to 4000 characters")
     context = body.get("maxContextMessages", DEFAULT_CONTEXT)
     whole = isinstance(context, int | float) and not isinstance(context, bool) and float(context).is_integer()
@@ -45,8 +47,8 @@ def parse(body: Any) -> ReplyRequest:
         raise BadReplyRequest("stream: Expected boolean")
     if message is None and text is None:
         raise BadReplyRequest("Provide userMessageId or userText")
-    message_id = message.lower() if isinstance(message, str) else None
-    return ReplyRequest(str(conversation).lower(), message_id, text, int(context), body.get("stream", False))
+    message_id = message if isinstance(message, str) else None
+    return ReplyRequest(str(conversation), message_id, text, int(context), body.get("stream", False))
 
 
 def _is_uuid(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.functions import envelope, intake
+from sandbox.functions import envelope, intake, js
 from sandbox.functions.assistant import identity as assistant_identity
+from sandbox.functions.envelope import FunctionRefusal
 from sandbox.services import Services
 
 NAME = "assistant-tool-result"
@@ -18,6 +20,7 @@ PER_MINUTE = 120
 MAX_DEPTH = 4
 _RANGES = {"maxString": (80, 4000, 1200), "maxArray": (1, 200, 40), "maxObjectKeys": (5, 200, 60)}
 """(least, most, default) for each of the cuts"""
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _FIND_SQL = """
 select id::text, to_json(created_at) #>> '{{}}' as created_at, conversation_id::text, message_id::text, action_id,
   action_type, payload::text as payload, user_id::text,
@@ -50,10 +53,10 @@ async def handle(services: Services, request: Request) -> Response:
     wanted, cuts = _parse(request, await intake.json_body(request))
     try:
         async with services.acting(services.service) as connection:
-            row = None
-            if intake.is_uuid(wanted):
-                row = await connection.fetchrow(_BY_ID_SQL, wanted, caller.user_id)
-            row = row or await connection.fetchrow(_BY_ACTION_SQL, wanted, caller.user_id)
+            statements = (_BY_ID_SQL, _BY_ACTION_SQL) if _UUID.fullmatch(wanted) else (_BY_ACTION_SQL, _BY_ID_SQL)
+            row = await connection.fetchrow(statements[0], wanted, caller.user_id)
+            # a handle that nobody has is looked for as a row's id, which fails in the database: as shipped
+            row = row or await connection.fetchrow(statements[1], wanted, caller.user_id)
     except intake.DATABASE_ERRORS:
         return envelope.error(request, "Database operation failed", 500, "DB_ERROR")
     if row is None:
@@ -64,35 +67,41 @@ async def handle(services: Services, request: Request) -> Response:
     members = payload if isinstance(payload, dict) else {}
     return envelope.reply(
         request,
-        {
-            "ok": True,
-            "actionId": row["action_id"],
-            "tool": members.get("tool") if isinstance(members.get("tool"), str) else "unknown",
-            "args": members.get("args") or {},
-            "result": members.get("result"),
-            "createdAt": row["created_at"],
-            "id": row["id"],
-            "actionType": row["action_type"],
-            "conversationId": row["conversation_id"],
-            "messageId": row["message_id"],
-            "payload": payload,
-        },
+        envelope.as_javascript(
+            {
+                "ok": True,
+                "actionId": row["action_id"],
+                "tool": members.get("tool") if isinstance(members.get("tool"), str) else "unknown",
+                "args": {} if members.get("args") is None else members["args"],
+                "result": members.get("result"),
+                "createdAt": row["created_at"],
+                "id": row["id"],
+                "actionType": row["action_type"],
+                "conversationId": row["conversation_id"],
+                "messageId": row["message_id"],
+                "payload": payload,
+            }
+        ),
     )
 
 
 def _parse(request: Request, body: Any) -> tuple[str, Cuts]:
-    """:raises envelope.FunctionRefusal: 400 for a missing or odd id, or a cut outside its range."""
+    """:raises envelope.FunctionRefusal: 400 for a missing, odd or blank id, or a cut outside its range."""
     members = body if isinstance(body, dict) else {}
     ids = [members[name] for name in ("actionId", "id", "logId") if name in members]
-    if not ids or not all(isinstance(value, str) and 8 <= len(value) <= 128 for value in ids):
-        intake.bad_body(request, "Missing actionId")
+    if not ids or not all(isinstance(value, str) and 8 <= js.length(value) <= 128 for value in ids):
+        intake.bad_body(request)
     cuts = []
     for name, (low, high, default) in _RANGES.items():
         value = members.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            intake.bad_body(request, f"{name} must be a whole number from {low} to {high}")
-        cuts.append(value)
-    return ids[0].strip(), Cuts(*cuts)
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+        if not whole or not low <= value <= high:
+            intake.bad_body(request)
+        cuts.append(int(value))
+    wanted = js.trim(ids[0])
+    if not wanted:
+        raise FunctionRefusal(envelope.error(request, "Missing action id", 400, "MISSING_ACTION_ID"))
+    return wanted, Cuts(*cuts)
 
 
 def cut(value: Any, cuts: Cuts, depth: int = 0) -> Any:
@@ -100,10 +109,9 @@ def cut(value: Any, cuts: Cuts, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, str):
-        return value if len(value) <= cuts.string else value[: cuts.string] + "…"
+        return value if js.length(value) <= cuts.string else js.first(value, cuts.string) + "…"
     if isinstance(value, list):
         return [cut(entry, cuts, depth + 1) for entry in value[: cuts.array]]
     if isinstance(value, dict):
-        kept = list(value.items())[: cuts.members]
-        return {name: cut(entry, cuts, depth + 1) for name, entry in kept}
+        return {name: cut(entry, cuts, depth + 1) for name, entry in js.ordered(value)[: cuts.members]}
     return value

@@ -1,73 +1,54 @@
-"""What a button of the assistant can do, under the person's own rights. A small part of the shipped tools.
+"""What a button of the assistant does, under the person's own rights. A part of the shipped tools (contract 6.6).
 
-`diary_set_status` and the goals write what the real ones write; which tool asks back before it acts is ours to choose,
-because the contract does not tell: ending a goal does.
+Each step is a request of its own, as the shipped code makes it: what was written stays when a later step fails.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import asyncpg
+from typing import Any, TypeAlias
 
 from sandbox.functions import intake
+from sandbox.functions.assistant import tool_args, tools_goals, tools_lists, tools_messages
+from sandbox.functions.assistant.actor import Actor, ToolError
 
-STATUSES = ("want_to_watch", "watching", "watched", "dropped")
-CONFIRMED = {"goal_end": "End the active goal?"}
-"""Tools that need a second request with a token, and what the person is asked."""
 CONFIRM_WITHIN_S = 600
-_CONTENT_TYPES = {"movie": "movie", "series": "series", "anime": "anime", "episode": "series"}
-_KIND_SQL = "select kind::text from public.media_items where id = $1"
-_STATUS_SQL = """
-insert into public.library_entries (user_id, title_id, status, content_type)
-values ($1, $2, $3::text::public.library_status, $4::text::public.content_type)
-on conflict (user_id, title_id) do update set status = excluded.status, updated_at = now()
-"""
-_GOAL_START_SQL = """
-insert into public.assistant_goals (user_id, kind, title, target_count, meta)
-values ($1, 'watch_count', $2, $3, jsonb_build_object('targetCount', $3::integer)) returning id::text
-"""
-_GOAL_END_SQL = """
-update public.assistant_goals set status = 'ended', updated_at = now() where user_id = $1 and status = 'active'
-"""
 
+Tool: TypeAlias = Callable[[Actor, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
-class ToolError(Exception):
-    """The tool cannot do that: unknown, or arguments it cannot use."""
+_TOOLS: Mapping[str, Tool] = {
+    "diary_set_status": tools_lists.set_status,
+    "create_list": tools_lists.create,
+    "list_add_item": tools_lists.add_item,
+    "list_remove_item": tools_lists.remove_item,
+    "list_delete": tools_lists.delete,
+    "message_send": tools_messages.send,
+    "goal_start": tools_goals.start,
+    "goal_end": tools_goals.end,
+    "goal_get_active": tools_goals.active,
+    "playbook_end": tools_goals.end_plan,
+}
+_TELLS_WHERE = ("create_list", "list_add_item", "message_send")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a tool did, for the log and for the person."""
+class ToolDone:
+    """What a tool did. failure: why it did nothing; then there is no result."""
 
-    result: dict[str, Any]
-    toast: str
+    result: dict[str, Any] | None
     navigate_to: str | None = None
+    failure: str | None = None
 
 
-async def run(connection: asyncpg.Connection, user_id: str, tool: str, args: dict[str, Any]) -> Done:
-    """:raises ToolError: for what it cannot do. :raises asyncpg.PostgresError: for what the database refuses."""
-    if tool == "diary_set_status":
-        return await _set_status(connection, user_id, args)
-    if tool == "goal_start":
-        target = args.get("target")
-        usable = isinstance(target, int) and not isinstance(target, bool) and 1 <= target <= 99
-        title = str(args.get("title") or "Weekly watch plan")[:200]
-        goal_id = await connection.fetchval(_GOAL_START_SQL, user_id, title, target if usable else 1)
-        return Done({"goalId": goal_id}, "Goal started.", "/diary")
-    if tool == "goal_end":
-        ended = await connection.execute(_GOAL_END_SQL, user_id)
-        return Done({"ended": int(ended.rpartition(" ")[2])}, "Goal ended.")
-    raise ToolError(f"Tool not allowed: {tool}")
-
-
-async def _set_status(connection: asyncpg.Connection, user_id: str, args: dict[str, Any]) -> Done:
-    title_id, status = args.get("titleId"), args.get("status")
-    if not intake.is_uuid(title_id) or status not in STATUSES:
-        raise ToolError("diary_set_status needs a titleId and a status")
-    kind = await connection.fetchval(_KIND_SQL, title_id)
-    if kind is None:
-        raise ToolError("Title not found")
-    await connection.execute(_STATUS_SQL, user_id, title_id, status, _CONTENT_TYPES.get(kind, "movie"))
-    return Done({"titleId": title_id, "status": status, "verified": True}, f"Status set: {status.replace('_', ' ')}.")
+async def run(actor: Actor, tool: str, given: Any) -> ToolDone:
+    """:raises ToolRefused: for arguments of another shape. What fails in a tool is told, not raised."""
+    args = tool_args.parse(tool, given)
+    function = _TOOLS.get(tool)
+    try:
+        if function is None:
+            raise ToolError(f"Unknown tool: {tool}")
+        result = await function(actor, args)
+    except (ToolError, *intake.DATABASE_ERRORS) as error:
+        return ToolDone(None, failure=intake.message_of(error))
+    return ToolDone(result, result.get("navigateTo") if result and tool in _TELLS_WHERE else None)

@@ -6,9 +6,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
-import orjson
-
-from sandbox.functions import js
+from sandbox.functions import js, js_json
 
 KEY_LENGTH = 256
 POSITION_LIMIT = 5000
@@ -35,10 +33,7 @@ def payload_json(payload: Any) -> str | None:
         else:
             simple = False
     if simple:
-        try:
-            return orjson.dumps(payload).decode()
-        except TypeError:  # half a surrogate pair
-            return js.stringify(payload)
+        return js_json.dumps(payload).decode()
     return js.stringify({key: _trimmed(value) for key, value in payload.items()})
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
+from sandbox.functions import js_json
 from sandbox.functions.events.input import SwipeRow
 from sandbox.functions.events.keys import parse_served_key
 
@@ -53,7 +54,7 @@ def rows_json(rows: Sequence[SwipeRow]) -> str:
         }
         for identifier, row in zip(random_ids(len(rows)), rows, strict=True)
     ]
-    return orjson.dumps(listed).decode()
+    return js_json.dumps(listed).decode()
 
 
 def taste_json(rows: Iterable[SwipeRow]) -> str:
@@ -69,7 +70,7 @@ def taste_json(rows: Iterable[SwipeRow]) -> str:
         }
         for row in rows
     ]
-    return orjson.dumps(calls).decode()
+    return js_json.dumps(calls).decode()
 
 
 def labels_json(labels: Mapping[str, Iterable[str]]) -> str | None:
@@ -88,4 +89,4 @@ def labels_json(labels: Mapping[str, Iterable[str]]) -> str | None:
         }
         for identifier, (key, request, position, title, names) in zip(random_ids(len(served)), served, strict=True)
     ]
-    return orjson.dumps(listed).decode()
+    return js_json.dumps(listed).decode()

@@ -7,8 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
-from sandbox.functions import envelope, gate, intake
+from sandbox.functions import envelope, gate, intake, js
 from sandbox.functions.envelope import FunctionRefusal
 from sandbox.functions.tmdb import catalog_sync
 from sandbox.services import Services, log
@@ -40,33 +41,45 @@ async def handle(services: Services, request: Request) -> Response:
 
 
 async def _one(services: Services, request: Request, item: dict[str, Any], options: Any) -> dict[str, Any]:
-    asked = {"tmdbId": item.get("tmdbId"), "imdbId": item.get("imdbId")}
+    """As a request of its own over HTTP, which carries the caller's token and nothing else of the caller's."""
+    about = {"tmdbId": item.get("tmdbId"), "imdbId": item.get("imdbId")}
+    order = {name: item[name] for name in ("tmdbId", "imdbId", "contentType") if name in item}
+    sync = _request(services, request, js.stringify({**order, "options": options}).encode())
     try:
-        reply = await catalog_sync.respond(
-            services, request, {**asked, "contentType": item.get("contentType"), "options": options}
-        )
+        reply = await catalog_sync.handle(services, sync)
     except FunctionRefusal as refusal:
         reply = refusal.response
     except Exception as error:  # the platform's answer to the function that died, as the batch gets to see it
         log.debug("%s: %s", NAME, error)
-        return {**asked, "mediaItemId": None, "status": "rejected", "error": CRASHED}
+        return {**about, "mediaItemId": None, "status": "rejected", "error": CRASHED}
     if reply.status_code != 200:
-        return {**asked, "mediaItemId": None, "status": "rejected", "error": bytes(reply.body).decode()}
+        return {**about, "mediaItemId": None, "status": "rejected", "error": bytes(reply.body).decode()}
     synced = envelope.parse_json(bytes(reply.body))
-    return {**asked, "mediaItemId": synced["media_item_id"], "status": "fulfilled"}
+    return {**about, "mediaItemId": synced["media_item_id"], "status": "fulfilled"}
+
+
+def _request(services: Services, outer: Request, body: bytes) -> Request:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"apikey", services.keys.anon.encode()),
+        (b"authorization", outer.headers["authorization"].encode("latin-1")),
+    ]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request({**outer.scope, "method": "POST", "headers": headers}, receive)
 
 
 def _parse(request: Request, body: Any) -> tuple[list[dict[str, Any]], Any]:
     """Items that name a title, and the options. :raises FunctionRefusal: 400 when there is none."""
-    if not isinstance(body, dict):
-        intake.bad_body(request, "Request body must be an object.")
-    given = body.get("items")
-    if not isinstance(given, list):
-        intake.bad_body(request, "'items' must be an array.")
-    items = [item for item in given if isinstance(item, dict) and _named(item)]
+    members = body if isinstance(body, dict) else {}
+    given = members.get("items")
+    items = [item for item in given if isinstance(item, dict) and _named(item)] if isinstance(given, list) else []
     if not items:
-        intake.bad_body(request, "No valid items found in the 'items' array.")
-    return items, body.get("options") or {}
+        intake.bad_body(request)
+    options = members.get("options")
+    return items, {} if options is None else options
 
 
 def _named(item: dict[str, Any]) -> bool:

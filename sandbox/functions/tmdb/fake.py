@@ -19,6 +19,12 @@ from sandbox.services import Services
 
 LATENCY_S = 0.03
 _WAITS = {429: 5, 503: 2}
+_REFUSALS = {
+    401: (7, "Invalid API key: You must be granted a valid key."),
+    404: (34, "The resource you requested could not be found."),
+    429: (25, "Your request count (#) is over the allowed limit of (40)."),
+    503: (9, "Service offline: This service is temporarily offline, try again later."),
+}
 _TITLE = """
 tmdb_id, tmdb_media_type, coalesce(tmdb_title, tmdb_name, omdb_title) as name,
 coalesce(tmdb_release_date, tmdb_first_air_date)::text as released, tmdb_overview, tmdb_original_language,
@@ -44,7 +50,11 @@ select {_TITLE}, {_PAGED} join public.media_trending_scores t on t.media_item_id
 where tmdb_id is not null and ($1::text is null or tmdb_media_type = $1)
 order by t.score_72h desc, m.id limit $2 offset $3
 """
-_DETAILS_SQL = f"select {_TITLE} from public.media_items m where tmdb_media_type = $1 and tmdb_id = $2"
+# A row that a sync made for a number unknown to TMDb does not make it known there.
+_DETAILS_SQL = f"""
+select {_TITLE} from public.media_items m
+where tmdb_media_type = $1 and tmdb_id = $2 and tmdb_status is distinct from 'failed'
+"""
 _BY_IMDB_SQL = f"select {_TITLE} from public.media_items m where omdb_imdb_id = $1 and tmdb_id is not null"
 _KNOWN_SQL = "select tmdb_id from public.media_items where tmdb_id = any($1::integer[])"
 # Seven hexadecimal digits of a name's hash are its number: the same on every server, and never negative.
@@ -69,6 +79,12 @@ class UpstreamError(Exception):
         super().__init__(f"TMDb answered {status}")
         self.status = status
         self.retry_after_s = retry_after_s
+
+    @property
+    def body(self) -> str:
+        """The text that comes with it."""
+        code, message = _REFUSALS.get(self.status, (11, "Internal error: Something went wrong, contact TMDb."))
+        return f'{{"success":false,"status_code":{code},"status_message":"{message}"}}'
 
 
 async def answer(services: Services, path: str, params: Mapping[str, str]) -> Any:

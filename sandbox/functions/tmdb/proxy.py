@@ -47,7 +47,7 @@ async def handle(services: Services, request: Request) -> Response:
             data = await fake_tmdb.answer(services, path, tmdb_request.parameters(given, limits))
     except UpstreamError as error:
         return _upstream(request, error)
-    except (TimeoutError, *intake.DATABASE_ERRORS) as error:
+    except (TimeoutError, TypeError, *intake.DATABASE_ERRORS) as error:
         log.debug("%s: %s", NAME, error)
         return envelope.error(request, "Internal server error", 500, "INTERNAL_ERROR")
     extra = _CACHEABLE if path == "/configuration" else ()
