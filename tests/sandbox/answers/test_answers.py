@@ -73,7 +73,7 @@ def test_the_sandbox_answers_as_the_real_function(sandbox: Sandbox, sender: Send
 
 @pytest.mark.parametrize("given", ["", " ", "5", "x"])
 def test_a_title_that_the_database_refuses_ends_the_function(sandbox: Sandbox, sender: Sender, given: str) -> None:
-    """The row breaks a check of the shipped table (`media_items_imdb_id_format_chk`); the function does not catch it."""
+    """The row breaks a check of the shipped table (`media_items_imdb_id_format_chk`), which nothing catches."""
     body = json.dumps({"tmdbId": 1, "options": {"syncOmdb": False}, "imdbId": given})
     reply = sender.send("catalog-sync", {"case": "", "method": "POST", "token": "good", "headers": {}, "body": body})
     assert reply.status_code == 500
