@@ -52,6 +52,7 @@ KNOWN: Mapping[str, tuple[Known, ...]] = {
     ),
     "b-swipe-open": (EXPERIMENTS, HINTS),
     "b-search": (
+        EVENTS,
         HINTS,
         TMDB,
         Known("context:{},limit:3,surface:search", "older than a minute there"),

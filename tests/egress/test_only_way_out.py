@@ -51,7 +51,16 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "httpx": frozenset({"AsyncClient", "HTTPError", "Headers", "Limits", "Request", "Response", "Timeout"}),
     "socket": frozenset({"gaierror", "gethostname"}),
     "websockets": frozenset(
-        {"ClientConnection", "ClientProtocol", "Frame", "InvalidStatus", "Opcode", "PayloadTooBig", "ProtocolError"}
+        {
+            "ClientConnection",
+            "ClientProtocol",
+            "Frame",
+            "InvalidStatus",
+            "Opcode",
+            "Origin",
+            "PayloadTooBig",
+            "ProtocolError",
+        }
         | {"Response", "State", "WebSocketException", "WebSocketURI"}
     ),
     # and of these, nothing at all

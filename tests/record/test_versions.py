@@ -63,20 +63,38 @@ CHECKS_SINCE = {
     "I65",
     "stored earlier",
     "I27 overtaken",
+    "left offline",
 }
 """Data checks that the harness which made those verdicts did not have. In these records they all hold."""
 COUNTED_THEN = re.compile(r"[0-9]+(?= checks over | found data )")
 
 
+def measured(traffic: Any) -> Any:
+    """What a session sent. What the plan says of it moves with the plan, and so do the endpoints that only the plan
+    has; sums over endpoints may differ in their last digit."""
+
+    def figures(row: Any) -> Any:
+        return {key: round(value, 6) for key, value in row.items() if isinstance(value, float) and "planned" not in key}
+
+    return {
+        persona["persona"]: figures(persona)
+        | {"sessions": persona["sessions"]}
+        | {row["endpoint"]: figures(row) for row in persona["endpoints"] if row["requests"]}
+        for persona in traffic["personas"]
+    }
+
+
 def comparable(verdict: str) -> Any:
     """All but the health rows SINCE and the line that they answer, the checks CHECKS_SINCE, how many they are and the
-    remarks of checks, how surely figures are known, and the coverage statement.
+    remarks of checks, how surely figures are known, what the plan says beside what was sent, and the coverage
+    statement.
 
     Coverage judges nothing: it lays the other answers beside the manual, and the harness which made those verdicts did
     not do so yet.
     """
     read = json.loads(verdict)
     read.pop("coverage", None)
+    read["traffic"] = measured(read["traffic"])
     read["integrity"]["text"] = COUNTED_THEN.sub("so many", read["integrity"]["text"])
     read["integrity"]["checks"] = [row for row in read["integrity"]["checks"] if row["id"] not in CHECKS_SINCE]
     for check in (*read["integrity"]["checks"], *read["probes"]):

@@ -119,7 +119,8 @@ def test_report_renders_again_from_the_record_alone(passed: Run, tmp_path: Path)
     for name in ("manifest.json", *(f"{table}.parquet" for table in TABLES)):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(passed.folder / name, folder / name)
-    shutil.copytree(passed.folder / "stored", folder / "stored")
+    for of_the_target in ("stored", "observed"):
+        shutil.copytree(passed.folder / of_the_target, folder / of_the_target)
     again = subprocess.run(
         [sys.executable, "-m", "harness", "report", str(folder)], capture_output=True, text=True, timeout=60
     )

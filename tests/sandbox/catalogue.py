@@ -1,4 +1,4 @@
-"""What a database's catalogue says of the application's objects, in the form of `tests/data/shipped_catalogue.toml`."""
+"""What a database's catalogue says of the application's objects, in the form of the shipped one's table."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The sandbox's catalogue against the shipped one: what the client or a function may ask for is there, and the same.
 
-`tests/data/shipped_catalogue.toml` holds the facts. Where the sandbox has more than was shipped, that is no fault
-unless it could change an answer: columns (`select=*`), unique keys and policies (what is refused), overloads (which one
-a call means), and the members of enums and publications have to be exactly those shipped.
+`tests/data/schema/shipped_catalogue.toml` holds the facts. Where the sandbox has more than was shipped, that is no
+fault unless it could change an answer: columns (`select=*`), unique keys and policies (what is refused), overloads
+(which one a call means), and the members of enums and publications have to be exactly those shipped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import pytest
 
 from tests.sandbox import catalogue
 
-SHIPPED: dict[str, Any] = tomllib.loads((Path(__file__).parents[1] / "data" / "shipped_catalogue.toml").read_text())
+SHIPPED: dict[str, Any] = tomllib.loads(
+    (Path(__file__).parents[1] / "data" / "schema" / "shipped_catalogue.toml").read_text()
+)
 NAMES = sorted({signature.partition("(")[0] for signature in SHIPPED["functions"]})
 OURS = {
     "checks": "the names of checks beyond the shipped ones",
