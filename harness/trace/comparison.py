@@ -18,6 +18,10 @@ CREDIT: dict[DifferenceKind, float] = {
 """What a request loses of its weight, which is one, when it is sent on both sides and differs in this; not below 0."""
 
 
+LOSS: dict[DifferenceKind, float] = {**CREDIT, DifferenceKind.MISSING: 1.0, DifferenceKind.EXTRA: 1.0}
+"""What each difference takes from the share."""
+
+
 class TraceClass(Enum):
     """What is counted apart."""
 
@@ -104,6 +108,13 @@ class TraceComparison:
     @property
     def count(self) -> TraceCount:
         return total(flow.count for flow in self.flows)
+
+    @property
+    def accounted(self) -> float:
+        """The share, with what the allow list gives a reason for counted as alike."""
+        all_ = self.count.recorded + self.count.extra
+        known = sum(one.count * LOSS.get(one.kind, 0.0) for one in self.differences if one.known)
+        return min(1.0, (self.count.credit + known) / all_) if all_ else 1.0
 
     def of_class(self, kind: TraceClass) -> TraceCount:
         return total(flow.counts.get(kind, TraceCount()) for flow in self.flows)

@@ -12,6 +12,7 @@ from harness.client.http.origin import Origin
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.client import Ticker
 from harness.client.realtime.shared import SharedRealtime
+from harness.core.app_client import PRODUCTION_ORIGIN
 from harness.core.errors import HarnessError, TargetError
 from harness.core.ledger import Ledger
 from harness.core.people import People, Secrets
@@ -98,7 +99,8 @@ async def _replay(
     ticker = Ticker(loop)
     window = Window(phase=Phase.MEASURE, start_s=0.0, end_s=1e6)
     observer = RecordingObserver(Recorder([window]), Ledger(RUN_TAG), zero=monotonic(), worker=0, log=NO_LOG)
-    phone = Device(_kit(proxy, target, clock, ticker, observer, person), person)
+    app_origin = (target.app_origin or PRODUCTION_ORIGIN) if _of_another_origin(recording) else ""
+    phone = Device(_kit(proxy, target, clock, ticker, observer, person, app_origin), person)
     phone.begin(0, 0.0, persona)
     try:
         replayed = await _flows(recording, phone, proxy, clock, wanted, told)
@@ -112,6 +114,11 @@ async def _replay(
     return replayed
 
 
+def _of_another_origin(recording: TraceRecording) -> bool:
+    """Whether the recorded client was a browser whose page came from elsewhere than what it asked."""
+    return any("origin" in request.headers for flow in recording.flows for request in flow.requests)
+
+
 def _kit(
     proxy: RecordingProxy,
     target: ResolvedTarget,
@@ -119,6 +126,7 @@ def _kit(
     ticker: Ticker,
     observer: RecordingObserver,
     person: int,
+    app_origin: str,
 ) -> DeviceKit:
     loop = asyncio.get_running_loop()
     secrets = Secrets(target.anon_key, target.password, target.jwt_secret)
@@ -134,8 +142,9 @@ def _kit(
         behaviour={},
         observer=observer,
         ledger=observer.ledger,
-        sockets=SharedRealtime(ticker.wheel, target.anon_key.reveal()),
+        sockets=SharedRealtime(ticker.wheel, target.anon_key.reveal(), app_origin=app_origin),
         now=clock.now,
+        app_origin=app_origin,
     )
 
 

@@ -34,6 +34,8 @@ def lines(comparison: TraceComparison) -> Iterator[str]:
         count = comparison.of_class(kind)
         if count.recorded or count.extra:
             yield f"{'  ' + kind.value:<24} {percent(count.share):>8}  {counted(count)}"
+    if any(one.known for one in comparison.differences):
+        yield f"{'  with the allow list':<24} {percent(comparison.accounted):>8}"
     if not comparison.preflights:
         yield "the recording shows no preflights (OPTIONS), so those of the phone were not compared"
     for flow in comparison.flows:
@@ -78,6 +80,7 @@ def as_json(comparison: TraceComparison) -> dict[str, Any]:
     """Everything, for programs; instants in seconds of their flow."""
     return {
         "share": round(comparison.count.share, 4),
+        "share_with_allow_list": round(comparison.accounted, 4),
         "preflights_compared": comparison.preflights,
         "classes": {kind.value: _count(comparison.of_class(kind)) for kind in TraceClass},
         "unknown": len(comparison.unknown),

@@ -254,7 +254,7 @@ CATALOGUE_UPSERT = write(
     "catalogue_upsert",
     "POST",
     "media_items?on_conflict=kind,tmdb_id&select=id",
-    headers=b"prefer: resolution=merge-duplicates,return=representation\r\n",
+    headers=b"prefer: resolution=merge-duplicates, return=representation\r\n",
     caller=Caller.PLAIN,
 )
 PRESENCE = write("presence", "PATCH", "profiles?id=eq.{}", caller=Caller.PLAIN)
