@@ -65,10 +65,11 @@ def discover(page: Page) -> Counts:
 
 
 def home(page: Page) -> Counts:
-    """10.2: stories, the whole library, the deck and what leads on from it."""
+    """10.2: stories with their first titles, the whole library, the deck and what leads on from it. Somebody whom one
+    follows has a list: in the sandbox everybody has one."""
     visits = page.visits("home")
     made = Counter(home_deck=kept(page, visits, DECK_STALE_S), recent_watched=kept(page, visits, TITLE_STALE_S))
-    stories = ("stories_followed", "profile_cards", "stories_lists")
+    stories = ("stories_followed", "profile_cards", "stories_lists", "stories_items", "library_titles")
     made += Counter(dict.fromkeys(stories, kept(page, visits, DIARY_STALE_S)))
     library = ("library_list", "library_titles", "own_ratings")
     made += Counter(dict.fromkeys(library, kept(page, visits, DEFAULT_STALE_S)))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tests.prediction.base import DEFAULT_STALE_S, LIST_S, Counts, kept, life
-from tests.prediction.reads import fetches
+from tests.prediction.reads import fetches, inside
 from tests.prediction.story import Answers, Line, Page, Span, Target
 
 POLL_S, POLL_DOWN_S = 5.0, 1.5  # 5.3
@@ -19,9 +19,11 @@ STATUS_S, DEBOUNCE_S = 2.0, 0.6  # 6.6
 
 def inbox(page: Page) -> Counts:
     """5.1: ahead of need at page load, each 60 s while mounted, which it is on the swipe page and in conversations too;
-    at each mount of its own screen; marks of everybody listed with each where there are pictures, which are signed once
-    an hour. Focus changes nothing."""
-    shown = page.visits("list") + page.visits("swipe") + [(start, end) for start, end, _ in chat_spans(page)]
+    at each mount of its own screen; a message of an open conversation moves its row up, and the next beat is a minute
+    away; marks of everybody listed with each where there are pictures, which are signed once an hour. Focus changes
+    nothing."""
+    chatting = [(start, end) for start, end, _ in chat_spans(page)]
+    shown = page.visits("list") + page.visits("swipe") + chatting
     times = fetches(
         sorted(shown),
         stale_s=LIST_S,
@@ -31,6 +33,7 @@ def inbox(page: Page) -> Counts:
         asleep=page.hidden,
         offline=page.offline,
         forced=[start for start, _ in page.visits("list")],
+        writes=[line.at for line in page.of("send", "newest") if inside(line.at, chatting)],
     )
     lists = len(times)
     somebody = any(line.number for line in page.of("listed"))

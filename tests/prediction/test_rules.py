@@ -120,9 +120,10 @@ def test_home_reads_stories_library_and_what_its_first_titles_lead_to() -> None:
         Line(45.5, "lead", "seed_title t2"),
     )
     made = browsing.home(page(*opened("home", 5.0, 12.0), *opened("home", 45.0, 50.0), *leads))
-    twice = ("stories_followed", "profile_cards", "stories_lists", "library_list", "library_titles", "own_ratings")
+    twice = ("stories_followed", "profile_cards", "stories_lists", "stories_items", "library_list", "own_ratings")
     once = ("home_deck", "recent_watched", "hero_details", "seed_title")
-    assert made == Counter(dict.fromkeys(twice, 2)) + Counter(dict.fromkeys(once, 1))
+    titles = Counter(library_titles=2 + 2)  # of the library, and the first ones of the stories' lists
+    assert made == Counter(dict.fromkeys(twice, 2)) + Counter(dict.fromkeys(once, 1)) + titles
 
 
 def test_a_title_page_reads_six_things_and_tells_of_both_ends() -> None:
@@ -258,6 +259,12 @@ def test_a_query_that_the_next_key_ended_asks_only_as_far_as_it_got() -> None:
 def test_the_list_is_read_ahead_and_each_minute() -> None:
     made = chatting.inbox(page(Line(0.5, "listed", number=4), Line(10.0, "open", "list"), end=140.0))
     assert made == Counter(conversation_list=4, profiles_public=4)  # ahead, on mounting, and two beats
+
+
+def test_a_message_puts_the_lists_next_poll_off() -> None:
+    lines = (*opened("list", 10.0, 20.0), Line(20.0, "chat", "direct", 1), Line(60.0, "send"), Line(110.0, "newest"))
+    made = chatting.inbox(page(*lines, end=160.0))
+    assert made["conversation_list"] == 2  # ahead, and on mounting; without messages a beat at 70 and one at 130
 
 
 @pytest.mark.parametrize(("joined", "rounds"), [(1, 6), (0, 20)])
