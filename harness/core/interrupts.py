@@ -96,7 +96,8 @@ class Interrupts:
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Not that a task of a loop was where the signal came: whoever ran the loop has it, too, and says it."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], KeyboardInterrupt)
+    # asyncio says `exc_info=False` where there is no exception, and the record keeps that.
+    return not record.exc_info or not isinstance(record.exc_info[1], KeyboardInterrupt)
 
 
 INTERRUPTS = Interrupts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import threading
 
 import pytest
 
-from harness.core.interrupts import AGAIN_S, Interrupted, Interrupts, listening
+from harness.core.interrupts import AGAIN_S, INTERRUPTS, Interrupted, Interrupts, listening
 
 
 def test_the_first_signal_is_raised_and_the_next_ones_only_when_it_is_long_ago() -> None:
@@ -128,3 +129,14 @@ def test_a_signal_in_the_middle_of_a_task_is_told_once() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr.strip()) == (30, "interrupted by SIGINT")
+
+
+def test_what_a_loop_says_without_an_exception_is_let_through(caplog: pytest.LogCaptureFixture) -> None:
+    with INTERRUPTS.installed():
+        loop = asyncio.new_event_loop()
+        try:
+            loop.call_exception_handler({"message": "a task was destroyed"})
+            loop.call_exception_handler({"message": "a signal came", "exception": KeyboardInterrupt()})
+        finally:
+            loop.close()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == ["a task was destroyed"]
