@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what some tests need beside .venv: Chromium (browser tests), the npm packages under tests/node, and the Python
-# clients of Realtime and of Toxiproxy, each in an environment of its own.
+# Installs what some tests need beside .venv: Chromium (browser tests), faketime (runs with clocks apart), the npm packages
+# under tests/node, and the Python clients of Realtime and of Toxiproxy, each in an environment of its own.
 # Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
 set -u
 cd "$(dirname "$0")/.." || exit 0
@@ -44,6 +44,17 @@ install_chromium() {
         missed chromium "apt-get said: $(last_line)"
     elif ! command -v chromium >"$log" 2>&1; then
         missed chromium "the package brought no command of that name"
+    fi
+}
+
+install_faketime() {
+    command -v faketime >"$log" 2>&1 && return
+    if ! command -v apt-get >"$log" 2>&1; then
+        missed faketime "no apt-get here; install faketime by hand and put it on PATH"
+    elif ! may_install; then
+        missed faketime "needs root or a sudo without password"
+    elif ! apt_install faketime; then
+        missed faketime "apt-get said: $(last_line)"
     fi
 }
 
@@ -99,6 +110,7 @@ install_playwright() {
 }
 
 install_chromium
+install_faketime
 install_playwright
 install_node_packages
 install_realtime_client

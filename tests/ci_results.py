@@ -177,7 +177,9 @@ class Summary:
         hook = session.config.hook
         tests = {report["nodeid"] for report in self._closing.reports}
         for data in self._closing.reports:
-            hook.pytest_runtest_logreport(report=hook.pytest_report_from_serializable(config=session.config, data=data))
+            hook.pytest_runtest_logreport(
+                report=hook.pytest_report_from_serializable(config=session.config, data=_as_it_was(data))
+            )
         for place, problem in self._closing.problems.items():
             hook.pytest_runtest_logreport(report=_problem(place, problem))
         session.testscollected = len(tests) + len(self._closing.problems)
@@ -188,7 +190,7 @@ class Summary:
         """As usual, without a dot for each of thousands: they were shown as they ran."""
         hook = config.pluginmanager.subset_hook_caller("pytest_report_teststatus", [self])
         category, _, word = hook(report=report, config=config)
-        return category, "", word if report.failed else ""
+        return category, "", "" if report.passed else word
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         found = self._closing
@@ -205,6 +207,12 @@ class Summary:
             f"{twice} tests were asked twice: {len(found.as_tracked)} tracked, {len(found.not_tracked)} not tracked, "
             f"{len(found.still_failing)} failed again"
         )
+
+
+def _as_it_was(data: dict[str, Any]) -> dict[str, Any]:
+    """Where a skipped test stands, and why, is a tuple to pytest, and JSON knows lists alone."""
+    told = data.get("longrepr")
+    return {**data, "longrepr": tuple(told)} if isinstance(told, list) else data
 
 
 def _problem(place: str, problem: str) -> pytest.TestReport:

@@ -163,6 +163,14 @@ def test_all_good_is_a_pass(folder: Path) -> None:
     assert "0 tests were asked twice: 0 tracked, 0 not tracked, 0 failed again" in lines
 
 
+def test_what_was_skipped_is_named_with_its_reason(folder: Path) -> None:
+    """As our own settings have it (`-ra`)."""
+    run_pytest(folder, "-k", "good or skipped", "--record", "results/fast.jsonl", "-ra")
+    status, lines = run_pytest(folder, "--closing", "results", "-ra")
+    assert status == 0, lines
+    assert any(line.startswith("SKIPPED") and "not here" in line for line in lines), lines
+
+
 def test_a_module_that_cannot_be_collected_is_a_failure(folder: Path) -> None:
     (folder / "test_broken.py").write_text("import nothing_of_that_name\n")
     run_pytest(folder, "--record", "results/fast.jsonl")

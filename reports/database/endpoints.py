@@ -98,7 +98,7 @@ def costs(
     if not slices or not total:
         return (), None
     found = []
-    for endpoint in {name for one in slices for name in one.ms}:
+    for endpoint in sorted({name for one in slices for name in one.ms}):
         made = [(one.ms.get(endpoint, 0.0), one.requests.get(endpoint, 0)) for one in slices]
         requests = sum(number for _, number in made)
         if requests:

@@ -106,7 +106,7 @@ class Inbox:
         self, row: Summary, *, muted: bool = False, hidden: bool = False, muted_until: datetime | None = None
     ) -> Outcome:
         """Mute, hide; with everything off the row goes. Once a page the app asks first whether there is such a table,
-        and such a column; where there is not, it keeps the wish on the device."""
+        and such a column; where there is not, it keeps it on the device."""
         phone = self._phone
         with phone.notes.operation("conversation_prefs") as operation:
             if not self._available:
