@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import jwt
 import pytest
+import uvloop
 
 from chaos.faults.phone_latency import PhoneLatencyFault
 from harness.client.api.calls import MESSAGE_SEND
@@ -356,6 +357,21 @@ def test_connections_end_and_are_made_anew() -> None:
         tried, _ = send(target.url, cut, pause_s=0.02, each=30, lead_s=2.0)
     assert target.connections == 2 * PEOPLE
     assert len(tried) == PEOPLE * 30
+
+
+class EarlyLoop(uvloop.Loop):
+    """Its timers come early, as uvloop's do by up to a millisecond, and by more after a long turn."""
+
+    def call_later(self, delay: float, callback: Any, *arguments: Any, context: Any = None) -> Any:
+        return super().call_later(max(0.0, delay - 0.003), callback, *arguments, context=context)
+
+
+@pytest.mark.parametrize("fault", ["mass_reconnect", "herd", "clock_skew"])
+def test_a_timer_that_comes_early_costs_nobody_a_fault(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.load.engine.new_loop", EarlyLoop)
+    with server() as target:
+        _, hits = send(target.url, profile({"fault": fault, "at": 0.3, "for": 1.0}), pause_s=0.02, each=30, lead_s=2.0)
+    assert hits == PEOPLE
 
 
 def test_what_a_reset_cuts_is_the_networks_doing_and_sent_again_on_a_kept_connection() -> None:

@@ -104,11 +104,15 @@ class FaultInjector:
         if entry.name not in self._met:
             self._met.add(entry.name)
             self._fault_schedule.seen(entry)
+        self._join_when_due(entry, self._session)
+
+    def _join_when_due(self, entry: ScheduledFault, session: object) -> None:
+        """Timers come up to a millisecond early, and more after a long turn; before its time the fault hits nobody."""
         wait = entry.joins_s(self._fault_schedule.seed, self._person) - self._fault_schedule.now()
         if wait > 0:
-            self._fault_schedule.loop.call_later(wait, self._join, entry, self._session)
+            self._fault_schedule.loop.call_later(wait, self._join_when_due, entry, session)
         else:
-            self._join(entry, self._session)
+            self._join(entry, session)
 
     def _join(self, entry: ScheduledFault, session: object) -> None:
         if session is not self._session or session is None or not self._fault_schedule.running(entry):
