@@ -359,7 +359,7 @@ def test_connections_end_and_are_made_anew() -> None:
     assert len(tried) == PEOPLE * 30
 
 
-class EarlyLoop(uvloop.Loop):
+class EarlyLoop(uvloop.Loop):  # type: ignore[misc]  # uvloop is not typed here
     """Its timers come early, as uvloop's do by up to a millisecond, and by more after a long turn."""
 
     def call_later(self, delay: float, callback: Any, *arguments: Any, context: Any = None) -> Any:
