@@ -121,9 +121,9 @@ RULES: dict[str, Question] = {
         (
             "own-same",
             STAYS,
-            "One's own profile is what it was",
-            "People are called something else, or see somebody else's picture.",
-            "whoever else writes profiles; caches that answer for somebody else",
+            "One's own profile and account are what they were",
+            "People are called something else, see somebody else's picture, or are sent through the welcome again.",
+            "whoever else writes profiles or auth.users; caches that answer for somebody else",
         ),
         (
             "marker-forward",

@@ -210,6 +210,19 @@ def signed(path: str, came: str) -> Story:
     return lambda phone: phone.gets("avatar_sign", path, data={"signedURL": f"/object/sign/avatars/{came}?token=x"})
 
 
+def account(**metadata: Any) -> dict[str, Any]:
+    """As GoTrue describes somebody."""
+    return {"id": ME, "email": "a@x.test", "phone_verified": False, "user_metadata": metadata}
+
+
+def signs_in(user: dict[str, Any]) -> Story:
+    return lambda phone: phone.gets("sign_in", body={"email": user["email"]}, data={"user": user})
+
+
+def shows(user: dict[str, Any]) -> Story:
+    return lambda phone: phone.gets("user", data=user)
+
+
 def variants(*keys: str) -> Story:
     data = {"ok": True, "assignments": dict.fromkeys(keys, "a")}
     return lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data=data)
@@ -233,6 +246,14 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         (
             after(*[own("own_profile_public", {"is_verified": True})] * 2),
             after(*[own("own_profile_public", {"is_verified": mark}) for mark in (True, False)]),
+        ),
+        (
+            after(signs_in(account(onboarded=True)), shows(account(onboarded=True))),
+            after(signs_in(account(onboarded=True)), shows(account(onboarded=False))),
+        ),
+        (
+            after(shows(account(display_name="a")), shows(account(display_name="a"))),
+            after(shows(account(display_name="a")), shows(account(display_name="b"))),
         ),
     ],
     "owner": [
@@ -787,3 +808,11 @@ def test_a_flood_is_counted_completely_and_written_down_in_part() -> None:
     assert {row["worker"] for row in violations} == {3}
     assert {(row["rule"], row["asked"], row["broken"]) for row in counts} == {("owner", 2000, 1000), ("other", 0, 1000)}
     assert not log.take()
+
+
+def test_a_newcomer_whose_account_is_told_to_be_onboarded_is_not_held_to_what_was_before() -> None:
+    phone = CheckedPhone()
+    shows(account(onboarded=False))(phone)
+    phone.gets("user_update", body={"data": {"onboarded": True}}, data=account(onboarded=True))
+    shows(account(onboarded=True))(phone)
+    assert not phone.violations

@@ -80,6 +80,10 @@ def _names(memory: PhoneMemory, arguments: Arguments, body: Any) -> None:
     memory.names.begins(arguments[0])
 
 
+def _account(memory: PhoneMemory, arguments: Arguments, body: Any) -> None:
+    memory.welcomed = True
+
+
 def _edit(memory: PhoneMemory, arguments: Arguments, body: Any) -> None:
     if arguments[0] in memory.texts:
         memory.texts.begins(arguments[0])
@@ -116,6 +120,7 @@ BEGINS: Mapping[str, Callable[[PhoneMemory, Arguments, Any], None]] = {
     "mark_read": _mark_read,
     "mark_unread": _mark_unread,
     "profile_names": _names,
+    "user_update": _account,
     "message_edit": _edit,
     "message_delete": _edit,
     "swipe_events": _events,

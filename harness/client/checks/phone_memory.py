@@ -104,6 +104,7 @@ class PhoneMemory:
         self.reacted_in: dict[tuple[str, str], str] = {}  # -> conversation
         self.markers: SettledWrites[str, WrittenMarker] = SettledWrites(CONVERSATIONS_KEPT)
         self.names: SettledWrites[str, tuple[str, str]] = SettledWrites(1)
+        self.welcomed = False  # this phone told the target so of its account
         self.texts: SettledWrites[str, MessageText] = SettledWrites(OWN_MESSAGES)
         self.sent: deque[OwnMessage] = deque(maxlen=OWN_MESSAGES)
         self.active_at: float | None = None  # a library write of this phone that the feed tells of was acknowledged

@@ -75,6 +75,10 @@ ALLOWED: tuple[Allowed, ...] = (
         ("swipe_events/stored_twice", "title_event/stored_twice"),
         "the server stores an event once a day by its dedupe key (I01); the second time changes nothing",
     ),
+    Allowed(
+        ("sign_in/other_time", "token_refresh/other_time", "user/other_time"),
+        "of an account's dates (made, confirmed, seen last) the app reads and shows none",
+    ),
     Allowed(("realtime:typing/reordered",), "one signal is like the next: the app shows that somebody types"),
     Allowed(
         ("realtime:typing/repeated", "realtime:presence/repeated", "realtime:presence/reordered"),

@@ -17,6 +17,10 @@ from typing import Any
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
+UNREAD = frozenset(("email_verified", "phone_verified", "is_anonymous"))
+"""Fields that nothing of the app reads, in replies where others matter: GoTrue's own marks of an account. Changed, they
+change nothing for anybody."""
+
 FieldTest = Callable[[Any], bool]
 FieldChange = Callable[[Any], Any]
 
@@ -77,7 +81,7 @@ class FieldEdit:
 
 def edited(data: Any, test: FieldTest, change: FieldChange, seed: int) -> FieldEdit:
     """Change one field, drawn by the seed from those that have a value which passes the test."""
-    names = {key for holder, key in leaves(data) if isinstance(key, str) and test(holder[key])}
+    names = {key for holder, key in leaves(data) if isinstance(key, str) and key not in UNREAD and test(holder[key])}
     if not names:
         return FieldEdit(data)
     field = max(names, key=lambda name: _draw(name, seed))
