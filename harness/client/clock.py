@@ -47,3 +47,4 @@ class DeviceClock:
             await rest
         finally:
             self.pausing.discard(task)
+            del task  # a cancelled one holds the error, which holds this frame

@@ -235,6 +235,7 @@ class Device:
     def _turn_page(self) -> Page:
         self.network_mode.page_gone()
         self.page.realtime.close()
+        self.page.queries.close()
         self.page = self._new_page()
         return self.page
 

@@ -71,9 +71,11 @@ class NetworkState:
         if lasting:
             self._lasting.append(watcher)
 
+        kept = [watcher]  # once: whoever is told of changes holds the way to end it, too
+
         def unwatch() -> None:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
+            if kept and (one := kept.pop()) in self._watchers:
+                self._watchers.remove(one)
 
         return unwatch
 

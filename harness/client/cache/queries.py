@@ -94,6 +94,7 @@ class Queries:
         self._flights: dict[Key, _Flight] = {}
         self._ends: dict[Key, Outcome] = {}
         self._landed_at: dict[Key, float] = {}
+        self._at_close: list[Callable[[], None]] = []
 
     def prefetch(self, query: CachedQuery[T]) -> None:
         """Fetch what no screen shows yet, unless it is fresh. Nobody waits for it."""
@@ -198,6 +199,25 @@ class Queries:
         for key in self.cache.invalidate(prefix, self._clock.now()):
             self._fetch_soon(key)
 
+    def at_close(self, call: Callable[[], None]) -> None:
+        """Call it when the page is gone."""
+        self._at_close.append(call)
+
+    def close(self) -> None:
+        """The page is gone, and all that it remembers: what still comes is nobody's.
+
+        Screens and reads know each other. Who leaves that to the garbage collector, which here looks at new things only
+        (`harness.load.gc_control`), keeps every page of every session.
+        """
+        for flight in self._flights.values():
+            flight.current = False
+        for call in self._at_close:
+            call()
+        self._at_close.clear()
+        for kept in (self._known, self._flights, self._ends, self._landed_at):
+            kept.clear()
+        self.cache.clear()
+
     def _fetch_soon(self, key: Key) -> None:
         query, before = self._known[key], self._flights.get(key)
         if before is not None:  # overtaken; on the wire it goes on, unless its function listens to the abort signal
@@ -208,13 +228,14 @@ class Queries:
         flight = self._flights[key] = _Flight()
         flight.task = self._background.start(self._fetch(query, flight, fetched))
         # A task cancelled before its first step never reaches its own `finally`.
-        flight.task.add_done_callback(lambda _: self._over(key, flight, fetched))
+        flight.task.add_done_callback(lambda _: self._landed(key, flight, fetched))
 
     def _wanted_again(self, key: Key) -> None:
         if (flight := self._flights.get(key)) is not None:
             flight.again = True
 
-    def _over(self, key: Key, flight: _Flight, fetched: list[Fetched[Any]]) -> None:
+    def _landed(self, key: Key, flight: _Flight, fetched: list[Fetched[Any]]) -> None:
+        del flight.task  # whose context holds the flight: together they would outlive everything that they hold
         if not flight.current:
             return
         now = self._clock.now()

@@ -152,6 +152,10 @@ class QueryCache:
         entry = self._entries.get(key)
         return None if entry is None else entry.value
 
+    def clear(self) -> None:
+        """Nothing is remembered any more."""
+        self._entries.clear()
+
     # ---- inside ---------------------------------------------------------------------------------------------
 
     def _entry(self, key: Key, rules: Rules, now: float) -> _Entry:

@@ -24,6 +24,10 @@ Fetch = Callable[[], Awaitable[Outcome]]
 _numbers = count()
 
 
+async def _gone() -> Outcome:
+    return Outcome.GAVE_UP
+
+
 class ScreenQuery:
     """One read with its observers taken together. Does nothing until mounted.
 
@@ -47,6 +51,7 @@ class ScreenQuery:
         self._every_s = every_s
         self._shown = False
         self._poller: asyncio.Task[None] | None = None
+        self._queries.at_close(self._page_gone)
 
     def prefetch(self) -> None:
         """Fetch it ahead of any screen, unless it is fresh."""
@@ -95,6 +100,10 @@ class ScreenQuery:
         if self._poller is not None:
             self._poller.cancel()
             self._poller = None
+
+    def _page_gone(self) -> None:
+        """Forget whose screen it was: the two know each other."""
+        self._fetch, self._every_s = _gone, None
 
     async def _fetched(self) -> queries.Fetched[bool]:
         outcome = await self._fetch()

@@ -140,7 +140,7 @@ def _takes_part(kind: type[User]) -> bool:
 
 def _inherit(tickets: list[int]) -> None:
     if serving.worker is not None:
-        serving.worker.ticket_queue.inherit(tickets)
+        serving.worker.inherit(tickets)
 
 
 def _delivery(environment: Environment, run_digest: str) -> Callable[[Report], None]:

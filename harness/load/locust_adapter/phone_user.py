@@ -39,6 +39,12 @@ class SessionServer(Protocol):
     def run(self, ticket: Ticket, body: SessionBody) -> None:
         """Block the calling greenlet until the session is over."""
 
+    def idle(self) -> None:
+        """Block the calling greenlet while there are no tickets: until more come, or the test is about to stop."""
+
+    def inherit(self, tickets: list[int]) -> None:
+        """Serve these too: their worker was lost."""
+
     def start_failed(self, error: Exception, wait_s: float) -> None:
         """A user could not start, and tries again after so many seconds."""
 
@@ -102,8 +108,10 @@ class PhoneUser(User):
     def next_session(self) -> None:
         worker = serving.worker
         ticket = worker.ticket_queue.take(self.persona) if worker is not None else None
-        if worker is None or ticket is None:
-            gevent.sleep(0.1 if worker is None else 1.0)
+        if worker is None:
+            gevent.sleep(0.1)
+        elif ticket is None:
+            worker.idle()
         else:
             worker.run(ticket, self.session if worker.closed else worker.bodies[ticket.persona])
 

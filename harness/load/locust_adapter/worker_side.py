@@ -46,6 +46,8 @@ LAST_WORDS_S = 2.0
 """Beyond the grace period, for closing sessions to flush their queues."""
 SWITCH_S = 0.0005
 LOCUST_EVERY_S = 0.1
+IDLE_S = 1.0
+"""Between two looks for tickets, while there is a reason to look."""
 LONGEST_CODE = 100
 """Characters of a target's error code in Locust's statistics."""
 CLOCK_EVERY_S = 2.0
@@ -78,6 +80,7 @@ class WorkerSide:
         self._heard: float | None = None  # the master's last word, an epoch second
         self._reported: dict[int, float] = {}  # loop time of each report that has not been answered yet
         self._over: deque[Event] = deque()
+        self._tickets = Event()  # set for those who are idle: tickets were inherited, or the end is near
         self._wake = get_hub().loop.async_()
         self._wake.start(self._release)
         lease_s = LEASE_S if isinstance(environment.runner, WorkerRunner) and not closed else None
@@ -159,6 +162,20 @@ class WorkerSide:
         self.ticket_queue.engine.submit(ticket, body, done)
         over.wait()
 
+    def idle(self) -> None:
+        """Block the calling greenlet while there are no tickets: thousands of users that look once a second whether
+        there are some cost a third of what their sessions do."""
+        if self._tickets.is_set():  # this user has looked, and nothing was left for it
+            gevent.sleep(IDLE_S)
+        else:
+            self._tickets.wait()
+
+    def inherit(self, tickets: list[int]) -> None:
+        """Serve these too: their worker was lost."""
+        self.ticket_queue.inherit(tickets)
+        self._tickets.set()
+        gevent.spawn_later(IDLE_S, self._tickets.clear)
+
     def _release(self) -> None:
         while self._over:
             self._over.popleft().set()
@@ -229,6 +246,7 @@ class WorkerSide:
     def close(self) -> None:
         """Locust is about to stop its users: have their sessions end first."""
         self._leaving = True
+        self._tickets.set()
         self.ticket_queue.close(self._spec.grace_s)
 
     def finish(self) -> None:

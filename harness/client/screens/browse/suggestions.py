@@ -63,6 +63,7 @@ class HintChip:
         self._query: CachedQuery[list[str]] | None = None
         self._poller: asyncio.Task[None] | None = None
         self._first: str | None = None
+        phone.page.queries.at_close(self._page_gone)
 
     @classmethod
     def of(cls, phone: Device) -> HintChip:
@@ -91,6 +92,10 @@ class HintChip:
             self._phone.notes.did(UserAction.SURFACE, "")
         before, self._query, self._first = self._query, None, None
         self._stop(before)
+
+    def _page_gone(self) -> None:
+        """Its reads and polls hold it, and it holds them."""
+        self._query = self._poller = None
 
     def _stop(self, before: CachedQuery[list[str]] | None) -> None:
         if before is not None:

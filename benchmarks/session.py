@@ -1,0 +1,273 @@
+"""What a realistic request costs the generator, all in: sessions of a profile against a replay of a sandbox.
+
+    python -m benchmarks.session [--rate 20] [--seconds 40] [--record FILE] [--profile FILE]
+
+One worker process under Locust, as `harness run --processes 1` starts it, on one core; the replay on the other. Prints
+requests per second and CPU per request of the process as a whole and by thread: the engine's loop (sessions, HTTP, checks,
+ledger, record) and Locust's (users, its statistics, reports, Parquet). The figure is that of the measure phase,
+from the operating system's own clock of each thread (`/proc/PID/task/*/stat`, 10 ms a tick).
+
+Without --record a recording is made first (a sandbox and a smoke run, some 90 s). Sockets are left out here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.replay.record import PROFILE, record
+from benchmarks.replay.recording import copies
+from harness.config.load import load_profile
+from harness.core.app_client import AppClient
+from harness.core.profile import ArrivalStage, Phases, Profile
+from harness.core.resolved_target import ResolvedTarget
+from harness.core.run_spec import RunSpec, windows_of
+from harness.core.secret import Secret
+from harness.core.tables import LATENCY, SCHEMAS, VIOLATIONS, View
+from harness.record.manifest import Manifest
+from harness.record.store import RunStore, open_run
+from harness.run.locust_process import LocustProcess
+from harness.run.run_request import RunRequest
+from harness.schedule.arrivals import plan
+
+WARMUP_S, DRAIN_S = 10.0, 20.0
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+TARGET_CORE, WORKER_CORE = 0, 1
+
+
+class Quiet:
+    """Tells of problems only, and knows when the load began."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+
+    def stage(self, text: str) -> None:
+        if text == "running":
+            self.begun.set()
+
+    def progress(self, facts: Mapping[str, Any]) -> None:
+        pass
+
+    def problem(self, text: str) -> None:
+        print(f"  problem: {text}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of the measure phase. CPU seconds by thread name; the replay's own of the whole run."""
+
+    requests: int
+    seconds: float
+    threads: Mapping[str, float]
+    rss_mb: float
+    replayed: Mapping[str, Any]
+    violations: int
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(self.threads.values())
+
+
+@contextlib.contextmanager
+def replaying(recording: Path, people: int, told: dict[str, Any]) -> Iterator[str]:
+    """A replay on the target's core; `told` gets its tally at the end."""
+    command = [sys.executable, "-m", "benchmarks.replay.server", str(recording), "--people", str(people)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        os.sched_setaffinity(process.pid, {TARGET_CORE})
+        try:
+            yield str(json.loads(process.stdout.readline())["url"])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            told.update(json.loads(process.stdout.readline()))
+
+
+def scaled(name: str, rate: float, seconds: float, people: int, phones: int) -> Profile:
+    """The profile's behaviour and mix at another rate, without sockets."""
+    base = load_profile(name)
+    return base.model_copy(
+        update={
+            "people": people,
+            "phones": phones,
+            "realtime": False,
+            "promises_evidence": False,
+            "client": AppClient.BROWSER,
+            "phases": Phases(warmup_s=WARMUP_S, measure_s=seconds, drain_s=DRAIN_S),
+            "arrivals": (ArrivalStage(seconds=WARMUP_S + seconds, rate=rate),),
+            "chaos": (),
+            "abort": None,
+        }
+    )
+
+
+def prepared(profile: Profile, url: str, folder: Path) -> tuple[RunRequest, ResolvedTarget, RunSpec]:
+    """A run directory as `harness run` makes one, with people whose tokens are minted."""
+    planned = plan(profile.arrivals, profile.mix, profile.people, profile.seed)
+    spec = RunSpec(
+        run_id="session",
+        run_tag=secrets.randbits(32),
+        folder=str(folder),
+        url=url,
+        seed=profile.seed,
+        profile=profile.model_copy(update={"app_origin": url}),
+        email_pattern="p_{index:06d}@replay.test",
+        user_ids=tuple(copies(profile.people)),
+        windows=windows_of(profile),
+        plan_digest=planned.digest,
+    )
+    manifest = Manifest(
+        run_id=spec.run_id,
+        status="running",
+        started_at="2026-01-01T00:00:00+00:00",
+        seed=spec.seed,
+        profile=spec.profile,
+        slos=(),
+        target_name="replay",
+        target_url=url,
+        target_environment="sandbox",
+        windows=spec.windows,
+        planned_sessions=len(planned),
+        plan_digest=spec.plan_digest,
+        run_tag=spec.run_tag,
+        workers=1,
+        versions={},
+    )
+    RunStore.create(folder, manifest).release()
+    (folder / "order.json").write_text(spec.model_dump_json())
+    target = ResolvedTarget(
+        name="replay",
+        url=url,
+        environment="sandbox",
+        anon_key=Secret("replay"),
+        password=Secret("replay"),
+        email_pattern=spec.email_pattern,
+        jwt_secret=Secret(secrets.token_hex(32)),
+        user_ids=spec.user_ids,
+    )
+    request = RunRequest(profile=profile, source="benchmarks/session.py", slos=(), out=folder.parent, processes=1)
+    return request, target, spec
+
+
+def threads_of(pid: int) -> dict[int, float]:
+    """CPU seconds of each thread."""
+    used = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            used[int(task.name)] = (int(fields[11]) + int(fields[12])) * TICK_S
+    return used
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def worker_of(parent: int) -> int:
+    """The generator's process: the child that runs Locust."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                mine = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+                if mine and "harness.load.locust_main" in (entry / "cmdline").read_text():
+                    return int(entry.name)
+    raise SystemExit("the generator's process was not found")
+
+
+def measured(recording: Path, profile: Profile) -> Cost:
+    """One run."""
+    told: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as out, replaying(recording, profile.people, told) as url:
+        folder, watcher = Path(out) / "run", Quiet()
+        request, target, spec = prepared(profile, url, folder)
+        process = LocustProcess(request, target, spec, folder, watcher)
+        os.sched_setaffinity(0, {WORKER_CORE})
+        driver_pid = os.getpid()
+        samples: dict[str, tuple[dict[int, float], float]] = {}
+
+        def sampler() -> None:
+            watcher.begun.wait(60)
+            zero = open_run(folder).manifest.zero_epoch_s or time.time()
+            pid = worker_of(driver_pid)
+            for name, at in (("before", WARMUP_S), ("after", WARMUP_S + profile.phases.measure_s)):
+                time.sleep(max(0.0, zero + at - time.time()))
+                samples[name] = (threads_of(pid), resident_mb(pid))
+            samples["main"] = ({pid: 0.0}, 0.0)
+
+        driver = threading.Thread(target=sampler)
+        driver.start()
+        process.drive()
+        driver.join()
+        os.sched_setaffinity(0, {TARGET_CORE, WORKER_CORE})
+        requests, violations = counted(folder)
+    before, after = samples["before"][0], samples["after"][0]
+    (main,) = samples["main"][0]
+    spent = {thread: after[thread] - before.get(thread, 0.0) for thread in after}
+    engine = max((one for one in spent if one != main), key=lambda one: spent[one])
+    threads = {"engine": spent[engine], "locust": spent[main]}
+    threads["others"] = sum(spent.values()) - sum(threads.values())
+    return Cost(requests, profile.phases.measure_s, threads, samples["after"][1], told, violations)
+
+
+def counted(folder: Path) -> tuple[int, int]:
+    """Requests of the measure phase, preflights included, and violations of read rules in all."""
+    run = open_run(folder)
+    requests = 0
+    for batch in run.rows(LATENCY, ["phase", "view", "count"]):
+        rows = batch.to_pydict()
+        requests += sum(
+            n
+            for phase, view, n in zip(rows["phase"], rows["view"], rows["count"], strict=True)
+            if view == View.SERVER and phase == "measure"
+        )
+    return requests, sum(batch.num_rows for batch in run.rows(VIOLATIONS, SCHEMAS[VIOLATIONS].names))
+
+
+def show(cost: Cost) -> None:
+    """The table."""
+    per = 1e6 / max(cost.requests, 1)
+    print(f"{cost.requests:,} requests in {cost.seconds:g} s: {cost.requests / cost.seconds:,.0f}/s")
+    share = cost.cpu_s / cost.seconds
+    print(f"  {share:5.2f} of a core, {cost.cpu_s * per:6.1f} us a request, {cost.rss_mb:,.0f} MB resident")
+    for name, seconds in cost.threads.items():
+        print(f"  {name:8} {seconds * per:6.1f} us a request, {seconds / cost.cpu_s:5.1%}")
+    of, number = cost.replayed, max(cost.replayed["requests"], 1)
+    told = f"{of['cpu_s'] / number * 1e6:.1f} us and {of['bytes'] / number:,.0f} bytes a request"
+    print(
+        f"  replay: {told}, {of['exact'] / number:.0%} exactly as recorded; {cost.violations} rows refused by read checks"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=20.0, help="sessions per second")
+    parser.add_argument("--seconds", type=float, default=40.0, help="of the measure phase")
+    parser.add_argument("--people", type=int, default=5_000)
+    parser.add_argument("--phones", type=int, default=2_500)
+    parser.add_argument("--profile", default=PROFILE)
+    parser.add_argument("--record", type=Path, help="a recording that exists; made when missing")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        recording = options.record or Path(folder) / "recording.gz"
+        if not recording.exists():
+            record(recording)
+        profile = scaled(options.profile, options.rate, options.seconds, options.people, options.phones)
+        show(measured(recording, profile))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
