@@ -264,7 +264,9 @@ def _gates(manifest: Manifest, database: DatabaseView | None) -> tuple[list[Gate
     """Of the limits in the SLO file's `[database]`: those that are missed, and those that could not be asked."""
     asked = manifest.database.model_dump(exclude_none=True) if manifest.database is not None else {}
     rows = [row for row in database.gates if row.id in asked] if database is not None else []
-    return [row for row in rows if row.status == "over"], [row for row in rows if row.status == "not asked"]
+    return [row for row in rows if row.status == "over"], [
+        row for row in rows if row.status == "not asked" and not row.comparative
+    ]
 
 
 def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow], *, failing: bool) -> list[ExitCode]:

@@ -48,6 +48,12 @@ select (select count(*) from clients),
 from pg_stat_database where datname = current_database()
 """
 
+CLIENTS = """
+select coalesce(left(application_name, 100), ''), coalesce(usename::text, ''), coalesce(state, ''), count(*),
+       coalesce(extract(epoch from max(clock_timestamp() - state_change)), 0)::float8
+from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() group by 1, 2, 3
+"""
+
 WAITS = """
 select coalesce(extract(epoch from clock_timestamp() - l.waitstart), 0)::float8,
        coalesce(l.relation::regclass::text, ''), l.mode, left(a.query, 2000), left(b.query, 2000),
@@ -77,6 +83,8 @@ def texts(schema: str) -> str:
     return f"select distinct on (queryid) queryid, query from {schema}.pg_stat_statements(true) where queryid = any($1)"
 
 
+OURS = re.compile("pg_stat_|pg_locks")
+"""In what the observer asks, and the target's own monitoring."""
 _QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|[eE]?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _UNCLOSED = re.compile(r"'.*\Z", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w$.])\d+(?:\.\d+)?\b")
