@@ -27,6 +27,7 @@ from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
 from reports.frames import Frames, load
 from reports.integrity.check import integrity
+from reports.playbook.steps import steps_for
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
@@ -78,7 +79,7 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Fr
         database,
         uncompared=why_not,
     )
-    return frames, verdict
+    return frames, verdict.model_copy(update={"playbook": steps_for(verdict)})
 
 
 def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tuple[Comparison | None, str]:

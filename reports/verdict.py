@@ -38,6 +38,7 @@ from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.limits import LimitMet, limits
 from reports.limits import sentence as limits_met
 from reports.model import ReportModel
+from reports.playbook.model import Step
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
@@ -116,6 +117,7 @@ class Verdict(ReportModel):
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
     database: DatabaseView | None = None  # what the target's database said of itself; null where nobody observed it
+    playbook: tuple[Step, ...] = ()  # what to do about what was missed; empty where nothing was
     not_checked: tuple[str, ...] = ()
     facts: RunFacts
 

@@ -87,14 +87,15 @@ OURS = re.compile("pg_stat_|pg_locks")
 """In what the observer asks, and the target's own monitoring."""
 _QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|[eE]?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _UNCLOSED = re.compile(r"'.*\Z", re.DOTALL)
+_REMARK = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w$.])\d+(?:\.\d+)?\b")
 TEXT_LENGTH = 2000
 
 
 def without_literals(text: str | None) -> str:
-    """A statement as it may be kept: no literal of anybody's, in one line, of bounded length."""
+    """A statement as it may be kept: no literal of anybody's, no remark, in one line, of bounded length."""
     if not text:
         return ""
-    shown = _NUMBER.sub("?", _UNCLOSED.sub("?", _QUOTED.sub("?", text)))
+    shown = _NUMBER.sub("?", _UNCLOSED.sub("?", _REMARK.sub(" ", _QUOTED.sub("?", text))))
     shown = " ".join(shown.split())
     return shown if len(shown) <= TEXT_LENGTH else f"{shown[: TEXT_LENGTH - 1]}…"

@@ -16,8 +16,9 @@ from reports.database.model import LARGE_ROWS, PlanRow
 from reports.database.stretch import Observation, Record, Stretch, name_of, records
 from reports.text import count, figure
 
-WRONG, WRONG_ROWS = 10.0, 1_000
-"""From which ratio on rows are not what the planner thought, where at least so many are in it."""
+WRONG, CAME, PLANNED = 10.0, 1_000, 10_000
+"""From which ratio on rows are not what the planner thought, where at least so many came, or were planned: of functions
+and new tables it knows nothing, and plans a thousand."""
 CHILD_SHARE = 0.05
 """A statement within a call is shown when it took so much of it."""
 SHOWN_CHILDREN, SHOWN_STEPS = 6, 40
@@ -149,8 +150,8 @@ def _remarks(step: PlanStep, large: Mapping[str, int]) -> Iterable[str]:
     if step.removed and step.removed >= LARGE_ROWS:
         yield f"{place} threw {count(int(step.removed))} rows away by its filter"
     if step.rows is not None and step.passes:
-        most, least = max(step.rows, step.planned_rows), max(1.0, min(step.rows, step.planned_rows))
-        if most >= WRONG_ROWS and most / least >= WRONG:
+        more = step.rows >= max(CAME, WRONG * step.planned_rows)
+        if more or step.planned_rows >= max(PLANNED, WRONG * max(1.0, step.rows)):
             yield f"{place} gave {figure(step.rows)} rows where {figure(step.planned_rows)} were planned"
     if step.spill:
         yield f"{place} did not fit into memory: {step.spill}"
