@@ -89,7 +89,8 @@ class PlanRow(ReportModel):
     execution_ms: float | None  # null: planned alone, not run
     steps: tuple[str, ...]  # a line each, indented by depth
     remarks: tuple[str, ...] = ()  # what is wrong with it
-    whole_tables: tuple[str, ...] = ()  # large ones, of which it reads every row
+    large_tables: tuple[str, ...] = ()  # that it reads or writes
+    whole_tables: tuple[str, ...] = ()  # of them, those of which it reads every row
     compared: bool = False  # the baseline has a plan of it
     changed: bool = False  # it is none of the baseline's
     weighty: bool = False  # and reads a large table otherwise

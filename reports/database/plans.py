@@ -104,6 +104,7 @@ def _row(one: Explained, large: Mapping[str, int], before: Sequence[QueryPlan]) 
         steps=tuple(_line(step) for step in steps[:SHOWN_STEPS]),
         remarks=tuple(dict.fromkeys(remark for step in steps for remark in _remarks(step, large))),
         whole_tables=tuple(dict.fromkeys(step.table for step in steps if _whole(step) and step.table in large)),
+        large_tables=tuple(dict.fromkeys(step.table for step in steps if step.table in large)),
         compared=bool(before),
         changed=changed,
         weighty=changed and plan is not None and all(_access(plan, large) != _access(other, large) for other in before),

@@ -15,6 +15,8 @@ from reports.verdict import Verdict
 
 NOTHING = DatabaseView()
 SHOWN = 3
+LEAST_IDLE_S = 1.0
+"""For that long nobody waits between two statements of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def waits(case: Case) -> str:
 
 
 def open_transactions(case: Case) -> str:
-    rows = [row for row in case.database.clients if row.state.startswith("idle in transaction")]
+    idle = [row for row in case.database.clients if row.state.startswith("idle in transaction")]
+    rows = [row for row in idle if row.longest_s >= LEAST_IDLE_S]
     return "; ".join(
         f"{plural(row.connections, 'connection')} of {row.application or 'an unnamed program'} {row.state} "
         f"for up to {seconds(row.longest_s)}"
