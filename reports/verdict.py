@@ -178,7 +178,7 @@ def judge_frames(
         )
     if uncompared:
         found.append((ExitCode.INCONCLUSIVE, f"The comparison that was asked for could not be made: {uncompared}."))
-    gated, unasked = _gates(manifest, database)
+    gated, unasked = _gates(database)
     found += [(ExitCode.SLO_MISSED, row.sentence) for row in gated]
     found += [
         (ExitCode.INCONCLUSIVE, f"Database, {row.name}, could not be judged: {row.value_text}.") for row in unasked
@@ -262,13 +262,10 @@ def _findings(
     return found
 
 
-def _gates(manifest: Manifest, database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:
+def _gates(database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:
     """Of the limits in the SLO file's `[database]`: those that are missed, and those that could not be asked."""
-    asked = manifest.database.model_dump(exclude_none=True) if manifest.database is not None else {}
-    rows = [row for row in database.gates if row.id in asked] if database is not None else []
-    return [row for row in rows if row.status == "over"], [
-        row for row in rows if row.status == "not asked" and not row.comparative
-    ]
+    rows = database.gates if database is not None else ()
+    return [row for row in rows if row.status == "over"], [row for row in rows if row.unanswered]
 
 
 def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow], *, failing: bool) -> list[ExitCode]:

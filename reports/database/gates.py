@@ -85,6 +85,7 @@ def _row(gate: _Gate, stretch: Stretch | None, limits: DatabaseLimits | None, to
         limit_text=gate.shown(limit),
         evidence=seen.evidence if bad else "",
         subject=seen.subject if bad else "",
+        asked=asked is not None,
         comparative=gate.seen is None,
         remedy=gate.remedy if bad else "",
         manual=gate.manual,

@@ -69,9 +69,15 @@ class GateRow(ReportModel):
     limit_text: str
     evidence: str = ""  # the table or statement that it is about
     subject: str = ""  # that table or statement by a short name; empty: none, or the limit is kept
+    asked: bool = False  # the SLO file names it
     comparative: bool = False  # it takes a baseline, or a plan: not to be able to ask is no doubt
     remedy: str = ""
     manual: str  # chapter
+
+    @property
+    def unanswered(self) -> bool:
+        """The SLO file asks for it, and this run cannot say."""
+        return self.asked and self.status == "not asked" and not self.comparative
 
     @property
     def sentence(self) -> str:
