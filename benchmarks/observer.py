@@ -97,12 +97,12 @@ class Load:
         return len(tasks)
 
     async def _call(self, call: HotCall) -> None:
-        values = (self.person, self.conversation) if call.conversation else (self.person,)
+        subject = self.conversation if call.conversation else self.person
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute("set local role authenticated")
             claims = f'{{"sub": "{self.person}", "role": "authenticated"}}'
             await connection.fetchval("select set_config('request.jwt.claims', $1, true)", claims)
-            await connection.fetch(call.sql, *values)
+            await connection.fetch(call.sql, subject)
 
 
 def measure(dsn: str, pid: int, load: Load, length_s: float, runner: asyncio.Runner, *, watching: bool) -> Turn:

@@ -94,7 +94,7 @@ def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tupl
 
 def _earlier(baselines: Sequence[Path]) -> tuple[Earlier, ...]:
     """The database in those runs of the baseline in which it was observed."""
-    runs = [open_run(one) for one in baselines]
+    runs = [open_run(one).checked() for one in baselines]
     found = (earlier_of(run.manifest, observation(run)) for run in runs)
     return tuple(one for one in found if one is not None)
 

@@ -38,10 +38,10 @@ from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.limits import LimitMet, limits
 from reports.limits import sentence as limits_met
 from reports.model import ReportModel
-from reports.playbook.model import Step
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
+from reports.step import Step
 from reports.text import percent, plural
 from reports.traffic import Traffic
 

@@ -175,34 +175,35 @@ async def _calls(asked: _Asked) -> None:
         if call.conversation and conversation is None:
             asked.add("call", call.endpoint, "authenticated", 0, call.sql, None, "that person has no conversation")
             continue
-        plans.append((call, (asked.person, conversation) if call.conversation else (asked.person,)))
-    for call, values in plans:
-        await _call(asked, call, values)
+        plans.append((call, conversation if call.conversation else asked.person))
+    for call, subject in plans:
+        await _call(asked, call, subject)
     try:
-        await connection.execute("load 'auto_explain'")
+        if await connection.fetchval("select current_setting('auto_explain.log_min_duration', true)") is None:
+            await connection.execute("load 'auto_explain'")  # where it is not preloaded, superusers may
         await connection.execute(_CHILDREN)
     except asyncpg.PostgresError as error:
         asked.found.lacks(
-            f"what goes on within the hot calls' functions: load 'auto_explain' is not allowed to {asked.role} "
-            f"({_reason(error)}); on Supabase it is to postgres"
+            f"what goes on within the hot calls' functions: preload auto_explain, and let {asked.role} set it "
+            f"({_reason(error)})"
         )
         return
     connection.add_log_listener(asked.hear)
-    for call, values in plans:
+    for call, subject in plans:
         asked.heard.clear()
         with contextlib.suppress(*_REFUSED):  # said when it was explained alone
             async with _acting(asked, "authenticated", writing=call.scratch):
-                await connection.fetchval(f"{_EXPLAIN} {call.sql}", *values)
+                await connection.fetchval(f"{_EXPLAIN} {call.sql}", subject)
         _within(asked, call)
 
 
-async def _call(asked: _Asked, call: HotCall, values: Sequence[object]) -> None:
+async def _call(asked: _Asked, call: HotCall, subject: object) -> None:
     """Run twice: what is read for the first time today is not what people wait for."""
     why, plan = "", None
     try:
         for _ in range(2):
             async with _acting(asked, "authenticated", writing=call.scratch):
-                answer = await asked.connection.fetchval(f"{_EXPLAIN} {call.sql}", *values)
+                answer = await asked.connection.fetchval(f"{_EXPLAIN} {call.sql}", subject)
             plan = read(answer)
     except _REFUSED as error:
         why = _reason(error)

@@ -2,7 +2,7 @@
 
 The manual's hot paths: deck, feed, conversation list, an open chat, library, a person's events. Columns and order are
 those of the calls (`harness.client.api.calls`); what PostgREST wraps around them changes no plan. `$1` is the person,
-`$2` a conversation of theirs.
+or a conversation of theirs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class HotCall:
 
     endpoint: str
     sql: str
-    conversation: bool = False  # whether it takes `$2`
+    conversation: bool = False  # `$1` is one; otherwise the person
     scratch: bool = False
 
 
@@ -35,20 +35,20 @@ HOT_CALLS: tuple[HotCall, ...] = (
     HotCall(
         "GET messages",
         "select id, conversation_id, user_id, body, message_type, text, client_id, meta, attachment_url, created_at "
-        "from public.messages where conversation_id = $2::uuid and $1::uuid is not null "
+        "from public.messages where conversation_id = $1::uuid "
         "order by created_at desc, id desc limit 40",
         conversation=True,
     ),
     HotCall(
         "GET message_read_receipts",
         "select user_id, conversation_id, last_read_at, last_read_message_id from public.message_read_receipts "
-        "where conversation_id = $2::uuid and $1::uuid is not null order by last_read_at desc",
+        "where conversation_id = $1::uuid order by last_read_at desc",
         conversation=True,
     ),
     HotCall(
         "GET message_reactions",
         "select id, conversation_id, message_id, user_id, emoji, created_at from public.message_reactions "
-        "where conversation_id = $2::uuid and $1::uuid is not null order by created_at",
+        "where conversation_id = $1::uuid order by created_at",
         conversation=True,
     ),
     HotCall(

@@ -3,7 +3,3 @@
 `table` has the plays, `openers` what opens them, `evidence` what this run knows about a step, `steps` lays them
 together. Pure; whoever renders shows `Step`s.
 """
-
-from reports.playbook.model import Step
-
-__all__ = ["Step"]

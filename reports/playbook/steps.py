@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reports.playbook.evidence import Case
-from reports.playbook.model import Step
 from reports.playbook.openers import openers
 from reports.playbook.table import PLAYS
+from reports.step import Step
 from reports.verdict import Verdict
 
 

@@ -12,9 +12,9 @@ from reports.compare import Comparison
 from reports.coverage.model import Coverage
 from reports.database.model import DatabaseView, shortened
 from reports.findings import Finding
-from reports.playbook.model import Step
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
+from reports.step import Step
 from reports.text import count, ms, percent, plural, seconds
 from reports.verdict import RunFacts, Verdict
 

@@ -18,10 +18,10 @@ from reports.compare import Comparison
 from reports.coverage.model import Coverage
 from reports.database.model import DatabaseView
 from reports.integrity.model import Integrity
-from reports.playbook.model import Step
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
+from reports.step import Step
 from reports.text import count
 from reports.verdict import Verdict
 

@@ -15,11 +15,11 @@ from reports.database.figures import view
 from reports.database.stretch import Observation
 from reports.frames import load
 from reports.playbook.evidence import Case
-from reports.playbook.model import Step
 from reports.playbook.openers import Opener
 from reports.playbook.steps import steps_for
 from reports.playbook.table import PLAYS
 from reports.render import html, summary, terminal
+from reports.step import Step
 from reports.verdict import Verdict, judge_frames
 from tests.reports import build
 from tests.reports.test_database import ZERO, at, frames, observation, relation, table
