@@ -15,7 +15,7 @@ from reports.database.figures import view
 from reports.database.stretch import Observation
 from reports.frames import load
 from reports.playbook.evidence import Case
-from reports.playbook.openers import Opener
+from reports.playbook.openers import Kind, Opener
 from reports.playbook.steps import steps_for
 from reports.playbook.table import PLAYS
 from reports.render import html, summary, terminal
@@ -167,6 +167,29 @@ def test_limits_of_the_database_open_their_plays_and_name_table_statement_and_pr
 def test_a_limit_that_the_file_does_not_ask_for_opens_its_play_too() -> None:
     ready = held_up(DatabaseLimits())
     assert "Locks" in {step.play for step in steps_for(ready)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "plays"),
+    [
+        ("slow", ("background_deck",), ["Swipe deck latency"]),
+        ("slow", ("swipe_events",), ["Database writes"]),
+        ("slow", ("home_feed",), ["A slow call"]),
+        ("slow", ("message_delivery",), ["Realtime's list_changes"]),
+        ("failing", ("swipe_batch",), ["Database writes"]),
+        ("failing", ("home_feed", "swipe_batch"), ["Failing calls"]),  # of several, one of which writes events
+        ("delivery", (), ["Realtime's list_changes"]),
+        ("gate", ("connection_share",), ["Connections"]),
+        ("fault", ("outage",), ["No recovery from a fault"]),
+    ],
+)
+def test_what_is_wrong_opens_one_play(kind: Kind, names: tuple[str, ...], plays: list[str]) -> None:
+    assert [play.title for play in PLAYS if play.opens(Opener(kind, names, "x"))] == plays
+
+
+def test_every_limit_of_the_database_opens_a_play() -> None:
+    for key in DatabaseLimits.model_fields:
+        assert any(play.opens(Opener("gate", (key,), "x")) for play in PLAYS), key
 
 
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.title)
