@@ -56,7 +56,9 @@ from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backen
 
 WAITS = """
 select coalesce(extract(epoch from clock_timestamp() - l.waitstart), 0)::float8,
-       coalesce(l.relation::regclass::text, ''), l.mode, left(a.query, 2000), left(b.query, 2000),
+       coalesce((select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                 where c.oid = l.relation), ''),
+       l.mode, left(a.query, 2000), left(b.query, 2000),
        coalesce(b.state, ''), coalesce(extract(epoch from clock_timestamp() - b.xact_start), 0)::float8
 from pg_locks l
 join pg_stat_activity a on a.pid = l.pid
