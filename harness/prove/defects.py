@@ -120,7 +120,7 @@ DEFECTS: tuple[Defect, ...] = (
     _one("plan_flip=on", "database: sequential_rows: public.messages"),
     _one("table_bloat=on", "database: dead_share: public.messages"),
     _one("temp_spill_rows=20000", "database: temp_bytes_per_s: insert into public.messages"),
-    _one("lock_held_ms=3000", "database: lock_wait_s: public.conversations"),
+    _one("lock_held_ms=2500", "database: lock_wait_s: public.conversations"),
     _one("connection_leak_one_in=1", "database: connection_share: media-swipe-deck"),
     _one("write_amplification=20000", "SLO: Message send, server", "baseline: message_send", suite=STEADY),
 )

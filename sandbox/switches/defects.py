@@ -134,7 +134,7 @@ class DefectSwitches:
     )
     lock_wait_ms: int = count("messages wait for each other: each holds one lock for so many ms", "manual 4")
     lock_held_ms: int = count(
-        "every twentieth message locks all conversations for so many ms before it is stored", "manual 9.1"
+        "every tenth message locks all conversations for so many ms before it is stored", "manual 9.1"
     )
     message_indexes_dropped: bool = flag(
         "messages are large and have no index by conversation or time any more", "manual 4.1"
