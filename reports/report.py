@@ -16,14 +16,18 @@ from harness.plan import load_prices
 from harness.plan.capacity import figures as plan_figures
 from harness.plan.inputs import PlanInputs
 from harness.plan.prices import Prices
+from harness.plan.rows import EVENTS
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.chaos_log import read
 from reports.compare import Comparison, compare
+from reports.database.before import Earlier
+from reports.database.figures import earlier_of
 from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
 from reports.frames import Frames, load
 from reports.integrity.check import integrity
+from reports.playbook.steps import steps_for
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
@@ -57,7 +61,14 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Fr
     found, why_not = _compared(frames, baselines, force=force)
     prices = load_prices()
     faults = recovery(run, frames)
-    database = database_of(frames, observation(run), frames.manifest.database, planned_calls(prices))
+    database = database_of(
+        frames,
+        observation(run),
+        frames.manifest.database,
+        planned_calls(prices),
+        planned_events(prices),
+        _earlier(baselines) if found is not None else (),
+    )
     verdict = judge_frames(
         frames,
         found,
@@ -68,7 +79,7 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Fr
         database,
         uncompared=why_not,
     )
-    return frames, verdict
+    return frames, verdict.model_copy(update={"playbook": steps_for(verdict)})
 
 
 def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tuple[Comparison | None, str]:
@@ -81,6 +92,13 @@ def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tupl
         return None, f"{error.what} ({error.where})" if error.where else error.what
 
 
+def _earlier(baselines: Sequence[Path]) -> tuple[Earlier, ...]:
+    """The database in those runs of the baseline in which it was observed."""
+    runs = [open_run(one).checked() for one in baselines]
+    found = (earlier_of(run.manifest, observation(run)) for run in runs)
+    return tuple(one for one in found if one is not None)
+
+
 def observation(run: RunFiles) -> Observation:
     """What the target's database said of itself while the run went on; damaged parts are named elsewhere."""
     return Observation({name: kept(run.folder, name) for name in SCHEMAS if name not in run.left_out})
@@ -89,6 +107,13 @@ def observation(run: RunFiles) -> Observation:
 def planned_calls(prices: Prices) -> dict[str, float]:
     """Calls a second of each endpoint at the peak of the plan for 500,000 people a day."""
     return {load.name: load.peak for load in plan_figures(PlanInputs(), prices).endpoints}
+
+
+def planned_events(prices: Prices) -> float:
+    """Rows of swipe events that a session of the plan leaves."""
+    inputs = PlanInputs()
+    rows = sum(table.rows_per_day for table in plan_figures(inputs, prices).tables if table.name == EVENTS.name)
+    return rows / inputs.sessions
 
 
 def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:

@@ -41,6 +41,7 @@ from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
+from reports.step import Step
 from reports.text import percent, plural
 from reports.traffic import Traffic
 
@@ -116,6 +117,7 @@ class Verdict(ReportModel):
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
     database: DatabaseView | None = None  # what the target's database said of itself; null where nobody observed it
+    playbook: tuple[Step, ...] = ()  # what to do about what was missed; empty where nothing was
     not_checked: tuple[str, ...] = ()
     facts: RunFacts
 
@@ -176,7 +178,7 @@ def judge_frames(
         )
     if uncompared:
         found.append((ExitCode.INCONCLUSIVE, f"The comparison that was asked for could not be made: {uncompared}."))
-    gated, unasked = _gates(manifest, database)
+    gated, unasked = _gates(database)
     found += [(ExitCode.SLO_MISSED, row.sentence) for row in gated]
     found += [
         (ExitCode.INCONCLUSIVE, f"Database, {row.name}, could not be judged: {row.value_text}.") for row in unasked
@@ -260,11 +262,10 @@ def _findings(
     return found
 
 
-def _gates(manifest: Manifest, database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:
+def _gates(database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:
     """Of the limits in the SLO file's `[database]`: those that are missed, and those that could not be asked."""
-    asked = manifest.database.model_dump(exclude_none=True) if manifest.database is not None else {}
-    rows = [row for row in database.gates if row.id in asked] if database is not None else []
-    return [row for row in rows if row.status == "over"], [row for row in rows if row.status == "not asked"]
+    rows = database.gates if database is not None else ()
+    return [row for row in rows if row.status == "over"], [row for row in rows if row.unanswered]
 
 
 def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow], *, failing: bool) -> list[ExitCode]:

@@ -128,6 +128,8 @@ class Services:
     access_token_lifetime_s: int = 3600
     clock_offset_s: float = 0.0
     url: str = ""
+    dsn: str = ""  # for connections beside the pools
+    leaked: list[asyncpg.Connection] = field(default_factory=list)  # a seeded defect's
 
     def __post_init__(self) -> None:
         switches = self.switches

@@ -159,6 +159,9 @@ class DatabaseLimits(FrozenModel):
     sequential_rows: Annotated[Number, Field(ge=0)] | None = None  # that scans of a large table read at a time
     miss_share: Annotated[Number, Field(ge=0, le=1)] | None = None  # of all blocks, not found in shared buffers
     list_changes_share: Annotated[Number, Field(ge=0, le=1)] | None = None  # of the time of all statements
+    event_ratio: Annotated[Number, Field(gt=0)] | None = None  # event rows a session, to those of the plan
+    statement_ratio: Annotated[Number, Field(gt=0)] | None = None  # a call of a statement, to the baseline's
+    plan_changes: Annotated[Count, Field(ge=0)] | None = None  # statements that read a large table otherwise than then
 
 
 class SloFile(FrozenModel):

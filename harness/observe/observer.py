@@ -22,13 +22,15 @@ from harness.core.errors import HarnessError
 from harness.egress import database
 from harness.egress.gate import Gate
 from harness.observe import questions
-from harness.observe.tables import INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.tables import CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
 
 EVERY_S = 1.0
 STATEMENT_LIMIT_S = 2.0
 CONNECT_LIMIT_S = 5.0
 LAST_LIMIT_S = 10.0
 """How long the last reading may take, after the load."""
+CROWDED = 0.5
+"""From which share of the connections on it is asked each second whose they are."""
 MOST_TEXTS = 200
 MOST_ROWS = 2_000_000
 """Of a table; what comes later is not kept, and said."""
@@ -218,7 +220,7 @@ async def _look_around(asked: _Asked, connection: asyncpg.Connection) -> None:
 async def _snapshot(asked: _Asked, connection: asyncpg.Connection) -> None:
     """Everything, at this instant."""
     at_us = time.time_ns() // 1000
-    wanted = [(RELATIONS, questions.RELATIONS), (INDEXES, questions.INDEXES)]
+    wanted = [(RELATIONS, questions.RELATIONS), (INDEXES, questions.INDEXES), (CLIENTS, questions.CLIENTS)]
     if asked.schema:
         wanted.append((STATEMENTS, questions.statements(asked.schema)))
     for table, sql in wanted:
@@ -251,6 +253,8 @@ async def _second(asked: _Asked, connection: asyncpg.Connection) -> None:
     asked.found.add(SECONDS, at_us, [(*row, round(took_ms, 3))])
     if row[3]:
         await _waits(asked, connection)
+    if row[0] >= row[5] * CROWDED:
+        await _kept(asked, connection, CLIENTS, at_us, questions.CLIENTS)
 
 
 async def _waits(asked: _Asked, connection: asyncpg.Connection) -> None:
@@ -275,14 +279,14 @@ async def _texts(asked: _Asked, connection: asyncpg.Connection) -> None:
     """Of the statements that took the most time since the first reading."""
     if not asked.schema:
         return
-    ids = _dearest(asked.found.rows[STATEMENTS])
+    ids = dearest(asked.found.rows[STATEMENTS])
     if not ids:
         return
     rows = await asked.ask(connection.fetch(questions.texts(asked.schema), ids))
     asked.found.rows[TEXTS].extend((query_id, questions.without_literals(text)) for query_id, text in rows)
 
 
-def _dearest(rows: Sequence[Row]) -> list[int]:
+def dearest(rows: Sequence[Row]) -> list[int]:
     """Ids of statements by the time they took from the first reading to the last, the dearest first."""
     if not rows:
         return []

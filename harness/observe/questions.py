@@ -48,9 +48,17 @@ select (select count(*) from clients),
 from pg_stat_database where datname = current_database()
 """
 
+CLIENTS = """
+select coalesce(left(application_name, 100), ''), coalesce(usename::text, ''), coalesce(state, ''), count(*),
+       coalesce(extract(epoch from max(clock_timestamp() - state_change)), 0)::float8
+from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() group by 1, 2, 3
+"""
+
 WAITS = """
 select coalesce(extract(epoch from clock_timestamp() - l.waitstart), 0)::float8,
-       coalesce(l.relation::regclass::text, ''), l.mode, left(a.query, 2000), left(b.query, 2000),
+       coalesce((select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                 where c.oid = l.relation), ''),
+       l.mode, left(a.query, 2000), left(b.query, 2000),
        coalesce(b.state, ''), coalesce(extract(epoch from clock_timestamp() - b.xact_start), 0)::float8
 from pg_locks l
 join pg_stat_activity a on a.pid = l.pid
@@ -77,16 +85,19 @@ def texts(schema: str) -> str:
     return f"select distinct on (queryid) queryid, query from {schema}.pg_stat_statements(true) where queryid = any($1)"
 
 
+OURS = re.compile("pg_stat_|pg_locks")
+"""In what the observer asks, and the target's own monitoring."""
 _QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|[eE]?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _UNCLOSED = re.compile(r"'.*\Z", re.DOTALL)
+_REMARK = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w$.])\d+(?:\.\d+)?\b")
 TEXT_LENGTH = 2000
 
 
 def without_literals(text: str | None) -> str:
-    """A statement as it may be kept: no literal of anybody's, in one line, of bounded length."""
+    """A statement as it may be kept: no literal of anybody's, no remark, in one line, of bounded length."""
     if not text:
         return ""
-    shown = _NUMBER.sub("?", _UNCLOSED.sub("?", _QUOTED.sub("?", text)))
+    shown = _NUMBER.sub("?", _UNCLOSED.sub("?", _REMARK.sub(" ", _QUOTED.sub("?", text))))
     shown = " ".join(shown.split())
     return shown if len(shown) <= TEXT_LENGTH else f"{shown[: TEXT_LENGTH - 1]}…"

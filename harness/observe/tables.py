@@ -5,6 +5,8 @@
     observed/relations   pg_stat_user_tables at the same instants
     observed/indexes     pg_stat_user_indexes, likewise
     observed/seconds     connections, locks and the counters of the database and its log, each second
+    observed/plans       how Postgres carries out the dearest statements and the hot calls, after the load
+    observed/clients     whose the connections are, at the same instants, and each second while half are taken
     observed/waits       who waited for whose lock, each second in which somebody did
 
 `at_us` is microseconds since 1970 on the generator's clock. Counters grow; what happened in a stretch is the difference
@@ -22,6 +24,8 @@ RELATIONS = f"{FOLDER}/relations"
 INDEXES = f"{FOLDER}/indexes"
 SECONDS = f"{FOLDER}/seconds"
 WAITS = f"{FOLDER}/waits"
+CLIENTS = f"{FOLDER}/clients"
+PLANS = f"{FOLDER}/plans"
 
 _INT, _REAL, _TEXT = pa.int64(), pa.float64(), pa.string()
 
@@ -98,6 +102,28 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("blocking", _TEXT),  # likewise; the last one of an idle transaction
             ("blocker_state", _TEXT),
             ("blocked_for_s", _REAL),  # age of the transaction that holds the lock
+        ]
+    ),
+    CLIENTS: pa.schema(
+        [
+            ("at_us", _INT),
+            ("application", _TEXT),
+            ("role", _TEXT),
+            ("state", _TEXT),
+            ("connections", _INT),
+            ("longest_s", _REAL),  # the longest in that state
+        ]
+    ),
+    PLANS: pa.schema(
+        [
+            ("at_us", _INT),
+            ("source", _TEXT),  # statement, call or child (`harness.observe.query_plan`)
+            ("endpoint", _TEXT),  # of a call, and of a child that call's; empty: see the statement
+            ("role", _TEXT),  # that it was planned for; empty: the connection's own
+            ("query_id", _INT),  # of pg_stat_statements; 0: none
+            ("statement", _TEXT),  # literals left out
+            ("plan", _TEXT),  # JSON of `harness.observe.query_plan.QueryPlan`; empty: there is none
+            ("problem", _TEXT),  # why not
         ]
     ),
 }

@@ -1,8 +1,8 @@
 """The seeded defects that `harness prove` runs, and which gate has to see each. (pure)
 
 switches: of the sandbox. gates: any of them is the right one; a defect that only others notice counts as missed. Names
-of gates: `SLO: name`, the id of a data check, `probe: id`, `delivery: what`, `baseline: operation` and
-`drift: operation`, each also by the part before the colon alone.
+of gates: `SLO: name`, the id of a data check, `probe: id`, `delivery: what`, `baseline: operation`,
+`drift: operation` and `database: limit: table or statement`, each also by the part before a colon alone.
 """
 
 from __future__ import annotations
@@ -115,6 +115,13 @@ DEFECTS: tuple[Defect, ...] = (
     _one("cold_start_ms=1500", "SLO: Swipe deck, server"),
     _one("pool_hold_ms=1000", *SLOW, *ERRORS),
     _one("lock_wait_ms=200", "SLO: Message send, server"),
+    # what only the database itself can name: by table, statement or program
+    _one("message_indexes_dropped=on", "database: sequential_rows: public.messages"),
+    _one("plan_flip=on", "database: sequential_rows: public.messages"),
+    _one("table_bloat=on", "database: dead_share: public.messages"),
+    _one("temp_spill_rows=20000", "database: temp_bytes_per_s: insert into public.messages"),
+    _one("lock_held_ms=2500", "database: lock_wait_s: public.conversations"),
+    _one("connection_leak_one_in=1", "database: connection_share: media-swipe-deck"),
     _one("write_amplification=20000", "SLO: Message send, server", "baseline: message_send", suite=STEADY),
 )
 FAST = ("event_silent_loss", "message_doubled_one_in", "deck_repeat_one_in", "rls_off_messages")

@@ -74,6 +74,16 @@ class _CatchAll(_VerdictPart):
     rows: tuple[_Everything, ...] = ()
 
 
+class _Gate(_VerdictPart):
+    id: str
+    status: str
+    subject: str = ""
+
+
+class _Database(_VerdictPart):
+    gates: tuple[_Gate, ...] = ()
+
+
 class _Facts(_VerdictPart):
     windows: tuple[Window, ...]
 
@@ -93,6 +103,7 @@ class Judged(_VerdictPart):
     realtime: _Realtime | None = None
     catch_all: _CatchAll | None = None
     access: tuple[_Check, ...] = ()
+    database: _Database | None = None
     facts: _Facts
 
 
@@ -122,6 +133,11 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
         missed = [row for row in judged.catch_all.rows if "missed" in (row.failures, row.latency)]
         found += [Fired(f"catch-all: {row.name}", 10, end) for row in missed]
     found += [Fired(f"access: {row.id}", 10, end) for row in judged.access if row.status == "missed"]
+    if judged.database is not None:
+        over = [row for row in judged.database.gates if row.status == "over"]
+        found += [
+            Fired(": ".join(("database", row.id, *([row.subject] if row.subject else []))), 10, end) for row in over
+        ]
     if judged.comparison is not None:
         slower = [row for row in judged.comparison.rows if row.change == "regressed"]
         found += [Fired(f"baseline: {operation}", 12, end) for operation in dict.fromkeys(r.operation for r in slower)]

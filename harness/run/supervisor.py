@@ -47,7 +47,7 @@ from harness.run.patient_watcher import patient
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
-from harness.run.witness import witness
+from harness.run.witness import explained, witness
 from harness.schedule.arrivals import plan
 
 
@@ -126,6 +126,8 @@ def _carry_out(
             canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if alone else None
         )
         if seen is not None:
+            watcher.stage("reading the plans of what the load asked")
+            explained(run_request, access, seen)
             _keep(folder, seen, watcher, log)
         watcher.stage("reading what the target stored")
         evidence = collect(

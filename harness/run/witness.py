@@ -9,12 +9,15 @@ from pathlib import Path
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.tables import Phase
 from harness.egress.gate import Gate
+from harness.observe.explain import Who, explain
 from harness.observe.observer import Observations, observed
 from harness.record.manifest import Manifest
 from harness.record.store import RunStore, open_run
 from harness.run.run_request import RunRequest
 
 SLICES, SHORTEST_S = 10, 3.0
+MOST_ASKED = 50
+"""Among how many people one is looked for whose calls are explained."""
 
 
 def witness(
@@ -24,6 +27,14 @@ def witness(
     if not access.dsn or not run_request.observe:
         return contextlib.nullcontext(None)
     return observed(access.dsn.reveal(), Gate(access.reach), edges(store.manifest), Zero(store.folder))
+
+
+def explained(run_request: RunRequest, access: ResolvedTarget, seen: Observations) -> None:
+    """After the load: the plans of what it asked join what was observed."""
+    people = range(run_request.profile.people)
+    emails = () if access.user_ids else tuple(access.email_pattern.format(index=one) for one in people[:MOST_ASKED])
+    who = Who(emails, tuple(access.user_ids[:MOST_ASKED]))
+    explain(seen, access.dsn.reveal(), Gate(access.reach), who)
 
 
 class Zero:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reports.coverage.ask import Ask, AskAnswer, broken, held, not_asked
 from reports.coverage.judged_run import JudgedRun
+from reports.text import plural
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,23 @@ class AskGate(Ask):
 
     def words(self) -> str:
         return f"limit of the database: {self.id}"
+
+
+@dataclass(frozen=True)
+class AskPlans(Ask):
+    """Whether the plans of the dearest statements and of the hot calls use an index on every large table."""
+
+    def of(self, run: JudgedRun) -> AskAnswer:
+        plans = [] if run.database is None else [row for row in run.database.plans if not row.problem]
+        if not plans:
+            return not_asked("no plan was read")
+        whole = dict.fromkeys(f"{row.title} reads all of {table}" for row in plans for table in row.whole_tables)
+        if whole:
+            return broken("; ".join(whole))
+        tables = {table for row in plans for table in row.large_tables}
+        if not tables:
+            return not_asked(f"{plural(len(plans), 'plan')} read, of small tables alone")
+        return held(run, f"{plural(len(plans), 'plan')} read, {plural(len(tables), 'large table')} through an index")
+
+    def words(self) -> str:
+        return "plans of the dearest statements and of the hot calls"

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from harness.core.slo import DatabaseLimits
 from harness.core.tables import Phase
+from harness.observe.questions import OURS
 from harness.observe.tables import SECONDS
 from harness.record.manifest import Manifest
-from reports.database import gates
+from reports.database import before, gates, plans
+from reports.database.before import Earlier
 from reports.database.endpoints import costs
 from reports.database.model import DatabaseView, RelationRow, StatementRow, WaitRow
 from reports.database.stretch import Observation, Record, Stretch, cut, name_of, records
 from reports.frames import Frames
 
-_OURS = re.compile("pg_stat_|pg_locks")
-"""What the observer asks; the target's own monitoring, too."""
 _PAIR = ("relation", "mode", "waiting", "blocking", "blocker_state")
 SHOWN_STATEMENTS, SHOWN_ENDPOINTS, SHOWN_RELATIONS, SHOWN_WAITS = 12, 12, 10, 10
 
@@ -29,10 +28,14 @@ def view(
     observation: Observation,
     limits: DatabaseLimits | None = None,
     planned: Mapping[str, float] | None = None,
+    planned_events: float | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> DatabaseView | None:
     """None where nobody observed the database and nobody asked for it.
 
     :param planned: calls a second at the planned peak, by endpoint.
+    :param planned_events: rows of swipe events a session of the plan.
+    :param earlier: the database in each run of the baseline.
     """
     manifest = frames.manifest
     told = manifest.observed
@@ -56,6 +59,13 @@ def view(
     }
     seconds = stretch.seconds
     hit, read = _counter(stretch, "blocks_hit"), _counter(stretch, "blocks_read")
+    found = plans.rows(plans.explained(observation), stretch, [one.plans for one in earlier])
+    statements = before.beside(statements, earlier)
+    compared = {
+        "event_ratio": before.events(stretch, sessions, planned_events),
+        "statement_ratio": before.slower(statements, earlier),
+        "plan_changes": before.changes(found, earlier),
+    }
     return DatabaseView(
         problem=told.problem,
         missing=told.missing,
@@ -74,12 +84,20 @@ def view(
         connections=int(seconds["connections"].max()) if len(seconds) else None,
         connection_limit=int(seconds["connection_limit"].max()) if len(seconds) else None,
         hit_share=hit / (hit + read) if hit is not None and read is not None and hit + read else None,
-        gates=gates.judge(stretch, limits),
+        plans=found,
+        clients=gates.clients(stretch),
+        gates=gates.judge(stretch, limits, compared),
         notes=("statistics were reset while the run went on: what was counted before is missing",)
         if stretch.reset
         else (),
         **counters,
     )
+
+
+def earlier_of(manifest: Manifest, observation: Observation) -> Earlier | None:
+    """The database in a run of the baseline; None where nobody observed it."""
+    stretch = _measured(manifest, observation)
+    return None if stretch is None else Earlier(before.calls(stretch), tuple(plans.explained(observation)))
 
 
 def _begun(frames: Frames) -> int:
@@ -111,7 +129,7 @@ def _statements(stretch: Stretch, total: float) -> tuple[StatementRow, ...]:
     """The dearest, our own questions left out, each with all who sent it."""
     sent: defaultdict[int, list[Record]] = defaultdict(list)
     for row in records(stretch.statements):
-        if row["calls"] > 0 and not _OURS.search(row["text"]):
+        if row["calls"] > 0 and not OURS.search(row["text"]):
             sent[row["query_id"]].append(row)
     found = [_statement(rows, total) for rows in sent.values()] if total else []
     return tuple(sorted(found, key=lambda row: -row.total_ms)[:SHOWN_STATEMENTS])

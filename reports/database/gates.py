@@ -6,18 +6,16 @@ not be asked is a doubt. The others are told beside the manual's defaults, and c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from harness.core.slo import DatabaseLimits
-from reports.database.model import GateRow, GateStatus, shortened
+from reports.database.model import LARGE_ROWS, ClientsRow, GateRow, GateStatus, shortened, subject_of
 from reports.database.stretch import Record, Stretch, name_of, records
 from reports.text import count, percent, plural, seconds
 
-LARGE_ROWS = 10_000
-"""A table from that many rows on is large: below, reading it whole costs less than an index would save."""
 BLOCK = 8192
 DEFAULTS = DatabaseLimits(
     connection_share=0.8,
@@ -28,6 +26,9 @@ DEFAULTS = DatabaseLimits(
     sequential_rows=LARGE_ROWS,
     miss_share=0.05,
     list_changes_share=0.2,
+    event_ratio=2.0,
+    statement_ratio=1.5,
+    plan_changes=0,
 )
 """What the manual calls healthy, with figures where it gives none."""
 
@@ -39,6 +40,7 @@ class Seen:
     value: float | None
     text: str
     evidence: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,27 @@ class _Gate:
     key: str  # in [database]
     name: str
     manual: str
-    seen: Callable[[Stretch], Seen]
+    seen: Callable[[Stretch], Seen] | None  # None: told by whoever judges
     shown: Callable[[float], str]
     remedy: str
 
 
-def judge(stretch: Stretch | None, limits: DatabaseLimits | None) -> tuple[GateRow, ...]:
-    """A row for each limit."""
-    return tuple(_row(gate, stretch, limits) for gate in _GATES)
+def judge(
+    stretch: Stretch | None, limits: DatabaseLimits | None, told: Mapping[str, Seen] | None = None
+) -> tuple[GateRow, ...]:
+    """A row for each limit. `told`: what takes more than the stretch, by key."""
+    return tuple(_row(gate, stretch, limits, told or {}) for gate in _GATES)
 
 
-def _row(gate: _Gate, stretch: Stretch | None, limits: DatabaseLimits | None) -> GateRow:
+def _row(gate: _Gate, stretch: Stretch | None, limits: DatabaseLimits | None, told: Mapping[str, Seen]) -> GateRow:
     asked = getattr(limits, gate.key) if limits is not None else None
     limit = float(asked if asked is not None else getattr(DEFAULTS, gate.key))
-    seen = gate.seen(stretch) if stretch is not None else Seen(None, "nothing was observed")
+    if stretch is None:
+        seen = Seen(None, "nothing was observed")
+    else:
+        seen = (
+            gate.seen(stretch) if gate.seen is not None else told.get(gate.key, Seen(None, "nothing to compare with"))
+        )
     status: GateStatus
     if seen.value is None:
         status = "not asked"
@@ -75,6 +84,9 @@ def _row(gate: _Gate, stretch: Stretch | None, limits: DatabaseLimits | None) ->
         value_text=seen.text,
         limit_text=gate.shown(limit),
         evidence=seen.evidence if bad else "",
+        subject=seen.subject if bad else "",
+        asked=asked is not None,
+        comparative=gate.seen is None,
         remedy=gate.remedy if bad else "",
         manual=gate.manual,
     )
@@ -85,7 +97,36 @@ def _connections(stretch: Stretch) -> Seen:
     if not len(rows):
         return Seen(None, "not counted")
     most, limit = int(rows["connections"].max()), int(rows["connection_limit"].max())
-    return Seen(most / limit if limit else None, f"{count(most)} of {count(limit)} at most")
+    evidence, subject = "", ""
+    if len(stretch.clients) and (held := clients(stretch)):
+        first = held[0]
+        subject = first.application or first.role
+        evidence = ", ".join(
+            f"{count(one.connections)} {one.state or 'without a state'} of {one.application or 'an unnamed program'} "
+            f"as {one.role}"
+            for one in held[:3]
+        )
+    return Seen(most / limit if limit else None, f"{count(most)} of {count(limit)} at most", evidence, subject)
+
+
+def clients(stretch: Stretch) -> tuple[ClientsRow, ...]:
+    """Whose the connections were at the reading with the most of them, the most first."""
+    rows = stretch.clients
+    if not len(rows):
+        return ()
+    by_instant = rows.groupby("at_us")["connections"].sum()
+    chosen = rows[rows["at_us"] == by_instant.idxmax()]
+    found = [
+        ClientsRow(
+            application=str(row["application"]),
+            role=str(row["role"]),
+            state=str(row["state"]),
+            connections=int(row["connections"]),
+            longest_s=round(float(row["longest_s"]), 1),
+        )
+        for row in records(chosen)
+    ]
+    return tuple(sorted(found, key=lambda one: -one.connections))
 
 
 def _lock_waits(stretch: Stretch) -> Seen:
@@ -99,7 +140,8 @@ def _lock_waits(stretch: Stretch) -> Seen:
     holder = shortened(str(worst["blocking"])) or "a transaction that said nothing yet"
     state = f", {worst['blocker_state']}" if worst["blocker_state"] else ""
     evidence = f"`{shortened(str(worst['waiting']))}` waited{where} for `{holder}`{state}"
-    return Seen(float(worst["waited_s"]), f"longest wait {seconds(float(worst['waited_s']))}", evidence)
+    subject = str(worst["relation"]) or subject_of(str(worst["waiting"]))
+    return Seen(float(worst["waited_s"]), f"longest wait {seconds(float(worst['waited_s']))}", evidence, subject)
 
 
 def _grown(rows: pd.DataFrame, column: str) -> float | None:
@@ -121,12 +163,13 @@ def _temp(stretch: Stretch) -> Seen:
     if grown is None or stretch.length_s <= 0:
         return Seen(None, "not counted")
     rate = grown / stretch.length_s
-    evidence = ""
+    evidence, subject = "", ""
     if statements := records(stretch.statements):
         worst = max(statements, key=lambda row: int(row["temp_written"]))
         if worst["temp_written"]:
+            subject = subject_of(str(worst["text"]))
             evidence = f"`{shortened(str(worst['text']))}` wrote {count(int(worst['temp_written']))} temporary blocks"
-    return Seen(rate, f"{rate / 1e6:,.2f} MB/s", evidence)
+    return Seen(rate, f"{rate / 1e6:,.2f} MB/s", evidence, subject)
 
 
 def _dead(stretch: Stretch) -> Seen:
@@ -138,7 +181,7 @@ def _dead(stretch: Stretch) -> Seen:
     if not shares:
         return Seen(0.0, f"no table has {count(LARGE_ROWS)} rows")
     worst = max(shares, key=lambda name: shares[name])
-    return Seen(shares[worst], f"{percent(shares[worst], 1)} at most", worst)
+    return Seen(shares[worst], f"{percent(shares[worst], 1)} at most", worst, worst)
 
 
 def _sequential(stretch: Stretch) -> Seen:
@@ -151,7 +194,8 @@ def _sequential(stretch: Stretch) -> Seen:
         return Seen(0.0, "no large table is read whole")
     worst = max(hot, key=_rows_a_scan)
     scans = plural(int(worst["sequential_scans"]), "sequential scan")
-    return Seen(_rows_a_scan(worst), f"{count(int(_rows_a_scan(worst)))} rows a scan", f"{name_of(worst)}, {scans}")
+    name = name_of(worst)
+    return Seen(_rows_a_scan(worst), f"{count(int(_rows_a_scan(worst)))} rows a scan", f"{name}, {scans}", name)
 
 
 def _rows_a_scan(row: Record) -> float:
@@ -173,7 +217,8 @@ def _list_changes(stretch: Stretch) -> Seen:
     if not total or not chosen:
         return Seen(None, "no such statement was seen")
     share = sum(float(row["total_ms"]) for row in chosen) / total
-    return Seen(share, f"{percent(share, 1)} of the statements' time", shortened(str(chosen[0]["text"])))
+    evidence = shortened(str(chosen[0]["text"]))
+    return Seen(share, f"{percent(share, 1)} of the statements' time", evidence, "list_changes")
 
 
 def _share(value: float) -> str:
@@ -244,5 +289,29 @@ _GATES = (
         _list_changes,
         _share,
         "fewer Postgres Changes subscriptions; Broadcast for what is not state (manual, 6)",
+    ),
+    _Gate(
+        "event_ratio",
+        "event writes against the plan",
+        "9.2",
+        None,
+        lambda limit: f"{limit:g} times the plan's",
+        "look whether clients still collect events, and whether the keys that refuse doubles hold",
+    ),
+    _Gate(
+        "statement_ratio",
+        "statements slower than the baseline's",
+        "4.4",
+        None,
+        lambda limit: f"{limit:g} times the baseline's",
+        "compare its plan and its rows with the baseline's",
+    ),
+    _Gate(
+        "plan_changes",
+        "changed plans",
+        "4.4",
+        None,
+        lambda limit: plural(int(limit), "changed plan"),
+        "ANALYZE the tables that it reads, and look for an index or a setting that changed",
     ),
 )

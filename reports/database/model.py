@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from harness.observe.query_plan import Source
 from reports.model import ReportModel
 from reports.text import percent
 
 GateStatus = Literal["held", "over", "told", "not asked"]
 """over: beyond a limit of the SLO file. told: beyond the manual's limit, which the SLO file does not ask for."""
+
+
+LARGE_ROWS = 10_000
+"""A table from that many rows on is large: below, reading it whole costs less than an index would save."""
 
 
 class StatementRow(ReportModel):
@@ -24,6 +30,7 @@ class StatementRow(ReportModel):
     hit_share: float | None  # of the blocks it read, found in shared buffers; null: it read none
     temp_blocks: int  # written, 8 KiB each
     wal_bytes: int
+    baseline_ms: float | None = None  # a call, in the baseline; null: not compared
 
 
 class RelationRow(ReportModel):
@@ -61,13 +68,55 @@ class GateRow(ReportModel):
     value_text: str
     limit_text: str
     evidence: str = ""  # the table or statement that it is about
+    subject: str = ""  # that table or statement by a short name; empty: none, or the limit is kept
+    asked: bool = False  # the SLO file names it
+    comparative: bool = False  # it takes a baseline, or a plan: not to be able to ask is no doubt
     remedy: str = ""
     manual: str  # chapter
+
+    @property
+    def unanswered(self) -> bool:
+        """The SLO file asks for it, and this run cannot say."""
+        return self.asked and self.status == "not asked" and not self.comparative
 
     @property
     def sentence(self) -> str:
         about = f": {self.evidence}" if self.evidence else ""
         return f"Database, {self.name}: {self.value_text}, the limit is {self.limit_text}{about}."
+
+
+class PlanRow(ReportModel):
+    """How Postgres carries out one statement, read after the load."""
+
+    source: Source
+    endpoint: str  # empty: it fits none
+    role: str  # that it was planned for; empty: the connection's own
+    statement: str  # literals left out
+    execution_ms: float | None  # null: planned alone, not run
+    steps: tuple[str, ...]  # a line each, indented by depth
+    remarks: tuple[str, ...] = ()  # what is wrong with it
+    large_tables: tuple[str, ...] = ()  # that it reads or writes
+    whole_tables: tuple[str, ...] = ()  # of them, those of which it reads every row
+    compared: bool = False  # the baseline has a plan of it
+    changed: bool = False  # it is none of the baseline's
+    weighty: bool = False  # and reads a large table otherwise
+    was: tuple[str, ...] = ()  # the steps in the baseline, where they changed
+    problem: str = ""  # why there is no plan
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        return self.endpoint if self.source == "call" else subject_of(self.statement)
+
+
+class ClientsRow(ReportModel):
+    """Connections of one program under one role, when most of all were open."""
+
+    application: str
+    role: str
+    state: str
+    connections: int
+    longest_s: float  # the longest in that state
 
 
 class EndpointCost(ReportModel):
@@ -103,6 +152,8 @@ class DatabaseView(ReportModel):
     others_share: float = 0.0  # of the time, in statements that are not listed
     relations: tuple[RelationRow, ...] = ()  # the most written to
     waits: tuple[WaitRow, ...] = ()
+    plans: tuple[PlanRow, ...] = ()
+    clients: tuple[ClientsRow, ...] = ()  # the most connections first
     connections: int | None = None  # at most
     connection_limit: int | None = None
     hit_share: float | None = None
@@ -135,3 +186,21 @@ class DatabaseView(ReportModel):
 def shortened(text: str, length: int = 60) -> str:
     """A statement as a line shows it."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+_NAME = r'((?:"?\w+"?\.)?"?\w+"?)'
+_SUBJECTS = (
+    ("insert into", re.compile(rf"\binsert\s+into\s+{_NAME}", re.IGNORECASE)),
+    ("update", re.compile(rf"\bupdate\s+{_NAME}\s+set\b", re.IGNORECASE)),
+    ("delete from", re.compile(rf"\bdelete\s+from\s+{_NAME}", re.IGNORECASE)),
+    ("call", re.compile(r'("?public"?\."?\w+"?)\s*\(', re.IGNORECASE)),
+    ("select from", re.compile(rf"\bfrom\s+{_NAME}", re.IGNORECASE)),
+)
+
+
+def subject_of(text: str) -> str:
+    """A statement by its verb and its table or function: `insert into public.messages`."""
+    for verb, form in _SUBJECTS:
+        if found := form.search(text):
+            return f"{verb} {found[1].replace(chr(34), '')}"
+    return shortened(text)

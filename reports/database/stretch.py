@@ -7,13 +7,13 @@ them meanwhile makes counters go back: what is counted since then is taken, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from harness.observe.tables import INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.tables import CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Observation:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Between two instants, microseconds since 1970. Frames hold differences, but for `seconds` and `waits`, which hold
-    the readings within."""
+    """Between two instants, microseconds since 1970. Frames hold differences, but for `seconds`, `waits` and
+    `clients`, which hold the readings within."""
 
     start_us: int
     end_us: int
@@ -44,6 +44,7 @@ class Stretch:
     seconds: pd.DataFrame
     waits: pd.DataFrame
     reset: bool  # counters went back
+    clients: pd.DataFrame = field(default_factory=pd.DataFrame)  # readings within
 
     @property
     def length_s(self) -> float:
@@ -88,6 +89,7 @@ def cut(observation: Observation, start_us: int, end_us: int) -> Stretch | None:
         seconds=_within(observation.frame(SECONDS), first, last),
         waits=_within(observation.frame(WAITS), first, last),
         reset=back or also,
+        clients=_within(observation.frame(CLIENTS), first, last),
     )
 
 

@@ -94,6 +94,11 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
             for row in verdict.database.gates
             if row.status == "over"
         ]
+        found += [
+            (f"database: {row.id}", "error", "inconclusive", f"Database, {row.name}: {row.value_text}.")
+            for row in verdict.database.gates
+            if row.unanswered
+        ]
     found += [(f"drift: {row.operation}", "failure", "regression", row.sentence) for row in verdict.drift if row.drifts]
     if verdict.realtime is not None:
         found += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from harness.core.visible import visible
 from reports.catch_all import CatchAllVerdict
@@ -13,6 +14,7 @@ from reports.database.model import DatabaseView, shortened
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
+from reports.step import Step
 from reports.text import count, ms, percent, plural, seconds
 from reports.verdict import RunFacts, Verdict
 
@@ -38,6 +40,8 @@ def render(verdict: Verdict) -> str:
         blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
     if verdict.database is not None:
         blocks.append(_details(f"Database: {md(verdict.database.text)}", _database(verdict.database)))
+    if verdict.playbook:
+        blocks.append(_details("What to do now", _playbook(verdict.playbook)))
     blocks += [_run_line(facts), f"_{md(verdict.integrity.text)}_"]
     blocks += _coverage(verdict.coverage)
     if verdict.realtime is not None:
@@ -170,7 +174,21 @@ def _database(found: DatabaseView) -> str:
         for row in found.gates
     ]
     blocks = [_table(("share", "calls", "a call", "statement"), statements, "rrrl")] if statements else []
-    return "\n\n".join([*blocks, _list([*gates, *(f"not seen: {what}" for what in found.missing)])])
+    return "\n\n".join([*blocks, _list([*gates, *_plans(found), *(f"not seen: {what}" for what in found.missing)])])
+
+
+def _playbook(steps: Sequence[Step]) -> str:
+    blocks = []
+    for play, found in groupby(steps, key=lambda step: (step.play, step.opened_by)):
+        lines = (f"{step.number}. {md(step.text)} ({step.manual})" for step in found)
+        blocks.append(f"**{md(play[0])}**: {md(play[1])}\n\n" + "\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _plans(found: DatabaseView) -> list[str]:
+    """What is wrong with a plan, or changed."""
+    told = [f"{row.title}: this statement changed its plan" for row in found.plans if row.changed]
+    return told + [f"{row.title}: {remark}" for row in found.plans for remark in row.remarks]
 
 
 def _code(text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +21,7 @@ from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
+from reports.step import Step
 from reports.text import count
 from reports.verdict import Verdict
 
@@ -70,6 +72,7 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *recovery(verdict.recovery)]
     if verdict.database is not None:
         lines += ["", *database(verdict.database)]
+    lines += playbook(verdict.playbook)
     lines += foreword(verdict)
     lines += ["", *_closing(verdict, folder, html)]
     return lines
@@ -169,6 +172,16 @@ def database(found: DatabaseView) -> list[str]:
     return lines
 
 
+def playbook(steps: Sequence[Step]) -> list[str]:
+    """Which plays were opened, each with the steps that this run has figures for, the first few."""
+    lines: list[str] = []
+    for play, found in groupby(steps, key=lambda step: step.play):
+        told = [step for step in found if step.seen][:SHOWN_HERE]
+        lines.append(f"  {visible(play)}:")
+        lines += [line for step in told for line in _wrapped(f"{step.number}. {step.text}", indent="    ")]
+    return ["", "what to do now (all steps are in the report):", *lines] if lines else []
+
+
 def foreword(verdict: Verdict) -> list[str]:
     """What was found before the load, and what got slower during it; nothing when there is nothing to say."""
     lines = []
@@ -262,7 +275,7 @@ def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:
         console.print()
         for line in database(verdict.database):
             console.print(_text(line, style="red" if line.startswith("  missed") else ""))
-    for line in foreword(verdict):
+    for line in (*playbook(verdict.playbook), *foreword(verdict)):
         console.print(_text(line, style="red" if line.startswith("  broken") else ""), soft_wrap=True)
     console.print()
     aside = len(integrity_line(verdict.integrity))

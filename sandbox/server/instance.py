@@ -241,7 +241,7 @@ class Sandbox:
             await _pool(dsn, _AUTH_CONNECTIONS),
         ]
         try:
-            yield Services(
+            services = Services(
                 keys=self._keys,
                 pool=pools[0],
                 auth_pool=pools[1],
@@ -252,7 +252,11 @@ class Sandbox:
                 access_token_lifetime_s=options.access_token_lifetime_s,
                 clock_offset_s=options.clock_offset_s,
                 url=self.url,
+                dsn=dsn,
             )
+            yield services
+            for connection in services.leaked:
+                connection.terminate()
         finally:
             for pool in pools:
                 pool.terminate()

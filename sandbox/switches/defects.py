@@ -133,3 +133,20 @@ class DefectSwitches:
         "contract 3.3, T67",
     )
     lock_wait_ms: int = count("messages wait for each other: each holds one lock for so many ms", "manual 4")
+    lock_held_ms: int = count(
+        "every tenth message locks all conversations for so many ms before it is stored", "manual 9.1"
+    )
+    message_indexes_dropped: bool = flag(
+        "messages are large and have no index by conversation or time any more", "manual 4.1"
+    )
+    plan_flip: bool = flag(
+        "messages are large, and Postgres thinks that reading through an index costs a million times more",
+        "manual 4.4",
+    )
+    table_bloat: bool = flag("messages are large, and half of them are dead rows that nobody vacuums", "manual 4.3")
+    temp_spill_rows: int = count(
+        "every message sorts so many rows with 64 kB of memory before it is stored", "manual 4.4"
+    )
+    connection_leak_one_in: int = count(
+        "every n-th deck opens a database connection of its own and never closes it", "manual 9.2"
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.core.slo import DatabaseLimits
 from harness.prove.defects import DEFECTS, FAST, STEADY, Defect, chosen, matches
 from harness.prove.table import Healthy, Proof, Trial, healthy, markdown, tried
 from harness.prove.verdicts import Judged, fired
@@ -52,6 +53,19 @@ def test_a_gate_that_fires_in_an_inconclusive_run_is_no_catch() -> None:
     defect = Defect("x", (), ("SLO",))
     assert tried(defect, 1, judged(20, slos=slo), 20, "run").result == "no answer"
     assert tried(defect, 1, judged(10, slos=slo), 10, "run").gate == "SLO: Home feed, server"
+
+
+def test_a_limit_of_the_database_has_to_name_what_the_defect_was_put_into() -> None:
+    defect = Defect("bloat", (), ("database: dead_share: public.messages",))
+    rows = [
+        {"id": "dead_share", "status": "over", "subject": "public.messages"},
+        {"id": "lock_wait_s", "status": "told", "subject": "public.messages"},  # not asked for: no alarm
+        {"id": "deadlocks", "status": "held"},
+    ]
+    trial = tried(defect, 1, judged(10, database={"gates": rows}), 10, "run")
+    assert (trial.result, trial.gate, trial.others) == ("caught", "database: dead_share: public.messages", ())
+    rows[0]["subject"] = "public.likes"
+    assert tried(defect, 1, judged(10, database={"gates": rows}), 10, "run").result == "missed"
 
 
 def test_no_verdict_is_no_answer() -> None:
@@ -122,7 +136,14 @@ def test_every_defect_is_a_set_of_switches_the_sandbox_has_and_a_gate_that_exist
         assert Switches.parse(defect.all_switches) != Switches()
         for gate in defect.gates:
             kind, _, rest = gate.partition(": ")
-            known = kind in fixed or gate in QUESTIONS or kind == "delivery" or (kind == "probe" and rest in _WORDS)
+            limit = kind == "database" and rest.partition(": ")[0] in DatabaseLimits.model_fields
+            known = (
+                kind in fixed
+                or limit
+                or gate in QUESTIONS
+                or kind == "delivery"
+                or (kind == "probe" and rest in _WORDS)
+            )
             assert known, (defect.name, gate)
 
 

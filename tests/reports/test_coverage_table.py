@@ -27,14 +27,14 @@ from reports.coverage.model import WAYS, Way
 from reports.coverage.objectives import AskBaseline, AskDrift, AskLatency, AskLength, AskLoad, AskShare
 from reports.coverage.promise import Promise
 from reports.coverage.stored import AskFact, AskQuestion, AskRule
-from reports.coverage.witness import AskGate
+from reports.coverage.witness import AskGate, AskPlans
 from reports.database import gates
 from reports.drift import OPERATIONS
 from reports.integrity.texts import QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOS = load_slos(ROOT / "scenarios" / "slo.toml")
-PLAIN = (AskLength, AskLoad, AskDelivery, AskTyping)
+PLAIN = (AskLength, AskLoad, AskDelivery, AskTyping, AskPlans)
 """They name nothing."""
 
 
@@ -129,7 +129,7 @@ def test_every_part_of_an_ask_is_looked_at() -> None:
         AskLoad,
         AskQuestion,
     }
-    assert set(parts) == kinds | {AskQueues, AskRecovery, AskRetries, AskRule, AskShare, AskTyping}
+    assert set(parts) == kinds | {AskPlans, AskQueues, AskRecovery, AskRetries, AskRule, AskShare, AskTyping}
 
 
 def test_edge_calls_are_those_of_functions() -> None:

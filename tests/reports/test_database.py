@@ -12,9 +12,9 @@ import pytest
 from harness.config.load import load_slo_file
 from harness.core.errors import ExitCode, UsageError
 from harness.core.slo import DatabaseLimits
-from harness.observe.tables import INDEXES, RELATIONS, SCHEMAS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.tables import INDEXES, PLANS, RELATIONS, SCHEMAS, SECONDS, STATEMENTS, TEXTS, WAITS
 from harness.record.manifest import Observed
-from reports.database.figures import view
+from reports.database.figures import earlier_of, view
 from reports.database.model import DatabaseView
 from reports.database.stretch import Observation
 from reports.frames import Frames, load
@@ -195,6 +195,7 @@ def test_a_limit_that_could_not_be_asked_is_a_doubt() -> None:
     found = judged(unseen, limits)
     assert found.exit_code == ExitCode.INCONCLUSIVE
     assert "Database, connections, could not be judged: nothing was observed." in found.reasons
+    assert 'name="database: connection_share"' in junit.render(found)
     assert unseen.text == "not observed: the database did not answer in time"
     nobody = view(frames(None), Observation({}), limits)
     assert nobody is not None
@@ -225,3 +226,99 @@ def test_an_slo_file_names_limits(tmp_path: Path) -> None:
     path.write_text(own + "\n[database]\nconnection_share = 80\n", encoding="utf-8")
     with pytest.raises(UsageError, match="connection_share"):
         load_slo_file(path)
+
+
+def plan_row(steps: list[dict[str, Any]], statement: str = DECK) -> dict[str, Any]:
+    plan = {"steps": [{"depth": 0, "planned_rows": 1.0, "schema_name": "public", **step} for step in steps]}
+    told = {"source": "statement", "endpoint": "", "role": "web", "query_id": 1, "statement": statement, "problem": ""}
+    return {"at_us": at(80), **told, "plan": json.dumps(plan)}
+
+
+WHOLE = {"node": "Seq Scan", "relation": "events"}
+THROUGH = {"node": "Index Scan", "relation": "events", "index": "events_user_idx"}
+SMALL = {"node": "Seq Scan", "relation": "settings"}
+
+
+def with_plans(*rows: dict[str, Any]) -> Observation:
+    return Observation({**observation().tables, PLANS: table(PLANS, list(rows))})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed", "weighty"),
+    [
+        ([THROUGH], [THROUGH], False, False),
+        ([THROUGH], [WHOLE], True, True),
+        ([THROUGH], [THROUGH, SMALL], True, False),  # a small table's plan changes with a few rows
+    ],
+)
+def test_a_plan_that_is_none_of_the_baselines_has_changed(
+    before: list[dict[str, Any]], after: list[dict[str, Any]], changed: bool, weighty: bool
+) -> None:
+    ready = frames(Observed())
+    earlier = earlier_of(ready.manifest, with_plans(plan_row(before)))
+    assert earlier is not None
+    told = view(ready, with_plans(plan_row(after)), earlier=(earlier,))
+    assert told is not None
+    (row,) = told.plans
+    assert (row.compared, row.changed, row.weighty) == (True, changed, weighty)
+    gate = next(one for one in told.gates if one.id == "plan_changes")
+    assert gate.status == ("told" if weighty else "held")
+
+
+def test_a_plan_that_one_baseline_had_is_no_change() -> None:
+    ready = frames(Observed())
+    earlier = [earlier_of(ready.manifest, with_plans(plan_row([step]))) for step in (THROUGH, WHOLE)]
+    told = view(ready, with_plans(plan_row([WHOLE])), earlier=[one for one in earlier if one is not None])
+    assert told is not None
+    assert not told.plans[0].changed
+    assert told.plans[0].remarks == ("no index is used on public.events: all of its 20,700 rows are read",)
+
+
+def test_a_statement_is_held_against_the_baselines_calls() -> None:
+    ready = frames(Observed())
+    earlier = earlier_of(ready.manifest, observation())
+    assert earlier is not None
+    slow = observation(
+        statements=[
+            *(statement(when, 1, calls, calls * 50.0) for when, calls in ((0, 5), (10, 15), (70, 615), (80, 620))),
+            *(statement(when, 2, calls, calls * 5.0) for when, calls in ((0, 0), (10, 0), (70, 600), (80, 600))),
+        ]
+    )
+    limits = DatabaseLimits(statement_ratio=2.0)
+    told, same = view(ready, slow, limits, earlier=(earlier,)), view(ready, observation(), limits, earlier=(earlier,))
+    assert told is not None
+    assert same is not None
+    gate = next(one for one in told.gates if one.id == "statement_ratio")
+    assert (gate.status, gate.value_text) == ("over", "50.0 ms a call, 20.0 ms in the baseline")
+    assert next(one for one in same.gates if one.id == "statement_ratio").status == "held"
+    assert told.statements[0].baseline_ms == 20.0
+
+
+def test_without_a_baseline_what_compares_is_no_doubt() -> None:
+    limits = DatabaseLimits(statement_ratio=2.0, plan_changes=0, event_ratio=3.0)
+    ready = frames(Observed(), limits)
+    verdict = judge_frames(ready, database=view(ready, observation(), limits))
+    assert verdict.exit_code == ExitCode.PASS
+    assert verdict.database is not None
+    assert {row.status for row in verdict.database.gates if row.comparative} == {"not asked"}
+
+
+def test_more_event_rows_a_session_than_planned_are_beyond_the_limit() -> None:
+    """Thirty sessions, 600 rows in the measure phase: twenty each."""
+    limits = DatabaseLimits(event_ratio=2.0)
+    ready = frames(Observed(), limits)
+    grown = [relation(when, "media_events_default", inserted=n) for when, n in ((0, 0), (10, 0), (70, 600), (80, 600))]
+    found = {
+        planned: next(
+            row
+            for row in (
+                view(ready, observation(relations=grown), limits, planned_events=planned) or DatabaseView()
+            ).gates
+            if row.id == "event_ratio"
+        )
+        for planned in (15.0, 5.0)
+    }
+    assert found[15.0].status == "held"
+    assert found[5.0].status == "over"
+    assert found[5.0].subject == "public.media_events_default"
+    assert found[5.0].value_text == "600 rows a minute: 20.0 a session, 5.0 planned"

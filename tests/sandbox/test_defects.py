@@ -129,6 +129,11 @@ union all select 'policy', tablename, policyname, cmd from pg_policies where sch
 union all select 'rls', oid::regclass::text, '', relrowsecurity::text from pg_class
   where relnamespace = 'public'::regnamespace
 union all select 'child', inhparent::regclass::text, inhrelid::regclass::text, '' from pg_inherits
+union all select 'index', tablename, indexname, regexp_replace(indexdef, '\\s+', ' ', 'g')
+  from pg_indexes where schemaname = 'public'
+union all select 'options', oid::regclass::text, reloptions::text, '' from pg_class where relname = 'messages'
+union all select 'tablespace', spcname, spcoptions::text, '' from pg_tablespace
+union all select 'rows', '', count(*)::text, '' from public.messages
 order by 1, 2, 3, 4
 """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
+
 from sandbox.functions.deck.cards import Card
 from sandbox.services import PoolExhausted, Services
 
@@ -16,9 +18,12 @@ def repeated(services: Services, cards: list[Card]) -> None:
 
 
 def exchanged(services: Services, made: dict[str, Any]) -> dict[str, Any]:
-    """`deck_foreign_one_in`: every n-th caller gets the reply made for the caller before. And `pool_hold_ms`."""
+    """`deck_foreign_one_in`: every n-th caller gets the reply made for the caller before. And its
+    connections: `pool_hold_ms`, `connection_leak_one_in`."""
     if services.switches.pool_hold_ms:
         services.background.spawn(_hold(services))
+    if services.turn("connection_leak_one_in"):
+        services.background.spawn(_leak(services))
     before, services.last_deck = services.last_deck, made
     return before if before is not None and services.turn("deck_foreign_one_in") else made
 
@@ -29,6 +34,13 @@ async def _hold(services: Services) -> None:
             await asyncio.sleep(services.switches.pool_hold_ms / 1000)
     except PoolExhausted:
         pass
+
+
+async def _leak(services: Services) -> None:
+    """Until the server has none left: what it refuses then is swallowed."""
+    services.leaked.append(
+        await asyncpg.connect(services.dsn, server_settings={"application_name": "media-swipe-deck"})
+    )
 
 
 def logged(services: Services, writes: list[Any], *, impressions: bool) -> list[Any]:
