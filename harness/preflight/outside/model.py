@@ -1,4 +1,4 @@
-"""What questions from outside are made of: a request on the list, its reply, what the API exposes, a question. (pure)"""
+"""What questions from outside are made of: a request on the list, its reply, what the API exposes. (pure)"""
 
 from __future__ import annotations
 

@@ -32,7 +32,11 @@ MINIMAL = (("prefer", "return=minimal"),)
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of it. listed: every request that could be sent; sent: those that were."""
+    """What came of it.
+
+    listed: every request that could be sent, the first `read` of them to know the
+    others; sent: those that were.
+    """
 
     findings: tuple[PreflightFinding, ...]
     asked: int
@@ -42,6 +46,7 @@ class Asked:
     statements: tuple[str, ...]
     tag: str
     took_s: float
+    read: int
 
 
 @dataclass
@@ -91,7 +96,10 @@ async def _outside(access: ResolvedTarget, settings: _Settings) -> Asked:
         read = _Read()
         surface = await _surface(access, send, read, settings)
         send.know({"me": surface.me.token, "other": surface.other.token})
-        send.know(bad_tokens(surface.me.token, access.signing_secret.reveal() or access.jwt_secret.reveal(), time.time()))
+        send.know(
+            bad_tokens(surface.me.token, access.signing_secret.reveal() or access.jwt_secret.reveal(), time.time())
+        )
+        reads = len(read.listed)
         before, after = _before(surface), _after(surface, access)
         plans = [(question, list(question.plan(surface))) for question in settings.questions]
         read.listed += [*before, *(one for _, plan in plans for one in plan), *after]
@@ -112,6 +120,7 @@ async def _outside(access: ResolvedTarget, settings: _Settings) -> Asked:
         statements,
         settings.tag,
         took,
+        reads,
     )
 
 
@@ -186,7 +195,10 @@ def _finding(question: Question, one: Found) -> PreflightFinding:
 
 
 async def _surface(access: ResolvedTarget, send: Sender, read: _Read, settings: _Settings) -> Surface:
-    me, other = [await _signed_in(access, send, read, number, who) for number, who in zip(settings.people, ("me", "other"), strict=True)]
+    me, other = [
+        await _signed_in(access, send, read, number, who)
+        for number, who in zip(settings.people, ("me", "other"), strict=True)
+    ]
     await _exposed(access, send, read)
     mine, others = [
         await _known(send, read, f"conversation_participants?select=conversation_id&user_id=eq.{one.user_id}", who)
@@ -301,7 +313,12 @@ async def _exposed(access: ResolvedTarget, send: Sender, read: _Read) -> None:
             connection.terminate()
         read.source = "Postgres"
         return
-    one = Ask("GET", "/rest/v1/", "service" if access.service_key else "anonymous", headers=(("accept", "application/openapi+json"),))
+    one = Ask(
+        "GET",
+        "/rest/v1/",
+        "service" if access.service_key else "anonymous",
+        headers=(("accept", "application/openapi+json"),),
+    )
     send.allow([one])
     read.listed.append(one)
     reply = await send(one)

@@ -66,9 +66,7 @@ class Sender:
         self._take(ask)
         assert self._http is not None
         try:
-            found = await self._http.request(
-                ask.method, ask.path, headers=self._headers(ask), content=ask.content
-            )
+            found = await self._http.request(ask.method, ask.path, headers=self._headers(ask), content=ask.content)
         except httpx.HTTPError as error:
             return Reply(0, problem=type(error).__name__)
         return Reply(found.status_code, {name.lower(): text for name, text in found.headers.items()}, found.content)

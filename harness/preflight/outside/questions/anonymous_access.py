@@ -21,7 +21,9 @@ def _asks(relation: Relation, surface: Surface) -> dict[str, Ask]:
         asks["select"] = read_ask(relation)
     if relation.nulled:
         asks["insert"] = insert_probe(relation, "anonymous", surface.other.user_id)
-        filters = where(**{relation.owner or relation.nulled: f"eq.{surface.other.user_id}" if relation.owner else "not.is.null"})
+        filters = where(
+            **{relation.owner or relation.nulled: f"eq.{surface.other.user_id}" if relation.owner else "not.is.null"}
+        )
         asks["update"] = update_probe(relation, "anonymous", filters)
     return asks
 

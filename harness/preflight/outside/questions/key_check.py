@@ -31,7 +31,7 @@ async def ask(surface: Surface, send: Send) -> Answers:
                 Found(
                     what,
                     f"{one.text} -> {reply.text}",
-                    "look at the key whether a bearer token comes along or not (requireApiKeyHeader without allowBearer)",
+                    "look at the key also where a bearer token comes along (requireApiKeyHeader without allowBearer)",
                 )
             )
     return Answers(tuple(found))

@@ -52,11 +52,13 @@ def plan(surface: Surface) -> Sequence[Ask]:
 async def ask(surface: Surface, send: Send) -> Answers:
     found, unasked = [], [f"the limit of {name}: {NOT_ASKED}" for name in WORKING]
     asked = [one for one in ENDPOINTS if surface.has_service or not one.makes]
-    unasked += [f"the limit of {one.name}: what it makes takes the service key" for one in ENDPOINTS if one not in asked]
+    unasked += [
+        f"the limit of {one.name}: what it makes takes the service key" for one in ENDPOINTS if one not in asked
+    ]
     results = await asyncio.gather(*[_until_refused(surface, send, _call(surface, one)) for one in asked])
     for endpoint, (sent, refusal, first) in zip(asked, results, strict=True):
         one = _call(surface, endpoint)
-        if first.status in (0, 401, 403, 404) or first.status >= 500:
+        if _of_no_use(first):
             unasked.append(f"the limit of {endpoint.name}: a call is answered {first.text}")
         elif refusal is None:
             found.append(
@@ -93,9 +95,15 @@ async def _until_refused(surface: Surface, send: Send, one: Ask) -> tuple[int, R
             sent += 1
             if reply.status == 429 or _in_band(reply):
                 return sent, reply, first
-        if first.status in (0, 401, 403, 404) or first.status >= 500:
+        if _of_no_use(first):
             break
     return sent, None, first
+
+
+def _of_no_use(reply: Reply) -> bool:
+    """Whether calls never come as far as a limit: refused, crashed, or there is no such function."""
+    absent = reply.status == 404 and b"function" in reply.content.lower()
+    return reply.status in (0, 401, 403) or reply.status >= 500 or absent
 
 
 def _in_band(reply: Reply) -> bool:

@@ -38,9 +38,7 @@ def _names(surface: Surface) -> list[str]:
 
 
 def plan(surface: Surface) -> Sequence[Ask]:
-    return [
-        _as(place, caller) for place in _places().values() for caller in ("me", "garbage", *_names(surface))
-    ]
+    return [_as(place, caller) for place in _places().values() for caller in ("me", "garbage", *_names(surface))]
 
 
 async def ask(surface: Surface, send: Send) -> Answers:
