@@ -144,6 +144,10 @@ async def _asked(
         for question, plan in plans:
             send.allow(plan)
             answer = await question.ask(surface, send)
+            if send.unanswered:
+                why = f"{len(send.unanswered)} requests were not answered: {send.unanswered[0]}"
+                answer = Answers(answer.found, (*answer.unasked, why))
+                send.unanswered.clear()
             answers.append((question, _with(answer, tried.get(question.id))))
     finally:
         await _all(send, after)

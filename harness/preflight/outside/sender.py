@@ -20,7 +20,11 @@ from harness.egress import web
 from harness.egress.gate import Gate
 from harness.preflight.outside.model import Ask, Reply
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 30.0
+NO_ANSWER = (502, 503, 504)
+"""Of whatever stands before the application."""
+TOO_LATE = "57014"
+"""A statement's time was over."""
 JOIN_S, HEAR_S = 8.0, 3.0
 AT_ONCE = 10
 """Connections."""
@@ -35,6 +39,7 @@ class Sender:
         self._gate = Gate(access.reach)
         self._left: Counter[tuple[object, ...]] = Counter()
         self.sent: list[Ask] = []
+        self.unanswered: list[str] = []  # what was sent and not answered, so that it shows nothing
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Sender:
@@ -68,8 +73,13 @@ class Sender:
         try:
             found = await self._http.request(ask.method, ask.path, headers=self._headers(ask), content=ask.content)
         except httpx.HTTPError as error:
-            return Reply(0, problem=type(error).__name__)
-        return Reply(found.status_code, {name.lower(): text for name, text in found.headers.items()}, found.content)
+            reply = Reply(0, problem=type(error).__name__)
+            self.unanswered.append(f"{ask.text}: {reply.text}")
+            return reply
+        reply = Reply(found.status_code, {name.lower(): text for name, text in found.headers.items()}, found.content)
+        if reply.status in NO_ANSWER or reply.code == TOO_LATE:
+            self.unanswered.append(f"{ask.text}: {reply.text}")
+        return reply
 
     async def sign_in(self, ask: Ask, content: object) -> Reply:
         """As a call, with a body that no list may show."""

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from harness.preflight.outside.model import Ask, Relation, Reply, Surface
 
 MINIMAL = (("prefer", "return=minimal"),)
+ONE_ROW = (("accept", "application/vnd.pgrst.object+json"), ("prefer", "return=representation"))
+"""PostgREST takes back what changed no row, or more than one: triggers of the statement leave nothing either."""
 DENIED = ("42501", "PGRST301", "PGRST302", "PGRST303", "PGRST205", "PGRST202")
 REACHED = ("23502", "23503", "23505", "23514")
 """A constraint that was violated: rows are looked at by the policies first."""
@@ -33,8 +35,9 @@ def insert_probe(relation: Relation, caller: str, owner: str) -> Ask:
 
 
 def update_probe(relation: Relation, caller: str, filters: str) -> Ask:
-    """A change that cannot be made, for the same reason; it fails when it reaches a row, and else does nothing."""
-    return Ask("PATCH", f"/rest/v1/{relation.name}?{filters}", caller, {relation.nulled: None}, MINIMAL)
+    """A change that cannot be made, for the same reason: it fails when it reaches a row, and when it reaches none."""
+    path = f"/rest/v1/{relation.name}?{filters}&select={relation.nulled}"
+    return Ask("PATCH", path, caller, {relation.nulled: None}, ONE_ROW)
 
 
 def reached(reply: Reply) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.preflight.outside.model import Answers, Ask, Found, Question, Send, Surface
-from harness.preflight.outside.questions._parts import MINIMAL, message, policy_remedy
+from harness.preflight.outside.questions._parts import MINIMAL, ONE_ROW, message, policy_remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class _Row:
     filters: str
 
     def delete(self, caller: str) -> Ask:
-        return Ask("DELETE", f"/rest/v1/{self.table}?{self.filters}", caller, headers=MINIMAL)
+        return Ask("DELETE", f"/rest/v1/{self.table}?{self.filters}&select={self.owner}", caller, headers=ONE_ROW)
 
     @property
     def look(self) -> Ask:
