@@ -10,7 +10,7 @@ from sandbox.switches import Switches
 
 FOLDER = Path(__file__).parent / "sql" / "defects"
 UNDO = "undo"
-HARDENED = FOLDER.parent / "hardened.sql"
+HARDENED = FOLDER.parent / "hardening" / "hardened.sql"
 
 
 async def apply(connection: asyncpg.Connection, switches: Switches) -> None:

@@ -1,4 +1,4 @@
-"""Preflight as a stage of a run: the catalogue where there is a connection string, and from outside, before the load."""
+"""Preflight as a stage of a run: the catalogue, where there is a connection string, and from outside."""
 
 from __future__ import annotations
 

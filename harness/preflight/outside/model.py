@@ -90,9 +90,9 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """`code` of an error's body: an SQLSTATE, or the application's own."""
+        """`code` of an error's body: an SQLSTATE, or the application's own; storage's true status."""
         found = self.json()
-        return str(found.get("code", "")) if isinstance(found, dict) else ""
+        return str(found.get("code", found.get("statusCode", ""))) if isinstance(found, dict) else ""
 
     @property
     def ok(self) -> bool:

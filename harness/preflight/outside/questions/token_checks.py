@@ -62,7 +62,8 @@ def _judged(where: str, place: Ask, name: str, good: Reply, garbage: Reply, repl
             "refuse it with 401 where the token is verified, instead of failing",
             "low",
         )
-    if name == OPEN_ENDED or good.status in (0, garbage.status) or good.status >= 500 or reply.status != good.status:
+    same = _shown(good) == _shown(garbage)
+    if name == OPEN_ENDED or same or not good.status or good.status >= 500 or _shown(reply) != _shown(good):
         return None
     return Found(
         f"{where}: {name}",
@@ -70,6 +71,11 @@ def _judged(where: str, place: Ask, name: str, good: Reply, garbage: Reply, repl
         "verify signature, algorithm and exp before anything else: in config.toml verify_jwt = true, or getClaims with "
         "the project's keys; a secret that many know has to be rotated",
     )
+
+
+def _shown(reply: Reply) -> tuple[int, str]:
+    """By which two replies are alike."""
+    return reply.status, reply.code
 
 
 QUESTION = Question(

@@ -1,4 +1,4 @@
-"""Rows that I made for this: can the other person, or nobody at all, delete them?
+"""Rows that I made for this: can the other person, or who is not signed in, change or delete them?
 
 Only rows with this asking's tag are tried, by their id; I delete what is left of them.
 """
@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.preflight.outside.model import Answers, Ask, Found, Question, Send, Surface
-from harness.preflight.outside.questions._parts import MINIMAL, ONE_ROW, message, policy_remedy
+from harness.preflight.outside.questions._parts import MINIMAL, ONE_ROW, message, policy_remedy, reached
+
+
+CALLERS = ("anonymous", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class _Row:
 
     def delete(self, caller: str) -> Ask:
         return Ask("DELETE", f"/rest/v1/{self.table}?{self.filters}&select={self.owner}", caller, headers=ONE_ROW)
+
+    def change(self, caller: str) -> Ask:
+        """To what cannot be stored: it fails when it reaches the row."""
+        path = f"/rest/v1/{self.table}?{self.filters}&select={self.owner}"
+        return Ask("PATCH", path, caller, {"id": None}, ONE_ROW)
 
     @property
     def look(self) -> Ask:
@@ -51,7 +59,12 @@ def plan(surface: Surface) -> Sequence[Ask]:
     return [
         one
         for row in _rows(surface)
-        for one in (row.make, row.delete("anonymous"), row.delete("other"), row.look, row.delete("me"))
+        for one in (
+            row.make,
+            *(ask for caller in CALLERS for ask in (row.change(caller), row.delete(caller))),
+            row.look,
+            row.delete("me"),
+        )
     ]
 
 
@@ -62,7 +75,14 @@ async def ask(surface: Surface, send: Send) -> Answers:
         if not made.ok:
             unasked.append(f"{row.table}: no row could be made ({made.text})")
             continue
-        for caller in ("anonymous", "other"):
+        for caller in CALLERS:
+            changed = await send(row.change(caller))
+            if reached(changed):
+                remedy = policy_remedy(row.table, "update", row.owner)
+                found.append(
+                    Found(f"public.{row.table} update", f"{row.change(caller).text} -> {changed.text}", remedy)
+                )
+        for caller in CALLERS:
             reply = await send(row.delete(caller))
             if not (await send(row.look)).rows:
                 found.append(
@@ -78,10 +98,10 @@ async def ask(surface: Surface, send: Send) -> Answers:
 
 
 QUESTION = Question(
-    "others_deletions",
+    "others_changes",
     "high",
-    "Somebody else's rows can be deleted",
-    "one person with a loop empties the table",
+    "Somebody else's rows can be changed or deleted",
+    "one person with a loop rewrites or empties the table",
     "10",
     plan,
     ask,
