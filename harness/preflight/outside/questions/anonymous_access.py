@@ -1,4 +1,4 @@
-"""Tables, with the public key alone: what can be read, added, changed? (deletions: `others_changes`, and the catalogue)"""
+"""Tables, with the public key alone: what can be read, added, changed? (deletions: `others_changes`)"""
 
 from __future__ import annotations
 

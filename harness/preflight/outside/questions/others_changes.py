@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from harness.preflight.outside.model import Answers, Ask, Found, Question, Send, Surface
 from harness.preflight.outside.questions._parts import MINIMAL, ONE_ROW, message, policy_remedy, reached
 
-
 CALLERS = ("anonymous", "other")
 
 
