@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from harness.cli import cli
 from harness.preflight.outside.model import Ask
-from harness.preflight.outside.questions import QUESTIONS, idempotency, rate_limits
+from harness.preflight.outside.questions import QUESTIONS, anonymous_access, idempotency, rate_limits
 from harness.preflight.outside.run import Asked, outside
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
@@ -144,6 +144,16 @@ def test_with_the_public_key_alone_nothing_is_asked_that_could_not_be_taken_away
         "public.messages, at once",
         "public.messages, one after the other",
     }
+
+
+def test_without_a_connection_string_the_api_describes_itself(sandbox: Sandbox) -> None:
+    """Names, keys and functions are the same as the catalogue's, but for what the API does not tell."""
+    told = outside(access(sandbox.url, dsn=False), tag=TAG, questions=(anonymous_access.QUESTION,), only_list=True)
+    known = outside(access(sandbox.url), tag=TAG, questions=(anonymous_access.QUESTION,), only_list=True)
+    assert any(one.path == "/rest/v1/" for one in told.sent)
+    assert not told.statements
+    of_tables = [{one.key for one in asked.listed if one.caller == "anonymous"} for asked in (told, known)]
+    assert of_tables[0] - {one.key for one in told.sent} == of_tables[1] - {one.key for one in known.sent}
 
 
 def test_the_command_lists_and_sends_nothing(sandbox: Sandbox) -> None:

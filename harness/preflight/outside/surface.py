@@ -62,7 +62,8 @@ def relation(name: str, columns: Mapping[str, str], key: Iterable[str]) -> Relat
 def from_openapi(document: Any) -> tuple[tuple[Relation, ...], tuple[Rpc, ...]]:
     """Of Swagger 2.0, as PostgREST writes it.
 
-    A function has a GET there when it is declared STABLE or IMMUTABLE. :raises ValueError: this is something else.
+    A function has a GET there when it is declared STABLE or IMMUTABLE; some versions give every function one, and all
+    of them run a GET in a read-only transaction. :raises ValueError: this is something else.
     """
     paths, definitions = (document.get(key) if isinstance(document, dict) else None for key in ("paths", "definitions"))
     if not isinstance(paths, dict) or not isinstance(definitions, dict):
