@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote
 
-REQUEST = re.compile(rb"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) ([^\r\n ]*) HTTP/1\.1\r\n")
-"""At a chunk's beginning: who sends waits for the answer before it sends more."""
+REQUEST = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[^\r\n ]*) HTTP/1\.1\r\n")
+"""Anywhere in a chunk: a body that was answered before it was read may stand before it."""
 
 
 class Seen:
@@ -59,8 +59,8 @@ def recording(url: str) -> Iterator[Seen]:
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[str] | None) -> None:
     try:
         while data := await reader.read(1 << 16):
-            if requests is not None and (match := REQUEST.match(data)):
-                requests.append(f"{match[1].decode()} {unquote(match[2].decode())}")
+            if requests is not None:
+                requests += [f"{one[1].decode()} {unquote(one[2].decode())}" for one in REQUEST.finditer(data)]
             writer.write(data)
             await writer.drain()
     except OSError:

@@ -1,4 +1,4 @@
-"""The endpoints that the manual names (5.5): is there a limit, at how many calls, and how does it say so?
+"""The endpoints of manual 5.5: is there a limit, at how many calls, and how does it say so?
 
 Calls are such as count for the limit and do no work after it, where the function allows that.
 """
