@@ -317,12 +317,7 @@ async def _exposed(access: ResolvedTarget, send: Sender, read: _Read) -> None:
             connection.terminate()
         read.source = "Postgres"
         return
-    one = Ask(
-        "GET",
-        "/rest/v1/",
-        "service" if access.service_key else "anonymous",
-        headers=(("accept", "application/openapi+json"),),
-    )
+    one = Ask("GET", "/rest/v1/", "service" if access.service_key else "anonymous")
     send.allow([one])
     read.listed.append(one)
     reply = await send(one)
