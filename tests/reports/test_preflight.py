@@ -75,3 +75,18 @@ def test_page_terminal_and_summary_name_them() -> None:
     text = summary.render(found)
     assert "Preflight: 1 high, 0 medium, 1 low; 1 accepted; 37 questions asked" in text.replace("\\", "")
     assert "public.messages" in text
+
+
+def test_sentences_of_the_manual_are_asked_by_it() -> None:
+    rows = {
+        row.name: row
+        for row in verdict(HIGH, unasked=("rate_limit_missing: assistant-orchestrator: no",)).coverage.rows
+    }
+    assert rows["limit on search"].status == "held"
+    assert rows["limit on the assistant"].status == "not asked"
+    broken = HIGH.model_copy(update={"lint": "payload_uncapped", "object": "function media-search: size"})
+    rows = {row.name: row for row in verdict(broken).coverage.rows}
+    assert rows["sizes"].status == "broken"
+    assert "media-search" in rows["sizes"].seen
+    rows = {row.name: row for row in judge(realistic()).coverage.rows}
+    assert rows["sizes"].status == "not asked"
