@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from harness.core.errors import HarnessError
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.secret import Secret
-from harness.preflight.outside.model import Ask, Reply, SignedIn, Surface
+from harness.preflight.outside import run
+from harness.preflight.outside.model import Answers, Ask, Found, Question, Reply, SignedIn, Surface
 from harness.preflight.outside.questions import QUESTIONS
 from harness.preflight.outside.questions._parts import insert_probe, reached
 from harness.preflight.outside.sender import Sender
@@ -127,6 +128,29 @@ def test_what_is_not_on_the_list_is_not_sent() -> None:
             assert len(send.sent) == len(send.unanswered) == 1
 
     asyncio.run(ask())
+
+
+def test_a_question_that_meets_an_answer_of_no_use_is_said_and_the_others_are_asked() -> None:
+    async def stumble(surface: Surface, send: Any) -> Answers:
+        raise KeyError("no such member")
+
+    async def find(surface: Surface, send: Any) -> Answers:
+        return Answers((Found("a", "b", "c"),))
+
+    questions = [
+        Question(name, "low", "t", "w", "10", lambda _: [], ask) for name, ask in (("x", stumble), ("y", find))
+    ]
+    access = ResolvedTarget(
+        "x", "http://127.0.0.1:1", "sandbox", Secret("anon"), Secret("p"), "{index}@x", user_ids=("a",)
+    )
+
+    async def ask() -> list[tuple[Question, Answers]]:
+        async with Sender(access, {}) as send:
+            return await run._asked(access, send, surface(), [(one, []) for one in questions], [], [])
+
+    (_, first), (_, second) = asyncio.run(ask())
+    assert first.unasked == ("the target's answer was of no use: KeyError",)
+    assert [one.object for one in second.found] == ["a"]
 
 
 def test_bad_tokens_are_bad_in_one_thing_each() -> None:

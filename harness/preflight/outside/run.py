@@ -27,6 +27,8 @@ from harness.preflight.outside.surface import from_openapi
 from harness.preflight.outside.tokens import bad_tokens
 
 DATABASE = {"application_name": "movinesta-harness preflight", "statement_timeout": "10000", "lock_timeout": "1000"}
+NO_USE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What comes of replies that have another shape than the app's; a deployment may answer anything."""
 MINIMAL = (("prefer", "return=minimal"),)
 
 
@@ -143,7 +145,10 @@ async def _asked(
         tried = await _matrix(access, surface) if access.dsn else {}
         for question, plan in plans:
             send.allow(plan)
-            answer = await question.ask(surface, send)
+            try:
+                answer = await question.ask(surface, send)
+            except NO_USE as error:
+                answer = Answers(unasked=(f"the target's answer was of no use: {type(error).__name__}",))
             if send.unanswered:
                 why = f"{len(send.unanswered)} requests were not answered: {send.unanswered[0]}"
                 answer = Answers(answer.found, (*answer.unasked, why))
@@ -344,6 +349,9 @@ async def _matrix(access: ResolvedTarget, surface: Surface) -> dict[str, Answers
     connection = await _connected(access)
     try:
         return await matrix.tried(connection, surface)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        why = f"the database went away while tables were tried: {type(error).__name__}"
+        return {question: Answers(unasked=(why,)) for question in (matrix.ANONYMOUS, matrix.OTHERS)}
     finally:
         connection.terminate()
 
