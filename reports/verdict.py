@@ -15,6 +15,7 @@ from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
 from harness.record.manifest import Manifest
+from harness.record.preflight_results import PreflightRecord
 from reports import access as entrance
 from reports import catch_all as everything
 from reports import findings as schema_facts
@@ -54,6 +55,7 @@ WORD_OF_CODE: dict[ExitCode, Word] = {
     ExitCode.REGRESSION: "fail",
     ExitCode.INCONCLUSIVE: "inconclusive",
     ExitCode.ABORTED: "aborted",
+    ExitCode.TARGET: "fail",
 }
 MEANING: dict[ExitCode, str] = {
     ExitCode.PASS: "every SLO met",
@@ -62,6 +64,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.REGRESSION: "slower than the baseline",
     ExitCode.INCONCLUSIVE: "this run cannot answer",
     ExitCode.ABORTED: "the run was aborted",
+    ExitCode.TARGET: "the target is not ready",
 }
 
 
@@ -113,6 +116,7 @@ class Verdict(ReportModel):
     realtime: Realtime | None = None
     drift: tuple[DriftRow, ...] = ()  # empty where the load was not level
     probes: tuple[Check, ...] = ()  # questions to the target before the load
+    preflight: PreflightRecord | None = None  # what is open, slow or missing there; null where nobody asked
     findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
@@ -166,6 +170,8 @@ def judge_frames(
     found += [(ExitCode.DATA, reason) for reason in (realtime.reasons if realtime is not None else ())]
     asked, drifted = questions.checks(manifest.probes), drift(frames)
     found += [(ExitCode.DATA, check.sentence) for check in asked if check.status == "broken"]
+    if manifest.preflight is not None:
+        found += [(ExitCode.TARGET, one.sentence) for one in manifest.preflight.refused]
     found += [(ExitCode.DATA, sentence) for sentence in others]
     found += [
         (ExitCode.INCONCLUSIVE, f"A part of the record, {fault.part}, {fault.what}: data is not checked.")
@@ -222,12 +228,14 @@ def judge_frames(
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
             *questions.unasked(manifest.probes),
             *schema_facts.unasked(manifest.probes),
+            *(f"Preflight, {why}." for why in (manifest.preflight.unasked if manifest.preflight else ())),
             *generator.not_checked(frames),
         ),
         comparison=baseline,
         realtime=realtime,
         drift=drifted,
         probes=asked,
+        preflight=manifest.preflight,
         findings=findings(manifest.probes),
         traffic=traffic,
         recovery=recovery,

@@ -57,9 +57,9 @@ class Bearer:
 class TokenCache:
     """Verifies a token once while it holds: a signature check per request would cost more than all else in it."""
 
-    def __init__(self, keys: Keys, *, expired: bool = False, forged: bool = False) -> None:
+    def __init__(self, keys: Keys, *, expired: bool = False, forged: bool = False, unsigned: bool = False) -> None:
         self._keys = keys
-        self._expired, self._forged = expired, forged  # defects: taken all the same
+        self._expired, self._forged, self._unsigned = expired, forged, unsigned  # defects: taken all the same
         self._known = TLRUCache(TOKENS_REMEMBERED, ttu=self._forget_at, timer=time.time)
 
     def verify(self, token: str) -> Bearer:
@@ -67,7 +67,7 @@ class TokenCache:
         known = self._known.get(token)
         if known is not None:
             return known
-        principal = self._keys.principal(token, expired=self._expired, forged=self._forged)
+        principal = self._keys.principal(token, expired=self._expired, forged=self._forged, unsigned=self._unsigned)
         claims = orjson.loads(principal.claims)
         bearer = Bearer(principal, claims.get("session_id"), float(claims.get("exp", "inf")))
         self._known[token] = bearer
@@ -134,7 +134,10 @@ class Services:
     def __post_init__(self) -> None:
         switches = self.switches
         self.tokens = TokenCache(
-            self.keys, expired=switches.expired_token_accepted, forged=switches.forged_token_accepted
+            self.keys,
+            expired=switches.expired_token_accepted,
+            forged=switches.forged_token_accepted,
+            unsigned=switches.unsigned_token_accepted,
         )
         self._only_isolate = Isolate()
         self.address_limiter = AddressLimiter(switches)

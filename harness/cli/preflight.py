@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from harness.core.errors import ExitCode
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
+    from harness.core.resolved_target import ResolvedTarget
     from harness.preflight.accepted import Sorted
-    from harness.preflight.ask import PreflightAnswers
     from harness.preflight.catalogue import Catalogue
+    from harness.preflight.model import PreflightFinding
 
 WIDTH = 100
 CATALOGUE_BYTES = 50_000_000
@@ -27,8 +28,18 @@ CATALOGUE_BYTES = 50_000_000
 
 
 @click.command()
-@click.option("--target", "target_file", type=click.Path(), help="Target file (TOML) that names keys.dsn_env.")
+@click.option("--target", "target_file", type=click.Path(), help="Target file (TOML).")
 @click.option("--url", type=HttpUrl(), help="A sandbox on this machine, instead of --target.")
+@click.option(
+    "--outside", is_flag=True, help="Ask from outside too: with the public key and the tokens of two synthetic people."
+)
+@click.option("--dry-run", is_flag=True, help="List what --outside would send, and send none of it.")
+@click.option(
+    "--app",
+    "app_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A checkout of the app, to be read: its functions, their configuration, its bundle.",
+)
 @click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), help="Findings that do not count (TOML).")
 @click.option(
     "--against",
@@ -37,6 +48,21 @@ CATALOGUE_BYTES = 50_000_000
     help="A kept catalogue: what the target has otherwise is a finding.",
 )
 @click.option("--save", "save_file", type=OutFile(), help="Keep the target's catalogue in this file, for --against.")
+@click.option(
+    "--calls",
+    type=click.IntRange(10, 2000),
+    default=130,
+    show_default=True,
+    help="Of one endpoint at most, to find its limit.",
+)
+@click.option(
+    "--largest-body",
+    type=click.IntRange(64 << 10, 64 << 20),
+    default=1 << 20,
+    show_default=True,
+    help="Bytes of the largest body that is sent.",
+)
+@click.option("--tag", metavar="TEXT", help="In every row that is made and taken away; a new one by default.")
 @click.option(
     "--fail-on",
     type=click.Choice(["high", "medium", "low", "never"]),
@@ -48,72 +74,126 @@ CATALOGUE_BYTES = 50_000_000
 @click.option("--sarif", "sarif_file", type=OutFile(), help="Write the findings as SARIF 2.1.0 too.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
-    """Ask the target's catalogue what is open, slow or missing: policies, functions, indexes, grants.
+    """Ask a target what is open, slow or missing, before anything is sent to it.
 
-    Read-only, through the connection string of the target file; nothing is written and no row is read. Each finding
-    names what it is about, the evidence, the manual's chapter, and the SQL that mends it.
+    Its catalogue, read-only, through the target file's connection string. With --outside, requests with the public key
+    and as two synthetic people; rows that they make are taken away. With --app, a checkout of the app. Each finding
+    names what it is about, the evidence, the manual's chapter, and the remedy.
     """
     from datetime import UTC, datetime
 
     from harness.preflight.accepted import sort
-    from harness.preflight.ask import preflight as ask
-    from harness.preflight.ask import read_catalogue
-    from harness.preflight.catalogue import drift
     from harness.preflight.model import by_gravity
     from harness.preflight.sarif import sarif
     from harness.record.streams import replacing
 
-    if bool(target_file) == bool(url):
+    if bool(target_file) == bool(url) and (url or not options["app_folder"]):
         raise click.UsageError("which target? Give --target FILE, or --url of a sandbox on this machine")
     entries = _accepted(options["accepted_file"])
-    gate, dsn = _access(target_file, url, allow_production=options["allow_production"])
-    answers = ask(dsn, gate)
-    findings = list(answers.findings)
-    if options["save_file"] or options["expected_file"]:
-        catalogue = read_catalogue(dsn, gate)
-        if options["expected_file"]:
-            findings = by_gravity([*findings, *drift(_expected(options["expected_file"]), catalogue)])
-        if options["save_file"]:
-            with replacing(options["save_file"]) as draft:
-                draft.write_text(catalogue.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    found = sort(findings, entries, datetime.now(UTC).date())
+    found = _Answers()
+    if target_file or url:
+        access = _access(target_file, url, options)
+        if options["dry_run"]:
+            click.echo("\n".join(_listed(access, options)))
+            return
+        _ask_catalogue(access, options, found, where=str(target_file or url))
+        if options["outside"]:
+            _ask_outside(access, options, found)
+    if options["app_folder"]:
+        from harness.preflight.checkout.ask import checkout
+        from harness.preflight.checkout.lints import CHECKOUT_LINTS
+
+        found.add(checkout(options["app_folder"]), len(CHECKOUT_LINTS))
+    sorted_ = sort(by_gravity(found.findings), entries, datetime.now(UTC).date())
     if options["sarif_file"]:
         with replacing(options["sarif_file"]) as draft:
-            draft.write_text(json.dumps(sarif(found.open, found.accepted), indent=1), encoding="utf-8")
+            draft.write_text(json.dumps(sarif(sorted_.open, sorted_.accepted), indent=1), encoding="utf-8")
     if options["as_json"]:
-        click.echo(json.dumps(_document(answers, found), indent=1))
+        click.echo(json.dumps(_document(found, sorted_), indent=1))
     else:
-        click.echo("\n".join(_lines(answers, found)))
-    sys.exit(int(_code(found, options["fail_on"])))
+        click.echo("\n".join(_lines(found, sorted_)))
+    sys.exit(int(_code(sorted_, options["fail_on"])))
 
 
-def _access(target_file: str | None, url: str | None, *, allow_production: bool) -> tuple[Any, str]:
-    """The gate and the connection string. :raises UsageError: the target names none."""
-    import os
+@dataclass
+class _Answers:
+    """Of all that was asked together."""
 
-    from harness.config.load import load_target, resolve_keys
+    findings: list[PreflightFinding] = field(default_factory=list)
+    asked: int = 0
+    unasked: list[str] = field(default_factory=list)  # whole questions
+    parts: list[str] = field(default_factory=list)  # of questions
+
+    def add(self, findings: Iterable[PreflightFinding], asked: int, unasked: Iterable[str] = ()) -> None:
+        self.findings += findings
+        self.asked += asked
+        self.unasked += unasked
+
+
+def _access(target_file: str | None, url: str | None, options: dict[str, Any]) -> ResolvedTarget:
+    from harness.run.target_beside_load import beside_load
+
+    people = 2 if options["outside"] or options["dry_run"] else 0
+    return beside_load(target_file, url, people=people, allow_production=options["allow_production"])
+
+
+def _ask_catalogue(access: ResolvedTarget, options: dict[str, Any], found: _Answers, where: str) -> None:
+    """:raises UsageError: the target names no connection string, and nothing else is asked."""
     from harness.core.errors import UsageError
-    from harness.core.secret import NOTHING
-    from harness.core.target_guard import permit
-    from harness.egress.gate import LOOPBACK, Gate
-    from harness.load.discovery import discover
-    from harness.run.resolved_target import pinned
+    from harness.egress.gate import Gate
+    from harness.preflight.ask import preflight as ask
+    from harness.preflight.ask import read_catalogue
+    from harness.preflight.catalogue import drift
+    from harness.preflight.lints import LINTS
+    from harness.record.streams import replacing
 
-    if url is not None:
-        found = discover(url)
-        gate, where, dsn = LOOPBACK, found.url, found.dsn
-    else:
-        target = load_target(str(target_file))
-        gate = Gate(permit(target, peak_phones=0, allow_production=allow_production).reach)
-        where, dsn = target.url, resolve_keys(target, os.environ).dsn or NOTHING
-    if not dsn:
+    wanted = options["save_file"] or options["expected_file"]
+    if not access.dsn and options["outside"] and not wanted:
+        found.unasked += [f"{lint.id}: the target file names no keys.dsn_env" for lint in LINTS]
+        return
+    if not access.dsn:
         raise UsageError(
             "the catalogue is read through a connection string, and there is none",
-            where=str(target_file or url),
-            remedy="name keys.dsn_env in the target file, and put the connection string into that variable",
+            where=where,
+            remedy="name keys.dsn_env in the target file, and put the connection string into that variable; or ask "
+            "with --outside alone",
         )
-    pinned(gate, where, dsn.reveal())
-    return gate, dsn.reveal()
+    gate, dsn = Gate(access.reach), access.dsn.reveal()
+    answers = ask(dsn, gate)
+    found.add(answers.findings, answers.asked, answers.unasked)
+    if not wanted:
+        return
+    catalogue = read_catalogue(dsn, gate)
+    if options["expected_file"]:
+        found.findings += drift(_expected(options["expected_file"]), catalogue)
+    if options["save_file"]:
+        with replacing(options["save_file"]) as draft:
+            draft.write_text(catalogue.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _ask_outside(access: ResolvedTarget, options: dict[str, Any], found: _Answers) -> None:
+    from harness.preflight.outside.run import outside
+
+    asked = outside(access, tag=options["tag"] or "", calls=options["calls"], largest=options["largest_body"])
+    found.add(asked.findings, asked.asked)
+    found.parts += asked.unasked
+
+
+def _listed(access: ResolvedTarget, options: dict[str, Any]) -> Iterator[str]:
+    """Every request and statement that would be sent; the first ones were, to know the others."""
+    from harness.preflight.outside.run import outside
+
+    asked = outside(
+        access, tag=options["tag"] or "", calls=options["calls"], largest=options["largest_body"], only_list=True
+    )
+    yield f"tag {asked.tag}; the list is the same again with --tag {asked.tag}"
+    for number, one in enumerate(asked.listed):
+        mark = "sent already, to know the others: " if number < asked.read else ""
+        yield visible(f"{mark}{one.line}")
+    for statement in asked.statements:
+        yield visible(f"SQL {statement}")
+    most = sum(one.times for one in asked.listed)
+    yield f"{most} requests at most, {len(asked.statements)} statements that are rolled back"
 
 
 def _accepted(path: Path | None) -> Any:
@@ -147,11 +227,12 @@ def _code(found: Sorted, fail_on: str) -> ExitCode:
     return ExitCode.TARGET if any(one.severity in grave for one in found.open) else ExitCode.PASS
 
 
-def _document(answers: PreflightAnswers, found: Sorted) -> dict[str, Any]:
+def _document(answers: _Answers, found: Sorted) -> dict[str, Any]:
     return {
         "version": 1,
         "asked": answers.asked,
         "unasked": list(answers.unasked),
+        "parts_unasked": list(answers.parts),
         "findings": [asdict(one) for one in found.open],
         "accepted": [asdict(one) for one in found.accepted],
         "expired": [one.model_dump(mode="json") for one in found.expired],
@@ -159,7 +240,7 @@ def _document(answers: PreflightAnswers, found: Sorted) -> dict[str, Any]:
     }
 
 
-def _lines(answers: PreflightAnswers, found: Sorted) -> Iterator[str]:
+def _lines(answers: _Answers, found: Sorted) -> Iterator[str]:
     from itertools import groupby
 
     from harness.preflight.model import ORDER
@@ -172,7 +253,7 @@ def _lines(answers: PreflightAnswers, found: Sorted) -> Iterator[str]:
             yield from _wrapped(f"- {one.object}: {one.evidence}", "  ", "    ")
             yield visible(f"      {one.remedy}")
         yield ""
-    for what in answers.unasked:
+    for what in (*answers.unasked, *answers.parts):
         yield from _wrapped(f"not asked: {what}", "")
     for entry in found.expired:
         yield from _wrapped(f"accepted until {entry.until} only, counts again: {entry.text} ({entry.reason})", "")

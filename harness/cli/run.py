@@ -76,6 +76,16 @@ if TYPE_CHECKING:
 @click.option(
     "--no-observe", is_flag=True, help="Leave the database's own statistics alone (needs a connection string)."
 )
+@click.option(
+    "--preflight", is_flag=True, help="Ask first what is open, slow or missing (harness preflight); high findings: 40."
+)
+@click.option(
+    "--accepted",
+    "accepted_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Findings of --preflight that do not count (TOML).",
+)
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option(
     "--history",
@@ -131,6 +141,8 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         token=_token_for_workers(options) if options["master_port"] else "",
         rebalance=options["rebalance"],
         observe=not options["no_observe"],
+        preflight=options["preflight"],
+        accepted=_accepted(options["accepted_file"], asked, options),
         proxy=options["proxy"],
         quirks=options["quirks"],
         allow_production=options["allow_production"],
@@ -142,6 +154,20 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
             watcher.stage(f"no run in {run_request.out} is alike and passed: the first one is compared with nothing")
         folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
     judging.judge(folder, baselines, html=not options["no_html"], history=options["history"])
+
+
+def _accepted(path: Path | None, profile: Profile, options: dict[str, Any]) -> Any:
+    """:raises UsageError: nobody asks for what it is about, or it cannot be read."""
+    from harness.config.load import load_model
+    from harness.preflight.accepted import AcceptedFile
+
+    if path is None:
+        return ()
+    if not (options["preflight"] or profile.preflight):
+        raise UsageError(
+            "--accepted without --preflight would be ignored", where="harness run", remedy="add --preflight"
+        )
+    return load_model(path, "file of accepted findings", AcceptedFile).accepted
 
 
 def known_switches(quirks: Sequence[str]) -> None:

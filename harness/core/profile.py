@@ -95,6 +95,7 @@ class Profile(FrozenModel):
     client: AppClient = AppClient.BROWSER  # what only browsers do at the wire; native: none of it
     app_origin: str = PRODUCTION_ORIGIN  # of the page in the browser; a target file may say another
     sandbox: SandboxSize = SandboxSize()
+    preflight: bool = False  # the target is asked what is open, slow or missing before the load (docs/preflight.md)
     promises_evidence: bool = False  # where a key or a DSN opens the target's data, a run that did not read it is 20
 
     def timeline(self, seed: int) -> Timeline:

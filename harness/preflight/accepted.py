@@ -17,8 +17,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from harness.core.frozen_model import FrozenModel, Text, closest
-from harness.preflight.lints import LINTS
 from harness.preflight.model import PreflightFinding
+from harness.preflight.rules import RULES
 
 
 class AcceptedFinding(FrozenModel):
@@ -32,7 +32,7 @@ class AcceptedFinding(FrozenModel):
     @field_validator("lint")
     @classmethod
     def _known(cls, lint: str) -> str:
-        names = [*(one.id for one in LINTS), "catalogue_added", "catalogue_changed", "catalogue_missing"]
+        names = [*(one.id for one in RULES), "catalogue_added", "catalogue_changed", "catalogue_missing"]
         if lint not in names:
             raise ValueError(f"is no question of preflight; {closest(lint, names)}")
         return lint

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness import __version__
-from harness.preflight.lints import LINTS
 from harness.preflight.model import PreflightFinding, Severity
+from harness.preflight.rules import RULES
 
 LEVEL: dict[Severity, str] = {"high": "error", "medium": "warning", "low": "note"}
 
@@ -31,7 +31,7 @@ def sarif(findings: Sequence[PreflightFinding], accepted: Iterable[PreflightFind
                                 "fullDescription": {"text": f"{lint.title}: {lint.why}."},
                                 "defaultConfiguration": {"level": LEVEL[lint.severity]},
                             }
-                            for lint in LINTS
+                            for lint in RULES
                         ],
                     }
                 },

@@ -32,7 +32,7 @@ def differences(
 
 def _changed_keys(mine: Profile, theirs: Profile) -> list[str]:
     def load(profile: Profile) -> Mapping[str, Any]:
-        return profile.model_dump(exclude={"seed", "description", "claim"})
+        return profile.model_dump(exclude={"seed", "description", "claim", "preflight"})
 
     ours, others = load(mine), load(theirs)
     return sorted(key for key in ours if ours[key] != others[key])

@@ -12,6 +12,7 @@ from harness.core.profile import Profile
 from harness.core.slo import CatchAll, Claim, DatabaseLimits, Slo
 from harness.core.wire_limits import WireLimits
 from harness.record.clocks import ClockOffset
+from harness.record.preflight_results import PreflightRecord
 from harness.record.probe_results import Probes
 from harness.record.roster import WorkerRecord
 from harness.record.versions import FIRST_VERSION, RECORD_VERSION
@@ -114,6 +115,7 @@ class Manifest(BaseModel):
     neighbours: Neighbours | None = None  # None: the target is not the run's own, or nobody looked
     observed: Observed | None = None  # None: nobody observed the target's database
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
+    preflight: PreflightRecord | None = None  # what is wrong with it before any load; None when nobody asked
 
     @field_validator("slos", mode="before")
     @classmethod

@@ -55,7 +55,7 @@ def target_of(run_request: RunRequest, watcher: Watcher, log: RunLog = NO_LOG) -
         _probe(access)
         yield access
     elif run_request.sandbox_url is not None:
-        yield _discovered(discover(run_request.sandbox_url))
+        yield discovered(discover(run_request.sandbox_url))
     else:
         people = run_request.profile.sandbox.people
         patience = "; so many take a minute or more" if people > MANY_PEOPLE else ""
@@ -86,7 +86,7 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
-        yield replace(_discovered(found), own=True, death=lambda: _death_of(process))
+        yield replace(discovered(found), own=True, death=lambda: _death_of(process))
     finally:
         killed = process.poll() is not None and process.returncode < 0
         processes.end(process, patience_s=10.0)
@@ -111,7 +111,8 @@ def _death_of(process: subprocess.Popen[str]) -> str:
     return "" if code is None else f"the sandbox died during the run (exit code {code})"
 
 
-def _discovered(found: Discovered) -> ResolvedTarget:
+def discovered(found: Discovered) -> ResolvedTarget:
+    """A sandbox on this machine."""
     return ResolvedTarget(
         name=found.name,
         url=found.url,

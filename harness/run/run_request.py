@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from harness.core.profile import Profile
 from harness.core.slo import CatchAll, DatabaseLimits, Slo
 from harness.core.target import Target
+from harness.preflight.accepted import AcceptedFinding
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class RunRequest:
     rebalance: bool = False  # let the other workers take over what a lost one has not begun
     proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()
+    preflight: bool = False  # before the load, also where the profile does not ask for it
+    accepted: tuple[AcceptedFinding, ...] = ()  # of its findings those that do not count
     observe: bool = True  # the target's database, where the target has a connection string
     allow_production: bool = False
 

@@ -44,6 +44,7 @@ from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.neighbours import CpuSecond, summary, watched
 from harness.run.patient_watcher import patient
+from harness.run.preflight_stage import preflight_stage
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
@@ -113,6 +114,7 @@ def _carry_out(
         probes = probe(access, run_request.profile.people)
         store.update(probes=probes)
         log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
+        _preflight(run_request, access, store, watcher, log)
         before = _canary("start", log)
         store.update(canary=before)
         stage.now = "while the load's record was closed"
@@ -144,6 +146,18 @@ def _carry_out(
             watcher.problem(f"integrity is not checked: {evidence.problem}")
         ended = open_run(folder).manifest
         log.info("run ended", status=ended.status, reason=ended.abort_reason)
+
+
+def _preflight(run_request: RunRequest, access: ResolvedTarget, store: RunStore, watcher: Watcher, log: RunLog) -> None:
+    """What is wrong with the target, where somebody wants to know, becomes part of the record."""
+    if not (run_request.preflight or run_request.profile.preflight):
+        return
+    watcher.stage("asking the target what is open, slow or missing")
+    found = preflight_stage(access, run_request.profile.people, run_request.accepted)
+    store.update(preflight=found)
+    log.info("preflight", found=found.text, took_s=found.took_s)
+    for one in found.refused:
+        watcher.problem(one.sentence)
 
 
 def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:

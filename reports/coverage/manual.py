@@ -15,6 +15,7 @@ from harness.core.tables import View
 from reports.coverage.ask import When, all_of, any_of
 from reports.coverage.conduct import AskDelivery, AskLimit, AskQueues, AskRecovery, AskRetries, AskTyping
 from reports.coverage.objectives import AskBaseline, AskDrift, AskLatency, AskLength, AskLoad, AskShare
+from reports.coverage.preflight import AskPreflight
 from reports.coverage.promise import Promise, beyond, give, not_built, run
 from reports.coverage.stored import AskFact, AskQuestion, AskRule
 from reports.coverage.witness import AskGate, AskPlans
@@ -52,8 +53,8 @@ _QUESTIONS = give("two synthetic people who can sign in, so that the questions b
 _TOKENS = give("keys.jwt_secret_env in the target file: tokens are signed anew to be refused")
 _OBSERVED = give("keys.dsn_env in the target file: the database's own statistics are read while the run goes on")
 _WITNESS = "the database as witness: its statistics and locks before, during and after the load"
-_PREFLIGHT = "preflight questions to the catalogue"
-_UNTIL_REFUSED = "a preflight question that calls until it is refused"
+_PREFLIGHT = give("harness run --preflight, and keys.dsn_env in the target file")
+_FROM_OUTSIDE = give("harness run --preflight")
 _TRACE = "a comparison of the real app's recorded calls with our phones'; these behave as the app did when it was read"
 _PROVIDER = "faults of the model's provider behind the assistant"
 
@@ -191,20 +192,26 @@ PROMISES: tuple[Promise, ...] = (
     ),
     Promise("3", "rollups", "Analytics read rollups, not raw events.", None, not_built(_WITNESS)),
     # ---- 4. Postgres -------------------------------------------------------------------------------------------------
-    Promise("4.1", "foreign keys", "Every foreign key has an index that covers it.", None, not_built(_PREFLIGHT)),
+    Promise(
+        "4.1",
+        "foreign keys",
+        "Every foreign key has an index that covers it.",
+        AskPreflight(("unindexed_foreign_keys",)),
+        _PREFLIGHT,
+    ),
     Promise(
         "4.1",
         "latest message",
         "Messages have an index by conversation and descending time.",
-        None,
-        not_built(_PREFLIGHT),
+        AskPreflight(("latest_per_group_index",), "messages"),
+        _PREFLIGHT,
     ),
     Promise(
         "4.1",
         "event streams",
         "Event streams have an index by person and descending time.",
-        None,
-        not_built(_PREFLIGHT),
+        AskPreflight(("latest_per_group_index",), "events"),
+        _PREFLIGHT,
     ),
     Promise(
         "4.2",
@@ -253,7 +260,7 @@ PROMISES: tuple[Promise, ...] = (
         _QUESTIONS,
     ),
     Promise(
-        "5.1", "sizes", "Payloads are capped in size.", None, not_built("a preflight question that sends too much")
+        "5.1", "sizes", "Payloads are capped in size.", AskPreflight(("payload_uncapped",), "size|body"), _FROM_OUTSIDE
     ),
     Promise(
         "5.2",
@@ -295,29 +302,38 @@ PROMISES: tuple[Promise, ...] = (
         "5.5",
         "limit on search",
         "Search is limited.",
-        AskLimit(("media_search",)),
-        not_built(_UNTIL_REFUSED),
+        any_of(AskLimit(("media_search",)), AskPreflight(("rate_limit_missing",), "media-search")),
+        _FROM_OUTSIDE,
     ),
     Promise(
         "5.5",
         "limit on TMDb",
         "The TMDb proxy is limited.",
-        AskLimit(("tmdb_search", "tmdb_external_ids", "tmdb_configuration")),
-        not_built(_UNTIL_REFUSED),
+        any_of(
+            AskLimit(("tmdb_search", "tmdb_external_ids", "tmdb_configuration")),
+            AskPreflight(("rate_limit_missing",), "tmdb-proxy"),
+        ),
+        _FROM_OUTSIDE,
     ),
     Promise(
         "5.5",
         "limit on the assistant",
         "The assistant's endpoints are limited.",
-        AskLimit(("assistant_reply", "assistant_suggestions")),
-        not_built(_UNTIL_REFUSED),
+        any_of(
+            AskLimit(("assistant_reply", "assistant_suggestions")),
+            AskPreflight(("rate_limit_missing",), "assistant-"),
+        ),
+        _FROM_OUTSIDE,
     ),
     Promise(
         "5.5",
         "limit on decks",
         "Fetching decks is limited.",
-        AskLimit(("swipe_deck", "background_deck", "home_deck", "landing_deck")),
-        not_built(_UNTIL_REFUSED),
+        any_of(
+            AskLimit(("swipe_deck", "background_deck", "home_deck", "landing_deck")),
+            AskPreflight(("rate_limit_missing",), "media-swipe-deck"),
+        ),
+        _FROM_OUTSIDE,
     ),
     Promise("5.5", "light limits", "Limits take no locks that others wait for.", None, not_built(_WITNESS)),
     # ---- 6. Realtime -------------------------------------------------------------------------------------------------
@@ -458,10 +474,16 @@ PROMISES: tuple[Promise, ...] = (
         "10",
         "every table",
         "Row-level security is on, with policies, for every public table.",
-        None,
-        not_built(_PREFLIGHT),
+        AskPreflight(("rls_disabled_in_public", "rls_enabled_no_policy")),
+        _PREFLIGHT,
     ),
-    Promise("10", "test functions", "Functions for tests are gone or gated.", None, not_built(_PREFLIGHT)),
+    Promise(
+        "10",
+        "test functions",
+        "Functions for tests are gone or gated.",
+        AskPreflight(("debug_function_reachable",)),
+        _FROM_OUTSIDE,
+    ),
     Promise(
         "10",
         "configuration",

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.core.errors import ExitCode
 from harness.core.visible import visible
+from harness.record.preflight_results import PreflightRecord
 from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
 from reports.verdict import RunFacts, Verdict
@@ -31,6 +32,8 @@ VERDICTS = {
 def render(verdict: Verdict) -> str:
     root = Element("testsuites", name=clean(f"harness {verdict.facts.profile}"))
     suites = [_slo_suite(root, verdict)]
+    if verdict.preflight is not None:
+        suites.append(_preflight_suite(root, verdict, verdict.preflight))
     if extra := _run_problems(verdict):
         suites.append(_run_suite(root, verdict, extra))
     for key in ("tests", "failures", "errors", "skipped"):
@@ -127,6 +130,23 @@ def _run_suite(root: Element, verdict: Verdict, problems: list[tuple[str, str, s
     for name, tag, kind, message in problems:
         case = SubElement(suite, "testcase", classname="run", name=clean(name), time="0")
         _problem(case, tag, kind, message, message)
+    return _counted(suite)
+
+
+def _preflight_suite(root: Element, verdict: Verdict, preflight: PreflightRecord) -> Element:
+    """A case a finding: one that means exit code 40 fails, a lesser or accepted one says what it is."""
+    suite = _suite(root, "preflight", verdict.facts)
+    for one in preflight.findings:
+        name = clean(f"{one.lint}: {one.object}")
+        case = SubElement(suite, "testcase", classname=f"preflight.{one.severity}", name=name, time="0")
+        details = f"{one.title}: {one.why}. Evidence: {one.evidence}. Remedy: {one.remedy}. Manual, {one.manual}."
+        if one in preflight.refused:
+            _problem(case, "failure", "preflight", one.sentence, details)
+        else:
+            accepted = f"Accepted: {one.accepted}. " if one.accepted else ""
+            SubElement(case, "system-out").text = clean(accepted + details)
+    if not preflight.findings:
+        SubElement(suite, "testcase", classname="preflight", name="no finding", time="0")
     return _counted(suite)
 
 

@@ -48,6 +48,9 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Realtime", _realtime(verdict.realtime)))
     if len(verdict.reasons) > 1:
         blocks.append(_details("All reasons", _list(verdict.reasons)))
+    if verdict.preflight is not None and verdict.preflight.open:
+        found = (f"{one.severity}: {md(one.sentence)} {md(one.remedy)}" for one in verdict.preflight.open)
+        blocks.append(_details(f"Preflight: {md(verdict.preflight.text)}", _list(found)))
     if verdict.findings:
         blocks.append(_details("Known facts of this target", _findings(verdict.findings)))
     notes = [f"{row.name}: {row.note}" for row in verdict.slos if row.note]

@@ -188,6 +188,9 @@ def foreword(verdict: Verdict) -> list[str]:
     for check in verdict.probes:
         if check.count:
             lines += _wrapped(f"broken: {check.title}: {check.offenders[0].text if check.offenders else ''}")
+    if verdict.preflight is not None:
+        lines += _wrapped(f"preflight: {verdict.preflight.text}", indent="")
+        lines += [line for one in verdict.preflight.refused for line in _wrapped(f"{one.sentence} {one.remedy}")]
     for row in verdict.drift:
         if row.rises:
             judged = "" if row.drifts else "in doubt: " if row.excuse else "not judged: "

@@ -74,6 +74,8 @@ def unechoed_error(request: Request, message: str, status: int, code: str | None
 
 async def spend(services: Services, request: Request, action: str, limit: int) -> LimitVerdict:
     """Count one request of the caller, as named by the unverified token, against a calendar minute's limit (7.3)."""
+    if services.switches.limiter_missing:
+        return LimitVerdict(True)
     key = subject_key(request.headers)
     try:
         async with services.connection() as connection:

@@ -13,6 +13,7 @@ from sandbox.functions import (
     create_direct_conversation,
     envelope,
     experiment_assign,
+    hardened,
     media_search,
     onboarding_initial_likes,
     public_app_settings,
@@ -61,10 +62,18 @@ def routes(services: Services) -> list[Route]:
     """Every method goes to the function; what it does with it is its own business."""
 
     async def invoke(request: Request) -> Response:
-        handler = FUNCTIONS.get(request.path_params["name"])
+        response = await answer(request)
+        return hardened.reflected(request, response) if services.switches.cors_reflects_origin else response
+
+    async def answer(request: Request) -> Response:
+        name = request.path_params["name"]
+        handler = FUNCTIONS.get(name)
         if handler is None:
+            if name == hardened.DEBUG and services.switches.debug_function:
+                return hardened.debugging(request)
             return envelope.raw(_UNKNOWN, 404, _JSON)
         try:
+            await hardened.admit(services, request, name)
             return await handler(services, request)
         except envelope.FunctionRefusal as refusal:
             return refusal.response

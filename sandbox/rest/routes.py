@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import asyncpg
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.principal import Principal
-from sandbox.rest import errors, render
-from sandbox.rest.catalogue import EXPOSED
+from sandbox.rest import errors, openapi, render
+from sandbox.rest.catalogue import EXPOSED, SCHEMA
 from sandbox.rest.compile import LIMIT, OFFSET, Form
 from sandbox.rest.compiler import Compiled
 from sandbox.rest.errors import RestError
@@ -64,6 +65,7 @@ def routes(context: RestContext) -> list[Route]:
     """`await context.schema.load()` beforehand reads the catalogue at start instead of with the first request."""
     service = _Service(context)
     return [
+        Route(f"{PREFIX}/", service.endpoint(service.root), methods=["GET", "HEAD"]),
         Route(f"{PREFIX}/rpc/{{name}}", service.endpoint(service.function), methods=METHODS),
         Route(f"{PREFIX}/{{name}}", service.endpoint(service.relation), methods=METHODS),
         Route(f"{PREFIX}/{{path:path}}", service.endpoint(_nowhere), methods=METHODS),
@@ -133,6 +135,14 @@ class _Service:
             prefer=parse_prefer(", ".join(headers.getlist("prefer"))),
             single=render.wants_object(headers.get("accept")),
         )
+
+    async def root(self, call: _Call) -> Response:
+        known = await self._schema.compiled(lambda compiler: compiler.catalogue)
+        async with self._context.pool.acquire(timeout=self._context.acquire_timeout_s) as connection:
+            rows = await connection.fetch(openapi.ALLOWED_SQL, SCHEMA, call.principal.role)
+        names = {kind: {row["name"] for row in rows if row["kind"] == kind} for kind in ("relation", "function")}
+        body = orjson.dumps(openapi.document(known, names["relation"], names["function"]))
+        return Response(body, headers={"Content-Type": "application/openapi+json; charset=utf-8"})
 
     async def relation(self, call: _Call) -> Response:
         match call.method:

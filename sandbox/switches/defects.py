@@ -150,3 +150,21 @@ class DefectSwitches:
     connection_leak_one_in: int = count(
         "every n-th deck opens a database connection of its own and never closes it", "manual 9.2"
     )
+    policy_open_select: bool = flag("library entries may be read by whoever is signed in", "contract 8.1")
+    policy_open_insert: bool = flag("library entries may be written in anybody's name", "contract 8.1")
+    policy_open_update: bool = flag("messages may be changed by whoever sees them", "contract 8.1")
+    policy_open_delete: bool = flag("messages may be deleted by whoever sees them", "contract 8.1")
+    function_open_to_anon: bool = flag(
+        "a function with its owner's rights tells anybody the e-mail address behind an id", "contract 9.3"
+    )
+    definer_deletes: bool = flag("a function with its owner's rights lets anybody delete old messages", "contract 9.3")
+    storage_policy_missing: bool = flag(
+        "files may be read, replaced and deleted by whoever is signed in", "contract 5.5"
+    )
+    payload_cap_missing: bool = flag("with hardened: bodies of functions may have any size all the same", "manual 5.1")
+    limiter_missing: bool = flag("functions count nobody's calls", "contract 7.3")
+    unsigned_token_accepted: bool = flag(
+        "takes access tokens that say of themselves that nobody signed them", "contract 1.2"
+    )
+    debug_function: bool = flag("a function debug-env answers whoever has the public key", "manual 10")
+    cors_reflects_origin: bool = flag("functions allow every origin by its name, with credentials", "contract 7.2")

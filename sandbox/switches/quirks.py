@@ -26,6 +26,11 @@ class QuirkSwitches:
         "a unique index on messages (conversation_id, user_id, client_id): a retried send becomes 409",
         "contract 5.4, T43",
     )
+    hardened: bool = flag(
+        "closes what the shipped application leaves open: rights of functions, membership of who writes a message, "
+        "indexes, buckets, keys, caps and limits; kept data stay so",
+        "contract 1.3, 5.4, 7.3",
+    )
     error_share: float = share(
         "this share of function and REST requests is answered by the gateway, half 500 and half 503 as HTML, "
         "and never reaches the application",

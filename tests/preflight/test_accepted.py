@@ -17,6 +17,7 @@ from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.preflight.accepted import AcceptedFile, AcceptedFinding, sort
 from harness.preflight.lints import LINTS
 from harness.preflight.model import PreflightFinding, by_gravity
+from harness.preflight.rules import RULES
 from harness.preflight.sarif import sarif
 from sandbox.options import SandboxOptions
 from sandbox.server.instance import Sandbox
@@ -69,7 +70,7 @@ def test_a_wrong_file_is_refused(text: str, says: str, tmp_path: Path) -> None:
 def test_sarif_names_rule_object_and_remedy() -> None:
     document = sarif([finding()], [finding(about="public.u")])
     (run,) = document["runs"]
-    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {lint.id for lint in LINTS}
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {rule.id for rule in RULES}
     open_one, accepted = run["results"]
     assert (open_one["ruleId"], open_one["level"]) == ("duplicate_index", "note")
     assert "public.t" in open_one["message"]["text"]

@@ -18,6 +18,7 @@ from harness.core.call_names import CALL_NAMES
 from harness.core.ledger import WriteKind
 from harness.core.slo import LatencySlo, ShareSlo
 from harness.core.tables import View
+from harness.preflight.rules import RULES
 from harness.probes.ask import QUESTIONS as PROBE_QUESTIONS
 from harness.probes.facts import PROBES
 from reports.coverage.ask import AllOf, AnyOf, Ask, When
@@ -25,6 +26,7 @@ from reports.coverage.conduct import AskDelivery, AskLimit, AskQueues, AskRecove
 from reports.coverage.manual import EDGE_CALLS, PROMISES
 from reports.coverage.model import WAYS, Way
 from reports.coverage.objectives import AskBaseline, AskDrift, AskLatency, AskLength, AskLoad, AskShare
+from reports.coverage.preflight import AskPreflight
 from reports.coverage.promise import Promise
 from reports.coverage.stored import AskFact, AskQuestion, AskRule
 from reports.coverage.witness import AskGate, AskPlans
@@ -54,6 +56,7 @@ KNOWN: dict[type[Ask], tuple[Callable[[Any], Iterable[str]], Collection[str]]] =
     AskLimit: (lambda ask: ask.calls, CALL_NAMES),
     AskBaseline: (lambda ask: ask.operations, CALL_NAMES),
     AskDrift: (lambda ask: ask.operations, OPERATIONS),
+    AskPreflight: (lambda ask: ask.lints, {rule.id for rule in RULES}),
     AskGate: (lambda ask: [ask.id], {row.id for row in gates.judge(None, None)}),
 }
 """What an ask names, and where that has to be."""
@@ -127,6 +130,7 @@ def test_every_part_of_an_ask_is_looked_at() -> None:
         AskLength,
         AskLimit,
         AskLoad,
+        AskPreflight,
         AskQuestion,
     }
     assert set(parts) == kinds | {AskPlans, AskQueues, AskRecovery, AskRetries, AskRule, AskShare, AskTyping}

@@ -1,0 +1,1 @@
+create policy zz_defect_update on public.messages for update to authenticated using (true);
