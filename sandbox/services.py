@@ -22,6 +22,7 @@ from cachetools import TLRUCache
 from sandbox.isolate import CURRENT, Isolate
 from sandbox.limits import AddressLimiter, MailLimiter, MemoryLimiter
 from sandbox.principal import Principal
+from sandbox.provider.client import ProviderClient
 from sandbox.settings import SettingsCache
 from sandbox.switches import Switches
 from sandbox.tokens import Keys
@@ -128,6 +129,7 @@ class Services:
     access_token_lifetime_s: int = 3600
     clock_offset_s: float = 0.0
     url: str = ""
+    provider: ProviderClient | None = None
 
     def __post_init__(self) -> None:
         switches = self.switches
