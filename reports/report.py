@@ -18,6 +18,7 @@ from harness.plan.inputs import PlanInputs
 from harness.plan.prices import Prices
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
+from reports.assistant.judge import assistant
 from reports.chaos_log import read
 from reports.compare import Comparison, compare
 from reports.database.figures import view as database_of
@@ -67,6 +68,7 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Fr
         faults,
         database,
         uncompared=why_not,
+        assistant=assistant(run, frames),
     )
     return frames, verdict
 

@@ -22,6 +22,7 @@ from reports import health as generator
 from reports import probes as questions
 from reports import slo as objectives
 from reports.access import AccessRow
+from reports.assistant.model import AssistantRow
 from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.judged_run import judged_run
@@ -105,6 +106,7 @@ class Verdict(ReportModel):
     access: tuple[AccessRow, ...] = ()  # did people get in, and get done
     hidden: tuple[HiddenCost, ...] = ()  # what retries hide from people, and its cost; changes no exit code
     limits: tuple[LimitMet, ...] = ()  # of the platform, by name: why calls failed; changes no exit code
+    assistant: tuple[AssistantRow, ...] = ()  # its models: time, cost, limits; empty without [[assistant]]
     health: tuple[HealthRow, ...]
     integrity: Integrity
     coverage: Coverage  # which sentences of the operational manual this run asked; it changes no exit code
@@ -144,6 +146,7 @@ def judge_frames(
     database: DatabaseView | None = None,
     *,
     uncompared: str = "",
+    assistant: tuple[AssistantRow, ...] = (),
 ) -> Verdict:
     """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
     figures stand beside the limits of `plans`. `uncompared`: why a comparison that was asked for could not be made."""
@@ -156,6 +159,7 @@ def judge_frames(
     found = [(ExitCode.DATA, sentence) for sentence in shown]  # the gravest: before all others of its code
     rest, access = everything.judge(frames), entrance.judge(frames)
     found += [(ExitCode.SLO_MISSED, row.sentence) for row in access if row.status == "missed"]
+    found += [(ExitCode.SLO_MISSED, row.sentence) for row in assistant if row.status == "missed"]
     found += _findings(manifest, rows, health, baseline)
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in access if row.status == "doubt"]
     if rest is not None:
@@ -183,7 +187,12 @@ def judge_frames(
     ]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in drifted if row.excuse]
-    failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing) or bool(gated)
+    failing = (
+        any(row.status == "missed" for row in assistant)
+        or any(row.status == "missed" for row in access)
+        or (rest is not None and rest.failing)
+        or bool(gated)
+    )
     order = _precedence(rows, health, failing=failing)
     ordered = sorted(found, key=lambda item: order.index(item[0]))
     winner = ordered[0][0] if ordered else ExitCode.PASS
@@ -200,6 +209,7 @@ def judge_frames(
         access=access,
         hidden=hidden(frames),
         limits=met,
+        assistant=assistant,
         health=health,
         integrity=integrity,
         coverage=cover(
@@ -217,6 +227,7 @@ def judge_frames(
         ),
         not_checked=(
             *integrity.gaps,
+            *(row.sentence for row in assistant if row.status == "not asked"),
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
             *questions.unasked(manifest.probes),
             *schema_facts.unasked(manifest.probes),

@@ -48,6 +48,11 @@ select (select count(*) from clients),
 from pg_stat_database where datname = current_database()
 """
 
+BREAKERS = """
+select model, failure_count::bigint, extract(epoch from open_until - clock_timestamp())::float8
+from public.openrouter_circuit_breakers order by model limit 100
+"""
+
 WAITS = """
 select coalesce(extract(epoch from clock_timestamp() - l.waitstart), 0)::float8,
        coalesce(l.relation::regclass::text, ''), l.mode, left(a.query, 2000), left(b.query, 2000),

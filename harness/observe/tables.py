@@ -5,6 +5,7 @@
     observed/relations   pg_stat_user_tables at the same instants
     observed/indexes     pg_stat_user_indexes, likewise
     observed/seconds     connections, locks and the counters of the database and its log, each second
+    observed/breakers    the breakers of the assistant's models, each second, where the app has any
     observed/waits       who waited for whose lock, each second in which somebody did
 
 `at_us` is microseconds since 1970 on the generator's clock. Counters grow; what happened in a stretch is the difference
@@ -22,6 +23,7 @@ RELATIONS = f"{FOLDER}/relations"
 INDEXES = f"{FOLDER}/indexes"
 SECONDS = f"{FOLDER}/seconds"
 WAITS = f"{FOLDER}/waits"
+BREAKERS = f"{FOLDER}/breakers"
 
 _INT, _REAL, _TEXT = pa.int64(), pa.float64(), pa.string()
 
@@ -86,6 +88,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("deadlocks", _INT),
             ("wal_bytes", _INT),
             ("took_ms", _REAL),  # by the clock: what asking this cost, at most
+        ]
+    ),
+    BREAKERS: pa.schema(
+        [
+            ("at_us", _INT),
+            ("model", _TEXT),
+            ("failures", _INT),  # since the last success
+            ("open_s", _REAL),  # so long it is left alone yet; negative: since when it no longer is; null: never was
         ]
     ),
     WAITS: pa.schema(

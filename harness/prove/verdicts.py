@@ -74,6 +74,11 @@ class _CatchAll(_VerdictPart):
     rows: tuple[_Everything, ...] = ()
 
 
+class _Assistant(_VerdictPart):
+    name: str
+    status: str
+
+
 class _Facts(_VerdictPart):
     windows: tuple[Window, ...]
 
@@ -93,6 +98,7 @@ class Judged(_VerdictPart):
     realtime: _Realtime | None = None
     catch_all: _CatchAll | None = None
     access: tuple[_Check, ...] = ()
+    assistant: tuple[_Assistant, ...] = ()
     facts: _Facts
 
 
@@ -122,6 +128,7 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
         missed = [row for row in judged.catch_all.rows if "missed" in (row.failures, row.latency)]
         found += [Fired(f"catch-all: {row.name}", 10, end) for row in missed]
     found += [Fired(f"access: {row.id}", 10, end) for row in judged.access if row.status == "missed"]
+    found += [Fired(f"assistant: {row.name}", 10, end) for row in judged.assistant if row.status == "missed"]
     if judged.comparison is not None:
         slower = [row for row in judged.comparison.rows if row.change == "regressed"]
         found += [Fired(f"baseline: {operation}", 12, end) for operation in dict.fromkeys(r.operation for r in slower)]
