@@ -223,6 +223,7 @@ def judge_frames(
                 drift=drifted,
                 recovery=recovery,
                 database=database,
+                assistant=assistant,
             )
         ),
         not_checked=(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from harness.core.assistant_slo import Isolation
@@ -15,8 +17,8 @@ from reports.frames import Frames
 from reports.text import count, percent
 
 _BAD = [str(one) for one in (Outcome.SERVER_ERROR, Outcome.TIMEOUT, Outcome.NETWORK, Outcome.GAVE_UP)]
-LIKE_OUTSIDE = 0.5
-"""What fails outside of the fault more than half as often does not fail because of it."""
+BY_CHANCE = 0.001
+"""As many failures as inside of the fault, at the rate outside of it, have to be rarer than that."""
 
 
 def isolation(rule: Isolation, facts: AssistantFacts, frames: Frames) -> AssistantRow:
@@ -38,9 +40,12 @@ def isolation(rule: Isolation, facts: AssistantFacts, frames: Frames) -> Assista
         share = bad / total
         worst = max(worst, (share, str(name), bad, total))
         calm_total, calm_bad = _counts(others[~inside & (others["operation"] == name)])
-        usual = calm_bad / calm_total if calm_total else 0.0
-        if share > rule.max_share and bad >= SURE_BAD and usual < share * LIKE_OUTSIDE:
-            wrong.append(f"{name}: {count(bad)} of {count(total)} failed, outside {percent(usual, 1)}")
+        usual = (calm_bad + 1) / (calm_total + 2)  # one of whom nothing is known fails half the time
+        by_chance = _at_least(bad, total, max(usual, rule.max_share))
+        if share > rule.max_share and bad >= SURE_BAD and by_chance < BY_CHANCE:
+            wrong.append(
+                f"{name}: {count(bad)} of {count(total)} failed, outside {count(calm_bad)} of {count(calm_total)}"
+            )
     if not looked_at:
         return unasked(rule.name, rule.kind, objective, "nothing else was asked meanwhile")
     return AssistantRow(
@@ -53,6 +58,11 @@ def isolation(rule: Isolation, facts: AssistantFacts, frames: Frames) -> Assista
         status="missed" if wrong else "held",
         note="; ".join(wrong),
     )
+
+
+def _at_least(bad: int, total: int, rate: float) -> float:
+    """The chance of so many failures or more."""
+    return math.fsum(math.comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(bad, total + 1))
 
 
 def _counts(rows: pd.DataFrame) -> tuple[int, int]:

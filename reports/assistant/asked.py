@@ -48,6 +48,7 @@ def latency(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
                 value_text=f"p{rule.percentile:g} {ms(value)}, slowest {ms(took[-1])}",
                 samples=len(took),
                 bad=over,
+                over=value / rule.limit_ms if value >= rule.limit_ms else None,
                 status="missed" if value >= rule.limit_ms and over >= SURE_BAD else "held",
             )
         )
@@ -133,6 +134,7 @@ def patience(rule: Patience, facts: AssistantFacts) -> AssistantRow:
         value_text=f"the slowest of {count(len(timed))} answers took {ms(max(one.duration_ms or 0 for one in timed))}",
         samples=len(timed),
         bad=len(over),
+        over=(slowest.duration_ms or 0) / _allowed(rule, slowest) if over else None,
         status="missed" if over else "held",
         note=note,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.core import assistant_slo as rules
 from harness.record.store import RunFiles
+from reports import neighbours
 from reports.assistant import apart, asked, breaker, money
 from reports.assistant.facts import AssistantFacts, facts_of
 from reports.assistant.model import AssistantRow
@@ -28,7 +29,13 @@ def judge(given: Iterable[rules.AssistantRule], facts: AssistantFacts, frames: F
             found.append(apart.isolation(rule, facts, frames))
         elif not isinstance(rule, rules.Quota) or rule.what != ASKED_BEFORE:
             found += _ANSWERS[type(rule)](rule, facts)
-    return tuple(found)
+    return tuple(_excused(row, frames) for row in found)
+
+
+def _excused(row: AssistantRow, frames: Frames) -> AssistantRow:
+    """A time over its limit may be the doing of other programs on the sandbox's machine: then it says nothing."""
+    excuse = neighbours.excuse(frames.manifest, row.over, 0.0) if row.status == "missed" and row.over else ""
+    return row.model_copy(update={"status": "not asked", "note": f"{row.note}; {excuse}"}) if excuse else row
 
 
 ASKED_BEFORE = "answers_a_minute"

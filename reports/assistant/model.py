@@ -20,6 +20,7 @@ class AssistantRow(ReportModel):
     samples: int
     bad: int = 0
     status: AssistantStatus
+    over: float | None = None  # of a time that is over its limit: how many times the limit
     note: str = ""  # why it is missed, or not asked
 
     @property

@@ -44,7 +44,7 @@ def cost(rule: Cost, facts: AssistantFacts) -> AssistantRow:
         name=rule.name,
         kind=rule.kind,
         objective=objective,
-        value_text=f"median {dollars(figures['median'])}, p99 {dollars(figures['p99'])}, most "
+        value_text=f"mean {dollars(math.fsum(ordered) / len(ordered))}, median {dollars(figures['median'])}, p99 {dollars(figures['p99'])}, most "
         f"{dollars(figures['most'])} ({dearest})",
         samples=len(sums),
         bad=sum(one > rule.limit_usd for one in ordered),
