@@ -38,14 +38,15 @@ def cost(rule: Cost, facts: AssistantFacts) -> AssistantRow:
         "p99": ordered[math.ceil(0.99 * len(ordered)) - 1],
         "most": ordered[-1],
     }
+    mean = math.fsum(ordered) / len(ordered)
     dearest = max(sums, key=lambda key: sums[key]).partition(" #")[0]
     value = figures[rule.of]
     return AssistantRow(
         name=rule.name,
         kind=rule.kind,
         objective=objective,
-        value_text=f"mean {dollars(math.fsum(ordered) / len(ordered))}, median {dollars(figures['median'])}, p99 {dollars(figures['p99'])}, most "
-        f"{dollars(figures['most'])} ({dearest})",
+        value_text=", ".join(f"{name} {dollars(one)}" for name, one in (("mean", mean), *figures.items()))
+        + f" ({dearest})",
         samples=len(sums),
         bad=sum(one > rule.limit_usd for one in ordered),
         status="missed" if value > rule.limit_usd else "held",
