@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,10 +87,11 @@ class Conversation:
     def now(self) -> float:
         return time.time() - self.zero
 
-    def asks(self, text: str = "What now?") -> None:
+    def asks(self, text: str = "What now?", just_before: Callable[[], None] = lambda: None) -> None:
         """The next person does: nobody of them twice, so that nobody's quota is spent."""
         person = self._person()
         talk = person.call("assistant-get-conversation", {"reason": "test"}).json()["conversationId"]
+        just_before()
         begun = self.now()
         reply = person.call("assistant-chat-reply", {"conversationId": talk, "userText": text})
         reading = read_reply(Service.FUNCTION, reply.status_code, reply.content)
@@ -135,8 +137,7 @@ def happens(talk: Conversation) -> None:
     time.sleep(COOLDOWN_S + 2.0)
     for _ in range(2):
         talk.asks()
-    talk.breaks("slow_start", 0.2, slow_s=SLOW_S)
-    talk.asks()
+    talk.asks(just_before=lambda: talk.breaks("slow_start", 1.5, slow_s=SLOW_S))
 
 
 def recorded(talk: Conversation, seen: Observations, folder: Path) -> None:
