@@ -30,6 +30,7 @@ from harness.core.assistant_slo import AssistantRule, Breaker, Patience
 from harness.core.fault_record import ASKS_PROVIDER, PROVIDER, FaultWindow
 from harness.core.read_log import ReadLog
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.scheduled_fault import Allow
 from harness.core.secret import Secret
 from harness.core.tables import READ_SAMPLES
 from harness.egress.gate import LOOPBACK
@@ -153,7 +154,7 @@ def recorded(talk: Conversation, seen: Observations, folder: Path) -> None:
             end_s=end,
             share=1.0,
             cohort=(0.0, 1.0),
-            allow={},
+            allow=Allow(),
             judged=False,
         )
         for number, (start, end) in enumerate(talk.faults)
