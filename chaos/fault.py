@@ -25,6 +25,7 @@ class Layer(StrEnum):
     STREAM = "stream"  # in the proxy: one direction of one connection
     HTTP = "http"  # in the proxy: one request
     FRAME = "frame"  # in the proxy: one websocket frame
+    PROVIDER = "provider"  # at the provider of the target's language models: one request to it
 
 
 Draw = Callable[[str], float]

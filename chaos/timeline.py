@@ -47,6 +47,11 @@ class ScheduledFault:
         return self.fault.layer is Layer.PHONE
 
     @property
+    def at_provider(self) -> bool:
+        """Whether the provider of the target's language models does it."""
+        return self.fault.layer is Layer.PROVIDER
+
+    @property
     def over_phones(self) -> bool:
         """Whether it hits phones, each for the whole time, instead of attempts."""
         return isinstance(self.fault, PhoneFault) and self.fault.scope == "phone"
@@ -120,7 +125,11 @@ class Timeline:
 
     def of_proxy(self) -> Timeline:
         """Only what the proxy does."""
-        return Timeline(tuple(entry for entry in self.entries if not entry.in_phone), self.seed)
+        return Timeline(tuple(entry for entry in self.entries if not (entry.in_phone or entry.at_provider)), self.seed)
+
+    def of_provider(self) -> Timeline:
+        """Only what the provider of language models does."""
+        return Timeline(tuple(entry for entry in self.entries if entry.at_provider), self.seed)
 
     def moments(self) -> list[Moment]:
         """Every start, change and end, in order; of one instant, ends first."""

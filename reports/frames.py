@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 
 from harness.core.delivery_facts import ChannelTopic, DeliveryFact, DeliveryFate, FactKind
-from harness.core.fault_record import excused
+from harness.core.fault_record import ASKS_PROVIDER, excused
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.session_end import BROKEN_OFF
 from harness.core.tables import Phase, View
@@ -123,6 +123,9 @@ class Frames:
         counts = pd.Series(True, index=measured.index)
         for start, end in excused(self.manifest.chaos):
             counts &= (ended <= start) | (second >= end)
+        others = measured["operation"] != ASKS_PROVIDER
+        for start, end in excused(self.manifest.chaos, at_provider=True):
+            counts &= others | (ended <= start) | (second >= end)
         return measured[counts]
 
     @property

@@ -56,6 +56,16 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "A switch that is thrown in an emergency does nothing.",
         "the cache of public-app-settings, and caches in front of it",
     ),
+    "assistant quota": (
+        "The assistant answers as many questions as its limit says, and no more",
+        "Each question too many costs the provider's price; each too few is a person who is turned away early.",
+        "the counting in assistant-chat-reply: where it compares, and what it counts",
+    ),
+    "assistant quota, two devices": (
+        "The assistant's limit is the person's, not the device's",
+        "With a second device, or a second sign-in, anybody gets twice as much.",
+        "the key under which assistant-chat-reply counts: the person's id alone",
+    ),
 }
 
 

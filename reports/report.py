@@ -19,6 +19,7 @@ from harness.plan.prices import Prices
 from harness.plan.rows import EVENTS
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
+from reports.assistant.judge import assistant
 from reports.chaos_log import read
 from reports.compare import Comparison, compare
 from reports.database.before import Earlier
@@ -78,6 +79,7 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Fr
         faults,
         database,
         uncompared=why_not,
+        assistant=assistant(run, frames),
     )
     return frames, verdict.model_copy(update={"playbook": steps_for(verdict)})
 

@@ -23,6 +23,7 @@ from reports import health as generator
 from reports import probes as questions
 from reports import slo as objectives
 from reports.access import AccessRow
+from reports.assistant.model import AssistantRow
 from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.judged_run import judged_run
@@ -109,6 +110,7 @@ class Verdict(ReportModel):
     access: tuple[AccessRow, ...] = ()  # did people get in, and get done
     hidden: tuple[HiddenCost, ...] = ()  # what retries hide from people, and its cost; changes no exit code
     limits: tuple[LimitMet, ...] = ()  # of the platform, by name: why calls failed; changes no exit code
+    assistant: tuple[AssistantRow, ...] = ()  # its models: time, cost, limits; empty without [[assistant]]
     health: tuple[HealthRow, ...]
     integrity: Integrity
     coverage: Coverage  # which sentences of the operational manual this run asked; it changes no exit code
@@ -150,6 +152,7 @@ def judge_frames(
     database: DatabaseView | None = None,
     *,
     uncompared: str = "",
+    assistant: tuple[AssistantRow, ...] = (),
 ) -> Verdict:
     """`judge`, for who has the frames already. `integrity`: what became of the data (`reports.integrity`). Realtime's
     figures stand beside the limits of `plans`. `uncompared`: why a comparison that was asked for could not be made."""
@@ -162,6 +165,7 @@ def judge_frames(
     found = [(ExitCode.DATA, sentence) for sentence in shown]  # the gravest: before all others of its code
     rest, access = everything.judge(frames), entrance.judge(frames)
     found += [(ExitCode.SLO_MISSED, row.sentence) for row in access if row.status == "missed"]
+    found += [(ExitCode.SLO_MISSED, row.sentence) for row in assistant if row.status == "missed"]
     found += _findings(manifest, rows, health, baseline)
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in access if row.status == "doubt"]
     if rest is not None:
@@ -191,7 +195,12 @@ def judge_frames(
     ]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in drifted if row.excuse]
-    failing = any(row.status == "missed" for row in access) or (rest is not None and rest.failing) or bool(gated)
+    failing = (
+        any(row.status == "missed" for row in assistant)
+        or any(row.status == "missed" for row in access)
+        or (rest is not None and rest.failing)
+        or bool(gated)
+    )
     order = _precedence(rows, health, failing=failing)
     ordered = sorted(found, key=lambda item: order.index(item[0]))
     winner = ordered[0][0] if ordered else ExitCode.PASS
@@ -208,6 +217,7 @@ def judge_frames(
         access=access,
         hidden=hidden(frames),
         limits=met,
+        assistant=assistant,
         health=health,
         integrity=integrity,
         coverage=cover(
@@ -221,10 +231,12 @@ def judge_frames(
                 drift=drifted,
                 recovery=recovery,
                 database=database,
+                assistant=assistant,
             )
         ),
         not_checked=(
             *integrity.gaps,
+            *(row.sentence for row in assistant if row.status == "not asked"),
             *(f"{slo.name}: the profile has no Realtime, so nothing is delivered." for slo in unanswerable),
             *questions.unasked(manifest.probes),
             *schema_facts.unasked(manifest.probes),

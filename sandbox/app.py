@@ -21,12 +21,15 @@ from sandbox.edge_runtime import EdgeRuntime
 from sandbox.functions import routes as functions
 from sandbox.gateway import Gateway, rest_principal
 from sandbox.interference import Interference
+from sandbox.provider import admin as provider_admin
+from sandbox.provider.server import Provider
 from sandbox.realtime import Hub, admin, broadcast
 from sandbox.rest import RestContext
 from sandbox.services import Services
 
 DISCOVERY_PATH = "/.well-known/movinesta-sandbox"
 REALTIME_PATH = DISCOVERY_PATH + "/realtime"
+PROVIDER_PATH = DISCOVERY_PATH + "/provider"
 
 
 def rest_context(services: Services) -> RestContext:
@@ -40,7 +43,11 @@ def rest_context(services: Services) -> RestContext:
 
 
 def build(
-    services: Services, context: RestContext, realtime: Hub, discovery: Callable[[], Mapping[str, Any]]
+    services: Services,
+    context: RestContext,
+    realtime: Hub,
+    provider: Provider,
+    discovery: Callable[[], Mapping[str, Any]],
 ) -> ASGIApp:
     """The application. discovery: what its discovery document says, secrets included."""
     starlette = Starlette(
@@ -53,6 +60,7 @@ def build(
             Route("/health", _health, methods=["GET"]),
             Route(DISCOVERY_PATH, _discovery(discovery), methods=["GET"]),
             *admin.routes(realtime, REALTIME_PATH, _from_this_machine),
+            *provider_admin.routes(provider, PROVIDER_PATH, _from_this_machine),
         ],
         exception_handlers={HTTPException: _unrouted},
     )

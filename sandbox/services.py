@@ -22,6 +22,7 @@ from cachetools import TLRUCache
 from sandbox.isolate import CURRENT, Isolate
 from sandbox.limits import AddressLimiter, MailLimiter, MemoryLimiter
 from sandbox.principal import Principal
+from sandbox.provider.client import ProviderClient
 from sandbox.settings import SettingsCache
 from sandbox.switches import Switches
 from sandbox.tokens import Keys
@@ -130,6 +131,7 @@ class Services:
     url: str = ""
     dsn: str = ""  # for connections beside the pools
     leaked: list[asyncpg.Connection] = field(default_factory=list)  # a seeded defect's
+    provider: ProviderClient | None = None
 
     def __post_init__(self) -> None:
         switches = self.switches

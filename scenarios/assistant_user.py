@@ -15,6 +15,7 @@ QUESTIONS = (
     "Find me a thriller like the last one I liked.",
     "Put that on my watchlist.",
     "Anything new with the same director?",
+    "Explain in detail what makes each of them worth it.",
 )
 
 

@@ -129,6 +129,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         slos=slos.slo,
         catch_all=slos.catch_all,
         database=slos.database,
+        assistant=slos.assistant,
         out=options["out"],
         target=load_target(options["target_file"]) if options["target_file"] else None,
         sandbox_url=options["url"],

@@ -70,6 +70,7 @@ def tip(profile: str, name: str | None, **options: Any) -> None:
             slos=slos.slo,
             catch_all=slos.catch_all,
             database=slos.database,
+            assistant=slos.assistant,
             out=options["out"],
             target=target,
             seed=options["seed"],

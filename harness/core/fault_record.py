@@ -114,15 +114,21 @@ def fault_windows(
     return tuple(sorted(found, key=lambda window: (window.start_s, window.name)))
 
 
-def excused(windows: Sequence[FaultWindow]) -> list[tuple[float, float]]:
+PROVIDER = "provider"
+"""The layer of faults that break the provider of language models."""
+ASKS_PROVIDER = "assistant_reply"
+"""The one operation that such a fault excuses: whatever else it costs somebody is the target's doing."""
+
+
+def excused(windows: Sequence[FaultWindow], *, at_provider: bool = False) -> list[tuple[float, float]]:
     """Stretches that SLOs do not count: chaos windows that are not judged, with the recovery that they allow.
 
-    Apart, in order.
+    Apart, in order. at_provider: those of faults of the provider, which excuse `ASKS_PROVIDER` alone; else all others.
     """
     spans = sorted(
         (window.start_s, window.end_s + (window.allow.recover_s or 0.0))
         for window in windows
-        if window.kind == "chaos" and not window.judged
+        if window.kind == "chaos" and not window.judged and (window.layer == PROVIDER) is at_provider
     )
     apart: list[tuple[float, float]] = []
     for start, end in spans:

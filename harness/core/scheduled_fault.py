@@ -18,6 +18,7 @@ assert chaos.faults  # imported for what it registers
 
 PHONE = (Layer.PHONE,)
 PROXY = (Layer.STREAM, Layer.HTTP, Layer.FRAME)
+PROVIDER = (Layer.PROVIDER,)
 _AT = re.compile(r"(?P<phase>warmup|measure)(?:\s*\+\s*(?P<after>\d+(?:\.\d+)?))?")
 
 Number = Annotated[float, Field(strict=True)]
@@ -83,6 +84,8 @@ class ChaosEntry(_Model):
     def layers(self) -> tuple[Layer, ...]:
         """Where the fault is looked for."""
         if self.place is None:
+            if self.fault in registered(*PROVIDER):
+                return PROVIDER
             return PHONE if self.fault in registered(*PHONE) else PROXY
         return PHONE if self.place == "phone" else PROXY
 
@@ -186,8 +189,14 @@ def _misfits(
 
 
 def _of_proxy(entry: ChaosEntry, scheduled: ScheduledFault) -> list[str]:
-    """A proxy sees bytes and requests, and neither personas nor calls."""
+    """A proxy sees bytes and requests, and neither personas nor calls; a provider of models knows nobody at all."""
     found = []
+    if scheduled.at_provider:
+        if entry.where.personas or entry.where.calls or entry.where.people != (0.0, 1.0):
+            found.append("where: the provider of models knows neither calls nor people; use parameters.models or share")
+        if entry.ramp:
+            found.append("ramp: a fault of the provider is there as a whole; take it out")
+        return found
     if entry.where.personas or entry.where.calls or entry.where.people != (0.0, 1.0):
         instead = "parameters path, method and header" if isinstance(scheduled.fault, HttpFault) else "share"
         found.append(f"where: the proxy knows neither calls nor people; use {instead} instead")

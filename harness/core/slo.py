@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from harness.core.assistant_slo import AssistantRule
 from harness.core.frozen_model import Count, FrozenModel, Number, PlainName, Text
 from harness.core.outcome import Outcome
 from harness.core.tables import View
@@ -173,6 +174,7 @@ class SloFile(FrozenModel):
     catch_all: CatchAll | None = None  # absent: the shipped file's
     exclude: tuple[Exclusion, ...] = ()  # added to those of the shipped file
     database: DatabaseLimits | None = None
+    assistant: tuple[AssistantRule, ...] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -22,7 +22,17 @@ from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, uns
 from harness.evidence.postgres import DATABASE_FAULTS, PostgresReader
 from harness.evidence.readers_view import readers_view
 from harness.evidence.rest import DATE_KNOWN_TO_S, RestReader
-from harness.evidence.tables import EVENTS, FEATURES, FOLDER, MESSAGES, TABLES, TALKED_IN, WRITTEN_BY, StoredTable
+from harness.evidence.tables import (
+    ASSISTANT,
+    EVENTS,
+    FEATURES,
+    FOLDER,
+    MESSAGES,
+    TABLES,
+    TALKED_IN,
+    WRITTEN_BY,
+    StoredTable,
+)
 from harness.record.manifest import Evidence, Part, TargetClock
 from harness.record.parts import measured
 from harness.record.store import RunFiles, RunStore, open_run
@@ -178,6 +188,8 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
                 batches = [batch async for batch in reader.belonging(table, column, chosen)]
                 rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
         rows |= await readers_view(files, reader)
+        if manifest.assistant:
+            rows |= await _of_the_assistant(folder, reader, since, until)
     return Evidence(
         source=reader.source,
         read_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -186,6 +198,18 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
         rows=rows,
         clock=clock,
     )
+
+
+async def _of_the_assistant(folder: Path, reader: Reader, since: str, until: str) -> dict[str, int]:
+    """What the app logged of its models; a target that keeps no such table, or lets nobody read it, lacks just that."""
+    rows = {}
+    for table in ASSISTANT:
+        try:
+            batches = [batch async for batch in reader.between(table, since, until)]
+        except TargetError:
+            continue
+        rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
+    return rows
 
 
 async def _clock(reader: Reader) -> TargetClock:

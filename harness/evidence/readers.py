@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from harness.client.checks.asked_many import FEEDS
+from harness.client.checks.read_samples import SAMPLED_ALWAYS
 
 READERS_AT_MOST = 120
 ACTORS_AT_MOST = 150
@@ -26,6 +27,8 @@ def chosen(samples: Iterable[pa.RecordBatch]) -> list[bytes]:
     places: dict[bytes, int] = {}
     for batch in samples:
         for account, call, ids in zip(*(batch[name].to_pylist() for name in SAMPLE_COLUMNS), strict=True):
+            if call in SAMPLED_ALWAYS:
+                continue
             place = 2 if call not in FEEDS else (1 if ids else 0)
             places[account] = min(places.get(account, place), place)
     return sorted(places, key=places.__getitem__)[:READERS_AT_MOST]

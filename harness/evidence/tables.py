@@ -272,6 +272,44 @@ FEATURES = StoredTable(
     "created_at",
     ("created_at", "id"),
 )
+REQUEST_LOG = StoredTable(
+    "openrouter_request_log",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("fn", pa.string()),
+        EvidenceColumn("model", pa.string()),
+        EvidenceColumn("variant", pa.string()),
+        EvidenceColumn("prompt_tokens", pa.string(), "usage->>input_tokens", "usage->>'input_tokens'"),
+        EvidenceColumn("tokens", pa.string(), "usage->>output_tokens", "usage->>'output_tokens'"),
+        EvidenceColumn("cost", pa.string(), "usage->>cost", "usage->>'cost'"),
+        EvidenceColumn("duration_ms", pa.string(), "meta->>duration_ms", "meta->>'duration_ms'"),
+        EvidenceColumn(
+            "candidates",
+            pa.string(),
+            "meta->routing->>model_candidates",
+            "meta->'routing'->>'model_candidates'",
+        ),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+TOOLS_RUN = StoredTable(
+    "assistant_message_action_log",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("message_id", _ID),
+        EvidenceColumn("action_id", pa.string()),
+        EvidenceColumn("action_type", pa.string()),
+    ),
+    "created_at",
+    ("created_at", "id"),
+)
+ASSISTANT = (REQUEST_LOG, TOOLS_RUN)
+"""Read where the SLO file says something of the assistant, as far as the target lets them be read."""
 TABLES = (
     EVENTS,
     MESSAGES,

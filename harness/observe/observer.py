@@ -22,7 +22,7 @@ from harness.core.errors import HarnessError
 from harness.egress import database
 from harness.egress.gate import Gate
 from harness.observe import questions
-from harness.observe.tables import CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.tables import BREAKERS, CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
 
 EVERY_S = 1.0
 STATEMENT_LIMIT_S = 2.0
@@ -132,6 +132,7 @@ class _Asked:
     def __init__(self, found: Observations) -> None:
         self.found = found
         self.schema = ""  # of pg_stat_statements
+        self.breakers = True  # the app has such a table, and lets the role read it
 
     async def ask(self, work: Awaitable[Any]) -> Any:
         begun = time.perf_counter()
@@ -255,6 +256,21 @@ async def _second(asked: _Asked, connection: asyncpg.Connection) -> None:
         await _waits(asked, connection)
     if row[0] >= row[5] * CROWDED:
         await _kept(asked, connection, CLIENTS, at_us, questions.CLIENTS)
+    if asked.breakers:
+        await _breakers(asked, connection)
+
+
+async def _breakers(asked: _Asked, connection: asyncpg.Connection) -> None:
+    at_us = time.time_ns() // 1000
+    try:
+        rows = await asked.ask(connection.fetch(questions.BREAKERS))
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedColumnError):
+        asked.breakers = False
+    except asyncpg.QueryCanceledError:
+        asked.found.lacks(f"{BREAKERS}: not answered within {STATEMENT_LIMIT_S:g} s at least once")
+    else:
+        if rows:
+            asked.found.add(BREAKERS, at_us, [tuple(row) for row in rows])
 
 
 async def _waits(asked: _Asked, connection: asyncpg.Connection) -> None:

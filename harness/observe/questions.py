@@ -54,6 +54,11 @@ select coalesce(left(application_name, 100), ''), coalesce(usename::text, ''), c
 from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() group by 1, 2, 3
 """
 
+BREAKERS = """
+select model, failure_count::bigint, extract(epoch from open_until - clock_timestamp())::float8
+from public.openrouter_circuit_breakers order by model limit 100
+"""
+
 WAITS = """
 select coalesce(extract(epoch from clock_timestamp() - l.waitstart), 0)::float8,
        coalesce((select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -7,6 +7,7 @@
     observed/seconds     connections, locks and the counters of the database and its log, each second
     observed/plans       how Postgres carries out the dearest statements and the hot calls, after the load
     observed/clients     whose the connections are, at the same instants, and each second while half are taken
+    observed/breakers    the breakers of the assistant's models, each second, where the app has any
     observed/waits       who waited for whose lock, each second in which somebody did
 
 `at_us` is microseconds since 1970 on the generator's clock. Counters grow; what happened in a stretch is the difference
@@ -26,6 +27,7 @@ SECONDS = f"{FOLDER}/seconds"
 WAITS = f"{FOLDER}/waits"
 CLIENTS = f"{FOLDER}/clients"
 PLANS = f"{FOLDER}/plans"
+BREAKERS = f"{FOLDER}/breakers"
 
 _INT, _REAL, _TEXT = pa.int64(), pa.float64(), pa.string()
 
@@ -90,6 +92,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("deadlocks", _INT),
             ("wal_bytes", _INT),
             ("took_ms", _REAL),  # by the clock: what asking this cost, at most
+        ]
+    ),
+    BREAKERS: pa.schema(
+        [
+            ("at_us", _INT),
+            ("model", _TEXT),
+            ("failures", _INT),  # since the last success
+            ("open_s", _REAL),  # so long it is left alone yet; negative: since when it no longer is; null: never was
         ]
     ),
     WAITS: pa.schema(

@@ -58,4 +58,5 @@ def _usage(usage: Usage, month: Month, prices: Prices) -> CostItem:
 def _extra(extra: Extra, month: Month) -> CostItem:
     quantity = month.counted[extra.per]
     amount = quantity / extra.size * extra.price
-    return CostItem(extra.name, quantity, "", 0, amount, amount)
+    turns = extra.per == "assistant_turns"
+    return CostItem(extra.name, quantity, "", 0, amount, amount, turns=turns)

@@ -125,6 +125,7 @@ class CostItem:
     amount: float
     asked: float
     note: str = ""
+    turns: bool = False  # what the assistant's language models cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,8 @@ def _cost(plan: CapacityPlan) -> list[RenderableType]:
         heading("COST", f"a month, {cost.currency}"),
         table(("", "quantity", "included", ""), [*rows, total]),
     ]
-    unpriced = "" if cost.turns_priced else _unpriced(plan)
-    return [*parts, paragraph(unpriced)] if unpriced else parts
+    said = _models_share(plan) if cost.turns_priced else _unpriced(plan)
+    return [*parts, paragraph(said)] if said else parts
 
 
 def _item(item: CostItem, currency: str) -> tuple[str, ...]:
@@ -206,6 +206,14 @@ def _item(item: CostItem, currency: str) -> tuple[str, ...]:
     asked = f"unlimited {money(item.asked, currency)}" if item.asked > item.amount * 1.01 > 0 else ""
     included = number(item.included) if item.included else ""
     return item.name, quantity, included, money(item.amount, currency), asked or item.note
+
+
+def _models_share(plan: CapacityPlan) -> str:
+    """What the assistant's language models are of the bill."""
+    cost = plan.figures.cost
+    paid = sum(item.amount for item in cost.items if item.turns)
+    share = paid / cost.total if cost.total else 0.0
+    return f"The assistant's language models: {money(paid, cost.currency)} a month, {share:.0%} of all."
 
 
 def _unpriced(plan: CapacityPlan) -> str:

@@ -13,7 +13,7 @@ from harness.client.http.paced import paced
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress import web
 from harness.egress.gate import Gate
-from harness.probes import schema
+from harness.probes import assistant_quota, schema
 from harness.probes.context import ProbeContext, signed_in
 from harness.probes.questions import (
     anonymous_messages,
@@ -58,12 +58,15 @@ QUESTIONS: tuple[tuple[str, Callable[[ProbeContext], Awaitable[ProbeAnswer]]], .
 )
 
 
-def probe(access: ResolvedTarget, people: int) -> Probes:
-    """Ask the target. Never raises for what it does. people: how many the target has; the first two are asked with."""
-    return asyncio.run(_probe(access, people))
+def probe(access: ResolvedTarget, people: int, assistant_answers: int | None = None) -> Probes:
+    """Ask the target. Never raises for what it does. people: how many the target has; the first two are asked with.
+
+    :param assistant_answers: that its assistant gives a person in a minute; None: nobody said, it is not asked.
+    """
+    return asyncio.run(_probe(access, people, assistant_answers))
 
 
-async def _probe(access: ResolvedTarget, people: int) -> Probes:
+async def _probe(access: ResolvedTarget, people: int, assistant_answers: int | None) -> Probes:
     began = time.monotonic()
     client = web.async_client(
         Gate(access.reach), base_url=access.url, timeout=TIMEOUT_S, event_hooks=paced(access.limits)
@@ -71,6 +74,8 @@ async def _probe(access: ResolvedTarget, people: int) -> Probes:
     async with client as http:
         source, facts = await _facts(http, access)
         answers = await _answers(http, access, people)
+        if assistant_answers is not None:
+            answers += await _quota(http, access, people, assistant_answers)
     return Probes(source=source, facts=facts, answers=answers, took_s=round(time.monotonic() - began, 2))
 
 
@@ -88,6 +93,15 @@ async def _answers(http: httpx.AsyncClient, access: ResolvedTarget, people: int)
         why = f"nobody could sign in: {type(error).__name__}"
         return tuple(ProbeAnswer(id=id_, status="not asked", text=why) for id_, _ in QUESTIONS)
     return tuple(await asyncio.gather(*[_asked(context, id_, ask) for id_, ask in QUESTIONS]))
+
+
+async def _quota(http: httpx.AsyncClient, access: ResolvedTarget, people: int, limit: int) -> tuple[ProbeAnswer, ...]:
+    try:
+        return await assistant_quota.ask(http, access, people, limit)
+    except NO_USE as error:
+        why = f"the target's answer was of no use: {type(error).__name__}"
+        ids = (assistant_quota.ONE, assistant_quota.TWO)
+        return tuple(ProbeAnswer(id=id_, status="not asked", text=why) for id_ in ids)
 
 
 async def _asked(context: ProbeContext, id_: str, ask: Callable[[ProbeContext], Awaitable[ProbeAnswer]]) -> ProbeAnswer:

@@ -1,7 +1,7 @@
 """The seeded defects that `harness prove` runs, and which gate has to see each. (pure)
 
 switches: of the sandbox. gates: any of them is the right one; a defect that only others notice counts as missed. Names
-of gates: `SLO: name`, the id of a data check, `probe: id`, `delivery: what`, `baseline: operation`,
+of gates: `SLO: name`, the id of a data check, `probe: id`, `assistant: name`, `delivery: what`, `baseline: operation`,
 `drift: operation` and `database: limit: table or statement`, each also by the part before a colon alone.
 """
 
@@ -29,6 +29,9 @@ STEADY = Suite("prove-steady", "slo-prove.toml", 240)
 """For what takes a third longer: a percentile of many samples, a trend over ten slices."""
 MINUTES = Suite("prove-minutes", "slo.toml", 480)
 """For few errors, and an objective that looks at five minutes."""
+
+ASSISTANT = Suite("prove-assistant", "slo-prove-assistant.toml", 300)
+"""For the assistant's models, whose provider dies and comes back meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,16 @@ DEFECTS: tuple[Defect, ...] = (
     _one("rls_off_events=on", "probe: others' events"),
     _one("anon_reads_messages=on", "probe: anonymous messages"),
     _one("settings_stale=on", "probe: fresh settings"),
+    # the assistant
+    _one("assistant_quota_off_by_one=on", "probe: assistant quota", suite=ASSISTANT),
+    _one("assistant_quota_per_device=on", "probe: assistant quota, two devices", suite=ASSISTANT),
+    _one("assistant_breaker_never_opens=on", "assistant: Breaker", suite=ASSISTANT),
+    _one("assistant_breaker_never_closes=on", "assistant: Breaker", suite=ASSISTANT),
+    _one("assistant_timeout_ignored=on", "assistant: Timeout", suite=ASSISTANT),
+    _one("assistant_max_tokens_ignored=on", "assistant: Tokens of an answer", suite=ASSISTANT),
+    _one("assistant_price_percent=300", "assistant: Price list, fast model", suite=ASSISTANT),
+    _one("assistant_death_stops_deck=on", "assistant: Nobody else pays", suite=ASSISTANT),
+    _one("assistant_fallback_missing=on", "assistant: Fallback", suite=ASSISTANT),
     # slow and failing
     _one("latency_percent=30", "baseline: message_send", suite=STEADY),
     _one("chat_latency_percent=30", "baseline: message_send", suite=STEADY),

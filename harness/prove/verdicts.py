@@ -84,6 +84,11 @@ class _Database(_VerdictPart):
     gates: tuple[_Gate, ...] = ()
 
 
+class _Assistant(_VerdictPart):
+    name: str
+    status: str
+
+
 class _Facts(_VerdictPart):
     windows: tuple[Window, ...]
 
@@ -104,6 +109,7 @@ class Judged(_VerdictPart):
     catch_all: _CatchAll | None = None
     access: tuple[_Check, ...] = ()
     database: _Database | None = None
+    assistant: tuple[_Assistant, ...] = ()
     facts: _Facts
 
 
@@ -138,6 +144,7 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
         found += [
             Fired(": ".join(("database", row.id, *([row.subject] if row.subject else []))), 10, end) for row in over
         ]
+    found += [Fired(f"assistant: {row.name}", 10, end) for row in judged.assistant if row.status == "missed"]
     if judged.comparison is not None:
         slower = [row for row in judged.comparison.rows if row.change == "regressed"]
         found += [Fired(f"baseline: {operation}", 12, end) for operation in dict.fromkeys(r.operation for r in slower)]

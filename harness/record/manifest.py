@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from harness.core.assistant_slo import AssistantRule
 from harness.core.fault_record import FaultWindow
 from harness.core.phase_window import Window
 from harness.core.profile import Profile
@@ -92,6 +93,7 @@ class Manifest(BaseModel):
     slos: tuple[Slo, ...]
     catch_all: CatchAll | None = None  # bounds of everything else; None: of a run that had none
     database: DatabaseLimits | None = None  # what the database may say of itself; None: anything
+    assistant: tuple[AssistantRule, ...] = ()  # what its models may take and cost
     target_name: str
     target_url: str
     target_environment: str

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from chaos.client import ClientError, Toxiproxy
@@ -258,23 +258,35 @@ def fronted(
         yield Fronted(entry, conductor, death)
 
 
+class Conductor(Protocol):
+    """Who makes a part of the timeline happen."""
+
+    def begin(self, zero: float, folder: Path) -> None: ...
+
+    def clear(self) -> None: ...
+
+
 class Fronted:
     """url: where phones go. death: of the proxy that was started for it, with its reason; "" while it lives."""
 
     def __init__(self, url: str, conductor: ProxyConductor | None, death: Callable[[], str] | None = None) -> None:
         self.url = url
         self.death = death or _nobodys
-        self._conductor = conductor
+        self._conductors: list[Conductor] = [] if conductor is None else [conductor]
+
+    def beside(self, conductor: Conductor) -> None:
+        """Somebody else makes faults as well, somewhere else."""
+        self._conductors.append(conductor)
 
     def begin(self, zero: float, folder: Path) -> None:
         """The run's zero is known."""
-        if self._conductor is not None:
-            self._conductor.begin(zero, folder)
+        for conductor in self._conductors:
+            conductor.begin(zero, folder)
 
     def clear(self) -> None:
         """The run ends early: no more faults."""
-        if self._conductor is not None:
-            self._conductor.clear()
+        for conductor in self._conductors:
+            conductor.clear()
 
 
 def _removed(client: Toxiproxy, name: str) -> None:

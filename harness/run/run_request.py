@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.core.assistant_slo import AssistantRule
 from harness.core.profile import Profile
 from harness.core.slo import CatchAll, DatabaseLimits, Slo
 from harness.core.target import Target
@@ -23,6 +24,7 @@ class RunRequest:
     out: Path
     catch_all: CatchAll | None = None  # bounds of everything that no SLO names
     database: DatabaseLimits | None = None  # what the target's database may say of itself
+    assistant: tuple[AssistantRule, ...] = ()  # what its assistant's models may take and cost
     target: Target | None = None
     sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
     seed: int | None = None

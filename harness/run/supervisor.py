@@ -20,6 +20,7 @@ from typing import Literal
 from chaos.timeline import Timeline
 from harness import __version__
 from harness.config.behaviour import lacking, misfits
+from harness.core.assistant_slo import Quota
 from harness.core.behaviour import PERSONAS
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import fault_windows
@@ -45,6 +46,7 @@ from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.neighbours import CpuSecond, summary, watched
 from harness.run.patient_watcher import patient
 from harness.run.preflight_stage import preflight_stage
+from harness.run.provider_conductor import ProviderConductor
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
@@ -86,6 +88,10 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
         log.info("target found", target=access.name, url=access.url, environment=access.environment)
         timeline = run_request.profile.timeline(_seed(run_request))
         front = stack.enter_context(_front(run_request, access, timeline, watcher, log))
+        if timeline.of_provider().entries:
+            provider = ProviderConductor(access.url, timeline.of_provider(), watcher, log, gate=Gate(access.reach))
+            stack.callback(provider.clear)
+            front.beside(provider)
         spec, store = _prepare(run_request, access, front.url, timeline)
         log.run = spec.run_id
         with closing_record(store.folder) as stage:
@@ -111,7 +117,7 @@ def _carry_out(
         _log_plan(log, run_request, store.manifest)
         watcher.stage(f"run {spec.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
         stage.now = "before the load began"
-        probes = probe(access, run_request.profile.people)
+        probes = probe(access, run_request.profile.people, _answers_a_minute(run_request))
         store.update(probes=probes)
         log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
         _preflight(run_request, access, store, watcher, log)
@@ -158,6 +164,12 @@ def _preflight(run_request: RunRequest, access: ResolvedTarget, store: RunStore,
     log.info("preflight", found=found.text, took_s=found.took_s)
     for one in found.refused:
         watcher.problem(one.sentence)
+
+
+def _answers_a_minute(run_request: RunRequest) -> int | None:
+    """What the SLO file says that the assistant gives a person in a minute."""
+    stated = [one for one in run_request.assistant if isinstance(one, Quota) and one.what == "answers_a_minute"]
+    return stated[0].limit if stated else None
 
 
 def _canary(at: Literal["start", "end"], log: RunLog) -> tuple[Canary, ...]:
@@ -297,6 +309,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         slos=run_request.slos,
         catch_all=run_request.catch_all,
         database=run_request.database,
+        assistant=run_request.assistant,
         target_name=access.name,
         target_url=access.url,
         target_environment=access.environment,

@@ -9,6 +9,7 @@ from harness.core.outcome import Outcome
 from harness.core.slo import Slo
 from harness.core.tables import Phase, View
 from harness.record.manifest import Manifest
+from reports.assistant.model import AssistantRow
 from reports.compare import Comparison
 from reports.database.model import DatabaseView
 from reports.drift import DriftRow
@@ -42,6 +43,7 @@ class JudgedRun:
     drift: tuple[DriftRow, ...] = ()
     recovery: Recovery | None = None
     database: DatabaseView | None = None
+    assistant: tuple[AssistantRow, ...] = ()
     measured: Mapping[tuple[str, str], int] = field(default_factory=dict)
     limited: Mapping[str, int] = field(default_factory=dict)
 
@@ -62,6 +64,7 @@ def judged_run(
     drift: Sequence[DriftRow],
     recovery: Recovery | None,
     database: DatabaseView | None = None,
+    assistant: Sequence[AssistantRow] = (),
 ) -> JudgedRun:
     """A run's record together with what each part of the judgement said of it."""
     start, end = frames.window
@@ -79,6 +82,7 @@ def judged_run(
         drift=tuple(drift),
         recovery=recovery,
         database=database,
+        assistant=tuple(assistant),
         measured=_samples(frames),
         limited=_ended(frames, Outcome.RATE_LIMITED),
     )

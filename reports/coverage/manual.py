@@ -13,6 +13,7 @@ from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 from harness.core.tables import View
 from reports.coverage.ask import When, all_of, any_of
+from reports.coverage.assistant import AskAssistant
 from reports.coverage.conduct import AskDelivery, AskLimit, AskQueues, AskRecovery, AskRetries, AskTyping
 from reports.coverage.objectives import AskBaseline, AskDrift, AskLatency, AskLength, AskLoad, AskShare
 from reports.coverage.preflight import AskPreflight
@@ -56,7 +57,7 @@ _WITNESS = "the database as witness: its statistics and locks before, during and
 _PREFLIGHT = give("harness run --preflight, and keys.dsn_env in the target file")
 _FROM_OUTSIDE = give("harness run --preflight")
 _TRACE = "a comparison of the real app's recorded calls with our phones'; these behave as the app did when it was read"
-_PROVIDER = "faults of the model's provider behind the assistant"
+_DEAD = run("nightly-provider-dead", "against a sandbox, whose provider of models can be broken")
 
 
 def _partition(name: str) -> AskFact:
@@ -385,25 +386,39 @@ PROMISES: tuple[Promise, ...] = (
         beyond("a browser's profiler on the app itself; the harness is no browser"),
     ),
     # ---- 8. The assistant --------------------------------------------------------------------------------------------
-    Promise("8.1", "caps", "Tokens and time of a model call are capped.", None, not_built(_PROVIDER)),
-    Promise("8.1", "circuit breaker", "A model that fails is left alone for a while.", None, not_built(_PROVIDER)),
+    Promise(
+        "8.1",
+        "caps",
+        "Tokens and time of a model call are capped.",
+        all_of(AskAssistant("max_tokens"), AskAssistant("timeout")),
+        _READ,
+    ),
+    Promise("8.1", "circuit breaker", "A model that fails is left alone for a while.", AskAssistant("breaker"), _DEAD),
     Promise(
         "8.1",
         "per model",
         "Latency and failures are known per model.",
-        None,
-        beyond("the team's own dashboards; which model answered is not in the reply"),
+        all_of(AskAssistant("latency"), AskAssistant("failures")),
+        _READ,
     ),
-    Promise("8.2", "cost log", "Cost is logged per request and person.", None, not_built(_WITNESS)),
+    Promise("8.2", "cost log", "Cost is logged per request and person.", AskAssistant("cost"), _READ),
     Promise(
         "8.2",
         "quotas",
         "The server enforces quotas: messages a day, tool calls a message, web searches.",
-        None,
-        not_built("a preflight question, with a person whose quota is small"),
+        all_of(AskQuestion("assistant quota"), AskQuestion("assistant quota, two devices"), AskAssistant("quota")),
+        give('an SLO file that states the limits: [[assistant]], kind = "quota" (docs/assistant.md)'),
     ),
-    Promise("8.3", "fallback", "When the model fails, people get a way on.", None, not_built(_PROVIDER)),
-    Promise("8.3", "tools fail", "When a tool fails, people get the rest of the answer.", None, not_built(_PROVIDER)),
+    Promise("8.3", "fallback", "When the model fails, people get a way on.", AskAssistant("fallback"), _DEAD),
+    Promise(
+        "8.3",
+        "tools fail",
+        "When a tool fails, people get the rest of the answer.",
+        None,
+        beyond(
+            "a deployment whose tools can be made to fail one by one; they run inside the function, on its database"
+        ),
+    ),
     # ---- 9. Observability --------------------------------------------------------------------------------------------
     Promise(
         "9.1",

@@ -81,6 +81,11 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
     doubted = verdict.catch_all.of("doubt") if verdict.catch_all is not None else ()
     for tag, kind, rows in (("failure", "slo_missed", missed), ("error", "inconclusive", doubted)):
         found += [(f"catch-all: {row.name} ({row.view})", tag, kind, "; ".join(row.faults)) for row in rows]
+    found += [
+        (f"assistant: {row.title}", "failure", "slo_missed", row.sentence)
+        for row in verdict.assistant
+        if row.status == "missed"
+    ]
     for row in verdict.access:
         if row.status in ("missed", "doubt"):
             tag, kind = ("failure", "slo_missed") if row.status == "missed" else ("error", "inconclusive")

@@ -32,6 +32,8 @@ def render(verdict: Verdict) -> str:
     ]
     if verdict.catch_all is not None:
         blocks.append(_rest(verdict, verdict.catch_all))
+    if any(row.status != "not asked" for row in verdict.assistant):
+        blocks.append(_assistant(verdict))
     if verdict.limits:
         blocks.append("### Limits of the platform\n\n" + _list(md(one.text) for one in verdict.limits))
     if verdict.comparison is not None:
@@ -79,6 +81,13 @@ def _coverage(found: Coverage) -> list[str]:
         lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
         blocks.append(_details("What would ask more of the manual", lines))
     return blocks
+
+
+def _assistant(verdict: Verdict) -> str:
+    rows = [
+        (row.status, md(row.title), md(row.value_text), md(row.objective), md(row.note)) for row in verdict.assistant
+    ]
+    return "### The assistant\n\n" + _table(("", "rule", "found", "promised", "note"), rows, "lllll")
 
 
 def _rest(verdict: Verdict, found: CatchAllVerdict) -> str:

@@ -52,6 +52,7 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         if row.note and (row.status != "pass" or row.close or not row.shown):
             lines += _wrapped(f"{row.name}: {row.note}")
     lines += ["", *rest(verdict)] if verdict.catch_all is not None else []
+    lines += assistant(verdict)
     lines += platform(verdict)
     if verdict.comparison is not None:
         lines += ["", *comparison(verdict.comparison)]
@@ -95,6 +96,13 @@ def rest(verdict: Verdict) -> list[str]:
     for cost in verdict.hidden:
         lines += _wrapped(f"told: {cost.text}")
     return lines
+
+
+def assistant(verdict: Verdict) -> list[str]:
+    """What the assistant's models took, cost and broke; nothing where nobody asked them anything."""
+    rows = [row for row in verdict.assistant if row.status != "not asked"]
+    told = [line for row in rows for line in _wrapped(f"{row.status}: {row.sentence}")]
+    return ["", "assistant:", *told] if told else []
 
 
 def platform(verdict: Verdict) -> list[str]:

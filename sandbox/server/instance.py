@@ -24,6 +24,9 @@ from sandbox.errors import SandboxError
 from sandbox.options import OptionError, SandboxOptions
 from sandbox.postgres import Postgres
 from sandbox.process import raise_descriptor_limit
+from sandbox.provider.client import ProviderClient
+from sandbox.provider.faults import ProviderFault
+from sandbox.provider.server import Provider
 from sandbox.realtime import Faults, Hub
 from sandbox.seed import already_seeded, seed
 from sandbox.services import Services
@@ -171,10 +174,14 @@ class Sandbox:
         self._leave = task.cancel if task is not None else None
         dsn = self._postgres.dsn()
         await self._populate(dsn)
-        async with self._services(dsn) as services, self._realtime(dsn) as realtime:
+        async with (
+            self._provider() as provider,
+            self._services(dsn, provider) as services,
+            self._realtime(dsn) as realtime,
+        ):
             context = rest_context(services)
             await context.schema.load()
-            server = uvicorn.Server(self._config(services, context, realtime))
+            server = uvicorn.Server(self._config(services, context, realtime, provider))
             self._leave = lambda: setattr(server, "should_exit", True)
             serving = asyncio.ensure_future(server.serve(sockets=[self._socket] if self._socket else None))
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event
@@ -183,9 +190,9 @@ class Sandbox:
             await serving
             await services.background.drain(DRAIN_S)
 
-    def _config(self, services: Services, context: Any, realtime: Hub) -> uvicorn.Config:
+    def _config(self, services: Services, context: Any, realtime: Hub, provider: Provider) -> uvicorn.Config:
         return uvicorn.Config(
-            build(services, context, realtime, lambda: self.discovery),
+            build(services, context, realtime, provider, lambda: self.discovery),
             loop="none",
             http="httptools",
             ws=cast(Any, realtime.protocol),  # called for a protocol, as the class it asks for would be
@@ -234,12 +241,34 @@ class Sandbox:
             await connection.close()
 
     @asynccontextmanager
-    async def _services(self, dsn: str) -> AsyncIterator[Services]:
+    async def _provider(self) -> AsyncIterator[Provider]:
+        """The provider of language models, with what the switches break of it."""
+        switches = self.options.switches
+        provider = Provider(
+            seed=self.options.seed,
+            delay_s=switches.assistant_delay_ms / 1000,
+            price_percent=switches.assistant_price_percent or 100,
+        )
+        if switches.assistant_failure_share:
+            share = switches.assistant_failure_share
+            provider.faults.set("replies", ProviderFault("server_error", share, by_question=True))
+        if switches.provider_fault:
+            share = switches.provider_fault_share or 1.0
+            provider.faults.set("switch", ProviderFault(cast(Any, switches.provider_fault), share))
+        await provider.start()
+        try:
+            yield provider
+        finally:
+            await provider.stop()
+
+    @asynccontextmanager
+    async def _services(self, dsn: str, provider: Provider) -> AsyncIterator[Services]:
         options = self.options
         pools = [
             await _pool(dsn, options.connections),
             await _pool(dsn, _AUTH_CONNECTIONS),
         ]
+        client = ProviderClient.to(provider.url)
         try:
             services = Services(
                 keys=self._keys,
@@ -253,11 +282,13 @@ class Sandbox:
                 clock_offset_s=options.clock_offset_s,
                 url=self.url,
                 dsn=dsn,
+                provider=client,
             )
             yield services
             for connection in services.leaked:
                 connection.terminate()
         finally:
+            await client.http.aclose()
             for pool in pools:
                 pool.terminate()
 

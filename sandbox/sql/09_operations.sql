@@ -46,8 +46,9 @@ create table public.assistant_settings (
   behavior jsonb not null default '{}',
   constraint assistant_settings_id_check check (id = 1)
 );
-insert into public.assistant_settings (id, behavior)
-values (1, '{"rate_limit": {"chat_reply": {"max": 6, "window_seconds": 60}}}');
+-- The function's own limit, 4096 tokens, allows answers that no message may hold (16,000 bytes): paid for, and lost.
+insert into public.assistant_settings (id, behavior, params)
+values (1, '{"rate_limit": {"chat_reply": {"max": 6, "window_seconds": 60}}}', '{"max_output_tokens": 2048}');
 create trigger trg_assistant_settings_touch before update on public.assistant_settings
   for each row execute function public._touch_updated_at();
 

@@ -168,3 +168,22 @@ class DefectSwitches:
     )
     debug_function: bool = flag("a function debug-env answers whoever has the public key", "manual 10")
     cors_reflects_origin: bool = flag("functions allow every origin by its name, with credentials", "contract 7.2")
+    assistant_quota_off_by_one: bool = flag("the assistant answers one message more than its limit", "contract 6.6")
+    assistant_quota_per_device: bool = flag(
+        "the assistant's limit counts each sign-in by itself, not the person", "contract 6.6"
+    )
+    assistant_breaker_never_opens: bool = flag(
+        "failures of a model are counted, and it is asked again all the same", "manual 8.1"
+    )
+    assistant_breaker_never_closes: bool = flag("a model that was left alone once is never asked again", "manual 8.1")
+    assistant_timeout_ignored: bool = flag("a model may take as long as it likes", "manual 8.1")
+    assistant_max_tokens_ignored: bool = flag("a model is not told how much it may write", "manual 8.1")
+    assistant_price_percent: int = count(
+        "the provider charges so many percent of its price list; 300 is three times the price", "manual 8.2"
+    )
+    assistant_death_stops_deck: bool = flag(
+        "every deck asks the provider of the assistant's models first, and fails with it", "manual 8.3"
+    )
+    assistant_fallback_missing: bool = flag(
+        "a reply whose models all fail is an error: no text, nothing stored", "manual 8.3"
+    )

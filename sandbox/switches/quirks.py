@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.switches.switch import count, flag, share
+from sandbox.switches.switch import choice, count, flag, share
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,26 @@ class QuirkSwitches:
         "the stand-in for TMDb answers everything with this HTTP status, such as 401, 429 or 503; 0 leaves it well",
         "contract 6.3",
     )
-    assistant_delay_ms: int = count("adds so many ms to every reply of the assistant", "contract 6.6")
+    assistant_delay_ms: int = count(
+        "the provider of the assistant's models takes so many ms longer for every answer", "contract 6.6"
+    )
     assistant_failure_share: float = share(
-        "this share of the assistant's replies fails at the model: HTTP 200 with a friendly text and "
-        "aiError, or an error event while streaming",
+        "this share of the assistant's replies fails at every model, whatever is tried: HTTP 200 with a friendly text "
+        "and aiError, or an error event while streaming",
         "contract 6.6, T08",
     )
     assistant_unconfigured: bool = flag(
         "the assistant has no key for its model: HTTP 200 with a text that says so",
         "contract 6.6, T08",
+    )
+    provider_fault: str = choice(
+        ("dead", "timeout", "rate_limited", "server_error", "truncated", "nonsense", "slow_start"),
+        "what is wrong with the provider of the assistant's models, from the beginning on",
+        "manual 8.1",
+    )
+    provider_fault_share: float = share(
+        "the share of requests to the provider that provider_fault hits; 0 is all of them",
+        "manual 8.1",
     )
     realtime_drop_one_in: int = count(
         "stores every database change but delivers each n-th of a table and action to no channel; 0 delivers all",

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from harness.config.load import load_slo_file
 from harness.core.slo import DatabaseLimits
 from harness.prove.defects import DEFECTS, FAST, STEADY, Defect, chosen, matches
 from harness.prove.table import Healthy, Proof, Trial, healthy, markdown, tried
+from harness.prove.trials import SCENARIOS
 from harness.prove.verdicts import Judged, fired
 from reports.integrity.texts import QUESTIONS
 from reports.probes import _WORDS
@@ -137,10 +139,12 @@ def test_every_defect_is_a_set_of_switches_the_sandbox_has_and_a_gate_that_exist
         for gate in defect.gates:
             kind, _, rest = gate.partition(": ")
             limit = kind == "database" and rest.partition(": ")[0] in DatabaseLimits.model_fields
+            rules = load_slo_file(SCENARIOS / defect.suite.slo_file).assistant
             known = (
                 kind in fixed
                 or limit
                 or gate in QUESTIONS
+                or (kind == "assistant" and rest in {rule.name for rule in rules})
                 or kind == "delivery"
                 or (kind == "probe" and rest in _WORDS)
             )

@@ -13,15 +13,17 @@ from typing import Any, get_args
 import pytest
 
 from chaos.fault import registered
-from harness.config.load import load_profile, load_slos
+from harness.config.load import load_profile, load_slo_file, load_slos
 from harness.core.call_names import CALL_NAMES
 from harness.core.ledger import WriteKind
 from harness.core.slo import LatencySlo, ShareSlo
 from harness.core.tables import View
 from harness.preflight.rules import RULES
 from harness.probes.ask import QUESTIONS as PROBE_QUESTIONS
+from harness.probes.assistant_quota import ONE, TWO
 from harness.probes.facts import PROBES
 from reports.coverage.ask import AllOf, AnyOf, Ask, When
+from reports.coverage.assistant import AskAssistant
 from reports.coverage.conduct import AskDelivery, AskLimit, AskQueues, AskRecovery, AskRetries, AskTyping
 from reports.coverage.manual import EDGE_CALLS, PROMISES
 from reports.coverage.model import WAYS, Way
@@ -48,7 +50,8 @@ def leaves() -> Iterator[Ask]:
 
 KNOWN: dict[type[Ask], tuple[Callable[[Any], Iterable[str]], Collection[str]]] = {
     AskRule: (lambda ask: [ask.id], QUESTIONS),
-    AskQuestion: (lambda ask: [ask.id], {id_ for id_, _ in PROBE_QUESTIONS}),
+    AskQuestion: (lambda ask: [ask.id], {id_ for id_, _ in PROBE_QUESTIONS} | {ONE, TWO}),
+    AskAssistant: (lambda ask: [ask.kind], {rule.kind for rule in load_slo_file().assistant}),
     AskFact: (lambda ask: [ask.name], {probe.name for probe in PROBES}),
     AskRecovery: (lambda ask: ask.faults, registered()),
     AskQueues: (lambda ask: ask.faults, registered()),
@@ -106,6 +109,7 @@ def test_every_name_in_the_table_exists() -> None:
         AskLimit(("media_serach",)),
         AskBaseline(("home_fed",)),
         AskDrift(("swipe_deck",)),
+        AskAssistant("wisdom"),
         AskLatency("home_feed", View.SERVER, 401),
         AskLatency("home_fed", View.SERVER, 400),
         AskLatency("message_delivery", View.DELIVERY, 1000, sustained_s=600),
@@ -121,6 +125,7 @@ def test_every_part_of_an_ask_is_looked_at() -> None:
     assert Counter(parts)[AskRule] > 10
     assert not {AllOf, AnyOf, When} & set(parts)
     kinds = {
+        AskAssistant,
         AskBaseline,
         AskDelivery,
         AskDrift,

@@ -8,12 +8,14 @@ from typing import Any
 from harness.client.checks.own_writes import BEGINS, ENDS
 from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
-from harness.client.checks.read_samples import SAMPLED
+from harness.client.checks.read_samples import SAMPLED, SAMPLED_ALWAYS
 from harness.client.checks.rules import ONE_IN, RULES_OF_CALL
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
-WATCHED = frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS) | frozenset(SAMPLED)
+WATCHED = (
+    frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS) | frozenset(SAMPLED) | frozenset(SAMPLED_ALWAYS)
+)
 """Calls of whose requests or replies anything is to be known."""
 
 LONGEST = 400
@@ -75,6 +77,8 @@ class ReadChecks:
                 change(memory, reply.arguments, reply.body, None, Outcome.GAVE_UP, reply.at)
             else:
                 change(memory, reply.arguments, reply.body, reply.data, outcome, reply.at)
+        if call in SAMPLED_ALWAYS:
+            self._keep_whatever(reply, outcome)
         if outcome is not Outcome.OK:
             return
         if (outline := SAMPLED.get(call)) is not None and reply.me and self._samples(call, reply.at):
@@ -92,6 +96,12 @@ class ReadChecks:
                 for severity, subject, detail in found:
                     self._violated(call, rule.id, ReadViolation(severity, subject[:LONGEST], detail[:LONGEST]))
                 found.clear()
+
+    def _keep_whatever(self, reply: CheckedReply, outcome: Outcome) -> None:
+        if reply.me and self._sampled is not None and self._samples(reply.call, reply.at):
+            sample = SAMPLED_ALWAYS[reply.call](reply, outcome)
+            if sample is not None:
+                self._sampled(reply, sample)
 
     def _chosen(self, call: str) -> bool:
         one_in = ONE_IN.get(call)

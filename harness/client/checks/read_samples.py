@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from harness.client.checks.asked_many import FEEDS, LIMITS
 from harness.client.checks.list_stays import MANY
 from harness.client.checks.owner import LISTS
 from harness.client.checks.read_rule import CheckedReply
+from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
 Outline = Callable[[CheckedReply], ReadSample | None]
+ToldOutline = Callable[[CheckedReply, Outcome], ReadSample | None]
+TRIED_AT_MOST, NAME_AT_MOST = 12, 80
 
 
 def _feed(reply: CheckedReply) -> ReadSample | None:
@@ -78,6 +83,45 @@ def _title(reply: CheckedReply) -> ReadSample | None:
     return ReadSample(account, title, detail=value) if type(value) is str else None
 
 
+def _assistant(reply: CheckedReply, outcome: Outcome) -> ReadSample | None:
+    """A reply of the assistant, good or bad, without its words: how it ended, which models were tried, how long it is.
+
+    detail: JSON with `outcome`, `model`, `code` and `tried`, a list of model, status and whether it was left alone.
+    first: characters of the text; none: there was no text.
+    """
+    data = reply.data if type(reply.data) is dict else {}
+    if data.get("reused") is True or data.get("superseded") is True or (account := _raw(reply.me)) is None:
+        return None
+    error, message = _object(data.get("aiError")), _object(data.get("messageRow"))
+    said = message.get("text")
+    told = {
+        "outcome": str(outcome),
+        "model": _name(data.get("model")),
+        "code": _name(error.get("code")) or _name(data.get("code")),
+        "ai_error": bool(error),
+        "tried": _tried(_object(error.get("context")).get("modelsTried")),
+    }
+    length = len(said) if type(said) is str else None
+    return ReadSample(account, detail=orjson.dumps(told).decode(), first=length)
+
+
+def _tried(models: Any) -> list[list[Any]]:
+    found = []
+    for one in models[:TRIED_AT_MOST] if type(models) is list else ():
+        status = _object(one).get("status")
+        alone = _object(one).get("message") == "circuit_open"
+        found.append([_name(_object(one).get("model")), status if type(status) is int else None, alone])
+    return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if type(value) is dict else {}
+
+
+def _name(value: Any) -> str:
+    return value[:NAME_AT_MOST] if type(value) is str else ""
+
+
 def _ids(reply: CheckedReply, column: str) -> bytes | None:
     return _joined(row.get(column) for row in reply.rows)
 
@@ -114,3 +158,5 @@ SAMPLED: Mapping[str, Outline] = {
     "library_entry": _title,
     "own_rating": _title,
 }
+SAMPLED_ALWAYS: Mapping[str, ToldOutline] = {"assistant_reply": _assistant}
+"""Calls whose bad replies are kept as well."""

@@ -8,6 +8,7 @@ runner here.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +25,18 @@ from sandbox.functions.assistant import reply_request as assistant_reply_request
 from sandbox.functions.assistant import reply_store as assistant_reply_store
 from sandbox.functions.assistant import stream as assistant_stream
 from sandbox.functions.assistant.identity import AssistantMissing
-from sandbox.functions.assistant.reply_model import ModelFailed, ModelReply
+from sandbox.functions.assistant.reply_model import ModelFailed, ModelReply, Wanted
 from sandbox.functions.assistant.reply_request import BadReplyRequest, ReplyRequest
-from sandbox.functions.assistant.reply_text import MentionedTitle
 from sandbox.functions.envelope import FunctionRefusal
 from sandbox.services import Services, log
 
 NAME = "assistant-chat-reply"
 _PARTICIPANTS_SQL = "select user_id::text from public.conversation_participants where conversation_id = $1"
-_SETTINGS_SQL = "select behavior::text, params::text from public.assistant_settings where id = 1"
+_SETTINGS_SQL = """
+select behavior::text, params::text, model_fast, model_creative, model_planner, model_maker, model_critic,
+  fallback_models, model_catalog
+from public.assistant_settings where id = 1
+"""
 _LIMIT_SQL = "select public.rate_limit_check_v1($1, $2, $3)"
 _LIMIT, _LIMIT_RANGE = 6, (1, 30)
 _WINDOW_S, _WINDOW_RANGE_S = 60, (10, 600)
@@ -45,14 +49,14 @@ class Task:
     asked: ReplyRequest
     user_id: str
     assistant_id: str
-    question: str
-    titles: list[MentionedTitle]
+    wanted: Wanted
     handles: list[str]
     passthrough: bool
 
 
 async def handle(services: Services, request: Request) -> Response:
     """Body, then person, then everything else; unexpected trouble is 503 INTERNAL_ERROR."""
+    begun = time.monotonic()
     preflight = envelope.preflight(request)
     if preflight is not None:
         return preflight
@@ -66,14 +70,17 @@ async def handle(services: Services, request: Request) -> Response:
     if not request.headers.get("authorization"):  # as from the job runner, whose token nobody here has
         return envelope.reply(request, {"ok": False, "error": "Unauthorized", "code": "INVALID_JOB_TOKEN"}, 401)
     me = (await assistant_identity.caller(services, request)).user_id
+    quota = _Quota.of(services, request, me)
     try:
         async with services.acting(services.service) as connection:
-            task = await _prepare(connection, request, asked, me)
+            task = await _prepare(connection, request, asked, me, quota, begun)
         if isinstance(task, Response):
             return task
         if task.passthrough:
             return assistant_stream.live(request, _as_it_comes(services, task))
-        answer = await assistant_reply_model.answer(services, task.question, task.titles)
+        answer = await assistant_reply_model.answer(services, task.wanted)
+        if answer.ai_error is not None and services.switches.assistant_fallback_missing:
+            return envelope.error(request, "AI provider error", 502, answer.ai_error["code"])
         return _told(request, asked, await _store(services, task, answer), answer.text)
     except AssistantMissing as error:
         return error.reply(request, 503)
@@ -82,7 +89,25 @@ async def handle(services: Services, request: Request) -> Response:
         return envelope.error(request, "Internal server error", 503, "INTERNAL_ERROR")
 
 
-async def _prepare(connection: asyncpg.Connection, request: Request, asked: ReplyRequest, me: str) -> Task | Response:
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    """Under which key a person's questions are counted, and how many more than the limit are answered."""
+
+    key: str
+    more: int = 0
+
+    @classmethod
+    def of(cls, services: Services, request: Request, me: str) -> _Quota:
+        key = f"assistant_chat_reply:{me}"
+        if services.switches.assistant_quota_per_device:
+            token = request.headers["authorization"].partition(" ")[2]
+            key = f"{key}:{services.tokens.verify(token).session_id}"
+        return cls(key, int(services.switches.assistant_quota_off_by_one))
+
+
+async def _prepare(
+    connection: asyncpg.Connection, request: Request, asked: ReplyRequest, me: str, quota: _Quota, begun: float
+) -> Task | Response:
     """Every check in its order, the quota last; what it writes, it writes even when it answers itself.
 
     :raises FunctionRefusal: 400, 403, 404, 503.
@@ -105,7 +130,7 @@ async def _prepare(connection: asyncpg.Connection, request: Request, asked: Repl
             return _told(request, asked, settled)
     row = await connection.fetchrow(_SETTINGS_SQL)
     behavior, params = (orjson.loads(row["behavior"]), orjson.loads(row["params"])) if row else ({}, {})
-    limited = await _limited(connection, asked, me, behavior)
+    limited = await _limited(connection, asked, quota, behavior)
     if limited is not None:
         return _too_many(request, limited)
     own = [message for message in messages if message.user_id == me and message.text]
@@ -114,7 +139,17 @@ async def _prepare(connection: asyncpg.Connection, request: Request, asked: Repl
     question = asked.text or (own[0].text if own else None) or ""
     events_wanted = asked.stream and "text/event-stream" in request.headers.get("accept", "")
     passthrough = events_wanted and params.get("stream_passthrough") is True
-    return Task(asked, me, assistant.id, question.strip(), titles, handles, passthrough)
+    wanted = Wanted(
+        question.strip(),
+        titles,
+        me,
+        asked.conversation_id,
+        envelope.request_id(request.headers),
+        assistant_reply_model.models_of(row),
+        params,
+        begun,
+    )
+    return Task(asked, me, assistant.id, wanted, handles, passthrough)
 
 
 async def _membership(
@@ -154,13 +189,13 @@ async def _settled(
 
 
 async def _limited(
-    connection: asyncpg.Connection, asked: ReplyRequest, me: str, behavior: dict[str, Any]
+    connection: asyncpg.Connection, asked: ReplyRequest, quota: _Quota, behavior: dict[str, Any]
 ) -> int | None:
     """Seconds to wait when this person's quota is spent; the queued job is put off as long."""
     rule = (behavior.get("rate_limit") or {}).get("chat_reply") or {}
-    limit = _clamped(rule.get("limit", rule.get("max")), _LIMIT, _LIMIT_RANGE)
+    limit = _clamped(rule.get("limit", rule.get("max")), _LIMIT, _LIMIT_RANGE) + quota.more
     window = _clamped(rule.get("window_seconds"), _WINDOW_S, _WINDOW_RANGE_S)
-    verdict = orjson.loads(await connection.fetchval(_LIMIT_SQL, f"assistant_chat_reply:{me}", limit, window))
+    verdict = orjson.loads(await connection.fetchval(_LIMIT_SQL, quota.key, limit, window))
     if verdict["allowed"]:
         return None
     wait = max(1, int(verdict["retryAfterSec"]))
@@ -227,11 +262,17 @@ async def _as_it_comes(services: Services, task: Task) -> AsyncIterator[bytes]:
     """Deltas, then the stored reply; any failure is an event, because the status has long been sent."""
     try:
         if assistant_reply_model.configured(services):
-            answer = await assistant_reply_model.ask(services, task.question, task.titles)
+            answer: ModelReply | None = None
+            async for part in assistant_reply_model.stream(services, task.wanted):
+                if isinstance(part, str):
+                    yield assistant_stream.event("delta", {"text": part})
+                else:
+                    answer = part
+            assert answer is not None  # the last part
         else:
-            answer = await assistant_reply_model.answer(services, task.question, task.titles)
-        for delta in assistant_stream.deltas(answer.text):
-            yield delta
+            answer = await assistant_reply_model.answer(services, task.wanted)
+            for delta in assistant_stream.deltas(answer.text):
+                yield delta
         yield assistant_stream.event("done", {**await _store(services, task, answer), "streamPassthrough": True})
     except (ModelFailed, *intake.DATABASE_ERRORS) as error:
         yield assistant_stream.event("error", {"ok": False, "error": str(error)[:600]})

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from sandbox.functions.assistant.reply_model import ModelReply
-from sandbox.functions.assistant.reply_text import MentionedTitle
+from sandbox.provider.reply_text import MentionedTitle
 
 _ROW = """
 json_build_object('id', id, 'conversation_id', conversation_id, 'user_id', user_id, 'created_at', created_at,

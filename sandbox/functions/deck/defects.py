@@ -10,11 +10,19 @@ import asyncpg
 from sandbox.functions.deck.cards import Card
 from sandbox.services import PoolExhausted, Services
 
+_PROVIDER_WAIT_S = 5.0
+
 
 def repeated(services: Services, cards: list[Card]) -> None:
     """`deck_repeat_one_in`: the second card becomes the first one's title."""
     if len(cards) > 1 and services.turn("deck_repeat_one_in"):
         cards[1] = cards[0].copy()
+
+
+async def provider_asked(services: Services) -> None:
+    """`assistant_death_stops_deck`. :raises ProviderFailed: it is dead, or does not answer."""
+    if services.switches.assistant_death_stops_deck and services.provider is not None:
+        await services.provider.models(_PROVIDER_WAIT_S)
 
 
 def exchanged(services: Services, made: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,7 @@ async def handle(services: Services, request: Request) -> Response:
     except ValueError:
         body = None
     try:
+        await deck_defects.provider_asked(services)
         return envelope.reply(request, await _serve(services, admission, deck_request.parse(body)))
     except DeckRefusal as refusal:
         return _failure(request, 400, refusal.code, refusal.message)

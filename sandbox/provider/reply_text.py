@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MODEL = "sandbox/talker-1"
 LONGEST_ECHO = 80
 _OPENINGS = ("Good question.", "Let me think.", "I have an idea.", "That depends on your mood.", "Happy to help.")
 _BRIDGES = (
