@@ -50,7 +50,9 @@ def rsa() -> SigningKey:
 
 def _pair(algorithm: str, key: Any, jwk: dict[str, Any], hidden: tuple[str, ...]) -> SigningKey:
     shown = {name: value for name, value in jwk.items() if name not in (*hidden, "key_ops", "use")}
-    kid = str(uuid.UUID(bytes=hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).digest()[:16], version=4))
+    kid = str(
+        uuid.UUID(bytes=hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).digest()[:16], version=4)
+    )
     named = {"alg": algorithm, "kid": kid, "ext": True}
     public = {**shown, **named, "use": "sig", "key_ops": ["verify"]}
     private = orjson.dumps({**shown, **{name: jwk[name] for name in hidden}, **named, "key_ops": ["sign"]}).decode()

@@ -23,6 +23,7 @@ class TargetKeys(FrozenModel):
     anon_env: EnvName
     service_env: EnvName | None = None
     jwt_secret_env: EnvName | None = None
+    signing_key_env: EnvName | None = None  # private key of access tokens, JWK or PEM
     dsn_env: EnvName | None = None  # Postgres connection string, for the data check
 
 
@@ -32,6 +33,17 @@ class TargetPeople(FrozenModel):
     tag: Annotated[str, Field(pattern=TAG)] = "load"
     domain: Annotated[str, Field(pattern=DOMAIN)] = "people.example.com"
     password_env: EnvName | None = None
+
+
+class TargetSignIn(FrozenModel):
+    """What GoTrue's limiter allows one address: sign-ins and refreshes in five minutes, and how many at once. 0: nobody
+    is signed in by asking, where tokens can be minted."""
+
+    per_5_minutes: Annotated[Count, Field(ge=0, le=1_000_000)] = 150  # the platform's own default (contract 1.1)
+    burst: Annotated[Count, Field(ge=0, le=100_000)] = 30
+
+
+SHIPPED_LIMITER = TargetSignIn()
 
 
 class TargetLimits(FrozenModel):
@@ -71,6 +83,7 @@ class Target(FrozenModel):
     environment: Literal["sandbox", "local", "preview", "staging", "production"]
     keys: TargetKeys
     people: TargetPeople = TargetPeople()
+    sign_in: TargetSignIn = SHIPPED_LIMITER
     app_origin: str | None = None  # where this deployment's app is served from; absent: the profile's
     limits: dict[str, TargetLimits] = Field(default_factory=dict)  # host name -> limits
 

@@ -107,6 +107,7 @@ class TicketQueue:
             folder="" if self._own is None else str(self._own.folder),
             chaos=[] if engine.fault_schedule is None else list(_drained(engine.fault_schedule.lines)),
             chaos_counts=engine.chaos_counts,
+            sign_ins=dict(engine.sign_ins.counts),
         )
 
     def _write_down(self, batches: list[tuple[str, pa.RecordBatch]], attempts: int, *, final: bool) -> None:

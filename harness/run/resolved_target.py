@@ -32,6 +32,7 @@ from harness.record.run_log import NO_LOG, RunLog
 from harness.run.health_reply import refuse_foreign
 from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.token_signing import check_taken, minting
 
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
@@ -162,13 +163,20 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
     pinned(Gate(allowed.reach), target.url, (keys.dsn or NOTHING).reveal())
-    mint = keys.jwt_secret is not None and keys.service is not None
+    gate = Gate(allowed.reach)
+    named = keys.signing_key is not None or keys.jwt_secret is not None
+    mint = named and keys.service is not None
     if not mint and keys.password is None:
         raise UsageError(
-            "phones cannot sign in: neither a password nor a JWT secret with a service key is named",
+            "phones cannot sign in: neither a password nor a signing key or JWT secret with a service key is named",
             where=f"target {target.name}",
-            remedy="name people.password_env, or keys.jwt_secret_env together with keys.service_env",
+            remedy="name people.password_env, or keys.signing_key_env (jwt_secret_env) together with keys.service_env",
         )
+    minted = minting(target, keys, gate)
+    user_ids = _everybody(target, keys, run_request) if mint else ()
+    if mint:
+        first = email_pattern(target.people).format(index=0)
+        check_taken(gate, target.url, keys.anon.reveal(), minted.text, user_ids[0], first)
     return ResolvedTarget(
         name=target.name,
         url=target.url,
@@ -177,14 +185,15 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         password=keys.password or NOTHING,
         email_pattern=email_pattern(target.people),
         limits=allowed.wire,
-        jwt_secret=keys.jwt_secret or NOTHING if mint else NOTHING,
-        signing_secret=keys.jwt_secret or NOTHING,
+        jwt_secret=minted.text if mint else NOTHING,
+        minted_with=minted.how if mint else "",
+        sign_in=target.sign_in,
+        signing_secret=minted.text,
         service_key=keys.service or NOTHING,
         dsn=keys.dsn or NOTHING,
         reach=allowed.reach,
         app_origin=target.app_origin or "",
-        user_ids=_everybody(target, keys, run_request) if mint else (),
-        notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
+        user_ids=user_ids,
     )
 
 

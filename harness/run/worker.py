@@ -25,6 +25,7 @@ from harness.load.discovery import discover
 from harness.record.share import WORKER_OUT_ENV, close_shares
 from harness.run.locust_process import LOCUSTFILE
 from harness.run.master_hello import greet
+from harness.run.token_signing import minting
 
 _OWN_CODES = (ExitCode.PASS, ExitCode.USAGE, ExitCode.TARGET)
 """What a worker itself says: served, or refused to."""
@@ -126,7 +127,7 @@ def _environ(target_file: str | None, url: str | None, *, allow_production: bool
         told = {
             ANON_KEY_ENV: keys.anon.reveal(),
             PASSWORD_ENV: (keys.password or NOTHING).reveal(),
-            JWT_SECRET_ENV: (keys.jwt_secret or NOTHING).reveal(),
+            JWT_SECRET_ENV: minting(target, keys, Gate(allowed.reach)).text.reveal(),
         }
     elif url:
         found = discover(url)

@@ -36,9 +36,7 @@ def _key(sandbox: Sandbox, name: str = "anon_key") -> str:
 def _signed_in(sandbox: Sandbox) -> dict[str, Any]:
     people = sandbox.discovery["people"]
     body = {"email": people["email_pattern"].format(index=0), "password": people["password"]}
-    reply = httpx.post(
-        f"{sandbox.url}/auth/v1/token?grant_type=password", json=body, headers={"apikey": _key(sandbox)}
-    )
+    reply = httpx.post(f"{sandbox.url}/auth/v1/token?grant_type=password", json=body, headers={"apikey": _key(sandbox)})
     assert reply.status_code == 200, reply.text
     found: dict[str, Any] = reply.json()
     return found
