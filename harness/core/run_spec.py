@@ -20,6 +20,12 @@ JWT_SECRET_ENV = "HARNESS_JWT_SECRET"
 """Where workers find the secrets. The supervisor fills them from the target's own variables."""
 
 
+KILL_FILE = "KILL"
+"""In the run directory, whatever is in it: all load ends at once."""
+KILL_FILE_ENV = "HARNESS_KILL_FILE"
+"""Names another such file, whose path is known before the run."""
+
+
 class RunSpec(BaseModel):
     """One run, as its workers see it."""
 

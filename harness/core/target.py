@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from harness.core.app_client import checked_origin
 from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
@@ -44,6 +45,29 @@ class TargetSignIn(FrozenModel):
 
 
 SHIPPED_LIMITER = TargetSignIn()
+
+
+class TargetOwnership(FrozenModel):
+    """How it is known that who loads a deployment may: by a claim that stands there (`harness doctor --claim`). A
+    deployment that only a private network knows may do without: waived."""
+
+    claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,200}$")] | None = None
+    waived: Literal["private-network"] | None = None
+
+
+class TargetWindow(FrozenModel):
+    """When production may be loaded, as its owner agreed to it. Instants with their offset from UTC."""
+
+    begins: AwareDatetime
+    ends: AwareDatetime
+
+    @field_validator("ends")
+    @classmethod
+    def _after_its_beginning(cls, ends: datetime, info: ValidationInfo) -> datetime:
+        begins = info.data.get("begins")
+        if begins is not None and not begins < ends:
+            raise ValueError("not after begins; a window ends later than it begins")
+        return ends
 
 
 class TargetLimits(FrozenModel):
@@ -84,6 +108,8 @@ class Target(FrozenModel):
     keys: TargetKeys
     people: TargetPeople = TargetPeople()
     sign_in: TargetSignIn = SHIPPED_LIMITER
+    ownership: TargetOwnership = TargetOwnership()
+    window: tuple[TargetWindow, ...] = ()
     app_origin: str | None = None  # where this deployment's app is served from; absent: the profile's
     limits: dict[str, TargetLimits] = Field(default_factory=dict)  # host name -> limits
 

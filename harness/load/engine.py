@@ -237,6 +237,17 @@ class Engine:
             self.loop.call_soon_threadsafe(self.fault_schedule.clear)
         self.loop.call_soon_threadsafe(self.scheduler.close, grace_s, left)
 
+    def cut(self, left: list[Ticket]) -> None:
+        """The kill switch: no session begins any more, and all that are open lose their connections now."""
+        if self.fault_schedule is not None:
+            self.loop.call_soon_threadsafe(self.fault_schedule.clear)
+        self.loop.call_soon_threadsafe(self._cut, left)
+
+    def _cut(self, left: list[Ticket]) -> None:
+        self.scheduler.close(0.0, left)
+        self.runner.cut()
+        self.scheduler.cancel_sessions()
+
     def stop(self) -> None:
         """End `serve` after a last flush. Sessions should be over by now (`close`)."""
         self.loop.call_soon_threadsafe(self._stop)

@@ -70,11 +70,18 @@ class TicketQueue:
 
     def close(self, grace_s: float) -> None:
         """End all sessions (see `Engine.close`); tickets still here are recorded as never started."""
+        self.engine.close(grace_s, self._untaken())
+
+    def cut(self) -> None:
+        """As `close`, at once (see `Engine.cut`)."""
+        self.engine.cut(self._untaken())
+
+    def _untaken(self) -> list[Ticket]:
         left: list[Ticket] = []
         if self._schedule is not None and not self.engine.scheduler.forfeited:
             left = [self._schedule.ticket(ticket) for ticket in self._left]
         self._left.clear()
-        self.engine.close(grace_s, left)
+        return left
 
     def answered(self, asked: float, theirs: float) -> None:
         """The master's run time, asked for at `asked` of ours; both in seconds since zero."""

@@ -11,17 +11,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
+from harness.core.ownership import refuse_outside_windows
 from harness.core.people import email_pattern
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.secret import NOTHING
 from harness.core.target import Target
-from harness.core.target_guard import permit
+from harness.core.target_guard import is_loopback, permit
 from harness.egress import database, web
 from harness.egress.gate import Gate, host_of
 from harness.load import child_process as processes
@@ -30,6 +32,7 @@ from harness.load.sizing import check_workers
 from harness.provision import user_ids
 from harness.record.run_log import NO_LOG, RunLog
 from harness.run.health_reply import refuse_foreign
+from harness.run.ownership import refuse_unowned
 from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.run.token_signing import check_taken, minting
@@ -162,8 +165,10 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     local = run_request.master_port is None
     check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
-    pinned(Gate(allowed.reach), target.url, (keys.dsn or NOTHING).reveal())
     gate = Gate(allowed.reach)
+    refuse_outside_windows(target, datetime.now(UTC), profile.phases.end_s + profile.phases.drain_s)
+    pinned(gate, target.url, (keys.dsn or NOTHING).reveal())
+    owned = refuse_unowned(target, keys, gate)
     named = keys.signing_key is not None or keys.jwt_secret is not None
     mint = named and keys.service is not None
     if not mint and keys.password is None:
@@ -194,6 +199,7 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         reach=allowed.reach,
         app_origin=target.app_origin or "",
         user_ids=user_ids,
+        notes=() if is_loopback(target.host) else (f"ownership: {owned}",),
     )
 
 
