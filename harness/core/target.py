@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from harness.core.app_client import checked_origin
-from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
+from harness.core.frozen_model import CLAIM, DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
 from harness.core.wire_limits import WireLimits
 
 SOCKETS_OF_A_PHONE = 7
@@ -51,7 +51,7 @@ class TargetOwnership(FrozenModel):
     """How it is known that who loads a deployment may: by a claim that stands there (`harness doctor --claim`). A
     deployment that only a private network knows may do without: waived."""
 
-    claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,200}$")] | None = None
+    claim: Annotated[str, Field(pattern=CLAIM)] | None = None
     waived: Literal["private-network"] | None = None
 
 
