@@ -47,7 +47,8 @@ def test_a_key_that_the_project_does_not_have_is_in_no_key_set() -> None:
     assert kid_in(other, key_set) is None
     assert kid_in(other, {"keys": [{**PAIRS[0].public, "kid": other.kid}]}) is None, "a kid alone proves nothing"
     assert kinds_in(key_set) == ("ES256", "RS256")
-    for nothing in ({}, {"keys": None}, {"keys": [1, {}]}, [], None):
+    empty: tuple[object, ...] = ({}, {"keys": None}, {"keys": [1, {}]}, [], None)
+    for nothing in empty:
         assert kid_in(other, nothing) is None
         assert "ES256" not in kinds_in(nothing)
 

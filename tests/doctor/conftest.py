@@ -168,9 +168,11 @@ def front(
 ) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        tls = {} if certificate is None else {"ssl_certfile": certificate[0], "ssl_keyfile": certificate[1]}
+        chain, key = certificate or (None, None)
         app = Front(url, change, sockets=sockets)
-        config = uvicorn.Config(app, log_level="error", lifespan="off", date_header=False, **tls)
+        config = uvicorn.Config(
+            app, log_level="error", lifespan="off", date_header=False, ssl_certfile=chain, ssl_keyfile=key
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
         thread.start()
