@@ -74,8 +74,13 @@ def has_stored_session(share: float, seed: int, person: int) -> bool:
 
 
 def told(counts: Mapping[str, int], how: str) -> str:
-    """What a record says of the sign-ins. how: what tokens are minted with."""
+    """What a record says of the sign-ins. how: what tokens are minted with; empty where nothing is."""
     word = {entry: counts.get(entry.value, 0) for entry in Entry}
+    if not how:
+        return (
+            f"sign-ins: nobody's tokens were minted; {word[Entry.PASSWORD]:,} times somebody asked for them with the "
+            f"password, {word[Entry.REFRESHED]:,} times for a refresh"
+        )
     text = (
         f"sign-ins: {word[Entry.STORED]:,} people had a stored session (minted, {how}), "
         f"{word[Entry.PASSWORD]:,} asked for tokens with their password at the limiter's pace, "

@@ -45,3 +45,5 @@ def test_the_record_says_which() -> None:
     assert "24 asked for tokens with their password" in said
     assert "6 more would have" in said
     assert "of 3 refreshes 2 were minted" in said
+    said = told({"password": 1_024, "refreshed": 3}, "")
+    assert said.startswith("sign-ins: nobody's tokens were minted; 1,024 times somebody asked for them")
