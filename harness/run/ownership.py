@@ -27,7 +27,11 @@ def refuse_unowned(target: Target, keys: ResolvedKeys, gate: Gate) -> str:
     if is_loopback(target.host):
         return "loopback needs no claim"
     if target.ownership.waived:
-        public = [one for one in gate.addresses(target.host).addresses if is_public(one)]
+        try:
+            addresses = gate.pin(target.host, "the target", where=where).addresses
+        except OSError as error:
+            raise TargetError(f"nobody knows the name {target.host} ({error.strerror or error})", where=where) from None
+        public = [one for one in addresses if is_public(one)]
         if public:
             raise TargetError(
                 f"its claim is waived for a private network, and {target.host} is at {public[0]}, which is none",
