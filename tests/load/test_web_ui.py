@@ -148,14 +148,14 @@ def test_the_real_page_refuses_others_and_ends_with_the_last_tests_code() -> Non
         wait_for(client, "stopped")  # no sandbox there: refused, and its code would be 40
         assert client.post("/swarm", data=form | {"host": sandbox.url}).json()["success"]
         wait_for(client, "running")
-        assert client.post("/stop").status_code == 200
-        wait_for(client, "stopped")
-        assert client.post("/swarm", data=form | {"host": sandbox.url}).json()["success"]
-        wait_for(client, "running")
         assert "Cut all load" in client.get("/harness-kill").text
         assert client.post("/harness-kill", headers={"origin": "http://evil.test"}).status_code == 403
         assert client.get("/stats/requests").json()["state"] == "running"
         assert client.post("/harness-kill").text == "the load is cut\n"
+        wait_for(client, "stopped")
+        assert client.post("/swarm", data=form | {"host": sandbox.url}).json()["success"]
+        wait_for(client, "running")
+        assert client.post("/stop").status_code == 200
         wait_for(client, "stopped")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
