@@ -111,7 +111,8 @@ def _limited(sessions: pd.DataFrame) -> AccessRow | None:
             f"The target's sign-in limit, not the app, kept {count(len(kept_out))} of {count(people)} people out "
             f"({plural(len(refused), 'session')} refused with 429"
             + (f"; {count(late)} more people got in on another try" if late else "")
-            + "): raise the limit for this machine's address, mint tokens (keys.jwt_secret_env), or spread the sign-ins"
+            + "): raise the limit for this machine's address, mint tokens (keys.signing_key_env or jwt_secret_env), or "
+            "spread the sign-ins"
         )
     return AccessRow(
         id="sign-in limit",

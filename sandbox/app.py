@@ -64,7 +64,7 @@ def build(
         ],
         exception_handlers={HTTPException: _unrouted},
     )
-    app: ASGIApp = Gateway(starlette, frozenset({services.keys.anon, services.keys.service}))
+    app: ASGIApp = Gateway(starlette, services.keys.accepted)
     if EdgeRuntime.needed(services.switches):
         app = EdgeRuntime(app, switches=services.switches, names=functions.FUNCTIONS)
     if Interference.needed(services.switches):

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.principal import Principal
 from sandbox.services import TokenCache
+from sandbox.tokens import one_key
 
 _PREFIX = "/rest/v1"
 _CORS = [
@@ -83,6 +84,7 @@ def rest_principal(tokens: TokenCache, request: Request) -> Principal:
     :raises TokenError: when that is malformed, forged or expired.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    key = _api_key(request.scope)
     if scheme.lower() != "bearer" or not token.strip():
-        token = _api_key(request.scope)
-    return tokens.verify(token.strip()).principal
+        token = key
+    return tokens.verify(one_key(token.strip(), key)).principal

@@ -37,6 +37,21 @@ def test_the_real_client_works_against_the_sandbox(node: str) -> None:
 
 
 @pytest.mark.node
+@pytest.mark.parametrize(
+    "switches",
+    [
+        ("api_keys=new", "token_signing=ES256"),
+        ("api_keys=new", "token_signing=RS256"),
+        ("api_keys=new", "token_signing=HS256"),
+        ("api_keys=both", "token_signing=ES256"),
+    ],
+    ids=lambda one: "+".join(one),
+)
+def test_the_real_client_works_with_every_kind_of_key(node: str, switches: tuple[str, ...]) -> None:
+    _passes(node, "rest.test.mjs", SandboxOptions(people=20, catalogue=60, seed=5, switches=Switches.parse(switches)))
+
+
+@pytest.mark.node
 def test_the_real_client_under_the_platforms_limits_does_what_phones_do(node: str) -> None:
     switches = ("sign_in_burst=3", "sign_in_per_5_minutes=1", "forwarded_for_trusted=on", "edge_worker_limit_one_in=1")
     options = SandboxOptions(people=4, catalogue=20, access_token_lifetime_s=60, switches=Switches.parse(switches))

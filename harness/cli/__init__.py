@@ -14,7 +14,21 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli import chaos, history, judging, plan, preflight, prove, run, sandbox, streams, tip, trace, users
+from harness.cli import (
+    chaos,
+    doctor,
+    history,
+    judging,
+    plan,
+    preflight,
+    prove,
+    run,
+    sandbox,
+    streams,
+    tip,
+    trace,
+    users,
+)
 from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
@@ -46,6 +60,7 @@ for command in (
     trace.trace,
     plan.plan,
     preflight.preflight,
+    doctor.doctor,
     sandbox.sandbox,
     users.users,
     chaos.chaos,

@@ -92,6 +92,7 @@ class Device:
             self.network,
             person=self.person,
             secrets=kit.people.secrets,
+            sign_ins=kit.sign_ins,
             signed_in_anew=lambda: self.page.realtime.signed_in_anew(),
         )
         self.background = BackgroundTasks(kit.loop, kit.observer.problem, self.clock.pausing)

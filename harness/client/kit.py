@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
+from harness.client.auth.sign_ins import SignIns
 from harness.client.context import Observer
 from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.origin import Origin
@@ -44,6 +45,7 @@ class DeviceKit:
     budget_ratio: float = 0.1
     gate: Gate = LOOPBACK  # where connections may go
     wire_budget: WireBudget | None = None  # None: nothing limits what devices send
+    sign_ins: SignIns | None = None  # None: whoever can be minted is
     client: AppClient = AppClient.BROWSER
     app_origin: str = ""  # where the app's page comes from; "": from the target itself
     now: Callable[[], float] = monotonic  # the loop's clock

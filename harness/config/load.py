@@ -133,6 +133,7 @@ class ResolvedKeys:
     anon: Secret
     service: Secret | None = None
     jwt_secret: Secret | None = None
+    signing_key: Secret | None = None  # goes before the JWT secret
     dsn: Secret | None = None
     password: Secret | None = None  # of the synthetic people
 
@@ -148,6 +149,7 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
         "keys.jwt_secret_env": target.keys.jwt_secret_env,
         "keys.dsn_env": target.keys.dsn_env,
         "people.password_env": target.people.password_env,
+        "keys.signing_key_env": target.keys.signing_key_env,
     }
     missing = [f"{variable} ({key})" for key, variable in names.items() if variable and not environ.get(variable)]
     if missing:
@@ -168,8 +170,15 @@ def resolve_keys(target: Target, environ: Mapping[str, str]) -> ResolvedKeys:
             remedy="export it again without spaces, line ends or quotes; keys are sent as header values",
         )
     found = (Secret(environ[name]) if name else None for name in names.values())
-    anon, service, jwt_secret, dsn, password = found
-    return ResolvedKeys(anon=anon or NOTHING, service=service, jwt_secret=jwt_secret, dsn=dsn, password=password)
+    anon, service, jwt_secret, dsn, password, signing_key = found
+    return ResolvedKeys(
+        anon=anon or NOTHING,
+        service=service,
+        jwt_secret=jwt_secret,
+        signing_key=signing_key,
+        dsn=dsn,
+        password=password,
+    )
 
 
 # ---- finding and parsing ---------------------------------------------------------------------------------------

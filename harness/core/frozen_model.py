@@ -25,7 +25,9 @@ FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,199}$"
 TAG = r"^[a-z0-9]{1,8}$"
 DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+CLAIM = r"^[A-Za-z0-9_-]{16,200}$"
 FORMS = {
+    CLAIM: "16 to 200 letters, digits, dashes and underscores, as `harness doctor --claim` prints them",
     PLAIN_NAME: "up to 64 lower-case letters, digits and underscores, a letter first",
     FILE_NAME: "up to 64 letters, digits, dots, dashes and underscores, a letter or digit first",
     ENV_NAME: "the name of an environment variable: letters, digits and underscores, no digit first",

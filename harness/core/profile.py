@@ -14,6 +14,7 @@ from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
 from harness.core.retry_policies import RetryPolicy
 from harness.core.scheduled_fault import ChaosEntry, problems_of, timeline_of
+from harness.core.sign_in import STORED_SHARE
 from harness.core.slo import Claim
 
 SHARE_TOLERANCE = 1e-6
@@ -88,6 +89,7 @@ class Profile(FrozenModel):
     behaviour: dict[PlainName, dict[PlainName, Distribution]] = Field(default_factory=dict)  # persona -> quantity -> …
     claim: Claim | None = None  # what a pass of an SLO takes in runs of this profile; absent: the SLO file's
     abort: Abort | None = None  # absent: the run goes on to its planned end, whatever happens
+    stored_sessions: Annotated[Number, Field(ge=0, le=1)] = STORED_SHARE  # people whom the app finds signed in
     realtime: bool = True  # False: phones open no sockets, and chats behave as if their channels were joined
     chaos: tuple[ChaosEntry, ...] = ()  # what goes wrong, when, for whom
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED  # how reads are tried again; any other is an experiment

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.core.secret import NOTHING, Secret
+from harness.core.target import SHIPPED_LIMITER, TargetSignIn
 from harness.core.target_guard import HERE, Reach
 from harness.core.wire_limits import WireLimits
 
@@ -23,6 +24,8 @@ class ResolvedTarget:
     limits: WireLimits | None = None  # what may be done to it; None: anything
     jwt_secret: Secret = NOTHING
     signing_secret: Secret = NOTHING  # for probes only: it makes nobody's tokens minted
+    minted_with: str = ""  # in words, for the record
+    sign_in: TargetSignIn = SHIPPED_LIMITER
     service_key: Secret = NOTHING
     dsn: Secret = NOTHING
     user_ids: tuple[str, ...] = ()

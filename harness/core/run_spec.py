@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.core.phase_window import Window
 from harness.core.profile import Profile
+from harness.core.sign_in import SignInPace
 from harness.core.tables import Phase
 from harness.core.wire_limits import WireLimits
 
@@ -17,6 +18,12 @@ ANON_KEY_ENV = "HARNESS_ANON_KEY"
 PASSWORD_ENV = "HARNESS_PEOPLE_PASSWORD"
 JWT_SECRET_ENV = "HARNESS_JWT_SECRET"
 """Where workers find the secrets. The supervisor fills them from the target's own variables."""
+
+
+KILL_FILE = "KILL"
+"""In the run directory, whatever is in it: all load ends at once."""
+KILL_FILE_ENV = "HARNESS_KILL_FILE"
+"""Names another such file, whose path is known before the run."""
 
 
 class RunSpec(BaseModel):
@@ -32,6 +39,8 @@ class RunSpec(BaseModel):
     profile: Profile
     email_pattern: str  # with {index}
     user_ids: tuple[str, ...] = ()  # by person's number, where tokens are minted instead of signed in for
+    minted_with: str = ""  # in words, for the record; "": nothing is minted
+    sign_in_pace: SignInPace | None = None  # of one worker; None: whoever can be minted is
     windows: tuple[Window, ...]
     plan_digest: str = ""  # SHA-256 over the schedule, as in the manifest; empty where nothing is planned
     limits: WireLimits | None = None  # the target's, over all workers; None: it has none, as on loopback

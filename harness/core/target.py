@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from harness.core.app_client import checked_origin
-from harness.core.frozen_model import DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
+from harness.core.frozen_model import CLAIM, DOMAIN, TAG, Count, EnvName, FileName, FrozenModel, Number
 from harness.core.wire_limits import WireLimits
 
 SOCKETS_OF_A_PHONE = 7
@@ -23,6 +24,7 @@ class TargetKeys(FrozenModel):
     anon_env: EnvName
     service_env: EnvName | None = None
     jwt_secret_env: EnvName | None = None
+    signing_key_env: EnvName | None = None  # private key of access tokens, JWK or PEM
     dsn_env: EnvName | None = None  # Postgres connection string, for the data check
 
 
@@ -32,6 +34,40 @@ class TargetPeople(FrozenModel):
     tag: Annotated[str, Field(pattern=TAG)] = "load"
     domain: Annotated[str, Field(pattern=DOMAIN)] = "people.example.com"
     password_env: EnvName | None = None
+
+
+class TargetSignIn(FrozenModel):
+    """What GoTrue's limiter allows one address: sign-ins and refreshes in five minutes, and how many at once. 0: nobody
+    is signed in by asking, where tokens can be minted."""
+
+    per_5_minutes: Annotated[Count, Field(ge=0, le=1_000_000)] = 150  # the platform's own default (contract 1.1)
+    burst: Annotated[Count, Field(ge=0, le=100_000)] = 30
+
+
+SHIPPED_LIMITER = TargetSignIn()
+
+
+class TargetOwnership(FrozenModel):
+    """How it is known that who loads a deployment may: by a claim that stands there (`harness doctor --claim`). A
+    deployment that only a private network knows may do without: waived."""
+
+    claim: Annotated[str, Field(pattern=CLAIM)] | None = None
+    waived: Literal["private-network"] | None = None
+
+
+class TargetWindow(FrozenModel):
+    """When production may be loaded, as its owner agreed to it. Instants with their offset from UTC."""
+
+    begins: AwareDatetime
+    ends: AwareDatetime
+
+    @field_validator("ends")
+    @classmethod
+    def _after_its_beginning(cls, ends: datetime, info: ValidationInfo) -> datetime:
+        begins = info.data.get("begins")
+        if begins is not None and not begins < ends:
+            raise ValueError("not after begins; a window ends later than it begins")
+        return ends
 
 
 class TargetLimits(FrozenModel):
@@ -71,6 +107,9 @@ class Target(FrozenModel):
     environment: Literal["sandbox", "local", "preview", "staging", "production"]
     keys: TargetKeys
     people: TargetPeople = TargetPeople()
+    sign_in: TargetSignIn = SHIPPED_LIMITER
+    ownership: TargetOwnership = TargetOwnership()
+    window: tuple[TargetWindow, ...] = ()
     app_origin: str | None = None  # where this deployment's app is served from; absent: the profile's
     limits: dict[str, TargetLimits] = Field(default_factory=dict)  # host name -> limits
 

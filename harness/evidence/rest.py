@@ -19,6 +19,7 @@ import httpx
 import pyarrow as pa
 
 from harness.client.http.paced import paced
+from harness.core.api_key import key_headers
 from harness.core.errors import TargetError
 from harness.core.wire_limits import WireLimits
 from harness.egress import web
@@ -49,7 +50,7 @@ class RestReader:
 
     def __init__(self, url: str, service_key: str, gate: Gate = LOOPBACK, limits: WireLimits | None = None) -> None:
         """limits: the target's, which this keeps to as well."""
-        headers = {"apikey": service_key, "authorization": f"Bearer {service_key}", "accept-profile": "public"}
+        headers = {**key_headers(service_key), "accept-profile": "public"}
         self._http = web.async_client(
             gate,
             base_url=url.rstrip("/") + "/rest/v1/",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO, get_type_hints
@@ -19,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from harness.core.fault_record import FaultLine
 from harness.core.run_spec import RunSpec
+from harness.core.sign_in import Entry, told
 from harness.core.slo import LatencySlo
 from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
 from harness.core.wire_limits import WireShare
@@ -63,6 +64,7 @@ class Report:
     folder: str = ""  # the worker's own run files, on its machine
     chaos: list[FaultLine] = field(default_factory=list)  # what began, changed or ended on its phones
     chaos_counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # entry -> hits and seen, ever
+    sign_ins: dict[str, int] = field(default_factory=dict)  # how tokens were come by -> how often, ever
 
     def pack(self) -> dict[str, Any]:
         """For Locust's channel, which carries msgpack."""
@@ -90,6 +92,7 @@ class Report:
             kind.validate_python(getattr(report, name))
         counted = [getattr(report, name) for name in _FIELDS if type(getattr(report, name)) is int]
         counted += [count for pair in counts.values() for count in pair] + list(report.sent.model_dump().values())
+        counted += report.sign_ins.values()
         if any(not 0 <= count < 2**53 for count in counted):
             raise ValueError("a count that is none")
         return report
@@ -326,16 +329,28 @@ class Aggregator:
         if unbegun := [record.worker for record in records if not record.final]:
             rows = self._book.never_begun(unbegun)
             self._store.append(ARRIVALS, rows)
+        sign_ins = self._sign_ins()
         self._store.update(
             recorded_attempts=sum(report.attempts for report in self._latest.values()),
             workers=self.workers,
             roster=records,
-            notes=(*self._store.manifest.notes, *((self._refused,) if self._refused else ())),
+            notes=(*self._store.manifest.notes, *filter(None, (self._refused, self._signed_in(sign_ins)))),
+            sign_ins=sign_ins,
             clocks=tuple(report.clock for _, report in sorted(self._latest.items()) if report.clock is not None),
         )
         failures = sum(report.failures for report in self._latest.values())
         self._log.info("load ended", reason=reason, attempts=self._tally.attempts, internal_failures=failures)
         self._say("end", reason=reason, failures=failures)
+
+    def _sign_ins(self) -> dict[str, int]:
+        """How tokens were come by, over all workers."""
+        total: Counter[str] = Counter()
+        for report in self._latest.values():
+            total.update(report.sign_ins)
+        return {entry: total[entry] for entry in Entry if total[entry]}
+
+    def _signed_in(self, counts: dict[str, int]) -> str:
+        return told(counts, self._spec.minted_with) if counts else ""
 
     def _say(self, what: str, **facts: Any) -> None:
         line = LINE_MARK + orjson.dumps({"what": what, **facts}).decode() + "\n"

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import Protocol
 
+from harness.client.auth.sign_ins import SignIns
 from harness.client.device import DeviceKit
 from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.http.client import Origin
@@ -96,6 +97,7 @@ class Engine:
         self._secrets = secrets
         self._lease_s = lease_s
         self._gate = gate
+        self.sign_ins = SignIns(spec.sign_in_pace, seed=spec.seed)
 
     # ---- the loop's own thread -------------------------------------------------------------------------------
 
@@ -175,6 +177,7 @@ class Engine:
             wire_budget=self._budget,
             client=profile.client,
             app_origin=profile.app_origin,
+            sign_ins=self.sign_ins,
         )
 
     def _each_second(self) -> None:
@@ -233,6 +236,17 @@ class Engine:
         if self.fault_schedule is not None:
             self.loop.call_soon_threadsafe(self.fault_schedule.clear)
         self.loop.call_soon_threadsafe(self.scheduler.close, grace_s, left)
+
+    def cut(self, left: list[Ticket]) -> None:
+        """The kill switch: no session begins any more, and all that are open lose their connections now."""
+        if self.fault_schedule is not None:
+            self.loop.call_soon_threadsafe(self.fault_schedule.clear)
+        self.loop.call_soon_threadsafe(self._cut, left)
+
+    def _cut(self, left: list[Ticket]) -> None:
+        self.scheduler.close(0.0, left)
+        self.runner.cut()
+        self.scheduler.cancel_sessions()
 
     def stop(self) -> None:
         """End `serve` after a last flush. Sessions should be over by now (`close`)."""

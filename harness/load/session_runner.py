@@ -103,6 +103,14 @@ class SessionRunner:
         cause = "phone_busy" if ticket.at_s < self._now() - LATE_S else "run_ended"
         self._note(ticket, None, None, cause, SessionEnd.NEVER_STARTED)
 
+    def cut(self) -> None:
+        """Every open session loses its app and its connections, at once: no farewell, no queue flushed."""
+        for device in list(self._in_session):
+            try:
+                device.network.kill()
+            except Exception as error:
+                self._observer.problem(error)
+
     def backlog_bytes(self) -> int:
         """Unsent bytes of all devices, from a sample of those with a session; a full count would hold up the loop that
         it judges."""

@@ -70,11 +70,18 @@ class TicketQueue:
 
     def close(self, grace_s: float) -> None:
         """End all sessions (see `Engine.close`); tickets still here are recorded as never started."""
+        self.engine.close(grace_s, self._untaken())
+
+    def cut(self) -> None:
+        """As `close`, at once (see `Engine.cut`)."""
+        self.engine.cut(self._untaken())
+
+    def _untaken(self) -> list[Ticket]:
         left: list[Ticket] = []
         if self._schedule is not None and not self.engine.scheduler.forfeited:
             left = [self._schedule.ticket(ticket) for ticket in self._left]
         self._left.clear()
-        self.engine.close(grace_s, left)
+        return left
 
     def answered(self, asked: float, theirs: float) -> None:
         """The master's run time, asked for at `asked` of ours; both in seconds since zero."""
@@ -107,6 +114,7 @@ class TicketQueue:
             folder="" if self._own is None else str(self._own.folder),
             chaos=[] if engine.fault_schedule is None else list(_drained(engine.fault_schedule.lines)),
             chaos_counts=engine.chaos_counts,
+            sign_ins=dict(engine.sign_ins.counts),
         )
 
     def _write_down(self, batches: list[tuple[str, pa.RecordBatch]], attempts: int, *, final: bool) -> None:

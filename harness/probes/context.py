@@ -12,7 +12,9 @@ import httpx
 import jwt
 
 from harness.client.auth.account import Account
+from harness.core.api_key import key_headers
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.signing_key import signing_key
 
 EVENTS = "/functions/v1/media-swipe-event"
 
@@ -58,7 +60,7 @@ class ProbeContext:
 
     def _headers(self, caller: SignedInPerson | None) -> dict[str, str]:
         key = self.access.anon_key.reveal()
-        return {"apikey": key, "authorization": f"Bearer {caller.token if caller else key}"}
+        return {"apikey": key, "authorization": f"Bearer {caller.token}"} if caller else key_headers(key)
 
 
 def rows_of(reply: httpx.Response) -> list[dict[str, Any]]:
@@ -107,6 +109,6 @@ async def signed_in(http: httpx.AsyncClient, access: ResolvedTarget, number: int
 
 
 def resigned(token: str, secret: str, **changes: Any) -> str:
-    """The same token with other claims, signed with `secret`."""
+    """The same token with other claims, signed with a shared secret, or a signing key."""
     claims = jwt.decode(token, options={"verify_signature": False}) | changes
-    return jwt.encode(claims, secret, algorithm="HS256")
+    return signing_key(secret).sign(claims)

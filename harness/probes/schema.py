@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import httpx
 
+from harness.core.api_key import key_headers
 from harness.core.errors import HarnessError
 from harness.egress import database
 from harness.egress.gate import LOOPBACK, Gate
@@ -51,8 +52,7 @@ async def _over_rest(http: httpx.AsyncClient, service_key: str, probe: Probe) ->
     if not service_key:
         return SchemaFact(name=probe.name, why_not=NEEDS_KEY)
     headers = {
-        "apikey": service_key,
-        "authorization": f"Bearer {service_key}",
+        **key_headers(service_key),
         "prefer": "count=exact",
         "range": "0-0",
     }

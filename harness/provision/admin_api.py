@@ -18,6 +18,7 @@ from uuid import UUID
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from harness.core.api_key import key_headers
 from harness.core.errors import TargetError
 from harness.core.secret_filter import WORDS
 from harness.core.visible import visible
@@ -86,8 +87,7 @@ class AdminApi:
         self._client = web.async_client(
             gate,
             headers={
-                "apikey": service_key,
-                "authorization": f"Bearer {service_key}",
+                **key_headers(service_key),
                 "accept": "application/json",
                 "x-supabase-api-version": API_VERSION,
             },
@@ -161,7 +161,7 @@ class AdminApi:
         request = self._client.build_request(
             "POST",
             self._url.removesuffix("/admin/users") + "/token?grant_type=password",
-            headers={"apikey": anon_key, "authorization": f"Bearer {anon_key}"},
+            headers=key_headers(anon_key),
             json={"email": email, "password": password},
         )
         await self._pacer.turn()

@@ -73,7 +73,7 @@ def resolve(target: Target, *, password: bool) -> ResolvedKeys:
         )
     needed = target.model_copy(
         update={
-            "keys": target.keys.model_copy(update={"jwt_secret_env": None}),
+            "keys": target.keys.model_copy(update={"jwt_secret_env": None, "signing_key_env": None}),
             "people": target.people if password else target.people.model_copy(update={"password_env": None}),
         }
     )

@@ -108,6 +108,9 @@ class Manifest(BaseModel):
     roster: tuple[WorkerRecord, ...] = ()  # one entry a worker that ever reported; written as things happen
     versions: dict[str, str]  # python, harness, locust, platform, ...
     notes: tuple[str, ...] = ()  # facts a reader must know: quirks switched on, what was left out
+    sign_ins: dict[str, int] = Field(
+        default_factory=dict
+    )  # how tokens were come by (harness.core.sign_in) -> how often
     run_tag: int | None = None  # in every client-made id
     zero_epoch_s: float | None = None  # the run's zero, seconds since 1970; None until it began
     evidence: Evidence | None = None  # None until somebody looked

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from harness.core.child_environment import asked_for, child_environment
 from harness.core.errors import HarnessError
 from harness.core.interrupts import Interrupted, listening
 from harness.core.resolved_target import ResolvedTarget
-from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, KILL_FILE_ENV, PASSWORD_ENV, RunSpec
 from harness.core.run_token import TOKEN_ENV, new_token
 from harness.core.target_guard import Permit
 from harness.egress.orders import handed
@@ -76,7 +77,7 @@ class LocustProcess:
 
     def drive(self) -> None:
         """Run to the end; the record is closed in any case."""
-        with FilteredLog(self._folder / "locust.log") as log, listening(self._interrupted):
+        with FilteredLog(self._folder / "locust.log") as log, listening(self._interrupted), self._kill_signal():
             command, environ = self._command(), self._environ()
             process = self._process = processes.start(command, environ=environ, stderr=log.fileno())
             try:
@@ -97,6 +98,25 @@ class LocustProcess:
                 status = self._close(process.returncode)
         if self._signal and status != "aborted":  # too late for the load, and yet somebody wants this to end
             raise Interrupted(self._signal)
+
+    @contextlib.contextmanager
+    def _kill_signal(self) -> Iterator[None]:
+        """SIGUSR2 pulls the kill switch: handed on to who leads the load."""
+
+        def hand_on(number: int, frame: object) -> None:
+            self._log.warning("kill switch", signal="SIGUSR2")
+            if self._process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.send_signal(signal.SIGUSR2)
+
+        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGUSR2"):
+            yield
+            return
+        before = signal.signal(signal.SIGUSR2, hand_on)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGUSR2, before)
 
     @property
     def _limit_s(self) -> float:
@@ -218,7 +238,7 @@ class LocustProcess:
             reach=access.reach,
             wire=access.limits,
         )
-        return child_environment(os.environ, *asked_for(os.environ), **opened, **handed(allowed))
+        return child_environment(os.environ, KILL_FILE_ENV, *asked_for(os.environ), **opened, **handed(allowed))
 
     def _interrupted(self, number: int, frame: object) -> None:
         """First signal: end the run cleanly; second: kill it."""

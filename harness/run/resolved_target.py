@@ -11,17 +11,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
+from harness.core.ownership import refuse_outside_windows
 from harness.core.people import email_pattern
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.secret import NOTHING
 from harness.core.target import Target
-from harness.core.target_guard import permit
+from harness.core.target_guard import is_loopback, permit
 from harness.egress import database, web
 from harness.egress.gate import Gate, host_of
 from harness.load import child_process as processes
@@ -30,8 +32,10 @@ from harness.load.sizing import check_workers
 from harness.provision import user_ids
 from harness.record.run_log import NO_LOG, RunLog
 from harness.run.health_reply import refuse_foreign
+from harness.run.ownership import refuse_unowned
 from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.token_signing import check_taken, minting
 
 MANY_PEOPLE = 5_000
 SANDBOX_READY_S = 60.0
@@ -162,14 +166,23 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
     local = run_request.master_port is None
     check_workers((run_request.processes or 1) if local else run_request.expect_workers, allowed.wire)
     keys = resolve_keys(target, os.environ)
-    pinned(Gate(allowed.reach), target.url, (keys.dsn or NOTHING).reveal())
-    mint = keys.jwt_secret is not None and keys.service is not None
+    gate = Gate(allowed.reach)
+    refuse_outside_windows(target, datetime.now(UTC), profile.phases.end_s + profile.phases.drain_s)
+    pinned(gate, target.url, (keys.dsn or NOTHING).reveal())
+    owned = refuse_unowned(target, keys, gate)
+    named = keys.signing_key is not None or keys.jwt_secret is not None
+    mint = named and keys.service is not None
     if not mint and keys.password is None:
         raise UsageError(
-            "phones cannot sign in: neither a password nor a JWT secret with a service key is named",
+            "phones cannot sign in: neither a password nor a signing key or JWT secret with a service key is named",
             where=f"target {target.name}",
-            remedy="name people.password_env, or keys.jwt_secret_env together with keys.service_env",
+            remedy="name people.password_env, or keys.signing_key_env (jwt_secret_env) together with keys.service_env",
         )
+    minted = minting(target, keys, gate)
+    user_ids = _everybody(target, keys, run_request) if mint else ()
+    if mint:
+        first = email_pattern(target.people).format(index=0)
+        check_taken(gate, target.url, keys.anon.reveal(), minted.text, user_ids[0], first)
     return ResolvedTarget(
         name=target.name,
         url=target.url,
@@ -178,14 +191,16 @@ def _foreign(target: Target, run_request: RunRequest) -> ResolvedTarget:
         password=keys.password or NOTHING,
         email_pattern=email_pattern(target.people),
         limits=allowed.wire,
-        jwt_secret=keys.jwt_secret or NOTHING if mint else NOTHING,
-        signing_secret=keys.jwt_secret or NOTHING,
+        jwt_secret=minted.text if mint else NOTHING,
+        minted_with=minted.how if mint else "",
+        sign_in=target.sign_in,
+        signing_secret=minted.text,
         service_key=keys.service or NOTHING,
         dsn=keys.dsn or NOTHING,
         reach=allowed.reach,
         app_origin=target.app_origin or "",
-        user_ids=_everybody(target, keys, run_request) if mint else (),
-        notes=("access tokens were minted; sign-in was not exercised",) if mint else (),
+        user_ids=user_ids,
+        notes=() if is_loopback(target.host) else (f"ownership: {owned}",),
     )
 
 

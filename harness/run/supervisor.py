@@ -28,6 +28,7 @@ from harness.core.frozen_model import closest
 from harness.core.interrupts import Interrupted
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
+from harness.core.sign_in import SignInPace
 from harness.core.tables import Phase
 from harness.egress.gate import Gate
 from harness.evidence.collect import collect
@@ -295,6 +296,8 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
         profile=profile,
         email_pattern=access.email_pattern,
         user_ids=access.user_ids,
+        minted_with=access.minted_with,
+        sign_in_pace=_sign_in_pace(run_request, access),
         windows=windows_of(profile),
         plan_digest=planned.digest,
         limits=access.limits,
@@ -327,6 +330,15 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
     store = RunStore.create(folder, manifest)
     (folder / "order.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     return spec, store
+
+
+def _sign_in_pace(run_request: RunRequest, access: ResolvedTarget) -> SignInPace | None:
+    """One worker's, where tokens are minted and somebody could be signed in all the same."""
+    if not access.minted_with or not access.password:
+        return None
+    workers = run_request.expect_workers if run_request.master_port is not None else run_request.processes or 1
+    limits = access.sign_in
+    return SignInPace.of(run_request.profile.stored_sessions, limits.per_5_minutes, limits.burst, workers)
 
 
 def _versions() -> dict[str, str]:

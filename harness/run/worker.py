@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.config.load import load_target, resolve_keys
 from harness.core.child_environment import asked_for, child_environment
 from harness.core.errors import ExitCode, TargetError, UsageError
 from harness.core.interrupts import Interrupted, listening
+from harness.core.ownership import refuse_outside_windows
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV
 from harness.core.run_token import TOKEN_ENV, token_from
 from harness.core.secret import NOTHING
@@ -25,6 +27,8 @@ from harness.load.discovery import discover
 from harness.record.share import WORKER_OUT_ENV, close_shares
 from harness.run.locust_process import LOCUSTFILE
 from harness.run.master_hello import greet
+from harness.run.ownership import refuse_unowned
+from harness.run.token_signing import minting
 
 _OWN_CODES = (ExitCode.PASS, ExitCode.USAGE, ExitCode.TARGET)
 """What a worker itself says: served, or refused to."""
@@ -122,11 +126,13 @@ def _environ(target_file: str | None, url: str | None, *, allow_production: bool
     if target_file:
         target = load_target(target_file)
         allowed = permit(target, peak_phones=0, allow_production=allow_production)
-        keys = resolve_keys(target, os.environ)
+        refuse_outside_windows(target, datetime.now(UTC))
+        keys, gate = resolve_keys(target, os.environ), Gate(allowed.reach)
+        refuse_unowned(target, keys, gate)
         told = {
             ANON_KEY_ENV: keys.anon.reveal(),
             PASSWORD_ENV: (keys.password or NOTHING).reveal(),
-            JWT_SECRET_ENV: (keys.jwt_secret or NOTHING).reveal(),
+            JWT_SECRET_ENV: minting(target, keys, gate).text.reveal(),
         }
     elif url:
         found = discover(url)

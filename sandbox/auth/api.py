@@ -18,7 +18,7 @@ from sandbox.auth import admin, people, sessions
 from sandbox.auth.errors import AuthError, empty_reply, json_reply, no_api_key, refusal
 from sandbox.limits import caller_address
 from sandbox.services import Bearer, Services
-from sandbox.tokens import TokenError
+from sandbox.tokens import NEW_KEY, TokenError, one_key
 
 Handler: TypeAlias = Callable[[Services, Request], Awaitable[Response]]
 
@@ -55,7 +55,7 @@ def routes(services: Services) -> list[Route]:
         Route(f"/auth/v1/{path}", functools.partial(_dispatch, services, handlers), methods=[*handlers, "OPTIONS"])
         for path, handlers in by_path.items()
     ]
-    return [*listed, Route("/auth/v1/.well-known/jwks.json", _jwks, methods=["GET"])]
+    return [*listed, Route("/auth/v1/.well-known/jwks.json", functools.partial(_jwks, services), methods=["GET"])]
 
 
 async def _dispatch(services: Services, handlers: dict[str, Handler], request: Request) -> Response:
@@ -63,7 +63,7 @@ async def _dispatch(services: Services, handlers: dict[str, Handler], request: R
     if request.method == "OPTIONS":
         return json_reply({}, 200, _PREFLIGHT)
     given = request.headers.get("apikey") or request.query_params.get("apikey")
-    if given not in (services.keys.anon, services.keys.service):
+    if given not in services.keys.accepted:
         return no_api_key(given)
     handler = handlers.get("GET" if request.method == "HEAD" else request.method)
     version = request.headers.get("x-supabase-api-version", "")
@@ -71,7 +71,7 @@ async def _dispatch(services: Services, handlers: dict[str, Handler], request: R
     try:
         if handler is None:
             raise AuthError(405, "unexpected_failure", "Method not allowed")
-        _within_limits(services, request, service=given == services.keys.service)
+        _within_limits(services, request, service=given in services.keys.private)
         async with patience:
             return await handler(services, request)
     except AuthError as error:
@@ -113,10 +113,14 @@ async def read_body(request: Request) -> dict[str, Any]:
 def _bearer(services: Services, request: Request) -> Bearer:
     """:raises AuthError: 401 no_authorization, 403 bad_jwt."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    key = request.headers.get("apikey", "")
+    token = token.strip() if scheme.lower() == "bearer" else ""
+    if not token and key.startswith(NEW_KEY):
+        token = key  # the gateway puts its role's token there
+    if not token:
         raise AuthError(401, "no_authorization", "This endpoint requires a valid Bearer token")
     try:
-        return services.tokens.verify(token.strip())
+        return services.tokens.verify(one_key(token, key))
     except TokenError as error:
         reason = "token is expired" if error.expired else "signature is invalid"
         message = f"invalid JWT: unable to parse or verify signature, {reason}"
@@ -277,6 +281,5 @@ async def _settings(services: Services, request: Request) -> Response:
     )
 
 
-async def _jwks(request: Request) -> Response:
-    """Tokens are signed with a shared secret, which no key set may show."""
-    return json_reply({"keys": []})
+async def _jwks(services: Services, request: Request) -> Response:
+    return json_reply(services.keys.key_set, 200, {"cache-control": "public, max-age=600"})

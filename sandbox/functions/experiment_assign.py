@@ -27,7 +27,7 @@ async def handle(services: Services, request: Request) -> Response:
         return _reply(405, {"ok": False, "code": "METHOD_NOT_ALLOWED"})
     token = gate.bearer_token(request)
     given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
-    if not token and given not in (services.keys.anon, services.keys.service):
+    if not token and given not in services.keys.accepted:
         return _reply(401, {"ok": False, "code": "INVALID_APIKEY"})
     try:
         _, user_id = await claims.of_token(services, token)

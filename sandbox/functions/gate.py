@@ -65,7 +65,7 @@ def require_api_key(services: Services, request: Request, *, bearer_is_enough: b
     given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
     if not given:
         raise FunctionRefusal(envelope.error(request, "Missing apikey header", 401, "MISSING_APIKEY"))
-    allowed = (services.keys.anon,) if public_only else (services.keys.anon, services.keys.service)
+    allowed = services.keys.public if public_only else services.keys.accepted
     if given not in allowed:
         raise FunctionRefusal(envelope.error(request, "Invalid apikey header", 401, "INVALID_APIKEY"))
 

@@ -63,7 +63,7 @@ async def handle(services: Services, request: Request) -> Response:
     except BadSearch:
         intake.bad_body(request)
     given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
-    if given and given not in (services.keys.anon, services.keys.service):
+    if given and given not in services.keys.accepted:
         return envelope.error(request, "Invalid apikey header", 401, "INVALID_APIKEY")
     caller = await _caller(services, request)
     await intake.require_quota(services, request, "media_search", PER_MINUTE)

@@ -44,7 +44,7 @@ async def handle(services: Services, request: Request) -> Response:
     if request.method == "OPTIONS":
         return _reply(200, {"ok": True})
     given = (request.headers.get("apikey") or request.headers.get("x-api-key") or "").strip()
-    if given not in (services.keys.anon, services.keys.service):
+    if given not in services.keys.accepted:
         return _reply(401, {"ok": False, "code": "INVALID_APIKEY"})
     token = gate.bearer_token(request)
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -36,17 +37,40 @@ class TokenClaims:
     expires_at: float
 
 
-def examine(token: str, secret: str, now: float) -> TokenClaims:
-    """:raises AccessError: when it is malformed, forged, expired or lacks `role` or `exp`."""
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """What tokens hold by. secret: None where it is revoked. signing: key and algorithm by kid. new: the JWT that the
+    gateway puts in place of a new API key, by key."""
+
+    secret: str | None
+    signing: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    new: Mapping[str, str] = field(default_factory=dict)
+
+
+def examine(token: str, keys: TokenKeys | str, now: float) -> TokenClaims:
+    """keys: a text is the secret of one that has no other.
+
+    :raises AccessError: when it is malformed, forged, expired or lacks `role` or `exp`."""
+    keys = TokenKeys(keys) if isinstance(keys, str) else keys
+    if token in keys.new:
+        return _claims(token, jwt.decode(keys.new[token], options={"verify_signature": False}), now)
     try:
-        algorithm = str(jwt.get_unverified_header(token).get("alg"))
+        header = jwt.get_unverified_header(token)
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError as error:
         raise AccessError("MalformedJWT", "The token provided is not a valid JWT") from error
-    if algorithm not in _ALGORITHMS:
-        raise _no_signer(algorithm)
+    algorithm, kid = str(header.get("alg")), str(header.get("kid", ""))
+    known, names = keys.signing.get(kid), list(_ALGORITHMS)
+    if known is not None and known[1] == algorithm:
+        key, names = known[0], [algorithm]
+    elif algorithm not in _ALGORITHMS:
+        raise _no_signer(algorithm, kid if keys.signing else "")
+    elif keys.secret is None:
+        raise AccessError("JwtSignatureError", "Failed to validate JWT signature")
+    else:
+        key = keys.secret
     try:
-        jwt.decode(token, secret, algorithms=list(_ALGORITHMS), options=_SIGNATURE_ONLY)
+        jwt.decode(token, key, algorithms=names, options=_SIGNATURE_ONLY)
     except jwt.InvalidTokenError as error:
         raise AccessError("JwtSignatureError", "Failed to validate JWT signature") from error
     return _claims(token, claims, now)
@@ -55,10 +79,11 @@ def examine(token: str, secret: str, now: float) -> TokenClaims:
 _SIGNATURE_ONLY: Any = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
 
 
-def _no_signer(algorithm: str) -> AccessError:
+def _no_signer(algorithm: str, kid: str) -> AccessError:
     if algorithm.startswith(_ELSEWHERE):
+        which = f' for key ID (kid) "{kid}"' if kid else ""
         return AccessError(
-            "JwtSignerError", "Failed to generate JWT signer, check your JWT secret or JWKS configuration"
+            "JwtSignerError", f"Failed to generate JWT signer{which}, check your JWT secret or JWKS configuration"
         )
     return AccessError("MalformedJWT", "The token provided is not a valid JWT")
 

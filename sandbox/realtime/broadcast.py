@@ -148,7 +148,7 @@ def _caller(hub: Hub, request: Request) -> TokenClaims | None:
     given = token.strip() if scheme.lower() == "bearer" else ""
     try:
         key = given or request.headers.get("apikey") or request.query_params.get("apikey") or ""
-        return examine(key, hub.secret, hub.now())
+        return examine(key, hub.token_keys, hub.now())
     except AccessError:
         return None
 

@@ -187,7 +187,7 @@ class ServerChannel:
         if not isinstance(token, str) or token.startswith("sb_") or token == self.access.token:
             return
         try:
-            self.access = examine(token, self._host.secret, self._host.now())
+            self.access = examine(token, self._host.token_keys, self._host.now())
         except AccessError as error:
             self.shut_down(str(error))
             return

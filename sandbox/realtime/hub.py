@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from sandbox.realtime.access import TokenKeys
 from sandbox.realtime.channel import ServerChannel
 from sandbox.realtime.encoded import EncodedMessage
 from sandbox.realtime.faults import EVERYWHERE, Faults, Place
@@ -29,10 +30,10 @@ class Hub:
     """Everything runs on one loop; nothing here is safe to use from another thread."""
 
     def __init__(
-        self, *, dsn: str, secret: str, settings: RealtimeSettings, faults: Faults, rng: random.Random
+        self, *, dsn: str, token_keys: TokenKeys, settings: RealtimeSettings, faults: Faults, rng: random.Random
     ) -> None:
         self.settings = settings
-        self.secret = secret
+        self.token_keys = token_keys
         self.faults = faults
         self.rng = rng
         self.references = references(rng)

@@ -64,7 +64,7 @@ def _admit(host: Host, socket: JoiningConnection[ServerChannel], push: ClientPus
     if push.topic not in socket.channels and 0 < settings.max_channels_per_client <= len(socket.channels):
         raise JoinError("ChannelRateLimitReached: Too many channels")
     try:
-        access = examine(join_token(push.payload) or socket.key, host.secret, host.now())
+        access = examine(join_token(push.payload) or socket.key, host.token_keys, host.now())
     except AccessError as error:
         raise JoinError(error.reason) from error
     # The application ships no policy on realtime.messages, so a private channel is closed to all but the service role.

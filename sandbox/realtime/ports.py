@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from sandbox.realtime.access import TokenKeys
 from sandbox.realtime.encoded import EncodedMessage
 from sandbox.realtime.faults import EVERYWHERE, Faults, Place
 from sandbox.realtime.limits import RateCounter
@@ -101,8 +102,8 @@ class ChannelHost(ServerClock, Protocol[C_contra]):
     """The server, as a channel sees it."""
 
     @property
-    def secret(self) -> str:
-        """What tokens are signed with."""
+    def token_keys(self) -> TokenKeys:
+        """What tokens hold by."""
 
     def count_broadcast(self) -> None:
         """One message was sent."""

@@ -299,7 +299,7 @@ class ServerSocket(asyncio.Protocol):
         if not self.key:
             return 401, {"error": "API key is missing"}
         try:
-            self.person = examine(self.key, host.secret, host.now()).person
+            self.person = examine(self.key, host.token_keys, host.now()).person
         except AccessError as error:
             said = str(error)
             return 401, {"error": "Token has expired" if said.startswith("Token has expired") else said}

@@ -28,9 +28,10 @@ from sandbox.provider.client import ProviderClient
 from sandbox.provider.faults import ProviderFault
 from sandbox.provider.server import Provider
 from sandbox.realtime import Faults, Hub
+from sandbox.realtime.access import TokenKeys
 from sandbox.seed import already_seeded, seed
 from sandbox.services import Services
-from sandbox.tokens import Keys
+from sandbox.tokens import NEW_KEY, Keys
 
 NAME = "movinesta-sandbox"
 START_LIMIT_S = 120.0
@@ -63,7 +64,8 @@ class Sandbox:
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options or SandboxOptions()
-        self._keys = Keys(self.options.resolved_secret())
+        switches = self.options.switches
+        self._keys = Keys(self.options.resolved_secret(), switches.api_keys, switches.token_signing)
         self._password = self.options.resolved_password()
         self._postgres = Postgres(self.options.database)
         self._thread: threading.Thread | None = None
@@ -92,7 +94,8 @@ class Sandbox:
             "url": self.url,
             "anon_key": self._keys.anon,
             "service_key": self._keys.service,
-            "jwt_secret": self._keys.secret,
+            "jwt_secret": self._keys.secret if self._keys.secret_signs else "",
+            "signing_key": next((key.private for key in self._keys.signing_keys.values()), ""),
             "dsn": self._postgres.dsn(),
             "people": {
                 "count": options.people,
@@ -297,7 +300,7 @@ class Sandbox:
         options = self.options
         hub = Hub(
             dsn=dsn,
-            secret=self._keys.secret,
+            token_keys=_token_keys(self._keys),
             settings=options.realtime,
             faults=Faults(options.switches.as_dict()),
             rng=random.Random(options.seed),
@@ -307,6 +310,14 @@ class Sandbox:
             yield hub
         finally:
             await hub.stop()
+
+
+def _token_keys(keys: Keys) -> TokenKeys:
+    return TokenKeys(
+        keys.secret if keys.secret_signs else None,
+        {kid: (key.verifying, key.algorithm) for kid, key in keys.signing_keys.items()},
+        {key: keys.exchanged(key) for key in keys.accepted if key.startswith(NEW_KEY)},
+    )
 
 
 async def _pool(dsn: str, size: int) -> asyncpg.Pool:

@@ -25,7 +25,7 @@ from sandbox.services import PoolExhausted, Services, log
 from sandbox.storage import errors, multipart, signing
 from sandbox.storage.errors import CORS, StorageError, json_reply
 from sandbox.storage.store import Blob, BlobStore
-from sandbox.tokens import TokenError
+from sandbox.tokens import NEW_KEY, TokenError, one_key
 
 OBJECT_LIMIT_BYTES = 50 * 1024 * 1024
 """The platform's default; the buckets set none of their own."""
@@ -78,7 +78,7 @@ async def _dispatch(services: Services, store: BlobStore, handlers: dict[str, Ha
     # A signed link is followed by <img> elements, which send no key.
     if request.method != "GET":
         given = request.headers.get("apikey") or request.query_params.get("apikey")
-        if given not in (services.keys.anon, services.keys.service):
+        if given not in services.keys.accepted:
             return json_reply({"message": "Invalid API key" if given else "No API key found in request"}, 401)
     try:
         return await handlers["GET" if request.method == "HEAD" else request.method](services, store, request)
@@ -168,10 +168,13 @@ def _target(request: Request) -> tuple[str, str]:
 def _principal(services: Services, request: Request) -> Principal:
     """:raises StorageError: without a token, or with one that does not hold."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    key = request.headers.get("apikey", "")
+    if scheme.lower() != "bearer" and key.startswith(NEW_KEY):
+        scheme, token = "bearer", key
     if scheme.lower() != "bearer" or not token.strip():
         raise errors.invalid("Error", "headers must have required property 'authorization'")
     try:
-        return services.tokens.verify(token.strip()).principal
+        return services.tokens.verify(one_key(token.strip(), key)).principal
     except TokenError as error:
         reason = '"exp" claim timestamp check failed' if error.expired else "signature verification failed"
         raise StorageError(403, "Unauthorized", reason) from None

@@ -47,6 +47,18 @@ class HostedSwitches:
         "sets every limit of the hosted platform, those of Realtime too; other switches and settings go before it",
         "realtime contract 1.6",
     )
+    api_keys: str = choice(
+        ("legacy", "new", "both"),
+        "which API keys are taken: JWTs of the secret, the platform's new sb_publishable_ and sb_secret_, or both; the "
+        "discovery document names the new ones only where no others are",
+        "realtime contract 1.4",
+    )
+    token_signing: str = choice(
+        ("HS256", "ES256", "RS256"),
+        "what access tokens are signed with: the secret, or a signing key of the key set, whose other kind is in "
+        "reserve; with api_keys=new the secret signs nothing any more",
+        "contract 1.2",
+    )
     sign_in_per_5_minutes: int = count(
         "so many sign-ins and refreshes in five minutes from one address, refilled evenly; beyond them 429 "
         "over_request_rate_limit; 0 counts none",

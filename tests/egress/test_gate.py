@@ -164,6 +164,27 @@ def test_a_slow_resolver_is_asked_once_for_a_herd(connects: int, monkeypatch: py
     assert resolver.asked == [NAME]
 
 
+def test_a_herd_connects_to_a_name_as_fast_as_to_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a resolver that takes a quarter of a second: asked for each, in four threads, it would take 25 s."""
+    herd, takes_s = 400, 0.25
+    resolver = installed(monkeypatch, Resolver({NAME: ["127.0.0.1"], "127.0.0.1": ["127.0.0.1"]}, takes_s=takes_s))
+
+    async def took(host: str, port: int) -> float:
+        one_gate, began = Gate(PRIVATE, Names()), monotonic()
+        for start in range(0, herd, 100):  # a listener's queue is short
+            await asyncio.gather(*[one_gate.connect(asyncio.Protocol, host, port) for _ in range(start, start + 100)])
+        return monotonic() - began
+
+    async def work() -> None:
+        async with serving(answering(OK)) as server:
+            by_address = await took("127.0.0.1", server.port)
+            by_name = await took(NAME, server.port)
+            assert by_name < 3 * by_address + 10 * takes_s, (by_name, by_address)
+
+    run_on("asyncio", work())
+    assert resolver.asked.count(NAME) == 1
+
+
 # ---- the way there ---------------------------------------------------------------------------------------------------
 
 

@@ -148,6 +148,13 @@ def test_the_real_page_refuses_others_and_ends_with_the_last_tests_code() -> Non
         wait_for(client, "stopped")  # no sandbox there: refused, and its code would be 40
         assert client.post("/swarm", data=form | {"host": sandbox.url}).json()["success"]
         wait_for(client, "running")
+        assert "Cut all load" in client.get("/harness-kill").text
+        assert client.post("/harness-kill", headers={"origin": "http://evil.test"}).status_code == 403
+        assert client.get("/stats/requests").json()["state"] == "running"
+        assert client.post("/harness-kill").text == "the load is cut\n"
+        wait_for(client, "stopped")
+        assert client.post("/swarm", data=form | {"host": sandbox.url}).json()["success"]
+        wait_for(client, "running")
         assert client.post("/stop").status_code == 200
         wait_for(client, "stopped")
         process.send_signal(signal.SIGTERM)
@@ -159,6 +166,7 @@ def test_the_real_page_refuses_others_and_ends_with_the_last_tests_code() -> Non
 def test_the_login_lets_in_who_knows_the_password() -> None:
     with page("--web-login", HARNESS_WEB_PASSWORD="a-long-password") as (url, _), httpx.Client(base_url=url) as client:
         assert client.get("/stats/requests").status_code == 302
+        assert client.post("/harness-kill").status_code == 302
         assert client.post("/swarm", data={"user_count": "1", "spawn_rate": "1"}).status_code == 302
         wrong = client.post("/harness-login", data={"username": "harness", "password": "wrong-password"})
         assert re.search("/login", wrong.headers["location"])

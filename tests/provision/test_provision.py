@@ -28,7 +28,15 @@ from harness.core.frozen_model import DOMAIN, TAG
 from harness.core.people import email_pattern
 from harness.core.profile import MAX_PEOPLE
 from harness.core.secret import Secret
-from harness.core.target import Target, TargetKeys, TargetLimits, TargetPeople
+from harness.core.target import (
+    Target,
+    TargetKeys,
+    TargetLimits,
+    TargetOwnership,
+    TargetPeople,
+    TargetSignIn,
+    TargetWindow,
+)
 from harness.provision import cleanup, find_user_ids, provision, user_ids
 from harness.provision.pacing import BackoffPolicy
 from harness.provision.roster import TAG_KEY, Census, User, index_of, new_user, username
@@ -225,8 +233,9 @@ def test_the_guides_example_is_a_target_that_loads(tmp_path: Path) -> None:
     (tmp_path / "staging.toml").write_text(example[1], encoding="utf-8")
     shown = load_target("staging", folder=tmp_path)
     assert shown.limits[shown.host].phones == 2000
-    said = set(re.findall(r"^(\w+) = ", example[1], re.MULTILINE)) | {"keys", "people", "limits"}
-    models = (Target, TargetKeys, TargetPeople, TargetLimits)
+    said = set(re.findall(r"^(?:# )?(\w+) = ", example[1], re.MULTILINE))
+    said |= {"keys", "people", "limits", "sign_in", "ownership", "window"}
+    models = (Target, TargetKeys, TargetPeople, TargetLimits, TargetSignIn, TargetOwnership, TargetWindow)
     assert said == {key for model in models for key in model.model_fields}, "the example shows every key there is"
     assert (shown.people.tag, shown.people.domain) == (TargetPeople().tag, TargetPeople().domain)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from harness import __version__
 from harness.client.api.call import Call, Service
 from harness.client.api.chat_calls import SpecialCall
+from harness.core.api_key import is_new
 from harness.core.cors import Ask, ask_of
 
 CLIENT_INFO = b"x-client-info: supabase-js-web/2.90.1\r\n"
@@ -81,11 +82,12 @@ class HeaderProfiles:
     def __init__(self, anon_key: str, request_id: Callable[[], str], *, origin: str = "") -> None:
         self._common = f"origin: {origin}\r\n".encode() if origin else b""
         self._apikey = b"apikey: " + anon_key.encode() + b"\r\n"
-        self._signed_out = b"authorization: Bearer " + anon_key.encode() + b"\r\n"
+        # A new key is no token: the gateway makes one of it where no other stands.
+        self._signed_out = b"" if is_new(anon_key) else b"authorization: Bearer " + anon_key.encode() + b"\r\n"
         self._request_id = request_id
 
     def block(self, call: Call, authorization: bytes | None) -> bytes:
-        """All header lines of a call. authorization: its own line; None: the anon key's."""
+        """All header lines of a call. authorization: its own line; None: the anon key's, or none."""
         shape = _shape(call)
         parts = [self._common, self._apikey, self._signed_out if authorization is None else authorization, shape.lines]
         if shape.numbered:

@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import Any
 
-import jwt
+from harness.core.signing_key import signing_key
 
 MINTED_LIFETIME_S = 3600
 REFRESH_MARGIN_S = 90.0
@@ -35,9 +35,10 @@ class Account:
         return cls(*texts, now + lasts_s)
 
     @classmethod
-    def minted(cls, user_id: str, email: str, jwt_secret: str, *, now: float, epoch: float) -> Account:
-        """As GoTrue would have signed in (HS256), without asking it: for rehearsals that are not about sign-in.
+    def minted(cls, user_id: str, email: str, signs_with: str, *, now: float, epoch: float) -> Account:
+        """As GoTrue would have signed in, without asking it: for rehearsals that are not about sign-in.
 
+        signs_with: a shared secret, or a signing key as JWK or PEM (`harness.core.signing_key`).
         now: loop time; epoch: the same instant in epoch seconds.
         """
         claims = {
@@ -49,7 +50,7 @@ class Account:
             "iat": int(epoch),
             "exp": int(epoch) + MINTED_LIFETIME_S,
         }
-        token = jwt.encode(claims, jwt_secret, algorithm="HS256")
+        token = signing_key(signs_with).sign(claims)
         return cls(user_id, token, "", now + MINTED_LIFETIME_S)
 
     def renew(self, data: Any, now: float) -> bool:

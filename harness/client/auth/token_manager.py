@@ -12,12 +12,14 @@ from harness.client.api.calls import PROFILE_NAMES, SIGN_IN, SIGN_UP, TOKEN_REFR
 from harness.client.api.classify import Reading
 from harness.client.auth.account import Account
 from harness.client.auth.edge_store import EdgeRefusal, EdgeStore
+from harness.client.auth.sign_ins import SignIns
 from harness.client.clock import DeviceClock
 from harness.client.context import Requests
 from harness.client.interruptible_sleep import SessionClosed
 from harness.client.network_state import NetworkState
 from harness.core.outcome import Outcome
 from harness.core.people import Person, Secrets
+from harness.core.sign_in import Entry
 
 
 class SignedOut(SessionClosed):
@@ -47,15 +49,19 @@ class TokenManager:
         *,
         person: Person,
         secrets: Secrets,
+        sign_ins: SignIns | None = None,
         signed_in_anew: Callable[[], None],
     ) -> None:
-        """signed_in_anew: called when the auth client reports a session with a fresh token."""
+        """sign_ins: what this worker's people do about it; None: whoever can be minted is.
+        signed_in_anew: called when the auth client reports a session with a fresh token."""
         self.account: Account | None = None
         self.edge = EdgeStore()
         self.lost: Outcome | None = None
         self._withheld = False  # the last request found a session that is due and cannot be refreshed
         self.person = person
         self.secrets = secrets
+        self.sign_ins = sign_ins or SignIns()
+        self._was_in = False  # a session was on this phone: what follows a lost one goes through the form
         self._api = api
         self._clock = clock
         self._network = network
@@ -105,10 +111,11 @@ class TokenManager:
     # ---- signing in -------------------------------------------------------------------------------------------
 
     async def sign_in(self) -> Outcome:
-        """With e-mail and password, unless a session is stored on the device."""
+        """With e-mail and password, unless a session is stored on the device, or the limiter's pace has no room."""
         self.lost = None
-        if self.account is not None or self._mint():
+        if self.account is not None or self._minted_instead():
             return Outcome.OK
+        self.sign_ins.note(Entry.PASSWORD)
         body = {
             "email": self.person.email,
             "password": self.secrets.password.reveal(),
@@ -183,13 +190,16 @@ class TokenManager:
 
     async def _refresh(self, account: Account) -> bool:
         """With the account's lock held. Whether the account has fresh tokens now."""
-        if self._mint():
+        asks = bool(account.refresh_token) and self.sign_ins.may_ask(self._clock.now())
+        if not asks and self._mint():
+            self.sign_ins.note(Entry.MINTED_REFRESH)
             fresh = self.account
             if fresh is not None:  # the account object stays the one whose lock is held
                 account.adopt(fresh)
                 self.account = account
             self._signed_in_anew()
             return True
+        self.sign_ins.note(Entry.REFRESHED)
         begun, failures = self._clock.now(), 0
         while True:
             reading = await self._api.request(TOKEN_REFRESH, body={"refresh_token": account.refresh_token})
@@ -219,8 +229,17 @@ class TokenManager:
         self.account = None
         self.lost = outcome
 
+    def _minted_instead(self) -> bool:
+        """In place of the form: what the phone had stored when the run began, or because the limiter has no room."""
+        stored = not self._was_in and self.sign_ins.stored(self.person.number)
+        self._was_in = True
+        if (not stored and self.sign_ins.may_ask(self._clock.now())) or not self._mint():
+            return False
+        self.sign_ins.note(Entry.STORED if stored else Entry.PACED)
+        return True
+
     def _mint(self) -> bool:
-        """Make the session ourselves where the target's JWT secret was given; False where it was not."""
+        """Make the session ourselves where something to sign with was given; False where it was not."""
         secret, person = self.secrets.jwt_secret.reveal(), self.person
         if not secret or person.user_id is None:
             return False

@@ -29,8 +29,9 @@ from harness.egress.orders import accepted, received
 from harness.load.aggregator import Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec
+from harness.load.locust_adapter.kill_switch import cut, cut_here
 from harness.load.locust_adapter.master_side import MasterSide
-from harness.load.locust_adapter.messages import INHERIT, LEAVE_S
+from harness.load.locust_adapter.messages import INHERIT, KILL, LEAVE_S
 from harness.load.locust_adapter.phone_user import PhoneUser, phone_classes, serving
 from harness.load.locust_adapter.worker_side import WorkerSide
 from harness.load.master_gate import EPOCH, REFUSAL, REPORT
@@ -93,6 +94,7 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     path = getattr(options, "harness_order", "")
     if isinstance(environment.runner, WorkerRunner):
+        environment.runner.register_message(KILL, lambda environment, msg, **_: cut_here())
         environment.runner.register_message(INHERIT, lambda environment, msg, **_: _inherit(msg.data))
         return
     for kind in phone_classes(environment):
@@ -122,14 +124,25 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
 
 def _protect_page(environment: Environment, web_ui: Any) -> None:
     """Before it listens: what is wrong with its options ends the process."""
+    from harness.load.kill_button import add_kill_button
     from harness.load.web_ui import protect  # Flask is loaded where there is a page
 
     options = environment.parsed_options
     try:
         protect(web_ui, options.web_host or "", environment.host or "", os.environ, options.web_base_path or "")
+        add_kill_button(web_ui, lambda: _killed(environment))
     except HarnessError as error:
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
+
+
+def _killed(environment: Environment) -> None:
+    """By the page's button."""
+    if _here.master is not None:
+        _here.master.killed("web page")
+    else:
+        cut(environment)
+        environment.runner.stop()
 
 
 def _takes_part(kind: type[User]) -> bool:

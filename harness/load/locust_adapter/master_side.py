@@ -19,6 +19,7 @@ from harness.core.run_spec import RunSpec
 from harness.load.aggregator import Aggregator, Report
 from harness.load.channel_keys import unpacked
 from harness.load.discovery import secrets_from_environment
+from harness.load.locust_adapter import kill_switch
 from harness.load.locust_adapter.messages import GRANT, INHERIT, REPORT_EVERY_S
 from harness.load.locust_channel import MasterSocket
 from harness.load.master_gate import CLOCK, EPOCH, REFUSAL, REPORT, MasterGate
@@ -139,6 +140,7 @@ class MasterSide:
             self.refused(error.what)
         zero = time.time() + (LEAD_WITH_WORKERS_S if self._distributed else LEAD_S)
         gevent.signal_handler(signal.SIGUSR1, self._interrupted)  # first: the supervisor may signal from `start` on
+        kill_switch.watch(Path(self.spec.folder), self.killed)
         self.aggregator.start(zero, workers=len(self._clients) if self._distributed else 1)
         gevent.spawn(self._conduct)
         return zero
@@ -161,6 +163,12 @@ class MasterSide:
         """A worker does not take part, so the run ends."""
         self.log.error("worker refused", host=host, worker_pid=pid, reason=why)
         self._reason = self._reason or f"a worker could not begin: {why}"
+
+    def killed(self, by: str) -> None:
+        """The kill switch was pulled: the load is cut first, the record follows."""
+        kill_switch.cut(self.environment)
+        self.log.warning("kill switch", by=by)
+        self._reason = self._reason or f"the kill switch was pulled ({by})"
 
     def _interrupted(self) -> None:
         self.log.warning("interrupted")

@@ -51,6 +51,9 @@ class SessionServer(Protocol):
     def close(self) -> None:
         """Locust is about to stop its users: have their sessions end first."""
 
+    def cut(self) -> None:
+        """The kill switch: all sessions lose their connections now."""
+
     def finish(self) -> None:
         """All users have stopped: stop the engine, hand over the rest."""
 

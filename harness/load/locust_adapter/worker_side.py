@@ -249,6 +249,12 @@ class WorkerSide:
         self._tickets.set()
         self.ticket_queue.close(self._spec.grace_s)
 
+    def cut(self) -> None:
+        """The kill switch: all sessions lose their connections now."""
+        self._leaving = True
+        self.log.warning("load cut", open=self.ticket_queue.engine.runner.open_sessions)
+        self.ticket_queue.cut()
+
     def finish(self) -> None:
         """All users have stopped: stop the engine, hand over the rest."""
         engine = self.ticket_queue.engine

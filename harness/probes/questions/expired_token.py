@@ -10,13 +10,18 @@ from harness.record.probe_results import ProbeAnswer
 
 ID = "expired token"
 HOUR_S = 3600
+UNASKED = "needs what tokens are signed with: name keys.signing_key_env or keys.jwt_secret_env"
 
 
 async def ask(context: ProbeContext) -> ProbeAnswer:
-    """Reads with a token that ended an hour ago; to make one, the JWT secret has to be known."""
+    """Reads with a token that ended an hour ago; to make one, what tokens are signed with has to be known."""
     secret = context.access.signing_secret
     if not secret:
-        return ProbeAnswer(id=ID, status="not asked", text="needs the JWT secret: name keys.jwt_secret_env")
+        return ProbeAnswer(
+            id=ID,
+            status="not asked",
+            text=UNASKED,
+        )
     past = int(time.time()) - HOUR_S
     token = resigned(context.me.token, secret.reveal(), iat=past - HOUR_S, exp=past)
     reply = await context.read("app_settings_meta?select=version&limit=1", replace(context.me, token=token))
