@@ -14,7 +14,21 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli import chaos, history, judging, plan, preflight, prove, run, sandbox, streams, tip, trace, users
+from harness.cli import (
+    capacity,
+    chaos,
+    history,
+    judging,
+    plan,
+    preflight,
+    prove,
+    run,
+    sandbox,
+    streams,
+    tip,
+    trace,
+    users,
+)
 from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
@@ -42,6 +56,7 @@ for command in (
     judging.compare,
     history.history,
     tip.tip,
+    capacity.capacity,
     prove.prove,
     trace.trace,
     plan.plan,

@@ -215,3 +215,24 @@ def _highest(rates: Floats) -> float:
     span = min(PEAK_OVER_S, len(rates))
     total = np.concatenate(([0.0], np.cumsum(rates)))
     return float((total[span:] - total[:-span]).max() / span)
+
+
+@dataclass(frozen=True, slots=True)
+class MeanSession:
+    """Of a profile's mix: seconds, and requests that reach the target."""
+
+    seconds: float
+    requests: float
+
+
+def mean_session(profile: Profile) -> MeanSession:
+    """The session that a profile's mix has on average, from its own quantities."""
+    browser = profile.client is AppClient.BROWSER
+    found = [
+        (share, _session(persona, profile.behaviour.get(persona, {}), browser=browser))
+        for persona, share in profile.mix.items()
+    ]
+    return MeanSession(
+        seconds=sum(share * one.seconds for share, one in found),
+        requests=sum(share * (one.at_load + one.later) for share, one in found),
+    )
