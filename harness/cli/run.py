@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 @click.option(
     "--no-observe", is_flag=True, help="Leave the database's own statistics alone (needs a connection string)."
 )
+@click.option("--no-fit", is_flag=True, help="Run all of PROFILE, also where a sandbox started here carries less.")
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option(
     "--history",
@@ -130,6 +131,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         wait_s=options["wait_s"] or 60.0,
         token=_token_for_workers(options) if options["master_port"] else "",
         rebalance=options["rebalance"],
+        fit=not options["no_fit"],
         observe=not options["no_observe"],
         proxy=options["proxy"],
         quirks=options["quirks"],

@@ -34,6 +34,7 @@ class RunRequest:
     rebalance: bool = False  # let the other workers take over what a lost one has not begun
     proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()
+    fit: bool = False  # run a part of the profile where a sandbox of its own carries no more
     observe: bool = True  # the target's database, where the target has a connection string
     allow_production: bool = False
 
