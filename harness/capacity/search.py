@@ -126,7 +126,7 @@ def _again(tally: _Tally, limits: SearchLimits) -> Next | None:
         if not rate.known and rate.unanswered < limits.tries:
             return Next(last.rate, f"again: {last.reason or 'the step had no answer'}")
     for rate in tally.rates:
-        if rate.passed == rate.failed and 0 < rate.passed and rate.answered < ASKED_AT_MOST:
+        if rate.passed == rate.failed and rate.passed > 0 and rate.answered < ASKED_AT_MOST:
             return Next(rate.rate, "a third time: one step passed and one failed")
     high = tally.high
     if high is not None:
