@@ -77,7 +77,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.capacity.state import Asked, SearchState, resumed
     from harness.cli import progress
     from harness.config.load import load_profile, load_slo_file
-    from reports.capacity.judged import judged_step
+    from reports.capacity_run import judged_step
 
     known_switches(options["quirks"])
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
