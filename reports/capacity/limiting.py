@@ -1,8 +1,8 @@
 """Which resource gave way in a run that was too much for its target, from the run's record. (pure)
 
 Asked in this order, because what comes later is often only the echo of what came before: limits that the target named
-itself, waits for locks, the database's connections, the API's share of them, the CPU of the machine where the target
-is the generator's neighbour, the database's own CPU. What none of them shows is said as such.
+itself, waits for locks, the database's connections, the CPU of the machine where the target is the generator's
+neighbour, the database's own CPU or disk, the API's share of its connections. What none of them shows is said as such.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LOCKED = 0.3
 CONNECTIONS = 0.95
 BUSY = 0.9
 """Of the seconds, with every connection at work that ever was."""
+FEWEST_BUSY = 2
+"""Of one alone nobody can tell whether it is all that there are."""
 MACHINE = 0.85
 """Of the machine's CPU time, mean of the measure phase."""
 FEW_READINGS = 5
@@ -48,7 +50,7 @@ NOT_KNOWN = "nothing that can be seen from outside"
 def gave_way(frames: Frames, met: tuple[LimitMet, ...], observation: Observation) -> GaveWay:
     """Of a run that missed an objective."""
     seen = _Seen.of(frames, met, observation)
-    for look in (_pool_refused, _platform, _locks, _connections, _machine, _pool, _database):
+    for look in (_pool_refused, _platform, _locks, _connections, _machine, _database, _pool):
         if (found := look(seen)) is not None:
             return found
     return GaveWay(NOT_KNOWN, _unknown(seen))
@@ -147,7 +149,7 @@ def _pool(seen: _Seen) -> GaveWay | None:
     busy = rows["active"] + rows["idle_in_transaction"]
     most = int(busy.max())
     share = float((busy >= most).mean()) if most else 0.0
-    if share < BUSY:
+    if most < FEWEST_BUSY or share < BUSY:
         return None
     text = f"{plural(most, 'connection')} were at work in {percent(share, 0)} of the seconds, and never one more"
     return GaveWay("the API's pool of database connections", text)

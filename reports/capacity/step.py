@@ -28,6 +28,7 @@ from reports.verdict import Verdict
 
 GENERATOR = "generator"
 RISES_TIMES = 2.0
+UPPER_RISES_TIMES = 1.5
 RISES_MS = 100.0
 THIRD = 3
 PILED_SHARE = 0.01
@@ -97,7 +98,7 @@ def _piled(verdict: Verdict) -> str:
 
 def rising(frames: Frames) -> str:
     """Whether requests wait longer and longer; empty when they do not. Medians of the first and the last third of the
-    measure phase, failures counted as slower than every answer."""
+    measure phase, and their upper quartiles; failures count as slower than every answer."""
     rows = frames.measured
     rows = rows[rows["view"] == View.SERVER]
     start, end = frames.window
@@ -106,7 +107,10 @@ def rising(frames: Frames) -> str:
     if first["count"].sum() < 100 or last["count"].sum() < 100:
         return ""
     before, after = (value_at_share(part, 0.5) / 1000 for part in (first, last))
+    upper_before, upper_after = (value_at_share(part, 0.75) / 1000 for part in (first, last))
     if not np.isfinite(before) or after < before * RISES_TIMES or after < before + RISES_MS:
+        return ""
+    if upper_after < upper_before * UPPER_RISES_TIMES:  # of fast and slow calls, a few more slow ones move a median
         return ""
     grown = "no answer" if not np.isfinite(after) else ms(after)
     return f"requests waited longer and longer: median {ms(before)} in the first third, {grown} in the last"
