@@ -20,7 +20,7 @@ from harness.rehearse.state import FILE, AskedRehearsal
 from harness.run.plan_limits import peak_of
 from harness.schedule.arrivals import plan as schedule
 
-FEWEST_SESSIONS = 20
+FEWEST_SESSIONS = 10
 """In the hold of a step; one with fewer says nothing, and is left out unless it is the last."""
 
 
@@ -64,6 +64,8 @@ def steps_of(asked: AskedRehearsal, made: CapacityPlan, inputs: PlanInputs, fold
         step = RehearsalStep(share, profile, planned)
         if step.rate * asked.hold_minutes * 60 >= FEWEST_SESSIONS or share == asked.shares[-1]:
             steps.append(step)
+        else:
+            path.unlink()
     return tuple(steps)
 
 

@@ -37,7 +37,7 @@ password_env = "REHEARSED_PASSWORD"
 tag = "rehearsed"
 domain = "rehearsed.example.com"
 """
-SMALL = ["--dau", "5000", "--minutes", "0.1", "--hold", "0.3", "--step", "0.5", "--step", "1", "--slo", str(BRIEF_SLO)]
+SMALL = ["--dau", "10000", "--minutes", "0.1", "--hold", "0.8", "--step", "0.5", "--step", "1", "--slo", str(BRIEF_SLO)]
 ENDED = (0, 10, 11, 20)  # a busy machine may be slow, and its generator doubted; the rehearsal comes to its end
 THEIRS = ("public.admin_audit_log",)
 """What the deployment itself notes of deletions."""
