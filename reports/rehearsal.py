@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.core.errors import ExitCode
+from harness.plan import PlanInputs, Prices
+from harness.plan.measured import Share, month_figures
 from harness.record.store import open_run
 from harness.rehearse.ask import RehearsalStep
 from harness.rehearse.conduct import exit_code
@@ -19,8 +21,8 @@ from reports.text import count, figure, percent, ratio
 from reports.verdict import Verdict
 
 
-def judged_step(folder: Path, step: RehearsalStep) -> StepOutcome:
-    """Judge and report the run of a step like any other, and say what it was."""
+def judged_step(folder: Path, step: RehearsalStep, inputs: PlanInputs, prices: Prices) -> StepOutcome:
+    """Judge and report the run of a step like any other, and say what it was. inputs: of the day that is rehearsed."""
     verdict = report(folder)
     frames = load(open_run(folder))
     start, end = frames.window
@@ -40,7 +42,7 @@ def judged_step(folder: Path, step: RehearsalStep) -> StepOutcome:
         generator_fit=not verdict.vetoes,
         machine_share=None if math.isnan(share) else share,
         figures=tuple(_figure(row) for row in verdict.slos if row.kind == "latency"),
-        month=_month(verdict),
+        month=_month(verdict, inputs, prices),
     )
 
 
@@ -54,9 +56,16 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _month(verdict: Verdict) -> tuple[MonthLine, ...]:
-    rows = verdict.traffic.month if verdict.traffic is not None else ()
-    return tuple(MonthLine(name=row.name, unit=row.unit, planned=row.planned, measured=row.measured) for row in rows)
+def _month(verdict: Verdict, inputs: PlanInputs, prices: Prices) -> tuple[MonthLine, ...]:
+    """Of that many people a day, with the mean session that was seen in the place of the plan's."""
+    if verdict.traffic is None:
+        return ()
+    everybody = verdict.traffic.personas[0]
+    session = {one.endpoint: Share(one.requests, one.rows, one.bytes_in) for one in everybody.endpoints}
+    return tuple(
+        MonthLine(name=row.name, unit=row.unit, planned=row.planned, measured=row.measured)
+        for row in month_figures(session, inputs, prices)
+    )
 
 
 def page(state: RehearsalState) -> str:

@@ -86,7 +86,8 @@ def rehearse(target_file: str, **options: Any) -> None:
     inputs = PlanInputs().changed(
         dau=asked.dau, sessions_per_day=asked.sessions_per_day, session_minutes=asked.session_minutes
     )
-    made = make(inputs, load_prices())
+    prices = load_prices()
+    made = make(inputs, prices)
     folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
     if options["dry_run"]:
         with tempfile.TemporaryDirectory(prefix="harness-dry-run-") as draft:
@@ -112,7 +113,7 @@ def rehearse(target_file: str, **options: Any) -> None:
         target=target,
         steps=steps,
         folder=folder,
-        judge=told_by.judged_step,
+        judge=lambda run, step: told_by.judged_step(run, step, inputs, prices),
         told=lambda line: click.echo(visible(line)),
         watcher=progress.watcher,
         checks=checks(),

@@ -28,7 +28,7 @@ from harness.egress.gate import Gate
 from harness.provision.admin_job import resolve, service_key
 from harness.provision.pacing import DEFAULT_PATIENCE, BackoffPolicy
 
-BY_USER = ("rec_impressions", "rec_requests", "media_rank_feature_items_v2", "media_events")
+BY_USER = ("rec_impressions", "rec_requests", "media_rank_feature_items_v2", "media_events", "assistant_reply_jobs")
 """Tables of the public schema with a `user_id` that refers to nobody."""
 BATCH = 60
 """Ids in one request: an address of some 2,500 characters."""

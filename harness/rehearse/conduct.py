@@ -16,7 +16,7 @@ from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.provision import cleanup, everybody, provision
 from harness.provision.display import Display
-from harness.provision.leftovers import Leftovers, RestJob, found, removed
+from harness.provision.leftovers import BY_USER, Leftovers, RestJob, found, removed
 from harness.rehearse.ask import RehearsalStep, people_of
 from harness.rehearse.projection import project, should_leave
 from harness.rehearse.state import RehearsalState, StepOutcome, save
@@ -147,7 +147,7 @@ def _cleaned(work: Rehearsal, state: RehearsalState) -> RehearsalState:
         work.told(said)
         display = Display()
         job.advance = display.advance
-        with display.work("removing what they left", 5 * len(left.people) + len(left.conversations)):
+        with display.work("removing what they left", (len(BY_USER) + 1) * len(left.people) + len(left.conversations)):
             gone = removed(job, left)
     rows = ", ".join(f"{number:,} {what}" for what, number in gone.items()) or "nothing"
     said = f"{said}; and of what they left: {rows}"

@@ -34,6 +34,7 @@ GENERATOR_MS = 0.45
 REPEATS = 4
 LIMIT_S = 2.5
 TIMEOUT_S = 10.0
+SIGN_IN_PATH = "/auth/v1/token?grant_type=password"
 DECK, FEED, EVENT, EDGE, READ, PREFLIGHT, SIGN_IN = "deck", "feed", "event", "edge", "read", "preflight", "sign-in"
 
 
@@ -95,35 +96,34 @@ def _measured(access: ResolvedTarget, number: int) -> dict[str, float] | None:
         return None
     key = {"apikey": access.anon_key.reveal()}
     person = {"email": access.email_pattern.format(index=number), "password": access.password.reveal()}
+    session = str(uuid.uuid4())
     with web.client(Gate(access.reach), base_url=access.url, timeout=TIMEOUT_S) as http:
 
-        def sign_in() -> httpx.Response:
-            return http.post("/auth/v1/token?grant_type=password", headers=key, json=person)
+        def post(path: str, body: Mapping[str, Any]) -> httpx.Response:
+            return http.post(path, headers=headers, json=body)
 
-        reply = sign_in().raise_for_status().json()
-        headers = key | {"authorization": f"Bearer {reply['access_token']}"}
-        calls = _calls(http, headers, str(reply["user"]["id"])) | {SIGN_IN: sign_in}
+        def get(path: str) -> httpx.Response:
+            return http.get(f"/rest/v1/{path}", headers=headers)
+
+        headers = dict(key)
+        signed_in = post(SIGN_IN_PATH, person).raise_for_status().json()
+        headers["authorization"] = f"Bearer {signed_in['access_token']}"
+        user = str(signed_in["user"]["id"])
+        title = get("media_items?select=id&limit=1").raise_for_status().json()[0]["id"]
+        deck = {"sessionId": session, "mode": "combined", "limit": 72}
+        event = {"sessionId": session, "mediaItemId": title, "eventType": "detail_open", "source": "probe"}
+        ask = {"origin": "http://localhost", "access-control-request-method": "POST"}
+        calls: dict[str, Callable[[], httpx.Response]] = {
+            DECK: lambda: post("/functions/v1/media-swipe-deck", deck),
+            FEED: lambda: post("/rest/v1/rpc/get_home_feed_v2", {"p_user_id": user, "p_limit": 40}),
+            EVENT: lambda: post("/functions/v1/media-swipe-event", event | {"clientEventId": str(uuid.uuid4())}),
+            EDGE: lambda: post("/functions/v1/public-app-settings", {}),
+            READ: lambda: get(f"library_entries?select=*&user_id=eq.{user}"),
+            PREFLIGHT: lambda: http.request("OPTIONS", "/rest/v1/media_items", headers=ask),
+            SIGN_IN: lambda: post(SIGN_IN_PATH, person),
+        }
         until = time.monotonic() + LIMIT_S
         return {kind: _cost(access.pid, call, until) for kind, call in calls.items()}
-
-
-def _calls(http: httpx.Client, headers: Mapping[str, str], user: str) -> dict[str, Callable[[], httpx.Response]]:
-    session = str(uuid.uuid4())
-
-    def post(path: str, body: Mapping[str, Any]) -> httpx.Response:
-        return http.post(path, headers=dict(headers), json=body)
-
-    title = http.get("/rest/v1/media_items?select=id&limit=1", headers=dict(headers)).raise_for_status().json()[0]["id"]
-    event = {"sessionId": session, "mediaItemId": title, "eventType": "detail_open", "source": "probe"}
-    ask = {"origin": "http://localhost", "access-control-request-method": "POST"}
-    return {
-        DECK: lambda: post("/functions/v1/media-swipe-deck", {"sessionId": session, "mode": "combined", "limit": 72}),
-        FEED: lambda: post("/rest/v1/rpc/get_home_feed_v2", {"p_user_id": user, "p_limit": 40}),
-        EVENT: lambda: post("/functions/v1/media-swipe-event", event | {"clientEventId": str(uuid.uuid4())}),
-        EDGE: lambda: post("/functions/v1/public-app-settings", {}),
-        READ: lambda: http.get(f"/rest/v1/library_entries?select=*&user_id=eq.{user}", headers=dict(headers)),
-        PREFLIGHT: lambda: http.request("OPTIONS", "/rest/v1/media_items", headers=ask),
-    }
 
 
 def _cost(pid: int, call: Callable[[], httpx.Response], until: float) -> float:
