@@ -9,6 +9,8 @@ from pydantic import Field
 from harness.core.frozen_model import FrozenModel
 
 Word = Literal["pass", "fail", "inconclusive"]
+LONGEST_REASON = 160
+"""In a line of the terminal; the page has all of it."""
 
 
 class Figure(FrozenModel):
@@ -56,4 +58,5 @@ class Step(FrozenModel):
         """One line."""
         side = f"{self.side}: " if self.side else ""
         sent = f", {self.requests:,.0f} requests/s" if self.requests is not None else ""
-        return f"{side}{self.rate:.3g} sessions/s{sent}: {self.word}{f' ({self.reason})' if self.reason else ''}"
+        why = self.reason if len(self.reason) <= LONGEST_REASON else f"{self.reason[:LONGEST_REASON]}…"
+        return f"{side}{self.rate:.3g} sessions/s{sent}: {self.word}{f' ({why})' if why else ''}"
