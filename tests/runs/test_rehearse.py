@@ -34,7 +34,7 @@ service_env = "REHEARSED_SERVICE"
 jwt_secret_env = "REHEARSED_JWT"
 [people]
 password_env = "REHEARSED_PASSWORD"
-tag = "rehearsed"
+tag = "reh"
 domain = "rehearsed.example.com"
 """
 SMALL = ["--dau", "10000", "--minutes", "0.1", "--hold", "0.8", "--step", "0.5", "--step", "1", "--slo", str(BRIEF_SLO)]
