@@ -33,6 +33,8 @@ BY_USER = ("rec_impressions", "rec_requests", "media_rank_feature_items_v2", "me
 BATCH = 60
 """Ids in one request: an address of some 2,500 characters."""
 FILES = "message_attachments"
+ASSISTANT = "movinesta"
+"""The username of the app's assistant, as shipped: what it wrote to our people is theirs."""
 TIMEOUT_S = 60.0
 PAGE = 1000
 
@@ -144,10 +146,9 @@ def removed(job: RestJob, left: Leftovers) -> Mapping[str, int]:
     """Delete it, once the people are gone; how many rows of what. Safe to repeat. :raises TargetError:"""
     gone = {table: job.delete(table, "user_id", left.people) for table in BY_USER}
     gone["rate_limits"] = job.delete("rate_limits", "key", [limiter_key(one) for one in left.people])
-    kept = {
-        str(row["conversation_id"])
-        for row in job.ids("messages", "conversation_id", left.conversations, "conversation_id")
-    }
+    assistant = {row["id"] for row in job.ids("profiles", "username", (ASSISTANT,), "id")}
+    written = job.ids("messages", "conversation_id", left.conversations, "conversation_id,user_id")
+    kept = {str(row["conversation_id"]) for row in written if row["user_id"] not in assistant}
     gone["conversations"] = job.delete("conversations", "id", [one for one in left.conversations if one not in kept])
     gone["files"] = 0
     for some in batches(one.removeprefix(f"{FILES}/") for one in left.files):
