@@ -4,7 +4,7 @@ Deleting a user takes along what cascades: profile, library, messages, membershi
 log, rate limits, files, and the conversations that they opened, whose `created_by` becomes null. So what has to go is
 found while they are still there (`found`), and removed through PostgREST and Storage with the service key once they
 are gone (`removed`), by exact ids: nobody else's row can be among them. A conversation in which somebody else wrote
-stays. What the target logs of our deletions (`admin_audit_log`) is its own.
+stays, unless it was the app's assistant. What the target logs of our deletions (`admin_audit_log`) is its own.
 """
 
 from __future__ import annotations
