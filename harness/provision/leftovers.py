@@ -32,7 +32,8 @@ BY_USER = ("rec_impressions", "rec_requests", "media_rank_feature_items_v2", "me
 """Tables of the public schema with a `user_id` that refers to nobody."""
 BATCH = 60
 """Ids in one request: an address of some 2,500 characters."""
-FILES = "message_attachments"
+BUCKET = "chat-media"
+"""Of files sent in chats; a message names its file as the bucket does."""
 ASSISTANT = "movinesta"
 """The username of the app's assistant, as shipped: what it wrote to our people is theirs."""
 TIMEOUT_S = 60.0
@@ -151,8 +152,8 @@ def removed(job: RestJob, left: Leftovers) -> Mapping[str, int]:
     kept = {str(row["conversation_id"]) for row in written if row["user_id"] not in assistant}
     gone["conversations"] = job.delete("conversations", "id", [one for one in left.conversations if one not in kept])
     gone["files"] = 0
-    for some in batches(one.removeprefix(f"{FILES}/") for one in left.files):
-        gone["files"] += len(job.send("DELETE", f"/storage/v1/object/{FILES}", json={"prefixes": some}) or ())
+    for some in batches(left.files):
+        gone["files"] += len(job.send("DELETE", f"/storage/v1/object/{BUCKET}", json={"prefixes": some}) or ())
     return {what: number for what, number in gone.items() if number}
 
 
