@@ -38,9 +38,7 @@ def test_there_is_time_for_a_baseline_for_recovery_and_for_samples(profile: Prof
     assert calm_before >= ENOUGH_S + GUARD_S + MARGIN_S
     assert phases.end_s - max(start + length for start, length, _ in spans) >= AFTER_S
     excused = [
-        (start, start + length + (entry.allow.recover_s or 0.0))
-        for start, length, entry in spans
-        if not entry.judged
+        (start, start + length + (entry.allow.recover_s or 0.0)) for start, length, entry in spans if not entry.judged
     ]
     calm_s = sum(
         not any(start <= second < end for start, end in excused)
