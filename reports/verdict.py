@@ -42,6 +42,7 @@ from reports.limits import sentence as limits_met
 from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
+from reports.saturation import Saturation, data_sentences, saturation
 from reports.slo import SloRow
 from reports.step import Step
 from reports.text import percent, plural
@@ -161,7 +162,9 @@ def judge_frames(
     rows = objectives.judge(frames, (slo for slo in manifest.slos if slo not in unanswerable))
     health = generator.judge(frames)
     realtime = figures(frames, plans or {})
-    shown, others = integrity.foreign
+    shown, _ = integrity.foreign
+    full = saturation(frames)
+    others, overloaded = data_sentences(integrity, full)
     found = [(ExitCode.DATA, sentence) for sentence in shown]  # the gravest: before all others of its code
     rest, access = everything.judge(frames), entrance.judge(frames)
     found += [(ExitCode.SLO_MISSED, row.sentence) for row in access if row.status == "missed"]
@@ -195,6 +198,7 @@ def judge_frames(
     ]
     found += [(ExitCode.REGRESSION, row.sentence) for row in drifted if row.drifts]
     found += [(ExitCode.INCONCLUSIVE, row.sentence) for row in drifted if row.excuse]
+    missing = any(code in (ExitCode.SLO_MISSED, ExitCode.DATA) for code, _ in found) or bool(overloaded)
     failing = (
         any(row.status == "missed" for row in assistant)
         or any(row.status == "missed" for row in access)
@@ -202,6 +206,8 @@ def judge_frames(
         or bool(gated)
     )
     order = _precedence(rows, health, failing=failing)
+    if full is not None and missing:
+        found, order = _saturated(found, order, full, overloaded)
     ordered = sorted(found, key=lambda item: order.index(item[0]))
     winner = ordered[0][0] if ordered else ExitCode.PASS
     codes = tuple(dict.fromkeys(int(code) for code, _ in ordered)) or (int(ExitCode.PASS),)
@@ -297,6 +303,19 @@ def _precedence(rows: Sequence[SloRow], health: Sequence[HealthRow], *, failing:
         order.remove(ExitCode.INCONCLUSIVE)
         order.insert(order.index(ExitCode.REGRESSION if errors else ExitCode.SLO_MISSED), ExitCode.INCONCLUSIVE)
     return order
+
+
+def _saturated(
+    found: list[tuple[ExitCode, str]], order: list[ExitCode], full: Saturation, overloaded: Sequence[str]
+) -> tuple[list[tuple[ExitCode, str]], list[ExitCode]]:
+    """The sandbox was the limit: that comes before what was missed, and what the overload broke comes after it. What
+    the app broke with CPU to spare, or showed to strangers, stays what it is."""
+    order = [code for code in order if code is not ExitCode.INCONCLUSIVE]
+    order.insert(order.index(ExitCode.SLO_MISSED), ExitCode.INCONCLUSIVE)
+    misses = [item for item in found if item[0] is ExitCode.SLO_MISSED]
+    rest = [item for item in found if item[0] is not ExitCode.SLO_MISSED]
+    told = [(ExitCode.SLO_MISSED, sentence) for sentence in overloaded]
+    return [(ExitCode.INCONCLUSIVE, full.sentence), *rest, *misses, *told], order
 
 
 def missed(row: SloRow) -> str:

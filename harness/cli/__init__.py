@@ -15,6 +15,7 @@ import click
 
 from harness import __version__
 from harness.cli import (
+    capacity,
     chaos,
     doctor,
     history,
@@ -22,6 +23,7 @@ from harness.cli import (
     plan,
     preflight,
     prove,
+    rehearse,
     run,
     sandbox,
     streams,
@@ -56,6 +58,8 @@ for command in (
     judging.compare,
     history.history,
     tip.tip,
+    capacity.capacity,
+    rehearse.rehearse,
     prove.prove,
     trace.trace,
     plan.plan,

@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Findings of --preflight that do not count (TOML).",
 )
+@click.option("--no-fit", is_flag=True, help="Run all of PROFILE, also where a sandbox started here carries less.")
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option(
     "--history",
@@ -141,6 +142,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         wait_s=options["wait_s"] or 60.0,
         token=_token_for_workers(options) if options["master_port"] else "",
         rebalance=options["rebalance"],
+        fit=not options["no_fit"],
         observe=not options["no_observe"],
         preflight=options["preflight"],
         accepted=_accepted(options["accepted_file"], asked, options),

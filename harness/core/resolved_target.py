@@ -33,4 +33,5 @@ class ResolvedTarget:
     reach: Reach = HERE  # where its processes may connect to
     app_origin: str = ""  # where its app is served from; "": the profile says
     own: bool = False  # a sandbox that the run started, on this machine
+    pid: int = 0  # of that sandbox
     death: Callable[[], str] = str  # what became of a target of our own; empty while it lives

@@ -22,7 +22,7 @@ from harness.core.target import TargetLimits
 from harness.plan.calls import Driver
 from harness.plan.inputs import PlanInputs, Range
 from harness.plan.profile_file import truncated_mean
-from harness.plan.sessions import amounts
+from harness.plan.sessions import Amounts, amounts
 from harness.plan.traffic import sent
 
 PEAK_OVER_S = 10
@@ -101,15 +101,21 @@ class _Session:
 
 
 def _session(persona: str, behaviour: Mapping[str, Distribution], *, browser: bool) -> _Session:
+    units, inputs, seconds = _units(persona, behaviour, browser=browser)
+    total = sum(of.requests for of in sent(units, inputs).values())
+    at_load = sum(of.requests for of in sent({driver: units.get(driver, 0.0) for driver in AT_LOAD}, inputs).values())
+    return _Session(at_load, max(0.0, total - at_load), seconds)
+
+
+def _units(persona: str, behaviour: Mapping[str, Distribution], *, browser: bool) -> tuple[Amounts, PlanInputs, float]:
+    """What drives one session, the plan's inputs for it, and how long it lasts."""
     means = {name: mean(distribution) for name, distribution in behaviour.items()}
     known = persona if persona in _SECONDS else "reader"
     inputs, seconds = _inputs(known, means)
     inputs = inputs.changed(browser=browser)
     units = amounts(known, inputs)
     units[Driver.SEEN_COPY] = 0.0  # conversations of synthetic people have no long history
-    total = sum(of.requests for of in sent(units, inputs).values())
-    at_load = sum(of.requests for of in sent({driver: units.get(driver, 0.0) for driver in AT_LOAD}, inputs).values())
-    return _Session(at_load, max(0.0, total - at_load), seconds)
+    return units, inputs, seconds
 
 
 def _inputs(persona: str, means: Mapping[str, float]) -> tuple[PlanInputs, float]:
@@ -215,3 +221,28 @@ def _highest(rates: Floats) -> float:
     span = min(PEAK_OVER_S, len(rates))
     total = np.concatenate(([0.0], np.cumsum(rates)))
     return float((total[span:] - total[:-span]).max() / span)
+
+
+@dataclass(frozen=True, slots=True)
+class MeanSession:
+    """Of a profile's mix: seconds, and requests that reach the target, by the plan's endpoints."""
+
+    seconds: float
+    by_endpoint: Mapping[str, float]
+
+    @property
+    def requests(self) -> float:
+        """All of them."""
+        return sum(self.by_endpoint.values())
+
+
+def mean_session(profile: Profile) -> MeanSession:
+    """The session that a profile's mix has on average, from its own quantities."""
+    browser = profile.client is AppClient.BROWSER
+    seconds, made = 0.0, dict[str, float]()
+    for persona, share in profile.mix.items():
+        units, inputs, length = _units(persona, profile.behaviour.get(persona, {}), browser=browser)
+        seconds += share * length
+        for endpoint, of in sent(units, inputs).items():
+            made[endpoint.name] = made.get(endpoint.name, 0.0) + share * of.requests
+    return MeanSession(seconds, made)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.provision.commands import cleanup, find_user_ids, provision, user_ids
+from harness.provision.commands import cleanup, everybody, find_user_ids, provision, user_ids
 
-__all__ = ["cleanup", "find_user_ids", "provision", "user_ids"]
+__all__ = ["cleanup", "everybody", "find_user_ids", "provision", "user_ids"]

@@ -90,3 +90,20 @@ async def find_user_ids(
     async with job.admin() as admin:
         census = await job.census(admin)
     return {index: str(census.mine[index]) for index in sorted(census.mine) if index < count}
+
+
+def everybody(target: Target, *, allow_production: bool = False, display: Display | None = None) -> tuple[str, ...]:
+    """User ids of all whom `cleanup` would remove: the target's people, and who signed up during runs.
+
+    :raises UsageError: no service key.
+    :raises TargetError: not allowed, not reachable, refused, or not understood.
+    """
+    allowed = permit(target, peak_phones=0, allow_production=allow_production)
+    keys = resolve(target, password=False)
+    job = AdminJob(target, keys, allowed, 1, DEFAULT_PATIENCE, display or Display())
+
+    async def listed() -> tuple[str, ...]:
+        async with job.admin() as admin:
+            return tuple(str(who) for who in (await job.census(admin)).ours().values())
+
+    return asyncio.run(listed())

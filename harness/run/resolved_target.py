@@ -20,6 +20,7 @@ from harness.core.child_environment import child_environment
 from harness.core.errors import TargetError, UsageError
 from harness.core.ownership import refuse_outside_windows
 from harness.core.people import email_pattern
+from harness.core.profile import Profile
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.secret import NOTHING
 from harness.core.target import Target
@@ -38,6 +39,9 @@ from harness.run.run_request import RunRequest, Watcher
 from harness.run.token_signing import check_taken, minting
 
 MANY_PEOPLE = 5_000
+SELF_HOST_SOCKETS = 200
+TEAM_SOCKETS = 10_000
+"""Connected clients that Realtime takes by default, and in the team plan (realtime contract, 1.6)."""
 SANDBOX_READY_S = 60.0
 SWEEP_S = 30.0
 SANDBOX_ENVIRONMENT = ("SANDBOX_JWT_SECRET", "SANDBOX_PASSWORD", "SANDBOX_POSTGRES")
@@ -80,8 +84,8 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
         )
     command = [sys.executable, "-m", "sandbox.server", "--port", "0"]
     command += ["--people", str(size.people), "--catalogue", str(size.catalogue)]
-    if size.plan != "self-host":
-        command += ["--realtime", f"plan={size.plan}"]
+    for setting in realtime_for(run_request.profile):
+        command += ["--realtime", setting]
     for quirk in run_request.quirks:
         command += ["--quirk", quirk]
     process = processes.start(
@@ -90,12 +94,28 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
         log.info("sandbox ready", url=found.url, sandbox_pid=process.pid)
-        yield replace(discovered(found), own=True, death=lambda: _death_of(process))
+        yield replace(discovered(found), own=True, pid=process.pid, death=lambda: _death_of(process))
     finally:
         killed = process.poll() is not None and process.returncode < 0
         processes.end(process, patience_s=10.0)
         if killed or process.returncode == -signal.SIGKILL:
             _sweep(log)
+
+
+def realtime_for(profile: Profile) -> tuple[str, ...]:
+    """Settings of an own sandbox's Realtime: the plan that the profile names, or, where it names none and may open more
+    sockets than a self-hosted server's default takes, the team plan; with room for all of them in either case.
+
+    A limit on connections that refuses phones before the sandbox is busy would measure the limit, and each refused
+    phone tries again and again. Whoever wants to see the limit names a plan (`sandbox.plan`) or gives the switch.
+    """
+    size = profile.sandbox
+    if size.plan != "self-host":
+        return (f"plan={size.plan}",)
+    if not profile.realtime or profile.phones <= SELF_HOST_SOCKETS:
+        return ()
+    more = (f"max_concurrent_users={profile.phones}",) if profile.phones > TEAM_SOCKETS else ()
+    return ("plan=team", *more)
 
 
 def _sweep(log: RunLog) -> None:

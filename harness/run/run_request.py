@@ -39,6 +39,7 @@ class RunRequest:
     quirks: tuple[str, ...] = ()
     preflight: bool = False  # before the load, also where the profile does not ask for it
     accepted: tuple[AcceptedFinding, ...] = ()  # of its findings those that do not count
+    fit: bool = False  # run a part of the profile where a sandbox of its own carries no more
     observe: bool = True  # the target's database, where the target has a connection string
     allow_production: bool = False
 

@@ -42,6 +42,7 @@ from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
 from harness.run.canary import sing
 from harness.run.closing import Stage, closing_record
+from harness.run.fitting import fitted
 from harness.run.locust_process import LocustProcess
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.neighbours import CpuSecond, summary, watched
@@ -87,6 +88,7 @@ def _rehearse(run_request: RunRequest, watcher: Watcher, log: RunLog, show: Show
     with contextlib.ExitStack() as stack:
         access = stack.enter_context(target_of(run_request, watcher, log))
         log.info("target found", target=access.name, url=access.url, environment=access.environment)
+        run_request, access = fitted(run_request, access, watcher, log)
         timeline = run_request.profile.timeline(_seed(run_request))
         front = stack.enter_context(_front(run_request, access, timeline, watcher, log))
         if timeline.of_provider().entries:

@@ -1,0 +1,78 @@
+"""A search as a file: what was asked, and every step that was made. Written after each, so that it can be resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from harness.capacity.step import Step
+from harness.core.errors import UsageError
+from harness.core.frozen_model import FrozenModel
+from harness.record.streams import replacing
+
+FILE = "capacity.json"
+
+
+class Asked(FrozenModel):
+    """What decides how a search goes on; it must be the same when it is resumed. Rates in sessions/s, seconds."""
+
+    profile: str
+    targets: tuple[str, ...]  # one, or two that are tested by turns; no secrets
+    start: float
+    lowest: float
+    highest: float
+    within: float
+    steps: int
+    tries: int
+    confirm: int
+    settle_s: float
+    measure_s: float
+    cool_s: float
+    seed: int
+
+
+class SearchState(FrozenModel):
+    """The steps of both deployments, in the order in which they were made."""
+
+    version: Literal[1] = 1
+    asked: Asked
+    steps: tuple[Step, ...] = ()
+
+    def of(self, side: str) -> tuple[Step, ...]:
+        """The steps of one deployment."""
+        return tuple(step for step in self.steps if step.side == side)
+
+    def with_(self, step: Step) -> SearchState:
+        return self.model_copy(update={"steps": (*self.steps, step)})
+
+
+def save(folder: Path, state: SearchState) -> None:
+    """Whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / FILE) as draft:
+        draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def resumed(folder: Path, asked: Asked) -> SearchState:
+    """The state in a folder.
+
+    :raises UsageError: there is none, it cannot be read, or it is of another search; says in what they differ.
+    """
+    path = folder / FILE
+    try:
+        state = SearchState.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            "there is no search to go on with", where=str(path), remedy="leave --resume out, or name its folder"
+        ) from error
+    before, now = state.asked.model_dump(), asked.model_dump()
+    other = [f"{name} was {before[name]}, now {now[name]}" for name in now if before[name] != now[name]]
+    if other:
+        raise UsageError(
+            f"the search in this folder asked something else: {'; '.join(other)}",
+            where=str(path),
+            remedy="give the same options again, or search anew in another folder",
+        )
+    return state

@@ -1,0 +1,173 @@
+"""Does a rehearsal, stage by stage; each stage that is done is in the state, and is not done again.
+
+Stages: checks, provision, steps, clean-up. Whatever ends the steps (an objective missed, a projection that says no, the
+last step done), the clean-up follows; a signal or an error does not, and `--resume` goes on where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.core.errors import ExitCode, UsageError, first_of
+from harness.core.target import Target
+from harness.core.target_guard import permit
+from harness.provision import cleanup, everybody, provision
+from harness.provision.display import Display
+from harness.provision.leftovers import BY_USER, Leftovers, RestJob, found, removed
+from harness.rehearse.ask import RehearsalStep, people_of
+from harness.rehearse.projection import project, should_leave
+from harness.rehearse.state import RehearsalState, StepOutcome, save
+from harness.run.plan_limits import largest_scale, peak_of
+from harness.run.run_request import RunRequest, Watcher
+from harness.run.supervisor import rehearse as run
+
+Judge = Callable[[Path, RehearsalStep], StepOutcome]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question before the load: says in a line what it found. :raises TargetError: the rehearsal may not begin."""
+
+    name: str
+    ask: Callable[[Target], str]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Everything that a rehearsal works with. keep: people stay, and so does what they wrote."""
+
+    request: RunRequest  # its profile is replaced by each step's
+    target: Target
+    steps: Sequence[RehearsalStep]
+    folder: Path
+    judge: Judge
+    told: Callable[[str], None]
+    watcher: Callable[[], contextlib.AbstractContextManager[Watcher]]
+    checks: Sequence[Check] = ()
+    keep: bool = False
+    concurrency: int = 8
+
+    def save(self, state: RehearsalState) -> RehearsalState:
+        save(self.folder, state)
+        return state
+
+
+def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """Go on from `state` to the end.
+
+    :raises HarnessError: a stage failed; what was done is kept, and `--resume` goes on with it.
+    """
+    if state.cleaned:
+        return state
+    guard(work)
+    state = _checked(work, work.save(state))
+    if state.leftovers is None:  # else the clean-up has begun
+        state = _provisioned(work, state)
+        state = _stepped(work, state)
+    if work.keep:
+        work.told(f"people are kept; remove them later: harness rehearse --resume --out {work.folder}")
+        return state
+    return _cleaned(work, state)
+
+
+def guard(work: Rehearsal) -> None:
+    """May the largest step be made there? :raises TargetError: it may not; says how much would fit."""
+    largest, seed = work.steps[-1].profile, work.request.seed or 0
+    peak = peak_of(largest, seed)
+    permit(
+        work.target,
+        peak_phones=peak.phones,
+        peak_requests_per_second=peak.requests_per_second,
+        peak_connections_per_second=peak.connections_per_second,
+        peak_sockets=peak.sockets,
+        largest_scale=lambda limits: largest_scale(largest, seed, limits),
+        allow_production=work.request.allow_production,
+    )
+    if work.target.keys.service_env is None or work.target.people.password_env is None:
+        raise UsageError(
+            "a rehearsal makes and removes people, which needs keys.service_env and people.password_env",
+            where=f"target {work.target.name}",
+            remedy="name both in the target file",
+        )
+
+
+def _checked(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """Asked again by every start: a target can change meanwhile."""
+    said = []
+    for check in work.checks:
+        said.append(f"{check.name}: {check.ask(work.target)}")
+        work.told(said[-1])
+    return work.save(state.model_copy(update={"checked": tuple(said)}))
+
+
+def _provisioned(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    if state.provisioned:
+        return state
+    said = provision(
+        work.target,
+        people_of(work.steps),
+        concurrency=work.concurrency,
+        allow_production=work.request.allow_production,
+    )
+    work.told(said)
+    return work.save(state.model_copy(update={"provisioned": said}))
+
+
+def _stepped(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    for step in work.steps[len(state.steps) :]:
+        if state.stopped:
+            break
+        if (leave := should_leave(state.steps, step.rate)) is not None:
+            why = f"{step.share:.0%} of the peak was not run: {leave.why}"
+            work.told(why)
+            state = work.save(state.model_copy(update={"stopped": why, "stopped_code": int(leave.code)}))
+            break
+        for line in (one.text for one in project(state.steps, step.rate)):
+            work.told(f"projected to {step.share:.0%}: {line}")
+        with work.watcher() as watcher:
+            watcher.stage(f"{step.share:.3g} of the peak: {step.rate:.3g} sessions/s, {step.sessions:,} sessions")
+            folder = run(replace(work.request, profile=step.profile, out=work.folder), watcher)
+        outcome = work.judge(folder, step)
+        work.told(f"{step.share:.0%} of the peak: {outcome.verdict}; {outcome.sentence}")
+        state = work.save(state.model_copy(update={"steps": (*state.steps, outcome)}))
+    return state
+
+
+def _cleaned(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """First what the people will leave is found, and noted; then they go; then it goes."""
+    production = work.request.allow_production
+    with RestJob(work.target, allow_production=production) as job:
+        here = everybody(work.target, allow_production=production)
+        left = _both(state.leftovers, found(job, here))
+        state = work.save(state.model_copy(update={"leftovers": left}))
+        said = cleanup(work.target, concurrency=work.concurrency, allow_production=production)
+        work.told(said)
+        display = Display()
+        job.advance = display.advance
+        with display.work("removing what they left", (len(BY_USER) + 1) * len(left.people) + len(left.conversations)):
+            gone = removed(job, left)
+    rows = ", ".join(f"{number:,} {what}" for what, number in gone.items()) or "nothing"
+    said = f"{said}; and of what they left: {rows}"
+    work.told(f"also removed: {rows}")
+    return work.save(state.model_copy(update={"cleaned": said}))
+
+
+def _both(before: Leftovers | None, now: Leftovers) -> Leftovers:
+    """What an interrupted clean-up had found, and what is there now."""
+    if before is None:
+        return now
+    merged = {
+        name: tuple(dict.fromkeys((*getattr(before, name), *getattr(now, name))))
+        for name in ("people", "conversations", "files")
+    }
+    return Leftovers(**merged)
+
+
+def exit_code(state: RehearsalState) -> ExitCode:
+    """Of the whole: the last step's, or that of what stopped it; data that was lost in any step counts."""
+    codes = [ExitCode.DATA for step in state.steps if step.exit_code == ExitCode.DATA]
+    codes.append(ExitCode(state.stopped_code) if state.stopped else ExitCode(state.steps[-1].exit_code))
+    return first_of(codes)

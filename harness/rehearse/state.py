@@ -1,0 +1,107 @@
+"""A rehearsal as a file: what was asked, which stages are done, what the steps said. Written after each change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from harness.core.errors import UsageError
+from harness.core.frozen_model import FrozenModel
+from harness.provision.leftovers import Leftovers
+from harness.record.streams import replacing
+
+FILE = "rehearsal.json"
+
+
+class AskedRehearsal(FrozenModel):
+    """What decides how a rehearsal goes; it must be the same when it is resumed. Minutes, shares of the peak."""
+
+    target: str
+    dau: float
+    sessions_per_day: float
+    session_minutes: float
+    hold_minutes: float
+    scale: float  # of the plan's peak that stands for all of it
+    shares: tuple[float, ...]  # of that, rising; the last is the rehearsal itself
+    seed: int
+
+
+class StepFigure(FrozenModel):
+    """A latency objective in one step, milliseconds. low, high: its 95 % interval; null: not known."""
+
+    name: str
+    value: float | None
+    limit: float
+    low: float | None = None
+    high: float | None = None
+
+
+class MonthLine(FrozenModel):
+    """A figure of the month, as planned and as follows from what sessions really sent."""
+
+    name: str
+    unit: str
+    planned: float
+    measured: float
+
+
+class StepOutcome(FrozenModel):
+    """One step of the rehearsal. Rates a second."""
+
+    share: float
+    rate: float  # sessions, at its peak
+    run: str  # the run directory's name
+    planned_sessions: int
+    requests: int  # that were sent
+    requests_per_s: float
+    verdict: str
+    exit_code: int
+    sentence: str
+    generator_fit: bool
+    machine_share: float | None  # mean CPU of the generator's machine
+    figures: tuple[StepFigure, ...] = ()
+    month: tuple[MonthLine, ...] = ()
+
+
+class RehearsalState(FrozenModel):
+    """provisioned: what was said of it. stopped: why the larger steps were left out. leftovers: found before the people
+    were deleted; null: not looked for yet. cleaned: what was said of it, the last stage."""
+
+    version: Literal[1] = 1
+    asked: AskedRehearsal
+    checked: tuple[str, ...] = ()
+    provisioned: str = ""
+    steps: tuple[StepOutcome, ...] = ()
+    stopped: str = ""
+    stopped_code: int = 0
+    leftovers: Leftovers | None = None
+    cleaned: str = ""
+
+
+def save(folder: Path, state: RehearsalState) -> None:
+    """Whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / FILE) as draft:
+        draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def resumed(folder: Path, asked: AskedRehearsal) -> RehearsalState:
+    """The state in a folder. :raises UsageError: there is none, or it is of another rehearsal."""
+    path = folder / FILE
+    try:
+        state = RehearsalState.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            "there is no rehearsal to go on with", where=str(path), remedy="leave --resume out, or name its folder"
+        ) from error
+    before, now = state.asked.model_dump(), asked.model_dump()
+    other = [f"{name} was {before[name]}, now {now[name]}" for name in now if before[name] != now[name]]
+    if other:
+        raise UsageError(
+            f"the rehearsal in this folder asked something else: {'; '.join(other)}",
+            where=str(path),
+            remedy="give the same options again, or rehearse anew in another folder",
+        )
+    return state
