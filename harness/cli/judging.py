@@ -23,14 +23,19 @@ def judge(
     force: bool = False,
     html: bool = True,
     history: Path | None = None,
+    uncompared: str = "",
+    remarks: Sequence[str] = (),
 ) -> NoReturn:
-    """Write and show the report of a closed record, remember it where `history` says so; leave with its code."""
+    """Write and show the report of a closed record, tell the CI system, remember the run where `history` says so; leave
+    with its code. `uncompared`, `remarks`: as `reports.report.report`."""
+    from harness.cli.ci import tell_ci
     from reports.render import terminal
     from reports.report import report
 
     try:
-        verdict = report(folder, baselines, force=force, html=html)
+        verdict = report(folder, baselines, force=force, html=html, uncompared=uncompared, remarks=remarks)
         terminal.write(verdict, folder, sys.stdout, html=html)
+        tell_ci(folder, verdict, baselines)
         if history is not None:
             remember(history, folder, verdict)
     except Interrupted as error:
