@@ -14,7 +14,22 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli import chaos, ci, history, judging, plan, preflight, prove, run, sandbox, streams, tip, trace, users
+from harness.cli import (
+    chaos,
+    ci,
+    history,
+    judging,
+    plan,
+    preflight,
+    prove,
+    run,
+    sandbox,
+    slo,
+    streams,
+    tip,
+    trace,
+    users,
+)
 from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
@@ -42,6 +57,7 @@ for command in (
     judging.compare,
     history.history,
     ci.ci,
+    slo.slo,
     tip.tip,
     prove.prove,
     trace.trace,

@@ -5,6 +5,7 @@ The first line is the marker by which the next run finds it.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 from harness.ci.comments import marker
@@ -62,7 +63,8 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def _code(command: str) -> str:
-    return f"    {visible(command)}"
+    """To be copied, and never markup, whatever stands in it."""
+    return f"<pre>{html.escape(visible(command), quote=False).replace('@', '&#64;')}</pre>"
 
 
 def _url(url: str) -> str:
