@@ -8,8 +8,8 @@ nights before (`harness.history.choose`), `reports.compare` compares, and what i
 so a slow night that nobody noticed spoils the ones after it, as it would.
 
 Simulated: operations with sample numbers and latencies like the smoke profile's. A night's latencies are log-normal;
-the night as a whole is off by 3 %, each operation in it by 5 % (standard deviations; assumed, no measurement). One night
-in ten has a neighbour that makes everything up to twice as slow, and the canary shows it.
+the night as a whole is off by 3 %, each operation in it by 5 % (standard deviations; assumed, no measurement). One
+night in ten has a neighbour that makes everything up to twice as slow, and the canary shows it.
 
 Real: `harness run` of a short profile against a sandbox of its own, so many times; the last six beside a busy core.
 Then three nights each with the feed 30 % and 10 % slower. Prints what was accused.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,17 @@ def tell_ci(folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
         click.echo(f"the CI system could not be told: {visible(WORDS.text(str(error)))}", err=True)
 
 
-def refused_in_ci(error: Exception) -> None:
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What ends a command before there is a verdict is told to the CI system as well."""
+    try:
+        yield
+    except (HarnessError, click.ClickException) as error:
+        _refused(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        raise
+
+
+def _refused(said: str) -> None:
     """A command that was refused, beside the change and in the step's summary: there is no run that could say it."""
     from harness.ci.annotations import Annotation, commands
     from harness.ci.environment import detect
@@ -121,11 +132,11 @@ def refused_in_ci(error: Exception) -> None:
     job = detect(os.environ)
     if job is None or job.system != "github":
         return
-    said = WORDS.text(str(error))
-    for line in commands([Annotation("error", "harness run was refused", visible(said))]):
+    said = WORDS.text(said)
+    for line in commands([Annotation("error", "harness run ended without a verdict", visible(said))]):
         click.echo(line)
     if job.summary:
-        text = "## ❌ Not run\n\n" + "\n".join(f"    {visible(line)}" for line in said.split("\n")) + "\n"
+        text = "## ❌ No verdict\n\n" + "\n".join(f"    {visible(line)}" for line in said.split("\n")) + "\n"
         try:
             _append(Path(job.summary), text)
         except OSError as problem:

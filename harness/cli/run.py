@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from harness.cli import judging
+from harness.cli import ci, judging
 from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
@@ -100,6 +100,11 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
     master prints one, or both have it in HARNESS_TOKEN.
     """
+    with ci.refusals():
+        _run(context, profile, options)
+
+
+def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -> NoReturn:
     _refuse_what_would_be_ignored(context, profile)
     if options["master_address"]:
         _serve(options)
@@ -110,6 +115,7 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     from harness.cli import progress
     from harness.config import slo_reach as reach
     from harness.config.load import load_profile, load_slo_file, load_target
+    from harness.history.store import HistoryStore
     from harness.run import supervisor as rehearsal
     from harness.run.baselines import SANDBOX, opened
     from harness.run.run_request import RunRequest
@@ -142,6 +148,8 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         allow_production=options["allow_production"],
     )
     environment = run_request.target.environment if run_request.target is not None else "sandbox"
+    if options["history"] is not None and options["history"].exists():
+        HistoryStore(options["history"]).close()  # a damaged one is refused before anything is sent
     baselines = opened(
         options["baseline"],
         run_request.out,

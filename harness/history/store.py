@@ -62,6 +62,10 @@ class HistoryStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Harmless when repeated."""
         self._db.close()
 
     def add(self, night: Night, record: bytes | None = None) -> bool:

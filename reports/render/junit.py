@@ -1,8 +1,8 @@
 """`junit.xml`: a test case per SLO, per gate, per integrity rule and per finding, as every CI reads it. (pure)
 
 Four suites: `slo`; `integrity`, the data check's rules; `gates`, the generator's health, who got in, questions before
-the load, the database's limits, drift, and everything that no SLO names; `findings`, known facts of the target's schema,
-which change no exit code and so fail no case. What was missed is a `<failure>`. What could not be judged is an
+the load, the database's limits, drift, and everything that no SLO names; `findings`, known facts of the target's
+schema, which change no exit code and so fail no case. What was missed is a `<failure>`. What could not be judged is an
 `<error>`, not a `<skipped>`: a CI shows skipped as green. `<skipped>` is only what was not asked and needs no answer.
 
 Whatever else kept the run from passing (an abort, a regression) stands in a fifth suite, `run`. When no case says why

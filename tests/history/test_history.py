@@ -225,3 +225,17 @@ def test_a_step_is_seen_among_many_operations() -> None:
         series = [(130 if number >= 15 else 100) * source.lognormvariate(0, 0.06) for number in range(30)]
         (found,) = change_points(series, chance=0.01 / 60)
         assert abs(found.at - 15) <= 2
+
+
+def test_a_history_that_cannot_be_written_changes_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli.judging import judge
+
+    folder = build.save(build.realistic(1), tmp_path / "run")
+    broken = tmp_path / "h.db"
+    broken.write_text("no database, but long enough to be taken for one " * 50, encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        judge(folder, html=False, history=broken)
+    assert left.value.code == 0
+    assert f"harness history add {folder}" in capsys.readouterr().err

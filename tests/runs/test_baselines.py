@@ -126,7 +126,7 @@ def test_a_first_night_is_no_fault_and_said(name: str, tmp_path: Path) -> None:
         assert found.folders == ()
         assert found.problem == ""
         assert found.notes[0].startswith("Compared with nothing")
-        HistoryStore(tmp_path / "h.db").__exit__(None, None, None)  # and once with an empty one
+        HistoryStore(tmp_path / "h.db").close()  # and once with an empty one
 
 
 def test_a_branch_without_a_history_is_refused_with_the_option_that_is_missing(tmp_path: Path) -> None:
