@@ -6,7 +6,7 @@ begin, an HTML comment that nobody sees; one that may not be changed (somebody e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import httpx
 
 from harness.ci.environment import CiEnvironment
 from harness.ci.limits import COMMENT_CHARACTERS, within
+from harness.ci.marker import NAME
 from harness.core.errors import HarnessError
 from harness.core.target_guard import Reach, is_loopback
 from harness.egress import web
@@ -21,7 +22,6 @@ from harness.egress.gate import Gate, host_of
 
 TIMEOUT_S = 15.0
 A_PAGE, MOST_PAGES = 100, 30
-MARKER = "movinesta-harness"
 Done = Literal["posted", "replaced"]
 
 
@@ -33,12 +33,6 @@ class _Api:
     one: str  # of a single one, with {id}
     change: Literal["PATCH", "PUT"]
     headers: dict[str, str]
-
-
-def marker(profile: str, target: str) -> str:
-    """The first line of a comment about that profile and target."""
-    named = "".join(sign if sign.isalnum() or sign in "-_. " else "_" for sign in f"{profile} on {target}")
-    return f"<!-- {MARKER}: {named.replace('--', '__')} -->"
 
 
 def upsert(job: CiEnvironment, text: str) -> Done:
@@ -55,7 +49,7 @@ def upsert(job: CiEnvironment, text: str) -> Done:
         raise _failed("the API's address is not https, and the token would be sent in clear", job)
     try:
         with web.client(gate, timeout=TIMEOUT_S, headers=api.headers) as http:
-            for found in _ours(http, job.api + api.path, mark):
+            for found in _ours(lambda page: http.get(job.api + api.path, params=_page(page)), mark):
                 answer = http.request(api.change, job.api + api.one.format(id=found), json={"body": body})
                 if answer.status_code not in (401, 403, 404):
                     _check(answer, job)
@@ -77,17 +71,21 @@ def _api(job: CiEnvironment) -> _Api:
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/vnd.github+json",
                 "X-GitHub-Api-Version": "2022-11-28",
-                "User-Agent": MARKER,
+                "User-Agent": NAME,
             },
         )
     notes = f"/projects/{job.project}/merge_requests/{job.change}/notes"
-    return _Api(path=notes, one=notes + "/{id}", change="PUT", headers={"PRIVATE-TOKEN": token, "User-Agent": MARKER})
+    return _Api(path=notes, one=notes + "/{id}", change="PUT", headers={"PRIVATE-TOKEN": token, "User-Agent": NAME})
 
 
-def _ours(http: httpx.Client, url: str, mark: str) -> Iterator[int]:
-    """Ids of the comments that begin with the marker."""
+def _page(number: int) -> dict[str, int]:
+    return {"per_page": A_PAGE, "page": number}
+
+
+def _ours(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[int]:
+    """Ids of the comments that begin with the marker. ask: for a page of them."""
     for page in range(1, MOST_PAGES + 1):
-        answer = http.get(url, params={"per_page": A_PAGE, "page": page})
+        answer = ask(page)
         if answer.status_code != 200:
             return  # who may not read may still be allowed to write
         listed: Any = _json(answer)

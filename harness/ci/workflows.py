@@ -1,4 +1,4 @@
-"""The files of `harness ci init`: templates with a project's own install command, target, secrets and branch. (pure)"""
+"""The files of `harness ci init`: templates with a project's own install command, target, secrets and branch."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from harness.ci.comments import marker
+from harness.ci.marker import marker
 from harness.core.visible import visible
 from reports.compare import CompareRow
 from reports.render import summary

@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.ci.comments import marker, upsert
+from harness.ci.comments import upsert
 from harness.ci.environment import CiEnvironment, detect
 from harness.ci.limits import COMMENT_CHARACTERS
+from harness.ci.marker import marker
 from harness.core.errors import HarnessError
 
 TOKEN = "ghs_0123456789abcdef"
