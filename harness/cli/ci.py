@@ -147,7 +147,7 @@ def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequenc
     from harness.ci.annotations import commands
     from harness.ci.comments import upsert
     from reports.render import ci_comment, open_metrics
-    from reports.render.ci_annotations import annotations
+    from reports.render.ci_annotations import remarks
 
     command = WORDS.text(shlex.join(["harness", *sys.argv[1:]]))
     compare = shlex.join(["harness", "compare", str(folder), *map(str, baselines)]) if baselines else ""
@@ -156,7 +156,7 @@ def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequenc
     (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
     _keep(folder)
     if job.system == "github":
-        for line in commands(annotations(verdict)):
+        for line in commands(remarks(verdict)):
             click.echo(WORDS.known(line))
         if job.summary:
             _append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))

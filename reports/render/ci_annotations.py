@@ -11,7 +11,7 @@ from reports.compare import CompareRow
 from reports.verdict import Verdict
 
 
-def annotations(verdict: Verdict) -> list[Annotation]:
+def remarks(verdict: Verdict) -> list[Annotation]:
     """The gravest first; none for a clean pass."""
     return [Annotation(one.level, visible(one.title), visible(one.message)) for one in _found(verdict)]
 

@@ -19,7 +19,7 @@ def render(verdict: Verdict) -> str:
     """All figures of one run, closed by `# EOF`."""
     slos = verdict.slos
     latencies = [row for row in slos if row.kind == "latency" and row.samples]
-    families = [
+    families: list[tuple[str, str, str, list[Sample]]] = [
         ("harness_exit_code", "", "The run's exit code; 0 is a pass.", [({}, float(verdict.exit_code))]),
         (
             "harness_latency_seconds",

@@ -17,7 +17,7 @@ from harness.cli import cli
 from harness.cli.ci import tell_ci
 from harness.core.secret import Secret
 from reports.render import ci_comment, open_metrics
-from reports.render.ci_annotations import annotations
+from reports.render.ci_annotations import remarks
 from reports.report import report
 from reports.verdict import Verdict
 from tests.reports import build
@@ -264,7 +264,7 @@ def test_hostile_names_in_comment_and_annotations() -> None:
     assert "<script" not in text
     assert "@someone" not in text
     assert text.count("<!--") == text.count("-->") == 1
-    assert all("\n" not in one.message and "\x1b" not in one.message for one in annotations(verdict))
+    assert all("\n" not in one.message and "\x1b" not in one.message for one in remarks(verdict))
 
 
 def test_junit_of_the_run_is_what_the_ci_folder_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
