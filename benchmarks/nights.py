@@ -2,6 +2,7 @@
 
     python benchmarks/nights.py [--nights 1000]          # simulated, minutes
     python benchmarks/nights.py --real 30 [--out DIR]    # sandbox nights on this machine, hours: leave it alone then
+    python benchmarks/nights.py --pull-request           # seven runs of main, and a change that slows the feed by 30 %
 
 Every night is judged as `harness run --baseline last-good --history` judges it: the baseline rule chooses among the
 nights before (`harness.history.choose`), `reports.compare` compares, and what is not accused becomes a baseline itself,
@@ -13,11 +14,15 @@ night in ten has a neighbour that makes everything up to twice as slow, and the 
 
 Real: `harness run` of a short profile against a sandbox of its own, so many times; the last six beside a busy core.
 Then three nights each with the feed 30 % and 10 % slower. Prints what was accused.
+
+Pull request: as the workflow of `harness ci init github` does it, with GitHub's variables. Prints exit code, seconds
+and the beginning of the comment.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -34,7 +39,7 @@ from harness.config.load import load_profile
 from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.history.change_points import change_points
-from harness.history.choose import Wanted, choose
+from harness.history.choose import COUNT, Wanted, choose
 from harness.history.model import Night, OperationFigures
 from harness.history.series import Series
 from harness.history.store import HistoryStore
@@ -284,6 +289,28 @@ def real(count: int, out: Path) -> None:
             print(f"    {one.operation} ({one.view}) is said to have changed at night {change.at}")
 
 
+def pull_request(out: Path) -> None:
+    """Seven pushes to main, and a change after them."""
+    history = out / "history.db"
+    said = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/films", "GITHUB_RUN_ID": "1"}
+    command = [sys.executable, "-m", "harness", "run", PROFILE, "--out", str(out / "runs"), "--history", str(history)]
+    command += ["--baseline", "main"]
+    for name, more, job in (
+        *(("push", (), {"GITHUB_REF_NAME": "main", "GITHUB_SHA": f"{n:040x}"}) for n in range(1, COUNT + 1)),
+        ("change", ("--quirk", "feed_latency_percent=30"), {"GITHUB_HEAD_REF": "slower-feed", "GITHUB_SHA": "f" * 40}),
+    ):
+        begun = time.monotonic()
+        done = subprocess.run(
+            [*command, *more],
+            env={**os.environ, **said, **job},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=300,
+        )
+        print(f"{name}: exit {done.returncode} after {time.monotonic() - begun:.0f} s", flush=True)
+    print((out / "runs" / "ci" / "comment.md").read_text(encoding="utf-8").partition("<details>")[0])
+
+
 def _night(out: Path, history: Path, *quirks: str, busy: bool = False) -> int:
     command = [sys.executable, "-m", "harness", "run", PROFILE, "--out", str(out), "--history", str(history)]
     command += ["--baseline", "last-good", "--no-html", *(f"--quirk={one}" for one in quirks)]
@@ -310,15 +337,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nights", type=int, default=1000, help="simulated ones of an unchanged build")
     parser.add_argument("--real", type=int, help="so many sandbox nights instead")
+    parser.add_argument("--pull-request", action="store_true", help="a change that slows the feed, instead")
     parser.add_argument("--out", type=Path, help="where their runs go; else a temporary folder")
     options = parser.parse_args()
-    if options.real is None:
+    if options.real is None and not options.pull_request:
         simulate(options.nights)
-    elif options.out is not None:
-        real(options.real, options.out)
-    else:
-        with tempfile.TemporaryDirectory() as name:
-            real(options.real, Path(name))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        out = options.out or Path(name)
+        if options.pull_request:
+            pull_request(out)
+        else:
+            real(options.real, out)
 
 
 if __name__ == "__main__":
