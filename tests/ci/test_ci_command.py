@@ -43,6 +43,11 @@ def init(into: Path, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["ci", "init", *arguments, "--into", str(into)])
 
 
+def metrics(text: str) -> dict[str, Any]:
+    """Families of an OpenMetrics text, by the reference parser."""
+    return {one.name: one for one in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
+
+
 def workflow(path: Path) -> dict[str, Any]:
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
     found["on"] = found.pop(True, None)  # YAML 1.1 reads `on` as true; GitHub does not
@@ -211,7 +216,7 @@ def test_gitlab_gets_metrics_and_no_commands_of_github(
     folder, verdict, baselines = slower(tmp_path)
     tell_ci(folder, verdict, baselines)
     assert "::error" not in capsys.readouterr().out
-    families = {one.name: one for one in text_string_to_metric_families((folder.parent / "ci/metrics.txt").read_text())}
+    families = metrics((folder.parent / "ci/metrics.txt").read_text())
     (code,) = families["harness_exit_code"].samples
     assert code.value == verdict.exit_code
     latencies = {sample.labels["slo"]: sample.value for sample in families["harness_latency_seconds"].samples}
@@ -230,7 +235,7 @@ def test_metrics_of_hostile_names_and_of_no_sample_parse() -> None:
         run.manifest = run.manifest.model_copy(update={"slos": (*run.manifest.slos, hostile)})
         text = open_metrics.render(judge(run))
         assert text.endswith("# EOF\n")
-        met = {one.name: one for one in text_string_to_metric_families(text)}["harness_slo_met"]
+        met = metrics(text)["harness_slo_met"]
         assert len(met.samples) == len(run.manifest.slos)
 
 
