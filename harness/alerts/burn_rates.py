@@ -1,6 +1,6 @@
 """When spending an error budget is an alert. (pure)
 
-"The Site Reliability Workbook" (Beyer et al., 2018), chapter 5, "Alerting on SLOs", section 6, "Multiwindow,
+"The Site Reliability Workbook" (Beyer et al., 2018), chapter 5, "Alerting on SLOs", under "Multiwindow,
 Multi-Burn-Rate Alerts": a budget of 30 days is spent at so many times its even pace over a long window, and still is
 over a short one, a twelfth as long. What it recommends:
 

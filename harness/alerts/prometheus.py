@@ -12,8 +12,8 @@ from harness.core.slo import DatabaseLimits
 
 HEAD = """\
 # Written by `harness slo export --prometheus`. The promises of an SLO file, watched in a running system.
-# Recording rules and burn rates: "The Site Reliability Workbook", chapter 5, section 6. docs/alerts.md says which
-# metrics have to be there.
+# Recording rules and burn rates: "The Site Reliability Workbook", chapter 5. docs/alerts.md says which metrics
+# have to be there.
 """
 
 
