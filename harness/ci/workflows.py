@@ -13,7 +13,11 @@ from typing import Any
 from harness.core.errors import UsageError
 
 MAIN = "main"
-FROM_INDEX = ("python -m pip install movinesta-harness # pin a version, or name your copy: git+https://...",)
+PACKAGE = "HARNESS_PACKAGE"
+FROM_PACKAGE = (
+    f'python -m pip install "${{{PACKAGE}:?set this variable of the project: a wheel, or git+https://... of a copy}}"',
+)
+"""By a name alone pip would take whatever somebody put under it on a public index."""
 FROM_CHECKOUT = ("make install", 'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"')
 FROM_CHECKOUT_GITLAB = ("make install", 'export PATH="$PWD/.venv/bin:$PATH"')
 _FILES = {
@@ -33,7 +37,7 @@ class Project:
     """What the files are written for. install: shell lines. target: a target file of the project, empty for a sandbox.
     secrets: environment variables that the target file names."""
 
-    install: Sequence[str] = FROM_INDEX
+    install: Sequence[str] = FROM_PACKAGE
     target: str = ""
     secrets: Sequence[str] = ()
     branch: str = MAIN
@@ -71,7 +75,10 @@ def _filled(text: str, project: Project) -> str:
         if gitlab
         else [f"          {one}" for one in project.install]
     )
-    for mark, lines in {"@@INSTALL@@": install, "@@SECRETS@@": secrets, "@@SECRETS_BLOCK@@": block}.items():
+    asked = any(PACKAGE in line for line in project.install)
+    package = ["        env:", f"          {PACKAGE}: ${{{{ vars.{PACKAGE} }}}}"] if asked else []
+    blocks = {"@@INSTALL@@": install, "@@SECRETS@@": secrets, "@@SECRETS_BLOCK@@": block, "@@PACKAGE@@": package}
+    for mark, lines in blocks.items():
         text = text.replace(f"{mark}\n", "".join(f"{line}\n" for line in lines))
     values = {
         "@@TARGET@@": f" --target {shlex.quote(project.target)}" if project.target else "",

@@ -40,7 +40,7 @@ def ci() -> None:
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def init(system: str, target: Path | None, install: tuple[str, ...], branch: str, into: Path, force: bool) -> None:
     """Write workflow files: smoke on each change, a nightly that remembers, a rehearsal behind an approval."""
-    from harness.ci.workflows import Project, secrets_of, written
+    from harness.ci.workflows import PACKAGE, Project, secrets_of, written
 
     secrets: tuple[str, ...] = ()
     if target is not None:
@@ -65,6 +65,8 @@ def init(system: str, target: Path | None, install: tuple[str, ...], branch: str
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         click.echo(visible(f"wrote {path} ({len(text.splitlines())} lines)"))
+    if any(PACKAGE in line for line in project.install):
+        click.echo(f"variable that your CI needs: {PACKAGE}, what pip is to install (or say --install)")
     if secrets:
         click.echo(f"secrets that your CI needs: {', '.join(secrets)}")
     if system == "gitlab":
@@ -187,12 +189,12 @@ def _keep(folder: Path) -> None:
 
 def _install(system: str, into: Path) -> tuple[str, ...]:
     """A checkout of the harness itself brings its own lock file."""
-    from harness.ci.workflows import FROM_CHECKOUT, FROM_CHECKOUT_GITLAB, FROM_INDEX
+    from harness.ci.workflows import FROM_CHECKOUT, FROM_CHECKOUT_GITLAB, FROM_PACKAGE
 
     try:
         name = tomllib.loads((into / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
     except (OSError, ValueError, LookupError):
         name = ""
     if name != "movinesta-harness":
-        return FROM_INDEX
+        return FROM_PACKAGE
     return FROM_CHECKOUT if system == "github" else FROM_CHECKOUT_GITLAB

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,18 @@ def test_github_gets_three_workflows_that_parse(tmp_path: Path) -> None:
     assert nightly["permissions"] == {"contents": "read"}
     assert list(rehearsal["on"]) == ["workflow_dispatch"]
     assert rehearsal["jobs"]["rehearsal"]["environment"] == "rehearsal"
+
+
+def test_pip_is_told_where_the_harness_is_and_never_looks_its_name_up(tmp_path: Path) -> None:
+    done = init(tmp_path, "github")
+    assert "HARNESS_PACKAGE" in done.output
+    (job,) = workflow(tmp_path / ".github/workflows/harness-smoke.yml")["jobs"].values()
+    (step,) = [one for one in job["steps"] if one.get("name") == "Install the harness"]
+    assert step["env"] == {"HARNESS_PACKAGE": "${{ vars.HARNESS_PACKAGE }}"}
+    for given in ({}, {"HARNESS_PACKAGE": "x"}):
+        script = step["run"].replace("python -m pip install", "echo")
+        ran = subprocess.run(["bash", "-c", script], env={"PATH": os.environ["PATH"], **given}, capture_output=True)
+        assert (ran.returncode == 0) == bool(given), ran.stderr
 
 
 def test_only_what_was_merged_becomes_a_baseline(tmp_path: Path) -> None:
