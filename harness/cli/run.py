@@ -117,7 +117,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
     from harness.config.load import load_profile, load_slo_file, load_target
     from harness.history.store import HistoryStore
     from harness.run import supervisor as rehearsal
-    from harness.run.baselines import SANDBOX, opened
+    from harness.run.baselines import SANDBOX, as_recorded, opened
     from harness.run.run_request import RunRequest
 
     if options["target_file"] and options["url"]:
@@ -153,7 +153,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
     baselines = opened(
         options["baseline"],
         run_request.out,
-        asked,
+        as_recorded(asked, run_request.target),
         environment,
         target=run_request.target.name if run_request.target is not None else SANDBOX,
         seed=run_request.seed,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.profile import Profile
+from harness.core.target import Target
 from harness.history.choose import Wanted, choose
 from harness.history.packed import unpack
 from harness.history.store import HistoryStore
@@ -71,6 +72,12 @@ def opened(
         else:
             found = _added(found, _of_path(path, profile, environment, optional=optional))
     return replace(found, folders=tuple(dict.fromkeys(found.folders)))
+
+
+def as_recorded(profile: Profile, target: Target | None) -> Profile:
+    """The profile as the run's manifest will hold it: a target file may say where its app is served from."""
+    origin = target.app_origin if target is not None else None
+    return profile.model_copy(update={"app_origin": origin}) if origin else profile
 
 
 def checked(named: Sequence[Path], out: Path, profile: Profile, environment: str) -> tuple[Path, ...]:

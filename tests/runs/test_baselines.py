@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from harness.cli import cli
 from harness.core.errors import HarnessError, UsageError
+from harness.core.target import Target, TargetKeys
 from harness.history.packed import FOLDER, pack, unpack
 from harness.history.store import HistoryStore
 from harness.record.store import open_run
-from harness.run.baselines import checked, opened
+from harness.run.baselines import as_recorded, checked, opened
 from harness.schedule.arrivals import plan
 from reports.compare import compare
 from reports.frames import load
@@ -162,3 +163,21 @@ def test_a_record_without_its_latencies_is_not_kept(tmp_path: Path) -> None:
     folder = build.save(build.realistic(1), tmp_path / "run")
     (folder / "latency.parquet").unlink()
     assert pack(folder) is None
+
+
+def test_a_target_that_serves_its_app_from_elsewhere_has_baselines_too(tmp_path: Path) -> None:
+    """The manifest holds the target's origin, the profile file the app's own."""
+    away = build.profile(app_origin="https://staging.example.org")
+    folder = build.save(build.realistic(profile=away, target_environment="staging"), tmp_path / "run")
+    target = Target(
+        name="staging",
+        environment="staging",
+        url="https://db.example.org",
+        keys=TargetKeys(anon_env="KEY"),
+        app_origin=away.app_origin,
+    )
+    asked = as_recorded(build.profile(), target)
+    assert opened((folder,), tmp_path, asked, "staging").folders == (folder,)
+    assert as_recorded(build.profile(), None) == build.profile()
+    with pytest.raises(UsageError, match="app_origin"):
+        opened((folder,), tmp_path, build.profile(), "staging")
