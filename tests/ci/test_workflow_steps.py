@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.ci.steps import Job
-from tests.runs.conftest import BRIEF, BRIEF_SLO
+from tests.runs.conftest import BRIEF
+from tests.runs.patient import patient_slos
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy / name)
     shutil.copyfile(BRIEF, copy / "brief.toml")
-    shutil.copyfile(BRIEF_SLO, copy / "brief-slo.toml")
+    patient_slos(copy)
     bin_ = copy / "bin"
     bin_.mkdir()
     script = bin_ / "harness"  # what pip would install; the packages are those of this checkout's environment
@@ -55,7 +56,7 @@ def smoke_of(checkout: Path, *options: str) -> Path:
     text = (checkout / ".github/workflows/harness-smoke.yml").read_text()
     assert "run: harness run smoke --baseline main" in text
     path = checkout / "smoke-brief.yml"
-    command = " ".join(["harness run brief.toml --slo brief-slo.toml", *options, "--baseline main"])
+    command = " ".join(["harness run brief.toml --slo patient-slo.toml", *options, "--baseline main"])
     path.write_text(text.replace("harness run smoke --baseline main", command))
     return path
 
