@@ -77,7 +77,7 @@ def test_the_first_night_of_a_history_is_remembered_and_the_second_compares(sand
 
 def test_a_missing_one_that_is_needed_costs_nothing(tmp_path: Path) -> None:
     begun = time.monotonic()
-    process = start(tmp_path / "runs", BRIEF, "--slo", BRIEF_SLO, "--baseline", tmp_path / "gone")
+    process = start(tmp_path / "runs", BRIEF, "--baseline", tmp_path / "gone")
     said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, said
     assert "there is no such folder" in said
