@@ -82,7 +82,7 @@ def _cut(values: Floats, source: np.random.Generator, chance: float) -> tuple[in
     if length < 2 * LEAST_NIGHTS or float(np.ptp(values)) == 0.0:
         return None
     at, strength = _best(values)
-    as_strong, permutations = 1, max(PERMUTATIONS, math.ceil(5 / chance) - 1)
+    as_strong, permutations = 1, max(PERMUTATIONS, math.ceil(2 / chance) - 1)
     for done in range(permutations):
         as_strong += _best(source.permutation(values))[1] >= strength
         if as_strong > chance * (permutations + 1) and done >= 19:

@@ -220,7 +220,7 @@ def test_changes_names_every_operation_that_changed_and_no_other(tmp_path: Path)
 
 def test_a_step_is_seen_among_many_operations() -> None:
     """The share of the chance that each gets still finds a step of 30 % in 30 nights."""
-    for seed in range(10):
+    for seed in range(3):
         source = random.Random(seed)
         series = [(130 if number >= 15 else 100) * source.lognormvariate(0, 0.06) for number in range(30)]
         (found,) = change_points(series, chance=0.01 / 60)
