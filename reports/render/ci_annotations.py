@@ -21,11 +21,12 @@ def _found(verdict: Verdict) -> Iterator[Annotation]:
     doubtful = verdict.exit_code == ExitCode.INCONCLUSIVE
     level: Level = "warning" if doubtful else "error"
     about = f"{verdict.facts.profile} on {verdict.facts.target_name}: {verdict.verdict}"
+    for row in regressed:  # first: of each level only some are shown, and these say most
+        yield Annotation(level, f"{row.operation} regressed", effect(row))
+    unanswered = tuple(f"{row.name} could not be judged" for row in verdict.slos if row.status == "inconclusive")
     for reason in verdict.reasons:
         if verdict.comparison is None or reason != verdict.comparison.sentence:
-            yield Annotation(level, about, reason)
-    for row in regressed:
-        yield Annotation(level, f"{row.operation} regressed", effect(row))
+            yield Annotation("warning" if reason.startswith(unanswered) else level, about, reason)
     for finding in verdict.findings:
         if finding.severity == "high":
             yield Annotation(

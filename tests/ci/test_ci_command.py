@@ -304,3 +304,15 @@ def test_the_next_run_replaces_all_of_the_one_before(tmp_path: Path, monkeypatch
     (folder / "report.html").unlink()
     tell_ci(folder, verdict, baselines)
     assert not (folder.parent / "ci" / "report.html").exists()
+
+
+def test_what_was_missed_is_an_error_and_what_was_not_answered_a_warning() -> None:
+    from reports.verdict import judge
+
+    few = build.latency_slo("swipe_batch", 400.0, min_samples=10**6)
+    run = build.realistic(slow=3.5)
+    run.manifest = run.manifest.model_copy(update={"slos": (*run.manifest.slos, few)})
+    verdict = judge(run)
+    assert set(verdict.exit_codes) == {10, 20}
+    levels = {one.message.split(" ")[0]: one.level for one in remarks(verdict)}
+    assert levels == {"swipe_deck": "error", "swipe_batch": "warning"}
