@@ -40,13 +40,25 @@ from reports.verdict import Verdict, judge_frames
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
 
 
-def report(folder: Path, baselines: Sequence[Path] = (), *, force: bool = False, html: bool = True) -> Verdict:
+def report(
+    folder: Path,
+    baselines: Sequence[Path] = (),
+    *,
+    force: bool = False,
+    html: bool = True,
+    uncompared: str = "",
+    remarks: Sequence[str] = (),
+) -> Verdict:
     """Judge the run in `folder`, against `baselines` when given, and write its four files, or all but the page.
+
+    uncompared: why a baseline that was asked for is missing. remarks: on the baselines, for "not checked".
 
     A run that was made is always judged: a baseline that cannot be read, or is not alike (see `reports.compare`), is a
     doubt (exit 20) and said. Raises UsageError when `folder` holds no run.
     """
-    frames, verdict = _judged(folder, baselines, force=force)
+    frames, verdict = _judged(folder, baselines, force=force, uncompared=uncompared)
+    if remarks:
+        verdict = verdict.model_copy(update={"not_checked": (*verdict.not_checked, *remarks)})
     write_all(folder, verdict, frames, html=html)
     return verdict
 
@@ -56,7 +68,7 @@ def judged(folder: Path) -> Verdict:
     return _judged(folder, (), force=False)[1]
 
 
-def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Frames, Verdict]:
+def _judged(folder: Path, baselines: Sequence[Path], *, force: bool, uncompared: str = "") -> tuple[Frames, Verdict]:
     run = open_run(folder).checked()
     frames = load(run)
     found, why_not = _compared(frames, baselines, force=force)
@@ -78,7 +90,7 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool) -> tuple[Fr
         prices.plans,
         faults,
         database,
-        uncompared=why_not,
+        uncompared="; ".join(filter(None, (uncompared, why_not))),
         assistant=assistant(run, frames),
     )
     return frames, verdict.model_copy(update={"playbook": steps_for(verdict)})

@@ -36,6 +36,7 @@ _BEFORE = (
 _AFTER = (
     "latency_percent",
     "chat_latency_percent",
+    "feed_latency_percent",
     "latency_drift_percent",
     "truncate_one_in",
     "message_lost_reply_one_in",

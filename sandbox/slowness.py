@@ -16,6 +16,7 @@ _CHAT = (
     "/rest/v1/rpc/get_conversation",
     "/rest/v1/blocked_users",
 )
+_FEED = "/rest/v1/rpc/get_home_feed_v2"
 
 
 class ServiceQueue:
@@ -47,7 +48,7 @@ class Slowness:
             key: milliseconds / 1000
             for key, milliseconds in (
                 (("POST", "/functions/v1/media-swipe-deck"), switches.delay_deck_ms),
-                (("POST", "/rest/v1/rpc/get_home_feed_v2"), switches.delay_feed_ms),
+                (("POST", _FEED), switches.delay_feed_ms),
                 (("POST", "/rest/v1/messages"), switches.delay_message_ms),
             )
         }
@@ -76,4 +77,6 @@ class Slowness:
         percent = switches.latency_percent + minutes * switches.latency_drift_percent
         if path.startswith(_CHAT):
             percent += switches.chat_latency_percent
+        if path == _FEED:
+            percent += switches.feed_latency_percent
         return took_s * percent / 100

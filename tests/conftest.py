@@ -19,6 +19,8 @@ from tests.slow_slices import chosen
 # Each worker and each process that a test starts would otherwise compile, and pytest rewrite, every module anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+for _ci in ("GITHUB_ACTIONS", "GITLAB_CI", "HARNESS_HISTORY", "HARNESS_CI_TOKEN"):
+    os.environ.pop(_ci, None)  # a run inside CI says more, and tests of runs are no jobs
 
 settings.register_profile("fast", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=200)  # `make test-all`: --hypothesis-profile thorough

@@ -53,7 +53,7 @@ def add(path: Path, runs: tuple[Path, ...], commit: str, branch: str) -> None:
         for folder in runs:
             frames = load(open_run(folder).checked())
             night = night_of(frames, judged(folder), os.environ, commit=commit, branch=branch)
-            new = store.add(night)
+            new = store.add(night, _record_of(folder, night))
             click.echo(visible(f"{night.run_id}: {'added' if new else 'was there'} ({night.verdict})"))
 
 
@@ -63,7 +63,8 @@ def add(path: Path, runs: tuple[Path, ...], commit: str, branch: str) -> None:
 @click.option("--last", type=click.IntRange(min=1), default=SHOWN, show_default=True, help="How many, the newest.")
 @click.pass_obj
 def list_(path: Path, profile: str | None, target: str | None, last: int) -> None:
-    """Runs, the newest last."""
+    """Runs, the newest last, and commits that passed and failed."""
+    from harness.history.choose import flaky
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
@@ -73,6 +74,8 @@ def list_(path: Path, profile: str | None, target: str | None, last: int) -> Non
             visible(f"{night.started_at[:16]}  {night.verdict:12}  {night.profile} on {night.target}  {_what(night)}")
         )
     click.echo(f"{len(nights)} runs, {sum(night.exit_code == 0 for night in nights)} passed")
+    for line in flaky(nights):
+        click.echo(visible(line))
 
 
 @history.command()
@@ -128,6 +131,36 @@ def trend(path: Path, operation: str, view: str, profile: str | None, target: st
         click.echo(visible(_change(change, [night for night, _ in found])))
     if stale := _stale(nights):
         click.echo(visible(stale))
+
+
+@history.command()
+@click.option("--profile", help="Runs of this profile alone.")
+@click.option("--target", help="Runs against this target alone.")
+@click.pass_obj
+def changes(path: Path, profile: str | None, target: str | None) -> None:
+    """Every operation that changed over the runs, and since when; flaky commits and stale baselines. In Markdown."""
+    from harness.history.choose import flaky
+    from harness.history.series import Series, every_series
+    from harness.history.store import HistoryStore
+
+    with HistoryStore(path, make=False) as store:
+        nights = store.nights(profile, target)
+    found = 0
+    for kind, runs in every_series(nights).items():
+        lines = []
+        every = Series.of(runs)
+        for one in every:
+            lines += [
+                f"{one.operation} ({one.view}) {_change(change, one.nights)}" for change in one.changes(len(every))
+            ]
+        stale_ = _stale([night for night in runs if night.complete])
+        lines += [*flaky(runs), *([stale_] if stale_ else [])]
+        found += len(lines)
+        click.echo(visible(f"{kind[0]} on {kind[1]}, {len(runs)} runs: {'' if lines else 'no operation changed'}"))
+        for line in lines:
+            click.echo(visible(f"- {line}"))
+    if not nights:
+        click.echo("no run in this history")
 
 
 @history.command()
@@ -207,4 +240,12 @@ def remember(path: Path, folder: Path, verdict: Any) -> None:
     from reports.night import night_of
 
     with HistoryStore(path) as store:
-        store.add(night_of(load(open_run(folder).checked()), verdict, os.environ))
+        night = night_of(load(open_run(folder).checked()), verdict, os.environ)
+        store.add(night, _record_of(folder, night))
+
+
+def _record_of(folder: Path, night: Night) -> bytes | None:
+    """What a later run can be compared with; None for a run that is no baseline."""
+    from harness.history.packed import pack
+
+    return pack(folder) if night.exit_code == 0 and night.complete else None

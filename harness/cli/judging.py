@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from harness.cli.arguments import HttpUrl, OutFile
 from harness.cli.history import remember
-from harness.core.errors import ExitCode
+from harness.core.errors import ExitCode, HarnessError
 from harness.core.interrupts import Interrupted
 from harness.core.visible import visible
+
+if TYPE_CHECKING:
+    from reports.verdict import Verdict
 
 
 def judge(
@@ -23,22 +26,38 @@ def judge(
     force: bool = False,
     html: bool = True,
     history: Path | None = None,
+    uncompared: str = "",
+    remarks: Sequence[str] = (),
 ) -> NoReturn:
-    """Write and show the report of a closed record, remember it where `history` says so; leave with its code."""
+    """Write and show the report of a closed record, tell the CI system, remember the run where `history` says so; leave
+    with its code. `uncompared`, `remarks`: as `reports.report.report`."""
+    from harness.cli.ci import tell_ci
     from reports.render import terminal
     from reports.report import report
 
     try:
-        verdict = report(folder, baselines, force=force, html=html)
+        verdict = report(folder, baselines, force=force, html=html, uncompared=uncompared, remarks=remarks)
         terminal.write(verdict, folder, sys.stdout, html=html)
+        tell_ci(folder, verdict, baselines)
         if history is not None:
-            remember(history, folder, verdict)
+            _remember(history, folder, verdict)
     except Interrupted as error:
         error.while_(
             "while the report was written", record=str(folder), remedy=f"`harness report {folder}` writes it anew"
         )
         raise
     sys.exit(verdict.exit_code)
+
+
+def _remember(history: Path, folder: Path, verdict: Verdict) -> None:
+    """A history that cannot be written changes no verdict; it is said, with what adds the run later."""
+    try:
+        remember(history, folder, verdict)
+    except HarnessError as error:
+        click.echo(
+            visible(f"warning: the run is not in the history: {error.what}; `harness history add {folder}` adds it"),
+            err=True,
+        )
 
 
 @click.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from harness.cli import judging
+from harness.cli import ci, judging
 from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
@@ -55,7 +55,13 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Compare with this run afterwards; last-good: the newest one like it in --out that passed. Repeatable.",
+    help="Compare with this run afterwards, or a name: last-good, the newest ones like it that passed (of --history, "
+    "else of --out); main, or branch:NAME, those of that branch in --history. Repeatable.",
+)
+@click.option(
+    "--baseline-optional",
+    is_flag=True,
+    help="Run also where a baseline is missing or not alike: the verdict then says so, and is inconclusive at best.",
 )
 @click.option("--master", "master_port", type=click.IntRange(1, 65535), help="Serve workers elsewhere on this port.")
 @click.option("--expect-workers", type=click.IntRange(min=1), default=1, show_default=True, help="With --master.")
@@ -105,6 +111,11 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
     master prints one, or both have it in HARNESS_TOKEN.
     """
+    with ci.refusals():
+        _run(context, profile, options)
+
+
+def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -> NoReturn:
     _refuse_what_would_be_ignored(context, profile)
     if options["master_address"]:
         _serve(options)
@@ -115,8 +126,9 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     from harness.cli import progress
     from harness.config import slo_reach as reach
     from harness.config.load import load_profile, load_slo_file, load_target
+    from harness.history.store import HistoryStore
     from harness.run import supervisor as rehearsal
-    from harness.run.baselines import checked as checked_baselines
+    from harness.run.baselines import SANDBOX, as_recorded, opened
     from harness.run.run_request import RunRequest
 
     if options["target_file"] and options["url"]:
@@ -151,12 +163,30 @@ def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
         allow_production=options["allow_production"],
     )
     environment = run_request.target.environment if run_request.target is not None else "sandbox"
-    baselines = checked_baselines(options["baseline"], run_request.out, asked, environment)
+    if options["history"] is not None and options["history"].exists():
+        HistoryStore(options["history"]).close()  # a damaged one is refused before anything is sent
+    baselines = opened(
+        options["baseline"],
+        run_request.out,
+        as_recorded(asked, run_request.target),
+        environment,
+        target=run_request.target.name if run_request.target is not None else SANDBOX,
+        seed=run_request.seed,
+        history=options["history"],
+        optional=options["baseline_optional"],
+    )
     with progress.watcher() as watcher:
-        if len(baselines) < len(options["baseline"]):
-            watcher.stage(f"no run in {run_request.out} is alike and passed: the first one is compared with nothing")
+        for note in (*baselines.notes, *([baselines.problem] if baselines.problem else [])):
+            watcher.stage(note)
         folder = rehearsal.rehearse(run_request, watcher, watcher.detail if options["verbose"] else None)
-    judging.judge(folder, baselines, html=not options["no_html"], history=options["history"])
+    judging.judge(
+        folder,
+        baselines.folders,
+        html=not options["no_html"],
+        history=options["history"],
+        uncompared=baselines.problem,
+        remarks=baselines.notes,
+    )
 
 
 def _accepted(path: Path | None, profile: Profile, options: dict[str, Any]) -> Any:

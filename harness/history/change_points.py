@@ -42,9 +42,10 @@ class ChangePoint:
         return self.after / self.before
 
 
-def change_points(series: Sequence[float], *, seed: int = 0) -> list[ChangePoint]:
+def change_points(series: Sequence[float], *, chance: float = CHANCE, seed: int = 0) -> list[ChangePoint]:
     """Where positive figures changed, the earliest first. The same series gives the same answer.
 
+    :param chance: of a cut where nothing changed; a smaller one takes more permutations.
     :raises ValueError: a figure is not positive and finite.
     """
     if not all(math.isfinite(value) and value > 0 for value in series):
@@ -55,11 +56,11 @@ def change_points(series: Sequence[float], *, seed: int = 0) -> list[ChangePoint
     todo = [(0, len(values))]
     while todo:
         first, last = todo.pop()
-        found = _cut(values[first:last], source)
+        found = _cut(values[first:last], source, chance)
         if found is None:
             continue
-        at, chance = found
-        cuts[first + at] = chance
+        at, of_cut = found
+        cuts[first + at] = of_cut
         todo += [(first, first + at), (first + at, last)]
     return _told(np.asarray(series, dtype="float64"), cuts)
 
@@ -75,18 +76,18 @@ def _told(series: Floats, cuts: dict[int, float]) -> list[ChangePoint]:
     return found
 
 
-def _cut(values: Floats, source: np.random.Generator) -> tuple[int, float] | None:
+def _cut(values: Floats, source: np.random.Generator, chance: float) -> tuple[int, float] | None:
     """The best place of one stretch and the chance of its strength; None where it is no more than chance."""
     length = len(values)
     if length < 2 * LEAST_NIGHTS or float(np.ptp(values)) == 0.0:
         return None
     at, strength = _best(values)
-    as_strong = 1
-    for done in range(PERMUTATIONS):
+    as_strong, permutations = 1, max(PERMUTATIONS, math.ceil(2 / chance) - 1)
+    for done in range(permutations):
         as_strong += _best(source.permutation(values))[1] >= strength
-        if as_strong > CHANCE * (PERMUTATIONS + 1) and done >= 19:
+        if as_strong > chance * (permutations + 1) and done >= 19:
             return None  # chance does it too often already
-    return at, as_strong / (PERMUTATIONS + 1)
+    return at, as_strong / (permutations + 1)
 
 
 def _best(values: Floats) -> tuple[int, float]:

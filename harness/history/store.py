@@ -16,7 +16,10 @@ from types import TracebackType
 from harness.core.errors import HarnessError, UsageError
 from harness.history.model import Night
 
-FORMAT = 1
+FORMAT = 2
+"""1: nights alone. 2: and records of those that passed."""
+RECORDS_KEPT = 20
+"""Of each profile, target, plan and branch, the newest; older nights keep their figures."""
 WAIT_S = 20.0
 """For a second writer."""
 _SCHEMA = """
@@ -24,6 +27,7 @@ create table if not exists nights (
   run_id text primary key, started_at text not null, profile text not null, target text not null,
   environment text not null, exit_code integer not null, night text not null
 ) without rowid;
+create table if not exists records (run_id text primary key, record blob not null) without rowid;
 create index if not exists nights_by_time on nights (profile, target, environment, started_at);
 """
 
@@ -58,10 +62,15 @@ class HistoryStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Harmless when repeated."""
         self._db.close()
 
-    def add(self, night: Night) -> bool:
-        """Keep a run. False where it is there already; it stays as it was."""
+    def add(self, night: Night, record: bytes | None = None) -> bool:
+        """Keep a run, and its record (`harness.history.packed`). False where it is there already; it stays as it was,
+        but for a record that it lacked."""
         row = (
             night.run_id,
             night.started_at,
@@ -73,12 +82,44 @@ class HistoryStore:
         )
         with self._failing():
             done = self._db.execute("insert or ignore into nights values (?, ?, ?, ?, ?, ?, ?)", row)
-        return done.rowcount == 1
+            new = done.rowcount == 1
+            if record is not None:
+                self._db.execute("insert or ignore into records values (?, ?)", (night.run_id, record))
+        if record is not None:
+            self._forget_records(night)
+        return new
+
+    def record(self, run_id: str) -> bytes | None:
+        """The record of one run, None where it is not kept."""
+        with self._failing():
+            row = self._db.execute("select record from records where run_id = ?", (run_id,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def recorded(self) -> frozenset[str]:
+        """Ids of the runs whose record is kept."""
+        with self._failing():
+            return frozenset(run_id for (run_id,) in self._db.execute("select run_id from records"))
+
+    def _forget_records(self, like: Night) -> None:
+        recorded = self.recorded()
+        kept = [
+            night.run_id
+            for night in self.nights(like.profile, like.target)
+            if night.series == like.series
+            and (night.plan_digest, night.branch) == (like.plan_digest, like.branch)
+            and night.run_id in recorded
+        ]
+        with self._failing():
+            self._db.executemany("delete from records where run_id = ?", [(one,) for one in kept[:-RECORDS_KEPT]])
 
     def merge(self, other: Path) -> int:
         """Take over what another history has and this one has not. Returns how many runs came."""
         with HistoryStore(other, make=False) as theirs:
-            return sum(self.add(night) for night in theirs.nights())
+            recorded = theirs.recorded()
+            return sum(
+                self.add(night, theirs.record(night.run_id) if night.run_id in recorded else None)
+                for night in theirs.nights()
+            )
 
     def nights(self, profile: str | None = None, target: str | None = None) -> list[Night]:
         """Runs, the oldest first."""
@@ -103,19 +144,6 @@ class HistoryStore:
             )
         return self._read(rows[0][0])
 
-    def last_good(self, like: Night, count: int) -> list[Night]:
-        """The newest runs before `like` that can be compared with it and passed, the newest first."""
-        found = [
-            night
-            for night in self.nights(like.profile, like.target)
-            if night.series == like.series
-            and night.plan_digest == like.plan_digest
-            and night.exit_code == 0
-            and night.complete
-            and night.started_at < like.started_at
-        ]
-        return found[::-1][:count]
-
     def prune(self, keep: int) -> int:
         """Forget all but the newest `keep` runs of each profile and target. Returns how many went."""
         with self._failing():
@@ -125,6 +153,7 @@ class HistoryStore:
                 " from nights) where place > ?)",
                 (keep,),
             )
+            self._db.execute("delete from records where run_id not in (select run_id from nights)")
         return done.rowcount
 
     def _read(self, text: str) -> Night:

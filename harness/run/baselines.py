@@ -1,32 +1,107 @@
-"""The baselines of a run, opened before anything is sent: a wrong one is refused while it costs nothing."""
+"""The baselines of a run, opened before anything is sent: a wrong one is refused while it costs nothing.
+
+A baseline is a run directory, or a name. `last-good` and `main` are names in the history (`harness.history.choose` has
+the rule); without a history `last-good` is the newest run in `out` that is alike and passed. A name that leads to
+nothing yet is no fault: every first night is one.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.profile import Profile
+from harness.core.target import Target
+from harness.history.choose import Wanted, choose
+from harness.history.packed import unpack
+from harness.history.store import HistoryStore
 from harness.record.likeness import differences
 from harness.record.store import open_run
+from harness.run.canary import sing
+from harness.schedule.arrivals import plan
 
-LAST_GOOD = "last-good"
+LAST_GOOD, MAIN, BRANCH = "last-good", "main", "branch:"
+SANDBOX = "movinesta-sandbox"
+"""What every sandbox calls itself."""
 VERDICT = "verdict.json"
 
 
-def checked(named: Sequence[Path], out: Path, profile: Profile, environment: str) -> tuple[Path, ...]:
-    """The folders of the baselines, each a whole run of that profile and environment.
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """notes: what a reader has to know of them, or why there is none. problem: why a comparison that was asked for
+    cannot be made; empty where it can, or where there is nothing yet to compare with."""
 
-    `last-good` is the newest run in `out` that is alike and passed; none where there is no such run yet.
+    folders: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
 
-    :raises UsageError: one is no run, or not alike.
+
+def opened(
+    named: Sequence[Path],
+    out: Path,
+    profile: Profile,
+    environment: str,
+    *,
+    target: str = SANDBOX,
+    seed: int | None = None,
+    history: Path | None = None,
+    optional: bool = False,
+) -> Baselines:
+    """Find and check the baselines of a run, in the order in which they are named.
+
+    :param target: its name. :param seed: of the run, where it is not the profile's.
+    :param history: the file in which names are looked up. :param optional: what is missing or not alike becomes the
+        `problem`, instead of an error.
+    :raises UsageError: one is no run, or not alike; the history is none; a name needs a history.
     """
-    found: list[Path] = []
+    found = Baselines()
+    wanted: Wanted | None = None
     for path in named:
-        if str(path) == LAST_GOOD:
-            found += _last_good(out, profile, environment)
-            continue
+        branch = _branch(path)
+        if history is not None and (branch is not None or str(path) == LAST_GOOD):
+            wanted = wanted or _wanted(profile, environment, target, seed)
+            found = _added(found, _of_history(history, replace(wanted, branch=branch), out, profile, environment))
+        elif str(path) == LAST_GOOD:
+            newest = _last_good(out, profile, environment)
+            nothing = f"Compared with nothing: no run in {out} is alike and passed."
+            found = _added(found, Baselines(tuple(newest), () if newest else (nothing,)))
+        else:
+            found = _added(found, _of_path(path, profile, environment, optional=optional))
+    return replace(found, folders=tuple(dict.fromkeys(found.folders)))
+
+
+def as_recorded(profile: Profile, target: Target | None) -> Profile:
+    """The profile as the run's manifest will hold it: a target file may say where its app is served from."""
+    origin = target.app_origin if target is not None else None
+    return profile.model_copy(update={"app_origin": origin}) if origin else profile
+
+
+def checked(named: Sequence[Path], out: Path, profile: Profile, environment: str) -> tuple[Path, ...]:
+    """`opened`, without a history: the folders alone. :raises UsageError: as `opened`."""
+    return opened(named, out, profile, environment).folders
+
+
+def _branch(path: Path) -> str | None:
+    """The branch that a name means; None for any other. A folder of that name is a folder."""
+    if str(path).startswith(BRANCH):
+        return str(path).removeprefix(BRANCH)
+    return MAIN if str(path) == MAIN and not path.exists() else None
+
+
+def _added(first: Baselines, then: Baselines) -> Baselines:
+    return Baselines(
+        (*first.folders, *then.folders),
+        (*first.notes, *then.notes),
+        "; ".join(filter(None, (first.problem, then.problem))),
+    )
+
+
+def _of_path(path: Path, profile: Profile, environment: str, *, optional: bool) -> Baselines:
+    try:
         run = open_run(path)
         if unlike := differences(profile, environment, run.manifest, complete=run.complete):
             raise UsageError(
@@ -35,8 +110,44 @@ def checked(named: Sequence[Path], out: Path, profile: Profile, environment: str
                 remedy="name an earlier run of the same profile and environment, or leave --baseline out; "
                 "nothing was sent",
             )
-        found.append(path)
-    return tuple(dict.fromkeys(found))
+    except UsageError as error:
+        if optional:
+            return Baselines(problem=f"{error.what} ({error.where})" if error.where else error.what)
+        if _branch(path) is not None:
+            error.remedy = f"`{path}` is a name in the history: say which with --history FILE; nothing was sent"
+        raise
+    return Baselines((path,))
+
+
+def _wanted(profile: Profile, environment: str, target: str, seed: int | None) -> Wanted:
+    planned = plan(profile.arrivals, profile.mix, profile.people, profile.seed if seed is None else seed)
+    wanted = Wanted(profile.name, target, environment, planned.digest)
+    try:
+        canary = sing("start")
+    except OSError:  # no loopback to measure
+        return wanted
+    return replace(wanted, canary_cpu_ms=canary.cpu_ms, canary_loopback_us=canary.loopback_us)
+
+
+def _of_history(history: Path, wanted: Wanted, out: Path, profile: Profile, environment: str) -> Baselines:
+    if not history.exists():
+        return Baselines(notes=("Compared with nothing: there is no history yet.",))
+    with HistoryStore(history) as store:
+        choice = choose(store.nights(), wanted, store.recorded(), datetime.now(UTC))
+        folders, notes = [], list(choice.notes)
+        for night in choice.nights:
+            record = store.record(night.run_id)
+            if record is None:  # pruned since
+                continue
+            folder = unpack(night.run_id, record, out)
+            run = open_run(folder)
+            if unlike := differences(profile, environment, run.manifest, complete=run.complete):
+                notes.append(f"Not compared with: {'; '.join(unlike)}.")
+            else:
+                folders.append(folder)
+    if choice.nights and not folders:
+        notes.append("Compared with nothing: no run in the history is alike.")
+    return Baselines(tuple(folders), tuple(notes))
 
 
 def _last_good(out: Path, profile: Profile, environment: str) -> list[Path]:

@@ -1,26 +1,36 @@
-"""`junit.xml`: one test case per SLO, as every CI reads it. (pure)
+"""`junit.xml`: a test case per SLO, per gate, per integrity rule and per finding, as every CI reads it. (pure)
 
-A missed SLO is a `<failure>`. What could not be judged is an `<error>`, not a `<skipped>`: a CI shows skipped as green.
-Whatever else kept the run from passing (a generator veto, an abort, a regression) stands in a second suite, `run`. When
-no case says why the exit code is not 0, the case `verdict` does: so the file is green only when that is 0.
+Four suites: `slo`; `integrity`, the data check's rules; `gates`, the generator's health, who got in, questions before
+the load, the database's limits, drift, and everything that no SLO names; `findings`, known facts of the target's
+schema, which change no exit code and so fail no case. What was missed is a `<failure>`. What could not be judged is an
+`<error>`, not a `<skipped>`: a CI shows skipped as green. `<skipped>` is only what was not asked and needs no answer.
+
+Whatever else kept the run from passing (an abort, a regression) stands in a fifth suite, `run`. When no case says why
+the exit code is not 0, the case `verdict` does: so the file is green only when that is 0.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.core.errors import ExitCode
 from harness.core.visible import visible
 from harness.record.preflight_results import PreflightRecord
+from reports.assistant.model import AssistantRow
+from reports.health_row import HealthRow
 from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
+from reports.text import ms
 from reports.verdict import RunFacts, Verdict
 
 # XML 1.0 section 2.2: characters that may not stand in a document, not even escaped.
 ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-VERDICTS = {
+VERDICTS: dict[ExitCode, tuple[Literal["failure", "error"], str]] = {
     ExitCode.SLO_MISSED: ("failure", "slo_missed"),
     ExitCode.REGRESSION: ("failure", "regression"),
     ExitCode.INCONCLUSIVE: ("error", "inconclusive"),
@@ -29,13 +39,26 @@ VERDICTS = {
 """Tag and type of the case `verdict`; of all others: a failure, data."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """tag, kind: of the problem, empty for a case that passes. said: what a case that passes has to tell."""
+
+    name: str
+    tag: Literal["", "failure", "error", "skipped"] = ""
+    kind: str = ""
+    message: str = ""
+    said: str = ""
+
+
 def render(verdict: Verdict) -> str:
     root = Element("testsuites", name=clean(f"harness {verdict.facts.profile}"))
     suites = [_slo_suite(root, verdict)]
     if verdict.preflight is not None:
         suites.append(_preflight_suite(root, verdict, verdict.preflight))
-    if extra := _run_problems(verdict):
-        suites.append(_run_suite(root, verdict, extra))
+    groups = {"integrity": _integrity(verdict), "gates": _gates(verdict), "findings": _facts_of_schema(verdict)}
+    told = any(case.tag in ("failure", "error") for cases in groups.values() for case in cases)
+    groups["run"] = _rest(verdict, told=told or any(row.status != "pass" for row in verdict.slos))
+    suites += [_suite_of(root, name, verdict, cases) for name, cases in groups.items() if cases]
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
     root.set("time", f"{verdict.facts.measured_s:.3f}")
@@ -70,52 +93,108 @@ def _slo_suite(root: Element, verdict: Verdict) -> Element:
     return _counted(suite)
 
 
-def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
-    """(case, tag, type, message) of what went wrong besides the SLO rows."""
+def _integrity(verdict: Verdict) -> list[_Case]:
+    """Every rule of the data check, by name with its code behind."""
+    cases = []
+    for check in verdict.integrity.checks:
+        name = f"integrity: {check.title} ({check.id})"
+        asked = f"{check.count:,} of {check.looked_at:,}" + (f"; {check.note}" if check.note else "")
+        if check.status == "broken":
+            cases.append(_Case(name, "failure", "data", check.sentence))
+        elif check.status == "not checked":
+            cases.append(_Case(name, "skipped", message=check.note or "not checked"))
+        else:
+            cases.append(_Case(name, said=f"{check.status}: {asked}"))
+    return cases
+
+
+def _gates(verdict: Verdict) -> list[_Case]:
+    cases = [_health(row) for row in verdict.health]
+    for row in verdict.access:
+        name = f"access: {row.id}"
+        if row.status in ("missed", "doubt"):
+            cases.append(_missed(name, row.sentence, sure=row.status == "missed"))
+        else:
+            cases.append(_Case(name, said=f"{row.status}: {row.text}"))
+    for rule in verdict.assistant:
+        cases.append(_assistant(rule))
+    for probe in verdict.probes:
+        broken = probe.status == "broken"
+        cases.append(
+            _Case(f"probe: {probe.id}", "failure", "data", probe.sentence)
+            if broken
+            else _Case(f"probe: {probe.id}", said=f"{probe.status}: {probe.title}")
+        )
+    for gate in verdict.database.gates if verdict.database is not None else ():
+        name = f"database: {gate.id}"
+        if gate.status == "over":
+            cases.append(_Case(name, "failure", "slo_missed", f"{gate.sentence} {gate.remedy}."))
+        elif gate.unanswered:
+            cases.append(_Case(name, "error", "inconclusive", f"Database, {gate.name}: {gate.value_text}."))
+        elif gate.status == "not asked":
+            cases.append(_Case(name, "skipped", message=gate.value_text))
+        else:
+            cases.append(_Case(name, said=f"{gate.status}: {gate.value_text}, the limit is {gate.limit_text}"))
+    for drifting in verdict.drift:
+        name = f"drift: {drifting.operation}"
+        if drifting.drifts:
+            cases.append(_Case(name, "failure", "regression", drifting.sentence))
+        elif drifting.excuse:
+            cases.append(_Case(name, "error", "inconclusive", drifting.sentence))
+        else:
+            cases.append(_Case(name, said=f"{ms(drifting.begin_ms)}, {drifting.rise_ms:+,.1f} ms until the end"))
+    for other in verdict.catch_all.rows if verdict.catch_all is not None else ():
+        name = f"catch-all: {other.name} ({other.view})"
+        if other.status in ("missed", "doubt"):
+            cases.append(_missed(name, "; ".join(other.faults), sure=other.status == "missed"))
+        else:
+            figures = "; ".join(filter(None, (other.failures_text, other.latency_text, other.note)))
+            cases.append(_Case(name, said=f"{other.status}: {figures}"))
+    return cases
+
+
+def _health(row: HealthRow) -> _Case:
+    name = f"generator: {row.check}"
+    if row.level == "invalid":
+        return _Case(name, "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
+    return _Case(name, said=f"{row.level}: {row.value}; {row.bound}")
+
+
+def _assistant(row: AssistantRow) -> _Case:
+    name = f"assistant: {row.title}"
+    if row.status == "missed":
+        return _Case(name, "failure", "slo_missed", row.sentence)
+    if row.status == "not asked":
+        return _Case(name, "skipped", message=row.note or "not asked")
+    return _Case(name, said=f"{row.status}: {row.value_text}, {row.objective}")
+
+
+def _missed(name: str, message: str, *, sure: bool) -> _Case:
+    return _Case(name, "failure", "slo_missed", message) if sure else _Case(name, "error", "inconclusive", message)
+
+
+def _facts_of_schema(verdict: Verdict) -> list[_Case]:
+    return [
+        _Case(f"{one.severity}: {one.title}", said=f"{one.evidence}. {one.remedy} Playbook: {one.playbook}.")
+        for one in verdict.findings
+    ]
+
+
+def _rest(verdict: Verdict, *, told: bool) -> list[_Case]:
+    """What went wrong besides. told: another suite says why the run is red."""
     found = []
     if verdict.exit_code == ExitCode.ABORTED:
-        found.append(("aborted", "error", "aborted", verdict.reasons[0]))
+        found.append(_Case("aborted", "error", "aborted", verdict.reasons[0]))
     if not verdict.slos:
-        found.append(("slos", "error", "inconclusive", "The run had no SLO to judge."))
-    missed = verdict.catch_all.of("missed") if verdict.catch_all is not None else ()
-    doubted = verdict.catch_all.of("doubt") if verdict.catch_all is not None else ()
-    for tag, kind, rows in (("failure", "slo_missed", missed), ("error", "inconclusive", doubted)):
-        found += [(f"catch-all: {row.name} ({row.view})", tag, kind, "; ".join(row.faults)) for row in rows]
-    found += [
-        (f"assistant: {row.title}", "failure", "slo_missed", row.sentence)
-        for row in verdict.assistant
-        if row.status == "missed"
-    ]
-    for row in verdict.access:
-        if row.status in ("missed", "doubt"):
-            tag, kind = ("failure", "slo_missed") if row.status == "missed" else ("error", "inconclusive")
-            found.append((f"access: {row.id}", tag, kind, row.sentence))
-    found += [(f"integrity: {row.id}", "failure", "data", row.sentence) for row in verdict.integrity.broken]
-    found += [(f"probe: {row.id}", "failure", "data", row.sentence) for row in verdict.probes if row.status == "broken"]
-    found += [
-        (f"generator: {row.check}", "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
-        for row in verdict.vetoes
-    ]
-    if verdict.database is not None:
-        found += [
-            (f"database: {row.id}", "failure", "slo_missed", f"{row.sentence} {row.remedy}.")
-            for row in verdict.database.gates
-            if row.status == "over"
-        ]
-        found += [
-            (f"database: {row.id}", "error", "inconclusive", f"Database, {row.name}: {row.value_text}.")
-            for row in verdict.database.gates
-            if row.unanswered
-        ]
-    found += [(f"drift: {row.operation}", "failure", "regression", row.sentence) for row in verdict.drift if row.drifts]
+        found.append(_Case("slos", "error", "inconclusive", "The run had no SLO to judge."))
     if verdict.realtime is not None:
         found += [
-            (f"realtime: {one.what}", "failure", "data", f"{one.key} in {one.conversation}, person {one.person}")
+            _Case(f"realtime: {one.what}", "failure", "data", f"{one.key} in {one.conversation}, person {one.person}")
             for one in verdict.realtime.wrong[:SHOWN_IDS]
         ]
     if verdict.comparison is not None:
         found += [
-            (
+            _Case(
                 f"baseline: {row.operation} ({row.view})",
                 "failure",
                 "regression",
@@ -123,18 +202,23 @@ def _run_problems(verdict: Verdict) -> list[tuple[str, str, str, str]]:
             )
             for row in verdict.comparison.regressed
         ]
-    if verdict.exit_code != ExitCode.PASS and not found and all(row.status == "pass" for row in verdict.slos):
+    if verdict.exit_code != ExitCode.PASS and not found and not told:
         tag, kind = VERDICTS.get(ExitCode(verdict.exit_code), ("failure", "data"))
         message = f"exit code {verdict.exit_code}, {verdict.meaning}: {verdict.sentence}"
-        found.append(("verdict", tag, kind, message))
+        found.append(_Case("verdict", tag, kind, message))
     return found
 
 
-def _run_suite(root: Element, verdict: Verdict, problems: list[tuple[str, str, str, str]]) -> Element:
-    suite = _suite(root, "run", verdict.facts)
-    for name, tag, kind, message in problems:
-        case = SubElement(suite, "testcase", classname="run", name=clean(name), time="0")
-        _problem(case, tag, kind, message, message)
+def _suite_of(root: Element, name: str, verdict: Verdict, cases: Iterable[_Case]) -> Element:
+    suite = _suite(root, name, verdict.facts)
+    for one in cases:
+        case = SubElement(suite, "testcase", classname=name, name=clean(one.name), time="0")
+        if one.tag == "skipped":
+            SubElement(case, "skipped", message=clean(one.message))
+        elif one.tag:
+            _problem(case, one.tag, one.kind, one.message, one.message)
+        if one.said:
+            SubElement(case, "system-out").text = clean(one.said)
     return _counted(suite)
 
 
@@ -182,5 +266,5 @@ def _counted(suite: Element) -> Element:
     suite.set("tests", str(len(suite.findall("testcase"))))
     for tag in ("failure", "error"):
         suite.set(f"{tag}s", str(len(suite.findall(f"testcase/{tag}"))))
-    suite.set("skipped", "0")
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     return suite

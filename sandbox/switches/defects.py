@@ -24,6 +24,10 @@ class DefectSwitches:
         "replies about messages and conversations take so many percent longer, and no others",
         "manual 1, error budgets",
     )
+    feed_latency_percent: int = count(
+        "replies of the home feed take so many percent longer, and no others",
+        "manual 1, error budgets",
+    )
     latency_drift_percent: int = count(
         "replies get slower by so many percent a minute, on and on",
         "manual 1, error budgets",

@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 
 from harness.cli import cli
 from harness.core.errors import UsageError
+from harness.history.change_points import change_points
 from harness.history.model import Night, OperationFigures
-from harness.history.store import HistoryStore
+from harness.history.store import RECORDS_KEPT, HistoryStore
 from reports.report import VERDICT, report
 from tests.reports import build
 
@@ -60,16 +61,44 @@ def test_a_run_is_kept_once_and_comes_back_as_it_was(tmp_path: Path) -> None:
                 store.night(wrong)
 
 
-def test_last_good_runs_are_alike_and_earlier(tmp_path: Path) -> None:
-    others = [
-        night(5, exit_code=10, verdict="fail"),
-        night(6, plan_digest="other"),
-        night(7, target="elsewhere"),
-        night(8, complete=False),
-        night(20),
-    ]
-    with HistoryStore(filled(tmp_path / "h.db", night(1), night(2), night(3), *others)) as store:
-        assert [one.run_id for one in store.last_good(night(10), 2)] == ["r0003", "r0002"]
+def test_a_record_is_kept_with_its_night_merged_and_forgotten_with_it(tmp_path: Path) -> None:
+    """Two files of two machines, each with a record that the other lacks."""
+    first, second = tmp_path / "a.db", tmp_path / "b.db"
+    with HistoryStore(first) as store:
+        assert store.add(night(1), b"one")
+        assert not store.add(night(1), b"another")
+        assert store.record("r0001") == b"one"
+        assert store.add(night(2))
+    with HistoryStore(second) as store:
+        store.add(night(2), b"two")
+        store.add(night(3), b"three")
+    with HistoryStore(first) as store:
+        assert store.merge(second) == 1
+        assert store.recorded() == {"r0001", "r0002", "r0003"}
+        assert store.record("r0002") == b"two"
+        store.prune(1)
+        assert store.recorded() == {"r0003"}
+
+
+def test_records_of_older_nights_go_before_their_figures(tmp_path: Path) -> None:
+    with HistoryStore(tmp_path / "h.db") as store:
+        for number in range(RECORDS_KEPT + 3):
+            store.add(night(number), b"record")
+        store.add(night(60, branch="other"), b"record")
+        assert len(store.nights()) == RECORDS_KEPT + 4
+        gone = {f"r{number:04d}" for number in range(3)}
+        assert store.recorded() == {one.run_id for one in store.nights()} - gone
+
+
+def test_a_history_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
+    path = filled(tmp_path / "h.db", night(1))
+    with sqlite3.connect(path) as database:
+        database.executescript("drop table records; pragma user_version = 1;")
+    with HistoryStore(path) as store:
+        assert store.nights() == [night(1)]
+        assert store.recorded() == frozenset()
+        store.add(night(2), b"two")
+        assert store.record("r0002") == b"two"
 
 
 def test_pruning_keeps_the_newest_of_each_kind(tmp_path: Path) -> None:
@@ -160,3 +189,53 @@ def test_nights_that_all_failed_make_baselines_old(tmp_path: Path) -> None:
     bad = [night(number, exit_code=10, verdict="fail") for number in range(1, 7)]
     path = filled(tmp_path / "h.db", night(0), *bad)
     assert "the last 6 runs did not pass" in run(path, "trend", "home_feed").output
+
+
+def test_changes_names_every_operation_that_changed_and_no_other(tmp_path: Path) -> None:
+    """Of twenty operations one steps up at night 15."""
+    source = random.Random(2)
+
+    def figures(number: int) -> tuple[OperationFigures, ...]:
+        level = {"op07": 1.4 if number >= 15 else 1.0}
+        return tuple(
+            OperationFigures(
+                operation=f"op{one:02d}",
+                view="server",
+                samples=900,
+                p95=100 * level.get(f"op{one:02d}", 1.0) * source.lognormvariate(0, 0.05),
+            )
+            for one in range(20)
+        )
+
+    nights = [night(number, operations=figures(number)) for number in range(30)]
+    flaky = [night(40, commit=nights[3].commit, exit_code=12, verdict="fail")]
+    said = run(filled(tmp_path / "h.db", *nights, *flaky), "changes").output.splitlines()
+    assert said[0].startswith("nightly on staging, 31 runs:")
+    assert said[1].startswith("- op07 (server) since 2026-01-")
+    assert "between r001" in said[1]
+    assert said[2].startswith("- flaky: nightly on staging")
+    assert len(said) == 3
+    assert "no operation changed" in run(filled(tmp_path / "few.db", *nights[:5]), "changes").output
+
+
+def test_a_step_is_seen_among_many_operations() -> None:
+    """The share of the chance that each gets still finds a step of 30 % in 30 nights."""
+    for seed in range(3):
+        source = random.Random(seed)
+        series = [(130 if number >= 15 else 100) * source.lognormvariate(0, 0.06) for number in range(30)]
+        (found,) = change_points(series, chance=0.01 / 60)
+        assert abs(found.at - 15) <= 2
+
+
+def test_a_history_that_cannot_be_written_changes_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli.judging import judge
+
+    folder = build.save(build.realistic(1), tmp_path / "run")
+    broken = tmp_path / "h.db"
+    broken.write_text("no database, but long enough to be taken for one " * 50, encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        judge(folder, html=False, history=broken)
+    assert left.value.code == 0
+    assert f"harness history add {folder}" in capsys.readouterr().err

@@ -16,7 +16,9 @@ import pytest
 from harness.core.errors import ExitCode
 from harness.core.tables import View
 from reports.compare import compare
+from reports.findings import Finding
 from reports.frames import load
+from reports.integrity.model import Check, Integrity
 from reports.render import html as render_html
 from reports.render import junit, summary, terminal, verdict_json
 from reports.verdict import MEANING, Verdict, judge, judge_frames
@@ -92,14 +94,48 @@ def test_verdict_json_is_the_model_and_reads_back() -> None:
 
 def test_junit_has_one_case_per_slo_and_counts_that_add_up() -> None:
     root = ElementTree.fromstring(junit.render(judge(build.realistic(slow=3.5))))
-    cases = root.findall("testsuite/testcase")
+    cases = root.findall("testsuite[@name='slo']/testcase")
     assert [case.get("name") for case in cases] == [slo.name for slo in build.DEFAULT_SLOS]
-    failed = [case for case in cases if case.find("failure") is not None]
+    failed = [case for case in root.iter("testcase") if case.find("failure") is not None]
     assert [case.get("name") for case in failed] == ["swipe_deck server"]
     message = failed[0].find("failure").get("message")  # type: ignore[union-attr]
     assert message is not None
     assert "700 ms" in message
-    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("7", "1", "0")
+    assert (root.get("failures"), root.get("errors")) == ("1", "0")
+    assert root.get("tests") == str(len(list(root.iter("testcase"))))
+
+
+def test_junit_has_a_case_for_every_gate_rule_and_finding() -> None:
+    """Those that hold, too: a rule that is gone is seen by its case being gone."""
+    checks = (
+        Check(id="I18", title="No message is stored twice", status="held", looked_at=9, count=0),
+        Check(id="I19", title="Nothing acknowledged is lost", status="broken", looked_at=9, count=2),
+        Check(id="I20", title="Receipts", status="not checked", looked_at=0, count=0, note="no receipts were sent"),
+    )
+    known = Finding(severity="high", title="No index", evidence="scan", remedy="make one", playbook="11")
+    verdict = passed().model_copy(
+        update={
+            "integrity": Integrity(status="broken", text="2 lost", checks=checks),
+            "findings": (known,),
+            "exit_code": 11,
+        }
+    )
+    root = ElementTree.fromstring(junit.render(verdict))
+    rules = {
+        case.get("name"): [child.tag for child in case] for case in root.iterfind("testsuite[@name='integrity']/*")
+    }
+    assert rules == {
+        "integrity: No message is stored twice (I18)": ["system-out"],
+        "integrity: Nothing acknowledged is lost (I19)": ["failure"],
+        "integrity: Receipts (I20)": ["skipped"],
+    }
+    gates = [case.get("name") for case in root.iterfind("testsuite[@name='gates']/testcase")]
+    assert {f"generator: {row.check}" for row in verdict.health} <= set(gates)
+    (finding,) = root.iterfind("testsuite[@name='findings']/testcase")
+    assert finding.find("failure") is None
+    assert "make one" in (finding.findtext("system-out") or "")
+    assert root.find("testsuite[@name='run']") is None  # the rule's case says already why
+    assert (root.get("failures"), root.get("skipped")) == ("1", "1")
 
 
 def test_junit_is_green_only_for_a_pass() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,16 @@ from click.testing import CliRunner
 
 from harness.cli import cli
 from harness.core.errors import HarnessError, UsageError
-from harness.run.baselines import checked
-from reports.report import report
+from harness.core.target import Target, TargetKeys
+from harness.history.packed import FOLDER, pack, unpack
+from harness.history.store import HistoryStore
+from harness.record.store import open_run
+from harness.run.baselines import as_recorded, checked, opened
+from harness.schedule.arrivals import plan
+from reports.compare import compare
+from reports.frames import load
+from reports.night import night_of
+from reports.report import judged, report
 from tests.reports import build
 
 LAST = (Path("last-good"),)
@@ -72,3 +81,103 @@ def test_nothing_is_started_for_a_baseline_that_is_not_there(
     assert isinstance(found.exception, HarnessError)
     assert found.exception.exit_code == 2
     assert not (tmp_path / "runs").exists()
+
+
+def remembered(history: Path, folder: Path, **changes: Any) -> None:
+    """As `harness run --history` does, and then the run directory is gone, as on a CI machine."""
+    run = load(open_run(folder).checked())
+    night = night_of(run, judged(folder), {}, branch="main").model_copy(
+        update={"plan_digest": digest(), "target": "movinesta-sandbox"} | changes
+    )
+    with HistoryStore(history) as store:
+        store.add(night, pack(folder))
+    shutil.rmtree(folder)
+
+
+def digest() -> str:
+    profile = build.profile()
+    return plan(profile.arrivals, profile.mix, profile.people, profile.seed).digest
+
+
+def named(name: str, tmp_path: Path, **options: Any) -> Any:
+    return opened((Path(name),), tmp_path, build.profile(), "sandbox", history=tmp_path / "h.db", **options)
+
+
+def test_names_lead_into_the_history_and_come_with_their_records(tmp_path: Path) -> None:
+    for hour in (1, 2):
+        remembered(tmp_path / "h.db", night(tmp_path, hour))
+    remembered(tmp_path / "h.db", night(tmp_path, 3), branch="topic")
+    found = named("main", tmp_path)
+    assert [folder.parent.name for folder in found.folders] == [FOLDER, FOLDER]
+    assert [folder.name[:11] for folder in found.folders] == ["20261123T02", "20261123T01"]
+    assert len(named("last-good", tmp_path).folders) == 3
+    assert len(named("branch:topic", tmp_path).folders) == 1
+    assert named("main", tmp_path, target="staging").folders == ()
+    now = build.save(build.realistic(9, run_id="now", slow=1.4), tmp_path / "now")
+    laid = compare(load(open_run(now)), [load(open_run(one)) for one in found.folders])
+    assert {row.view for row in laid.rows} >= {"server", "e2e"}
+    assert all(row.baseline_samples for row in laid.rows)
+    assert report(now, found.folders, html=False).exit_code in (10, 12)
+
+
+@pytest.mark.parametrize("name", ["main", "last-good", "branch:x"])
+def test_a_first_night_is_no_fault_and_said(name: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        found = named(name, tmp_path)
+        assert found.folders == ()
+        assert found.problem == ""
+        assert found.notes[0].startswith("Compared with nothing")
+        HistoryStore(tmp_path / "h.db").close()  # and once with an empty one
+
+
+def test_a_branch_without_a_history_is_refused_with_the_option_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        opened((Path("main"),), tmp_path, build.profile(), "sandbox")
+    assert "--history" in error.value.remedy
+
+
+def test_what_is_optional_becomes_a_problem_of_the_comparison(tmp_path: Path) -> None:
+    other = build.save(build.realistic(profile=build.profile(name="other")), tmp_path / "other")
+    names = (tmp_path / "nowhere", other)
+    found = opened(names, tmp_path, build.profile(), "sandbox", optional=True)
+    assert found.folders == ()
+    assert "there is no such folder" in found.problem
+    assert "ran profile 'other'" in found.problem
+    run = build.save(build.realistic(2), tmp_path / "run")
+    verdict = report(run, found.folders, html=False, uncompared=found.problem)
+    assert verdict.exit_code == 20
+    assert "ran profile 'other'" in verdict.sentence
+
+
+def test_a_damaged_record_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    folder = build.save(build.realistic(1), tmp_path / "run")
+    packed = pack(folder)
+    assert packed is not None
+    assert open_run(unpack("x-1", packed, tmp_path)).manifest.run_id
+    for run_id, bytes_ in (("x-2", packed[: len(packed) // 2]), ("../x", packed), ("x-3", b"")):
+        with pytest.raises(UsageError, match="damaged"):
+            unpack(run_id, bytes_, tmp_path)
+
+
+def test_a_record_without_its_latencies_is_not_kept(tmp_path: Path) -> None:
+    folder = build.save(build.realistic(1), tmp_path / "run")
+    (folder / "latency.parquet").unlink()
+    assert pack(folder) is None
+
+
+def test_a_target_that_serves_its_app_from_elsewhere_has_baselines_too(tmp_path: Path) -> None:
+    """The manifest holds the target's origin, the profile file the app's own."""
+    away = build.profile(app_origin="https://staging.example.org")
+    folder = build.save(build.realistic(profile=away, target_environment="staging"), tmp_path / "run")
+    target = Target(
+        name="staging",
+        environment="staging",
+        url="https://db.example.org",
+        keys=TargetKeys(anon_env="KEY"),
+        app_origin=away.app_origin,
+    )
+    asked = as_recorded(build.profile(), target)
+    assert opened((folder,), tmp_path, asked, "staging").folders == (folder,)
+    assert as_recorded(build.profile(), None) == build.profile()
+    with pytest.raises(UsageError, match="app_origin"):
+        opened((folder,), tmp_path, build.profile(), "staging")

@@ -43,6 +43,9 @@ def test_percentages_are_of_what_the_reply_took() -> None:
     chat = slow("chat_latency_percent=30")[0]
     assert chat.after("/rest/v1/messages", 0.2) == pytest.approx(0.06)
     assert chat.after("/functions/v1/media-swipe-deck", 0.2) == 0
+    feed = slow("feed_latency_percent=30")[0]
+    assert feed.after("/rest/v1/rpc/get_home_feed_v2", 0.2) == pytest.approx(0.06)
+    assert feed.after("/rest/v1/messages", 0.2) == 0
     drifting, clock = slow("latency_drift_percent=60")
     clock.now = 100.0
     drifting.before("GET", "/rest/v1/messages", PEER)  # the first request: it begins here

@@ -1,0 +1,376 @@
+"""Nights that remember: how often does a night accuse an innocent build, and how soon is a slower one named and dated?
+
+    python benchmarks/nights.py [--nights 1000]          # simulated, minutes
+    python benchmarks/nights.py --real 30 [--out DIR]    # sandbox nights on this machine, hours: leave it alone then
+    python benchmarks/nights.py --pull-request           # seven runs of main, and a change that slows the feed by 30 %
+
+Every night is judged as `harness run --baseline last-good --history` judges it: the baseline rule chooses among the
+nights before (`harness.history.choose`), `reports.compare` compares, and what is not accused becomes a baseline itself,
+so a slow night that nobody noticed spoils the ones after it, as it would.
+
+Simulated: operations with sample numbers and latencies like the smoke profile's. A night's latencies are log-normal;
+the night as a whole is off by 3 %, each operation in it by 5 % (standard deviations; assumed, no measurement). One
+night in ten has a neighbour that makes everything up to twice as slow, and the canary shows it.
+
+Real: `harness run` of a short profile against a sandbox of its own, so many times; the last six beside a busy core.
+Then three nights each with the feed 30 % and 10 % slower. Prints what was accused.
+
+Pull request: as the workflow of `harness ci init github` does it, with GitHub's variables. Prints exit code, seconds
+and the beginning of the comment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harness.config.load import load_profile
+from harness.core.phase_window import Window
+from harness.core.tables import Phase, View
+from harness.history.change_points import change_points
+from harness.history.choose import COUNT, Wanted, choose
+from harness.history.model import Night, OperationFigures
+from harness.history.series import Series
+from harness.history.store import HistoryStore
+from harness.record import buckets
+from harness.record.manifest import Canary, Manifest
+from reports import compare as comparing
+from reports.frames import KEYS, Frames, latency_table
+
+MEASURE_S = 50
+OPERATIONS: dict[str, tuple[float, int]] = {
+    # name: median in ms, samples a night; of a smoke run
+    "home_feed": (18.0, 140),
+    "swipe_deck": (90.0, 60),
+    "message_send": (12.0, 110),
+    "conversation_list": (9.0, 160),
+    "messages_poll": (7.0, 500),
+    "swipe_events": (14.0, 120),
+    "background_deck": (85.0, 320),
+    "app_settings": (5.0, 90),
+    "experiments": (6.0, 90),
+    "title_detail": (8.0, 45),
+    "read_receipt": (9.0, 80),
+    "presence": (6.0, 200),
+    "prefs_probe": (5.5, 25),
+    "sign_in": (70.0, 80),
+    "library_entry": (6.0, 45),
+    "suggestion_shown": (8.0, 12),
+}
+SPREAD = 0.4
+NIGHT, OPERATION = 0.03, 0.05
+NEIGHBOUR = 0.1
+CANARY_MS = 30.0
+BEGUN = datetime(2026, 1, 1, 3, tzinfo=UTC)
+WARM_UP = 10
+"""Nights before anything is counted: a history has to begin somehow."""
+WITHIN = 3
+"""Nights in which a slower build has to be named."""
+
+
+@dataclass
+class Nights:
+    """A history that grows by a simulated night at a time."""
+
+    source: random.Random
+    nights: list[Night] = field(default_factory=list)
+    frames: dict[str, Frames] = field(default_factory=dict)
+
+    def fork(self, seed: int) -> Nights:
+        """The same past, another future."""
+        return Nights(random.Random(seed), list(self.nights), dict(self.frames))
+
+    def night(self, slower: dict[str, float] | None = None, *, judged: bool = True) -> tuple[str, ...]:
+        """One more; `slower`: factors of operations. Returns the operations that it is accused of."""
+        number = len(self.nights)
+        factor = self.source.lognormvariate(0, NIGHT)
+        canary = CANARY_MS * self.source.lognormvariate(0, 0.05)
+        if self.source.random() < NEIGHBOUR:
+            busy = self.source.uniform(1.1, 2.0)
+            factor, canary = factor * busy, canary * busy
+        run = self._frames(number, factor, slower or {}, canary)
+        wanted = Wanted("smoke", "simulated", "sandbox", "plan", canary_cpu_ms=canary)
+        choice = choose(self.nights, wanted, self.frames, BEGUN + timedelta(days=number))
+        accused: tuple[str, ...] = ()
+        if judged and choice.nights:
+            found = comparing.compare(run, [self.frames[one.run_id] for one in choice.nights])
+            accused = tuple(dict.fromkeys(row.operation for row in found.regressed))
+        self._remember(run, accused)
+        return accused
+
+    def _frames(self, number: int, factor: float, slower: dict[str, float], canary_ms: float) -> Frames:
+        rows = []
+        random_source = np.random.default_rng(self.source.getrandbits(63))
+        for name, (median, samples) in OPERATIONS.items():
+            level = median * factor * self.source.lognormvariate(0, OPERATION) * slower.get(name, 1.0)
+            values = level * 1000 * random_source.lognormal(0.0, SPREAD, samples)
+            seconds = random_source.integers(0, MEASURE_S, samples)
+            placed = buckets.representative(buckets.index(values.astype("int64")))
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "second": seconds.astype("int32"),
+                        "phase": str(Phase.MEASURE),
+                        "operation": name,
+                        "view": str(View.SERVER),
+                        "outcome": "ok",
+                        "bucket_us": placed.astype("int64"),
+                        "count": 1,
+                    }
+                )
+            )
+        samples_ = pd.concat(rows, ignore_index=True).groupby(KEYS, sort=True)["count"].sum().reset_index()
+        samples_["value_us"] = samples_["bucket_us"].astype("float64")
+        nothing = samples_.iloc[:0]
+        manifest = MANIFEST.model_copy(
+            update={
+                "run_id": f"night-{number:04d}",
+                "started_at": (BEGUN + timedelta(days=number)).isoformat(timespec="seconds"),
+                "canary": (Canary(at="start", cpu_ms=canary_ms, loopback_us=40.0),),
+            }
+        )
+        return Frames(manifest, True, samples_, nothing, pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+
+    def _remember(self, run: Frames, accused: tuple[str, ...]) -> None:
+        manifest = run.manifest
+        table = latency_table(run)
+        self.nights.append(
+            Night(
+                run_id=manifest.run_id,
+                started_at=manifest.started_at,
+                profile="smoke",
+                plan_digest="plan",
+                target="simulated",
+                environment="sandbox",
+                verdict="fail" if accused else "pass",
+                exit_code=12 if accused else 0,
+                canary_cpu_ms=manifest.canary[0].cpu_ms,
+                operations=tuple(
+                    OperationFigures(
+                        operation=str(row["operation"]),
+                        view=str(row["view"]),
+                        samples=int(row["samples"]),
+                        p50=float(row["p50"]),
+                        p95=float(row["p95"]),
+                        p99=float(row["p99"]),
+                    )
+                    for row in table.to_dict("records")
+                ),
+            )
+        )
+        self.frames[manifest.run_id] = run
+        for old in sorted(self.frames)[:-40]:
+            del self.frames[old]
+
+
+def _manifest() -> Manifest:
+    return Manifest(
+        run_id="night",
+        status="complete",
+        started_at=BEGUN.isoformat(),
+        seed=1,
+        profile=load_profile("smoke"),
+        slos=(),
+        target_name="simulated",
+        target_url="http://127.0.0.1",
+        target_environment="sandbox",
+        windows=(Window(phase=Phase.MEASURE, start_s=0, end_s=MEASURE_S),),
+        planned_sessions=0,
+        plan_digest="plan",
+        workers=1,
+        versions={},
+    )
+
+
+MANIFEST = _manifest()
+_known: dict[tuple[int, tuple[str, str], str], tuple[Frames, float]] = {}
+
+
+def _remembered(frames: Frames, key: tuple[str, str], figure: str) -> float:
+    """A baseline's sampling error is the same each of the seven nights on which it is asked: most of the time of a
+    simulated night goes there. Frames are kept with their figures, so that no other ones get their id."""
+    place = (id(frames), key, figure)
+    if place not in _known:
+        if len(_known) > 20_000:
+            _known.clear()
+        _known[place] = (frames, _sampling_error(frames, key, figure))
+    return _known[place][1]
+
+
+_sampling_error = comparing.sampling_error
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a simulation found. accused: (night, operations)."""
+
+    nights: int
+    accused: tuple[tuple[int, tuple[str, ...]], ...]
+
+    @property
+    def share(self) -> float:
+        return len(self.accused) / self.nights
+
+
+def unchanged(count: int, seed: int = 1) -> Result:
+    """So many nights of one build, after a warm-up that does not count."""
+    nights = Nights(random.Random(seed))
+    for _ in range(WARM_UP):
+        nights.night()
+    found = [(number, accused) for number in range(count) if (accused := nights.night())]
+    return Result(count, tuple(found))
+
+
+def slower(times: int, factor: float, seed: int = 2, operation: str = "home_feed") -> tuple[int, int, int]:
+    """So many histories, each with three nights of a slower operation after sound ones. (named within three nights,
+    nights on which anything was accused, nights on which it was accused of something else)"""
+    named = accused_nights = others = 0
+    base = Nights(random.Random(seed))
+    for _ in range(WARM_UP):
+        base.night(judged=False)
+    for number in range(times):
+        base.night(judged=False)
+        nights = base.fork(seed * 10_000 + number)
+        accused = [nights.night({operation: factor}) for _ in range(WITHIN)]
+        named += any(operation in one for one in accused)
+        accused_nights += sum(bool(one) for one in accused)
+        others += sum(bool(set(one) - {operation}) for one in accused)
+    return named, accused_nights, others
+
+
+def dated(times: int, factor: float = 1.3, at: int = 15, nights_: int = 30, seed: int = 3) -> tuple[int, int]:
+    """So many histories of 30 nights with a step at night 15 of one operation. (dated within two nights, histories in
+    which another operation is said to have changed)"""
+    right = wrong = 0
+    for number in range(times):
+        nights = Nights(random.Random(seed * 10_000 + number))
+        for night in range(nights_):
+            nights.night({"home_feed": factor} if night >= at else None, judged=False)
+        every = Series.of(nights.nights)
+        found = {one.operation: one.changes(len(every)) for one in every}
+        right += any(abs(change.at - at) <= 2 for change in found["home_feed"])
+        wrong += any(changes for name, changes in found.items() if name != "home_feed")
+    return right, wrong
+
+
+def simulate(count: int) -> None:
+    comparing.sampling_error = _remembered
+    begun = time.monotonic()
+    same = unchanged(count)
+    print(f"nights of one build              {same.nights:>6}   accused {len(same.accused)} ({same.share * 100:.1f} %)")
+    for number, operations in same.accused[:5]:
+        print(f"    night {number}: {', '.join(operations)}")
+    times = max(10, count // 30)
+    for factor in (1.3, 1.1):
+        named, accused, others = slower(times, factor)
+        what = f"+{(factor - 1) * 100:.0f} % of home_feed"
+        print(
+            f"{what:<32} {times * WITHIN:>6}   named within {WITHIN} nights in {named} of {times} histories; "
+            f"nights accused {accused}, of something else {others}"
+        )
+    right, wrong = dated(times)
+    print(
+        f"+30 % from night 15 of 30        {times * 30:>6}   dated within two nights in {right} of {times}; "
+        f"another operation dated in {wrong}"
+    )
+    print(f"{time.monotonic() - begun:.0f} s")
+
+
+# ---- real nights -----------------------------------------------------------------------------------------------------
+
+PROFILE = "smoke"
+BUSY = 6
+_SPIN = "while True: pass"
+
+
+def real(count: int, out: Path) -> None:
+    """Sandbox nights, the last six beside a busy core; then a slower feed."""
+    history = out / "history.db"
+    same = [_night(out, history, busy=number >= count - BUSY) for number in range(count)]
+    accused = sum(code == 12 for code in same)
+    print(f"nights of one build {count}: accused {accused}, exit codes {sorted(set(same))}")
+    for percent in (30, 10):
+        codes = [_night(out, history, f"feed_latency_percent={percent}") for _ in range(WITHIN)]
+        print(f"+{percent} % of home_feed, {WITHIN} nights: exit codes {codes}")
+    with HistoryStore(history) as store:
+        nights = [night for night in store.nights() if night.complete]
+    for one in Series.of(nights[:count]):
+        for change in change_points(one.values):
+            print(f"    {one.operation} ({one.view}) is said to have changed at night {change.at}")
+
+
+def pull_request(out: Path) -> None:
+    """Seven pushes to main, and a change after them."""
+    history = out / "history.db"
+    said = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/films", "GITHUB_RUN_ID": "1"}
+    command = [sys.executable, "-m", "harness", "run", PROFILE, "--out", str(out / "runs"), "--history", str(history)]
+    command += ["--baseline", "main"]
+    for name, more, job in (
+        *(("push", (), {"GITHUB_REF_NAME": "main", "GITHUB_SHA": f"{n:040x}"}) for n in range(1, COUNT + 1)),
+        ("change", ("--quirk", "feed_latency_percent=30"), {"GITHUB_HEAD_REF": "slower-feed", "GITHUB_SHA": "f" * 40}),
+    ):
+        begun = time.monotonic()
+        done = subprocess.run(
+            [*command, *more],
+            env={**os.environ, **said, **job},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=300,
+        )
+        print(f"{name}: exit {done.returncode} after {time.monotonic() - begun:.0f} s", flush=True)
+    print((out / "runs" / "ci" / "comment.md").read_text(encoding="utf-8").partition("<details>")[0])
+
+
+def _night(out: Path, history: Path, *quirks: str, busy: bool = False) -> int:
+    command = [sys.executable, "-m", "harness", "run", PROFILE, "--out", str(out), "--history", str(history)]
+    command += ["--baseline", "last-good", "--no-html", *(f"--quirk={one}" for one in quirks)]
+    with _neighbour(busy):
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300).returncode
+
+
+class _neighbour:
+    """A core that somebody else keeps busy."""
+
+    def __init__(self, busy: bool) -> None:
+        self._process = subprocess.Popen([sys.executable, "-c", _SPIN]) if busy else None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nights", type=int, default=1000, help="simulated ones of an unchanged build")
+    parser.add_argument("--real", type=int, help="so many sandbox nights instead")
+    parser.add_argument("--pull-request", action="store_true", help="a change that slows the feed, instead")
+    parser.add_argument("--out", type=Path, help="where their runs go; else a temporary folder")
+    options = parser.parse_args()
+    if options.real is None and not options.pull_request:
+        simulate(options.nights)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        out = options.out or Path(name)
+        if options.pull_request:
+            pull_request(out)
+        else:
+            real(options.real, out)
+
+
+if __name__ == "__main__":
+    main()

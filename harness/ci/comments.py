@@ -1,0 +1,121 @@
+"""One comment on a pull or merge request, which the next run replaces. Through the gate.
+
+GitHub REST, "Issue comments"; GitLab REST, "Notes API". The predecessor is found by the marker with which our comments
+begin, an HTML comment that nobody sees; one that may not be changed (somebody else wrote it) is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from harness.ci.environment import CiEnvironment
+from harness.ci.limits import COMMENT_CHARACTERS, within
+from harness.ci.marker import NAME
+from harness.core.errors import HarnessError
+from harness.core.target_guard import Reach, is_loopback
+from harness.egress import web
+from harness.egress.gate import Gate, host_of
+
+TIMEOUT_S = 15.0
+A_PAGE, MOST_PAGES = 100, 30
+Done = Literal["posted", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """Where comments are, and how this system calls their change."""
+
+    path: str  # of all comments of the request
+    one: str  # of a single one, with {id}
+    change: Literal["PATCH", "PUT"]
+    headers: dict[str, str]
+
+
+def upsert(job: CiEnvironment, text: str) -> Done:
+    """Post `text`, whose first line is a marker, or put it in the place of the comment that has the same one.
+
+    :raises HarnessError: it could not be posted. Holds no token.
+    """
+    mark, _, rest = text.partition("\n")
+    body = f"{mark}\n{within(rest, COMMENT_CHARACTERS - len(mark) - 1, characters=True)}"
+    api = _api(job)
+    host = host_of(job.api).lower()
+    gate = Gate(Reach(frozenset({host}), private=frozenset({host})))  # a server of one's own may be in the same network
+    if not job.api.startswith("https://") and not is_loopback(host):
+        raise _failed("the API's address is not https, and the token would be sent in clear", job)
+    try:
+        with web.client(gate, timeout=TIMEOUT_S, headers=api.headers) as http:
+            for found in _ours(lambda page: http.get(job.api + api.path, params=_page(page)), mark):
+                answer = http.request(api.change, job.api + api.one.format(id=found), json={"body": body})
+                if answer.status_code not in (401, 403, 404):
+                    _check(answer, job)
+                    return "replaced"
+            _check(http.post(job.api + api.path, json={"body": body}), job)
+    except httpx.HTTPError as error:
+        raise _failed(f"no answer from the API ({type(error).__name__})", job) from error
+    return "posted"
+
+
+def _api(job: CiEnvironment) -> _Api:
+    token = job.token.reveal()
+    if job.system == "github":
+        return _Api(
+            path=f"/repos/{job.project}/issues/{job.change}/comments",
+            one=f"/repos/{job.project}/issues/comments/{{id}}",
+            change="PATCH",
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": "2022-11-28",
+                "User-Agent": NAME,
+            },
+        )
+    notes = f"/projects/{job.project}/merge_requests/{job.change}/notes"
+    return _Api(path=notes, one=notes + "/{id}", change="PUT", headers={"PRIVATE-TOKEN": token, "User-Agent": NAME})
+
+
+def _page(number: int) -> dict[str, int]:
+    return {"per_page": A_PAGE, "page": number}
+
+
+def _ours(ask: Callable[[int], httpx.Response], mark: str) -> Iterator[int]:
+    """Ids of the comments that begin with the marker. ask: for a page of them."""
+    for page in range(1, MOST_PAGES + 1):
+        answer = ask(page)
+        if answer.status_code != 200:
+            return  # who may not read may still be allowed to write
+        listed: Any = _json(answer)
+        if not isinstance(listed, list):
+            return
+        for one in listed:
+            if isinstance(one, dict) and str(one.get("body", "")).startswith(mark) and isinstance(one.get("id"), int):
+                yield one["id"]
+        if len(listed) < A_PAGE:
+            return
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def _check(answer: httpx.Response, job: CiEnvironment) -> None:
+    if answer.status_code not in (200, 201):
+        said = _json(answer)
+        why = str(said.get("message", ""))[:200] if isinstance(said, dict) else ""
+        raise _failed(f"the API answered {answer.status_code}" + (f": {why}" if why else ""), job)
+
+
+def _failed(what: str, job: CiEnvironment) -> HarnessError:
+    return HarnessError(
+        f"the comment could not be posted: {what}",
+        where=f"{job.api} {job.project} #{job.change}",
+        remedy="GitHub: `permissions: pull-requests: write` for the job; GitLab: a project access token with the scope "
+        "api. The comment is in comment.md all the same",
+    )

@@ -1,0 +1,95 @@
+"""The files of `harness ci init`: templates with a project's own install command, target, secrets and branch."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Any
+
+from harness.core.errors import UsageError
+
+MAIN = "main"
+PACKAGE = "HARNESS_PACKAGE"
+FROM_PACKAGE = (
+    f'python -m pip install "${{{PACKAGE}:?set this variable of the project: a wheel, or git+https://... of a copy}}"',
+)
+"""By a name alone pip would take whatever somebody put under it on a public index."""
+FROM_CHECKOUT = ("make install", 'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"')
+FROM_CHECKOUT_GITLAB = ("make install", 'export PATH="$PWD/.venv/bin:$PATH"')
+_FILES = {
+    "github": {
+        ".github/workflows/harness-smoke.yml": "github-smoke.yml",
+        ".github/workflows/harness-nightly.yml": "github-nightly.yml",
+        ".github/workflows/harness-rehearsal.yml": "github-rehearsal.yml",
+    },
+    "gitlab": {".gitlab/harness.yml": "gitlab.yml"},
+}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the files are written for. install: shell lines. target: a target file of the project, empty for a sandbox.
+    secrets: environment variables that the target file names."""
+
+    install: Sequence[str] = FROM_PACKAGE
+    target: str = ""
+    secrets: Sequence[str] = ()
+    branch: str = MAIN
+
+
+def secrets_of(target: Mapping[str, Any]) -> tuple[str, ...]:
+    """The environment variables that a target file names (`keys.*_env`, `people.password_env`), in its order."""
+    found: list[str] = []
+    for key, value in target.items():
+        if isinstance(value, Mapping):
+            found += secrets_of(value)
+        elif key.endswith("_env") and isinstance(value, str) and _NAME.fullmatch(value):
+            found.append(value)
+    return tuple(dict.fromkeys(found))
+
+
+def written(system: str, project: Project) -> dict[PurePosixPath, str]:
+    """Path and text of each file. :raises UsageError: a name that a workflow cannot hold."""
+    if not _BRANCH.fullmatch(project.branch):
+        raise UsageError(f"{project.branch!r:.80} is no name of a branch", where="--branch", remedy="for example: main")
+    if any("\n" in line for line in project.install) or "\n" in project.target:
+        raise UsageError("a line break inside an option", where="--install, --target", remedy="one line each")
+    return {
+        PurePosixPath(path): _filled(files(__package__).joinpath("templates", template).read_text("utf-8"), project)
+        for path, template in _FILES[system].items()
+    }
+
+
+def _filled(text: str, project: Project) -> str:
+    gitlab = "script:" in text and "jobs:" not in text
+    secrets = [f"          {name}: ${{{{ secrets.{name} }}}}" for name in project.secrets]
+    block = ["        env:", *secrets] if secrets else []
+    install = (
+        [f"    - {_yaml(line)}" for line in project.install]
+        if gitlab
+        else [f"          {one}" for one in project.install]
+    )
+    asked = any(PACKAGE in line for line in project.install)
+    package = ["        env:", f"          {PACKAGE}: ${{{{ vars.{PACKAGE} }}}}"] if asked else []
+    blocks = {"@@INSTALL@@": install, "@@SECRETS@@": secrets, "@@SECRETS_BLOCK@@": block, "@@PACKAGE@@": package}
+    for mark, lines in blocks.items():
+        text = text.replace(f"{mark}\n", "".join(f"{line}\n" for line in lines))
+    values = {
+        "@@TARGET@@": f" --target {shlex.quote(project.target)}" if project.target else "",
+        "@@BASELINE@@": MAIN if project.branch == MAIN else f"branch:{project.branch}",
+        "@@BRANCH@@": project.branch,
+    }
+    for mark, value in values.items():
+        text = text.replace(mark, value)
+    return text
+
+
+def _yaml(line: str) -> str:
+    """A shell line as a YAML scalar in single quotes, which escape nothing but themselves."""
+    return "'" + line.replace("'", "''") + "'"

@@ -1,0 +1,200 @@
+"""`harness ci`: workflow files for GitHub and GitLab; and what a run tells the CI system that it runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.core.errors import HarnessError, UsageError
+from harness.core.secret_filter import WORDS
+from harness.core.visible import visible
+
+if TYPE_CHECKING:
+    from harness.ci.environment import CiEnvironment
+    from reports.verdict import Verdict
+
+KEPT = "ci"
+"""Beside the runs: the newest one's files under names that do not change, for a CI system's configuration."""
+
+
+@click.group()
+def ci() -> None:
+    """Workflow files for GitHub and GitLab, and the comment that a run leaves on a pull request."""
+
+
+@ci.command()
+@click.argument("system", type=click.Choice(["github", "gitlab"]))
+@click.option("--target", type=click.Path(path_type=Path), help="Target file of your project; without one: a sandbox.")
+@click.option("--install", multiple=True, metavar="COMMAND", help="Shell line that installs the harness. Repeatable.")
+@click.option("--branch", default="main", show_default=True, help="Whose runs are the baseline of a change.")
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Root of your project.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def init(system: str, target: Path | None, install: tuple[str, ...], branch: str, into: Path, force: bool) -> None:
+    """Write workflow files: smoke on each change, a nightly that remembers, a rehearsal behind an approval."""
+    from harness.ci.workflows import PACKAGE, Project, secrets_of, written
+
+    secrets: tuple[str, ...] = ()
+    if target is not None:
+        try:
+            secrets = secrets_of(tomllib.loads((into / target).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"the target file cannot be read: {error}",
+                where=str(target),
+                remedy="name one as your project holds it, from its root; docs/targets.md shows how to write it",
+            ) from error
+    project = Project(install or _install(system, into), target.as_posix() if target else "", secrets, branch)
+    files = {into / path: text for path, text in written(system, project).items()}
+    there = [str(path) for path in files if path.exists()]
+    if there and not force:
+        raise UsageError(
+            f"there already: {', '.join(there)}; nothing was written",
+            where="harness ci init",
+            remedy="look at them first; --force overwrites them",
+        )
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(visible(f"wrote {path} ({len(text.splitlines())} lines)"))
+    if any(PACKAGE in line for line in project.install):
+        click.echo(f"variable that your CI needs: {PACKAGE}, what pip is to install (or say --install)")
+    if secrets:
+        click.echo(f"secrets that your CI needs: {', '.join(secrets)}")
+    if system == "gitlab":
+        click.echo("include it from .gitlab-ci.yml: `include: [{local: .gitlab/harness.yml}]`")
+
+
+@ci.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+def comment(folder: Path) -> None:
+    """Post RUN's comment.md on the pull request of this CI job; it replaces the one of the run before.
+
+    Needs HARNESS_CI_TOKEN, and the variables that GitHub or GitLab sets in a job.
+    """
+    from harness.ci.comments import upsert
+    from harness.ci.environment import TOKEN, detect
+
+    job = detect(os.environ)
+    if job is None or not job.can_comment:
+        raise UsageError(
+            "this is no CI job of a pull or merge request, or it has no token",
+            where="the environment",
+            remedy=f"run it in a job of a pull request, with {TOKEN} set",
+        )
+    path = folder / "comment.md"
+    if not path.is_file():
+        raise UsageError(
+            "this run has no comment.md",
+            where=str(folder),
+            remedy=f"`harness report {folder}` in the same job writes it",
+        )
+    click.echo(f"comment {upsert(job, path.read_text(encoding='utf-8'))}")
+
+
+def tell_ci(folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
+    """Under GitHub or GitLab: annotations, the step's summary, the comment, metrics. Elsewhere nothing.
+
+    Never changes the verdict: what cannot be written or posted is said.
+    """
+    from harness.ci.environment import detect
+
+    job = detect(os.environ)
+    if job is None:
+        return
+    try:
+        _tell(job, folder, verdict, baselines)
+    except (HarnessError, OSError) as error:
+        click.echo(f"the CI system could not be told: {visible(WORDS.text(str(error)))}", err=True)
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What ends a command before there is a verdict is told to the CI system as well."""
+    try:
+        yield
+    except (HarnessError, click.ClickException) as error:
+        _refused(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        raise
+
+
+def _refused(said: str) -> None:
+    """A command that was refused, beside the change and in the step's summary: there is no run that could say it."""
+    from harness.ci.annotations import Annotation, commands
+    from harness.ci.environment import detect
+
+    job = detect(os.environ)
+    if job is None or job.system != "github":
+        return
+    said = WORDS.text(said)
+    for line in commands([Annotation("error", "harness run ended without a verdict", visible(said))]):
+        click.echo(line)
+    if job.summary:
+        text = "## ❌ No verdict\n\n" + "\n".join(f"    {visible(line)}" for line in said.split("\n")) + "\n"
+        try:
+            _append(Path(job.summary), text)
+        except OSError as problem:
+            click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
+
+
+def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequence[Path]) -> None:
+    from harness.ci.annotations import commands
+    from harness.ci.comments import upsert
+    from reports.render import ci_comment, open_metrics
+    from reports.render.ci_annotations import remarks
+
+    command = WORDS.text(shlex.join(["harness", *sys.argv[1:]]))
+    compare = shlex.join(["harness", "compare", str(folder), *map(str, baselines)]) if baselines else ""
+    comment = WORDS.known(ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url))
+    (folder / "comment.md").write_text(comment, encoding="utf-8")
+    (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
+    _keep(folder)
+    if job.system == "github":
+        for line in commands(remarks(verdict)):
+            click.echo(WORDS.known(line))
+        if job.summary:
+            _append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))
+    if job.can_comment:
+        try:
+            click.echo(f"comment {upsert(job, comment)} on #{job.change}", err=True)
+        except HarnessError as error:
+            click.echo(visible(f"warning: {error.what}; {error.remedy}"), err=True)
+
+
+def _append(path: Path, text: str) -> None:
+    """To the step's summary, as much of it as fits beside what is there."""
+    from harness.ci.limits import SUMMARY_BYTES, within
+
+    there = path.stat().st_size if path.exists() else 0
+    with path.open("a", encoding="utf-8") as file:
+        file.write(within(text + "\n", SUMMARY_BYTES - there))
+
+
+def _keep(folder: Path) -> None:
+    kept = folder.absolute().parent / KEPT
+    kept.mkdir(exist_ok=True)
+    for name in ("verdict.json", "junit.xml", "summary.md", "comment.md", "metrics.txt", "report.html"):
+        (kept / name).unlink(missing_ok=True)  # of the run before: none of it may be taken for this one's
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, kept / name)
+
+
+def _install(system: str, into: Path) -> tuple[str, ...]:
+    """A checkout of the harness itself brings its own lock file."""
+    from harness.ci.workflows import FROM_CHECKOUT, FROM_CHECKOUT_GITLAB, FROM_PACKAGE
+
+    try:
+        name = tomllib.loads((into / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    except (OSError, ValueError, LookupError):
+        name = ""
+    if name != "movinesta-harness":
+        return FROM_PACKAGE
+    return FROM_CHECKOUT if system == "github" else FROM_CHECKOUT_GITLAB

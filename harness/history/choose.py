@@ -1,0 +1,124 @@
+"""Which nights are a baseline, and what is odd about a series of nights. (pure)
+
+The rule: the last K runs of the same target, profile and plan that passed, were made to their end, whose record is
+kept, and whose machine did the canary's fixed work about as fast as this one does. A run is never compared with one
+machine's figures on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from harness.history.model import Night
+
+COUNT = 7
+"""Baseline runs: with three runs on the other side enough for an exact test (docs/numbers.md), and a week of nights."""
+CANARY_RATIO = 1.4
+"""Canaries of one idle machine differ by less; one busy core of two makes one and a half."""
+STALE_DAYS, STALE_RUNS = 14, 5
+"""A newest baseline that is so old, or from before so many runs that did not pass, is noted."""
+FAILED = (10, 11, 12)
+"""Exit codes that say something definite against the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the run is that needs a baseline. branch: None for any. canaries: of this machine, now; None: not asked."""
+
+    profile: str
+    target: str
+    environment: str
+    plan_digest: str
+    branch: str | None = None
+    canary_cpu_ms: float | None = None
+    canary_loopback_us: float | None = None
+
+    def alike(self, night: Night) -> bool:
+        """Whether that run was asked to do the same."""
+        return (
+            night.series == (self.profile, self.target, self.environment)
+            and night.plan_digest == self.plan_digest
+            and (self.branch is None or night.branch == self.branch)
+        )
+
+    def same_machine(self, night: Night) -> bool:
+        """Whether its canary matches; a run without one matches."""
+        pairs = ((self.canary_cpu_ms, night.canary_cpu_ms), (self.canary_loopback_us, night.canary_loopback_us))
+        return all(not now or not then or 1 / CANARY_RATIO <= now / then <= CANARY_RATIO for now, then in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """nights: the newest first; none: why not stands in `notes`, as does what is odd about those."""
+
+    nights: tuple[Night, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def choose(
+    nights: Sequence[Night], wanted: Wanted, recorded: Collection[str], now: datetime, count: int = COUNT
+) -> Choice:
+    """The baseline of a run, by the rule above.
+
+    :param nights: of the history, the oldest first. :param recorded: run ids whose record the history holds.
+    """
+    of = f"{wanted.profile} on {wanted.target}" + (f", branch {wanted.branch}" if wanted.branch is not None else "")
+    alike = [night for night in nights if wanted.alike(night)]
+    good = [night for night in alike if night.exit_code == 0 and night.complete]
+    kept = [night for night in good if night.run_id in recorded]
+    if not kept:
+        why = (
+            f"the history holds no run of {of} with this plan"
+            if not alike
+            else f"of {len(alike)} runs of {of} none passed"
+            if not good
+            else f"of {len(good)} runs of {of} that passed none has its record kept"
+        )
+        return Choice(notes=(f"Compared with nothing: {why}.",))
+    matching = [night for night in kept if wanted.same_machine(night)]
+    if not matching:
+        return Choice(
+            notes=(
+                f"Compared with nothing: {len(kept)} runs of {of} passed, none of them on a machine about as fast as "
+                "this one (canary).",
+            )
+        )
+    chosen = tuple(matching[::-1][:count])
+    return Choice(chosen, stale(alike, chosen[0], now))
+
+
+def stale(alike: Sequence[Night], newest: Night, now: datetime) -> tuple[str, ...]:
+    """What is old about a baseline whose newest run is `newest`."""
+    found = []
+    if (days := (now - _at(newest)).days) >= STALE_DAYS:
+        found.append(f"The newest baseline run, {newest.run_id}, is {days} days old.")
+    since = [night for night in alike if night.started_at > newest.started_at]
+    if len(since) >= STALE_RUNS and all(night.exit_code != 0 for night in since):
+        found.append(f"The last {len(since)} runs did not pass: the baseline is from before them.")
+    return tuple(found)
+
+
+def flaky(nights: Sequence[Night]) -> tuple[str, ...]:
+    """Commits of which a run passed and another failed, with the same target, profile and plan, in words."""
+    groups: dict[tuple[object, ...], list[Night]] = {}
+    for night in nights:
+        if night.commit:
+            groups.setdefault((night.series, night.plan_digest, night.commit), []).append(night)
+    found = []
+    for (_, _, commit), runs in groups.items():
+        passed = sum(night.exit_code == 0 for night in runs)
+        failed = [night for night in runs if night.exit_code in FAILED]
+        if passed and failed:
+            codes = ", ".join(sorted({str(night.exit_code) for night in failed}))
+            found.append(
+                f"flaky: {runs[0].profile} on {runs[0].target} at {str(commit)[:12]} passed {passed} and failed "
+                f"{len(failed)} times (exit {codes})"
+            )
+    return tuple(found)
+
+
+def _at(night: Night) -> datetime:
+    found = datetime.fromisoformat(night.started_at.replace("Z", "+00:00"))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Runs as tests of somebody's own pytest suite: `plugin` is the pytest plugin, `run` what a test gets."""
