@@ -36,8 +36,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import UsageError
+from harness.core.slo import LatencySlo, Slo
 from harness.core.tables import View
 from harness.record.likeness import differences
+from reports import circumstances
 from reports.disturbance import moved_ms
 from reports.environment import Busier, busier
 from reports.frames import Frames, latency_table
@@ -64,7 +66,8 @@ EXACT = 40
 """Up to so many samples together the exact rank-sum test is asked as well."""
 
 Change = Literal["regressed", "slower", "ok", "faster", "not enough samples"]
-ORDER: tuple[Change, ...] = ("regressed", "slower", "not enough samples", "ok", "faster")
+ORDER: tuple[Change, ...] = ("regressed", "slower", "faster", "ok", "not enough samples")
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class CompareRow(BaseModel):
@@ -85,6 +88,31 @@ class CompareRow(BaseModel):
     baseline_samples: int  # of all usable baseline runs together
     change: Change
     note: str = ""
+    objective: bool = False  # an SLO of either run names it
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another than before: slower or faster by more than 15 %, or failing."""
+        return self.change in ("regressed", "slower", "faster")
+
+    @property
+    def effect(self) -> float:
+        """How far it moved, whichever way; infinite where it fails now and did not, or the other way round."""
+        if self.ratio is not None:
+            return abs(math.log(max(self.ratio, LEAST)))
+        return math.inf if self.changed else -1.0
+
+    @property
+    def times_text(self) -> str:
+        """The ratio as a factor."""
+        return DASH if self.ratio is None else f"{TIMES} {self.ratio:,.2f}"
+
+    @property
+    def times_interval_text(self) -> str:
+        """The factor's 95 % interval; empty without one."""
+        if self.ratio_low is None or self.ratio_high is None:
+            return ""
+        return f"{self.ratio_low:,.2f} {DASH} {self.ratio_high:,.2f}"
 
     @property
     def ratio_text(self) -> str:
@@ -110,8 +138,16 @@ def _signed(ratio: float) -> str:
     return f"{'+' if ratio >= 1 else MINUS}{percent(abs(ratio - 1), 0)}"
 
 
+class Differing(BaseModel):
+    """One circumstance in which runs are not the same: its name, and what it was in each run, this one's first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    values: tuple[str, ...]
+
+
 class Comparison(BaseModel):
-    """Rows sorted by how bad they are, then by operation."""
+    """Rows sorted by how bad they are, in each kind by how far they moved."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     run_id: str
@@ -120,6 +156,22 @@ class Comparison(BaseModel):
     rows: tuple[CompareRow, ...]
     notes: tuple[str, ...] = ()
     machine: str = ""  # how much slower it was than the baseline's, a sentence; empty where it was not
+    differing: tuple[Differing, ...] = ()  # switches, versions and circumstances that are not the same in all runs
+
+    @property
+    def changed(self) -> tuple[CompareRow, ...]:
+        """What is another than before, the gravest kind first, in each by how far it moved."""
+        return tuple(row for row in self.rows if row.changed)
+
+    @property
+    def unchanged_slos(self) -> tuple[CompareRow, ...]:
+        """Operations with an objective that did not change, or cannot be compared."""
+        return tuple(row for row in self.rows if row.objective and not row.changed)
+
+    @property
+    def unchanged_others(self) -> tuple[CompareRow, ...]:
+        """Everything else that did not change, or cannot be compared."""
+        return tuple(row for row in self.rows if not row.objective and not row.changed)
 
     @property
     def regressed(self) -> tuple[CompareRow, ...]:
@@ -175,8 +227,12 @@ def compare(
         for key in sorted({key for one in (*now, *earlier) for key in one})
     ]
     machine = busier((one.manifest for one in runs), (one.manifest for one in baselines))
-    rows = [_doubted(row, machine) for row in _rows(pairs)]
-    rows.sort(key=lambda row: (ORDER.index(row.change), -(row.ratio or math.inf), row.operation, row.view))
+    named = {one for frames in (*runs, *baselines) for slo in frames.manifest.slos for one in _named(slo)}
+    rows = [
+        row.model_copy(update={"objective": (row.operation, row.view) in named})
+        for row in (_doubted(row, machine) for row in _rows(pairs))
+    ]
+    rows.sort(key=lambda row: (ORDER.index(row.change), -row.effect, row.operation, row.view))
     return Comparison(
         run_id=run.manifest.run_id,
         also=tuple(one.manifest.run_id for one in also),
@@ -184,7 +240,17 @@ def compare(
         rows=tuple(rows),
         notes=notes,
         machine=f"The machine was {machine.text}." if machine is not None else "",
+        differing=tuple(
+            Differing(name=name, values=values)
+            for name, values in circumstances.differing([one.manifest for one in (*runs, *baselines)])
+        ),
     )
+
+
+def _named(slo: Slo) -> tuple[Key, ...]:
+    """What an objective is about."""
+    operations = (slo.operation,) if isinstance(slo, LatencySlo) else slo.operations
+    return tuple((operation, str(slo.view)) for operation in operations)
 
 
 def _doubted(row: CompareRow, machine: Busier | None) -> CompareRow:

@@ -13,10 +13,10 @@ from typing import Any
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import text
+from reports.circumstances import differing
 from reports.frames import Frames, latency_table, outcome_table
 from reports.recovery.model import FaultReport, Recovery
 
-NOT_A_DIFFERENCE = frozenset({"description"})
 SHOWN_OPERATIONS = 8
 
 
@@ -82,32 +82,7 @@ def _names(manifests: Sequence[Manifest], differences: Sequence[PageRow]) -> tup
 
 
 def _differences(manifests: Sequence[Manifest]) -> tuple[PageRow, ...]:
-    """Every key of the profile, and every other circumstance, in which the runs are not all the same."""
-    facts = [_facts(manifest) for manifest in manifests]
-    keys = list(dict.fromkeys(key for one in facts for key in one))
-    rows = [PageRow(key, tuple(one.get(key, text.DASH) for one in facts)) for key in keys]
-    return tuple(row for row in rows if len(set(row.cells)) > 1)
-
-
-def _facts(manifest: Manifest) -> dict[str, str]:
-    profile = manifest.profile.model_dump(mode="json", exclude=set(NOT_A_DIFFERENCE))
-    return {
-        **{f"profile: {key}": shown for key, value in profile.items() for key, shown in _flat(key, value)},
-        "seed of the run": str(manifest.seed),
-        "target": f"{manifest.target_name} ({manifest.target_environment})",
-        "workers": str(manifest.workers),
-        "status": manifest.status,
-        **{f"version: {name}": value for name, value in manifest.versions.items()},
-    }
-
-
-def _flat(key: str, value: Any) -> list[tuple[str, str]]:
-    """A value as (dotted key, text); tables and lists go on to their leaves, so that only what differs is shown."""
-    if isinstance(value, dict):
-        return [leaf for name, inner in value.items() for leaf in _flat(f"{key}.{name}", inner)]
-    if isinstance(value, list):
-        return [leaf for place, inner in enumerate(value) for leaf in _flat(f"{key}.{place}", inner)]
-    return [(key, text.DASH if value is None else str(value))]
+    return tuple(PageRow(name, values) for name, values in differing(manifests))
 
 
 def _fault_names(runs: Sequence[Entrant]) -> list[str]:

@@ -8,6 +8,7 @@ or that the percentile falls on a failure; the `*_text` beside it says which.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 from harness.core.errors import PRECEDENCE, ExitCode
@@ -41,7 +42,7 @@ from reports.model import ReportModel
 from reports.realtime import Realtime, figures
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
-from reports.text import percent, plural
+from reports.text import percent, plural, seconds
 from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]
@@ -239,7 +240,7 @@ def _findings(
 ) -> list[tuple[ExitCode, str]]:
     found: list[tuple[ExitCode, str]] = []
     if manifest.status == "aborted":
-        found.append((ExitCode.ABORTED, f"The run was aborted: {manifest.abort_reason or 'no reason recorded'}."))
+        found.append((ExitCode.ABORTED, _aborted(manifest)))
     found += [
         (ExitCode.INCONCLUSIVE, f"{row.check.capitalize()} {row.value}: {row.reason}.")
         for row in health
@@ -258,6 +259,17 @@ def _findings(
     if baseline is not None and baseline.regressed:
         found.append((ExitCode.REGRESSION, baseline.sentence))
     return found
+
+
+def _aborted(manifest: Manifest) -> str:
+    """Why the run ended early, and after how long."""
+    reason = manifest.abort_reason
+    if not reason.startswith("interrupted"):
+        return f"The run was aborted: {reason or 'no reason recorded'}."
+    if manifest.finished_at is None:
+        return f"{reason[0].upper()}{reason[1:]}."
+    length = datetime.fromisoformat(manifest.finished_at) - datetime.fromisoformat(manifest.started_at)
+    return f"Interrupted after {seconds(max(0.0, length.total_seconds()))}{reason.removeprefix('interrupted')}."
 
 
 def _gates(manifest: Manifest, database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:

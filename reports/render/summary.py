@@ -13,6 +13,7 @@ from reports.database.model import DatabaseView, shortened
 from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
+from reports.switches import told
 from reports.text import count, ms, percent, plural, seconds
 from reports.verdict import RunFacts, Verdict
 
@@ -187,7 +188,16 @@ def _health(verdict: Verdict) -> str:
 
 
 def _realtime(found: Realtime) -> str:
-    head = ("", "expected", "delivered", "lost", "broken unnoticed", "reconnecting", "before the notice", "left early")
+    head = (
+        "",
+        "expected",
+        "delivered",
+        "lost",
+        "disconnected unnoticed",
+        "reconnecting",
+        "before subscription",
+        "left early",
+    )
     members = [
         (
             md(row.what),
@@ -224,7 +234,7 @@ def _facts(facts: RunFacts) -> str:
         **facts.versions,
     }
     lines = [f"{name}: {value}" for name, value in entries.items()]
-    return _list([*lines, *facts.notes])
+    return _list([*lines, *told(facts.notes)])
 
 
 def _list(items: Iterable[str]) -> str:

@@ -121,8 +121,9 @@ def realtime(found: Realtime) -> str:
     expected, delivered = sum(row.expected for row in members), sum(row.delivered for row in members)
     return (
         f"{count(found.messages)} messages; {count(delivered)} of {count(expected)} expected deliveries came; "
-        f"lost {count(found.lost)}, twice {count(found.doubled)}, to no member {count(found.misdelivered)}, "
-        f"out of order {count(found.misordered)}; sockets at most {count(found.peaks.get('sockets', 0))}"
+        f"{count(found.lost)} lost, {count(found.doubled)} duplicated, "
+        f"{count(found.misdelivered)} leaked to non-members, {count(found.misordered)} out of order; "
+        f"sockets at most {count(found.peaks.get('sockets', 0))}"
     )
 
 
@@ -132,7 +133,7 @@ def integrity(found: Integrity) -> list[str]:
     for check in found.checks:
         if not check.count:
             continue
-        lines += _wrapped(f"{check.status}: {check.id} {check.title}: {count(check.count)} of {count(check.looked_at)}")
+        lines += _wrapped(f"{check.status}: {check.finding} ({check.id})")
         lines += _wrapped(check.note, indent="    ") if check.note else []
         lines += _wrapped(check.meaning, indent="    ")
         for offender in check.offenders[:SHOWN_HERE]:
