@@ -62,6 +62,8 @@ CHANCE = 0.01
 """With as many runs as the rank-sum test needs for it, what is noise of a whole night shows between them."""
 LEVEL = 0.035
 """How often a night in which nothing changed may alarm at all."""
+SHOWN = 8
+"""Of what changed and has no objective, so many are shown at once."""
 EXACT = 40
 """Up to so many samples together the exact rank-sum test is asked as well."""
 
@@ -84,6 +86,8 @@ class CompareRow(BaseModel):
     ratio_high: float | None = None
     chance: float | None = None  # of a shift at least so far up, where nothing changed; not corrected
     figure: Literal["p95", "p50"] = "p95"  # what was compared: medians where p95s have too few samples
+    now: float | None = None  # that figure, and the baseline's; null as for p95
+    before: float | None = None
     samples: int
     baseline_samples: int  # of all usable baseline runs together
     change: Change
@@ -105,14 +109,14 @@ class CompareRow(BaseModel):
     @property
     def times_text(self) -> str:
         """The ratio as a factor."""
-        return DASH if self.ratio is None else f"{TIMES} {self.ratio:,.2f}"
+        return DASH if self.ratio is None else f"{TIMES} {_factor(self.ratio)}"
 
     @property
     def times_interval_text(self) -> str:
         """The factor's 95 % interval; empty without one."""
         if self.ratio_low is None or self.ratio_high is None:
             return ""
-        return f"{self.ratio_low:,.2f} {DASH} {self.ratio_high:,.2f}"
+        return f"{_factor(self.ratio_low)} {DASH} {_factor(self.ratio_high)}"
 
     @property
     def ratio_text(self) -> str:
@@ -126,12 +130,30 @@ class CompareRow(BaseModel):
         return f"{_signed(self.ratio_low)} to {_signed(self.ratio_high)}"
 
     @property
+    def now_text(self) -> str:
+        """The figure that was compared: `61 ms`, `8.4 ms p50`."""
+        return self._compared(self.now, self.value_text)
+
+    @property
+    def before_text(self) -> str:
+        """As `now_text`, of the baseline."""
+        return self._compared(self.before, self.baseline_text)
+
+    def _compared(self, value: float | None, p95: str) -> str:
+        return p95 if self.figure == "p95" or value is None else f"{ms(round(value, 1))} p50"
+
+    @property
     def value_text(self) -> str:
         return ms(self.p95) if self.samples else "no samples"
 
     @property
     def baseline_text(self) -> str:
         return ms(self.baseline_p95) if self.baseline_samples else "no samples"
+
+
+def _factor(ratio: float) -> str:
+    """Three figures that matter: 0.87, 3.72, 17.7, 1,240."""
+    return f"{ratio:,.2f}" if ratio < 10 else f"{ratio:,.1f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _signed(ratio: float) -> str:
@@ -162,6 +184,18 @@ class Comparison(BaseModel):
     def changed(self) -> tuple[CompareRow, ...]:
         """What is another than before, the gravest kind first, in each by how far it moved."""
         return tuple(row for row in self.rows if row.changed)
+
+    @property
+    def first_changes(self) -> tuple[CompareRow, ...]:
+        """Of what changed: regressions, whatever has an objective, and the largest of the others."""
+        others = [row for row in self.changed if not (row.change == "regressed" or row.objective)][:SHOWN]
+        return tuple(row for row in self.changed if row.change == "regressed" or row.objective or row in others)
+
+    @property
+    def further_changes(self) -> tuple[CompareRow, ...]:
+        """The others that changed."""
+        shown = self.first_changes
+        return tuple(row for row in self.changed if row not in shown)
 
     @property
     def unchanged_slos(self) -> tuple[CompareRow, ...]:
@@ -403,6 +437,8 @@ def _row(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -> C
         ratio_high=None if half is None or ratio is None else ratio * half,
         chance=None if told is None else told[0],
         figure=pair.figure,
+        now=pair.level if pair.usable and math.isfinite(pair.level) else None,
+        before=pair.baseline if pair.usable and math.isfinite(pair.baseline) else None,
         samples=samples,
         baseline_samples=baseline_samples,
         change=change,

@@ -47,9 +47,9 @@ class FirstScreen:
     view: str = ""
 
 
-def first_screen(verdict: Verdict, frames: Frames, past: Past | None = None, step: str = "") -> FirstScreen:
-    """The first screen. `past`: earlier runs, where a history is at hand. `step`: the first step of the playbook for
-    this trouble; without one the row's own remedy stands there."""
+def first_screen(verdict: Verdict, frames: Frames, past: Past | None = None) -> FirstScreen:
+    """The first screen. `past`: earlier runs, where a history is at hand. What to do is the first step of the verdict's
+    playbook for this trouble, where it has one; else the row's own remedy."""
     found = troubles(verdict, frames)
     if not found:
         return _passed(verdict, frames, past)
@@ -59,7 +59,7 @@ def first_screen(verdict: Verdict, frames: Frames, past: Past | None = None, ste
         Answer("How badly", first.badly),
         Answer("For whom", first.whom),
         Answer("Why we think so", first.why, section=first.section),
-        Answer("What to do", step or first.remedy or _remedy(verdict, first)),
+        Answer("What to do", _step(verdict) or first.remedy or _remedy(verdict, first)),
         Answer("Repeat it", command=repeat(frames.manifest)),
     )
     also = tuple(dict.fromkeys(found[1:]))
@@ -77,6 +77,13 @@ def first_screen(verdict: Verdict, frames: Frames, past: Past | None = None, ste
 def _since(first: Trouble, past: Past | None) -> str:
     nights = past.since(first.operation, first.view) if past is not None and first.operation else ""
     return "; ".join(part for part in (first.since, nights) if part)
+
+
+def _step(verdict: Verdict) -> str:
+    """Of the playbook: the first step that the leading reason opened, or else the first of all."""
+    steps = getattr(verdict, "playbook", ())
+    opened = [step for step in steps if step.opened_by == verdict.reasons[0]]
+    return next((str(step.text) for step in (*opened, *steps)), "")
 
 
 def _remedy(verdict: Verdict, first: Trouble) -> str:

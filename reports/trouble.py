@@ -128,6 +128,7 @@ def _drifting(row: DriftRow, frames: Frames) -> Trouble:
         _personas(frames, (row.operation,)),
         operation=row.operation,
         view=str(View.SERVER),
+        missed=row.drifts,
     )
 
 

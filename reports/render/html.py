@@ -86,10 +86,10 @@ class LatencyTable:
     rows: tuple[LatencyRow, ...]
 
 
-def render(verdict: Verdict, frames: Frames, past: Past | None = None, step: str = "") -> str:
-    """The page of a run. `past`: earlier runs, where a history is at hand; `step`: what the playbook says first."""
+def render(verdict: Verdict, frames: Frames, past: Past | None = None) -> str:
+    """The page of a run. `past`: earlier runs, where a history is at hand."""
     charts_ = charts.draw(frames)
-    screen = first_screen(verdict, frames, past, step)
+    screen = first_screen(verdict, frames, past)
     good = [row for row in verdict.slos if row.status == "pass"]
     bad = sorted((row for row in verdict.slos if row.status != "pass"), key=lambda row: FIRST.index(row.status))
     page = environment().get_template("report.html")

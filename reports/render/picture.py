@@ -99,7 +99,7 @@ def picture(frames: Frames, operation: str, view: str, percentile: float = 95.0)
     return Picture(
         title=f"{operation} ({view})",
         caption=f"p95 of every {width:g} s, at most {ms(round(largest, 1))}{said}",
-        lines=tuple(Line(points) for points in _runs(middle, p95, x, y)),
+        lines=tuple(Line(points) for points in _runs(middle.tolist(), p95.tolist(), x, y)),
         failures=tuple(x(float(at)) for at in middle[np.isinf(p95)]),
         shades=tuple(_shades(frames, x)),
         ticks=(

@@ -107,16 +107,37 @@ def comparison(found: Comparison) -> str:
             f"{CHANGE_MARK[row.change]} {row.change}",
             md(row.operation),
             row.view,
-            row.value_text,
-            row.baseline_text,
-            row.ratio_text,
+            row.now_text,
+            row.before_text,
+            row.times_text,
+            row.times_interval_text,
         )
-        for row in found.rows
+        for row in (*found.first_changes, *found.unchanged_slos)
     ]
     head = f"### Against {'the baseline' if len(found.baselines) == 1 else f'{len(found.baselines)} baselines'}"
-    parts = [head, md(found.sentence), _table(("", "operation", "view", "p95", "baseline", "change"), rows, "lllrrr")]
+    parts = [
+        head,
+        md(found.sentence),
+        _table(("", "operation", "view", "now", "before", "ratio", "95 % interval"), rows, "lllrrrr"),
+    ]
+    if found.further_changes:
+        parts.append(f"{plural(len(found.further_changes), 'further change')}, smaller: on the page.")
+    if others := found.unchanged_others:
+        few = sum(row.change == "not enough samples" for row in others)
+        parts.append(
+            f"{plural(len(others), 'other row')} unchanged"
+            + (f", {count(few)} of them with too few samples." if few else ".")
+        )
+    if found.differing:
+        what = [f"{one.name}: {', '.join(dict.fromkeys(one.values))}" for one in found.differing]
+        parts.append("What differs:\n\n" + _list(what))
     if found.explained:
-        parts.append(_list(md(f"{row.operation} ({row.view}): {row.note}") for row in found.explained))
+        parts.append(
+            _list(
+                md(f"{row.operation} ({row.view}): {row.note}")
+                for row in [one for one in found.explained if one in found.first_changes]
+            )
+        )
     if found.notes:
         parts.append("Compared although unlike:\n\n" + _list(found.notes))
     return "\n\n".join(parts)
