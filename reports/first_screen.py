@@ -56,7 +56,7 @@ def first_screen(verdict: Verdict, frames: Frames, past: Past | None = None) -> 
     first = found[0]
     answers = (
         Answer("Since when", _since(first, past), section="history" if past is not None else ""),
-        Answer("How badly", first.badly),
+        Answer("How badly" if first.missed else "What was seen", first.badly),
         Answer("For whom", first.whom),
         Answer("Why we think so", first.why, section=first.section),
         Answer("What to do", _step(verdict) or first.remedy or _remedy(verdict, first)),
@@ -108,13 +108,16 @@ def _passed(verdict: Verdict, frames: Frames, past: Past | None) -> FirstScreen:
             f"{plural(facts.sessions.planned, 'planned session')} started",
         ),
         Answer("Data", verdict.integrity.text, section="integrity"),
+        Answer("Everything else", verdict.catch_all.brief if verdict.catch_all is not None else "", section="rest"),
         Answer("Not shown", f"too short to show: {', '.join(unshown)}" if unshown else "", section="slos"),
         Answer("Before", past.text if past is not None else "", section="history"),
         Answer("Repeat it", command=repeat(frames.manifest)),
     )
     nearest = _nearest_row(verdict.slos)
     return FirstScreen(
-        headline=verdict.sentence,
+        headline=f"All {plural(len(verdict.slos), 'objective')} met."
+        if len(verdict.slos) > 1
+        else "The objective is met.",
         answers=tuple(one for one in answers if one.text or one.command),
         operation=nearest.operations[0] if nearest is not None else "",
         view=str(nearest.view) if nearest is not None else "",

@@ -23,6 +23,8 @@ from reports.text import count, ms, percent, plural, seconds
 from reports.verdict import Verdict, missed
 
 SHOWN_PERSONAS = 3
+MOST_S = 3600.0
+"""Nobody runs longer than that for one answer while a quieter machine would give it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _objectives(verdict: Verdict, frames: Frames) -> Known:
         if row.status == "fail":
             yield missed(row), _slow_or_failing(row, frames)
         elif row.status == "inconclusive":
-            yield f"{row.name} could not be judged: {row.note}.", _unanswered(row, frames)
+            yield f"{row.name} could not be judged: {row.note}.", _unanswered(row, frames, _suspect(verdict))
 
 
 def _data(verdict: Verdict, frames: Frames) -> Known:
@@ -163,7 +165,14 @@ def _kept_up(frames: Frames, row: SloRow) -> bool:
     return row.moved is not None and row.moved <= 0.01 * row.limit and not frames.health.empty
 
 
-def _unanswered(row: SloRow, frames: Frames) -> Trouble:
+def _suspect(verdict: Verdict) -> str:
+    """What to change about a generator, or its machine, that is in doubt."""
+    return next((row.remedy for row in verdict.health if row.level != "valid" and row.remedy), "")
+
+
+def _unanswered(row: SloRow, frames: Frames, suspect: str) -> Trouble:
+    """What would answer it: a quieter machine where that is in doubt and an hour would not do, else the length."""
+    long = row.needed_s is None or row.needed_s > MOST_S
     length = "" if row.needed_s is None else f"a measure phase of {seconds(row.needed_s)} at this rate would answer it"
     return Trouble(
         f"{row.name} could not be judged",
@@ -171,7 +180,7 @@ def _unanswered(row: SloRow, frames: Frames) -> Trouble:
         badly=f"{row.value_text}, the limit is {row.limit_text}; {plural(row.samples, 'sample')}",
         whom=_personas(frames, row.operations),
         why=row.note,
-        remedy=length,
+        remedy=suspect if suspect and long else length,
         operation=row.operations[0],
         view=str(row.view),
         missed=False,

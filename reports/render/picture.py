@@ -23,7 +23,8 @@ WIDTH, HEIGHT = 600.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 8.0, 8.0, 20.0, 22.0
 NEAR = 3.0
 """A limit up to so many times the largest figure is drawn."""
-SLOTS = 40
+SLOTS, WANTED = 40, 20
+"""At most so many slots, and about so many samples in each."""
 Scale = Callable[[float], float]
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
@@ -78,7 +79,8 @@ def picture(frames: Frames, operation: str, view: str, percentile: float = 95.0)
     if chosen.empty:
         return None
     end = _end(frames)
-    wanted = max(end / SLOTS, 1.0)
+    rate = float(chosen["count"].sum()) / end
+    wanted = max(end / SLOTS, 1.0, min(WANTED / rate, end / 10))
     width = next((one for one in WIDTHS_S if one >= wanted), WIDTHS_S[-1])
     table = latency_series(frames, operation, View(view), width)
     middle = table["second"].to_numpy(dtype="float64") + width / 2
@@ -98,7 +100,7 @@ def picture(frames: Frames, operation: str, view: str, percentile: float = 95.0)
     said = "" if limit is None else f", the limit is {ms(limit)}" if near else f", far below its limit of {ms(limit)}"
     return Picture(
         title=f"{operation} ({view})",
-        caption=f"p95 of every {width:g} s, at most {ms(round(largest, 1))}{said}",
+        caption=f"p95 of every {'second' if width == 1 else f'{width:g} s'}, at most {ms(round(largest, 1))}{said}",
         lines=tuple(Line(points) for points in _runs(middle.tolist(), p95.tolist(), x, y)),
         failures=tuple(x(float(at)) for at in middle[np.isinf(p95)]),
         shades=tuple(_shades(frames, x)),

@@ -119,7 +119,7 @@ def test_the_playbooks_step_for_the_leading_reason_comes_before_the_rows_own_rem
 
 def test_a_pass_says_what_it_showed_and_what_not() -> None:
     screen, answers = screen_of(build.realistic())
-    assert screen.headline.startswith("All 7 SLOs met")
+    assert screen.headline == "All 7 objectives met."
     assert "435.2 ms of 700 ms" in answers["Nearest to its limit"]
     assert answers["Data"].startswith("whether every acknowledged write is in the database")
     assert "Since when" not in answers

@@ -10,7 +10,7 @@ import pytest
 
 from reports.compare import compare
 from reports.frames import load
-from reports.integrity.model import Integrity
+from reports.integrity.model import UNCHECKED, Integrity
 from reports.render import html as render_html
 from reports.side_by_side import Entrant, lay
 from reports.verdict import judge_frames
@@ -50,7 +50,7 @@ def written(folder: Path, which: str) -> Path:
         run = build.realistic(rate=1)
     frames = load(run)
     lost = Integrity(status="broken", text="1 check of 54 found data that is lost", checks=(LOST,))
-    verdict = judge_frames(frames, compare(frames, before), **({"integrity": lost} if which == "fail" else {}))
+    verdict = judge_frames(frames, compare(frames, before), integrity=lost if which == "fail" else UNCHECKED)
     path.write_text(render_html.render(verdict, frames), encoding="utf-8")
     return path
 
