@@ -64,11 +64,11 @@ def _coverage(found: Coverage) -> list[str]:
     """One line, what was broken, and folded what this run could have asked and did not."""
     blocks = [f"Operational manual: {md(found.text)}."]
     if broken := found.of("broken"):
-        blocks.append(_list(f"broken: {row.title}: {row.seen}" for row in broken))
+        blocks.append(_list(f"broken: {row.named}: {row.seen}" for row in broken))
     remedies: dict[str, list[str]] = {}
     for row in found.of("not asked"):
         if row.way in ("run", "give"):
-            remedies.setdefault(row.would_ask, []).append(row.title)
+            remedies.setdefault(row.would_ask, []).append(row.named)
     if remedies:
         lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
         blocks.append(_details("What would ask more of the manual", lines))

@@ -598,7 +598,7 @@ def test_summary_json_and_junit() -> None:
     found = shown()
     text = summary.render(found)
     assert f"Operational manual: {found.coverage.text}." in text
-    assert "- broken: 5.2 unique keys: uq\\_messages\\_client\\_id = 0, wanted 1 or more" in text
+    assert "- broken: unique keys (manual 5.2): uq\\_messages\\_client\\_id = 0, wanted 1 or more" in text
     assert "run profile nightly" in text
     read = json.loads(verdict_json.render(found))["coverage"]
     assert (read["promises"], read["asked"], read["held"], read["broken"]) == (
