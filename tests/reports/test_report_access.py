@@ -104,7 +104,7 @@ def test_search_and_links_by_keyboard(page: Page, tmp_path: Path) -> None:
     page.wait_for("document.getElementById('found').textContent.endsWith('rows')")
     rows = "[...document.querySelectorAll('main tbody tr')].filter((one) => one.checkVisibility())"
     assert page.evaluate(f"{rows}.length > 2 && {rows}.every((one) => /swipe_deck/.test(one.textContent))")
-    assert page.evaluate("document.querySelector('#coverage').hidden")
+    assert page.evaluate("document.querySelector('#facts').hidden")
     key(page, "Escape")
     assert page.evaluate(shown) == before
     assert page.evaluate("document.querySelectorAll('[data-hidden]').length") == 0
