@@ -25,6 +25,9 @@
   });
   follow();
 
+  // Charts that were folded when they were drawn have no size yet.
+  for (const fold of all("details")) fold.addEventListener("toggle", () => { if (fold.open && fold.querySelector(".chart")) dispatchEvent(new Event("resize")); });
+
   // Paper unfolds nothing by itself.
   let closed = [];
   addEventListener("beforeprint", () => { closed = folds.filter((one) => !one.open); for (const one of closed) one.open = true; });
