@@ -36,8 +36,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from harness.core.errors import UsageError
+from harness.core.slo import LatencySlo, Slo
 from harness.core.tables import View
 from harness.record.likeness import differences
+from reports import circumstances
 from reports.disturbance import moved_ms
 from reports.environment import Busier, busier
 from reports.frames import Frames, latency_table
@@ -60,11 +62,14 @@ CHANCE = 0.01
 """With as many runs as the rank-sum test needs for it, what is noise of a whole night shows between them."""
 LEVEL = 0.035
 """How often a night in which nothing changed may alarm at all."""
+SHOWN = 8
+"""Of what changed and has no objective, so many are shown at once."""
 EXACT = 40
 """Up to so many samples together the exact rank-sum test is asked as well."""
 
 Change = Literal["regressed", "slower", "ok", "faster", "not enough samples"]
-ORDER: tuple[Change, ...] = ("regressed", "slower", "not enough samples", "ok", "faster")
+ORDER: tuple[Change, ...] = ("regressed", "slower", "faster", "ok", "not enough samples")
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class CompareRow(BaseModel):
@@ -81,10 +86,37 @@ class CompareRow(BaseModel):
     ratio_high: float | None = None
     chance: float | None = None  # of a shift at least so far up, where nothing changed; not corrected
     figure: Literal["p95", "p50"] = "p95"  # what was compared: medians where p95s have too few samples
+    now: float | None = None  # that figure, and the baseline's; null as for p95
+    before: float | None = None
     samples: int
     baseline_samples: int  # of all usable baseline runs together
     change: Change
     note: str = ""
+    objective: bool = False  # an SLO of either run names it
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another than before: slower or faster by more than 15 %, or failing."""
+        return self.change in ("regressed", "slower", "faster")
+
+    @property
+    def effect(self) -> float:
+        """How far it moved, whichever way; infinite where it fails now and did not, or the other way round."""
+        if self.ratio is not None:
+            return abs(math.log(max(self.ratio, LEAST)))
+        return math.inf if self.changed else -1.0
+
+    @property
+    def times_text(self) -> str:
+        """The ratio as a factor."""
+        return DASH if self.ratio is None else f"{TIMES} {_factor(self.ratio)}"
+
+    @property
+    def times_interval_text(self) -> str:
+        """The factor's 95 % interval; empty without one."""
+        if self.ratio_low is None or self.ratio_high is None:
+            return ""
+        return f"{_factor(self.ratio_low)} {DASH} {_factor(self.ratio_high)}"
 
     @property
     def ratio_text(self) -> str:
@@ -98,6 +130,19 @@ class CompareRow(BaseModel):
         return f"{_signed(self.ratio_low)} to {_signed(self.ratio_high)}"
 
     @property
+    def now_text(self) -> str:
+        """The figure that was compared: `61 ms`, `8.4 ms p50`."""
+        return self._compared(self.now, self.value_text)
+
+    @property
+    def before_text(self) -> str:
+        """As `now_text`, of the baseline."""
+        return self._compared(self.before, self.baseline_text)
+
+    def _compared(self, value: float | None, p95: str) -> str:
+        return p95 if self.figure == "p95" or value is None else f"{ms(round(value, 1))} p50"
+
+    @property
     def value_text(self) -> str:
         return ms(self.p95) if self.samples else "no samples"
 
@@ -106,12 +151,25 @@ class CompareRow(BaseModel):
         return ms(self.baseline_p95) if self.baseline_samples else "no samples"
 
 
+def _factor(ratio: float) -> str:
+    """Three figures that matter: 0.87, 3.72, 17.7, 1,240."""
+    return f"{ratio:,.2f}" if ratio < 10 else f"{ratio:,.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
 def _signed(ratio: float) -> str:
     return f"{'+' if ratio >= 1 else MINUS}{percent(abs(ratio - 1), 0)}"
 
 
+class Differing(BaseModel):
+    """One circumstance in which runs are not the same: its name, and what it was in each run, this one's first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    values: tuple[str, ...]
+
+
 class Comparison(BaseModel):
-    """Rows sorted by how bad they are, then by operation."""
+    """Rows sorted by how bad they are, in each kind by how far they moved."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     run_id: str
@@ -120,6 +178,34 @@ class Comparison(BaseModel):
     rows: tuple[CompareRow, ...]
     notes: tuple[str, ...] = ()
     machine: str = ""  # how much slower it was than the baseline's, a sentence; empty where it was not
+    differing: tuple[Differing, ...] = ()  # switches, versions and circumstances that are not the same in all runs
+
+    @property
+    def changed(self) -> tuple[CompareRow, ...]:
+        """What is another than before, the gravest kind first, in each by how far it moved."""
+        return tuple(row for row in self.rows if row.changed)
+
+    @property
+    def first_changes(self) -> tuple[CompareRow, ...]:
+        """Of what changed: regressions, whatever has an objective, and the largest of the others."""
+        others = [row for row in self.changed if not (row.change == "regressed" or row.objective)][:SHOWN]
+        return tuple(row for row in self.changed if row.change == "regressed" or row.objective or row in others)
+
+    @property
+    def further_changes(self) -> tuple[CompareRow, ...]:
+        """The others that changed."""
+        shown = self.first_changes
+        return tuple(row for row in self.changed if row not in shown)
+
+    @property
+    def unchanged_slos(self) -> tuple[CompareRow, ...]:
+        """Operations with an objective that did not change, or cannot be compared."""
+        return tuple(row for row in self.rows if row.objective and not row.changed)
+
+    @property
+    def unchanged_others(self) -> tuple[CompareRow, ...]:
+        """Everything else that did not change, or cannot be compared."""
+        return tuple(row for row in self.rows if not row.objective and not row.changed)
 
     @property
     def regressed(self) -> tuple[CompareRow, ...]:
@@ -175,8 +261,12 @@ def compare(
         for key in sorted({key for one in (*now, *earlier) for key in one})
     ]
     machine = busier((one.manifest for one in runs), (one.manifest for one in baselines))
-    rows = [_doubted(row, machine) for row in _rows(pairs)]
-    rows.sort(key=lambda row: (ORDER.index(row.change), -(row.ratio or math.inf), row.operation, row.view))
+    named = {one for frames in (*runs, *baselines) for slo in frames.manifest.slos for one in _named(slo)}
+    rows = [
+        row.model_copy(update={"objective": (row.operation, row.view) in named})
+        for row in (_doubted(row, machine) for row in _rows(pairs))
+    ]
+    rows.sort(key=lambda row: (ORDER.index(row.change), -row.effect, row.operation, row.view))
     return Comparison(
         run_id=run.manifest.run_id,
         also=tuple(one.manifest.run_id for one in also),
@@ -184,7 +274,17 @@ def compare(
         rows=tuple(rows),
         notes=notes,
         machine=f"The machine was {machine.text}." if machine is not None else "",
+        differing=tuple(
+            Differing(name=name, values=values)
+            for name, values in circumstances.differing([one.manifest for one in (*runs, *baselines)])
+        ),
     )
+
+
+def _named(slo: Slo) -> tuple[Key, ...]:
+    """What an objective is about."""
+    operations = (slo.operation,) if isinstance(slo, LatencySlo) else slo.operations
+    return tuple((operation, str(slo.view)) for operation in operations)
 
 
 def _doubted(row: CompareRow, machine: Busier | None) -> CompareRow:
@@ -337,6 +437,8 @@ def _row(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -> C
         ratio_high=None if half is None or ratio is None else ratio * half,
         chance=None if told is None else told[0],
         figure=pair.figure,
+        now=pair.level if pair.usable and math.isfinite(pair.level) else None,
+        before=pair.baseline if pair.usable and math.isfinite(pair.baseline) else None,
         samples=samples,
         baseline_samples=baseline_samples,
         change=change,

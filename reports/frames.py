@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -99,19 +100,19 @@ class Frames:
     faults: tuple[PartFault, ...] = ()  # parts of the record that are missing or damaged
     aborted: pd.DataFrame = field(default_factory=pd.DataFrame)  # as samples: what the app let go of on purpose
 
-    @property
+    @cached_property
     def told(self) -> pd.DataFrame:
         """Samples, and what the app let go of: all that happened, whether it counts or not."""
         return pd.concat([self.samples, self.aborted], ignore_index=True) if len(self.aborted) else self.samples
 
-    @property
+    @cached_property
     def measured(self) -> pd.DataFrame:
         """Samples of the measure phase: all that an SLO may read. Without those whose span, from the second in which it
         began, may touch a chaos window, unless an entry says that they count, or the recovery that it allows: what a
         fault cuts off in flight is the fault's."""
         return self._undisturbed(self._in_measure)
 
-    @property
+    @cached_property
     def told_measured(self) -> pd.DataFrame:
         """As `measured`, with what the app let go of."""
         told = self.told
@@ -128,7 +129,7 @@ class Frames:
             counts &= others | (ended <= start) | (second >= end)
         return measured[counts]
 
-    @property
+    @cached_property
     def _in_measure(self) -> pd.DataFrame:
         return self.samples[self.samples["phase"] == Phase.MEASURE]
 

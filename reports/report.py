@@ -5,11 +5,13 @@ Works from the record alone, so also for a run that was killed (its streams are 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
+from harness.history.store import HistoryStore
 from harness.observe.keep import kept
 from harness.observe.tables import SCHEMAS
 from harness.plan import load_prices
@@ -28,6 +30,8 @@ from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
 from reports.frames import Frames, load
 from reports.integrity.check import integrity
+from reports.night import night_of
+from reports.past import Past, past_of
 from reports.playbook.steps import steps_for
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
@@ -37,6 +41,7 @@ from reports.side_by_side import Entrant, SideBySidePage, lay
 from reports.traffic import measure
 from reports.verdict import Verdict, judge_frames
 
+HISTORY = "history.db"
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
 
 
@@ -48,10 +53,12 @@ def report(
     html: bool = True,
     uncompared: str = "",
     remarks: Sequence[str] = (),
+    history: Path | None = None,
 ) -> Verdict:
     """Judge the run in `folder`, against `baselines` when given, and write its four files, or all but the page.
 
-    uncompared: why a baseline that was asked for is missing. remarks: on the baselines, for "not checked".
+    uncompared: why a baseline that was asked for is missing. remarks: on the baselines, for "not checked". history: of
+    earlier runs, for the page; by default the one in HARNESS_HISTORY, or beside the run directory.
 
     A run that was made is always judged: a baseline that cannot be read, or is not alike (see `reports.compare`), is a
     doubt (exit 20) and said. Raises UsageError when `folder` holds no run.
@@ -59,8 +66,28 @@ def report(
     frames, verdict = _judged(folder, baselines, force=force, uncompared=uncompared)
     if remarks:
         verdict = verdict.model_copy(update={"not_checked": (*verdict.not_checked, *remarks)})
-    write_all(folder, verdict, frames, html=html)
+    past = earlier(folder, frames, verdict, history) if html else None
+    write_all(folder, verdict, frames, html=html, past=past)
     return verdict
+
+
+def rendered(folder: Path) -> str:
+    """The page of the run in `folder`, from its record; nothing is written. :raises UsageError: it holds no run."""
+    frames, verdict = _judged(folder, (), force=False)
+    return render_html.render(verdict, frames, earlier(folder, frames, verdict))
+
+
+def earlier(folder: Path, frames: Frames, verdict: Verdict, history: Path | None = None) -> Past | None:
+    """Earlier runs like this one, from a history; None without one. A history that cannot be read costs no report."""
+    file = history or Path(os.environ.get("HARNESS_HISTORY") or folder.parent / HISTORY)
+    if not file.is_file():
+        return None
+    this = night_of(frames, verdict, os.environ)
+    try:
+        with HistoryStore(file, make=False) as store:
+            return past_of(store.nights(this.profile, this.target), this)
+    except HarnessError:
+        return None
 
 
 def judged(folder: Path) -> Verdict:
@@ -130,10 +157,11 @@ def planned_events(prices: Prices) -> float:
     return rows / inputs.sessions
 
 
-def side_by_side(folders: Sequence[Path], path: Path) -> SideBySidePage:
-    """Lay runs side by side, in the order given, and write the page to `path`."""
+def side_by_side(folders: Sequence[Path], path: Path, *, also: int = 0) -> SideBySidePage:
+    """Lay runs side by side, in the order given, and write the page to `path`. `also`: how many after the first are
+    of its build."""
     runs = [open_run(folder) for folder in folders]
-    page = lay([Entrant(frames := load(run), recovery(run, frames)) for run in runs])
+    page = lay([Entrant(frames := load(run), recovery(run, frames)) for run in runs], also=also)
     _write(path, render_html.side_by_side(page))
     return page
 
@@ -143,7 +171,9 @@ def recovery(run: RunFiles, frames: Frames) -> Recovery | None:
     return recover(frames, run.rows, read(run.folder))
 
 
-def write_all(folder: Path, verdict: Verdict, frames: Frames, *, html: bool = True) -> list[Path]:
+def write_all(
+    folder: Path, verdict: Verdict, frames: Frames, *, html: bool = True, past: Past | None = None
+) -> list[Path]:
     """Write verdict.json, junit.xml, summary.md and report.html; each appears whole or not at all."""
     written = [
         _write(folder / VERDICT, verdict_json.render(verdict)),
@@ -151,7 +181,7 @@ def write_all(folder: Path, verdict: Verdict, frames: Frames, *, html: bool = Tr
         _write(folder / SUMMARY, summary.render(verdict)),
     ]
     if html:
-        written.append(_write(folder / REPORT, render_html.render(verdict, frames)))
+        written.append(_write(folder / REPORT, render_html.render(verdict, frames, past)))
     return written
 
 

@@ -1,7 +1,7 @@
 """Runs laid side by side: what differs in how they were run, and what became of it. (pure)
 
-Meant for runs of one profile that differ in one thing, such as the retry policy. It judges nothing: `reports.compare`
-does that, for runs that are alike.
+Meant for one build against another, and for runs of one profile that differ in one thing, such as the retry policy. The
+rows are those of `reports.compare`, also of runs that are not alike; the page then says in what they are not.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import Any
 from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import text
+from reports.circumstances import differing
+from reports.compare import Comparison, compare
 from reports.frames import Frames, latency_table, outcome_table
 from reports.recovery.model import FaultReport, Recovery
-
-NOT_A_DIFFERENCE = frozenset({"description"})
-SHOWN_OPERATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,13 @@ class PageTable:
 
 @dataclass(frozen=True)
 class SideBySidePage:
-    """`names`: a short name a run, `ids`: its full one."""
+    """`names`: a short name a run, `ids`: its full one; `also`: how many after the first are of its build."""
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
     tables: tuple[PageTable, ...]
+    comparison: Comparison
+    also: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class Entrant:
         return self.frames.manifest
 
 
-def lay(runs: Sequence[Entrant]) -> SideBySidePage:
-    """Lay at least one run beside others, in the order given."""
+def lay(runs: Sequence[Entrant], *, also: int = 0) -> SideBySidePage:
+    """Lay at least one run beside others, in the order given: `also` runs of its own build, then the earlier ones."""
+    frames = [run.frames for run in runs]
+    found = compare(frames[0], frames[1 + also :], also=frames[1 : 1 + also], force=True)
     differences = _differences([run.manifest for run in runs])
     tables = [
         PageTable("What differs", differences, "" if differences else "Nothing in profile, target, versions or seed.")
@@ -65,11 +68,13 @@ def lay(runs: Sequence[Entrant]) -> SideBySidePage:
     tables += [_fault(name, runs) for name in _fault_names(runs)]
     if any(run.recovery is not None for run in runs):
         tables.insert(1, _before(runs))
-    tables += [_p95(runs), _outcomes(runs)]
+    tables += [*(_p95(runs, view) for view in (View.E2E, View.SERVER, View.DELIVERY)), _outcomes(runs)]
     return SideBySidePage(
         names=_names([run.manifest for run in runs], differences),
         ids=tuple(run.manifest.run_id for run in runs),
-        tables=tuple(tables),
+        tables=tuple(table for table in tables if table.rows or table.hint),
+        comparison=found,
+        also=also,
     )
 
 
@@ -82,32 +87,7 @@ def _names(manifests: Sequence[Manifest], differences: Sequence[PageRow]) -> tup
 
 
 def _differences(manifests: Sequence[Manifest]) -> tuple[PageRow, ...]:
-    """Every key of the profile, and every other circumstance, in which the runs are not all the same."""
-    facts = [_facts(manifest) for manifest in manifests]
-    keys = list(dict.fromkeys(key for one in facts for key in one))
-    rows = [PageRow(key, tuple(one.get(key, text.DASH) for one in facts)) for key in keys]
-    return tuple(row for row in rows if len(set(row.cells)) > 1)
-
-
-def _facts(manifest: Manifest) -> dict[str, str]:
-    profile = manifest.profile.model_dump(mode="json", exclude=set(NOT_A_DIFFERENCE))
-    return {
-        **{f"profile: {key}": shown for key, value in profile.items() for key, shown in _flat(key, value)},
-        "seed of the run": str(manifest.seed),
-        "target": f"{manifest.target_name} ({manifest.target_environment})",
-        "workers": str(manifest.workers),
-        "status": manifest.status,
-        **{f"version: {name}": value for name, value in manifest.versions.items()},
-    }
-
-
-def _flat(key: str, value: Any) -> list[tuple[str, str]]:
-    """A value as (dotted key, text); tables and lists go on to their leaves, so that only what differs is shown."""
-    if isinstance(value, dict):
-        return [leaf for name, inner in value.items() for leaf in _flat(f"{key}.{name}", inner)]
-    if isinstance(value, list):
-        return [leaf for place, inner in enumerate(value) for leaf in _flat(f"{key}.{place}", inner)]
-    return [(key, text.DASH if value is None else str(value))]
+    return tuple(PageRow(name, values) for name, values in differing(manifests))
 
 
 def _fault_names(runs: Sequence[Entrant]) -> list[str]:
@@ -209,15 +189,15 @@ def _write(kind: str, fault: FaultReport | None, title: str) -> str:
     return text.DASH if second is None else f"{text.percent(second.share, 0)} of {text.count(second.tried)}"
 
 
-def _p95(runs: Sequence[Entrant]) -> PageTable:
-    """Whole measure phase, e2e; the operations with the most samples."""
+def _p95(runs: Sequence[Entrant], view: View) -> PageTable:
+    """Whole measure phase, one view; the operations with the most samples first."""
     tables = [latency_table(run.frames) for run in runs]
-    chosen = [table[table["view"] == View.E2E].set_index("operation") for table in tables]
+    chosen = [table[table["view"] == view].set_index("operation") for table in tables]
     samples: dict[str, int] = {}
     for table in chosen:
         for operation, number in table["samples"].items():
             samples[str(operation)] = samples.get(str(operation), 0) + int(number)
-    names = sorted(samples, key=lambda name: (-samples[name], name))[:SHOWN_OPERATIONS]
+    names = sorted(samples, key=lambda name: (-samples[name], name))
     rows = [
         PageRow(
             name, tuple(text.ms(float(table["p95"][name])) if name in table.index else text.DASH for table in chosen)
@@ -225,7 +205,9 @@ def _p95(runs: Sequence[Entrant]) -> PageTable:
         for name in names
     ]
     return PageTable(
-        "e2e p95 of the measure phase", tuple(rows), "Faults included; a failure is slower than every answer."
+        f"{view} p95 of the measure phase",
+        tuple(rows),
+        "Faults included; a failure is slower than every answer." if rows else "",
     )
 
 

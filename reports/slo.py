@@ -184,7 +184,8 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
             status, note = "inconclusive", excuse
     if not note:
         note = _stretch_note(slo, missed) if met and missed else _latency_note(slo, value, close, failed, samples)
-    note = _joined(note, _unshown_note(frames, known) if status == "pass" else "")
+    unshown = _unshown_note(frames, known) if status == "pass" else ""
+    note = _joined(note, unshown and f"met, but {unshown}")
     margin = None if value is None else slo.limit_ms - value
     return SloRow(
         name=slo.name,
@@ -230,7 +231,8 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
         note = _stretch_note(slo, missed)
     elif not note and close and status == "fail":
         note = "close: the limit lies inside the interval"
-    note = _joined(note, _unshown_note(frames, known) if status == "pass" else "")
+    unshown = _unshown_note(frames, known) if status == "pass" else ""
+    note = _joined(note, unshown and f"met, but {unshown}")
     margin = None if value is None else slo.max_share - value
     return SloRow(
         name=slo.name,
@@ -288,7 +290,7 @@ def _status(
         return "pass", ""
     if not met and known.enough:
         return "fail", ""
-    return "inconclusive", f"{'met' if met else 'missed'} by the figure, {_unshown_note(frames, known)}"
+    return "inconclusive", f"{'met' if met else 'missed'}, but {_unshown_note(frames, known)}"
 
 
 def claim_of(manifest: Manifest, slo: Slo) -> Claim:
@@ -325,15 +327,16 @@ def _unshown_note(frames: Frames, known: Evidence) -> str:
     worth = (
         f" (worth {count(round(known.worth))}: they depend on each other)" if known.worth < 0.9 * known.samples else ""
     )
+    many = "is" if known.samples == 1 else "are"
     what = (
-        f"not shown: with {plural(known.samples, 'sample')}{worth} up to {percent(known.upper)} may be over the limit"
+        f"{plural(known.samples, 'sample')}{worth} {many} too few: "
+        f"the true rate could be {percent(known.upper)}, {percent(known.allowed, 3)} allowed"
     )
-    allowed = f"{percent(known.allowed, 3)} allowed"
     needed = known.needed
     if needed is None:
-        return f"{what}, {allowed}, and {percent(known.share, 3)} are: no length shows it"
+        return f"{what}; it was {percent(known.share, 3)}, which no length of run would show to be within it"
     length = seconds(math.ceil(_length_for(frames, known, needed)))
-    return f"{what}, {allowed}; {count(needed)} like these would show it, a measure phase of {length} at this rate"
+    return f"{what}; {count(needed)} like these would show it, a measure phase of {length} at this rate"
 
 
 def _joined(*notes: str) -> str:
@@ -352,7 +355,7 @@ def _excuse(frames: Frames, slo: LatencySlo, chosen: pd.DataFrame, value_us: flo
     """Why a miss may be other programs' doing, in words. stretch: the one that misses, of a phase that does not."""
     worst_us = value_us if stretch is None else _percentile_us(stretch.inside(chosen), slo.percentile)
     excuse = neighbours.excuse(frames.manifest, worst_us / 1000.0 / slo.limit_ms, float(1 - share_of(slo.percentile)))
-    return excuse and f"missed by the figure ({ms(worst_us / 1000.0)} of {ms(slo.limit_ms)}), but {excuse}"
+    return excuse and f"missed ({ms(worst_us / 1000.0)} of {ms(slo.limit_ms)}), but {excuse}"
 
 
 def _moved_note(slo: LatencySlo, moved: float) -> str:

@@ -8,6 +8,7 @@ or that the percentile falls on a failure; the `*_text` beside it says which.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 from harness.core.errors import PRECEDENCE, ExitCode
@@ -45,7 +46,7 @@ from reports.recovery.model import Recovery
 from reports.saturation import Saturation, data_sentences, saturation
 from reports.slo import SloRow
 from reports.step import Step
-from reports.text import percent, plural
+from reports.text import percent, plural, seconds
 from reports.traffic import Traffic
 
 Word = Literal["pass", "fail", "inconclusive", "aborted"]
@@ -267,7 +268,7 @@ def _findings(
 ) -> list[tuple[ExitCode, str]]:
     found: list[tuple[ExitCode, str]] = []
     if manifest.status == "aborted":
-        found.append((ExitCode.ABORTED, f"The run was aborted: {manifest.abort_reason or 'no reason recorded'}."))
+        found.append((ExitCode.ABORTED, _aborted(manifest)))
     found += [
         (ExitCode.INCONCLUSIVE, f"{row.check.capitalize()} {row.value}: {row.reason}.")
         for row in health
@@ -286,6 +287,17 @@ def _findings(
     if baseline is not None and baseline.regressed:
         found.append((ExitCode.REGRESSION, baseline.sentence))
     return found
+
+
+def _aborted(manifest: Manifest) -> str:
+    """Why the run ended early, and after how long."""
+    reason = manifest.abort_reason
+    if not reason.startswith("interrupted"):
+        return f"The run was aborted: {reason or 'no reason recorded'}."
+    if manifest.finished_at is None:
+        return f"{reason[0].upper()}{reason[1:]}."
+    length = datetime.fromisoformat(manifest.finished_at) - datetime.fromisoformat(manifest.started_at)
+    return f"Interrupted after {seconds(max(0.0, length.total_seconds()))}{reason.removeprefix('interrupted')}."
 
 
 def _gates(database: DatabaseView | None) -> tuple[list[GateRow], list[GateRow]]:

@@ -59,7 +59,7 @@ install_faketime() {
 }
 
 install_node_packages() {
-    for folder in tests/node tests/node/supabase-2.90.1 tests/node/supabase-2.119.1; do
+    for folder in tests/node tests/node/axe tests/node/supabase-2.90.1 tests/node/supabase-2.119.1; do
         [ -f "$folder/package.json" ] || continue
         if ! command -v node >"$log" 2>&1 || ! command -v npm >"$log" 2>&1; then
             missed "npm packages of $folder" "no node and npm on PATH"

@@ -36,7 +36,9 @@ def judge(
     from reports.report import report
 
     try:
-        verdict = report(folder, baselines, force=force, html=html, uncompared=uncompared, remarks=remarks)
+        verdict = report(
+            folder, baselines, force=force, html=html, uncompared=uncompared, remarks=remarks, history=history
+        )
         terminal.write(verdict, folder, sys.stdout, html=html)
         tell_ci(folder, verdict, baselines)
         if history is not None:
@@ -99,7 +101,7 @@ def check(folder: Path, target_file: str | None, url: str | None, allow_producti
     "--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable."
 )
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
-@click.option("--html", "page", type=OutFile(), help="Only lay the runs side by side, in this file; exit 0.")
+@click.option("--html", "page", type=OutFile(), help="Write the comparison as a page to this file; exit 0.")
 def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
     """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
 
@@ -107,15 +109,15 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
     judged together. Three runs (--also) against seven baselines tell the most; one against one tells only a large
     change from a noisy night.
 
-    With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
-    run's faults did to it. It judges nothing.
+    What changed comes first, the largest effect on top; operations with an objective are always there. With --html the
+    runs may differ, in their retry policy for example: the page says in what, and what each run's faults did to it.
     """
     from harness.record.store import open_run
 
     if page is not None:
         from reports.report import side_by_side
 
-        laid = side_by_side((folder, *also, *baselines), page)
+        laid = side_by_side((folder, *also, *baselines), page, also=len(also))
         click.echo(visible(f"{len(laid.ids)} runs side by side: {page}"))
         return
 

@@ -107,9 +107,14 @@ def headline(facts: Mapping[str, Any]) -> str:
     at = facts["at_s"]
     where = "starting" if at < 0 else f"{at:.0f} of at most {facts['end_s']:.0f} s"
     return (
-        f"{where} | {facts['sessions']} sessions open, {facts['left']} to come | {facts['per_second']:.0f} requests/s"
-        f" | {facts['attempts']} requests, {facts['failed']} failed{chaos(facts.get('chaos', ()))}"
+        f"{where} | {_plural(facts['sessions'], 'session')} open, {facts['left']} to come"
+        f" | {facts['per_second']:.0f} attempts/s | {_plural(facts['attempts'], 'attempt')}, {facts['failed']} failed"
+        f"{chaos(facts.get('chaos', ()))}"
     )
+
+
+def _plural(number: int, one: str) -> str:
+    return f"{number} {one if number == 1 else one + 's'}"
 
 
 def chaos(standing: Sequence[Sequence[Any]]) -> str:

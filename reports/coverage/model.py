@@ -28,6 +28,11 @@ class PromiseRow(ReportModel):
     def title(self) -> str:
         return f"{self.chapter} {self.name}"
 
+    @property
+    def named(self) -> str:
+        """For people: the name first."""
+        return f"{self.name} (manual {self.chapter})"
+
 
 class Coverage(ReportModel):
     """The coverage statement of one run. Broken rows change no exit code by themselves: what breaks a run does."""
@@ -46,7 +51,7 @@ class Coverage(ReportModel):
 
     @property
     def broken_names(self) -> tuple[str, ...]:
-        return tuple(row.title for row in self.of("broken"))
+        return tuple(row.named for row in self.of("broken"))
 
 
 def counted(rows: tuple[PromiseRow, ...]) -> Coverage:

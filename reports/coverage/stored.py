@@ -21,7 +21,7 @@ class AskRule(Ask):
         if check is None:
             unread = run.integrity.status == "not checked"
             return not_asked("the data was not read" if unread else f"{self.id}: its tables were not read")
-        text = f"{self.id} {check.title}: {count(check.count)} of {count(check.looked_at)} do not fit"
+        text = f"{check.finding} ({self.id})"
         if check.status == "broken":
             return broken(text)
         if check.status != "held":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from reports.integrity.found import found
 from reports.model import ReportModel
 
 SHOWN = 50
@@ -45,6 +46,11 @@ class Check(ReportModel):
         return self.model_copy(update={"status": "noted"}) if self.status == "broken" else self
 
     @property
+    def finding(self) -> str:
+        """What was found, without names and without a full stop."""
+        return found(self.id, self.title, self.count, self.looked_at)
+
+    @property
     def sentence(self) -> str:
         """The finding in one sentence that names the first offender."""
         first = self.offenders[0] if self.offenders else None
@@ -52,7 +58,7 @@ class Check(ReportModel):
             f", first {', '.join(f'{what} {id_}' for what, id_ in first.ids.items())}" if first and first.ids else ""
         )
         told = f" ({self.note})" if self.note else ""
-        return f"{self.title}: broken {self.count:,} of {self.looked_at:,} times{told}{named}."
+        return f"{self.finding}{told}{named}."
 
 
 class Integrity(ReportModel):

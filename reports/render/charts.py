@@ -29,6 +29,8 @@ HEIGHT = 270
 MAX_POINTS = 600  # a series: more than a wide screen can show
 WANTED_PER_SLOT = 40  # samples in a slot, so that its p95 is not just its maximum
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+NEAR = 3.0
+"""Times the largest figure: a limit farther away is said, not drawn."""
 MAX_OTHER_CHARTS = 8  # operations without an objective that still get a chart
 # Okabe and Ito's palette, which every colour vision keeps apart; no hue carries a meaning alone (legend, dash, marker).
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY = (
@@ -71,8 +73,14 @@ def draw(frames: Frames) -> Charts:
     if frames.samples.empty:
         return Charts(library="", script="", charts=())
     axis = Range1d(start=0, end=max(_last_second(frames), 1))
-    drawn = [_throughput(frames, axis), _sessions(frames, axis), _sockets(frames, axis), _frames(frames, axis)]
-    drawn += [_latency(frames, axis, operation, view) for operation, view in _chosen(frames)]
+    drawn = [
+        _throughput(frames, axis),
+        _sessions(frames, axis),
+        _starts(frames, axis),
+        _sockets(frames, axis),
+        _frames(frames, axis),
+    ]
+    drawn[2:2] = [_latency(frames, axis, operation, view) for operation, view in _chosen(frames)]
     drawn += [_lag(frames, axis), _cpu(frames, axis)]
     kept = [one for one in drawn if one is not None]
     document = Document()
@@ -180,6 +188,32 @@ def _throughput(frames: Frames, axis: Range1d) -> Drawn | None:
 
 
 def _sessions(frames: Frames, axis: Range1d) -> Drawn | None:
+    found = _arrivals(frames)
+    if found is None:
+        return None
+    width, source = found
+    plot = _plot(frames, axis, "sessions", "sessions")
+    lines = [plot.step("second", "open", source=source, mode="after", color=GREEN, line_width=2, legend_label="open")]
+    _finish(plot, [("open", "@open")], lines)
+    return "Sessions open", f"at once, {_every(width)}", plot
+
+
+def _starts(frames: Frames, axis: Range1d) -> Drawn | None:
+    found = _arrivals(frames)
+    if found is None:
+        return None
+    width, source = found
+    plot = _plot(frames, axis, "sessions/s", "starts")
+    lines = [
+        plot.line("second", "started", source=source, color=BLUE, line_width=2, legend_label="started"),
+        plot.line("second", "planned", source=source, color=GREY, line_dash="dashed", legend_label="planned"),
+    ]
+    _finish(plot, [("planned", "@planned{0.0}/s"), ("started", "@started{0.0}/s")], lines)
+    return "Sessions started", f"per second, beside those planned, {_every(width)}", plot
+
+
+def _arrivals(frames: Frames) -> tuple[int, ColumnDataSource] | None:
+    """Slots with sessions planned and started a second, and open at the slot's beginning."""
     arrivals = frames.arrivals
     if arrivals.empty:
         return None
@@ -188,22 +222,13 @@ def _sessions(frames: Frames, axis: Range1d) -> Drawn | None:
     started = arrivals[arrivals["started_us"].notna()]
     begins = np.sort(started["started_us"].to_numpy(dtype="float64")) / 1e6
     ends = np.sort(started["ended_us"].astype("float64").fillna(np.inf).to_numpy()) / 1e6
-    source = ColumnDataSource(
-        {
-            "second": edges[:-1],
-            "planned": np.histogram(arrivals["planned_us"] / 1e6, edges)[0] / width,
-            "started": np.histogram(begins, edges)[0] / width,
-            "open": np.searchsorted(begins, edges[:-1], "right") - np.searchsorted(ends, edges[:-1], "right"),
-        }
-    )
-    plot = _plot(frames, axis, "sessions", "sessions")
-    lines = [
-        plot.step("second", "open", source=source, mode="after", color=GREEN, line_width=2, legend_label="open"),
-        plot.line("second", "planned", source=source, color=GREY, line_dash="dashed", legend_label="planned/s"),
-        plot.line("second", "started", source=source, color=BLUE, line_width=2, legend_label="started/s"),
-    ]
-    _finish(plot, [("open", "@open"), ("planned", "@planned{0.0}/s"), ("started", "@started{0.0}/s")], lines)
-    return "Sessions", f"open at once, planned and started per second, {_every(width)}", plot
+    columns = {
+        "second": edges[:-1],
+        "planned": np.histogram(arrivals["planned_us"] / 1e6, edges)[0] / width,
+        "started": np.histogram(begins, edges)[0] / width,
+        "open": np.searchsorted(begins, edges[:-1], "right") - np.searchsorted(ends, edges[:-1], "right"),
+    }
+    return width, ColumnDataSource(columns)
 
 
 SOCKET_LINES = (("sockets", GREEN, "solid"), ("channels", BLUE, "dashed"), ("conversations", ORANGE, "dotted"))
@@ -277,19 +302,26 @@ def _latency(frames: Frames, axis: Range1d, operation: str, view: View) -> Drawn
         marks = ColumnDataSource({"second": failing["second"].to_numpy(), "zero": [0.0] * len(failing)})
         look: dict[str, Any] = {"marker": "x", "size": 10, "line_width": 2, "color": VERMILION}
         plot.scatter("second", "zero", source=marks, legend_label="p95 is a failure", **look)
-    _limits(plot, frames, operation, view)
+    far = _limits(plot, frames, operation, view, float(finite[["p95", "p99"]].max().max()))
     tips = [("p50", "@p50{0,0.0} ms"), ("p95", "@p95_text"), ("p99", "@p99{0,0.0} ms"), ("samples", "@samples")]
-    return f"{operation} · {view}", f"latency, {_every(width)}", _finish(plot, tips, lines)
+    return f"{operation} · {view}", f"latency, {_every(width)}{far}", _finish(plot, tips, lines)
 
 
-def _limits(plot: Any, frames: Frames, operation: str, view: View) -> None:
+def _limits(plot: Any, frames: Frames, operation: str, view: View, largest: float) -> str:
+    """Draw the limits that are near what was measured; those that are far are returned, to be said instead: the axis
+    would have to reach them, and leave the figures on the floor."""
+    far = ""
     for slo in frames.manifest.slos:
         if isinstance(slo, LatencySlo) and (slo.operation, slo.view) == (operation, view):
+            if not slo.limit_ms <= NEAR * largest:
+                far += f", far below the limit of p{slo.percentile:g}, {slo.limit_ms:,.0f} ms"
+                continue
             limit = Span(location=slo.limit_ms, dimension="width", line_color=VERMILION, line_width=2, line_dash=[8, 3])
             plot.add_layout(limit)
             # A glyph in the legend, and a reason for the axis to reach the limit: annotations count for neither.
             label = f"p{slo.percentile:g} limit {slo.limit_ms:,.0f} ms"
             plot.line([0, 1], [slo.limit_ms] * 2, color=VERMILION, line_width=2, line_dash=[8, 3], legend_label=label)
+    return far
 
 
 def _lag(frames: Frames, axis: Range1d) -> Drawn | None:

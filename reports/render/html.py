@@ -7,6 +7,7 @@ reader's browser call anybody.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,10 +18,15 @@ from harness.core.tables import View
 from harness.core.visible import visible
 from reports import text
 from reports.database.model import shortened
+from reports.first_screen import first_screen
 from reports.frames import Frames, interval_of, outcome_table, slowest
+from reports.past import Past
 from reports.realtime import SHOWN_IDS
 from reports.render import charts, spark
+from reports.render.contents import contents
+from reports.render.picture import picture, trend
 from reports.side_by_side import SideBySidePage
+from reports.switches import told
 from reports.verdict import Verdict
 
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
@@ -33,6 +39,15 @@ VIEW_TITLE = {
     View.E2E: "Operations (e2e view)",
     View.DELIVERY: "Deliveries (delivery view)",
 }
+FIRST = ("fail", "inconclusive")
+WORDS: dict[str, Any] = {
+    "text": text,
+    "trend": trend,
+    "marks": {**MARK, **LEVEL_MARK, **CHANGE_MARK, **CHECK_MARK, **PROMISE_MARK},
+}
+"""What every template knows."""
+LONGEST = 180
+"""Characters of a reason that is one of several; the whole stands under all reasons."""
 COPY_CUT = 16  # characters of a digest that people compare by eye
 
 
@@ -71,36 +86,47 @@ class LatencyTable:
     rows: tuple[LatencyRow, ...]
 
 
-def render(verdict: Verdict, frames: Frames) -> str:
-    drawn = charts.draw(frames)
+def render(verdict: Verdict, frames: Frames, past: Past | None = None) -> str:
+    """The page of a run. `past`: earlier runs, where a history is at hand."""
+    charts_ = charts.draw(frames)
+    screen = first_screen(verdict, frames, past)
+    good = [row for row in verdict.slos if row.status == "pass"]
+    bad = sorted((row for row in verdict.slos if row.status != "pass"), key=lambda row: FIRST.index(row.status))
     page = environment().get_template("report.html")
     return page.render(
         v=verdict,
         facts=verdict.facts,
-        charts=drawn.charts,
-        library=Markup(drawn.library),
-        script=Markup(drawn.script),
-        divs=[Markup(chart.div) for chart in drawn.charts],
+        screen=screen,
+        drawn=picture(frames, screen.operation, screen.view) if screen.operation else None,
+        sections=contents(verdict, len(charts_.charts), past),
+        past=past,
+        bad_slos=bad,
+        good_slos=good,
+        windowed=[row for row in (*bad, *good) if row.windows],
+        notes=told(verdict.facts.notes),
+        charts=charts_.charts,
+        library=Markup(charts_.library),
+        script=Markup(charts_.script),
+        divs=[Markup(chart.div) for chart in charts_.charts],
         outcomes=tuple(_outcomes(frames, view) for view in VIEW_TITLE),
         latencies=tuple(_latencies(frames, view) for view in VIEW_TITLE),
-        marks={**MARK, **LEVEL_MARK, **CHANGE_MARK, **CHECK_MARK, **PROMISE_MARK},
         cut=COPY_CUT,
         shown=SHOWN_IDS,
-        text=text,
         shortened=shortened,
         spark=spark.points,
         spark_limit=spark.LIMIT_Y,
+        **WORDS,
     )
 
 
 def side_by_side(page: SideBySidePage) -> str:
     """Runs laid side by side, as a page of its own."""
-    return environment().get_template("side_by_side.html").render(page=page, text=text)
+    return environment().get_template("side_by_side.html").render(page=page, **WORDS)
 
 
 def environment() -> Environment:
     """For every page of ours: text is escaped, and every character of it can be seen."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -108,6 +134,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    made.filters["upper_first"] = lambda words: words[:1].upper() + words[1:]
+    made.filters["short"] = lambda words: words if len(words) <= LONGEST else f"{words[: LONGEST - 1].rstrip()}…"
+    return made
 
 
 def _shown(value: object) -> object:

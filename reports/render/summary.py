@@ -15,6 +15,7 @@ from reports.findings import Finding
 from reports.realtime import SHOWN_IDS, Realtime
 from reports.slo import SloRow
 from reports.step import Step
+from reports.switches import told
 from reports.text import count, ms, percent, plural, seconds
 from reports.verdict import RunFacts, Verdict
 
@@ -72,11 +73,11 @@ def _coverage(found: Coverage) -> list[str]:
     """One line, what was broken, and folded what this run could have asked and did not."""
     blocks = [f"Operational manual: {md(found.text)}."]
     if broken := found.of("broken"):
-        blocks.append(_list(f"broken: {row.title}: {row.seen}" for row in broken))
+        blocks.append(_list(f"broken: {row.named}: {row.seen}" for row in broken))
     remedies: dict[str, list[str]] = {}
     for row in found.of("not asked"):
         if row.way in ("run", "give"):
-            remedies.setdefault(row.would_ask, []).append(row.title)
+            remedies.setdefault(row.would_ask, []).append(row.named)
     if remedies:
         lines = _list(f"{remedy}, for {'; '.join(titles)}" for remedy, titles in remedies.items())
         blocks.append(_details("What would ask more of the manual", lines))
@@ -122,16 +123,37 @@ def comparison(found: Comparison) -> str:
             f"{CHANGE_MARK[row.change]} {row.change}",
             md(row.operation),
             row.view,
-            row.value_text,
-            row.baseline_text,
-            row.ratio_text,
+            row.now_text,
+            row.before_text,
+            row.times_text,
+            row.times_interval_text,
         )
-        for row in found.rows
+        for row in (*found.first_changes, *found.unchanged_slos)
     ]
     head = f"### Against {'the baseline' if len(found.baselines) == 1 else f'{len(found.baselines)} baselines'}"
-    parts = [head, md(found.sentence), _table(("", "operation", "view", "p95", "baseline", "change"), rows, "lllrrr")]
+    parts = [
+        head,
+        md(found.sentence),
+        _table(("", "operation", "view", "now", "before", "ratio", "95 % interval"), rows, "lllrrrr"),
+    ]
+    if found.further_changes:
+        parts.append(f"{plural(len(found.further_changes), 'further change')}, smaller: on the page.")
+    if others := found.unchanged_others:
+        few = sum(row.change == "not enough samples" for row in others)
+        parts.append(
+            f"{plural(len(others), 'other row')} unchanged"
+            + (f", {count(few)} of them with too few samples." if few else ".")
+        )
+    if found.differing:
+        what = [f"{one.name}: {', '.join(dict.fromkeys(one.values))}" for one in found.differing]
+        parts.append("What differs:\n\n" + _list(what))
     if found.explained:
-        parts.append(_list(md(f"{row.operation} ({row.view}): {row.note}") for row in found.explained))
+        parts.append(
+            _list(
+                md(f"{row.operation} ({row.view}): {row.note}")
+                for row in [one for one in found.explained if one in found.first_changes]
+            )
+        )
     if found.notes:
         parts.append("Compared although unlike:\n\n" + _list(found.notes))
     return "\n\n".join(parts)
@@ -217,7 +239,16 @@ def _health(verdict: Verdict) -> str:
 
 
 def _realtime(found: Realtime) -> str:
-    head = ("", "expected", "delivered", "lost", "broken unnoticed", "reconnecting", "before the notice", "left early")
+    head = (
+        "",
+        "expected",
+        "delivered",
+        "lost",
+        "disconnected unnoticed",
+        "reconnecting",
+        "before subscription",
+        "left early",
+    )
     members = [
         (
             md(row.what),
@@ -254,7 +285,7 @@ def _facts(facts: RunFacts) -> str:
         **facts.versions,
     }
     lines = [f"{name}: {value}" for name, value in entries.items()]
-    return _list([*lines, *facts.notes])
+    return _list([*lines, *told(facts.notes)])
 
 
 def _list(items: Iterable[str]) -> str:

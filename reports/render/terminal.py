@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.core.visible import visible
-from reports.compare import Comparison
+from reports.compare import CompareRow, Comparison
 from reports.coverage.model import Coverage
 from reports.database.model import DatabaseView
 from reports.integrity.model import Integrity
@@ -22,13 +22,16 @@ from reports.realtime import Realtime
 from reports.recovery.model import Recovery
 from reports.slo import SloRow
 from reports.step import Step
-from reports.text import count
+from reports.text import count, plural
 from reports.verdict import Verdict
 
 WIDTH = 80
 SHOWN_HERE = 3
 """Offenders of a check in the terminal; the report names more."""
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
+EXPLAINED, SHOWN_DIFFERENCES = 8, 8
+"""Of a comparison: rows that say why, and circumstances."""
+SHORT = {"not enough samples": "too few"}
 CLOSE = " ≈"  # too close to call: the limit lies inside the interval
 COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow", "aborted": "magenta"}
 DATA_COLOUR = {"held": "green", "broken": "red", "not checked": "bold yellow"}
@@ -113,17 +116,34 @@ def platform(verdict: Verdict) -> list[str]:
 
 def comparison(found: Comparison) -> list[str]:
     """The comparison as plain aligned lines."""
+    told = (*found.first_changes, *found.unchanged_slos)
     cells = [
-        (row.change, f"{row.operation} ({row.view})", row.value_text, row.baseline_text, row.ratio_text)
-        for row in found.rows
+        (SHORT.get(row.change, row.change), f"{row.operation} ({row.view})", row.now_text, row.before_text, _times(row))
+        for row in told
     ]
     lines = _wrapped(found.sentence, indent="")
     for note in found.notes:
         lines += _wrapped(f"compared although {note}")
-    lines += _columns(("", "operation", "p95", "baseline", "change"), cells)
-    for row in found.explained:
+    for one in found.differing[:SHOWN_DIFFERENCES]:
+        lines += _wrapped(f"differs: {one.name}: {', '.join(dict.fromkeys(one.values))}")
+    if (more := len(found.differing) - SHOWN_DIFFERENCES) > 0:
+        lines += _wrapped(f"and {count(more)} more that differ")
+    if told:
+        lines += _columns(("", "operation", "now", "before", "ratio"), cells)
+    rest = [f"{count(len(found.further_changes))} more changed"] if found.further_changes else []
+    few = sum(row.change == "not enough samples" for row in found.unchanged_others)
+    unchanged = len(found.unchanged_others) - few
+    rest += [plural(unchanged, "other unchanged", "others unchanged")] if unchanged else []
+    rest += [f"{count(few)} with too few samples"] if few else []
+    lines += _wrapped(f"{', '.join(rest)} (the page names them all)", indent="") if rest else []
+    for row in [one for one in found.explained if one in told[:EXPLAINED]]:
         lines += _wrapped(f"{row.operation} ({row.view}): {row.note}")
     return lines
+
+
+def _times(row: CompareRow) -> str:
+    interval = row.times_interval_text.replace(" ", "")
+    return f"{row.times_text} ({interval})" if interval else row.times_text
 
 
 def realtime(found: Realtime) -> str:
@@ -132,8 +152,9 @@ def realtime(found: Realtime) -> str:
     expected, delivered = sum(row.expected for row in members), sum(row.delivered for row in members)
     return (
         f"{count(found.messages)} messages; {count(delivered)} of {count(expected)} expected deliveries came; "
-        f"lost {count(found.lost)}, twice {count(found.doubled)}, to no member {count(found.misdelivered)}, "
-        f"out of order {count(found.misordered)}; sockets at most {count(found.peaks.get('sockets', 0))}"
+        f"{count(found.lost)} lost, {count(found.doubled)} duplicated, "
+        f"{count(found.misdelivered)} leaked to non-members, {count(found.misordered)} out of order; "
+        f"sockets at most {count(found.peaks.get('sockets', 0))}"
     )
 
 
@@ -143,7 +164,7 @@ def integrity(found: Integrity) -> list[str]:
     for check in found.checks:
         if not check.count:
             continue
-        lines += _wrapped(f"{check.status}: {check.id} {check.title}: {count(check.count)} of {count(check.looked_at)}")
+        lines += _wrapped(f"{check.status}: {check.finding} ({check.id})")
         lines += _wrapped(check.note, indent="    ") if check.note else []
         lines += _wrapped(check.meaning, indent="    ")
         for offender in check.offenders[:SHOWN_HERE]:

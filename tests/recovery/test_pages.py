@@ -87,7 +87,7 @@ def test_runs_with_other_retry_policies_side_by_side(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for expected in (
         "profile: retry_policy",
-        "<th>shipped</th><th>immediate</th>",
+        '>shipped</th><th scope="col">immediate</th>',
         "never recovered",
         "recovered after",
     ):

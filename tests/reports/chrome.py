@@ -74,8 +74,9 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         time.sleep(0.7)  # Bokeh lays out again after the resize, debounced
 
-    def screenshot(self, path: Path) -> None:
-        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    def screenshot(self, path: Path, *, whole: bool = True) -> None:
+        """whole: with what lies below the first screen."""
+        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def _note(self, message: dict[str, Any]) -> None:

@@ -10,6 +10,10 @@ from harness.core.outcome import Outcome
 from harness.core.tables import View
 from reports.compare import Comparison, compare
 from reports.frames import Frames, load
+from reports.render import html as render_html
+from reports.render import terminal
+from reports.side_by_side import Entrant, lay
+from reports.text import DASH
 from tests.reports import build
 
 
@@ -194,3 +198,57 @@ def test_seed_and_description_may_differ() -> None:
 def test_no_baseline_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
         compare(run_with(1.0), [])
+
+
+def several_operations(name: str, factors: dict[str, float], **changes: Any) -> Frames:
+    slos = (build.latency_slo("home_feed", 400.0), build.latency_slo("message_send", 400.0, view=View.E2E))
+    run = build.Run(build.manifest(slos, run_id=name, **changes))
+    for operation, factor in factors.items():
+        for view in (View.SERVER, View.E2E):
+            run.spread([100.0 * factor] * 200, operation=operation, view=view)
+    return load(run)
+
+
+def test_changes_come_first_by_effect_and_objectives_are_always_there() -> None:
+    before = several_operations("b", {"home_feed": 1, "message_send": 1, "deck": 1, "diary": 1, "library": 1})
+    now = several_operations("now", {"home_feed": 1, "message_send": 1, "deck": 3, "diary": 0.2, "library": 9})
+    found = compare(now, [before])
+    assert [row.operation for row in found.changed] == ["library", "library", "deck", "deck", "diary", "diary"]
+    assert {(row.operation, row.view) for row in found.unchanged_slos} == {
+        ("home_feed", "server"),
+        ("message_send", "e2e"),
+    }
+    assert {(row.operation, row.view) for row in found.unchanged_others} == {
+        ("home_feed", "e2e"),
+        ("message_send", "server"),
+    }
+    lines = terminal.comparison(found)
+    assert max(map(len, lines)) <= 80
+    assert next(line.split()[0] for line in lines if "(server)" in line) == "regressed"
+    assert any("home_feed (server)" in line for line in lines)
+    assert "2 others unchanged (the page names them all)" in lines
+
+
+def test_switches_and_versions_that_differ_are_named() -> None:
+    before = several_operations("b", {"deck": 1}, notes=("sandbox switch delay_deck_ms=0",))
+    changes = {"notes": ("sandbox switch delay_deck_ms=900",), "versions": {"python": "3.12.1"}}
+    now = several_operations("now", {"deck": 1}, **changes)
+    found = compare(now, [before])
+    told = {one.name: one.values for one in found.differing}
+    assert told["sandbox switch delay_deck_ms"] == ("900", "0")
+    assert told["version: python"] == ("3.12.1", "3.11.7")
+    page = lay([Entrant(now, None), Entrant(before, None)])
+    assert ("sandbox switch delay_deck_ms", ("900", "0")) in [(row.name, row.cells) for row in page.tables[0].rows]
+    html = render_html.side_by_side(page)
+    assert html.index("What changed") < html.index("sandbox switch delay_deck_ms")
+
+
+def test_the_figure_that_was_compared_is_the_one_that_is_shown() -> None:
+    row = compare(run_with(1077.0, number=40), [run_with(61.0, name="b", number=40)]).rows[0]
+    assert (row.change, row.now_text, row.before_text, row.times_text) == (
+        "regressed",
+        "1,077 ms p50",
+        "61 ms p50",
+        "\N{MULTIPLICATION SIGN} 17.7",
+    )
+    assert DASH in row.times_interval_text

@@ -568,7 +568,7 @@ def test_the_terminal_says_it_in_a_line_and_names_what_broke() -> None:
     at = next(place for place, line in enumerate(lines) if line.startswith("manual:    "))
     said = " ".join(line.strip() for line in lines[at : at + 3])
     assert said.startswith(
-        f"manual:    {found.coverage.text}; broken: Introduction nothing doubled, 4.2 next partitions, "
+        f"manual:    {found.coverage.text}; broken: nothing doubled (manual Introduction), "
     )
     assert "and 1 more" in said
     assert all(len(line) <= 80 for line in lines[at : at + 3])
@@ -598,7 +598,7 @@ def test_summary_json_and_junit() -> None:
     found = shown()
     text = summary.render(found)
     assert f"Operational manual: {found.coverage.text}." in text
-    assert "- broken: 5.2 unique keys: uq\\_messages\\_client\\_id = 0, wanted 1 or more" in text
+    assert "- broken: unique keys (manual 5.2): uq\\_messages\\_client\\_id = 0, wanted 1 or more" in text
     assert "run profile nightly" in text
     read = json.loads(verdict_json.render(found))["coverage"]
     assert (read["promises"], read["asked"], read["held"], read["broken"]) == (

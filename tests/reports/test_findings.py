@@ -64,7 +64,7 @@ def test_a_broken_promise_is_exit_code_11_and_named_everywhere(tmp_path: Path) -
     run = realistic(probes=AS_SHIPPED.model_copy(update={"answers": (answer,)}))
     verdict = judge(run)
     assert verdict.exit_codes == (11,)
-    assert verdict.sentence.startswith("A token with a foreign signature is refused: broken 1 of 1 times.")
+    assert verdict.sentence.startswith("A token with a foreign signature is refused: not so in 1 of 1 cases.")
     stream = io.StringIO()
     terminal.write(verdict, tmp_path, stream)
     assert text in " ".join(stream.getvalue().split())

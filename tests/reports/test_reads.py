@@ -63,8 +63,8 @@ def test_foreign_data_comes_first_and_says_who_saw_whose_what() -> None:
     assert found.checks[0].id == "I41 owner"
     first, others = found.foreign
     assert first == (
-        f"Nobody is shown what belongs to somebody else: broken 1 of 12 times, first person 7, call own_profile, about "
-        f"{OTHER} (person 21), found asked for rows of {ME}, got one of {OTHER} (person 21).",
+        "Nobody is shown what belongs to somebody else: not so in 1 of 12 cases, first person 7, call own_profile, "
+        f"about {OTHER} (person 21), found asked for rows of {ME}, got one of {OTHER} (person 21).",
     )
     assert len(others) == 1
     assert found.text.startswith("somebody was shown what belongs to somebody else: 2 rules of reading broken")
@@ -111,6 +111,6 @@ def test_the_verdict_is_11_and_its_first_line_the_foreign_data() -> None:
     run.spread([10.0] * 100)
     verdict = judge(run, integrity=joined(UNCHECKED, reads(rows_of(log))))
     assert (verdict.exit_code, set(verdict.exit_codes) >= {10, 11}) == (11, True)
-    assert verdict.sentence.startswith("Nobody is shown what belongs to somebody else: broken 1 of 1 times")
+    assert verdict.sentence.startswith("Nobody is shown what belongs to somebody else: not so in 1 of 1 cases")
     lines = [line.strip() for line in terminal.plain(verdict, Path())]
     assert lines[1].startswith("Nobody is shown what belongs to somebody else")

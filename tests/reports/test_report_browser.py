@@ -34,6 +34,9 @@ COLOURS_OF_FIRST_CHART = """(() => {
 })()"""
 
 
+OPEN_CHARTS = "document.querySelector('#time > details').open = true"
+
+
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
     with browser(str(CHROMIUM), tmp_path / "chromium") as opened:
@@ -57,8 +60,9 @@ def test_report_opens_offline_without_a_console_error(page: Page, tmp_path: Path
     report(folder, before)
     page.open((folder / REPORT).as_uri())
     drawn = "document.querySelectorAll('.chart .bk-Figure').length"
+    page.evaluate(OPEN_CHARTS)  # folded at this width
     page.wait_for(f"{drawn} >= 10")
-    assert page.evaluate("document.querySelectorAll('figure').length") == page.evaluate(drawn)
+    assert page.evaluate("document.querySelectorAll('.charts figure').length") == page.evaluate(drawn)
     assert page.evaluate("document.title") == "FAIL: smoke on sandbox"
     assert page.evaluate("document.querySelector('h1').textContent.trim().endsWith('Fail')")
 
@@ -78,8 +82,9 @@ def test_hovering_shows_figures(page: Page, tmp_path: Path) -> None:
     report(folder)
     page.open((folder / REPORT).as_uri())
     page.resize(1440)
+    page.evaluate(OPEN_CHARTS)
     page.wait_for("document.querySelectorAll('.chart .bk-Figure').length >= 10")
-    page.evaluate("document.querySelectorAll('figure')[2].scrollIntoView({block: 'center'})")
+    page.evaluate("document.querySelectorAll('.charts figure')[2].scrollIntoView({block: 'center'})")
     box = page.evaluate("(() => { const r = document.querySelectorAll('.chart')[2].getBoundingClientRect();"
                         " return [r.x, r.y, r.width, r.height]; })()")  # fmt: skip
     for step in range(8):

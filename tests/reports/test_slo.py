@@ -114,7 +114,7 @@ def test_a_pass_that_the_samples_cannot_show_says_so() -> None:
     assert row.interval is not None
     # Clopper and Pearson's upper end for 0 of n
     assert row.interval.high == pytest.approx(1 - 0.025 ** (1 / 300))
-    assert "not shown: with 300 samples" in row.note
+    assert "met, but 300 samples are too few: the true rate could be" in row.note
     assert (row.shown, row.needed_samples, row.needed_s) == (False, 2995, 60 * 2995 / 300)
     assert judged(run_of([10.0] * 6000), build.share_slo(0.001)).note == ""
 
@@ -188,7 +188,7 @@ def test_one_error_among_too_few_calls_is_a_doubt_and_no_miss() -> None:
     run.spread([10.0], outcome=Outcome.SERVER_ERROR)
     row = judged(run, build.share_slo(0.001, claim="shown"))
     assert row.status == "inconclusive"
-    assert "no length shows it" in row.note
+    assert "which no length of run would show" in row.note
     run.spread([10.0] * 9, outcome=Outcome.SERVER_ERROR)
     assert judged(run, build.share_slo(0.001, claim="shown")).status == "fail"
 
@@ -197,7 +197,7 @@ def test_one_error_among_too_few_calls_is_a_doubt_and_no_miss() -> None:
 def test_a_run_too_short_to_show_it_passes_clean_or_not_at_all(slow: int, status: str) -> None:
     row = judged(run_of([10.0] * (47 - slow) + [900.0] * slow), build.latency_slo(claim="clean"))
     assert (row.status, row.shown) == (status, False)
-    assert "not shown: with 47 samples" in row.note
+    assert "47 samples are too few" in row.note or "47 samples (worth" in row.note
 
 
 def test_the_profile_says_what_a_pass_takes() -> None:
