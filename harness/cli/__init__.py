@@ -14,7 +14,23 @@ import traceback
 import click
 
 from harness import __version__
-from harness.cli import chaos, history, judging, plan, preflight, prove, run, sandbox, streams, tip, trace, users
+from harness.cli import (
+    chaos,
+    completion,
+    environment,
+    history,
+    init,
+    judging,
+    plan,
+    preflight,
+    prove,
+    run,
+    sandbox,
+    streams,
+    tip,
+    trace,
+    users,
+)
 from harness.cli.arguments import CommandLine
 from harness.cli.filtered_output import filtered_output
 from harness.core import interrupts
@@ -49,8 +65,11 @@ for command in (
     sandbox.sandbox,
     users.users,
     chaos.chaos,
+    init.init,
+    completion.completion,
 ):
     cli.add_command(command)
+environment.read_options_from_environment(cli)
 
 
 UNUSABLE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, FileExistsError)
@@ -109,4 +128,5 @@ def _show(error: click.ClickException) -> None:
     """As click does; what was given on the command line is printed as text."""
     said = io.StringIO()
     error.show(said)
+    said.write(environment.source(error))
     click.echo("\n".join(map(visible, said.getvalue().rstrip("\n").split("\n"))), err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.arguments import RunFolder
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def history(context: click.Context, path: Path) -> None:
 
 
 @history.command()
-@click.argument("runs", type=click.Path(path_type=Path), metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", type=RunFolder(), metavar="RUN...", nargs=-1, required=True)
 @click.option("--commit", default="", help="Of the app that was tested; else as the CI system says.")
 @click.option("--branch", default="", help="Likewise.")
 @click.pass_obj

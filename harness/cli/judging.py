@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from harness.cli.arguments import HttpUrl, OutFile
+from harness.cli.arguments import HttpUrl, OutFile, RunFolder
 from harness.cli.history import remember
 from harness.core.errors import ExitCode
 from harness.core.interrupts import Interrupted
@@ -42,14 +42,14 @@ def judge(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("folder", type=RunFolder(), metavar="RUN")
 def report(folder: Path) -> None:
-    """Judge RUN again and render its report, from the record alone."""
+    """Judge RUN again and render its report, from the record alone; `latest` is the newest run in runs/."""
     judge(folder)
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("folder", type=RunFolder(), metavar="RUN")
 @click.option("--target", "target_file", type=click.Path(), help="Target file (TOML): read its data again first.")
 @click.option("--url", type=HttpUrl(), help="A sandbox on this machine to read again, instead of --target.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
@@ -74,10 +74,10 @@ def check(folder: Path, target_file: str | None, url: str | None, allow_producti
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
-@click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
+@click.argument("folder", type=RunFolder(), metavar="RUN")
+@click.argument("baselines", type=RunFolder(), metavar="BASELINE...", nargs=-1, required=True)
 @click.option(
-    "--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable."
+    "--also", type=RunFolder(), metavar="RUN", multiple=True, help="A further run of RUN's build. Repeatable."
 )
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
 @click.option("--html", "page", type=OutFile(), help="Only lay the runs side by side, in this file; exit 0.")
