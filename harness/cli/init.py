@@ -25,9 +25,9 @@ FIRST = ("harness run profiles/first.toml --slo slo.toml", "harness report lates
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 def init(folder: Path) -> None:
-    """Make a project in FOLDER (here by default): profile, SLO file, target file, README.
+    """Make a project of your own in FOLDER (here by default).
 
-    Overwrites nothing. Prints the two commands that run it and show the verdict again.
+    Writes a profile, an SLO file, a target file and a README; overwrites nothing. Prints the two commands that run it and show the verdict again.
     """
     _refuse_overwriting(folder)
     for source, name in FILES.items():

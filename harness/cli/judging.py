@@ -11,6 +11,7 @@ import click
 
 from harness.cli.arguments import HttpUrl, OutFile, RunFolder
 from harness.cli.history import remember
+from harness.core.counted import counted
 from harness.core.errors import ExitCode
 from harness.core.interrupts import Interrupted
 from harness.core.visible import visible
@@ -44,7 +45,10 @@ def judge(
 @click.command()
 @click.argument("folder", type=RunFolder(), metavar="RUN")
 def report(folder: Path) -> None:
-    """Judge RUN again and render its report, from the record alone; `latest` is the newest run in runs/."""
+    """Judge RUN again and render its report, from its record alone.
+
+    `latest` is the newest run in runs/.
+    """
     judge(folder)
 
 
@@ -82,11 +86,11 @@ def check(folder: Path, target_file: str | None, url: str | None, allow_producti
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
 @click.option("--html", "page", type=OutFile(), help="Only lay the runs side by side, in this file; exit 0.")
 def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
-    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
+    """p95 per operation of RUN against one or more BASELINE runs.
 
-    A regression is more than 15 % and 5 ms, told from "no change" by how far runs of one build differ, all operations
-    judged together. Three runs (--also) against seven baselines tell the most; one against one tells only a large
-    change from a noisy night.
+    Exit 12 when an operation regressed. A regression is more than 15 % and 5 ms, told from "no change" by how far runs
+    of one build differ, all operations judged together. Three runs (--also) against seven baselines tell the most; one
+    against one tells only a large change from a noisy night.
 
     With --html the runs may differ, in their retry policy for example: the page says in what, and shows what each
     run's faults did to it. It judges nothing.
@@ -97,7 +101,7 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
         from reports.report import side_by_side
 
         laid = side_by_side((folder, *also, *baselines), page)
-        click.echo(visible(f"{len(laid.ids)} runs side by side: {page}"))
+        click.echo(visible(f"{counted(len(laid.ids), 'run')} side by side: {page}"))
         return
 
     from reports.compare import compare as compared

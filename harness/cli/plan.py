@@ -42,7 +42,10 @@ def plan(
     scale: float,
     **given: float | None,
 ) -> None:
-    """From people a day to requests, sockets, rows, limits and cost; and a profile of the peak."""
+    """From people a day to requests, sockets, rows, limits and cost.
+
+    With --write, a profile of the busiest hour as well.
+    """
     from harness import plan as planning
 
     if out is not None and out.exists() and not force:

@@ -48,10 +48,11 @@ CATALOGUE_BYTES = 50_000_000
 @click.option("--sarif", "sarif_file", type=OutFile(), help="Write the findings as SARIF 2.1.0 too.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
-    """Ask the target's catalogue what is open, slow or missing: policies, functions, indexes, grants.
+    """Ask the target's catalogue what is open, slow or missing.
 
-    Read-only, through the connection string of the target file; nothing is written and no row is read. Each finding
-    names what it is about, the evidence, the manual's chapter, and the SQL that mends it.
+    Policies, functions, indexes, grants and more. Read-only, through the connection string of the target file; nothing
+    is written and no row is read. Each finding names what it is about, the evidence, the manual's chapter, and the SQL
+    that mends it.
     """
     from datetime import UTC, datetime
 

@@ -89,9 +89,9 @@ if TYPE_CHECKING:
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 @click.pass_context
 def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
-    """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
+    """Run PROFILE, judge it, write the report.
 
-    With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
+    PROFILE is a shipped name such as smoke, or a file. With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
     master prints one, or both have it in HARNESS_TOKEN.
     """
     _refuse_what_would_be_ignored(context, profile)

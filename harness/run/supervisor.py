@@ -21,6 +21,7 @@ from chaos.timeline import Timeline
 from harness import __version__
 from harness.config.behaviour import lacking, misfits
 from harness.core.behaviour import PERSONAS
+from harness.core.counted import counted
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import fault_windows
 from harness.core.frozen_model import closest
@@ -108,7 +109,9 @@ def _carry_out(
     log.open(folder)
     with following(folder, show):
         _log_plan(log, run_request, store.manifest)
-        watcher.stage(f"run {spec.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        watcher.stage(
+            f"run {spec.run_id}: {counted(store.manifest.planned_sessions, 'session')} planned, target {access.url}"
+        )
         stage.now = "before the load began"
         probes = probe(access, run_request.profile.people)
         store.update(probes=probes)
