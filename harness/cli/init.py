@@ -27,7 +27,8 @@ FIRST = ("harness run profiles/first.toml --slo slo.toml", "harness report lates
 def init(folder: Path) -> None:
     """Make a project of your own in FOLDER (here by default).
 
-    Writes a profile, an SLO file, a target file and a README; overwrites nothing. Prints the two commands that run it and show the verdict again.
+    Writes a profile, an SLO file, a target file and a README; overwrites nothing. Prints the two commands that run it
+    and show the verdict again.
     """
     _refuse_overwriting(folder)
     for source, name in FILES.items():

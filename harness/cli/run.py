@@ -91,8 +91,8 @@ if TYPE_CHECKING:
 def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
     """Run PROFILE, judge it, write the report.
 
-    PROFILE is a shipped name such as smoke, or a file. With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
-    master prints one, or both have it in HARNESS_TOKEN.
+    PROFILE is a shipped name such as smoke, or a file. With no target it starts a sandbox of its own and removes it
+    afterwards. Master and workers share a token: the master prints one, or both have it in HARNESS_TOKEN.
     """
     _refuse_what_would_be_ignored(context, profile)
     if options["master_address"]:
