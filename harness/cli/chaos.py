@@ -10,6 +10,7 @@ import click
 
 from chaos.proxy.options import ProxyOptions, proxy_options
 from harness.cli.arguments import HttpUrl
+from harness.core.counted import counted
 from harness.core.visible import visible
 
 
@@ -53,7 +54,7 @@ def chaos_clear(api: str, target_file: str | None, allow_production: bool) -> No
         gate = Gate(permit(load_target(target_file), peak_phones=0, allow_production=allow_production).reach)
     try:
         with proxy_api(gate, api if "://" in api else f"http://{api}", where="--api") as server:
-            click.echo(f"{server.clear()} faults ended")
+            click.echo(f"{counted(server.clear(), 'fault')} ended")
     except InvalidApiUrl as error:
         raise UsageError(str(error), where="--api") from None
     except ClientError as error:

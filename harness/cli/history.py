@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.arguments import RunFolder
+from harness.core.counted import counted
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
@@ -32,12 +34,12 @@ SHOWN = 20
 )
 @click.pass_context
 def history(context: click.Context, path: Path) -> None:
-    """Runs remembered over nights: verdicts, every operation's figures, and since when something is slower."""
+    """Runs remembered, and since when an operation is slower."""
     context.obj = path
 
 
 @history.command()
-@click.argument("runs", type=click.Path(path_type=Path), metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", type=RunFolder(), metavar="RUN...", nargs=-1, required=True)
 @click.option("--commit", default="", help="Of the app that was tested; else as the CI system says.")
 @click.option("--branch", default="", help="Likewise.")
 @click.pass_obj
@@ -73,7 +75,7 @@ def list_(path: Path, profile: str | None, target: str | None, last: int) -> Non
         click.echo(
             visible(f"{night.started_at[:16]}  {night.verdict:12}  {night.profile} on {night.target}  {_what(night)}")
         )
-    click.echo(f"{len(nights)} runs, {sum(night.exit_code == 0 for night in nights)} passed")
+    click.echo(f"{counted(len(nights), 'run')}, {sum(night.exit_code == 0 for night in nights)} passed")
     for line in flaky(nights):
         click.echo(visible(line))
 
@@ -92,7 +94,9 @@ def show(path: Path, run_id: str) -> None:
     for row in night.operations:
         figures = "  ".join(f"{name} {_ms(getattr(row, name))}" for name in ("p50", "p95", "p99"))
         click.echo(
-            visible(f"  {row.operation} ({row.view}): {figures}  {row.samples:,} samples, {row.failed:,} failed")
+            visible(
+                f"  {row.operation} ({row.view}): {figures}  {counted(row.samples, 'sample')}, {row.failed:,} failed"
+            )
         )
 
 
@@ -124,7 +128,7 @@ def trend(path: Path, operation: str, view: str, profile: str | None, target: st
         names = {row.operation for night in nights for row in night.operations if row.view == view}
         raise UsageError(f"no run has a p95 of {operation} ({view})", where=str(path), remedy=closest(operation, names))
     values = [value for _, value in found]
-    click.echo(f"{operation} ({view}), p95 over {len(found)} runs: {_spark(values)}")
+    click.echo(f"{operation} ({view}), p95 over {counted(len(found), 'run')}: {_spark(values)}")
     for night, value in found[-SHOWN:]:
         click.echo(visible(f"  {night.started_at[:16]}  {_ms(value):>10}  {night.verdict:12} {_what(night)}"))
     for change in change_points(values):
@@ -171,18 +175,21 @@ def prune(path: Path, keep: int) -> None:
     from harness.history.store import HistoryStore
 
     with HistoryStore(path, make=False) as store:
-        click.echo(f"{store.prune(keep)} runs forgotten")
+        click.echo(f"{counted(store.prune(keep), 'run')} forgotten")
 
 
 @history.command()
 @click.argument("other", type=click.Path(path_type=Path), metavar="FILE")
 @click.pass_obj
 def merge(path: Path, other: Path) -> None:
-    """Take over the runs of another history FILE: of a CI cache, or an artifact."""
+    """Take over the runs of another history FILE.
+
+    Of a CI cache, or an artifact.
+    """
     from harness.history.store import HistoryStore
 
     with HistoryStore(path) as store:
-        click.echo(f"{store.merge(other)} runs came")
+        click.echo(f"{counted(store.merge(other), 'run')} added")
 
 
 @history.command()
@@ -214,7 +221,7 @@ def _stale(nights: Sequence[Night]) -> str:
     """A series whose last passing run is long ago compares with an old build."""
     good = [place for place, night in enumerate(nights) if night.exit_code == 0]
     behind = len(nights) - 1 - good[-1] if good else len(nights)
-    return f"the last {behind} runs did not pass: a baseline is from before them" if behind >= 5 else ""
+    return f"the last {counted(behind, 'run')} did not pass: a baseline is from before them" if behind >= 5 else ""
 
 
 def _what(night: Night) -> str:

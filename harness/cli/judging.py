@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from harness.cli.arguments import HttpUrl, OutFile
+from harness.cli.arguments import HttpUrl, OutFile, RunFolder
 from harness.cli.history import remember
+from harness.core.counted import counted
 from harness.core.errors import ExitCode, HarnessError
 from harness.core.interrupts import Interrupted
 from harness.core.visible import visible
@@ -63,14 +64,17 @@ def _remember(history: Path, folder: Path, verdict: Verdict) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("folder", type=RunFolder(), metavar="RUN")
 def report(folder: Path) -> None:
-    """Judge RUN again and render its report, from the record alone."""
+    """Judge RUN again and render its report, from its record alone.
+
+    `latest` is the newest run in runs/.
+    """
     judge(folder)
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("folder", type=RunFolder(), metavar="RUN")
 @click.option("--target", "target_file", type=click.Path(), help="Target file (TOML): read its data again first.")
 @click.option("--url", type=HttpUrl(), help="A sandbox on this machine to read again, instead of --target.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
@@ -95,19 +99,19 @@ def check(folder: Path, target_file: str | None, url: str | None, allow_producti
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
-@click.argument("baselines", type=click.Path(path_type=Path), metavar="BASELINE...", nargs=-1, required=True)
+@click.argument("folder", type=RunFolder(), metavar="RUN")
+@click.argument("baselines", type=RunFolder(), metavar="BASELINE...", nargs=-1, required=True)
 @click.option(
-    "--also", type=click.Path(path_type=Path), multiple=True, help="A further run of RUN's build. Repeatable."
+    "--also", type=RunFolder(), metavar="RUN", multiple=True, help="A further run of RUN's build. Repeatable."
 )
 @click.option("--force", is_flag=True, help="Compare runs of different profiles or environments all the same.")
 @click.option("--html", "page", type=OutFile(), help="Write the comparison as a page to this file; exit 0.")
 def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], force: bool, page: Path | None) -> None:
-    """p95 per operation of RUN against one or more BASELINE runs; exit 12 when an operation regressed.
+    """p95 per operation of RUN against one or more BASELINE runs.
 
-    A regression is more than 15 % and 5 ms, told from "no change" by how far runs of one build differ, all operations
-    judged together. Three runs (--also) against seven baselines tell the most; one against one tells only a large
-    change from a noisy night.
+    Exit 12 when an operation regressed. A regression is more than 15 % and 5 ms, told from "no change" by how far runs
+    of one build differ, all operations judged together. Three runs (--also) against seven baselines tell the most; one
+    against one tells only a large change from a noisy night.
 
     What changed comes first, the largest effect on top; operations with an objective are always there. With --html the
     runs may differ, in their retry policy for example: the page says in what, and what each run's faults did to it.
@@ -118,7 +122,7 @@ def compare(folder: Path, baselines: tuple[Path, ...], also: tuple[Path, ...], f
         from reports.report import side_by_side
 
         laid = side_by_side((folder, *also, *baselines), page, also=len(also))
-        click.echo(visible(f"{len(laid.ids)} runs side by side: {page}"))
+        click.echo(visible(f"{counted(len(laid.ids), 'run')} side by side: {page}"))
         return
 
     from reports.compare import compare as compared

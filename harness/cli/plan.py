@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.arguments import Finite, OutFile
+from harness.core.errors import UsageError
 from harness.core.visible import visible
 
 
@@ -19,7 +20,8 @@ from harness.core.visible import visible
 @click.option("--mix", "mix_file", type=click.Path(path_type=Path), help="TOML with [mix] and any other input.")
 @click.option("--prices", "price_file", type=click.Path(path_type=Path), help="Price file instead of the shipped one.")
 @click.option("--json", "as_json", is_flag=True, help="Every figure as JSON.")
-@click.option("--write", "out", type=OutFile(), help="Write the busiest hour as a profile.")
+@click.option("--write", "out", type=OutFile(), help="Write the busiest hour as a profile; a file of yours stays.")
+@click.option("--force", is_flag=True, help="With --write: overwrite the file.")
 @click.option(
     "--hold",
     type=Finite(above=0, most=10_000),
@@ -35,13 +37,21 @@ def plan(
     price_file: Path | None,
     as_json: bool,
     out: Path | None,
+    force: bool,
     hold: float,
     scale: float,
     **given: float | None,
 ) -> None:
-    """From people a day to requests, sockets, rows, limits and cost; and a profile of the peak."""
+    """From people a day to requests, sockets, rows, limits and cost.
+
+    With --write, a profile of the busiest hour as well.
+    """
     from harness import plan as planning
 
+    if out is not None and out.exists() and not force:
+        raise UsageError(
+            "the file is there, and was not overwritten", where=str(out), remedy="name another one, or add --force"
+        )
     changes = planning.load_changes(mix_file) if mix_file else {}
     changes |= {name: value for name, value in given.items() if value is not None}
     inputs = planning.PlanInputs().changed(**changes)

@@ -74,7 +74,7 @@ CATALOGUE_BYTES = 50_000_000
 @click.option("--sarif", "sarif_file", type=OutFile(), help="Write the findings as SARIF 2.1.0 too.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
-    """Ask a target what is open, slow or missing, before anything is sent to it.
+    """Ask what is open, slow or missing at a target.
 
     Its catalogue, read-only, through the target file's connection string. With --outside, requests with the public key
     and as two synthetic people; rows that they make are taken away. With --app, a checkout of the app. Each finding

@@ -11,6 +11,7 @@ from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
 
+from harness.core.counted import counted
 from harness.core.secret_filter import WORDS
 from harness.core.visible import visible, visible_lines
 
@@ -107,8 +108,8 @@ def headline(facts: Mapping[str, Any]) -> str:
     at = facts["at_s"]
     where = "starting" if at < 0 else f"{at:.0f} of at most {facts['end_s']:.0f} s"
     return (
-        f"{where} | {_plural(facts['sessions'], 'session')} open, {facts['left']} to come"
-        f" | {facts['per_second']:.0f} attempts/s | {_plural(facts['attempts'], 'attempt')}, {facts['failed']} failed"
+        f"{where} | {counted(facts['sessions'], 'session')} open, {facts['left']} to come"
+        f" | {facts['per_second']:.0f} attempts/s | {counted(facts['attempts'], 'attempt')}, {facts['failed']} failed"
         f"{chaos(facts.get('chaos', ()))}"
     )
 

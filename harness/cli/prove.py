@@ -43,10 +43,11 @@ from harness.cli.arguments import OutFolder
 )
 @click.option("--controls", type=click.IntRange(min=1), default=1, show_default=True, help="Healthy runs before them.")
 def prove(seeds: int, healthy: int, fast: bool, mutants: bool, **options: Any) -> None:
-    """Run seeded defects through whole runs: is each caught, and are healthy runs left alone?
+    """Run seeded defects through whole runs: is each caught?
 
-    Some 50 seconds a run; everything takes hours. Writes prove.md and prove.json to the folder of --out. Exit 0 only
-    when every defect was caught by its gate and no healthy run raised an alarm; 10 otherwise.
+    And are healthy runs left alone? Some 50 seconds a run; everything takes hours. Writes prove.md and prove.json to
+    the folder of --out. Exit 0 only when every defect was caught by its gate and no healthy run raised an alarm; 10
+    otherwise.
 
     With --mutants, a proxy spoils one call in one way in each run, for all calls of the app and all ways that make
     sense (--list). Writes mutants.md and mutants.jsonl. Exit 0 when 95 % of those that may not live are killed, and the

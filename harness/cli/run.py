@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from harness.cli import ci, judging
-from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder
+from harness.cli.arguments import Finite, HostPort, HttpUrl, OutFolder, RunFolder, TomlName
 from harness.core.errors import UsageError
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
 from harness.core.secret_filter import WORDS
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("profile", required=False)
+@click.argument("profile", required=False, type=TomlName("profile"))
 @click.option(
-    "--target", "target_file", type=click.Path(), help="Target file (TOML). Without one, a sandbox is started."
+    "--target", "target_file", type=TomlName("target"), help="Target file (TOML). Without one, a sandbox is started."
 )
 @click.option("--url", type=HttpUrl(), help="A sandbox that already runs on this machine, instead of --target.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule and behaviour; the profile's by default.")
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=RunFolder(),
     metavar="RUN",
     help="Compare with this run afterwards, or a name: last-good, the newest ones like it that passed (of --history, "
     "else of --out); main, or branch:NAME, those of that branch in --history. Repeatable.",
@@ -106,10 +106,10 @@ if TYPE_CHECKING:
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 @click.pass_context
 def run(context: click.Context, /, profile: str | None, **options: Any) -> None:
-    """Run PROFILE (a shipped name such as smoke, or a file), judge it, write the report.
+    """Run PROFILE, judge it, write the report.
 
-    With no target it starts a sandbox of its own and removes it afterwards. Master and workers share a token: the
-    master prints one, or both have it in HARNESS_TOKEN.
+    PROFILE is a shipped name such as smoke, or a file. With no target it starts a sandbox of its own and removes it
+    afterwards. Master and workers share a token: the master prints one, or both have it in HARNESS_TOKEN.
     """
     with ci.refusals():
         _run(context, profile, options)
@@ -222,8 +222,11 @@ _MASTERS_OWN = {"expect_workers": "--expect-workers", "bind": "--bind", "wait_s"
 def _refuse_what_would_be_ignored(context: click.Context, profile: str | None) -> None:
     """An option that means nothing beside the others was meant to do something."""
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    set_ = given | {
+        name for name in context.params if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+    }
     names = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
-    if "master_address" in given:
+    if "master_address" in set_:
         ignored = sorted(str(names[name]) for name in given - _WORKERS_OWN - {"profile"})
         if profile or ignored:
             what = [*([f"PROFILE {profile}"] if profile else []), *ignored]
@@ -233,7 +236,7 @@ def _refuse_what_would_be_ignored(context: click.Context, profile: str | None) -
                 remedy="give it to the master; a worker needs --target or --url alone",
             )
         return
-    if "master_port" not in given:
+    if "master_port" not in set_:
         ignored = [option for name, option in _MASTERS_OWN.items() if name in given]
         if ignored:
             raise UsageError(

@@ -49,9 +49,9 @@ def sandbox_quirks() -> None:
 
 @sandbox.command("keys")
 def sandbox_keys() -> None:
-    """Print an environment file with a sandbox's secrets, for processes that do not share its loopback.
+    """Print an environment file with a sandbox's secrets.
 
-    With it comes a token for a master and its workers.
+    For processes that do not share its loopback. With it comes a token for a master and its workers.
 
     Fresh ones, or those that follow from SANDBOX_JWT_SECRET and SANDBOX_PASSWORD where they are set. Keep it private:
     harness sandbox keys > .env

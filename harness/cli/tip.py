@@ -43,7 +43,7 @@ from harness.core.visible import visible
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Switch of the sandboxes started here.")
 def tip(profile: str, name: str | None, **options: Any) -> None:
-    """The shortest fault of PROFILE that the target does not recover from.
+    """Find the shortest fault that is not recovered from.
 
     Runs PROFILE with its fault shorter and longer. Each run lasts warm-up, 45 s of calm, the fault, the time to recover
     and 40 s more. Exit 20 when a run cannot tell.

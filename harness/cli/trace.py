@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.arguments import Finite, HttpUrl, OutFile
+from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError
 from harness.core.visible import in_json, visible
 
@@ -146,4 +147,4 @@ def record(app: str, out: Path, script: Path | None, **options: Any) -> None:
         recording = recorded(app, steps, target, told=watcher.stage, **chosen)
     out.write_bytes(written(recording))
     requests = sum(len(list(flow.requests)) for flow in recording.flows)
-    click.echo(visible(f"{requests} requests in {len(recording.flows)} flows: {out}"))
+    click.echo(visible(f"{counted(requests, 'request')} in {counted(len(recording.flows), 'flow')}: {out}"))

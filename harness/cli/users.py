@@ -9,7 +9,7 @@ from harness.core.visible import visible_lines
 
 @click.group()
 def users() -> None:
-    """Synthetic people on a target: made before a rehearsal, removed after it."""
+    """Make and remove synthetic people on a target."""
 
 
 @users.command("provision")
@@ -34,7 +34,10 @@ def users_provision(target_file: str, count: int, concurrency: int, allow_produc
 @click.option("--dry-run", is_flag=True, help="Only say who would be removed.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def users_cleanup(target_file: str, concurrency: int, dry_run: bool, allow_production: bool) -> None:
-    """Remove the people that `provision` made with this target's tag, and nobody else."""
+    """Remove the people that `provision` made, and nobody else.
+
+    They carry this target's tag, in their address and in their metadata.
+    """
     from harness import provision
     from harness.config.load import load_target
 

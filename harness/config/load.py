@@ -20,6 +20,7 @@ from harness.config.extend import EXTENDS, extended
 from harness.config.problems import sentences
 from harness.config.slo_names import unknown_names
 from harness.config.text_file import decoded, is_file, is_folder, read_bytes, shown
+from harness.core.counted import counted
 from harness.core.errors import UsageError
 from harness.core.frozen_model import closest
 from harness.core.profile import Profile
@@ -215,7 +216,7 @@ def validated(data: Mapping[str, Any], path: Path, kind: str, model: type[AnyMod
         details = error.errors(include_url=False)
     # Outside the handler, so that pydantic's own text, values and all, is not chained to ours.
     problems = sentences(details, data, model)
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    count = counted(len(problems), "problem")
     raise UsageError(
         "\n".join((f"{count} in {kind} {path}:", *(f"  {problem}" for problem in problems))),
         where=str(path),

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.core.counted import counted
 from harness.core.errors import UsageError
 from harness.core.profile import Profile
 from harness.core.slo import LatencySlo, Slo
@@ -46,10 +47,11 @@ class OutOfReach:
     def text(self) -> str:
         """One sentence."""
         if self.measure_s is None:
-            return f"{self.slo} wants {self.needed:,} samples, and no persona of [mix] does any of it"
+            return f"{self.slo} wants {counted(self.needed, 'sample')}, and no persona of [mix] does any of it"
         return (
-            f"{self.slo} wants {self.needed:,} samples, and the measure phase plans {self.sessions:.0f} sessions that "
-            f"could bring some: too few; at this rate it takes measure_s = {math.ceil(self.measure_s):,} or more"
+            f"{self.slo} wants {counted(self.needed, 'sample')}, and the measure phase plans "
+            f"{counted(round(self.sessions), 'session')} that could bring some: too few; "
+            f"at this rate it takes measure_s = {math.ceil(self.measure_s):,} or more"
         )
 
 

@@ -106,7 +106,7 @@ def permit(
     host, where = target.host, f"target {target.name} ({target.url})"
     if target.environment == "production" and not allow_production:
         raise TargetError(
-            "this target is production, and nobody said that it may be loaded",
+            "this target is production, and not authorised for load",
             where=where,
             remedy="pass --allow-production if that is truly meant, or choose another target",
         )

@@ -141,7 +141,7 @@ def _another_target(folder: Path) -> str:
             was += before.num_rows
             still += int(pc.sum(pc.is_in(before["id"], now["id"])).as_py() or 0)
     if was and not still:
-        return f"another target, or an emptied one: none of the {was:,} rows that were read before is there"
+        return f"another target, or an emptied one: none of the rows that were read before is there ({was:,})"
     return ""
 
 

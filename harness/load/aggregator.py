@@ -219,7 +219,7 @@ class Aggregator:
             self._say(
                 "problem",
                 text=f"{self.records[worker].name} has said nothing for {LOST_S:g} s and counts as lost: "
-                f"{left} of its {self.records[worker].tickets} sessions had not begun",
+                f"of its sessions, {left} of {self.records[worker].tickets} had not begun",
             )
         return lost
 

@@ -175,7 +175,7 @@ class MasterGate:
 
     def _admitted(self, frames: Sequence[bytes]) -> WorkerMessage:
         if len(frames) != 2:
-            raise Refused("malformed", why=f"{len(frames)} frames instead of 2")
+            raise Refused("malformed", why=f"2 frames expected, {len(frames)} came")
         try:
             sender = bytes(frames[0]).decode()
         except UnicodeDecodeError:

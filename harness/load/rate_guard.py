@@ -65,7 +65,7 @@ class RateGuard:
         if last - first + 1 >= self._patience_s:
             sent = ", ".join(f"{self._counts[one]:,}" for one in range(first, last + 1))
             self.reason = (
-                f"{sent} requests were sent in {last - first + 1} seconds in a row, by all workers together; "
+                f"{sent} requests were sent, second by second, by all workers together; "
                 f"the target allows {self._limit:g} a second"
             )
 

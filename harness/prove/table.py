@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from harness.core.counted import counted
 from harness.core.frozen_model import FrozenModel
 from harness.prove.defects import Defect, matches
 from harness.prove.healthy import Situation
@@ -132,7 +133,7 @@ def markdown(proof: Proof, defects: Sequence[Defect]) -> str:
     silent = sum(not run.answered for run in proof.healthy)
     lines += [
         "",
-        f"{caught} of {len(_names(proof.trials))} defects caught in every trial ({len(proof.trials)} runs); "
+        f"{caught} of {len(_names(proof.trials))} defects caught in every trial ({counted(len(proof.trials), 'run')}); "
         f"{false} false alarms and {silent} without an answer in {len(proof.healthy)} healthy runs. {proof.made_at}.",
     ]
     if proof.healthy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.counted import counted
 from harness.core.errors import TargetError
 from harness.core.people import email_pattern
 from harness.core.secret import NOTHING
@@ -71,7 +72,8 @@ class Provisioning:
     def state(self) -> str:
         if self.census is None:
             return "nobody was created; the list of existing people was being read"
-        return f"{self.created:,} people were created before that, of {self.count:,} wanted in all"
+        created = counted(self.created, "person was", "people were")
+        return f"{created} created before that, of {self.count:,} wanted in all"
 
     def summary(self) -> str:
         """One line."""
@@ -80,8 +82,9 @@ class Provisioning:
         foreign = [index for index in sorted(self.census.untagged) if index < self.count]
         beyond = sum(index >= self.count for index in self.census.mine)
         text = (
-            f"target {self.job.target.name}: all {self.count:,} people are there, {self.created:,} created now, "
-            f"{self.count - self.created:,} found; {pattern.format(index=0)} to {pattern.format(index=self.count - 1)}"
+            f"target {self.job.target.name}: all {counted(self.count, 'person is', 'people are')} there, "
+            f"{self.created:,} created now, {self.count - self.created:,} found; "
+            f"{pattern.format(index=0)} to {pattern.format(index=self.count - 1)}"
         )
         if beyond:
             text += f"; {beyond:,} more with higher numbers"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from harness.core.counted import counted
 from harness.core.errors import TargetError
 from harness.core.people import email_pattern
 from harness.provision.admin_api import AdminApi, PersistentServerError
@@ -66,7 +67,7 @@ class Removal:
         else:
             reason, remedy = some(census.ours()), "see that nobody is provisioning at the same time"
         return TargetError(
-            f"{len(census.ours()):,} people are still there: {reason}",
+            f"{counted(len(census.ours()), 'person is', 'people are')} still there: {reason}",
             where=f"target {self.job.target.name}",
             remedy=remedy,
         )
@@ -94,7 +95,7 @@ class Removal:
     def state(self) -> str:
         if self.census is None:
             return "nobody was removed; the list of existing people was being read"
-        return f"{self.deleted:,} people were removed before that"
+        return f"{counted(self.deleted, 'person was', 'people were')} removed before that"
 
     def fault_schedule(self) -> str:
         """One line about what a cleanup would do."""
@@ -103,18 +104,21 @@ class Removal:
         examples = f", for example {some(sorted(ours))}" if ours else ""
         new = len(self.census.newcomers)
         signed_up = f", {new:,} of them signed up during runs" if new else ""
-        return f"{where}: {len(ours):,} people would be removed{signed_up}{examples}; {self._kept()}"
+        return (
+            f"{where}: {counted(len(ours), 'person', 'people')} would be removed{signed_up}{examples}; {self._kept()}"
+        )
 
     def summary(self) -> str:
         """One line about what was done."""
         also = f" ({self.gone:,} were already gone)" if self.gone else ""
-        return f"target {self.job.target.name}: {self.deleted:,} people removed{also}, none left; {self._kept()}"
+        who = counted(self.deleted, "person", "people")
+        return f"target {self.job.target.name}: {who} removed{also}, none left; {self._kept()}"
 
     def _kept(self) -> str:
         assert self.census is not None
         half = len(self.census.untagged) + len(self.census.elsewhere)
         skipped = f"{half:,} with only one of address and tag left alone, " if half else ""
-        return f"{skipped}{self.census.others:,} other users untouched"
+        return f"{skipped}{counted(self.census.others, 'other user')} untouched"
 
     def _address(self, index: int) -> str:
         return email_pattern(self.job.target.people).format(index=index)

@@ -17,6 +17,7 @@ import httpx
 
 from harness.config.load import ResolvedKeys, resolve_keys
 from harness.core.child_environment import child_environment
+from harness.core.counted import counted
 from harness.core.errors import TargetError, UsageError
 from harness.core.ownership import refuse_outside_windows
 from harness.core.people import email_pattern
@@ -67,7 +68,7 @@ def target_of(run_request: RunRequest, watcher: Watcher, log: RunLog = NO_LOG) -
     else:
         people = run_request.profile.sandbox.people
         patience = "; so many take a minute or more" if people > MANY_PEOPLE else ""
-        watcher.stage(f"starting a sandbox with {people:,} people{patience}")
+        watcher.stage(f"starting a sandbox with {counted(people, 'person', 'people')}{patience}")
         log.info("sandbox starting", people=people, switches=list(run_request.quirks))
         with _own_sandbox(run_request, log) as access:
             yield access
@@ -78,7 +79,8 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
     size = run_request.profile.sandbox
     if size.people < run_request.profile.people:
         raise UsageError(
-            f"the profile needs {run_request.profile.people} people, its sandbox has {size.people}",
+            f"the profile needs {counted(run_request.profile.people, 'person', 'people')}, "
+            f"its sandbox has {size.people}",
             where=f"profile {run_request.profile.name}, sandbox.people",
             remedy=f"set sandbox.people to at least {run_request.profile.people}",
         )
@@ -246,7 +248,7 @@ def _everybody(target: Target, keys: ResolvedKeys, run_request: RunRequest) -> t
     found = user_ids(target, keys, needed, allow_production=run_request.allow_production)
     if len(found) < needed:
         raise TargetError(
-            f"the profile needs {needed} people, the target has {len(found)} of them",
+            f"the profile needs {counted(needed, 'person', 'people')}, the target has {len(found)} of them",
             where=target.url,
             remedy=f"harness users provision --target FILE --count {needed}",
         )

@@ -22,6 +22,7 @@ from harness import __version__
 from harness.config.behaviour import lacking, misfits
 from harness.core.assistant_slo import Quota
 from harness.core.behaviour import PERSONAS
+from harness.core.counted import counted
 from harness.core.errors import HarnessError, UsageError
 from harness.core.fault_record import fault_windows
 from harness.core.frozen_model import closest
@@ -118,7 +119,9 @@ def _carry_out(
     log.open(folder)
     with following(folder, show):
         _log_plan(log, run_request, store.manifest)
-        watcher.stage(f"run {spec.run_id}: {store.manifest.planned_sessions} sessions planned, target {access.url}")
+        watcher.stage(
+            f"run {spec.run_id}: {counted(store.manifest.planned_sessions, 'session')} planned, target {access.url}"
+        )
         stage.now = "before the load began"
         probes = probe(access, run_request.profile.people, _answers_a_minute(run_request))
         store.update(probes=probes)

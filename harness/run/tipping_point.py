@@ -117,9 +117,14 @@ def chosen(profile: Profile, name: str | None, source: str) -> ChaosEntry:
     found = [entry for entry in profile.chaos if name is None or entry.name == name]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(entry.name for entry in profile.chaos) or "none"
-    wrong = f"it has no fault called {name!r}" if name else f"it has {len(found)} faults, one is needed"
-    raise UsageError(f"whose tipping point? {wrong}", where=f"{source}, [[chaos]]", remedy=f"its faults: {names}")
+    names = ", ".join(entry.name for entry in profile.chaos)
+    if not names:
+        what, remedy = f"{profile.name} has no fault to vary", "try lost-replies, retry-storm or another with [[chaos]]"
+    elif name:
+        what, remedy = f"{profile.name} has no fault called {name!r}", f"its faults: {names}"
+    else:
+        what, remedy = f"{profile.name} has several faults, and one can be varied", f"--fault with one of: {names}"
+    raise UsageError(what, where=f"{source}, [[chaos]]", remedy=remedy)
 
 
 def lasting(profile: Profile, fault: ChaosEntry, seconds: float, recover_s: float) -> Profile:

@@ -72,7 +72,7 @@ def _headers(comparison: TraceComparison) -> Iterator[str]:
         yield ""
         yield "headers"
     for detail, (count, calls) in sorted(found.items(), key=lambda item: -item[1][0]):
-        few = ", ".join(sorted(calls)) if len(calls) <= 3 else f"{len(calls)} calls"
+        few = ", ".join(sorted(calls)) if len(calls) <= 3 else f"{len(calls)} different calls"
         yield f"  {count}x  {detail}  ({few})"
 
 

@@ -35,7 +35,7 @@ def test_harness_chaos_proxy_serves_until_ctrl_c_and_clear_ends_its_faults() -> 
         cleared = subprocess.run(
             [sys.executable, "-m", "harness", "chaos", "clear", "--api", api], capture_output=True, text=True
         )
-        assert (cleared.returncode, cleared.stdout) == (0, "1 faults ended\n")
+        assert (cleared.returncode, cleared.stdout) == (0, "1 fault ended\n")
         os.kill(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=10)
         assert process.returncode == 0

@@ -112,7 +112,7 @@ def test_pruning_keeps_the_newest_of_each_kind(tmp_path: Path) -> None:
 def test_histories_are_merged_by_run(tmp_path: Path) -> None:
     first = filled(tmp_path / "a.db", night(1), night(2))
     second = filled(tmp_path / "b.db", night(2, p95=1.0), night(3))
-    assert "1 runs came" in run(first, "merge", str(second)).output
+    assert "1 run added" in run(first, "merge", str(second)).output
     with HistoryStore(first) as store:
         assert store.nights() == [night(1), night(2), night(3)]
 

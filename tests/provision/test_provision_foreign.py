@@ -257,7 +257,7 @@ def test_one_who_cannot_be_deleted_does_not_keep_the_others(foreign: Foreign, ta
         refused(500, "unexpected_failure", "Database error deleting user") if asked.path.endswith(stuck) else None
     )
     message = failing(lambda: cleanup(target, patience=QUICK))
-    assert f"1 people are still there: {ADDRESS.format(3)}" in message
+    assert f"1 person is still there: {ADDRESS.format(3)}" in message
     assert "Database error deleting user" in message
     assert "6 people were removed before that" in message
     assert list(foreign.users) == [ADDRESS.format(3)]

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.phone_memory import FEED_ROWS, FeedRowSeen, FeedSeen, PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.counted import counted
 from harness.core.read_log import ReadSeverity
 
 LATE = timedelta(minutes=5)
@@ -32,9 +33,10 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     expected = before.rows if overlap <= 0 else _settled(before.rows, now, before, overlap)
     gone = [row for row in _newer(expected, now) if row.id not in ids]
     if gone:
-        detail = f"{len(gone)} rows are gone that {before.call} showed, of them {gone[0].id} of {gone[0].actor}"
+        lost = counted(len(gone), "row is", "rows are")
+        detail = f"{lost} gone that {before.call} showed, of them {gone[0].id} of {gone[0].actor}"
         if reply.empty:
-            detail = f"the feed is empty, where {before.call} showed {len(before.rows)} rows"
+            detail = f"the feed is empty, where {before.call} showed {counted(len(before.rows), 'row')}"
         found.append(ReadViolation(ReadSeverity.LOST, gone[0].id, detail))
     settled = _settled(now.rows, before, now, reply.at - before.begun)
     strange = [row for row in _newer(settled, before) if row.id not in known]

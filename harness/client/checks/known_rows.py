@@ -10,6 +10,7 @@ from __future__ import annotations
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.counted import counted
 from harness.core.read_log import ReadSeverity
 
 ACCOUNT = frozenset(
@@ -41,7 +42,7 @@ def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) 
     if memory.active_at is not None and memory.active_at <= reply.begun:
         why = "a title was put into the library before"
     elif memory.diary is not None and memory.diary[0] <= reply.begun and memory.diary[1] > 0:
-        why = f"the diary counts {memory.diary[1]} titles"
+        why = f"the diary counts {counted(memory.diary[1], 'title')}"
     else:
         return 0
     if reply.empty:

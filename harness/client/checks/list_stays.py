@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from harness.client.checks.owner import LISTS
 from harness.client.checks.phone_memory import CONVERSATIONS, PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.counted import counted
 from harness.core.read_log import ReadSeverity
 
 OVERLAP = timedelta(seconds=10)
@@ -29,7 +30,9 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     if before and memory.listed_at <= reply.begun and len(rows) < MANY:
         asked = len(before)
         if not now:
-            found.append(ReadViolation(ReadSeverity.LOST, "", f"the list is empty, where it had {len(before)} rows"))
+            found.append(
+                ReadViolation(ReadSeverity.LOST, "", f"the list is empty, where it had {counted(len(before), 'row')}")
+            )
         else:
             for id_, updated in before.items():
                 if id_ not in now:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from harness.client.checks.phone_memory import OPEN_PAGES, MessagePage, PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.core.counted import counted
 from harness.core.read_log import ReadSeverity
 
 PAGE = 40
@@ -45,7 +46,7 @@ def _compare(
     if gone:
         detail = f"{len(gone)} of {len(before.ids)} messages are gone that were shown before, first {gone[0]}"
         if not ids:
-            detail = f"the page is empty, where {len(gone)} messages were"
+            detail = f"the page is empty, where {counted(len(gone), 'message was', 'messages were')}"
         found.append(ReadViolation(ReadSeverity.LOST, gone[0], detail))
 
 

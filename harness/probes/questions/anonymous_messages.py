@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.core.counted import counted
 from harness.probes.context import ProbeContext, rows_of
 from harness.record.probe_results import ProbeAnswer
 
@@ -17,6 +18,7 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
         status="broken" if rows else "held",
         asked=1,
         count=len(rows),
-        text=f"without signing in {len(rows)} messages were readable (status {reply.status_code})",
+        text=f"without signing in {counted(len(rows), 'message was', 'messages were')} readable "
+        f"(status {reply.status_code})",
         ids=tuple(row["id"] for row in rows),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.core.counted import counted
 from harness.probes.context import ProbeContext, rows_of
 from harness.record.probe_results import ProbeAnswer
 
@@ -22,6 +23,7 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
         status="broken" if foreign else "held",
         asked=len(rows),
         count=len(foreign),
-        text=f"{len(rows)} messages were readable, {len(foreign)} of them in conversations of others",
+        text=f"{counted(len(rows), 'message was', 'messages were')} readable, "
+        f"{len(foreign)} of them in conversations of others",
         ids=tuple(foreign[:5]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from harness.core.counted import counted
 from harness.probes.context import ProbeContext, event
 from harness.record.probe_results import ProbeAnswer
 
@@ -25,6 +26,6 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
         status="broken" if doubled or not rows else "held",
         asked=1,
         count=max(doubled, int(not rows)),
-        text=f"one event, sent twice, is {len(rows)} rows",
+        text=f"one event, sent twice, is {counted(len(rows), 'row')}",
         ids=tuple(str(row["id"]) for row in rows),
     )

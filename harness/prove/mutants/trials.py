@@ -29,6 +29,7 @@ from pydantic import ValidationError
 
 from harness import __version__
 from harness.config.load import load_profile
+from harness.core.counted import counted
 from harness.core.errors import HarnessError
 from harness.core.profile import Profile
 from harness.load import child_process as processes
@@ -177,7 +178,7 @@ class MutationRun:
                     )
                 if number == 0:
                     reached = set(run.tally.reached)
-                    self.plan.say(f"{len(reached)} mutants have something to spoil in it")
+                    self.plan.say(f"{counted(len(reached), 'mutant has', 'mutants have')} something to spoil in it")
         finally:
             sandboxes.close()
         return reached

@@ -46,7 +46,7 @@ class Settled:
 def settled(text: str, gaps_s: Sequence[float]) -> list[Settled]:
     """Which texts a debounced field lets through while `text` is typed; `gaps_s` before each key but the first."""
     if len(gaps_s) != max(0, len(text) - 1):
-        raise ValueError(f"{len(text)} keys have {max(0, len(text) - 1)} gaps between them, not {len(gaps_s)}")
+        raise ValueError(f"between the keys of {text!r:.40} are {max(0, len(text) - 1)} gaps, not {len(gaps_s)}")
     found, at = [], 0.0
     for typed in range(1, len(text) + 1):
         final = typed == len(text)

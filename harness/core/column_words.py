@@ -1,0 +1,217 @@
+"""What each column of a run's own tables holds, in words for whoever opens them in a notebook. (pure)
+
+`scripts/columns_page.py` makes docs/notebook.md from it and from the schemas; a test holds it complete. What is read
+from the target (`stored/`) keeps the target's names and is not explained again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TABLES: Mapping[str, str] = {
+    "latency": "Counts of latencies, in logarithmic buckets. Add up `count` over whatever is left out.",
+    "arrivals": "One row a planned session.",
+    "health": "The generator's own health, a row per worker and second. Null where the system does not tell.",
+    "delivery": "What devices saw of Realtime: messages sent and received, channels up and down.",
+    "realtime": "Sockets, channels and frames, per worker and second.",
+    "traffic": "What each session sent, a row per session and call.",
+    "actions": "What each session's person did, in order.",
+    "violations": "Examples of wrong replies, as devices found them; bounded, at most 20 of a rule in a second.",
+    "read_checks": "How often each rule was asked of a call's replies, and broken. To be added up.",
+    "read_samples": "Some of the replies in outline.",
+    "ledger/writes": "One row an intended write.",
+    "ledger/steps": "One row for each thing that happened to a write.",
+    "observed/statements": "`pg_stat_statements`, read at edges of phases and faults. Counters: take differences.",
+    "observed/texts": "What those statements look like.",
+    "observed/relations": "`pg_stat_user_tables`, read at the same instants. Counters, too.",
+    "observed/indexes": "`pg_stat_user_indexes`, likewise.",
+    "observed/seconds": "Connections, locks and the database's counters, each second.",
+    "observed/waits": "Who waited for whose lock, each second in which somebody did.",
+}
+"""A table in a sentence."""
+
+ALWAYS: Mapping[str, str] = {
+    "second": "second of the run; 0 is the start of warm-up",
+    "worker": "number of the worker process",
+    "person": "number of the synthetic person",
+    "ticket": "number of the session in the plan",
+    "call": "name of the call, as in `latency` with view `server`",
+    "rule": "name of the rule (docs/integrity.md)",
+    "kind": "code of the kind of write, see below",
+    "sequence": "number of the write among this person's of this kind",
+    "query_id": "the statement, as `pg_stat_statements` numbers it",
+    "schema": "the schema's name",
+    "relation": "the table's name",
+}
+"""Columns that mean the same wherever they stand, unless a table below says otherwise."""
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "latency": {
+        "second": "of the attempt's first byte sent (server), or of the operation's intent (e2e)",
+        "phase": "`warmup`, `measure` or `drain`; objectives read `measure`",
+        "operation": "the call (view `server`) or the operation (view `e2e`)",
+        "view": "which latency; see below",
+        "outcome": "how it ended; see below",
+        "bucket_us": "latency in microseconds, within 0.5 % of every sample in the bucket",
+        "count": "samples in the bucket",
+    },
+    "arrivals": {
+        "persona": "who: swiper, reader, ...",
+        "planned_us": "when it should begin, microseconds of the run",
+        "started_us": "when it began; null: never",
+        "ended_us": "when it ended; null: never began, was still open, or its worker died first",
+        "late_cause": "empty: on time; `phone_busy`, `generator`, `worker_lost`, `run_ended`",
+        "end": "how it ended; see below; empty: no end on record",
+    },
+    "health": {
+        "lag_p50_us": "how late the engine's loop woke, median",
+        "lag_p99_us": "the same, 99th percentile",
+        "lag_max_us": "the same, worst",
+        "cpu_share": "CPU used, share of one core",
+        "rss_bytes": "resident memory",
+        "descriptors": "open file descriptors",
+        "sessions": "sessions open at that instant",
+        "descriptor_limit": "most descriptors that the process may open",
+        "wait_share": "share of the second in which the engine's thread was ready and had no core",
+        "steal_share": "share of the machine's CPU time that its hypervisor took",
+        "throttled_share": "share of the second in which the container's CPU quota held it back",
+        "machine_share": "share of the machine's CPU time in use, by anybody",
+        "gc_us": "garbage collections of the second together",
+        "gc_max_us": "the longest of them",
+        "ports": "local TCP ports in use on the machine",
+        "port_limit": "how many ports the system has for outgoing connections",
+        "backlog_bytes": "written by devices, not yet taken by the system; of a sample of devices",
+    },
+    "delivery": {
+        "at_us": "microseconds of the run, on the worker's clock",
+        "kind": "what was seen; see below",
+        "person": "whose device saw it",
+        "conversation": "id of the conversation",
+        "key": "client id of the message, topic, or row id: depends on `kind`",
+        "detail": "row id, channel state, or table and type: depends on `kind`",
+        "mark_us": "an instant on the database's clock, microseconds since 1970; null: none",
+    },
+    "realtime": {
+        "what": "a gauge at that instant, or `frames <kind>` and `bytes` within that second",
+        "value": "its value",
+    },
+    "traffic": {
+        "ticket": "the session that caused the requests, also those after its end",
+        "requests": "attempts, answered or not",
+        "failed": "of them: refused or not answered; not those that the device gave up itself",
+        "seconds": "waited for them, all together",
+        "bytes_out": "headers and bodies sent, before TLS; of answered requests",
+        "bytes_in": "headers and bodies received, as transferred",
+        "rows": "rows written, as far as replies tell",
+    },
+    "actions": {
+        "at_us": "microseconds since the session began",
+        "action": "what; see below",
+        "subject": "of what: a title, a screen, a text; depends on `action`",
+        "number": "how many; 1 where that says nothing",
+        "seconds": "for how long; 0 where that says nothing",
+    },
+    "violations": {
+        "at_us": "when the reply was read, microseconds of the run",
+        "person": "who asked",
+        "severity": "`foreign`, `lost`, `wrong` or `noted`",
+        "subject": "id of the row or person that it is about",
+        "detail": "what is wrong, in words",
+    },
+    "read_checks": {"asked": "rows or replies asked", "broken": "of them: the rule did not hold"},
+    "read_samples": {
+        "begun_us": "before the first byte was sent, microseconds of the run",
+        "at_us": "when the reply was read",
+        "person": "who asked",
+        "account": "user id of who asked, 16 bytes",
+        "subject": "id of what was asked about, 16 bytes; null: it has none",
+        "whole": "true: nothing came behind the last row",
+        "oldest_us": "time of the last row, microseconds since 1970; null: none",
+        "ids": "ids of the rows, 16 bytes each, one behind the other",
+        "owners": "whose the rows are, likewise; empty where rows do not say",
+        "detail": "what else the call's rule compares",
+        "first": "a figure of the call's rule; null: none",
+        "second": "another figure of the call's rule; null: none",
+    },
+    "ledger/writes": {
+        "at_us": "when it was intended, microseconds of the run",
+        "key": "number of the key under which it is stored; 0 where the kind has none",
+        "subject": "id, 16 bytes: of the title, conversation or message, depending on `kind`",
+        "object": "another id, likewise",
+        "detail": "a word, depending on `kind`: event type, emoji, status",
+        "number": "a number, depending on `kind`: members, cards",
+        "content": "hash of everything that was sent; 0 or null: not noted",
+        "parts": "hash of its fields, 8 bits each",
+    },
+    "ledger/steps": {
+        "at_us": "when, microseconds of the run",
+        "step": "code of what happened, see below",
+        "outcome": "code of how the attempt ended: position in the list of outcomes, from 0",
+        "row": "the server's own id for it, 16 bytes; null: it said none",
+    },
+    "observed/statements": {
+        "at_us": "microseconds since 1970 on the generator's clock",
+        "role": "database role that ran it",
+        "calls": "executions since the counters were reset",
+        "total_ms": "execution time since then, planning not included",
+        "rows": "rows returned or changed since then",
+        "shared_hit": "blocks of 8 KiB found in shared buffers",
+        "shared_read": "blocks read from outside them",
+        "temp_written": "blocks of temporary files written",
+        "wal_bytes": "bytes written ahead",
+    },
+    "observed/texts": {"detail": "the statement's text, literals left out"},
+    "observed/relations": {
+        "at_us": "microseconds since 1970",
+        "sequential_scans": "scans of the whole table",
+        "sequential_rows": "rows read by them",
+        "index_scans": "scans by any of its indexes",
+        "inserted": "rows inserted",
+        "updated": "rows updated",
+        "deleted": "rows deleted",
+        "live_rows": "rows alive, an estimate",
+        "dead_rows": "dead rows not yet vacuumed, an estimate",
+        "vacuums": "vacuums, by hand and by autovacuum",
+        "bytes": "size with indexes and TOAST",
+    },
+    "observed/indexes": {
+        "at_us": "microseconds since 1970",
+        "index": "the index's name",
+        "scans": "scans that used it",
+        "bytes": "its size",
+        "unique": "whether it is a unique index",
+    },
+    "observed/seconds": {
+        "at_us": "microseconds since 1970",
+        "connections": "connections of clients",
+        "active": "of them: running a statement",
+        "idle_in_transaction": "of them: in a transaction and doing nothing",
+        "lock_waits": "of them: waiting for a lock of another",
+        "longest_transaction_s": "age of the oldest open transaction",
+        "connection_limit": "most connections for anybody but superusers",
+        "commits": "transactions committed",
+        "rollbacks": "transactions rolled back",
+        "blocks_hit": "blocks found in shared buffers",
+        "blocks_read": "blocks read from outside them",
+        "temp_bytes": "bytes of temporary files written",
+        "deadlocks": "deadlocks broken",
+        "wal_bytes": "bytes written ahead",
+        "took_ms": "what asking this cost by the clock, at most",
+    },
+    "observed/waits": {
+        "at_us": "microseconds since 1970",
+        "waited_s": "for how long so far",
+        "relation": "the table whose lock it is; empty: a lock of something else",
+        "mode": "mode of the lock that was asked for",
+        "waiting": "the statement that waits, literals left out",
+        "blocking": "the statement that holds the lock, or the last one of an idle transaction",
+        "blocker_state": "state of the connection that holds it",
+        "blocked_for_s": "age of the transaction that holds it",
+    },
+}
+
+
+def words(table: str, column: str) -> str:
+    """What a column holds. :raises KeyError: nobody has said."""
+    own = COLUMNS.get(table, {})
+    return own[column] if column in own else ALWAYS[column]

@@ -1,0 +1,41 @@
+"""Python examples of the how-tos do what their pages say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+from harness.client.checks.phone_memory import PhoneMemory
+from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.config.load import load_profile, load_slo_file
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def block(page: str, language: str) -> str:
+    """The page's first fenced block of a language."""
+    found = re.search(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+    assert found
+    return found[1]
+
+
+def test_the_rule_of_adding_a_check_is_one() -> None:
+    module = ModuleType("feed_length")
+    exec(compile(block("docs/adding-a-check.md", "python"), "feed_length.py", "exec"), module.__dict__)
+    rule = module.FEED_LENGTH
+    assert isinstance(rule, ReadRule)
+    for rows, broken in ((41, 0), (42, 1)):
+        found: list[ReadViolation] = []
+        reply = CheckedReply("home_feed", "me", (), {"p_limit": 40}, [{}] * rows)
+        assert rule.check(reply, PhoneMemory(), found) == 1
+        assert len(found) == broken
+    assert rule.check(CheckedReply("home_feed", "me", (), {}, []), PhoneMemory(), []) == 0
+
+
+def test_the_files_of_the_how_tos_are_right(tmp_path: Path) -> None:
+    (tmp_path / "slo.toml").write_text(block("docs/slo.md", "toml"))
+    assert len(load_slo_file(tmp_path / "slo.toml").slo) == 2
+    (tmp_path / "chatty.toml").write_text(block("docs/own-persona.md", "toml"))
+    profile = load_profile(tmp_path / "chatty.toml")
+    assert dict(profile.mix) == {"chatter": 0.7, "reader": 0.3}
