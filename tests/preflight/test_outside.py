@@ -88,6 +88,7 @@ def _without_key(request: str) -> str:
     return request.partition("?vsn=")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_application_as_shipped_has_its_known_findings_and_no_other(whole: Whole) -> None:
     assert {(one.lint, one.object) for one in whole.real.findings} == SHIPPED
@@ -96,6 +97,7 @@ def test_the_application_as_shipped_has_its_known_findings_and_no_other(whole: W
     assert any("assistant-orchestrator" in why for why in whole.real.unasked)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_list_is_the_same_each_time(whole: Whole) -> None:
     assert [one.key for one in whole.dry.listed] == [one.key for one in whole.real.listed]
@@ -103,6 +105,7 @@ def test_the_list_is_the_same_each_time(whole: Whole) -> None:
     assert len(whole.dry.statements) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_list_sends_only_what_it_takes_to_make_it(whole: Whole) -> None:
     read = [_seen_as(one) for one in whole.dry.listed[: whole.dry.read]]
@@ -110,6 +113,7 @@ def test_a_list_sends_only_what_it_takes_to_make_it(whole: Whole) -> None:
     assert whole.dry_seen[len(read) :] == ["POST /auth/v1/logout?scope=local"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_what_is_sent_is_what_was_listed(whole: Whole) -> None:
     most: Counter[str] = Counter()
@@ -122,12 +126,14 @@ def test_what_is_sent_is_what_was_listed(whole: Whole) -> None:
     assert {request for request, count in certain.items() if seen[request] < count} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_no_row_is_left_behind(whole: Whole) -> None:
     changed = {name for name, found in whole.before.items() if whole.after[name] != found}
     assert changed == set()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_limits_are_found_where_they_are(sandbox: Sandbox) -> None:
     """Fewer calls than a limit: nobody can tell it from none, and the evidence says how many there were."""

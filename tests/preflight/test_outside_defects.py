@@ -67,8 +67,9 @@ def found(switches: tuple[str, ...], seed: int, questions: tuple[Question, ...] 
         return {(one.lint, one.object) for one in (*catalogue, *seen)}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [7, 11, 23])
 def test_every_fault_is_named(seed: int) -> None:
     """All at once: no two of them are about the same object, and a hardened sandbox has no finding at all."""
     named = found(tuple(FAULTS), seed)
@@ -83,7 +84,8 @@ def test_a_signature_that_nobody_looks_at_is_named_everywhere(seed: int) -> None
     assert {("token_accepted", f"{where}: wrong signature") for where in EVERYWHERE} <= named
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [7, 11, 23])
 def test_a_hardened_sandbox_has_no_finding(seed: int) -> None:
     assert found((), seed) == set()
