@@ -36,7 +36,7 @@ def render(verdict: Verdict) -> str:
     if any(row.status != "not asked" for row in verdict.assistant):
         blocks.append(_assistant(verdict))
     if verdict.limits:
-        blocks.append("### Limits of the platform\n\n" + _list(md(one.text) for one in verdict.limits))
+        blocks.append("### Limits of the platform\n\n" + _list(one.text for one in verdict.limits))
     if verdict.comparison is not None:
         blocks.append(comparison(verdict.comparison))
     if verdict.recovery is not None:
@@ -147,13 +147,8 @@ def comparison(found: Comparison) -> str:
     if found.differing:
         what = [f"{one.name}: {', '.join(dict.fromkeys(one.values))}" for one in found.differing]
         parts.append("What differs:\n\n" + _list(what))
-    if found.explained:
-        parts.append(
-            _list(
-                md(f"{row.operation} ({row.view}): {row.note}")
-                for row in [one for one in found.explained if one in found.first_changes]
-            )
-        )
+    if why := [row for row in found.explained if row in found.first_changes]:
+        parts.append(_list(f"{row.operation} ({row.view}): {row.note}" for row in why))
     if found.notes:
         parts.append("Compared although unlike:\n\n" + _list(found.notes))
     return "\n\n".join(parts)

@@ -567,9 +567,7 @@ def test_the_terminal_says_it_in_a_line_and_names_what_broke() -> None:
     lines = terminal.plain(found, Path("runs/x"))
     at = next(place for place, line in enumerate(lines) if line.startswith("manual:    "))
     said = " ".join(line.strip() for line in lines[at : at + 3])
-    assert said.startswith(
-        f"manual:    {found.coverage.text}; broken: nothing doubled (manual Introduction), "
-    )
+    assert said.startswith(f"manual:    {found.coverage.text}; broken: nothing doubled (manual Introduction), ")
     assert "and 1 more" in said
     assert all(len(line) <= 80 for line in lines[at : at + 3])
     quiet = terminal.plain(healthy(), Path("runs/x"))
