@@ -34,6 +34,18 @@ def test_the_part_that_fits_is_the_largest_tenth_that_does(rate: float, carried:
 
 
 @pytest.mark.parametrize(
+    ("name", "rate"), [("smoke", 1.6), ("nightly", 1.5), ("spike", 6.0), ("rehearsal", 2.16667), ("soak", 1.0)]
+)
+def test_the_busiest_minute_of_a_profile(name: str, rate: float) -> None:
+    assert busiest(load_profile(name)) == pytest.approx(rate, rel=0.08)
+
+
+def test_a_run_of_seconds_is_no_sustained_load() -> None:
+    brief = load_profile(str(Path(__file__).parents[1] / "data" / "kill.toml"))
+    assert busiest(brief) == pytest.approx(4 * 7 / 60)
+
+
+@pytest.mark.parametrize(
     ("endpoint", "kind"),
     [
         ("POST functions/media-swipe-deck", DECK),
