@@ -1,10 +1,10 @@
 """What a realistic request costs the generator, all in: sessions of a profile against a replay of a sandbox.
 
-    python -m benchmarks.session [--rate 20] [--seconds 40] [--record FILE] [--profile FILE]
+    python benchmarks/session.py [--rate 20] [--seconds 40] [--record FILE] [--profile FILE]
 
 One worker process under Locust, as `harness run --processes 1` starts it, on one core; the replay on the other. Prints
-requests per second and CPU per request of the process as a whole and by thread: the engine's loop (sessions, HTTP, checks,
-ledger, record) and Locust's (users, its statistics, reports, Parquet). The figure is that of the measure phase,
+requests per second and CPU per request of the process as a whole and by thread: the engine's loop (sessions, HTTP,
+checks, ledger, record) and Locust's (users, its statistics, reports, Parquet). The figure is that of the measure phase,
 from the operating system's own clock of each thread (`/proc/PID/task/*/stat`, 10 ms a tick).
 
 Without --record a recording is made first (a sandbox and a smoke run, some 90 s). Sockets are left out here.
@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.replay.record import PROFILE, record
-from benchmarks.replay.recording import copies
+from replay.record import PROFILE, record
+from replay.recording import copies
 from harness.config.load import load_profile
 from harness.core.app_client import AppClient
 from harness.core.profile import ArrivalStage, Phases, Profile
@@ -84,8 +84,8 @@ class Cost:
 @contextlib.contextmanager
 def replaying(recording: Path, people: int, told: dict[str, Any]) -> Iterator[str]:
     """A replay on the target's core; `told` gets its tally at the end."""
-    command = [sys.executable, "-m", "benchmarks.replay.server", str(recording), "--people", str(people)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "replay.server", str(recording.resolve()), "--people", str(people)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent) as process:
         assert process.stdout is not None
         os.sched_setaffinity(process.pid, {TARGET_CORE})
         try:
@@ -247,7 +247,8 @@ def show(cost: Cost) -> None:
     of, number = cost.replayed, max(cost.replayed["requests"], 1)
     told = f"{of['cpu_s'] / number * 1e6:.1f} us and {of['bytes'] / number:,.0f} bytes a request"
     print(
-        f"  replay: {told}, {of['exact'] / number:.0%} exactly as recorded; {cost.violations} rows refused by read checks"
+        f"  replay: {told}, {of['exact'] / number:.0%} exactly as recorded; "
+        f"read checks refuse {cost.violations} rows"
     )
 
 

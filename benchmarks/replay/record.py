@@ -1,6 +1,6 @@
 """Records what a sandbox of ours answers to phones: every request of a run that holds all seven personas.
 
-    python -m benchmarks.replay.record FILE [--profile smoke]
+    cd benchmarks && python -m replay.record FILE [--profile smoke]
 
 The run goes through a proxy that passes everything on as it is and keeps it. Some 90 s; the sandbox's own cost does not
 matter here.
@@ -16,7 +16,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from benchmarks.replay.recording import Answer, Recording
+from replay.recording import Answer, Recording
 from chaos.http1 import MessageHead
 from harness.prove.mutants.exchange import CallReply, CallRequest
 from harness.prove.mutants.proxy import PHONE, MutatingProxy

@@ -1,7 +1,7 @@
 """What a sandbox answered to its people, in a file; and the answer to a request, made of it. (pure)
 
-People of a replay are copies of recorded ones: person n is the recorded person n modulo how many there are, with an id of
-its own in place of the recorded one, in what it asks and in what comes. An exact request is answered as it was, by
+People of a replay are copies of recorded ones: person n is the recorded person n modulo how many there are, with an id
+of its own in place of the recorded one, in what it asks and in what comes. An exact request is answered as it was, by
 turns where there were several answers; any other as one of the same shape (method, path, names of the parameters) was.
 """
 

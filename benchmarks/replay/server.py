@@ -1,7 +1,7 @@
-"""`python -m benchmarks.replay.server RECORDING --people N`: answers from a recording, on a free port of loopback.
+"""`python -m replay.server RECORDING --people N`: answers from a recording, on a free port of loopback.
 
-One process, one loop, no work a request but finding the answer and putting the asker's own id in its place. Says in one line
-of JSON where it listens; SIGTERM ends it with another: requests answered, how many of them exactly as recorded, bytes.
+One process, one loop, no work a request but finding the answer and putting the asker's own id in its place. Says in one
+line of JSON where it listens; SIGTERM ends it with another: requests answered, how many of them exactly as recorded, bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import httptools
 import orjson
 import uvloop
 
-from benchmarks.replay.recording import (
+from replay.recording import (
     UUID,
     Answer,
     Recording,
@@ -173,7 +173,7 @@ def main() -> int:
     parser.add_argument("recording", type=Path)
     parser.add_argument("--people", type=int, default=1_000)
     options = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     uvloop.run(serve(Recording.load(options.recording), options.people))
     return 0

@@ -27,6 +27,9 @@ TABLES: Mapping[str, str] = {
     "observed/indexes": "`pg_stat_user_indexes`, likewise.",
     "observed/seconds": "Connections, locks and the database's counters, each second.",
     "observed/waits": "Who waited for whose lock, each second in which somebody did.",
+    "observed/clients": "Whose the connections are, at those instants, and each second while half of them are taken.",
+    "observed/plans": "How Postgres carries out the dearest statements and the hot calls, asked after the load.",
+    "observed/breakers": "The breakers of the assistant's models, each second, where the app has any.",
 }
 """A table in a sentence."""
 
@@ -207,6 +210,30 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "blocking": "the statement that holds the lock, or the last one of an idle transaction",
         "blocker_state": "state of the connection that holds it",
         "blocked_for_s": "age of the transaction that holds it",
+    },
+    "observed/clients": {
+        "at_us": "microseconds since 1970",
+        "application": "what the connection calls itself",
+        "role": "of the database",
+        "state": "`active`, `idle`, `idle in transaction` and so on",
+        "connections": "how many are alike in all that",
+        "longest_s": "how long the longest of them has been in that state",
+    },
+    "observed/plans": {
+        "at_us": "microseconds since 1970",
+        "source": "`statement`, `call`, or `child`: a statement inside a call",
+        "endpoint": "of a call, and of a child that call's; empty: see the statement",
+        "role": "that it was planned for; empty: the connection's own",
+        "query_id": "the statement, as `pg_stat_statements` numbers it; 0: none",
+        "statement": "its text, literals left out",
+        "plan": "JSON: the plan's nodes; empty: there is none",
+        "problem": "why there is none",
+    },
+    "observed/breakers": {
+        "at_us": "microseconds since 1970",
+        "model": "whose breaker",
+        "failures": "since the last success",
+        "open_s": "for how long it is left alone yet; negative: since when it no longer is; null: it never was",
     },
 }
 
