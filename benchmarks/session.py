@@ -30,6 +30,7 @@ from typing import Any
 
 from replay.record import PROFILE, record
 from replay.recording import copies
+
 from harness.config.load import load_profile
 from harness.core.app_client import AppClient
 from harness.core.profile import ArrivalStage, Phases, Profile
@@ -247,8 +248,7 @@ def show(cost: Cost) -> None:
     of, number = cost.replayed, max(cost.replayed["requests"], 1)
     told = f"{of['cpu_s'] / number * 1e6:.1f} us and {of['bytes'] / number:,.0f} bytes a request"
     print(
-        f"  replay: {told}, {of['exact'] / number:.0%} exactly as recorded; "
-        f"read checks refuse {cost.violations} rows"
+        f"  replay: {told}, {of['exact'] / number:.0%} exactly as recorded; read checks refuse {cost.violations} rows"
     )
 
 

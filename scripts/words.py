@@ -81,7 +81,7 @@ ONE_OF_MANY = re.compile(rf"(?<![\d.,\-+])\b1 (?:{'|'.join(COUNTED)})\b")
 CODE = r"(?:[IT]\d\d|contract (?:realtime )?\d+(?:\.\d+)?|[Qq]uirk [A-Z]|playbook \d+)"
 ALONE = re.compile(rf"(?:^\| *|^|[:;]\s+|\.\s+){CODE}(?=$|[\s.,;:|])(?!\s*(?:\(|[a-z]))", re.MULTILINE)
 """A code with nothing before it that says what it is: first in a row, a sentence, a message."""
-SQL = re.compile(r"\s*(?:select|insert|create|alter|with|update)\b", re.IGNORECASE)
+SQL = re.compile(r"\s*(?:(?:select|insert|create|alter|with|update|explain)\b|<!doctype html)", re.IGNORECASE)
 SPAN = re.compile(r"`[^`]*`|https?://\S+|<!--.*?-->", re.DOTALL)
 
 

@@ -16,11 +16,11 @@ import tempfile
 import threading
 from pathlib import Path
 
-from replay.recording import Answer, Recording
 from chaos.http1 import MessageHead
 from harness.prove.mutants.exchange import CallReply, CallRequest
 from harness.prove.mutants.proxy import PHONE, MutatingProxy
 from harness.prove.mutants.survey import MutantSurvey
+from replay.recording import Answer, Recording
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 

@@ -1,7 +1,8 @@
 """`python -m replay.server RECORDING --people N`: answers from a recording, on a free port of loopback.
 
 One process, one loop, no work a request but finding the answer and putting the asker's own id in its place. Says in one
-line of JSON where it listens; SIGTERM ends it with another: requests answered, how many of them exactly as recorded, bytes.
+line of JSON where it listens; SIGTERM ends it with another: requests answered, how many of them exactly as recorded,
+bytes.
 """
 
 from __future__ import annotations
@@ -83,10 +84,10 @@ class Replay:
             elif target.startswith(MESSAGES):
                 content = stored(content, body)
             elif found.echoed:
-                ids = [one for one in UUID.findall(body) if one != me.encode()]
+                sent = [one for one in UUID.findall(body) if one != me.encode()]
                 for recorded, place in found.echoed:
-                    if place < len(ids):
-                        content = content.replace(recorded, ids[place])
+                    if place < len(sent):
+                        content = content.replace(recorded, sent[place])
         if double and whose:
             content = content.replace(whose.encode(), me.encode())
         return self._framed(found, content)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.core.counted import counted
 from harness.core.errors import UsageError
 from harness.core.profile import Abort, ArrivalStage, Phases, Profile
 from harness.core.slo import Claim, LatencySlo, Slo
@@ -51,7 +52,8 @@ def at_rate(profile: Profile, rate: float, timing: Timing, seed: int | None = No
     """
     if rate > highest_rate(profile):
         raise UsageError(
-            f"{rate:.3g} sessions/s need more than the profile's {profile.people:,} people: each has one phone, and a "
+            f"{rate:.3g} sessions/s need more than the profile's {counted(profile.people, 'person', 'people')}: "
+            f"each has one phone, and a "
             f"session takes {mean_session(profile).seconds:.0f} s",
             where=f"profile {profile.name}, people",
             remedy="provision more people and raise `people` in the profile, or lower --max-rate",

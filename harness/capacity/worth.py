@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.core.counted import counted
 from harness.core.frozen_model import FrozenModel
 from harness.plan import PlanInputs, Prices
 from harness.plan.capacity import figures
@@ -37,7 +38,7 @@ class Worth(FrozenModel):
             if self.headroom >= 1
             else (f"{self.headroom:.1%} of the plan's peak")
         )
-        return f"{self.people:,.0f} people a day; {enough} for {self.planned_dau:,.0f}"
+        return f"{counted(self.people, 'person', 'people')} a day; {enough} for {self.planned_dau:,.0f}"
 
 
 def worth(sessions: float, requests: float | None, inputs: PlanInputs, prices: Prices) -> Worth:

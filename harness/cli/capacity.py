@@ -12,6 +12,7 @@ import click
 
 from harness.cli.arguments import Finite, HttpUrl, OutFolder
 from harness.cli.run import known_switches
+from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError
 from harness.core.visible import visible
 
@@ -64,7 +65,9 @@ OWN_HIGHEST = 20.0
 @click.option("--resume", is_flag=True, help="Go on with the interrupted search in --out.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...], **options: Any) -> None:
-    """The largest arrival rate of PROFILE that meets every SLO, and what gives way first.
+    """The largest arrival rate within every SLO.
+
+    Of PROFILE; and what gives way first.
 
     Whole runs, one after the other: the rate is doubled until a step fails, then halved in between; the ends of the
     answer are run again. A step in which the generator is in doubt is repeated, and is no failure of the target. Each
@@ -178,7 +181,8 @@ def _highest(requests: Any, asked: float | None, timing: Any) -> float:
         people = highest_rate(request.profile)
         if asked is not None and asked > people:
             raise UsageError(
-                f"--max-rate {asked:g} needs more than the profile's {request.profile.people:,} people; they are "
+                f"--max-rate {asked:g} needs more than the profile's "
+                f"{counted(request.profile.people, 'person', 'people')}; they are "
                 f"enough for {people:.3g} sessions/s",
                 where=f"profile {request.profile.name}, people",
                 remedy="provision more people and raise `people` in the profile, or lower --max-rate",

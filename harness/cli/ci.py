@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.core.counted import counted
 from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
 from harness.core.visible import visible
@@ -28,7 +29,7 @@ KEPT = "ci"
 
 @click.group()
 def ci() -> None:
-    """Workflow files for GitHub and GitLab, and the comment that a run leaves on a pull request."""
+    """Workflow files and comments for GitHub and GitLab."""
 
 
 @ci.command()
@@ -39,7 +40,10 @@ def ci() -> None:
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Root of your project.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def init(system: str, target: Path | None, install: tuple[str, ...], branch: str, into: Path, force: bool) -> None:
-    """Write workflow files: smoke on each change, a nightly that remembers, a rehearsal behind an approval."""
+    """Write workflow files into a repository.
+
+    Smoke on each change, a nightly that remembers, a rehearsal behind an approval.
+    """
     from harness.ci.workflows import PACKAGE, Project, secrets_of, written
 
     secrets: tuple[str, ...] = ()
@@ -64,7 +68,7 @@ def init(system: str, target: Path | None, install: tuple[str, ...], branch: str
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        click.echo(visible(f"wrote {path} ({len(text.splitlines())} lines)"))
+        click.echo(visible(f"wrote {path} ({counted(len(text.splitlines()), 'line')})"))
     if any(PACKAGE in line for line in project.install):
         click.echo(f"variable that your CI needs: {PACKAGE}, what pip is to install (or say --install)")
     if secrets:
@@ -76,7 +80,9 @@ def init(system: str, target: Path | None, install: tuple[str, ...], branch: str
 @ci.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
 def comment(folder: Path) -> None:
-    """Post RUN's comment.md on the pull request of this CI job; it replaces the one of the run before.
+    """Post RUN's comment on this job's pull request.
+
+    It replaces the one of the run before.
 
     Needs HARNESS_CI_TOKEN, and the variables that GitHub or GitLab sets in a job.
     """

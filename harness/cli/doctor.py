@@ -29,7 +29,9 @@ INDENT = " " * 15
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def doctor(target_file: str, profile: str, claim: bool, as_json: bool, allow_production: bool) -> None:
-    """Ask a target and this machine everything that a run of PROFILE needs; exit 0, or 40 with what mends it.
+    """Ask target and machine all that a run needs.
+
+    Exit 0, or 40 with what mends it.
 
     Sends some twenty requests and writes nothing.
     """

@@ -142,7 +142,10 @@ def trend(path: Path, operation: str, view: str, profile: str | None, target: st
 @click.option("--target", help="Runs against this target alone.")
 @click.pass_obj
 def changes(path: Path, profile: str | None, target: str | None) -> None:
-    """Every operation that changed over the runs, and since when; flaky commits and stale baselines. In Markdown."""
+    """Operations that changed over the runs.
+
+    And since when; flaky commits and stale baselines. In Markdown.
+    """
     from harness.history.choose import flaky
     from harness.history.series import Series, every_series
     from harness.history.store import HistoryStore
@@ -160,7 +163,9 @@ def changes(path: Path, profile: str | None, target: str | None) -> None:
         stale_ = _stale([night for night in runs if night.complete])
         lines += [*flaky(runs), *([stale_] if stale_ else [])]
         found += len(lines)
-        click.echo(visible(f"{kind[0]} on {kind[1]}, {len(runs)} runs: {'' if lines else 'no operation changed'}"))
+        click.echo(
+            visible(f"{kind[0]} on {kind[1]}, {counted(len(runs), 'run')}: {'' if lines else 'no operation changed'}")
+        )
         for line in lines:
             click.echo(visible(f"- {line}"))
     if not nights:

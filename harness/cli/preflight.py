@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.arguments import HttpUrl, OutFile
+from harness.core.counted import counted
 from harness.core.errors import ExitCode
 from harness.core.visible import visible
 
@@ -193,7 +194,7 @@ def _listed(access: ResolvedTarget, options: dict[str, Any]) -> Iterator[str]:
     for statement in asked.statements:
         yield visible(f"SQL {statement}")
     most = sum(one.times for one in asked.listed)
-    yield f"{most} requests at most, {len(asked.statements)} statements that are rolled back"
+    yield f"{counted(most, 'request')} at most, {counted(len(asked.statements), 'statement')} that are rolled back"
 
 
 def _accepted(path: Path | None) -> Any:

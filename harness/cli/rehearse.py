@@ -58,7 +58,9 @@ def checks() -> tuple[Check, ...]:
 @click.option("--dry-run", is_flag=True, help="Say everything that would be sent and written, and send nothing.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def rehearse(target_file: str, **options: Any) -> None:
-    """Rehearse a launch: plan, checks, people, 1, 10 and 100 % of the peak, verdict, cost, clean-up.
+    """Rehearse a launch, from plan to clean-up.
+
+    Plan, checks, people, 1, 10 and 100 % of the peak, verdict, cost, clean-up.
 
     A step is left out when the smaller ones say that it would miss its objectives, or that the generator would give
     way. People are made with the target's tag and removed with everything that they wrote. One file, rehearsal.json in

@@ -32,7 +32,9 @@ def export(
     service: str,
     path: Path | None,
 ) -> None:
-    """The same promises as alerts of a running system, and connections, write spikes and Realtime's change listing.
+    """The same promises as alerts of a running system.
+
+    And connections, write spikes and Realtime's change listing.
 
     Which metrics have to be there, and how their labels get the harness's names: docs/alerts.md.
     """

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.core.counted import counted
+
 STORED_SHARE = 0.975
 """Share of people whom the app finds signed in. An access token lasts an hour, but its refresh token until it is used,
 and then the next one (contract 1.1, 1.2): whoever was in once stays in. The form is for the few who come without a
@@ -78,11 +80,12 @@ def told(counts: Mapping[str, int], how: str) -> str:
     word = {entry: counts.get(entry.value, 0) for entry in Entry}
     if not how:
         return (
-            f"sign-ins: nobody's tokens were minted; {word[Entry.PASSWORD]:,} times somebody asked for them with the "
-            f"password, {word[Entry.REFRESHED]:,} times for a refresh"
+            f"sign-ins: nobody's tokens were minted; {counted(word[Entry.PASSWORD], 'time')} somebody asked for "
+            f"them with the "
+            f"password, {counted(word[Entry.REFRESHED], 'time')} for a refresh"
         )
     text = (
-        f"sign-ins: {word[Entry.STORED]:,} people had a stored session (minted, {how}), "
+        f"sign-ins: {counted(word[Entry.STORED], 'person', 'people')} had a stored session (minted, {how}), "
         f"{word[Entry.PASSWORD]:,} asked for tokens with their password at the limiter's pace, "
         f"{word[Entry.PACED]:,} more would have and were minted to stay within it"
     )

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from harness.core.counted import counted
 from harness.history.model import Night
 
 COUNT = 7
@@ -72,16 +73,17 @@ def choose(
         why = (
             f"the history holds no run of {of} with this plan"
             if not alike
-            else f"of {len(alike)} runs of {of} none passed"
+            else f"of {counted(len(alike), 'run')} of {of} none passed"
             if not good
-            else f"of {len(good)} runs of {of} that passed none has its record kept"
+            else f"of {counted(len(good), 'run')} of {of} that passed none has its record kept"
         )
         return Choice(notes=(f"Compared with nothing: {why}.",))
     matching = [night for night in kept if wanted.same_machine(night)]
     if not matching:
         return Choice(
             notes=(
-                f"Compared with nothing: {len(kept)} runs of {of} passed, none of them on a machine about as fast as "
+                f"Compared with nothing: {counted(len(kept), 'run')} of {of} passed, none of them on a machine "
+                f"about as fast as "
                 "this one (canary).",
             )
         )
@@ -96,7 +98,7 @@ def stale(alike: Sequence[Night], newest: Night, now: datetime) -> tuple[str, ..
         found.append(f"The newest baseline run, {newest.run_id}, is {days} days old.")
     since = [night for night in alike if night.started_at > newest.started_at]
     if len(since) >= STALE_RUNS and all(night.exit_code != 0 for night in since):
-        found.append(f"The last {len(since)} runs did not pass: the baseline is from before them.")
+        found.append(f"The last {counted(len(since), 'run')} did not pass: the baseline is from before them.")
     return tuple(found)
 
 
@@ -114,7 +116,7 @@ def flaky(nights: Sequence[Night]) -> tuple[str, ...]:
             codes = ", ".join(sorted({str(night.exit_code) for night in failed}))
             found.append(
                 f"flaky: {runs[0].profile} on {runs[0].target} at {str(commit)[:12]} passed {passed} and failed "
-                f"{len(failed)} times (exit {codes})"
+                f"{counted(len(failed), 'time')} (exit {codes})"
             )
     return tuple(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from harness.core.counted import counted
 from harness.core.frozen_model import FrozenModel
 
 
@@ -47,4 +48,4 @@ class PreflightRecord(FrozenModel):
     def text(self) -> str:
         counts = [f"{sum(one.severity == name for one in self.open)} {name}" for name in ("high", "medium", "low")]
         accepted = len(self.findings) - len(self.open)
-        return f"{', '.join(counts)}; {accepted} accepted; {self.asked} questions asked"
+        return f"{', '.join(counts)}; {accepted} accepted; {counted(self.asked, 'question')} asked"

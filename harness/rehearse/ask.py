@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.load import load_profile
+from harness.core.counted import counted
 from harness.core.errors import UsageError
 from harness.core.people import email_pattern
 from harness.core.profile import Profile
@@ -80,7 +81,8 @@ def announcement(target: Target, asked: AskedRehearsal, steps: Sequence[Rehearsa
     left = [share for share in asked.shares if share not in {step.share for step in steps}]
     lines = [
         f"target {target.name}: {target.url} ({target.environment})",
-        f"people: GET /auth/v1/admin/users until all are listed; POST /auth/v1/admin/users {people:,} times at most, "
+        f"people: GET /auth/v1/admin/users until all are listed; POST /auth/v1/admin/users "
+        f"{counted(people, 'time')} at most, "
         f"{pattern.format(index=0)} to {pattern.format(index=people - 1)}, tag {target.people.tag!r}",
     ]
     lines += [f"step {share:.3g}: left out, too few sessions to say anything" for share in left]
@@ -88,8 +90,8 @@ def announcement(target: Target, asked: AskedRehearsal, steps: Sequence[Rehearsa
         peak = peak_of(step.profile, asked.seed)
         phases = step.profile.phases
         lines.append(
-            f"step {step.share:.3g}: {step.sessions:,} sessions in {phases.end_s / 60:.0f} min, at most "
-            f"{step.rate:.3g}/s; about {step.requests:,.0f} requests, at most {peak.requests_per_second:,.0f}/s, "
+            f"step {step.share:.3g}: {counted(step.sessions, 'session')} in {phases.end_s / 60:.0f} min, at most "
+            f"{step.rate:.3g}/s; about {counted(step.requests, 'request')}, at most {peak.requests_per_second:,.0f}/s, "
             f"{peak.phones:,} phones, {peak.sockets:,} sockets"
         )
     newcomers = sum(step.sessions * step.profile.mix.get("newcomer", 0.0) for step in steps)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError, first_of
 from harness.core.target import Target
 from harness.core.target_guard import permit
@@ -128,7 +129,9 @@ def _stepped(work: Rehearsal, state: RehearsalState) -> RehearsalState:
         for line in (one.text for one in project(state.steps, step.rate)):
             work.told(f"projected to {step.share:.0%}: {line}")
         with work.watcher() as watcher:
-            watcher.stage(f"{step.share:.3g} of the peak: {step.rate:.3g} sessions/s, {step.sessions:,} sessions")
+            watcher.stage(
+                f"{step.share:.3g} of the peak: {step.rate:.3g} sessions/s, {counted(step.sessions, 'session')}"
+            )
             folder = run(replace(work.request, profile=step.profile, out=work.folder), watcher)
         outcome = work.judge(folder, step)
         work.told(f"{step.share:.0%} of the peak: {outcome.verdict}; {outcome.sentence}")

@@ -21,6 +21,7 @@ from harness.core.errors import ExitCode
 from harness.core.visible import visible
 from harness.record.preflight_results import PreflightRecord
 from reports.assistant.model import AssistantRow
+from reports.database.model import GateRow
 from reports.health_row import HealthRow
 from reports.realtime import SHOWN_IDS
 from reports.slo import SloRow
@@ -116,8 +117,7 @@ def _gates(verdict: Verdict) -> list[_Case]:
             cases.append(_missed(name, row.sentence, sure=row.status == "missed"))
         else:
             cases.append(_Case(name, said=f"{row.status}: {row.text}"))
-    for rule in verdict.assistant:
-        cases.append(_assistant(rule))
+    cases += [_assistant(rule) for rule in verdict.assistant]
     for probe in verdict.probes:
         broken = probe.status == "broken"
         cases.append(
@@ -125,16 +125,7 @@ def _gates(verdict: Verdict) -> list[_Case]:
             if broken
             else _Case(f"probe: {probe.id}", said=f"{probe.status}: {probe.title}")
         )
-    for gate in verdict.database.gates if verdict.database is not None else ():
-        name = f"database: {gate.id}"
-        if gate.status == "over":
-            cases.append(_Case(name, "failure", "slo_missed", f"{gate.sentence} {gate.remedy}."))
-        elif gate.unanswered:
-            cases.append(_Case(name, "error", "inconclusive", f"Database, {gate.name}: {gate.value_text}."))
-        elif gate.status == "not asked":
-            cases.append(_Case(name, "skipped", message=gate.value_text))
-        else:
-            cases.append(_Case(name, said=f"{gate.status}: {gate.value_text}, the limit is {gate.limit_text}"))
+    cases += [_limit(gate) for gate in (verdict.database.gates if verdict.database is not None else ())]
     for drifting in verdict.drift:
         name = f"drift: {drifting.operation}"
         if drifting.drifts:
@@ -158,6 +149,17 @@ def _health(row: HealthRow) -> _Case:
     if row.level == "invalid":
         return _Case(name, "error", "inconclusive", f"{row.value}: {row.reason}. {row.remedy}")
     return _Case(name, said=f"{row.level}: {row.value}; {row.bound}")
+
+
+def _limit(gate: GateRow) -> _Case:
+    name = f"database: {gate.id}"
+    if gate.status == "over":
+        return _Case(name, "failure", "slo_missed", f"{gate.sentence} {gate.remedy}.")
+    if gate.unanswered:
+        return _Case(name, "error", "inconclusive", f"Database, {gate.name}: {gate.value_text}.")
+    if gate.status == "not asked":
+        return _Case(name, "skipped", message=gate.value_text)
+    return _Case(name, said=f"{gate.status}: {gate.value_text}, the limit is {gate.limit_text}")
 
 
 def _assistant(row: AssistantRow) -> _Case:

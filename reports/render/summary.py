@@ -51,9 +51,7 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Realtime", _realtime(verdict.realtime)))
     if len(verdict.reasons) > 1:
         blocks.append(_details("All reasons", _list(verdict.reasons)))
-    if verdict.preflight is not None and verdict.preflight.open:
-        found = (f"{one.severity}: {md(one.sentence)} {md(one.remedy)}" for one in verdict.preflight.open)
-        blocks.append(_details(f"Preflight: {md(verdict.preflight.text)}", _list(found)))
+    blocks += _preflight(verdict)
     if verdict.findings:
         blocks.append(_details("Known facts of this target", _findings(verdict.findings)))
     notes = [f"{row.name}: {row.note}" for row in verdict.slos if row.note]
@@ -67,6 +65,13 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Notes on the SLOs", _list(notes)))
     blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
     return "\n\n".join(blocks) + "\n"
+
+
+def _preflight(verdict: Verdict) -> list[str]:
+    if verdict.preflight is None or not verdict.preflight.open:
+        return []
+    found = (f"{one.severity}: {md(one.sentence)} {md(one.remedy)}" for one in verdict.preflight.open)
+    return [_details(f"Preflight: {md(verdict.preflight.text)}", _list(found))]
 
 
 def _coverage(found: Coverage) -> list[str]:

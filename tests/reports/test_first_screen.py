@@ -15,13 +15,13 @@ from reports.frames import load
 from reports.integrity.found import found, known
 from reports.integrity.model import Check, Integrity, Offender
 from reports.integrity.texts import QUESTIONS
-from reports.model import ReportModel
 from reports.onset import since
 from reports.past import Past, past_of
 from reports.render import html as render_html
 from reports.render.contents import contents
 from reports.render.picture import picture
 from reports.report import earlier
+from reports.step import Step
 from reports.switches import switched_on, told
 from reports.trouble import troubles
 from reports.verdict import Verdict, judge, judge_frames
@@ -100,20 +100,14 @@ def test_lost_data_names_people_and_instants_and_leads() -> None:
     assert [one.section for one in screen.also] == ["slos"]
 
 
-class PlayStep(ReportModel):
-    opened_by: str
-    text: str
-
-
-class WithPlaybook(Verdict):
-    playbook: tuple[PlayStep, ...] = ()
-
-
 def test_the_playbooks_step_for_the_leading_reason_comes_before_the_rows_own_remedy() -> None:
     run = slow_from(0)
     verdict = judge(run)
-    steps = (PlayStep(opened_by="another", text="no"), PlayStep(opened_by=verdict.reasons[0], text="turn rerank off"))
-    page = render_html.render(WithPlaybook(**dict(verdict), playbook=steps), load(run))
+    steps = tuple(
+        Step(play=play, opened_by=opened_by, number=1, action=action, manual="11")
+        for play, opened_by, action in (("one", "another", "no"), ("two", verdict.reasons[0], "turn rerank off"))
+    )
+    page = render_html.render(verdict.model_copy(update={"playbook": steps}), load(run))
     assert "Turn rerank off" in page[: page.index('<section id="slos">')]
 
 

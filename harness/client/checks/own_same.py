@@ -1,7 +1,8 @@
 """One's own profile and account are what they were (I46). (pure)
 
 Nobody but oneself changes them, and the app only the names, and that somebody has been welcomed, right after the
-sign-up (contract 1.1). Of the account only what the app reads: whoever is not `onboarded` is sent through the welcome again.
+sign-up (contract 1.1). Of the account only what the app reads: whoever is not `onboarded` is sent through the welcome
+again.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.core.counted import counted
 from harness.core.errors import UsageError
 from harness.doctor.facts import Facts
 from harness.doctor.model import Answer, ok, wrong
@@ -38,7 +39,8 @@ def judge(facts: Facts) -> Answer:
     memory = workers * AT_START + profile.people * PER_PERSON + peak.phones * PER_SESSION
     if machine.memory_bytes and memory > machine.memory_bytes:
         return wrong(
-            f"{profile.people:,} people take {memory / 1e9:.1f} GB, {machine.memory_bytes / 1e9:.1f} GB are free",
+            f"{counted(profile.people, 'person', 'people')} take {memory / 1e9:.1f} GB, "
+            f"{machine.memory_bytes / 1e9:.1f} GB are free",
             elsewhere,
         )
     return ok(

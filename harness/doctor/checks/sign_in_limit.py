@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from harness.core.counted import counted
 from harness.doctor.facts import Facts
 from harness.doctor.model import Answer, ok, wrong
 
@@ -33,15 +34,19 @@ def judge(facts: Facts) -> Answer:
         return ok(f"{share:.1%} of the people have a stored session (minted), the others ask at the limiter's pace")
     if facts.limited_after is not None:
         return wrong(
-            f"the plan signs {needed(facts):,} people in while the limiter lets one address make {allowed(facts):,} of "
+            f"the plan signs {counted(needed(facts), 'person', 'people')} in while the limiter lets one address "
+            f"make {allowed(facts):,} of "
             f"them; GoTrue answered 429 at request {facts.limited_after}",
             REMEDY,
         )
     if needed(facts) > allowed(facts) and not facts.limiter_asked:
         return wrong(
-            f"the plan signs {needed(facts):,} people in, the limiter as [sign_in] has it allows {allowed(facts):,}",
+            f"the plan signs {counted(needed(facts), 'person', 'people')} in, "
+            f"the limiter as [sign_in] has it allows {allowed(facts):,}",
             REMEDY,
         )
     if facts.limiter_asked:
-        return ok(f"no limit met in {facts.limiter_asked} requests at once, for {needed(facts):,} planned sign-ins")
+        return ok(
+            f"no limit met in {counted(facts.limiter_asked, 'request')} at once, for {needed(facts):,} planned sign-ins"
+        )
     return ok(f"{needed(facts):,} planned sign-ins, and room for {allowed(facts):,}")

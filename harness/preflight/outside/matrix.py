@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from harness.core.counted import counted
 from harness.preflight.outside.model import Answers, Found, Relation, Surface
 from harness.preflight.outside.questions._parts import REACHED, policy_remedy
 from harness.preflight.outside.questions.anonymous_access import SHARED
@@ -115,7 +116,7 @@ async def _tried(connection: asyncpg.Connection, trial: Trial, claims: str) -> t
         await connection.execute(CLAIMS, trial.role, claims)
         if trial.verb in ("select", "delete"):
             rows = await connection.fetch(trial.statement)
-            return (f"{len(rows)} rows", True) if rows else ("", False)
+            return (f"{counted(len(rows), 'row')}", True) if rows else ("", False)
         status = await connection.execute(trial.statement)
         return (status, True) if not status.endswith(" 0") else ("", False)
     except asyncpg.InsufficientPrivilegeError:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from harness.core.counted import counted
 from harness.preflight.model import Severity
 
 SHOWN_BODY = 240
@@ -62,7 +63,7 @@ class Ask:
     @property
     def line(self) -> str:
         """With how often, and when."""
-        times = f" at most {self.times} times" if self.times > 1 else ""
+        times = f" at most {counted(self.times, 'time')}" if self.times > 1 else ""
         return f"{self.text}{times}{f' ({self.when})' if self.when else ''}"
 
 

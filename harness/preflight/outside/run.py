@@ -13,6 +13,7 @@ import asyncpg
 import jwt
 
 from harness.client.auth.account import Account
+from harness.core.counted import counted
 from harness.core.errors import TargetError
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress import database
@@ -150,7 +151,7 @@ async def _asked(
             except NO_USE as error:
                 answer = Answers(unasked=(f"the target's answer was of no use: {type(error).__name__}",))
             if send.unanswered:
-                why = f"{len(send.unanswered)} requests were not answered: {send.unanswered[0]}"
+                why = f"{counted(len(send.unanswered), 'request')} were not answered: {send.unanswered[0]}"
                 answer = Answers(answer.found, (*answer.unasked, why))
                 send.unanswered.clear()
             answers.append((question, _with(answer, tried.get(question.id))))

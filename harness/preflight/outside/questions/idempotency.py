@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.core.counted import counted
 from harness.preflight.outside.model import Answers, Ask, Found, Question, Send, Surface
 from harness.preflight.outside.questions._parts import MINIMAL, function, message, where
 
@@ -101,7 +102,7 @@ async def ask(surface: Surface, send: Send) -> Answers:
         else:
             replies = [await send(one.write), await send(one.write)]
         rows, answers = len((await send(one.look)).rows), " and ".join(reply.text for reply in replies)
-        evidence = f"{one.write.text} twice, {one.what} -> {answers}, {rows} rows"
+        evidence = f"{one.write.text} twice, {one.what} -> {answers}, {counted(rows, 'row')}"
         failed = any(reply.status >= 500 or reply.status == 0 for reply in replies)
         if rows > 1:
             found.append(Found(f"{one.object}, {one.what}", evidence, one.remedy))
