@@ -587,7 +587,7 @@ def test_the_page_lists_broken_first_then_what_was_not_asked_with_what_would() -
         ("", "held", str(coverage.held)),
     ]
     for one in coverage.rows:
-        assert f'<small class="note">{one.title.replace(chr(39), "&#39;")}</small>' in part
+        assert f'<small class="note">{one.named.replace(chr(39), "&#39;")}</small>' in part
     assert "run profile outage-and-herd" in part
     assert coverage.text in page[: page.index('<section id="slos">')], "on the first screen too"
 
