@@ -81,7 +81,7 @@ ONE_OF_MANY = re.compile(rf"(?<![\d.,\-+])\b1 (?:{'|'.join(COUNTED)})\b")
 CODE = r"(?:[IT]\d\d|contract (?:realtime )?\d+(?:\.\d+)?|[Qq]uirk [A-Z]|playbook \d+)"
 ALONE = re.compile(rf"(?:^\| *|^|[:;]\s+|\.\s+){CODE}(?=$|[\s.,;:|])(?!\s*(?:\(|[a-z]))", re.MULTILINE)
 """A code with nothing before it that says what it is: first in a row, a sentence, a message."""
-SQL = re.compile(r"\s*(?:(?:select|insert|create|alter|with|update|explain)\b|<!doctype html)", re.IGNORECASE)
+CODE_TEXT = re.compile(r"\s*(?:(?:select|insert|create|alter|with|update|explain)\b|<!doctype html)", re.IGNORECASE)
 SPAN = re.compile(r"`[^`]*`|https?://\S+|<!--.*?-->", re.DOTALL)
 
 
@@ -175,9 +175,7 @@ def _part(part: ast.expr) -> str:
 
 
 def _of_message(name: str, line: int, text: str) -> Iterator[Found]:
-    if len(re.findall(r"[A-Za-z]{2,}", text)) < 3 or re.match(
-        r"\s*(?:select|insert|create|alter|with|update)\b", text, re.I
-    ):
+    if len(re.findall(r"[A-Za-z]{2,}", text)) < 3 or CODE_TEXT.match(text):
         return
     for found in of_prose(name, text, first=line):
         yield found._replace(line=line)

@@ -49,7 +49,8 @@ class Job:
         (job,) = data["jobs"].values()
         environ = {**self.environ, **self._filled(data.get("env", {}))}
         files = self.workspace.parent / "runner"
-        files.mkdir(exist_ok=True)
+        shutil.rmtree(files, ignore_errors=True)  # of the job before
+        files.mkdir()
         for number, step in enumerate(job["steps"]):
             if not self._due(step.get("if", "${{ success() }}")):
                 continue
