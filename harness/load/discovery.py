@@ -58,6 +58,7 @@ class Discovered(BaseModel):
     anon_key: Hidden
     service_key: Hidden
     jwt_secret: Hidden = NOTHING
+    signing_key: Hidden = NOTHING  # private half, where a key signs and the secret does not
     dsn: Hidden = NOTHING
     people: SandboxPeople
     seed: int

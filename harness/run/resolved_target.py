@@ -146,7 +146,7 @@ def discovered(found: Discovered) -> ResolvedTarget:
         anon_key=found.anon_key,
         password=found.people.password,
         email_pattern=found.people.email_pattern,
-        signing_secret=found.jwt_secret,
+        signing_secret=found.signing_key or found.jwt_secret,
         service_key=found.service_key,
         dsn=found.dsn,
         notes=tuple(f"sandbox switch {name}={value}" for name, value in found.quirks.items()),
