@@ -186,10 +186,10 @@ def main() -> int:
         ]
         print(f"{os.cpu_count()} cores, {options.turns} turns of {options.seconds:g} s, {turns[0].calls} calls each")
         share = told(turns, dsn, runner)
-        runner.run(pool.close())
         begun, found = tree_s(pid), Observations()
         explain(found, dsn, Gate(HERE), Who(emails))
         print(f"plans of the hot calls, once after the load: {(tree_s(pid) - begun) * 1000:.0f} ms of Postgres' CPU")
+        runner.run(pool.close())
     print(f"{'within' if share <= MOST_SHARE else 'ABOVE'} {MOST_SHARE:.0%} of the target's CPU")
     return 0 if share <= MOST_SHARE else 1
 
