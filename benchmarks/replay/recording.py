@@ -122,7 +122,7 @@ def asked_ids(target: str) -> list[str]:
 
 
 def acknowledged(reply: bytes, asked: bytes) -> bytes:
-    """The swipe endpoint's reply, for the events of this request (http.md, section 3.3)."""
+    """The swipe endpoint's reply, for the events of this request (contract 3.3)."""
     events = orjson.loads(asked).get("events", ())
     ids = [event["clientEventId"] for event in events if "clientEventId" in event]
     return orjson.dumps({**orjson.loads(reply), "acceptedClientEventIds": ids})

@@ -72,6 +72,7 @@ def test_anything_else_is_a_shared_secret() -> None:
         (_pem(ec.generate_private_key(ec.SECP384R1())), "neither of the curve P-256"),
         (_pem(Ed25519PrivateKey.generate()), "neither of the curve P-256"),
     ],
+    ids=("public", "octets", "no JSON", "no PEM", "P-384", "Ed25519"),
 )
 def test_what_signs_nothing_says_why_and_repeats_nothing(text: str, why: str) -> None:
     with pytest.raises(KeyUnusable, match=why) as raised:

@@ -16,7 +16,7 @@ class Way(Enum):
     OPTIONS = "its options exist"
 
 
-HOURS = ("prove", "tip")
+HOURS = ("prove", "tip", "capacity", "rehearse")
 PLACEHOLDERS = frozenset(
     ("RUN", "FILE", "PROFILE", "BASELINE...", "...", "app.har", "../movinesta", "from-the-cache.db")
 )
@@ -35,6 +35,12 @@ def way(command: Shown) -> tuple[Way, str]:
         return Way.AT_ONCE, ""
     if first == "prove" and "--list" in arguments:
         return Way.AT_ONCE, ""
+    if first == "slo":
+        return (Way.OPTIONS, "an SLO file of the reader's") if "--slo" in arguments else (Way.AT_ONCE, "")
+    if first == "ci":
+        return (Way.OPTIONS, "a target file of the reader's") if "--target" in arguments else (Way.AT_ONCE, "")
+    if first == "doctor":
+        return Way.OPTIONS, "needs a deployment; tests/doctor asks sandboxes"
     if first in HOURS:
         return Way.OPTIONS, "takes from minutes to hours; tests/runs runs these commands"
     if first == "run":
