@@ -5,8 +5,9 @@
     python benchmarks/nights.py --pull-request           # seven runs of main, and a change that slows the feed by 30 %
 
 Every night is judged as `harness run --baseline last-good --history` judges it: the baseline rule chooses among the
-nights before (`harness.history.choose`), `reports.compare` compares, and what is not accused becomes a baseline itself,
-so a slow night that nobody noticed spoils the ones after it, as it would.
+nights before (`harness.history.choose`), `reports.compare` compares it alone and then with the two nights before it,
+and what is not accused becomes a baseline itself, so a slow night that nobody noticed spoils the ones after it, as it
+would.
 
 Simulated: operations with sample numbers and latencies like the smoke profile's. A night's latencies are log-normal;
 the night as a whole is off by 3 %, each operation in it by 5 % (standard deviations; assumed, no measurement). One
@@ -104,7 +105,11 @@ class Nights:
         choice = choose(self.nights, wanted, self.frames, BEGUN + timedelta(days=number))
         accused: tuple[str, ...] = ()
         if judged and choice.nights:
-            found = comparing.compare(run, [self.frames[one.run_id] for one in choice.nights])
+            before = [self.frames[one.run_id] for one in choice.nights]
+            found = comparing.compare(run, before)
+            if not found.regressed and choice.also:
+                also = [self.frames[one.run_id] for one in choice.also]
+                found = comparing.compare(run, before, also=also)
             accused = tuple(dict.fromkeys(row.operation for row in found.regressed))
         self._remember(run, accused)
         return accused

@@ -49,6 +49,7 @@ def report(
     folder: Path,
     baselines: Sequence[Path] = (),
     *,
+    also: Sequence[Path] = (),
     force: bool = False,
     html: bool = True,
     uncompared: str = "",
@@ -57,13 +58,14 @@ def report(
 ) -> Verdict:
     """Judge the run in `folder`, against `baselines` when given, and write its four files, or all but the page.
 
-    uncompared: why a baseline that was asked for is missing. remarks: on the baselines, for "not checked". history: of
-    earlier runs, for the page; by default the one in HARNESS_HISTORY, or beside the run directory.
+    also: the nights before, that stand with this run. uncompared: why a baseline that was asked for is missing.
+    remarks: on the baselines, for "not checked". history: of earlier runs, for the page; by default the one in
+    HARNESS_HISTORY, or beside the run directory.
 
     A run that was made is always judged: a baseline that cannot be read, or is not alike (see `reports.compare`), is a
     doubt (exit 20) and said. Raises UsageError when `folder` holds no run.
     """
-    frames, verdict = _judged(folder, baselines, force=force, uncompared=uncompared)
+    frames, verdict = _judged(folder, baselines, also, force=force, uncompared=uncompared)
     if remarks:
         verdict = verdict.model_copy(update={"not_checked": (*verdict.not_checked, *remarks)})
     past = earlier(folder, frames, verdict, history) if html else None
@@ -95,10 +97,12 @@ def judged(folder: Path) -> Verdict:
     return _judged(folder, (), force=False)[1]
 
 
-def _judged(folder: Path, baselines: Sequence[Path], *, force: bool, uncompared: str = "") -> tuple[Frames, Verdict]:
+def _judged(
+    folder: Path, baselines: Sequence[Path], also: Sequence[Path] = (), *, force: bool, uncompared: str = ""
+) -> tuple[Frames, Verdict]:
     run = open_run(folder).checked()
     frames = load(run)
-    found, why_not = _compared(frames, baselines, force=force)
+    found, why_not = _compared(frames, baselines, also, force=force)
     prices = load_prices()
     faults = recovery(run, frames)
     database = database_of(
@@ -123,14 +127,22 @@ def _judged(folder: Path, baselines: Sequence[Path], *, force: bool, uncompared:
     return frames, verdict.model_copy(update={"playbook": steps_for(verdict)})
 
 
-def _compared(frames: Frames, baselines: Sequence[Path], *, force: bool) -> tuple[Comparison | None, str]:
-    """The comparison, or why there is none although it was asked for."""
+def _compared(
+    frames: Frames, baselines: Sequence[Path], also: Sequence[Path], *, force: bool
+) -> tuple[Comparison | None, str]:
+    """The comparison, or why there is none although it was asked for. The run is asked alone, and where that shows
+    nothing together with the nights before it: a large change shows at once, a smaller one by the third night."""
     if not baselines:
         return None, ""
     try:
-        return compare(frames, [load(open_run(one)) for one in baselines], force=force), ""
+        before = [load(open_run(one)) for one in baselines]
+        alone = compare(frames, before, force=force)
+        if alone.regressed or not also:
+            return alone, ""
+        together = compare(frames, before, also=[load(open_run(one)) for one in also], force=force)
     except UsageError as error:
         return None, f"{error.what} ({error.where})" if error.where else error.what
+    return (together if together.regressed else alone), ""
 
 
 def _earlier(baselines: Sequence[Path]) -> tuple[Earlier, ...]:

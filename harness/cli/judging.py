@@ -24,6 +24,7 @@ def judge(
     folder: Path,
     baselines: Sequence[Path] = (),
     *,
+    also: Sequence[Path] = (),
     force: bool = False,
     html: bool = True,
     history: Path | None = None,
@@ -31,14 +32,21 @@ def judge(
     remarks: Sequence[str] = (),
 ) -> NoReturn:
     """Write and show the report of a closed record, tell the CI system, remember the run where `history` says so; leave
-    with its code. `uncompared`, `remarks`: as `reports.report.report`."""
+    with its code. `also`, `uncompared`, `remarks`: as `reports.report.report`."""
     from harness.cli.ci import tell_ci
     from reports.render import terminal
     from reports.report import report
 
     try:
         verdict = report(
-            folder, baselines, force=force, html=html, uncompared=uncompared, remarks=remarks, history=history
+            folder,
+            baselines,
+            also=also,
+            force=force,
+            html=html,
+            uncompared=uncompared,
+            remarks=remarks,
+            history=history,
         )
         terminal.write(verdict, folder, sys.stdout, html=html)
         tell_ci(folder, verdict, baselines)

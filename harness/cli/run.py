@@ -184,6 +184,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
         baselines.folders,
         html=not options["no_html"],
         history=options["history"],
+        also=baselines.also,
         uncompared=baselines.problem,
         remarks=baselines.notes,
     )

@@ -3,6 +3,10 @@
 The rule: the last K runs of the same target, profile and plan that passed, were made to their end, whose record is
 kept, and whose machine did the canary's fixed work about as fast as this one does. A run is never compared with one
 machine's figures on another.
+
+One night against seven tells a large change only (docs/numbers.md). Where the history reaches back far enough the two
+nights before stand with this one, and the three are asked together as well, against the seven before them: so a change
+of 30 % that noise hides in one night is named by the third.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ COUNT = 7
 """Baseline runs: with three runs on the other side enough for an exact test (docs/numbers.md), and a week of nights."""
 CANARY_RATIO = 1.4
 """Canaries of one idle machine differ by less; one busy core of two makes one and a half."""
+WITH, FEWEST = 2, 5
+"""Nights before this one that stand with it, and the fewest that have to be left as a baseline then."""
 STALE_DAYS, STALE_RUNS = 14, 5
 """A newest baseline that is so old, or from before so many runs that did not pass, is noted."""
 FAILED = (10, 11, 12)
@@ -52,9 +58,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """nights: the newest first; none: why not stands in `notes`, as does what is odd about those."""
+    """nights: the newest first; none: why not stands in `notes`, as does what is odd about those. also: those that
+    stand with this one, none of them among `nights`."""
 
     nights: tuple[Night, ...] = ()
+    also: tuple[Night, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 
@@ -87,8 +95,11 @@ def choose(
                 "this one (canary).",
             )
         )
-    chosen = tuple(matching[::-1][:count])
-    return Choice(chosen, stale(alike, chosen[0], now))
+    newest = tuple(matching[::-1])
+    # Those of a branch are its own; who compares with another branch's nights stands alone.
+    also = newest[:WITH] if wanted.branch is None and len(newest) >= WITH + FEWEST else ()
+    chosen = newest[len(also) :][:count]
+    return Choice(chosen, also, stale(alike, newest[0], now))
 
 
 def stale(alike: Sequence[Night], newest: Night, now: datetime) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ nothing yet is no fault: every first night is one.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.profile import Profile
 from harness.core.target import Target
 from harness.history.choose import Wanted, choose
+from harness.history.model import Night
 from harness.history.packed import unpack
 from harness.history.store import HistoryStore
 from harness.record.likeness import differences
@@ -32,12 +33,14 @@ VERDICT = "verdict.json"
 
 @dataclass(frozen=True, slots=True)
 class Baselines:
-    """notes: what a reader has to know of them, or why there is none. problem: why a comparison that was asked for
-    cannot be made; empty where it can, or where there is nothing yet to compare with."""
+    """also: earlier runs that stand with this one. notes: what a reader has to know of them, or why there is none.
+    problem: why a comparison that was asked for cannot be made; empty where it can, or where there is nothing yet to
+    compare with."""
 
     folders: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
+    also: tuple[Path, ...] = ()
 
 
 def opened(
@@ -97,6 +100,7 @@ def _added(first: Baselines, then: Baselines) -> Baselines:
         (*first.folders, *then.folders),
         (*first.notes, *then.notes),
         "; ".join(filter(None, (first.problem, then.problem))),
+        (*first.also, *then.also),
     )
 
 
@@ -134,20 +138,24 @@ def _of_history(history: Path, wanted: Wanted, out: Path, profile: Profile, envi
         return Baselines(notes=("Compared with nothing: there is no history yet.",))
     with HistoryStore(history) as store:
         choice = choose(store.nights(), wanted, store.recorded(), datetime.now(UTC))
-        folders, notes = [], list(choice.notes)
-        for night in choice.nights:
-            record = store.record(night.run_id)
-            if record is None:  # pruned since
-                continue
-            folder = unpack(night.run_id, record, out)
-            run = open_run(folder)
-            if unlike := differences(profile, environment, run.manifest, complete=run.complete):
-                notes.append(f"Not compared with: {'; '.join(unlike)}.")
-            else:
-                folders.append(folder)
+        notes = list(choice.notes)
+
+        def unpacked(nights: Sequence[Night]) -> Iterator[Path]:
+            for night in nights:
+                record = store.record(night.run_id)
+                if record is None:  # pruned since
+                    continue
+                folder = unpack(night.run_id, record, out)
+                run = open_run(folder)
+                if unlike := differences(profile, environment, run.manifest, complete=run.complete):
+                    notes.append(f"Not compared with: {'; '.join(unlike)}.")
+                else:
+                    yield folder
+
+        folders, also = tuple(unpacked(choice.nights)), tuple(unpacked(choice.also))
     if choice.nights and not folders:
         notes.append("Compared with nothing: no run in the history is alike.")
-    return Baselines(tuple(folders), tuple(notes))
+    return Baselines(folders, tuple(notes), also=also)
 
 
 def _last_good(out: Path, profile: Profile, environment: str) -> list[Path]:

@@ -17,6 +17,8 @@ class Way(Enum):
 
 
 HOURS = ("prove", "tip", "capacity", "rehearse")
+FILES = {"slo": "--slo", "ci": "--target"}
+"""Commands that run anywhere unless this option names a file."""
 PLACEHOLDERS = frozenset(
     ("RUN", "FILE", "PROFILE", "BASELINE...", "...", "app.har", "../movinesta", "from-the-cache.db")
 )
@@ -35,19 +37,15 @@ def way(command: Shown) -> tuple[Way, str]:
         return Way.AT_ONCE, ""
     if first == "prove" and "--list" in arguments:
         return Way.AT_ONCE, ""
-    if first == "slo":
-        return (Way.OPTIONS, "an SLO file of the reader's") if "--slo" in arguments else (Way.AT_ONCE, "")
-    if first == "ci":
-        return (Way.OPTIONS, "a target file of the reader's") if "--target" in arguments else (Way.AT_ONCE, "")
+    if first in FILES:
+        return (Way.OPTIONS, "a file of the reader's") if FILES[first] in arguments else (Way.AT_ONCE, "")
     if first == "doctor":
         return Way.OPTIONS, "needs a deployment; tests/doctor asks sandboxes"
     if first in HOURS:
         return Way.OPTIONS, "takes from minutes to hours; tests/runs runs these commands"
     if first == "run":
         return _run(arguments)
-    if arguments[:2] == ("trace", "record"):
-        return Way.OPTIONS, "needs the app, or a recording of it"
-    if first == "trace" and "runs/app.jsonl" in arguments:
+    if arguments[:2] == ("trace", "record") or "runs/app.jsonl" in arguments:
         return Way.OPTIONS, "needs the app, or a recording of it"
     if "production.toml" in arguments:
         return Way.OPTIONS, "needs a production deployment"

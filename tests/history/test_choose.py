@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.history.choose import CANARY_RATIO, COUNT, Choice, Wanted, choose, flaky
+from harness.history.choose import CANARY_RATIO, COUNT, FEWEST, WITH, Choice, Wanted, choose, flaky
 from harness.history.model import Night
 
 NOW = datetime(2026, 1, 25, 3, tzinfo=UTC)
@@ -47,9 +47,22 @@ def test_the_last_k_good_runs_that_are_alike() -> None:
         night(24, profile="smoke"),
         night(20, complete=False),
     ]
-    found = chosen(*(night(number) for number in range(10, 19)), *others)
-    assert ids(found) == [f"r{number:04d}" for number in range(18, 18 - COUNT, -1)]
+    found = chosen(*(night(number) for number in range(8, 19)), *others)
+    assert [one.run_id for one in found.also] == ["r0018", "r0017"], "they stand with this one"
+    assert ids(found) == [f"r{number:04d}" for number in range(16, 16 - COUNT, -1)]
     assert found.notes == ()
+
+
+def test_with_few_nights_each_of_them_is_a_baseline_and_none_stands_with_this_one() -> None:
+    few = [night(number) for number in range(10, 10 + FEWEST + 1)]
+    assert (ids(chosen(*few)), chosen(*few).also) == ([one.run_id for one in few[::-1]], ())
+    one_more = chosen(*few, night(20))
+    assert (len(one_more.also), len(one_more.nights)) == (WITH, FEWEST)
+
+
+def test_another_branchs_nights_never_stand_with_this_one() -> None:
+    nights = [night(number) for number in range(5, 20)]
+    assert chosen(*nights, wanted=Wanted("nightly", "staging", "staging", "d", branch="main")).also == ()
 
 
 def test_a_branch_alone() -> None:
