@@ -25,6 +25,7 @@ from reports.assistant.judge import assistant
 from reports.chaos_log import read
 from reports.compare import Comparison, compare
 from reports.database.before import Earlier
+from reports.database.compute import beside
 from reports.database.figures import earlier_of
 from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
@@ -113,6 +114,8 @@ def _judged(
         planned_events(prices),
         _earlier(baselines) if found is not None else (),
     )
+    if database is not None:
+        database = database.model_copy(update={"compute": beside(database.planned_cores, prices)})
     verdict = judge_frames(
         frames,
         found,

@@ -27,6 +27,7 @@ TABLES: Mapping[str, str] = {
     "observed/indexes": "`pg_stat_user_indexes`, likewise.",
     "observed/seconds": "Connections, locks and the database's counters, each second.",
     "observed/waits": "Who waited for whose lock, each second in which somebody did.",
+    "observed/server": "Counters of the whole server (log, checkpoints, files), replicas, default partitions.",
     "observed/clients": "Whose the connections are, at those instants, and each second while half of them are taken.",
     "observed/plans": "How Postgres carries out the dearest statements and the hot calls, asked after the load.",
     "observed/breakers": "The breakers of the assistant's models, each second, where the app has any.",
@@ -210,6 +211,11 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "blocking": "the statement that holds the lock, or the last one of an idle transaction",
         "blocker_state": "state of the connection that holds it",
         "blocked_for_s": "age of the transaction that holds it",
+    },
+    "observed/server": {
+        "at_us": "microseconds since 1970",
+        "name": "what; `harness/observe/server.py` explains each",
+        "value": "counters: take differences; lag, partitions and their rows are readings",
     },
     "observed/clients": {
         "at_us": "microseconds since 1970",

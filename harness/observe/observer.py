@@ -22,7 +22,8 @@ from harness.core.errors import HarnessError
 from harness.egress import database
 from harness.egress.gate import Gate
 from harness.observe import questions
-from harness.observe.tables import BREAKERS, CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.server import QUESTIONS
+from harness.observe.tables import BREAKERS, CLIENTS, INDEXES, RELATIONS, SECONDS, SERVER, STATEMENTS, TEXTS, WAITS
 
 EVERY_S = 1.0
 STATEMENT_LIMIT_S = 2.0
@@ -132,6 +133,7 @@ class _Asked:
     def __init__(self, found: Observations) -> None:
         self.found = found
         self.schema = ""  # of pg_stat_statements
+        self.version = 0  # of the server
         self.breakers = True  # the app has such a table, and lets the role read it
 
     async def ask(self, work: Awaitable[Any]) -> Any:
@@ -211,6 +213,7 @@ async def _connected(dsn: str, gate: Gate) -> asyncpg.Connection:
 async def _look_around(asked: _Asked, connection: asyncpg.Connection) -> None:
     """What is there to be read, and what the role may see."""
     role = str(await asked.ask(connection.fetchval("select current_user")))
+    asked.version = connection.get_server_version().major
     if not await asked.ask(connection.fetchval(questions.SEES_OTHERS)):
         asked.found.lacks(f"statements of other roles: grant pg_read_all_stats to {role}")
     asked.schema = await asked.ask(connection.fetchval(questions.EXTENSION)) or ""
@@ -224,6 +227,7 @@ async def _snapshot(asked: _Asked, connection: asyncpg.Connection) -> None:
     wanted = [(RELATIONS, questions.RELATIONS), (INDEXES, questions.INDEXES), (CLIENTS, questions.CLIENTS)]
     if asked.schema:
         wanted.append((STATEMENTS, questions.statements(asked.schema)))
+    wanted += [(SERVER, one.sql) for one in QUESTIONS if one.since <= asked.version <= one.until]
     for table, sql in wanted:
         await _kept(asked, connection, table, at_us, sql)
 

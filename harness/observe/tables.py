@@ -6,6 +6,7 @@
     observed/indexes     pg_stat_user_indexes, likewise
     observed/seconds     connections, locks and the counters of the database and its log, each second
     observed/plans       how Postgres carries out the dearest statements and the hot calls, after the load
+    observed/server      counters of the whole server, at the same instants: log, checkpoints, files, replicas and so on
     observed/clients     whose the connections are, at the same instants, and each second while half are taken
     observed/breakers    the breakers of the assistant's models, each second, where the app has any
     observed/waits       who waited for whose lock, each second in which somebody did
@@ -26,6 +27,7 @@ INDEXES = f"{FOLDER}/indexes"
 SECONDS = f"{FOLDER}/seconds"
 WAITS = f"{FOLDER}/waits"
 CLIENTS = f"{FOLDER}/clients"
+SERVER = f"{FOLDER}/server"
 PLANS = f"{FOLDER}/plans"
 BREAKERS = f"{FOLDER}/breakers"
 
@@ -112,6 +114,13 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("blocking", _TEXT),  # likewise; the last one of an idle transaction
             ("blocker_state", _TEXT),
             ("blocked_for_s", _REAL),  # age of the transaction that holds the lock
+        ]
+    ),
+    SERVER: pa.schema(
+        [
+            ("at_us", _INT),
+            ("name", _TEXT),  # as in harness.observe.server, where each is explained
+            ("value", _REAL),
         ]
     ),
     CLIENTS: pa.schema(

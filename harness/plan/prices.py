@@ -63,6 +63,7 @@ class Package(FrozenModel):
 class Compute(FrozenModel):
     hour: Money
     max_database_gb: Rate
+    cores: Rate
 
 
 class Extra(FrozenModel):

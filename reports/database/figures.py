@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from harness.core.slo import DatabaseLimits
 from harness.core.tables import Phase
 from harness.observe.questions import OURS
-from harness.observe.tables import SECONDS
+from harness.observe.server import STANDS, meaning
+from harness.observe.tables import SECONDS, SERVER
 from harness.record.manifest import Manifest
 from reports.database import before, gates, plans
 from reports.database.before import Earlier
 from reports.database.endpoints import costs
-from reports.database.model import DatabaseView, RelationRow, StatementRow, WaitRow
+from reports.database.model import DatabaseView, RelationRow, ServerRow, StatementRow, WaitRow
 from reports.database.stretch import Observation, Record, Stretch, cut, name_of, records
 from reports.frames import Frames
 
@@ -54,7 +56,7 @@ def view(
     endpoints, unmatched = costs(manifest, observation, frames, planned or {})
     cores = [one.cores for one in endpoints if one.cores is not None]
     sessions = _begun(frames)
-    counters = {
+    counters: dict[str, Any] = {
         name: _counter(stretch, name) for name in ("temp_bytes", "wal_bytes", "commits", "rollbacks", "deadlocks")
     }
     seconds = stretch.seconds
@@ -81,6 +83,7 @@ def view(
         others_share=max(0.0, 1.0 - sum(row.share for row in statements)) if total else 0.0,
         relations=_relations(stretch),
         waits=_waits(stretch),
+        server=_server(observation.frame(SERVER), stretch),
         connections=int(seconds["connections"].max()) if len(seconds) else None,
         connection_limit=int(seconds["connection_limit"].max()) if len(seconds) else None,
         hit_share=hit / (hit + read) if hit is not None and read is not None and hit + read else None,
@@ -156,6 +159,7 @@ def _statement(rows: list[Record], total: float) -> StatementRow:
 
 def _relations(stretch: Stretch) -> tuple[RelationRow, ...]:
     rows = [row for row in records(stretch.relations) if _written(row) > 0]
+    indexes = Counter(name_of(row) for row in records(stretch.indexes))
     found = []
     for row in sorted(rows, key=_written, reverse=True)[:SHOWN_RELATIONS]:
         live, dead, scans = int(row["live_rows"]), int(row["dead_rows"]), int(row["sequential_scans"])
@@ -170,8 +174,21 @@ def _relations(stretch: Stretch) -> tuple[RelationRow, ...]:
                 live_rows=live,
                 dead_share=dead / (live + dead) if live + dead else 0.0,
                 bytes=int(row["bytes"]),
+                index_entries=indexes[name_of(row)] * int(row["inserted"] + row["updated"]),
             )
         )
+    return tuple(found)
+
+
+def _server(readings: pd.DataFrame, stretch: Stretch) -> tuple[ServerRow, ...]:
+    """What grew, and what stands; what stayed at zero says nothing."""
+    within = readings[readings["at_us"].between(stretch.start_us, stretch.end_us)] if len(readings) else readings
+    found = []
+    for name, values in within.groupby("name", sort=True)["value"] if len(within) else ():
+        stands = str(name).split(" ")[0] in STANDS
+        value = float(values.iloc[-1]) if stands else float(values.iloc[-1] - values.iloc[0])
+        if value > 0:
+            found.append(ServerRow(name=str(name), meaning=meaning(str(name)), value=round(value, 3)))
     return tuple(found)
 
 

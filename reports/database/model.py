@@ -45,6 +45,15 @@ class RelationRow(ReportModel):
     live_rows: int
     dead_share: float
     bytes: int
+    index_entries: int = 0  # written with its rows, at most: updates that leave the indexes alone write none
+
+
+class ServerRow(ReportModel):
+    """One figure of the server: what a counter grew by over the measure phase, or the last reading."""
+
+    name: str
+    meaning: str
+    value: float
 
 
 class WaitRow(ReportModel):
@@ -148,10 +157,12 @@ class DatabaseView(ReportModel):
     statements: tuple[StatementRow, ...] = ()  # the dearest
     endpoints: tuple[EndpointCost, ...] = ()  # the dearest first
     unmatched_share: float | None = None  # of the time, in statements that fit no endpoint, or several
+    compute: str = ""  # those beside the sizes that can be had, in a sentence
     planned_cores: float | None = None  # that the endpoints above keep busy at the planned peak, together
     others_share: float = 0.0  # of the time, in statements that are not listed
     relations: tuple[RelationRow, ...] = ()  # the most written to
     waits: tuple[WaitRow, ...] = ()
+    server: tuple[ServerRow, ...] = ()
     plans: tuple[PlanRow, ...] = ()
     clients: tuple[ClientsRow, ...] = ()  # the most connections first
     connections: int | None = None  # at most

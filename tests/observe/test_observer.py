@@ -19,7 +19,8 @@ from harness.core.tables import Phase
 from harness.core.target_guard import HERE
 from harness.egress.gate import Gate
 from harness.observe.observer import Observations, observed
-from harness.observe.tables import INDEXES, RELATIONS, SCHEMAS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.server import meaning
+from harness.observe.tables import INDEXES, RELATIONS, SCHEMAS, SECONDS, SERVER, STATEMENTS, TEXTS, WAITS
 from harness.record.manifest import Observed
 from reports.database.figures import view
 from reports.database.model import DatabaseView
@@ -217,3 +218,22 @@ def test_a_database_that_dies_keeps_what_was_read() -> None:
         time.sleep(0.5)
     assert found.problem
     assert found.rows[SECONDS]
+
+
+def test_the_server_tells_of_its_log_its_files_and_its_partitions(postgres: Postgres) -> None:
+    asked(
+        postgres.dsn(),
+        "create table if not exists seen (day date, n int) partition by range (day)",
+        "create table if not exists seen_default partition of seen default",
+        "insert into seen select '2026-01-01', n from generate_series(1, 3000) n",
+        "analyze seen_default",
+    )
+    with observed(postgres.dsn(), GATE, (), lambda: None) as found:
+        time.sleep(0.5)
+    named = {name: value for _, name, value in found.rows[SERVER]}
+    assert named["default_partition_rows public.seen_default"] == 3000
+    assert named["partitions public.seen"] == 1
+    assert named["wal_records"] > 0
+    assert {name.split(" client")[0] for name in named if name.startswith("io ")} >= {"io reads", "io extends"}
+    assert all(meaning(name) != name for name in named), named
+    assert not [one for one in found.missing if SERVER in one]

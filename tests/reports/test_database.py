@@ -12,8 +12,10 @@ import pytest
 from harness.config.load import load_slo_file
 from harness.core.errors import ExitCode, UsageError
 from harness.core.slo import DatabaseLimits
-from harness.observe.tables import INDEXES, PLANS, RELATIONS, SCHEMAS, SECONDS, STATEMENTS, TEXTS, WAITS
+from harness.observe.tables import INDEXES, PLANS, RELATIONS, SCHEMAS, SECONDS, SERVER, STATEMENTS, TEXTS, WAITS
+from harness.plan import load_prices
 from harness.record.manifest import Observed
+from reports.database.compute import beside
 from reports.database.figures import earlier_of, view
 from reports.database.model import DatabaseView
 from reports.database.stretch import Observation
@@ -322,3 +324,28 @@ def test_more_event_rows_a_session_than_planned_are_beyond_the_limit() -> None:
     assert found[5.0].status == "over"
     assert found[5.0].subject == "public.media_events_default"
     assert found[5.0].value_text == "600 rows a minute: 20.0 a session, 5.0 planned"
+
+
+def test_the_servers_counters_are_of_the_measure_phase_and_its_readings_the_last() -> None:
+    readings = [
+        {"at_us": at(when), "name": name, "value": value}
+        for when, grown in ((0, 0.0), (10, 5.0), (70, 45.0), (80, 50.0))
+        for name, value in (
+            ("io reads client backend", grown),
+            ("checkpoints_requested", 0.0),
+            ("default_partition_rows public.media_events_default", 1_000.0 + grown),
+        )
+    ]
+    found = view(frames(Observed()), Observation({**observation().tables, SERVER: table(SERVER, readings)}))
+    assert found is not None
+    assert [(row.meaning, row.value) for row in found.server] == [
+        ("rows in a default partition, an estimate (public.media_events_default)", 1_045.0),
+        ("blocks or calls read from files (client backend)", 40.0),
+    ]
+
+
+def test_the_cores_stand_beside_the_sizes_that_can_be_had() -> None:
+    prices = load_prices()
+    assert beside(None, prices) == ""
+    assert "the smallest with as many as that takes is xl, 4 cores for $210 a month." in beside(3.2, prices)
+    assert beside(65.0, prices).endswith("no size has as many as that takes.")
