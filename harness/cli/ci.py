@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.arguments import RunFolder
 from harness.core.counted import counted
 from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
@@ -78,7 +79,7 @@ def init(system: str, target: Path | None, install: tuple[str, ...], branch: str
 
 
 @ci.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("folder", type=RunFolder(), metavar="RUN")
 def comment(folder: Path) -> None:
     """Post RUN's comment on this job's pull request.
 

@@ -43,7 +43,7 @@ async def _number(http: httpx.AsyncClient, access: ResolvedTarget, people: int, 
         return beyond if beyond < len(access.user_ids) else (people - 1 - number) % people
     try:
         await signed_in(http, access, people + number)
-    except httpx.HTTPStatusError:
+    except httpx.HTTPError:
         return (people - 1 - number) % people
     return people + number
 

@@ -53,7 +53,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("re",), ["report"]),
+        (("rep",), ["report"]),
         (("run", "sm"), ["smoke"]),
         (("run", "--exp"), ["--expect-workers"]),
         (("run", "smoke", "--target", "st"), ["staging"]),

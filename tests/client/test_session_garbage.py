@@ -43,7 +43,7 @@ async def session(phone: Device) -> None:
     swipes.leave()
     search = Search(phone)
     search.open()
-    await search.type("night", [0.1] * 5)
+    await search.type("night", [0.1] * 4)
     search.leave()
     rows = await conversation_list(phone)
     conversation = Conversation(phone, rows[0], joined=True, poll_s=0.3)

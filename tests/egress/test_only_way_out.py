@@ -48,7 +48,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
             "UndefinedTableError",
         }
     ),
-    "httpx": frozenset({"AsyncClient", "HTTPError", "Headers", "Limits", "Request", "Response", "Timeout"}),
+    "httpx": frozenset({"AsyncClient", "Client", "HTTPError", "Headers", "Limits", "Request", "Response", "Timeout"}),
     "socket": frozenset({"gaierror", "gethostname"}),
     "websockets": frozenset(
         {
@@ -72,7 +72,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
         frozenset(),
     ),
 }
-MADE_BY_THE_GATE = frozenset({"AsyncClient", "ClientConnection", "Connection"})
+MADE_BY_THE_GATE = frozenset({"AsyncClient", "Client", "ClientConnection", "Connection"})
 """Types that may be named, never called."""
 EXCEPTIONS: dict[str, frozenset[str]] = {
     # the machine's own echo: a server and a client of it, both on 127.0.0.1, with ports of their own
@@ -218,7 +218,7 @@ def test_every_exception_is_still_needed(name: str) -> None:
         "import httpx\nhttpx.get('http://h')",
         "import httpx as web\nweb.AsyncClient()",
         "from httpx import AsyncClient\nAsyncClient()",
-        "from httpx import Client",
+        "from httpx import Client\nClient()",
         "import asyncpg\nasyncpg.connect('')",
         "import asyncpg\nasyncpg.create_pool('')",
         "from asyncpg import connect",

@@ -100,7 +100,7 @@ def test_without_a_connection_string_the_rest_says_what_it_can(shipped: Resolved
     keyless = probe(replace(shipped, dsn=Secret(""), service_key=Secret(""), signing_secret=Secret("")), 12)
     assert not [fact for fact in keyless.facts if fact.found is not None]
     assert statuses(keyless)["expired token"] == "not asked"
-    assert any("JWT secret" in line for line in probes.unasked(keyless))
+    assert any("what tokens are signed with" in line for line in probes.unasked(keyless))
 
 
 def test_broken_promises_are_seen_each_by_its_own_question(monkeypatch: pytest.MonkeyPatch) -> None:

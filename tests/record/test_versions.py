@@ -66,6 +66,9 @@ CHECKS_SINCE = {
     "left offline",
 }
 """Data checks that the harness which made those verdicts did not have. In these records they all hold."""
+BROKEN_THEN = re.compile(r"[^.;]*: broken ([\d,]+ of [\d,]+) times")
+BROKEN_NOW = re.compile(r"\b([\d,]+ of [\d,]+)(?: [a-z][a-z ]*)(?=, first|\.|,| \()")
+"""A broken check was told by its title, and is told by what was found."""
 COUNTED_THEN = re.compile(r"[0-9]+(?= checks over | found data )")
 
 
@@ -84,10 +87,15 @@ def measured(traffic: Any) -> Any:
     }
 
 
+def figures_of(sentence: str) -> str:
+    """A sentence of a broken check with its figures alone; others as they are."""
+    return BROKEN_NOW.sub(r"\1", BROKEN_THEN.sub(r"\1", sentence))
+
+
 def comparable(verdict: str) -> Any:
     """All but the health rows SINCE and the line that they answer, the checks CHECKS_SINCE, how many they are and the
-    remarks of checks, how surely figures are known, what the plan says beside what was sent, and the coverage
-    statement.
+    remarks of checks, the words of what was found, how surely figures are known, what the plan says beside what was
+    sent, and the coverage statement.
 
     Coverage judges nothing: it lays the other answers beside the manual, and the harness which made those verdicts did
     not do so yet.
@@ -102,6 +110,8 @@ def comparable(verdict: str) -> Any:
     read["health"] = [row for row in read["health"] if row["check"] not in SINCE]
     read["not_checked"] = [line for line in read["not_checked"] if line != NOT_CHECKED_THEN]
     read["sentence"] = read["sentence"].split(" Too close to call")[0].split(" Not contradicted")[0]
+    read["sentence"] = figures_of(read["sentence"])
+    read["reasons"] = [figures_of(reason) for reason in read["reasons"]]
     for row in read["slos"]:
         for said_anew in ("note", "interval", "close"):
             del row[said_anew]

@@ -13,7 +13,7 @@ from harness.observe.tables import CLIENTS, PLANS, SCHEMAS, WAITS
 from harness.record.manifest import Observed
 from reports.database.figures import view
 from reports.database.stretch import Observation
-from reports.frames import load
+from reports.frames import Frames, load
 from reports.playbook.evidence import Case
 from reports.playbook.openers import Kind, Opener
 from reports.playbook.steps import steps_for
@@ -52,6 +52,12 @@ def plan(source: str, endpoint: str, statement: str, found: QueryPlan | None) ->
 
 
 def slow_deck() -> Verdict:
+    """The verdict of `slow_run`."""
+    ready, observed = slow_run()
+    return judge_frames(ready, database=view(ready, observed))
+
+
+def slow_run() -> tuple[Frames, Observation]:
     """Decks that miss their objective, of a database that reads a large table whole for each."""
     slo = build.latency_slo(name="Swipe deck, server", operation="background_deck", limit_ms=400.0)
     manifest = build.manifest((slo,), zero_epoch_s=ZERO, observed=Observed())
@@ -64,7 +70,7 @@ def slow_deck() -> Verdict:
     tables[PLANS] = table(
         PLANS, [plan("call", "POST functions/media-swipe-deck", DECK, WHOLE), plan("statement", "", "select 1", None)]
     )
-    return judge_frames(ready, database=view(ready, Observation(tables)))
+    return ready, Observation(tables)
 
 
 def seen(steps: tuple[Step, ...], play: str) -> dict[str, str]:
@@ -99,8 +105,9 @@ def test_every_renderer_shows_the_steps() -> None:
     text = summary.render(verdict)
     assert "What to do now" in text
     assert "public.events" in text
-    page = html.environment().get_template("playbook.html").render(v=verdict)
-    assert page.index("Look at the deck&#39;s statement") < page.index("switch the rerank step off")
+    page = html.render(verdict, slow_run()[0])
+    steps = page[page.index('<section id="playbook">') :]
+    assert steps.index("Look at the deck&#39;s statement") < steps.index("switch the rerank step off")
     assert Verdict.model_validate_json(verdict.model_dump_json()).playbook == verdict.playbook
 
 

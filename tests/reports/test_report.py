@@ -24,10 +24,14 @@ def test_the_four_files_of_a_finished_run_and_again_the_same(tmp_path: Path) -> 
 
 
 def test_the_record_on_disk_says_what_the_run_in_memory_said(tmp_path: Path) -> None:
+    from reports.playbook.steps import steps_for
     from reports.verdict import judge
 
     run = build.realistic(slow=4.0, bad=0.02)
-    assert report(build.save(run, tmp_path / "run"), html=False) == judge(run)
+    said = judge(run)
+    assert report(build.save(run, tmp_path / "run"), html=False) == said.model_copy(
+        update={"playbook": steps_for(said)}
+    )
 
 
 def test_a_killed_run_is_rendered_from_its_streams(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def place(verdict: Verdict, part: str) -> int:
 def test_what_only_the_overload_broke_comes_after_no_answer_from_decks() -> None:
     verdict = judge(run_of(full=True), integrity=integrity(FULL_FROM + 5.0, FULL_FROM + 9.0))
     assert verdict.exit_code == ExitCode.INCONCLUSIVE
-    broken = place(verdict, "Read markers never go back")
+    broken = place(verdict, "read markers went back")
     assert 0 == place(verdict, "The sandbox on this machine is the limit") < place(verdict, "swipe_deck") < broken
     assert "the overload broke it" in verdict.reasons[broken]
 

@@ -137,6 +137,8 @@ union all select 'index', tablename, indexname, regexp_replace(indexdef, '\\s+',
 union all select 'options', oid::regclass::text, reloptions::text, '' from pg_class where relname = 'messages'
 union all select 'tablespace', spcname, spcoptions::text, '' from pg_tablespace
 union all select 'rows', '', count(*)::text, '' from public.messages
+union all select 'function', proname, proacl::text, md5(prosrc) from pg_proc where pronamespace = 'public'::regnamespace
+union all select 'policy', tablename, policyname, cmd from pg_policies where schemaname = 'storage'
 order by 1, 2, 3, 4
 """
 
