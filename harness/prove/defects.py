@@ -2,7 +2,8 @@
 
 switches: of the sandbox. gates: any of them is the right one; a defect that only others notice counts as missed. Names
 of gates: `SLO: name`, the id of a data check, `probe: id`, `assistant: name`, `delivery: what`, `baseline: operation`,
-`drift: operation` and `database: limit: table or statement`, each also by the part before a colon alone.
+`drift: operation`, `database: limit: table or statement` and `preflight: question: object`, each also by the part
+before a colon alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ STEADY = Suite("prove-steady", "slo-prove.toml", 240)
 """For what takes a third longer: a percentile of many samples, a trend over ten slices."""
 MINUTES = Suite("prove-minutes", "slo.toml", 480)
 """For few errors, and an objective that looks at five minutes."""
+
+PREFLIGHT = Suite("prove-preflight", "slo-prove.toml", 240)
+"""For what is asked before the load, of a sandbox that is hardened but for one thing: few seconds of load after it."""
 
 ASSISTANT = Suite("prove-assistant", "slo-prove-assistant.toml", 300)
 """For the assistant's models, whose provider dies and comes back meanwhile."""
@@ -65,6 +69,12 @@ ERRORS = ("SLO: Server errors on hot endpoints", "SLO: Availability of edge func
 
 def _one(switch: str, *gates: str, suite: Suite = SECONDS) -> Defect:
     return Defect(switch.partition("=")[0], (switch,), gates, suite)
+
+
+def _open(switch: str, *named: str) -> Defect:
+    """What a hardened deployment lacks; named: `question: object`, any of them."""
+    name = f"{switch}_in_preflight" if switch in ("expired_token_accepted", "realtime_ignore_rls") else switch
+    return Defect(name, ("hardened=on", f"{switch}=on"), tuple(f"preflight: {one}" for one in named), PREFLIGHT)
 
 
 DEFECTS: tuple[Defect, ...] = (
@@ -135,6 +145,21 @@ DEFECTS: tuple[Defect, ...] = (
     _one("temp_spill_rows=20000", "database: temp_bytes_per_s: insert into public.messages"),
     _one("lock_held_ms=2500", "database: lock_wait_s: public.conversations"),
     _one("connection_leak_one_in=1", "database: connection_share: media-swipe-deck"),
+    # what is open, before any load
+    _open("policy_open_select", "others_access: public.library_entries select"),
+    _open("policy_open_insert", "others_access: public.library_entries insert"),
+    _open("policy_open_update", "others_changes: public.messages update"),
+    _open("policy_open_delete", "others_changes: public.messages delete"),
+    _open("function_open_to_anon", "anonymous_functions: public.zz_defect_address_of"),
+    _open("definer_deletes", "definer_function_for_anyone: public.zz_defect_purge_messages(integer)"),
+    _open("storage_policy_missing", "storage_open: bucket avatars delete as other"),
+    _open("payload_cap_missing", "payload_uncapped: function media-swipe-event: size"),
+    _open("limiter_missing", "rate_limit_missing: function media-search: limit"),
+    _open("expired_token_accepted", "token_accepted: PostgREST: expired"),
+    _open("unsigned_token_accepted", "token_accepted: PostgREST: alg none"),
+    _open("debug_function", "debug_function_reachable: function debug-env"),
+    _open("cors_reflects_origin", "cors_any_origin: function media-swipe-event"),
+    _open("realtime_ignore_rls", "realtime_overheard: changes of public.messages as other"),
     _one("write_amplification=20000", "SLO: Message send, server", "baseline: message_send", suite=STEADY),
 )
 FAST = ("event_silent_loss", "message_doubled_one_in", "deck_repeat_one_in", "rls_off_messages")

@@ -9,7 +9,7 @@ from harness.core.counted import counted
 from harness.core.frozen_model import FrozenModel
 from harness.prove.defects import Defect, matches
 from harness.prove.healthy import Situation
-from harness.prove.verdicts import ALARMS, Judged, fired
+from harness.prove.verdicts import ALARMS, BEFORE, Judged, fired
 
 Result = Literal["caught", "missed", "no answer"]
 """no answer: the run was inconclusive, aborted, or died; neither a catch nor a miss."""
@@ -78,7 +78,8 @@ def tried(defect: Defect, seed: int, judged: Judged | None, code: int, run: str)
     all_fired = fired(judged)
     right = [one for one in all_fired if any(matches(gate, one.gate) for gate in defect.gates)]
     others = tuple(one.gate for one in all_fired if one not in right[:1])
-    if right and judged.exit_code in ALARMS:
+    before = any(one.gate.startswith(BEFORE) for one in right)
+    if right and (judged.exit_code in ALARMS or before):
         first = min(right, key=lambda one: one.at_s)
         others = tuple(one.gate for one in all_fired if one is not first)
         return Trial(
@@ -91,7 +92,7 @@ def tried(defect: Defect, seed: int, judged: Judged | None, code: int, run: str)
             others=others,
             run=run,
         )
-    answered = judged.exit_code == 0 or judged.exit_code in ALARMS
+    answered = judged.exit_code == 0 or judged.exit_code in ALARMS or judged.preflight is not None
     return Trial(
         defect=defect.name,
         seed=seed,

@@ -10,6 +10,8 @@ from harness.core.phase_window import Window
 from harness.core.tables import Phase
 
 ALARMS = frozenset({10, 11, 12})
+BEFORE = "preflight"
+"""What is found before the load: a finding is a catch whatever its severity, and so whatever the exit code."""
 """Exit codes that accuse the target."""
 
 
@@ -89,6 +91,16 @@ class _Assistant(_VerdictPart):
     status: str
 
 
+class _Finding(_VerdictPart):
+    lint: str
+    object: str
+    accepted: str = ""
+
+
+class _Preflight(_VerdictPart):
+    findings: tuple[_Finding, ...] = ()
+
+
 class _Facts(_VerdictPart):
     windows: tuple[Window, ...]
 
@@ -110,6 +122,7 @@ class Judged(_VerdictPart):
     access: tuple[_Check, ...] = ()
     database: _Database | None = None
     assistant: tuple[_Assistant, ...] = ()
+    preflight: _Preflight | None = None
     facts: _Facts
 
 
@@ -126,6 +139,9 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
     """All gates that accuse. What has no instant of its own is known when the measure phase is over."""
     end = max((window.end_s for window in judged.facts.windows if window.phase is Phase.MEASURE), default=0.0)
     found = [Fired(f"probe: {check.id}", 11, 0.0) for check in judged.probes if check.status == "broken"]
+    if judged.preflight is not None:
+        open_ = [one for one in judged.preflight.findings if not one.accepted]
+        found += [Fired(f"{BEFORE}: {one.lint}: {one.object}", 40, 0.0) for one in open_]
     for check in judged.integrity.checks:
         if check.status == "broken":
             instants = [one.at_s for one in check.offenders if one.at_s is not None]

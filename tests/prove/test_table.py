@@ -8,7 +8,7 @@ import pytest
 
 from harness.config.load import load_slo_file
 from harness.core.slo import DatabaseLimits
-from harness.prove.defects import DEFECTS, FAST, STEADY, Defect, chosen, matches
+from harness.prove.defects import DEFECTS, FAST, PREFLIGHT, STEADY, Defect, chosen, matches
 from harness.prove.table import Healthy, Proof, Trial, healthy, markdown, tried
 from harness.prove.trials import SCENARIOS
 from harness.prove.verdicts import Judged, fired
@@ -143,6 +143,7 @@ def test_every_defect_is_a_set_of_switches_the_sandbox_has_and_a_gate_that_exist
             known = (
                 kind in fixed
                 or limit
+                or (kind == "preflight" and rest.count(": ") >= 1 and defect.suite == PREFLIGHT)
                 or gate in QUESTIONS
                 or (kind == "assistant" and rest in {rule.name for rule in rules})
                 or kind == "delivery"
@@ -163,3 +164,18 @@ def test_a_gate_is_matched_whole_or_by_its_kind() -> None:
     assert matches("baseline", "baseline: home_feed")
     assert matches("SLO: A", "SLO: A")
     assert not matches("I1", "I18")
+
+
+def test_what_is_found_before_the_load_is_a_catch_whatever_the_exit_code() -> None:
+    defect = next(one for one in DEFECTS if one.name == "policy_open_select")
+    lint, object_ = defect.gates[0].removeprefix("preflight: ").split(": ", 1)
+    finding = {"lint": lint, "object": object_}
+    for code, findings, result in (
+        (0, [finding], "caught"),
+        (20, [finding], "caught"),
+        (40, [finding], "caught"),
+        (20, [], "missed"),
+        (0, [{**finding, "accepted": "known"}], "missed"),
+    ):
+        told = judged(code, preflight={"findings": findings})
+        assert tried(defect, 1, told, code, "run").result == result, (code, findings)
