@@ -266,6 +266,7 @@ def test_a_function_that_does_not_start_is_not_asked_again() -> None:
             assert limits_met(engine) == {("BOOT_ERROR", "tmdb_configuration"): 1}
 
 
+@pytest.mark.slow
 def test_events_that_a_workers_end_left_unanswered_come_again_and_are_stored_once() -> None:
     ids: list[str] = []
 
@@ -294,6 +295,7 @@ def test_events_that_a_workers_end_left_unanswered_come_again_and_are_stored_onc
         assert mine == Counter(ids), "what was stored and not answered is known by its key when it comes again"
 
 
+@pytest.mark.slow
 def test_a_read_that_gets_no_connection_costs_six_requests_and_an_rpc_two() -> None:
     locked = "do $$ begin lock table public.profiles in access exclusive mode; perform pg_sleep(9); end $$"
 
@@ -325,6 +327,7 @@ def hold_the_only_connection(url: str, key: str) -> None:
     httpx.get(f"{url}/rest/v1/profiles?select=id&limit=1", headers=headers, timeout=30, verify=NO_TLS)
 
 
+@pytest.mark.slow
 def test_a_statement_that_the_database_ends_is_tried_like_any_500() -> None:
     locked = "do $$ begin lock table public.user_stats in access exclusive mode; perform pg_sleep(8); end $$"
 
@@ -341,6 +344,7 @@ def test_a_statement_that_the_database_ends_is_tried_like_any_500() -> None:
         lock.result()
 
 
+@pytest.mark.slow
 def test_a_client_beyond_realtimes_limit_is_refused_and_comes_again() -> None:
     settings = RealtimeSettings.parse(
         ["plan=free", "max_concurrent_users=1", "connect_error_ms=0", "channel_error_ms=0"]

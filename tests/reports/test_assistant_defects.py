@@ -221,5 +221,6 @@ def test_a_seeded_defect_is_named(defect: defects.Defect, tmp_path: Path) -> Non
     assert named <= set(defect.gates) | ALSO.get(defect.name, set())
 
 
+@pytest.mark.slow
 def test_a_healthy_assistant_is_accused_of_nothing(tmp_path: Path) -> None:
     assert fired((), tmp_path / "run", 1) == set()

@@ -40,6 +40,7 @@ def requests(said: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.slow
 def test_locust_alone_runs_the_personas(sandbox: Sandbox) -> None:
     done = locust(sandbox)
     assert done.returncode == 0, done.stdout

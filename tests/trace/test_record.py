@@ -43,6 +43,7 @@ def app(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_small_app_is_built_driven_and_recorded(app: Path, tmp_path: Path) -> None:
     out = tmp_path / "app.jsonl"
@@ -74,6 +75,7 @@ def test_a_small_app_is_built_driven_and_recorded(app: Path, tmp_path: Path) -> 
     assert compare(recording, recording).count.share == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_an_app_that_has_not_what_the_script_needs_is_told(app: Path, tmp_path: Path) -> None:
     flow = '[[flow]]\nname = "a"\ndo = [{goto = "/"}, {fill = {field = "#no", text = "x"}}]\n'
