@@ -126,14 +126,16 @@ class Conversation:
 
 def happens(talk: Conversation) -> None:
     """Calm, a dead provider, open breakers, their end, a slow provider."""
-    talk.swipes(8)
+    talk.swipes(12)
     talk.asks("Explain in detail what makes it worth it.")
     talk.asks()
     time.sleep(1.0)  # decks are dated by the second
     talk.breaks("dead", 120)
     for _ in range(3):
         talk.asks()
-    talk.swipes(6)
+    time.sleep(1.0)  # decks of a second in which a fault begins or ends count for neither side
+    talk.swipes(12)
+    time.sleep(1.0)
     talk.heals()
     time.sleep(COOLDOWN_S + 2.0)
     for _ in range(2):
