@@ -211,7 +211,10 @@ def access(sandbox: Sandbox) -> ResolvedTarget:
     )
 
 
-ALSO = {"assistant_quota_off_by_one": {"probe: assistant quota, two devices"}}
+ALSO = {
+    "assistant_quota_off_by_one": {"probe: assistant quota, two devices"},
+    "assistant_price_percent": {"assistant: Price list, creative model"},  # where that one answered, too
+}
 """What is wrong as well, and rightly named."""
 
 
