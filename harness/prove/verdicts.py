@@ -10,9 +10,9 @@ from harness.core.phase_window import Window
 from harness.core.tables import Phase
 
 ALARMS = frozenset({10, 11, 12})
+"""Exit codes that accuse the target."""
 BEFORE = "preflight"
 """What is found before the load: a finding is a catch whatever its severity, and so whatever the exit code."""
-"""Exit codes that accuse the target."""
 
 
 class _VerdictPart(BaseModel):
