@@ -255,6 +255,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             after(shows(account(display_name="a")), shows(account(display_name="a"))),
             after(shows(account(display_name="a")), shows(account(display_name="b"))),
         ),
+        (shows(account()), shows({})),
     ],
     "owner": [
         (own("own_profile", {"id": ME}), own("own_profile", {"id": OTHER})),

@@ -35,6 +35,8 @@ ROWS = [
     {"id": B, "text": "two", "likes": 4, "created_at": "2026-11-29T21:00:00+00:00"},
 ]
 
+ACCOUNT = {"id": A, "app_metadata": {"providers": ["email"]}, "identities": [{"identity_id": B}]}
+
 
 def bearer(person: str) -> str:
     claims = base64.urlsafe_b64encode(json.dumps({"sub": person}).encode()).rstrip(b"=").decode()
@@ -104,11 +106,16 @@ def test_slow_replies_are_the_servers_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "nothing"), [(ROWS, []), ({"deckId": A, "cards": ROWS}, {"deckId": A, "cards": []}), ({"a": 1}, {})]
+    ("data", "nothing"),
+    [(ROWS, []), ({"deckId": A, "cards": ROWS}, {"deckId": A, "cards": []}), ({"a": 1}, {}), (ACCOUNT, {})],
 )
 def test_empty(data: Any, nothing: Any) -> None:
     assert replied("empty", data) == nothing
     assert replied("empty", nothing) is None, "what is empty already is no hit"
+
+
+def test_lists_of_an_account_that_the_app_does_not_read_are_no_rows() -> None:
+    assert replied("repeated", ACCOUNT) is None
 
 
 def test_truncated_is_no_json_under_the_right_length() -> None:

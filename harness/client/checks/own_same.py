@@ -23,6 +23,9 @@ ACCOUNT_METADATA = ("onboarded", "display_name", "avatar_url")
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    if reply.call == "user" and reply.data == {}:
+        found.append(ReadViolation(ReadSeverity.LOST, reply.me, f"the account of {reply.me} is answered with nothing"))
+        return 1
     if len(reply.rows) != 1 or memory.names.used:
         return 0
     if reply.call in ACCOUNT:

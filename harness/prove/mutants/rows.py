@@ -17,9 +17,9 @@ from typing import Any
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
-UNREAD = frozenset(("email_verified", "phone_verified", "is_anonymous"))
-"""Fields that nothing of the app reads, in replies where others matter: GoTrue's own marks of an account. Changed, they
-change nothing for anybody."""
+UNREAD = frozenset(("email_verified", "phone_verified", "is_anonymous", "identities", "providers"))
+"""Fields that nothing of the app reads, in replies where others matter: GoTrue's own marks and lists of an account.
+Changed, they change nothing for anybody."""
 
 FieldTest = Callable[[Any], bool]
 FieldChange = Callable[[Any], Any]
@@ -123,6 +123,8 @@ def _lists(data: Any, depth: int) -> Iterator[tuple[tuple[str, ...], list[Any]]]
     if not isinstance(data, dict) or depth == 0:
         return
     for key, value in data.items():
+        if key in UNREAD:
+            continue
         if isinstance(value, list) and value:
             yield (key,), value
         else:
