@@ -32,6 +32,8 @@ ALLOWED = 0.01
 """Share of people, sessions and attempts to get in that may fail."""
 SURE_PEOPLE = 3
 """So many people kept out by a limit are a miss."""
+SOCKET_END = "realtime_drop"
+"""The end of an open socket that its phone did not close: no request, so the catch-all leaves it to this module."""
 CORE_CALLS: dict[str, tuple[str, ...]] = {
     "swiper": ("swipe_deck",),
     "commuter": ("swipe_deck",),
@@ -75,6 +77,7 @@ def judge(frames: Frames) -> tuple[AccessRow, ...]:
         _completed(sessions),
         _begun(sessions, frames),
         *_never_happened(frames, sessions),
+        _sockets(frames, faults),
     )
     return tuple(row for row in rows if row is not None)
 
@@ -89,11 +92,14 @@ def _calm_sessions(arrivals: pd.DataFrame, faults: list[tuple[float, float]]) ->
 
 
 def _calm_operations(samples: pd.DataFrame, faults: list[tuple[float, float]]) -> pd.DataFrame:
-    e2e = samples[samples["view"] == View.E2E]
-    calm = pd.Series(True, index=e2e.index)
+    return _calm(samples[samples["view"] == View.E2E], faults)
+
+
+def _calm(samples: pd.DataFrame, faults: list[tuple[float, float]]) -> pd.DataFrame:
+    calm = pd.Series(True, index=samples.index)
     for start, end in faults:
-        calm &= (e2e["second"] + 1 <= start) | (e2e["second"] >= end)
-    return e2e[calm]
+        calm &= (samples["second"] + 1 <= start) | (samples["second"] >= end)
+    return samples[calm]
 
 
 def _limited(sessions: pd.DataFrame) -> AccessRow | None:
@@ -211,6 +217,31 @@ def _never_happened(frames: Frames, sessions: pd.DataFrame) -> list[AccessRow]:
                 )
             )
     return rows
+
+
+def _sockets(frames: Frames, faults: list[tuple[float, float]]) -> AccessRow | None:
+    """Open sockets that the target, or the way to it, ended; those that a phone's own tunnel ended are its own."""
+    catch_all = frames.manifest.catch_all
+    if catch_all is None or any(one.whole for one in catch_all.excluded(SOCKET_END, View.SERVER)):
+        return None
+    server = _calm(frames.samples[frames.samples["view"] == View.SERVER], faults)
+    opened = server[(server["operation"] == "realtime_connect") & (server["outcome"] == Outcome.OK)]
+    samples = int(opened["count"].sum())
+    if not samples:
+        return None
+    ended = server[(server["operation"] == SOCKET_END) & (server["outcome"] != Outcome.GAVE_UP)]
+    kinds = ended.groupby("outcome")["count"].sum().sort_values(ascending=False)
+    bad = min(samples, int(kinds.sum()))
+    told = f" ({', '.join(f'{kind} {count(int(number))}' for kind, number in kinds.items())})" if bad else ""
+    return AccessRow(
+        id="sockets",
+        title="Realtime sockets stay open until their phone closes them",
+        looked_at=samples,
+        bad=bad,
+        status=_status(samples, bad),
+        text=f"{count(samples - bad)} of {count(samples)} Realtime sockets stayed open until their phone closed them"
+        + told,
+    )
 
 
 def _status(samples: int, bad: int) -> AccessStatus:

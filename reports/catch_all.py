@@ -28,6 +28,7 @@ from harness.core.retried_calls import RETRIED_CALLS
 from harness.core.slo import CatchAll, LatencySlo
 from harness.core.tables import View
 from reports import disturbance, intervals, neighbours
+from reports.access import SOCKET_END
 from reports.frames import Frames
 from reports.intervals import Evidence
 from reports.model import ReportModel
@@ -150,7 +151,7 @@ def judge(frames: Frames) -> CatchAllVerdict | None:
     rows, excluded = [], []
     for key, chosen in samples.groupby(["view", "operation"], sort=True):
         view, name = map(str, key)
-        if view not in (View.SERVER, View.E2E):
+        if view not in (View.SERVER, View.E2E) or name == SOCKET_END:
             continue
         excluded += [one.text for one in catch_all.excluded(name, view)]
         if not any(one.whole for one in catch_all.excluded(name, view)):

@@ -166,8 +166,11 @@ class Realtime(ReportModel):
 
     @property
     def _by_poll(self) -> str:
-        polled = sum(bool(one.detail) for one in self.wrong if one.what == "lost")
-        return f", {polled:,} of them first seen by a poll" if polled else ""
+        lost = [one.detail for one in self.wrong if one.what == "lost"]
+        polled, own = (sum(word in detail for detail in lost) for word in ("poll", "own socket"))
+        told = [f"{polled:,} of them first seen by a poll"] if polled else []
+        told += [f"{own:,} on the way back to their sender"] if own else []
+        return f", {' and '.join(told)}" if told else ""
 
     def _ids(self, what: str) -> str:
         keys = list(dict.fromkeys(one.key for one in self.wrong if one.what == what))
@@ -186,7 +189,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
     polled = sorted(one.polled_us for one in frames.deliveries if one.polled_us is not None)
     peaks = _peaks(frames.realtime)
     total = frames.realtime.groupby("what")["value"].sum() if len(frames.realtime) else pd.Series(dtype="int64")
-    wrong = _wrong(frames, others)
+    wrong = _wrong(frames)
     across = [one for one in others if one.delay_us is not None and one.workers[0] != one.workers[1]]
     return Realtime(
         messages=kinds[FactKind.SENT],
@@ -230,10 +233,11 @@ def _members(deliveries: Sequence[Delivery]) -> tuple[FateRow, ...]:
     )
 
 
-def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
+def _wrong(frames: Frames) -> list[Wrong]:
+    """A change comes back to whoever made it as to everybody else who listens, so a lost echo is a loss as well."""
     lost = [
         Wrong(what="lost", key=one.key, conversation=one.conversation, person=one.receiver, detail=_first_seen(one))
-        for one in others
+        for one in frames.deliveries
         if one.fate is DeliveryFate.LOST and one.topic is ChannelTopic.CHANGES
     ]
     facts = frames.facts
@@ -252,9 +256,11 @@ def _wrong(frames: Frames, others: Sequence[Delivery]) -> list[Wrong]:
 
 
 def _first_seen(one: Delivery) -> str:
+    own = "to its sender's own socket" if one.sender == one.receiver else ""
     if one.polled_us is None:
-        return ""
-    return f"a poll brought it after {one.polled_us / 1e6:.1f} s while the channel was up"
+        return own
+    polled = f"a poll brought it after {one.polled_us / 1e6:.1f} s while the channel was up"
+    return f"{own}; {polled}" if own else polled
 
 
 def _warnings(frames: Frames, total: pd.Series) -> Iterator[str]:

@@ -19,7 +19,7 @@ import orjson
 from harness.client.api import retry, retry_policy
 from harness.client.api.call import EDGE_SERVICES, Call, Caller, Service
 from harness.client.api.chat_calls import SpecialCall
-from harness.client.api.classify import Reading, read
+from harness.client.api.classify import Reading, invoked, read
 from harness.client.api.headers import HeaderProfiles
 from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
@@ -31,6 +31,7 @@ from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
 from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
+from harness.client.http.reply import Reply
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.preflights import Denied, Passed, Preflights
@@ -284,7 +285,7 @@ class ApiClient:
             self._notes.held(reply.held_s)
         if reply.connect_s:
             observer.connected(reply.sent_at, reply.connect_s)
-        reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
+        reading = _reading(call, reply)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
@@ -301,3 +302,10 @@ class ApiClient:
             self._observer.attempt(call.method, call.name, denied.outcome, begun, seconds, 0, denied.code)
             self._notes.log.sent(call.name, 0.0, failed=True)
         return Exchange(None, Reading(denied.outcome, code=denied.code))
+
+
+def _reading(call: Call, reply: Reply) -> Reading:
+    if isinstance(call, SpecialCall):
+        return call.reader(call.service, reply.status, reply.body)
+    reading = read(call.service, reply.status, reply.body)
+    return invoked(reading, reply.raw_headers.get(b"content-type")) if call.service in EDGE_SERVICES else reading

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.client.api.call import Service
-from harness.client.api.classify import read
+from harness.client.api.classify import Reading, invoked, read
 from harness.core.outcome import Outcome
 from harness.core.platform_limits import limit_of
 
@@ -148,3 +148,20 @@ json_values = st.recursive(
 @given(st.sampled_from(list(Service)), st.sampled_from([200, 201, 400, 401, 403, 429, 500, 503]), json_values)
 def test_any_json_is_an_outcome(service: Service, status: int, value: object) -> None:
     assert isinstance(read(service, status, orjson.dumps(value)).outcome, Outcome)
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"application/json; charset=utf-8", b"application/json ;x=y"])
+def test_the_app_reads_a_function_that_says_it_answers_with_json(kind: bytes) -> None:
+    reading = Reading(Outcome.OK, {"a": 1}, status=200)
+    assert invoked(reading, kind) is reading
+
+
+@pytest.mark.parametrize("kind", [None, b"", b"text/html; charset=utf-8", b"text/plain", b"application/octet-stream"])
+def test_anything_else_of_a_function_is_text_to_the_app(kind: bytes | None) -> None:
+    found = invoked(Reading(Outcome.OK, {"a": 1}, status=200), kind)
+    assert (found.outcome, found.code, found.data) == (Outcome.SOFT_FAILURE, "content_type", None)
+
+
+def test_a_refusal_is_a_refusal_whatever_it_is_called() -> None:
+    refused = Reading(Outcome.SERVER_ERROR, None, "X", 500)
+    assert invoked(refused, b"text/html") is refused

@@ -103,6 +103,10 @@ def own(call: str, row: Any, *arguments: str, body: Any = None) -> Story:
     return lambda phone: phone.gets(call, *(arguments or (ME,)), body=body, data=[row])
 
 
+def replied(call: str, data: Any, body: Any = None) -> Story:
+    return lambda phone: phone.gets(call, ME, body=body, data=data)
+
+
 def after(*stories: Story) -> Story:
     def told(phone: CheckedPhone) -> None:
         for story in stories:
@@ -272,6 +276,10 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         ),
     ],
     "asked-ids": [
+        tuple(
+            replied("tmdb_external_ids", {"ok": True, "data": {"id": n}}, body={"path": "/movie/7/external_ids"})
+            for n in (7, 8)
+        ),
         (own("title_page", {"id": TITLE}, TITLE), own("title_page", {"id": TITLE_2}, TITLE)),
         (
             own("people_stats", {"user_id": OTHER}, f"{THIRD},{OTHER}"),
@@ -505,6 +513,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "known-rows": [
+        (replied("app_settings", {"ok": True, "settings": {}}), replied("app_settings", {})),
         (own("title_page", {"id": TITLE}, TITLE), lambda phone: phone.gets("title_page", TITLE, data=[])),
         (
             lambda phone: phone.gets("own_stats", ME, data=[]),

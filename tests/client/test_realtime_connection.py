@@ -206,7 +206,7 @@ def test_without_a_network_the_phone_tries_on_and_no_attempt_is_recorded_for_it(
     before = len(stage.attempts)
     stage.connection.network_lost()
     stage.run(0.5)
-    assert stage.outcomes("realtime_drop") == [(Outcome.NETWORK, "offline")]
+    assert stage.outcomes("realtime_drop") == [(Outcome.GAVE_UP, "offline")], "its own network, not the target"
     assert len(stage.attempts) == before + 1
     stage.run(5)
     assert stage.connection.connected

@@ -6,7 +6,7 @@ from harness.core.errors import ExitCode
 from harness.core.fault_record import FaultWindow
 from harness.core.outcome import Outcome
 from harness.core.scheduled_fault import Allow
-from harness.core.slo import CatchAll
+from harness.core.slo import CatchAll, Exclusion
 from harness.core.tables import View
 from reports.access import AccessRow
 from reports.verdict import Verdict, judge
@@ -15,7 +15,7 @@ from tests.reports import build
 
 def visits(ends: list[str], *, persona: str = "swiper", **changes: object) -> build.Run:
     """A healthy minute in which sessions end so."""
-    run = build.Run(build.manifest((build.latency_slo(),), catch_all=CatchAll(), **changes)).fit()
+    run = build.Run(build.manifest((build.latency_slo(),), **{"catch_all": CatchAll(), **changes})).fit()
     run.spread([90.0] * 300)
     for number, end in enumerate(ends):
         at = 1.0 + number * 60.0 / len(ends)
@@ -104,3 +104,33 @@ def test_faults_of_the_profile_keep_nobody_out_of_the_targets_account() -> None:
     )
     found = judge(visits(["kept_out"] * 40, chaos=(fault,)).finished())
     assert [one for one in found.access if one.bad] == []
+
+
+def sockets(opened: int, ended: int, outcome: Outcome = Outcome.NETWORK, **changes: object) -> Verdict:
+    run = visits(["finished"] * 96, **changes)
+    for number in range(opened):
+        run.add(build.START + number % 50, 5.0, operation="realtime_connect", view=View.SERVER)
+    for number in range(ended):
+        run.add(build.START + number % 50, 0.0, operation="realtime_drop", view=View.SERVER, outcome=outcome)
+    return judge(run.finished())
+
+
+def test_sockets_that_the_target_ends_are_a_miss_with_their_number() -> None:
+    found = sockets(60, 12)
+    assert found.exit_code == ExitCode.SLO_MISSED
+    assert "48 of 60 Realtime sockets stayed open until their phone closed them (network 12)" in found.sentence
+
+
+def test_sockets_that_phones_close_or_their_own_tunnels_end_are_nobodys_fault() -> None:
+    for found in (sockets(60, 0), sockets(60, 12, Outcome.GAVE_UP)):
+        assert found.exit_code == ExitCode.PASS, found.reasons
+        assert row(found, "sockets").bad == 0
+    assert found.catch_all is not None
+    assert "realtime_drop" not in [one.name for one in found.catch_all.rows]
+
+
+def test_an_slo_file_can_leave_the_ends_of_sockets_out() -> None:
+    out = CatchAll(exclude=(Exclusion(name="realtime_drop", reason="the proxy of this office ends them"),))
+    found = sockets(60, 12, catch_all=out)
+    assert found.exit_code == ExitCode.PASS, found.reasons
+    assert [one for one in found.access if one.id == "sockets"] == []

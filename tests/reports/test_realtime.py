@@ -47,12 +47,17 @@ def heard(number: int, person: int, ms: int, worker: int = 0) -> DeliveryFact:
     return DeliveryFact(at, worker, FactKind.HEARD, person, ROOM, f"m{number}", f"row{number}", at)
 
 
-def chat(messages: int = 100, missing: tuple[int, ...] = (), *, worker: int = 0) -> build.Run:
-    """Person 1 writes to person 2, whose frames come after 200 ms; the `missing` ones never."""
+def chat(
+    messages: int = 100, missing: tuple[int, ...] = (), *, unreturned: tuple[int, ...] = (), worker: int = 0
+) -> build.Run:
+    """Person 1 writes to person 2, whose frames come after 200 ms; the `missing` ones never, nor the `unreturned` ones
+    to person 1."""
     run = build.Run(build.manifest([build.latency_slo("message_delivery", 1000.0, view=View.DELIVERY)])).fit()
     run.facts += opened(1) + opened(2, worker)
     for number in range(messages):
-        run.facts += [*sent(number), heard(number, 1, 210)]
+        run.facts += sent(number)
+        if number not in unreturned:
+            run.facts.append(heard(number, 1, 210))
         if number not in missing:
             run.facts.append(heard(number, 2, 200, worker))
     run.facts += [left(1), left(2, worker)]
@@ -96,6 +101,14 @@ def test_a_lost_message_is_a_failure_on_data_and_named() -> None:
     assert found.slos[0].failed == 1
     assert found.realtime is not None
     assert [(one.what, one.key, one.person) for one in found.realtime.wrong] == [("lost", "m7", 2)]
+
+
+def test_a_message_that_does_not_come_back_to_its_sender_is_lost_as_well() -> None:
+    found = verdict(chat(unreturned=(3, 4)))
+    assert found.exit_code == ExitCode.DATA
+    assert "lost 2 stored messages on channels that stayed up, 2 on the way back to their sender: m3, m4" in (
+        found.sentence
+    )
 
 
 def test_doubled_and_misdelivered_are_failures_on_data() -> None:

@@ -50,6 +50,17 @@ def judge(service: Service, status: int, data: Any) -> Reading:
     return Reading(outcome, data, code, status)
 
 
+def invoked(reading: Reading, content_type: bytes | None) -> Reading:
+    """What a good reply of a function is to the app, whose client library goes by its content type: anything but
+    `application/json` comes as text or bytes, in which no screen finds what it looks for (functions-js, `invoke`).
+
+    :param content_type: the header's value; None where the reply has none.
+    """
+    if not reading.outcome.good or (content_type or b"").partition(b";")[0].strip() == b"application/json":
+        return reading
+    return Reading(Outcome.SOFT_FAILURE, None, "content_type", reading.status)
+
+
 def code_of(*values: Any) -> str:
     """The first of these members that says anything, as text; "" where it is a list or an object, of any depth."""
     found = next((value for value in values if value), "")

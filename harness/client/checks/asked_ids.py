@@ -50,7 +50,12 @@ COLUMNS: Mapping[str, tuple[str, Wanted]] = {
 }
 
 
+EXTERNAL = "tmdb_external_ids"
+
+
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    if reply.call == EXTERNAL:
+        return _external(reply, found)
     column, wanted = COLUMNS[reply.call]
     asked = wanted(reply)
     for row in reply.rows:
@@ -62,4 +67,15 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     return len(reply.rows)
 
 
-ASKED_IDS = ReadRule("asked-ids", frozenset(COLUMNS), _check)
+def _external(reply: CheckedReply, found: list[ReadViolation]) -> int:
+    """TMDb says whose ids it lists; the path that was asked for, as `/movie/7/external_ids`, does so too."""
+    body, path = reply.data.get("data") if type(reply.data) is dict else None, reply.asked("path")
+    came = body.get("id") if type(body) is dict else None
+    if type(came) is not int or type(path) is not str:
+        return 0
+    if f"/{came}/" not in path:
+        found.append(ReadViolation(ReadSeverity.WRONG, str(came), f"asked for {path}, got the ids of TMDb's {came}"))
+    return 1
+
+
+ASKED_IDS = ReadRule("asked-ids", frozenset(COLUMNS) | {EXTERNAL}, _check)

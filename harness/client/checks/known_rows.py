@@ -2,7 +2,7 @@
 
 It knows its own account's rows, and that a function answers one row, once they were shown; titles because a deck, a
 feed or a search named them; and of its feed that what it put into its library leaves a row there (contract 4), as does
-whatever its diary counts.
+whatever its diary counts. The public settings come as an object, be it an empty one (contract 6.1).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ ACCOUNT = frozenset(
     ("own_profile", "own_profile_public", "own_stats", "own_preferences", "diary_stats", "title_rating_summary")
 )
 TITLES = frozenset(("title_detail", "title_preview", "title_page", "hero_details", "seed_title"))
+SETTINGS = "app_settings"
 _LOST = ReadSeverity.LOST
 
 
@@ -33,6 +34,10 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         elif call in memory.filled:
             found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
         return int(call in memory.filled)
+    if call == SETTINGS:
+        if type(reply.data) is not dict or type(reply.data.get("settings")) is not dict:
+            found.append(ReadViolation(_LOST, "", "the public settings are answered without settings"))
+        return 1
     return _feed(reply, memory, found)
 
 
@@ -50,4 +55,4 @@ def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) 
     return 1
 
 
-KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS, _check)
+KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS | {SETTINGS}, _check)

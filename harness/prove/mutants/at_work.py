@@ -27,7 +27,7 @@ class MutantAtWork:
     def __init__(self, mutant: Mutant, seed: int, clock: Callable[[], float]) -> None:
         self.mutant = mutant
         self.seen = self.hits = 0
-        self.state = MutantState(seed)
+        self.state = MutantState(seed, mutant.place.name)
         self._clock = clock
         self._began: float | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,9 +17,16 @@ from typing import Any
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
-UNREAD = frozenset(("email_verified", "phone_verified", "is_anonymous", "identities", "providers"))
-"""Fields that nothing of the app reads, in replies where others matter: GoTrue's own marks and lists of an account.
-Changed, they change nothing for anybody."""
+UNREAD = frozenset(
+    ("email_verified", "phone_verified", "is_anonymous", "identities", "providers", "tmdb_original_language")
+)
+"""Fields that nothing of the app shows or goes by, in replies where others matter: GoTrue's own marks and lists of an
+account; a title's language, which the search filters by in the database. Changed, they change nothing for anybody."""
+UNREAD_OF: Mapping[str, frozenset[str]] = {
+    "onboarding_deck": frozenset(("rtTomatoMeter", "imdbRating")),  # a poster and its title is all that is shown
+    "tmdb_search": frozenset(("overview",)),
+}
+"""The same, of one call."""
 
 FieldTest = Callable[[Any], bool]
 FieldChange = Callable[[Any], Any]
@@ -79,9 +86,10 @@ class FieldEdit:
     field: str = ""
 
 
-def edited(data: Any, test: FieldTest, change: FieldChange, seed: int) -> FieldEdit:
-    """Change one field, drawn by the seed from those that have a value which passes the test."""
-    names = {key for holder, key in leaves(data) if isinstance(key, str) and key not in UNREAD and test(holder[key])}
+def edited(data: Any, test: FieldTest, change: FieldChange, seed: int, call: str = "") -> FieldEdit:
+    """Change one field, drawn by the seed from those that have a value which passes the test. call: whose reply."""
+    unread = UNREAD | UNREAD_OF.get(call, frozenset())
+    names = {key for holder, key in leaves(data) if isinstance(key, str) and key not in unread and test(holder[key])}
     if not names:
         return FieldEdit(data)
     field = max(names, key=lambda name: _draw(name, seed))

@@ -23,7 +23,7 @@ class MutantSurvey:
     def __init__(self, seed: int = 1) -> None:
         self.reached: set[str] = set()
         self.seen: dict[str, int] = defaultdict(int)
-        self._states = {one.name: MutantState(seed, age_s=OLD_S) for one in mutants()}
+        self._states = {one.name: MutantState(seed, one.place.name, age_s=OLD_S) for one in mutants()}
         self._open: dict[str, list[Mutant]] = defaultdict(list)
         for one in mutants():
             self._open[one.place.name].append(one)

@@ -345,7 +345,8 @@ class PhoenixConnection:
     def _report_end(self, ending: Ending) -> None:
         if self._open:
             self.stats.drops += 1
-            self._observer.attempt("WS", "realtime_drop", ending.outcome, self.wheel.clock(), 0.0, 0, ending.code)
+            outcome = Outcome.GAVE_UP if ending.code == OFFLINE else ending.outcome  # the phone, not the target
+            self._observer.attempt("WS", "realtime_drop", outcome, self.wheel.clock(), 0.0, 0, ending.code)
         else:
             self._report_connect(ending)
 

@@ -42,10 +42,12 @@ class Handling:
 class MutantState:
     """What one mutant knows in one proxy.
 
-    seed: which field is changed. changed: its name. age_s: seconds since the mutant's first request.
+    seed: which field is changed. call: of which replies. changed: its name. age_s: seconds since the mutant's first
+    request.
     """
 
     seed: int = 1
+    call: str = ""
     memory: ReplyMemory = field(default_factory=ReplyMemory)
     changed: str = ""
     age_s: float = 0.0

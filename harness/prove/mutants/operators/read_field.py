@@ -18,7 +18,7 @@ class ReadField(CallOperator):
     def reply(self, request: CallRequest, reply: CallReply, state: MutantState) -> CallReply | None:
         if not reply.good:
             return None
-        edit = rows.edited(reply.json, type(self).test, type(self).change, state.seed)
+        edit = rows.edited(reply.json, type(self).test, type(self).change, state.seed, state.call)
         if not edit.field:
             return None
         state.changed = edit.field
