@@ -73,9 +73,9 @@ class LeversFile(_Read):
     def of(self, settings: Mapping[str, Setting]) -> MeasuredLever | None:
         """What was measured with just these settings, and no switch."""
         for one in self.levers:
-            if not one.switches and one.settings.keys() == settings.keys():
-                if all(_same(one.settings[name], value) for name, value in settings.items()):
-                    return one
+            alike = not one.switches and one.settings.keys() == settings.keys()
+            if alike and all(_same(one.settings[name], value) for name, value in settings.items()):
+                return one
         return None
 
 

@@ -1,4 +1,4 @@
-"""Hours that are not the mean busiest one: chance, weekends, a launch, hidden tabs, and everybody back at once. (pure)"""
+"""Hours other than the mean busiest one: chance, weekends, a launch, hidden tabs, everybody back at once. (pure)"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from harness.plan.assumed import HIDDEN_TABS
 from harness.plan.calls import Driver
 from harness.plan.capacity import Core
 from harness.plan.day import make
+from harness.plan.input_checks import MOST
 from harness.plan.inputs import PlanInputs
 from harness.plan.model import Herd, PeakRow
 from harness.plan.prices import Prices
@@ -53,7 +54,7 @@ def table(made: Core, inputs: PlanInputs, prices: Prices) -> tuple[PeakRow, ...]
 
 
 def _row(name: str, times: float, made: Core, inputs: PlanInputs, prices: Prices, mean: set[str]) -> PeakRow:
-    scaled = inputs.changed(dau=inputs.dau * times)
+    scaled = inputs.changed(dau=min(inputs.dau * times, MOST))
     day = make(made.session, scaled, prices.chosen)
     over = [row.name for row in limits.headroom(day, made.disk, scaled, prices) if row.over and row.breaks]
     peak = day.peak

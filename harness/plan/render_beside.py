@@ -17,7 +17,7 @@ def beside(found: Beside) -> list[RenderableType]:
         (row.name, number(row.planned), number(row.measured), _ratio(row.ratio), _mark(row.ratio), row.unit)
         for row in found.month
     ]
-    parted = [name for name in dict.fromkeys(found.parted)]
+    parted = list(dict.fromkeys(found.parted))
     told = (
         f"They part by more than {APART:.0%} at: {', '.join(parted)}."
         if parted

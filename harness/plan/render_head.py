@@ -82,7 +82,7 @@ def limits(plan: CapacityPlan) -> list[RenderableType]:
         (
             row.name,
             f"{number(row.need)} {row.unit}".rstrip(),
-            f"{number(row.limit)} {row.unit}".rstrip(),
+            number(row.limit),
             number(row.people) if math.isfinite(row.people) else "never",
             (OVER if row.breaks else "over") if row.over else "",
             times(row) if row.over else percent(row.share),

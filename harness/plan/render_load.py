@@ -31,7 +31,7 @@ def other_hours(plan: CapacityPlan) -> list[RenderableType]:
     ]
     herd = plan.herd
     return [
-        heading("OTHER HOURS", "OVER: what the mean busiest hour bears"),
+        heading("OTHER HOURS", "and what breaks that the mean busiest hour bears"),
         table(("", "sessions/s", "sockets", "requests/s"), rows),
         paragraph(
             f"After an outage of a minute {number(herd.phones)} phones come back at once: "

@@ -9,14 +9,12 @@ from rich.console import RenderableType
 from harness.plan.assumed import PRESENCE
 from harness.plan.layout import heading, paragraph, table
 from harness.plan.model import CapacityPlan, CostItem
-from harness.plan.text import between, money, number, short_money
+from harness.plan.text import between, money, number, percent, short_money, volume
 
 MOVERS_SHOWN = 8
 ASSUMED_SHOWN = 14
 SMALL = 0.005
 """An elasticity below this moves nothing one could see."""
-GB_PER_TB = 1_000
-MILLION = 1e6
 MONTHS_SHOWN = (1, 2, 3, 6, 9, 12)
 
 
@@ -33,8 +31,8 @@ def cost(plan: CapacityPlan) -> list[RenderableType]:
     told = "Nothing of it breaks."
     if made.asked > made.total * 1.01:
         told = (
-            "Without what breaks: presence over its limit, database changes that the poller does not manage. If nothing "
-            f"broke it would be {money(made.asked, made.currency)}, which is arithmetic and no offer."
+            "Without what breaks: presence over its limit, database changes that the poller does not manage. If "
+            f"nothing broke it would be {money(made.asked, made.currency)}, which is arithmetic and no offer."
         )
     if billed := next((row for row in plan.assumed if row.name == PRESENCE), None):
         low, high = (money(value - made.whole, made.currency) for value in (billed.cost_low, billed.cost_high))
@@ -108,8 +106,8 @@ def year(plan: CapacityPlan) -> list[RenderableType]:
         (
             f"{row.month}",
             number(row.people),
-            f"{number(row.disk_gb / GB_PER_TB)} TB",
-            f"{number(row.kept_gb / GB_PER_TB)} TB",
+            volume(row.disk_gb),
+            volume(row.kept_gb),
             row.compute,
             money(row.cost.likely, currency),
             between(row.cost, lambda value: short_money(value, currency)),
@@ -132,25 +130,41 @@ def year(plan: CapacityPlan) -> list[RenderableType]:
 
 def levers(plan: CapacityPlan) -> list[RenderableType]:
     """What each would change."""
-    currency = plan.figures.cost.currency
+    figures, currency = plan.figures, plan.figures.cost.currency
+    egress = next(item.quantity for item in figures.cost.items if item.name == "egress")
     rows = [
         (
             f"{row.name}={row.value}",
-            _signed(row.cost, lambda value: money(value, currency)),
-            *(_signed(value / MILLION, number) for value in (row.requests, row.invocations, row.rows)),
-            _signed(row.disk_gb, number),
-            _signed(row.egress_gb / GB_PER_TB, number),
+            _signed(row.cost, lambda value: short_money(value, currency)),
+            _share(row.requests, figures.requests_per_day),
+            _share(row.invocations, figures.invocations_per_day),
+            _share(row.rows, figures.rows_per_day),
+            _share(row.disk_gb, figures.disk.gb_per_day),
+            _share(row.egress_gb, egress),
             number(row.first_people),
         )
         for row in plan.levers
     ]
-    head = ("", "a month", "req. M", "edge M", "rows M", "GB", "TB", "1st at")
+    head = ("", "a month", "sent", "edge", "rows", "disk", "egress", "1st at")
     told = (
-        "Each alone, by model: requests, edge calls, rows and disk a day, cost and egress a month; 1st at: people a "
-        "day at which something breaks. A lever that lets more messages arrive costs more than "
-        "messages which never came. `harness levers` measures them; --measured takes what it found."
+        "Each alone, by model; 1st at: people a day at which something breaks then. A lever that lets more messages "
+        "arrive costs more than messages which never came. `harness levers` measures them; --measured takes what it "
+        "found."
     )
-    return [heading("LEVERS", "negative is less"), table(head, rows), paragraph(told)] if rows else []
+    parts = [heading("LEVERS", "the whole cost, and what each changes"), table(head, rows), paragraph(told)]
+    if unread := next((row for row in plan.levers if row.name == "background_decks"), None):
+        parts.append(
+            paragraph(
+                f"The background decks that no screen reads are {number(-unread.rows)} rows, {volume(-unread.disk_gb)} "
+                f"of disk and {number(-unread.invocations)} invocations a day, and {volume(-unread.egress_gb)} of "
+                "egress a month."
+            )
+        )
+    return parts if rows else []
+
+
+def _share(change: float, of: float) -> str:
+    return "-" if not of or abs(change / of) < SMALL else percent(change / of)
 
 
 def _signed(value: float, told: Callable[[float], str]) -> str:

@@ -41,6 +41,13 @@ CONNECTIONS = 6
 KEYS_OF_A_WORD = 6
 LEAST_SECONDS = 1.0
 
+MOST: Mapping[str, object] = {
+    "external_ids_per_search": 20.0,
+    "synced_per_search": 5.0,
+    "messages_on_page": 40.0,
+}
+"""The contract's most (5.3, 6.2): nobody knows what a target finds, and a peak is what may come."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -138,6 +145,7 @@ def _inputs(persona: str, means: Mapping[str, float]) -> tuple[PlanInputs, float
         "session_minutes": seconds / 60,
         "messaging_share": None,
         "library_writes_per_session": 0.0,
+        **MOST,
     }
     if persona == "newcomer":
         changed["swipes_per_session"] = Range(0.0, 0.0)  # ours have nothing left to swipe

@@ -14,8 +14,8 @@ from harness.plan.model import CapacityPlan
 
 
 def to_json(plan: CapacityPlan, *, measured: Any = None) -> str:
-    """Indented, in the order of `model.py`, one line end at its end. Units are those of the model. measured: what stands
-    beside the model, a dataclass; left out when there is none."""
+    """Indented, in the order of `model.py`, one line end at its end. Units are those of the model; what is never
+    reached is null. measured: what stands beside the model, a dataclass; left out when there is none."""
     found = _plain(plan) if measured is None else {**_plain(plan), "measured": _plain(measured)}
     return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from harness.plan import disk
 from harness.plan.capacity import Core, core
+from harness.plan.input_checks import MOST
 from harness.plan.inputs import PlanInputs
 from harness.plan.model import SizeRow, YearRow
 from harness.plan.prices import Prices
@@ -51,11 +52,11 @@ def year(made: Core, inputs: PlanInputs, prices: Prices, moved: Sequence[Swing])
     month_cost = spread(("cost a month, whole", prices.currency), made.cost.whole, moved)
     down, up = month_cost.low / month_cost.likely, month_cost.high / month_cost.likely
     for month in range(MONTHS):
-        people = inputs.dau * (1 + inputs.growth_per_month) ** month
+        people = min(inputs.dau * (1 + inputs.growth_per_month) ** month, MOST)
         stored = math.fsum(each[: month + 1]) * daily * days
         kept = daily * people * inputs.sessions_per_day
         # What is billed is the database at the month's end: as many days of this month's rows as fill it.
-        there = inputs.changed(dau=people, retained_days=stored / kept if kept else 0.0)
+        there = inputs.changed(dau=people, retained_days=min(stored / kept, MOST) if kept else 0.0)
         here = core(there, prices, made.session)
         slow, fast = ((1 + inputs.growth_per_month * end) ** month for end in GROWTH)
         now = (1 + inputs.growth_per_month) ** month

@@ -39,10 +39,19 @@ def money(value: float, currency: str) -> str:
 
 
 def short_money(value: float, currency: str) -> str:
-    """In thousands from ten thousand on, where columns are narrow."""
+    """In thousands or millions from ten thousand on, where columns are narrow."""
     if value < 1e4:
         return money(value, currency)
-    return f"{'$' if currency == 'USD' else currency + ' '}{three_figures(value / 1000)} k"
+    sign = "$" if currency == "USD" else f"{currency} "
+    return f"{sign}{number(value)}" if value >= 999_500 else f"{sign}{three_figures(value / 1000)} k"
+
+
+def volume(gigabytes: float) -> str:
+    """GB, TB or PB."""
+    for size, unit in ((1e6, "PB"), (1e3, "TB")):
+        if gigabytes >= size * 0.9995:
+            return f"{three_figures(gigabytes / size)} {unit}"
+    return f"{three_figures(gigabytes)} GB"
 
 
 def percent(share: float) -> str:

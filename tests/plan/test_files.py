@@ -32,7 +32,7 @@ def test_one_own_price_file(tmp_path: Path) -> None:
         ('plan = "pro_no_cap"', 'plan = "por_no_cap"', "did you mean pro_no_cap?"),
         ('compute = "by need"', 'compute = "17xl"', "did you mean 16xl?"),
         ("[ceilings.tmdb_per_second]", "[ceilings.tmdb]", "without tmdb_per_second"),
-        ("as_of = 2026-11-23", "", "as_of"),
+        ("as_of = 2026-11-30", "", "as_of"),
         ("price = 0.09", "price = -0.09", "overage.egress_gb.price"),
         ("mau = 50_000\n", "", "without mau"),
         ("size = 1_000_000", "size = 0", "size"),
