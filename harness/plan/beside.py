@@ -6,7 +6,7 @@ figure of the app, so it holds for another day's habits too; the plan is remade 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.core.app_client import AppClient
@@ -88,16 +88,7 @@ def shipped(
 ) -> Beside:
     """The shipped behaviour. seen: requests, rows and bytes per session, by endpoint; rows: of a session, where they
     are known for all endpoints together only. Bytes of 0 are taken as not measured."""
-    totals = [
-        _total("requests", modelled, seen, "requests", lambda name: name != PREFLIGHT),
-        _total("preflights", modelled, seen, "requests", lambda name: name == PREFLIGHT),
-        _total("edge invocations", modelled, seen, "requests", lambda name: name.startswith("POST functions/")),
-        _total("rows written", modelled, seen, "rows", lambda _: True),
-        _total("bytes received", modelled, seen, "bytes_in", lambda _: True),
-    ]
-    if rows is not None:
-        totals[3] = BesideRow("rows written", totals[3].modelled, rows)
-    totals = [row for row in totals if row.measured or row.name in ("requests", "edge invocations")]
+    found = totals(modelled, seen, rows)
     all_requests = sum(of.requests for of in modelled.values())
     names = sorted({*modelled, *seen}, key=lambda name: -max(_requests(modelled, name), _requests(seen, name)))
     endpoints = tuple(
@@ -105,14 +96,23 @@ def shipped(
         for name in names
         if max(_requests(modelled, name), _requests(seen, name)) > MATTERS * all_requests
     )
-    grown = totals_ratio(totals, "rows written")
+    grown = next((row.ratio or 1.0 for row in found if row.name == "rows written"), 1.0)
     session = _factored(modelled, seen, inputs, None if rows is None else grown)
-    return Beside(source, tuple(totals), endpoints, measured.month_figures(session, inputs, prices))
+    return Beside(source, tuple(found), endpoints, measured.month_figures(session, inputs, prices))
 
 
-def totals_ratio(rows: Sequence[BesideRow], name: str) -> float:
-    """Measured over modelled of one total; 1 where it was not measured."""
-    return next((row.ratio or 1.0 for row in rows if row.name == name), 1.0)
+def totals(modelled: Mapping[str, Share], seen: Mapping[str, Share], rows: float | None = None) -> list[BesideRow]:
+    """A session's totals; what was not measured is left out. rows: measured, where no endpoint has its own."""
+    made = [
+        _total("requests", modelled, seen, "requests", lambda name: name != PREFLIGHT),
+        _total("preflights", modelled, seen, "requests", lambda name: name == PREFLIGHT),
+        _total("edge invocations", modelled, seen, "requests", lambda name: name.startswith("POST functions/")),
+        _total("rows written", modelled, seen, "rows", lambda _: True),
+        _total("bytes received", modelled, seen, "bytes_in", lambda _: True),
+    ]
+    if rows is not None:
+        made[3] = BesideRow("rows written", made[3].modelled, rows)
+    return [row for row in made if row.measured or row.name in ("requests", "edge invocations")]
 
 
 def _total(
