@@ -51,7 +51,7 @@ def plan(
     scale: float,
     **given: float | None,
 ) -> None:
-    """From people a day to what breaks first, requests, rows, sockets and cost.
+    """From people a day to what breaks first, and cost.
 
     With --write, a profile of the busiest hour as well. Levers: docs/plan.md.
     """

@@ -119,7 +119,7 @@ def year(plan: CapacityPlan) -> list[RenderableType]:
     broken = ", ".join(f"{name} in month {month}" for name, month in sorted(first.items(), key=lambda one: one[1]))
     head = ("month", "people", "disk", "trimmed", "compute", "whole", "low - high")
     return [
-        heading("TWELVE MONTHS", f"{plan.inputs.growth_per_month:+.0%} people a month"),
+        heading("TWELVE MONTHS", f"growing by {plan.inputs.growth_per_month:.0%} a month"),
         table(head, rows),
         paragraph(
             f"All twelve: {money(total, currency)} ({short_money(low, currency)} - {short_money(high, currency)})."
