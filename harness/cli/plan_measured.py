@@ -66,9 +66,8 @@ def _of_run(path: Path, inputs: PlanInputs, prices: Prices) -> Measured:
     mean = traffic.personas[0]
     seen = {one.endpoint: Share(one.requests, one.rows, one.bytes_in) for one in mean.endpoints}
     profile = frames.manifest.profile
-    source = (
-        f"Run {path.name}: {counted(mean.sessions, 'session')} of profile {profile.name}, at that profile's quantities."
-    )
+    number = counted(mean.sessions, "session")
+    source = f"Run {path.name}: {number} of profile {profile.name}, at that profile's quantities."
     found = beside.shipped(visible(source), beside.modelled_session(profile), seen, inputs, prices)
     return Measured(found, (), "")
 
@@ -83,9 +82,10 @@ def _of_levers(
 
     profile = load_profile(file.profile)
     seen = {name: Share(requests=count) for name, count in file.shipped.endpoints.items()}
+    number = counted(round(file.shipped.sessions), "session")
     source = (
-        f"{path.name} of {file.made_at or 'no date'}, target {file.target or 'unknown'}: {counted(round(file.shipped.sessions), 'session')} "
-        f"of profile {file.profile} as shipped, at that profile's quantities."
+        f"{path.name} of {file.made_at or 'no date'}, target {file.target or 'unknown'}: {number} of profile "
+        f"{file.profile} as shipped, at that profile's quantities."
     )
     shipped = beside.shipped(visible(source), beside.modelled_session(profile), seen, inputs, prices, rows=file.rows)
     if not settings:

@@ -7,7 +7,7 @@ drivers, this counts what each kind of person does, in sums; prices are read fro
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Session:
     """What one person's session comes to. plain: requests to REST, auth and storage; asked: preflights."""
 
     plain: float = 0.0
-    functions: Counter[str] = field(default_factory=Counter)  # type: ignore[type-arg]
+    functions: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     syncs: float = 0.0
     asked: float = 0.0
     rows: float = 0.0
@@ -176,8 +176,8 @@ def searcher(i: Any) -> Session:
     return one
 
 
-def chat_screens(one: Session, i: Any, opens: float) -> float:
-    """Conversations opened, and polled; seconds in them."""
+def chat_screens(one: Session, i: Any, opens: float) -> None:
+    """Conversations opened, and polled."""
     seconds = i.session_minutes * 60 * i.conversation_share
     polls = seconds / 5
     one.plain += i.session_minutes + opens * 7 + 4 * polls + seconds / 60
@@ -186,7 +186,6 @@ def chat_screens(one: Session, i: Any, opens: float) -> float:
     one.bodies += (i.session_minutes + opens) * 1_370 * i.conversations_listed
     one.bodies += (opens + polls) * (530 * i.messages_on_page + 440 + 300)
     one.bodies += (opens + i.session_minutes / 2) * 1_023
-    return seconds
 
 
 def chatter(i: Any) -> Session:

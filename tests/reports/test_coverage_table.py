@@ -140,6 +140,9 @@ def test_every_part_of_an_ask_is_looked_at() -> None:
         AskLoad,
         AskPreflight,
         AskQuestion,
+        AskRealtimeLimits,
+        AskSession,
+        AskTimeouts,
     }
     assert set(parts) == kinds | {AskPlans, AskQueues, AskRecovery, AskRetries, AskRule, AskShare, AskTyping}
 
