@@ -18,7 +18,8 @@ class AppSettings:
     """Seconds, unless a name says otherwise. Sections are the wire contract's."""
 
     batch_size: int | None = None
-    """Swipe events that a phone gathers before it sends them; None: whatever `batch_wait_s` brings (3.8)."""
+    """Swipe events that a phone gathers before it sends them, for as long as `batch_wait_s`, or without end where that
+    is not set; None: whatever the time brings (3.8)."""
     batch_wait_s: float | None = None
     """From the first gathered event to its request; None: 1 s as shipped (3.8), or no limit where a size is set."""
     deck_first: int = 72
@@ -34,7 +35,8 @@ class AppSettings:
     list_poll_s: float = 60.0
     """Between reads of the conversation list (5.1)."""
     live: Live = "changes"
-    """What brings messages, receipts and reactions to open conversations (realtime 2.1)."""
+    """What brings news to open conversations: database changes (realtime 2.1); Broadcast for messages, changes for
+    receipts and reactions; or Broadcast for messages, and the polls that run in any case for the rest."""
     presence: Presence = "always"
     """Who joins `presence:global`: everybody, who has a conversation open, or nobody (realtime 2.1)."""
     presence_every_s: float = 20.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness.core.errors import UsageError
 from harness.core.frozen_model import closest
+from harness.core.retry_policies import RetryPolicy
 from harness.plan.app import SHIPPED, AppSettings
 
 WHERE = "--lever"
@@ -59,10 +60,10 @@ LEVERS: Mapping[str, Lever] = {
         Lever("presence_every_s", "seconds between presence tracks", 5, 3_600, tried=60),
         Lever("last_seen_every_s", "seconds between writes of last_seen", 5, 3_600, tried=300),
         Lever("receipts_every_s", "seconds that receipts are gathered for", 0, 600, tried=5),
-        Lever("stale_factor", "how much longer what was read stays fresh", 0.01, 100, modelled=False),
+        Lever("stale_factor", "how much longer what was read stays fresh", 0.001, 1_000, modelled=False),
         Lever("refetch_on_focus", "read again on coming back", choices=("on", "off"), modelled=False),
         Lever("rerank", "decks and searches ranked again", choices=("on", "off"), modelled=False),
-        Lever("retry_policy", "who tries again, and when", choices=("shipped", "fixed", "jitter"), modelled=False),
+        Lever("retry_policy", "who tries again, and when", choices=tuple(RetryPolicy), modelled=False),
     )
 }
 

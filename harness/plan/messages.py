@@ -54,10 +54,9 @@ def stirred(units: Amounts, inputs: PlanInputs) -> Stirred:
         heard += share * (1 + live) * (sent * left[0] + chats * left[1])
         told += share * (1 + live) * (sent * moved[0] + chats * moved[1])  # sent once, received by the live others
     turns = units[Driver.TURN] * CHANGES_PER_TURN
-    if inputs.app.live == "broadcast":
-        told, turns = told + turns, 0.0
-    elif inputs.app.live == "broadcast_messages":
-        told, turns = told + 2 * units[Driver.TURN], turns - 2 * units[Driver.TURN]
+    if inputs.app.live != "changes":  # the question is broadcast by the phone that wrote it, which alone listens
+        told += units[Driver.TURN]
+        turns = 0.0 if inputs.app.live == "broadcast" else turns - 2 * units[Driver.TURN]
     per_message = 2 + math.floor(inputs.typing_seconds / TYPING_REPEAT_S)
     typed = sent * per_message * (1 + other_members(inputs) * inputs.live_share)
     return Stirred(changes + turns, heard + turns, typed + told, units[Driver.OPEN])
@@ -66,8 +65,8 @@ def stirred(units: Amounts, inputs: PlanInputs) -> Stirred:
 def _moved(message: float, opening: float, inputs: PlanInputs) -> tuple[tuple[float, float], tuple[float, float]]:
     """Of the changes of a message and of an opening: those that are broadcasts instead, and those that are left."""
     match inputs.app.live:
-        case "broadcast":
-            return (message, opening), (0.0, 0.0)
+        case "broadcast":  # receipts and reactions by the polls that run in any case
+            return (1.0, 0.0), (0.0, 0.0)
         case "broadcast_messages":
             return (1.0, 0.0), (message - 1, opening)
         case _:

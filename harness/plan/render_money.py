@@ -147,9 +147,8 @@ def levers(plan: CapacityPlan) -> list[RenderableType]:
     ]
     head = ("", "a month", "sent", "edge", "rows", "disk", "egress", "1st at")
     told = (
-        "Each alone, by model; 1st at: people a day at which something breaks then. A lever that lets more messages "
-        "arrive costs more than messages which never came. `harness levers` measures them; --measured takes what it "
-        "found."
+        "Each alone, by model; 1st at: people a day at which something breaks then. `harness levers` measures them; "
+        "--measured takes what it found."
     )
     parts = [heading("LEVERS", "the whole cost, and what each changes"), table(head, rows), paragraph(told)]
     if unread := next((row for row in plan.levers if row.name == "background_decks"), None):

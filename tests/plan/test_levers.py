@@ -106,9 +106,12 @@ def test_broadcast_spares_the_poller(prices: Prices) -> None:
     assert shipped.day.live.poller_share > 20
     assert broadcast.day.live.poller_share == 0
     assert broadcast.day.live.streams[1].per_day == 0
-    # each change was heard by all who have it open; a broadcast is sent once and heard by all but its sender
+    # a message is sent once and heard by those of the others who look, a question to the assistant by nobody else
+    inputs = PlanInputs()
+    hearing = 1 + (0.8 * 1 + 0.2 * 4) * inputs.live_share
+    sent = inputs.messages * hearing + inputs.sessions * 0.05 * inputs.turns_per_session
     told = broadcast.day.live.streams[2].per_day - shipped.day.live.streams[2].per_day
-    assert told == pytest.approx(shipped.day.live.streams[1].per_day)
+    assert told == pytest.approx(sent)
     _, messages = moved(prices, live="broadcast_messages")
     assert 0 < messages.day.live.poller_share < shipped.day.live.poller_share
 
