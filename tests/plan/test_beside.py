@@ -19,6 +19,7 @@ from harness.plan.measured import Share
 from tests.reports.build import Run, manifest, save
 
 SMOKE = load_profile("smoke")
+RECORDS = Path(__file__).resolve().parents[1] / "data" / "records"
 
 
 def test_what_is_as_modelled_changes_nothing(prices: Prices) -> None:
@@ -174,3 +175,15 @@ def test_a_run_beside_the_model_at_its_own_quantities(tmp_path: Path) -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--measured", str(tmp_path / "none")])
     assert isinstance(done.exception, UsageError)
+
+
+def test_a_real_record_writes_as_many_rows_as_modelled_and_says_where_it_parts() -> None:
+    """33 short sessions of everybody, by phones of an earlier version, which asked for less on the landing page."""
+    done = CliRunner().invoke(command, ["--measured", str(RECORDS / "v1-everybody"), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)["measured"]["shipped"]
+    session = {row["name"]: row for row in found["session"]}
+    assert session["rows written"]["ratio"] == pytest.approx(1, abs=beside.APART)
+    assert session["edge invocations"]["ratio"] == pytest.approx(1, abs=0.2)
+    assert "requests" in found["parted"]
+    assert "rows written" not in found["parted"]
