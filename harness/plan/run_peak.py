@@ -46,7 +46,7 @@ MOST: Mapping[str, object] = {
     "synced_per_search": 5.0,
     "messages_on_page": 40.0,
 }
-"""The contract's most (5.3, 6.2): nobody knows what a target finds, and a peak is what may come."""
+"""The most by contract 5.3 and 6.2: nobody knows what a target finds, and a peak is what may come."""
 
 Floats = npt.NDArray[np.float64]
 
