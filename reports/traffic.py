@@ -33,7 +33,7 @@ class EndpointTraffic(ReportModel):
     planned_rows: float
     bytes_out: float
     bytes_in: float
-    planned_bytes_in: float  # bodies only
+    planned_bytes_in: float  # whole replies, uncompressed
 
     @property
     def ratio(self) -> float | None:

@@ -29,6 +29,7 @@ from reports.catch_all import CatchAllVerdict
 from reports.compare import Comparison
 from reports.coverage.judged_run import judged_run
 from reports.coverage.model import Coverage
+from reports.coverage.session import beside
 from reports.coverage.statement import cover
 from reports.database.model import DatabaseView, GateRow
 from reports.drift import DriftRow, drift
@@ -239,6 +240,7 @@ def judge_frames(
                 recovery=recovery,
                 database=database,
                 assistant=assistant,
+                beside=beside(frames.manifest, traffic),
             )
         ),
         not_checked=(

@@ -7,8 +7,10 @@ from typing import Any
 
 from harness.config import load as config
 from harness.core.errors import UsageError
-from harness.plan.inputs import PlanInputs, Range
+from harness.plan.inputs import PlanInputs
+from harness.plan.levers import checked, pulled
 from harness.plan.prices import Prices
+from harness.plan.ranges import Range
 
 PRICES = config.SCENARIOS / "prices.toml"
 """The shipped price file."""
@@ -22,7 +24,7 @@ def load_prices(path: str | Path = PRICES) -> Prices:
 def load_changes(path: str | Path) -> dict[str, Any]:
     """Inputs of a TOML file, by their names in `PlanInputs`, for `PlanInputs.changed`.
 
-    `[mix]` is a table of shares, `curve` an array of 24, a range is `[low, high]`.
+    `[mix]` is a table of shares, `[app]` one of levers, `curve` an array of 24, a range is `[low, high]`.
 
     :raises UsageError: there is no such file, it is not TOML, or a range is no pair.
     """
@@ -31,6 +33,8 @@ def load_changes(path: str | Path) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any, path: Path) -> Any:
+    if name == "app" and isinstance(value, dict):
+        return pulled(checked(value))
     if not isinstance(getattr(PlanInputs(), name, None), Range):
         return tuple(value) if isinstance(value, list) else value
     if not isinstance(value, list) or len(value) != 2:

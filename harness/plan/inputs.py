@@ -7,18 +7,17 @@ comment says "our assumption": replace those first, from analytics.
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from harness.core.behaviour import PERSONAS
 from harness.core.errors import UsageError
+from harness.plan.app import SHIPPED, AppSettings
+from harness.plan.input_checks import check
+from harness.plan.ranges import Range, refuse
 
-HOURS = 24
-TOLERANCE = 1e-6
-"""How far shares may be from a sum of 1: that of a profile's mix."""
+__all__ = ["EVENING", "MIX", "PlanInputs", "Range", "refuse"]
 
 EVENING = tuple(
     per_mille / 1000
@@ -44,25 +43,7 @@ MIX = {
 """Share of sessions by persona. Our assumption: swiping is the app's main screen; the manual has no mix."""
 
 
-def refuse(figure: str, value: object, problem: str, remedy: str) -> UsageError:
-    """The error for a figure no day can have."""
-    return UsageError(f"{figure} = {value} {problem}", where=f"plan input {figure}", remedy=remedy)
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Evenly spread between `low` and `high`."""
-
-    low: float
-    high: float
-
-    @property
-    def mean(self) -> float:
-        return (self.low + self.high) / 2
-
-    def times(self, factor: float) -> Range:
-        """Both ends multiplied."""
-        return Range(self.low * factor, self.high * factor)
+SWIPES, MESSAGES = Range(25.0, 60.0), Range(5.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +64,9 @@ class PlanInputs:
     mix: Mapping[str, float] = field(default_factory=lambda: MIX)
     """Share of sessions by persona."""
 
-    swipes_per_session: Range = Range(25.0, 60.0)
+    swipes_per_session: Range = SWIPES
     """Of a swiper. Manual 2: 25-60."""
-    messages_per_person: Range = Range(5.0, 30.0)
+    messages_per_person: Range = MESSAGES
     """Sent by a messaging person in a day. Manual 2: 5-30."""
     messaging_share: float | None = None
     """Share of people who message on a day. None: the chatters' share of the mix, that is, who chats always chats."""
@@ -109,6 +90,12 @@ class PlanInputs:
     """Title pages opened in any session but a chatter's or assistant user's. Our assumption."""
     searches_per_session: float = 5.0
     """Settled queries of a searcher. Our assumption."""
+    external_ids_per_search: float = 4.5
+    """Of what TMDb found, how many titles it is asked for once more. Observed: 9 in two searches; at most 20 (6.2)."""
+    synced_per_search: float = 2.5
+    """Titles that are then written to the catalogue. Observed: 5 in two searches; at most 5 (6.2)."""
+    messages_on_page: float = 10.0
+    """Messages of an open conversation's page. Observed: 4-7 kB a page at 533 bytes each; at most 40 (5.3)."""
     library_writes_per_session: float = 0.5
     """Watchlist and diary changes. Our assumption."""
     turns_per_session: float = 4.0
@@ -118,10 +105,6 @@ class PlanInputs:
     page_loads_per_session: float = 1.0
     """Full loads of the app. Contract 10.1 counts one; a tab that was only woken up has fewer."""
 
-    global_presence: bool = True
-    """Channel `presence:global`, joined by everybody (contract, realtime 2.1): as shipped. False: what if not."""
-    presence_seconds: float = 20.0
-    """Between two presence tracks of a phone: `ux.presence.heartbeat_ms`, default 20,000 (contract 7.4)."""
     browser: bool = True
     """The app runs in a browser, which asks before its requests (contract 0.1): as shipped. False: what if it were a
     program of its own."""
@@ -129,15 +112,38 @@ class PlanInputs:
     """People a month for each person a day; the auth price counts the former. Our assumption."""
     days_per_month: float = 30.0
     retained_days: float = 30.0
-    """Days of rows on disk. The shipped maintenance drops impressions after 30 d, events after 90 d, when it works
-    (contract 8.2); 30 is also the end of the first month."""
+    """Days of rows on disk in the month that is billed: 30 is the end of the first one."""
+
+    hidden_tabs: float = 0.0
+    """Tabs left open behind others, for each one looked at: each keeps its socket and its presence (differences.md:
+    it polls nothing). Our assumption: none; high one in two."""
+    weekend_factor: float = 1.2
+    """Sessions of a day at the weekend over those of a mean one. Our assumption."""
+    launch_factor: float = 2.0
+    """Arrivals in the hour of a launch over those of the busiest hour. Our assumption."""
+    growth_per_month: float = 0.05
+    """By how much people a day grow from month to month. Our assumption."""
+
+    reply_header_bytes: float = 700.0
+    """Of one reply, preflights too. Our assumption."""
+    compressed: float = 0.35
+    """Bytes that leave for each byte of a reply's body: clients accept br and gzip. Our assumption; 1: none."""
+    call_ms: float = 8.0
+    """How long one database call holds a connection, on average. Our assumption; a run's report has its own."""
+    call_cpu_ms: float = 1.5
+    """Of it a core's time. Our assumption, likewise."""
+    ios_per_row: float = 1.0
+    """Disk operations for each row written: log, page and index writes, reads beside. Our assumption."""
+    disk_bytes_per_row: float = 8_000.0
+    """Bytes to the disk for each row written: log with whole pages, indexes, checkpoints. Our assumption."""
+
+    app: AppSettings = SHIPPED
+    """How the app is set; what levers move."""
 
     def __post_init__(self) -> None:
-        _check_forms(self.curve, self.mix)
+        check(self)
         object.__setattr__(self, "curve", tuple(self.curve))
         object.__setattr__(self, "mix", MappingProxyType(dict(self.mix)))
-        _check_numbers(self)
-        _check_shares(self)
 
     @property
     def sessions(self) -> float:
@@ -179,84 +185,3 @@ class PlanInputs:
                 hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
                 raise UsageError(f"the plan has no input called {name!r}", where="plan inputs", remedy=hint)
         return replace(self, **values)
-
-
-POSITIVE = ("dau", "sessions_per_day", "session_minutes", "presence_seconds", "mau_per_dau", "days_per_month")
-SHARES = ("messaging_share", "group_share", "live_share", "conversation_share", "offline_share")
-DICTS = ("curve", "mix")
-SWITCHES = ("global_presence", "browser")
-RANGES = ("swipes_per_session", "messages_per_person")
-LEAST, MOST = 1e-6, 1e10
-"""What is positive lies between them; beyond is a typing error, and products of it would overflow."""
-
-
-def _check_forms(curve: object, mix: object) -> None:
-    """A file can hold anything under these names."""
-    if not isinstance(curve, tuple | list):
-        raise refuse("curve", repr(curve), "is not a day", "give 24 shares, one an hour")
-    if not isinstance(mix, Mapping):
-        raise refuse("mix", repr(mix), "is no table of shares", "write [mix], then lines of persona = share")
-
-
-def _check_numbers(inputs: PlanInputs) -> None:
-    for item in fields(inputs):
-        value = getattr(inputs, item.name)
-        if item.name in DICTS or (value is None and item.name == "messaging_share"):
-            continue
-        if item.name in SWITCHES:
-            if not isinstance(value, bool):
-                raise refuse(item.name, value, "is neither true nor false", "give true or false")
-            continue
-        if (item.name in RANGES) is not isinstance(value, Range):
-            wanted = "Range(low, high)" if item.name in RANGES else "one number"
-            raise refuse(item.name, value, "has the wrong form", f"give {wanted}")
-        for number in (value.low, value.high) if isinstance(value, Range) else (value,):
-            _check_number(item.name, number)
-        if isinstance(value, Range) and value.high < value.low:
-            raise refuse(item.name, f"{value.low:g}-{value.high:g}", "has its low end above its high one", "swap them")
-    if inputs.group_size < 2:
-        raise refuse("group_size", inputs.group_size, "is no group", "give 2 or more, the writer included")
-    if inputs.mau_per_dau < 1:
-        raise refuse("mau_per_dau", inputs.mau_per_dau, "means fewer people a month than a day", "give 1 or more")
-    if inputs.session_minutes > HOURS * 60:
-        raise refuse("session_minutes", inputs.session_minutes, "is longer than a day", "give minutes")
-
-
-def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise refuse(name, repr(value), "is not a number", "give a number")
-    if not math.isfinite(value):
-        raise refuse(name, value, "is not finite", "give a number")
-    if value < 0:
-        raise refuse(name, f"{value:g}", "is negative", "give 0 or more")
-    if name in POSITIVE and value < LEAST:
-        raise refuse(name, f"{value:g}", "leaves nothing to plan", f"give {LEAST:g} or more")
-    if value > MOST:
-        raise refuse(name, f"{value:g}", "is beyond anything real", f"give {MOST:g} or less")
-    if name in SHARES and value > 1:
-        raise refuse(name, f"{value:g}", "is more than everybody", "give a share from 0 to 1")
-
-
-def _check_shares(inputs: PlanInputs) -> None:
-    if len(inputs.curve) != HOURS:
-        raise refuse("curve", f"{len(inputs.curve)} numbers", "is not a day", "give 24 shares, one an hour")
-    for hour, share in enumerate(inputs.curve):
-        _check_number(f"curve[{hour}]", share)
-    for persona, share in inputs.mix.items():
-        if persona not in PERSONAS:
-            near = difflib.get_close_matches(str(persona), PERSONAS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(PERSONAS)}"
-            raise refuse("mix", persona, "is no persona", hint)
-        _check_number(f"mix.{persona}", share)
-    for name, shares in (("curve", inputs.curve), ("mix", tuple(inputs.mix.values()))):
-        total = math.fsum(shares)
-        if abs(total - 1) > TOLERANCE:
-            raise refuse(f"sum of {name}", f"{total:.9g}", "is not 1", f"adjust one share by {1 - total:+.9g}")
-    chats = inputs.sessions_per_day * inputs.mix.get("chatter", 0.0)
-    if inputs.messaging_share is not None and inputs.messaging_share > chats * (1 + TOLERANCE):
-        raise refuse(
-            "messaging_share",
-            f"{inputs.messaging_share:g}",
-            f"is more people than have a chatter's session on a day ({chats:.3g} of them)",
-            "raise mix.chatter or lower messaging_share",
-        )

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.plan import capacity as core
-from harness.plan import cost, traffic
-from harness.plan.calls import CHAT_REPLY, DELIVERY, EVENTS, SEARCH, SYNC, SYNC_BATCH, Driver, Endpoint
+from harness.plan import capacity, cost, traffic
+from harness.plan.calls import CHAT_REPLY, DELIVERY, EVENTS, READ, SEARCH, SYNC, SYNC_BATCH, Driver, Endpoint
 from harness.plan.cost import GB, Month
 from harness.plan.inputs import PlanInputs
-from harness.plan.prices import Prices
+from harness.plan.prices import Prices, Usage
 from harness.plan.rows import WRITES
 from harness.plan.sessions import Amounts, amounts
 
@@ -25,6 +24,7 @@ CAUSED_BY: Mapping[Driver, Endpoint] = {
     Driver.LIVE_COPY: DELIVERY,
     Driver.FIRST_COPY: DELIVERY,
     Driver.SEEN_COPY: DELIVERY,
+    Driver.READ: READ,
     Driver.TURN: CHAT_REPLY,
 }
 """Whose requests cause the rows that the plan counts by what a person does."""
@@ -32,7 +32,7 @@ CAUSED_BY: Mapping[Driver, Endpoint] = {
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One endpoint's part of one session. bytes_in: of replies' bodies in a plan, of whole replies when measured."""
+    """One endpoint's part of one session. bytes_in: of whole replies, in a plan uncompressed."""
 
     requests: float = 0.0
     rows: float = 0.0
@@ -57,10 +57,27 @@ class MonthFigure:
 def planned_session(persona: str, inputs: PlanInputs) -> dict[str, Share]:
     """What the plan has one session of a persona send, by endpoint. Endpoints called by functions are left out."""
     units = amounts(persona, inputs)
-    return _shares(units, inputs)
+    return shares(units, inputs)
 
 
-def _shares(units: Amounts, inputs: PlanInputs) -> dict[str, Share]:
+NOT_OF_PHONES = frozenset({"GET storage/avatars"})
+"""What a browser loads by itself and phones do not."""
+
+
+def mean_session(inputs: PlanInputs) -> dict[str, Share]:
+    """The mean session of the mix, by endpoint."""
+    found: dict[str, Share] = {}
+    for persona, part in inputs.mix.items():
+        for name, of in planned_session(persona, inputs).items():
+            before = found.get(name, Share())
+            found[name] = Share(
+                before.requests + part * of.requests, before.rows + part * of.rows, before.bytes_in + part * of.bytes_in
+            )
+    return found
+
+
+def shares(units: Amounts, inputs: PlanInputs) -> dict[str, Share]:
+    """Of one session with these driver amounts, by endpoint."""
     sent = traffic.sent(units, inputs)
     rows: dict[Endpoint, float] = {}
     for write in WRITES:
@@ -79,57 +96,61 @@ def _shares(units: Amounts, inputs: PlanInputs) -> dict[str, Share]:
         found[name] = Share(
             before.requests + of.requests,
             before.rows + rows.get(endpoint, 0.0),
-            before.bytes_in + of.requests * endpoint.size + of.items * endpoint.item_size,
+            before.bytes_in + traffic.whole_bytes(endpoint, of, inputs),
         )
     return found
 
 
 def month_figures(session: Mapping[str, Share], inputs: PlanInputs, prices: Prices) -> tuple[MonthFigure, ...]:
     """The month as planned, and with the measured mean `session` (by endpoint) in the place of the plan's."""
-    planned = core.month(inputs, prices)
+    planned = capacity.core(inputs, prices)
     measured = _remade(planned, session, inputs)
-    before, after = cost.monthly(planned, prices), cost.monthly(measured, prices)
+    before, after = planned.cost, cost.monthly(measured, planned.compute, prices)
+    month = planned.month
     rows = [
-        MonthFigure("requests", "", planned.counted["requests"], measured.counted["requests"]),
-        MonthFigure("edge invocations", "", planned.asked["edge_invocations"], measured.asked["edge_invocations"]),
-        MonthFigure("rows written", "", planned.counted["rows"], measured.counted["rows"]),
-        MonthFigure("egress", "GB", planned.delivered["egress_gb"], measured.delivered["egress_gb"]),
+        MonthFigure("requests", "", month.counted["requests"], measured.counted["requests"]),
+        MonthFigure("edge invocations", "", month.asked["edge_invocations"], measured.asked["edge_invocations"]),
+        MonthFigure("rows written", "", month.counted["rows"], measured.counted["rows"]),
+        MonthFigure("egress", "GB", month.delivered["egress_gb"], measured.delivered["egress_gb"]),
         MonthFigure("cost", before.currency, before.total, after.total),
     ]
     return tuple(rows)
 
 
-def _remade(planned: Month, session: Mapping[str, Share], inputs: PlanInputs) -> Month:
+def _remade(made: capacity.Core, session: Mapping[str, Share], inputs: PlanInputs) -> Month:
+    """Bytes measured are taken as whole replies, packed as the plan packs them."""
+    planned, one = made.month, made.session
     times = inputs.days_per_month * inputs.sessions
-    _, sent, _ = traffic.mean_session(inputs)
-    batch = sent[SYNC_BATCH]
-    nested = sent[SYNC].nested / batch.requests if batch.requests else 0.0  # calls of one batch, as planned
+    batch = one.sent[SYNC_BATCH]
+    nested = one.sent[SYNC].nested / batch.requests if batch.requests else 0.0  # calls of one batch, as planned
     invoked = sum(of.requests for name, of in session.items() if name.startswith("POST functions/"))
     invoked += nested * _of(session, SYNC_BATCH).requests
-    rows = sum(of.rows for of in session.values())
-    egress = sum(of.bytes_in for of in session.values()) * times / GB
-    http = sum(of.requests * endpoint.size + of.items * endpoint.item_size for endpoint, of in sent.items())
-    more = egress - http * times / GB
-    grown = rows * times / planned.counted["rows"] if planned.counted["rows"] else 1.0
+    requests, rows = (sum(getattr(of, name) for of in session.values()) for name in ("requests", "rows"))
+    measured = sum(of.bytes_in for of in session.values())
+    larger = measured / one.whole_bytes - 1 if one.whole_bytes else 0.0
+    more = larger * one.egress_bytes * times / GB
+    grown = rows / one.rows if one.rows else 1.0
+
+    def moved(before: Mapping[Usage, float]) -> dict[Usage, float]:
+        return {
+            **before,
+            "edge_invocations": times * invoked,
+            "egress_gb": before["egress_gb"] + more,
+            "disk_gb": before["disk_gb"] * grown,
+            "disk_operations": before["disk_operations"] * grown,
+            "disk_mb": before["disk_mb"] * grown,
+        }
+
     return replace(
         planned,
-        delivered={
-            **planned.delivered,
-            "edge_invocations": times * invoked,
-            "egress_gb": planned.delivered["egress_gb"] + more,
-            "disk_gb": planned.delivered["disk_gb"] * grown,
-        },
-        asked={
-            **planned.asked,
-            "edge_invocations": times * invoked,
-            "egress_gb": planned.asked["egress_gb"] + more,
-            "disk_gb": planned.asked["disk_gb"] * grown,
-        },
+        delivered=moved(planned.delivered),
+        asked=moved(planned.asked),
         counted={
             **planned.counted,
             "assistant_turns": times * _of(session, CHAT_REPLY).requests,
             "searches": times * _of(session, SEARCH).requests,
-            "requests": times * sum(of.requests for of in session.values()),
+            "requests": times * requests,
+            "log_events": planned.counted["log_events"] * (requests / one.requests if one.requests else 1.0),
             "rows": times * rows,
         },
     )

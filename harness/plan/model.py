@@ -6,11 +6,14 @@ currency; shares and head-room are fractions of 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.plan.calls import CallKind
 from harness.plan.inputs import PlanInputs
+from harness.plan.levers import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,17 @@ class Peak:
     arrivals: float
     phones: float
     sockets: float
-    requests: float
+    requests: float  # preflights among them
+    preflights: float
     invocations: float
     rows: float
-    inner_calls: float  # behind the two swipe functions: database and auth calls per s
+    inner_calls: float  # database and auth calls behind functions
+    database_calls: float  # these, and what phones ask REST, auth and storage for
+    tmdb_calls: float
+    connections: float  # of the database, busy at once
+    cores: float  # of the database, busy
+    disk_operations: float  # per s
+    disk_mb: float  # per s
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class EndpointLoad:
     per_session: float  # of the mean session
     per_day: float
     peak: float
-    bytes_per_day: float
+    bytes_per_day: float  # of replies as they leave
     nested_per_day: float  # of per_day: called by another function, not by a phone
 
 
@@ -77,25 +87,27 @@ class SwipeSession:
 
 @dataclass(frozen=True, slots=True)
 class MessageStream:
-    """Realtime messages of one kind: asked for by the app, and at most delivered under the plan's limit."""
+    """Realtime messages of one kind: asked for by the app, and what of them can be delivered."""
 
     name: str
     per_day: float
     peak: float
     limit: float  # per s
     delivered_per_day: float
+    capped_per_day: float  # if each hour were merely cut at the limit
 
 
 @dataclass(frozen=True, slots=True)
 class RealtimeLoad:
     streams: tuple[MessageStream, ...]
+    presence_sent_per_day: float  # of presence's delivered ones, those that phones sent
     joins: float  # per s at peak
     channels: float  # joined at peak
-    reconnect_joins: float  # all of those at once, after an outage
-    reconnect_seconds: float  # until all are back at the plan's joins per s
+    reconnect_seconds: float  # until all are back, evenly, at the plan's joins per s
     open_conversations: float  # at peak: subscriptions on each of the four tables
     changes: float  # per s at peak, on subscribed tables
     change_ms: float  # modelled work of the one poller per change
+    hearing: float  # clients that hear a change, on average
     bytes_per_day: float  # delivered
     asked_bytes_per_day: float
 
@@ -114,9 +126,15 @@ class RealtimeLoad:
         return self.changes * self.change_ms / 1000
 
 
+Basis = Literal["published", "announced", "assumed"]
+
+
 @dataclass(frozen=True, slots=True)
 class CostItem:
-    """`quantity` a month of which `included` is free; `amount` as billed, `asked` if no limit held anything back."""
+    """`quantity` a month of which `included` is free; `amount` of what can happen, `asked` if nothing broke.
+
+    low, high: of a price that is not published, or no bill yet; the amount where it is.
+    """
 
     name: str
     quantity: float
@@ -126,6 +144,9 @@ class CostItem:
     asked: float
     note: str = ""
     turns: bool = False  # what the assistant's language models cost
+    basis: Basis = "published"
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +159,42 @@ class CostPlan:
 
     @property
     def total(self) -> float:
-        """A month, with Realtime held to the plan's limits."""
-        return sum(item.amount for item in self.items)
+        """A month at published prices, of what can happen: without what breaks."""
+        return sum(item.amount for item in self.items if item.basis == "published")
 
     @property
     def asked(self) -> float:
-        """A month at list price, if the limits were lifted."""
-        return sum(item.asked for item in self.items)
+        """Likewise, with all that the app asks for, as if nothing broke. Arithmetic, and no offer."""
+        return sum(item.asked for item in self.items if item.basis == "published")
+
+    @property
+    def whole(self) -> float:
+        """The total, with what is announced, not published, or your own choice."""
+        return sum(item.amount for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeChoice:
+    """The database's size: the cheapest with as much as is needed, or the one that the price file names."""
+
+    name: str
+    cores: float
+    hour: float
+    decided_by: str  # which need made it so large; empty for the smallest size, or one that was named
+    lacks: tuple[str, ...]  # needs that even this one does not meet
 
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """A figure beside what the plan allows."""
+    """A figure beside what the platform, its parts or others allow."""
 
     name: str
     need: float
     limit: float
     unit: str
     source: str
+    people: float  # a day, at which it is reached; infinite where it never is
+    breaks: bool = True  # False: over it costs more, or is advised against, and nothing stops
 
     @property
     def over(self) -> bool:
@@ -165,6 +204,20 @@ class Headroom:
     def share(self) -> float:
         """What is left, as a share of the limit; negative when over."""
         return 1 - self.need / self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class DiskPlan:
+    """The database's growth at a constant number of people. Days are infinite where they never come."""
+
+    gb_per_day: float
+    month_gb: float  # at the end of the days that are billed
+    advised_gb: float  # largest database advised for any size
+    advised_days: float  # until it is that large
+    largest_gb: float  # largest disk of the type that is priced
+    largest_days: float
+    year_gb: float  # as shipped: the maintenance fails, nothing is dropped
+    year_kept_gb: float  # if the maintenance did what it is configured to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +241,15 @@ class PlanFigures:
     persona_requests: Mapping[str, float]  # requests per session
     swipe_session: SwipeSession
     realtime: RealtimeLoad
+    disk: DiskPlan
+    compute: ComputeChoice
     cost: CostPlan
-    limits: tuple[Headroom, ...]
+    limits: tuple[Headroom, ...]  # what is reached first, first
+
+    @property
+    def breaks(self) -> tuple[Headroom, ...]:
+        """What stops working, and at how many people; soonest first."""
+        return tuple(row for row in self.limits if row.breaks and math.isfinite(row.people))
 
     @property
     def requests_per_day(self) -> float:
@@ -215,7 +275,117 @@ class PlanFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """A total with its interval: 80 of 100, when the assumed inputs are independent of each other."""
+
+    name: str
+    unit: str
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssumedRow:
+    """One assumed figure: its ends, and what each alone makes of the month's whole cost."""
+
+    name: str
+    low: str
+    likely: str
+    high: str
+    cost_low: float
+    cost_high: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeakRow:
+    """An hour that is not the mean busiest one. Rates per second."""
+
+    name: str
+    arrivals: float
+    phones: float
+    sockets: float
+    requests: float
+    over: tuple[str, ...]  # limits that it breaks and the busiest hour does not
+
+
+@dataclass(frozen=True, slots=True)
+class Herd:
+    """Everybody who is there comes back at once, after an outage in the busiest hour."""
+
+    phones: float
+    joins: float  # of channels
+    burst_joins: float  # that a counter which just began bears at once
+    minute_joins: float  # that a warm one bears in a minute
+    resumed_requests: float  # of pages that stayed open: what they were reading
+    reloaded_requests: float  # if everybody loads the app again
+    seconds: float  # that the reload lasts at twice the busiest hour's rate
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRow:
+    """The month of another number of people a day."""
+
+    people: float
+    compute: str
+    cost: Spread  # published prices
+    whole: Spread
+    marginal: float  # of the whole cost, for one more person a day
+    broken: str  # at this size, soonest first; empty when nothing is
+
+    @property
+    def each(self) -> float:
+        """The whole cost for one person a day."""
+        return self.whole.likely / self.people
+
+
+@dataclass(frozen=True, slots=True)
+class YearRow:
+    """One month of the first year."""
+
+    month: int
+    people: float
+    disk_gb: float  # at its end, as shipped
+    kept_gb: float  # at its end, if the maintenance worked
+    compute: str
+    cost: Spread  # whole
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeverRow:
+    """What one lever changes, all else as planned; negative is less."""
+
+    name: str
+    value: Setting
+    what: str
+    cost: float  # a month, whole
+    requests: float  # a day
+    invocations: float  # a day
+    rows: float  # a day
+    disk_gb: float  # a day
+    egress_gb: float  # a month
+    first: str  # what breaks first then
+    first_people: float  # at how many people a day
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityPlan:
     inputs: PlanInputs
     figures: PlanFigures
     sensitivity: tuple[Sensitivity, ...]  # what moves the monthly cost most first
+    totals: tuple[Spread, ...]
+    breaks: tuple[Spread, ...]  # people a day at which each limit is reached, soonest first
+    assumed: tuple[AssumedRow, ...]  # what moves the cost most first
+    peaks: tuple[PeakRow, ...]
+    herd: Herd
+    sizes: tuple[SizeRow, ...]
+    year: tuple[YearRow, ...]
+    levers: tuple[LeverRow, ...]  # what saves most first
+    options: tuple[CostItem, ...]  # beside the bill, to be taken or not
+    pulled: Mapping[str, Setting]  # levers that this plan was made with
+
+    def spread(self, name: str) -> Spread:
+        """The total of that name."""
+        return next(total for total in self.totals if total.name == name)

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from harness.core.cors import DEFAULT_AGE_S, LONGEST_AGE_S, Ask, Grant, PreflightCache
-from harness.plan.calls import CALLS, PREFLIGHT, CallKind, Driver, Endpoint, PlannedCall
+from harness.plan.calls import CALLS, PREFLIGHT, CallKind, Driver, Endpoint, PlannedCall, counts
 from harness.plan.inputs import PlanInputs
 
 __all__ = ["PREFLIGHT", "preflights"]
@@ -28,14 +28,16 @@ APART_S = 0.1
 """Between calls of one occasion, in the order of the table, and between requests of one call."""
 SCREEN_S = 10.0
 """From the app's opening to the person's own screen."""
-OPENING = frozenset((Driver.REFRESH, Driver.LOAD, Driver.SIGN_UP, Driver.FRESH_LOAD))
+OPENING = frozenset((Driver.REFRESH, Driver.LOAD, Driver.LANDING, Driver.BACKGROUND, Driver.SIGN_UP, Driver.FRESH_LOAD))
 SCREENS = frozenset((Driver.HOME, Driver.SWIPE_PAGE))
 NEW_WITH: Mapping[Driver, tuple[Driver, ...]] = {
     Driver.SWIPE: (Driver.SWIPE,),
+    Driver.AHEAD: (Driver.AHEAD,),
     Driver.TITLE: (Driver.TITLE,),
     Driver.QUERY: (Driver.QUERY,),
     Driver.OPEN: (Driver.OPEN,),
     Driver.POLL: (Driver.OPEN,),
+    Driver.CHAT_SECOND: (Driver.OPEN,),
     Driver.DIRECT_MESSAGE: (Driver.OPEN,),
 }
 """What makes the URL of a read another one: a card, a title, a query, a conversation. All others stay the same."""
@@ -63,14 +65,17 @@ def preflights(units: Mapping[Driver, float], inputs: PlanInputs) -> float:
     if not inputs.browser:
         return 0.0
     amounts = tuple((driver, amount) for driver, amount in units.items() if amount > 0)
-    return _asked(amounts, inputs.session_seconds, inputs.conversations_listed)
+    each = tuple(counts(call, inputs)[0] for call in CALLS if call.times_of)
+    return _asked(amounts, inputs.session_seconds, each)
 
 
 @lru_cache(maxsize=1024)  # most changes of an input leave the sessions as they are
-def _asked(amounts: tuple[tuple[Driver, float], ...], session_s: float, listed: float) -> float:
-    units = dict(amounts)
+def _asked(amounts: tuple[tuple[Driver, float], ...], session_s: float, each: tuple[float, ...]) -> float:
+    units, others = dict(amounts), iter(each)
     laid_out = sorted(
-        request for number, call in enumerate(CALLS) for request in _requests(number, call, units, session_s, listed)
+        request
+        for number, call in enumerate(CALLS)
+        for request in _requests(number, call, units, session_s, next(others) if call.times_of else call.times)
     )
     cache, answers, asked = PreflightCache(), deque[_Request](), 0.0
     for request in laid_out:
@@ -84,10 +89,10 @@ def _asked(amounts: tuple[tuple[Driver, float], ...], session_s: float, listed: 
 
 
 def _requests(
-    number: int, call: PlannedCall, units: Mapping[Driver, float], session_s: float, listed: float
+    number: int, call: PlannedCall, units: Mapping[Driver, float], session_s: float, each: float
 ) -> Iterator[_Request]:
-    """Of one row of the table, over the session."""
-    occasions, each = units.get(call.per, 0.0), call.times * (listed if call.listed == "times" else 1.0)
+    """Of one row of the table, over the session. each: requests on one occasion."""
+    occasions = units.get(call.per, 0.0)
     if call.nested or call.endpoint.simple or occasions <= 0 or each <= 0:
         return
     if each < 1:  # of several occasions one has it

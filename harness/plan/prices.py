@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -15,16 +15,30 @@ Money = Annotated[Number, Field(ge=0)]
 Amount = Annotated[Number, Field(ge=0)]
 Rate = Annotated[Number, Field(gt=0)]
 
-Usage = Literal["edge_invocations", "realtime_messages", "realtime_connections", "egress_gb", "mau", "disk_gb"]
-USAGES: tuple[Usage, ...] = (
+Usage = Literal[
     "edge_invocations",
     "realtime_messages",
     "realtime_connections",
     "egress_gb",
     "mau",
     "disk_gb",
-)
-Countable = Literal["assistant_turns", "searches", "sessions", "requests", "rows"]
+    "disk_operations",
+    "disk_mb",
+]
+USAGES: tuple[Usage, ...] = get_args(Usage)
+Countable = Literal[
+    "assistant_turns",
+    "searches",
+    "sessions",
+    "requests",
+    "rows",
+    "log_events",
+    "sign_ups",
+    "months",
+    "compute",  # its price of the month
+]
+BY_NEED = "by need"
+"""The compute that is no name: the cheapest with as much as the plan needs."""
 
 
 class PlanPrices(FrozenModel):
@@ -62,17 +76,45 @@ class Package(FrozenModel):
 
 class Compute(FrozenModel):
     hour: Money
-    max_database_gb: Rate
+    max_database_gb: Rate  # advised
     cores: Rate
+    connections: Rate  # of Postgres
+    disk_operations: Rate  # per s, sustained
+    disk_mb: Rate  # per s, sustained
 
 
 class Extra(FrozenModel):
-    """Something else that has a price, such as the language model behind the assistant."""
+    """Something else that has a price, such as the language model behind the assistant.
+
+    low, high: where the price is not published, or not yet billed, or not yours yet; the price itself otherwise.
+    """
 
     name: Text
     per: Countable
     size: Rate = 1.0
     price: Money
+    low: Money | None = None
+    high: Money | None = None
+    included: Amount = 0.0
+    basis: Literal["published", "announced", "assumed"] = "published"
+    note: str = ""
+
+    def at(self, end: Literal["low", "high"]) -> float:
+        """The price's low or high end."""
+        given = self.low if end == "low" else self.high
+        return self.price if given is None else given
+
+
+class Ceiling(FrozenModel):
+    """A limit that is no subscription's: of another service, or of a part."""
+
+    value: Rate
+    low: Rate | None = None
+    high: Rate | None = None
+    source: Text
+
+
+CEILINGS = ("tmdb_per_second", "disk_gb", "disk_operations", "disk_mb")
 
 
 class Prices(FrozenModel):
@@ -82,19 +124,32 @@ class Prices(FrozenModel):
     plans: Annotated[dict[PlainName, PlanPrices], Field(min_length=1)]
     plan: str  # one of plans
     computes: Annotated[dict[Text, Compute], Field(min_length=1)]
-    compute: str  # one of computes: chosen, not derived
+    compute: str  # one of computes, or "by need"
     hours_per_month: Rate
     overage: dict[Usage, Package]
     extras: tuple[Extra, ...] = ()
+    options: tuple[Extra, ...] = ()  # beside the plan's total: yours to take
+    ceilings: dict[PlainName, Ceiling]
+    presence_billed: Literal["likely", "low", "high"] = "likely"
+    """Not published. Likely: sent and received, while the channel stands; low: sent only; high: up to the limit, too,
+    where it falls."""
 
     @field_validator("plan", "compute")
     @classmethod
     def _known(cls, name: str, info: ValidationInfo) -> str:
         table: str = f"{info.field_name}s"
         known = info.data.get(table)
-        if known is not None and name not in known:
-            raise ValueError(f"{name!r} is not in [{table}]; {closest(name, known)}")
+        words = {BY_NEED} if table == "computes" else set()
+        if known is not None and name not in known and name not in words:
+            raise ValueError(f"{name!r} is not in [{table}]; {closest(name, {*known, *words})}")
         return name
+
+    @field_validator("ceilings")
+    @classmethod
+    def _every_ceiling(cls, ceilings: dict[str, Ceiling]) -> dict[str, Ceiling]:
+        if missing := [name for name in CEILINGS if name not in ceilings]:
+            raise ValueError(f"without {', '.join(missing)}; give a figure for each")
+        return ceilings
 
     @field_validator("overage")
     @classmethod
@@ -105,10 +160,6 @@ class Prices(FrozenModel):
     @property
     def chosen(self) -> PlanPrices:
         return self.plans[self.plan]
-
-    @property
-    def machine(self) -> Compute:
-        return self.computes[self.compute]
 
 
 def _all_named(table: Mapping[Usage, object]) -> None:

@@ -27,12 +27,26 @@ from harness.plan.traffic import sent
 
 PEAK_OVER_S = 10
 """Seconds over which a rate is a peak."""
-AT_LOAD = (Driver.REFRESH, Driver.LOAD, Driver.SIGN_UP, Driver.FRESH_LOAD)
+AT_LOAD = (
+    Driver.REFRESH,
+    Driver.LOAD,
+    Driver.LANDING,
+    Driver.BACKGROUND,
+    Driver.SIGN_UP,
+    Driver.FRESH_LOAD,
+)
 """What a session does in its first moments."""
 CONNECTIONS = 6
 """HTTP connections that a page load opens, as a browser does."""
 KEYS_OF_A_WORD = 6
 LEAST_SECONDS = 1.0
+
+MOST: Mapping[str, object] = {
+    "external_ids_per_search": 20.0,
+    "synced_per_search": 5.0,
+    "messages_on_page": 40.0,
+}
+"""The most by contract 5.3 and 6.2: nobody knows what a target finds, and a peak is what may come."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,20 +115,23 @@ class _Session:
 
 
 def _session(persona: str, behaviour: Mapping[str, Distribution], *, browser: bool) -> _Session:
-    units, inputs, seconds = _units(persona, behaviour, browser=browser)
+    units, inputs, seconds = units_of(persona, behaviour, browser=browser)
     total = sum(of.requests for of in sent(units, inputs).values())
     at_load = sum(of.requests for of in sent({driver: units.get(driver, 0.0) for driver in AT_LOAD}, inputs).values())
     return _Session(at_load, max(0.0, total - at_load), seconds)
 
 
-def _units(persona: str, behaviour: Mapping[str, Distribution], *, browser: bool) -> tuple[Amounts, PlanInputs, float]:
+def units_of(
+    persona: str, behaviour: Mapping[str, Distribution], *, browser: bool
+) -> tuple[Amounts, PlanInputs, float]:
     """What drives one session, the plan's inputs for it, and how long it lasts."""
     means = {name: mean(distribution) for name, distribution in behaviour.items()}
     known = persona if persona in _SECONDS else "reader"
     inputs, seconds = _inputs(known, means)
     inputs = inputs.changed(browser=browser)
     units = amounts(known, inputs)
-    units[Driver.SEEN_COPY] = 0.0  # conversations of synthetic people have no long history
+    if again := units.pop(Driver.SEEN_COPY, 0.0):  # conversations of synthetic people have no long history
+        units[Driver.RECEIPT_POST] -= again
     return units, inputs, seconds
 
 
@@ -128,6 +145,7 @@ def _inputs(persona: str, means: Mapping[str, float]) -> tuple[PlanInputs, float
         "session_minutes": seconds / 60,
         "messaging_share": None,
         "library_writes_per_session": 0.0,
+        **MOST,
     }
     if persona == "newcomer":
         changed["swipes_per_session"] = Range(0.0, 0.0)  # ours have nothing left to swipe
@@ -241,7 +259,7 @@ def mean_session(profile: Profile) -> MeanSession:
     browser = profile.client is AppClient.BROWSER
     seconds, made = 0.0, dict[str, float]()
     for persona, share in profile.mix.items():
-        units, inputs, length = _units(persona, profile.behaviour.get(persona, {}), browser=browser)
+        units, inputs, length = units_of(persona, profile.behaviour.get(persona, {}), browser=browser)
         seconds += share * length
         for endpoint, of in sent(units, inputs).items():
             made[endpoint.name] = made.get(endpoint.name, 0.0) + share * of.requests

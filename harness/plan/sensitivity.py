@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
-from harness.plan.inputs import HOURS, LEAST, MOST, POSITIVE, SHARES, PlanInputs, Range
-from harness.plan.model import PlanFigures, Sensitivity
+from harness.plan.input_checks import HOURS, LEAST, MOST, POSITIVE, SHARES
+from harness.plan.inputs import PlanInputs
+from harness.plan.model import CostPlan, Sensitivity
+from harness.plan.ranges import Range
 
 STEP = 0.2
-UNMOVED = ("curve", "mix", "messaging_share", "global_presence", "browser", "days_per_month")
+UNMOVED = (
+    *("curve", "mix", "messaging_share", "browser", "days_per_month", "app"),
+    *("weekend_factor", "launch_factor", "growth_per_month"),
+)
 """Handled on their own below, or nothing that could be otherwise by a little."""
 
 BOUNDS = {"mau_per_dau": (1.0, MOST), "group_size": (2.0, MOST), "session_minutes": (LEAST, HOURS * 60.0)}
@@ -19,7 +25,25 @@ BOUNDS = {"mau_per_dau": (1.0, MOST), "group_size": (2.0, MOST), "session_minute
 Change = Callable[[float], PlanInputs]
 
 
-def sensitivities(inputs: PlanInputs, evaluate: Callable[[PlanInputs], PlanFigures]) -> tuple[Sensitivity, ...]:
+class Peaked(Protocol):
+    @property
+    def requests(self) -> float: ...
+
+    @property
+    def sockets(self) -> float: ...
+
+
+class Planned(Protocol):
+    """What is compared of a plan."""
+
+    @property
+    def cost(self) -> CostPlan: ...
+
+    @property
+    def peak(self) -> Peaked: ...
+
+
+def sensitivities(inputs: PlanInputs, evaluate: Callable[[PlanInputs], Planned]) -> tuple[Sensitivity, ...]:
     """One row per input, what moves the monthly cost most first; then peak requests, then peak sockets.
 
     An elasticity of 1 means that 1 % more of the input is 1 % more of the figure. Prices come in whole packages, so
@@ -30,9 +54,7 @@ def sensitivities(inputs: PlanInputs, evaluate: Callable[[PlanInputs], PlanFigur
     return tuple(sorted(rows, key=lambda row: (-abs(row.cost), -abs(row.requests), -abs(row.sockets), row.name)))
 
 
-def _elasticity(
-    name: str, change: Change, base: PlanFigures, evaluate: Callable[[PlanInputs], PlanFigures]
-) -> Sensitivity:
+def _elasticity(name: str, change: Change, base: Planned, evaluate: Callable[[PlanInputs], Planned]) -> Sensitivity:
     up, down = evaluate(change(1 + STEP)), evaluate(change(1 - STEP))
     return Sensitivity(
         name,
@@ -52,11 +74,11 @@ def _changes(inputs: PlanInputs) -> Iterator[tuple[str, Change]]:
         if item.name not in UNMOVED and value != Range(0, 0) and value != 0:
             yield item.name, _scaled(inputs, item.name)
     if inputs.messaging_share:
-        yield "messaging_share", lambda factor: _fitting(inputs, messaging_share=inputs.messaging * factor)
+        yield "messaging_share", lambda factor: fitting(inputs, messaging_share=inputs.messaging * factor)
     yield "peak of the curve", lambda factor: inputs.changed(curve=sharpened(inputs.curve, factor))
     for persona, share in inputs.mix.items():
         if 0 < share < 1:
-            yield f"mix.{persona}", _shifted(inputs, persona)
+            yield f"mix.{persona}", partial(shifted, inputs, persona)
 
 
 def _scaled(inputs: PlanInputs, name: str) -> Change:
@@ -65,12 +87,12 @@ def _scaled(inputs: PlanInputs, name: str) -> Change:
         if isinstance(value, Range):
             return inputs.changed(**{name: Range(min(value.low * factor, MOST), min(value.high * factor, MOST))})
         low, high = BOUNDS.get(name, (LEAST if name in POSITIVE else 0.0, 1.0 if name in SHARES else MOST))
-        return _fitting(inputs, **{name: min(max(value * factor, low), high)})
+        return fitting(inputs, **{name: min(max(value * factor, low), high)})
 
     return change
 
 
-def _fitting(inputs: PlanInputs, **values: Any) -> PlanInputs:
+def fitting(inputs: PlanInputs, **values: Any) -> PlanInputs:
     """With other values, and no more messaging people than there are chatters' sessions for them."""
     if inputs.messaging_share is not None:
         sessions = values.get("sessions_per_day", inputs.sessions_per_day)
@@ -79,16 +101,12 @@ def _fitting(inputs: PlanInputs, **values: Any) -> PlanInputs:
     return inputs.changed(**values)
 
 
-def _shifted(inputs: PlanInputs, persona: str) -> Change:
+def shifted(inputs: PlanInputs, persona: str, factor: float) -> PlanInputs:
     """More of one persona, less of all others in proportion."""
-
-    def change(factor: float) -> PlanInputs:
-        share = min(inputs.mix[persona] * factor, 1.0)
-        rest = (1 - share) / (1 - inputs.mix[persona])
-        mix = {name: share if name == persona else other * rest for name, other in inputs.mix.items()}
-        return _fitting(inputs, mix=mix)
-
-    return change
+    share = min(inputs.mix[persona] * factor, 1.0)
+    rest = (1 - share) / (1 - inputs.mix[persona])
+    mix = {name: share if name == persona else other * rest for name, other in inputs.mix.items()}
+    return fitting(inputs, mix=mix)
 
 
 def sharpened(curve: tuple[float, ...], factor: float) -> tuple[float, ...]:

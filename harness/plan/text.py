@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from harness.plan.model import Spread
+
 SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
 
 
@@ -34,6 +38,28 @@ def money(value: float, currency: str) -> str:
     return f"{sign}{'$' if currency == 'USD' else currency + ' '}{amount}"
 
 
+def short_money(value: float, currency: str) -> str:
+    """In thousands or millions from ten thousand on, where columns are narrow."""
+    if value < 1e4:
+        return money(value, currency)
+    sign = "$" if currency == "USD" else f"{currency} "
+    return f"{sign}{number(value)}" if value >= 999_500 else f"{sign}{three_figures(value / 1000)} k"
+
+
+def volume(gigabytes: float) -> str:
+    """GB, TB or PB."""
+    for size, unit in ((1e6, "PB"), (1e3, "TB")):
+        if gigabytes >= size * 0.9995:
+            return f"{three_figures(gigabytes / size)} {unit}"
+    return f"{three_figures(gigabytes)} GB"
+
+
 def percent(share: float) -> str:
     """Of a share; a multiple where percent stop being readable."""
     return f"{share * 100:+.0f} %"
+
+
+def between(one: Spread, told: Callable[[float], str]) -> str:
+    """Low and high end of an interval; nothing where there is none."""
+    low, high = told(one.low), told(one.high)
+    return f"{low} - {high}" if low != high else ""

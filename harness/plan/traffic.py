@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.core.behaviour import PERSONAS
-from harness.plan.calls import CALLS, DECK, CallKind, Driver, Endpoint, PlannedCall
+from harness.plan.calls import CALLS, DECK, CallKind, Driver, Endpoint, counts
 from harness.plan.inputs import PlanInputs
 from harness.plan.model import EndpointLoad, Hour, SwipeSession, TableLoad
 from harness.plan.preflights import PREFLIGHT, preflights
@@ -33,7 +34,7 @@ def sent(units: Amounts, inputs: PlanInputs, asked: float | None = None) -> dict
     as follows from them."""
     made: dict[Endpoint, EndpointRequests] = {}
     for call in CALLS:
-        times, items = _counts(call, inputs)
+        times, items = counts(call, inputs)
         count = units.get(call.per, 0.0) * times
         of = made.setdefault(call.endpoint, EndpointRequests())
         if call.nested:
@@ -43,12 +44,6 @@ def sent(units: Amounts, inputs: PlanInputs, asked: float | None = None) -> dict
         of.items += count * items
     made[PREFLIGHT] = EndpointRequests(preflights(units, inputs) if asked is None else asked)
     return made
-
-
-def _counts(call: PlannedCall, inputs: PlanInputs) -> tuple[float, float]:
-    listed = inputs.conversations_listed
-    times = call.times * listed if call.listed == "times" else call.times
-    return times, call.items * listed if call.listed == "items" else call.items
 
 
 def written(units: Amounts, traffic: dict[Endpoint, EndpointRequests]) -> dict[WrittenTable, tuple[float, float]]:
@@ -63,6 +58,21 @@ def written(units: Amounts, traffic: dict[Endpoint, EndpointRequests]) -> dict[W
         rows, kept = made.get(write.table, (0.0, 0.0))
         made[write.table] = rows + count * write.rows, kept + count * write.kept
     return made
+
+
+def packed_bytes(endpoint: Endpoint, of: EndpointRequests, inputs: PlanInputs) -> float:
+    """Bytes of its replies as they leave: headers, and bodies compressed; pictures cannot be."""
+    share = 1.0 if endpoint.kind is CallKind.STORAGE else inputs.compressed
+    return of.requests * inputs.reply_header_bytes + share * _bodies(endpoint, of)
+
+
+def whole_bytes(endpoint: Endpoint, of: EndpointRequests, inputs: PlanInputs) -> float:
+    """Bytes of its replies with nothing compressed."""
+    return of.requests * inputs.reply_header_bytes + _bodies(endpoint, of)
+
+
+def _bodies(endpoint: Endpoint, of: EndpointRequests) -> float:
+    return of.requests * endpoint.size + of.items * endpoint.item_size
 
 
 def concurrency(arrivals: float, seconds: float) -> float:
@@ -97,8 +107,11 @@ def busiest(day: tuple[Hour, ...]) -> Hour:
     return max(day, key=lambda hour: (hour.arrivals, -hour.hour))
 
 
-def endpoint_loads(traffic: dict[Endpoint, EndpointRequests], sessions: float, peak: float) -> tuple[EndpointLoad, ...]:
-    """Per endpoint of the mean session, busiest first; `sessions` a day, `peak` of them per second."""
+def endpoint_loads(
+    traffic: Mapping[Endpoint, EndpointRequests], inputs: PlanInputs, peak: float
+) -> tuple[EndpointLoad, ...]:
+    """Per endpoint of the mean session, busiest first; `peak` sessions begin per second."""
+    sessions = inputs.sessions
     loads = (
         EndpointLoad(
             name=endpoint.name,
@@ -106,7 +119,7 @@ def endpoint_loads(traffic: dict[Endpoint, EndpointRequests], sessions: float, p
             per_session=of.total,
             per_day=of.total * sessions,
             peak=of.total * peak,
-            bytes_per_day=(of.requests * endpoint.size + of.items * endpoint.item_size) * sessions,
+            bytes_per_day=packed_bytes(endpoint, of, inputs) * sessions,
             nested_per_day=of.nested * sessions,
         )
         for endpoint, of in traffic.items()
@@ -114,7 +127,9 @@ def endpoint_loads(traffic: dict[Endpoint, EndpointRequests], sessions: float, p
     return tuple(sorted((load for load in loads if load.per_day > 0), key=lambda load: (-load.per_day, load.name)))
 
 
-def table_loads(rows: dict[WrittenTable, tuple[float, float]], sessions: float, peak: float) -> tuple[TableLoad, ...]:
+def table_loads(
+    rows: Mapping[WrittenTable, tuple[float, float]], sessions: float, peak: float
+) -> tuple[TableLoad, ...]:
     """Per table, most rows first."""
     loads = (
         TableLoad(
@@ -167,13 +182,3 @@ def mean_session(
     asked = sum(share * preflights(amounts(persona, inputs), inputs) for persona, share in inputs.mix.items())
     traffic = sent(units, inputs, asked)
     return units, traffic, written(units, traffic)
-
-
-def invocations(traffic: dict[Endpoint, EndpointRequests]) -> float:
-    """Edge invocations per session."""
-    return sum(of.total for endpoint, of in traffic.items() if endpoint.kind is CallKind.EDGE)
-
-
-def inner_calls(traffic: dict[Endpoint, EndpointRequests]) -> float:
-    """Database and auth calls per session behind the functions whose number the contract measured."""
-    return sum(of.total * endpoint.inner for endpoint, of in traffic.items())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.core.outcome import Outcome
 from harness.core.slo import Slo
 from harness.core.tables import Phase, View
+from harness.plan.beside import BesideRow
 from harness.record.manifest import Manifest
 from reports.assistant.model import AssistantRow
 from reports.compare import Comparison
@@ -28,7 +29,8 @@ class JudgedRun:
     doubt: why nothing that looks good in it counts, empty for a run that ended as planned. generator_doubt: the same of
     latencies alone. Both leave what is bad as it is, but for latencies of a generator in doubt, which say nothing.
     started_per_s: sessions, over the measure phase. measured: samples of the measure phase per (view, operation).
-    limited: attempts of the whole run that a limiter refused, per operation of the server view.
+    limited, timed_out: attempts of the whole run that a limiter refused, or that had no answer in time, per operation
+    of the server view. sessions, session: how many ended, and the mean one beside the plan's model.
     """
 
     manifest: Manifest
@@ -46,6 +48,9 @@ class JudgedRun:
     assistant: tuple[AssistantRow, ...] = ()
     measured: Mapping[tuple[str, str], int] = field(default_factory=dict)
     limited: Mapping[str, int] = field(default_factory=dict)
+    timed_out: Mapping[str, int] = field(default_factory=dict)
+    sessions: int = 0
+    session: tuple[BesideRow, ...] = ()
 
     def objectives(self) -> list[tuple[Slo, SloRow | None]]:
         """The SLO file's entries, each with its row; None where it was not judged."""
@@ -65,6 +70,7 @@ def judged_run(
     recovery: Recovery | None,
     database: DatabaseView | None = None,
     assistant: Sequence[AssistantRow] = (),
+    beside: tuple[int, tuple[BesideRow, ...]] = (0, ()),
 ) -> JudgedRun:
     """A run's record together with what each part of the judgement said of it."""
     start, end = frames.window
@@ -85,6 +91,9 @@ def judged_run(
         assistant=tuple(assistant),
         measured=_samples(frames),
         limited=_ended(frames, Outcome.RATE_LIMITED),
+        timed_out=_ended(frames, Outcome.TIMEOUT),
+        sessions=beside[0],
+        session=beside[1],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.plan.prices import Compute, Prices
+from harness.plan.prices import BY_NEED, Compute, Prices
 
 
 def beside(cores: float | None, prices: Prices) -> str:
@@ -10,11 +10,14 @@ def beside(cores: float | None, prices: Prices) -> str:
     if cores is None:
         return ""
     enough = [(one.hour, name) for name, one in prices.computes.items() if one.cores >= cores]
-    chosen = f"The plan's compute, {prices.compute}, has {_told(prices.computes[prices.compute], prices)}"
-    if not enough:
-        return f"{chosen}; no size has as many as that takes."
-    _, name = min(enough)
-    return f"{chosen}; the smallest with as many as that takes is {name}, {_told(prices.computes[name], prices)}."
+    if enough:
+        _, name = min(enough)
+        needed = f"the smallest with as many as that takes is {name}, {_told(prices.computes[name], prices)}."
+    else:
+        needed = "no size has as many as that takes."
+    if prices.compute == BY_NEED:
+        return f"Of compute sizes {needed}"
+    return f"The price file's compute, {prices.compute}, has {_told(prices.computes[prices.compute], prices)}; {needed}"
 
 
 def _told(size: Compute, prices: Prices) -> str:

@@ -12,7 +12,7 @@ from harness.client.device import Device
 from harness.client.realtime.phoenix.codec import FrameKind as FrameKind
 from harness.client.screens.chat.parts import Conversation
 from harness.core.delivery_facts import ChannelTopic, DeliveryFate
-from harness.plan.realtime import changes_of_message, events_of_message
+from harness.plan.messages import changes_of_message, events_of_message
 from sandbox.options import SandboxOptions
 from sandbox.realtime.settings import RealtimeSettings
 from sandbox.server import Sandbox

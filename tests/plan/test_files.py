@@ -13,14 +13,15 @@ from harness.plan.files import PRICES
 
 def test_one_own_price_file(tmp_path: Path) -> None:
     text = PRICES.read_text(encoding="utf-8")
-    text = text.replace('plan = "pro_no_cap"', 'plan = "team"').replace('compute = "16xl"', 'compute = "micro"')
+    text = text.replace('plan = "pro_no_cap"', 'plan = "team"').replace('compute = "by need"', 'compute = "micro"')
     path = tmp_path / "mine.toml"
-    path.write_text(text + '\n[[extras]]\nname = "language model"\nper = "assistant_turns"\nprice = 0.004\n')
+    path.write_text(text)
     mine = load_prices(path)
     items = {item.name: item.amount for item in make(PlanInputs(), mine).figures.cost.items}
     assert items["subscription"] == 599
     assert "Not priced" not in render_table(make(PlanInputs(), mine))
-    assert "Not priced: 4.5 M answers" in render_table(make(PlanInputs(), load_prices()))
+    unpriced = mine.model_copy(update={"extras": tuple(one for one in mine.extras if one.name != "language model")})
+    assert "Not priced: 4.5 M answers" in render_table(make(PlanInputs(), unpriced))
     assert items["compute micro"] == pytest.approx(9.8112)
     assert items["language model"] == pytest.approx(750_000 * 0.05 * 4 * 30 * 0.004)
 
@@ -29,8 +30,9 @@ def test_one_own_price_file(tmp_path: Path) -> None:
     ("old", "new", "complaint"),
     [
         ('plan = "pro_no_cap"', 'plan = "por_no_cap"', "did you mean pro_no_cap?"),
-        ('compute = "16xl"', 'compute = "17xl"', "did you mean 16xl?"),
-        ("as_of = 2026-11-23", "", "as_of"),
+        ('compute = "by need"', 'compute = "17xl"', "did you mean 16xl?"),
+        ("[ceilings.tmdb_per_second]", "[ceilings.tmdb]", "without tmdb_per_second"),
+        ("as_of = 2026-11-30", "", "as_of"),
         ("price = 0.09", "price = -0.09", "overage.egress_gb.price"),
         ("mau = 50_000\n", "", "without mau"),
         ("size = 1_000_000", "size = 0", "size"),
@@ -55,15 +57,15 @@ def test_the_spend_cap_restricts_instead_of_billing(prices: Prices) -> None:
 def test_inputs_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "ours.toml"
     path.write_text(
-        "sessions_per_day = 3\nswipes_per_session = [10, 20]\nglobal_presence = false\n"
-        f"curve = {[1 / 24] * 24}\n[mix]\nswiper = 0.75\nchatter = 0.25\n"
+        "sessions_per_day = 3\nswipes_per_session = [10, 20]\n"
+        f"curve = {[1 / 24] * 24}\n[mix]\nswiper = 0.75\nchatter = 0.25\n[app]\npresence = 'off'\n"
     )
     inputs = PlanInputs().changed(**load_changes(path))
     assert inputs.sessions_per_day == 3
     assert inputs.swipes_per_session == Range(10, 20)
     assert dict(inputs.mix) == {"swiper": 0.75, "chatter": 0.25}
     assert inputs.curve == (1 / 24,) * 24
-    assert not inputs.global_presence
+    assert inputs.app.presence == "off"
 
 
 @pytest.mark.parametrize(

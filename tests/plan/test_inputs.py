@@ -49,7 +49,7 @@ def _named(name: str) -> Iterator[None]:
         ({"swipes_per_session": Range(-1, 25)}, "swipes_per_session = -1"),
         ({"swipes_per_session": 40.0}, "swipes_per_session = 40.0"),
         ({"dau": Range(1, 2)}, "dau = Range"),
-        ({"global_presence": 1}, "global_presence = 1"),
+        ({"browser": 1}, "browser = 1"),
         ({"curve": FLAT[:23]}, "curve = 23 numbers"),
         ({"curve": (2 / 24, *FLAT[1:])}, "sum of curve = 1.04166667"),
         ({"curve": (-1 / 24, 3 / 24, *FLAT[2:])}, "curve[0] = -0.0416667"),
@@ -98,6 +98,6 @@ def test_inputs_cannot_be_changed_from_outside() -> None:
 
 @given(st.one_of(st.floats(), st.integers(), st.text(), st.none(), st.lists(st.floats())))
 def test_whatever_stands_there_is_taken_or_refused_by_name(value: Any) -> None:
-    for name in ("dau", "mix", "curve", "group_size", "swipes_per_session", "messaging_share", "global_presence"):
+    for name in ("dau", "mix", "curve", "group_size", "swipes_per_session", "messaging_share", "browser"):
         with contextlib.suppress(UsageError), _named(name):
             PlanInputs(**{name: value})

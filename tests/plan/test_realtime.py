@@ -6,7 +6,9 @@ import pytest
 
 from harness.plan import PlanInputs, Prices
 from harness.plan.capacity import figures
-from harness.plan.realtime import change_cost_ms, changes_of_message, events_of_message, presence_rate
+from harness.plan.messages import changes_of_message, events_of_message
+from harness.plan.presence import rate as presence_rate
+from harness.plan.realtime import change_cost_ms
 
 
 @pytest.mark.parametrize(("members", "writes", "events"), [(2, 5, 10), (5, 14, 70), (20, 59, 1_180), (50, 149, 7_450)])
@@ -33,8 +35,9 @@ def test_delivery_stops_at_the_plans_limits(prices: Prices) -> None:
     for small, large in zip(few.streams, many.streams, strict=True):
         assert small.per_day == large.per_day
         assert small.delivered_per_day <= large.delivered_per_day
-    assert few.streams[0].delivered_per_day == pytest.approx(20 * 86_400)
-    assert few.reconnect_seconds == pytest.approx(few.reconnect_joins / 100)
+    assert few.streams[0].delivered_per_day == 0  # over the limit the channel is closed for good
+    assert few.streams[0].capped_per_day == pytest.approx(20 * 86_400)
+    assert few.reconnect_seconds == pytest.approx(few.channels / 100)
 
 
 def test_joins_are_three_of_presence_and_two_for_each_conversation_opened(prices: Prices) -> None:

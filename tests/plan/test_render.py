@@ -49,26 +49,42 @@ def test_surroundings_do_not_change_what_a_pipe_gets(prices: Prices, monkeypatch
     assert render_table(plan) == before
 
 
-def test_the_three_figures_stand_first(prices: Prices) -> None:
+def test_what_breaks_first_stands_first_then_the_two_drivers_then_the_cost(prices: Prices) -> None:
     lines = render_table(make(PlanInputs(), prices)).splitlines()
     assert "500,000 people a day, 1.5 sessions each, 8 minutes" in lines[0]
     assert prices.as_of.isoformat() in lines[1]
-    assert [line.split("  ")[1].strip() for line in lines[3:6]] == [
-        "Monthly cost",
-        "Requests at peak",
-        "Sockets at peak",
+    assert lines[3].startswith("Breaks first: presence messages, at ")
+    firsts = [line.strip().split("  ")[0] for line in lines if line.startswith("  ")]
+    order = [
+        firsts.index(name)
+        for name in (
+            "presence messages",
+            "Writes a day",
+            "Edge invocations a day",
+            "Cost a month, as published",
+            "if nothing broke, no offer",
+            "Requests at peak",
+            "Sockets at peak",
+        )
     ]
-    assert "OVER the plan's 10,000 (+4 %)" in lines[5]
+    assert order == sorted(order)
     sections = [line.split("  ")[0] for line in lines if line[:1].isupper() and line.split("  ")[0].isupper()]
     assert sections == [
         "CAPACITY PLAN",
-        "INPUTS",
         "LIMITS",
+        "INPUTS",
+        "OTHER HOURS",
         "DAY",
         "REQUESTS",
         "ROWS WRITTEN",
+        "DISK",
         "REALTIME MESSAGES",
         "COST",
+        "YOURS TO TAKE",
+        "COST BY SIZE",
+        "TWELVE MONTHS",
+        "LEVERS",
+        "ASSUMED",
         "WHAT MOVES IT",
     ]
 
@@ -77,7 +93,7 @@ def test_a_small_day_is_within_every_limit(prices: Prices) -> None:
     text = render_table(make(PlanInputs(dau=100), prices))
     assert "Every limit holds." in text
     assert "OVER" not in text
-    assert "head-room to 10,000" in text
+    assert "Breaks first" not in text
 
 
 def test_json_has_every_figure_and_what_follows_from_it(prices: Prices) -> None:
@@ -96,13 +112,13 @@ def test_json_has_every_figure_and_what_follows_from_it(prices: Prices) -> None:
 
 
 def test_made_and_printed_in_a_moment(prices: Prices) -> None:
-    """0.3 s is the aim on an idle machine; the best of three, because this one is shared."""
+    """Some 70 plans are compared with each other: half a second on an idle machine, and this one is shared."""
     times = []
     for _ in range(3):
         start = time.process_time()
         render_table(make(PlanInputs(), prices))
         times.append(time.process_time() - start)
-    assert min(times) < 0.3
+    assert min(times) < 2.0
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,17 @@ from harness.core.fault_record import FaultEvent, FaultLine, FaultWindow
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.outcome import Outcome
 from harness.core.slo import Slo
+from harness.plan.beside import BesideRow
 from harness.record.manifest import Evidence
 from harness.record.probe_results import ProbeAnswer, Probes, SchemaFact
 from reports.compare import compare
 from reports.coverage.ask import Ask, AskAnswer, When, all_of, any_of
 from reports.coverage.conduct import AskLimit, AskQueues, AskRecovery, AskRetries
 from reports.coverage.judged_run import JudgedRun
-from reports.coverage.manual import DESIGNED_FOR, PROMISES
+from reports.coverage.manual import DESIGNED_FOR, EDGE_CALLS, PROMISES
 from reports.coverage.model import WAYS, Coverage, PromiseRow
 from reports.coverage.objectives import fewest
+from reports.coverage.session import AskSession, AskTimeouts, beside
 from reports.coverage.statement import cover
 from reports.frames import load
 from reports.integrity.model import UNCHECKED, CheckStatus, Integrity
@@ -604,3 +606,46 @@ def test_summary_json_and_junit() -> None:
     )  # fmt: skip
     assert Coverage.model_validate(read) == found.coverage
     assert f'name="coverage" value="{found.coverage.text}"' in junit.render(found)
+
+
+# ---- what a session costs ---------------------------------------------------------------------------------------
+
+
+def sent(name: str, modelled: float, measured: float, sessions: int = 30) -> JudgedRun:
+    row = BesideRow(name, modelled, measured)
+    return JudgedRun(manifest=build.manifest(), sessions=sessions, session=(row,))
+
+
+@pytest.mark.parametrize(
+    ("measured", "sessions", "state"),
+    [
+        (100, 30, "held"),
+        (40, 30, "held"),  # less than what was counted breaks nothing
+        (110, 30, "held"),
+        (111, 30, "not asked"),  # no more than the model may be wrong
+        (126, 30, "broken"),
+        (126, 29, "not asked"),
+        (0, 30, "not asked"),
+    ],
+)
+def test_a_session_beside_the_plans(measured: float, sessions: int, state: str) -> None:
+    assert AskSession("rows written").of(sent("rows written", 100, measured, sessions)).state == state
+
+
+def test_a_session_that_nobody_can_compare() -> None:
+    assert AskSession("requests").of(sent("rows written", 100, 100)).state == "not asked"
+    run = build.realistic()
+    assert beside(load(run).manifest, None) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("calls", "out", "state"),
+    [(598, 0, "held"), (597, 0, "not asked"), (1000, 5, "not asked"), (1000, 6, "broken"), (0, 0, "not asked")],
+)
+def test_timeouts_of_edge_functions(calls: int, out: int, state: str) -> None:
+    run = JudgedRun(
+        manifest=build.manifest(),
+        measured={("server", "swipe_deck"): calls, ("e2e", "swipe_deck"): 10_000, ("server", "home_feed"): 10_000},
+        timed_out={"swipe_deck": out, "home_feed": 1_000},
+    )
+    assert AskTimeouts(EDGE_CALLS).of(run).state == state

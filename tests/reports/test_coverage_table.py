@@ -30,6 +30,7 @@ from reports.coverage.model import WAYS, Way
 from reports.coverage.objectives import AskBaseline, AskDrift, AskLatency, AskLength, AskLoad, AskShare
 from reports.coverage.preflight import AskPreflight
 from reports.coverage.promise import Promise
+from reports.coverage.session import AskRealtimeLimits, AskSession, AskTimeouts
 from reports.coverage.stored import AskFact, AskQuestion, AskRule
 from reports.coverage.witness import AskGate, AskPlans
 from reports.database import gates
@@ -38,7 +39,7 @@ from reports.integrity.texts import QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOS = load_slos(ROOT / "scenarios" / "slo.toml")
-PLAIN = (AskLength, AskLoad, AskDelivery, AskTyping, AskPlans)
+PLAIN = (AskLength, AskLoad, AskDelivery, AskTyping, AskPlans, AskRealtimeLimits)
 """They name nothing."""
 
 
@@ -60,6 +61,8 @@ KNOWN: dict[type[Ask], tuple[Callable[[Any], Iterable[str]], Collection[str]]] =
     AskBaseline: (lambda ask: ask.operations, CALL_NAMES),
     AskDrift: (lambda ask: ask.operations, OPERATIONS),
     AskPreflight: (lambda ask: ask.lints, {rule.id for rule in RULES}),
+    AskSession: (lambda ask: [ask.figure], {"requests", "edge invocations", "rows written"}),
+    AskTimeouts: (lambda ask: ask.calls, CALL_NAMES),
     AskGate: (lambda ask: [ask.id], {row.id for row in gates.judge(None, None)}),
 }
 """What an ask names, and where that has to be."""
@@ -137,6 +140,9 @@ def test_every_part_of_an_ask_is_looked_at() -> None:
         AskLoad,
         AskPreflight,
         AskQuestion,
+        AskRealtimeLimits,
+        AskSession,
+        AskTimeouts,
     }
     assert set(parts) == kinds | {AskPlans, AskQueues, AskRecovery, AskRetries, AskRule, AskShare, AskTyping}
 
