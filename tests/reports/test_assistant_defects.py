@@ -55,7 +55,7 @@ from tests.sandbox.signed_in import Person, enter
 COOLDOWN_S, TIMEOUT_S, SLOW_S = 2, 0.4, 5.0
 PEOPLE, LIMIT = 30, 6
 FAULTS = "/.well-known/movinesta-sandbox/provider/faults"
-SEEDED = [one for one in defects.DEFECTS if one.suite == defects.ASSISTANT]
+SEEDED = [one for one in defects.DEFECTS if one.suite in defects.ASSISTANTS]
 
 
 @pytest.fixture(autouse=True)
