@@ -28,8 +28,8 @@ def situations(runs: int, *, baselines: bool, assistant: bool = False) -> tuple[
     """Of so many runs, by turns. baselines: paced runs, compared with them, are among these; quiet ones otherwise.
     assistant: nothing but its defects is proved, so healthy ones are of its profiles alone."""
     if assistant:
-        return ("assistant",) * runs
-    found = [SITUATIONS[number % len(SITUATIONS)] for number in range(runs)]
+        return tuple("assistant" for _ in range(runs))
+    found: list[Situation] = [SITUATIONS[number % len(SITUATIONS)] for number in range(runs)]
     return tuple("quiet" if one == "paced" and not baselines else one for one in found)
 
 
