@@ -2,8 +2,9 @@
 for `rows`)
 
 The same objectives, judged over the longest planned fault of the provider alone, and over all of the measure phase
-outside of its faults. What is missed inside and not outside is the provider's doing, and is named with the database's
-dearest statement of that time, where somebody observed the database.
+outside of its faults. What is missed inside, for sure, and not outside is the provider's doing, and is named with the
+database's dearest statement of that time, where somebody observed the database. A sandbox that other programs of its
+machine left no CPU is not accused.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from dataclasses import dataclass, replace
 from harness.core.assistant_slo import Isolation
 from harness.core.fault_record import ASKS_PROVIDER
 from harness.core.phase_window import Window
-from harness.core.slo import ShareSlo, Slo
+from harness.core.slo import Claim, ShareSlo, Slo
 from harness.core.tables import Phase
 from harness.observe.keep import kept
 from harness.observe.questions import OURS
 from harness.observe.tables import CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS
 from harness.record.store import RunFiles
+from reports import neighbours
 from reports import slo as objectives
 from reports.assistant.facts import AssistantFacts
 from reports.assistant.model import AssistantRow, unasked
@@ -30,6 +32,8 @@ from reports.slo import SloRow
 from reports.text import plural
 
 _READ = (CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS)
+MOST_OF_IT = 0.5
+"""Of the run's seconds, in which others had the machine: then what fails says nothing of the provider."""
 _OBJECTIVE = "every other objective holds while the provider is broken"
 
 
@@ -69,19 +73,23 @@ def row(
     others = [slo for slo in frames.manifest.slos if not _of_assistant(slo)]
     where = f"from {span[0]:.0f} to {span[1]:.0f} s"
     inside = {one.name: one for one in objectives.judge(within(frames, span), others)}
+    sure = {one.name for one in objectives.judge(within(frames, span, Claim.SHOWN), others) if one.status == "fail"}
     outside = {one.name: one for one in objectives.judge(without(frames, facts.broken), others)}
-    known = [one for one in inside.values() if one.status != "inconclusive"]
+    known = [one for one in inside.values() if one.status == "pass" or one.name in sure]
     if not known:
         why = f"no objective has samples enough {where}"
         return unasked(name, rule.kind, _OBJECTIVE, why, samples=sum(one.samples for one in inside.values()))
-    failed = [one for one in known if one.status == "fail"]
+    failed = [one for one in known if one.name in sure]
     guilty = [one for one in failed if outside[one.name].status != "fail"]
+    busy = neighbours.excuse(frames.manifest, 1.0, MOST_OF_IT) if guilty else ""
     notes = [_said(one, outside[one.name]) for one in failed]
     if guilty and statement is not None:
         notes.append(f"the database's dearest statement meanwhile: {statement.words}")
     elif guilty:
         notes.append("nobody observed the database")
-    unknown = [one.name for one in inside.values() if one.status == "inconclusive"]
+    unknown = [one.name for one in inside.values() if one not in known]
+    if busy:
+        notes.append(busy)
     if unknown:
         notes.append(f"without an answer for that time: {', '.join(unknown)}")
     return AssistantRow(
@@ -91,7 +99,7 @@ def row(
         value_text=f"{where} {len(known) - len(failed)} of {plural(len(known), 'objective')} held",
         samples=sum(one.samples for one in known),
         bad=len(guilty),
-        status="missed" if guilty else "held",
+        status="held" if not guilty else "not asked" if busy else "missed",
         note="; ".join(notes),
     )
 
@@ -106,13 +114,15 @@ def _said(inside: SloRow, outside: SloRow) -> str:
     return f"{inside.name}: {inside.value_text}, promised {inside.objective}, outside {outside.value_text}{also}"
 
 
-def within(frames: Frames, span: tuple[float, float]) -> Frames:
-    """The run as if its measure phase were that span."""
+def within(frames: Frames, span: tuple[float, float], claim: Claim = Claim.POINT) -> Frames:
+    """The run as if its measure phase were that span, and a pass took `claim`."""
     start, end = max(span[0], frames.window[0]), min(span[1], frames.window[1])
     windows = (Window(phase=Phase.MEASURE, start_s=start, end_s=max(start, end)),)
     samples = frames.samples
-    kept_rows = samples[(samples["second"] >= start) & (samples["second"] < end)]
-    return replace(frames, samples=kept_rows, manifest=frames.manifest.model_copy(update={"windows": windows}))
+    inside = samples[(samples["second"] >= start) & (samples["second"] < end)]
+    profile = frames.manifest.profile.model_copy(update={"claim": claim})
+    manifest = frames.manifest.model_copy(update={"windows": windows, "profile": profile})
+    return replace(frames, samples=inside, manifest=manifest)
 
 
 def without(frames: Frames, spans: Sequence[tuple[float, float]]) -> Frames:
