@@ -153,7 +153,7 @@ def _spread(
     later = instants + widths * np.random.default_rng(seed).random(len(instants))
     end = np.nextafter(sum(stage.seconds for stage in stages), 0)
     whole = np.floor(np.minimum(later, end) * _MICROSECONDS) / _MICROSECONDS
-    return np.asarray(np.sort(whole), dtype=np.float64)
+    return np.asarray(np.sort(np.where(widths > 0, whole, instants)), dtype=np.float64)
 
 
 def _unit_rate_process(end: float, source: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 A herd is a count of requests for each second after its cause. Give each phone a delay of its own, uniform from 0 to J
 seconds, and what all phones send is the same series smoothed by a window of J seconds: the expected requests a second
-are the mean of the last J seconds of it. What was there before (`mean`, a second) is in a steady state and does not
-change by being moved. So the peak over J is `mean` and the largest mean excess over J seconds.
+are the mean of the last J seconds of it. Where the series ends it goes on as it was before the herd (`mean`, a second).
+The peak is the largest such mean. People who are no part of the herd are not moved by the jitter, and do not need to be:
+what they send is in a steady state, the same whenever one looks.
 
 That is what is to be expected, which many people show and few do not: the busiest second of a run stands above it by
 chance. How far is taken from the run itself, from how much its calm seconds vary (`busiest`).
@@ -29,17 +30,18 @@ def expected_peak(counts: Sequence[float] | npt.NDArray[np.float64], mean: float
     """
     if not (math.isfinite(jitter_s) and jitter_s >= 0):
         raise ValueError(f"a jitter of {jitter_s:g} s cannot be; give seconds from 0 on")
-    excess = np.asarray(counts, np.float64) - mean
-    if not len(excess):
-        return mean
-    if jitter_s == 0:
-        return mean + max(0.0, float(excess.max()))
-    total = np.concatenate([[0.0], np.cumsum(excess)])
+    sent = np.asarray(counts, np.float64)
+    if not len(sent) or jitter_s == 0:
+        return max(mean, float(sent.max(initial=mean)))
+    total = np.concatenate([[0.0], np.cumsum(sent)])
     seconds = np.arange(len(total), dtype=np.float64)
+
+    def until(at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.interp(at, seconds, total) + mean * np.maximum(at - seconds[-1], 0.0)
+
     # The sum over a moving window is linear between whole seconds of either end: its greatest value is at one of them.
     ends = np.concatenate([seconds, seconds + jitter_s])
-    last, first = (np.interp(at, seconds, total) for at in (ends, ends - jitter_s))
-    return mean + max(0.0, float((last - first).max())) / jitter_s
+    return max(mean, float((until(ends) - until(ends - jitter_s)).max()) / jitter_s)
 
 
 def jitter_for(
