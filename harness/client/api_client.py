@@ -12,6 +12,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -31,6 +32,7 @@ from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.clock import DeviceClock
 from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
+from harness.client.http.reply import Reply
 from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.preflights import Denied, Passed, Preflights
@@ -146,7 +148,7 @@ class ApiClient:
         outcome, resent = Outcome.GAVE_UP, self._resent
         try:
             reading = await self._tried(call, arguments, body, raw)
-            outcome, reply.data = reading.outcome, reading.data
+            outcome, reply.data, reply.first_s = reading.outcome, reading.data, reading.first_s
         finally:
             # Of a request that was written twice the first may be carried out whenever the server gets to it.
             reply.at, reply.copies = self._clock.now(), self._notes.copies_writes or self._resent != resent
@@ -284,7 +286,7 @@ class ApiClient:
             self._notes.held(reply.held_s)
         if reply.connect_s:
             observer.connected(reply.sent_at, reply.connect_s)
-        reading = (call.reader if isinstance(call, SpecialCall) else read)(call.service, reply.status, reply.body)
+        reading = _read(call, reply)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
@@ -301,3 +303,10 @@ class ApiClient:
             self._observer.attempt(call.method, call.name, denied.outcome, begun, seconds, 0, denied.code)
             self._notes.log.sent(call.name, 0.0, failed=True)
         return Exchange(None, Reading(denied.outcome, code=denied.code))
+
+
+def _read(call: Call, reply: Reply) -> Reading:
+    """What the app makes of a reply; of one that may come in pieces also when the first of them came."""
+    if isinstance(call, SpecialCall):
+        return replace(call.reader(call.service, reply.status, reply.body), first_s=reply.first_body_s)
+    return read(call.service, reply.status, reply.body)

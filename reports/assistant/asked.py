@@ -15,24 +15,49 @@ NO_LOG = "openrouter_request_log could not be read: give a service key or a conn
 AFTER_S = 30.0
 """So long after a planned fault its traces are still the fault's: breakers are open, requests under way."""
 SURE_BAD = 3
+WHOLE = 0.9
+"""A reply whose first piece came after so much of its time came whole, but for the way back."""
 AGAIN_MS = 1200.0
 """A 429 is waited for at most so long, within the time of one answer."""
 
 
 def latency(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
     """A row for each model that answered."""
-    objective = f"p{rule.percentile:g} of the whole answer under {ms(rule.limit_ms)}"
     if rule.of == "first_token":
-        why = "replies are whole before their first byte leaves, as shipped (params.stream_passthrough is off)"
-        return [
-            unasked(rule.name, rule.kind, f"p{rule.percentile:g} of the first token under {ms(rule.limit_ms)}", why)
-        ]
+        return _first_tokens(rule, facts)
+    objective = f"p{rule.percentile:g} of the whole answer under {ms(rule.limit_ms)}"
     if facts.log is None:
         return [unasked(rule.name, rule.kind, objective, NO_LOG)]
-    calm = [one for one in facts.log if one.duration_ms is not None and not _in_fault(facts, one)]
+    timed = [
+        (one.model, one.duration_ms) for one in facts.log if one.duration_ms is not None and not _in_fault(facts, one)
+    ]
+    return _timed(rule, objective, timed, "no model answered outside of planned faults")
+
+
+def _first_tokens(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
+    """From a phone's request to the first piece of text that came to it."""
+    objective = f"p{rule.percentile:g} of the first piece of text under {ms(rule.limit_ms)}"
+    calm = [
+        (one, one.first_ms)
+        for one in facts.replies
+        if one.first_ms is not None
+        and one.outcome == "ok"
+        and not one.ai_error
+        and not facts.disturbed(one.begun_s, one.at_s, AFTER_S)
+    ]
+    whole = [first >= WHOLE * 1000 * (one.at_s - one.begun_s) for one, first in calm]
+    note = "all came whole, as shipped (params.stream_passthrough is off)" if whole and all(whole) else ""
+    timed = [(one.model, first) for one, first in calm]
+    return _timed(rule, objective, timed, "no reply came outside of planned faults", note)
+
+
+def _timed(
+    rule: AnswerTime, objective: str, timed: Sequence[tuple[str, float]], none: str, note: str = ""
+) -> list[AssistantRow]:
+    """A row a model. timed: model and milliseconds of each."""
     rows = []
-    for model in _models(rule.model, [one.model for one in calm]):
-        took = sorted(one.duration_ms or 0.0 for one in calm if one.model == model)
+    for model in _models(rule.model, [one for one, _ in timed]):
+        took = sorted(value for one, value in timed if one == model)
         if len(took) < rule.min_samples:
             why = f"{plural(len(took), 'answer')} outside of planned faults, {rule.min_samples} are needed"
             rows.append(unasked(rule.name, rule.kind, objective, why, model, len(took)))
@@ -50,9 +75,10 @@ def latency(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
                 bad=over,
                 over=value / rule.limit_ms if value >= rule.limit_ms else None,
                 status="missed" if value >= rule.limit_ms and over >= SURE_BAD else "held",
+                note=note,
             )
         )
-    return rows or [unasked(rule.name, rule.kind, objective, "no model answered outside of planned faults")]
+    return rows or [unasked(rule.name, rule.kind, objective, none)]
 
 
 def failures(rule: FailureShare, facts: AssistantFacts) -> list[AssistantRow]:

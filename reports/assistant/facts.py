@@ -55,6 +55,7 @@ class Reply:
     ai_error: bool
     text: int | None
     tried: tuple[Try, ...]
+    first_ms: float | None = None  # from asking to the first piece of the reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def _replies(run: RunFiles) -> tuple[Reply, ...]:
 
 def _reply(begun_s: float, at_s: float, person: int, text: int | None, told: dict[str, Any]) -> Reply:
     tried = tuple(Try(str(model), status, bool(alone)) for model, status, alone in told["tried"])
-    return Reply(begun_s, at_s, person, told["outcome"], told["model"], told["code"], told["ai_error"], text, tried)
+    said = (told["outcome"], told["model"], told["code"], told["ai_error"])
+    return Reply(begun_s, at_s, person, *said, text, tried, told.get("first_ms"))
 
 
 def _rows(run: RunFiles, table: StoredTable) -> list[dict[str, Any]] | None:
