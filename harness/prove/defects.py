@@ -132,6 +132,12 @@ DEFECTS: tuple[Defect, ...] = (
     _one("assistant_price_percent=300", "assistant: Price list, fast model", suite=ASSISTANT_BRIEF),
     _one("assistant_death_stops_deck=on", "assistant: Nobody else pays", suite=ASSISTANT_BRIEF),
     _one("assistant_fallback_missing=on", "assistant: Fallback", suite=ASSISTANT_BRIEF),
+    Defect(
+        "assistant_partial_missing",
+        ("assistant_partial_missing=on", "assistant_tool_failing_one_in=1"),
+        ("assistant: Partial answers",),
+        ASSISTANT_BRIEF,
+    ),
     # slow and failing
     _one("latency_percent=30", "baseline: message_send", suite=STEADY),
     _one("chat_latency_percent=30", "baseline: message_send", suite=STEADY),

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.core.assistant_slo import AnswerTime, FailureShare, Fallback, MaxTokens, Patience, Quota
+from harness.core.assistant_slo import AnswerTime, FailureShare, Fallback, MaxTokens, Partial, Patience, Quota
 from reports.assistant.facts import AssistantFacts, Logged
 from reports.assistant.model import AssistantRow, unasked
 from reports.text import count, ms, percent, plural
@@ -15,6 +15,8 @@ NO_LOG = "openrouter_request_log could not be read: give a service key or a conn
 AFTER_S = 30.0
 """So long after a planned fault its traces are still the fault's: breakers are open, requests under way."""
 SURE_BAD = 3
+NOT_OF_THE_TOOL = ("timeout", "network", "gave_up", "aborted", "rate_limited")
+"""Ends of a request that say nothing of the answer: nobody waited for it, or it was not given."""
 WHOLE = 0.9
 """A reply whose first piece came after so much of its time came whole, but for the way back."""
 AGAIN_MS = 1200.0
@@ -234,6 +236,30 @@ def fallback(rule: Fallback, facts: AssistantFacts) -> AssistantRow:
         bad=len(without),
         status="missed" if len(without) / total > rule.max_share else "held",
         note=note,
+    )
+
+
+def partial(rule: Partial, facts: AssistantFacts) -> AssistantRow:
+    """Replies to messages for which a tool failed: with a text, or an error."""
+    objective = "every reply for which a tool failed has a text"
+    if rule.max_share:
+        objective = f"at most {percent(rule.max_share, 1)} of replies for which a tool failed have no text"
+    if facts.tools_failed is None:
+        why = "assistant_message_action_log could not be read: give a service key or a connection string"
+        return unasked(rule.name, rule.kind, objective, why)
+    theirs = [one for one in facts.replies if one.message in facts.tools_failed and one.outcome not in NOT_OF_THE_TOOL]
+    if not theirs:
+        return unasked(rule.name, rule.kind, objective, "no tool failed")
+    without = [one for one in theirs if not one.text]
+    return AssistantRow(
+        name=rule.name,
+        kind=rule.kind,
+        objective=objective,
+        value_text=f"{count(len(theirs) - len(without))} of {count(len(theirs))} have one",
+        samples=len(theirs),
+        bad=len(without),
+        status="missed" if len(without) / len(theirs) > rule.max_share else "held",
+        note=f"the first at {without[0].at_s:.0f} s: {without[0].code or 'no text'}" if without else "",
     )
 
 

@@ -51,4 +51,5 @@ _ANSWERS: dict[type[Any], Callable[[Any, AssistantFacts], list[AssistantRow]]] =
     rules.Quota: lambda rule, facts: [asked.quota(rule, facts)],
     rules.Breaker: lambda rule, facts: [breaker.breaker(rule, facts)],
     rules.Fallback: lambda rule, facts: [asked.fallback(rule, facts)],
+    rules.Partial: lambda rule, facts: [asked.partial(rule, facts)],
 }

@@ -3,8 +3,8 @@
 A herd is a count of requests for each second after its cause. Give each phone a delay of its own, uniform from 0 to J
 seconds, and what all phones send is the same series smoothed by a window of J seconds: the expected requests a second
 are the mean of the last J seconds of it. Where the series ends it goes on as it was before the herd (`mean`, a second).
-The peak is the largest such mean. People who are no part of the herd are not moved by the jitter, and do not need to be:
-what they send is in a steady state, the same whenever one looks.
+The peak is the largest such mean. People who are no part of the herd are not moved by the jitter, and need not be: what
+they send is in a steady state, the same whenever one looks.
 
 That is what is to be expected, which many people show and few do not: the busiest second of a run stands above it by
 chance. How far is taken from the run itself, from how much its calm seconds vary (`busiest`).

@@ -86,6 +86,20 @@ def test_tokens_and_time_have_an_end() -> None:
         assert asked.patience(patient, AssistantFacts(log=log)).status == status
 
 
+def test_answers_for_which_a_tool_failed() -> None:
+    rule = rules.Partial(kind="partial", name="x")
+    good, bad = replace(REPLY, message="a"), replace(REPLY, message="b", outcome="server_error", text=None, code="TOOL")
+    assert asked.partial(rule, AssistantFacts((good,))).status == "not asked"  # nobody could read the log
+    assert asked.partial(rule, AssistantFacts((good,), tools_failed=frozenset("c"))).status == "not asked"
+    held = asked.partial(rule, AssistantFacts((good, bad), tools_failed=frozenset("a")))
+    assert (held.status, held.samples, held.value_text) == ("held", 1, "1 of 1 have one")
+    missed = asked.partial(rule, AssistantFacts((good, bad), tools_failed=frozenset("ab")))
+    assert (missed.status, missed.bad) == ("missed", 1)
+    assert "TOOL" in missed.note
+    unheard = replace(bad, outcome="timeout")
+    assert asked.partial(rule, AssistantFacts((unheard,), tools_failed=frozenset("b"))).status == "not asked"
+
+
 # --- money
 
 
