@@ -34,11 +34,11 @@ MINUTES = Suite("prove-minutes", "slo.toml", 480)
 PREFLIGHT = Suite("prove-preflight", "slo-prove.toml", 240)
 """For what is asked before the load, of a sandbox that is hardened but for one thing: few seconds of load after it."""
 
-ASSISTANT = Suite("prove-assistant", "slo-prove-assistant.toml", 240)
+ASSISTANT = Suite("prove-assistant", "slo-prove-assistant.toml", 300)
 """For the breakers of the assistant's models, whose provider dies and comes back meanwhile."""
-ASSISTANT_BRIEF = Suite("prove-assistant-brief", ASSISTANT.slo_file, 200)
+ASSISTANT_BRIEF = Suite("prove-assistant-brief", ASSISTANT.slo_file, 300)
 """For what the models cost and write, and what their provider's death does at once."""
-ASSISTANT_SLOW = Suite("prove-assistant-slow", ASSISTANT.slo_file, 200)
+ASSISTANT_SLOW = Suite("prove-assistant-slow", ASSISTANT.slo_file, 300)
 """For how long a model is waited for."""
 ASSISTANTS = (ASSISTANT, ASSISTANT_BRIEF, ASSISTANT_SLOW)
 
