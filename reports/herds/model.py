@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reports.model import ReportModel
-from reports.text import count, figure, plural, ratio, seconds
+from reports.text import count, figure, percent, plural, ratio, seconds
 
 Cause = Literal["push", "outage", "reconnect", "expiry", "tokens"]
 CAUSES: dict[Cause, str] = {
@@ -18,6 +18,10 @@ CAUSES: dict[Cause, str] = {
     "expiry": "every cache is out of date",
     "tokens": "every token has run out",
 }
+
+
+WORTH_TELLING = 0.01
+"""Failures in a herd beyond which its shape is also the target's doing: what fails is asked again."""
 
 
 class HerdRow(ReportModel):
@@ -48,6 +52,7 @@ class HerdReport(ReportModel):
     until_s: float
     ratio: float  # that was asked for
     tried_s: float  # the jitter that phones had in this run
+    failed_share: float  # of the requests from its cause on: no complete answer, or a server error
     whole: HerdRow
     rows: tuple[HerdRow, ...]  # operations, the largest part of the herd first
 
@@ -58,11 +63,13 @@ class HerdReport(ReportModel):
         place = f"{self.name} ({CAUSES[self.cause]}) at {self.at_s:.0f} s"
         found = (
             f"{count(round(row.peak_per_s))} requests in the busiest second, {ratio(row.ratio)} of the mean "
-            f"{figure(row.mean_per_s)}"
+            f"{figure(row.mean_per_s)}, {seconds(max(0.0, row.peak_at_s - self.at_s))} after it"
         )
         if self.rows:
             worst = self.rows[0]
             found += f", most of it {worst.operation} ({count(round(worst.peak_per_s))})"
+        if self.failed_share >= WORTH_TELLING:
+            found += f", {percent(self.failed_share, 0)} of its requests failed"
         tried = f"with a jitter of {seconds(self.tried_s)} " if self.tried_s else ""
         return f"{place}: {tried}{found}; {self.remedy}."
 

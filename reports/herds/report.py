@@ -15,7 +15,7 @@ import pandas as pd
 
 from harness.core.fault_record import FaultLine
 from harness.core.tables import View
-from reports.frames import Frames
+from reports.frames import NOT_AN_ANSWER, Frames
 from reports.herds.causes import triggers
 from reports.herds.model import HerdReport, HerdRow, Herds
 from reports.herds.spread import busiest, dispersion_of, expected_peak, jitter_for
@@ -28,6 +28,7 @@ LONGEST_S = 90.0
 SHOWN = 12
 LEAST = 10.0
 """Requests beyond the mean that make an operation a part of the herd."""
+_FAILED = [str(one) for one in NOT_AN_ANSWER[View.SERVER]]
 _SOCKETS = ("realtime_connect", "realtime_join")
 
 Reals = npt.NDArray[np.float64]
@@ -47,7 +48,8 @@ def herds(frames: Frames, log: Sequence[FaultLine] = ()) -> Herds | None:
     if length < ENOUGH_S:
         note = f"{length:.0f} s of calm were measured before the first herd, {ENOUGH_S:.0f} s are needed for a mean"
         return Herds(calm_s=length, dispersion=1.0, herds=(), note=note)
-    counts = _per_second(frames, math.ceil(end))
+    sent = _sent(frames, math.ceil(end))
+    counts = _per_second(sent, math.ceil(end))
     whole = counts.sum(axis=1).to_numpy(np.float64)
     calm_part = slice(*calm)
     dispersion = dispersion_of(whole[calm_part])
@@ -70,6 +72,7 @@ def herds(frames: Frames, log: Sequence[FaultLine] = ()) -> Herds | None:
                 until_s=float(part.stop),
                 ratio=profile.herds.ratio,
                 tried_s=profile.herds.jitter_s,
+                failed_share=_failed(sent, part),
                 whole=total,
                 rows=tuple(shown),
             )
@@ -77,12 +80,22 @@ def herds(frames: Frames, log: Sequence[FaultLine] = ()) -> Herds | None:
     return Herds(calm_s=length, dispersion=dispersion, herds=tuple(told))
 
 
-def _per_second(frames: Frames, size: int) -> pd.DataFrame:
-    """Requests by second (rows, from 0 on) and operation."""
+def _sent(frames: Frames, size: int) -> pd.DataFrame:
+    """Requests of the seconds before `size`."""
     told = frames.told
     sent = told[(told["view"] == View.SERVER) & (told["second"] >= 0) & (told["second"] < size)]
     names = sent["operation"].astype(str)
-    sent = sent[~names.str.startswith("realtime_") | names.str.startswith(_SOCKETS)]
+    return sent[~names.str.startswith("realtime_") | names.str.startswith(_SOCKETS)]
+
+
+def _failed(sent: pd.DataFrame, part: slice) -> float:
+    herd = sent[(sent["second"] >= part.start) & (sent["second"] < part.stop)]
+    failed = herd.loc[herd["outcome"].isin(_FAILED), "count"].sum()
+    return float(failed) / max(1.0, float(herd["count"].sum()))
+
+
+def _per_second(sent: pd.DataFrame, size: int) -> pd.DataFrame:
+    """Requests by second (rows, from 0 on) and operation."""
     table = sent.groupby(["second", "operation"], observed=True)["count"].sum().unstack("operation")
     return table.reindex(range(size)).fillna(0.0)
 

@@ -48,6 +48,8 @@ def test_the_busiest_second_after_an_outage_against_the_calm_before_it() -> None
     [row] = herd.rows
     assert (row.operation, row.peak_per_s, row.jitter_s) == ("home_feed", 400, 4.5)
     assert "400 requests in the busiest second" in herd.sentence
+    assert herd.failed_share == pytest.approx((380 + 139 * 20) / (400 + 139 * 40), abs=0.02)  # the builder's own errors
+    assert "of its requests failed" in herd.sentence
     assert "4.5 s of jitter would bring the expected peak to 3" in herd.sentence
 
 
