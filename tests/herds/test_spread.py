@@ -130,6 +130,6 @@ def test_the_busiest_second_of_a_small_run_stands_above_what_is_expected() -> No
 def test_dispersion_tells_lone_requests_from_page_loads() -> None:
     source = np.random.default_rng(4)
     assert dispersion_of(source.poisson(50.0, 4_000).astype(np.float64)) == pytest.approx(1.0, abs=0.1)
-    assert dispersion_of(25.0 * source.poisson(2.0, 4_000)) == pytest.approx(25.0, rel=0.1)
+    assert dispersion_of(25 * source.poisson(2.0, 4_000).astype(np.float64)) == pytest.approx(25.0, rel=0.1)
     assert dispersion_of([5.0, 5.0, 5.0]) == 1.0
     assert dispersion_of([]) == 1.0
