@@ -51,6 +51,7 @@ class PhoneTreatment:
     cut: its open connections end, once, `cut_s` after the beginning.
     expire: its token has run out at the beginning, and it knows; it refreshes before its next request.
     skew_s: its clock is ahead by so much (behind, when negative).
+    outdate: what its page remembers is out of date, once, `outdate_s` after the beginning.
     """
 
     offline: bool = False
@@ -59,6 +60,8 @@ class PhoneTreatment:
     cut_s: float = 0.0
     expire: bool = False
     skew_s: float = 0.0
+    outdate: bool = False
+    outdate_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from reports.database.figures import earlier_of
 from reports.database.figures import view as database_of
 from reports.database.stretch import Observation
 from reports.frames import Frames, load
+from reports.herds.report import herds
 from reports.integrity.check import integrity
 from reports.night import night_of
 from reports.past import Past, past_of
@@ -127,7 +128,8 @@ def _judged(
         uncompared="; ".join(filter(None, (uncompared, why_not))),
         assistant=assistant(run, frames),
     )
-    return frames, verdict.model_copy(update={"playbook": steps_for(verdict)})
+    crowds = herds(frames, read(run.folder))
+    return frames, verdict.model_copy(update={"playbook": steps_for(verdict), "herds": crowds})
 
 
 def _compared(

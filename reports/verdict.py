@@ -37,6 +37,7 @@ from reports.environment import MachineRow, machine
 from reports.findings import Finding, findings
 from reports.frames import Frames, RunLike, SessionFigures, load, samples_in, sessions
 from reports.health_row import HealthRow
+from reports.herds.model import Herds
 from reports.hidden import HiddenCost, hidden
 from reports.integrity.model import UNCHECKED, Check, Integrity
 from reports.limits import LimitMet, limits
@@ -125,6 +126,7 @@ class Verdict(ReportModel):
     findings: tuple[Finding, ...] = ()  # known facts of its schema; they change no exit code
     traffic: Traffic | None = None  # what one session sent; null when none ended
     recovery: Recovery | None = None  # what the faults did; null for a run without any
+    herds: Herds | None = None  # what many phones did in the same instant; null for a run without such
     database: DatabaseView | None = None  # what the target's database said of itself; null where nobody observed it
     playbook: tuple[Step, ...] = ()  # what to do about what was missed; empty where nothing was
     not_checked: tuple[str, ...] = ()

@@ -92,6 +92,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Findings of --preflight that do not count (TOML).",
 )
+@click.option(
+    "--jitter",
+    type=Finite(above=0, most=3600),
+    metavar="SECONDS",
+    help="Spread what phones do together over so many seconds (docs/herds.md); the profile's by default.",
+)
 @click.option("--no-fit", is_flag=True, help="Run all of PROFILE, also where a sandbox started here carries less.")
 @click.option("--rebalance", is_flag=True, help="Let the other workers take over what a lost worker has not begun.")
 @click.option(
@@ -134,7 +140,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
     if options["target_file"] and options["url"]:
         raise click.UsageError("--target and --url exclude each other")
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
-    asked = _scaled(load_profile(profile), options["scale"])
+    asked = _jittered(_scaled(load_profile(profile), options["scale"]), options["jitter"])
     reach.refuse(asked, slos.slo, options["slo_file"])
     run_request = RunRequest(
         profile=asked,
@@ -285,6 +291,20 @@ def _token_for_workers(options: dict[str, Any]) -> str:
     )
     WORDS.learn(token)  # from here on it is a secret like any other
     return token
+
+
+def _jittered(profile: Profile, jitter_s: float | None) -> Profile:
+    """With another spread of its herds. :raises UsageError: the arrivals end before it is over."""
+    from pydantic import ValidationError
+
+    if jitter_s is None:
+        return profile
+    try:
+        herds = {**dict(profile.herds), "jitter_s": jitter_s}
+        return type(profile).model_validate({**dict(profile), "herds": herds})
+    except ValidationError as error:
+        said = "; ".join(str(one["msg"]) for one in error.errors())
+        raise click.UsageError(f"--jitter {jitter_s:g} makes a profile that cannot be: {said}") from error
 
 
 def _scaled(profile: Profile, factor: float) -> Profile:

@@ -12,6 +12,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -147,7 +148,7 @@ class ApiClient:
         outcome, resent = Outcome.GAVE_UP, self._resent
         try:
             reading = await self._tried(call, arguments, body, raw)
-            outcome, reply.data = reading.outcome, reading.data
+            outcome, reply.data, reply.first_s = reading.outcome, reading.data, reading.first_s
         finally:
             # Of a request that was written twice the first may be carried out whenever the server gets to it.
             reply.at, reply.copies = self._clock.now(), self._notes.copies_writes or self._resent != resent
@@ -285,7 +286,7 @@ class ApiClient:
             self._notes.held(reply.held_s)
         if reply.connect_s:
             observer.connected(reply.sent_at, reply.connect_s)
-        reading = _reading(call, reply)
+        reading = _read(call, reply)
         observer.attempt(
             call.method, call.name, reading.outcome, reply.sent_at, reply.server_s, reply.bytes_in, reading.code
         )
@@ -304,8 +305,9 @@ class ApiClient:
         return Exchange(None, Reading(denied.outcome, code=denied.code))
 
 
-def _reading(call: Call, reply: Reply) -> Reading:
+def _read(call: Call, reply: Reply) -> Reading:
+    """What the app makes of a reply; of one that may come in pieces also when the first of them came."""
     if isinstance(call, SpecialCall):
-        return call.reader(call.service, reply.status, reply.body)
+        return replace(call.reader(call.service, reply.status, reply.body), first_s=reply.first_body_s)
     reading = read(call.service, reply.status, reply.body)
     return invoked(reading, reply.raw_headers.get(b"content-type")) if call.service in EDGE_SERVICES else reading

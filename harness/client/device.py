@@ -26,6 +26,7 @@ from harness.client.events.event_sender import LAST_FLUSH_S, EventSender
 from harness.client.faults.fault_injector import FaultInjector
 from harness.client.http.client import HttpClient
 from harness.client.http.manners import manners_of
+from harness.client.jitter import Jitter
 from harness.client.kit import DeviceKit
 from harness.client.network_state import NetworkChange, NetworkState
 from harness.client.notes import SessionNotes
@@ -57,7 +58,8 @@ class Device:
         self.person = person or kit.people.person(number)
         self.in_use = asyncio.Lock()
         self.clock = DeviceClock(kit.now, kit.loop, kit.pulse)
-        self.network = NetworkState()
+        self.jitter = Jitter(kit.seed, self.person.number, kit.jitter_s)
+        self.network = NetworkState(self.jitter)
         self.network.watch(self._network_changed, lasting=True)
         self.notes = SessionNotes(
             self.clock,
@@ -117,6 +119,8 @@ class Device:
                 self.auth,
                 tls=kit.tls is not None,
                 drop_connections=self.drop_connections,
+                outdate=self.outdate,
+                jitter=self.jitter,
             )
         self.api.credentials, self.api.faults = self.auth, self.fault_injector
         self.page = self._new_page()
@@ -227,6 +231,10 @@ class Device:
         """Every connection ends, as when a load balancer is restarted; the network stays, and the app knows nothing."""
         self.api.reset()
         self.page.realtime.reset()
+
+    def outdate(self) -> None:
+        """All that the page remembers is out of date: what is shown is read anew now, the rest when next shown."""
+        self.page.queries.invalidate()
 
     def load_page(self) -> Page:
         """The tab loads the app anew: all it had in memory is gone, what ran on the old page's behalf stops."""

@@ -43,6 +43,7 @@ class DeviceKit:
     fault_schedule: FaultSchedule | None = None  # None: nothing goes wrong on purpose
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED
     budget_ratio: float = 0.1
+    jitter_s: float = 0.0  # so much later, at most, a phone does what an event makes all phones do at once
     gate: Gate = LOOPBACK  # where connections may go
     wire_budget: WireBudget | None = None  # None: nothing limits what devices send
     sign_ins: SignIns | None = None  # None: whoever can be minted is

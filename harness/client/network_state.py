@@ -48,9 +48,11 @@ class NetworkState:
     Watchers are called in the order in which they came, after the state has changed, and only for real changes.
     """
 
-    __slots__ = ("_gaps", "_inside", "_lasting", "_lost_at", "_outages", "_watchers", "online", "visible")
+    __slots__ = ("_gaps", "_inside", "_lasting", "_later", "_lost_at", "_outages", "_watchers", "online", "visible")
 
-    def __init__(self) -> None:
+    def __init__(self, later: Callable[[], float] = lambda: 0.0) -> None:
+        """later: seconds by which the app takes the network for back after a planned outage, each time anew."""
+        self._later = later
         self.online = True
         self.visible = True
         self._outages: list[Outage] = []  # apart, in order; the first is under way while `_inside`
@@ -139,7 +141,7 @@ class NetworkState:
         """Add an outage; times that touch or overlap become one. One that is over when another runs is dropped."""
         if self._inside and outage.end < self._outages[0].start:
             return
-        start, end = outage.start, outage.end
+        start, end = outage.start, outage.end + self._later()
         apart = []
         for other in self._outages:
             if other.end < start or end < other.start:

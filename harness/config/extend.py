@@ -3,7 +3,8 @@
 What the file says wins, top-level key by top-level key, with these differences:
 
 - `name` and `description` are never inherited: a run is known by them.
-- `phases` and `sandbox` are taken key by key, `behaviour` quantity by quantity; a quantity is one distribution, whole.
+- `phases`, `sandbox` and `herds` are taken key by key, `behaviour` quantity by quantity; a quantity is one
+  distribution, whole.
 - `mix` and `arrivals` are taken whole: shares sum to 1 and stages follow one another only together.
 - Inherited behaviour of personas that are not in the mix is left out.
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 EXTENDS = "extends"
 _OWN = frozenset((EXTENDS, "name", "description"))
-_BY_KEY = ("phases", "sandbox")
+_BY_KEY = ("phases", "sandbox", "herds")
 
 
 def extended(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:

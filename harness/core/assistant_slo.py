@@ -114,6 +114,14 @@ class Fallback(FrozenModel):
     max_share: Part = 0.0
 
 
+class Partial(FrozenModel):
+    """When a tool fails people get the rest of the answer: at most so many of those replies have no text."""
+
+    kind: Literal["partial"]
+    name: Text
+    max_share: Part = 0.0
+
+
 class Isolation(FrozenModel):
     """While the provider is broken nothing else is: at most so many of any other call fail, of `min_samples`."""
 
@@ -124,6 +132,6 @@ class Isolation(FrozenModel):
 
 
 AssistantRule = Annotated[
-    AnswerTime | FailureShare | Cost | Price | MaxTokens | Patience | Quota | Breaker | Fallback | Isolation,
+    AnswerTime | FailureShare | Cost | Price | MaxTokens | Patience | Quota | Breaker | Fallback | Partial | Isolation,
     Field(discriminator="kind"),
 ]

@@ -12,6 +12,7 @@ from harness.core.app_client import PRODUCTION_ORIGIN, AppClient, checked_origin
 from harness.core.call_names import call_names
 from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
+from harness.core.herds import LONGEST_JITTER_S, Herds
 from harness.core.retry_policies import RetryPolicy
 from harness.core.scheduled_fault import ChaosEntry, problems_of, timeline_of
 from harness.core.sign_in import STORED_SHARE
@@ -30,6 +31,8 @@ class ArrivalStage(FrozenModel):
     seconds: Annotated[Number, Field(gt=0)]
     rate: Annotated[Number, Field(ge=0)]
     to: Annotated[Number, Field(ge=0)] | None = None  # absent: constant
+    herd: bool = False  # its sessions have one cause, such as a push notification; what `herds.jitter_s` spreads
+    spread_s: Annotated[Number, Field(ge=0, le=LONGEST_JITTER_S)] = 0.0  # each starts up to so much later, uniformly
 
     @property
     def end_rate(self) -> float:
@@ -97,12 +100,37 @@ class Profile(FrozenModel):
     client: AppClient = AppClient.BROWSER  # what only browsers do at the wire; native: none of it
     app_origin: str = PRODUCTION_ORIGIN  # of the page in the browser; a target file may say another
     sandbox: SandboxSize = SandboxSize()
+    herds: Herds = Herds()  # what a herd's busiest second may be, and the spread that is tried out
     preflight: bool = False  # the target is asked what is open, slow or missing before the load (docs/preflight.md)
     promises_evidence: bool = False  # where a key or a DSN opens the target's data, a run that did not read it is 20
 
     def timeline(self, seed: int) -> Timeline:
         """What goes wrong, in seconds of the run. Made once in a process: by the supervisor, and by each worker."""
         return timeline_of(self.chaos, self.phases.starts, seed)
+
+    @property
+    def spread_arrivals(self) -> tuple[ArrivalStage, ...]:
+        """The arrivals with the jitter of `herds`: what a schedule is drawn from."""
+        jitter_s = self.herds.jitter_s
+        return tuple(
+            stage.model_copy(update={"spread_s": max(stage.spread_s, jitter_s)}) if stage.herd and jitter_s else stage
+            for stage in self.arrivals
+        )
+
+    @field_validator("herds")
+    @classmethod
+    def _spread_within_the_schedule(cls, herds: Herds, info: ValidationInfo) -> Herds:
+        stages: tuple[ArrivalStage, ...] = info.data.get("arrivals", ())
+        left = math.fsum(stage.seconds for stage in stages)
+        for stage in stages:
+            left -= stage.seconds
+            spread = max(stage.spread_s, herds.jitter_s if stage.herd else 0.0)
+            if spread > left + SPAN_TOLERANCE_S:
+                raise ValueError(
+                    f"a stage's sessions would be spread over {spread:g} s, and only {left:g} s of arrivals follow it; "
+                    "lower jitter_s or spread_s, or let a stage follow"
+                )
+        return herds
 
     @field_validator("app_origin")
     @classmethod

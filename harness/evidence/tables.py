@@ -304,6 +304,7 @@ TOOLS_RUN = StoredTable(
         EvidenceColumn("message_id", _ID),
         EvidenceColumn("action_id", pa.string()),
         EvidenceColumn("action_type", pa.string()),
+        EvidenceColumn("ok", pa.string(), "payload->result->>ok", "payload->'result'->>'ok'"),  # null: not said
     ),
     "created_at",
     ("created_at", "id"),

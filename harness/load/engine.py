@@ -173,6 +173,7 @@ class Engine:
             fault_schedule=self.fault_schedule,
             retry_policy=profile.retry_policy,
             budget_ratio=profile.budget_ratio,
+            jitter_s=profile.herds.jitter_s,
             gate=self._gate,
             wire_budget=self._budget,
             client=profile.client,

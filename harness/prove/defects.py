@@ -35,7 +35,12 @@ PREFLIGHT = Suite("prove-preflight", "slo-prove.toml", 240)
 """For what is asked before the load, of a sandbox that is hardened but for one thing: few seconds of load after it."""
 
 ASSISTANT = Suite("prove-assistant", "slo-prove-assistant.toml", 300)
-"""For the assistant's models, whose provider dies and comes back meanwhile."""
+"""For the breakers of the assistant's models, whose provider dies and comes back meanwhile."""
+ASSISTANT_BRIEF = Suite("prove-assistant-brief", ASSISTANT.slo_file, 300)
+"""For what the models cost and write, and what their provider's death does at once."""
+ASSISTANT_SLOW = Suite("prove-assistant-slow", ASSISTANT.slo_file, 300)
+"""For how long a model is waited for."""
+ASSISTANTS = (ASSISTANT, ASSISTANT_BRIEF, ASSISTANT_SLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +123,21 @@ DEFECTS: tuple[Defect, ...] = (
     _one("anon_reads_messages=on", "probe: anonymous messages"),
     _one("settings_stale=on", "probe: fresh settings"),
     # the assistant
-    _one("assistant_quota_off_by_one=on", "probe: assistant quota", suite=ASSISTANT),
-    _one("assistant_quota_per_device=on", "probe: assistant quota, two devices", suite=ASSISTANT),
-    _one("assistant_breaker_never_opens=on", "assistant: Breaker", suite=ASSISTANT),
+    _one("assistant_quota_off_by_one=on", "probe: assistant quota", suite=ASSISTANT_BRIEF),
+    _one("assistant_quota_per_device=on", "probe: assistant quota, two devices", suite=ASSISTANT_BRIEF),
+    _one("assistant_breaker_never_opens=on", "assistant: Breaker", suite=ASSISTANT_BRIEF),
     _one("assistant_breaker_never_closes=on", "assistant: Breaker", suite=ASSISTANT),
-    _one("assistant_timeout_ignored=on", "assistant: Timeout", suite=ASSISTANT),
-    _one("assistant_max_tokens_ignored=on", "assistant: Tokens of an answer", suite=ASSISTANT),
-    _one("assistant_price_percent=300", "assistant: Price list, fast model", suite=ASSISTANT),
-    _one("assistant_death_stops_deck=on", "assistant: Nobody else pays", suite=ASSISTANT),
-    _one("assistant_fallback_missing=on", "assistant: Fallback", suite=ASSISTANT),
+    _one("assistant_timeout_ignored=on", "assistant: Timeout", suite=ASSISTANT_SLOW),
+    _one("assistant_max_tokens_ignored=on", "assistant: Tokens of an answer", suite=ASSISTANT_BRIEF),
+    _one("assistant_price_percent=300", "assistant: Price list, fast model", suite=ASSISTANT_BRIEF),
+    _one("assistant_death_stops_deck=on", "assistant: Nobody else pays", suite=ASSISTANT_BRIEF),
+    _one("assistant_fallback_missing=on", "assistant: Fallback", suite=ASSISTANT_BRIEF),
+    Defect(
+        "assistant_partial_missing",
+        ("assistant_partial_missing=on", "assistant_tool_failing_one_in=1"),
+        ("assistant: Partial answers",),
+        ASSISTANT_BRIEF,
+    ),
     # slow and failing
     _one("latency_percent=30", "baseline: message_send", suite=STEADY),
     _one("chat_latency_percent=30", "baseline: message_send", suite=STEADY),

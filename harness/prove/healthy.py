@@ -18,15 +18,18 @@ from harness.core.profile import SandboxSize
 from harness.load import child_process as processes
 from harness.prove.mutants.sandboxes import FreshSandboxes
 
-Situation = Literal["quiet", "busy core", "clocks apart", "same seed again", "paced"]
+Situation = Literal["quiet", "busy core", "clocks apart", "same seed again", "paced", "assistant"]
 SITUATIONS: tuple[Situation, ...] = ("quiet", "busy core", "clocks apart", "same seed again", "paced")
 APART_S = 90
 _SPIN = "while True: pass"
 
 
-def situations(runs: int, *, baselines: bool) -> tuple[Situation, ...]:
-    """Of so many runs, by turns. baselines: paced runs, compared with them, are among these; quiet ones otherwise."""
-    found = [SITUATIONS[number % len(SITUATIONS)] for number in range(runs)]
+def situations(runs: int, *, baselines: bool, assistant: bool = False) -> tuple[Situation, ...]:
+    """Of so many runs, by turns. baselines: paced runs, compared with them, are among these; quiet ones otherwise.
+    assistant: nothing but its defects is proved, so healthy ones are of its profiles alone."""
+    if assistant:
+        return tuple("assistant" for _ in range(runs))
+    found: list[Situation] = [SITUATIONS[number % len(SITUATIONS)] for number in range(runs)]
     return tuple("quiet" if one == "paced" and not baselines else one for one in found)
 
 

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from harness.config.load import load_profile
 from harness.core.errors import ExitCode
 from harness.load import child_process as processes
-from harness.prove.defects import PACED, SECONDS, STEADY, Defect, Suite
+from harness.prove.defects import ASSISTANTS, PACED, SECONDS, STEADY, Defect, Suite
 from harness.prove.healthy import Situation, busy_core, can_shift, own_sandbox, shifted, situations
 from harness.prove.table import Healthy, Proof, Trial, healthy, tried
 from harness.prove.verdicts import Judged
@@ -111,7 +111,9 @@ class Prover:
         """Those to be run, by whether they measure time."""
         done = {run.seed for run in self.healthy}
         found: dict[bool, list[tuple[int, Situation]]] = {False: [], True: []}
-        for number, situation in enumerate(situations(self.plan.healthy, baselines=bool(self._baselines))):
+        alone = bool(self.plan.defects) and all(one.suite in ASSISTANTS for one in self.plan.defects)
+        planned = situations(self.plan.healthy, baselines=bool(self._baselines), assistant=alone)
+        for number, situation in enumerate(planned):
             if FIRST_HEALTHY + number in done:
                 continue
             if situation == "clocks apart" and not can_shift():
@@ -174,6 +176,8 @@ class Prover:
     def _healthy(self, seed: int, situation: Situation) -> Healthy:
         paced = situation == "paced"
         switches, suite = (PACED, STEADY) if paced else ((), SECONDS)
+        if situation == "assistant":
+            suite = ASSISTANTS[seed % len(ASSISTANTS)]
         for drawn in (seed, seed + SPARE):
             with contextlib.ExitStack() as around:
                 if situation == "busy core":

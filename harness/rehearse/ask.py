@@ -61,7 +61,7 @@ def steps_of(asked: AskedRehearsal, made: CapacityPlan, inputs: PlanInputs, fold
         with replacing(path) as draft:
             draft.write_text(text, encoding="utf-8")
         profile = load_profile(str(path)).model_copy(update={"seed": asked.seed})
-        planned = len(schedule(profile.arrivals, profile.mix, profile.people, asked.seed))
+        planned = len(schedule(profile.spread_arrivals, profile.mix, profile.people, asked.seed))
         step = RehearsalStep(share, profile, planned)
         if step.rate * asked.hold_minutes * 60 >= FEWEST_SESSIONS or share == asked.shares[-1]:
             steps.append(step)

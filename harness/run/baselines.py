@@ -124,7 +124,7 @@ def _of_path(path: Path, profile: Profile, environment: str, *, optional: bool) 
 
 
 def _wanted(profile: Profile, environment: str, target: str, seed: int | None) -> Wanted:
-    planned = plan(profile.arrivals, profile.mix, profile.people, profile.seed if seed is None else seed)
+    planned = plan(profile.spread_arrivals, profile.mix, profile.people, profile.seed if seed is None else seed)
     wanted = Wanted(profile.name, target, environment, planned.digest)
     try:
         canary = sing("start")

@@ -16,7 +16,7 @@ TRIES = 60
 
 def peak_of(profile: Profile, seed: int) -> RunPeak:
     """The most that a run with that seed will ask for at once."""
-    return run_peak(profile, plan(profile.arrivals, profile.mix, profile.people, seed))
+    return run_peak(profile, plan(profile.spread_arrivals, profile.mix, profile.people, seed))
 
 
 def largest_scale(profile: Profile, seed: int, limits: TargetLimits) -> float | None:

@@ -290,7 +290,7 @@ def _prepare(run_request: RunRequest, access: ResolvedTarget, url: str, timeline
     now = datetime.now(UTC)
     tag = secrets.randbits(32)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{profile.name}-{tag:08x}"
-    planned = plan(profile.arrivals, profile.mix, profile.people, seed)
+    planned = plan(profile.spread_arrivals, profile.mix, profile.people, seed)
     folder = run_request.out / run_id
     spec = RunSpec(
         run_id=run_id,

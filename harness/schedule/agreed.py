@@ -18,7 +18,7 @@ class ScheduleMismatch(TargetError):
 def drawn(spec: RunSpec) -> Schedule:
     """What this process draws for the spec."""
     profile = spec.profile
-    return plan(profile.arrivals, profile.mix, profile.people, spec.seed)
+    return plan(profile.spread_arrivals, profile.mix, profile.people, spec.seed)
 
 
 def planned(spec: RunSpec) -> Schedule:

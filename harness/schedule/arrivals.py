@@ -6,6 +6,8 @@ cumulative rate (E. Cinlar, Introduction to Stochastic Processes, Prentice-Hall,
 linear rates R. W. Klein and S. D. Roberts, A time-varying Poisson arrival process generator, Simulation 43(4),
 1984, 193-195).
 
+A stage with `spread_s` has its starts moved later, each by a uniform draw of its own, after that.
+
 Consequences worth relying on, each with a test: lengthening a schedule leaves its beginning as it was; changing the
 mix moves no instant; the number of workers changes neither instants, personas nor people.
 """
@@ -22,7 +24,7 @@ import numpy.typing as npt
 
 from harness.core.profile import ArrivalStage
 
-_INSTANTS, _PERSONAS = 0, 1  # positions of the independent random streams; append only
+_INSTANTS, _PERSONAS, _SPREAD = 0, 1, 2  # positions of the independent random streams; append only
 _MICROSECONDS = 1_000_000
 
 
@@ -96,8 +98,8 @@ def plan(stages: Sequence[ArrivalStage], mix: Mapping[str, float], people: int, 
     :param people: number of distinct people, at least 1.
     :param seed: not negative.
     """
-    streams = np.random.SeedSequence(seed).spawn(2)
-    instants = _instants(stages, np.random.default_rng(streams[_INSTANTS]))
+    streams = np.random.SeedSequence(seed).spawn(3)
+    instants = _spread(stages, *_instants(stages, np.random.default_rng(streams[_INSTANTS])), streams[_SPREAD])
     personas = tuple(sorted(mix))
     edges = np.cumsum([mix[name] for name in personas])
     uniform = np.random.default_rng(streams[_PERSONAS]).random(len(instants))
@@ -119,7 +121,10 @@ def _edges(stages: Sequence[ArrivalStage]) -> tuple[npt.NDArray[np.float64], npt
     return np.concatenate(([0.0], np.cumsum(seconds))), np.concatenate(([0.0], np.cumsum(sessions)))
 
 
-def _instants(stages: Sequence[ArrivalStage], source: np.random.Generator) -> npt.NDArray[np.float64]:
+def _instants(
+    stages: Sequence[ArrivalStage], source: np.random.Generator
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Sorted starts in whole microseconds, and the stage of each."""
     times, cumulative = _edges(stages)
     unit = _unit_rate_process(float(cumulative[-1]), source)
     at = np.clip(np.searchsorted(cumulative, unit, side="right") - 1, 0, len(stages) - 1)
@@ -132,7 +137,23 @@ def _instants(stages: Sequence[ArrivalStage], source: np.random.Generator) -> np
     instants = times[at] + np.minimum(into, np.diff(times)[at])
     # Whole microseconds, as the record stores them; rounding down keeps every start inside the schedule.
     whole = np.floor(np.minimum(instants, np.nextafter(times[-1], 0)) * _MICROSECONDS) / _MICROSECONDS
-    return np.asarray(whole, dtype=np.float64)
+    return np.asarray(whole, dtype=np.float64), np.asarray(at, dtype=np.int64)
+
+
+def _spread(
+    stages: Sequence[ArrivalStage],
+    instants: npt.NDArray[np.float64],
+    at: npt.NDArray[np.int64],
+    seed: np.random.SeedSequence,
+) -> npt.NDArray[np.float64]:
+    """Starts of stages that are spread, later by up to `spread_s`; what other stages start stays where it was."""
+    widths = np.array([stage.spread_s for stage in stages])[at]
+    if not widths.any():
+        return instants
+    later = instants + widths * np.random.default_rng(seed).random(len(instants))
+    end = np.nextafter(sum(stage.seconds for stage in stages), 0)
+    whole = np.floor(np.minimum(later, end) * _MICROSECONDS) / _MICROSECONDS
+    return np.asarray(np.sort(np.where(widths > 0, whole, instants)), dtype=np.float64)
 
 
 def _unit_rate_process(end: float, source: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.core.assistant_slo import AnswerTime, FailureShare, Fallback, MaxTokens, Patience, Quota
+from harness.core.assistant_slo import AnswerTime, FailureShare, Fallback, MaxTokens, Partial, Patience, Quota
 from reports.assistant.facts import AssistantFacts, Logged
 from reports.assistant.model import AssistantRow, unasked
 from reports.text import count, ms, percent, plural
@@ -15,24 +15,51 @@ NO_LOG = "openrouter_request_log could not be read: give a service key or a conn
 AFTER_S = 30.0
 """So long after a planned fault its traces are still the fault's: breakers are open, requests under way."""
 SURE_BAD = 3
+NOT_OF_THE_TOOL = ("timeout", "network", "gave_up", "aborted", "rate_limited")
+"""Ends of a request that say nothing of the answer: nobody waited for it, or it was not given."""
+WHOLE = 0.9
+"""A reply whose first piece came after so much of its time came whole, but for the way back."""
 AGAIN_MS = 1200.0
 """A 429 is waited for at most so long, within the time of one answer."""
 
 
 def latency(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
     """A row for each model that answered."""
-    objective = f"p{rule.percentile:g} of the whole answer under {ms(rule.limit_ms)}"
     if rule.of == "first_token":
-        why = "replies are whole before their first byte leaves, as shipped (params.stream_passthrough is off)"
-        return [
-            unasked(rule.name, rule.kind, f"p{rule.percentile:g} of the first token under {ms(rule.limit_ms)}", why)
-        ]
+        return _first_tokens(rule, facts)
+    objective = f"p{rule.percentile:g} of the whole answer under {ms(rule.limit_ms)}"
     if facts.log is None:
         return [unasked(rule.name, rule.kind, objective, NO_LOG)]
-    calm = [one for one in facts.log if one.duration_ms is not None and not _in_fault(facts, one)]
+    timed = [
+        (one.model, one.duration_ms) for one in facts.log if one.duration_ms is not None and not _in_fault(facts, one)
+    ]
+    return _timed(rule, objective, timed, "no model answered outside of planned faults")
+
+
+def _first_tokens(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
+    """From a phone's request to the first piece of text that came to it."""
+    objective = f"p{rule.percentile:g} of the first piece of text under {ms(rule.limit_ms)}"
+    calm = [
+        (one, one.first_ms)
+        for one in facts.replies
+        if one.first_ms is not None
+        and one.outcome == "ok"
+        and not one.ai_error
+        and not facts.disturbed(one.begun_s, one.at_s, AFTER_S)
+    ]
+    whole = [first >= WHOLE * 1000 * (one.at_s - one.begun_s) for one, first in calm]
+    note = "all came whole, as shipped (params.stream_passthrough is off)" if whole and all(whole) else ""
+    timed = [(one.model, first) for one, first in calm]
+    return _timed(rule, objective, timed, "no reply came outside of planned faults", note)
+
+
+def _timed(
+    rule: AnswerTime, objective: str, timed: Sequence[tuple[str, float]], none: str, note: str = ""
+) -> list[AssistantRow]:
+    """A row a model. timed: model and milliseconds of each."""
     rows = []
-    for model in _models(rule.model, [one.model for one in calm]):
-        took = sorted(one.duration_ms or 0.0 for one in calm if one.model == model)
+    for model in _models(rule.model, [one for one, _ in timed]):
+        took = sorted(value for one, value in timed if one == model)
         if len(took) < rule.min_samples:
             why = f"{plural(len(took), 'answer')} outside of planned faults, {rule.min_samples} are needed"
             rows.append(unasked(rule.name, rule.kind, objective, why, model, len(took)))
@@ -50,9 +77,10 @@ def latency(rule: AnswerTime, facts: AssistantFacts) -> list[AssistantRow]:
                 bad=over,
                 over=value / rule.limit_ms if value >= rule.limit_ms else None,
                 status="missed" if value >= rule.limit_ms and over >= SURE_BAD else "held",
+                note=note,
             )
         )
-    return rows or [unasked(rule.name, rule.kind, objective, "no model answered outside of planned faults")]
+    return rows or [unasked(rule.name, rule.kind, objective, none)]
 
 
 def failures(rule: FailureShare, facts: AssistantFacts) -> list[AssistantRow]:
@@ -208,6 +236,30 @@ def fallback(rule: Fallback, facts: AssistantFacts) -> AssistantRow:
         bad=len(without),
         status="missed" if len(without) / total > rule.max_share else "held",
         note=note,
+    )
+
+
+def partial(rule: Partial, facts: AssistantFacts) -> AssistantRow:
+    """Replies to messages for which a tool failed: with a text, or an error."""
+    objective = "every reply for which a tool failed has a text"
+    if rule.max_share:
+        objective = f"at most {percent(rule.max_share, 1)} of replies for which a tool failed have no text"
+    if facts.tools_failed is None:
+        why = "assistant_message_action_log could not be read: give a service key or a connection string"
+        return unasked(rule.name, rule.kind, objective, why)
+    theirs = [one for one in facts.replies if one.message in facts.tools_failed and one.outcome not in NOT_OF_THE_TOOL]
+    if not theirs:
+        return unasked(rule.name, rule.kind, objective, "no tool failed")
+    without = [one for one in theirs if not one.text]
+    return AssistantRow(
+        name=rule.name,
+        kind=rule.kind,
+        objective=objective,
+        value_text=f"{count(len(theirs) - len(without))} of {count(len(theirs))} have one",
+        samples=len(theirs),
+        bad=len(without),
+        status="missed" if len(without) / len(theirs) > rule.max_share else "held",
+        note=f"the first at {without[0].at_s:.0f} s: {without[0].code or 'no text'}" if without else "",
     )
 
 

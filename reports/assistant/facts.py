@@ -55,6 +55,8 @@ class Reply:
     ai_error: bool
     text: int | None
     tried: tuple[Try, ...]
+    first_ms: float | None = None  # from asking to the first piece of the reply
+    message: str = ""  # id of what it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class AssistantFacts:
     replies: tuple[Reply, ...] = ()
     log: tuple[Logged, ...] | None = None
     tools: Mapping[str, int] | None = None  # by message
+    tools_failed: frozenset[str] | None = None  # messages for which one did
     breakers: tuple[BreakerSeen, ...] | None = None
     broken: tuple[tuple[float, float], ...] = ()  # planned faults of the provider: from, to
 
@@ -103,12 +106,9 @@ def facts_of(run: RunFiles) -> AssistantFacts:
     manifest = run.manifest
     zero = manifest.zero_epoch_s or 0.0
     broken = tuple((one.start_s, one.end_s) for one in manifest.chaos if one.kind == "chaos" and one.layer == PROVIDER)
+    tools, failed = _tools(run)
     return AssistantFacts(
-        _replies(run),
-        _log(run, manifest, zero),
-        _tools(run),
-        _breakers(run, manifest, zero),
-        broken,
+        _replies(run), _log(run, manifest, zero), tools, failed, _breakers(run, manifest, zero), broken
     )
 
 
@@ -123,7 +123,8 @@ def _replies(run: RunFiles) -> tuple[Reply, ...]:
 
 def _reply(begun_s: float, at_s: float, person: int, text: int | None, told: dict[str, Any]) -> Reply:
     tried = tuple(Try(str(model), status, bool(alone)) for model, status, alone in told["tried"])
-    return Reply(begun_s, at_s, person, told["outcome"], told["model"], told["code"], told["ai_error"], text, tried)
+    said = (told["outcome"], told["model"], told["code"], told["ai_error"])
+    return Reply(begun_s, at_s, person, *said, text, tried, told.get("first_ms"), told.get("message", ""))
 
 
 def _rows(run: RunFiles, table: StoredTable) -> list[dict[str, Any]] | None:
@@ -171,16 +172,20 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _tools(run: RunFiles) -> dict[str, int] | None:
+def _tools(run: RunFiles) -> tuple[dict[str, int] | None, frozenset[str] | None]:
+    """How many ran for each message, and for which of them one failed. Older records do not say."""
     rows = _rows(run, TOOLS_RUN)
     if rows is None:
-        return None
+        return None, None
     counts: dict[str, int] = {}
+    failed: set[str] = set()
     for row in rows:
         if str(row["action_id"]).startswith("tool_") and row["message_id"]:
             message = str(UUID(bytes=row["message_id"]))
             counts[message] = counts.get(message, 0) + 1
-    return counts
+            if row.get("ok") == "false":
+                failed.add(message)
+    return counts, frozenset(failed)
 
 
 def _breakers(run: RunFiles, manifest: Manifest, zero: float) -> tuple[BreakerSeen, ...] | None:

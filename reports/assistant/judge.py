@@ -8,7 +8,7 @@ from typing import Any
 from harness.core import assistant_slo as rules
 from harness.record.store import RunFiles
 from reports import neighbours
-from reports.assistant import apart, asked, breaker, money
+from reports.assistant import apart, asked, breaker, meanwhile, money
 from reports.assistant.facts import AssistantFacts, facts_of
 from reports.assistant.model import AssistantRow
 from reports.frames import Frames
@@ -18,7 +18,8 @@ def assistant(run: RunFiles, frames: Frames) -> tuple[AssistantRow, ...]:
     """Every rule of the run's SLO file, from its record. :raises UsageError: a part of it is damaged."""
     if not run.manifest.assistant:
         return ()
-    return judge(run.manifest.assistant, facts_of(run), frames)
+    facts = facts_of(run)
+    return (*judge(run.manifest.assistant, facts, frames), *meanwhile.rows(run, facts, frames))
 
 
 def judge(given: Iterable[rules.AssistantRule], facts: AssistantFacts, frames: Frames) -> tuple[AssistantRow, ...]:
@@ -50,4 +51,5 @@ _ANSWERS: dict[type[Any], Callable[[Any, AssistantFacts], list[AssistantRow]]] =
     rules.Quota: lambda rule, facts: [asked.quota(rule, facts)],
     rules.Breaker: lambda rule, facts: [breaker.breaker(rule, facts)],
     rules.Fallback: lambda rule, facts: [asked.fallback(rule, facts)],
+    rules.Partial: lambda rule, facts: [asked.partial(rule, facts)],
 }

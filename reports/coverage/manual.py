@@ -482,10 +482,8 @@ PROMISES: tuple[Promise, ...] = (
         "8.3",
         "tools fail",
         "When a tool fails, people get the rest of the answer.",
-        None,
-        beyond(
-            "a deployment whose tools can be made to fail one by one; they run inside the function, on its database"
-        ),
+        AskAssistant("partial"),
+        run("nightly", "where a tool of the assistant fails; in a sandbox: --quirk assistant_tool_failing_one_in=3"),
     ),
     # ---- 9. Observability --------------------------------------------------------------------------------------------
     Promise(

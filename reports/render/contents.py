@@ -92,6 +92,8 @@ def _seen(v: Verdict, charts: int) -> Iterable[Section]:
         yield Section(
             "recovery", "Faults and recovery", gist, "bad" if never else "doubt" if unknown else "", bool(never)
         )
+    if v.herds is not None:
+        yield Section("herds", "Herds", v.herds.gist, "" if v.herds.herds else "doubt")
     if v.playbook:
         plays = len({step.play for step in v.playbook})
         gist = f"{plural(plays, 'play')} of the manual, {plural(len(v.playbook), 'step')}"

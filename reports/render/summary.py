@@ -39,8 +39,7 @@ def render(verdict: Verdict) -> str:
         blocks.append("### Limits of the platform\n\n" + _list(one.text for one in verdict.limits))
     if verdict.comparison is not None:
         blocks.append(comparison(verdict.comparison))
-    if verdict.recovery is not None:
-        blocks.append("### Faults\n\n" + _list(verdict.recovery.lines))
+    blocks += _disturbed(verdict)
     if verdict.database is not None:
         blocks.append(_details(f"Database: {md(verdict.database.text)}", _database(verdict.database)))
     if verdict.playbook:
@@ -65,6 +64,12 @@ def render(verdict: Verdict) -> str:
         blocks.append(_details("Notes on the SLOs", _list(notes)))
     blocks += [_details("Generator health", _health(verdict)), _details("Run facts", _facts(facts))]
     return "\n\n".join(blocks) + "\n"
+
+
+def _disturbed(verdict: Verdict) -> list[str]:
+    """What faults did, and what many phones did in the same instant."""
+    told = (("Faults", verdict.recovery), ("Herds", verdict.herds))
+    return [f"### {title}\n\n{_list(found.lines)}" for title, found in told if found is not None]
 
 
 def _preflight(verdict: Verdict) -> list[str]:

@@ -74,6 +74,7 @@ def plain(verdict: Verdict, folder: Path, *, html: bool = True) -> list[str]:
         lines += ["", *integrity(verdict.integrity)]
     if verdict.recovery is not None:
         lines += ["", *recovery(verdict.recovery)]
+    lines += herds(verdict)
     if verdict.database is not None:
         lines += ["", *database(verdict.database)]
     lines += playbook(verdict.playbook)
@@ -106,6 +107,12 @@ def assistant(verdict: Verdict) -> list[str]:
     rows = [row for row in verdict.assistant if row.status != "not asked"]
     told = [line for row in rows for line in _wrapped(f"{row.status}: {row.sentence}")]
     return ["", "assistant:", *told] if told else []
+
+
+def herds(verdict: Verdict) -> list[str]:
+    """What many phones did in the same instant, and the jitter that mends it; nothing for a run without such."""
+    told = verdict.herds.lines if verdict.herds is not None else ()
+    return ["", "herds:", *(line for one in told for line in _wrapped(one))] if told else []
 
 
 def platform(verdict: Verdict) -> list[str]:

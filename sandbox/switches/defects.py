@@ -191,3 +191,6 @@ class DefectSwitches:
     assistant_fallback_missing: bool = flag(
         "a reply whose models all fail is an error: no text, nothing stored", "manual 8.3"
     )
+    assistant_partial_missing: bool = flag(
+        "a reply for which a tool failed is an error: no text, nothing stored", "manual 8.3"
+    )

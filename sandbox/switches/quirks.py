@@ -57,6 +57,11 @@ class QuirkSwitches:
         "the assistant has no key for its model: HTTP 200 with a text that says so",
         "contract 6.6, T08",
     )
+    assistant_tool_failing_one_in: int = count(
+        "of the tools that the assistant runs for a message about each n-th fails, by the message's id: its logged "
+        "result says so, and the answer goes without it; 0: none",
+        "manual 8.3",
+    )
     provider_fault: str = choice(
         ("dead", "timeout", "rate_limited", "server_error", "truncated", "nonsense", "slow_start"),
         "what is wrong with the provider of the assistant's models, from the beginning on",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +96,9 @@ class Stage:
     join_delay_s: before a join is answered. beats: heartbeats are answered. answers_close: close frames are.
     """
 
-    def __init__(self, generation: Generation, *, token: str | None = None) -> None:
+    def __init__(
+        self, generation: Generation, *, token: str | None = None, later: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self.now = 1000.0
         self.wheel = Wheel(lambda: self.now)
         self.accepts: bool | None = True
@@ -109,7 +112,9 @@ class Stage:
         self.connects: list[float] = []
         self.attempts: list[tuple[str, Outcome, float, float, str]] = []
         self.problems: list[BaseException] = []
-        self.connection = PhoenixConnection(self, self.wheel, generation, self, lambda: self.token, stats=Stats())
+        self.connection = PhoenixConnection(
+            self, self.wheel, generation, self, lambda: self.token, stats=Stats(), later=later
+        )
 
     # ---- time -----------------------------------------------------------------------------------------------
 

@@ -21,8 +21,10 @@ import uvloop
 
 from chaos.faults.phone_latency import PhoneLatencyFault
 from harness.client.api.calls import MESSAGE_SEND
+from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.device import Device
 from harness.core.fault_record import FaultEvent, Why
+from harness.core.herds import Herds
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
@@ -359,6 +361,48 @@ def test_connections_end_and_are_made_anew() -> None:
     assert len(tried) == PEOPLE * 30
 
 
+def reread(jitter_s: float) -> list[float]:
+    """When each phone read again what it shows, seconds from the instant in which all caches expired."""
+    found = profile({"fault": "cache_expiry", "at": 0.5, "for": 15.0})
+    found = found.model_copy(update={"herds": Herds(jitter_s=jitter_s)})
+    read: dict[int, list[float]] = {person: [] for person in range(PEOPLE)}
+    over = threading.Event()
+
+    async def body(phone: Device) -> None:
+        async def fetch() -> Fetched[int]:
+            read[phone.person.number].append(phone.now() - phone.kit.zero - 0.5)
+            return Fetched(Outcome.OK, 1)
+
+        unseen = CachedQuery(("other",), fetch)
+        query = CachedQuery(("shown",), fetch)
+        await phone.page.queries.once(unseen)
+        phone.page.queries.mount(query)
+        await phone.pause(max(0.0, phone.kit.zero - phone.now()) + 0.5 + jitter_s + 1.5)
+
+    def done() -> None:
+        if made.chaos_counts["cache_expiry"][0] == PEOPLE and all(len(one) == 3 for one in read.values()):
+            over.set()
+
+    with server() as target, engine(target.url, found, lead_s=2.0) as made:
+        for person in range(PEOPLE):
+            made.submit(Ticket(person, 0.0, "reader", person), body, done)
+        assert over.wait(30), read
+    return sorted(times[-1] for times in read.values())
+
+
+def test_caches_expire_together_and_only_what_is_shown_is_read_anew() -> None:
+    times = reread(0.0)
+    assert len(times) == PEOPLE
+    assert times[0] > -0.01
+    assert times[-1] - times[0] < 0.7
+
+
+def test_with_jitter_they_are_read_one_after_another() -> None:
+    times = reread(3.0)
+    assert times[0] > -0.01
+    assert times[-1] - times[0] > 1.5  # of sixteen uniform draws over 3 s; less comes once in ten thousand runs
+
+
 class EarlyLoop(uvloop.Loop):  # type: ignore[misc]  # uvloop is not typed here
     """Its timers come early, as uvloop's do by up to a millisecond, and by more after a long turn."""
 
@@ -366,7 +410,7 @@ class EarlyLoop(uvloop.Loop):  # type: ignore[misc]  # uvloop is not typed here
         return super().call_later(max(0.0, delay - 0.003), callback, *arguments, context=context)
 
 
-@pytest.mark.parametrize("fault", ["mass_reconnect", "herd", "clock_skew"])
+@pytest.mark.parametrize("fault", ["mass_reconnect", "herd", "clock_skew", "cache_expiry"])
 def test_a_timer_that_comes_early_costs_nobody_a_fault(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.load.engine.new_loop", EarlyLoop)
     with server() as target:

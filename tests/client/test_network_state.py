@@ -47,6 +47,18 @@ def test_offline_seconds_are_the_plans(outages: list[Outage], begun: float, leng
     assert link.offline_seconds(begun, begun + length) == pytest.approx(seconds)
 
 
+def test_with_jitter_the_app_takes_the_network_for_back_later() -> None:
+    draws = iter((2.0, 5.0))
+    link, told = NetworkState(lambda: next(draws)), list[NetworkChange]()
+    link.watch(told.append)
+    for start in (10.0, 40.0):
+        link.plan(Outage(start, 3.0))
+    for now, online in ((9.0, True), (14.9, False), (15.0, True), (47.9, False), (48.0, True)):
+        link.advance(now)
+        assert link.online is online
+    assert link.offline_seconds(0.0, 60.0) == pytest.approx(13.0)
+
+
 def test_an_outage_that_still_lasts_counts_up_to_now() -> None:
     link = NetworkState()
     link.lose(10.0)

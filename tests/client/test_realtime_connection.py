@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -157,6 +158,22 @@ def test_resubscribed_one_second_after_a_drop_or_three_with_the_shipped_client(g
     assert near(back, [1.0] if generation is JS_2_119 else [3.0])
     assert stage.connection.stats.reconnects[0].since_drop == pytest.approx(1.0, abs=NEAR)
     assert stage.outcomes("realtime_drop") == [(Outcome.NETWORK, "closed_1012")]
+
+
+@BOTH
+def test_jitter_is_added_to_each_wait_before_connecting_anew(generation: Generation) -> None:
+    draws = iter((0.5, 3.0, 0.25, 9.0, 9.0))
+    stage = Stage(generation, later=lambda: next(draws))
+    stage.channel().joined()
+    stage.accepts = False
+    dropped = stage.now
+    stage.peer.drop("closed_1012")
+    stage.run(12)
+    extra = generation.reconnect_extra_s
+    waits = [1.5 + extra, 5.0 + extra, 5.25 + extra]  # 1, 2 and 5 s as shipped, each with its draw
+    waited = [at - before for before, at in itertools.pairwise([dropped, *stage.connects[1:]])]
+    assert waited == pytest.approx(waits[: len(waited)], abs=0.2)
+    assert len(waited) >= 2
 
 
 @BOTH

@@ -43,6 +43,21 @@ def test_the_percentile_of_each_model() -> None:
     assert asked.latency(rule, AssistantFacts(log=answers(100) + slow))[0].status == "held"
 
 
+def test_the_first_piece_of_text_as_phones_got_it() -> None:
+    rule = rules.AnswerTime(kind="latency", name="x", of="first_token", limit_ms=500, min_samples=20)
+    streamed = tuple(replace(REPLY, begun_s=float(n), at_s=n + 4.0, first_ms=300.0 + n) for n in range(30))
+    [row] = asked.latency(rule, AssistantFacts(streamed))
+    assert (row.model, row.status, row.samples, row.note) == (FAST, "held", 30, "")
+    assert "p95 328" in row.value_text
+    whole = tuple(replace(one, first_ms=3990.0) for one in streamed)
+    [row] = asked.latency(rule, AssistantFacts(whole))
+    assert (row.status, row.bad, row.over) == ("missed", 30, 7.98)
+    assert "came whole" in row.note
+    failing = tuple(replace(one, ai_error=True) for one in streamed)
+    assert asked.latency(rule, AssistantFacts(failing))[0].status == "not asked"
+    assert asked.latency(rule, AssistantFacts(streamed, broken=((0.0, 40.0),)))[0].status == "not asked"
+
+
 def test_what_a_planned_fault_does_is_not_the_models_doing() -> None:
     rule = rules.AnswerTime(kind="latency", name="x", limit_ms=1000, min_samples=20)
     slow = tuple(replace(ANSWER, at_s=100.0 + number, duration_ms=9000.0) for number in range(20))
@@ -69,6 +84,20 @@ def test_tokens_and_time_have_an_end() -> None:
     for form, place, took, status in ((0, 0, 12_400.0, "held"), (0, 0, 17_000.0, "missed"), (1, 0, 25_000.0, "held")):
         log = answers(1, form=form, place=place, duration_ms=took)
         assert asked.patience(patient, AssistantFacts(log=log)).status == status
+
+
+def test_answers_for_which_a_tool_failed() -> None:
+    rule = rules.Partial(kind="partial", name="x")
+    good, bad = replace(REPLY, message="a"), replace(REPLY, message="b", outcome="server_error", text=None, code="TOOL")
+    assert asked.partial(rule, AssistantFacts((good,))).status == "not asked"  # nobody could read the log
+    assert asked.partial(rule, AssistantFacts((good,), tools_failed=frozenset("c"))).status == "not asked"
+    held = asked.partial(rule, AssistantFacts((good, bad), tools_failed=frozenset("a")))
+    assert (held.status, held.samples, held.value_text) == ("held", 1, "1 of 1 have one")
+    missed = asked.partial(rule, AssistantFacts((good, bad), tools_failed=frozenset("ab")))
+    assert (missed.status, missed.bad) == ("missed", 1)
+    assert "TOOL" in missed.note
+    unheard = replace(bad, outcome="timeout")
+    assert asked.partial(rule, AssistantFacts((unheard,), tools_failed=frozenset("b"))).status == "not asked"
 
 
 # --- money

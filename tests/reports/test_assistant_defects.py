@@ -50,12 +50,12 @@ from sandbox.provider import models as provider_models
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.switches import Switches
 from tests.reports.build import manifest
-from tests.sandbox.signed_in import Person, enter
+from tests.sandbox.signed_in import Person, enter, send
 
 COOLDOWN_S, TIMEOUT_S, SLOW_S = 2, 0.4, 5.0
 PEOPLE, LIMIT = 30, 6
 FAULTS = "/.well-known/movinesta-sandbox/provider/faults"
-SEEDED = [one for one in defects.DEFECTS if one.suite == defects.ASSISTANT]
+SEEDED = [one for one in defects.DEFECTS if one.suite in defects.ASSISTANTS]
 
 
 @pytest.fixture(autouse=True)
@@ -92,11 +92,12 @@ class Conversation:
         """The next person does: nobody of them twice, so that nobody's quota is spent."""
         person = self._person()
         talk = person.call("assistant-get-conversation", {"reason": "test"}).json()["conversationId"]
+        asked = {"conversationId": talk, "userMessageId": send(person, talk, text)}
         just_before()
         begun = self.now()
-        reply = person.call("assistant-chat-reply", {"conversationId": talk, "userText": text})
+        reply = person.call("assistant-chat-reply", asked)
         reading = read_reply(Service.FUNCTION, reply.status_code, reply.content)
-        checked = CheckedReply(ASKS_PROVIDER, person.id, (), None, reading.data, begun, self.now())
+        checked = CheckedReply(ASKS_PROVIDER, person.id, (), asked, reading.data, begun, self.now())
         sample = SAMPLED_ALWAYS[ASKS_PROVIDER](checked, reading.outcome)
         assert sample is not None
         self.log.sampled(round(begun * 1e6), round(checked.at * 1e6), self._next, ASKS_PROVIDER, sample)

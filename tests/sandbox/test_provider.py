@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from sandbox.provider.faults import MODES, ProviderFaultError, parse
 from sandbox.provider.models import CREATIVE, FAST, MODELS
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.switches import Switches
-from tests.sandbox.signed_in import Person, enter, sql
+from tests.sandbox.signed_in import Person, enter, send, sql
 
 OPEN, REPLY = "assistant-get-conversation", "assistant-chat-reply"
 LIMIT = 2048
@@ -314,6 +315,29 @@ def test_a_model_that_may_take_as_long_as_it_likes(monkeypatch: pytest.MonkeyPat
 def test_a_missing_fallback() -> None:
     with with_switches("assistant_fallback_missing=on", "provider_fault=dead") as person:
         assert ask(person, talk(person)).status_code == 502
+
+
+def ask_about(person: Person) -> httpx.Response:
+    """About a message of one's own, as the app does: what a tool is run for."""
+    conversation = talk(person)
+    asked = {"conversationId": conversation, "userMessageId": send(person, conversation, "What now?")}
+    return person.call(REPLY, asked)
+
+
+def test_an_answer_without_its_tool_and_a_missing_one() -> None:
+    results = "select payload->'result' as result from public.assistant_message_action_log"
+    with with_switches("assistant_tool_failing_one_in=1") as person:
+        reply = ask_about(person)
+        assert reply.status_code == 200
+        assert reply.json()["messageRow"]["text"]
+        [row] = sql(person.sandbox, results)
+        assert orjson.loads(row["result"]) == {"ok": False, "token": "TOOL_ERROR"}
+    with with_switches("assistant_tool_failing_one_in=1", "assistant_partial_missing=on") as person:
+        reply = ask_about(person)
+        assert (reply.status_code, reply.json()["code"]) == (502, "TOOL_ERROR")
+        assert len(sql(person.sandbox, results)) == 1
+    with with_switches("assistant_partial_missing=on") as person:
+        assert ask_about(person).status_code == 200
 
 
 @pytest.mark.parametrize(("switch", "status"), [((), 200), (("assistant_death_stops_deck=on",), 500)])

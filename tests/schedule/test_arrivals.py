@@ -143,3 +143,27 @@ def test_tickets_and_bad_workers() -> None:
 def test_nobody_starts_where_the_rate_is_zero() -> None:
     stages = [ArrivalStage(seconds=10, rate=0, to=4), ArrivalStage(seconds=5, rate=1), ArrivalStage(seconds=5, rate=0)]
     assert not np.any(plan(stages, MIX, 3, 1).instants_s >= 15)
+
+
+@given(curves, stage, curves, seeds, st.floats(1.0, 40.0))
+def test_a_spread_moves_its_own_sessions_later_and_nobody_elses(
+    before: list[ArrivalStage], herd: ArrivalStage, after: list[ArrivalStage], seed: int, spread: float
+) -> None:
+    calm = [*before, herd, *after, ArrivalStage(seconds=spread, rate=1.0)]
+    spread_out = [*before, herd.model_copy(update={"spread_s": spread}), *calm[len(before) + 1 :]]
+    one, other = plan(calm, MIX, 7, seed), plan(spread_out, MIX, 7, seed)
+    assert len(one) == len(other)
+    start = sum(s.seconds for s in before)
+    end = start + herd.seconds
+    theirs = (one.instants_s < start) | (one.instants_s >= end)
+    assert set(one.instants_s[theirs].tolist()) <= set(other.instants_s.tolist())
+    assert np.all(np.diff(other.instants_s) >= 0)
+    moved = np.setdiff1d(other.instants_s, one.instants_s[theirs])
+    assert np.all((moved >= start) & (moved <= end + spread))
+
+
+def test_a_herd_that_is_spread_is_flat() -> None:
+    stages = [ArrivalStage(seconds=1, rate=6000, spread_s=20), ArrivalStage(seconds=25, rate=0.001)]
+    counts = np.bincount(plan(stages, MIX, 7, 3).instants_s.astype(int), minlength=22)
+    assert abs(counts[1:20] - 300).max() < 6 * 300**0.5
+    assert counts[0] < 200  # half of its first second is not over yet

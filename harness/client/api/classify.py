@@ -25,6 +25,7 @@ class Reading:
     data: Any = None
     code: str = ""  # the server's own error code, when it gave one
     status: int = 0  # 0: no complete reply
+    first_s: float | None = None  # from sending to the first piece of the body, of a reply that may come in pieces
 
 
 def read(service: Service, status: int, body: bytes) -> Reading:

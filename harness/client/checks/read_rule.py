@@ -27,7 +27,8 @@ class CheckedReply:
 
     call: its name. me: account of who asked; "" before anybody is signed in. arguments: of the call's path, as sent.
     body: as it was before encoding. data: the reply's JSON. begun, at: loop time, before the first byte was sent and
-    when the reply was read. copies: whether faults of this run may send requests twice or late.
+    when the reply was read. first_s: from sending to the first piece, where a reply may come in pieces.
+    copies: whether faults of this run may send requests twice or late.
     """
 
     call: str
@@ -38,6 +39,7 @@ class CheckedReply:
     begun: float = 0.0
     at: float = 0.0
     copies: bool = False
+    first_s: float | None = None
     _rows: list[JsonRow] | None = field(default=None, init=False, repr=False)
 
     @property

@@ -86,7 +86,8 @@ def _title(reply: CheckedReply) -> ReadSample | None:
 def _assistant(reply: CheckedReply, outcome: Outcome) -> ReadSample | None:
     """A reply of the assistant, good or bad, without its words: how it ended, which models were tried, how long it is.
 
-    detail: JSON with `outcome`, `model`, `code` and `tried`, a list of model, status and whether it was left alone.
+    detail: JSON with `outcome`, `model`, `code` and `tried`, a list of model, status and whether it was left alone; and
+    `first_ms`, from sending to the first piece of the reply, and `message`, the id of what it answers.
     first: characters of the text; none: there was no text.
     """
     data = reply.data if type(reply.data) is dict else {}
@@ -101,6 +102,10 @@ def _assistant(reply: CheckedReply, outcome: Outcome) -> ReadSample | None:
         "ai_error": bool(error),
         "tried": _tried(_object(error.get("context")).get("modelsTried")),
     }
+    if type(message := reply.asked("userMessageId")) is str:
+        told["message"] = message[:36]
+    if reply.first_s is not None:
+        told["first_ms"] = round(reply.first_s * 1000, 1)
     length = len(said) if type(said) is str else None
     return ReadSample(account, detail=orjson.dumps(told).decode(), first=length)
 

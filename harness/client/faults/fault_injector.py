@@ -46,7 +46,10 @@ class FaultInjector:
         *,
         tls: bool,
         drop_connections: Callable[[], None],
+        outdate: Callable[[], None] = lambda: None,
+        jitter: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """outdate: what the page remembers is out of date. jitter: seconds by which the app spreads that."""
         self.persona = ""
         self.killed = False  # whether the system ended this session
         self._api = api
@@ -55,6 +58,8 @@ class FaultInjector:
         self._auth = auth
         self._tls = tls
         self._drop_connections = drop_connections
+        self._outdate = outdate
+        self._jitter = jitter
         self._fault_schedule = fault_schedule
         self._person = auth.person.number
         self._in_cohort = {
@@ -138,6 +143,12 @@ class FaultInjector:
             self._auth.account.expires_at = self._clock.now()
         if spell.cut and first:
             self._fault_schedule.loop.call_later(spell.cut_s, self._cut, session)
+        if spell.outdate and first:
+            self._fault_schedule.loop.call_later(spell.outdate_s + self._jitter(), self._outdated, session)
+
+    def _outdated(self, session: object) -> None:
+        if session is self._session and not self._fault_schedule.clean:
+            self._outdate()
 
     def _cut(self, session: object) -> None:
         if session is self._session and not self._fault_schedule.clean:

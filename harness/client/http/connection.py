@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_connect_s",
+        "_first_body_at",
         "_first_byte_at",
         "_gone",
         "_loop",
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._reused = self._gone = False
         self._connect_s = 0.0
-        self._sent_at = self._first_byte_at = self.idle_since = 0.0
+        self._sent_at = self._first_byte_at = self._first_body_at = self.idle_since = 0.0
         self._request_size = 0
         self.usable = True
 
@@ -138,9 +139,11 @@ class Connection(asyncio.Protocol):
             return
         reader = self._reader
         if not reader.received:
-            self._first_byte_at = monotonic()
+            self._first_byte_at, self._first_body_at = monotonic(), 0.0
         try:
             if not reader.feed(data):
+                if not self._first_body_at and reader.has_body:
+                    self._first_body_at = monotonic()
                 return
         except Malformed as problem:
             self._fail(Outcome.SERVER_ERROR, problem.detail)
@@ -198,6 +201,7 @@ class Connection(asyncio.Protocol):
             connect_s,
             self._request_size,
             reader.received,
+            first_body_s=((self._first_body_at or ended) if reader.received else ended) - sent_at,
         )
         # An answer that overtook the rest of its request leaves that rest in the buffer: nothing may follow it.
         if reader.keep_alive and self.usable and transport is not None and not transport.get_write_buffer_size():

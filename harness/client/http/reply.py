@@ -73,7 +73,8 @@ class Reply:
 
     body: decoded; which codings: `harness.client.http.codings`.
     sent_at: first byte of the request written on an open connection.
-    first_byte_s, server_s: from there to the first and to the last byte of the answer read.
+    first_byte_s, first_body_s, server_s: from there to the first byte of the answer read, to the first piece of its
+        body, and to the last byte. Of an answer without a body, or that came whole, the second is the last.
     connect_s: name lookup, TCP and TLS before that; 0.0 on a kept connection.
     bytes_out, bytes_in: request and answer with their headers, before TLS and as transferred (still compressed).
     held_s: how long the limits of our own side held it back before it was written; in none of the other times.
@@ -91,6 +92,7 @@ class Reply:
     bytes_in: int
     resent: bool = False
     held_s: float = 0.0
+    first_body_s: float = 0.0
 
     @property
     def headers(self) -> dict[str, str]:

@@ -97,6 +97,11 @@ class ReplyReader:
                 self.keep_alive = False  # something follows a reply that has no body
         return self.complete
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a piece of the body has come."""
+        return self._size > 0
+
     def eof(self) -> bool:
         """The stream ended in order. True when that completes the reply (a body without length or chunks)."""
         if self._until_close and not self.complete:

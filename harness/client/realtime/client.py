@@ -86,7 +86,7 @@ class RealtimeClient:
     `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_half_open`, `realtime_frame`, all of method WS.
     stats: to share one between clients. tally: frames by kind and second, for the whole worker.
     through: what messages pass on their way in, for faults. gate: where sockets may go.
-    budget: the worker's share of the target's limits.
+    budget: the worker's share of the target's limits. later: seconds added to each wait before connecting anew.
     """
 
     __slots__ = ("_app_origin", "_budget", "_connection", "_gate", "_loop", "_online", "_origin", "_tls", "_uri")
@@ -109,6 +109,7 @@ class RealtimeClient:
         gate: Gate = LOOPBACK,
         budget: WireBudget | None = None,
         app_origin: str = "",
+        later: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._app_origin = app_origin
         self._budget = budget
@@ -119,7 +120,9 @@ class RealtimeClient:
         self._online = online
         self._uri = _uri(origin, apikey, generation.version)
         stats = stats or Stats()
-        self._connection = PhoenixConnection(self, wheel, generation, observer, token, stats=stats, tally=tally)
+        self._connection = PhoenixConnection(
+            self, wheel, generation, observer, token, stats=stats, tally=tally, later=later
+        )
         self._connection.through = through
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Protocol
 
 from harness.client.clock import DeviceClock
@@ -60,6 +61,9 @@ class RealtimeHost(Protocol):
 
     @property
     def notes(self) -> SessionNotes: ...
+
+    @property
+    def jitter(self) -> Callable[[], float]: ...
 
     @property
     def auth(self) -> SignedIn: ...

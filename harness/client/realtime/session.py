@@ -56,6 +56,7 @@ class RealtimeSession:
                 gate=host.kit.gate,
                 budget=host.kit.wire_budget,
                 app_origin=sockets.app_origin,
+                later=host.jitter,
             )
         return self._client
 

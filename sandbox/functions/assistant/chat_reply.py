@@ -52,6 +52,7 @@ class Task:
     wanted: Wanted
     handles: list[str]
     passthrough: bool
+    tool_failed: bool = False
 
 
 async def handle(services: Services, request: Request) -> Response:
@@ -73,9 +74,13 @@ async def handle(services: Services, request: Request) -> Response:
     quota = _Quota.of(services, request, me)
     try:
         async with services.acting(services.service) as connection:
-            task = await _prepare(connection, request, asked, me, quota, begun)
+            task = await _prepare(
+                connection, request, asked, me, quota, begun, services.switches.assistant_tool_failing_one_in
+            )
         if isinstance(task, Response):
             return task
+        if task.tool_failed and services.switches.assistant_partial_missing:
+            return envelope.error(request, "Tool failed", 502, "TOOL_ERROR")
         if task.passthrough:
             return assistant_stream.live(request, _as_it_comes(services, task))
         answer = await assistant_reply_model.answer(services, task.wanted)
@@ -106,7 +111,13 @@ class _Quota:
 
 
 async def _prepare(
-    connection: asyncpg.Connection, request: Request, asked: ReplyRequest, me: str, quota: _Quota, begun: float
+    connection: asyncpg.Connection,
+    request: Request,
+    asked: ReplyRequest,
+    me: str,
+    quota: _Quota,
+    begun: float,
+    tool_fails_one_in: int = 0,
 ) -> Task | Response:
     """Every check in its order, the quota last; what it writes, it writes even when it answers itself.
 
@@ -135,7 +146,8 @@ async def _prepare(
         return _too_many(request, limited)
     own = [message for message in messages if message.user_id == me and message.text]
     anchor = asked.message_id or (own[0].id if own else None)
-    titles, handles = await assistant_reply_store.evidence(connection, me, asked.conversation_id, anchor)
+    fails = assistant_reply_store.tool_fails(anchor, tool_fails_one_in)
+    titles, handles = await assistant_reply_store.evidence(connection, me, asked.conversation_id, anchor, fails=fails)
     question = asked.text or (own[0].text if own else None) or ""
     events_wanted = asked.stream and "text/event-stream" in request.headers.get("accept", "")
     passthrough = events_wanted and params.get("stream_passthrough") is True
@@ -149,7 +161,7 @@ async def _prepare(
         params,
         begun,
     )
-    return Task(asked, me, assistant.id, wanted, handles, passthrough)
+    return Task(asked, me, assistant.id, wanted, handles, passthrough, fails)
 
 
 async def _membership(

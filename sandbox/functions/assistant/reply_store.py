@@ -102,18 +102,28 @@ async def settle(
         await connection.execute(_JOB_SQL, conversation_id, message_id, status, error, about, again_in_s)
 
 
+TOOL_FAILED = {"ok": False, "token": "TOOL_ERROR"}
+"""The logged result of a tool that failed."""
+
+
+def tool_fails(message_id: str | None, one_in: int) -> bool:
+    """Whether the tool of this message does; the same message always has the same answer."""
+    return bool(one_in) and message_id is not None and int(message_id[:8], 16) % one_in == 0
+
+
 async def evidence(
-    connection: asyncpg.Connection, user_id: str, conversation_id: str, message_id: str | None
+    connection: asyncpg.Connection, user_id: str, conversation_id: str, message_id: str | None, *, fails: bool = False
 ) -> tuple[list[MentionedTitle], list[str]]:
-    """What is popular, and the handles under which that result can be fetched later."""
+    """What is popular, and the handles under which that result can be fetched later. fails: the tool does, which is
+    logged, and nothing is known."""
     titles = [MentionedTitle(row["id"], row["name"]) for row in await connection.fetch(_TRENDING_SQL)]
     if message_id is None:
         return titles, []
     handle = f"tool_{uuid.uuid4().hex}"
-    result = [{"id": title.id, "title": title.name} for title in titles]
+    result: Any = TOOL_FAILED if fails else [{"id": title.id, "title": title.name} for title in titles]
     payload = orjson.dumps({"tool": _TOOL, "args": {"limit": len(titles)}, "result": result}).decode()
     await connection.execute(_LOG_SQL, user_id, conversation_id, message_id, handle, _TOOL, payload)
-    return titles, [handle]
+    return ([] if fails else titles), [handle]
 
 
 async def store(

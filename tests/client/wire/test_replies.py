@@ -96,6 +96,29 @@ def test_trailers_are_no_headers(run: Any, name: bytes) -> None:
     run(work())
 
 
+def test_when_the_first_piece_of_a_stream_came(run: Any) -> None:
+    """Headers at once, the first event later, the last one later still; then a reply that comes whole."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for piece in (b"5\r\nfirst\r\n", b"4\r\nlast\r\n0\r\n\r\n"):
+            await asyncio.sleep(0.06)
+            await peer.write(piece)
+        await peer.write(sized(await peer.request()))
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port)
+            streamed, whole = await get(wire), await get(wire)
+            wire.close()
+        assert streamed.body == b"firstlast"
+        assert streamed.first_byte_s + 0.05 < streamed.first_body_s < streamed.server_s - 0.05
+        assert whole.first_body_s == pytest.approx(whole.server_s, abs=0.02)
+
+    run(work())
+
+
 def test_what_a_reply_tells(run: Any) -> None:
     async def script(peer: Peer) -> None:
         while request := await peer.request():

@@ -83,6 +83,7 @@ class PhoenixConnection:
         "_handle",
         "_heartbeat",
         "_hidden",
+        "_later",
         "_observer",
         "_open",
         "_ref",
@@ -109,7 +110,10 @@ class PhoenixConnection:
         *,
         stats: Stats,
         tally: FrameTally | None = None,
+        later: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """later: seconds added to each wait before connecting anew, drawn each time; none as shipped."""
+        self._later = later
         self.wheel = wheel
         self.generation = generation
         self.stats = stats
@@ -393,7 +397,7 @@ class PhoenixConnection:
     # ---- reconnect ------------------------------------------------------------------------------------------
 
     def _delay(self, tries: int) -> float:
-        return self.generation.delay(tries) + self.generation.reconnect_extra_s
+        return self.generation.delay(tries) + self.generation.reconnect_extra_s + self._later()
 
     def _reconnect(self) -> None:
         if not self._wanted or self._open or (self._hidden and self.generation.waits_while_hidden):

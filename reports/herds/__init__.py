@@ -1,0 +1,1 @@
+"""Thundering herds: how high a second's peak stands over the mean, and the jitter that would mend it."""
