@@ -35,6 +35,7 @@ from harness.client.rng import Rng
 from harness.client.session_log import SessionLog
 from harness.core import ids
 from harness.core.actions import UserAction
+from harness.core.client_settings import ClientSettings
 from harness.core.people import Person
 
 __all__ = ["Device", "DeviceKit", "Observer"]
@@ -106,6 +107,7 @@ class Device:
             seed=kit.seed,
             new_id=lambda: self.new_id(),
             problem=kit.observer.problem,
+            settings=kit.settings,
         )
         self.fault_injector: FaultInjector | None = None
         if kit.fault_schedule is not None:
@@ -144,6 +146,11 @@ class Device:
         self.auth.require_session()
         await self.clock.pause(seconds)
         self.auth.require_session()
+
+    @property
+    def settings(self) -> ClientSettings:
+        """Of the app on it."""
+        return self.kit.settings
 
     @property
     def user_id(self) -> str:
@@ -244,7 +251,7 @@ class Device:
         self.auth.page_loaded()
         through = None if self.fault_injector is None else self.fault_injector.through
         return Page(
-            Queries(self.clock, self.network, self.background, self.network_mode),
+            Queries(self.clock, self.network, self.background, self.network_mode, self.settings),
             RealtimeSession(self, through=through),
         )
 
