@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.run.run_request import RunRequest
 
 PAGE = "levers.html"
-SHORT_S, WHOLE_S = 10.0, 40.0
+SHORT_S, WHOLE_S = 8.0, 40.0
 """How long sessions begin in one piece."""
 
 
@@ -31,7 +31,12 @@ SHORT_S, WHOLE_S = 10.0, 40.0
 @click.option("--all", "everything", is_flag=True, help="All levers of the table.")
 @click.option("--with", "together", multiple=True, metavar="A+B", help="A combination as well. Repeatable.")
 @click.option("--short", is_flag=True, help="Pieces of seconds: everything in under half an hour on two cores.")
-@click.option("--rounds", type=click.IntRange(2, 50), default=2, show_default=True, help="How often each is measured.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(2, 50),
+    show_default="2 of many levers, more of few",
+    help="How often each is measured; few levers need more to know their own scatter.",
+)
 @click.option("--dau", type=Finite(above=0), default=500_000.0, show_default=True, help="People a day, for dollars.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of the first round; the profile's by default.")
 @click.option("--profile", type=TomlName("profile"), default="levers", show_default=True, help="What a piece does.")
@@ -110,7 +115,7 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     from harness.cli import progress
     from harness.levers import state as states
     from harness.levers.runner import LeversJob, measure
-    from harness.levers.turns import minutes, turns
+    from harness.levers.turns import enough, minutes, turns
 
     folder = _folder(options["out"], resume=options["resume"])
     load_s = request.profile.phases.measure_s
@@ -122,10 +127,10 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     )
     names = tuple(one.name for one in asked)
     if options["resume"]:
-        state = states.resumed(folder, facts, options["rounds"], names)
+        state = states.resumed(folder, facts, options["rounds"] or 0, names)
         asked = _again(state)
     else:
-        state = states.LeversState(asked=facts, rounds=options["rounds"], levers=names)
+        state = states.LeversState(asked=facts, rounds=options["rounds"] or enough(len(asked)), levers=names)
     todo = turns(asked, state.rounds, facts.seed)
     own = request.target is None and request.sandbox_url is None
     left = state.left(todo)

@@ -163,18 +163,25 @@ def answer(state: LeversState, levers: Sequence[Lever], *, dau: float | None = N
 def _levers(pieces: Sequence[Piece], levers: Sequence[Lever]) -> tuple[LeverAnswer, ...]:
     measured = [one for one in levers if any(piece.lever == one.name for piece in pieces)]
     rounds = {one.name: _rounds(pieces, one) for one in measured}
-    kinds = {
-        "effects": _effects(rounds, _measures(pieces), lambda piece, what: (piece.totals.get(what), piece.sessions)),
-        "p95": _effects(rounds, _names(pieces, "p95"), lambda piece, what: (piece.p95.get(what), 1), mean=True),
-        "endpoints": _effects(
-            rounds, _names(pieces, "endpoints"), lambda piece, what: (piece.endpoints.get(what, 0.0), piece.sessions)
-        ),
-        "rates": _effects(rounds, RATES, _rate),
-        "people": _effects(
-            rounds, _names(pieces, "people"), lambda piece, what: (piece.people.get(what), 1), mean=True
-        ),
+    kinds: dict[str, tuple[list[str], Asks, bool]] = {
+        "effects": (_measures(pieces), lambda piece, what: (piece.totals.get(what), piece.sessions), False),
+        "p95": (_names(pieces, "p95"), lambda piece, what: (piece.p95.get(what), 1), True),
+        "rates": (list(RATES), _rate, False),
+        "people": (_names(pieces, "people"), lambda piece, what: (piece.people.get(what), 1), True),
     }
-    return tuple(_answer(one, rounds[one.name], kinds) for one in measured)
+    together = sum(len(names) for names, *_ in kinds.values())
+    calls = _names(pieces, "endpoints")
+    twice = _twice(pieces)
+    found = {kind: _effects(rounds, twice, *asked, among=together) for kind, asked in kinds.items()}
+    found["endpoints"] = _effects(
+        rounds,
+        twice,
+        calls,
+        lambda piece, what: (piece.endpoints.get(what, 0.0), piece.sessions),
+        False,
+        among=len(calls),
+    )
+    return tuple(_answer(one, rounds[one.name], found) for one in measured)
 
 
 def _answer(
@@ -222,18 +229,31 @@ def _rounds(pieces: Sequence[Piece], lever: Lever) -> list[tuple[list[Piece], Pi
 Asks = Callable[[Piece, str], tuple[float | None, float]]
 
 
+def _twice(pieces: Sequence[Piece]) -> list[tuple[list[Piece], Piece]]:
+    """Baselines of one round, each later one beside the first."""
+    rounds: defaultdict[tuple[str, int], list[Piece]] = defaultdict(list)
+    for piece in pieces:
+        if not piece.lever:
+            rounds[piece.group, piece.round].append(piece)
+    return [([first], later) for first, *more in rounds.values() for later in more]
+
+
 def _effects(
-    rounds: Mapping[str, Sequence[tuple[list[Piece], Piece]]], measures: Iterable[str], ask: Asks, *, mean: bool = False
+    rounds: Mapping[str, Sequence[tuple[list[Piece], Piece]]],
+    twice: Sequence[tuple[list[Piece], Piece]],
+    names: Iterable[str],
+    ask: Asks,
+    mean: bool,
+    *,
+    among: int,
 ) -> dict[str, dict[str, Effect]]:
-    """Of one kind of measure, which share the level: lever -> measure -> effect."""
-    names = list(measures)
-    pairs = {what: {lever: _pairs(of, what, ask, mean=mean) for lever, of in rounds.items()} for what in names}
-    found: dict[str, dict[str, Effect]] = defaultdict(dict)
-    for lever in rounds:
-        found[lever] = {}
-        among = sum(bool(pairs[what][lever]) for what in names)
-        for what in names:
-            made = compared(pairs[what][lever], scatter(pairs[what].values()), among=among)
+    """Of one kind of measure: lever -> measure -> effect. among: how many measures share the level."""
+    found: dict[str, dict[str, Effect]] = {lever: {} for lever in rounds}
+    for what in names:
+        pairs = {lever: _pairs(of, what, ask, mean=mean) for lever, of in rounds.items()}
+        pooled = scatter(pairs.values(), _pairs(twice, what, ask, mean=mean))
+        for lever, mine in pairs.items():
+            made = compared(mine, pooled, among=among)
             if made is not None:
                 found[lever][what] = _effect(made)
     return found

@@ -1,10 +1,10 @@
 """Comparing two sides that were measured by turns: a factor, and how sure it is. (pure)
 
 Each round is a pair: both sides with the same seed, one after the other. The factor is the geometric mean of the
-pairs' ratios. Its interval is Student's, on the logarithms. A few rounds say little about their own scatter, so
-the scatter of a measure is taken from all levers that were measured beside each other (the pooled variance within
-levers), or from the lever's own rounds where that is larger. `level` is for all measures of a lever together
-(Bonferroni).
+pairs' ratios. Its interval is Student's, on the logarithms. A few rounds say little about their own scatter, so the
+scatter of a measure is taken from all levers that were measured beside each other (the pooled variance within levers)
+and from baselines that were measured twice in a round, or from the lever's own rounds where that is larger. `level` is
+for all measures of a lever together (Bonferroni).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-LEVEL = 0.95
+LEVEL = 0.99
 LEAST_SCATTER = 0.003
 """Of a ratio's logarithm: counts that agree by chance are not known to the last digit."""
 NONE_SEEN = 3.0
@@ -66,9 +66,13 @@ class Compared:
         return self.low is not None and self.high is not None and not self.low <= 1.0 <= self.high
 
 
-def scatter(levers: Iterable[Sequence[Pair]]) -> Scatter | None:
-    """Pooled over levers; None where no lever has two comparable rounds."""
-    squares, freedom = 0.0, 0
+def scatter(levers: Iterable[Sequence[Pair]], alike: Sequence[Pair] = ()) -> Scatter | None:
+    """Pooled over levers; None where no lever has two comparable rounds, and nothing was measured twice.
+
+    :param alike: pairs of the same thing, two baselines of one round: their true ratio is 1.
+    """
+    same = _logs(alike) or []
+    squares, freedom = math.fsum(log**2 for log in same), len(same)
     for pairs in levers:
         logs = _logs(pairs)
         if logs is None or len(logs) < 2:
@@ -101,7 +105,7 @@ def compared(pairs: Sequence[Pair], pooled: Scatter | None, *, among: int = 1, l
     deviation = max(own, pooled.deviation, LEAST_SCATTER)
     tail = (1 - level) / (2 * max(1, among))
     half = student(1 - tail, pooled.freedom) * deviation / math.sqrt(len(logs))
-    return Compared(*means, math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+    return Compared(*means, math.exp(centre), math.exp(centre - half), _exp(centre + half))
 
 
 def _all_or_nothing(usable: Sequence[Pair], shipped: float, lever: float, *means: float) -> Compared:
@@ -122,6 +126,10 @@ def _logs(pairs: Sequence[Pair]) -> list[float] | None:
         return None
     more = HALF if any(p.shipped == 0 or p.lever == 0 for p in usable) else 0.0
     return [pair.log_ratio(more) for pair in usable]
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.core.errors import TargetError
+from harness.core.interrupts import Interrupted
 from harness.core.profile import ArrivalStage, Profile
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress.gate import Gate
 from harness.levers.counters import SETTLED_S, between, rows_written
-from harness.levers.piece import Piece, read_piece
+from harness.levers.piece import read_piece
 from harness.levers.state import LeversState, save
 from harness.levers.table import GROUPS, pulled
 from harness.levers.turns import Turn
 from harness.observe.observer import FAULTS, told
+from harness.record.store import open_run
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.run.supervisor import rehearse
@@ -67,6 +70,15 @@ class _Counted:
         return self.ended + SETTLED_S - time.monotonic()
 
 
+@dataclass(frozen=True)
+class _Done:
+    """A piece that was run. took_s: all of it."""
+
+    turn: Turn
+    folder: Path
+    took_s: float
+
+
 class _Noticing:
     """Passes on what a run says of itself, and notices when its load begins and ends."""
 
@@ -78,6 +90,8 @@ class _Noticing:
             self._begins()
         elif text.startswith("reading"):
             self._ends()
+        elif text.startswith("ending"):
+            self._watcher.stage(text)
 
     def progress(self, facts: Mapping[str, Any]) -> None:
         self._watcher.progress({**facts, "slos": ()})
@@ -106,26 +120,26 @@ def _at(job: LeversJob, todo: list[Turn], state: LeversState) -> LeversState:
             access = stack.enter_context(_standing(job, bench))
             counted[bench] = _Counted(access, job.told)
             _warm(job, counted[bench])
-        pending: dict[tuple[str, ...], tuple[Turn, Path, float]] = {}  # their rows come with the next reading
-        for number, turn in enumerate(todo):
-            at = counted[turn.bench]
-            waiting = pending.pop(turn.bench, None)
-            settled: list[Mapping[str, int]] = []
-            begun = time.monotonic()
-            if (early := at.rests_in - START_TAKES_S) > 0:
-                job.sleep(early)
-            folder = _piece(job, turn, at, settled)
-            took = time.monotonic() - begun
-            now = settled[0] if settled else {}
-            if waiting is not None:
-                state = _kept(job, state, *waiting, tables=_grown(at.rows, now), left=len(todo) - number)
-            at.rows = now
-            pending[turn.bench] = (turn, folder, took)
-        for bench, waiting in pending.items():
-            at = counted[bench]
-            if at.rows and at.rests_in > 0:
-                job.sleep(at.rests_in)
-            state = _kept(job, state, *waiting, tables=_grown(at.rows, at.read() if at.rows else {}), left=0)
+        pending: dict[tuple[str, ...], _Done] = {}  # their rows come with the next reading of the same database
+        try:
+            for number, turn in enumerate(todo):
+                at = counted[turn.bench]
+                done, now = _piece(job, turn, at)
+                if turn.bench in pending:
+                    rows = _grown(at.rows, now)
+                    state = _kept(job, state, pending.pop(turn.bench), tables=rows, left=len(todo) - number)
+                at.rows = now
+                pending[turn.bench] = done
+            for bench in tuple(pending):
+                at = counted[bench]
+                if at.rows and at.rests_in > 0:
+                    job.sleep(at.rests_in)
+                rows = _grown(at.rows, at.read() if at.rows else {})
+                state = _kept(job, state, pending.pop(bench), tables=rows, left=len(pending))
+        except BaseException:  # also an interruption: what was done is kept, but for rows that nobody waited for
+            for done in pending.values():
+                state = _kept(job, state, done, tables={}, left=0)
+            raise
     return state
 
 
@@ -142,7 +156,10 @@ def _standing(job: LeversJob, switches: tuple[str, ...]) -> Iterator[ResolvedTar
         yield access
 
 
-def _piece(job: LeversJob, turn: Turn, at: _Counted, settled: list[Mapping[str, int]]) -> Path:
+def _piece(job: LeversJob, turn: Turn, at: _Counted) -> tuple[_Done, Mapping[str, int]]:
+    """One run, and what its database had written when it began."""
+    settled: list[Mapping[str, int]] = []
+
     def begins() -> None:
         if at.rests_in > 0:
             job.sleep(at.rests_in)
@@ -151,10 +168,31 @@ def _piece(job: LeversJob, turn: Turn, at: _Counted, settled: list[Mapping[str, 
     def ends() -> None:
         at.ended = time.monotonic()
 
+    begun = time.monotonic()
+    if (early := at.rests_in - START_TAKES_S) > 0:
+        job.sleep(early)
     profile = pulled(job.request.profile, GROUPS[turn.group], turn.lever)
     request = _here(job, at, replace(job.request, profile=profile, seed=turn.seed))
     with job.watcher() as watcher:
-        return rehearse(request, _Noticing(watcher, begins, ends))
+        folder = rehearse(request, _Noticing(watcher, begins, ends))
+    _came_to_its_end(folder)
+    return _Done(turn, folder, time.monotonic() - begun), settled[0] if settled else {}
+
+
+def _came_to_its_end(folder: Path) -> None:
+    """A run that is interrupted ends in order; then nobody wants the next one.
+
+    :raises Interrupted: so it was. :raises TargetError: it was ended early by something else.
+    """
+    manifest = open_run(folder).manifest
+    if manifest.abort_reason.startswith("interrupted"):
+        raise Interrupted
+    if manifest.status != "complete":
+        raise TargetError(
+            f"a piece did not come to its end: {manifest.abort_reason or manifest.status}",
+            where=str(folder),
+            remedy="its run.log says more; --resume goes on with the next piece",
+        )
 
 
 def _here(job: LeversJob, at: _Counted, request: RunRequest) -> RunRequest:
@@ -174,11 +212,9 @@ def _warm(job: LeversJob, at: _Counted) -> None:
     at.ended = time.monotonic()
 
 
-def _kept(
-    job: LeversJob, state: LeversState, turn: Turn, folder: Path, took_s: float, *, tables: dict[str, int], left: int
-) -> LeversState:
-    name = turn.lever.name if turn.lever else ""
-    piece: Piece = read_piece(folder, group=turn.group, lever=name, round_=turn.round, took_s=took_s, tables=tables)
+def _kept(job: LeversJob, state: LeversState, done: _Done, *, tables: dict[str, int], left: int) -> LeversState:
+    turn, name = done.turn, done.turn.lever.name if done.turn.lever else ""
+    piece = read_piece(done.folder, group=turn.group, lever=name, round_=turn.round, took_s=done.took_s, tables=tables)
     state = state.with_(piece)
     save(job.folder, state)
     side = name or f"baseline, {turn.group}"
@@ -186,7 +222,7 @@ def _kept(
     trouble = f"; {piece.problem}" if piece.problem else ""
     job.told(
         f"round {turn.round + 1}, {side}: {piece.sessions} sessions{cut}, {piece.swipes} swipes, {piece.messages} "
-        f"messages, {took_s:.0f} s{trouble}; {left} to go"
+        f"messages, {done.took_s:.0f} s{trouble}; {left} to go"
     )
     job.note(state)
     return state

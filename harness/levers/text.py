@@ -42,7 +42,7 @@ def rendered(found: LeversAnswer) -> str:
     """Everything: the table, and below it what else was shown."""
     head = (
         f"{counted(len(found.levers), 'lever')} against {found.target}, {counted(found.rounds, 'round')} by turns with "
-        f"the baseline, {counted(found.pieces, 'piece')}; intervals: 95 % for all figures of a lever together; '.': "
+        f"the baseline, {counted(found.pieces, 'piece')}; intervals: 99 % for all figures of a lever together; '.': "
         "not shown to differ"
     )
     lines = [head, ""]

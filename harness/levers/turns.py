@@ -14,6 +14,8 @@ from harness.levers.table import GROUPS, Lever
 
 BLOCK = 9
 FEW = 2
+MANY, SOME = 10, 4
+"""Levers from which on two and three rounds are enough."""
 START_S = 20.0
 """Of a sandbox with its people, on two cores."""
 AROUND_S = 11.0
@@ -36,6 +38,11 @@ class Turn:
     def key(self) -> tuple[str, str, int]:
         """Which piece it is, but for the baselines of a round, which are alike."""
         return self.group, self.lever.name if self.lever else "", self.round
+
+
+def enough(levers: int) -> int:
+    """Rounds for so many levers: what they have in common says how much a figure scatters, and few have little."""
+    return 2 if levers >= MANY else 3 if levers >= SOME else 5
 
 
 def turns(levers: Sequence[Lever], rounds: int, seed: int) -> list[Turn]:
