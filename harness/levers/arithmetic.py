@@ -18,7 +18,7 @@ ROLLUP = 0.1
 LIMITED = 1.0
 """Rows of `rate_limits` a rated call writes (7.3)."""
 EVENT_TABLES = ("media_events", "rate_limits", "swipe_ingest_hourly_metrics")
-"""Where the rows of swipe events go, but for labels, which stand in the deck's own."""
+"""Where the rows of swipe events go, partitions included, but for labels, which stand in the deck's own."""
 TOGETHER_S = 0.6
 """A gesture and the next card's impression are one moment; so is what follows within less than the outbox waits."""
 
@@ -53,6 +53,11 @@ def posts(visit: SwipeVisit, settings: ClientSettings) -> int:
 def rows_of_events(events: float, requests: float, rated: float) -> float:
     """Rows in `EVENT_TABLES`. requests: with swipe events; rated: all rated calls, those included."""
     return events + LIMITED * rated + ROLLUP * requests
+
+
+def event_rows(tables: Mapping[str, int]) -> int:
+    """The same as a database counted them."""
+    return sum(rows for name, rows in tables.items() if name.startswith(EVENT_TABLES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,3 @@ def visits(moments: Sequence[tuple[float, str, str, int, float]]) -> list[SwipeV
 def events_of(found: Iterable[SwipeVisit]) -> int:
     """All events of visits."""
     return sum(sum(visit.events) for visit in found)
-
-
-Expected = Mapping[str, float]

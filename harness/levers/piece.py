@@ -133,7 +133,15 @@ def _totals(
         "decks": float(calls[[name for name in calls.index if str(name).endswith("_deck")]].sum()),
         "receipts": float(calls.reindex(["delivery_receipt"]).fillna(0).sum()),
         **({"rows": float(sum(tables.values()))} if tables else {}),
-        **({"event_rows": float(sum(tables.get(t, 0) for t in arithmetic.EVENT_TABLES))} if tables else {}),
+        **(
+            {
+                "event_rows": float(
+                    sum(rows for name, rows in tables.items() if name.startswith(arithmetic.EVENT_TABLES))
+                )
+            }
+            if tables
+            else {}
+        ),
         **_statements(run),
     }
 

@@ -8,7 +8,7 @@ import random
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from harness.levers.paired import Compared, Pair, compared, scatter, student, student_below
 
