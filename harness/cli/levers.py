@@ -48,7 +48,9 @@ SHORT_S, WHOLE_S = 8.0, 40.0
 @click.option("--json", "as_json", is_flag=True, help="Print levers.json instead of the table.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def levers(names: tuple[str, ...], **options: Any) -> None:
-    """What would a setting of the app save, and what would people see of it?
+    """What settings of the app would save, measured.
+
+    And what people would see of it.
 
     Each LEVER is measured by turns with the shipped behaviour: short runs with the same seed, one after the other,
     against one sandbox, so that what the machine does meets both sides. Writes levers.json, levers.html and pieces.json
@@ -138,7 +140,7 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     length = minutes(left, load_s + _session_s(request), own_sandbox=own, piece_s=each)
     click.echo(
         f"{counted(len(asked), 'lever')}, {counted(state.rounds, 'round')}: {counted(len(left), 'piece')} of about "
-        f"{load_s + _session_s(request):.0f} s of load, about {length:.0f} minutes in all; results in {folder}",
+        f"{load_s + _session_s(request):.0f} s of load, about {length:.0f} min in all; results in {folder}",
         err=True,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.core.counted import counted
 from harness.core.errors import TargetError
 from harness.core.interrupts import Interrupted
 from harness.core.profile import ArrivalStage, Profile
@@ -221,11 +222,16 @@ def _kept(job: LeversJob, state: LeversState, done: _Done, *, tables: dict[str, 
     cut = f", {piece.closed} of them cut short" if piece.closed else ""
     trouble = f"; {piece.problem}" if piece.problem else ""
     job.told(
-        f"round {turn.round + 1}, {side}: {piece.sessions} sessions{cut}, {piece.swipes} swipes, {piece.messages} "
-        f"messages, {done.took_s:.0f} s{trouble}; {left} to go"
+        f"round {turn.round + 1}, {side}: {counted(piece.sessions, 'session')}{cut}, {counted(piece.swipes, 'swipe')}, "
+        f"{counted(piece.messages, 'message')}, {done.took_s:.0f} s{trouble}; {counted(left, 'piece')} to go here, "
+        f"{left * _mean_s(state) / 60:.1f} min"
     )
     job.note(state)
     return state
+
+
+def _mean_s(state: LeversState) -> float:
+    return sum(piece.took_s for piece in state.pieces) / len(state.pieces)
 
 
 def lasting(profile: Profile, seconds: float) -> Profile:
