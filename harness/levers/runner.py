@@ -29,7 +29,7 @@ from harness.run.supervisor import rehearse
 RUNS = "runs"
 START_TAKES_S = 3.0
 """From a run's beginning to its first session, at the very least: its counts are read in between."""
-WARM_S = 4.0
+WARM_S = 2.0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """In which order the pieces are done, and how long that takes. (pure)
 
 By turns with the baseline, so that what drifts meets both sides: the baseline first, after every `BLOCK` levers, and at
-the end of each round; one or two levers alone go A B, B A, A B. The levers' own order turns round from round to round.
+the end of each round; up to three levers go A B, B A, A B. The levers' own order turns round from round to round.
 Whatever needs a sandbox of its own comes last.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from harness.levers.table import GROUPS, Lever
 
-BLOCK = 9
-FEW = 2
+BLOCK = 16
+FEW = 3
 MANY, SOME = 10, 4
 """Levers from which on two and three rounds are enough."""
 START_S = 20.0

@@ -244,7 +244,8 @@ class Outbox:
         if len(buffer.events) >= self._batch:
             return self._flush_buffer(now, buffer)
         if buffer.timer is None:
-            buffer.wait(now + self._wait_s)
+            # Nobody gathers more on a page that was left, and nobody stores what lies there.
+            buffer.wait(now + (self._wait_s if buffer is self._open else min(self._wait_s, BUFFER_TIMER_S)))
         return []
 
     def _flush_buffer(self, now: float, buffer: EventBuffer, *, everything: bool = False) -> list[Flush]:
