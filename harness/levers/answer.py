@@ -35,6 +35,8 @@ RATES: Mapping[str, tuple[str, str]] = {
     "failed requests per session": ("failed", "sessions"),
 }
 """Name -> what is counted, and of what it is so many."""
+ONLY_IN = {"failed requests per session": "trouble"}
+"""Elsewhere a failure is an accident, and accidents come in crowds: no scatter of a few rounds tells anything of them."""
 SMALLEST = 0.01
 """An effect under a hundredth is nothing that anybody pulls a lever for, however sure it is."""
 Verdict = Literal["measured", "nothing", "unfinished"]
@@ -287,6 +289,8 @@ def _effect(made: Compared) -> Effect:
 
 def _rate(piece: Piece, name: str) -> tuple[float | None, float]:
     what, unit = RATES[name]
+    if ONLY_IN.get(name, piece.group) != piece.group:
+        return None, 0.0
     return piece.totals.get(what), float(getattr(piece, unit))
 
 

@@ -18,7 +18,12 @@ ITEMS = {
     "egress_gb": "egress",
     "disk_gb": "database disk",
 }
-STREAMS = {"presence": "realtime_presence", "database changes": "realtime_changes", "typing": "realtime_broadcasts"}
+STREAMS = {
+    "presence": "realtime_presence",
+    "database changes": "realtime_changes",
+    "typing": "realtime_broadcasts",
+    "broadcasts": "realtime_broadcasts",
+}
 Bound = Callable[[Effect], float]
 
 
