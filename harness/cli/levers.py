@@ -62,6 +62,8 @@ def levers(names: tuple[str, ...], **options: Any) -> None:
         _list(table.LEVERS)
         return
     asked = table.chosen((*names, *options["together"]), everything=options["everything"])
+    if options["everything"] and options["short"]:
+        asked = _in_time(asked, names)
     if not asked:
         raise click.UsageError("which lever? --list names them; --all measures all")
     request = _request(options)
@@ -75,6 +77,14 @@ def _list(levers: Sequence[Lever]) -> None:
         sets = ", ".join(f"{key}={value}" for key, value in one.told.items()) or "nothing"
         switches = f"; sandbox: {' '.join(one.switches)}" if one.switches else ""
         click.echo(f"{one.name}: {one.what}\n    sets {sets}{switches}; beside {one.group.name}: {one.group.what}")
+
+
+def _in_time(asked: Sequence[Lever], names: Sequence[str]) -> tuple[Lever, ...]:
+    """Without those that need two more sandboxes, unless they were named."""
+    left_out = [one.name for one in asked if one.switches and one.name not in names]
+    if left_out:
+        click.echo(f"left out of the short form, because they need two sandboxes more: {', '.join(left_out)}", err=True)
+    return tuple(one for one in asked if one.name not in left_out)
 
 
 def _of_phones(asked: Sequence[Lever]) -> tuple[Lever, ...]:

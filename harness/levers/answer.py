@@ -36,7 +36,7 @@ RATES: Mapping[str, tuple[str, str]] = {
 }
 """Name -> what is counted, and of what it is so many."""
 ONLY_IN = {"failed requests per session": "trouble"}
-"""Elsewhere a failure is an accident, and accidents come in crowds: no scatter of a few rounds tells anything of them."""
+"""Elsewhere a failure is an accident, and accidents come in crowds: a few rounds do not know how they scatter."""
 SMALLEST = 0.01
 """An effect under a hundredth is nothing that anybody pulls a lever for, however sure it is."""
 Verdict = Literal["measured", "nothing", "unfinished"]

@@ -43,7 +43,8 @@ TROUBLE = Group(
     "the app as shipped, against a service that fails one request in twenty and has a reranker that takes 200 ms",
     switches=("error_share=0.05", "reranker_ms=200"),
 )
-GROUPS: Mapping[str, Group] = {group.name: group for group in (SHIPPED, LAPSE, TROUBLE)}
+BESIDE = Group("beside", "the app as shipped, on a sandbox of its own beside the lever's")
+GROUPS: Mapping[str, Group] = {group.name: group for group in (SHIPPED, LAPSE, TROUBLE, BESIDE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,13 @@ LEVERS: tuple[Lever, ...] = (
         profile={"retry_policy": "budget"},
         group=TROUBLE,
         people="errors, once the budget is spent",
+    ),
+    Lever(
+        "hardened",
+        "the service closes what it leaves open: rights, limits, caps, indexes",
+        switches=("hardened=on",),
+        group=BESIDE,
+        people="refusals, for who did what nobody should",
     ),
 )
 _BY_NAME = {lever.name: lever for lever in LEVERS}

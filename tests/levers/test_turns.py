@@ -75,4 +75,13 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(levers: list[Lever],
 
 def test_all_levers_in_the_short_form_fit_into_half_an_hour() -> None:
     """Of a session's twelve seconds after ten of beginning; measured pieces on two quiet cores take less."""
-    assert minutes(turns(LEVERS, 2, 1), 18, own_sandbox=True, piece_s=26) < 30
+    short = [lever for lever in LEVERS if not lever.switches]
+    assert minutes(turns(short, 2, 1), 18, own_sandbox=True, piece_s=26) < 30
+
+
+def test_a_lever_of_the_sandbox_stands_beside_a_baseline_of_the_same_age() -> None:
+    found = turns(chosen(["hardened", "batch-25"]), 2, 1)
+    beside = [turn for turn in found if turn.group == "beside"]
+    assert {turn.bench for turn in beside} == {(), ("hardened=on",)}
+    assert len({turn.station for turn in beside}) == 1
+    assert {turn.station for turn in found if turn.group == "shipped"}.isdisjoint({turn.station for turn in beside})
