@@ -36,6 +36,7 @@ from harness.client.rng import Rng
 from harness.client.session_log import SessionLog
 from harness.core import ids
 from harness.core.actions import UserAction
+from harness.core.client_settings import ClientSettings
 from harness.core.people import Person
 
 __all__ = ["Device", "DeviceKit", "Observer"]
@@ -108,6 +109,7 @@ class Device:
             seed=kit.seed,
             new_id=lambda: self.new_id(),
             problem=kit.observer.problem,
+            settings=kit.settings,
         )
         self.fault_injector: FaultInjector | None = None
         if kit.fault_schedule is not None:
@@ -148,6 +150,11 @@ class Device:
         self.auth.require_session()
         await self.clock.pause(seconds)
         self.auth.require_session()
+
+    @property
+    def settings(self) -> ClientSettings:
+        """Of the app on it."""
+        return self.kit.settings
 
     @property
     def user_id(self) -> str:
@@ -252,7 +259,7 @@ class Device:
         self.auth.page_loaded()
         through = None if self.fault_injector is None else self.fault_injector.through
         return Page(
-            Queries(self.clock, self.network, self.background, self.network_mode),
+            Queries(self.clock, self.network, self.background, self.network_mode, self.settings),
             RealtimeSession(self, through=through),
         )
 

@@ -16,6 +16,7 @@ from harness.client.http.wire_budget import WireBudget
 from harness.client.interruptible_sleep import InterruptibleSleep
 from harness.client.realtime.shared import SharedRealtime
 from harness.core.app_client import AppClient
+from harness.core.client_settings import SHIPPED, ClientSettings
 from harness.core.distributions import Distribution
 from harness.core.ledger import Ledger
 from harness.core.people import People
@@ -49,6 +50,7 @@ class DeviceKit:
     sign_ins: SignIns | None = None  # None: whoever can be minted is
     client: AppClient = AppClient.BROWSER
     app_origin: str = ""  # where the app's page comes from; "": from the target itself
+    settings: ClientSettings = SHIPPED
     now: Callable[[], float] = monotonic  # the loop's clock
 
     @property

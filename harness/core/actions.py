@@ -57,7 +57,7 @@ class UserAction(StrEnum):
 
     # ---- what the target gave them to see -------------------------------------------------------------------------
     LEAD = "lead"  # a title that the home screen came to tell more of. subject: call and title
-    CARDS = "cards"  # fresh ones under the stack of the swipe page. number: how many
+    CARDS = "cards"  # fresh ones under the stack of the swipe page. number: how many; seconds: age of kept ones
     HINT = "hint"  # another suggestion stands first on the hint. subject: which
     RESULTS = "results"  # what the app's own search answered for a text. subject: the text; number: titles
     FOUND = "found"  # titles TMDb knows for a text. subject: the text; number: how many

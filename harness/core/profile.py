@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from chaos.timeline import Timeline
 from harness.core.app_client import PRODUCTION_ORIGIN, AppClient, checked_origin
 from harness.core.call_names import call_names
+from harness.core.client_settings import ClientSettings
 from harness.core.distributions import Distribution
 from harness.core.frozen_model import Count, FileName, FrozenModel, Number, PlainName, closest
 from harness.core.herds import LONGEST_JITTER_S, Herds
@@ -97,6 +98,7 @@ class Profile(FrozenModel):
     chaos: tuple[ChaosEntry, ...] = ()  # what goes wrong, when, for whom
     retry_policy: RetryPolicy = RetryPolicy.SHIPPED  # how reads are tried again; any other is an experiment
     budget_ratio: Annotated[Number, Field(gt=0, le=1)] = 0.1  # of retry_policy = "budget": retries per first try
+    settings: ClientSettings = ClientSettings()  # of phones, as shipped unless said otherwise (docs/levers.md)
     client: AppClient = AppClient.BROWSER  # what only browsers do at the wire; native: none of it
     app_origin: str = PRODUCTION_ORIGIN  # of the page in the browser; a target file may say another
     sandbox: SandboxSize = SandboxSize()

@@ -179,6 +179,7 @@ class Engine:
             client=profile.client,
             app_origin=profile.app_origin,
             sign_ins=self.sign_ins,
+            settings=profile.settings,
         )
 
     def _each_second(self) -> None:

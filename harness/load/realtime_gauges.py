@@ -20,6 +20,8 @@ class RealtimeGauges:
         second, worker = max(0, int(monotonic() - self._zero)), self._worker
         changes = {f"changes {table}": number for table, number in self._sockets.changes.items()}
         self._sockets.changes.clear()
+        changes |= {f"sent {kind}": number for kind, number in self._sockets.sent.items()}
+        self._sockets.sent.clear()
         rows: list[Row] = [(second, worker, what, value) for what, value in (self._sockets.gauges() | changes).items()]
         for count in self._sockets.tally.take():
             at = max(0, int(count.second - self._zero))

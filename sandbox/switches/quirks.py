@@ -26,6 +26,11 @@ class QuirkSwitches:
         "a unique index on messages (conversation_id, user_id, client_id): a retried send becomes 409",
         "contract 5.4, T43",
     )
+    reranker_ms: int = count(
+        "turns the reranker of decks on, as a setting of the application does, and has it take so many ms of each deck "
+        "that does not say skipRerank; the order stays as it is",
+        "contract 2.4",
+    )
     hardened: bool = flag(
         "closes what the shipped application leaves open: rights of functions, membership of who writes a message, "
         "indexes, buckets, keys, caps and limits; kept data stay so",

@@ -19,6 +19,7 @@ import pyarrow as pa
 from harness.client.api.chat_shapes import Summary
 from harness.client.device import Device
 from harness.client.screens.chat.parts import Conversation
+from harness.core.client_settings import SHIPPED, ClientSettings
 from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
@@ -155,12 +156,12 @@ def facts_of(batch: pa.RecordBatch) -> list[DeliveryFact]:
 
 
 @contextmanager
-def meeting(sandbox: Sandbox, people: int) -> Iterator[Meeting]:
+def meeting(sandbox: Sandbox, people: int, settings: ClientSettings = SHIPPED) -> Iterator[Meeting]:
     """An engine with sockets against the sandbox."""
     found = sandbox.discovery
     secrets = Secrets(found["anon_key"], found["people"]["password"])
     pattern = found["people"]["email_pattern"]
-    with running(sandbox.url, secrets, pattern=pattern, people=people, realtime=True) as engine:
+    with running(sandbox.url, secrets, pattern=pattern, people=people, realtime=True, settings=settings) as engine:
         yield Meeting(engine, sandbox)
 
 

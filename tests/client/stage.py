@@ -19,6 +19,7 @@ from harness.client.interruptible_sleep import SessionClosed
 from harness.client.screens.app import enter, open_signed_out
 from harness.core.actions import UserAction
 from harness.core.app_client import AppClient
+from harness.core.client_settings import SHIPPED, ClientSettings
 from harness.core.distributions import Constant
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile, SandboxSize
@@ -66,6 +67,7 @@ def running(
     app_origin: str = "",
     chaos: tuple[ChaosEntry, ...] = (),
     limits: WireLimits | None = None,
+    settings: ClientSettings = SHIPPED,
 ) -> Iterator[Engine]:
     """An engine whose loop runs in a thread of its own; its phones open sockets when asked to."""
     profile = Profile(
@@ -83,6 +85,7 @@ def running(
         realtime=realtime,
         client=client,
         chaos=chaos,
+        settings=settings,
     )
     with engine_of(
         profile,

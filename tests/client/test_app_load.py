@@ -14,11 +14,11 @@ from harness.client.api.calls import EXPERIMENTS, OWN_STATS
 from harness.client.auth.account import Account
 from harness.client.auth.edge_store import EdgeRefusal, EdgeStore
 from harness.client.device import Device
-from harness.client.screens import presence
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
 from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.presence import look_away
+from harness.core.client_settings import SHIPPED, ClientSettings
 from harness.core.people import Secrets
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
@@ -144,11 +144,8 @@ def test_somebody_whose_session_ended_does_not_get_in(server: Scripted) -> None:
 # ---- presence --------------------------------------------------------------------------------------------------
 
 
-def test_presence_is_written_once_per_interval_and_never_while_hidden(
-    server: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(presence, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr(presence, "TOUCH_EVERY_S", 0.3)
+def test_presence_is_written_once_per_interval_and_never_while_hidden(server: Scripted) -> None:
+    settings = ClientSettings(presence_every_s=0.05, last_seen_every_s=0.3)
 
     async def body(phone: Device) -> None:
         assert await open_app(phone, landing=False)
@@ -156,7 +153,7 @@ def test_presence_is_written_once_per_interval_and_never_while_hidden(
         await look_away(phone, 0.6)
         await phone.pause(0.2)
 
-    with running(server.url, SECRETS) as engine:
+    with running(server.url, SECRETS, settings=settings) as engine:
         drive(engine, body)
     writes = [heard.at for heard in server.heard if heard.method == "PATCH"]
     gaps = [after - before for before, after in pairwise(writes)]
@@ -166,7 +163,7 @@ def test_presence_is_written_once_per_interval_and_never_while_hidden(
 
 
 def test_the_shipped_intervals() -> None:
-    assert (presence.HEARTBEAT_S, presence.TOUCH_EVERY_S) == (20, 60)
+    assert (SHIPPED.presence_every_s, SHIPPED.last_seen_every_s) == (20, 60)
 
 
 # ---- the second token store ------------------------------------------------------------------------------------

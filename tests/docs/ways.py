@@ -16,7 +16,7 @@ class Way(Enum):
     OPTIONS = "its options exist"
 
 
-HOURS = ("prove", "tip", "capacity", "rehearse")
+HOURS = ("prove", "tip", "capacity", "rehearse", "levers")
 FILES = {"slo": "--slo", "ci": "--target"}
 """Commands that run anywhere unless this option names a file."""
 PLACEHOLDERS = frozenset(
@@ -35,7 +35,7 @@ def way(command: Shown) -> tuple[Way, str]:
     first = arguments[0]
     if first in ("init", "completion", "plan") or "--help" in arguments or arguments == ("sandbox", "quirks"):
         return Way.AT_ONCE, ""
-    if first == "prove" and "--list" in arguments:
+    if first in ("prove", "levers") and "--list" in arguments:
         return Way.AT_ONCE, ""
     if first in FILES:
         return (Way.OPTIONS, "a file of the reader's") if FILES[first] in arguments else (Way.AT_ONCE, "")

@@ -19,6 +19,7 @@ from harness.client.cache.network_mode import NetworkMode
 from harness.client.cache.query_cache import DEFAULT, Key, QueryCache, Rules
 from harness.client.clock import DeviceClock
 from harness.client.network_state import NetworkState
+from harness.core.client_settings import SHIPPED, ClientSettings
 from harness.core.outcome import Outcome
 
 T = TypeVar("T")
@@ -83,13 +84,18 @@ class Queries:
     """The reads of one page load."""
 
     def __init__(
-        self, clock: DeviceClock, network: NetworkState, background: BackgroundTasks, mode: NetworkMode
+        self,
+        clock: DeviceClock,
+        network: NetworkState,
+        background: BackgroundTasks,
+        mode: NetworkMode,
+        settings: ClientSettings = SHIPPED,
     ) -> None:
         self._clock = clock
         self._mode = mode
         self._network = network
         self._background = background
-        self.cache = QueryCache()
+        self.cache = QueryCache(settings.stale_factor, on_focus=settings.refetch_on_focus)
         self._known: dict[Key, CachedQuery[Any]] = {}
         self._flights: dict[Key, _Flight] = {}
         self._ends: dict[Key, Outcome] = {}

@@ -51,8 +51,8 @@ class _Entry:
     gc_s: float = 0.0
     idle_since: float = 0.0
 
-    def stale(self, rules: Rules, now: float) -> bool:
-        return self.invalid or self.updated_at is None or now - self.updated_at >= rules.stale_s
+    def stale(self, stale_s: float, now: float) -> bool:
+        return self.invalid or self.updated_at is None or now - self.updated_at >= stale_s
 
 
 class QueryCache:
@@ -63,10 +63,13 @@ class QueryCache:
     earlier fetch is not to be ended any more.
     """
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "_on_focus", "_stale_factor")
 
-    def __init__(self) -> None:
+    def __init__(self, stale_factor: float = 1.0, *, on_focus: bool = True) -> None:
+        """stale_factor: times every reader's stale time. on_focus: False: nothing is read again for a focus."""
         self._entries: dict[Key, _Entry] = {}
+        self._stale_factor = stale_factor
+        self._on_focus = on_focus
 
     # ---- readers --------------------------------------------------------------------------------------------
 
@@ -74,7 +77,7 @@ class QueryCache:
         """A screen begins to show this. True: fetch it now; False: it is fresh, or somebody is fetching it."""
         entry = self._entry(key, rules, now)
         entry.readers.append(rules)
-        return self._launch(entry, stale=entry.stale(rules, now))
+        return self._launch(entry, stale=self._stale(entry, rules, now))
 
     def unmount(self, key: Key, rules: Rules, now: float) -> None:
         """The screen that mounted it with `rules` is left."""
@@ -91,7 +94,7 @@ class QueryCache:
     def prefetch(self, key: Key, rules: Rules, now: float) -> bool:
         """Fetch ahead what no screen shows yet; True when it has to be fetched."""
         entry = self._entry(key, rules, now)
-        return self._launch(entry, stale=entry.stale(rules, now))
+        return self._launch(entry, stale=self._stale(entry, rules, now))
 
     def poll(self, key: Key, now: float) -> bool:
         """A reader's interval is over: fetched whatever its age, unless a fetch is under way or nobody shows it."""
@@ -102,7 +105,7 @@ class QueryCache:
 
     def focused(self, now: float) -> list[Key]:
         """The tab is visible again: what is shown, stale and wants it, in the order it was first shown."""
-        return self._wake(now, focus=True)
+        return self._wake(now, focus=True) if self._on_focus else []
 
     def reconnected(self, now: float) -> list[Key]:
         """The browser is online again."""
@@ -174,9 +177,12 @@ class QueryCache:
         due = []
         for key, entry in self._entries.items():
             wants = (rules for rules in entry.readers if (rules.on_focus if focus else rules.on_reconnect))
-            if any(entry.stale(rules, now) for rules in wants) and self._launch(entry, stale=True):
+            if any(self._stale(entry, rules, now) for rules in wants) and self._launch(entry, stale=True):
                 due.append(key)
         return due
+
+    def _stale(self, entry: _Entry, rules: Rules, now: float) -> bool:
+        return entry.stale(rules.stale_s * self._stale_factor, now)
 
     def _ended(self, entry: _Entry, now: float) -> None:
         entry.in_flight = False

@@ -28,6 +28,7 @@ from harness.client.network_state import NetworkChange, NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.rng import LightRandom
 from harness.client.write import Write
+from harness.core.client_settings import SHIPPED, ClientSettings
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -51,6 +52,7 @@ class EventSender:
         seed: int,
         new_id: Callable[[], str],
         problem: Callable[[BaseException], None],
+        settings: ClientSettings = SHIPPED,
     ) -> None:
         """email, seed: what the back-off's random numbers depend on. problem: told of errors in our own code."""
         self.storage = Storage()
@@ -62,6 +64,7 @@ class EventSender:
         self._problem = problem
         # The word in this key is kept as it was first spelt: recorded seeds give the same draws only with it.
         self._rng = LightRandom(f"\x63ourier {email} {seed}")
+        self._settings = settings
         self._outbox = self._new_page()
         self._timer: asyncio.TimerHandle | None = None
         self._sends: dict[asyncio.Task[None], Flush] = {}
@@ -186,7 +189,8 @@ class EventSender:
         self._arm()
 
     def _new_page(self) -> Outbox:
-        return Outbox(self.storage, self._rng, self._moved)
+        settings = self._settings
+        return Outbox(self.storage, self._rng, self._moved, batch=settings.batch_size, wait_s=settings.batch_wait_s)
 
     def _moved(self, event: SwipeEvent, state: OutboxState) -> None:
         if state is OutboxState.LOST:

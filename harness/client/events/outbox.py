@@ -99,10 +99,17 @@ class Outbox:
     outboxes on the same `storage`; outputs are the requests to make at once and `next_deadline`.
 
     moved: called with each event that enters a state, for a ledger. Copies that fly from the queue do not move.
+    batch, wait_s: how many events of a page leave together, and how long the first of them waits for the others.
     """
 
     def __init__(
-        self, storage: Storage, rng: random.Random, moved: Callable[[SwipeEvent, OutboxState], None] | None = None
+        self,
+        storage: Storage,
+        rng: random.Random,
+        moved: Callable[[SwipeEvent, OutboxState], None] | None = None,
+        *,
+        batch: int = CHUNK,
+        wait_s: float = BUFFER_TIMER_S,
     ) -> None:
         self.storage = storage
         self._open = EventBuffer()
@@ -113,6 +120,7 @@ class Outbox:
         self._flights: dict[int, _Flight] = {}
         self._next_flush = 0
         self._queue_timer: float | None = None
+        self._batch, self._wait_s = batch, wait_s
 
     # ---- inputs ---------------------------------------------------------------------------------------------
 
@@ -233,10 +241,11 @@ class Outbox:
     def _add(self, event: SwipeEvent, buffer: EventBuffer, now: float) -> list[Flush]:
         buffer.events.append(event)
         self._moved(event, OutboxState.BUFFER)
-        if len(buffer.events) >= CHUNK:
+        if len(buffer.events) >= self._batch:
             return self._flush_buffer(now, buffer)
         if buffer.timer is None:
-            buffer.wait(now + BUFFER_TIMER_S)
+            # Nobody gathers more on a page that was left, and nobody stores what lies there.
+            buffer.wait(now + (self._wait_s if buffer is self._open else min(self._wait_s, BUFFER_TIMER_S)))
         return []
 
     def _flush_buffer(self, now: float, buffer: EventBuffer, *, everything: bool = False) -> list[Flush]:
@@ -247,8 +256,8 @@ class Outbox:
         if wait > 0:
             buffer.wait(now + _after(wait), forced=everything)
             return []
-        # What a 25-chunk leaves behind gets no timer: it waits for the next event, hide or unload.
-        batch = buffer.take(None if everything else CHUNK)
+        # What a whole batch leaves behind gets no timer: it waits for the next event, hide or unload.
+        batch = buffer.take(None if everything else self._batch)
         self._store(event for event in batch if not event.event_type)
         sendable = tuple(event for event in batch if event.event_type)
         for event in sendable:

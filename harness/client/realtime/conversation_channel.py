@@ -25,15 +25,20 @@ from harness.client.realtime.client import (
 )
 from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.codec import text
+from harness.core.client_settings import Live
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 READ_RECEIPTS, DELIVERY_RECEIPTS = "message_read_receipts", "message_delivery_receipts"
 REACTIONS = "message_reactions"
 TABLES = ("messages", READ_RECEIPTS, DELIVERY_RECEIPTS, REACTIONS)
 """In the order of the app's hooks."""
+TABLES_OF: Mapping[Live, tuple[str, ...]] = {"changes": TABLES, "broadcast_messages": TABLES[1:], "broadcast": ()}
+"""Whose changes the channel asks for."""
 CHANGES = "conversation-db-"
 TYPING = "supabase_realtime_typing:conversation:"
 TYPING_EVENT = "typing"
+TOLD_EVENT = "message"
+"""Of messages by Broadcast, an experiment: the row, as whoever wrote it was answered."""
 MARK = "harness"
 """A field of our own in the typing payload, which the app ignores: one signal could not be told from the next."""
 
@@ -67,10 +72,12 @@ class ConversationChannel:
         id_ = self.conversation
         if topic is ChannelTopic.CHANGES:
             filter_ = f"conversation_id=eq.{id_}"
-            bindings = [Binding("*", "public", table, filter_) for table in TABLES]
+            bindings = [Binding("*", "public", table, filter_) for table in TABLES_OF[self._host.kit.settings.live]]
             channel = self._client.channel(CHANGES + id_, changes=bindings, label=self._label("conversation"))
             channel.on_change(self._changed)
             channel.on_system(self._noticed)
+            if self._member and self._host.kit.settings.live != "changes":
+                channel.on_broadcast(TOLD_EVENT, self._told)
         else:
             channel = self._client.channel(TYPING + id_, ack=None, label="typing")
             channel.on_broadcast(TYPING_EVENT, self._typed)
@@ -141,7 +148,17 @@ class ConversationChannel:
         """Broadcast a typing signal; REST when the channel has not joined, and the caller sends it."""
         if self._typing is None:
             return Sent.REST
+        self._count("broadcast")
         return self._typing.send(TYPING_EVENT, payload)
+
+    def tell(self, payload: Mapping[str, Any]) -> Sent:
+        """Broadcast a message's row, `told_payload`; REST when the channel has not joined, and the caller sends it."""
+        self._count("broadcast")
+        return self._changes.send(TOLD_EVENT, payload)
+
+    def _count(self, kind: str) -> None:
+        if self._host.kit.sockets is not None:
+            self._host.kit.sockets.sent[kind] += 1
 
     def mark(self) -> str:
         """The next signal's number, unlike all others of the run."""
@@ -197,6 +214,23 @@ class ConversationChannel:
             for holder in tuple(self._holders):
                 holder.noted(change.table, text(row.get("message_id")))
 
+    def _told(self, broadcast: BroadcastEvent) -> None:
+        payload = broadcast.payload
+        if not isinstance(payload, dict) or not isinstance(row := payload.get("record"), dict):
+            return
+        message = shapes.message(row)
+        if message is None or row.get("conversation_id") != self.conversation:
+            self._host.notes.saw(FactKind.STRANGE, self.conversation, text(row.get("id")), "messages broadcast")
+            return
+        new = payload.get("type") == "INSERT"
+        if new and message.client_id is not None:
+            created, at = epoch_us(message.created_at), broadcast.received_at
+            self._host.notes.saw(
+                FactKind.HEARD, self.conversation, message.client_id, message.id, at=at, mark_us=created
+            )
+        for holder in tuple(self._holders):
+            (holder.inserted if new else holder.updated)(message)
+
     def _ours(self, change: DatabaseChange) -> bool:
         """Row-level security is not asked about deletions: they go to whoever listens, and show the row's key alone."""
         if change.type == "DELETE":
@@ -223,6 +257,11 @@ class ConversationChannel:
             notes.saw(FactKind.HEARD, self.conversation, message.client_id, key, at=at, mark_us=commit)
         for holder in tuple(self._holders):
             holder.inserted(message)
+
+
+def told_payload(row: Mapping[str, Any], *, new: bool) -> dict[str, Any]:
+    """What the others are told of a message: its row."""
+    return {"type": "INSERT" if new else "UPDATE", "record": dict(row)}
 
 
 def epoch_us(text: str | None) -> int | None:

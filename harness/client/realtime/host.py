@@ -15,6 +15,7 @@ from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.realtime.phoenix.connection import Reporter
 from harness.client.realtime.shared import SharedRealtime
+from harness.core.client_settings import ClientSettings
 from harness.core.people import Person
 from harness.egress.gate import Gate
 
@@ -42,6 +43,9 @@ class RealtimeKit(Protocol):
 
     @property
     def sockets(self) -> SharedRealtime | None: ...
+
+    @property
+    def settings(self) -> ClientSettings: ...
 
 
 class RealtimeHost(Protocol):

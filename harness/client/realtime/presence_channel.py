@@ -49,6 +49,8 @@ class PresenceChannel:
         if self._channel is None or host.auth.account is None:
             return
         status = "online" if host.network.visible else "away"
+        if host.kit.sockets is not None:
+            host.kit.sockets.sent["presence"] += 1
         self._channel.track({"user_id": host.auth.user_id, "last_seen": round(time.time() * 1000), "status": status})
 
     def _status(self, status: Status, _reason: str) -> None:

@@ -77,13 +77,19 @@ class RealtimeSession:
     # ---- presence -------------------------------------------------------------------------------------------
 
     def enter_presence(self) -> None:
-        """Somebody is signed in on the page: it joins the channel, unless it has, and tracks once it has joined."""
+        """Somebody is signed in on the page: it joins the channel, unless it has, and tracks once it has joined. Phones
+        whose settings want no presence here and now do not."""
         client, account = self.client, self._host.auth.account
-        if client is None or account is None or self._presence is not None:
+        if client is None or account is None or self._presence is not None or not self._wants_presence:
             return
         self._presence = PresenceChannel(self._host, client)
         client.set_auth(account.access_token)
         self._presence.join()
+
+    @property
+    def _wants_presence(self) -> bool:
+        mode = self._host.kit.settings.presence
+        return mode == "always" or (mode == "chats" and bool(self._conversations))
 
     def track(self) -> None:
         """The presence timer: say that this person is here; joins the channel the first time somebody is signed in."""
@@ -121,10 +127,13 @@ class RealtimeSession:
             return None
         if self._presence is None:
             self.enter_presence()  # the app is in its channel before any screen is
+        if self._presence is None and (token := self._token()) is not None:
+            client.set_auth(token)
         channel = self._conversations.get(summary.conversation)
         if channel is None:
             channel = self._conversations[summary.conversation] = ConversationChannel(self._host, client, summary)
             channel.join()
+            self.enter_presence()  # where only chats have it
         channel.hold(listener)
         return channel
 
@@ -134,6 +143,9 @@ class RealtimeSession:
             return
         del self._conversations[channel.conversation]
         channel.leave()
+        if self._presence is not None and not self._wants_presence:
+            self._presence.leave()
+            self._presence = None
         self._audit()
 
     def overhear(self, conversation: str) -> ConversationChannel | None:

@@ -11,7 +11,8 @@ from harness.client.realtime.phoenix.timer_wheel import Wheel
 
 @dataclass(frozen=True, slots=True)
 class SharedRealtime:
-    """One per worker. changes: changes that reached a listener, by table.
+    """One per worker. changes: changes that reached a listener, by table. sent: broadcasts and presence tracks that
+    devices sent, by kind; what comes is in the tally.
     conversations: the members of those that are open on this worker's devices, once for each device.
     app_origin: of a page in a browser, which says so on opening a socket; "": no browser."""
 
@@ -21,6 +22,7 @@ class SharedRealtime:
     stats: Stats = field(default_factory=Stats)
     tally: FrameTally = field(default_factory=FrameTally)
     changes: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
     conversations: dict[str, list[frozenset[str]]] = field(default_factory=dict)
     app_origin: str = ""
 

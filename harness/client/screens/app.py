@@ -94,7 +94,7 @@ def read_ahead(phone: Device) -> None:
     queries.prefetch(first_page(phone))
     phone.background.start(ConversationList.of(phone).prefetch())
     queries.prefetch(diary_stats(phone))
-    for mode, limit in BACKGROUND_DECKS:
+    for mode, limit in BACKGROUND_DECKS[: phone.settings.background_decks]:
         phone.background.start(_background_deck(phone, mode, limit))
 
 

@@ -1,7 +1,8 @@
 """The conversations of one's own, as one page of the app remembers them (contract 5.1).
 
 Three places show them: the messages screen, an open conversation, and the swipe page, whose sheet for sharing a title
-is there from the start. While any does they are read again each 60 s; focus changes nothing.
+is there from the start. While any does they are read again each 60 s (`list_poll_s`); focus changes
+nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from harness.client.screens.screen_query import ScreenQuery
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
-LIST_EVERY_S = 60.0
-
 
 class ConversationList:
     """One page's; use `ConversationList.of(phone)`."""
@@ -31,7 +30,7 @@ class ConversationList:
         self._owners: list[object] = []
         self.rows: list[Summary] = []
         self._query = ScreenQuery(
-            phone, self._load, every_s=lambda: LIST_EVERY_S, stale_s=CONVERSATIONS.stale_s, on_focus=False
+            phone, self._load, every_s=lambda: phone.settings.list_poll_s, stale_s=CONVERSATIONS.stale_s, on_focus=False
         )
 
     @classmethod

@@ -6,15 +6,12 @@ from harness.client.api.calls import PRESENCE
 from harness.client.device import Device
 from harness.client.network_state import NetworkChange
 
-HEARTBEAT_S = 20.0
-TOUCH_EVERY_S = 60.0
-"""`ux.presence.heartbeat_ms` and `ux.presence.db_touch_min_interval_ms`, both at their defaults."""
-
 
 async def touch_presence(phone: Device) -> None:
-    """Tell the others when this person was last seen, at most once a minute per page; nobody waits for it."""
+    """Tell the others when this person was last seen, at most once a minute (`last_seen_every_s`, the app's
+    `ux.presence.db_touch_min_interval_ms`) per page; nobody waits for it."""
     now, last = phone.now(), phone.page.last_seen_at
-    if last is not None and now - last < TOUCH_EVERY_S:
+    if last is not None and now - last < phone.settings.last_seen_every_s:
         return
     phone.page.last_seen_at = now
     await phone.api.request(PRESENCE, phone.user_id, body={"last_seen_at": phone.clock.wall_clock()})
@@ -24,8 +21,9 @@ async def heartbeat(phone: Device) -> None:
     """The page's presence timer, from load to close: a track each time, and the write; a hidden tab writes nothing.
 
     A channel that was joined a moment ago tracks by itself, as soon as the server says SUBSCRIBED. The timer begins
-    anew with the app's user, as the channel does.
+    anew with the app's user, as the channel does. Its interval is the app's `ux.presence.heartbeat_ms`.
     """
+    every_s = phone.settings.presence_every_s
     phone.page.realtime.enter_presence()
     unwatch = phone.network.watch(lambda change: _back(phone, change))
     try:
@@ -33,7 +31,7 @@ async def heartbeat(phone: Device) -> None:
             if phone.network.visible and phone.auth.account is not None:
                 await touch_presence(phone)
             begun = phone.now()
-            while (wait := max(begun, phone.page.realtime.user_since) + HEARTBEAT_S - phone.now()) > 0:
+            while (wait := max(begun, phone.page.realtime.user_since) + every_s - phone.now()) > 0:
                 await phone.pause(wait)
             phone.page.realtime.track()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -98,7 +99,11 @@ async def _serve(services: Services, admission: Admission, wanted: DeckRequest) 
     enriched = await deck_added.enrich(services, caller, wanted, rows, size, settings, cf_variant=cf_variant, cold=cold)
     titles, embedding = await deck_candidates.titles_and_embedding(services, enriched.rows)
     rerank_variant = variants.get("swipe_rerank_v1", deck_order.CONTROL)
+    if services.switches.reranker_ms:
+        embedding = {**embedding, "rerank_swipe_enabled": True}
     rerank = Rerank.of(wanted, rerank_variant, embedding, settings, len(enriched.rows))
+    if rerank.enabled:
+        await asyncio.sleep(services.switches.reranker_ms / 1000)
     if enriched.cf_added:
         await deck_added.explain(services, caller, enriched.rows, titles, settings)
     cards = deck_cards.build(enriched.rows, titles, wanted, mode, max(size.cards, min(asked, _CARDS_CAP)))

@@ -1,6 +1,7 @@
 """What a deck's log says of the reranker (contract 2.4, row 15). (pure)
 
 The sandbox has no key for the reranker's provider, so it never changes an order: as the application does without one.
+With the switch `reranker_ms` it takes its time all the same.
 """
 
 from __future__ import annotations

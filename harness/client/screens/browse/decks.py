@@ -7,6 +7,7 @@ from uuid import UUID
 
 from harness.client.api import shapes
 from harness.client.api.call import Call
+from harness.client.api.calls import SWIPE_DECK
 from harness.client.api.shapes import Card
 from harness.client.cache.queries import Fetched
 from harness.client.device import Device
@@ -32,6 +33,8 @@ async def fetch_deck(
     """One deck. `ahead` and `extras` are the members that only some callers send, before and behind the seed; left out
     ones are absent, not null, because a null is not nothing here: `minImdbRating: null` counts as a filter (trap T38).
     """
+    if not phone.settings.rerank:
+        ahead = {**(ahead or {}), "skipRerank": True}
     body = {
         "sessionId": phone.local.session_id,
         "mode": mode,
@@ -40,12 +43,25 @@ async def fetch_deck(
         "seed": seed,
         **extras,
     }
+    kept = f"deck {call.name} {seed}"
+    if _keeps(phone, call) and (cards := phone.local.young(kept, phone.settings.deck_ttl_s, phone.now())) is not None:
+        return Fetched(Outcome.OK, cards)
     reading = await phone.api.request(call, body=body)
     if not reading.outcome.good:
         return Fetched(reading.outcome)
     _note(phone, reading.data, mode, limit)
     cards = shapes.deck(reading.data)
-    return Fetched(Outcome.SOFT_FAILURE) if cards is None else Fetched(Outcome.OK, cards)
+    if cards is None:
+        return Fetched(Outcome.SOFT_FAILURE)
+    if _keeps(phone, call):
+        phone.local.put(kept, cards, phone.now())
+    return Fetched(Outcome.OK, cards)
+
+
+def _keeps(phone: Device, call: Call) -> bool:
+    """Whether the device keeps such a deck: an experiment, as shipped it keeps none. What is left of the swipe page's
+    is kept by that page, which knows what was swiped."""
+    return phone.settings.deck_ttl_s > 0 and call.name != SWIPE_DECK.name
 
 
 def _note(phone: Device, data: Any, mode: str, limit: int) -> None:

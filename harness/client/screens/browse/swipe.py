@@ -34,14 +34,13 @@ from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
-FIRST_BATCH = 72
-REFILL = 60
 REFILL_MARGIN = 24
 REFILL_BELOW = 12
 RETRY_AFTER_ERROR = 32
 RETRY_WHEN_EMPTY = 36
 FILL_TRIES = 3
-READ_AHEAD = 8
+LEFT_OVER = "swipe deck"
+"""Where the device keeps what was not swiped, if its settings let a deck have an age (`deck_ttl_s`)."""
 DETAIL = Rules(stale_s=1800.0, gc_s=3600.0, on_focus=False)
 FRIENDS = Rules(stale_s=600.0, gc_s=1800.0, on_focus=False)
 UI = "SwipePage"
@@ -66,6 +65,7 @@ class SwipePage(Screen):
     def __init__(self, phone: Device) -> None:
         super().__init__(phone)
         self._cards: list[Card] = []
+        self._came_at: list[float] = []  # when each of them came, loop time
         self._index = 0
         self._seen: set[str] = set()
         self._page = 0
@@ -87,8 +87,11 @@ class SwipePage(Screen):
         ConversationList.of(self.phone).mount(self)
         HintChip.of(self.phone).show("swipe", {"sessionId": self.phone.local.session_id})
         self._experiments = await self._assigned()
-        await self._fill(FIRST_BATCH)
+        if not self._take_left_over():
+            await self._fill(self.phone.settings.deck_first)
         self._look_at_top()
+        if self.phone.settings.deck_ttl_s:
+            self._refill_if_low()
         return not self._failed
 
     async def retry(self) -> bool:
@@ -123,6 +126,7 @@ class SwipePage(Screen):
         if self._rules.swipe(deck, title):
             self._emit(BUTTONS[button] if button else gesture, card, payload=self._payload(card, action=button))
         self._index += 1
+        self._keep_left_over()
         self._look_at_top()
         self._refill_if_low()
 
@@ -180,6 +184,7 @@ class SwipePage(Screen):
         if self._left:
             return
         here, queries = self._here, self.phone.page.queries
+        self._keep_left_over()
         for read in self._on_top:
             self._look.drawn(queries.landed_at(read))
         super().leave()
@@ -196,6 +201,26 @@ class SwipePage(Screen):
 
     # ---- decks ----------------------------------------------------------------------------------------------
 
+    def _take_left_over(self) -> bool:
+        """Begin with what an earlier visit left, as long as it is young enough; whether there was any."""
+        phone = self.phone
+        if not phone.settings.deck_ttl_s:
+            return False
+        left: list[tuple[float, Card]] = phone.local.young(LEFT_OVER, phone.settings.deck_ttl_s, phone.now()) or []
+        left = [(at, card) for at, card in left if phone.now() - at < phone.settings.deck_ttl_s]
+        if left:
+            self._page = 1
+            self._cards = [card for _, card in left]
+            self._came_at = [at for at, _ in left]
+            self._seen.update(card.title for card in self._cards)
+            phone.notes.did(UserAction.CARDS, number=len(left), seconds=phone.now() - min(self._came_at))
+        return bool(left)
+
+    def _keep_left_over(self) -> None:
+        if self.phone.settings.deck_ttl_s:
+            left = list(zip(self._came_at, self._cards, strict=True))[self._index :]
+            self.phone.local.put(LEFT_OVER, left, self.phone.now())
+
     async def _assigned(self) -> dict[str, str] | None:
         """Experiment variants, kept for six hours only where all six are assigned; else asked for at each mount."""
         phone = self.phone
@@ -211,7 +236,7 @@ class SwipePage(Screen):
         """The app asks this whenever a card goes or cards come."""
         remaining = len(self._cards) - self._index
         if remaining < REFILL_BELOW and self._fetch is None and self._here:
-            self._start_fetch(max(REFILL, remaining + REFILL_MARGIN))
+            self._start_fetch(max(self.phone.settings.deck_refill, remaining + REFILL_MARGIN))
 
     def _start_fetch(self, limit: int) -> None:
         before = len(self._cards)
@@ -252,6 +277,8 @@ class SwipePage(Screen):
         fresh = [card for card in {card.title: card for card in cards}.values() if card.title not in self._seen]
         self._seen.update(card.title for card in fresh)
         self._cards += fresh
+        self._came_at += [self.phone.now()] * len(fresh)
+        self._keep_left_over()
         self.phone.notes.did(UserAction.CARDS, number=len(fresh))
         return bool(fresh)
 
@@ -272,7 +299,8 @@ class SwipePage(Screen):
         self._waiting_note[:] = [card]
         if self._rules.impression(card.deck, card.title):
             self._emit("impression", card, payload=self._payload(card, why=True))
-        below = self._cards[self._index + 1 : self._index + 1 + READ_AHEAD]
+        ahead = self.phone.settings.read_ahead
+        below = self._cards[self._index + 1 : self._index + 1 + max(ahead, 1)]
         self._on_top = [
             *(_title_read(phone, TITLE_PREVIEW, below[0].title) for _ in below[:1]),
             diary_entry(phone, card.title),
@@ -280,8 +308,8 @@ class SwipePage(Screen):
         ]
         for query in self._on_top:
             self.mount(query)
-        for ahead in below:
-            detail = title_detail(phone, ahead.title)
+        for card_below in below[:ahead]:
+            detail = title_detail(phone, card_below.title)
             if phone.page.queries.cache.value(detail.key, phone.now()) is None:
                 phone.page.queries.prefetch(detail)
 

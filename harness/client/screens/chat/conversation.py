@@ -9,7 +9,8 @@ What the channel brings is merged at once, before the next poll.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from harness.client.api import chat_calls as calls
@@ -18,10 +19,13 @@ from harness.client.api.call import Call
 from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REACTIONS_POLL, READ_RECEIPTS_POLL
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
+from harness.client.realtime.client import Sent
 from harness.client.realtime.conversation_channel import (
+    CHANGES,
     DELIVERY_RECEIPTS,
     REACTIONS,
     READ_RECEIPTS,
+    TOLD_EVENT,
     ConversationChannel,
 )
 from harness.client.screens.browse.suggestions import HintChip
@@ -40,9 +44,8 @@ from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
 
 PAGE = 40
-POLL_S = 5.0
-"""Poll interval of an open conversation while its channel is SUBSCRIBED."""
 POLL_UNSUBSCRIBED_S = 1.5
+"""Poll interval while the channel is not SUBSCRIBED, unless polls are more frequent in any case."""
 MESSAGES_STALE_S = 5.0
 LIVE_COPIES = 2
 """Delivery receipts of a message that arrives on a joined channel: the callback's and the list effect's."""
@@ -76,10 +79,10 @@ class Conversation:
         self._pages: list[list[ChatMessage]] = []
         self._timeline = MessageTimeline(phone.user_id)
         self._last_own: str | None = None  # whose delivery receipts are asked for
-        self._polling_s = POLL_S
+        self._polling_s = phone.settings.chat_poll_s
         self._receipts = Receipts(phone, summary.conversation, clock)
         self._files = SignedFiles.of(phone)
-        self._sender = Sender(phone, summary)
+        self._sender = Sender(phone, summary, self._tell)
         self._keyboard = Keyboard(
             phone, summary.conversation, self._own_name, lambda: self.joined, lambda: self._channel
         )
@@ -100,7 +103,8 @@ class Conversation:
         """Seconds between two rounds of polls."""
         if self._poll_s is not None:
             return self._poll_s
-        return POLL_S if self.joined else POLL_UNSUBSCRIBED_S
+        every_s = self.phone.settings.chat_poll_s
+        return every_s if self.joined else min(every_s, POLL_UNSUBSCRIBED_S)
 
     @property
     def joined(self) -> bool:
@@ -350,6 +354,18 @@ class Conversation:
         outcome = await self._sender.react(message, emoji)
         self.phone.background.start(self._read_reactions())
         return outcome
+
+    def _tell(self, payload: Mapping[str, Any]) -> None:
+        """The others hear of a message from whoever wrote it, where the app's settings are so."""
+        if self.phone.settings.live == "changes" or self._channel is None:
+            return
+        if self._channel.tell(payload) is Sent.REST:
+            self.phone.background.start(self._post_told(payload))
+
+    async def _post_told(self, payload: Mapping[str, Any]) -> None:
+        topic = CHANGES + self.summary.conversation
+        message = {"topic": topic, "event": TOLD_EVENT, "payload": payload, "private": False}
+        await self.phone.api.request(calls.TYPING_BROADCAST, body={"messages": [message]})
 
     async def _read_reactions(self) -> None:
         await self._reactions.refetch()

@@ -7,7 +7,7 @@ the channel's callback and the list's own effect both write. Nobody waits for a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from harness.client.api import chat_calls as calls
@@ -45,6 +45,20 @@ class ReceiptWriter:
         write = self._phone.notes.write(WriteKind.DELIVERED, subject=conversation, object_=message)
         return await self._write(write, DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
 
+    async def delivered_together(self, conversation: str, messages: Sequence[str]) -> None:
+        """One request for several messages, each once: the upsert takes no row twice."""
+        one = {"conversation_id": conversation, "user_id": self._phone.user_id}
+        rows = [{**one, "message_id": message} for message in dict.fromkeys(messages)]
+        writes = [
+            self._phone.notes.write(WriteKind.DELIVERED, subject=conversation, object_=row["message_id"])
+            for row in rows
+        ]
+        for write in writes:
+            write.sent()
+        reading = await self._request(DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, rows)
+        for write in writes:
+            write.answered(reading)
+
     async def read(self, conversation: str, message: str, clock: Callable[[], str] | None = None) -> Reading:
         """The read marker, dated by the phone: it may go backwards."""
         at = (clock or self._phone.clock.wall_clock)()
@@ -63,7 +77,7 @@ class ReceiptWriter:
         write.answered(reading)
         return reading
 
-    async def _request(self, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
+    async def _request(self, upsert: Call, insert: Call, body: Any) -> Reading:
         if upsert.name not in self._plain:
             reading = await self._phone.api.request(upsert, body=body)
             if reading.code != NO_SUCH_CONSTRAINT:
@@ -83,6 +97,8 @@ class Receipts:
         self._seen: set[str] = set()
         self._marker = ReadMarker()
         self._marking: asyncio.Task[None] | None = None
+        self._gathered: list[str] = []  # messages whose receipts wait for each other
+        self._every_s = phone.settings.receipts_every_s
 
     def arrived(self, messages: Iterable[ChatMessage], copies: int) -> int:
         """Messages are in view; those of others that are new get `copies` delivery receipts each, all at once.
@@ -95,13 +111,13 @@ class Receipts:
                 self._seen.add(message.id)
                 new += 1
                 for _ in range(copies):
-                    self._phone.background.start(self._deliver(message.id))
+                    self._deliver(message.id)
         return new
 
     def live(self, message: ChatMessage) -> None:
         """The channel's callback has a new message: it writes a receipt of its own, whatever the list does."""
         if message.sender != self._phone.user_id:
-            self._phone.background.start(self._deliver(message.id))
+            self._deliver(message.id)
 
     def newest(self, message: str) -> None:
         """The person is at the end and this is the last message the server knows."""
@@ -109,8 +125,23 @@ class Receipts:
         if self._marker.due() is not None and (self._marking is None or self._marking.done()):
             self._marking = self._phone.background.start(self._mark())
 
-    async def _deliver(self, message: str) -> None:
+    def _deliver(self, message: str) -> None:
+        """Write a delivery receipt: at once, or with all others of a while."""
+        start = self._phone.background.start
+        if not self._every_s:
+            start(self._deliver_one(message))
+            return
+        self._gathered.append(message)
+        if len(self._gathered) == 1:
+            start(self._deliver_gathered())
+
+    async def _deliver_one(self, message: str) -> None:
         await self._writer.delivered(self._conversation, message)
+
+    async def _deliver_gathered(self) -> None:
+        await self._phone.pause(self._every_s)
+        messages, self._gathered = self._gathered, []
+        await self._writer.delivered_together(self._conversation, messages)
 
     async def _mark(self) -> None:
         """Write what is newest when the throttle lets it, until there is nothing new."""

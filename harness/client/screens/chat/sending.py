@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +18,7 @@ from harness.client.api.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
 from harness.client.message_content import message_content
-from harness.client.realtime.conversation_channel import epoch_us
+from harness.client.realtime.conversation_channel import epoch_us, told_payload
 from harness.client.write import Write
 from harness.core.actions import UserAction
 from harness.core.delivery_facts import FactKind
@@ -76,9 +77,11 @@ class Bubble:
 class Sender:
     """Writes into one conversation."""
 
-    def __init__(self, phone: Device, summary: Summary) -> None:
+    def __init__(self, phone: Device, summary: Summary, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        """tell: called with what the others of the conversation are to be told, after each write that was answered."""
         self._phone = phone
         self._summary = summary
+        self._tell = tell
 
     async def post(self, bubble: Bubble) -> None:
         """From pressing send (or "try again": same client id, trap T43) to the server's row. No retry by itself.
@@ -108,6 +111,7 @@ class Sender:
             write.answered(sent, row.id if row is not None else None)
             if row is not None:
                 bubble.message = row  # the channel may have brought it already
+                self._tell(told_payload(sent.data, new=True))
                 created = epoch_us(row.created_at)
                 phone.notes.saw(FactKind.STORED, summary.conversation, bubble.client_id, row.id, mark_us=created)
             elif sent.outcome.good:
@@ -188,6 +192,8 @@ class Sender:
             write.answered(reading)
             if operation.ends(reading.outcome):
                 bubble.message = shapes.message(reading.data) or message
+                if shapes.message(reading.data) is not None:
+                    self._tell(told_payload(reading.data, new=False))
         return reading.outcome
 
     async def react(self, message: ChatMessage, emoji: str) -> Outcome:

@@ -1,0 +1,47 @@
+"""How many rows a database has written so far, by its own counters.
+
+A connection that goes on to work tells its counts each second; one that falls idle tells the last of them up to ten
+seconds later (PostgreSQL, `pgstat_report_stat`: PGSTAT_IDLE_INTERVAL). Whoever reads earlier misses rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from harness.egress import database
+from harness.egress.gate import Gate
+from harness.observe import questions
+
+SETTLED_S = 10.5
+LIMIT_S = 10.0
+APPLICATION = "movinesta-harness levers"
+SCHEMAS = frozenset({"public", "auth", "realtime", "storage"})
+
+
+def rows_written(dsn: str, gate: Gate) -> dict[str, int]:
+    """Rows inserted, updated and deleted so far, by table. Nothing is written.
+
+    :raises OSError, asyncpg.PostgresError, TimeoutError, HarnessError: as the connection (`observe.observer.FAULTS`).
+    """
+    return asyncio.run(asyncio.wait_for(_read(dsn, gate), LIMIT_S))
+
+
+async def _read(dsn: str, gate: Gate) -> dict[str, int]:
+    settings = {"application_name": APPLICATION, "default_transaction_read_only": "on"}
+    connection = await database.connect(gate, dsn, timeout=LIMIT_S, statement_cache_size=0, server_settings=settings)
+    try:
+        rows = await connection.fetch(questions.RELATIONS)
+    finally:
+        connection.terminate()
+    return {
+        row[1] if row[0] == "public" else f"{row[0]}.{row[1]}": row[5] + row[6] + row[7]
+        for row in rows
+        if row[0] in SCHEMAS
+    }
+
+
+def between(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """What came, of the tables in which something did. (pure)"""
+    found = {table: count - before.get(table, 0) for table, count in after.items()}
+    return {table: count for table, count in sorted(found.items()) if count > 0}
