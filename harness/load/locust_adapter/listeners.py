@@ -22,6 +22,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.core.behaviour import PERSONAS
+from harness.core.clock import WALL
 from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.run_spec import RunSpec
 from harness.egress.gate import LOOPBACK
@@ -188,7 +189,7 @@ def _place(environment: Environment, options: Any) -> tuple[int, int]:
 
 
 def _own_zero(environment: Environment, zero: float, worker: int) -> float:
-    """The run's zero by this machine's clock. Blocks for some round trips to the master.
+    """The run's zero by this machine's clock, and the wall clock set right. Blocks for some round trips to the master.
 
     :raises UsageError: the two clocks are too far apart.
     """
@@ -207,6 +208,8 @@ def _own_zero(environment: Environment, zero: float, worker: int) -> float:
     if (why := apart(clock)) or clock is None:
         remedy = "set both clocks by NTP (timedatectl), then start the worker again"
         raise UsageError(why, where="harness run --worker", remedy=remedy)
+    if abs(clock.offset_us) > clock.uncertainty_us:  # else nothing is known to be wrong
+        WALL.apart_s = clock.offset_us / 1e6
     return zero - clock.offset_us / 1e6
 
 

@@ -295,6 +295,7 @@ async def _signed_in(access: ResolvedTarget, send: Sender, read: _Read, number: 
     if access.user_ids:
         person = access.user_ids[number]
         account = Account.minted(person, email, access.jwt_secret.reveal(), now=0.0, epoch=time.time())
+        send.know({who: account.access_token})  # the reads that follow are theirs
         return SignedIn(person, account.access_token)
     one = Ask("POST", "/auth/v1/token?grant_type=password", "anonymous", {"email": email, "password": "***"})
     read.listed.append(one)
