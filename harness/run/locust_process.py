@@ -24,6 +24,7 @@ from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, KILL_FILE_ENV, P
 from harness.core.run_token import TOKEN_ENV, new_token
 from harness.core.target_guard import Permit
 from harness.egress.orders import handed
+from harness.egress.sources import SOURCES_ENV
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
 from harness.record.run_log import NO_LOG, RunLog
@@ -238,7 +239,9 @@ class LocustProcess:
             reach=access.reach,
             wire=access.limits,
         )
-        return child_environment(os.environ, KILL_FILE_ENV, *asked_for(os.environ), **opened, **handed(allowed))
+        return child_environment(
+            os.environ, KILL_FILE_ENV, SOURCES_ENV, *asked_for(os.environ), **opened, **handed(allowed)
+        )
 
     def _interrupted(self, number: int, frame: object) -> None:
         """First signal: end the run cleanly; second: kill it."""

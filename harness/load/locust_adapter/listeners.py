@@ -27,6 +27,7 @@ from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.run_spec import RunSpec
 from harness.egress.gate import LOOPBACK
 from harness.egress.orders import accepted, received
+from harness.egress.sources import sources_in
 from harness.load.aggregator import Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec
@@ -237,7 +238,7 @@ def _take_part(environment: Environment, text: str) -> None:
     try:
         if text:
             spec, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
-            gate = accepted(spec, received(os.environ))
+            gate = accepted(spec, received(os.environ), sources_in(os.environ))
         else:
             spec, zero = closed_spec(environment.host or ""), time.time()
             gate = LOOPBACK
