@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.target_guard import HERE, Reach
@@ -86,10 +87,10 @@ class Gate:
             try:
                 async with asyncio.timeout(FAMILY_S if other else None):
                     opened = await self._from_own(loop, address, port)
+                    where: dict[str, Any] = {"host": address, "port": port} if opened is None else {"sock": opened}
                     await loop.create_connection(
                         protocol,
-                        *((address, port) if opened is None else ()),
-                        sock=opened,
+                        **where,
                         ssl=tls,
                         server_hostname=host if tls else None,
                         ssl_shutdown_timeout=shutdown_s if tls else None,

@@ -27,6 +27,7 @@ from harness.egress.orders import handed
 from harness.egress.sources import SOURCES_ENV
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
+from harness.load.alive import ALIVE_ENV, BEAT
 from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
@@ -89,8 +90,9 @@ class LocustProcess:
                 if self._signal:  # it came while the process was started
                     processes.kill_group(process)
                 try:
-                    self._listen(process, log)
-                    process.wait()
+                    with BEAT.left_to_the_load():
+                        self._listen(process, log)
+                        process.wait()
                 finally:
                     timer.cancel()
             finally:
@@ -240,7 +242,7 @@ class LocustProcess:
             wire=access.limits,
         )
         return child_environment(
-            os.environ, KILL_FILE_ENV, SOURCES_ENV, *asked_for(os.environ), **opened, **handed(allowed)
+            os.environ, KILL_FILE_ENV, SOURCES_ENV, ALIVE_ENV, *asked_for(os.environ), **opened, **handed(allowed)
         )
 
     def _interrupted(self, number: int, frame: object) -> None:

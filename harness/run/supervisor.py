@@ -36,6 +36,7 @@ from harness.egress.gate import Gate
 from harness.egress.sources import sources_in
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
+from harness.load.alive import BEAT
 from harness.load.sizing import check_workers, processes_for
 from harness.observe.keep import keep
 from harness.observe.observer import Observations
@@ -66,7 +67,7 @@ def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None
     :raises UsageError: when the request cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
-    with patient(watcher) as shown:
+    with patient(watcher) as shown, BEAT.kept(os.environ):
         told = None if show is None else lambda line: shown.later(lambda: show(line))
         return _logged(run_request, shown, told)
 

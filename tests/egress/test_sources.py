@@ -45,9 +45,12 @@ def test_phones_send_from_the_addresses_in_turn_and_each_keeps_its_own(kind: str
 
 
 def test_a_source_that_leads_nowhere_fails_as_a_connection_does() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+
     async def work() -> None:
-        async with serving(lambda peer: peer.request()) as server:
-            with pytest.raises(OSError, match="assign requested address|not valid"):
+        async with serving(script) as server:
+            with pytest.raises(OSError, match=r"assign requested address|not valid"):
                 await Gate(sources=("192.0.2.1",)).connect(asyncio.Protocol, "127.0.0.1", server.port)
 
     run_on("uvloop", work())

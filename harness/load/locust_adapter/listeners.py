@@ -29,6 +29,7 @@ from harness.egress.gate import LOOPBACK
 from harness.egress.orders import accepted, received
 from harness.egress.sources import sources_in
 from harness.load.aggregator import Report
+from harness.load.alive import ALIVE_ENV, EVERY_S, touch
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec
 from harness.load.locust_adapter.kill_switch import cut, cut_here
@@ -122,6 +123,18 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     except HarnessError as error:  # Locust would log it, and drive its users without us
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
+
+
+@events.init.add_listener
+def _be_alive(**_: Any) -> None:
+    if file := os.environ.get(ALIVE_ENV):
+        gevent.spawn(_beat, file)
+
+
+def _beat(file: str) -> None:
+    while True:
+        touch(file)
+        gevent.sleep(EVERY_S)
 
 
 def _protect_page(environment: Environment, web_ui: Any) -> None:
