@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 SHIPPED = "scenarios"
 """The package of the shipped personas."""
 STOP_TIMEOUT_S = 15.0
-EPOCH_ROUNDS, EPOCH_PATIENCE_S = 5, 2.0
+EPOCH_ROUNDS, EPOCH_ROUND_S, EPOCH_PATIENCE_S = 5, 2.0, 30.0
 
 
 @dataclass(slots=True)
@@ -211,13 +211,12 @@ def _own_zero(environment: Environment, zero: float, worker: int) -> float:
     answers: Queue[dict[str, float]] = Queue()
     runner = environment.runner
     runner.register_message(EPOCH, lambda environment, msg, **_: answers.put(msg.data))
-    for _ in range(EPOCH_ROUNDS):
-        asked = time.time()
-        runner.send_message(EPOCH, asked)
-        with contextlib.suppress(Empty):
-            answer = answers.get(timeout=EPOCH_PATIENCE_S)
-            if answer["asked"] == asked:
-                rounds.append(Round(asked, answer["theirs"], time.time()))
+    until = time.monotonic() + EPOCH_PATIENCE_S
+    while len(rounds) < EPOCH_ROUNDS and time.monotonic() < until and not _here.stopped:
+        runner.send_message(EPOCH, time.time())
+        with contextlib.suppress(Empty):  # a late answer counts for its own question: it only bounds less
+            answer = answers.get(timeout=EPOCH_ROUND_S)
+            rounds.append(Round(answer["asked"], answer["theirs"], time.time()))
     clock = offset(worker, rounds)
     if (why := apart(clock)) or clock is None:
         remedy = "set both clocks by NTP (timedatectl), then start the worker again"
