@@ -79,7 +79,7 @@ def assert_safe(manifests: list[dict[str, Any]]) -> None:
 
 def egress(manifests: list[dict[str, Any]], component: str) -> list[dict[str, Any]]:
     """What the policies let pods of a component do."""
-    rules = []
+    rules: list[dict[str, Any]] = []
     for one in manifests:
         if one["kind"] != "NetworkPolicy" or "Egress" not in one["spec"]["policyTypes"]:
             continue
