@@ -76,9 +76,10 @@ def page(state: RehearsalState) -> str:
         "",
         f"**{answer(state)}**",
         "",
-        f"- exit code: {int(exit_code(state)) if state.steps else 0}",
-        f"- people: {state.provisioned or 'not made yet'}",
+        f"- exit code: {int(exit_code(state)) if state.steps or state.stopped else 0}",
         *(f"- {line}" for line in state.checked),
+        *_preflight(state),
+        f"- people: {state.provisioned or 'not made'}",
         f"- clean-up: {state.cleaned or 'not done'}",
         "",
         "## Steps",
@@ -93,10 +94,19 @@ def page(state: RehearsalState) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _preflight(state: RehearsalState) -> list[str]:
+    found = state.preflight
+    if found is None:
+        return []
+    return [f"- preflight: {found.text}", *(f"  - {one.sentence}" for one in found.refused)]
+
+
 def answer(state: RehearsalState) -> str:
     """The rehearsal's outcome in one sentence."""
-    if state.stopped:
+    if state.stopped and state.steps:
         return f"Not carried as far as is known: {state.stopped}"
+    if state.stopped:
+        return f"No step was made: {state.stopped}."
     if not state.steps:
         return "No step was made."
     last = state.steps[-1]

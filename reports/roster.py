@@ -13,6 +13,9 @@ from harness.record.roster import LOST_S, WorkerRecord
 from reports.frames import Frames, samples_in
 from reports.text import count, percent, plural
 
+TELL_APART_S = 1.0
+"""Machines that are set by NTP are closer."""
+
 
 @dataclass(frozen=True)
 class RosterAnswer:
@@ -35,13 +38,24 @@ def workers(frames: Frames) -> RosterAnswer:
     parts = [f"{what}{_share_lost(frames, worker)}" for worker, what in sorted(troubles.items())]
     parts += [f"{plural(unknown, 'worker')} never reported"] if unknown > 0 else []
     if not parts:
-        return RosterAnswer(f"{expected} of {plural(expected, 'worker')} to the end")
+        return RosterAnswer("; ".join((f"{expected} of {plural(expected, 'worker')} to the end", *_clocks(frames))))
+    there = f"{expected - len(troubles) - max(0, unknown)} of {plural(expected, 'worker')} to the end"
     return RosterAnswer(
-        f"{expected - len(troubles) - max(0, unknown)} of {plural(expected, 'worker')} to the end; {'; '.join(parts)}",
+        "; ".join((there, *parts, *_clocks(frames))),
         "part of the load was not made",
         "look for a killed worker (out of memory, signal) or a broken network, then run again; with --rebalance the "
         "others take over what a lost worker has not begun",
     )
+
+
+def _clocks(frames: Frames) -> list[str]:
+    """Machines whose time of day was far from the master's; phones on them went by the master's all the same."""
+    return [
+        f"worker {clock.worker}'s clock was {abs(clock.apart_us) / 1e6:,.0f} s "
+        f"{'behind' if clock.apart_us > 0 else 'ahead'}, which was allowed for"
+        for clock in frames.manifest.clocks
+        if abs(clock.apart_us) / 1e6 > TELL_APART_S
+    ]
 
 
 def channel(frames: Frames) -> RosterAnswer:

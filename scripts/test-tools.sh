@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what some tests need beside .venv: Chromium (browser tests), faketime (runs with clocks apart), the npm packages
-# under tests/node, and the Python clients of Realtime and of Toxiproxy, each in an environment of its own.
+# under tests/node, Helm's engine as a library (75 MB; tests of the chart), and the Python clients of Realtime and of
+# Toxiproxy, each in an environment of its own.
 # Run by `make test-all`. Never fails a build: what cannot be installed is named with its reason, and its tests skip.
 set -u
 cd "$(dirname "$0")/.." || exit 0
@@ -109,8 +110,18 @@ install_playwright() {
     fi
 }
 
+# Renders deploy/helm as `helm template` does, without a helm on the machine.
+install_helm() {
+    [ -x .venv/bin/python ] || return
+    .venv/bin/python -c 'import helm_python' >"$log" 2>&1 && return
+    if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check 'helm-python-sdk==0.2.2' >"$log" 2>&1; then
+        missed helm-python-sdk "pip said: $(last_line)"
+    fi
+}
+
 install_chromium
 install_faketime
+install_helm
 install_playwright
 install_node_packages
 install_realtime_client

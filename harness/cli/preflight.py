@@ -90,7 +90,7 @@ def preflight(target_file: str | None, url: str | None, **options: Any) -> None:
 
     if bool(target_file) == bool(url) and (url or not options["app_folder"]):
         raise click.UsageError("which target? Give --target FILE, or --url of a sandbox on this machine")
-    entries = _accepted(options["accepted_file"])
+    entries = accepted_in(options["accepted_file"])
     found = _Answers()
     if target_file or url:
         access = _access(target_file, url, options)
@@ -197,7 +197,8 @@ def _listed(access: ResolvedTarget, options: dict[str, Any]) -> Iterator[str]:
     yield f"{counted(most, 'request')} at most, {counted(len(asked.statements), 'statement')} that are rolled back"
 
 
-def _accepted(path: Path | None) -> Any:
+def accepted_in(path: Path | None) -> Any:
+    """Entries of a file of accepted findings. :raises UsageError: it is none."""
     from harness.config.load import load_model
     from harness.preflight.accepted import AcceptedFile
 

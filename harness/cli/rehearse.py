@@ -15,15 +15,9 @@ from harness.core.errors import UsageError
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
-    from harness.rehearse.conduct import Check
     from harness.rehearse.state import RehearsalState
 
 PAGE = "rehearsal.md"
-
-
-def checks() -> tuple[Check, ...]:
-    """Questions before the load, in order: what the target says of itself and of its database goes here."""
-    return ()
 
 
 @click.command()
@@ -52,6 +46,14 @@ def checks() -> tuple[Check, ...]:
 @click.option(
     "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Making and removing people."
 )
+@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path), help="Findings that do not count (TOML).")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["high", "medium", "low", "never"]),
+    default="high",
+    show_default=True,
+    help="End before the load, with 40, when preflight finds something of this severity or above.",
+)
 @click.option("--keep", is_flag=True, help="Leave people and rows; `--resume` without it removes them.")
 @click.option("--out", type=OutFolder(), help="Where the rehearsal goes; runs/rehearsal-TIME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted rehearsal in --out.")
@@ -60,13 +62,14 @@ def checks() -> tuple[Check, ...]:
 def rehearse(target_file: str, **options: Any) -> None:
     """Rehearse a launch, from plan to clean-up.
 
-    Plan, checks, people, 1, 10 and 100 % of the peak, verdict, cost, clean-up.
+    Plan, doctor, preflight, people, 1, 10 and 100 % of the peak, verdict, cost, clean-up.
 
     A step is left out when the smaller ones say that it would miss its objectives, or that the generator would give
     way. People are made with the target's tag and removed with everything that they wrote. One file, rehearsal.json in
     --out, is all that a rehearsal remembers: --resume goes on where it was interrupted.
     """
     from harness.cli import progress
+    from harness.cli.preflight import accepted_in
     from harness.config.load import load_slo_file, load_target
     from harness.plan import PlanInputs, load_prices, make
     from harness.rehearse import ask, conduct, state
@@ -118,7 +121,8 @@ def rehearse(target_file: str, **options: Any) -> None:
         judge=lambda run, step: told_by.judged_step(run, step, inputs, prices),
         told=lambda line: click.echo(visible(line)),
         watcher=progress.watcher,
-        checks=checks(),
+        accepted=accepted_in(options["accepted_file"]),
+        fail_on=options["fail_on"],
         keep=options["keep"],
         concurrency=options["concurrency"],
     )

@@ -260,11 +260,12 @@ def _refuse_what_would_be_ignored(context: click.Context, profile: str | None) -
 
 
 def _serve(options: dict[str, Any]) -> NoReturn:
+    from harness.load.alive import BEAT
     from harness.run.worker import work
 
     wait_s = options["wait_s"] or 5.0
-    sys.exit(
-        work(
+    with BEAT.kept(os.environ):
+        code = work(
             options["master_address"],
             options["target_file"],
             options["url"],
@@ -273,7 +274,7 @@ def _serve(options: dict[str, Any]) -> NoReturn:
             wait_s=wait_s,
             say=lambda text: click.echo(visible(text), err=True),
         )
-    )
+    sys.exit(code)
 
 
 def _token_for_workers(options: dict[str, Any]) -> str:

@@ -134,7 +134,7 @@ class Device:
             loop=kit.loop,
             tls=kit.tls,
             manners=manners_of(kit.client),
-            gate=kit.gate,
+            gate=kit.gate.of_phone(self.person.number),
             budget=kit.wire_budget,
         )
 

@@ -169,7 +169,7 @@ def _signed_in(
             facts = replace(facts, minting=minted.how)
             now = datetime.now(UTC).timestamp()
             token = Account.minted(ids[0], email, minted.text.reveal(), now=0.0, epoch=now).access_token
-    if keys.password is not None and facts.people_found != 0:
+    if keys.password is not None and (facts.people_found is None or 0 in ids):
         body = {"email": email, "password": (keys.password or NOTHING).reveal()}
         reply = asking.ask("POST", f"{TOKEN}?grant_type=password", {"apikey": anon}, body)
         facts = replace(facts, sign_in=reply)

@@ -49,13 +49,17 @@ class DatabaseFact:
 
 @dataclass(frozen=True, slots=True)
 class MachineFact:
-    """The generator. us_a_request: what a realistic request would cost here, by a calibration of two seconds."""
+    """The generator. us_a_request: what a realistic request would cost here, by a calibration of two seconds.
+
+    sources: addresses of this machine that phones send from, each of which has all of the ports.
+    """
 
     descriptors: int
     ports: int
     cores: int
     memory_bytes: int
     us_a_request: float
+    sources: int = 1
 
 
 @dataclass(frozen=True, slots=True)

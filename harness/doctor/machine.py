@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 
 import orjson
 
 from harness.doctor.facts import MachineFact
+from harness.egress.sources import sources_in
 from harness.load import child_process as processes
 
 CALIBRATION_S = 2.0
@@ -21,12 +23,14 @@ _BODY = orjson.dumps(
 
 
 def machine(calibration_s: float = CALIBRATION_S) -> MachineFact:
+    """:raises UsageError: HARNESS_SOURCE_ADDRESSES names what is no address of this machine."""
     return MachineFact(
         descriptors=processes.raise_descriptor_limit(),
         ports=_ports(),
         cores=processes.cores(),
         memory_bytes=_memory(),
         us_a_request=REQUEST_US * calibrated_us(calibration_s) / REFERENCE_US,
+        sources=max(1, len(sources_in(os.environ))),
     )
 
 

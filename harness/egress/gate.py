@@ -6,11 +6,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.target_guard import HERE, Reach
 from harness.egress.names import NAMES, ForbiddenAddress, Names, Pinned, forbidden, refused
+from harness.egress.sources import bound, of_phone, towards
 
 FAMILY_S = 2.0
 """To an address of one family, while there is one of the other to fall back on."""
@@ -20,11 +22,17 @@ FAMILY_S = 2.0
 class Gate:
     """One process's way out. Without a reach: loopback alone.
 
-    reach: which hosts. names: what their names mean, pinned for the process.
+    reach: which hosts. names: what their names mean, pinned for the process. sources: addresses of this machine that
+    phones send from; without any the system chooses.
     """
 
     reach: Reach = HERE
     names: Names = NAMES
+    sources: tuple[str, ...] = ()
+
+    def of_phone(self, number: int) -> Gate:
+        """The same, from that phone's own address."""
+        return replace(self, sources=of_phone(self.sources, number)) if self.sources else self
 
     # ---- asked before anything is sent ---------------------------------------------------------------------------
 
@@ -78,10 +86,11 @@ class Gate:
             other = any((":" in rest) is not (":" in address) for rest in order[number + 1 :])
             try:
                 async with asyncio.timeout(FAMILY_S if other else None):
+                    opened = await self._from_own(loop, address, port)
+                    where: dict[str, Any] = {"host": address, "port": port} if opened is None else {"sock": opened}
                     await loop.create_connection(
                         protocol,
-                        address,
-                        port,
+                        **where,
                         ssl=tls,
                         server_hostname=host if tls else None,
                         ssl_shutdown_timeout=shutdown_s if tls else None,
@@ -95,6 +104,18 @@ class Gate:
                 return
         assert problem is not None
         raise problem
+
+    async def _from_own(self, loop: asyncio.AbstractEventLoop, address: str, port: int) -> socket.socket | None:
+        """A socket connected from a source address; None where the system chooses one. :raises OSError:"""
+        if not (source := towards(self.sources, address)):
+            return None
+        opened = bound(source)
+        try:
+            await loop.sock_connect(opened, (address, port))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     async def stream(self, host: str, port: int, *, limit: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection as a pair of streams. limit: bytes of one line. :raises OSError:"""

@@ -55,12 +55,14 @@ def received(environ: Mapping[str, str]) -> Permit:
         ) from None
 
 
-def accepted(order: RunSpec, permit: Permit) -> Gate:
+def accepted(order: RunSpec, permit: Permit, sources: tuple[str, ...] = ()) -> Gate:
     """The gate for an order that the permit covers; the target's name is pinned, from here on, for the process.
+
+    sources: addresses of this machine that phones send from.
 
     :raises TargetError: the order goes elsewhere, or wants more.
     """
-    gate = Gate(permit.reach)
+    gate = Gate(permit.reach, sources=sources)
     parts = _split(order.url)
     if parts is None or not (_same(order.url, permit.url) if permit.url else is_loopback(parts[1])):
         wanted = shown(parts[1]) + f":{parts[2]}" if parts else ascii(order.url[:80])

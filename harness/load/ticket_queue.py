@@ -10,12 +10,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from harness.core.clock import WALL
 from harness.core.errors import HarnessError
 from harness.core.rows import made
 from harness.core.run_spec import RunSpec
 from harness.load.aggregator import Report
 from harness.load.engine import Engine
-from harness.record.clocks import Round, offset
+from harness.record.clocks import ClockOffset, Round, offset
 from harness.record.roster import Counters
 from harness.record.store import RunStore
 from harness.schedule.arrivals import Schedule, Ticket
@@ -88,6 +89,10 @@ class TicketQueue:
         self._rounds.append(Round(asked, theirs, self.engine.now()))
         self._rounds = sorted(self._rounds, key=lambda one: one.trip)[:KEPT_ROUNDS]
 
+    def _clock(self) -> ClockOffset | None:
+        found = offset(self.worker, self._rounds)
+        return found and found.model_copy(update={"apart_us": round(WALL.apart_s * 1e6)})
+
     def report(self, *, final: bool = False) -> Report:
         """What happened since the last report."""
         engine = self.engine
@@ -107,7 +112,7 @@ class TicketQueue:
             failures=engine.failures,
             final=final,
             problems=problems,
-            clock=offset(self.worker, self._rounds),
+            clock=self._clock(),
             sent=self._sent,
             host=socket.gethostname(),
             pid=os.getpid(),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["high", "medium", "low"]
+MOST_CALLS = 130
+"""Of one endpoint, to find its limit, unless somebody says otherwise."""
 ORDER: tuple[Severity, ...] = ("high", "medium", "low")
 
 

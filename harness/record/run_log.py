@@ -20,10 +20,11 @@ import os
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from harness.core.clock import utc_now
 from harness.core.secret_filter import WORDS
 from harness.core.visible import in_json, visible
 
@@ -107,7 +108,7 @@ class RunLog:
         times = self._times[event] = self._times[event] + 1
         if times > MAX_OF_ONE_EVENT or (self._held is None and self._descriptor < 0 and self._heard is None):
             return
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = utc_now()
         line: dict[str, object] = {"at": at, "level": level, "event": event, "run": self.run, "process": self.process}
         line["pid"] = os.getpid()
         if self.worker is not None:

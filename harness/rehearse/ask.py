@@ -15,6 +15,7 @@ from harness.core.profile import Profile
 from harness.core.target import Target
 from harness.plan import CapacityPlan, PlanInputs, profile_toml
 from harness.plan.run_peak import mean_session
+from harness.preflight.model import MOST_CALLS
 from harness.provision.leftovers import BY_USER
 from harness.record.streams import replacing
 from harness.rehearse.state import FILE, AskedRehearsal
@@ -81,6 +82,12 @@ def announcement(target: Target, asked: AskedRehearsal, steps: Sequence[Rehearsa
     left = [share for share in asked.shares if share not in {step.share for step in steps}]
     lines = [
         f"target {target.name}: {target.url} ({target.environment})",
+        "doctor, by every start, and again when the people are there: one request each of health, key set, claim, "
+        "settings, admin list, one Realtime join; with people one sign-in, one minted token, one reply of five kinds "
+        "of endpoint; nothing is written",
+        "preflight, once: " + ("the database's catalogue, read-only; " if target.keys.dsn_env else "") + "from outside "
+        f"as the first two people, each table, function and bucket that the API exposes, one endpoint at most "
+        f"{MOST_CALLS} times; rows that it makes go again (each request: harness preflight --outside --dry-run)",
         f"people: GET /auth/v1/admin/users until all are listed; POST /auth/v1/admin/users "
         f"{counted(people, 'time')} at most, "
         f"{pattern.format(index=0)} to {pattern.format(index=people - 1)}, tag {target.people.tag!r}",

@@ -1,7 +1,8 @@
 """Does a rehearsal, stage by stage; each stage that is done is in the state, and is not done again.
 
-Stages: checks, provision, steps, clean-up. Whatever ends the steps (an objective missed, a projection that says no, the
-last step done), the clean-up follows; a signal or an error does not, and `--resume` goes on where it was.
+Stages: guard, doctor, preflight, provision, doctor again for what needs people, steps, clean-up. Whatever ends the
+steps (preflight's findings, an objective missed, a projection that says no, the last step done), the clean-up follows;
+a signal or an error does not, and `--resume` goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from harness.core.counted import counted
 from harness.core.errors import ExitCode, UsageError, first_of
 from harness.core.target import Target
 from harness.core.target_guard import permit
+from harness.preflight.accepted import AcceptedFinding
 from harness.provision import cleanup, everybody, provision
 from harness.provision.display import Display
 from harness.provision.leftovers import BY_USER, Leftovers, RestJob, found, removed
 from harness.rehearse.ask import RehearsalStep, people_of
+from harness.rehearse.before import PREFLIGHT_PEOPLE, FailOn, doctored, grave, preflighted
 from harness.rehearse.projection import project, should_leave
 from harness.rehearse.state import RehearsalState, StepOutcome, save
 from harness.run.plan_limits import largest_scale, peak_of
@@ -29,16 +32,11 @@ Judge = Callable[[Path, RehearsalStep], StepOutcome]
 
 
 @dataclass(frozen=True)
-class Check:
-    """A question before the load: says in a line what it found. :raises TargetError: the rehearsal may not begin."""
-
-    name: str
-    ask: Callable[[Target], str]
-
-
-@dataclass(frozen=True)
 class Rehearsal:
-    """Everything that a rehearsal works with. keep: people stay, and so does what they wrote."""
+    """Everything that a rehearsal works with.
+
+    keep: people stay, and so does what they wrote. fail_on: from which severity on a finding of preflight ends it.
+    """
 
     request: RunRequest  # its profile is replaced by each step's
     target: Target
@@ -47,7 +45,8 @@ class Rehearsal:
     judge: Judge
     told: Callable[[str], None]
     watcher: Callable[[], contextlib.AbstractContextManager[Watcher]]
-    checks: Sequence[Check] = ()
+    accepted: Sequence[AcceptedFinding] = ()
+    fail_on: FailOn = "high"
     keep: bool = False
     concurrency: int = 8
 
@@ -64,10 +63,9 @@ def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
     if state.cleaned:
         return state
     guard(work)
-    state = _checked(work, work.save(state))
-    if state.leftovers is None:  # else the clean-up has begun
-        state = _provisioned(work, state)
-        state = _stepped(work, state)
+    state = work.save(state)
+    if state.leftovers is None and not state.stopped and len(state.steps) < len(work.steps):
+        state = _loaded(work, state)
     if work.keep:
         work.told(f"people are kept; remove them later: harness rehearse --resume --out {work.folder}")
         return state
@@ -95,13 +93,47 @@ def guard(work: Rehearsal) -> None:
         )
 
 
-def _checked(work: Rehearsal, state: RehearsalState) -> RehearsalState:
-    """Asked again by every start: a target can change meanwhile."""
-    said = []
-    for check in work.checks:
-        said.append(f"{check.name}: {check.ask(work.target)}")
-        work.told(said[-1])
-    return work.save(state.model_copy(update={"checked": tuple(said)}))
+def _loaded(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """Everything up to the last step. The clean-up is not begun, and something is left to be done."""
+    state = _doctored(work, state)
+    state = _preflighted(work, state)
+    if state.stopped:
+        return state
+    made_now = not state.provisioned
+    state = _provisioned(work, state)
+    if made_now:
+        state = _doctored(work, state)
+    return _stepped(work, state)
+
+
+def _doctored(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """Asked again by every start: a target can change meanwhile, and so can this machine."""
+    made = bool(state.provisioned)
+    work.told("doctor: asking target and machine" + (", people among it" if made else ""))
+    said = doctored(work.target, work.steps[-1].profile, made=made, allow_production=work.request.allow_production)
+    work.told(said)
+    return work.save(state.model_copy(update={"checked": (said,)}))
+
+
+def _preflighted(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """Asked once, with the first two of the people who are made anyway."""
+    found = state.preflight
+    if found is None:
+        work.told("preflight: asking the target what is open, slow or missing")
+        production = work.request.allow_production
+        work.told(provision(work.target, PREFLIGHT_PEOPLE, concurrency=1, allow_production=production))
+        found = preflighted(work.target, work.accepted, allow_production=production)
+        state = work.save(state.model_copy(update={"preflight": found}))
+    work.told(f"preflight: {found.text}")
+    if not (refused := grave(found, work.fail_on)):
+        return state
+    for one in refused:
+        work.told(one.sentence)
+    why = (
+        f"preflight found {counted(len(refused), 'thing')} of severity {work.fail_on} or above, and mending them "
+        "changes what is measured: mend them, accept them (--accepted FILE), or say --fail-on never"
+    )
+    return work.save(state.model_copy(update={"stopped": why, "stopped_code": int(ExitCode.TARGET)}))
 
 
 def _provisioned(work: Rehearsal, state: RehearsalState) -> RehearsalState:

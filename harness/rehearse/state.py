@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from harness.core.errors import UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
+from harness.record.preflight_results import PreflightRecord
 from harness.record.streams import replacing
 
 FILE = "rehearsal.json"
@@ -66,12 +67,16 @@ class StepOutcome(FrozenModel):
 
 
 class RehearsalState(FrozenModel):
-    """provisioned: what was said of it. stopped: why the larger steps were left out. leftovers: found before the people
-    were deleted; null: not looked for yet. cleaned: what was said of it, the last stage."""
+    """checked: what the doctor said last. preflight: null: not asked yet. provisioned: what was said of it.
+
+    stopped: why the (larger) steps were left out. leftovers: found before the people were deleted; null: not looked
+    for yet. cleaned: what was said of it, the last stage.
+    """
 
     version: Literal[1] = 1
     asked: AskedRehearsal
     checked: tuple[str, ...] = ()
+    preflight: PreflightRecord | None = None
     provisioned: str = ""
     steps: tuple[StepOutcome, ...] = ()
     stopped: str = ""

@@ -24,8 +24,10 @@ from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, KILL_FILE_ENV, P
 from harness.core.run_token import TOKEN_ENV, new_token
 from harness.core.target_guard import Permit
 from harness.egress.orders import handed
+from harness.egress.sources import SOURCES_ENV
 from harness.load import child_process as processes
 from harness.load.aggregator import LINE_MARK
+from harness.load.alive import ALIVE_ENV, BEAT
 from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
@@ -88,8 +90,9 @@ class LocustProcess:
                 if self._signal:  # it came while the process was started
                     processes.kill_group(process)
                 try:
-                    self._listen(process, log)
-                    process.wait()
+                    with BEAT.left_to_the_load():
+                        self._listen(process, log)
+                        process.wait()
                 finally:
                     timer.cancel()
             finally:
@@ -238,7 +241,9 @@ class LocustProcess:
             reach=access.reach,
             wire=access.limits,
         )
-        return child_environment(os.environ, KILL_FILE_ENV, *asked_for(os.environ), **opened, **handed(allowed))
+        return child_environment(
+            os.environ, KILL_FILE_ENV, SOURCES_ENV, ALIVE_ENV, *asked_for(os.environ), **opened, **handed(allowed)
+        )
 
     def _interrupted(self, number: int, frame: object) -> None:
         """First signal: end the run cleanly; second: kill it."""

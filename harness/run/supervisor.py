@@ -7,6 +7,7 @@ the sandbox is gone, and somebody is there to say how it went.
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import secrets
 from collections.abc import Sequence
@@ -32,8 +33,10 @@ from harness.core.run_spec import RunSpec, windows_of
 from harness.core.sign_in import SignInPace
 from harness.core.tables import Phase
 from harness.egress.gate import Gate
+from harness.egress.sources import sources_in
 from harness.evidence.collect import collect
 from harness.load import child_process as processes
+from harness.load.alive import BEAT
 from harness.load.sizing import check_workers, processes_for
 from harness.observe.keep import keep
 from harness.observe.observer import Observations
@@ -64,7 +67,7 @@ def rehearse(run_request: RunRequest, watcher: Watcher, show: Show | None = None
     :raises UsageError: when the request cannot be carried out as it stands.
     :raises TargetError: when the target may not be touched or does not answer; nothing was sent then but one probe.
     """
-    with patient(watcher) as shown:
+    with patient(watcher) as shown, BEAT.kept(os.environ):
         told = None if show is None else lambda line: shown.later(lambda: show(line))
         return _logged(run_request, shown, told)
 
@@ -75,6 +78,7 @@ def _logged(run_request: RunRequest, shown: Watcher, show: Show | None) -> Path:
     with contextlib.closing(log):
         try:
             _known_personas(run_request)
+            sources_in(os.environ)
             return _rehearse(_sized(run_request, processes.raise_descriptor_limit()), watcher, log, show)
         except HarnessError as error:
             log.error("run refused" if not log.run else "run failed", reason=str(error), code=int(error.exit_code))

@@ -9,6 +9,7 @@ from harness.core.errors import TargetError, UsageError
 from harness.core.people import email_pattern
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.secret import NOTHING
+from harness.core.target import Target
 from harness.core.target_guard import permit
 from harness.egress.gate import Gate
 from harness.load.discovery import discover
@@ -25,7 +26,11 @@ def beside_load(target_file: str | None, url: str | None, *, people: int, allow_
         found = discover(url)
         pinned(Gate(), found.url, found.dsn.reveal())
         return discovered(found)
-    target = load_target(str(target_file))
+    return resolved(load_target(str(target_file)), people=people, allow_production=allow_production)
+
+
+def resolved(target: Target, *, people: int, allow_production: bool) -> ResolvedTarget:
+    """The target of a file, with its keys. :raises UsageError: :raises TargetError: as `beside_load`."""
     allowed = permit(target, peak_phones=0, allow_production=allow_production)
     keys = resolve_keys(target, os.environ)
     pinned(Gate(allowed.reach), target.url, (keys.dsn or NOTHING).reveal())

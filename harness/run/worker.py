@@ -22,7 +22,9 @@ from harness.core.tables import MANIFEST
 from harness.core.target_guard import Permit, permit
 from harness.egress.gate import Gate
 from harness.egress.orders import ANY_LOOPBACK, handed
+from harness.egress.sources import SOURCES_ENV, sources_in
 from harness.load import child_process as processes
+from harness.load.alive import ALIVE_ENV, BEAT
 from harness.load.discovery import discover
 from harness.record.share import WORKER_OUT_ENV, close_shares
 from harness.run.locust_process import LOCUSTFILE
@@ -64,11 +66,12 @@ def work(
             remedy=f"export {TOKEN_ENV}=... as the master printed it, or give both the same",
         )
     told, allowed = _environ(target_file, url, allow_production=allow_production)
+    sources_in(os.environ)  # before anybody waits for this worker
     address = _address_of(host.strip("[]"), Gate(allowed.reach))
     greet(address, port, token, wait_s=wait_s, say=say)
     processes.raise_descriptor_limit()
     told |= {WORKER_OUT_ENV: str(out.absolute()), TOKEN_ENV: token} | handed(allowed)
-    environ = child_environment(os.environ, *asked_for(os.environ), **told)
+    environ = child_environment(os.environ, SOURCES_ENV, ALIVE_ENV, *asked_for(os.environ), **told)
     command = [sys.executable, "-m", "harness.load.locust_main", "-f", str(LOCUSTFILE), "--worker"]
     command += ["--exit-code-on-error", "0", "--master-host", address, "--master-port", str(port)]
     process: subprocess.Popen[str] | None = None
@@ -87,7 +90,8 @@ def work(
         try:
             if asked:
                 process.terminate()
-            code = process.wait()
+            with BEAT.left_to_the_load():
+                code = process.wait()
         finally:
             processes.end(process, patience_s=5.0)
             for run in out.glob("*"):

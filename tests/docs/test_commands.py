@@ -16,6 +16,8 @@ import pytest
 
 from harness.cli import cli
 from harness.cli.environment import commands as all_commands
+from harness.egress.sources import SOURCES_ENV
+from harness.load.alive import ALIVE_ENV
 from tests.docs.commands import PROGRAMS, Shown, commands, inline, pages
 from tests.docs.ways import Way, way
 
@@ -133,7 +135,7 @@ def test_variables_of_options_exist() -> None:
         for _, command in all_commands(cli)
         for option in command.params
         if isinstance(option, click.Option)
-    } | {"HARNESS_TOKEN"}
+    } | {"HARNESS_TOKEN", ALIVE_ENV, SOURCES_ENV}
     used = {word.partition("=")[0] for one in shown() for word in one.variables}
     assert {name for name in used if name.startswith("HARNESS_")} - known == set()
 

@@ -19,6 +19,8 @@ class Way(Enum):
 HOURS = ("prove", "tip", "capacity", "rehearse", "levers")
 FILES = {"slo": "--slo", "ci": "--target"}
 """Commands that run anywhere unless this option names a file."""
+CLUSTERS = ("docs/kubernetes.md", "docs/cloud.md", "docs/sizing.md")
+"""Pages about machines that no test has."""
 PLACEHOLDERS = frozenset(
     ("RUN", "FILE", "PROFILE", "BASELINE...", "...", "app.har", "../movinesta", "from-the-cache.db")
 )
@@ -71,4 +73,6 @@ def _other(command: Shown) -> tuple[Way, str]:
         return Way.STAGED, ""
     if command.program in ("git", "cd", "export", "docker", "pip"):
         return Way.OPTIONS, "a program of others, with what only the reader has"
+    if command.page in CLUSTERS:
+        return Way.OPTIONS, "needs a cluster or a cloud; tests/runs/test_kubernetes_commands.py runs what they start"
     return Way.OPTIONS, ""  # nobody has said how; a test names it

@@ -165,8 +165,8 @@ def test_a_slow_resolver_is_asked_once_for_a_herd(connects: int, monkeypatch: py
 
 
 def test_a_herd_connects_to_a_name_as_fast_as_to_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a resolver that takes a quarter of a second: asked for each, in four threads, it would take 25 s."""
-    herd, takes_s = 400, 0.25
+    """Behind a resolver that takes half a second: asked for each, in four threads, it would take 50 s."""
+    herd, takes_s = 400, 0.5
     resolver = installed(monkeypatch, Resolver({NAME: ["127.0.0.1"], "127.0.0.1": ["127.0.0.1"]}, takes_s=takes_s))
 
     async def took(host: str, port: int) -> float:

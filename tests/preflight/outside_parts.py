@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 
@@ -36,6 +37,24 @@ def access(url: str, *, dsn: bool = True, service: bool = True) -> ResolvedTarge
         service_key=found.service_key if service else NOTHING,
         dsn=found.dsn if dsn else NOTHING,
     )
+
+
+def minted_access(url: str) -> ResolvedTarget:
+    """The same people with tokens that are made here."""
+    found, known = access(url), discover(url)
+    addresses = [found.email_pattern.format(index=number) for number in (0, 1)]
+    ids = asyncio.run(_ids(known.dsn.reveal(), addresses))
+    return replace(found, jwt_secret=known.jwt_secret, user_ids=tuple(ids))
+
+
+async def _ids(dsn: str, addresses: list[str]) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("select id, email from auth.users where email = any($1)", addresses)
+        by_address = {row["email"]: str(row["id"]) for row in rows}
+        return [by_address[one] for one in addresses]
+    finally:
+        await connection.close()
 
 
 def snapshot(url: str) -> dict[str, tuple[int, str]]:

@@ -11,13 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import cli
+from harness.core.resolved_target import ResolvedTarget
 from harness.preflight.outside.model import Ask
-from harness.preflight.outside.questions import QUESTIONS, anonymous_access, idempotency, rate_limits
+from harness.preflight.outside.questions import QUESTIONS, anonymous_access, idempotency, others_access, rate_limits
 from harness.preflight.outside.run import Asked, outside
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 from sandbox.switches import Switches
-from tests.preflight.outside_parts import access, snapshot
+from tests.preflight.outside_parts import access, minted_access, snapshot
 from tests.preflight.recording_front import recording
 
 TAG = "aa11bb22"
@@ -150,6 +151,18 @@ def test_with_the_public_key_alone_nothing_is_asked_that_could_not_be_taken_away
         "public.messages, at once",
         "public.messages, one after the other",
     }
+
+
+def test_people_with_minted_tokens_know_their_conversations_too(sandbox: Sandbox) -> None:
+    """Or what they may well read, of a conversation with each other, would be taken for somebody else's."""
+
+    def listed(target: ResolvedTarget) -> list[tuple[object, ...]]:
+        asked = outside(target, tag=TAG, questions=(others_access.QUESTION,), only_list=True)
+        return [one.key for one in asked.listed if "/auth/v1/" not in one.path]
+
+    by_password = listed(access(sandbox.url))
+    assert sum("conversation_id=not.in.(" in str(path) for _, path, *_ in by_password) > 2
+    assert listed(minted_access(sandbox.url)) == by_password
 
 
 def test_without_a_connection_string_the_api_describes_itself(sandbox: Sandbox) -> None:

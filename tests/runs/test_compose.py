@@ -16,6 +16,8 @@ import httpx
 import pytest
 import yaml
 
+from harness.config.load import load_target
+from harness.load.alive import ALIVE_ENV
 from tests.runs.conftest import Run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,7 +48,50 @@ def test_every_service_runs_the_harness_image_with_its_secrets_from_the_env_file
         assert service["image"] == "movinesta-harness"
         assert service["env_file"] == ".env"
         assert service["build"]["dockerfile"] == "deploy/Dockerfile"
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["tmpfs"] == "/tmp"
     assert (ROOT / "deploy/Dockerfile").exists()
+
+
+def test_the_sandbox_of_the_compose_file_may_be_loaded_by_its_name() -> None:
+    """A host that is not loopback shows whose it is, or that only a private network knows it."""
+    target = load_target(str(ROOT / "deploy/sandbox.toml"))
+    assert target.ownership.waived == "private-network"
+    assert target.limits[target.host].private
+    worker = COMPOSE["services"]["worker"]["command"]
+    assert target.limits[worker.split("--worker ")[1].partition(":")[0]].private
+
+
+def test_profiles_bring_up_what_belongs_together() -> None:
+    smoke = {name for name, service in COMPOSE["services"].items() if "smoke" in service["profiles"]}
+    assert {"sandbox", "master", "worker"} == smoke
+    assert COMPOSE["services"]["rehearsal"]["profiles"] == ["rehearsal"]
+
+
+def test_the_image_is_made_of_the_lock_and_runs_without_rights() -> None:
+    lines = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    assert [line for line in lines if "requirements.lock" in line and "--require-hashes" in line]
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users[-1].isdigit()
+    assert int(users[-1]) > 0, "by number, so that Kubernetes sees that it is not root"
+    (check,) = (line for line in lines if line.startswith("HEALTHCHECK "))
+    environment = next(line for line in lines if line.startswith("ENV ") and ALIVE_ENV in line)
+    alive = environment.split(f"{ALIVE_ENV}=")[1].split()[0]
+    assert alive in check
+
+
+def test_the_command_of_a_rehearsal_is_one(tmp_path: Path) -> None:
+    """Said in advance, which sends nothing; tests/runs/test_rehearse.py does it."""
+    target = tmp_path / "target.toml"
+    text = (ROOT / "deploy/sandbox.toml").read_text(encoding="utf-8")
+    target.write_text(text.replace("http://sandbox:8787", "http://127.0.0.1:1"), encoding="utf-8")
+    replacements = {"/etc/harness/target.toml": str(target), "/runs/rehearsal": str(tmp_path / "rehearsal")}
+    words = command("rehearsal", {"DAU": "5000"}, replacements)
+    done = subprocess.run([*words, "--dry-run"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "step 1: " in done.stdout
+    assert f"written: {tmp_path / 'rehearsal'}" in done.stdout
 
 
 @pytest.mark.slow
@@ -66,6 +111,7 @@ def test_the_commands_of_the_compose_file_make_a_rehearsal(tmp_path: Path) -> No
         "8787": str(sandbox_port),
         "deploy/sandbox.toml": str(target),
         "/runs": str(tmp_path / "runs"),
+        "/tmp/worker": str(tmp_path / "worker"),
         "5557": str(master_port),
         "master:5557": f"127.0.0.1:{master_port}",
     }

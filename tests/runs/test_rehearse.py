@@ -1,4 +1,4 @@
-"""`harness rehearse` against a sandbox, as a user does it: to its end, killed at six points, and said in advance."""
+"""`harness rehearse` against a sandbox, as a user does it: to its end, killed at eight points, and said in advance."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ ENDED = (0, 10, 11, 20)  # a busy machine may be slow, and its generator doubted
 THEIRS = {
     "public.admin_audit_log",  # what the deployment notes of deletions
     "public.swipe_ingest_hourly_metrics",  # and of its own hours
+    "public.swipe_ingest_hourly_issue_counts",
     "public.media_items",  # the catalogue is everybody's, whoever's search brought a title
     "public.media_genres",
     "public.genres",
@@ -63,14 +64,17 @@ class Stage:
         ask = [sys.executable, "-m", "harness", "rehearse", "--target", str(self.target), "--out", str(out)]
         return [*ask, *SMALL, *more]
 
-    def run(self, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(out, *more), capture_output=True, text=True, env=self.environ, timeout=500, check=False
-        )
+    def run(self, out: Path, *more: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        command, given = self.command(out, *more), self.environ | environ
+        return subprocess.run(command, capture_output=True, text=True, env=given, timeout=500, check=False)
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
         return asyncio.run(_counts(self.dsn))
+
+    def people_of_ours(self) -> list[str]:
+        """Addresses of those whom a rehearsal made."""
+        return asyncio.run(_addresses(self.dsn))
 
     def fingerprint(self) -> dict[str, str]:
         """Of what the sandbox's own people have."""
@@ -85,6 +89,15 @@ async def _counts(dsn: str) -> dict[str, int]:
             name: await connection.fetchval(f"select count(*) from {name} {OF_PEOPLE.get(name, '')}")
             for name in (f"{row['s']}.{row['t']}" for row in tables)
         }
+    finally:
+        await connection.close()
+
+
+async def _addresses(dsn: str) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("select email from auth.users where email like '%@rehearsed.example.com'")
+        return [str(row["email"]) for row in rows]
     finally:
         await connection.close()
 
@@ -141,7 +154,7 @@ def test_runs_to_its_end_as_was_said_and_leaves_nothing(stage: Stage, tmp_path: 
     assert done.returncode in ENDED, done.stdout + done.stderr
     found = state(out)
     people = int(re.search(r"users ([0-9,]+) times at most", said.stdout).group(1).replace(",", ""))  # type: ignore[union-attr]
-    assert f"{people:,} created now" in found["provisioned"]
+    assert f"all {people:,} people are there, {people - 2:,} created now, 2 found" in found["provisioned"]
     announced = [int(number.replace(",", "")) for number in re.findall(r"([0-9,]+) sessions in", said.stdout)]
     assert [step["planned_sessions"] for step in found["steps"]] == announced[: len(found["steps"])]
     assert len(found["steps"]) == 2 or found["stopped"]
@@ -152,6 +165,8 @@ def test_runs_to_its_end_as_was_said_and_leaves_nothing(stage: Stage, tmp_path: 
         "rehearsal.md",
     ]
     assert found["cleaned"]
+    assert found["checked"][0].startswith("doctor: ")
+    assert found["preflight"]["asked"] > 10
     page = (out / "rehearsal.md").read_text(encoding="utf-8")
     assert "## Steps" in page
     assert "## The month" in page
@@ -163,11 +178,13 @@ def test_runs_to_its_end_as_was_said_and_leaves_nothing(stage: Stage, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
-def test_killed_at_six_points_and_resumed_it_ends_the_same(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.timeout(1800)
+def test_killed_at_eight_points_and_resumed_it_ends_the_same(stage: Stage, tmp_path: Path) -> None:
     before, theirs, out = stage.rows(), stage.fingerprint(), tmp_path / "out"
     points: tuple[Callable[[str], bool], ...] = (
         lambda said: bool(state(out)),
+        lambda said: stage.rows()["public.conversations"] > before["public.conversations"],  # preflight's
+        lambda said: len(stage.people_of_ours()) > 2,
         lambda said: "0.5 of the peak" in said,
         lambda said: len(state(out).get("steps", ())) == 1,
         lambda said: "1 of the peak" in said and " running" in said,
@@ -184,6 +201,28 @@ def test_killed_at_six_points_and_resumed_it_ends_the_same(stage: Stage, tmp_pat
     assert found["cleaned"]
     assert_left_as_it_was(before, stage.rows())
     assert stage.fingerprint() == theirs
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_target_that_the_doctor_finds_wrong_gets_nobody_and_is_gone_on_with_once_mended(
+    stage: Stage, tmp_path: Path
+) -> None:
+    before, out = stage.rows(), tmp_path / "out"
+    sick = stage.run(out, REHEARSED_ANON=stage.environ["REHEARSED_SERVICE"])
+    assert sick.returncode == 40, sick.stdout + sick.stderr
+    assert "keys: REHEARSED_ANON holds a" in sick.stderr
+    assert "every phone would act past row level security" in sick.stderr
+    assert stage.rows() == before, "nothing was written"
+    mended = stage.run(out, "--resume", "--fail-on", "medium")
+    assert mended.returncode == 40, mended.stdout + mended.stderr
+    found = state(out)
+    assert "preflight found" in found["stopped"], "the application as shipped has findings"
+    assert not found["steps"]
+    assert not found["provisioned"]
+    assert found["cleaned"], "two people were made to ask as, and are gone again"
+    assert "No step was made: preflight found" in (out / "rehearsal.md").read_text(encoding="utf-8")
+    assert_left_as_it_was(before, stage.rows())
 
 
 def killed(command: list[str], environ: dict[str, str], reached: Callable[[str], bool]) -> None:

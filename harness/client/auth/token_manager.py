@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import time
 
 from harness.client.api import retry
 from harness.client.api.call import Call
@@ -17,6 +16,7 @@ from harness.client.clock import DeviceClock
 from harness.client.context import Requests
 from harness.client.interruptible_sleep import SessionClosed
 from harness.client.network_state import NetworkState
+from harness.core.clock import WALL
 from harness.core.outcome import Outcome
 from harness.core.people import Person, Secrets
 from harness.core.sign_in import Entry
@@ -243,5 +243,5 @@ class TokenManager:
         secret, person = self.secrets.jwt_secret.reveal(), self.person
         if not secret or person.user_id is None:
             return False
-        self.account = Account.minted(person.user_id, person.email, secret, now=self._clock.now(), epoch=time())
+        self.account = Account.minted(person.user_id, person.email, secret, now=self._clock.now(), epoch=WALL.now())
         return True

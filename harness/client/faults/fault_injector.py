@@ -10,7 +10,6 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
-from time import time
 
 from chaos.phone_fault import ARRIVES, UNTOUCHED, AttemptTreatment, MessageTreatment, PhoneFault
 from chaos.timeline import ScheduledFault
@@ -25,6 +24,7 @@ from harness.client.faults.outages import arm
 from harness.client.network_state import NetworkState, Outage
 from harness.client.realtime.phoenix.connection import Through
 from harness.client.write import LOST_REQUEST, OFFLINE, carried
+from harness.core.clock import WALL
 from harness.core.outcome import Outcome
 
 LOST_REPLY = "lost_reply"
@@ -315,7 +315,7 @@ class FaultInjector:
         if account is None:
             return headers
         if secret and person.user_id is not None:
-            past = Account.minted(person.user_id, person.email, secret, now=0.0, epoch=time() - _EXPIRED_FOR_S)
+            past = Account.minted(person.user_id, person.email, secret, now=0.0, epoch=WALL.now() - _EXPIRED_FOR_S)
             token = past.access_token
         else:
             body, _, signature = account.access_token.rpartition(".")

@@ -10,10 +10,9 @@ unsubscribing and by removing, and the server is told both times.
 
 from __future__ import annotations
 
-import time
-
 from harness.client.realtime.client import Channel, RealtimeClient, Status
 from harness.client.realtime.host import RealtimeHost
+from harness.core.clock import WALL
 
 PRESENCE = "presence:global"
 """Setting `ux.presence.channel`."""
@@ -51,7 +50,7 @@ class PresenceChannel:
         status = "online" if host.network.visible else "away"
         if host.kit.sockets is not None:
             host.kit.sockets.sent["presence"] += 1
-        self._channel.track({"user_id": host.auth.user_id, "last_seen": round(time.time() * 1000), "status": status})
+        self._channel.track({"user_id": host.auth.user_id, "last_seen": round(WALL.now() * 1000), "status": status})
 
     def _status(self, status: Status, _reason: str) -> None:
         if status is Status.SUBSCRIBED:

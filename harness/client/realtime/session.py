@@ -53,7 +53,7 @@ class RealtimeSession:
                 stats=sockets.stats,
                 tally=sockets.tally,
                 through=self._through,
-                gate=host.kit.gate,
+                gate=host.kit.gate.of_phone(host.person.number),
                 budget=host.kit.wire_budget,
                 app_origin=sockets.app_origin,
                 later=host.jitter,

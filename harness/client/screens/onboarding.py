@@ -8,7 +8,6 @@ every time (trap T15); the app goes on all the same.
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 
 from harness.client.api.calls import ONBOARDING_DECK, ONBOARDING_LIKES, USER_UPDATE
 from harness.client.api.shapes import Card
@@ -21,6 +20,7 @@ from harness.client.screens.browse.decks import fetch_deck
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.screen import Screen
 from harness.core.actions import UserAction
+from harness.core.clock import utc_now
 from harness.core.outcome import Outcome
 from harness.core.people import Person
 
@@ -101,7 +101,7 @@ async def pass_gate(phone: Device) -> Outcome:
 
 
 def _deck(phone: Device) -> CachedQuery[list[Card]]:
-    seed = f"onb:{datetime.now(UTC):%Y-%m-%d}"
+    seed = f"onb:{utc_now()[:10]}"
     return CachedQuery(
         ("onboarding_deck", phone.user_id),
         lambda: fetch_deck(phone, ONBOARDING_DECK, "trending", DECK, seed),

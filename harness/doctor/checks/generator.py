@@ -22,11 +22,11 @@ def judge(facts: Facts) -> Answer:
         workers = processes_for(profile.phones, machine.descriptors, machine.cores)
     except UsageError as error:
         return wrong(error.what, error.remedy)
-    ports = machine.ports * max(1, len(facts.addresses))
+    ports = machine.ports * max(1, len(facts.addresses)) * machine.sources
     if peak.sockets > ports:
         return wrong(
             f"the plan opens {peak.sockets:,} sockets to {len(facts.addresses)} address(es), there are {ports:,} ports",
-            "sysctl -w net.ipv4.ip_local_port_range='10000 65535', or " + elsewhere,
+            "sysctl -w net.ipv4.ip_local_port_range='10000 65535', several HARNESS_SOURCE_ADDRESSES, or " + elsewhere,
         )
     cores = peak.requests_per_second * machine.us_a_request / 1e6
     if cores > machine.cores * VALID_SHARE:

@@ -14,7 +14,8 @@ def judge(facts: Facts) -> Answer:
         if facts.minting:
             return ok("no password is named: everybody's tokens are minted")
         if facts.target.people.password_env is not None or facts.minting_problem:
-            return unasked("nobody is there to sign in" if facts.people_found == 0 else "tokens were to be minted")
+            few = facts.people_found is not None and facts.people_found < facts.profile.people
+            return unasked("nobody is there to sign in" if few else "tokens were to be minted")
         return wrong(
             "phones cannot sign in: the target file names neither a password nor a key to mint tokens with",
             "name people.password_env, or keys.signing_key_env together with keys.service_env",

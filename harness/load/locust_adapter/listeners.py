@@ -22,11 +22,14 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.core.behaviour import PERSONAS
+from harness.core.clock import WALL
 from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.run_spec import RunSpec
 from harness.egress.gate import LOOPBACK
 from harness.egress.orders import accepted, received
+from harness.egress.sources import sources_in
 from harness.load.aggregator import Report
+from harness.load.alive import ALIVE_ENV, EVERY_S, touch
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec
 from harness.load.locust_adapter.kill_switch import cut, cut_here
@@ -44,7 +47,7 @@ log = logging.getLogger(__name__)
 SHIPPED = "scenarios"
 """The package of the shipped personas."""
 STOP_TIMEOUT_S = 15.0
-EPOCH_ROUNDS, EPOCH_PATIENCE_S = 5, 2.0
+EPOCH_ROUNDS, EPOCH_ROUND_S, EPOCH_PATIENCE_S = 5, 2.0, 30.0
 
 
 @dataclass(slots=True)
@@ -122,6 +125,18 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
         raise SystemExit(int(error.exit_code)) from error
 
 
+@events.init.add_listener
+def _be_alive(**_: Any) -> None:
+    if file := os.environ.get(ALIVE_ENV):
+        gevent.spawn(_beat, file)
+
+
+def _beat(file: str) -> None:
+    while True:
+        touch(file)
+        gevent.sleep(EVERY_S)
+
+
 def _protect_page(environment: Environment, web_ui: Any) -> None:
     """Before it listens: what is wrong with its options ends the process."""
     from harness.load.kill_button import add_kill_button
@@ -188,7 +203,7 @@ def _place(environment: Environment, options: Any) -> tuple[int, int]:
 
 
 def _own_zero(environment: Environment, zero: float, worker: int) -> float:
-    """The run's zero by this machine's clock. Blocks for some round trips to the master.
+    """The run's zero by this machine's clock, and the wall clock set right. Blocks for some round trips to the master.
 
     :raises UsageError: the two clocks are too far apart.
     """
@@ -196,17 +211,18 @@ def _own_zero(environment: Environment, zero: float, worker: int) -> float:
     answers: Queue[dict[str, float]] = Queue()
     runner = environment.runner
     runner.register_message(EPOCH, lambda environment, msg, **_: answers.put(msg.data))
-    for _ in range(EPOCH_ROUNDS):
-        asked = time.time()
-        runner.send_message(EPOCH, asked)
-        with contextlib.suppress(Empty):
-            answer = answers.get(timeout=EPOCH_PATIENCE_S)
-            if answer["asked"] == asked:
-                rounds.append(Round(asked, answer["theirs"], time.time()))
+    until = time.monotonic() + EPOCH_PATIENCE_S
+    while len(rounds) < EPOCH_ROUNDS and time.monotonic() < until and not _here.stopped:
+        runner.send_message(EPOCH, time.time())
+        with contextlib.suppress(Empty):  # a late answer counts for its own question: it only bounds less
+            answer = answers.get(timeout=EPOCH_ROUND_S)
+            rounds.append(Round(answer["asked"], answer["theirs"], time.time()))
     clock = offset(worker, rounds)
     if (why := apart(clock)) or clock is None:
         remedy = "set both clocks by NTP (timedatectl), then start the worker again"
         raise UsageError(why, where="harness run --worker", remedy=remedy)
+    if abs(clock.offset_us) > clock.uncertainty_us:  # else nothing is known to be wrong
+        WALL.apart_s = clock.offset_us / 1e6
     return zero - clock.offset_us / 1e6
 
 
@@ -234,7 +250,7 @@ def _take_part(environment: Environment, text: str) -> None:
     try:
         if text:
             spec, zero = RunSpec.model_validate_json(text), float(options.harness_zero)
-            gate = accepted(spec, received(os.environ))
+            gate = accepted(spec, received(os.environ), sources_in(os.environ))
         else:
             spec, zero = closed_spec(environment.host or ""), time.time()
             gate = LOOPBACK

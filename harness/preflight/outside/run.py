@@ -18,7 +18,7 @@ from harness.core.errors import TargetError
 from harness.core.resolved_target import ResolvedTarget
 from harness.egress import database
 from harness.egress.gate import Gate
-from harness.preflight.model import PreflightFinding, by_gravity
+from harness.preflight.model import MOST_CALLS, PreflightFinding, by_gravity
 from harness.preflight.outside import matrix
 from harness.preflight.outside.catalogue import exposed
 from harness.preflight.outside.model import Answers, Ask, Found, Question, Relation, Rpc, SignedIn, Surface
@@ -77,7 +77,7 @@ def outside(
     *,
     people: tuple[int, int] = (0, 1),
     tag: str = "",
-    calls: int = 130,
+    calls: int = MOST_CALLS,
     largest: int = 1 << 20,
     questions: Sequence[Question] = QUESTIONS,
     only_list: bool = False,
@@ -295,6 +295,7 @@ async def _signed_in(access: ResolvedTarget, send: Sender, read: _Read, number: 
     if access.user_ids:
         person = access.user_ids[number]
         account = Account.minted(person, email, access.jwt_secret.reveal(), now=0.0, epoch=time.time())
+        send.know({who: account.access_token})  # the reads that follow are theirs
         return SignedIn(person, account.access_token)
     one = Ask("POST", "/auth/v1/token?grant_type=password", "anonymous", {"email": email, "password": "***"})
     read.listed.append(one)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from time import time
 
 from harness.client.api import chat_calls as calls
 from harness.client.device import Device
 from harness.client.screens.chat.sending import Attachment, AttachmentKind
 from harness.core.actions import UserAction
+from harness.core.clock import WALL
 from harness.core.outcome import Outcome
 
 SIGNED_KEPT_S = 59 * 60.0
@@ -46,7 +46,7 @@ async def upload(phone: Device, conversation: str, file: File) -> Attachment | N
     phone.notes.did(UserAction.ATTACH, number=len(file.content))
     ending, media_type = _TYPES[file.kind]
     id_ = uuid.UUID(int=phone.behaviour.rng.of("file").getrandbits(128), version=4)
-    name = f"{round(time() * 1000)}-{id_}.{ending}"
+    name = f"{round(WALL.now() * 1000)}-{id_}.{ending}"
     path = f"message_attachments/{conversation}/{phone.user_id}/{name}"
     with phone.notes.operation("attachment_upload") as operation:
         reading = await phone.api.request(calls.ATTACHMENT_UPLOAD, path, raw=_form(name, media_type, file.content))
