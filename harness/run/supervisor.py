@@ -234,7 +234,8 @@ def _front(
             where=f"{run_request.source}, [[chaos]]",
             remedy="leave --master out, or take the proxy's faults out of the profile",
         )
-    return fronted(access.url, timeline, run_request.proxy, watcher, log, gate=Gate(access.reach))
+    by_hand = run_request.web is not None and run_request.web.fault_buttons
+    return fronted(access.url, timeline, run_request.proxy, watcher, log, gate=Gate(access.reach), by_hand=by_hand)
 
 
 def _seed(run_request: RunRequest) -> int:
