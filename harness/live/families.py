@@ -167,7 +167,7 @@ def _objectives(slos: tuple[SloStanding, ...]) -> Iterator[Family]:
 
 def _spread(name: str, help_: str, spread: Spread) -> Family:
     points = [
-        Point(value / 1000, (("quantile", f"{share:g}"),))
+        Point(value / 1000, (("percentile", f"{share * 100:g}"),))
         for share, value in zip(QUANTILES, spread.quantiles_ms, strict=True)
         if value is not None
     ]

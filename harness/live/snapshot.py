@@ -108,6 +108,11 @@ class Snapshot:
     histograms: tuple[OperationHistogram, ...] = field(default=())
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """Checks of the generator for which the run could not pass, as it is now."""
+        return tuple(one.check for one in self.health if one.level == "invalid")
+
+    @property
     def stands(self) -> str:
         """All objectives in one word: missed, met or open."""
         states = {str(one.stands) for one in self.slos}

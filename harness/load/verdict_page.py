@@ -28,7 +28,7 @@ PATH = "/verdict"
 MARK, MARKED = "X-Harness", "verdict"
 PAGES = Path(__file__).parent / "pages"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
@@ -52,7 +52,7 @@ def figures(now: Snapshot, *, by_hand: bool) -> bytes:
     """The snapshot as JSON, with what follows from it; texts without secrets."""
     told: dict[str, Any] = orjson.loads(orjson.dumps(now))
     told.pop("histograms")
-    told["stands"] = now.stands
+    told |= {"stands": now.stands, "doubts": now.doubts}
     for shown, slo in zip(told["slos"], now.slos, strict=True):
         shown |= {"margin": slo.margin, "spent": slo.spent, "recent_spent": slo.recent_spent}
     told["hand_faults"] = [[one.name, one.words] for one in HAND_FAULTS.values()] if by_hand else []

@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 LEAD_S = 1.5
 """From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
 LEAD_WITH_WORKERS_S = 3.0
+OVER = "the run is over"
+LAST_LOOK_S = 2.5
+"""For whoever has the page open to see the last figures: pages look once a second."""
 WAITING_S = 3.0
 """After so long without all workers, a master says whom it waits for; and every `TELL_AGAIN_S` again."""
 TELL_AGAIN_S = 15.0
@@ -250,18 +253,28 @@ class MasterSide:
         try:
             if self._reason or aggregator.stop_reason:
                 aggregator.ending()
+            looking = gevent.spawn(self._look_on)
             self.environment.runner.stop()
             deadline = time.monotonic() + 5.0
             while not aggregator.all_final and time.monotonic() < deadline:
                 gevent.sleep(0.05)
             self._tell_refusals()
-            aggregator.look(self._reason or aggregator.stop_reason or "the run is over")
+            looking.kill()
+            aggregator.look(self._reason or aggregator.stop_reason or OVER)
             self._hand_metrics_over(last=True)
+            if self.environment.web_ui is not None:
+                gevent.sleep(LAST_LOOK_S)
             aggregator.end(self._reason or aggregator.stop_reason)
         finally:  # whatever failed on the way out, Locust must not stay
             self.environment.runner.quit()
             if self.environment.web_ui is not None:  # which would outlive the run
                 self.environment.web_ui.stop()
+
+    def _look_on(self) -> None:
+        """While sessions close, nobody tells the progress."""
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            self.aggregator.look(self._reason or self.aggregator.stop_reason or OVER)
 
 
 def _record_of(spec: RunSpec) -> RunStore:

@@ -42,7 +42,8 @@ function margin(one) {
 
 function show(now) {
   const left = Math.max(0, now.end_s - now.at_s);
-  at("title").firstChild.textContent = `Verdict: ${now.stands === "open" ? "open" : now.stands} `;
+  const doubt = now.doubts.length ? ", generator in doubt" : "";
+  at("title").firstChild.textContent = `Verdict: ${now.stands}${doubt} `;
   at("title").className = now.stands;
   const phase = now.phase === "starting" ? "begins shortly" : now.phase;
   at("about").textContent = now.stopping
