@@ -53,6 +53,7 @@ from harness.run.provider_conductor import ProviderConductor
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.target_cpu import CoreSecond, mean, target_cpu
 from harness.run.witness import explained, witness
 from harness.schedule.arrivals import plan
 
@@ -132,12 +133,14 @@ def _carry_out(
         stage.now = "while the load's record was closed"
         alone = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
         watching: AbstractContextManager[list[CpuSecond]] = watched() if alone else contextlib.nullcontext([])
-        with watching as seconds, witness(run_request, access, store) as seen:
+        with watching as seconds, witness(run_request, access, store) as seen, target_cpu(access.url) as cores:
             LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
         stage.now = "before what the target stored was read"
         ended = open_run(folder).manifest
         RunStore(folder, ended).update(
-            canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if alone else None
+            canary=(*before, *_canary("end", log)),
+            neighbours=_neighbours(ended, seconds, log) if alone else None,
+            target_cores=_target_cores(ended, cores),
         )
         if seen is not None:
             watcher.stage("reading the plans of what the load asked")
@@ -208,6 +211,14 @@ def _neighbours(ended: Manifest, seconds: Sequence[CpuSecond], log: RunLog) -> N
     if found is not None:
         log.info("other programs", seconds=found.seconds, crowded=found.crowded, share=found.share)
     return found
+
+
+def _target_cores(ended: Manifest, seconds: Sequence[CoreSecond]) -> float | None:
+    """What the target's process used of this machine in the measure phase."""
+    (measure,) = (window for window in ended.windows if window.phase is Phase.MEASURE)
+    if ended.zero_epoch_s is None:
+        return None
+    return mean(seconds, ended.zero_epoch_s + measure.start_s, ended.zero_epoch_s + measure.end_s)
 
 
 def _log_plan(log: RunLog, run_request: RunRequest, manifest: Manifest) -> None:

@@ -87,13 +87,9 @@ def test_no_name_of_a_run_breaks_the_text(points: list[tuple[str, float]], help_
         "a_b", "gauge", help_.replace("\r", ""), tuple(Point(value, (("slo", name),)) for name, value in clean)
     )
     text = render([made])
-    assert (
-        text.count("\n")
-        == 2 + len(points) + sum(text.count(sign) for sign in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029") * 0
-    )
     (family,) = text_string_to_metric_families(text)
     assert [one.value for one in family.samples] == [value for _, value in clean]
-    if all(sign not in name for name, _ in clean for sign in "\\"):
+    if not any("\\" in name for name, _ in clean):
         assert [one.labels["slo"] for one in family.samples] == [name for name, _ in clean]
 
 
