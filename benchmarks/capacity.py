@@ -94,7 +94,7 @@ def true_rate(one: Throttled, side: dict[str, Any]) -> float | None:
     passed = [step["requests"] / step["began"] for step in side["steps"] if step["word"] == "pass" and step["began"]]
     if one.per_second is None or not passed:
         return None
-    return one.per_second / (sum(passed) / len(passed) - AUTH)
+    return one.per_second / (float(sum(passed)) / len(passed) - AUTH)
 
 
 def judged(one: Throttled, side: dict[str, Any], minutes: float) -> tuple[str, bool]:

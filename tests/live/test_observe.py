@@ -14,6 +14,7 @@ import promql_parser
 import pytest
 import yaml
 
+from harness.core.tables import View
 from harness.core.web_names import METRICS_TOKEN_ENV, WEB_PASSWORD_ENV
 from harness.live.families import families
 from tests.live.rig import told
@@ -32,7 +33,7 @@ def metric_names() -> set[str]:
     """What a run can show, under the names that Prometheus has for it."""
     run = build.realistic(slow=2.0, bad=0.02)
     run.manifest = run.manifest.model_copy(update={"slos": (build.latency_slo(), build.share_slo())})
-    run.add(20, 3.0, operation="generator", view=build.View.LATENESS)
+    run.add(20, 3.0, operation="generator", view=View.LATENESS)
     names = set()
     for family in families(told(run, Path("/nonexistent"))[1]):
         if family.kind == "histogram":
