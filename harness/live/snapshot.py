@@ -82,7 +82,7 @@ class Snapshot:
     profile: str
     target: str
     at_s: float
-    end_s: float
+    end_s: float  # 0: nobody planned its end
     phase: str  # warmup, measure, drain; "starting" before zero
     slos: tuple[SloStanding, ...]
     attempts: int  # of the whole run

@@ -27,6 +27,8 @@ RATE_OVER = 5
 """Seconds over which rates are averaged; reports arrive in lumps."""
 BOUNDS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Of the histograms that metrics carry, beside the limits of the objectives."""
+ENDLESS_S = 1e8
+"""What ends later than that ends when somebody ends it."""
 LATE_CAUSES = ("generator", "phone_busy", "worker_lost", "run_ended")
 
 
@@ -55,6 +57,7 @@ class LiveState:
         self._planned = planned_s
         self._faults = faults
         self._begun = np.zeros(len(planned_s), np.bool_)
+        self._open: set[int] = set()  # sessions under way that nobody planned
         self._late: Counter[str] = Counter()
         self._started = 0
         self._measured_started = self._measured_late = 0
@@ -65,6 +68,8 @@ class LiveState:
         self._told: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=RATE_OVER)
         measure = [window for window in manifest.windows if window.phase is Phase.MEASURE]
         self._measure = (measure[0].start_s, measure[0].end_s) if measure else (0.0, 0.0)
+        end_s = max((window.end_s for window in manifest.windows), default=0.0)
+        self._end_s = end_s if end_s < ENDLESS_S else 0.0
         self.latest: Snapshot | None = None
 
     # ---- what comes in -----------------------------------------------------------------------------------------
@@ -94,6 +99,9 @@ class LiveState:
 
     def _arrive(self, batch: pa.RecordBatch) -> None:
         """A session is on record when it begins, and again when it ends."""
+        if not len(self._planned):
+            self._unplanned(batch)
+            return
         tickets = batch.column("ticket").to_pylist()
         started = batch.column("started_us").to_pylist()
         causes = batch.column("late_cause").to_pylist()
@@ -109,6 +117,15 @@ class LiveState:
             if self._measure[0] <= self._planned[ticket] < self._measure[1]:
                 self._measured_started += 1
                 self._measured_late += cause == "generator"
+
+    def _unplanned(self, batch: pa.RecordBatch) -> None:
+        """Sessions of users that follow no plan."""
+        for ticket, ended in zip(batch.column("ticket").to_pylist(), batch.column("ended_us").to_pylist(), strict=True):
+            self._started += ticket not in self._open
+            if ended is None:
+                self._open.add(ticket)
+            else:
+                self._open.discard(ticket)
 
     def _health(self, worker: _Worker, batch: pa.RecordBatch) -> None:
         for row in batch.select(["second", "cpu_share", "descriptors"]).to_pylist():
@@ -146,7 +163,7 @@ class LiveState:
             profile=manifest.profile.name,
             target=manifest.target_name,
             at_s=round(at_s, 1),
-            end_s=max((window.end_s for window in manifest.windows), default=0.0),
+            end_s=self._end_s,
             phase=self._phase(at_s),
             slos=self._standings.take(counts, at_s),
             attempts=attempts,
@@ -154,7 +171,7 @@ class LiveState:
             per_second=round(max(0, attempts - before) / max(at_s - then, 0.001), 1) if at_s > then else 0.0,
             outcomes=self._outcomes(),
             sessions=sum(worker.sessions for worker in there),
-            due=int(np.searchsorted(self._planned, at_s, side="right")),
+            due=int(np.searchsorted(self._planned, at_s, side="right")) if len(self._planned) else self._started,
             started=self._started,
             left=sum(worker.left for worker in there),
             late=late,

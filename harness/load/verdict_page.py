@@ -59,8 +59,13 @@ def figures(now: Snapshot, *, by_hand: bool) -> bytes:
     return WORDS.text(orjson.dumps(told).decode()).encode()
 
 
-def add_verdict_page(web_ui: Any, actions: PageActions, environ: Mapping[str, str], base: str = "") -> None:
-    """To be called after the page was protected, and before it listens. base: what its paths begin with."""
+def add_verdict_page(
+    web_ui: Any, actions: PageActions, environ: Mapping[str, str], base: str = "", *, planned: bool = True
+) -> None:
+    """To be called after the page was protected, and before it listens. base: what its paths begin with.
+
+    planned: the load is a plan's, and Locust's own forms change none of it.
+    """
     app: Flask = web_ui.app
     guarded = web_ui.auth_required_if_enabled
     base = base.rstrip("/")
@@ -95,7 +100,8 @@ def add_verdict_page(web_ui: Any, actions: PageActions, environ: Mapping[str, st
         ("/fault/end", "fault_end", lambda body: _end_fault(actions, body)),
     ):
         add(PATH + path, name, _posted(act), method="POST")
-    app.before_request(_planned(base, guarded(lambda: _ended(actions))))
+    if planned:
+        app.before_request(_planned(base, guarded(lambda: _ended(actions))))
     app.after_request_funcs.setdefault(None, []).append(_with_tab(base))
 
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sandbox.server import Sandbox
 from tests.exclusive import alone
 from tests.live.shown import Shown, shown
+from tests.load.test_web_ui import page as plain_page
 from tests.reports.chrome import browser
 
 CHROMIUM = shutil.which("chromium")
@@ -78,6 +79,7 @@ def used(page: Shown, profile: Path, artifacts: Path) -> list[str]:
     with browser(str(CHROMIUM), profile) as tab:
         tab.open(page.url)
         tab.wait_for("document.querySelector('[role=tablist] [data-verdict]')")
+        tab.screenshot(artifacts / "locust-with-tab.png", whole=False)
         tab.evaluate("document.querySelector('[data-verdict]').click()")
         tab.wait_for("location.pathname === '/verdict' && document.querySelectorAll('#slos tbody tr').length === 3")
         tab.wait_for("/measure/.test(document.getElementById('about').textContent)")
@@ -172,3 +174,28 @@ def test_for_others_there_is_a_login_and_a_token_for_metrics(
         assert secret not in run.said
         for file in run.folder.rglob("*"):
             assert not file.is_file() or secret.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_plain_locust_has_the_tab_and_keeps_its_own_buttons(sandbox: Sandbox) -> None:
+    with alone(), plain_page("--host", sandbox.url) as (url, _), httpx.Client(base_url=url, timeout=30.0) as http:
+        assert 'src="/verdict/tab.js"' in http.get("/").text
+        assert http.get("/verdict.json").status_code == 204, "no test yet"
+        assert http.get("/metrics").text == ""
+        assert http.post("/swarm", data={"user_count": "3", "spawn_rate": "3"}).json()["success"]
+        deadline = time.monotonic() + 90
+        now: dict[str, Any] = {"attempts": 0}
+        while not now["attempts"] and time.monotonic() < deadline:
+            reply = http.get("/verdict.json")
+            now = reply.json() if reply.status_code == 200 else now
+            time.sleep(0.3)
+        assert now["attempts"] > 0
+        assert now["started"] > 0
+        assert now["hand_faults"] == []
+        assert values(http.get("/metrics").text)["harness_sessions_open"][0].value > 0
+        assert http.post("/verdict/stop").status_code == 403
+        assert http.post("/verdict/stop", headers=MARK).text == "the run is being ended\n"
+        while http.get("/stats/requests").json()["state"] != "stopped" and time.monotonic() < deadline + 30:
+            time.sleep(0.3)
+        assert http.get("/stats/requests").json()["state"] == "stopped"

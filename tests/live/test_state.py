@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,10 +14,12 @@ from harness.core.fault_record import CHAOS, FaultEvent, FaultLine, FaultWindow,
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.scheduled_fault import Allow
 from harness.core.slo import LatencySlo
-from harness.core.tables import View
+from harness.core.tables import ARRIVALS, View
 from harness.live import generator
 from harness.live.counts import NOT_AN_ANSWER
+from harness.live.faults import FaultBoard
 from harness.live.standing import SloStanding, Stands
+from harness.live.state import LiveState
 from reports import frames, health
 from reports import slo as objectives
 from reports.slo import SloRow
@@ -150,6 +153,20 @@ def test_sessions_lateness_and_sockets(tmp_path: Path) -> None:
     told_by_report = {row.check: row.value for row in health.judge(frames.load(run))}
     lag = next(line for line in now.health if line.check == "loop lag")
     assert lag.value.split()[1] == told_by_report["loop lag"].split()[1]
+
+
+def test_sessions_that_nobody_planned_are_counted_once(tmp_path: Path) -> None:
+    """As plain Locust has them: on record when they begin, and again when they end, or both at once."""
+    run = build.Run(build.manifest(SLOS)).fit()
+    for began, ended in ((1.0, None), (2.0, None), (1.0, 5.0), (6.0, 6.5)):
+        run.session(began, began, ended)
+    for row, ticket in zip(run.sessions, (7, 8, 7, 9), strict=True):
+        row["ticket"] = ticket
+    state = LiveState(run.manifest, np.empty(0), FaultBoard(tmp_path))
+    for batch in run.arrivals().to_batches():
+        state.absorb(0, ARRIVALS, batch)
+    now = state.tick(10.0, [0])
+    assert (now.started, now.due) == (3, 3)
 
 
 def test_a_lost_worker_is_told_and_its_sockets_are_gone(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from harness.egress.orders import accepted, received
 from harness.load.aggregator import Report
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec
+from harness.load.locust_adapter.closed_look import ClosedLook
 from harness.load.locust_adapter.kill_switch import cut, cut_here
 from harness.load.locust_adapter.master_side import MasterSide
 from harness.load.locust_adapter.messages import INHERIT, KILL, LEAVE_S
@@ -53,6 +54,7 @@ class _Sides:
 
     master: MasterSide | None = None
     stopped: bool = False  # the test is over
+    look: ClosedLook | None = None  # at users without a plan, where this process has the page, too
 
 
 _here = _Sides()
@@ -116,6 +118,8 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
             log.error("%s is a PhoneUser without a session(): it would do nothing (docs/personas.md)", kind.__name__)
             raise SystemExit(int(ExitCode.USAGE))
     if not path:
+        if web_ui is not None:
+            _show_closed(environment, web_ui)
         if not options.user_classes:
             environment.user_classes[:] = [kind for kind in environment.user_classes if _takes_part(kind)]
         return
@@ -170,6 +174,19 @@ def _show_verdict(web_ui: Any, master: MasterSide, options: Any) -> None:
         end_fault=master.end_fault if by_hand else None,
     )
     add_verdict_page(web_ui, actions, os.environ, options.web_base_path or "")
+
+
+def _show_closed(environment: Environment, web_ui: Any) -> None:
+    """Under plain Locust the page has figures as well, and Locust's own forms go on starting and ending the load."""
+    from harness.load.verdict_page import PageActions, add_verdict_page
+
+    actions = PageActions(
+        latest=lambda: None if _here.look is None else _here.look.latest,
+        stop=environment.runner.stop,
+        cut=lambda: _killed(environment),
+    )
+    base = environment.parsed_options.web_base_path or ""
+    add_verdict_page(web_ui, actions, os.environ, base, planned=False)
 
 
 def _killed(environment: Environment) -> None:
@@ -285,8 +302,18 @@ def _take_part(environment: Environment, text: str) -> None:
             if _here.stopped:
                 return
         deliver = _delivery(environment, digest_of(text))
+        if not text and environment.web_ui is not None:
+            _here.look = ClosedLook(spec, zero, socket.gethostname())
         serving.worker = WorkerSide(
-            environment, spec, schedule, zero=zero, worker=worker, workers=workers, deliver=deliver, gate=gate
+            environment,
+            spec,
+            schedule,
+            zero=zero,
+            worker=worker,
+            workers=workers,
+            deliver=deliver,
+            gate=gate,
+            look=_here.look,
         )
     except HarnessError as error:
         log.error("%s", error)

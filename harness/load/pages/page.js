@@ -48,7 +48,10 @@ function show(now) {
   const phase = now.phase === "starting" ? "begins shortly" : now.phase;
   at("about").textContent = now.stopping
     ? `${now.run_id}: ${now.stopping}`
-    : `${now.profile} on ${now.target}, ${phase}, ${Math.round(now.at_s)} of at most ${Math.round(now.end_s)} s (${Math.round(left)} s left)`;
+    : now.end_s
+      ? `${now.profile} on ${now.target}, ${phase}, ${Math.round(now.at_s)} of at most ${Math.round(now.end_s)} s (${Math.round(left)} s left)`
+      : `${now.profile}, on ${now.target}, for ${Math.round(now.at_s)} s: nothing is recorded or judged; harness run --web does`;
+  at("progress").hidden = !now.end_s;
   at("progress").value = now.end_s > 0 ? Math.min(1, Math.max(0, now.at_s / now.end_s)) : 0;
   at("figures").replaceChildren(
     figure("requests a second", number(now.per_second)),
