@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import median
 
 from harness.live.snapshot import HealthLine, Spread
 
@@ -14,10 +13,10 @@ MAX_LATE = 0.01
 
 
 def lines(
-    lag: Spread, cpu: Mapping[int, list[float]], started: int, late: int, lost: int, workers: int
+    lag: Spread, cpu: Mapping[int, float | None], started: int, late: int, lost: int, workers: int
 ) -> tuple[HealthLine, ...]:
-    """cpu: share of a core in each second of the measure phase, by worker. late: sessions, by the generator. lost:
-    workers of whom nothing is heard."""
+    """cpu: by worker, the median over the seconds of the measure phase, in cores. late: sessions, by the generator.
+    lost: workers of whom nothing is heard."""
     return (_lag(lag), _cpu(cpu), _late(started, late), _roster(lost, workers))
 
 
@@ -33,9 +32,9 @@ def _lag(lag: Spread) -> HealthLine:
     return HealthLine("loop lag", _level(p99, LAG_VALID_MS, LAG_INVALID_MS), f"p99 {p99:.1f} ms", bound, p99 / 1000)
 
 
-def _cpu(cpu: Mapping[int, list[float]]) -> HealthLine:
+def _cpu(cpu: Mapping[int, float | None]) -> HealthLine:
     bound = f"median up to {CPU_VALID:.0%} of a core; veto above {CPU_INVALID:.0%}"
-    medians = {worker: median(shares) for worker, shares in cpu.items() if shares}
+    medians = {worker: share for worker, share in cpu.items() if share is not None}
     if not medians:
         return HealthLine("worker CPU", "valid", "not measured yet", bound)
     worker = max(medians, key=lambda one: medians[one])

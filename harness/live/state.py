@@ -29,6 +29,8 @@ BOUNDS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Of the histograms that metrics carry, beside the limits of the objectives."""
 ENDLESS_S = 1e8
 """What ends later than that ends when somebody ends it."""
+MOST_CPU = 8_000
+"""Thousandths of a core."""
 LATE_CAUSES = ("generator", "phone_busy", "worker_lost", "run_ended")
 
 
@@ -39,7 +41,7 @@ class _Worker:
         self.host = ""
         self.heard_s: float | None = None
         self.sessions = self.left = 0
-        self.cpu: list[float] = []  # of each second of the measure phase
+        self.cpu = np.zeros(MOST_CPU + 1, np.int64)  # seconds of the measure phase, by thousandths of a core
         self.last_cpu: float | None = None
         self.descriptors: int | None = None
         self.gauges: dict[str, int] = {}
@@ -131,7 +133,7 @@ class LiveState:
         for row in batch.select(["second", "cpu_share", "descriptors"]).to_pylist():
             worker.last_cpu, worker.descriptors = row["cpu_share"], row["descriptors"]
             if self._measure[0] <= row["second"] < self._measure[1]:
-                worker.cpu.append(row["cpu_share"])
+                worker.cpu[min(MOST_CPU, max(0, round(row["cpu_share"] * 1000)))] += 1
 
     @staticmethod
     def _realtime(worker: _Worker, batch: pa.RecordBatch) -> None:
@@ -154,7 +156,7 @@ class LiveState:
         self._told.append((at_s, attempts))
         lag = self._spread(View.LAG)
         late = tuple((cause, self._late[cause]) for cause in LATE_CAUSES if self._late[cause])
-        cpu = {number: worker.cpu for number, worker in self._workers.items()}
+        cpu = {number: _median(worker.cpu) for number, worker in self._workers.items()}
         expected = max(manifest.workers, len(self._workers))
         lost = sum(number not in present for number in self._workers)
         connections = [worker.descriptors for worker in there if worker.descriptors is not None]
@@ -252,6 +254,12 @@ class LiveState:
 
 def _sum(workers: Sequence[_Worker], gauge: str) -> int:
     return sum(worker.gauges.get(gauge, 0) for worker in workers)
+
+
+def _median(thousandths: npt.NDArray[np.int64]) -> float | None:
+    """In cores, to a thousandth, whatever the run's length."""
+    seconds = int(thousandths.sum())
+    return int(np.searchsorted(np.cumsum(thousandths), (seconds + 1) // 2)) / 1000 if seconds else None
 
 
 def _frames(worker: _Worker, at_s: float) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.child_environment import asked_for, child_environment
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.interrupts import Interrupted, listening
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, KILL_FILE_ENV, PASSWORD_ENV, RunSpec
@@ -34,6 +34,7 @@ from harness.run.filtered_log import FilteredLog
 from harness.run.otlp_sender import OtlpSender
 from harness.run.proxy_conductor import Fronted
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.web_page import WebPage
 
 PATIENCE_S = 60.0
 """Beyond the planned end, before a generator that does not leave by itself is killed."""
@@ -307,6 +308,22 @@ class LocustProcess:
 def _bury(process: subprocess.Popen[str]) -> None:
     process.wait()
     processes.kill_group(process)
+
+
+def refuse_taken_port(web: WebPage | None) -> None:
+    """Before anything is started. :raises UsageError: the page cannot listen there."""
+    if web is None:
+        return
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in web.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((web.host, web.port))
+    except OSError as error:
+        raise UsageError(
+            f"the page cannot listen on {web.host or '*'}:{web.port}: {error.strerror or error}",
+            where="--web",
+            remedy="choose another port, or an address of this machine",
+        ) from error
 
 
 def _free_port() -> int:

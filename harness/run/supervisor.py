@@ -44,7 +44,7 @@ from harness.record.store import RunStore, open_run
 from harness.run.canary import sing
 from harness.run.closing import Stage, closing_record
 from harness.run.fitting import fitted
-from harness.run.locust_process import LocustProcess
+from harness.run.locust_process import LocustProcess, refuse_taken_port
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.neighbours import CpuSecond, summary, watched
 from harness.run.patient_watcher import patient
@@ -76,6 +76,7 @@ def _logged(run_request: RunRequest, shown: Watcher, show: Show | None) -> Path:
     with contextlib.closing(log):
         try:
             _known_personas(run_request)
+            refuse_taken_port(run_request.web)
             return _rehearse(_sized(run_request, processes.raise_descriptor_limit()), watcher, log, show)
         except HarnessError as error:
             log.error("run refused" if not log.run else "run failed", reason=str(error), code=int(error.exit_code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from chaos.fault import registered
 from harness.cli import cli
 from harness.core.errors import UsageError
 from harness.live.hand_faults import AT_ONCE, HAND_FAULTS, LONGEST_S, refusal
+from harness.run.locust_process import refuse_taken_port
 from harness.run.otlp_sender import OtlpSender
 from harness.run.web_page import OTLP_HEADERS_ENV, OtlpTarget, otlp_target, web_page
 
@@ -64,6 +66,19 @@ def test_the_command_refuses_before_anything_is_started() -> None:
             cli, ["run", "smoke", *arguments] if "--worker" not in arguments else ["run", *arguments]
         )
         assert isinstance(result.exception, UsageError), (arguments, result.output)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}"):
+            refuse_taken_port(web_page(str(port), {}, fault_buttons=False))
+    refuse_taken_port(web_page(str(port), {}, fault_buttons=False))
+    refuse_taken_port(None)
+    with pytest.raises(UsageError, match="cannot listen"):
+        refuse_taken_port(web_page("192.0.2.1:8089", PASSWORD, fault_buttons=False))
 
 
 def test_the_otlp_endpoint_and_its_headers() -> None:

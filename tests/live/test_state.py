@@ -153,6 +153,10 @@ def test_sessions_lateness_and_sockets(tmp_path: Path) -> None:
     told_by_report = {row.check: row.value for row in health.judge(frames.load(run))}
     lag = next(line for line in now.health if line.check == "loop lag")
     assert lag.value.split()[1] == told_by_report["loop lag"].split()[1]
+    cpu = next(line for line in now.health if line.check == "worker CPU")
+    frame = frames.load(run).health
+    measured = frame[(frame["second"] >= build.START) & (frame["second"] < build.END)]
+    assert cpu.figure == pytest.approx(measured.groupby("worker")["cpu_share"].median().max(), abs=0.001)
 
 
 def test_sessions_that_nobody_planned_are_counted_once(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 "use strict";
-// Adds the tab "Verdict" to Locust's own; it leads to a page of ours. Locust draws its tabs anew, so they are watched.
+// Puts the tab "Verdict" before Locust's own; it leads to a page of ours. Locust draws its tabs anew, so they are watched.
 const VERDICT = document.currentScript.dataset.verdict;
 function addTab() {
   const list = document.querySelector('[role="tablist"]');
@@ -13,7 +13,7 @@ function addTab() {
   tab.setAttribute("aria-selected", "false");
   tab.href = VERDICT;
   tab.textContent = "Verdict";
-  one.parentElement.append(tab);
+  one.parentElement.prepend(tab);
 }
 new MutationObserver(addTab).observe(document.documentElement, { childList: true, subtree: true });
 addTab();
