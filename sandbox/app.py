@@ -39,6 +39,7 @@ def rest_context(services: Services) -> RestContext:
         authenticate=functools.partial(rest_principal, services.tokens),
         acquire_timeout_s=services.acquire_timeout_s,
         statement_ms=services.statement_ms,
+        throttle=services.throttle,
     )
 
 

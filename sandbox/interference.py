@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.slowness import ServiceQueue, Slowness
 from sandbox.switches import Switches
+from sandbox.throttles import OneCore
 
 _GATEWAY_PAGE = (
     b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h1></center>\r\n<hr>"
@@ -32,6 +33,7 @@ _BEFORE = (
     "slow_connection_ms",
     "cold_start_ms",
     "capacity_per_second",
+    "throttle_cpu_ms",
 )
 _AFTER = (
     "latency_percent",
@@ -59,6 +61,7 @@ class Interference:
         self._queue = (
             ServiceQueue(switches.capacity_per_second, time.monotonic) if switches.capacity_per_second else None
         )
+        self._core = OneCore(switches.throttle_cpu_ms) if switches.throttle_cpu_ms else None
         self._whole = any(getattr(switches, name) for name in _AFTER)
         self._turns: Counter[str] = Counter()
 
@@ -78,6 +81,8 @@ class Interference:
         if self._queue is not None and not await self._served(self._queue):
             await self._gateway_page(send, *_TOO_SLOW)
             return
+        if self._core is not None:
+            await self._core.work()
         began = time.monotonic()
         if wait := self._slowness.before(method, path, tuple(scope.get("client") or ("", 0))):
             await asyncio.sleep(wait)

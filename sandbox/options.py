@@ -77,6 +77,9 @@ class SandboxOptions:
         preset = PRESETS.get(self.switches.preset)
         if preset is not None and self.realtime is _OF_THE_PRESET:
             object.__setattr__(self, "realtime", RealtimeSettings.plan(preset.realtime_plan))
+        if self.switches.throttle_realtime_per_second:
+            throttled = self.realtime.changed({"max_events_per_second": self.switches.throttle_realtime_per_second})
+            object.__setattr__(self, "realtime", throttled)
         if not 0 < self.acquire_timeout_s <= 60:
             raise OptionError(f"acquire_timeout_s is {self.acquire_timeout_s:g}", remedy="give seconds up to 60")
         if not abs(self.clock_offset_s) <= 86_400:

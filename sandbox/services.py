@@ -25,6 +25,7 @@ from sandbox.principal import Principal
 from sandbox.provider.client import ProviderClient
 from sandbox.settings import SettingsCache
 from sandbox.switches import Switches
+from sandbox.throttles import transaction_begin
 from sandbox.tokens import Keys
 
 log = logging.getLogger("sandbox")
@@ -147,6 +148,7 @@ class Services:
         self.background = Background()
         self.service = self.keys.principal(self.keys.service)
         self.last_deck: dict[str, Any] | None = None
+        self.throttle = transaction_begin(switches)
         self._turns: Counter[str] = Counter()
 
     @property
@@ -200,7 +202,8 @@ class Services:
         async with self.connection() as connection:
             try:
                 await connection.execute(
-                    f"begin; set local role {principal.role}; set local \"request.jwt.claims\" = '{claims}'{timeout}"
+                    f"begin{self.throttle}; set local role {principal.role}; "
+                    f"set local \"request.jwt.claims\" = '{claims}'{timeout}"
                 )
                 yield connection
             except BaseException:

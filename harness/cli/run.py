@@ -107,6 +107,9 @@ if TYPE_CHECKING:
     envvar="HARNESS_HISTORY",
     help="Remember the run in this history (harness history); also HARNESS_HISTORY.",
 )
+@click.option("--web", metavar="[HOST:]PORT", help="Locust's page with the verdict so far; for others: with a login.")
+@click.option("--fault-buttons", is_flag=True, help="With --web: a few faults can be switched on there.")
+@click.option("--otlp", metavar="URL", help="Send live metrics to this OpenTelemetry endpoint (OTLP/HTTP).")
 @click.option("--no-html", is_flag=True, help="Leave report.html out; `harness report RUN` makes it later.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the run's log (run.log) as it is written.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
@@ -142,6 +145,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
     asked = _jittered(_scaled(load_profile(profile), options["scale"]), options["jitter"])
     reach.refuse(asked, slos.slo, options["slo_file"])
+    shown = _shown(options)
     run_request = RunRequest(
         profile=asked,
         source=profile,
@@ -167,6 +171,7 @@ def _run(context: click.Context, profile: str | None, options: dict[str, Any]) -
         proxy=options["proxy"],
         quirks=options["quirks"],
         allow_production=options["allow_production"],
+        **shown,
     )
     environment = run_request.target.environment if run_request.target is not None else "sandbox"
     if options["history"] is not None and options["history"].exists():
@@ -208,6 +213,22 @@ def _accepted(path: Path | None, profile: Profile, options: dict[str, Any]) -> A
             "--accepted without --preflight would be ignored", where="harness run", remedy="add --preflight"
         )
     return load_model(path, "file of accepted findings", AcceptedFile).accepted
+
+
+def _shown(options: dict[str, Any]) -> dict[str, Any]:
+    """Where the run shows itself while it goes on. :raises UsageError: it may not, or not so."""
+    from harness.run.web_page import otlp_target, web_page
+
+    if options["fault_buttons"] and (options["web"] is None or options["master_port"]):
+        raise UsageError(
+            "--fault-buttons needs --web, and all workers on this machine, where the proxy is", where="harness run"
+        )
+    found: dict[str, Any] = {}
+    if options["web"] is not None:
+        found["web"] = web_page(options["web"], os.environ, fault_buttons=options["fault_buttons"])
+    if options["otlp"] is not None:
+        found["otlp"] = otlp_target(options["otlp"], os.environ)
+    return found
 
 
 def known_switches(quirks: Sequence[str]) -> None:

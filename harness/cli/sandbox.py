@@ -10,6 +10,7 @@ import click
 
 from harness.cli.filtered_output import tell_secret
 from harness.core.run_token import TOKEN_ENV, new_token, token_from
+from harness.core.web_names import METRICS_TOKEN_ENV, WEB_PASSWORD_ENV
 
 
 @click.group()
@@ -51,7 +52,8 @@ def sandbox_quirks() -> None:
 def sandbox_keys() -> None:
     """Print an environment file with a sandbox's secrets.
 
-    For processes that do not share its loopback. With it comes a token for a master and its workers.
+    For processes that do not share its loopback. With it come a token for a master and its workers, and the password
+    and the token of the page of `harness run --web`.
 
     Fresh ones, or those that follow from SANDBOX_JWT_SECRET and SANDBOX_PASSWORD where they are set. Keep it private:
     harness sandbox keys > .env
@@ -62,3 +64,5 @@ def sandbox_keys() -> None:
     for name, value in environment(SandboxOptions()).items():
         tell_secret(f"{name}={value}")
     tell_secret(f"{TOKEN_ENV}={token_from(os.environ) or new_token()}")
+    for name in (WEB_PASSWORD_ENV, METRICS_TOKEN_ENV):  # of a run's page, where others may open it
+        tell_secret(f"{name}={os.environ.get(name) or new_token()}")

@@ -16,6 +16,8 @@ from chaos.timeline import ScheduledFault
 from harness.core.scheduled_fault import Allow, ChaosEntry
 
 CHAOS = "chaos.jsonl"
+BY_HAND = "by-hand-"
+"""What the entries of faults begin with that somebody switched on while the run went on."""
 
 
 class FaultEvent(StrEnum):

@@ -23,6 +23,7 @@ from harness.core.sign_in import Entry, told
 from harness.core.slo import LatencySlo
 from harness.core.tables import ARRIVALS, LATENCY, SCHEMAS, View
 from harness.core.wire_limits import WireShare
+from harness.live.state import LiveState
 from harness.load.abort_schedule import AbortSchedule
 from harness.load.budget_deal import BudgetDeal
 from harness.load.progress_lines import ProgressLines
@@ -138,8 +139,11 @@ class Aggregator:
         *,
         clock: Callable[[], float] = time.time,
         log: RunLog = NO_LOG,
+        live: LiveState | None = None,
     ) -> None:
+        """live: kept up to date where somebody looks."""
         self._spec = spec
+        self.live = live
         self._store = store
         self._lines = ProgressLines(sys.stdout if out is None else out)
         self._clock = clock
@@ -182,6 +186,7 @@ class Aggregator:
         if worker not in self._latest or report.sequence > self._latest[worker].sequence:
             self._latest[worker] = replace(report, batches=[])
         self._chaos.take(worker, report.chaos, report.chaos_counts, self._now())
+        self._show(report)
         for table, batch in report.batches:
             self._store.append(table, batch)
             self._roster.wrote(worker, table, batch)
@@ -272,6 +277,7 @@ class Aggregator:
         if self._now() < self._spec.schedule_end_s:  # what drains is over soon enough
             self._look_at_abort_rules()
         self._abort.refused(self._chaos.refused())
+        self.look()
         then, before = self._told[0]
         self._told.append((now, attempts))
         self._say(
@@ -287,6 +293,41 @@ class Aggregator:
             chaos=self._chaos.standing(self._now()),
             slos=[self._standing(slo) for slo in self._store.manifest.slos if isinstance(slo, LatencySlo)],
         )
+
+    def _show(self, report: Report) -> None:
+        """To whoever looks at the run. That must never cost it its record."""
+        latest, live = self._latest[report.worker], self.live
+        if live is None:
+            return
+        try:
+            live.heard(
+                report.worker, self._now(), host=report.host, sessions=latest.open_sessions, left=latest.tickets_left
+            )
+            for table, batch in report.batches:
+                live.absorb(report.worker, table, batch)
+        except Exception as error:
+            self._blind(error)
+
+    def look(self, stopping: str = "") -> None:
+        """Make a snapshot, where somebody looks. stopping: why the run is being ended."""
+        if self.live is None:
+            return
+        try:
+            self.live.tick(self._now(), self._roster.present, stopping or self.stop_reason)
+        except Exception as error:
+            self._blind(error)
+
+    def _blind(self, error: Exception) -> None:
+        self.live = None
+        text = f"the live figures ended by a fault of the harness itself: {type(error).__name__}: {error}"
+        self._log.error("live figures ended", error=text)
+        self._say("problem", text=text)
+
+    def ask(self, what: str, **facts: Any) -> None:
+        """Have the supervisor do something: `fault`, `fault end`, or `otlp`, a set of metrics to be sent on."""
+        if what != "otlp":
+            self._log.warning(f"{what} asked for by hand", **facts)
+        self._say(what, **facts)
 
     def _look_at_abort_rules(self) -> None:
         if not self.stop_reason and (reason := self._guard.reason):

@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from harness.config.load import load_profile
 from harness.core.errors import TargetError, UsageError
 from harness.core.people import Secrets
-from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec, windows_of
+from harness.core.phase_window import Window
+from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, PASSWORD_ENV, RunSpec
 from harness.core.secret import NOTHING, Secret
+from harness.core.tables import Phase
 from harness.core.target import checked_url
 from harness.core.target_guard import is_loopback, shown
 from harness.egress import database, web
@@ -27,6 +29,8 @@ from harness.egress.gate import LOOPBACK, host_of
 WELL_KNOWN = "/.well-known/movinesta-sandbox"
 CLOSED_PROFILE, EVERYBODY = "smoke", "nightly"
 """Whose behaviour closed users show under plain `locust -f`: short sessions; who is not in it, as in the other."""
+ENDLESS_S = 1e9
+"""Plain Locust ends when somebody ends it; everything until then is measured."""
 CLOSED_PERSONAS = frozenset({"swiper", "reader", "chatter"})
 """Who takes part there unless classes are named: people whose calls all succeed on a deployment as shipped."""
 
@@ -140,5 +144,5 @@ def closed_spec(url: str) -> RunSpec:
         seed=secrets.randbits(31),
         profile=profile,
         email_pattern=found.people.email_pattern,
-        windows=windows_of(profile),
+        windows=(Window(phase=Phase.MEASURE, start_s=0.0, end_s=ENDLESS_S),),
     )

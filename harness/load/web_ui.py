@@ -21,8 +21,10 @@ from flask_login import LoginManager, UserMixin, login_user
 from harness.core.errors import UsageError
 from harness.core.secret import Secret
 from harness.core.target_guard import is_loopback
+from harness.core.web_names import WEB_PASSWORD_ENV as PASSWORD_ENV
+from harness.core.web_names import WEB_USER as USER
+from harness.core.web_names import WEB_USER_ENV as USER_ENV
 
-PASSWORD_ENV, USER_ENV, USER = "HARNESS_WEB_PASSWORD", "HARNESS_WEB_USER", "harness"
 SHORTEST_PASSWORD = 8
 LOGIN_PATH = "/harness-login"
 _ENTRANCES = ("", "/login")

@@ -118,6 +118,7 @@ class Manifest(BaseModel):
     parts: dict[str, Part] | None = None  # the closed record's files; None in older ones, and before the close
     canary: tuple[Canary, ...] = ()  # before and after the load; empty in older records
     neighbours: Neighbours | None = None  # None: the target is not the run's own, or nobody looked
+    target_cores: float | None = None  # of CPU, by the process at the target's port, mean; None: it is not here
     observed: Observed | None = None  # None: nobody observed the target's database
     probes: Probes | None = None  # what the deployment is like; None when nobody asked
     preflight: PreflightRecord | None = None  # what is wrong with it before any load; None when nobody asked

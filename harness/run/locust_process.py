@@ -17,12 +17,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.child_environment import asked_for, child_environment
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.interrupts import Interrupted, listening
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import ANON_KEY_ENV, JWT_SECRET_ENV, KILL_FILE_ENV, PASSWORD_ENV, RunSpec
 from harness.core.run_token import TOKEN_ENV, new_token
 from harness.core.target_guard import Permit
+from harness.core.web_names import METRICS_TOKEN_ENV, WEB_PASSWORD_ENV, WEB_USER_ENV
 from harness.egress.orders import handed
 from harness.egress.sources import SOURCES_ENV
 from harness.load import child_process as processes
@@ -32,8 +33,10 @@ from harness.record.run_log import NO_LOG, RunLog
 from harness.record.share import close_shares
 from harness.record.store import RunStore, open_run
 from harness.run.filtered_log import FilteredLog
+from harness.run.otlp_sender import OtlpSender
 from harness.run.proxy_conductor import Fronted
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.web_page import WebPage
 
 PATIENCE_S = 60.0
 """Beyond the planned end, before a generator that does not leave by itself is killed."""
@@ -76,10 +79,16 @@ class LocustProcess:
         self._signal = 0  # the first that came
         self._process: subprocess.Popen[str] | None = None
         self._end: dict[str, Any] | None = None
+        self._sender: OtlpSender | None = None
 
     def drive(self) -> None:
         """Run to the end; the record is closed in any case."""
-        with FilteredLog(self._folder / "locust.log") as log, listening(self._interrupted), self._kill_signal():
+        with (
+            FilteredLog(self._folder / "locust.log") as log,
+            listening(self._interrupted),
+            self._kill_signal(),
+            self._metrics(),
+        ):
             command, environ = self._command(), self._environ()
             process = self._process = processes.start(command, environ=environ, stderr=log.fileno())
             try:
@@ -121,6 +130,16 @@ class LocustProcess:
         finally:
             signal.signal(signal.SIGUSR2, before)
 
+    @contextlib.contextmanager
+    def _metrics(self) -> Iterator[None]:
+        """The run's metrics go where they were asked for."""
+        if self._run_request.otlp is None:
+            yield
+            return
+        with OtlpSender(self._run_request.otlp, self._watcher.problem) as self._sender:
+            yield
+        self._log.info("metrics sent", sets=self._sender.sent)
+
     @property
     def _limit_s(self) -> float:
         """From its start to a kill."""
@@ -157,6 +176,11 @@ class LocustProcess:
         waits = status == "complete" and self._evidence_follows
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         store.update(status="running" if waits else status, abort_reason=reason, finished_at=finished)
+        if (hand := self._front.hand) is not None:
+            hand.clear()
+            if hand.note:
+                manifest = store.manifest
+                store.update(chaos=(*manifest.chaos, *hand.windows), notes=(*manifest.notes, hand.note))
         store.close()
         for problem in close_shares(self._folder, store.manifest.roster):
             self._watcher.problem(problem)
@@ -181,17 +205,31 @@ class LocustProcess:
                     self._started = True
                     self._front.begin(facts["zero"], self._folder)
                     self._watcher.stage("running")
+                    if (web := self._run_request.web) is not None:
+                        self._watcher.stage(f"the verdict so far: {web.url}")
                 case "waiting":
                     self._watcher.stage(facts["text"])
                 case "progress":
                     self._watcher.progress(facts)
                 case "problem":
                     self._watcher.problem(facts["text"])
+                case "otlp" | "fault" | "fault end" as asked:
+                    self._do(asked, facts)
                 case "ending":
                     self._front.clear()
                 case "end":
                     self._end = facts
                     self._killing(process, FAREWELL_S, "locust killed: it did not leave after its last word")
+
+    def _do(self, asked: str, facts: dict[str, Any]) -> None:
+        """What the page, or the run's metrics, ask of this process."""
+        hand = self._front.hand
+        if asked == "otlp" and self._sender is not None:
+            self._sender.offer(facts["request"])
+        elif asked == "fault" and hand is not None:
+            hand.ask(**facts)
+        elif asked == "fault end" and hand is not None:
+            hand.end(**facts)
 
     def _command(self) -> list[str]:
         spec, profile = self._spec, self._spec.profile
@@ -201,7 +239,7 @@ class LocustProcess:
             "harness.load.locust_main",
             "-f",
             str(self._locustfile),
-            "--headless",
+            *self._shown(),
             "--host",
             spec.url,
         ]
@@ -223,6 +261,16 @@ class LocustProcess:
             command += ["--enable-rebalancing"]
         return command + [name.title().replace("_", "") for name in sorted(profile.mix)]
 
+    def _shown(self) -> list[str]:
+        """Whether Locust's own page is there, and for whom."""
+        web, otlp = self._run_request.web, self._run_request.otlp
+        options = ["--headless"]
+        if web is not None:
+            options = ["--autostart", "--web-host", web.host or "*", "--web-port", str(web.port)]
+            options += ["--web-login"] if web.login else []
+            options += ["--harness-hand-faults"] if web.fault_buttons else []
+        return options + (["--harness-otlp", f"{otlp.every_s:g}"] if otlp is not None else [])
+
     def _environ(self) -> dict[str, str]:
         """What a process needs, and the secrets that phones sign in with; what reads the target afterwards, no."""
         access = self._access
@@ -241,9 +289,9 @@ class LocustProcess:
             reach=access.reach,
             wire=access.limits,
         )
-        return child_environment(
-            os.environ, KILL_FILE_ENV, SOURCES_ENV, ALIVE_ENV, *asked_for(os.environ), **opened, **handed(allowed)
-        )
+        page = (WEB_PASSWORD_ENV, WEB_USER_ENV, METRICS_TOKEN_ENV) if self._run_request.web is not None else ()
+        kept = (KILL_FILE_ENV, SOURCES_ENV, ALIVE_ENV, *page, *asked_for(os.environ))
+        return child_environment(os.environ, *kept, **opened, **handed(allowed))
 
     def _interrupted(self, number: int, frame: object) -> None:
         """First signal: end the run cleanly; second: kill it."""
@@ -264,6 +312,22 @@ class LocustProcess:
 def _bury(process: subprocess.Popen[str]) -> None:
     process.wait()
     processes.kill_group(process)
+
+
+def refuse_taken_port(web: WebPage | None) -> None:
+    """Before anything is started. :raises UsageError: the page cannot listen there."""
+    if web is None:
+        return
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in web.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((web.host, web.port))
+    except OSError as error:
+        raise UsageError(
+            f"the page cannot listen on {web.host or '*'}:{web.port}: {error.strerror or error}",
+            where="--web",
+            remedy="choose another port, or an address of this machine",
+        ) from error
 
 
 def _free_port() -> int:

@@ -29,6 +29,7 @@ from harness.egress.proxy_api import entry_url, proxy_api
 from harness.load import child_process as processes
 from harness.record.chaos_log import write_lines
 from harness.record.run_log import NO_LOG, RunLog
+from harness.run.hand_faults import HandFaults
 from harness.run.run_request import Watcher
 
 LEASE_S = 5.0
@@ -224,17 +225,19 @@ def fronted(
     log: RunLog = NO_LOG,
     *,
     gate: Gate = LOOPBACK,
+    by_hand: bool = False,
 ) -> Iterator[Fronted]:
     """The target behind a proxy, when the timeline has anything for one; else as it is.
 
     :param api: of a proxy server that runs already, ours or a Toxiproxy; None starts one.
     :param gate: where the API may be, and the entry that it makes.
+    :param by_hand: somebody may switch faults on meanwhile, so there is a proxy in any case.
     A proxy made on a server that runs already is a lease, too: kill -9 of this process leaves nothing there.
     :raises TargetError: the proxy does not start, or is where nothing may be sent.
     :raises UsageError: there is none at `api`, or it refused.
     """
     timeline = timeline.of_proxy()
-    if not timeline.entries:
+    if not timeline.entries and not by_hand:
         yield Fronted(url, None)
         return
     with contextlib.ExitStack() as stack:
@@ -255,7 +258,12 @@ def fronted(
         log.info("proxy connected", listen=made.listen, api=api, upstream=url)
         stack.callback(conductor.clear)
         watcher.stage(f"chaos proxy at {made.listen}, its API at {api}")
-        yield Fronted(entry, conductor, death)
+        front = Fronted(entry, conductor, death)
+        if by_hand:
+            front.hand = HandFaults(gate, api, name, watcher, log)
+            stack.callback(front.hand.clear)
+            front.beside(front.hand)
+        yield front
 
 
 class Conductor(Protocol):
@@ -272,6 +280,7 @@ class Fronted:
     def __init__(self, url: str, conductor: ProxyConductor | None, death: Callable[[], str] | None = None) -> None:
         self.url = url
         self.death = death or _nobodys
+        self.hand: HandFaults | None = None  # who switches faults on when somebody asks
         self._conductors: list[Conductor] = [] if conductor is None else [conductor]
 
     def beside(self, conductor: Conductor) -> None:

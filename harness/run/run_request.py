@@ -12,6 +12,7 @@ from harness.core.profile import Profile
 from harness.core.slo import CatchAll, DatabaseLimits, Slo
 from harness.core.target import Target
 from harness.preflight.accepted import AcceptedFinding
+from harness.run.web_page import OtlpTarget, WebPage
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class RunRequest:
     fit: bool = False  # run a part of the profile where a sandbox of its own carries no more
     observe: bool = True  # the target's database, where the target has a connection string
     allow_production: bool = False
+    web: WebPage | None = None  # where the run shows itself
+    otlp: OtlpTarget | None = None  # where its metrics are sent
 
 
 class Watcher(Protocol):

@@ -47,7 +47,7 @@ from harness.record.store import RunStore, open_run
 from harness.run.canary import sing
 from harness.run.closing import Stage, closing_record
 from harness.run.fitting import fitted
-from harness.run.locust_process import LocustProcess
+from harness.run.locust_process import LocustProcess, refuse_taken_port
 from harness.run.log_watcher import LogWatcher, Show, following, supervisor_log
 from harness.run.neighbours import CpuSecond, summary, watched
 from harness.run.patient_watcher import patient
@@ -56,6 +56,7 @@ from harness.run.provider_conductor import ProviderConductor
 from harness.run.proxy_conductor import Fronted, fronted
 from harness.run.resolved_target import target_of
 from harness.run.run_request import RunRequest, Watcher
+from harness.run.target_cpu import CoreSecond, mean, target_cpu
 from harness.run.witness import explained, witness
 from harness.schedule.arrivals import plan
 
@@ -79,6 +80,7 @@ def _logged(run_request: RunRequest, shown: Watcher, show: Show | None) -> Path:
         try:
             _known_personas(run_request)
             sources_in(os.environ)
+            refuse_taken_port(run_request.web)
             return _rehearse(_sized(run_request, processes.raise_descriptor_limit()), watcher, log, show)
         except HarnessError as error:
             log.error("run refused" if not log.run else "run failed", reason=str(error), code=int(error.exit_code))
@@ -136,12 +138,14 @@ def _carry_out(
         stage.now = "while the load's record was closed"
         alone = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
         watching: AbstractContextManager[list[CpuSecond]] = watched() if alone else contextlib.nullcontext([])
-        with watching as seconds, witness(run_request, access, store) as seen:
+        with watching as seconds, witness(run_request, access, store) as seen, target_cpu(access.url) as cores:
             LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
         stage.now = "before what the target stored was read"
         ended = open_run(folder).manifest
         RunStore(folder, ended).update(
-            canary=(*before, *_canary("end", log)), neighbours=_neighbours(ended, seconds, log) if alone else None
+            canary=(*before, *_canary("end", log)),
+            neighbours=_neighbours(ended, seconds, log) if alone else None,
+            target_cores=_target_cores(ended, cores),
         )
         if seen is not None:
             watcher.stage("reading the plans of what the load asked")
@@ -214,6 +218,14 @@ def _neighbours(ended: Manifest, seconds: Sequence[CpuSecond], log: RunLog) -> N
     return found
 
 
+def _target_cores(ended: Manifest, seconds: Sequence[CoreSecond]) -> float | None:
+    """What the target's process used of this machine in the measure phase."""
+    (measure,) = (window for window in ended.windows if window.phase is Phase.MEASURE)
+    if ended.zero_epoch_s is None:
+        return None
+    return mean(seconds, ended.zero_epoch_s + measure.start_s, ended.zero_epoch_s + measure.end_s)
+
+
 def _log_plan(log: RunLog, run_request: RunRequest, manifest: Manifest) -> None:
     log.info(
         "run planned",
@@ -238,7 +250,8 @@ def _front(
             where=f"{run_request.source}, [[chaos]]",
             remedy="leave --master out, or take the proxy's faults out of the profile",
         )
-    return fronted(access.url, timeline, run_request.proxy, watcher, log, gate=Gate(access.reach))
+    by_hand = run_request.web is not None and run_request.web.fault_buttons
+    return fronted(access.url, timeline, run_request.proxy, watcher, log, gate=Gate(access.reach), by_hand=by_hand)
 
 
 def _seed(run_request: RunRequest) -> int:

@@ -1,8 +1,10 @@
 """Which resource gave way in a run that was too much for its target, from the run's record. (pure)
 
-Asked in this order, because what comes later is often only the echo of what came before: limits that the target named
-itself, waits for locks, the database's connections, the CPU of the machine where the target is the generator's
-neighbour, the database's own CPU or disk, the API's share of its connections. What none of them shows is said as such.
+Asked in this order, because what comes later is often only the echo of what came before: limits of the platform that
+the target named itself; locks that most of all connections at work wait for (whoever then finds no connection waits for
+the lock, too); the pool and time limits that it named; waits for locks; the database's connections; Realtime dropping
+changes; the CPU of the machine, or of the target's process, where the target is the generator's neighbour; the
+database's own CPU or disk; the API's share of its connections. What none of them shows is said as such.
 """
 
 from __future__ import annotations
@@ -12,16 +14,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.core.delivery_facts import DeliveryFate
 from harness.core.target_guard import is_loopback
 from harness.observe.tables import SECONDS, WAITS
 from reports.database.stretch import Observation
-from reports.frames import Frames
+from reports.frames import SAMPLED, Frames
 from reports.limits import LimitMet
 from reports.text import percent, plural, seconds
 
 LIMIT_SHARE = 0.002
 """Of all attempts: a limit of the platform that refused fewer explains no failed step."""
 LIMIT_TIMES = 5
+QUEUED = 0.5
+"""Of the connections at work, waiting for a lock: then it is the lock that uses them up."""
 LOCKED = 0.3
 """Of the seconds, with somebody waiting for a lock of somebody else."""
 CONNECTIONS = 0.95
@@ -29,11 +34,18 @@ BUSY = 0.9
 """Of the seconds, with every connection at work that ever was."""
 FEWEST_BUSY = 2
 """Of one alone nobody can tell whether it is all that there are."""
+ONE_CORE = 0.9
+"""Of a core, by the process at the target's port: a server in one process has no more."""
+SILENT = 0.1
+"""Of all deliveries to phones whose channel was up the whole time: lost without a word."""
+FEW_DELIVERIES = 20
 MACHINE = 0.85
 """Of the machine's CPU time, mean of the measure phase."""
 FEW_READINGS = 5
 
 POOL_CODES = ("PGRST003", "53300", "PGRST000", "PGRST001")
+ECHOES = (*POOL_CODES, "57014", "IDLE_TIMEOUT")
+"""What a target also says while everything waits for a lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,20 @@ NOT_KNOWN = "nothing that can be seen from outside"
 def gave_way(frames: Frames, met: tuple[LimitMet, ...], observation: Observation) -> GaveWay:
     """Of a run that missed an objective."""
     seen = _Seen.of(frames, met, observation)
-    for look in (_pool_refused, _platform, _locks, _connections, _machine, _database, _pool):
+    looks = (
+        _platform,
+        _lock_queue,
+        _pool_refused,
+        _timeouts,
+        _locks,
+        _connections,
+        _silence,
+        _machine,
+        _one_core,
+        _database,
+        _pool,
+    )
+    for look in looks:
         if (found := look(seen)) is not None:
             return found
     return GaveWay(NOT_KNOWN, _unknown(seen))
@@ -63,6 +88,9 @@ class _Seen:
     seconds: pd.DataFrame  # of the observer, in the measure phase
     waits: pd.DataFrame
     machine_share: float | None  # mean CPU of the generator's machine; None: the target is elsewhere
+    target_cores: float | None  # of the process at the target's port; None likewise
+    deliveries: int  # by Realtime, that somebody was promised
+    lost: int  # of them, with the channel up
 
     @classmethod
     def of(cls, frames: Frames, met: tuple[LimitMet, ...], observation: Observation) -> _Seen:
@@ -80,6 +108,9 @@ class _Seen:
             seconds=_within(observation.frame(SECONDS), window),
             waits=_within(observation.frame(WAITS), window),
             machine_share=None if pd.isna(share) else share,
+            target_cores=frames.manifest.target_cores if here else None,
+            deliveries=sum(one.fate in PROMISED for one in frames.deliveries),
+            lost=sum(one.fate is DeliveryFate.LOST for one in frames.deliveries),
         )
 
 
@@ -104,7 +135,20 @@ def _pool_refused(seen: _Seen) -> GaveWay | None:
 
 
 def _platform(seen: _Seen) -> GaveWay | None:
-    return _refused(seen, lambda code: code not in POOL_CODES)
+    return _refused(seen, lambda code: code not in ECHOES)
+
+
+def _timeouts(seen: _Seen) -> GaveWay | None:
+    return _refused(seen, lambda code: code in ECHOES and code not in POOL_CODES)
+
+
+def _lock_queue(seen: _Seen) -> GaveWay | None:
+    """Most of those at work only wait for a lock: what they hold meanwhile, others are refused."""
+    rows = seen.seconds
+    if len(rows) < FEW_READINGS:
+        return None
+    waiting, busy = float(rows["lock_waits"].sum()), float((rows["active"] + rows["idle_in_transaction"]).sum())
+    return _locks(seen) if waiting >= QUEUED * max(busy, 1.0) else None
 
 
 def _locks(seen: _Seen) -> GaveWay | None:
@@ -140,6 +184,23 @@ def _machine(seen: _Seen) -> GaveWay | None:
     return GaveWay("the CPU of this machine, where the target runs too", f"{percent(share, 0)} of it was in use")
 
 
+def _one_core(seen: _Seen) -> GaveWay | None:
+    cores = seen.target_cores
+    if cores is None or cores < ONE_CORE:
+        return None
+    return GaveWay("the CPU of the target's process, which works on one core", f"it had {cores:.2f} of a core")
+
+
+def _silence(seen: _Seen) -> GaveWay | None:
+    """Over its limit of messages, and behind with its change feed, Realtime drops database changes and says nothing."""
+    if seen.deliveries < FEW_DELIVERIES or seen.lost < SILENT * seen.deliveries:
+        return None
+    text = (
+        f"{seen.lost:,} of {plural(seen.deliveries, 'delivery', 'deliveries')} never came although the channel was up"
+    )
+    return GaveWay("Realtime's limit on messages per second, or its change feed", text)
+
+
 def _pool(seen: _Seen) -> GaveWay | None:
     """As many at work as ever are, nearly always: whoever comes then waits in front of the database, where nobody
     sees it from inside."""
@@ -170,6 +231,8 @@ def _database(seen: _Seen) -> GaveWay | None:
 
 
 SLOW_ANSWER_MS = 100.0
+PROMISED = frozenset(SAMPLED)
+"""Fates of a message that somebody was promised."""
 
 
 def _unknown(seen: _Seen) -> str:

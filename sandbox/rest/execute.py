@@ -46,11 +46,15 @@ class PlannedStatement:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """acquire_s: wait for a free connection; statement_ms: per role, else what the session has; lock_ms: for all."""
+    """acquire_s: wait for a free connection; statement_ms: per role, else what the session has; lock_ms: for all.
+
+    throttle: statements that each transaction begins with, as `sandbox.throttles` makes them.
+    """
 
     acquire_s: float
     statement_ms: Mapping[str, int]
     lock_ms: int
+    throttle: str = ""
 
 
 async def run(
@@ -116,7 +120,7 @@ def _begin(limits: Limits, principal: Principal, method: str, path: str, read_on
     if principal.role in limits.statement_ms:
         settings["statement_timeout"] = str(limits.statement_ms[principal.role])
     calls = ", ".join(f"set_config('{name}', {literal(value)}, true)" for name, value in settings.items())
-    return f"begin{' read only' if read_only else ''}; select {calls}"
+    return f"begin{' read only' if read_only else ''}{limits.throttle}; select {calls}"
 
 
 async def _estimated(connection: Any, job: PlannedStatement) -> int | None:

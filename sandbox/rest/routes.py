@@ -43,6 +43,7 @@ class RestContext:
     statement_ms: time limit of a statement by role, as the platform's role settings have it; for other roles
         whatever the login role of the pool has.
     max_rows: rows of one read at most, as the platform is configured; None for no cap.
+    throttle: what each transaction begins with.
     """
 
     pool: asyncpg.Pool
@@ -51,6 +52,7 @@ class RestContext:
     statement_ms: Mapping[str, int] = field(default_factory=lambda: STATEMENT_MS)
     lock_ms: int = LOCK_MS
     max_rows: int | None = MAX_ROWS
+    throttle: str = ""
     schema: SchemaCache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +60,7 @@ class RestContext:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.acquire_timeout_s, self.statement_ms, self.lock_ms)
+        return Limits(self.acquire_timeout_s, self.statement_ms, self.lock_ms, self.throttle)
 
 
 def routes(context: RestContext) -> list[Route]:

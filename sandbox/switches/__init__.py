@@ -4,9 +4,9 @@ Every switch is off by default, which is MoviNesta as shipped. They are given as
 name in code, and each is listed with its value in the sandbox's discovery document, so that a run's record can say what
 it ran against.
 
-Each is declared once, as a field of `quirks.QuirkSwitches`, `hosted.HostedSwitches` or `defects.DefectSwitches`;
-parsing, the listing for the command line and the tables of docs/sandbox.md (`documentation`) follow from that. Imports
-nothing else of the sandbox.
+Each is declared once, as a field of `quirks.QuirkSwitches`, `hosted.HostedSwitches`, `defects.DefectSwitches` or
+`throttles.ThrottleSwitches`; parsing, the listing for the command line and the tables of docs/sandbox.md
+(`documentation`) follow from that. Imports nothing else of the sandbox.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sandbox.switches.defects import DefectSwitches
 from sandbox.switches.hosted import PRESETS, HostedSwitches
 from sandbox.switches.quirks import QuirkSwitches
 from sandbox.switches.switch import Switch, SwitchError, SwitchKind, Value, declared
+from sandbox.switches.throttles import ThrottleSwitches
 
 __all__ = [
     "DEFECTS",
@@ -26,6 +27,7 @@ __all__ = [
     "PRESETS",
     "QUIRKS",
     "REGISTRY",
+    "THROTTLES",
     "Switch",
     "SwitchError",
     "SwitchKind",
@@ -35,7 +37,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Switches(DefectSwitches, HostedSwitches, QuirkSwitches):
+class Switches(ThrottleSwitches, DefectSwitches, HostedSwitches, QuirkSwitches):
     """The value of every switch."""
 
     @classmethod
@@ -68,6 +70,7 @@ class Switches(DefectSwitches, HostedSwitches, QuirkSwitches):
 QUIRKS: tuple[Switch, ...] = declared(QuirkSwitches)
 HOSTED: tuple[Switch, ...] = declared(HostedSwitches)
 DEFECTS: tuple[Switch, ...] = declared(DefectSwitches)
+THROTTLES: tuple[Switch, ...] = declared(ThrottleSwitches)
 REGISTRY: tuple[Switch, ...] = declared(Switches)
 NAMES: tuple[str, ...] = tuple(switch.name for switch in REGISTRY)
 _BY_NAME = {switch.name: switch for switch in REGISTRY}

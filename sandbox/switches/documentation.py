@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sandbox.switches import DEFECTS, HOSTED, QUIRKS, Switch
+from sandbox.switches import DEFECTS, HOSTED, QUIRKS, THROTTLES, Switch
 
 _REALTIME = "realtime_"
 TABLES: dict[str, tuple[Switch, ...]] = {
@@ -17,6 +17,7 @@ TABLES: dict[str, tuple[Switch, ...]] = {
     "realtime": tuple(switch for switch in QUIRKS if switch.name.startswith(_REALTIME)),
     "hosted": HOSTED,
     "defects": DEFECTS,
+    "throttles": THROTTLES,
 }
 _BLOCK = re.compile(r"(<!-- switches: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

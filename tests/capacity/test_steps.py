@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from harness.core.delivery_facts import ChannelTopic, DeliveryFate
 from harness.core.outcome import Outcome
 from harness.core.platform_limits import key_of
 from harness.core.tables import View
@@ -14,6 +16,7 @@ from harness.observe.tables import SCHEMAS, SECONDS, WAITS
 from reports.capacity.limiting import NOT_KNOWN, gave_way
 from reports.capacity.step import rising, step_of
 from reports.database.stretch import Observation
+from reports.delivery import Delivery
 from reports.frames import Frames, load
 from reports.limits import limits
 from reports.verdict import judge
@@ -212,3 +215,54 @@ def test_good_work_is_what_ended_well_within_its_bound() -> None:
     assert step.good == pytest.approx(60 / build.MEASURE_S)
     assert step.operations == pytest.approx(120 / build.MEASURE_S)
     assert step.error_share == pytest.approx(0.25)
+
+
+# ---- one resource throttled ----------------------------------------------------------------------------------------
+
+
+def refused_by_the_pool(run: build.Run) -> build.Run:
+    run.add(build.START, 5.0, operation=key_of("PGRST003", "home_feed"), view=View.LIMIT, number=60)
+    return run
+
+
+def test_a_pool_that_is_used_up_by_waiting_for_a_lock_is_no_pools_fault() -> None:
+    """As a lock held by every call shows itself: connections wait for it, and others are refused for want of one."""
+    run = refused_by_the_pool(run_of([900.0] * 400))
+    assert resource(run, observed_always(active=10, lock_waits=9, connections=14)) == "locks in the database"
+    assert resource(run, observed_always(active=10, lock_waits=1)) == "the API's pool of database connections"
+    assert resource(run, observed_always(active=10)) == "the API's pool of database connections"
+
+
+def test_a_process_that_fills_its_core_is_the_cpu_although_the_machine_has_more() -> None:
+    busy = run_of([900.0] * 400, target_cores=0.98)
+    assert resource(busy, observed(active=1)).startswith("the CPU of the target's process")
+    assert resource(run_of([900.0] * 400, target_cores=0.6), observed(active=1)) == NOT_KNOWN
+    elsewhere = run_of([900.0] * 400, target_cores=0.98, target_url="https://staging.example.com")
+    assert resource(elsewhere) == NOT_KNOWN
+    assert resource(busy, observed_always(active=10, lock_waits=9)) == "locks in the database", "its cause comes first"
+
+
+@pytest.mark.parametrize(("lost", "named"), [(30, True), (5, False)])
+def test_changes_that_realtime_drops_without_a_word_are_its_limit(lost: int, named: bool) -> None:
+    frames = load(run_of([100.0] * 400))
+    told = [delivery(DeliveryFate.LOST if number < lost else DeliveryFate.DELIVERED) for number in range(100)]
+    told += [delivery(DeliveryFate.DEAF)] * 10 + [delivery(DeliveryFate.LEFT)] * 50
+    found = gave_way(replace(frames, deliveries=tuple(told)), (), observed())
+    assert (found.resource == "Realtime's limit on messages per second, or its change feed") is named
+    if named:
+        assert found.evidence == "30 of 110 deliveries never came although the channel was up"
+
+
+def delivery(fate: DeliveryFate) -> Delivery:
+    return Delivery(
+        topic=ChannelTopic.CHANGES,
+        key="k",
+        conversation="c",
+        sender=1,
+        receiver=2,
+        sent_us=0,
+        fate=fate,
+        delay_us=1000,
+        polled_us=None,
+        workers=(0, 0),
+    )

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from harness.core.errors import UsageError
-from harness.load.web_ui import PASSWORD_ENV, listens_on, may_load, refusal
+from harness.core.web_names import WEB_PASSWORD_ENV as PASSWORD_ENV
+from harness.load.web_ui import listens_on, may_load, refusal
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 

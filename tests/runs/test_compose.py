@@ -44,7 +44,7 @@ def command(service: str, variables: dict[str, str], replacements: dict[str, str
 
 
 def test_every_service_runs_the_harness_image_with_its_secrets_from_the_env_file() -> None:
-    for service in COMPOSE["services"].values():
+    for service in (one for one in COMPOSE["services"].values() if "profiles" not in one):
         assert service["image"] == "movinesta-harness"
         assert service["env_file"] == ".env"
         assert service["build"]["dockerfile"] == "deploy/Dockerfile"

@@ -32,6 +32,7 @@ from harness.load.aggregator import Report
 from harness.load.alive import ALIVE_ENV, EVERY_S, touch
 from harness.load.child_process import raise_descriptor_limit
 from harness.load.discovery import CLOSED_PERSONAS, closed_spec
+from harness.load.locust_adapter.closed_look import ClosedLook
 from harness.load.locust_adapter.kill_switch import cut, cut_here
 from harness.load.locust_adapter.master_side import MasterSide
 from harness.load.locust_adapter.messages import INHERIT, KILL, LEAVE_S
@@ -56,6 +57,7 @@ class _Sides:
 
     master: MasterSide | None = None
     stopped: bool = False  # the test is over
+    look: ClosedLook | None = None  # at users without a plan, where this process has the page, too
 
 
 _here = _Sides()
@@ -83,6 +85,20 @@ def _add_options(parser: Any, **_: Any) -> None:
         include_in_web_ui=False,
         help="how long the master of a planned run waits for its workers",
     )
+    parser.add_argument(
+        "--harness-otlp",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        include_in_web_ui=False,
+        help="hand the live figures to `harness run` this often, for OpenTelemetry; 0: never",
+    )
+    parser.add_argument(
+        "--harness-hand-faults",
+        action="store_true",
+        include_in_web_ui=False,
+        help="the page may ask `harness run` for faults",
+    )
 
 
 @events.init.add_listener
@@ -92,7 +108,7 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
         _protect_page(environment, web_ui)
     if not environment.stop_timeout:  # Locust's default kills users in the middle of a request and forgets it
         environment.stop_timeout = STOP_TIMEOUT_S
-    if options.headless and sys.stdin is not None and sys.stdin.isatty():
+    if (options.headless or getattr(options, "harness_order", "")) and sys.stdin is not None and sys.stdin.isatty():
         # At a terminal, keys would change the load. For as long as the process lives, hence no `with`.
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     path = getattr(options, "harness_order", "")
@@ -105,6 +121,8 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
             log.error("%s is a PhoneUser without a session(): it would do nothing (docs/personas.md)", kind.__name__)
             raise SystemExit(int(ExitCode.USAGE))
     if not path:
+        if web_ui is not None:
+            _show_closed(environment, web_ui)
         if not options.user_classes:
             environment.user_classes[:] = [kind for kind in environment.user_classes if _takes_part(kind)]
         return
@@ -112,17 +130,24 @@ def _prepare(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     spec = RunSpec.model_validate_json(text)
     # Locust copies options to the workers with the spawn message: the run spec travels as its own text.
     options.harness_order = text
+    _serve_mix(environment, spec)
+    try:
+        _here.master = MasterSide(environment, spec, digest_of(text))
+        if web_ui is not None:
+            _show_verdict(web_ui, _here.master, options)
+    except HarnessError as error:  # Locust would log it, and drive its users without us
+        log.error("%s", error)
+        raise SystemExit(int(error.exit_code)) from error
+
+
+def _serve_mix(environment: Environment, spec: RunSpec) -> None:
+    """The classes of a planned run are those of its mix; anything else ends the process."""
     strangers = [kind.__name__ for kind in environment.user_classes if getattr(kind, "persona", "") not in PERSONAS]
     if strangers:
         log.error("%s: a planned run serves personas of its mix only (docs/personas.md)", ", ".join(strangers))
         raise SystemExit(int(ExitCode.USAGE))
     for user_class in environment.user_classes:
         user_class.weight = spec.profile.mix[user_class.persona]
-    try:
-        _here.master = MasterSide(environment, spec, digest_of(text))
-    except HarnessError as error:  # Locust would log it, and drive its users without us
-        log.error("%s", error)
-        raise SystemExit(int(error.exit_code)) from error
 
 
 @events.init.add_listener
@@ -149,6 +174,34 @@ def _protect_page(environment: Environment, web_ui: Any) -> None:
     except HarnessError as error:
         log.error("%s", error)
         raise SystemExit(int(error.exit_code)) from error
+
+
+def _show_verdict(web_ui: Any, master: MasterSide, options: Any) -> None:
+    """The page of a planned run has its figures, and its load is nobody's to change."""
+    from harness.load.verdict_page import PageActions, add_verdict_page
+
+    by_hand = options.harness_hand_faults
+    actions = PageActions(
+        latest=lambda: None if master.aggregator.live is None else master.aggregator.live.latest,
+        stop=lambda: master.ended("web page"),
+        cut=lambda: master.killed("web page"),
+        fault=master.ask_fault if by_hand else None,
+        end_fault=master.end_fault if by_hand else None,
+    )
+    add_verdict_page(web_ui, actions, os.environ, options.web_base_path or "")
+
+
+def _show_closed(environment: Environment, web_ui: Any) -> None:
+    """Under plain Locust the page has figures as well, and Locust's own forms go on starting and ending the load."""
+    from harness.load.verdict_page import PageActions, add_verdict_page
+
+    actions = PageActions(
+        latest=lambda: None if _here.look is None else _here.look.latest,
+        stop=environment.runner.stop,
+        cut=lambda: _killed(environment),
+    )
+    base = environment.parsed_options.web_base_path or ""
+    add_verdict_page(web_ui, actions, os.environ, base, planned=False)
 
 
 def _killed(environment: Environment) -> None:
@@ -230,7 +283,7 @@ def _own_zero(environment: Environment, zero: float, worker: int) -> float:
 def _start(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     _here.stopped = False
-    if not options.headless:  # in the web UI the exit code is the last test's
+    if not options.headless and _here.master is None:  # in the web UI the exit code is the last test's
         environment.process_exit_code = None
     if _here.master is not None:
         options.harness_workers = _here.master.number_workers()
@@ -265,8 +318,18 @@ def _take_part(environment: Environment, text: str) -> None:
             if _here.stopped:
                 return
         deliver = _delivery(environment, digest_of(text))
+        if not text and environment.web_ui is not None:
+            _here.look = ClosedLook(spec, zero, socket.gethostname())
         serving.worker = WorkerSide(
-            environment, spec, schedule, zero=zero, worker=worker, workers=workers, deliver=deliver, gate=gate
+            environment,
+            spec,
+            schedule,
+            zero=zero,
+            worker=worker,
+            workers=workers,
+            deliver=deliver,
+            gate=gate,
+            look=_here.look,
         )
     except HarnessError as error:
         log.error("%s", error)

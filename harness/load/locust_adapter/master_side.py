@@ -14,8 +14,15 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from harness import __version__
 from harness.core.errors import HarnessError, UsageError
+from harness.core.fault_record import BY_HAND
 from harness.core.run_spec import RunSpec
+from harness.live.families import families
+from harness.live.faults import FaultBoard
+from harness.live.hand_faults import refusal
+from harness.live.otlp import request
+from harness.live.state import LiveState
 from harness.load.aggregator import Aggregator, Report
 from harness.load.channel_keys import unpacked
 from harness.load.discovery import secrets_from_environment
@@ -33,6 +40,9 @@ log = logging.getLogger(__name__)
 LEAD_S = 1.5
 """From start to the plan's zero, for users to be spawned; longer with workers, whose spawn messages travel."""
 LEAD_WITH_WORKERS_S = 3.0
+OVER = "the run is over"
+LAST_LOOK_S = 2.5
+"""For whoever has the page open to see the last figures: pages look once a second."""
 WAITING_S = 3.0
 """After so long without all workers, a master says whom it waits for; and every `TELL_AGAIN_S` again."""
 TELL_AGAIN_S = 15.0
@@ -51,7 +61,16 @@ class MasterSide:
         secrets_from_environment()
         self.log = RunLog(spec.run_id, "master" if self._distributed else "single")
         self.log.open(Path(spec.folder))
-        self.aggregator = Aggregator(spec, _record_of(spec), self.schedule, 1, log=self.log)
+        self._otlp_s = environment.parsed_options.harness_otlp
+        record = _record_of(spec)
+        live = None
+        if environment.web_ui is not None or self._otlp_s:
+            live = LiveState(
+                record.manifest, self.schedule.instants_s, FaultBoard(record.folder, record.manifest.chaos)
+            )
+        self.aggregator = Aggregator(spec, record, self.schedule, 1, log=self.log, live=live)
+        self._hand_faults: dict[str, float] = {}  # entry -> when it ends, seconds since zero
+        self._sent = 0.0  # metrics, by the steady clock
         self._reason = ""
         self._clients: list[str] = []  # Locust's name of each worker, by number
         server = getattr(runner, "server", None)
@@ -170,6 +189,49 @@ class MasterSide:
         self.log.warning("kill switch", by=by)
         self._reason = self._reason or f"the kill switch was pulled ({by})"
 
+    def ended(self, by: str) -> None:
+        """Somebody wants the run to end: people close their apps, the record is finished."""
+        self.log.warning("ended by hand", by=by)
+        self._reason = self._reason or f"ended by hand ({by})"
+
+    def ask_fault(self, name: str, seconds: float) -> str:
+        """Have the run's proxy make it for so long. Why not; empty when it was asked for."""
+        now = time.time() - self.aggregator.zero
+        if self._reason or self.aggregator.stop_reason or now < 0:
+            return "the run is not under way"
+        on = sum(end > now for end in self._hand_faults.values())
+        if why := refusal(name, seconds, on):
+            return why
+        entry = f"{BY_HAND}{len(self._hand_faults) + 1}"
+        self._hand_faults[entry] = now + seconds
+        if self.aggregator.live is not None:
+            self.aggregator.live.expect_fault(entry, now + seconds)
+        self.aggregator.ask("fault", entry=entry, name=name, seconds=seconds)
+        return ""
+
+    def end_fault(self, entry: str) -> str:
+        """Have it end now. Why not; empty when that was asked for."""
+        if entry not in self._hand_faults:
+            return "no such fault was switched on by hand"
+        self._hand_faults[entry] = 0.0
+        self.aggregator.ask("fault end", entry=entry)
+        return ""
+
+    def _hand_metrics_over(self, *, last: bool = False) -> None:
+        """To the supervisor, which sends them on."""
+        live, now = self.aggregator.live, time.monotonic()
+        if not self._otlp_s or live is None or live.latest is None or (now - self._sent < self._otlp_s and not last):
+            return
+        self._sent = now
+        told = request(
+            families(live.latest),
+            zero_epoch_s=self.aggregator.zero,
+            at_s=live.latest.at_s,
+            run_id=self.spec.run_id,
+            version=__version__,
+        )
+        self.aggregator.ask("otlp", request=told)
+
     def _interrupted(self) -> None:
         self.log.warning("interrupted")
         self._reason = self._reason or "interrupted"
@@ -182,6 +244,7 @@ class MasterSide:
             self._look_after_workers()
             self._tell_refusals()
             aggregator.progress()
+            self._hand_metrics_over()
             if aggregator.deserted:
                 break
             elapsed = time.time() - aggregator.zero
@@ -190,14 +253,28 @@ class MasterSide:
         try:
             if self._reason or aggregator.stop_reason:
                 aggregator.ending()
+            looking = gevent.spawn(self._look_on)
             self.environment.runner.stop()
             deadline = time.monotonic() + 5.0
             while not aggregator.all_final and time.monotonic() < deadline:
                 gevent.sleep(0.05)
             self._tell_refusals()
+            looking.kill()
+            aggregator.look(self._reason or aggregator.stop_reason or OVER)
+            self._hand_metrics_over(last=True)
+            if self.environment.web_ui is not None:
+                gevent.sleep(LAST_LOOK_S)
             aggregator.end(self._reason or aggregator.stop_reason)
         finally:  # whatever failed on the way out, Locust must not stay
             self.environment.runner.quit()
+            if self.environment.web_ui is not None:  # which would outlive the run
+                self.environment.web_ui.stop()
+
+    def _look_on(self) -> None:
+        """While sessions close, nobody tells the progress."""
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            self.aggregator.look(self._reason or self.aggregator.stop_reason or OVER)
 
 
 def _record_of(spec: RunSpec) -> RunStore:

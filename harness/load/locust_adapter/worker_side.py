@@ -18,6 +18,7 @@ from locust.runners import WorkerRunner
 from harness.client.faults.fault_schedule import LEASE_S
 from harness.core.errors import ExitCode, HarnessError
 from harness.core.outcome import Outcome
+from harness.core.rows import made
 from harness.core.run_spec import RunSpec
 from harness.core.secret_filter import WORDS
 from harness.core.tables import MANIFEST
@@ -28,6 +29,7 @@ from harness.egress.gate import LOOPBACK, Gate
 from harness.load.aggregator import Report
 from harness.load.discovery import secrets_for
 from harness.load.engine import Engine
+from harness.load.locust_adapter.closed_look import ClosedLook
 from harness.load.locust_adapter.messages import GRANT, LEAVE_S, REPORT_EVERY_S
 from harness.load.locust_adapter.phone_user import phone_classes
 from harness.load.locust_channel import WorkerSocket
@@ -68,9 +70,10 @@ class WorkerSide:
         workers: int,
         deliver: Callable[[Report], None],
         gate: Gate = LOOPBACK,
+        look: ClosedLook | None = None,
     ) -> None:
         """Without a schedule users run closed. deliver: takes this worker's reports to the master. gate: where
-        connections may go."""
+        connections may go. look: who looks at closed users."""
         self._deliver = deliver
         self.closed = closed = schedule is None
         self.environment = environment
@@ -121,6 +124,7 @@ class WorkerSide:
             client.gone = self._deserted
         self._feeder = gevent.spawn(self._feed_locust)
         self.reporter = None if closed else gevent.spawn(self._report)
+        self._looker = gevent.spawn(self._look, look) if closed else None
 
     def _keep_own_files(self, zero: float, worker: int, workers: int) -> None:
         ticket_queue = self.ticket_queue
@@ -200,6 +204,15 @@ class WorkerSide:
                 )
             gevent.sleep(LOCUST_EVERY_S)
 
+    def _look(self, look: ClosedLook | None) -> None:
+        """What closed users did is shown, or nobody's; it is kept nowhere."""
+        engine = self.ticket_queue.engine
+        while True:
+            gevent.sleep(REPORT_EVERY_S)
+            rows = [engine.taken.popleft() for _ in range(len(engine.taken))]
+            if look is not None:
+                look.take(made(rows), engine.runner.open_sessions)
+
     def _report(self) -> None:
         while True:
             gevent.sleep(REPORT_EVERY_S)
@@ -266,6 +279,8 @@ class WorkerSide:
             gevent.sleep(0.01)
         gevent.sleep(LOCUST_EVERY_S)
         self._feeder.kill()
+        if self._looker is not None:
+            self._looker.kill()
         if self.reporter is not None:
             self.reporter.kill()
             self._deliver(self.ticket_queue.report(final=True))
