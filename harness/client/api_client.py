@@ -73,7 +73,8 @@ class ApiClient:
         self._mode = mode
         self._notes = notes
         self._observer = observer
-        self._checks = ReadChecks(observer.checked, self._violated, observer.problem, observer.samples, self._sampled)
+        told = observer.checked, self._violated, observer.problem, observer.samples, self._sampled
+        self._checks = ReadChecks(*told, titles=observer.titles)
         self._open_http = open_http
         self._http = open_http()
         self._resent = 0  # requests that the wire wrote twice

@@ -11,13 +11,19 @@ from typing import Any, NamedTuple, Protocol
 
 from harness.client.api.call import Call
 from harness.client.api.classify import Reading
+from harness.client.checks.title_facts import TitleFacts
 from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample, ReadSeverity
 
 
 class Observer(Protocol):
-    """Who wants to know how attempts and operations ended. Instants are loop time, lengths seconds."""
+    """Who wants to know how attempts and operations ended. Instants are loop time, lengths seconds.
+
+    titles: what all phones of the worker were told of titles.
+    """
+
+    titles: TitleFacts
 
     def attempt(
         self, method: str, name: str, outcome: Outcome, at: float, seconds: float, size: int, code: str

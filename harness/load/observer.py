@@ -7,6 +7,7 @@ import traceback
 from collections import deque
 from typing import NamedTuple
 
+from harness.client.checks.title_facts import TitleFacts
 from harness.client.interruptible_sleep import SessionClosed
 from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
@@ -47,6 +48,7 @@ class RecordingObserver:
         self.reads = ReadLog(worker)
         self.checked = self.reads.checked
         self.samples = self.reads.wants
+        self.titles = TitleFacts()
         self.attempts: deque[Attempt] = deque()
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
         self.failures = 0  # of our own code

@@ -126,6 +126,13 @@ RULES: dict[str, Question] = {
             "whoever else writes profiles or auth.users; caches that answer for somebody else",
         ),
         (
+            "title-same",
+            STAYS,
+            "What is said of a title is the same on every screen",
+            "A title has one rating here and another one there.",
+            "media_items: caches and replicas, columns that a function makes up; the deck's cards",
+        ),
+        (
             "marker-forward",
             STAYS,
             "Read markers move forward only",

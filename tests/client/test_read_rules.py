@@ -236,6 +236,29 @@ def older(*rows: dict[str, Any], cursor: str = "m00", hour: int = 21) -> Story:
     return lambda phone: phone.gets("messages_older", ROOM, at(hour).replace("+", "%2B"), cursor, data=list(rows))
 
 
+def ratings(*told: str) -> Story:
+    """`call rating`, one after the other, of one title."""
+    return after(*(own(one.split()[0], {"id": TITLE, "omdb_imdb_rating": one.split()[1]}, TITLE) for one in told))
+
+
+def listed(*told: int) -> Story:
+    row = {"list_id": ROOM, "title_id": TITLE}
+    return after(
+        *(own("list_items", {**row, "media_items": {"id": TITLE, "omdb_imdb_rating": one}}, ROOM) for one in told)
+    )
+
+
+def cards(name: str, *told: Any) -> Story:
+    """Decks, one after the other, that say this of one title."""
+    return after(
+        *(
+            replied("home_deck", {"cards": [{"mediaItemId": TITLE, "position": 0, name: one}]}, {"limit": 60})
+            for one in told
+            for _ in range(2)  # every second deck of a phone is looked at
+        )
+    )
+
+
 CASES: dict[str, list[tuple[Story, Story]]] = {
     "asked-files": [(signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png"))],
     "asked-variants": [(variants("one"), variants("three"))],
@@ -260,6 +283,15 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             after(shows(account(display_name="a")), shows(account(display_name="b"))),
         ),
         (shows(account()), shows({})),
+    ],
+    "title-same": [
+        (
+            ratings("title_preview 7", "trending_media 8", "title_preview 8"),
+            ratings("title_preview 7", "library_titles 8", "title_preview 7"),
+        ),
+        (listed(7, 8), listed(7, 8, 7)),
+        (cards("actors", "a", "a", "b"), cards("actors", "a", "b", "a")),
+        (cards("retrieval_score", 1, 2, 1), cards("title", "a", "b", "a")),
     ],
     "owner": [
         (own("own_profile", {"id": ME}), own("own_profile", {"id": OTHER})),

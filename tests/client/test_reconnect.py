@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from harness.client.checks.title_facts import TitleFacts
 from harness.client.device import Device, DeviceKit
 from harness.client.http.client import Origin
 from harness.client.interruptible_sleep import InterruptibleSleep
@@ -78,6 +79,8 @@ class Herald:
     def checked(self, call: str, rule: str, asked: int) -> None: ...
 
     def violated(self, *_: Any) -> None: ...
+
+    titles = TitleFacts()
 
     def samples(self, *_: Any) -> bool:
         return False

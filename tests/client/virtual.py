@@ -13,6 +13,7 @@ import orjson
 from harness.client.api.call import Call
 from harness.client.api.classify import Reading
 from harness.client.auth.account import Account
+from harness.client.checks.title_facts import TitleFacts
 from harness.client.device import Device
 from harness.client.http.origin import Origin
 from harness.client.http.reply import Detail, Reply, WireError
@@ -203,6 +204,7 @@ class World:
     """One loop, one observer, phones of several people. Close it."""
 
     def __init__(self) -> None:
+        self.titles = TitleFacts()
         self.loop = VirtualLoop()
         self.notebook = Notebook()
         self.kit = DeviceKit(

@@ -10,6 +10,7 @@ from collections import deque
 from typing import NamedTuple
 
 from harness.client.checks.settled import SettledWrites
+from harness.client.checks.title_facts import TitleFacts
 
 OWN_MESSAGES = 12
 TITLES = 32
@@ -96,7 +97,9 @@ class WrittenMarker(NamedTuple):
 class PhoneMemory:
     """One phone's."""
 
-    def __init__(self) -> None:
+    def __init__(self, titles: TitleFacts | None = None) -> None:
+        """titles: what all phones of the worker remember; None: nobody else's."""
+        self.titles = TitleFacts() if titles is None else titles
         self.library: SettledWrites[str, str] = SettledWrites(TITLES)  # title -> status; "": no entry
         self.ratings: SettledWrites[str, float] = SettledWrites(TITLES)
         self.follows: SettledWrites[str, bool] = SettledWrites(FOLLOWS)

@@ -10,6 +10,7 @@ from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.checks.read_samples import SAMPLED, SAMPLED_ALWAYS
 from harness.client.checks.rules import ONE_IN, RULES_OF_CALL
+from harness.client.checks.title_facts import TitleFacts
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
@@ -46,9 +47,10 @@ class ReadChecks:
         problem: Callable[[Exception], None],
         samples: Samples = no_samples,
         sampled: Sampled | None = None,
+        titles: TitleFacts | None = None,
     ) -> None:
-        """problem: told of a rule that failed itself, which costs the request nothing."""
-        self.memory = PhoneMemory()
+        """problem: told of a rule that failed itself, which costs the request nothing. titles: of all phones."""
+        self.memory = PhoneMemory(titles)
         self._samples = samples
         self._sampled = sampled
         self._checked = checked

@@ -35,6 +35,7 @@ from harness.client.checks.read_rule import ReadRule
 from harness.client.checks.receipts_stay import RECEIPTS_STAY
 from harness.client.checks.sent_back import SENT_BACK
 from harness.client.checks.statistics import STATISTICS
+from harness.client.checks.title_same import TITLE_SAME
 
 RULES: tuple[ReadRule, ...] = (
     OWNER,
@@ -66,6 +67,7 @@ RULES: tuple[ReadRule, ...] = (
     MESSAGE_STAYS,
     RECEIPTS_STAY,
     MARKER_FORWARD,
+    TITLE_SAME,
     STATISTICS,
 )
 
