@@ -308,9 +308,9 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         ),
     ],
     "asked-ids": [
-        tuple(
-            replied("tmdb_external_ids", {"ok": True, "data": {"id": n}}, body={"path": "/movie/7/external_ids"})
-            for n in (7, 8)
+        (
+            replied("tmdb_external_ids", {"ok": True, "data": {"id": 7}}, {"path": "/movie/7/external_ids"}),
+            replied("tmdb_external_ids", {"ok": True, "data": {"id": 8}}, {"path": "/movie/7/external_ids"}),
         ),
         (own("title_page", {"id": TITLE}, TITLE), own("title_page", {"id": TITLE_2}, TITLE)),
         (

@@ -55,7 +55,9 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     member, titles, asked = NESTED.get(reply.call), memory.titles, 0
     for row in titles.some(rows):
         said = row.get(member) if member is not None and type(row) is dict else row
-        title = said.get("mediaItemId" if cards else "id") if type(said) is dict else None
+        if type(said) is not dict:
+            continue
+        title = said.get("mediaItemId" if cards else "id")
         if type(title) is not str:
             continue
         facts = _facts(said) if cards else _columns(said)
