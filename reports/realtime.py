@@ -44,6 +44,12 @@ CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_DIFFS, PRESENCE_STATES = "frames presence_diff", "frames presence_state"
 PRESENCE_FRAMES = (PRESENCE_DIFFS, PRESENCE_STATES)
 PRESENCE_JOIN = "realtime_join_presence"
+WRONG: Mapping[FactKind, str] = {
+    FactKind.DOUBLED: "doubled",
+    FactKind.MISDATED: "misdated",
+    FactKind.STRANGE: "misdelivered",
+}
+"""Facts that must not be, and what the verdict calls them."""
 TYPING_LOST_SHARE = 0.01
 """Of the signals whose fate is known: above this somebody should look."""
 STATES_SHARE = 0.9
@@ -76,7 +82,7 @@ class DeliveryLatency(ReportModel):
 
 
 class Wrong(ReportModel):
-    """One thing that must not happen: `what` is lost, doubled or misdelivered."""
+    """One thing that must not happen: `what` is lost, doubled, misdated or misdelivered."""
 
     what: str
     key: str  # a client id; for doubled and misdelivered rows the row's id
@@ -141,6 +147,7 @@ class Realtime(ReportModel):
     limits: tuple[LimitRow, ...]
     audits: tuple[Audit, ...]
     silences: tuple[Silence, ...] = ()  # times in which nobody heard of any change
+    misdated: int = 0
     warnings: tuple[str, ...] = ()  # what is ephemeral and went missing: no exit code
 
     @property
@@ -155,6 +162,11 @@ class Realtime(ReportModel):
                     f"Realtime lost {plural(self.lost, 'stored message')} on channels that stayed up{self._by_poll}",
                 ),
                 ("doubled", self.doubled, f"Realtime delivered {plural(self.doubled, 'change')} twice"),
+                (
+                    "misdated",
+                    self.misdated,
+                    f"Realtime told of {plural(self.misdated, 'new row')} under another time than it was written at",
+                ),
                 (
                     "misdelivered",
                     self.misdelivered,
@@ -203,6 +215,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
         doubled=kinds[FactKind.DOUBLED],
         misdelivered=kinds[FactKind.STRANGE],
         misordered=kinds[FactKind.MISORDERED],
+        misdated=kinds[FactKind.MISDATED],
         polled=len(polled),
         polled_p95_ms=polled[math.ceil(0.95 * len(polled)) - 1] / 1000 if polled else None,
         members_per_message=kinds[FactKind.HEARD] / stored if stored else None,
@@ -241,11 +254,11 @@ def _wrong(frames: Frames) -> list[Wrong]:
         if one.fate is DeliveryFate.LOST and one.topic is ChannelTopic.CHANGES
     ]
     facts = frames.facts
-    seen = facts[facts["kind"].isin([str(FactKind.DOUBLED), str(FactKind.STRANGE)])]
+    seen = facts[facts["kind"].isin([str(kind) for kind in WRONG])]
     columns = [seen[name] for name in ("kind", "key", "conversation", "person", "detail")]
     return lost + [
         Wrong(
-            what="doubled" if kind == FactKind.DOUBLED else "misdelivered",
+            what=WRONG[FactKind(kind)],
             key=key,
             conversation=conversation,
             person=int(person),

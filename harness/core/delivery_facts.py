@@ -22,6 +22,9 @@ class FactKind(StrEnum):
     # JOINING once, when the screen asks for it: a channel that comes back goes from DOWN to JOINED
     DOUBLED = "doubled"  # the same change again on one channel. key: row id; detail: table and type; mark: commit
     MISORDERED = "misordered"  # a message committed before the one heard last. key: row id; mark: commit
+    MISDATED = (
+        "misdated"  # a new row whose created_at is not when it was committed. key: row id; detail, mark: as above
+    )
     STRANGE = "strange"  # a change whose row is none of this person's. key: row id; detail: table and type
     SAID = "said"  # a typing signal went out on the socket. key: its number; detail: how, "socket" or "http"
     CAUGHT = "caught"  # and arrived. key: its number

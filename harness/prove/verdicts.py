@@ -61,6 +61,7 @@ class _Silence(_VerdictPart):
 class _Realtime(_VerdictPart):
     lost: int = 0
     doubled: int = 0
+    misdated: int = 0
     misdelivered: int = 0
     silences: tuple[_Silence, ...] = ()
 
@@ -147,7 +148,7 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
             instants = [one.at_s for one in check.offenders if one.at_s is not None]
             found.append(Fired(check.id, 11, max(0.0, min(instants, default=end))))
     if judged.realtime is not None:
-        counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdelivered")}
+        counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdated", "misdelivered")}
         found += [Fired(f"delivery: {what}", 11, end) for what, count in counts.items() if count]
         found += [Fired("delivery: silence", 11, silence.from_s) for silence in judged.realtime.silences]
     found += [Fired(f"SLO: {row.name}", 10, end) for row in judged.slos if row.status == "fail"]

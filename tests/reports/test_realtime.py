@@ -112,7 +112,11 @@ def test_a_message_that_does_not_come_back_to_its_sender_is_lost_as_well() -> No
 
 
 def test_doubled_and_misdelivered_are_failures_on_data() -> None:
-    for kind, what in ((FactKind.DOUBLED, "doubled"), (FactKind.STRANGE, "misdelivered")):
+    for kind, what in (
+        (FactKind.DOUBLED, "doubled"),
+        (FactKind.STRANGE, "misdelivered"),
+        (FactKind.MISDATED, "misdated"),
+    ):
         run = chat()
         run.facts.append(DeliveryFact(T, 0, kind, 2, ROOM, "row7", "messages INSERT"))
         found = verdict(run)

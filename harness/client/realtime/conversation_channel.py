@@ -30,6 +30,10 @@ from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 READ_RECEIPTS, DELIVERY_RECEIPTS = "message_read_receipts", "message_delivery_receipts"
 REACTIONS = "message_reactions"
+DATED = frozenset(("messages", REACTIONS))
+"""Tables whose new rows are dated by the database."""
+TRANSACTION_S = 60.0
+"""No write of the app holds its transaction open for so long."""
 TABLES = ("messages", READ_RECEIPTS, DELIVERY_RECEIPTS, REACTIONS)
 """In the order of the app's hooks."""
 TABLES_OF: Mapping[Live, tuple[str, ...]] = {"changes": TABLES, "broadcast_messages": TABLES[1:], "broadcast": ()}
@@ -208,6 +212,11 @@ class ConversationChannel:
             self._host.notes.saw(
                 FactKind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit
             )
+        if commit is not None and misdated(change, commit):
+            detail = f"{change.table} {change.type}"
+            self._host.notes.saw(
+                FactKind.MISDATED, self.conversation, key, detail, at=change.received_at, mark_us=commit
+            )
         if change.table == "messages" and change.type in ("INSERT", "UPDATE"):
             self._message(change, key, commit, late=late)
         elif change.table != "messages" and (change.type != "DELETE" or change.table == REACTIONS):
@@ -262,6 +271,15 @@ class ConversationChannel:
 def told_payload(row: Mapping[str, Any], *, new: bool) -> dict[str, Any]:
     """What the others are told of a message: its row."""
     return {"type": "INSERT" if new else "UPDATE", "record": dict(row)}
+
+
+def misdated(change: DatabaseChange, commit_us: int) -> bool:
+    """Whether a new row says that it was made at another time than the change. Both instants are of the database's own
+    clock: the beginning of a transaction, and its end."""
+    if change.type != "INSERT" or change.table not in DATED:
+        return False
+    created = epoch_us(text(change.record.get("created_at")) or None)
+    return created is not None and abs(commit_us - created) > TRANSACTION_S * 1_000_000
 
 
 def epoch_us(text: str | None) -> int | None:
