@@ -20,7 +20,7 @@ import orjson
 from harness.client.api import retry, retry_policy
 from harness.client.api.call import EDGE_SERVICES, Call, Caller, Service
 from harness.client.api.chat_calls import SpecialCall
-from harness.client.api.classify import Reading, invoked, read
+from harness.client.api.classify import Reading, counted, invoked, read
 from harness.client.api.headers import HeaderProfiles
 from harness.client.api.retry_policy import Retries
 from harness.client.api.rows_written import rows_written
@@ -311,4 +311,6 @@ def _read(call: Call, reply: Reply) -> Reading:
     if isinstance(call, SpecialCall):
         return replace(call.reader(call.service, reply.status, reply.body), first_s=reply.first_body_s)
     reading = read(call.service, reply.status, reply.body)
-    return invoked(reading, reply.raw_headers.get(b"content-type")) if call.service in EDGE_SERVICES else reading
+    if call.service in EDGE_SERVICES:
+        return invoked(reading, reply.raw_headers.get(b"content-type"))
+    return counted(reading, reply.raw_headers.get(b"content-range")) if call.method == "HEAD" else reading

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.client.api.call import Service
-from harness.client.api.classify import Reading, invoked, read
+from harness.client.api.classify import Reading, counted, invoked, read
 from harness.core.outcome import Outcome
 from harness.core.platform_limits import limit_of
 
@@ -165,3 +165,15 @@ def test_anything_else_of_a_function_is_text_to_the_app(kind: bytes | None) -> N
 def test_a_refusal_is_a_refusal_whatever_it_is_called() -> None:
     refused = Reading(Outcome.SERVER_ERROR, None, "X", 500)
     assert invoked(refused, b"text/html") is refused
+
+
+@pytest.mark.parametrize("header", [b"0-24/573", b"*/0"])
+def test_a_count_comes_with_its_number(header: bytes) -> None:
+    reading = Reading(Outcome.OK, status=200)
+    assert counted(reading, header) is reading
+
+
+@pytest.mark.parametrize("header", [None, b"", b"0-24/*", b"many"])
+def test_a_count_without_its_number_is_none(header: bytes | None) -> None:
+    found = counted(Reading(Outcome.OK, status=200), header)
+    assert (found.outcome, found.code) == (Outcome.SOFT_FAILURE, "no_count")

@@ -259,6 +259,10 @@ def cards(name: str, *told: Any) -> Story:
     )
 
 
+def people(*followers: int | None) -> Story:
+    return replied("suggested_stats", [{"user_id": OTHER, "followers_count": one} for one in followers])
+
+
 CASES: dict[str, list[tuple[Story, Story]]] = {
     "asked-files": [(signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png"))],
     "asked-variants": [(variants("one"), variants("three"))],
@@ -366,6 +370,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "page-order": [
+        (people(None, 9, 9, 4), people(9, 4, 5)),
         (lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*PAGE[::-1])),
         (lambda phone: phone.feeds(*FEED), lambda phone: phone.feeds(FEED[0], *FEED)),
         (

@@ -62,6 +62,16 @@ def invoked(reading: Reading, content_type: bytes | None) -> Reading:
     return Reading(Outcome.SOFT_FAILURE, None, "content_type", reading.status)
 
 
+def counted(reading: Reading, content_range: bytes | None) -> Reading:
+    """What a good reply is that was asked for its number of rows alone: without one the app shows none.
+
+    :param content_range: the header's value, as `0-24/573`; None where the reply has none.
+    """
+    if not reading.outcome.good or (content_range or b"").rpartition(b"/")[2].isdigit():
+        return reading
+    return Reading(Outcome.SOFT_FAILURE, None, "no_count", reading.status)
+
+
 def code_of(*values: Any) -> str:
     """The first of these members that says anything, as text; "" where it is a list or an object, of any depth."""
     found = next((value for value in values if value), "")

@@ -30,7 +30,7 @@ from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 READ_RECEIPTS, DELIVERY_RECEIPTS = "message_read_receipts", "message_delivery_receipts"
 REACTIONS = "message_reactions"
-DATED = frozenset(("messages", REACTIONS))
+DATED = frozenset(("messages", REACTIONS, DELIVERY_RECEIPTS))
 """Tables whose new rows are dated by the database."""
 TRANSACTION_S = 60.0
 """No write of the app holds its transaction open for so long."""

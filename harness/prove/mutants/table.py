@@ -60,6 +60,10 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "people_stats": ("people_search",),
     "people_followed": ("people_search",),
     "assistant_status": ("assistant_reply",),
+    "realtime:join": ("realtime_join_conversation",),
+    "realtime:system": ("realtime_postgres_conversation",),
+    "realtime:presence": ("realtime_join_presence",),
+    "realtime:heartbeat": ("realtime_heartbeat",),
 }
 """Operations of people that a call is part of, beyond the one that has its name."""
 
