@@ -25,11 +25,12 @@ from reports.coverage.judged_run import JudgedRun
 from reports.coverage.manual import DESIGNED_FOR, EDGE_CALLS, PROMISES
 from reports.coverage.model import WAYS, Coverage, PromiseRow
 from reports.coverage.objectives import fewest
-from reports.coverage.session import AskSession, AskTimeouts, beside
+from reports.coverage.session import AskRealtimeLimits, AskSession, AskTimeouts, beside
 from reports.coverage.statement import cover
 from reports.frames import load
 from reports.integrity.model import UNCHECKED, CheckStatus, Integrity
 from reports.integrity.texts import QUESTIONS
+from reports.realtime import Realtime
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
@@ -649,3 +650,20 @@ def test_timeouts_of_edge_functions(calls: int, out: int, state: str) -> None:
         timed_out={"swipe_deck": out, "home_feed": 1_000},
     )
     assert AskTimeouts(EDGE_CALLS).of(run).state == state
+
+
+def test_limits_of_realtime() -> None:
+    found = judge(chat()).realtime
+    assert found is not None
+
+    def asked(realtime: Realtime | None) -> AskAnswer:
+        return AskRealtimeLimits().of(JudgedRun(manifest=build.manifest(), realtime=realtime))
+
+    assert asked(found).state == "held"
+    assert asked(None).state == "not asked"
+    assert asked(found.model_copy(update={"stored": 0})).state == "not asked"
+    sockets = found.limits[0]
+    many = sockets.model_copy(update={"measured": 10_001.0})  # of the largest subscription's 10,000
+    over = asked(found.model_copy(update={"limits": (many, *found.limits[1:])}))
+    assert over == AskAnswer("broken", "sockets at once: 10,001 of 10,000")
+    assert asked(found.model_copy(update={"limits": (sockets, *found.limits[1:])})).state == "held"
