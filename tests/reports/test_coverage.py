@@ -30,7 +30,7 @@ from reports.coverage.statement import cover
 from reports.frames import load
 from reports.integrity.model import UNCHECKED, CheckStatus, Integrity
 from reports.integrity.texts import QUESTIONS
-from reports.realtime import Realtime
+from reports.realtime import LimitRow, Realtime
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
@@ -659,11 +659,12 @@ def test_limits_of_realtime() -> None:
     def asked(realtime: Realtime | None) -> AskAnswer:
         return AskRealtimeLimits().of(JudgedRun(manifest=build.manifest(), realtime=realtime))
 
-    assert asked(found).state == "held"
+    def limited(measured: float, **more: object) -> Realtime:
+        row = LimitRow(what="sockets at once", measured=measured, limits={"Free": 200.0, "Team": 10_000.0})
+        return found.model_copy(update={"limits": (row,), **more})
+
     assert asked(None).state == "not asked"
-    assert asked(found.model_copy(update={"stored": 0})).state == "not asked"
-    sockets = found.limits[0]
-    many = sockets.model_copy(update={"measured": 10_001.0})  # of the largest subscription's 10,000
-    over = asked(found.model_copy(update={"limits": (many, *found.limits[1:])}))
-    assert over == AskAnswer("broken", "sockets at once: 10,001 of 10,000")
-    assert asked(found.model_copy(update={"limits": (sockets, *found.limits[1:])})).state == "held"
+    assert asked(found).state == "not asked"  # judged without a price file
+    assert asked(limited(10_000)).state == "held"  # of the largest subscription
+    assert asked(limited(10_001)) == AskAnswer("broken", "sockets at once: 10,001 of 10,000")
+    assert asked(limited(1, stored=0)).state == "not asked"
