@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.plan.capacity import Core, core
 from harness.plan.inputs import PlanInputs
 from harness.plan.levers import LEVERS, Setting, pulled
-from harness.plan.model import LeverRow
+from harness.plan.outlook import LeverRow
 from harness.plan.prices import Prices
 
 

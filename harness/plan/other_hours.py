@@ -12,7 +12,7 @@ from harness.plan.capacity import Core
 from harness.plan.day import make
 from harness.plan.input_checks import MOST
 from harness.plan.inputs import PlanInputs
-from harness.plan.model import Herd, PeakRow
+from harness.plan.outlook import Herd, PeakRow
 from harness.plan.prices import Prices
 from harness.plan.realtime import COLD_S, WINDOW_S
 from harness.plan.sessions import amounts

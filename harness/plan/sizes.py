@@ -10,7 +10,7 @@ from harness.plan import disk
 from harness.plan.capacity import Core, core
 from harness.plan.input_checks import MOST
 from harness.plan.inputs import PlanInputs
-from harness.plan.model import SizeRow, YearRow
+from harness.plan.outlook import SizeRow, YearRow
 from harness.plan.prices import Prices
 from harness.plan.spread import Swing, spread
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.plan import assumed
 from harness.plan.capacity import Core, core
 from harness.plan.inputs import PlanInputs
-from harness.plan.model import AssumedRow, Spread
+from harness.plan.outlook import AssumedRow, Spread
 from harness.plan.prices import Prices
 
 Measures = Mapping[tuple[str, str], float]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.plan.model import Spread
+from harness.plan.outlook import Spread
 
 SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
 

@@ -8,7 +8,8 @@ from harness.plan import cost, lever_table, other_hours, sizes, spread
 from harness.plan.capacity import core, tables
 from harness.plan.inputs import PlanInputs
 from harness.plan.levers import Setting, pulled
-from harness.plan.model import CapacityPlan, Spread
+from harness.plan.model import CapacityPlan
+from harness.plan.outlook import Spread
 from harness.plan.prices import Prices
 from harness.plan.sensitivity import sensitivities
 

@@ -85,10 +85,13 @@ class AskRealtimeLimits(Ask):
         found = run.realtime
         if found is None or not found.stored:
             return not_asked("no phone used Realtime, or nobody wrote")
-        over = [row for row in _rows(found) if row[1] > row[2]]
+        rows = _rows(found)
+        if not rows:
+            return not_asked("nobody knows the limits of Realtime")
+        over = [row for row in rows if row[1] > row[2]]
         if over:
             return broken("; ".join(f"{what}: {figure(measured)} of {figure(limit)}" for what, measured, limit in over))
-        return held(run, f"{plural(len(found.limits), 'limit')} of Realtime, none reached")
+        return held(run, f"{plural(len(rows), 'limit')} of Realtime, none reached")
 
     def words(self) -> str:
         return "Realtime: limits of the subscription"

@@ -97,7 +97,20 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {  # command -> options, what
         ["--target", "good.toml"],
     ),
     "plan": (
-        ["--dau", "--sessions-per-day", "--minutes", "--mix", "--prices", "--json", "--write", "--hold", "--scale"],
+        [
+            *(
+                "--dau",
+                "--sessions-per-day",
+                "--minutes",
+                "--mix",
+                "--prices",
+                "--json",
+                "--write",
+                "--hold",
+                "--scale",
+            ),
+            *("--lever", "--measured", "good.toml", "batch_size=25"),
+        ],
         [],
     ),
     "prove": (

@@ -25,11 +25,12 @@ from reports.coverage.judged_run import JudgedRun
 from reports.coverage.manual import DESIGNED_FOR, EDGE_CALLS, PROMISES
 from reports.coverage.model import WAYS, Coverage, PromiseRow
 from reports.coverage.objectives import fewest
-from reports.coverage.session import AskSession, AskTimeouts, beside
+from reports.coverage.session import AskRealtimeLimits, AskSession, AskTimeouts, beside
 from reports.coverage.statement import cover
 from reports.frames import load
 from reports.integrity.model import UNCHECKED, CheckStatus, Integrity
 from reports.integrity.texts import QUESTIONS
+from reports.realtime import LimitRow, Realtime
 from reports.recovery.model import Recovery
 from reports.recovery.report import recover
 from reports.render import html as render_html
@@ -649,3 +650,21 @@ def test_timeouts_of_edge_functions(calls: int, out: int, state: str) -> None:
         timed_out={"swipe_deck": out, "home_feed": 1_000},
     )
     assert AskTimeouts(EDGE_CALLS).of(run).state == state
+
+
+def test_limits_of_realtime() -> None:
+    found = judge(chat()).realtime
+    assert found is not None
+
+    def asked(realtime: Realtime | None) -> AskAnswer:
+        return AskRealtimeLimits().of(JudgedRun(manifest=build.manifest(), realtime=realtime))
+
+    def limited(measured: float, **more: object) -> Realtime:
+        row = LimitRow(what="sockets at once", measured=measured, limits={"Free": 200.0, "Team": 10_000.0})
+        return found.model_copy(update={"limits": (row,), **more})
+
+    assert asked(None).state == "not asked"
+    assert asked(found).state == "not asked"  # judged without a price file
+    assert asked(limited(10_000)).state == "held"  # of the largest subscription
+    assert asked(limited(10_001)) == AskAnswer("broken", "sockets at once: 10,001 of 10,000")
+    assert asked(limited(1, stored=0)).state == "not asked"
