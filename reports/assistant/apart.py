@@ -61,8 +61,16 @@ def isolation(rule: Isolation, facts: AssistantFacts, frames: Frames) -> Assista
 
 
 def _at_least(bad: int, total: int, rate: float) -> float:
-    """The chance of so many failures or more."""
-    return math.fsum(math.comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(bad, total + 1))
+    """The chance of so many failures or more. In logarithms: minutes of a fault hold more calls than a float has room
+    for ways to choose among them."""
+    if bad <= 0 or rate >= 1:
+        return 1.0
+
+    def log_of(k: int) -> float:
+        ways = math.lgamma(total + 1) - math.lgamma(k + 1) - math.lgamma(total - k + 1)
+        return ways + k * math.log(rate) + (total - k) * math.log1p(-rate)
+
+    return min(1.0, math.fsum(math.exp(log_of(k)) for k in range(bad, total + 1)))
 
 
 def _counts(rows: pd.DataFrame) -> tuple[int, int]:

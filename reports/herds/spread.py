@@ -37,7 +37,8 @@ def expected_peak(counts: Sequence[float] | npt.NDArray[np.float64], mean: float
     seconds = np.arange(len(total), dtype=np.float64)
 
     def until(at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.interp(at, seconds, total) + mean * np.maximum(at - seconds[-1], 0.0)
+        sums: npt.NDArray[np.float64] = np.interp(at, seconds, total) + mean * np.maximum(at - seconds[-1], 0.0)
+        return sums
 
     # The sum over a moving window is linear between whole seconds of either end: its greatest value is at one of them.
     ends = np.concatenate([seconds, seconds + jitter_s])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -233,3 +235,18 @@ def test_the_assistants_own_failures_are_not_held_against_the_rest() -> None:
     assert apart.isolation(rule, facts, calls(30, 30, 0, 10, "assistant_reply")).status == "not asked"
     assert apart.isolation(rule, AssistantFacts(), calls(30, 30, 0, 10)).status == "not asked"
     assert {"server_error", "ok"} <= {str(one) for one in OUTCOMES}
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.999))
+def test_the_chance_of_so_many_failures(total: int, bad: int, rate: float) -> None:
+    exact = sum(
+        math.comb(total, k) * Fraction(rate) ** k * (1 - Fraction(rate)) ** (total - k)
+        for k in range(min(bad, total + 1), total + 1)
+    )
+    assert apart._at_least(min(bad, total + 1), total, rate) == pytest.approx(float(exact), rel=1e-9, abs=1e-300)
+
+
+def test_minutes_of_calls_are_counted_without_overflow() -> None:
+    assert apart._at_least(60, 5_000, 0.01) == pytest.approx(0.0926, abs=0.01)
+    assert apart._at_least(400, 20_000, 0.01) < 1e-30
+    assert apart._at_least(1, 50_000, 0.5) == pytest.approx(1.0)
