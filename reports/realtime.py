@@ -38,7 +38,7 @@ WRITES: dict[str, tuple[str, ...]] = {
 """Tables that conversations subscribe to, and the calls that change a row of them."""
 CHANGES_OF = "changes "
 """Before a table's name: changes of it that reached a listener."""
-FLOWS = ("frames ", "bytes", CHANGES_OF)
+FLOWS = ("frames ", "bytes", CHANGES_OF, "sent ")
 """How the names begin of what is counted within a second; all others are gauges."""
 CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_DIFFS, PRESENCE_STATES = "frames presence_diff", "frames presence_state"

@@ -96,7 +96,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "mark_us": "an instant on the database's clock, microseconds since 1970; null: none",
     },
     "realtime": {
-        "what": "a gauge at that instant, or `frames <kind>` and `bytes` within that second",
+        "what": "a gauge at that instant, or `frames <kind>`, `sent <kind>` and `bytes` within that second",
         "value": "its value",
     },
     "traffic": {

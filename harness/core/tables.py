@@ -148,7 +148,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             ("second", pa.int32()),
             ("worker", pa.int32()),
-            ("what", pa.string()),  # a gauge at that instant, or "frames <kind>" and "bytes" within that second
+            ("what", pa.string()),  # a gauge at that instant, or "frames <kind>", "sent <kind>", "bytes" in that second
             ("value", pa.int64()),
         ]
     ),

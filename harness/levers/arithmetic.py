@@ -19,8 +19,6 @@ LIMITED = 1.0
 """Rows of `rate_limits` a rated call writes (7.3)."""
 EVENT_TABLES = ("media_events", "rate_limits", "swipe_ingest_hourly_metrics")
 """Where the rows of swipe events go, partitions included, but for labels, which stand in the deck's own."""
-TOGETHER_S = 0.6
-"""A gesture and the next card's impression are one moment; so is what follows within less than the outbox waits."""
 
 
 @dataclass(slots=True)

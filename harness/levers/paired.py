@@ -10,7 +10,7 @@ for all measures of a lever together (Bonferroni).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -134,11 +134,6 @@ def _exp(value: float) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
-
-
-def product(factors: Mapping[str, float]) -> float:
-    """What factors make together, if none of them knows of another."""
-    return math.prod(factors.values())
 
 
 # ---- Student's distribution ---------------------------------------------------------------------------------------

