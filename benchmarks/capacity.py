@@ -66,9 +66,9 @@ SEARCHES = {
     "lock": (Throttled("one lock, 25 ms a transaction", ("throttle_lock_ms=25",), named="locks in the database"),),
     "realtime": (
         Throttled(
-            "12 messages/s",
-            ("throttle_realtime_per_second=12",),
-            named="Realtime's limit on messages per second",
+            "40 messages/s of Realtime",
+            ("throttle_realtime_per_second=40",),
+            named="Realtime's limit on",
             profile=CHATS,
             slo=DELIVERY,
             start="0.5",

@@ -78,8 +78,9 @@ class SandboxOptions:
         if preset is not None and self.realtime is _OF_THE_PRESET:
             object.__setattr__(self, "realtime", RealtimeSettings.plan(preset.realtime_plan))
         if self.switches.throttle_realtime_per_second:
-            throttled = self.realtime.changed({"max_events_per_second": self.switches.throttle_realtime_per_second})
-            object.__setattr__(self, "realtime", throttled)
+            limit = self.switches.throttle_realtime_per_second
+            limits = {"max_events_per_second": limit, "max_presence_events_per_second": limit}
+            object.__setattr__(self, "realtime", self.realtime.changed(limits))
         if not 0 < self.acquire_timeout_s <= 60:
             raise OptionError(f"acquire_timeout_s is {self.acquire_timeout_s:g}", remedy="give seconds up to 60")
         if not abs(self.clock_offset_s) <= 86_400:

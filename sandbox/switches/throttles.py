@@ -27,7 +27,7 @@ class ThrottleSwitches:
         "manual 9.1",
     )
     throttle_realtime_per_second: int = count(
-        "Realtime's limit on messages a second, whatever the plan says: broadcasts beyond it close channels, database "
-        "changes are dropped without a word",
+        "Realtime's limits on messages and on presence messages a second, whatever the plan says: broadcasts and "
+        "presence beyond them close channels, database changes are dropped without a word",
         "realtime contract 1.6",
     )

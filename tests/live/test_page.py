@@ -78,7 +78,9 @@ def used(page: Shown, profile: Path, artifacts: Path) -> list[str]:
     """As somebody does who looks, breaks something, mends it, and ends the run; what the browser found wrong."""
     with browser(str(CHROMIUM), profile) as tab:
         tab.open(page.url)
-        tab.wait_for("document.querySelector('[role=tablist] [data-verdict]')")
+        tab.wait_for("document.querySelector('[data-verdict]')")
+        first = "document.querySelector('[role=tablist]').children[0].textContent"
+        assert tab.evaluate(first) == "Statistics", "Locust counts the places of its own"
         tab.screenshot(artifacts / "locust-with-tab.png", whole=False)
         tab.evaluate("document.querySelector('[data-verdict]').click()")
         tab.wait_for("location.pathname === '/verdict' && document.querySelectorAll('#slos tbody tr').length === 3")

@@ -81,7 +81,7 @@ async def _looked_at(sandbox: Sandbox, number: int) -> tuple[float, int]:
 
 def test_realtimes_limit_goes_before_its_plan() -> None:
     options = SandboxOptions(switches=Switches.parse(["preset=hosted", "throttle_realtime_per_second=7"]))
-    assert options.realtime.max_events_per_second == 7
+    assert options.realtime.max_events_per_second == options.realtime.max_presence_events_per_second == 7
     assert options.realtime.max_concurrent_users == 500, "of the preset"
     assert SandboxOptions().realtime.max_events_per_second == 100
 

@@ -1,19 +1,18 @@
 "use strict";
-// Puts the tab "Verdict" before Locust's own; it leads to a page of ours. Locust draws its tabs anew, so they are watched.
+// Puts "Verdict" before Locust's own tabs: a link to a page of ours that looks like one of them. It stands outside of
+// their list, whose places Locust counts. Locust draws its page anew, so it is watched.
 const VERDICT = document.currentScript.dataset.verdict;
 function addTab() {
   const list = document.querySelector('[role="tablist"]');
-  if (!list || list.querySelector("[data-verdict]")) return;
-  const one = list.querySelector('[role="tab"]');
-  if (!one) return;
-  const tab = document.createElement("a");
-  tab.className = one.className.replace("Mui-selected", "");
-  tab.dataset.verdict = "";
-  tab.setAttribute("role", "tab");
-  tab.setAttribute("aria-selected", "false");
-  tab.href = VERDICT;
-  tab.textContent = "Verdict";
-  one.parentElement.prepend(tab);
+  const one = list?.querySelector('[role="tab"]:not(.Mui-selected)');
+  const row = list?.closest(".MuiTabs-root") ?? list?.parentElement;
+  if (!one || row.querySelector("[data-verdict]")) return;
+  const link = document.createElement("a");
+  link.className = one.className;
+  link.dataset.verdict = "";
+  link.href = VERDICT;
+  link.textContent = "Verdict";
+  row.prepend(link);
 }
 new MutationObserver(addTab).observe(document.documentElement, { childList: true, subtree: true });
 addTab();
