@@ -22,6 +22,8 @@ import orjson
 import uvloop
 
 from replay.recording import (
+    EVENTS,
+    MESSAGES,
     UUID,
     Answer,
     Recording,
@@ -32,8 +34,6 @@ from replay.recording import (
     shape,
     stored,
 )
-
-EVENTS, MESSAGES = "/functions/v1/media-swipe-event", "/rest/v1/messages"
 
 
 class Replay:

@@ -25,7 +25,6 @@ The figures behind the layout: ten million writes take under 1 GB as Parquet and
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from enum import IntEnum
 from typing import NamedTuple
@@ -164,6 +163,6 @@ class Ledger:
 def _raw(text: str | None) -> bytes | None:
     """Ids that a target gave may be no UUIDs: then no column of them can hold one, and there is nothing to look for."""
     try:
-        return None if text is None else uuid.UUID(text).bytes
+        return None if text is None else ids.raw(text)
     except ValueError:
         return None

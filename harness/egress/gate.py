@@ -76,16 +76,20 @@ class Gate:
         order = pinned.order()
         for number, address in enumerate(order):
             other = any((":" in rest) is not (":" in address) for rest in order[number + 1 :])
+            opening = loop.create_connection(
+                protocol,
+                address,
+                port,
+                ssl=tls,
+                server_hostname=host if tls else None,
+                ssl_shutdown_timeout=shutdown_s if tls else None,
+            )
             try:
-                async with asyncio.timeout(FAMILY_S if other else None):
-                    await loop.create_connection(
-                        protocol,
-                        address,
-                        port,
-                        ssl=tls,
-                        server_hostname=host if tls else None,
-                        ssl_shutdown_timeout=shutdown_s if tls else None,
-                    )
+                if other:
+                    async with asyncio.timeout(FAMILY_S):
+                        await opening
+                else:
+                    await opening
             except ssl.SSLError:
                 raise  # somebody is there, and is not who we want
             except OSError as error:  # TimeoutError, too

@@ -120,6 +120,8 @@ class HttpClient:
     @property
     def backlog_bytes(self) -> int:
         """Written, and not yet taken by the system."""
+        if len(self._idle) == len(self._connections):
+            return 0  # an idle connection has nothing left to write
         return sum(connection.backlog_bytes for connection in self._connections)
 
     async def send(
@@ -268,14 +270,11 @@ class HttpClient:
             self._waiting.appendleft(waiter)
         else:
             self._waiting.append(waiter)
+        timer = self._loop.call_later(max(0.0, deadline - self._patience()), self._waited, waiter, deadline)
         try:
-            while not waiter.done():
-                if (left := deadline - self._patience()) <= 0:
-                    raise TimeoutError
-                await asyncio.wait((waiter,), timeout=left)
-            return waiter.result()
+            return await waiter
         except BaseException as problem:
-            if not waiter.done() or waiter.cancelled():
+            if waiter.cancelled() or waiter.exception() is not None:
                 if waiter in self._waiting:
                     self._waiting.remove(waiter)
             else:
@@ -283,6 +282,17 @@ class HttpClient:
             if isinstance(problem, TimeoutError):
                 raise WireError(Outcome.TIMEOUT, Detail.TIMEOUT) from None
             raise
+        finally:
+            timer.cancel()
+
+    def _waited(self, waiter: asyncio.Future[Connection | None], deadline: float) -> None:
+        """Its time is over, unless patience stood still meanwhile."""
+        if waiter.done():
+            return
+        if (left := deadline - self._patience()) > 0:
+            self._loop.call_later(left, self._waited, waiter, deadline)
+        else:
+            waiter.set_exception(TimeoutError())
 
     def _pass_on(self, offered: Connection | None) -> None:
         """Whoever was given this cannot take it any more."""

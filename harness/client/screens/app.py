@@ -19,7 +19,7 @@ from harness.client.api.calls import APP_SETTINGS, BACKGROUND_DECK, TMDB_CONFIGU
 from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
 from harness.client.device import Device
-from harness.client.screens.browse.decks import base_seed, fetch_deck
+from harness.client.screens.browse.decks import ask_for_deck, base_seed
 from harness.client.screens.browse.feed import first_page
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.browse.library import diary_stats
@@ -100,7 +100,7 @@ def read_ahead(phone: Device) -> None:
 
 async def _background_deck(phone: Device, mode: str, limit: int) -> None:
     ahead = {"kindFilter": None, "skipRerank": True}
-    await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), ahead=ahead)
+    await ask_for_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), ahead=ahead)
 
 
 async def _load_settings(phone: Device) -> None:
