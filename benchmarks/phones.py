@@ -88,9 +88,7 @@ class Crowd:
     """Phones of one engine, which open the app, stay, and are put away on a word."""
 
     def __init__(self, url: str, people: int) -> None:
-        profile = scaled(PROFILE, 1.0, 3600.0, people, people).model_copy(
-            update={"realtime": True, "app_origin": "http://127.0.0.1:1"}
-        )
+        profile = scaled(PROFILE, 1.0, 3600.0, people, people).model_copy(update={"realtime": True})
         spec = RunSpec(
             run_id="phones",
             run_tag=1,

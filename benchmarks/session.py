@@ -41,6 +41,7 @@ from replay.recording import copies
 
 from harness.config.load import load_profile
 from harness.core.app_client import AppClient
+from harness.core.call_names import PREFLIGHT
 from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.resolved_target import ResolvedTarget
 from harness.core.run_spec import RunSpec, windows_of
@@ -81,6 +82,7 @@ class Cost:
     """Of the measure phase. CPU seconds by thread name; the replay's own of the whole run."""
 
     requests: int
+    asked: int  # of these, a browser's preflights
     seconds: float
     threads: Mapping[str, float]
     rss_mb: float
@@ -130,7 +132,9 @@ def scaled(name: str, rate: float, seconds: float, people: int, phones: int) -> 
     )
 
 
-def prepared(profile: Profile, url: str, folder: Path) -> tuple[RunRequest, ResolvedTarget, RunSpec]:
+def prepared(
+    profile: Profile, url: str, folder: Path, *, same_origin: bool
+) -> tuple[RunRequest, ResolvedTarget, RunSpec]:
     """A run directory as `harness run` makes one, with people whose tokens are minted."""
     planned = plan(profile.arrivals, profile.mix, profile.people, profile.seed)
     spec = RunSpec(
@@ -139,7 +143,7 @@ def prepared(profile: Profile, url: str, folder: Path) -> tuple[RunRequest, Reso
         folder=str(folder),
         url=url,
         seed=profile.seed,
-        profile=profile.model_copy(update={"app_origin": url}),
+        profile=profile.model_copy(update={"app_origin": url}) if same_origin else profile,
         email_pattern="p_{index:06d}@replay.test",
         user_ids=tuple(copies(profile.people)),
         windows=windows_of(profile),
@@ -204,12 +208,12 @@ def worker_of(parent: int) -> int:
     raise SystemExit("the generator's process was not found")
 
 
-def measured(recording: Path, profile: Profile) -> Cost:
+def measured(recording: Path, profile: Profile, *, same_origin: bool) -> Cost:
     """One run."""
     told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as out, replaying(recording, profile.people, told) as url:
         folder, watcher, looks = Path(out) / "run", Quiet(), Path(out) / "looks"
-        request, target, spec = prepared(profile, url, folder)
+        request, target, spec = prepared(profile, url, folder, same_origin=same_origin)
         process = LocustProcess(request, target, spec, folder, watcher)
         os.sched_setaffinity(0, {WORKER_CORE})
         driver_pid = os.getpid()
@@ -232,7 +236,7 @@ def measured(recording: Path, profile: Profile) -> Cost:
         process.drive()
         driver.join()
         os.sched_setaffinity(0, {TARGET_CORE, WORKER_CORE})
-        requests, violations = counted(folder)
+        requests, asked, violations = counted(folder)
         parts = divided(looks.read_text().splitlines()) if looks.exists() else {}
     before, after = samples["before"][0], samples["after"][0]
     (main,) = samples["main"][0]
@@ -240,7 +244,7 @@ def measured(recording: Path, profile: Profile) -> Cost:
     engine = max((one for one in spent if one != main), key=lambda one: spent[one])
     threads = {"engine": spent[engine], "locust": spent[main]}
     threads["others"] = sum(spent.values()) - sum(threads.values())
-    return Cost(requests, profile.phases.measure_s, threads, samples["after"][1], told, violations, parts)
+    return Cost(requests, asked, profile.phases.measure_s, threads, samples["after"][1], told, violations, parts)
 
 
 def looking(pid: int, in_s: float, seconds: float, into: Path) -> subprocess.Popen[bytes] | None:
@@ -268,24 +272,25 @@ def bare(kind: str, recording: Path, people: int, seconds: float) -> float:
     return float(figures["cpu_s"]) / max(int(figures["requests"]), 1) * 1e6
 
 
-def counted(folder: Path) -> tuple[int, int]:
-    """Requests of the measure phase, preflights included, and violations of read rules in all."""
+def counted(folder: Path) -> tuple[int, int, int]:
+    """Requests of the measure phase, preflights included; the preflights; and violations of read rules in all."""
     run = open_run(folder)
-    requests = 0
-    for batch in run.rows(LATENCY, ["phase", "view", "count"]):
+    requests = asked = 0
+    for batch in run.rows(LATENCY, ["phase", "view", "operation", "count"]):
         rows = batch.to_pydict()
-        requests += sum(
-            n
-            for phase, view, n in zip(rows["phase"], rows["view"], rows["count"], strict=True)
-            if view == View.SERVER and phase == "measure"
-        )
-    return requests, sum(batch.num_rows for batch in run.rows(VIOLATIONS, SCHEMAS[VIOLATIONS].names))
+        columns = (rows["phase"], rows["view"], rows["operation"], rows["count"])
+        for phase, view, operation, n in zip(*columns, strict=True):
+            if view == View.SERVER and phase == "measure":
+                requests += n
+                asked += n if operation == PREFLIGHT else 0
+    return requests, asked, sum(batch.num_rows for batch in run.rows(VIOLATIONS, SCHEMAS[VIOLATIONS].names))
 
 
 def show(cost: Cost, peers: Mapping[str, float]) -> None:
     """The table."""
     per = 1e6 / max(cost.requests, 1)
-    print(f"{cost.requests:,} requests in {cost.seconds:g} s: {cost.requests / cost.seconds:,.0f}/s")
+    of_them = f"{cost.asked / max(cost.requests, 1):.0%} of them preflights"
+    print(f"{cost.requests:,} requests in {cost.seconds:g} s: {cost.requests / cost.seconds:,.0f}/s, {of_them}")
     share = cost.cpu_s / cost.seconds
     print(f"  {share:5.2f} of a core, {cost.cpu_s * per:6.1f} us a request, {cost.rss_mb:,.0f} MB resident")
     for name, seconds in cost.threads.items():
@@ -312,6 +317,7 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=5_000)
     parser.add_argument("--phones", type=int, default=2_500)
     parser.add_argument("--profile", default=PROFILE)
+    parser.add_argument("--same-origin", action="store_true", help="no preflights, as of a page from the target itself")
     parser.add_argument("--short", action="store_true", help="for CI: 15 s at 8 sessions per second")
     parser.add_argument("--record", type=Path, help="a recording that exists; made when missing")
     options = parser.parse_args()
@@ -321,7 +327,7 @@ def main() -> int:
             record(recording)
         rate, seconds = (8.0, 15.0) if options.short else (options.rate, options.seconds)
         profile = scaled(options.profile, rate, seconds, options.people, options.phones)
-        cost = measured(recording, profile)
+        cost = measured(recording, profile, same_origin=options.same_origin)
         kinds = ("wire",) if options.short else tuple(PEERS)
         show(cost, {kind: bare(kind, recording, options.people, 3.0 if options.short else 6.0) for kind in kinds})
     return 0

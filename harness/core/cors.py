@@ -50,7 +50,6 @@ class Ask(NamedTuple):
     method: str
     names: tuple[bytes, ...]
 
-    @lru_cache(maxsize=256)  # noqa: B019 - tuples of a few words, of which the app has some dozen
     def lines(self) -> bytes:
         """Header lines that ask for it."""
         found = f"access-control-request-method: {self.method}\r\n".encode()

@@ -116,9 +116,12 @@ def feed_length(data: Any) -> int | None:
     """How many rows a feed page has, for whoever only shows them."""
     if type(data) is not list:
         return None
-    for row in data:
-        if type(row) is not dict or type(row.get("created_at")) is not str or type(row.get("id")) is not str:
-            return None
+    try:
+        for row in data:
+            if type(row["created_at"]) is not str or type(row["id"]) is not str:
+                return None
+    except (KeyError, TypeError, IndexError):
+        return None
     return len(data)
 
 
