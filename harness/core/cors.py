@@ -184,7 +184,7 @@ class PreflightCache:
         """origin: of the server; its length counts as part of each URL."""
         self._entries: dict[int, tuple[float, Grant]] = {}
         self._room = LONGEST_URL - len(origin)
-        self._random = random or Random(0)
+        self._random = random
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -217,6 +217,8 @@ class PreflightCache:
     def _purge(self) -> None:
         """A few in a row go, whichever they are."""
         keys = list(self._entries)
+        if self._random is None:  # a generator has 2.5 KB, and nearly no phone ever needs one
+            self._random = Random(0)
         first = self._random.randint(0, len(keys) - PURGED_AT_ONCE)
         for key in keys[first : first + PURGED_AT_ONCE]:
             del self._entries[key]

@@ -12,7 +12,6 @@ import errno
 import re
 import socket
 import ssl
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from urllib.parse import quote
@@ -108,7 +107,7 @@ class HttpClient:
         self._connections: set[Connection] = set()
         self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
         self._idle: list[Connection] = []  # the most recently used last
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._waiting: list[asyncio.Future[Connection | None]] = []  # few, and a deque has half a kilobyte
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -267,7 +266,7 @@ class HttpClient:
         """Queue for an idle connection, or for None: leave to open one."""
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         if first:
-            self._waiting.appendleft(waiter)
+            self._waiting.insert(0, waiter)
         else:
             self._waiting.append(waiter)
         timer = self._loop.call_later(max(0.0, deadline - self._patience()), self._waited, waiter, deadline)
@@ -343,7 +342,7 @@ class HttpClient:
 
     def released(self, connection: Connection) -> None:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter = self._waiting.pop(0)
             if not waiter.done():
                 waiter.set_result(connection)
                 return
@@ -366,7 +365,7 @@ class HttpClient:
 
     def _free_slot(self) -> None:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter = self._waiting.pop(0)
             if not waiter.done():
                 waiter.set_result(None)  # the slot stays taken, now in its name
                 return

@@ -223,6 +223,7 @@ class Connection(asyncio.Protocol):
             self._request_size,
             reader.received,
         )
+        reader.forget()
         # An answer that overtook the rest of its request leaves that rest in the buffer: nothing may follow it.
         if reader.keep_alive and self.usable and transport is not None and not transport.get_write_buffer_size():
             self._reused = True

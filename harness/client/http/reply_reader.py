@@ -18,6 +18,9 @@ _FRAMING_PER_BYTE = 8
 """Bytes of chunk framing tolerated per byte of body: one-byte chunks with CRLFs need 5."""
 
 
+_NOTHING: dict[bytes, bytes] = {}
+
+
 class _Surplus(Exception):
     """Stops the parser at the first byte after a complete reply."""
 
@@ -118,6 +121,12 @@ class ReplyReader:
         raw = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         encoding = self.raw_headers.get(b"content-encoding")
         return raw if encoding is None or not raw else decode_body(raw, encoding, self._max_body)
+
+    def forget(self) -> None:
+        """Keep nothing of a reply that was taken: idle connections are many."""
+        self._chunks.clear()
+        self._fields.clear()
+        self.raw_headers = _NOTHING
 
     def _unreadable(self) -> Detail:
         return Detail.HEADER_TOO_LARGE if self._overlong() else Detail.NOT_HTTP

