@@ -155,7 +155,8 @@ class Crowd:
     def settled_mb(self) -> float:
         """Resident memory without what waits for the collector."""
         collected = threading.Event()
-        self.engine.loop.call_soon_threadsafe(lambda: (gc.collect(), collected.set()))
+        self.engine.loop.call_soon_threadsafe(gc.collect)
+        self.engine.loop.call_soon_threadsafe(collected.set)
         collected.wait(30)
         return resident_mb(os.getpid())
 

@@ -254,8 +254,8 @@ def looking(pid: int, in_s: float, seconds: float, into: Path) -> subprocess.Pop
         return None
     time.sleep(max(0.0, in_s))
     command = [spy, "record", "--nonblocking", "-r", str(LOOKS_PER_S), "-d", str(round(seconds)), "-f", "raw"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([*command, "-o", str(into), "-p", str(pid)], **quiet)
+    command += ["-o", str(into), "-p", str(pid)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.sched_setaffinity(process.pid, {TARGET_CORE})
     return process
 

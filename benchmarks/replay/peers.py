@@ -137,7 +137,7 @@ def fast(url: str, requests: list[Asked], connections: int, seconds: float) -> N
 
     meter, places = Meter(), itertools.count()
 
-    class Bare(FastHttpUser):
+    class Bare(FastHttpUser):  # type: ignore[misc]
         host = url
         wait_time = constant(0)
         fixed_count = connections
@@ -146,7 +146,7 @@ def fast(url: str, requests: list[Asked], connections: int, seconds: float) -> N
             place = next(places) * len(requests) // connections
             self.mine = itertools.cycle(requests[place:] + requests[:place])
 
-        @task
+        @task  # type: ignore[untyped-decorator]
         def one(self) -> None:
             request = next(self.mine)
             reply = self.client.request(request.method, request.target, headers=request.headers, name=request.name)

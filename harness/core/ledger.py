@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness.core import ids
@@ -140,7 +141,7 @@ class Ledger:
 
     def entry(self, kind: WriteKind, id_: str) -> LedgerEntry:
         """The write that a client-made id belongs to. :raises ValueError: the id is none of this run."""
-        position = ids.position(self._run_tag, id_)
+        position = _position(self._run_tag, id_)
         if position is None:
             raise ValueError(f"the id {id_} was not made in this run")
         return LedgerEntry(kind, position.person, position.sequence)
@@ -158,6 +159,10 @@ class Ledger:
     def take(self) -> list[Rows]:
         """Everything noted since the last take."""
         return [*self._writes.take(), *self._steps.take()]
+
+
+_position = lru_cache(maxsize=4096)(ids.position)
+"""An id is asked for when its write is wanted and again when a request carries it, some seconds later."""
 
 
 def _raw(text: str | None) -> bytes | None:
