@@ -6,6 +6,7 @@ have theirs in `chat_shapes`.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, NamedTuple
 
 
@@ -90,9 +91,9 @@ def _card(deck_id: str, request: str | None, card: Any) -> Card | None:
         title,
         position if type(position := get("position")) is int else None,
         key if type(key := get("dedupeKey")) is str else None,
-        source if type(source := get("source")) is str else None,
+        intern(source) if type(source := get("source")) is str else None,
         why if type(why := get("why")) is str else None,
-        kind if type(kind := get("kind")) is str else None,
+        intern(kind) if type(kind := get("kind")) is str else None,
     )
 
 
@@ -104,9 +105,11 @@ def feed(data: Any) -> list[FeedRow] | None:
         FeedRow(
             row["created_at"],
             row["id"],
-            actor if type(actor := row.get("user_id")) is str else None,
+            intern(actor) if type(actor := row.get("user_id")) is str else None,
             title if type(title := row.get("media_item_id")) is str else None,
-            _text(item.get("kind")) if type(item := row.get("media_item")) is dict else None,
+            intern(kind)
+            if type(item := row.get("media_item")) is dict and type(kind := item.get("kind")) is str
+            else None,
         )
         for row in data
     ]
