@@ -19,6 +19,7 @@ import orjson
 
 UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NOBODY = ""
+EVENTS, MESSAGES = "/functions/v1/media-swipe-event", "/rest/v1/messages"
 LARGEST_ECHOED = 1 << 14
 """Bytes of a reply in which ids of the request are looked for: replies to writes are small."""
 

@@ -21,7 +21,10 @@ import httptools
 import orjson
 import uvloop
 
+from replay.realtime import Channels
 from replay.recording import (
+    EVENTS,
+    MESSAGES,
     UUID,
     Answer,
     Recording,
@@ -33,7 +36,7 @@ from replay.recording import (
     stored,
 )
 
-EVENTS, MESSAGES = "/functions/v1/media-swipe-event", "/rest/v1/messages"
+REALTIME = b"GET /realtime/v1/websocket"
 
 
 class Replay:
@@ -109,7 +112,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+        if data.startswith(REALTIME):
+            channels = Channels()
+            self._transport.set_protocol(channels)
+            channels.connection_made(self._transport)
+            channels.data_received(data)
+        else:
+            self._parser.feed_data(data)
 
     def on_message_begin(self) -> None:
         self._target, self._bearer, self._body = b"", b"", b""

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -37,6 +36,7 @@ from harness.client.network_state import NetworkState
 from harness.client.notes import SessionNotes
 from harness.client.preflights import Denied, Passed, Preflights
 from harness.client.write import OFFLINE, carried
+from harness.core import ids
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 from harness.core.retry_policies import RetryPolicy
@@ -114,7 +114,8 @@ class ApiClient:
 
     def request_id(self) -> str:
         """A fresh id for an `x-request-id` header."""
-        return str(uuid.UUID(int=_NOISE.getrandbits(128), version=4))
+        bits = _NOISE.getrandbits(128)
+        return ids.written(bits & ~(0xF << 76 | 3 << 62) | 4 << 76 | 2 << 62)
 
     async def request(self, call: Call, *arguments: str, body: Any = None, raw: bytes | None = None) -> Reading:
         """Make a call as the app does, with the tries its callers make; the last try's reading.
@@ -126,13 +127,13 @@ class ApiClient:
         if call.caller is Caller.MUTATION:
             async with self._mode.mutation():
                 return await self._request(call, arguments, body, raw)
-        if call.caller is Caller.QUERY and not in_fetch():
+        if call.caller is Caller.QUERY and not self._mode.reads_now() and not in_fetch():
             await self._mode.read()
         return await self._request(call, arguments, body, raw)
 
     async def _request(self, call: Call, arguments: tuple[str, ...], body: Any, raw: bytes | None) -> Reading:
-        credentials, edge = self.credentials, call.service in EDGE_SERVICES
-        if call.signed_in:
+        credentials, edge = self.credentials, call.edge
+        if call.signed_in and not credentials.holds():
             await credentials.refresh_if_due()
         if edge and (refused := await credentials.refused(call)) is not None:
             return refused
@@ -165,25 +166,35 @@ class ApiClient:
 
     async def _tried(self, call: Call, arguments: tuple[str, ...], body: Any, raw: bytes | None) -> Reading:
         """The tries of a request; the last one's reading."""
-        credentials, edge = self.credentials, call.service in EDGE_SERVICES
+        credentials, edge = self.credentials, call.edge
         payload = raw if raw is not None else (None if body is None else orjson.dumps(body))
         path = call.path.format(*arguments) if arguments else call.path
         headers = self._headers.block(call, credentials.authorization(edge=edge) if call.signed_in else None)
         if self._retries is not None and retry_policy.concerns(call):
             return await self._with_policy(self._retries, call, path, headers, payload)
-        reading = await self._with_transport_retries(call, path, headers, payload)
-        for delay in retry.query_delays() if call.caller is Caller.QUERY else ():
+        if self.faults is None and self._network.online:
+            status, reading, *_ = await self.exchange(call, path, headers, payload)
+        else:
+            status, reading = await self._attempt(call, path, headers, payload)
+        if retry.transport_retries(call.method, status):
+            reading = await self._with_transport_retries(call, path, headers, payload, status, reading)
+        if call.caller is not Caller.QUERY or reading.outcome.good:
+            return reading
+        for delay in retry.query_delays():
             if reading.outcome.good or not tried_again():
                 break
             await asyncio.sleep(delay)
             await self._mode.read(again=True)
             if not tried_again():
                 break
-            reading = await self._with_transport_retries(call, path, headers, payload)
+            status, reading = await self._attempt(call, path, headers, payload)
+            reading = await self._with_transport_retries(call, path, headers, payload, status, reading)
         return reading
 
-    async def _with_transport_retries(self, call: Call, path: str, headers: bytes, payload: bytes | None) -> Reading:
-        status, reading = await self._attempt(call, path, headers, payload)
+    async def _with_transport_retries(
+        self, call: Call, path: str, headers: bytes, payload: bytes | None, status: int | None, reading: Reading
+    ) -> Reading:
+        """The tries after the first, which ended so."""
         for delay in retry.transport_delays(call.method):
             if not retry.transport_retries(call.method, status):
                 break
@@ -243,20 +254,7 @@ class ApiClient:
                 except Denied as denied:
                     return self._kept_back(call, begun, denied)
                 begun, left = now(), max(0.0, left - passed.seconds)
-
-        def resends(died: WireError) -> None:
-            """The wire writes it once more, and the app knows nothing of it: two attempts, of which this one failed."""
-            nonlocal begun
-            assert died.sent_at is not None
-            ended = now()
-            observer.attempt(call.method, call.name, died.outcome, died.sent_at, ended - died.sent_at, 0, died.detail)
-            log.sent(call.name, ended - begun, failed=True)
-            self._resent += 1
-            if call.service is not Service.AUTH and call.method not in retry.TRANSPORT_METHODS:
-                for write in carried.get():
-                    write.sent_again()
-            begun = ended
-
+        since = [begun]  # when the attempt under way began: a second one begins where the wire writes it once more
         try:
             reply = await self._http.send(
                 call.method,
@@ -264,9 +262,10 @@ class ApiClient:
                 headers,
                 payload,
                 timeout_s=left,
-                resends=resends,
+                resends=partial(self._wrote_again, call, since),
             )
         except WireError as error:
+            begun = since[0]
             at = begun if error.sent_at is None else error.sent_at
             outcome, code = (error.outcome, error.detail) if self._network.online else (Outcome.NETWORK, OFFLINE)
             # The limits of our own side are not the target's time.
@@ -276,6 +275,7 @@ class ApiClient:
             log.sent(call.name, now() - begun, failed=outcome is not Outcome.GAVE_UP)
             return Exchange(None, Reading(outcome, code=code))
         except asyncio.CancelledError as cancelled:
+            begun = since[0]
             if NEVER_LEFT in cancelled.args:
                 self._notes.held(now() - begun)
                 raise  # no packet, hence no attempt
@@ -293,9 +293,21 @@ class ApiClient:
         )
         rows = rows_written(call.name, reading)
         bad = not reading.outcome.good
-        log.sent(call.name, now() - begun, reply.bytes_out, reply.bytes_in, rows, failed=bad)
+        log.sent(call.name, now() - since[0], reply.bytes_out, reply.bytes_in, rows, failed=bad)
         connected = reply.connect_s > 0 or (passed is not None and passed.connected)
         return Exchange(reply.status, reading, reply.bytes_in, connected, passed is not None)
+
+    def _wrote_again(self, call: Call, since: list[float], died: WireError) -> None:
+        """The wire writes it once more, and the app knows nothing of it: two attempts, of which this one failed."""
+        assert died.sent_at is not None
+        ended = self._clock.now()
+        self._observer.attempt(call.method, call.name, died.outcome, died.sent_at, ended - died.sent_at, 0, died.detail)
+        self._notes.log.sent(call.name, ended - since[0], failed=True)
+        self._resent += 1
+        if call.service is not Service.AUTH and call.method not in retry.TRANSPORT_METHODS:
+            for write in carried.get():
+                write.sent_again()
+        since[0] = ended
 
     def _kept_back(self, call: Call, begun: float, denied: Denied) -> Exchange:
         """A request that its preflight kept from leaving: a failure of the call, but for what is so as shipped."""
@@ -309,7 +321,7 @@ class ApiClient:
 def _read(call: Call, reply: Reply) -> Reading:
     """What the app makes of a reply; of one that may come in pieces also when the first of them came."""
     if isinstance(call, SpecialCall):
-        return replace(call.reader(call.service, reply.status, reply.body), first_s=reply.first_body_s)
+        return call.reader(call.service, reply.status, reply.body)._replace(first_s=reply.first_body_s)
     reading = read(call.service, reply.status, reply.body)
     if call.service in EDGE_SERVICES:
         return invoked(reading, reply.raw_headers.get(b"content-type"))

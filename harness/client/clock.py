@@ -40,7 +40,7 @@ class DeviceClock:
         await self._resting(self._sleep.until(allowed))
 
     async def _resting(self, rest: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self.loop)
         assert task is not None
         self.pausing.add(task)
         try:

@@ -23,9 +23,11 @@ class InterruptibleSleep:
             raise SessionClosed
         sleeper = self._loop.create_future()
         timer = self._loop.call_later(seconds, _wake, sleeper)
+        self._sleepers.add(sleeper)
         try:
-            await self.until(sleeper)
+            await sleeper
         finally:
+            self._sleepers.discard(sleeper)
             timer.cancel()
 
     async def until(self, allowed: asyncio.Future[None]) -> None:

@@ -61,7 +61,7 @@ class SessionNotes:
         self.log = SessionLog(-1, zero)
         self.copies_writes = copies_writes
         self._clock = clock
-        self._held: deque[tuple[float, float]] = deque(maxlen=KEPT_HOLDS)
+        self._held: deque[tuple[float, float]] | None = None  # made when there is one: a deque has half a kilobyte
         self._observer = observer
         self._ledger = ledger
         self._zero = zero
@@ -120,6 +120,8 @@ class SessionNotes:
     def held(self, seconds: float) -> None:
         """A request of this device waited so long, until now, for the limits of our own side."""
         if seconds > 0:
+            if self._held is None:
+                self._held = deque(maxlen=KEPT_HOLDS)
             self._held.append((self._clock.now(), seconds))
 
     def ended(self, name: str, outcome: Outcome, intended: float) -> None:

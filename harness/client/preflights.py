@@ -107,16 +107,9 @@ class Preflights:
     async def _asked(self, ask: Ask, path: str, timeout_s: float, begun: float) -> Reply:
         """The question on the wire. Measured here when it gets no answer. :raises Denied: it got none."""
         notes, observer, now = self._notes, self._observer, self._now
-
-        def resends(died: WireError) -> None:
-            assert died.sent_at is not None
-            seconds = now() - died.sent_at
-            observer.attempt(METHOD, PREFLIGHT, died.outcome, died.sent_at, seconds, 0, died.detail)
-            notes.log.sent(PREFLIGHT, seconds, failed=True)
-
         try:
             headers = self._headers.preflight(ask)
-            reply = await self._http().send(METHOD, path, headers, None, timeout_s=timeout_s, resends=resends)
+            reply = await self._http().send(METHOD, path, headers, None, timeout_s=timeout_s, resends=self._wrote_again)
         except WireError as error:
             at = begun if error.sent_at is None else error.sent_at
             held_s = error.held_s if error.sent_at is None else 0.0
@@ -137,10 +130,18 @@ class Preflights:
             observer.attempt(METHOD, PREFLIGHT, outcome, begun, now() - begun, 0, "cancelled")
             notes.log.sent(PREFLIGHT, now() - begun)
             raise
-        notes.held(reply.held_s)
+        if reply.held_s:
+            notes.held(reply.held_s)
         if reply.connect_s:
             observer.connected(reply.sent_at, reply.connect_s)
         return reply
+
+    def _wrote_again(self, died: WireError) -> None:
+        """The wire asks once more: the first question was an attempt that failed."""
+        assert died.sent_at is not None
+        seconds = self._now() - died.sent_at
+        self._observer.attempt(METHOD, PREFLIGHT, died.outcome, died.sent_at, seconds, 0, died.detail)
+        self._notes.log.sent(PREFLIGHT, seconds, failed=True)
 
 
 def _outcome(status: int, refusal: str) -> Outcome:

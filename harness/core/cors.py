@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ OWN_HEADERS = frozenset(
     )
 )
 """What a browser writes by itself: no page sets it, and no server is asked for it."""
+_ORIGIN, _METHODS = b"access-control-allow-origin", b"access-control-allow-methods"
+_NAMES, _AGE = b"access-control-allow-headers", b"access-control-max-age"
 _UNSAFE = frozenset(b'"():<>?@[\\]{}\x7f') | (frozenset(range(0x20)) - {0x09})
 _LANGUAGE = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz *,-.;=")
 
@@ -129,22 +132,30 @@ class Grant:
 
 def grant_of(status: int, headers: Mapping[bytes, bytes], origin: str) -> Grant | Refusal:
     """What a preflight's reply, its header names in lower case, allows a page of `origin`."""
+    get = headers.get
+    return _granted(status, origin, get(_ORIGIN, b""), get(_METHODS, b""), get(_NAMES, b""), get(_AGE))
+
+
+@lru_cache(maxsize=256)  # a target has a handful of answers, and ten thousand browsers remember some hundred each
+def _granted(
+    status: int, origin: str, allowed: bytes, methods: bytes, names: bytes, age: bytes | None
+) -> Grant | Refusal:
     if 300 <= status <= 399:
         return Refusal.REDIRECT
-    if not reads(headers, origin):
+    if not reads({_ORIGIN: allowed}, origin):
         return Refusal.ORIGIN
     if not 200 <= status <= 299:
         return Refusal.STATUS
     return Grant(
-        frozenset(name.decode("latin-1") for name in _listed(headers.get(b"access-control-allow-methods", b""))),
-        frozenset(name.lower() for name in _listed(headers.get(b"access-control-allow-headers", b""))),
-        age_of(headers.get(b"access-control-max-age")),
+        frozenset(name.decode("latin-1") for name in _listed(methods)),
+        frozenset(name.lower() for name in _listed(names)),
+        age_of(age),
     )
 
 
 def reads(headers: Mapping[bytes, bytes], origin: str) -> bool:
     """Whether a page of `origin` may read a reply to a request without credentials."""
-    allowed = headers.get(b"access-control-allow-origin", b"").strip()
+    allowed = headers.get(_ORIGIN, b"").strip()
     return allowed == b"*" or allowed == origin.encode("latin-1", "replace")
 
 
@@ -173,7 +184,7 @@ class PreflightCache:
         """origin: of the server; its length counts as part of each URL."""
         self._entries: dict[int, tuple[float, Grant]] = {}
         self._room = LONGEST_URL - len(origin)
-        self._random = random or Random(0)
+        self._random = random
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -206,6 +217,8 @@ class PreflightCache:
     def _purge(self) -> None:
         """A few in a row go, whichever they are."""
         keys = list(self._entries)
+        if self._random is None:  # a generator has 2.5 KB, and nearly no phone ever needs one
+            self._random = Random(0)
         first = self._random.randint(0, len(keys) - PURGED_AT_ONCE)
         for key in keys[first : first + PURGED_AT_ONCE]:
             del self._entries[key]

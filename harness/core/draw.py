@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import lru_cache
 from statistics import NormalDist
 
 from harness.core.distributions import Constant, Distribution, LogNormal, Uniform
@@ -36,9 +37,17 @@ def _truncated_lognormal(distribution: LogNormal, uniform: float) -> float:
     By inversion of the truncated distribution function (Devroye, Non-Uniform Random Variate Generation, 1986,
     II.2), because it needs one uniform number and no loop.
     """
-    mu, sigma = math.log(distribution.median), distribution.sigma
-    low = _NORMAL.cdf((math.log(distribution.min) - mu) / sigma) if distribution.min > 0 else 0.0
-    high = 1.0 if distribution.max is None else _NORMAL.cdf((math.log(distribution.max) - mu) / sigma)
+    sigma, smallest, largest = distribution.sigma, distribution.min, distribution.max
+    mu, low, high = _truncation(distribution.median, sigma, smallest, largest)
     quantile = min(max(low + (high - low) * uniform, _SMALLEST), 1 - 2**-53)
     value = math.exp(mu + sigma * _NORMAL.inv_cdf(quantile))
-    return min(max(value, distribution.min), math.inf if distribution.max is None else distribution.max)
+    return min(max(value, smallest), math.inf if largest is None else largest)
+
+
+@lru_cache(maxsize=1024)  # a profile has some dozen distributions
+def _truncation(median: float, sigma: float, smallest: float, largest: float | None) -> tuple[float, float, float]:
+    """Mu, and the distribution function at both bounds."""
+    mu = math.log(median)
+    low = _NORMAL.cdf((math.log(smallest) - mu) / sigma) if smallest > 0 else 0.0
+    high = 1.0 if largest is None else _NORMAL.cdf((math.log(largest) - mu) / sigma)
+    return mu, low, high

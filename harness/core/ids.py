@@ -8,8 +8,8 @@ traced to who made it and when in that person's run, and a foreign id is recogni
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from hashlib import blake2s
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,7 @@ MAX_WORKERS = 1 << SEQUENCE_BITS - WORKER_SHIFT
 MAX_PERSON = (1 << PERSON_BITS) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where an id stands in its run."""
 
     person: int
@@ -40,7 +39,35 @@ def make(run_tag: int, person: int, sequence: int) -> str:
         raise ValueError(f"sequence {sequence} is outside 32 bits")
     position = (run_tag << PERSON_BITS | person) << SEQUENCE_BITS | sequence
     free = position << CHECK_BITS | _check(run_tag, position)
-    return str(uuid.UUID(int=_spread(free)))
+    return written(_spread(free))
+
+
+def raw(text: Any) -> bytes:
+    """The 16 bytes of a UUID in any notation that Python knows; the usual one in a fifth of `uuid.UUID`'s time.
+
+    :raises ValueError: it is none.
+    """
+    if type(text) is not str:
+        raise ValueError("no text, hence no UUID")
+    if len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-":
+        try:
+            found = bytes.fromhex(text.replace("-", ""))
+        except ValueError:
+            found = b""
+        if len(found) == 16:
+            return found
+    return uuid.UUID(text).bytes
+
+
+def written(value: int) -> str:
+    """128 bits in the usual notation."""
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def canonical(text: Any) -> str:
+    """A UUID as PostgreSQL would write it. :raises ValueError: it is none."""
+    return written(int.from_bytes(raw(text), "big"))
 
 
 class Sequence:
@@ -59,12 +86,12 @@ class Sequence:
 def position(run_tag: int, text: str) -> Position | None:
     """Where the id stands in the run `run_tag`; None when this run did not make it."""
     try:
-        value = uuid.UUID(text)
+        value = int.from_bytes(raw(text), "big")
     except ValueError:
         return None
-    if value.version != 4 or value.variant != uuid.RFC_4122:
+    if value >> 76 & 0xF != 4 or value >> 62 & 3 != 2:
         return None
-    free = _gather(value.int)
+    free = _gather(value)
     place, check = free >> CHECK_BITS, free & (1 << CHECK_BITS) - 1
     if place >> PERSON_BITS + SEQUENCE_BITS != run_tag or _check(run_tag, place) != check:
         return None

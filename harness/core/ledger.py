@@ -25,9 +25,9 @@ The figures behind the layout: ten million writes take under 1 GB as Parquet and
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness.core import ids
@@ -141,7 +141,7 @@ class Ledger:
 
     def entry(self, kind: WriteKind, id_: str) -> LedgerEntry:
         """The write that a client-made id belongs to. :raises ValueError: the id is none of this run."""
-        position = ids.position(self._run_tag, id_)
+        position = _position(self._run_tag, id_)
         if position is None:
             raise ValueError(f"the id {id_} was not made in this run")
         return LedgerEntry(kind, position.person, position.sequence)
@@ -161,9 +161,13 @@ class Ledger:
         return [*self._writes.take(), *self._steps.take()]
 
 
+_position = lru_cache(maxsize=4096)(ids.position)
+"""An id is asked for when its write is wanted and again when a request carries it, some seconds later."""
+
+
 def _raw(text: str | None) -> bytes | None:
     """Ids that a target gave may be no UUIDs: then no column of them can hold one, and there is nothing to look for."""
     try:
-        return None if text is None else uuid.UUID(text).bytes
+        return None if text is None else ids.raw(text)
     except ValueError:
         return None

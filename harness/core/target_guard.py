@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.core.errors import TargetError
 from harness.core.target import HOST, Target, TargetLimits
@@ -61,6 +62,7 @@ class Permit:
     wire: WireLimits | None = None
 
 
+@lru_cache(maxsize=256)  # asked for every connection
 def is_loopback(host: str) -> bool:
     """Whether `host` itself says loopback: `localhost`, ::1 or an address in 127.0.0.0/8 in the usual notation.
 

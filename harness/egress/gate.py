@@ -84,17 +84,13 @@ class Gate:
         order = pinned.order()
         for number, address in enumerate(order):
             other = any((":" in rest) is not (":" in address) for rest in order[number + 1 :])
+            opening = self._open(loop, protocol, host, address, port, tls, shutdown_s)
             try:
-                async with asyncio.timeout(FAMILY_S if other else None):
-                    opened = await self._from_own(loop, address, port)
-                    where: dict[str, Any] = {"host": address, "port": port} if opened is None else {"sock": opened}
-                    await loop.create_connection(
-                        protocol,
-                        **where,
-                        ssl=tls,
-                        server_hostname=host if tls else None,
-                        ssl_shutdown_timeout=shutdown_s if tls else None,
-                    )
+                if other:
+                    async with asyncio.timeout(FAMILY_S):
+                        await opening
+                else:
+                    await opening
             except ssl.SSLError:
                 raise  # somebody is there, and is not who we want
             except OSError as error:  # TimeoutError, too
@@ -104,6 +100,26 @@ class Gate:
                 return
         assert problem is not None
         raise problem
+
+    async def _open(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: Callable[[], asyncio.Protocol],
+        host: str,
+        address: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        shutdown_s: float | None,
+    ) -> None:
+        opened = await self._from_own(loop, address, port)
+        where: dict[str, Any] = {"host": address, "port": port} if opened is None else {"sock": opened}
+        await loop.create_connection(
+            protocol,
+            **where,
+            ssl=tls,
+            server_hostname=host if tls else None,
+            ssl_shutdown_timeout=shutdown_s if tls else None,
+        )
 
     async def _from_own(self, loop: asyncio.AbstractEventLoop, address: str, port: int) -> socket.socket | None:
         """A socket connected from a source address; None where the system chooses one. :raises OSError:"""

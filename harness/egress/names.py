@@ -12,6 +12,7 @@ import ipaddress
 import itertools
 import socket
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -144,6 +145,7 @@ NAMES = Names()
 """Of this process."""
 
 
+@lru_cache(maxsize=256)  # asked for every connection
 def _literal(host: str) -> tuple[str, ...]:
     """What needs no resolver: localhost, and addresses in the usual notation."""
     if host.lower() == "localhost":

@@ -5,8 +5,8 @@ thousands of phones that never die: such a walk takes hundreds of milliseconds, 
 session begins (seen: 147 and 241 ms in twenty seconds, the whole of a p99.9). Nearly everything here dies by reference
 count; cycles are few and mostly short-lived. So the collector is switched off, and its work done in small steps:
 
-- what was made in the last tenth of a second is looked at, about a millisecond's work; what survives is left alone, and
-  dies by its reference count like everything else;
+- what was made in the last half second and still lives is looked at, about a millisecond's work; what survives is left
+  alone, and dies by its reference count like everything else;
 - all is looked at again, once, when the process has grown by half and by a quarter of a gigabyte: a pause that the
   record shows (view `gc`) and the verdict takes into account, rather than a leak.
 """
@@ -17,10 +17,10 @@ import asyncio
 import gc
 from collections.abc import Callable
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.5
 YOUNG = 1
 """The generations looked at each time: 0 and 1. Survivors go to 2, which is not looked at."""
-MEASURE_EVERY = 50
+MEASURE_EVERY = 10
 """Looks between two readings of the process's memory."""
 GROWTH = 1.5
 GROWTH_BYTES = 256 * 2**20

@@ -3,6 +3,7 @@
 import re
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +38,19 @@ def test_a_foreign_id_is_not_ours(run: int, foreign: uuid.UUID) -> None:
 def test_what_is_no_uuid_is_not_ours() -> None:
     assert ids.position(1, "not an id") is None
     assert ids.position(1, str(uuid.uuid1())) is None
+
+
+@given(st.uuids())
+def test_any_notation_that_python_knows_is_read(value: uuid.UUID) -> None:
+    text = str(value)
+    for notation in (text, text.upper(), f"{{{text}}}", f"urn:uuid:{text}", text.replace("-", "")):
+        assert ids.raw(notation) == value.bytes
+        assert ids.canonical(notation) == text
+
+
+@pytest.mark.parametrize(
+    "text", [None, 7, "", "x", "0" * 31, "00000000-0000-4000-8000-00000000000g", "0000 000-0000-4000-8000-000000000000"]
+)
+def test_what_is_no_uuid_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        ids.raw(text)

@@ -6,7 +6,7 @@ event, a refused status as `ok: false`, all of them under 200.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -38,7 +38,7 @@ def read_reply(service: Service, status: int, body: bytes) -> Reading:
 def _judged(reading: Reading) -> Reading:
     """A reply that carries `aiError` is the model's failure in friendly words."""
     if reading.outcome is Outcome.OK and isinstance(reading.data, dict) and reading.data.get("aiError"):
-        return replace(reading, outcome=Outcome.SOFT_FAILURE, code=AI_ERROR)
+        return reading._replace(outcome=Outcome.SOFT_FAILURE, code=AI_ERROR)
     return reading
 
 
@@ -70,7 +70,7 @@ def read_status(service: Service, status: int, body: bytes) -> Reading:
     reading = read(service, status, body)
     if reading.outcome is Outcome.OK and (not isinstance(reading.data, dict) or reading.data.get("ok") is not True):
         code = code_of(reading.data.get("code")) if isinstance(reading.data, dict) else "missing_data"
-        return replace(reading, outcome=Outcome.SOFT_FAILURE, code=code)
+        return reading._replace(outcome=Outcome.SOFT_FAILURE, code=code)
     return reading
 
 

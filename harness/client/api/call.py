@@ -5,7 +5,7 @@ Header profiles: contract 0.1; tries: 0.2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from harness.core.call_names import CALL_NAMES
@@ -50,9 +50,11 @@ class Call:
     signed_in: bool = True  # bearer is the person's token; else the anon key
     headers: bytes = b""  # beyond the profile's own
     require_auth: bool = False  # edge calls the app refuses to make without a token in its second store (1.2)
+    edge: bool = field(init=False, compare=False, repr=False)  # of `EDGE_SERVICES`; enums hash slowly, so once
 
     def __post_init__(self) -> None:
         """:raises ValueError: the name is not declared in `harness.core.call_names`."""
+        object.__setattr__(self, "edge", self.service in EDGE_SERVICES)
         if self.name not in CALL_NAMES:
             raise ValueError(f"no record knows a call named {self.name!r}; declare it in harness/core/call_names.py")
 

@@ -5,8 +5,7 @@ Sources: contract sections 0.2 (what a 200 may hide), 3.3 (the event endpoint), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,8 +16,7 @@ from harness.core.platform_limits import WORKER_ENDED, limit_of
 _QUOTA_CODES = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "53300"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What the app would make of a reply. `data` is the body, parsed once for everybody; None unless it was JSON."""
 
     outcome: Outcome
@@ -30,9 +28,13 @@ class Reading:
 
 def read(service: Service, status: int, body: bytes) -> Reading:
     """Parse and classify one complete reply of `service`."""
-    data, parsed = _parse(body)
-    if not parsed and 200 <= status <= 299:
-        return Reading(Outcome.SOFT_FAILURE, None, "invalid_json", status)
+    data = None
+    if body:  # an empty one is a valid answer (204, minimal return); anything else has to be JSON
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            if 200 <= status <= 299:
+                return Reading(Outcome.SOFT_FAILURE, None, "invalid_json", status)
     return judge(service, status, data)
 
 
@@ -76,16 +78,6 @@ def code_of(*values: Any) -> str:
     """The first of these members that says anything, as text; "" where it is a list or an object, of any depth."""
     found = next((value for value in values if value), "")
     return found if type(found) is str else str(found) if isinstance(found, int | float) else ""
-
-
-def _parse(body: bytes) -> tuple[Any, bool]:
-    """An empty body is a valid answer (204, minimal return); anything else has to be JSON."""
-    if not body:
-        return None, True
-    try:
-        return orjson.loads(body), True
-    except orjson.JSONDecodeError:
-        return None, False
 
 
 def _refusal(status: int, data: Any) -> tuple[Outcome, str]:

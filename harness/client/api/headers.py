@@ -6,6 +6,7 @@ What of them never changes is put together once, as bytes; so is what a browser 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness import __version__
@@ -73,6 +74,11 @@ def preflight_ask(call: Call) -> Ask | None:
     return _shape(call).ask
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _preflight(common: bytes, ask: Ask) -> bytes:
+    return b"".join((common, ANY, USER_AGENT, ask.lines()))
+
+
 class HeaderProfiles:
     """One device's. request_id: makes the ids that edge calls carry. origin: of the app's page; "" where the program
     has none, or the page came from the server itself."""
@@ -96,4 +102,4 @@ class HeaderProfiles:
 
     def preflight(self, ask: Ask) -> bytes:
         """All header lines of the request that asks: no key, no bearer."""
-        return b"".join((self._common, ANY, USER_AGENT, ask.lines()))
+        return _preflight(self._common, ask)

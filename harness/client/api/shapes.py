@@ -6,12 +6,11 @@ have theirs in `chat_shapes`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from sys import intern
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """One card of a deck, as far as the swipe page uses it."""
 
     deck: str
@@ -24,26 +23,29 @@ class Card:
     kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """Where the next feed page starts: the last row shown."""
 
     created_at: str
     row: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
+class FeedRow(NamedTuple):
     """One row of the feed, as far as the screen leads on from it."""
 
-    cursor: Cursor
+    created_at: str
+    row: str
     actor: str | None
     title: str | None
     kind: str | None
 
+    @property
+    def cursor(self) -> Cursor:
+        """Where the page after this row starts."""
+        return Cursor(self.created_at, self.row)
 
-@dataclass(frozen=True, slots=True)
-class SearchHit:
+
+class SearchHit(NamedTuple):
     """One title of a search result that is in the catalogue."""
 
     title: str
@@ -55,8 +57,7 @@ class SearchHit:
     scored: bool = True  # has a rating of IMDb or Rotten Tomatoes; the titles chip looks after those that have none
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(NamedTuple):
     """One title of TMDb's own search. `kind` is movie or tv."""
 
     tmdb: int
@@ -78,43 +79,53 @@ def deck(data: Any) -> list[Card] | None:
 
 
 def _card(deck_id: str, request: str | None, card: Any) -> Card | None:
-    if not isinstance(card, dict) or not isinstance(card.get("mediaItemId"), str):
+    if type(card) is not dict:
         return None
-    position = card.get("position")
+    get = card.get
+    title = get("mediaItemId")
+    if type(title) is not str:
+        return None
     return Card(
-        deck=deck_id,
-        request=request,
-        title=card["mediaItemId"],
-        position=position if isinstance(position, int) and not isinstance(position, bool) else None,
-        dedupe_key=_text(card.get("dedupeKey")),
-        source=_text(card.get("source")),
-        why=_text(card.get("why")),
-        kind=_text(card.get("kind")),
+        deck_id,
+        request,
+        title,
+        position if type(position := get("position")) is int else None,
+        key if type(key := get("dedupeKey")) is str else None,
+        intern(source) if type(source := get("source")) is str else None,
+        why if type(why := get("why")) is str else None,
+        intern(kind) if type(kind := get("kind")) is str else None,
     )
 
 
 def feed(data: Any) -> list[FeedRow] | None:
     """The rows of a feed page."""
-    if not isinstance(data, list):
+    if feed_length(data) is None:
         return None
-    rows = []
-    for row in data:
-        if (
-            not isinstance(row, dict)
-            or not isinstance(row.get("created_at"), str)
-            or not isinstance(row.get("id"), str)
-        ):
-            return None
-        item = row.get("media_item")
-        rows.append(
-            FeedRow(
-                Cursor(row["created_at"], row["id"]),
-                actor=_text(row.get("user_id")),
-                title=_text(row.get("media_item_id")),
-                kind=_text(item.get("kind")) if isinstance(item, dict) else None,
-            )
+    return [
+        FeedRow(
+            row["created_at"],
+            row["id"],
+            intern(actor) if type(actor := row.get("user_id")) is str else None,
+            title if type(title := row.get("media_item_id")) is str else None,
+            intern(kind)
+            if type(item := row.get("media_item")) is dict and type(kind := item.get("kind")) is str
+            else None,
         )
-    return rows
+        for row in data
+    ]
+
+
+def feed_length(data: Any) -> int | None:
+    """How many rows a feed page has, for whoever only shows them."""
+    if type(data) is not list:
+        return None
+    try:
+        for row in data:
+            if type(row["created_at"]) is not str or type(row["id"]) is not str:
+                return None
+    except (KeyError, TypeError, IndexError):
+        return None
+    return len(data)
 
 
 def assignments(data: Any) -> dict[str, str] | None:

@@ -157,6 +157,14 @@ class TokenManager:
             if self._network.visible:
                 await self.refresh_if_due()
 
+    def holds(self) -> bool:
+        """Whether a request may leave without a look at the token: nearly always. False: `refresh_if_due` first."""
+        account = self.account
+        if account is not None and account.due(self._clock.wall_now()):
+            return False
+        self._withheld = False
+        return True
+
     async def refresh_if_due(self) -> None:
         """What `getSession` does before every request of a signed-in person."""
         account = self.account

@@ -83,6 +83,10 @@ class NetworkMode:
 
     # ---- reads ------------------------------------------------------------------------------------------------
 
+    def reads_now(self) -> bool:
+        """Whether a read's first try may begin without `read`."""
+        return self._network.online
+
     async def read(self, *, again: bool = False) -> None:
         """Wait until a read's first try may begin (`again`: its second).
 

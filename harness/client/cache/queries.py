@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.client.api.classify import Reading
-from harness.client.background_tasks import LET_GO, BackgroundTasks
+from harness.client.background_tasks import LET_GO, BackgroundTasks, over
 from harness.client.cache.network_mode import NetworkMode
 from harness.client.cache.query_cache import DEFAULT, Key, QueryCache, Rules
 from harness.client.clock import DeviceClock
@@ -25,8 +24,7 @@ from harness.core.outcome import Outcome
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched(Generic[T]):
+class Fetched(NamedTuple, Generic[T]):
     """How a fetch ended, and what it brought; a value only with a good outcome."""
 
     outcome: Outcome
@@ -41,8 +39,7 @@ class Fetched(Generic[T]):
         return Fetched(Outcome.SOFT_FAILURE) if value is None else Fetched(Outcome.OK, value)
 
 
-@dataclass(frozen=True, slots=True)
-class CachedQuery(Generic[T]):
+class CachedQuery(NamedTuple, Generic[T]):
     """One read. `again_after_s`: how long after a failure the whole function is tried once more; None where the calls
     in it bring their own second try (`Caller.QUERY`)."""
 
@@ -57,12 +54,19 @@ class _Flight:
     """One fetch under way. current: what it brings is wanted; not once it was overtaken or let go of.
     again: a failed try is followed by another; not once the last screen that showed it was left."""
 
-    __slots__ = ("again", "current", "task")
+    __slots__ = ("_over", "again", "current", "fetched", "key", "task")
     task: asyncio.Task[None]
 
-    def __init__(self) -> None:
+    def __init__(self, key: Key, over: Callable[[_Flight], None]) -> None:
+        self.key = key
         self.current = True
         self.again = True
+        self.fetched: Fetched[Any] | None = None  # what it brought; None: it was given up
+        self._over = over
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Its task is over, however."""
+        self._over(self)
 
 
 _flight: ContextVar[_Flight | None] = ContextVar("flight", default=None)
@@ -120,7 +124,7 @@ class Queries:
         if flight is None:
             return Outcome.OK
         while flight is not None:
-            await asyncio.wait((flight.task,))  # never cancels the flight, as awaiting it would
+            await over(flight.task)
             flight = None if flight.current else self._flights.get(query.key)
         return self._ends.get(query.key, Outcome.GAVE_UP)
 
@@ -230,40 +234,40 @@ class Queries:
             before.current = False
             if query.abortable:
                 _let_go(before)
-        fetched: list[Fetched[Any]] = []
-        flight = self._flights[key] = _Flight()
-        flight.task = self._background.start(self._fetch(query, flight, fetched))
+        flight = self._flights[key] = _Flight(key, self._landed)
+        flight.task = self._background.start(self._fetch(query, flight))
         # A task cancelled before its first step never reaches its own `finally`.
-        flight.task.add_done_callback(lambda _: self._landed(key, flight, fetched))
+        flight.task.add_done_callback(flight.ended)
 
     def _wanted_again(self, key: Key) -> None:
         if (flight := self._flights.get(key)) is not None:
             flight.again = True
 
-    def _landed(self, key: Key, flight: _Flight, fetched: list[Fetched[Any]]) -> None:
+    def _landed(self, flight: _Flight) -> None:
         del flight.task  # whose context holds the flight: together they would outlive everything that they hold
         if not flight.current:
             return
-        now = self._clock.now()
+        key, fetched, now = flight.key, flight.fetched, self._clock.now()
         del self._flights[key]
         self._landed_at[key] = now
-        outcome = fetched[0].outcome if fetched else Outcome.GAVE_UP
+        outcome = Outcome.GAVE_UP if fetched is None else fetched.outcome
         self._ends[key] = outcome
-        if outcome.good:
-            self.cache.succeeded(key, fetched[0].value, now)
+        if fetched is not None and outcome.good:
+            self.cache.succeeded(key, fetched.value, now)
         else:
             self.cache.failed(key, now)
 
-    async def _fetch(self, query: CachedQuery[T], flight: _Flight, into: list[Fetched[T]]) -> None:
+    async def _fetch(self, query: CachedQuery[T], flight: _Flight) -> None:
         _flight.set(flight)
-        await self._mode.read()
+        if not self._mode.reads_now():
+            await self._mode.read()
         fetched = await query.fetch()
         if not fetched.outcome.good and query.again_after_s is not None and flight.again:
             await asyncio.sleep(query.again_after_s)
             await self._mode.read(again=True)
             if flight.again:
                 fetched = await query.fetch()
-        into.append(fetched)
+        flight.fetched = fetched
 
 
 def _let_go(flight: _Flight) -> None:

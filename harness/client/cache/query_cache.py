@@ -11,6 +11,7 @@ Times are seconds of one clock that does not run backwards; the caller passes `n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ Key: TypeAlias = tuple[str, ...]
 
 DEFAULT_STALE_S = 15.0
 DEFAULT_GC_S = 600.0
+ROUNDING_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,14 @@ class QueryCache:
     earlier fetch is not to be ended any more.
     """
 
-    __slots__ = ("_entries", "_on_focus", "_stale_factor")
+    __slots__ = ("_due", "_entries", "_on_focus", "_stale_factor")
 
     def __init__(self, stale_factor: float = 1.0, *, on_focus: bool = True) -> None:
         """stale_factor: times every reader's stale time. on_focus: False: nothing is read again for a focus."""
         self._entries: dict[Key, _Entry] = {}
         self._stale_factor = stale_factor
         self._on_focus = on_focus
+        self._due = math.inf  # nothing is forgotten before
 
     # ---- readers --------------------------------------------------------------------------------------------
 
@@ -84,7 +87,7 @@ class QueryCache:
         entry = self._entries.get(key)
         if entry is not None and rules in entry.readers:
             entry.readers.remove(rules)
-            entry.idle_since = now
+            self._idle(entry, now)
 
     def shown(self, key: Key) -> bool:
         """Whether any screen shows it."""
@@ -163,8 +166,11 @@ class QueryCache:
 
     def _entry(self, key: Key, rules: Rules, now: float) -> _Entry:
         self._collect(now)
-        entry = self._entries.setdefault(key, _Entry())
-        entry.gc_s = max(entry.gc_s, rules.gc_s)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry()  # whoever asked fetches it: not idle before that has ended
+        if rules.gc_s > entry.gc_s:
+            entry.gc_s = rules.gc_s
         return entry
 
     def _launch(self, entry: _Entry, *, stale: bool) -> bool:
@@ -186,13 +192,19 @@ class QueryCache:
 
     def _ended(self, entry: _Entry, now: float) -> None:
         entry.in_flight = False
+        self._idle(entry, now)
+
+    def _idle(self, entry: _Entry, now: float) -> None:
         entry.idle_since = now
+        self._due = min(self._due, now + entry.gc_s - ROUNDING_S)
 
     def _collect(self, now: float) -> None:
-        gone = [
-            key
-            for key, entry in self._entries.items()
-            if not entry.readers and not entry.in_flight and now - entry.idle_since >= entry.gc_s
-        ]
-        for key in gone:
-            del self._entries[key]
+        if now < self._due:
+            return
+        self._due = math.inf
+        idle = [(key, entry) for key, entry in self._entries.items() if not entry.readers and not entry.in_flight]
+        for key, entry in idle:
+            if now - entry.idle_since >= entry.gc_s:
+                del self._entries[key]
+            else:
+                self._idle(entry, entry.idle_since)

@@ -13,6 +13,11 @@ PARTS = (("actor_profile", "user_id"), ("media_item", "media_item_id"))
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
     for row in reply.rows:
+        try:  # nearly all are as they should be, and a page of the feed has two hundred
+            if row["actor_profile"]["id"] == row["user_id"] and row["media_item"]["id"] == row["media_item_id"]:
+                continue
+        except (KeyError, TypeError, IndexError):
+            pass
         for part, column in PARTS:
             held = row.get(part)
             id_ = held.get("id") if type(held) is dict else None

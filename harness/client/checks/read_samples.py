@@ -132,6 +132,14 @@ def _ids(reply: CheckedReply, column: str) -> bytes | None:
 
 
 def _joined(texts: Iterable[Any]) -> bytes | None:
+    texts = list(texts)
+    if all(type(text) is str and len(text) == 36 and text.count("-") == 4 for text in texts):
+        try:
+            joined = bytes.fromhex("".join(texts).replace("-", ""))
+        except ValueError:
+            joined = b""
+        if len(joined) == 16 * len(texts):
+            return joined
     found = [_raw(text) for text in texts]
     whole = [one for one in found if one is not None]
     return b"".join(whole) if len(whole) == len(found) else None

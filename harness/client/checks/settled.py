@@ -41,7 +41,7 @@ class SettledWrites(Generic[K, V]):
         self.used = False
         self._limit = limit
         self._kept: dict[K, _LastWrite[V]] = {}
-        self._blurred: set[K] = set()
+        self._blurred: set[K] | None = None  # made when there is one: seven empty sets a phone are 1.5 KB
 
     def __contains__(self, key: K) -> bool:
         return key in self._kept
@@ -80,6 +80,8 @@ class SettledWrites(Generic[K, V]):
 
     def blur(self, key: K) -> None:
         """Somebody else may write this key from now on, whenever they like: it is never certain again."""
+        if self._blurred is None:
+            self._blurred = set()
         if len(self._blurred) >= 4 * self._limit:
             self._kept.clear()  # rather nothing than something that may be wrong
             self._blurred.clear()
@@ -100,7 +102,7 @@ class SettledWrites(Generic[K, V]):
         found = self._kept.get(key)
         if found is None:
             found = _LastWrite()
-            if key in self._blurred or self._limit == 0:
+            if (self._blurred and key in self._blurred) or self._limit == 0:
                 return found
             while len(self._kept) >= self._limit:
                 del self._kept[next(iter(self._kept))]

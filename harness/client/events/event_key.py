@@ -33,7 +33,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 def stored_key(event: SwipeEvent) -> str:
     """The `dedupe_key` of the row that an accepted event becomes. `event` as it goes over the wire (`for_wire`)."""
-    deck, position = _deck_context(event)
+    return _key(event, *_deck_context(event)[:2])
+
+
+def _key(event: SwipeEvent, deck: str | None, position: int | None) -> str:
     parts = ["v2", event.session_id, event.media_item_id, event.event_type, deck or "-"]
     parts.append("-" if position is None else str(position))
     if event.in_watchlist is not None:
@@ -53,21 +56,23 @@ def is_status(event: SwipeEvent) -> bool:
 
 def event_facts(event: SwipeEvent) -> dict[str, Any]:
     """An event's line in the ledger (`Ledger.intend`). `event` as it goes over the wire (`for_wire`)."""
+    deck, position, request = _deck_context(event)
     return {
         "id_": event.client_event_id,
-        "key": short(stored_key(event)),
+        "key": short(_key(event, deck, position)),
         "subject": event.media_item_id,
         "detail": STATUS if is_status(event) else event.event_type,
         "number": (1 if event.in_watchlist else -1) if event.event_type == WATCHLIST else 0,
-        "content": event_content(event),
+        "content": _event_content(event, deck, position, request),
     }
 
 
 def event_content(event: SwipeEvent) -> Content:
     """All that the row of an accepted event holds of it. `event` as it goes over the wire (`for_wire`)."""
-    deck, position, request = event.deck_id, event.position, event.rec_request_id
-    if _broken(event) or not _served(event):
-        deck = position = request = None
+    return _event_content(event, *_deck_context(event))
+
+
+def _event_content(event: SwipeEvent, deck: str | None, position: int | None, request: str | None) -> Content:
     return _content(
         event.session_id,
         deck,
@@ -136,11 +141,12 @@ def short(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
 
 
-def _deck_context(event: SwipeEvent) -> tuple[str | None, int | None]:
-    """Deck and position as the server keeps them: all of it or nothing (DECK_CONTEXT_DROPPED, SERVED_KEY_MISSING)."""
+def _deck_context(event: SwipeEvent) -> tuple[str | None, int | None, str | None]:
+    """Deck, position and request as the server keeps them: all of it or nothing (DECK_CONTEXT_DROPPED,
+    SERVED_KEY_MISSING)."""
     if _broken(event) or not _served(event):
-        return None, None
-    return event.deck_id, event.position
+        return None, None, None
+    return event.deck_id, event.position, event.rec_request_id
 
 
 def _broken(event: SwipeEvent) -> bool:

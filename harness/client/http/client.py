@@ -12,7 +12,6 @@ import errno
 import re
 import socket
 import ssl
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from urllib.parse import quote
@@ -108,7 +107,7 @@ class HttpClient:
         self._connections: set[Connection] = set()
         self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
         self._idle: list[Connection] = []  # the most recently used last
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._waiting: list[asyncio.Future[Connection | None]] = []  # few, and a deque has half a kilobyte
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -120,6 +119,8 @@ class HttpClient:
     @property
     def backlog_bytes(self) -> int:
         """Written, and not yet taken by the system."""
+        if len(self._idle) == len(self._connections):
+            return 0  # an idle connection has nothing left to write
         return sum(connection.backlog_bytes for connection in self._connections)
 
     async def send(
@@ -265,17 +266,14 @@ class HttpClient:
         """Queue for an idle connection, or for None: leave to open one."""
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         if first:
-            self._waiting.appendleft(waiter)
+            self._waiting.insert(0, waiter)
         else:
             self._waiting.append(waiter)
+        timer = self._loop.call_later(max(0.0, deadline - self._patience()), self._waited, waiter, deadline)
         try:
-            while not waiter.done():
-                if (left := deadline - self._patience()) <= 0:
-                    raise TimeoutError
-                await asyncio.wait((waiter,), timeout=left)
-            return waiter.result()
+            return await waiter
         except BaseException as problem:
-            if not waiter.done() or waiter.cancelled():
+            if waiter.cancelled() or waiter.exception() is not None:
                 if waiter in self._waiting:
                     self._waiting.remove(waiter)
             else:
@@ -283,6 +281,17 @@ class HttpClient:
             if isinstance(problem, TimeoutError):
                 raise WireError(Outcome.TIMEOUT, Detail.TIMEOUT) from None
             raise
+        finally:
+            timer.cancel()
+
+    def _waited(self, waiter: asyncio.Future[Connection | None], deadline: float) -> None:
+        """Its time is over, unless patience stood still meanwhile."""
+        if waiter.done():
+            return
+        if (left := deadline - self._patience()) > 0:
+            self._loop.call_later(left, self._waited, waiter, deadline)
+        else:
+            waiter.set_exception(TimeoutError())
 
     def _pass_on(self, offered: Connection | None) -> None:
         """Whoever was given this cannot take it any more."""
@@ -333,7 +342,7 @@ class HttpClient:
 
     def released(self, connection: Connection) -> None:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter = self._waiting.pop(0)
             if not waiter.done():
                 waiter.set_result(connection)
                 return
@@ -356,7 +365,7 @@ class HttpClient:
 
     def _free_slot(self) -> None:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter = self._waiting.pop(0)
             if not waiter.done():
                 waiter.set_result(None)  # the slot stays taken, now in its name
                 return

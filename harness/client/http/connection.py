@@ -10,6 +10,9 @@ from harness.client.http.reply import Detail, Malformed, Reply, WireError
 from harness.client.http.reply_reader import ReplyReader
 from harness.core.outcome import Outcome
 
+EARLY_S = 0.0015
+"""uvloop's timers have whole milliseconds and come up to one early."""
+
 if TYPE_CHECKING:
     Waiter = asyncio.Future[Reply]
 
@@ -36,6 +39,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_connect_s",
+        "_deadline",
         "_first_body_at",
         "_first_byte_at",
         "_gone",
@@ -46,6 +50,7 @@ class Connection(asyncio.Protocol):
         "_reused",
         "_sent_at",
         "_timer",
+        "_timer_at",
         "_transport",
         "_waiter",
         "idle_since",
@@ -58,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._reader = ReplyReader(max_body)
         self._transport: asyncio.Transport | None = None
         self._waiter: Waiter | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # rings at or before the deadline of the request under way
+        self._timer_at = self._deadline = 0.0
         self._reused = self._gone = False
         self._connect_s = 0.0
         self._sent_at = self._first_byte_at = self._first_body_at = self.idle_since = 0.0
@@ -82,11 +88,31 @@ class Connection(asyncio.Protocol):
         loop = self._loop
         self._reader.begin(head=head)
         self._waiter = waiter = loop.create_future()
-        self._timer = loop.call_later(timeout_s, self._time_out)
         self._request_size = len(request)
-        self._sent_at = monotonic()
+        self._sent_at = now = monotonic()
+        self._deadline = now + timeout_s
+        if self._timer is None or self._timer_at > self._deadline:
+            self._arm(now)
         transport.write(request)
         return waiter
+
+    def _arm(self, now: float) -> None:
+        """A timer a request costs as much as the rest of its clockwork, and nearly none ever rings. So one stays from
+        request to request, and looks anew when it rings too early."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = self._deadline
+        self._timer = self._loop.call_later(max(0.0, self._deadline - now), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        now = monotonic()
+        if self._deadline - now > EARLY_S:
+            self._arm(now)
+        else:
+            self._fail(Outcome.TIMEOUT, Detail.TIMEOUT)
 
     def abandon(self, waiter: Waiter) -> None:
         """Whoever awaited `waiter` was cancelled: the reply on its way must never meet another request."""
@@ -158,6 +184,7 @@ class Connection(asyncio.Protocol):
         self._ended(Detail.CLOSED_EARLY if exc is None else Detail.RESET)
         self._transport = None
         self._reader.release()
+        self._disarm()
         self.gone()
 
     def gone(self) -> None:
@@ -165,9 +192,6 @@ class Connection(asyncio.Protocol):
         if not self._gone:
             self._gone = True
             self._owner.gone()
-
-    def _time_out(self) -> None:
-        self._fail(Outcome.TIMEOUT, Detail.TIMEOUT)
 
     # ---- how a request ends ---------------------------------------------------------------------------------
 
@@ -203,6 +227,7 @@ class Connection(asyncio.Protocol):
             reader.received,
             first_body_s=((self._first_body_at or ended) if reader.received else ended) - sent_at,
         )
+        reader.forget()
         # An answer that overtook the rest of its request leaves that rest in the buffer: nothing may follow it.
         if reader.keep_alive and self.usable and transport is not None and not transport.get_write_buffer_size():
             self._reused = True
@@ -224,11 +249,9 @@ class Connection(asyncio.Protocol):
         return WireError(outcome, detail, sent_at=self._sent_at, stale=stale)
 
     def _forget_request(self) -> Waiter:
-        waiter, timer = self._waiter, self._timer
+        waiter = self._waiter
         assert waiter is not None
-        assert timer is not None
-        timer.cancel()
-        self._waiter = self._timer = None
+        self._waiter = None
         return waiter
 
     @staticmethod
@@ -237,6 +260,12 @@ class Connection(asyncio.Protocol):
             waiter.set_exception(error)
 
     def _retire(self) -> None:
+        self._disarm()
         if self.usable:
             self.usable = False
             self._owner.lost(self)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

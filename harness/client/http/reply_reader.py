@@ -6,6 +6,8 @@ told that the stream ended, sets no limits, and goes on reading whatever follows
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from harness.client.http.codings import decode_body
@@ -14,6 +16,9 @@ from harness.client.http.reply import Detail, Malformed
 MAX_HEADER = 64 * 1024
 _FRAMING_PER_BYTE = 8
 """Bytes of chunk framing tolerated per byte of body: one-byte chunks with CRLFs need 5."""
+
+
+_NOTHING: dict[bytes, bytes] = {}
 
 
 class _Surplus(Exception):
@@ -34,6 +39,7 @@ class ReplyReader:
         "_bodiless",
         "_chunks",
         "_fault",
+        "_fields",
         "_head",
         "_headed",
         "_max_body",
@@ -43,6 +49,7 @@ class ReplyReader:
         "_until_close",
         "complete",
         "keep_alive",
+        "on_header",
         "raw_headers",
         "received",
         "status",
@@ -50,6 +57,8 @@ class ReplyReader:
 
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
+        self._fields: dict[bytes, bytes] = {}  # as they were written; where the parser puts them without us
+        self.on_header: Callable[[bytes, bytes], None] = self._fields.__setitem__
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._bodiless = False
         self.begin(head=False)
@@ -66,6 +75,8 @@ class ReplyReader:
         self._chunks: list[bytes] = []
         self._size = 0
         self._fault: Detail | None = None
+        if self._fields:
+            self._fields.clear()
         self.received = 0
         self.status = 0
         self.raw_headers: dict[bytes, bytes] = {}
@@ -116,6 +127,12 @@ class ReplyReader:
         encoding = self.raw_headers.get(b"content-encoding")
         return raw if encoding is None or not raw else decode_body(raw, encoding, self._max_body)
 
+    def forget(self) -> None:
+        """Keep nothing of a reply that was taken: idle connections are many."""
+        self._chunks.clear()
+        self._fields.clear()
+        self.raw_headers = _NOTHING
+
     def _unreadable(self) -> Detail:
         return Detail.HEADER_TOO_LARGE if self._overlong() else Detail.NOT_HTTP
 
@@ -128,17 +145,14 @@ class ReplyReader:
         """Whether headers, read or still unfinished, exceed the limit."""
         if self.status == 0:
             return self.received > MAX_HEADER
-        return sum(len(name) + len(value) + 4 for name, value in self.raw_headers.items()) > MAX_HEADER
+        fields = self.raw_headers if self._headed else self._fields
+        return sum(len(name) + len(value) + 4 for name, value in fields.items()) > MAX_HEADER
 
     # ---- called by the parser -------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         if self.complete:
             raise _Surplus
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._headed:  # otherwise a trailer
-            self.raw_headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
@@ -148,7 +162,7 @@ class ReplyReader:
         if status < 200:
             return
         self._headed = True
-        headers = self.raw_headers
+        headers = self.raw_headers = {name.lower(): value for name, value in self._fields.items()}
         length = headers.get(b"content-length")
         coding = headers.get(b"transfer-encoding")
         if status in (204, 304) or (length is not None and int(length) == 0):
@@ -177,7 +191,7 @@ class ReplyReader:
             raise _Surplus
         if self.status < 200:  # an interim reply: the real one follows
             self.status = 0
-            self.raw_headers = {}
+            self._fields.clear()
             return
         assert self._parser is not None
         self.complete = True

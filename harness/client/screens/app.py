@@ -19,7 +19,7 @@ from harness.client.api.calls import APP_SETTINGS, BACKGROUND_DECK, TMDB_CONFIGU
 from harness.client.cache.local_storage import PUBLIC_SETTINGS, TMDB_CONFIGURATION_S
 from harness.client.cache.local_storage import TMDB_CONFIGURATION as TMDB_KEPT
 from harness.client.device import Device
-from harness.client.screens.browse.decks import base_seed, fetch_deck
+from harness.client.screens.browse.decks import ask_for_deck, base_seed, fetch_deck
 from harness.client.screens.browse.feed import first_page
 from harness.client.screens.browse.landing import Landing
 from harness.client.screens.browse.library import diary_stats
@@ -100,14 +100,15 @@ def read_ahead(phone: Device) -> None:
 
 async def _background_deck(phone: Device, mode: str, limit: int) -> None:
     ahead = {"kindFilter": None, "skipRerank": True}
-    await fetch_deck(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), ahead=ahead)
+    ask = fetch_deck if phone.settings.deck_ttl_s > 0 else ask_for_deck  # whoever keeps decks has to read their cards
+    await ask(phone, BACKGROUND_DECK, mode, limit, base_seed(phone, mode), ahead=ahead)
 
 
 async def _load_settings(phone: Device) -> None:
     """Failure keeps the defaults (contract 6.1), so it fails nothing else."""
     reading = await phone.api.request(APP_SETTINGS, body={})
     if reading.outcome.good:
-        phone.local.put(PUBLIC_SETTINGS, reading.data, phone.now())
+        phone.local.put(PUBLIC_SETTINGS, reading.data is not None or None, phone.now())  # that, not what: nobody asks
 
 
 async def _load_tmdb_configuration(phone: Device) -> None:
@@ -115,4 +116,4 @@ async def _load_tmdb_configuration(phone: Device) -> None:
         return
     reading = await phone.api.request(TMDB_CONFIGURATION, body={"path": "/configuration", "params": {}})
     if reading.outcome.good:
-        phone.local.put(TMDB_KEPT, reading.data, phone.now())
+        phone.local.put(TMDB_KEPT, reading.data is not None or None, phone.now())

@@ -449,6 +449,45 @@ def test_waiting_in_line_counts_against_the_timeout(run: Any) -> None:
     run(work())
 
 
+def test_one_timer_serves_requests_of_any_patience(run: Any) -> None:
+    """One that rings too early looks anew, one that would ring too late is replaced."""
+
+    async def script(peer: Peer) -> None:
+        for delay_s in (0.0, 0.6, 0.0, 30.0):
+            await peer.request()
+            await asyncio.sleep(delay_s)
+            await peer.write(OK)
+
+    async def work() -> None:
+        async with serving(script) as server:
+            wire = wire_to(server.port, connections=1)
+            assert (await get(wire, timeout_s=0.3)).body == b"ok"
+            assert (await get(wire, timeout_s=60.0)).body == b"ok", "the first one's time was over meanwhile"
+            assert (await get(wire, timeout_s=60.0)).body == b"ok"
+            with pytest.raises(WireError) as caught:
+                await get(wire, timeout_s=0.2)
+            error = fails(caught.value, Outcome.TIMEOUT, Detail.TIMEOUT)
+            assert error.elapsed_s >= 0.19
+            assert error.elapsed_s < 20
+            assert server.connections == 1
+            wire.close()
+
+    run(work())
+
+
+def test_an_idle_connection_keeps_nothing_of_its_last_reply(run: Any) -> None:
+    async def work() -> None:
+        async with serving(answering(OK)) as server:
+            wire = wire_to(server.port)
+            reply = await get(wire)
+            (connection,) = wire._idle
+            assert (connection._reader.raw_headers, connection._reader._chunks) == ({}, [])
+            assert (reply.body, reply.header("content-length")) == (b"ok", "2")
+            wire.close()
+
+    run(work())
+
+
 def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 

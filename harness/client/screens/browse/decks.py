@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from harness.client.api import shapes
 from harness.client.api.call import Call
 from harness.client.api.calls import SWIPE_DECK
+from harness.client.api.classify import Reading
 from harness.client.api.shapes import Card
 from harness.client.cache.queries import Fetched
 from harness.client.device import Device
+from harness.core.ids import canonical
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
@@ -33,6 +34,31 @@ async def fetch_deck(
     """One deck. `ahead` and `extras` are the members that only some callers send, before and behind the seed; left out
     ones are absent, not null, because a null is not nothing here: `minImdbRating: null` counts as a filter (trap T38).
     """
+    kept = f"deck {call.name} {seed}"
+    if _keeps(phone, call) and (cards := phone.local.young(kept, phone.settings.deck_ttl_s, phone.now())) is not None:
+        return Fetched(Outcome.OK, cards)
+    reading = await ask_for_deck(phone, call, mode, limit, seed, ahead=ahead, **extras)
+    if not reading.outcome.good:
+        return Fetched(reading.outcome)
+    cards = shapes.deck(reading.data)
+    if cards is None:
+        return Fetched(Outcome.SOFT_FAILURE)
+    if _keeps(phone, call):
+        phone.local.put(kept, cards, phone.now())
+    return Fetched(Outcome.OK, cards)
+
+
+async def ask_for_deck(
+    phone: Device,
+    call: Call,
+    mode: str,
+    limit: int,
+    seed: str,
+    *,
+    ahead: dict[str, Any] | None = None,
+    **extras: Any,
+) -> Reading:
+    """As `fetch_deck`, for whoever looks at no card of it."""
     if not phone.settings.rerank:
         ahead = {**(ahead or {}), "skipRerank": True}
     body = {
@@ -43,19 +69,10 @@ async def fetch_deck(
         "seed": seed,
         **extras,
     }
-    kept = f"deck {call.name} {seed}"
-    if _keeps(phone, call) and (cards := phone.local.young(kept, phone.settings.deck_ttl_s, phone.now())) is not None:
-        return Fetched(Outcome.OK, cards)
     reading = await phone.api.request(call, body=body)
-    if not reading.outcome.good:
-        return Fetched(reading.outcome)
-    _note(phone, reading.data, mode, limit)
-    cards = shapes.deck(reading.data)
-    if cards is None:
-        return Fetched(Outcome.SOFT_FAILURE)
-    if _keeps(phone, call):
-        phone.local.put(kept, cards, phone.now())
-    return Fetched(Outcome.OK, cards)
+    if reading.outcome.good:
+        _note(phone, reading.data, mode, limit)
+    return reading
 
 
 def _keeps(phone: Device, call: Call) -> bool:
@@ -67,7 +84,7 @@ def _keeps(phone: Device, call: Call) -> bool:
 def _note(phone: Device, data: Any, mode: str, limit: int) -> None:
     """A served deck is a promise that its request and impressions are stored."""
     try:
-        facts = {"subject": str(UUID(data["recRequestId"])), "object_": str(UUID(data["deckId"]))}
+        facts = {"subject": canonical(data["recRequestId"]), "object_": canonical(data["deckId"])}
         write = phone.notes.write(WriteKind.DECK, **facts, key=limit, detail=mode, number=len(data["cards"]))
     except (KeyError, TypeError, ValueError):
         return  # not a deck: whoever asked for it finds out by itself

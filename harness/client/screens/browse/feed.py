@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from harness.client.api import shapes
 from harness.client.api.call import Call
@@ -19,8 +19,7 @@ PAGE = 40
 FRIENDS_ROWS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(NamedTuple):
     """What a row on screen leads on to."""
 
     title: str
@@ -28,8 +27,7 @@ class Lead:
     actor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FeedPage:
+class FeedPage(NamedTuple):
     """What one request brought: rows on screen, those of them with a title, and where the next page starts if any."""
 
     rows: int
@@ -46,8 +44,11 @@ def friends_watching(phone: Device, visit: int = 0) -> CachedQuery[int]:
     """The landing page's own long read of the same feed; how many rows came."""
 
     async def fetch() -> Fetched[int]:
-        fetched = await _page(phone, FRIENDS_WATCHING, FRIENDS_ROWS, None)
-        return Fetched(fetched.outcome, None if fetched.value is None else fetched.value.rows)
+        outcome, data = await _read(phone, FRIENDS_WATCHING, FRIENDS_ROWS, None)
+        rows = shapes.feed_length(data)
+        if not outcome.good or rows is None:
+            return Fetched(Outcome.SOFT_FAILURE if outcome.good else outcome)
+        return Fetched(Outcome.OK, min(rows, FRIENDS_ROWS))
 
     return CachedQuery(("friends_watching", str(visit), phone.user_id), fetch, FRIENDS_WATCHING_RULES)
 
@@ -66,7 +67,7 @@ async def home_feed(phone: Device, cursor: Cursor | None = None) -> FeedPage | N
         return fetched.value
 
 
-async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) -> Fetched[FeedPage]:
+async def _read(phone: Device, call: Call, limit: int, cursor: Cursor | None) -> tuple[Outcome, Any]:
     body = {
         "p_user_id": phone.user_id,
         "p_limit": limit,
@@ -74,9 +75,14 @@ async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) ->
         "p_cursor_id": cursor.row if cursor else None,
     }
     reading = await phone.api.request(call, body=body)
-    if not reading.outcome.good:
-        return Fetched(reading.outcome)
-    rows = shapes.feed(reading.data)
+    return reading.outcome, reading.data
+
+
+async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) -> Fetched[FeedPage]:
+    outcome, data = await _read(phone, call, limit, cursor)
+    if not outcome.good:
+        return Fetched(outcome)
+    rows = shapes.feed(data)
     if rows is None:
         return Fetched(Outcome.SOFT_FAILURE)
     shown = rows[:limit]

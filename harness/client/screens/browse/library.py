@@ -107,7 +107,7 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
     write = phone.notes.write(WriteKind.REVIEW, subject=title, content=content_of(f"{half_stars:g}", text, type_))
     with phone.notes.operation("review_write") as operation:
         written = {**own, "rating": half_stars, "headline": None, "body": text, "spoiler": False}
-        reading, _, _ = await asyncio.gather(
+        answers = await asyncio.gather(
             _carried(write, phone.api.request(REVIEW_WRITE, body=written)),
             _rate(phone, title, kind, half_stars, sheet=True),
             send_title_event(
@@ -119,10 +119,11 @@ async def review(phone: Device, title: str, kind: str | None, half_stars: int, t
                 payload={"action": "rate_and_review", "origin": REVIEWS_SHEET},
             ),
         )
-        operation.ends(reading.outcome)
+        outcome: Outcome = answers[0].outcome
+        operation.ends(outcome)
     phone.page.queries.invalidate(TITLE_RATING_SUMMARY.name, title)
     phone.page.queries.invalidate("title-detail", title)
-    return reading.outcome
+    return outcome
 
 
 async def to_watchlist_from_search(phone: Device, title: str, kind: str | None, *, wanted: bool = True) -> Outcome:

@@ -21,7 +21,7 @@ from harness.client.api.shapes import Card
 from harness.client.cache.local_storage import EXPERIMENTS as EXPERIMENTS_KEPT
 from harness.client.cache.local_storage import EXPERIMENTS_S
 from harness.client.cache.queries import CachedQuery, Fetched
-from harness.client.cache.query_cache import Rules
+from harness.client.cache.query_cache import Key, Rules
 from harness.client.device import Device
 from harness.client.events.emission import EmissionRules, LookClock
 from harness.client.events.outbox import SwipeEvent
@@ -309,9 +309,8 @@ class SwipePage(Screen):
         for query in self._on_top:
             self.mount(query)
         for card_below in below[:ahead]:
-            detail = title_detail(phone, card_below.title)
-            if phone.page.queries.cache.value(detail.key, phone.now()) is None:
-                phone.page.queries.prefetch(detail)
+            if phone.page.queries.cache.value(_detail_key(card_below.title), phone.now()) is None:
+                phone.page.queries.prefetch(title_detail(phone, card_below.title))
 
     # ---- events ---------------------------------------------------------------------------------------------
 
@@ -389,4 +388,8 @@ def _title_read(phone: Device, call: Call, title: str) -> CachedQuery[int]:
     async def fetch() -> Fetched[int]:
         return Fetched.of(await phone.api.request(call, title), shapes.rows)
 
-    return CachedQuery(("title-detail" if call is TITLE_DETAIL else "title-preview", title), fetch, DETAIL)
+    return CachedQuery(_detail_key(title) if call is TITLE_DETAIL else ("title-preview", title), fetch, DETAIL)
+
+
+def _detail_key(title: str) -> Key:
+    return "title-detail", title
