@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from harness.core.slo import LatencySlo
 from harness.core.tables import View
 from reports.ab.model import CODES, AbAnswer, RoundRuns, Word
@@ -170,7 +172,7 @@ def _of(key: Key, questions: Sequence[_Question]) -> list[_Question]:
 
 
 def _failed(samples: Samples) -> int:
-    return round(sum(count for value, count in zip(samples.value_us, samples.count, strict=True) if math.isinf(value)))
+    return int(samples.count[np.isinf(samples.value_us)].sum())
 
 
 def _row(

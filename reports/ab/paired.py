@@ -111,7 +111,7 @@ def _places(counts: Ints, percentile: float) -> Ints:
     below = counts.cumsum(axis=1)
     share = share_of(percentile)
     ranks = np.maximum(-(-below[:, -1] * share.numerator // share.denominator), 1)
-    return np.minimum((below < ranks[:, None]).sum(axis=1), counts.shape[1] - 1)
+    return np.asarray(np.minimum((below < ranks[:, None]).sum(axis=1), counts.shape[1] - 1))
 
 
 def _logs(values_us: Floats) -> Floats:

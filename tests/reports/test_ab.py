@@ -201,9 +201,12 @@ def _without(frames: Frames, operation: str) -> Frames:
 
 
 def thinned() -> list[Round]:
-    """Some thirty samples of each operation at each deployment."""
-    found = rounds(base={"rate": 1}, head={"rate": 1})
-    return [Round(*(_of(side, side.samples.iloc[::4]) for side in (one.base, one.head))) for one in found]
+    """Some thirty samples of each operation at each deployment, and a deck that is a little slower."""
+    found = rounds(base={"rate": 1}, head={"rate": 1, "slow": 1.2})
+    return [
+        Round(*(_of(side, side.samples.sample(frac=0.2, random_state=1)) for side in (one.base, one.head)))
+        for one in found
+    ]
 
 
 def _of(frames: Frames, samples: pd.DataFrame) -> Frames:
