@@ -18,6 +18,8 @@ from reports.render.summary import CHANGE_MARK, MARK, md
 from reports.text import DASH, plural, seconds
 
 SHOWN = 12
+OTHERS = 6
+"""In a terminal, of what may have changed and has no objective."""
 UNCHANGED = "no slower"
 WORDS = {"regressed": "REGRESSED", "ok": UNCHANGED, "not enough samples": "too few"}
 MEANING = {
@@ -31,12 +33,15 @@ def terminal(found: AbAnswer) -> list[str]:
     """Plain aligned lines."""
     lines = wrapped(f"verdict: {found.verdict.upper()}  {found.sentence}", indent="")
     lines += wrapped(_measured(found), indent="")
-    if found.shown:
+    told = [row for row in found.shown if row.change == "regressed" or row.objective]
+    told += [row for row in found.shown if row not in told][:OTHERS]
+    if told:
         cells = [
-            (_word(row), f"{row.operation} ({row.view})", row.now_text, row.before_text, _change(row))
-            for row in found.shown
+            (_word(row), f"{row.operation} ({row.view})", row.now_text, row.before_text, _times(row)) for row in told
         ]
-        lines += columns(("", "operation", "head", "base", "change (95 % interval)"), cells)
+        lines += columns(("", "operation", "head", "base", "ratio"), cells)
+        more = len(found.shown) - len(told)
+        lines += wrapped(f"and {plural(more, 'other')} that may have changed, in summary.md") if more else []
     for reason in found.reasons[1:]:
         lines += wrapped(reason)
     for note in found.notes:
@@ -148,6 +153,11 @@ def _word(row: CompareRow) -> str:
 
 def _change(row: CompareRow) -> str:
     return f"{row.ratio_text} ({row.interval_text})" if row.interval_text else row.ratio_text
+
+
+def _times(row: CompareRow) -> str:
+    interval = row.times_interval_text.replace(" ", "")
+    return f"{row.times_text} ({interval})" if interval else row.times_text
 
 
 def _table(rows: Sequence[CompareRow], most: int = SHOWN) -> str:

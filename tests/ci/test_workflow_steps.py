@@ -133,22 +133,21 @@ def test_a_push_to_main_and_a_pull_request_after_it(checkout: Path) -> None:
 
 
 COMPARED = "harness ab brief-ab.toml --base-code .harness-base"
-QUICK_FEED = """    feed_latency_percent: int = count(
-        0,"""
+QUICK_FEED = "percent += switches.feed_latency_percent"
 
 
 def test_a_pull_request_that_slows_the_feed_is_red(checkout: Path) -> None:
     """The change is one of the code: its sandbox answers the feed later by half than the base commit's. Both are loaded
     at the same time, so a busy machine slows both."""
-    switches = checkout / "sandbox" / "switches" / "defects.py"
-    before = switches.read_text()
+    code = checkout / "sandbox" / "slowness.py"
+    before = code.read_text()
     assert QUICK_FEED in before
-    switches.write_text(before.replace(QUICK_FEED, QUICK_FEED.replace("0,", "50,")))
+    code.write_text(before.replace(QUICK_FEED, f"{QUICK_FEED} + 50"))
     try:
         pull = job(checkout, "pull_request", 5)
         steps = {step.name: step for step in pull.run(smoke_of(checkout, compared=COMPARED))}
     finally:
-        switches.write_text(before)
+        code.write_text(before)
     step = steps["Compare with the base"]
     assert step.code == 12, step.said
     assert pull.failed
