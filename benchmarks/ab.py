@@ -1,6 +1,6 @@
 """Two deployments at the same time (`harness ab`): how often does it accuse an innocent change, and find a slower feed?
 
-    python benchmarks/ab.py [--times 400]              # simulated, minutes
+    python benchmarks/ab.py [--times 200] [--only "the feed +30 %"]   # simulated, minutes
     python benchmarks/ab.py --real 3 [--out DIR]       # two sandboxes on this machine, three minutes each
 
 Simulated: operations with the sample numbers of one deployment in the profile `pull-request`, log-normal latencies.
@@ -166,9 +166,11 @@ CASES: tuple[tuple[str, dict[str, float]], ...] = (
 )
 
 
-def simulate(times: int, seed: int = 1) -> None:
+def simulate(times: int, only: str | None, seed: int = 1) -> None:
     begun = time.process_time()
     for number, (name, slower) in enumerate(CASES):
+        if only is not None and name != only:
+            continue
         source = np.random.default_rng((seed, number))
         answers = [compared(source, slower) for _ in range(times)]
         verdicts = Counter(verdict for verdict, _ in answers)
@@ -201,12 +203,13 @@ def real(times: int, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=400, help="comparisons to simulate of each kind")
+    parser.add_argument("--times", type=int, default=200, help="comparisons to simulate of each kind")
+    parser.add_argument("--only", choices=[name for name, _ in CASES], help="simulate this one")
     parser.add_argument("--real", type=int, help="so many comparisons of two sandboxes of each kind, instead")
     parser.add_argument("--out", type=Path, help="where their runs go; else a temporary folder")
     options = parser.parse_args()
     if options.real is None:
-        simulate(options.times)
+        simulate(options.times, options.only)
         return
     with tempfile.TemporaryDirectory() as name:
         real(options.real, options.out or Path(name))

@@ -46,9 +46,9 @@ def render(verdict: Verdict, *, command: str = "", compare: str = "", job_url: s
 
 
 def _regressed(rows: Sequence[CompareRow]) -> str:
-    lines = ["| slower | view | p95 | baseline | change | 95 % interval |", "|---|---|---:|---:|---:|---|"]
+    lines = ["| slower | view | now | baseline | change | 95 % interval |", "|---|---|---:|---:|---:|---|"]
     lines += [
-        f"| **{md(row.operation)}** | {row.view} | {md(row.value_text)} | {md(row.baseline_text)} | "
+        f"| **{md(row.operation)}** | {row.view} | {md(row.now_text)} | {md(row.before_text)} | "
         f"**{md(row.ratio_text)}** | {md(row.interval_text)} |"
         for row in rows[:SHOWN]
     ]
