@@ -16,7 +16,7 @@ class Way(Enum):
     OPTIONS = "its options exist"
 
 
-HOURS = ("prove", "tip", "capacity", "rehearse")
+HOURS = ("prove", "tip", "capacity", "rehearse", "ab")
 FILES = {"slo": "--slo", "ci": "--target"}
 """Commands that run anywhere unless this option names a file."""
 PLACEHOLDERS = frozenset(
