@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import click
 from harness.cli import ci
 from harness.cli.arguments import HttpUrl, OutFolder, TomlName
 from harness.cli.run import known_switches
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.secret_filter import WORDS
 from harness.core.visible import visible
 
@@ -100,7 +102,7 @@ def _ab(source: str, options: dict[str, Any]) -> None:
     )
     made = conduct(pair)
     rounds = [Round(*(load(open_run(one[side])) for side in SIDES)) for one in made]
-    found = answer(rounds, names["base"], names["head"])
+    found = answer(rounds, names["base"], names["head"], _data_broken(made))
     _write(folder, found)
     click.echo("\n".join(shown.terminal(found)))
     click.echo(visible(f"records:   {folder}"))
@@ -163,6 +165,20 @@ def _secrets(options: dict[str, Any]) -> tuple[str, ...]:
 
     files = [options[f"{side}_file"] for side in SIDES if options[f"{side}_file"]]
     return tuple(name for file in files for name in secrets_of(load_target(file).model_dump(mode="json")))
+
+
+def _data_broken(made: Sequence[Mapping[str, Path]]) -> list[str]:
+    """Runs that lost or doubled something, whichever side it was: no question of this command, and not to be missed."""
+    found = []
+    for number, runs in enumerate(made, start=1):
+        for side, folder in runs.items():
+            try:
+                verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+            except (OSError, ValueError):  # its own log says why it has none
+                continue
+            if int(ExitCode.DATA) in verdict["exit_codes"]:
+                found.append(f"Data was lost or doubled in the {side}'s run of round {number}: {folder}.")
+    return found
 
 
 def _write(folder: Path, found: AbAnswer) -> None:

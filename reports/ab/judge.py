@@ -82,8 +82,9 @@ class _Question:
         return self.ratio.told and self.ratio.interval(0.90)[1] <= EXCLUDED
 
 
-def answer(rounds: Sequence[Round], base: str, head: str) -> AbAnswer:
-    """rounds: at least one, in the order in which they were made. base, head: what was loaded, in words."""
+def answer(rounds: Sequence[Round], base: str, head: str, remarks: Sequence[str] = ()) -> AbAnswer:
+    """rounds: at least one, in the order in which they were made. base, head: what was loaded, in words. remarks: what
+    else is known of the runs; they change no exit code."""
     counting = [one for one in rounds if not one.problem]
     found = sides(counting)
     questions = list(_questions(found))
@@ -118,7 +119,7 @@ def answer(rounds: Sequence[Round], base: str, head: str) -> AbAnswer:
         ),
         rows=tuple(rows),
         differing=_differing(rounds),
-        notes=tuple(_notes(rounds, rows, named)),
+        notes=(*remarks, *_notes(rounds, rows, named)),
     )
 
 

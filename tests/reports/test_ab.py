@@ -37,7 +37,7 @@ def samples(source: np.random.Generator, number: int, *, factor: float = 1.0, le
 
 def side(seed: int, number: int, *, epoch: float = ZERO, **how: Any) -> Frames:
     """The frames of a run of one deployment in one round."""
-    changes = {"run_id": f"run-{seed}-{number}", "zero_epoch_s": epoch + number * 100}
+    changes: dict[str, Any] = {"run_id": f"run-{seed}-{number}", "zero_epoch_s": epoch + number * 100}
     return load(build.realistic(seed + 10 * number, **how, **changes))
 
 
@@ -169,6 +169,12 @@ def test_few_samples_are_too_little_to_say() -> None:
     found = asked(thinned())
     assert found.exit_code == 20
     assert "can be neither told nor excluded" in found.sentence
+
+
+def test_what_the_runs_themselves_found_is_said() -> None:
+    found = answer(rounds(), "main", "change", ["The head's run of round 1: three writes are gone."])
+    assert found.exit_code == 0
+    assert "three writes are gone" in shown.summary(found)
 
 
 def test_rounds_that_do_not_count_are_said() -> None:
