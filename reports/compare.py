@@ -8,7 +8,8 @@ rows alarms as rarely as one of six. Without several runs of one build the noise
 its shift with an interval.
 
 Each operation is asked by its p95 and by its median, which chance moves less: a change that moves all of it is told by
-fewer runs. Where the median alone tells it, its row is the median's; the 5 ms are still those of the p95.
+fewer runs. Where the median alone tells it, by more than 20 %, its row is the median's; the 5 ms are still those of the
+p95.
 
 An operation with fewer than 60 samples in a run has no p95 to speak of; only its median is compared. That takes three
 samples, which also have to differ by the exact rank-sum test where they are few: a tenfold change needs no hundred.
@@ -54,6 +55,8 @@ from reports.statistics.many import Groups, Noise, alarms, more_often, noises
 from reports.text import DASH, MINUS, ms, percent, plural
 
 WARN, FASTER = 1.15, 0.85
+ALONE = 1.20
+"""How far a median has to move to tell alone what its p95 does not: 10 % would else be an incident now and then."""
 FLOOR_MS = 5.0
 BODY, BODY_FLOOR_MS = 1.15, 2.0
 """How far the median has to be above that of every baseline run."""
@@ -490,6 +493,8 @@ def _change(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -
     few = "" if pair.medians else ", too few samples for p95s"
     by = f" by the medians{few};" if pair.figure == "p50" else ""
     size = f"{by} p = {p:.2g} in {len(pair.now)} against {plural(len(pair.earlier), 'run')}".strip()
+    if pair.medians and pair.ratio <= ALONE:
+        return "slower", size
     if pair.more_ms <= FLOOR_MS:
         return "slower", f"{size}; under {ms(FLOOR_MS)}"
     if not alarm:
