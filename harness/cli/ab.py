@@ -60,7 +60,7 @@ def ab(profile: str, **options: Any) -> None:
     percentile: what the machine or a neighbour does meets both, and cancels. For a pull request: the base commit's
     deployment against the change's. A side that names no target and no sandbox gets a sandbox of its own.
 
-    Exit 12 when an operation is slower (by more than 15 % and 5 ms, and no chance), 20 when an increase of 30 % in what
+    Exit 12 when an operation is slower (by more than 20 % and 5 ms, and no chance), 20 when an increase of 30 % in what
     the SLO file names can be neither told nor excluded, else 0.
     """
     with ci.refusals():
