@@ -6,8 +6,9 @@ alarms as rarely with a hundred questions as with one, and what nobody promised 
 regression when it is no chance, more than 20 %, and more than 5 ms (2 ms of a median), also without what the head's
 generator was later than the base's.
 
-Nothing is said (exit 20) where an operation that an objective names was measured and an increase of 30 % can neither be
-told nor excluded, where only one of the deployments answered it often enough, and where no round counts.
+Nothing is said (exit 20) where an operation that an objective names was measured a hundred times and an increase of
+30 % can neither be told nor excluded, where only one of the deployments answered it often enough, and where no round
+counts.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ EXCLUDED = 1.30
 """An increase that a comparison has to see, or to exclude."""
 SAMPLES = {"p50": 20, "p95": 60}
 """The fewest at each deployment with which a percentile is compared."""
+ANSWERED = 100
+"""Samples at each deployment from which on an objective has to be answered: of fewer, chance leaves 30 % open too often
+for an innocent change to be held up."""
 FIGURES: tuple[Literal["p95", "p50"], ...] = ("p95", "p50")
 FLOORS_MS = {"p50": BODY_FLOOR_MS, "p95": FLOOR_MS}
 EXCHANGED = ("seed of the run",)
@@ -102,7 +106,7 @@ def answer(rounds: Sequence[Round], base: str, head: str, remarks: Sequence[str]
     rows.sort(key=lambda row: (ORDER.index(row.change), -row.effect, row.operation, row.view))
     open_ = tuple(_open(rows, questions, named, found)) if counting else ()
     regressed = [row for row in rows if row.change == "regressed"]
-    answerable = any(row.objective and row.change != "not enough samples" for row in rows)
+    answerable = any(one.excludes for one in questions if one.key in named)
     word: Word = "fail" if regressed else "pass" if answerable and not open_ else "inconclusive"
     reasons = (*(slower(row) for row in regressed), *open_)
     return AbAnswer(
@@ -121,7 +125,7 @@ def answer(rounds: Sequence[Round], base: str, head: str, remarks: Sequence[str]
         ),
         rows=tuple(rows),
         differing=_differing(rounds),
-        notes=(*remarks, *_notes(rounds, rows, named)),
+        notes=(*remarks, *_notes(rounds, rows, questions, named)),
     )
 
 
@@ -255,7 +259,7 @@ def _open(rows: Sequence[CompareRow], questions: Sequence[_Question], named: set
                 f"{row.operation} ({row.view}) was answered {plural(row.samples, 'time')} at the head and "
                 f"{plural(row.baseline_samples, 'time')} at the base: too seldom on one side to be compared."
             )
-        elif asked and not any(one.excludes for one in asked):
+        elif asked and row.samples >= ANSWERED <= row.baseline_samples and not any(one.excludes for one in asked):
             interval = f" ({row.interval_text})" if row.interval_text else ""
             yield (
                 f"{row.operation} ({row.view}): an increase of {percent(EXCLUDED - 1, 0)} can be neither told nor "
@@ -274,7 +278,9 @@ def _sentence(word: Word, reasons: Sequence[str], rounds: Sequence[Round], count
     return "Nothing can be said: no operation that an objective names was measured often enough."
 
 
-def _notes(rounds: Sequence[Round], rows: Sequence[CompareRow], named: set[Key]) -> Iterator[str]:
+def _notes(
+    rounds: Sequence[Round], rows: Sequence[CompareRow], questions: Sequence[_Question], named: set[Key]
+) -> Iterator[str]:
     for number, one in enumerate(rounds, start=1):
         if one.problem:
             yield f"Round {number} does not count: {one.problem}."
@@ -282,6 +288,17 @@ def _notes(rounds: Sequence[Round], rows: Sequence[CompareRow], named: set[Key])
     few += sorted(f"{name} ({view})" for name, view in named - {(row.operation, row.view) for row in rows})
     if few:
         yield f"Not compared, too few samples: {', '.join(few)}."
+    known = {one.key for one in questions if one.excludes}
+    open_ = [
+        f"{row.operation} ({row.view})"
+        for row in rows
+        if row.objective
+        and row.change not in ("not enough samples", "regressed")
+        and (row.operation, row.view) not in known
+        and min(row.samples, row.baseline_samples) < ANSWERED
+    ]
+    if open_:
+        yield f"Too few samples to exclude {percent(EXCLUDED - 1, 0)}: {', '.join(open_)}."
 
 
 def _differing(rounds: Sequence[Round]) -> tuple[Differing, ...]:
