@@ -1,8 +1,7 @@
 """Nights that remember: how often does a night accuse an innocent build, and how soon is a slower one named and dated?
 
     python benchmarks/nights.py [--nights 1000]          # simulated, minutes
-    python benchmarks/nights.py --real 30 [--out DIR]    # sandbox nights on this machine, hours: leave it alone then
-    python benchmarks/nights.py --pull-request           # seven runs of main, and a change that slows the feed by 30 %
+    python benchmarks/nights.py --real 30 --out DIR      # sandbox nights on this machine, a minute each: leave it alone
 
 Every night is judged as `harness run --baseline last-good --history` judges it: the baseline rule chooses among the
 nights before (`harness.history.choose`), `reports.compare` compares it alone and then with the two nights before it,
@@ -13,23 +12,23 @@ Simulated: operations with sample numbers and latencies like the smoke profile's
 the night as a whole is off by 3 %, each operation in it by 5 % (standard deviations; assumed, no measurement). One
 night in ten has a neighbour that makes everything up to twice as slow, and the canary shows it.
 
-Real: `harness run` of a short profile against a sandbox of its own, so many times; the last six beside a busy core.
-Then three nights each with the feed 30 % and 10 % slower. Prints what was accused.
-
-Pull request: as the workflow of `harness ci init github` does it, with GitHub's variables. Prints exit code, seconds
-and the beginning of the comment.
+Real: `harness run` of `benchmarks/night.toml` against a sandbox of its own, so many times; every fifth one beside a
+busy core. Then, each from there on, six nights with the feed 30 % slower and three with it 10 % slower. What was done
+stands in DIR/nights.json after each night, and the same command goes on from there. Prints what was accused, and when
+the feed is said to have changed.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import random
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,7 +39,7 @@ from harness.config.load import load_profile
 from harness.core.phase_window import Window
 from harness.core.tables import Phase, View
 from harness.history.change_points import change_points
-from harness.history.choose import COUNT, Wanted, choose
+from harness.history.choose import Wanted, choose
 from harness.history.model import Night, OperationFigures
 from harness.history.series import Series
 from harness.history.store import HistoryStore
@@ -294,54 +293,89 @@ def simulate(count: int) -> None:
 
 # ---- real nights -----------------------------------------------------------------------------------------------------
 
-PROFILE = "smoke"
-BUSY = 6
+PROFILE = Path(__file__).with_name("night.toml")
+BUSY_EACH = 5
+STEP = 6
+"""Nights of a slower feed: three in which it has to be named, four until `harness history changes` can date it."""
+NIGHT_S = 300
 _SPIN = "while True: pass"
+STATE, VERDICT = "nights.json", "verdict.json"
+
+
+@dataclass(frozen=True)
+class RealNight:
+    """One that was made. kind: "same", or the switch of the slower ones."""
+
+    kind: str
+    number: int
+    exit_code: int
+    accused: tuple[str, ...]
+    took_s: float
 
 
 def real(count: int, out: Path) -> None:
-    """Sandbox nights, the last six beside a busy core; then a slower feed."""
-    history = out / "history.db"
-    same = [_night(out, history, busy=number >= count - BUSY) for number in range(count)]
-    accused = sum(code == 12 for code in same)
-    print(f"nights of one build {count}: accused {accused}, exit codes {sorted(set(same))}")
-    for percent in (30, 10):
-        codes = [_night(out, history, f"feed_latency_percent={percent}") for _ in range(WITHIN)]
-        print(f"+{percent} % of home_feed, {WITHIN} nights: exit codes {codes}")
-    with HistoryStore(history) as store:
-        nights = [night for night in store.nights() if night.complete]
-    for one in Series.of(nights[:count]):
-        for change in change_points(one.values):
-            print(f"    {one.operation} ({one.view}) is said to have changed at night {change.at}")
+    """Sandbox nights of one build; then of a slower feed, in copies of their history."""
+    done = _done(out)
+    same = [_night(out, done, "same", number, busy=number % BUSY_EACH == BUSY_EACH - 1) for number in range(count)]
+    accused = [one for one in same if one.accused]
+    codes = Counter(one.exit_code for one in same)
+    print(f"nights of one build {count}: accused {len(accused)} {[one.accused for one in accused]}; exit codes {codes}")
+    for percent, nights in ((30, STEP), (10, WITHIN)):
+        kind = f"feed_latency_percent={percent}"
+        if not _history(out, kind).exists():
+            shutil.copyfile(_history(out, "same"), _history(out, kind))
+        slower_ = [_night(out, done, kind, number) for number in range(nights)]
+        named = [number + 1 for number, one in enumerate(slower_) if "home_feed" in one.accused]
+        others = sorted({name for one in slower_ for name in one.accused} - {"home_feed"})
+        print(f"+{percent} % of home_feed, {nights} nights: named in nights {named}; accused of others {others}")
+        with HistoryStore(_history(out, kind)) as store:
+            complete = [night for night in store.nights() if night.complete]
+        for one in Series.of(complete):
+            for change in change_points(one.values):
+                print(f"    {one.operation} ({one.view}) is said to have changed at night {change.at}, of {count}")
 
 
-def pull_request(out: Path) -> None:
-    """Seven pushes to main, and a change after them."""
-    history = out / "history.db"
-    said = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/films", "GITHUB_RUN_ID": "1"}
-    command = [sys.executable, "-m", "harness", "run", PROFILE, "--out", str(out / "runs"), "--history", str(history)]
-    command += ["--baseline", "main"]
-    for name, more, job in (
-        *(("push", (), {"GITHUB_REF_NAME": "main", "GITHUB_SHA": f"{n:040x}"}) for n in range(1, COUNT + 1)),
-        ("change", ("--quirk", "feed_latency_percent=30"), {"GITHUB_HEAD_REF": "slower-feed", "GITHUB_SHA": "f" * 40}),
-    ):
-        begun = time.monotonic()
-        done = subprocess.run(
-            [*command, *more],
-            env={**os.environ, **said, **job},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=300,
-        )
-        print(f"{name}: exit {done.returncode} after {time.monotonic() - begun:.0f} s", flush=True)
-    print((out / "runs" / "ci" / "comment.md").read_text(encoding="utf-8").partition("<details>")[0])
+def _history(out: Path, kind: str) -> Path:
+    return out / f"history-{kind.replace('=', '-')}.db"
 
 
-def _night(out: Path, history: Path, *quirks: str, busy: bool = False) -> int:
-    command = [sys.executable, "-m", "harness", "run", PROFILE, "--out", str(out), "--history", str(history)]
-    command += ["--baseline", "last-good", "--no-html", *(f"--quirk={one}" for one in quirks)]
+def _done(out: Path) -> list[RealNight]:
+    try:
+        found = json.loads((out / STATE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return [RealNight(**{**one, "accused": tuple(one["accused"])}) for one in found]
+
+
+def _night(out: Path, done: list[RealNight], kind: str, number: int, *, busy: bool = False) -> RealNight:
+    """Make this night, unless it was made before."""
+    known = next((one for one in done if (one.kind, one.number) == (kind, number)), None)
+    if known is not None:
+        return known
+    folder = out / "runs" / kind.replace("=", "-") / f"{number:02d}"
+    command = [sys.executable, "-m", "harness", "run", str(PROFILE), "--out", str(folder), "--no-html", "--no-observe"]
+    command += ["--history", str(_history(out, kind)), "--baseline", "last-good"]
+    command += [] if kind == "same" else ["--quirk", kind]
+    begun = time.monotonic()
     with _neighbour(busy):
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300).returncode
+        ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=NIGHT_S)
+    verdicts = sorted(folder.glob(f"*Z-*/{VERDICT}"))
+    if not verdicts:
+        raise SystemExit(f"{kind}, night {number}: no verdict (exit {ran.returncode}):\n{ran.stderr[-2000:]}")
+    comparison = json.loads(verdicts[-1].read_text(encoding="utf-8"))["comparison"] or {"rows": []}
+    accused = {row["operation"]: None for row in comparison["rows"] if row["change"] == "regressed"}
+    night = RealNight(kind, number, ran.returncode, tuple(accused), round(time.monotonic() - begun, 1))
+    done.append(night)
+    draft = out / f"{STATE}.new"
+    draft.write_text(json.dumps([asdict(one) for one in done], indent=1) + "\n", encoding="utf-8")
+    draft.replace(out / STATE)
+    shutil.rmtree(folder)  # the history holds what later nights need
+    busy_ = ", beside a busy core" if busy else ""
+    print(
+        f"    {kind}, night {number}{busy_}: exit {night.exit_code} after {night.took_s:.0f} s {accused or ''}",
+        flush=True,
+    )
+    return night
 
 
 class _neighbour:
@@ -363,18 +397,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nights", type=int, default=1000, help="simulated ones of an unchanged build")
     parser.add_argument("--real", type=int, help="so many sandbox nights instead")
-    parser.add_argument("--pull-request", action="store_true", help="a change that slows the feed, instead")
-    parser.add_argument("--out", type=Path, help="where their runs go; else a temporary folder")
+    parser.add_argument("--out", type=Path, help="with --real: where their history goes, and what was done")
     options = parser.parse_args()
-    if options.real is None and not options.pull_request:
+    if options.real is None:
         simulate(options.nights)
         return
-    with tempfile.TemporaryDirectory() as name:
-        out = options.out or Path(name)
-        if options.pull_request:
-            pull_request(out)
-        else:
-            real(options.real, out)
+    if options.out is None:
+        parser.error("--real needs --out, a folder that an interrupted one goes on in")
+    options.out.mkdir(parents=True, exist_ok=True)
+    real(options.real, options.out)
 
 
 if __name__ == "__main__":

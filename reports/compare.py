@@ -7,7 +7,11 @@ together, and the chances of all operations are judged together (`reports.statis
 rows alarms as rarely as one of six. Without several runs of one build the noise is assumed to be 10 %. Every row says
 its shift with an interval.
 
-An operation with fewer than 60 samples in a run has no p95 to speak of; its median is compared. That takes three
+Each operation is asked by its p95 and by its median, which chance moves less: a change that moves all of it is told by
+fewer runs. Where the median alone tells it, by more than 20 %, its row is the median's; the 5 ms are still those of the
+p95.
+
+An operation with fewer than 60 samples in a run has no p95 to speak of; only its median is compared. That takes three
 samples, which also have to differ by the exact rank-sum test where they are few: a tenfold change needs no hundred.
 
 Where the runs are too few for the rank-sum test to reach 1 % at all (three against seven are enough), noise that hits a
@@ -27,7 +31,7 @@ ones are found.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -51,6 +55,8 @@ from reports.statistics.many import Groups, Noise, alarms, more_often, noises
 from reports.text import DASH, MINUS, ms, percent, plural
 
 WARN, FASTER = 1.15, 0.85
+ALONE = 1.20
+"""How far a median has to move to tell alone what its p95 does not: 10 % would else be an incident now and then."""
 FLOOR_MS = 5.0
 BODY, BODY_FLOOR_MS = 1.15, 2.0
 """How far the median has to be above that of every baseline run."""
@@ -138,6 +144,10 @@ class CompareRow(BaseModel):
     def before_text(self) -> str:
         """As `now_text`, of the baseline."""
         return self._compared(self.before, self.baseline_text)
+
+    def named(self, text: str) -> str:
+        """`now_text` or `before_text`, with the figure's name where the text does not hold it."""
+        return f"p95 {text}" if self.figure == "p95" else text
 
     def _compared(self, value: float | None, p95: str) -> str:
         return p95 if self.figure == "p95" or value is None else f"{ms(round(value, 1))} p50"
@@ -228,8 +238,8 @@ class Comparison(BaseModel):
         more = f" and {len(self.regressed) - 1} more" if len(self.regressed) > 1 else ""
         here = f" in the median of {1 + len(self.also)} runs" if self.also else ""
         return (
-            f"{worst.operation} ({worst.view}) regressed{more}: p95 {worst.value_text}{here}, "
-            f"{worst.baseline_text} in {against}."
+            f"{worst.operation} ({worst.view}) regressed{more}: {worst.named(worst.now_text)}{here}, "
+            f"{worst.before_text} in {against}."
         )
 
 
@@ -253,12 +263,13 @@ def compare(
     now = [_figures(one) for one in runs]
     earlier = [_figures(baseline) for baseline in baselines]
     pairs = [
-        _Pair(
+        pair
+        for key in sorted({key for one in (*now, *earlier) for key in one})
+        for pair in _asked(
             key,
             [_Run(one, figures[key]) for one, figures in zip(runs, now, strict=True) if key in figures],
             [_Run(one, figures[key]) for one, figures in zip(baselines, earlier, strict=True) if key in figures],
         )
-        for key in sorted({key for one in (*now, *earlier) for key in one})
     ]
     machine = busier((one.manifest for one in runs), (one.manifest for one in baselines))
     named = {one for frames in (*runs, *baselines) for slo in frames.manifest.slos for one in _named(slo)}
@@ -325,10 +336,12 @@ def _figures(frames: Frames) -> dict[Key, _Figure]:
 class _Pair:
     """One operation in one view: its later and earlier runs, and what of them is compared."""
 
-    def __init__(self, key: Key, now: Sequence[_Run], earlier: Sequence[_Run]) -> None:
+    def __init__(self, key: Key, now: Sequence[_Run], earlier: Sequence[_Run], *, medians: bool = False) -> None:
+        """medians: ask by them although there are samples for the p95s."""
         self.key = key
         self.all_now, self.all_earlier = now, earlier
-        self.figure: Literal["p95", "p50"] = "p95"
+        self.medians = medians
+        self.figure: Literal["p95", "p50"] = "p50" if medians else "p95"
         self.now, self.earlier = _with(now, TAIL_SAMPLES), _with(earlier, TAIL_SAMPLES)
         if not (self.now and self.earlier):
             self.figure = "p50"
@@ -339,6 +352,13 @@ class _Pair:
         self.level = median(self.values) if self.values else math.nan
         self.baseline = median(self.before) if self.before else math.nan
         self.ratio = shift(self.values, self.before) if self.usable else math.nan
+
+    @property
+    def more_ms(self) -> float:
+        """How much it is slower: the p95s, where they are known."""
+        if not self.medians:
+            return self.level - self.baseline
+        return median(one.figure.p95 for one in self.now) - median(one.figure.p95 for one in self.earlier)
 
     @property
     def comparable(self) -> bool:
@@ -397,22 +417,35 @@ def sampling_error(frames: Frames, key: Key, figure: str) -> float:
     return (highest - lowest) / (2 * 1.96)
 
 
+def _asked(key: Key, now: Sequence[_Run], earlier: Sequence[_Run]) -> Iterator[_Pair]:
+    """One operation by its p95s, and by its medians, which chance moves less."""
+    first = _Pair(key, now, earlier)
+    yield first
+    if first.usable and first.figure == "p95":
+        yield _Pair(key, now, earlier, medians=True)
+
+
 def _rows(pairs: Sequence[_Pair]) -> list[CompareRow]:
     """A row for each operation, the chances of all of them judged together."""
-    comparable = [pair for pair in pairs if pair.comparable]
-    groups = [pair.groups() for pair in comparable]
-    noise = {pair.key: (one, group) for pair, one, group in zip(comparable, noises(groups), groups, strict=True)}
-    asked = [pair for pair in pairs if pair.usable and (pair.key in noise or math.isinf(pair.level))]
+    noise: dict[_Pair, tuple[Noise, Groups]] = {}
+    for medians in (False, True):
+        comparable = [pair for pair in pairs if pair.comparable and pair.medians == medians]
+        groups = [pair.groups() for pair in comparable]
+        noise |= {pair: (one, group) for pair, one, group in zip(comparable, noises(groups), groups, strict=True)}
+    asked = [pair for pair in pairs if pair.usable and (pair in noise or math.isinf(pair.level))]
     chances = [
-        max(
-            noise[pair.key][0].chance(noise[pair.key][1].shift), pair.chance_of_ranks() if pair.figure == "p50" else 0.0
-        )
-        if pair.key in noise
+        max(noise[pair][0].chance(noise[pair][1].shift), pair.chance_of_ranks() if pair.figure == "p50" else 0.0)
+        if pair in noise
         else pair.chance_of_failures()
         for pair in asked
     ]
-    told = {pair.key: (p, alarm) for pair, p, alarm in zip(asked, chances, alarms(chances, LEVEL), strict=True)}
-    return [_row(pair, noise[pair.key][0] if pair.key in noise else None, told.get(pair.key)) for pair in pairs]
+    told = {pair: (p, alarm) for pair, p, alarm in zip(asked, chances, alarms(chances, LEVEL), strict=True)}
+    rows: dict[Key, CompareRow] = {}
+    for pair in pairs:
+        row = _row(pair, noise[pair][0] if pair in noise else None, told.get(pair))
+        if pair.key not in rows or (row.change == "regressed" and rows[pair.key].change != "regressed"):
+            rows[pair.key] = row
+    return list(rows.values())
 
 
 def _row(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -> CompareRow:
@@ -457,9 +490,12 @@ def _change(pair: _Pair, noise: Noise | None, told: tuple[float, bool] | None) -
         return "faster", ""
     if pair.ratio <= WARN:
         return "ok", ""
-    by = " by the medians, too few samples for p95s;" if pair.figure == "p50" else ""
+    few = "" if pair.medians else ", too few samples for p95s"
+    by = f" by the medians{few};" if pair.figure == "p50" else ""
     size = f"{by} p = {p:.2g} in {len(pair.now)} against {plural(len(pair.earlier), 'run')}".strip()
-    if pair.level - pair.baseline <= FLOOR_MS:
+    if pair.medians and pair.ratio <= ALONE:
+        return "slower", size
+    if pair.more_ms <= FLOOR_MS:
         return "slower", f"{size}; under {ms(FLOOR_MS)}"
     if not alarm:
         return "slower", f"{size}: chance explains it{_more_runs(pair, noise)}"

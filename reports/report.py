@@ -32,6 +32,7 @@ from reports.database.stretch import Observation
 from reports.frames import Frames, load
 from reports.herds.report import herds
 from reports.integrity.check import integrity
+from reports.judged_before import judged_before
 from reports.night import night_of
 from reports.past import Past, past_of
 from reports.playbook.steps import steps_for
@@ -95,8 +96,10 @@ def earlier(folder: Path, frames: Frames, verdict: Verdict, history: Path | None
 
 
 def judged(folder: Path) -> Verdict:
-    """The verdict of the run in `folder`, from its record; nothing is written. :raises UsageError: it holds no run."""
-    return _judged(folder, (), force=False)[1]
+    """The verdict of the run in `folder`, from its record, against what it was judged with before, where that is still
+    there; nothing is written. :raises UsageError: it holds no run."""
+    before = judged_before(folder)
+    return _judged(folder, before.folders, before.also, force=False)[1]
 
 
 def _judged(

@@ -35,12 +35,22 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 @dataclass(frozen=True, slots=True)
 class Project:
     """What the files are written for. install: shell lines. target: a target file of the project, empty for a sandbox.
-    secrets: environment variables that the target file names."""
+    secrets: environment variables that the target files name. preview: a target file of a change's own deployment.
+    own_code: whether the sandbox is the project's code, so that a change's is compared with the base's."""
 
     install: Sequence[str] = FROM_PACKAGE
     target: str = ""
     secrets: Sequence[str] = ()
     branch: str = MAIN
+    preview: str = ""
+    own_code: bool = False
+
+    @property
+    def compared(self) -> str:
+        """How a change is compared with its base, by the end of a template's name; empty where it cannot be."""
+        if self.target and self.preview:
+            return "compared-targets.yml"
+        return "compared-code.yml" if self.own_code and not self.target else ""
 
 
 def secrets_of(target: Mapping[str, Any]) -> tuple[str, ...]:
@@ -58,12 +68,17 @@ def written(system: str, project: Project) -> dict[PurePosixPath, str]:
     """Path and text of each file. :raises UsageError: a name that a workflow cannot hold."""
     if not _BRANCH.fullmatch(project.branch):
         raise UsageError(f"{project.branch!r:.80} is no name of a branch", where="--branch", remedy="for example: main")
-    if any("\n" in line for line in project.install) or "\n" in project.target:
+    if any("\n" in line for line in (*project.install, project.target, project.preview)):
         raise UsageError("a line break inside an option", where="--install, --target", remedy="one line each")
+    compared = _template(f"{system}-{project.compared}") if project.compared else ""
     return {
-        PurePosixPath(path): _filled(files(__package__).joinpath("templates", template).read_text("utf-8"), project)
+        PurePosixPath(path): _filled(_template(template).replace("@@COMPARED@@\n", compared), project)
         for path, template in _FILES[system].items()
     }
+
+
+def _template(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text("utf-8")
 
 
 def _filled(text: str, project: Project) -> str:
@@ -84,6 +99,8 @@ def _filled(text: str, project: Project) -> str:
         "@@TARGET@@": f" --target {shlex.quote(project.target)}" if project.target else "",
         "@@BASELINE@@": MAIN if project.branch == MAIN else f"branch:{project.branch}",
         "@@BRANCH@@": project.branch,
+        "@@BASE@@": shlex.quote(project.target),
+        "@@PREVIEW@@": shlex.quote(project.preview),
     }
     for mark, value in values.items():
         text = text.replace(mark, value)

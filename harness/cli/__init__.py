@@ -15,6 +15,7 @@ import click
 
 from harness import __version__
 from harness.cli import (
+    ab,
     capacity,
     chaos,
     ci,
@@ -62,6 +63,7 @@ for command in (
     judging.report,
     judging.check,
     judging.compare,
+    ab.ab,
     history.history,
     ci.ci,
     slo.slo,

@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 KEPT = "ci"
 """Beside the runs: the newest one's files under names that do not change, for a CI system's configuration."""
 
+KEPT_FILES = ("verdict.json", "junit.xml", "summary.md", "comment.md", "metrics.txt", "report.html")
+
 
 @click.group()
 def ci() -> None:
@@ -36,28 +38,43 @@ def ci() -> None:
 @ci.command()
 @click.argument("system", type=click.Choice(["github", "gitlab"]))
 @click.option("--target", type=click.Path(path_type=Path), help="Target file of your project; without one: a sandbox.")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    help="Target file of a change's own deployment: compared with --target.",
+)
 @click.option("--install", multiple=True, metavar="COMMAND", help="Shell line that installs the harness. Repeatable.")
 @click.option("--branch", default="main", show_default=True, help="Whose runs are the baseline of a change.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Root of your project.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
-def init(system: str, target: Path | None, install: tuple[str, ...], branch: str, into: Path, force: bool) -> None:
+def init(
+    system: str,
+    target: Path | None,
+    preview: Path | None,
+    install: tuple[str, ...],
+    branch: str,
+    into: Path,
+    force: bool,
+) -> None:
     """Write workflow files into a repository.
 
-    Smoke on each change, a nightly that remembers, a rehearsal behind an approval.
+    Smoke on each change, and the change against its base (harness ab) where there are two deployments; a nightly that
+    remembers; a rehearsal behind an approval.
     """
     from harness.ci.workflows import PACKAGE, Project, secrets_of, written
 
-    secrets: tuple[str, ...] = ()
-    if target is not None:
-        try:
-            secrets = secrets_of(tomllib.loads((into / target).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"the target file cannot be read: {error}",
-                where=str(target),
-                remedy="name one as your project holds it, from its root; docs/targets.md shows how to write it",
-            ) from error
-    project = Project(install or _install(system, into), target.as_posix() if target else "", secrets, branch)
+    if preview is not None and target is None:
+        raise click.UsageError("--preview needs --target, with which it is compared")
+    named = [_target_file(into / one, one) for one in (target, preview) if one is not None]
+    secrets = tuple(dict.fromkeys(name for one in named for name in secrets_of(one)))
+    project = Project(
+        install or _install(system, into),
+        target.as_posix() if target else "",
+        secrets,
+        branch,
+        preview=preview.as_posix() if preview else "",
+        own_code=_is_checkout(into),
+    )
     files = {into / path: text for path, text in written(system, project).items()}
     there = [str(path) for path in files if path.exists()]
     if there and not force:
@@ -147,7 +164,7 @@ def _refused(said: str) -> None:
     if job.summary:
         text = "## ❌ No verdict\n\n" + "\n".join(f"    {visible(line)}" for line in said.split("\n")) + "\n"
         try:
-            _append(Path(job.summary), text)
+            append(Path(job.summary), text)
         except OSError as problem:
             click.echo(f"the step's summary could not be written: {problem.strerror}", err=True)
 
@@ -163,12 +180,12 @@ def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequenc
     comment = WORDS.known(ci_comment.render(verdict, command=command, compare=compare, job_url=job.job_url))
     (folder / "comment.md").write_text(comment, encoding="utf-8")
     (folder / "metrics.txt").write_text(WORDS.known(open_metrics.render(verdict)), encoding="utf-8")
-    _keep(folder)
+    keep(folder, folder.absolute().parent / KEPT, KEPT_FILES)
     if job.system == "github":
         for line in commands(remarks(verdict)):
             click.echo(WORDS.known(line))
         if job.summary:
-            _append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))
+            append(Path(job.summary), (folder / "summary.md").read_text(encoding="utf-8"))
     if job.can_comment:
         try:
             click.echo(f"comment {upsert(job, comment)} on #{job.change}", err=True)
@@ -176,7 +193,7 @@ def _tell(job: CiEnvironment, folder: Path, verdict: Verdict, baselines: Sequenc
             click.echo(visible(f"warning: {error.what}; {error.remedy}"), err=True)
 
 
-def _append(path: Path, text: str) -> None:
+def append(path: Path, text: str) -> None:
     """To the step's summary, as much of it as fits beside what is there."""
     from harness.ci.limits import SUMMARY_BYTES, within
 
@@ -185,23 +202,42 @@ def _append(path: Path, text: str) -> None:
         file.write(within(text + "\n", SUMMARY_BYTES - there))
 
 
-def _keep(folder: Path) -> None:
-    kept = folder.absolute().parent / KEPT
-    kept.mkdir(exist_ok=True)
-    for name in ("verdict.json", "junit.xml", "summary.md", "comment.md", "metrics.txt", "report.html"):
+def keep(folder: Path, kept: Path, names: Sequence[str]) -> None:
+    """Copy the files of those names from `folder` to `kept`."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in names:
         (kept / name).unlink(missing_ok=True)  # of the run before: none of it may be taken for this one's
         if (folder / name).is_file():
             shutil.copyfile(folder / name, kept / name)
+
+
+def _target_file(path: Path, named: Path) -> dict[str, Any]:
+    """:raises UsageError: it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the target file cannot be read: {error}",
+            where=str(named),
+            remedy="name one as your project holds it, from its root; docs/targets.md shows how to write it",
+        ) from error
+
+
+def _is_checkout(into: Path) -> bool:
+    """Whether the harness itself, sandbox included, is the project's code."""
+    try:
+        return bool(
+            tomllib.loads((into / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+            == "movinesta-harness"
+        )
+    except (OSError, ValueError, LookupError):
+        return False
 
 
 def _install(system: str, into: Path) -> tuple[str, ...]:
     """A checkout of the harness itself brings its own lock file."""
     from harness.ci.workflows import FROM_CHECKOUT, FROM_CHECKOUT_GITLAB, FROM_PACKAGE
 
-    try:
-        name = tomllib.loads((into / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
-    except (OSError, ValueError, LookupError):
-        name = ""
-    if name != "movinesta-harness":
+    if not _is_checkout(into):
         return FROM_PACKAGE
     return FROM_CHECKOUT if system == "github" else FROM_CHECKOUT_GITLAB

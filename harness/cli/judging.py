@@ -76,9 +76,13 @@ def _remember(history: Path, folder: Path, verdict: Verdict) -> None:
 def report(folder: Path) -> None:
     """Judge RUN again and render its report, from its record alone.
 
-    `latest` is the newest run in runs/.
+    `latest` is the newest run in runs/. RUN is compared with what it was compared with before, as far as that is still
+    there; else the report says which runs are gone.
     """
-    judge(folder)
+    from reports.judged_before import judged_before
+
+    before = judged_before(folder)
+    judge(folder, before.folders, also=before.also, remarks=(before.note,) if before.note else ())
 
 
 @click.command()

@@ -84,14 +84,15 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
             where=f"profile {run_request.profile.name}, sandbox.people",
             remedy=f"set sandbox.people to at least {run_request.profile.people}",
         )
-    command = [sys.executable, "-m", "sandbox.server", "--port", "0"]
+    command = [sys.executable, *_from_code(run_request), "-m", "sandbox.server", "--port", "0"]
     command += ["--people", str(size.people), "--catalogue", str(size.catalogue)]
     for setting in realtime_for(run_request.profile):
         command += ["--realtime", setting]
     for quirk in run_request.quirks:
         command += ["--quirk", quirk]
+    told = {} if run_request.sandbox_code is None else {"PYTHONPATH": str(run_request.sandbox_code.absolute())}
     process = processes.start(
-        command, environ=child_environment(os.environ, *SANDBOX_ENVIRONMENT), stderr=subprocess.PIPE
+        command, environ=child_environment(os.environ, *SANDBOX_ENVIRONMENT, **told), stderr=subprocess.PIPE
     )
     try:
         found = _await_ready(process, SANDBOX_READY_S + size.people / SEEDED_PER_S)
@@ -102,6 +103,19 @@ def _own_sandbox(run_request: RunRequest, log: RunLog) -> Iterator[ResolvedTarge
         processes.end(process, patience_s=10.0)
         if killed or process.returncode == -signal.SIGKILL:
             _sweep(log)
+
+
+def _from_code(run_request: RunRequest) -> tuple[str, ...]:
+    """Python's option that lets PYTHONPATH outrank the working directory. :raises UsageError: no sandbox is there."""
+    if run_request.sandbox_code is None:
+        return ()
+    if not (run_request.sandbox_code / "sandbox" / "server" / "__main__.py").is_file():
+        raise UsageError(
+            "this folder holds no sandbox",
+            where=str(run_request.sandbox_code),
+            remedy="name a checkout of the harness: the folder that holds its folder `sandbox`",
+        )
+    return ("-P",)
 
 
 def realtime_for(profile: Profile) -> tuple[str, ...]:

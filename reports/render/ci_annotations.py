@@ -43,6 +43,6 @@ def effect(row: CompareRow) -> str:
     interval = f" ({row.interval_text}, 95 % sure)" if row.interval_text else ""
     note = f"; {row.note}" if row.note else ""
     return (
-        f"{row.operation} ({row.view}): p95 {row.value_text}, baseline {row.baseline_text}, "
+        f"{row.operation} ({row.view}): {row.named(row.now_text)}, baseline {row.before_text}, "
         f"{row.ratio_text}{interval}{note}."
     )

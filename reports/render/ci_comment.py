@@ -36,19 +36,19 @@ def render(verdict: Verdict, *, command: str = "", compare: str = "", job_url: s
     if notes:
         blocks.append(_list(notes))
     if command:
-        blocks.append(f"**Repeat it**\n\n{_code(command)}")
+        blocks.append(f"**Repeat it**\n\n{as_code(command)}")
     if compare:
-        blocks.append(f"**Beside its baselines**\n\n{_code(compare)}")
+        blocks.append(f"**Beside its baselines**\n\n{as_code(compare)}")
     if job_url:
-        blocks.append(f"[Report, record and log]({_url(job_url)}) are among the job's artifacts.")
+        blocks.append(f"[Report, record and log]({as_url(job_url)}) are among the job's artifacts.")
     blocks.append(f"<details><summary>All of it</summary>\n\n{summary.render(verdict).strip()}\n\n</details>")
     return "\n\n".join(blocks) + "\n"
 
 
 def _regressed(rows: Sequence[CompareRow]) -> str:
-    lines = ["| slower | view | p95 | baseline | change | 95 % interval |", "|---|---|---:|---:|---:|---|"]
+    lines = ["| slower | view | now | baseline | change | 95 % interval |", "|---|---|---:|---:|---:|---|"]
     lines += [
-        f"| **{md(row.operation)}** | {row.view} | {md(row.value_text)} | {md(row.baseline_text)} | "
+        f"| **{md(row.operation)}** | {row.view} | {md(row.now_text)} | {md(row.before_text)} | "
         f"**{md(row.ratio_text)}** | {md(row.interval_text)} |"
         for row in rows[:SHOWN]
     ]
@@ -62,10 +62,10 @@ def _list(lines: Sequence[str]) -> str:
     return "\n".join(f"- {md(line)}" for line in [*lines[:SHOWN], *more])
 
 
-def _code(command: str) -> str:
+def as_code(command: str) -> str:
     """To be copied, and never markup, whatever stands in it."""
     return f"<pre>{html.escape(visible(command), quote=False).replace('@', '&#64;')}</pre>"
 
 
-def _url(url: str) -> str:
+def as_url(url: str) -> str:
     return visible(url).replace(")", "%29").replace(" ", "%20")

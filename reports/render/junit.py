@@ -200,7 +200,7 @@ def _rest(verdict: Verdict, *, told: bool) -> list[_Case]:
                 f"baseline: {row.operation} ({row.view})",
                 "failure",
                 "regression",
-                f"p95 {row.value_text}, baseline {row.baseline_text}" + (f" ({row.note})" if row.note else ""),
+                f"{row.named(row.now_text)}, baseline {row.before_text}" + (f" ({row.note})" if row.note else ""),
             )
             for row in verdict.comparison.regressed
         ]

@@ -20,12 +20,14 @@ from reports.database.model import DatabaseView
 from reports.integrity.model import Integrity
 from reports.realtime import Realtime
 from reports.recovery.model import Recovery
+from reports.render.lines import WIDTH
+from reports.render.lines import columns as _columns
+from reports.render.lines import wrapped as _wrapped
 from reports.slo import SloRow
 from reports.step import Step
 from reports.text import count, plural
 from reports.verdict import Verdict
 
-WIDTH = 80
 SHOWN_HERE = 3
 """Offenders of a check in the terminal; the report names more."""
 MARK = {"pass": "✓", "fail": "✗", "inconclusive": "?", "aborted": "■"}
@@ -266,26 +268,6 @@ def _slo_cells(row: SloRow) -> tuple[str, ...]:
 
 def _text(words: str, style: str = "") -> Text:
     return Text(visible(words), style=style)
-
-
-def _columns(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Two columns to the left, the others to the right; the second gives way when the line gets too long."""
-    table = [head, *(tuple(map(visible, cells)) for cells in rows)]
-    widths = [max(len(cells[index]) for cells in table) for index in range(len(head))]
-    over = sum(widths) + 2 * (len(widths) - 1) - WIDTH
-    if over > 0:
-        widths[1] = max(16, widths[1] - over)
-    lines = []
-    for cells in table:
-        name = cells[1] if len(cells[1]) <= widths[1] else cells[1][: widths[1] - 1] + "…"
-        rest = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-        lines.append("  ".join([cells[0].ljust(widths[0]), name.ljust(widths[1]), *rest]).rstrip())
-    return lines
-
-
-def _wrapped(text: str, indent: str = "  ") -> list[str]:
-    words = visible(" ".join(text.split()))
-    return textwrap.wrap(words, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
 
 
 def _rich(verdict: Verdict, folder: Path, console: Console, html: bool) -> None:

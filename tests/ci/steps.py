@@ -31,12 +31,14 @@ class Step:
 
 @dataclass
 class Job:
-    """contexts: what `${{ }}` may name, in full ("github.event_name"). cache: the folder of the cache service."""
+    """contexts: what `${{ }}` may name, in full ("github.event_name"). cache: the folder of the cache service. base:
+    what a checkout of the base branch brings."""
 
     workspace: Path
     cache: Path
     environ: dict[str, str]
     contexts: Mapping[str, str]
+    base: Path | None = None
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -116,5 +118,9 @@ class Job:
         elif action == "actions/upload-artifact":
             for line in given["path"].split():
                 assert (self.workspace / line).exists(), f"nothing to upload: {line}"
+        elif action == "actions/checkout" and "path" in given:
+            assert self.base is not None
+            assert self._text(given["ref"]) == "main"
+            shutil.copytree(self.base, self.workspace / given["path"], dirs_exist_ok=True)
         else:
             assert action in ("actions/checkout", "actions/setup-python"), action

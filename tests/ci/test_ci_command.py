@@ -132,13 +132,52 @@ def test_gitlab_gets_one_file_that_parses(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "include" in done.output
     found = yaml.safe_load((tmp_path / ".gitlab" / "harness.yml").read_text(encoding="utf-8"))
-    assert set(found) == {".harness", "harness smoke", "harness nightly", "harness rehearsal"}
+    assert set(found) == {".harness", "harness smoke", "harness compared", "harness nightly", "harness rehearsal"}
+    compared = found["harness compared"]
+    assert compared["script"][-1] == "harness ab --base-code .harness-base"
+    assert compared["artifacts"]["reports"]["junit"] == "runs/ci/ab/junit.xml"
     assert found[".harness"]["before_script"][0] == "make install"
     assert found[".harness"]["artifacts"]["reports"] == {
         "junit": "runs/ci/junit.xml",
         "metrics": "runs/ci/metrics.txt",
     }
     assert found["harness rehearsal"]["rules"][0]["when"] == "manual"
+
+
+def comparing(folder: Path) -> list[dict[str, Any]]:
+    """The steps of the written smoke workflow that compare a change with its base."""
+    (job,) = workflow(folder / ".github/workflows/harness-smoke.yml")["jobs"].values()
+    return [step for step in job["steps"] if "base" in step.get("name", "")]
+
+
+def test_a_change_is_compared_with_its_base_where_there_are_two_deployments(tmp_path: Path) -> None:
+    (tmp_path / "main.toml").write_text(TARGET)
+    (tmp_path / "preview.toml").write_text(TARGET.replace("STAGING_SERVICE", "PREVIEW_SERVICE"))
+    assert init(tmp_path, "github", "--target", "main.toml", "--preview", "preview.toml").exit_code == 0
+    (step,) = comparing(tmp_path)
+    assert step["run"] == "harness ab --base main.toml --head preview.toml"
+    assert step["if"] == "${{ always() && github.event_name == 'pull_request' }}"
+    assert {"HARNESS_CI_TOKEN", "STAGING_SERVICE", "PREVIEW_SERVICE"} <= set(step["env"])
+    assert init(tmp_path, "gitlab", "--target", "main.toml", "--preview", "preview.toml").exit_code == 0
+    found = yaml.safe_load((tmp_path / ".gitlab" / "harness.yml").read_text(encoding="utf-8"))
+    assert found["harness compared"]["script"] == ["harness ab --base main.toml --head preview.toml"]
+
+
+def test_a_checkout_of_the_harness_compares_its_own_code(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "movinesta-harness"\n')
+    init(tmp_path, "github")
+    fetch, step = comparing(tmp_path)
+    assert fetch["with"] == {"ref": "${{ github.base_ref }}", "path": ".harness-base"}
+    assert step["run"] == "harness ab --base-code .harness-base"
+
+
+def test_one_deployment_is_compared_with_nothing(tmp_path: Path) -> None:
+    (tmp_path / "main.toml").write_text(TARGET)
+    init(tmp_path, "github", "--target", "main.toml")
+    assert comparing(tmp_path) == []
+    refused = init(tmp_path, "github", "--preview", "main.toml", "--force")
+    assert refused.exit_code == 2
+    assert "--preview needs --target" in refused.output
 
 
 def test_nothing_is_overwritten_without_being_told_to(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name.startswith(("harness/", "chaos/", "reports/", "sandbox/", "scenarios/", "pyproject.toml")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy / name)
+    shutil.copytree(copy / "sandbox", copy.parent / "main" / "sandbox")
     shutil.copyfile(BRIEF, copy / "brief.toml")
+    shutil.copyfile(ROOT / "tests" / "data" / "brief-ab.toml", copy / "brief-ab.toml")
     patient_slos(copy)
     bin_ = copy / "bin"
     bin_.mkdir()
@@ -51,12 +53,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def smoke_of(checkout: Path, *options: str) -> Path:
-    """The smoke workflow with a run that a shared machine can carry: the brief profile and its SLO file."""
+def smoke_of(checkout: Path, *options: str, compared: str = "echo left out") -> Path:
+    """The smoke workflow with runs that a shared machine can carry: the brief profile and its SLO file. compared: what
+    stands in the place of the comparison."""
     text = (checkout / ".github/workflows/harness-smoke.yml").read_text()
     assert "run: harness run smoke --baseline main" in text
     path = checkout / "smoke-brief.yml"
     command = " ".join(["harness run brief.toml --slo patient-slo.toml", *options, "--baseline main"])
+    assert "run: harness ab --base-code .harness-base" in text
+    text = text.replace("harness ab --base-code .harness-base", compared)
     path.write_text(text.replace("harness run smoke --baseline main", command))
     return path
 
@@ -69,6 +74,7 @@ def job(checkout: Path, event: str, run: int) -> Job:
         "github.run_attempt": "1",
         "github.token": "",
         "github.ref": "refs/pull/12/merge" if pull else "refs/heads/main",
+        "github.base_ref": "main" if pull else "",
     }
     environ = {
         name: value
@@ -90,9 +96,9 @@ def job(checkout: Path, event: str, run: int) -> Job:
     }
     cache = checkout.parent / "cache"
     cache.mkdir(exist_ok=True)
-    for left in ("runs", ".harness"):
+    for left in ("runs", ".harness", ".harness-base"):
         shutil.rmtree(checkout / left, ignore_errors=True)  # every job begins with a fresh machine
-    return Job(checkout, cache, environ, contexts)
+    return Job(checkout, cache, environ, contexts, base=checkout.parent / "main")
 
 
 def test_a_push_to_main_and_a_pull_request_after_it(checkout: Path) -> None:
@@ -124,6 +130,44 @@ def test_a_push_to_main_and_a_pull_request_after_it(checkout: Path) -> None:
     assert "harness run brief.toml" in comment
     assert "https://github.com/acme/films/actions/runs/2" in comment
     assert [one.name for one in pull.cache.iterdir()] == ["harness-smoke-1-1"]  # of main alone
+
+
+COMPARED = "harness ab brief-ab.toml --base-code .harness-base"
+QUICK_FEED = "percent += switches.feed_latency_percent"
+
+
+def test_a_pull_request_that_slows_the_feed_is_red(checkout: Path) -> None:
+    """The change is one of the code: its sandbox takes twice as long for the feed as the base commit's. Both are loaded
+    at the same time, so a busy machine slows both."""
+    code = checkout / "sandbox" / "slowness.py"
+    before = code.read_text()
+    assert QUICK_FEED in before
+    code.write_text(before.replace(QUICK_FEED, f"{QUICK_FEED} + 100"))
+    try:
+        pull = job(checkout, "pull_request", 5)
+        steps = {step.name: step for step in pull.run(smoke_of(checkout, compared=COMPARED))}
+    finally:
+        code.write_text(before)
+    step = steps["Compare with the base"]
+    assert step.code == 12, step.said
+    assert pull.failed
+    assert "::error title=home_feed is slower than at the base::home_feed (" in step.said
+    assert "❌ REGRESSED" in step.summary
+    kept = checkout / "runs" / "ci" / "ab"
+    comment = (kept / "comment.md").read_text()
+    assert "**home\\_feed**" in comment
+    assert "<pre>harness ab brief-ab.toml --base-code .harness-base</pre>" in comment
+    answer = json.loads((kept / "answer.json").read_text())
+    assert {row["operation"] for row in answer["rows"] if row["change"] == "regressed"} == {"home_feed"}
+    assert int(ElementTree.parse(kept / "junit.xml").getroot().get("failures", "")) >= 1
+
+
+def test_a_pull_request_that_changes_nothing_is_not_slower(checkout: Path) -> None:
+    pull = job(checkout, "pull_request", 6)
+    steps = {step.name: step for step in pull.run(smoke_of(checkout, compared=COMPARED))}
+    step = steps["Compare with the base"]
+    assert step.code in (0, 20), step.said  # a busy machine may leave too few samples
+    assert "REGRESSED" not in step.summary
 
 
 def test_a_refused_run_is_seen_on_the_page(checkout: Path) -> None:

@@ -16,7 +16,7 @@ class Way(Enum):
     OPTIONS = "its options exist"
 
 
-HOURS = ("prove", "tip", "capacity", "rehearse", "levers")
+HOURS = ("prove", "tip", "capacity", "rehearse", "levers", "ab")
 FILES = {"slo": "--slo", "ci": "--target"}
 """Commands that run anywhere unless this option names a file."""
 CLUSTERS = ("docs/kubernetes.md", "docs/cloud.md", "docs/sizing.md")

@@ -39,6 +39,11 @@ def test_one_that_is_10_percent_slower_is_rarely_an_incident(nights: ModuleType)
     assert accused <= 2  # of nine nights
 
 
+def test_one_that_is_30_percent_slower_is_named_within_three_nights(nights: ModuleType) -> None:
+    named, _, _ = nights.slower(4, 1.3)
+    assert named >= 3
+
+
 def test_one_that_is_twice_as_slow_is_named_each_night(nights: ModuleType) -> None:
     named, accused, _ = nights.slower(3, 2.0)
     assert (named, accused) == (3, 9)

@@ -1,0 +1,1 @@
+"""Two deployments under the same load at the same time."""

@@ -1,0 +1,1 @@
+"""Two deployments that were loaded at the same time: is the second one slower? (pure)"""
