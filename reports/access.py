@@ -66,12 +66,11 @@ def judge(frames: Frames) -> tuple[AccessRow, ...]:
         return ()
     faults = excused([window.model_copy(update={"judged": False}) for window in frames.manifest.chaos])
     sessions = _calm_sessions(frames.arrivals, faults)
-    e2e = _calm_operations(frames.samples, faults)
     rows = (
         _limited(sessions),
-        _operation(e2e, "sign_in", "people who sign in get in", "sign-ins"),
-        _operation(e2e, "sign_up", "people who sign up get in", "sign-ups"),
-        _operation(e2e, "app_open", "the app opens", "app openings"),
+        _operation(frames, faults, "sign_in", "people who sign in get in", "sign-ins"),
+        _operation(frames, faults, "sign_up", "people who sign up get in", "sign-ups"),
+        _operation(frames, faults, "app_open", "the app opens", "app openings"),
         _completed(sessions),
         _begun(sessions, frames),
         *_never_happened(frames, sessions),
@@ -88,8 +87,7 @@ def _calm_sessions(arrivals: pd.DataFrame, faults: list[tuple[float, float]]) ->
     return arrivals[calm]
 
 
-def _calm_operations(samples: pd.DataFrame, faults: list[tuple[float, float]]) -> pd.DataFrame:
-    e2e = samples[samples["view"] == View.E2E]
+def _calm_operations(e2e: pd.DataFrame, faults: list[tuple[float, float]]) -> pd.DataFrame:
     calm = pd.Series(True, index=e2e.index)
     for start, end in faults:
         calm &= (e2e["second"] + 1 <= start) | (e2e["second"] >= end)
@@ -124,8 +122,9 @@ def _limited(sessions: pd.DataFrame) -> AccessRow | None:
     )
 
 
-def _operation(e2e: pd.DataFrame, name: str, title: str, what: str) -> AccessRow | None:
-    chosen = e2e[(e2e["operation"] == name) & (e2e["outcome"] != Outcome.GAVE_UP)]
+def _operation(frames: Frames, faults: list[tuple[float, float]], name: str, title: str, what: str) -> AccessRow | None:
+    e2e = _calm_operations(frames.of(name, View.E2E), faults)
+    chosen = e2e[e2e["outcome"] != Outcome.GAVE_UP]
     if name != "app_open":
         chosen = chosen[chosen["outcome"] != Outcome.RATE_LIMITED]  # the limit has a row of its own
     samples = int(chosen["count"].sum())
