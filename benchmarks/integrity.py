@@ -30,7 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.core.ledger import WriteKind, WriteStep
-from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
+from harness.core.phase_window import Window
+from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS, Phase
 from harness.evidence.store import path_of
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
 from harness.record.manifest import Manifest
@@ -88,7 +89,8 @@ def asked(checkout: Path, folder: Path) -> dict[str, Any]:
 def look(folder: Path) -> None:
     """In a process of its own: the check itself, from files to findings."""
     started = time.perf_counter()
-    manifest = Manifest.model_construct(record_version=RECORD_VERSION)  # no more of it is needed
+    windows = (Window(phase=Phase.MEASURE, start_s=0.0, end_s=86_400.0),)
+    manifest = Manifest.model_construct(record_version=RECORD_VERSION, windows=windows, clocks=())  # no more is needed
     run = RunFiles(folder, manifest)
     found = checks(run, RUN_TAG, ZERO_EPOCH_S, READ_AT, torn=frozenset())
     seconds = time.perf_counter() - started

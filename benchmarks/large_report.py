@@ -137,7 +137,7 @@ def build(folder: Path, size: Size, *, lag_each_s: int = LAG_EACH_S, slow: tuple
     sys.path.insert(0, str(ROOT))
     from harness.core.phase_window import Window
     from harness.core.profile import ArrivalStage, Phases
-    from harness.core.slo import CatchAll
+    from harness.core.slo import CatchAll, Slo
     from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, TRAFFIC, Phase, View
     from harness.record.store import RunStore
     from tests.reports import build as made
@@ -151,7 +151,7 @@ def build(folder: Path, size: Size, *, lag_each_s: int = LAG_EACH_S, slow: tuple
     )
     rate = size.samples / SAMPLES_A_SESSION / size.seconds
     profile = made.profile(phases=phases, arrivals=(ArrivalStage(seconds=size.seconds - warmup, rate=rate),))
-    slos = (
+    slos: tuple[Slo, ...] = (
         *(made.latency_slo(f"operation_{number}", 400.0) for number in range(min(6, size.operations))),
         *(
             made.latency_slo(f"operation_{number}", 900.0, view=View.E2E, sustained_s=600.0)

@@ -397,7 +397,7 @@ def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
     if last is None:
         return pd.DataFrame()
     seconds = range(0, last // width_s * width_s + width_s, width_s)
-    counts = sum(_by_second_and_outcome(chosen, len(seconds), width_s) for chosen in parts)
+    counts = np.sum([_by_second_and_outcome(chosen, len(seconds), width_s) for chosen in parts], axis=0)
     index = pd.Index(seconds, name="second")
     present = [at for at in range(len(OUTCOMES)) if counts[:, at].any()]
     return pd.DataFrame({str(OUTCOMES[at]): counts[:, at] / width_s for at in present}, index)
@@ -405,10 +405,14 @@ def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
 
 def _by_second_and_outcome(chosen: pd.DataFrame, slots: int, width_s: int) -> npt.NDArray[np.float64]:
     names = chosen["outcome"].astype("category")
-    place = np.array([[str(o) for o in OUTCOMES].index(str(name)) for name in names.cat.categories], np.int64)
-    cell = (chosen["second"].to_numpy() // width_s).astype(np.int64) * len(OUTCOMES) + place[names.cat.codes.to_numpy()]
-    found = np.bincount(cell, weights=chosen["count"].to_numpy(), minlength=slots * len(OUTCOMES))
-    return found.astype(np.float64).reshape(slots, len(OUTCOMES))
+    known = {str(outcome): place for place, outcome in enumerate(OUTCOMES)}
+    columns = len(known) + 1  # the last one of what is none, in a stream that nobody looked through
+    place = np.array([known.get(str(name), len(known)) for name in names.cat.categories], np.int64)
+    cell = chosen["second"].to_numpy() // width_s * np.int64(columns) + place[names.cat.codes.to_numpy()]
+    within = cell >= 0  # seconds before the run's zero have no place
+    found = np.bincount(cell[within], weights=chosen["count"].to_numpy()[within], minlength=slots * columns)
+    table: npt.NDArray[np.float64] = found.astype(np.float64).reshape(slots, columns)
+    return table
 
 
 def outcome_table(frames: Frames, view: View) -> pd.DataFrame:

@@ -45,7 +45,7 @@ class Sorted:
 
 
 def gather(
-    pieces: Iterable[pa.RecordBatch], measured: frozenset[View], slow: Mapping[str, frozenset[Outcome]]
+    pieces: Iterable[pa.RecordBatch], measured: frozenset[View], slow: Mapping[View, frozenset[Outcome]]
 ) -> Sorted:
     """The rows of `pieces`, equal keys added up.
 
@@ -94,7 +94,8 @@ class _Columns:
 
     def _by(self, name: str, ranks: list[int]) -> Codes:
         codes = self.take(name)
-        return _looked_up(_least(ranks), codes) if len(codes) else codes
+        found: Codes = _looked_up(_least(ranks), codes) if len(codes) else codes
+        return found
 
 
 def _coded(column: pa.Array, known: dict[str, int]) -> Codes:
@@ -104,7 +105,9 @@ def _coded(column: pa.Array, known: dict[str, int]) -> Codes:
     if indices.null_count:  # of a stream that nobody looked through
         words.append("")
         indices = indices.fill_null(len(words) - 1)
-    return _least([known.setdefault(word or "", len(known)) for word in words])[indices.to_numpy(zero_copy_only=False)]
+    codes = _least([known.setdefault(word or "", len(known)) for word in words])
+    found: Codes = codes[indices.to_numpy(zero_copy_only=False)]
+    return found
 
 
 def _least(codes: list[int]) -> Codes:
@@ -133,7 +136,7 @@ def _narrow(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 # ---- sorting ---------------------------------------------------------------------------------------------------
 
 
-def _split(columns: _Columns, measured: frozenset[View], slow: Mapping[str, frozenset[Outcome]]) -> Sorted:
+def _split(columns: _Columns, measured: frozenset[View], slow: Mapping[View, frozenset[Outcome]]) -> Sorted:
     phases = [str(phase) for phase in PHASES if phase in columns.names["phase"]]
     phases += sorted(set(columns.names["phase"]) - set(phases))
     views, operations, outcomes = (sorted(columns.names[name]) for name in ("view", "operation", "outcome"))
@@ -242,7 +245,7 @@ def _frame(
     count: npt.NDArray[Any],
     names: Mapping[str, list[str]],
     values: list[int],
-    slow: Mapping[str, frozenset[Outcome]],
+    slow: Mapping[View, frozenset[Outcome]],
 ) -> pd.DataFrame:
     phase, view, operation, second, outcome, value = arrays
     codes = {"phase": phase, "view": view, "operation": operation, "outcome": outcome}
@@ -253,7 +256,8 @@ def _frame(
     small = not values or (values[0] >= 0 and values[-1] < 2**32)
     bucket_us = _looked_up(np.array(values, np.uint32 if small else np.int64), value)
     value_us = bucket_us.astype(np.float64)
-    failed = np.array([other in slow.get(one, ()) for one in names["view"] for other in names["outcome"]], bool)
+    by_name = {str(one): outcomes for one, outcomes in slow.items()}
+    failed = np.array([other in by_name.get(one, ()) for one in names["view"] for other in names["outcome"]], bool)
     if len(value_us):
         value_us[_by_both(failed, view, outcome, len(names["outcome"]))] = np.inf
     columns = {

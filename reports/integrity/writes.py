@@ -43,7 +43,7 @@ class Writes:
     key: Numbers
     marked: Flags
     row: tuple[Numbers, Numbers]
-    sent: Integers
+    sent: npt.NDArray[np.int32]
     first_sent: Integers
     first_acknowledged: Integers
     last_said: Integers

@@ -22,12 +22,14 @@ def slowly(realtime: pd.DataFrame) -> pd.DataFrame:
     came = realtime[flows].groupby(["second", "what"])["value"].sum().unstack()
     gauges = realtime[~flows].groupby(["second", "worker", "what"])["value"].last().unstack(["worker", "what"])
     stood = gauges.reindex(seconds).ffill().T.groupby(level="what").sum().T
-    return came.reindex(seconds).join(stood).fillna(0).astype("int64")
+    table: pd.DataFrame = came.reindex(seconds).join(stood).fillna(0).astype("int64")
+    return table
 
 
 @given(ROWS)
 def test_seconds_are_those_of_a_slow_count(rows: list[Any]) -> None:
-    frame = pd.DataFrame(sorted(rows, key=lambda row: row[:2]), columns=["second", "worker", "what", "value"])
+    in_order = sorted(rows, key=lambda row: (row[0], row[1]))
+    frame = pd.DataFrame(in_order, columns=["second", "worker", "what", "value"])
     frame = frame.astype({"second": "int32", "worker": "int32", "value": "int64"})
     found = per_second(frame)
     if not rows:

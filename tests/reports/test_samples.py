@@ -39,7 +39,7 @@ def pieces(rows: list[Any], size: int = 7, *, coded: bool = False) -> list[pa.Re
     table = pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
     )
-    found = table.to_batches(max_chunksize=size)
+    found: list[pa.RecordBatch] = table.to_batches(max_chunksize=size)
     if not coded:
         return found
     return [
