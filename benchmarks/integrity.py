@@ -34,10 +34,10 @@ from harness.core.phase_window import Window
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS, Phase
 from harness.evidence.store import path_of
 from harness.evidence.tables import EVENTS, MESSAGES, StoredTable
-from harness.record.manifest import Manifest
 from harness.record.store import GROUP_ROWS, RunFiles
 from harness.record.versions import RECORD_VERSION
 from reports.integrity.check import checks
+from tests.reports import build as made
 
 RUN_TAG = 0x5EED5EED
 ZERO_EPOCH_S = 1_795_780_800.0
@@ -89,9 +89,8 @@ def asked(checkout: Path, folder: Path) -> dict[str, Any]:
 def look(folder: Path) -> None:
     """In a process of its own: the check itself, from files to findings."""
     started = time.perf_counter()
-    windows = (Window(phase=Phase.MEASURE, start_s=0.0, end_s=86_400.0),)
-    manifest = Manifest.model_construct(record_version=RECORD_VERSION, windows=windows, clocks=())  # no more is needed
-    run = RunFiles(folder, manifest)
+    window = Window(phase=Phase.MEASURE, start_s=0.0, end_s=86_400.0)
+    run = RunFiles(folder, made.manifest(windows=(window,), record_version=RECORD_VERSION))
     found = checks(run, RUN_TAG, ZERO_EPOCH_S, READ_AT, torn=frozenset())
     seconds = time.perf_counter() - started
     took = resource.getrusage(resource.RUSAGE_SELF)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.core.tables import View
 from reports.ranks import values_at_shares
-from reports.samples import part
+from reports.samples import part, stretches
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 """Quantiles of the lag that are tried as e, beside each second's own largest lag."""
@@ -75,9 +75,12 @@ class BySecond:
         if served:
             second = second + (value // 1e6).astype("int32")
         length, columns = int(second.max(initial=0)) + 1, len(tried) + 1
-        cell = np.searchsorted(tried, value, side="left")  # how many of those tried a delay is above
-        cell += second.astype("int64") * columns
-        counts = np.bincount(cell, weights=count, minlength=length * columns).reshape(length, columns)
+        counts = np.zeros(length * columns)
+        for at in stretches(len(value)):
+            cell = np.searchsorted(tried, value[at], side="left")  # how many of those tried a delay is above
+            cell += second[at].astype("int64") * columns
+            counts += np.bincount(cell, weights=count[at], minlength=len(counts))
+        counts = counts.reshape(length, columns)
         above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
         largest = np.zeros(length)
         np.maximum.at(largest, second, value)

@@ -39,11 +39,11 @@ from harness.record.store import CODED
 from reports.chaos_log import as_they_were, read
 from reports.delays import Delays
 from reports.delivery import Delivery, account
-from reports.gauges import per_second
+from reports.gauges import CHANGES_OF, per_second
 from reports.intervals import Interval, of_percentile
 from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, percentiles_of
-from reports.samples import Places, counted, gather, part
+from reports.samples import Places, counted, gather, part, stretches
 
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
 NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
@@ -53,6 +53,8 @@ NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
 }
 """Outcomes that count as slower than every limit, per view."""
 
+SUMMED = ("requests", "failed", "rows", "bytes_out", "bytes_in")
+"""Columns of the traffic table that are only ever added up."""
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
 
@@ -99,7 +101,8 @@ class Frames:
     traffic: pd.DataFrame  # what each session sent, per call
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
     deliveries: tuple[Delivery, ...] = ()
-    realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
+    gauges: pd.DataFrame = field(default_factory=pd.DataFrame)  # Realtime by second, all workers together
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)  # of it the rows of changes that reached a listener
     faults: tuple[PartFault, ...] = ()  # parts of the record that are missing or damaged
     aborted: pd.DataFrame = field(default_factory=pd.DataFrame)  # as samples: what the app let go of on purpose
 
@@ -126,11 +129,6 @@ class Frames:
     def delays(self) -> Delays:
         """How late the generator's own loop was."""
         return Delays(self.generator)
-
-    @cached_property
-    def gauges(self) -> pd.DataFrame:
-        """Realtime second by second, all workers together."""
-        return per_second(self.realtime)
 
     @cached_property
     def counts(self) -> pd.DataFrame:
@@ -217,6 +215,7 @@ def _as_it_was(run: RunLike) -> Manifest:
 
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
+    gauges, changes = _realtime(run)
     facts = _facts(run)
     faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
     deliveries = tuple(account(_in_order(facts), faults))
@@ -225,7 +224,7 @@ def load(run: RunLike) -> Frames:
         frozenset(MEASURED_VIEWS),
         NOT_AN_ANSWER,
     )
-    arrivals, health, traffic, realtime = (_frame(run, name) for name in (ARRIVALS, HEALTH, TRAFFIC, REALTIME))
+    arrivals, health, traffic = (_frame(run, name) for name in (ARRIVALS, HEALTH, TRAFFIC))
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,
@@ -236,7 +235,8 @@ def load(run: RunLike) -> Frames:
         traffic=traffic,
         facts=facts,
         deliveries=deliveries,
-        realtime=realtime,
+        gauges=gauges,
+        changes=changes,
         faults=run.faults,
         aborted=rows.aborted,
     )
@@ -255,9 +255,20 @@ def _coded(run: RunLike, table: str) -> pa.Table:
     return whole.unify_dictionaries()
 
 
+def _realtime(run: RunLike) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What of Realtime's millions of rows is asked for, before the samples need the memory."""
+    rows = _frame(run, REALTIME)
+    names = [name for name in rows["what"].cat.categories if name.startswith(CHANGES_OF)]
+    return per_second(rows), rows[rows["what"].isin(names)].reset_index(drop=True)
+
+
 def _frame(run: RunLike, table: str) -> pd.DataFrame:
     """A table of the record; its words are categories. Column by column, each leaves Arrow's memory for numpy's."""
     frame: pd.DataFrame = _coded(run, table).to_pandas(split_blocks=True, self_destruct=True)
+    for name in SUMMED if table == TRAFFIC else ():
+        values = frame[name].to_numpy()
+        if values.dtype == np.int64 and len(values) and values.min() >= 0 and values.sum(dtype=np.float64) < 2**31:
+            frame[name] = values.astype(np.int32)  # no sum of any of them is larger
     pa.default_memory_pool().release_unused()
     for name in CODED.get(table, ()):
         words = frame[name].cat
@@ -408,11 +419,13 @@ def _by_second_and_outcome(chosen: pd.DataFrame, slots: int, width_s: int) -> np
     known = {str(outcome): place for place, outcome in enumerate(OUTCOMES)}
     columns = len(known) + 1  # the last one of what is none, in a stream that nobody looked through
     place = np.array([known.get(str(name), len(known)) for name in names.cat.categories], np.int64)
-    cell = chosen["second"].to_numpy() // width_s * np.int64(columns) + place[names.cat.codes.to_numpy()]
-    within = cell >= 0  # seconds before the run's zero have no place
-    found = np.bincount(cell[within], weights=chosen["count"].to_numpy()[within], minlength=slots * columns)
-    table: npt.NDArray[np.float64] = found.astype(np.float64).reshape(slots, columns)
-    return table
+    second, code, count = chosen["second"].to_numpy(), names.cat.codes.to_numpy(), chosen["count"].to_numpy()
+    found = np.zeros(slots * columns)
+    for at in stretches(len(chosen)):
+        cell = second[at] // width_s * np.int64(columns) + place[code[at]]
+        within = cell >= 0  # seconds before the run's zero have no place
+        found += np.bincount(cell[within], weights=count[at][within], minlength=len(found))
+    return found.reshape(slots, columns)
 
 
 def outcome_table(frames: Frames, view: View) -> pd.DataFrame:

@@ -175,14 +175,14 @@ class Realtime(ReportModel):
 def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
     """Everything above, beside the limits of `plans`; None when no phone used Realtime."""
     facts = frames.facts
-    if facts.empty and frames.realtime.empty:
+    if facts.empty and frames.gauges.empty:
         return None
     kinds = Counter(facts["kind"])
     stored = int(facts.loc[facts["kind"] == FactKind.STORED, "key"].nunique())
     others = [one for one in frames.deliveries if one.sender != one.receiver]
     polled = sorted(one.polled_us for one in frames.deliveries if one.polled_us is not None)
     peaks = _peaks(frames.gauges)
-    total = frames.realtime.groupby("what")["value"].sum() if len(frames.realtime) else pd.Series(dtype="int64")
+    total = frames.gauges.sum() if len(frames.gauges) else pd.Series(dtype="int64")  # of what is counted, not of gauges
     wrong = _wrong(frames, others)
     across = [one for one in others if one.delay_us is not None and one.workers[0] != one.workers[1]]
     return Realtime(
@@ -393,7 +393,7 @@ def _audits(frames: Frames) -> tuple[Audit, ...]:
     most = _most_channels(facts)
     said = facts[facts["kind"] == FactKind.SAID]
     by_http = int((said["detail"] == "http").sum())
-    heard = [str(name) for name in frames.realtime["what"].unique() if str(name).startswith(CHANGES_OF)]
+    heard = [str(name) for name in frames.gauges.columns if str(name).startswith(CHANGES_OF)]
     tables = sorted(name.removeprefix(CHANGES_OF) for name in heard)
     other = [name for name in tables if name not in WRITES]
     return (

@@ -119,12 +119,13 @@ def _least(codes: list[int]) -> Codes:
 def _looked_up(table: npt.NDArray[Any], codes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """`table[codes]`; numpy makes 64-bit indices of all codes at once, so by stretches."""
     found = np.empty(len(codes), table.dtype)
-    for at in _stretches(len(codes)):
+    for at in stretches(len(codes)):
         found[at] = table[codes[at]]
     return found
 
 
-def _stretches(rows: int) -> Iterator[slice]:
+def stretches(rows: int) -> Iterator[slice]:
+    """Of STRETCH rows each."""
     return (slice(first, first + STRETCH) for first in range(0, rows, STRETCH))
 
 
@@ -186,7 +187,8 @@ def _added_up(parts: list[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], np
     lows = [int(part.min(initial=0)) for part in parts]
     widths = [(int(part.max(initial=0)) - low).bit_length() for part, low in zip(parts, lows, strict=True)]
     beside = int(count.max(initial=0)).bit_length()
-    narrow = np.int32 if int(count.sum(dtype=np.int64)) < 2**31 else np.int64  # then no sum of any of them is larger
+    total = float(count.sum(dtype=np.float64))
+    narrow = np.int32 if total < 2**31 else np.int64  # then no sum of any of them is larger
     kinds = [part.dtype for part in parts]
     if sum(widths) > _WORD:
         return _added_up_by_column(parts, count.astype(narrow, copy=False))
@@ -203,7 +205,7 @@ def _added_up(parts: list[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], np
         del count
         key.sort()
         number = np.empty(len(key), narrow)
-        for at in _stretches(len(key)):
+        for at in stretches(len(key)):
             number[at] = key[at] & ((1 << beside) - 1)
         key >>= beside
     else:
@@ -218,7 +220,7 @@ def _added_up(parts: list[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], np
         key, number = key[new], number[new]
     del new
     found = [np.empty(len(key), kind) for kind in kinds]
-    for at in _stretches(len(key)):
+    for at in stretches(len(key)):
         rest = key[at]
         for place in reversed(range(len(widths))):
             found[place][at] = (rest & ((1 << widths[place]) - 1)) + lows[place]
