@@ -68,12 +68,11 @@ def judge(frames: Frames) -> tuple[AccessRow, ...]:
         return ()
     faults = excused([window.model_copy(update={"judged": False}) for window in frames.manifest.chaos])
     sessions = _calm_sessions(frames.arrivals, faults)
-    e2e = _calm_operations(frames.samples, faults)
     rows = (
         _limited(sessions),
-        _operation(e2e, "sign_in", "people who sign in get in", "sign-ins"),
-        _operation(e2e, "sign_up", "people who sign up get in", "sign-ups"),
-        _operation(e2e, "app_open", "the app opens", "app openings"),
+        _operation(frames, faults, "sign_in", "people who sign in get in", "sign-ins"),
+        _operation(frames, faults, "sign_up", "people who sign up get in", "sign-ups"),
+        _operation(frames, faults, "app_open", "the app opens", "app openings"),
         _completed(sessions),
         _begun(sessions, frames),
         *_never_happened(frames, sessions),
@@ -92,10 +91,6 @@ def _calm_sessions(arrivals: pd.DataFrame, faults: list[tuple[float, float]]) ->
 
 
 def _calm_operations(samples: pd.DataFrame, faults: list[tuple[float, float]]) -> pd.DataFrame:
-    return _calm(samples[samples["view"] == View.E2E], faults)
-
-
-def _calm(samples: pd.DataFrame, faults: list[tuple[float, float]]) -> pd.DataFrame:
     calm = pd.Series(True, index=samples.index)
     for start, end in faults:
         calm &= (samples["second"] + 1 <= start) | (samples["second"] >= end)
@@ -130,8 +125,9 @@ def _limited(sessions: pd.DataFrame) -> AccessRow | None:
     )
 
 
-def _operation(e2e: pd.DataFrame, name: str, title: str, what: str) -> AccessRow | None:
-    chosen = e2e[(e2e["operation"] == name) & (e2e["outcome"] != Outcome.GAVE_UP)]
+def _operation(frames: Frames, faults: list[tuple[float, float]], name: str, title: str, what: str) -> AccessRow | None:
+    e2e = _calm_operations(frames.of(name, View.E2E), faults)
+    chosen = e2e[e2e["outcome"] != Outcome.GAVE_UP]
     if name != "app_open":
         chosen = chosen[chosen["outcome"] != Outcome.RATE_LIMITED]  # the limit has a row of its own
     samples = int(chosen["count"].sum())
@@ -224,13 +220,13 @@ def _sockets(frames: Frames, faults: list[tuple[float, float]]) -> AccessRow | N
     catch_all = frames.manifest.catch_all
     if catch_all is None or any(one.whole for one in catch_all.excluded(SOCKET_END, View.SERVER)):
         return None
-    server = _calm(frames.samples[frames.samples["view"] == View.SERVER], faults)
-    opened = server[(server["operation"] == "realtime_connect") & (server["outcome"] == Outcome.OK)]
-    samples = int(opened["count"].sum())
+    opened = _calm_operations(frames.of("realtime_connect", View.SERVER), faults)
+    samples = int(opened.loc[opened["outcome"] == Outcome.OK, "count"].sum())
     if not samples:
         return None
-    ended = server[(server["operation"] == SOCKET_END) & (server["outcome"] != Outcome.GAVE_UP)]
-    kinds = ended.groupby("outcome")["count"].sum().sort_values(ascending=False)
+    ended = _calm_operations(frames.of(SOCKET_END, View.SERVER), faults)
+    ended = ended[ended["outcome"] != Outcome.GAVE_UP]
+    kinds = ended.groupby("outcome", observed=True)["count"].sum().sort_values(ascending=False)
     bad = min(samples, int(kinds.sum()))
     told = f" ({', '.join(f'{kind} {count(int(number))}' for kind, number in kinds.items())})" if bad else ""
     return AccessRow(

@@ -32,6 +32,8 @@ from reports.access import SOCKET_END
 from reports.frames import Frames
 from reports.intervals import Evidence
 from reports.model import ReportModel
+from reports.ranks import value_at_rank
+from reports.samples import Places, part
 from reports.text import count, ms, plural
 
 RowStatus = Literal["held", "unshown", "doubt", "missed"]
@@ -145,16 +147,16 @@ def judge(frames: Frames) -> CatchAllVerdict | None:
     catch_all = frames.manifest.catch_all
     if catch_all is None:
         return None
-    samples = _calm(frames)
+    samples = Places(_calm(frames))
     own = _own_outages(frames)
     named = {(slo.operation, str(slo.view)) for slo in frames.manifest.slos if isinstance(slo, LatencySlo)}
     rows, excluded = [], []
-    for key, chosen in samples.groupby(["view", "operation"], sort=True):
-        view, name = map(str, key)
+    for view, name in samples.pairs():
         if view not in (View.SERVER, View.E2E) or name == SOCKET_END:
             continue
         excluded += [one.text for one in catch_all.excluded(name, view)]
         if not any(one.whole for one in catch_all.excluded(name, view)):
+            chosen = samples.of(name, view)
             rows.append(_row(frames, catch_all, name, View(view), chosen, own, judged_by_slo=(name, view) in named))
     rows.sort(key=lambda row: (WORST.index(row.status), -row.failed, row.view, row.name))
     return CatchAllVerdict(rows=tuple(rows), excluded=tuple(dict.fromkeys(excluded)))
@@ -166,7 +168,7 @@ def _calm(frames: Frames) -> pd.DataFrame:
     calm = pd.Series(True, index=measured.index)
     for start, end in excused([window.model_copy(update={"judged": False}) for window in frames.manifest.chaos]):
         calm &= (measured["second"] + 1 <= start) | (measured["second"] >= end)
-    return measured[calm & (measured["count"] > 0)]
+    return part(measured, calm & (measured["count"] > 0))
 
 
 def _own_outages(frames: Frames) -> dict[str, int] | None:
@@ -265,9 +267,10 @@ def _evidence(frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowe
 def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, percentile: float) -> dict[str, object]:
     if timed.empty:
         return {"limit_ms": limit_ms, "latency": "unshown"}
-    timed = timed.assign(value_us=timed["bucket_us"].astype("float64")).sort_values("value_us", kind="stable")
-    reached = timed["count"].cumsum() >= math.ceil(percentile / 100.0 * int(timed["count"].sum()) - 1e-9)
-    value_us = float(timed.loc[reached, "value_us"].iloc[0])
+    timed = timed.assign(value_us=timed["bucket_us"].astype("float64"))
+    value_us = value_at_rank(timed, math.ceil(percentile / 100.0 * int(timed["count"].sum()) - 1e-9))
+    if value_us >= limit_ms * 1000.0 or (timed["value_us"] >= limit_ms * 1000.0).any():
+        timed = timed.sort_values("value_us", kind="stable")
     slow = timed["value_us"] >= limit_ms * 1000.0
     known = _evidence(frames, timed, slow, 1.0 - percentile / 100.0, ranked=True)
     status, note = _status(known), ""

@@ -400,8 +400,7 @@ def _samples(run: _Run, key: Key) -> list[float]:
 
 
 def _chosen(frames: Frames, key: Key) -> pd.DataFrame:
-    measured = frames.measured
-    return measured[(measured["operation"] == key[0]) & (measured["view"] == key[1])]
+    return frames.measured_of(key[0], key[1])
 
 
 def sampling_error(frames: Frames, key: Key, figure: str) -> float:

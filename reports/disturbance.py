@@ -36,21 +36,19 @@ the vetoes of `reports.health`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from harness.core.tables import View
+from reports.delays import Delays
 from reports.frames import Frames
-from reports.ranks import rank_of, value_at_share
+from reports.ranks import rank_of
 
 LAGS = {View.SERVER: 1, View.E2E: 3, View.DELIVERY: 2}
 MAX_OF_LIMIT = 0.05
 """How much of its limit a judged percentile may have been moved by, before the objective cannot be answered."""
-SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-"""Quantiles of the lag that are tried as e, beside each second's own largest lag."""
 LONG_S = 5.0
 """Operations that last longer form groups of their own, so that their long lives do not count for the short ones."""
 PRECISION_US = 20.0
@@ -64,12 +62,11 @@ def moved_ms(frames: Frames, chosen: pd.DataFrame, view: View, percentile: float
     `chosen` are samples of one operation and view, with columns second, value_us, count. 0 for a percentile that falls
     on a failure, and for a run without any lag on record: there the health check vetoes the whole run.
     """
-    lagless = not (frames.generator["view"] == View.LAG).any()
-    if chosen.empty or not math.isfinite(value_us) or lagless:
+    if chosen.empty or not math.isfinite(value_us) or not frames.delays.known:
         return 0.0
     samples = int(chosen["count"].sum())
     needed = samples - rank_of(percentile, samples)
-    bound = _Bound(chosen, frames.generator, view)
+    bound = _Bound(chosen, frames.delays, view)
     needed += _held(chosen, frames.generator, view)
     low, high = 0.0, value_us
     if bound.surely_above(0.0) <= needed:
@@ -92,7 +89,7 @@ def _held(chosen: pd.DataFrame, generator: pd.DataFrame, view: View) -> int:
 class _Bound:
     """B(x) of the module's text: how many samples would surely have taken longer than x without the generator."""
 
-    def __init__(self, chosen: pd.DataFrame, generator: pd.DataFrame, view: View) -> None:
+    def __init__(self, chosen: pd.DataFrame, delays: Delays, view: View) -> None:
         self._value = chosen["value_us"].to_numpy(dtype="float64")
         self._count = chosen["count"].to_numpy(dtype="float64")
         began = chosen["second"].to_numpy(dtype="int64")
@@ -103,10 +100,7 @@ class _Bound:
         first = last.copy()
         if view is not View.SERVER:
             np.minimum.at(first, group, began)
-        lag_rows = generator[generator["view"] == View.LAG]
-        tried = np.unique([value_at_share(lag_rows, share) for share in SHARES])
-        lag = _Delays.of(lag_rows, tried, served=True).worst(first, last)
-        late = _Delays.of(generator[generator["view"] == View.LATENESS], tried, served=False).worst(first, last)
+        tried, lag, late = delays.tried, delays.lag.worst(first, last), delays.late.worst(first, last)
         lags, starts = LAGS[view], int(view is View.E2E)
         population = np.bincount(group, weights=self._count, minlength=len(groups))
         unknown = np.isnan(lag.largest)
@@ -132,40 +126,3 @@ class _Bound:
         for number, delay in enumerate(self._tried.tolist()):
             best = np.maximum(best, beyond(delay) - self._lost[:, number])
         return float(best.sum())
-
-
-@dataclass(frozen=True)
-class _Delays:
-    """Per second (or group of samples): the share of delays above each one tried, and the largest; NaN without any."""
-
-    above: Floats
-    largest: Floats
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, tried: Floats, *, served: bool) -> _Delays:
-        """Delays by the second they were due in, or `served` in."""
-        value, count = rows["value_us"].to_numpy(dtype="float64"), rows["count"].to_numpy(dtype="float64")
-        second = rows["second"].to_numpy(dtype="int64")
-        if served:
-            second = second + np.floor(value / 1e6).astype("int64")
-        length = int(second.max(initial=0)) + 1
-        total = np.bincount(second, weights=count, minlength=length)
-        above = np.empty((length, len(tried)))
-        for number, delay in enumerate(tried.tolist()):
-            above[:, number] = np.bincount(second, np.where(value > delay, count, 0.0), minlength=length)
-        largest = np.zeros(length)
-        np.maximum.at(largest, second, value)
-        none = total == 0
-        return cls(
-            above=np.where(none[:, None], np.nan, above / np.maximum(total, 1.0)[:, None]),
-            largest=np.where(none, np.nan, largest),
-        )
-
-    def worst(self, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> _Delays:
-        """The worst over each range of seconds, a neighbour on both sides included; past the end, the last second."""
-        end = len(self.largest) - 1
-        ranges = [(max(0, min(a - 1, end)), min(b + 1, end) + 1) for a, b in zip(first, last, strict=True)]
-        nothing = np.full(self.above.shape[1], np.nan)
-        above = [np.fmax.reduce(self.above[a:b], axis=0, initial=np.nan) for a, b in ranges] or [nothing]
-        largest = [float(np.fmax.reduce(self.largest[a:b], initial=np.nan)) for a, b in ranges]
-        return _Delays(np.array(above), np.array(largest))

@@ -30,6 +30,7 @@ from reports import neighbours
 from reports.change_point import change
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
+from reports.samples import part
 from reports.text import ms, percent
 
 OPERATIONS = ("home_feed", "swipe_events", "message_send")
@@ -109,8 +110,8 @@ def drift(frames: Frames) -> tuple[DriftRow, ...]:
         return ()
     if _thickens(frames, start, end):
         return ()
-    measured = frames.measured[(frames.measured["view"] == View.SERVER) & (frames.measured["value_us"] < math.inf)]
-    chosen = _sliced(measured[measured["operation"].isin(OPERATIONS + GROWING)], start, end)
+    measured = frames.measured_of(OPERATIONS + GROWING, View.SERVER)
+    chosen = _sliced(measured[measured["value_us"] < math.inf], start, end)
     rows = [_row(str(name), group, (start, end)) for name, group in chosen.groupby("operation")]
     return tuple(_excused(frames.manifest, row) for row in rows if row is not None)
 
@@ -166,8 +167,9 @@ def _sliced(samples: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
 
 def _thickens(frames: Frames, start: float, end: float) -> bool:
     """Whether attempts became more and more frequent. Sessions arrive at random: a fuller half alone says little."""
-    attempts = _sliced(frames.measured[frames.measured["view"] == View.SERVER], start, end)
-    counts = attempts.groupby("slice")["count"].sum().reindex(range(SLICES), fill_value=0).to_list()
+    attempts = part(frames.measured, frames.measured["view"] == View.SERVER)
+    place = ((attempts["second"].to_numpy() - start) * SLICES / (end - start)).astype("int64").clip(0, SLICES - 1)
+    counts = np.bincount(place, weights=attempts["count"].to_numpy(), minlength=SLICES).astype("int64").tolist()
     half = SLICES // 2
     return sum(counts[half:]) > GROWTH * sum(counts[:half]) and _kendall(counts) >= KENDALL
 

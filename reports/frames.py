@@ -13,13 +13,17 @@ What the app let go of on purpose (aborted) is no sample at all: nobody waited f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -27,15 +31,19 @@ from harness.core.delivery_facts import ChannelTopic, DeliveryFact, DeliveryFate
 from harness.core.fault_record import ASKS_PROVIDER, excused
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.session_end import BROKEN_OFF
-from harness.core.tables import Phase, View
+from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
 from harness.record.parts import PartFault
+from harness.record.store import CODED
 from reports.chaos_log import as_they_were, read
+from reports.delays import Delays
 from reports.delivery import Delivery, account
+from reports.gauges import CHANGES_OF, per_second
 from reports.intervals import Interval, of_percentile
 from reports.model import ReportModel
-from reports.ranks import grouped_percentiles
+from reports.ranks import grouped_percentiles, percentiles_of
+from reports.samples import Places, counted, gather, part, stretches
 
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
 NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
@@ -45,8 +53,9 @@ NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
 }
 """Outcomes that count as slower than every limit, per view."""
 
+SUMMED = ("requests", "failed", "rows", "bytes_out", "bytes_in")
+"""Columns of the traffic table that are only ever added up."""
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
-KEYS = ["second", "phase", "operation", "view", "outcome", "bucket_us"]
 
 
 class RunLike(Protocol):
@@ -58,12 +67,7 @@ class RunLike(Protocol):
     def complete(self) -> bool: ...
     @property
     def faults(self) -> tuple[PartFault, ...]: ...
-    def latency(self) -> pa.Table: ...
-    def arrivals(self) -> pa.Table: ...
-    def health(self) -> pa.Table: ...
-    def delivery(self) -> pa.Table: ...
-    def realtime(self) -> pa.Table: ...
-    def traffic(self) -> pa.Table: ...
+    def coded(self, table: str) -> Iterator[pa.RecordBatch]: ...
 
 
 class SessionFigures(ReportModel):
@@ -85,7 +89,8 @@ class SessionFigures(ReportModel):
 
 @dataclass(frozen=True)
 class Frames:
-    """A run as frames. `samples` holds the measured views, `generator` the generator's own, all phases in both."""
+    """A run as frames. `samples` holds the measured views, `generator` the generator's own, all phases in both; sorted
+    and coded as `reports.samples` says."""
 
     manifest: Manifest
     complete: bool
@@ -96,7 +101,8 @@ class Frames:
     traffic: pd.DataFrame  # what each session sent, per call
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
     deliveries: tuple[Delivery, ...] = ()
-    realtime: pd.DataFrame = field(default_factory=pd.DataFrame)
+    gauges: pd.DataFrame = field(default_factory=pd.DataFrame)  # Realtime by second, all workers together
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)  # of it the rows of changes that reached a listener
     faults: tuple[PartFault, ...] = ()  # parts of the record that are missing or damaged
     aborted: pd.DataFrame = field(default_factory=pd.DataFrame)  # as samples: what the app let go of on purpose
 
@@ -113,12 +119,60 @@ class Frames:
         return self._undisturbed(self._in_measure)
 
     @cached_property
-    def told_measured(self) -> pd.DataFrame:
-        """As `measured`, with what the app let go of."""
-        told = self.told
-        return self._undisturbed(told[told["phase"] == Phase.MEASURE])
+    def let_go(self) -> pd.DataFrame:
+        """As `measured`, of what the app let go of."""
+        if not len(self.aborted):
+            return self.aborted
+        return self._undisturbed(part(self.aborted, self.aborted["phase"] == Phase.MEASURE))
+
+    @cached_property
+    def delays(self) -> Delays:
+        """How late the generator's own loop was."""
+        return Delays(self.generator)
+
+    @cached_property
+    def counts(self) -> pd.DataFrame:
+        """Samples of the whole run by name: phase, view, operation, outcome, count."""
+        return counted(self.samples)
+
+    @cached_property
+    def measured_counts(self) -> pd.DataFrame:
+        """Likewise of `measured`."""
+        return counted(self.measured)
+
+    @cached_property
+    def latencies(self) -> pd.DataFrame:
+        """See `latency_table`."""
+        return _latency_table(self)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.samples)
+
+    @cached_property
+    def _measured_places(self) -> Places:
+        return Places(self.measured)
+
+    def of(self, operation: str | Iterable[str], view: str) -> pd.DataFrame:
+        """Samples of one operation, or of several, over the whole run, one phase after the other."""
+        return self._places.of(operation, view)
+
+    def measured_of(self, operation: str | Iterable[str], view: str) -> pd.DataFrame:
+        """`measured` of one operation, sorted by second, or of several, one after the other."""
+        return self._measured_places.of(operation, view)
+
+    def operations(self, view: str) -> list[str]:
+        """Everything that has samples in a view, in whatever phase, sorted."""
+        return self._places.operations(view)
+
+    @cached_property
+    def measured_pairs(self) -> list[tuple[str, str]]:
+        """Every view and operation that `measured` has, sorted."""
+        return self._measured_places.pairs()
 
     def _undisturbed(self, measured: pd.DataFrame) -> pd.DataFrame:
+        if not excused(self.manifest.chaos) and not excused(self.manifest.chaos, at_provider=True):
+            return measured
         second = measured["second"]
         ended = second + 1 + measured["bucket_us"] / 1e6
         counts = pd.Series(True, index=measured.index)
@@ -127,11 +181,11 @@ class Frames:
         others = measured["operation"] != ASKS_PROVIDER
         for start, end in excused(self.manifest.chaos, at_provider=True):
             counts &= others | (ended <= start) | (second >= end)
-        return measured[counts]
+        return part(measured, counts)
 
     @cached_property
     def _in_measure(self) -> pd.DataFrame:
-        return self.samples[self.samples["phase"] == Phase.MEASURE]
+        return part(self.samples, self.samples["phase"] == Phase.MEASURE)
 
     @property
     def window(self) -> tuple[float, float]:
@@ -161,31 +215,65 @@ def _as_it_was(run: RunLike) -> Manifest:
 
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
+    gauges, changes = _realtime(run)
     facts = _facts(run)
     faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
     deliveries = tuple(account(_in_order(facts), faults))
-    rows = pd.concat([run.latency().to_pandas(), _delivery_samples(run.manifest, deliveries)], ignore_index=True)
-    merged = rows.groupby(KEYS, sort=True, dropna=False)["count"].sum().reset_index()
-    merged["value_us"] = merged["bucket_us"].astype("float64")
-    for view, outcomes in NOT_AN_ANSWER.items():
-        failed = (merged["view"] == view) & merged["outcome"].isin([str(outcome) for outcome in outcomes])
-        merged.loc[failed, "value_us"] = np.inf
-    measured = merged["view"].isin([str(view) for view in MEASURED_VIEWS])
-    aborted = measured & (merged["outcome"] == str(Outcome.ABORTED))
+    rows = gather(
+        itertools.chain(run.coded(LATENCY), [_delivery_samples(run.manifest, deliveries)]),
+        frozenset(MEASURED_VIEWS),
+        NOT_AN_ANSWER,
+    )
+    arrivals, health, traffic = (_frame(run, name) for name in (ARRIVALS, HEALTH, TRAFFIC))
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,
-        samples=merged[measured & ~aborted].reset_index(drop=True),
-        generator=merged[~measured].reset_index(drop=True),
-        arrivals=run.arrivals().to_pandas(),
-        health=run.health().to_pandas(),
-        traffic=run.traffic().to_pandas(),
+        samples=rows.samples,
+        generator=rows.generator,
+        arrivals=arrivals,
+        health=health,
+        traffic=traffic,
         facts=facts,
         deliveries=deliveries,
-        realtime=run.realtime().to_pandas(),
+        gauges=gauges,
+        changes=changes,
         faults=run.faults,
-        aborted=merged[aborted].reset_index(drop=True),
+        aborted=rows.aborted,
     )
+
+
+def _coded(run: RunLike, table: str) -> pa.Table:
+    pieces = run.coded(table)
+    first = next(pieces, None)
+    if first is None:
+        whole = SCHEMAS[table].empty_table()
+    else:
+        whole = pa.Table.from_batches(itertools.chain([first], pieces), first.schema)
+    for place, name in enumerate(whole.column_names):
+        if name in CODED.get(table, ()) and pa.types.is_string(whole[name].type):
+            whole = whole.set_column(place, name, whole[name].dictionary_encode())
+    return whole.unify_dictionaries()
+
+
+def _realtime(run: RunLike) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What of Realtime's millions of rows is asked for, before the samples need the memory."""
+    rows = _frame(run, REALTIME)
+    names = [name for name in rows["what"].cat.categories if name.startswith(CHANGES_OF)]
+    return per_second(rows), rows[rows["what"].isin(names)].reset_index(drop=True)
+
+
+def _frame(run: RunLike, table: str) -> pd.DataFrame:
+    """A table of the record; its words are categories. Column by column, each leaves Arrow's memory for numpy's."""
+    frame: pd.DataFrame = _coded(run, table).to_pandas(split_blocks=True, self_destruct=True)
+    for name in SUMMED if table == TRAFFIC else ():
+        values = frame[name].to_numpy()
+        if values.dtype == np.int64 and len(values) and values.min() >= 0 and values.sum(dtype=np.float64) < 2**31:
+            frame[name] = values.astype(np.int32)  # no sum of any of them is larger
+    pa.default_memory_pool().release_unused()
+    for name in CODED.get(table, ()):
+        words = frame[name].cat
+        frame[name] = words.set_categories(sorted(words.categories))  # groups come in the order of their words
+    return frame
 
 
 # ---- Realtime -------------------------------------------------------------------------------------------------
@@ -204,7 +292,7 @@ SAMPLED: dict[DeliveryFate, Outcome] = {
 
 def _facts(run: RunLike) -> pd.DataFrame:
     """The delivery table with every worker's instants on the master's clock, in order."""
-    rows = run.delivery().to_pandas()
+    rows = _frame(run, DELIVERY)
     offsets = {clock.worker: clock.offset_us for clock in run.manifest.clocks}
     rows["at_us"] += rows["worker"].map(offsets).fillna(0).astype("int64")
     ordered: pd.DataFrame = rows.sort_values(["at_us", "worker"], kind="stable").reset_index(drop=True)
@@ -213,37 +301,42 @@ def _facts(run: RunLike) -> pd.DataFrame:
 
 def _in_order(facts: pd.DataFrame) -> Iterator[DeliveryFact]:
     marks = facts["mark_us"].to_numpy(dtype="float64", na_value=np.nan)
-    columns = [facts[name] for name in ("at_us", "worker", "kind", "person", "conversation", "key", "detail")]
-    for at, worker, kind, person, conversation, key, detail, mark in zip(*columns, marks, strict=True):
-        mark_us = None if np.isnan(mark) else int(mark)
-        yield DeliveryFact(int(at), int(worker), FactKind(kind), int(person), conversation, key, detail, mark_us)
+    names = ("at_us", "worker", "kind", "person", "conversation", "key", "detail")
+    kinds = {str(kind): kind for kind in FactKind}
+    columns = [facts[name].tolist() for name in names]
+    for at, worker, kind, person, conversation, key, detail, mark in zip(*columns, marks.tolist(), strict=True):
+        mark_us = None if math.isnan(mark) else int(mark)
+        yield DeliveryFact(at, worker, kinds[kind], person, conversation, key, detail, mark_us)
 
 
-def _delivery_samples(manifest: Manifest, deliveries: tuple[Delivery, ...]) -> pd.DataFrame:
+def _delivery_samples(manifest: Manifest, deliveries: tuple[Delivery, ...]) -> pa.RecordBatch:
     """Rows of the latency table, one a delivery; a failure's length is not read by anybody."""
-    rows = [
-        (
-            max(0, one.sent_us // 1_000_000),
-            _phase(manifest, one.sent_us / 1e6),
-            SELF_DELIVERED if one.sender == one.receiver else DELIVERED[one.topic],
-            str(View.DELIVERY),
-            str(SAMPLED[one.fate]),
-            int(buckets.representative(buckets.index([one.delay_us or 0]))[0]),
-            1,
-        )
-        for one in deliveries
-        if one.fate in SAMPLED
-    ]
-    return pd.DataFrame(rows, columns=[*KEYS, "count"]).astype(
-        {"second": "int32", "bucket_us": "int64", "count": "int64"}
-    )
+    sampled = [one for one in deliveries if one.fate in SAMPLED]
+    delays = buckets.representative(buckets.index([one.delay_us or 0 for one in sampled]))
+    phase_of = _phases(manifest)
+    columns = {
+        "second": [max(0, one.sent_us // 1_000_000) for one in sampled],
+        "phase": [phase_of(one.sent_us / 1e6) for one in sampled],
+        "operation": [SELF_DELIVERED if one.sender == one.receiver else DELIVERED[one.topic] for one in sampled],
+        "view": [str(View.DELIVERY)] * len(sampled),
+        "outcome": [str(SAMPLED[one.fate]) for one in sampled],
+        "bucket_us": delays,
+        "count": [1] * len(sampled),
+    }
+    schema = SCHEMAS[LATENCY]
+    return pa.RecordBatch.from_arrays([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
-def _phase(manifest: Manifest, at_s: float) -> str:
-    """As the recorder does: before the first window counts to it, after the last to the last."""
+def _phases(manifest: Manifest) -> Callable[[float], str]:
+    """The phase of an instant as the recorder has it: before the first window counts to it, after the last to the
+    last."""
     windows = sorted(manifest.windows, key=lambda window: window.start_s)
-    begun = [window for window in windows if window.start_s <= at_s] or windows[:1]
-    return str(begun[-1].phase) if begun else str(Phase.MEASURE)
+    starts, names = [window.start_s for window in windows], [str(window.phase) for window in windows]
+
+    def phase(at_s: float) -> str:
+        return names[max(0, bisect_right(starts, at_s) - 1)] if names else str(Phase.MEASURE)
+
+    return phase
 
 
 def latency_table(frames: Frames) -> pd.DataFrame:
@@ -252,27 +345,36 @@ def latency_table(frames: Frames) -> pd.DataFrame:
     A percentile that falls on a failure is infinite; `max` is of answers only. How precisely p95 and p99 are known:
     `interval_of`.
     """
-    measured = frames.measured
-    table = grouped_percentiles(measured, ["operation", "view"], PERCENTILES)
-    for percentile in PERCENTILES:
-        table[f"p{percentile:g}"] /= 1000.0
-    answered = measured[np.isfinite(measured["value_us"])]
-    failed = measured[np.isinf(measured["value_us"])]
-    keys = pd.MultiIndex.from_frame(table[["operation", "view"]])
-    largest = answered.groupby(["operation", "view"])["value_us"].max() / 1000.0
-    lost = failed.groupby(["operation", "view"])["count"].sum()
-    table["max"] = largest.reindex(keys).to_numpy()
-    table["failed"] = lost.reindex(keys, fill_value=0).to_numpy()
-    return table
+    return frames.latencies.copy()
+
+
+def _latency_table(frames: Frames) -> pd.DataFrame:
+    pairs = sorted((operation, view) for view, operation in frames.measured_pairs)
+    rows = []
+    for operation, view in pairs:
+        chosen = frames.measured_of(operation, view)
+        samples, values = percentiles_of(chosen, PERCENTILES)
+        rows.append((operation, view, samples, *(value / 1000.0 for value in values), *_ends(chosen)))
+    names = [f"p{percentile:g}" for percentile in PERCENTILES]
+    table = pd.DataFrame(rows, columns=["operation", "view", "samples", *names, "max", "failed"])
+    kinds = {"operation": "str", "view": "str", "samples": "int64", **dict.fromkeys([*names, "max"], "float64")}
+    return table.astype({**kinds, "failed": "int64"})
+
+
+def _ends(chosen: pd.DataFrame) -> tuple[float, int]:
+    """The longest answer in milliseconds, NaN without any, and how many are none."""
+    values = chosen["value_us"].to_numpy()
+    answered = np.isfinite(values)
+    largest = float(values.max(where=answered, initial=-np.inf)) / 1000.0 if answered.any() else np.nan
+    return largest, int(chosen["count"].to_numpy()[~answered].sum())
 
 
 def interval_of(frames: Frames, operation: str, view: View, percentile: float) -> Interval | None:
     """The 95 % interval of one operation's percentile over the measure phase, in ms; None as in `reports.intervals`."""
-    measured = frames.measured
-    chosen = measured[(measured["operation"] == operation) & (measured["view"] == view)]
+    chosen = frames.measured_of(operation, view)
     if chosen.empty:
         return None
-    value_us = float(grouped_percentiles(chosen, ["operation"], (percentile,))[f"p{percentile:g}"].iloc[0])
+    value_us = percentiles_of(chosen, (percentile,))[1][0]
     return of_percentile(frames.window, chosen, percentile, value_us)
 
 
@@ -288,8 +390,7 @@ def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> 
 
     Slots without a sample, between the first and the last of the operation, have 0 samples and no percentile.
     """
-    samples = frames.samples
-    chosen = samples[(samples["operation"] == operation) & (samples["view"] == view)]
+    chosen = frames.of(operation, view)
     slots = chosen.assign(second=chosen["second"] // width_s * width_s)
     table = grouped_percentiles(slots, ["second"], (50.0, 95.0, 99.0))
     table[["p50", "p95", "p99"]] /= 1000.0
@@ -302,23 +403,38 @@ def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> 
 
 def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
     """Samples per second by outcome: index second (slots of `width_s` with no gaps), one column an outcome present."""
-    chosen = frames.told[frames.told["view"] == view]
-    if chosen.empty:
+    parts = [part(frame, frame["view"] == view) for frame in (frames.samples, frames.aborted) if len(frame)]
+    last = max((int(chosen["second"].max()) for chosen in parts if len(chosen)), default=None)
+    if last is None:
         return pd.DataFrame()
-    slots = chosen["second"] // width_s * width_s
-    table = chosen.groupby([slots, "outcome"])["count"].sum().unstack(fill_value=0) / width_s
-    seconds = range(0, int(table.index.max()) + width_s, width_s)
-    present = [str(outcome) for outcome in OUTCOMES if str(outcome) in table.columns]
-    return table.reindex(seconds, fill_value=0.0)[present]
+    seconds = range(0, last // width_s * width_s + width_s, width_s)
+    counts = np.sum([_by_second_and_outcome(chosen, len(seconds), width_s) for chosen in parts], axis=0)
+    index = pd.Index(seconds, name="second")
+    present = [at for at in range(len(OUTCOMES)) if counts[:, at].any()]
+    return pd.DataFrame({str(OUTCOMES[at]): counts[:, at] / width_s for at in present}, index)
+
+
+def _by_second_and_outcome(chosen: pd.DataFrame, slots: int, width_s: int) -> npt.NDArray[np.float64]:
+    names = chosen["outcome"].astype("category")
+    known = {str(outcome): place for place, outcome in enumerate(OUTCOMES)}
+    columns = len(known) + 1  # the last one of what is none, in a stream that nobody looked through
+    place = np.array([known.get(str(name), len(known)) for name in names.cat.categories], np.int64)
+    second, code, count = chosen["second"].to_numpy(), names.cat.codes.to_numpy(), chosen["count"].to_numpy()
+    found = np.zeros(slots * columns)
+    for at in stretches(len(chosen)):
+        cell = second[at] // width_s * np.int64(columns) + place[code[at]]
+        within = cell >= 0  # seconds before the run's zero have no place
+        found += np.bincount(cell[within], weights=count[at][within], minlength=len(found))
+    return found.reshape(slots, columns)
 
 
 def outcome_table(frames: Frames, view: View) -> pd.DataFrame:
     """Counts over the measure phase: index operation, one column an outcome that occurred, in OUTCOMES order."""
-    measured = frames.told_measured
-    chosen = measured[measured["view"] == view]
-    if chosen.empty:
+    counts = pd.concat([frames.measured_counts, counted(frames.let_go)])
+    counts = counts[counts["view"] == view]
+    if counts.empty:
         return pd.DataFrame()
-    table = chosen.groupby(["operation", "outcome"])["count"].sum().unstack(fill_value=0)
+    table = counts.groupby(["operation", "outcome"])["count"].sum().unstack(fill_value=0)
     return table[[str(outcome) for outcome in OUTCOMES if str(outcome) in table.columns]]
 
 
@@ -349,7 +465,7 @@ def sessions(frames: Frames) -> SessionFigures:
 
 def samples_in(frames: Frames, view: View, phase: Phase | None = None) -> int:
     """Number of samples of a view, in one phase or in all."""
-    chosen = frames.samples[frames.samples["view"] == view]
+    rows = frames.counts[frames.counts["view"] == view]
     if phase is not None:
-        chosen = chosen[chosen["phase"] == phase]
-    return int(chosen["count"].sum())
+        rows = rows[rows["phase"] == phase]
+    return int(rows["count"].sum())

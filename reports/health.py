@@ -26,6 +26,7 @@ from reports import held_back, neighbours, resources, roster
 from reports.frames import Frames, samples_in
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
+from reports.samples import part
 from reports.text import count, ms, percent, plural
 
 LAG_VALID_MS, LAG_INVALID_MS = 5.0, 20.0
@@ -96,7 +97,7 @@ def _parts(frames: Frames) -> tuple[HealthRow, ...]:
 
 def _lag(frames: Frames) -> HealthRow:
     rows = frames.generator
-    rows = rows[(rows["view"] == View.LAG) & (rows["phase"] == Phase.MEASURE)]
+    rows = part(rows, (rows["view"] == View.LAG) & (rows["phase"] == Phase.MEASURE))
     bound = f"p99 under {ms(LAG_VALID_MS)}; veto above {ms(LAG_INVALID_MS)}"
     if rows.empty:
         return HealthRow(
@@ -231,4 +232,4 @@ def _row(check: str, bound: str, answer: roster.RosterAnswer) -> HealthRow:
 
 def _health_in_window(frames: Frames) -> pd.DataFrame:
     start, end = frames.window
-    return frames.health[(frames.health["second"] >= start) & (frames.health["second"] < end)]
+    return part(frames.health, (frames.health["second"] >= start) & (frames.health["second"] < end))

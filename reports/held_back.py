@@ -55,7 +55,7 @@ def _waits(frames: Frames) -> pd.DataFrame:
 
 
 def _requests(frames: Frames) -> int:
-    rows = frames.samples[(frames.samples["view"] == View.SERVER) & (frames.samples["phase"] == Phase.MEASURE)]
+    rows = frames.counts[(frames.counts["view"] == View.SERVER) & (frames.counts["phase"] == Phase.MEASURE)]
     on_a_socket = rows["operation"].str.startswith("realtime_") & (rows["operation"] != "realtime_connect")
     return int(rows.loc[~on_a_socket, "count"].sum())
 

@@ -33,8 +33,7 @@ def hidden(frames: Frames) -> tuple[HiddenCost, ...]:
 
 
 def _limited(frames: Frames) -> HiddenCost | None:
-    measured = frames.measured
-    reads = measured[(measured["view"] == View.SERVER) & measured["operation"].isin(RETRIED_CALLS)]
+    reads = frames.measured_of(RETRIED_CALLS, View.SERVER)
     refused = reads[reads["outcome"] == Outcome.RATE_LIMITED]
     times, of = int(refused["count"].sum()), int(reads["count"].sum())
     if not times:
@@ -55,7 +54,7 @@ def _limited(frames: Frames) -> HiddenCost | None:
 
 def _connections(frames: Frames) -> HiddenCost | None:
     opened = frames.generator[(frames.generator["view"] == View.CONNECT) & (frames.generator["phase"] == Phase.MEASURE)]
-    measured = frames.samples[(frames.samples["view"] == View.SERVER) & (frames.samples["phase"] == Phase.MEASURE)]
+    measured = frames.counts[(frames.counts["view"] == View.SERVER) & (frames.counts["phase"] == Phase.MEASURE)]
     requests = int(measured.loc[~measured["operation"].str.startswith("realtime_"), "count"].sum())
     times = int(opened["count"].sum())
     if not times or times <= CLOSING_SHARE * requests:

@@ -24,8 +24,7 @@ def since(row: SloRow, frames: Frames) -> str:
     start, end = frames.window
     if slo is None or end <= start:
         return ""
-    measured = frames.measured
-    chosen = measured[measured["operation"].isin(row.operations) & (measured["view"] == row.view)]
+    chosen = frames.measured_of(row.operations, row.view)
     if chosen.empty:
         return ""
     if isinstance(slo, LatencySlo):

@@ -7,11 +7,18 @@ under L" are the same statement, for every n. Floating point would break that at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+MOST_CELLS = 1 << 22
+"""Of a grid of groups and values, or of keys; beyond that, sorting takes less memory."""
+Integers = npt.NDArray[np.int64]
 
 
 def share_of(percentile: float) -> Fraction:
@@ -30,13 +37,41 @@ def value_at_share(frame: pd.DataFrame, share: float) -> float:
 
     `frame` has the columns `value_us` and `count`, in any order.
     """
-    samples = int(frame["count"].sum())
+    return values_at_shares(frame, (share,))[0]
+
+
+def values_at_shares(frame: pd.DataFrame, shares: Sequence[float]) -> list[float]:
+    """`value_at_share` of several shares."""
+    count = frame["count"].to_numpy()
+    samples = int(count.sum())
     if samples == 0:
-        return float("nan")
-    ordered = frame.sort_values("value_us")
-    rank = min(samples, max(1, int(np.ceil(share * samples))))
-    position = int(np.searchsorted(ordered["count"].cumsum().to_numpy(), rank))
-    return float(ordered["value_us"].iloc[position])
+        return [float("nan")] * len(shares)
+    values, below = _cumulated(frame)
+    ranks = [min(samples, max(1, int(np.ceil(share * samples)))) for share in shares]
+    return [float(values[int(np.searchsorted(below, rank))]) for rank in ranks]
+
+
+def value_at_rank(frame: pd.DataFrame, rank: int) -> float:
+    """Smallest `value_us` with at least `rank` samples at or below it. There has to be one."""
+    values, below = _cumulated(frame)
+    return float(values[int(np.searchsorted(below, rank))])
+
+
+def percentiles_of(frame: pd.DataFrame, percentiles: Sequence[float]) -> tuple[int, list[float]]:
+    """`grouped_percentiles` of a frame that is one group: its samples, and its percentiles in microseconds."""
+    values, below = _cumulated(frame)
+    samples = int(below[-1])
+    shares = [share_of(percentile) for percentile in percentiles]
+    ranks = [-(-samples * share.numerator // share.denominator) for share in shares]
+    return samples, [float(values[int(np.searchsorted(below, rank))]) for rank in ranks]
+
+
+def _cumulated(frame: pd.DataFrame) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Each value once, ascending, and how many samples are at or below it."""
+    place, values = pd.factorize(frame["value_us"].to_numpy())
+    order = np.argsort(values)
+    counts = np.bincount(place, weights=frame["count"].to_numpy(), minlength=len(values))
+    return values[order], np.cumsum(counts[order])
 
 
 def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: Sequence[float]) -> pd.DataFrame:
@@ -49,13 +84,69 @@ def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: S
     if frame.empty:
         empty = pd.DataFrame(columns=[*columns, "samples", *names]).astype({"samples": "int64"})
         return empty.astype(dict.fromkeys(names, "float64"))
-    steps = frame.groupby([*columns, "value_us"], sort=True)["count"].sum().reset_index()
-    groups = steps.groupby(columns, sort=True)["count"]
-    steps["below"] = groups.cumsum()
-    steps["samples"] = groups.transform("sum")
-    result = steps.groupby(columns, sort=True)["samples"].first().to_frame()
+    group, labels = _groups(frame, columns)
+    values, place = _distinct(frame["value_us"].to_numpy())
+    samples, below = _running(group, place, frame["count"].to_numpy(), (len(labels), len(values)))
+    result = labels.assign(samples=samples)
     for name, percentile in zip(names, percentiles, strict=True):
         share = share_of(percentile)
-        rank = -(-steps["samples"] * share.numerator // share.denominator)
-        result[name] = steps[steps["below"] >= rank].groupby(columns, sort=True)["value_us"].first()
-    return result.reset_index()
+        rank = -(-samples * share.numerator // share.denominator)
+        result[name] = values[below(rank)].astype("float64")
+    return result
+
+
+def _distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
+    """Each value once, ascending, and which of them each is. They are few, and hashing is far quicker than sorting."""
+    place, found = pd.factorize(values)
+    order = np.argsort(found)
+    rank = np.empty(len(found), np.int64)
+    rank[order] = np.arange(len(found))
+    return np.asarray(found)[order], rank[place]
+
+
+def _groups(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[Integers, pd.DataFrame]:
+    """The number of each row's group, and the groups' keys, one row a group, sorted."""
+    codes, names = [], []
+    for column in columns:
+        if isinstance(frame[column].dtype, pd.CategoricalDtype):
+            codes.append(frame[column].cat.codes.to_numpy())
+            names.append(frame[column].cat.categories)
+        else:
+            place, found = pd.factorize(frame[column], sort=True)
+            codes.append(place)
+            names.append(found)
+    shape = [max(len(one), 1) for one in names]
+    cell = np.ravel_multi_index([one.astype(np.int64) for one in codes], shape)
+    if math.prod(shape) <= MOST_CELLS:
+        present = np.flatnonzero(np.bincount(cell, minlength=math.prod(shape)))
+        lookup = np.zeros(math.prod(shape), np.int64)
+        lookup[present] = np.arange(len(present))
+        group = lookup[cell]
+    else:
+        present, group = np.unique(cell, return_inverse=True)
+    places = np.unravel_index(present, shape)
+    keys = {column: pd.Index(one).take(at) for column, one, at in zip(columns, names, places, strict=True)}
+    return group, pd.DataFrame({column: pd.Series(one.array) for column, one in keys.items()})
+
+
+def _running(
+    group: Integers, place: Integers, count: npt.NDArray[Any], shape: tuple[int, int]
+) -> tuple[Integers, Callable[[Integers], Integers]]:
+    """Samples of each group, and a function that finds, for a rank in each, which value stands there."""
+    groups, values = shape
+    samples: Integers = np.bincount(group, weights=count, minlength=groups).astype(np.int64)
+    cell = group * values + place
+    if groups * values <= min(MOST_CELLS, 4 * len(cell)) and samples.all():
+        grid = np.bincount(cell, weights=count, minlength=groups * values).reshape(shape)
+        np.cumsum(grid, axis=1, out=grid)
+        return samples, lambda rank: np.argmax(grid >= rank[:, None], axis=1)
+    order = np.argsort(cell, kind="stable")
+    begins = np.searchsorted(cell[order], np.arange(groups) * values)
+    running = np.concatenate(([0], np.cumsum(count[order].astype(np.int64))))
+
+    def at(rank: Integers) -> Integers:
+        # each group's rows are a stretch of one running sum; a group of no sample at all has its first value
+        found = np.searchsorted(running, running[begins] + rank, side="left") - 1
+        return place[order][np.maximum(found, begins)]
+
+    return samples, at

@@ -19,6 +19,7 @@ from harness.plan.prices import PlanPrices
 from harness.plan.realtime import change_cost_ms
 from reports.delivery import Delivery
 from reports.frames import Frames, latency_table
+from reports.gauges import CHANGES_OF, FLOWS
 from reports.model import ReportModel
 from reports.silence import Silence, silences
 from reports.text import plural
@@ -36,10 +37,6 @@ WRITES: dict[str, tuple[str, ...]] = {
     "message_reactions": ("react", "unreact"),
 }
 """Tables that conversations subscribe to, and the calls that change a row of them."""
-CHANGES_OF = "changes "
-"""Before a table's name: changes of it that reached a listener."""
-FLOWS = ("frames ", "bytes", CHANGES_OF, "sent ")
-"""How the names begin of what is counted within a second; all others are gauges."""
 CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_DIFFS, PRESENCE_STATES = "frames presence_diff", "frames presence_state"
 PRESENCE_FRAMES = (PRESENCE_DIFFS, PRESENCE_STATES)
@@ -193,14 +190,14 @@ class Realtime(ReportModel):
 def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
     """Everything above, beside the limits of `plans`; None when no phone used Realtime."""
     facts = frames.facts
-    if facts.empty and frames.realtime.empty:
+    if facts.empty and frames.gauges.empty:
         return None
     kinds = Counter(facts["kind"])
     stored = int(facts.loc[facts["kind"] == FactKind.STORED, "key"].nunique())
     others = [one for one in frames.deliveries if one.sender != one.receiver]
     polled = sorted(one.polled_us for one in frames.deliveries if one.polled_us is not None)
-    peaks = _peaks(frames.realtime)
-    total = frames.realtime.groupby("what")["value"].sum() if len(frames.realtime) else pd.Series(dtype="int64")
+    peaks = _peaks(frames.gauges)
+    total = frames.gauges.sum() if len(frames.gauges) else pd.Series(dtype="int64")  # of what is counted, not of gauges
     wrong = _wrong(frames)
     across = [one for one in others if one.delay_us is not None and one.workers[0] != one.workers[1]]
     return Realtime(
@@ -282,12 +279,12 @@ def _warnings(frames: Frames, total: pd.Series) -> Iterator[str]:
     lost, known = fates[DeliveryFate.LOST], fates[DeliveryFate.LOST] + fates[DeliveryFate.DELIVERED]
     if lost > TYPING_LOST_SHARE * known:
         yield f"{lost:,} of {plural(known, 'typing signal')} never reached a chat that was open."
-    samples = frames.samples
+    samples = frames.counts
     good = samples[(samples["operation"] == PRESENCE_JOIN) & (samples["outcome"] == Outcome.OK)]
     joins, states = int(good["count"].sum()), int(total.get(PRESENCE_STATES, 0))
     if states < math.floor(STATES_SHARE * joins):
         yield f"{joins - states:,} of {plural(joins, 'presence channel')} joined and never heard who is there."
-    if joins > 1 and not total.get(PRESENCE_DIFFS, 0) and _peaks(frames.realtime).get("sockets", 0) > 1:
+    if joins > 1 and not total.get(PRESENCE_DIFFS, 0) and _peaks(frames.gauges).get("sockets", 0) > 1:
         yield f"{plural(joins, 'presence channel')} joined and nobody heard anybody come or go."
 
 
@@ -322,31 +319,13 @@ def _uncertainty(frames: Frames) -> float:
 # ---- load ------------------------------------------------------------------------------------------------------
 
 
-def per_second(realtime: pd.DataFrame) -> pd.DataFrame:
-    """Index second, one column a gauge or frame kind: the workers' values added up.
-
-    What came within a second is added, 0 where nothing came. Of a gauge the last value counts and stands until the
-    next: workers report about once a second, so that a second may have two reports or none.
-    """
-    if realtime.empty:
-        return pd.DataFrame()
-    seconds = range(int(realtime["second"].min()), int(realtime["second"].max()) + 1)
-    flows = realtime["what"].str.startswith(FLOWS)
-    came = realtime[flows].groupby(["second", "what"])["value"].sum().unstack()
-    gauges = realtime[~flows].groupby(["second", "worker", "what"])["value"].last().unstack(["worker", "what"])
-    stood = gauges.reindex(seconds).ffill().T.groupby(level="what").sum().T
-    table: pd.DataFrame = came.reindex(seconds).join(stood).fillna(0).astype("int64")
-    return table
-
-
-def _peaks(realtime: pd.DataFrame) -> dict[str, int]:
-    table = per_second(realtime)
+def _peaks(table: pd.DataFrame) -> dict[str, int]:
     names = [name for name in table.columns if not str(name).startswith(FLOWS)]
     return {str(name): int(table[name].max()) for name in names}
 
 
 def _events(frames: Frames) -> tuple[EventRow, ...]:
-    table = per_second(frames.realtime)
+    table = frames.gauges
     rows = [
         EventRow(
             kind=str(name).removeprefix("frames "),
@@ -362,7 +341,7 @@ def _events(frames: Frames) -> tuple[EventRow, ...]:
 
 def _cost(frames: Frames, subscriptions: int, change_frames: int) -> tuple[CostRow, ...]:
     """Writes that were answered well are changes; each is checked against every subscription on its table."""
-    samples = frames.samples
+    samples = frames.counts
     good = samples[(samples["view"] == View.SERVER) & (samples["outcome"] == Outcome.OK)]
     counts = good.groupby("operation")["count"].sum()
     seconds = _loaded_s(frames)
@@ -397,13 +376,14 @@ Limit = Callable[[PlanPrices], float]
 
 
 def _limits(frames: Frames, peaks: dict[str, int], plans: Mapping[str, PlanPrices]) -> tuple[LimitRow, ...]:
-    table = per_second(frames.realtime)
+    table = frames.gauges
 
     def peak(*names: str) -> float:
         chosen = [name for name in names if name in table.columns]
         return float(table[chosen].sum(axis=1).max()) if chosen else 0.0
 
-    joins = frames.samples[frames.samples["operation"].str.startswith("realtime_join")]
+    joined = [name for name in frames.operations(View.SERVER) if name.startswith("realtime_join")]
+    joins = frames.of(joined, View.SERVER)
     joins_peak = float(joins.groupby("second")["count"].sum().max()) if len(joins) else 0.0
     channels = math.ceil(peaks.get("channels", 0) / max(1, peaks.get("sockets", 0)))
     rows: tuple[tuple[str, float, Limit], ...] = (
@@ -432,7 +412,7 @@ def _audits(frames: Frames) -> tuple[Audit, ...]:
     most = _most_channels(facts)
     said = facts[facts["kind"] == FactKind.SAID]
     by_http = int((said["detail"] == "http").sum())
-    heard = [str(name) for name in frames.realtime["what"].unique() if str(name).startswith(CHANGES_OF)]
+    heard = [str(name) for name in frames.gauges.columns if str(name).startswith(CHANGES_OF)]
     tables = sorted(name.removeprefix(CHANGES_OF) for name in heard)
     other = [name for name in tables if name not in WRITES]
     return (

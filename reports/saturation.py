@@ -84,7 +84,7 @@ def saturation(frames: Frames) -> Saturation | None:
 
 
 def _unanswered(frames: Frames) -> float:
-    rows = frames.samples
+    rows = frames.counts
     rows = rows[(rows["view"] == View.SERVER) & (rows["phase"] == Phase.MEASURE)]
     total = int(rows["count"].sum())
     bad = int(rows.loc[rows["outcome"].isin([str(one) for one in UNANSWERED]), "count"].sum())

@@ -41,7 +41,6 @@ REMEDY = (
 )
 PLAYBOOK = "11, if realtime.list_changes dominates: 2, reduce Postgres Changes usage"
 _HEARD = [str(kind) for kind in (FactKind.HEARD, FactKind.DOUBLED, FactKind.MISORDERED, FactKind.STRANGE)]
-_CHANGES_OF = "changes "
 _US = 1_000_000
 
 
@@ -155,11 +154,11 @@ def _end(facts: pd.DataFrame) -> float:
 
 def _arrivals(frames: Frames) -> list[tuple[float, float]]:
     """When changes of any table reached anybody, rising: instants of messages, whole seconds of the other tables."""
-    facts, counted = frames.facts, frames.realtime
+    facts, counted = frames.facts, frames.changes
     instants = facts.loc[facts["kind"].isin(_HEARD), "at_us"] / _US
     found = [(float(at), float(at)) for at in instants]
     if len(counted):
-        came = counted[counted["what"].str.startswith(_CHANGES_OF) & (counted["value"] > 0)]
+        came = counted[counted["value"] > 0]
         found += [(float(second), float(second) + 1.0) for second in came["second"].unique()]
     return sorted(found)
 

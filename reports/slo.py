@@ -40,7 +40,7 @@ from reports import disturbance, intervals, neighbours
 from reports.frames import Frames
 from reports.intervals import Evidence, Interval
 from reports.model import ReportModel
-from reports.ranks import grouped_percentiles, rank_of, share_of
+from reports.ranks import percentiles_of, rank_of, share_of
 from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
 from reports.windows import Sliding, Stretch, incident, slide
 
@@ -156,8 +156,7 @@ def out_of_reach(manifest: Manifest) -> tuple[Slo, ...]:
 
 
 def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
-    measured = frames.measured
-    chosen = measured[(measured["operation"] == slo.operation) & (measured["view"] == slo.view)]
+    chosen = frames.measured_of(slo.operation, slo.view)
     samples = int(chosen["count"].sum())
     value_us = _percentile_us(chosen, slo.percentile)
     value = value_us / 1000.0 if math.isfinite(value_us) else None
@@ -214,8 +213,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
 
 
 def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
-    measured = frames.measured[frames.measured["view"] == slo.view]
-    chosen = measured[measured["operation"].isin(slo.operations)]
+    chosen = frames.measured_of(slo.operations, slo.view)
     samples = int(chosen["count"].sum())
     counted = chosen["outcome"].isin([str(outcome) for outcome in slo.outcomes])
     bad = int(chosen.loc[counted, "count"].sum())
@@ -262,7 +260,7 @@ def _percentile_us(chosen: pd.DataFrame, percentile: float) -> float:
     """Infinite when it falls on a failure, NaN without samples."""
     if chosen.empty:
         return math.nan
-    return float(grouped_percentiles(chosen.assign(all=0), ["all"], (percentile,))[f"p{percentile:g}"].iloc[0])
+    return percentiles_of(chosen, (percentile,))[1][0]
 
 
 def _outcomes_text(slo: ShareSlo) -> str:
@@ -276,7 +274,7 @@ def _status(
     """:param met: by the figure itself. :param missed: a stretch of windows misses it."""
     samples = known.samples
     if samples == 0:
-        seen = sorted(set(frames.samples.loc[frames.samples["view"] == slo.view, "operation"]))
+        seen = frames.operations(slo.view)
         has = f"; this view has {', '.join(seen)}" if seen else ""
         return "inconclusive", f"no sample of {operations} in the measure phase{has}"
     if missed or (not met and known.missed):

@@ -89,7 +89,7 @@ class Traffic(ReportModel):
 def measure(frames: Frames, prices: Prices) -> Traffic | None:
     """Of a run; None when no session has ended, or when the record is older than its table of traffic."""
     ended = frames.arrivals[frames.arrivals["end"] == "finished"]
-    sent = frames.traffic[frames.traffic["ticket"].isin(ended["ticket"])]
+    sent = frames.traffic.loc[frames.traffic["ticket"].isin(ended["ticket"]), ["ticket", "call", *SUMMED]]
     if sent.empty:
         return None
     mix = dict(frames.manifest.profile.mix)
@@ -136,8 +136,9 @@ def _whole(shares: Mapping[str, float]) -> dict[str, float]:
 def _mean(sent: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Index endpoint, columns SUMMED: of the mean one of these sessions."""
     chosen = sent[sent["ticket"].isin(sessions["ticket"])]
-    endpoints = chosen["call"].map(lambda call: ENDPOINTS.get(call, call))
-    return chosen.groupby(endpoints)[SUMMED].sum() / len(sessions)
+    calls = chosen.groupby("call", observed=True)[SUMMED].sum()
+    calls.index = pd.Index([ENDPOINTS.get(call, call) for call in map(str, calls.index)], name="call", dtype="str")
+    return calls.groupby(level=0).sum() / len(sessions)
 
 
 def _seconds(sessions: pd.DataFrame) -> float:

@@ -103,7 +103,7 @@ def _misfit(table: str, name: str, values: pa.ChunkedArray | pa.Array, end_s: fl
     if len(values) == values.null_count:
         return ""
     kind = values.type
-    if pa.types.is_string(kind):
+    if pa.types.is_string(kind) or (pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type)):
         return _text(table, name, values)
     if pa.types.is_integer(kind):
         return _integer(table, name, values, end_s)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,13 @@ BLOCK_ROWS = 4_000_000
 """Rows tidied at once when compacting; bounds the memory that a long run's end takes."""
 FIRST_KEY = {ARRIVALS: "ticket", DELIVERY: "at_us", TRAFFIC: "ticket", ACTIONS: "ticket"}
 """What a table is sorted by first; "second" for any other that is sorted."""
+CODED: dict[str, tuple[str, ...]] = {
+    LATENCY: ("phase", "operation", "view", "outcome"),
+    ARRIVALS: ("persona", "late_cause", "end"),
+    REALTIME: ("what",),
+    TRAFFIC: ("call",),
+}
+"""Columns of few words, that `RunFiles.coded` gives as dictionaries."""
 MANIFEST_BYTES = 256_000_000
 """Beyond any manifest; what is larger is not read into memory."""
 GROUP_ROWS = 500_000
@@ -181,6 +188,8 @@ class RunFiles:
     manifest: Manifest
     faults: tuple[PartFault, ...] = ()  # parts that are not what was written; empty until `checked`
     left_out: frozenset[str] = frozenset()  # tables that read as empty
+    _believed: set[tuple[str, str]] = field(default_factory=set, init=False, repr=False, compare=False)
+    """Columns of tables that were read to their end, and held what a run writes."""
 
     def checked(self) -> RunFiles:
         """The same run, every part held against the manifest: those that are missing or damaged are named, and read as
@@ -221,6 +230,18 @@ class RunFiles:
         """What each session's person did, in order. Likewise."""
         return self._table(ACTIONS)
 
+    def coded(self, table: str) -> Iterator[pa.RecordBatch]:
+        """A sorted table piece by piece, its words (`CODED`) as dictionaries, straight from the file.
+
+        Latency rows of a record that was not closed come as they were written: a key may come more than once.
+        """
+        if table in self.left_out:
+            return iter(())
+        source = self._source(table)
+        if not source.parquet.exists():
+            return source.batches() if table == LATENCY else iter(self._table(table).to_batches())
+        return self._pieces(table, source.parquet, SCHEMAS[table].names, CODED.get(table, ()))
+
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of an unsorted table, piece by piece: such a table may be larger than memory."""
         if table in self.left_out:
@@ -230,16 +251,22 @@ class RunFiles:
             return (batch.select(columns) for batch in source.batches())
         return self._pieces(table, source.parquet, columns)
 
-    def _pieces(self, table: str, path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _pieces(
+        self, table: str, path: Path, columns: Sequence[str], coded: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         try:
-            file = pq.ParquetFile(path)
+            file = pq.ParquetFile(path, read_dictionary=list(coded))
             known = set(file.schema_arrow.names)
             pieces = file.iter_batches(GROUP_ROWS, columns=[name for name in columns if name in known])
+            strange = not self._believed.issuperset((table, name) for name in columns)
             for piece in pieces:
-                piece.validate(full=True)
+                if strange:
+                    piece.validate(full=True)
                 whole = _widened(piece, table, columns)
-                self._refuse_misfit(table, zip(whole.schema.names, whole.columns, strict=True), path)
+                if strange:
+                    self._refuse_misfit(table, zip(whole.schema.names, whole.columns, strict=True), path)
                 yield whole
+            self._believed.update((table, name) for name in columns)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _damaged(path, error) from error
 
@@ -303,11 +330,15 @@ def _widened(batch: pa.RecordBatch, table: str, columns: Sequence[str]) -> pa.Re
     """With columns that the record is too old to have, as nulls. :raises pyarrow.ArrowInvalid: another type."""
     schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
     known = set(batch.schema.names)
-    for field in schema:
-        if field.name in known and batch[field.name].type != field.type:
-            raise pa.ArrowInvalid(f"column {field.name} is {batch[field.name].type}, not {field.type}")
-    rows = [batch[field.name] if field.name in known else pa.nulls(batch.num_rows, field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(rows, schema=schema)
+    for one in schema:
+        if one.name in known and _plain(batch[one.name].type) != one.type:
+            raise pa.ArrowInvalid(f"column {one.name} is {batch[one.name].type}, not {one.type}")
+    rows = [batch[one.name] if one.name in known else pa.nulls(batch.num_rows, one.type) for one in schema]
+    return pa.RecordBatch.from_arrays(rows, names=list(columns))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:

@@ -103,7 +103,7 @@ class _Seen:
         here = is_loopback(_host(frames.manifest.target_url))
         share = float(health["machine_share"].mean()) if here and len(health) else float("nan")
         return cls(
-            attempts=int(frames.samples.loc[frames.samples["view"] == "server", "count"].sum()),
+            attempts=int(frames.counts.loc[frames.counts["view"] == "server", "count"].sum()),
             met=met,
             seconds=_within(observation.frame(SECONDS), window),
             waits=_within(observation.frame(WAITS), window),

@@ -108,7 +108,7 @@ def _doubt(frames: Frames) -> str:
 
 def _samples(frames: Frames) -> dict[tuple[str, str], int]:
     """Samples of the measure phase per (view, operation)."""
-    counts = frames.measured.groupby(["view", "operation"])["count"].sum().reset_index()
+    counts = frames.measured_counts.groupby(["view", "operation"])["count"].sum().reset_index()
     names = ("view", "operation", "count")
     return {
         (str(view), str(operation)): int(number)
@@ -118,7 +118,7 @@ def _samples(frames: Frames) -> dict[tuple[str, str], int]:
 
 def _ended(frames: Frames, outcome: Outcome) -> dict[str, int]:
     """Attempts of the whole run that ended so, per operation of the server view."""
-    samples = frames.samples
+    samples = frames.counts
     chosen = samples[(samples["view"] == View.SERVER) & (samples["outcome"] == outcome)]
     return {str(operation): int(number) for operation, number in chosen.groupby("operation")["count"].sum().items()}
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from harness.client.api.endpoints import ENDPOINTS
@@ -167,15 +168,20 @@ def _slices(manifest: Manifest, observation: Observation, frames: Frames) -> tup
                 unmatched += row["total_ms"]
             else:
                 ms[endpoint] += row["total_ms"]
-        within = sent[(sent["second"] >= first / 1e6 - zero) & (sent["second"] < last / 1e6 - zero)]
+        begin, end = np.searchsorted(sent["second"], [first / 1e6 - zero, last / 1e6 - zero])
+        within = sent.iloc[begin:end]
         requests = within.groupby("endpoint")["count"].sum()
         found.append(_Slice(dict(ms), {str(name): int(number) for name, number in requests.items()}))
     return found, unmatched, total
 
 
 def _sent(frames: Frames) -> pd.DataFrame:
-    """Requests of the measure phase by second and endpoint."""
-    told = frames.told
-    sent = told[(told["view"] == View.SERVER) & (told["phase"] == Phase.MEASURE)]
-    named = sent.assign(endpoint=sent["operation"].map(ENDPOINTS))
-    return named.dropna(subset=["endpoint"])[["second", "endpoint", "count"]]
+    """Requests of the measure phase by second and endpoint, sorted."""
+    calls = [name for name in frames.operations(View.SERVER) if name in ENDPOINTS]
+    parts = []
+    for rows in (frames.samples, frames.aborted):
+        wanted = (rows["view"] == View.SERVER) & (rows["phase"] == Phase.MEASURE) & rows["operation"].isin(calls)
+        summed = rows[wanted].groupby(["second", "operation"], observed=True)["count"].sum().reset_index()
+        parts.append(summed.assign(endpoint=[ENDPOINTS[str(call)] for call in summed["operation"]]))
+    sent = pd.concat(parts)[["second", "endpoint", "count"]]
+    return sent.groupby(["second", "endpoint"], sort=True)["count"].sum().reset_index()

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harness.core import ids
 from harness.core.ledger import WriteKind
-from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
+from harness.core.tables import LEDGER_WRITES
 from harness.evidence import store
 from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
 from harness.record.manifest import Manifest, TargetClock
@@ -118,28 +117,32 @@ def checks(
     book = Book(run.rows, run_tag, contents.accounts(small), torn)
     rows: list[Check] = []
     happened = store.kept(run.folder, EVENTS, EVENT_COLUMNS)
-    offset = _by_rows(book, happened, zero_us) if clock is None else clocks.measured(clock)
-    span = book.lasted(zero_us, offset)
-    if happened is not None:
-        rows += _events(book, happened, zero_us, offset, span)
+    made = None if happened is None else _of_events(book, happened)
+    offset = _by_rows(made, zero_us) if clock is None else clocks.measured(clock)
+    span = lasted(small.last_us, zero_us, offset)
+    if made is not None:
+        del happened
+        rows += _about_events(book, *made, zero_us, offset, span)
+        made = None  # the most that is in memory; messages are the next
     ahead_us = {clock.worker: clock.offset_us for clock in run.manifest.clocks}
     kept = list(view.shown(run.rows, ahead_us))
     if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
-        rows += _messages(book, said, zero_us, offset, changes.gathered(small), span)
-        rows += shown.pages(kept, *_of_messages(book, said), ahead_us)
+        sent = _of_messages(book, said)
+        del said
+        rows += _messages(book, *sent, zero_us, offset, changes.gathered(small), span)
+        rows += shown.pages(kept, *sent, ahead_us)
     if kept and (seen := view.view(run.folder)) is not None:
         moved = frames.intended(run.rows, WriteKind.EVENT, LIBRARY_EVENTS)
         rows += shown.checks(kept, seen, view.touched(small, moved), zero_us + offset.us + offset.unsure)
-    rows += rules(run.folder, run.rows, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
+    rows += rules(run.folder, run.rows, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
 
-def _by_rows(book: Book, table: pa.Table | None, zero_us: int) -> clocks.Offset:
+def _by_rows(made: tuple[Writes, events.StoredEvents] | None, zero_us: int) -> clocks.Offset:
     """The offset of a target whose clock nobody measured."""
-    if table is None:
+    if made is None:
         return clocks.Offset()
-    writes = events.gathered(book.rows)
-    stored = events.matched(writes, table, book.run_tag)
+    writes, stored = made
     return clocks.told_by_rows(writes, stored.write, integers(stored.table["created_at"]), zero_us)
 
 
@@ -150,8 +153,22 @@ def _events(
     offset: clocks.Offset = clocks.NO_OFFSET,
     span: tuple[int, int] = (0, 0),
 ) -> Iterator[Check]:
+    return _about_events(book, *_of_events(book, table), zero_us, offset, span)
+
+
+def _of_events(book: Book, table: pa.Table) -> tuple[Writes, events.StoredEvents]:
     writes = events.gathered(book.rows)
-    stored = events.matched(writes, table, book.run_tag)
+    return writes, events.matched(writes, table, book.run_tag)
+
+
+def _about_events(
+    book: Book,
+    writes: Writes,
+    stored: events.StoredEvents,
+    zero_us: int,
+    offset: clocks.Offset,
+    span: tuple[int, int],
+) -> Iterator[Check]:
     created = integers(stored.table["created_at"])
     found = events.classify(writes, stored, zero_us + offset.us)
     asked = {
@@ -180,13 +197,13 @@ def _events(
 
 def _messages(
     book: Book,
-    table: pa.Table,
+    writes: Writes,
+    stored: messages.StoredMessages,
     zero_us: int,
     offset: clocks.Offset,
     changed: changes.Changes,
     span: tuple[int, int],
 ) -> Iterator[Check]:
-    writes, stored = _of_messages(book, table)
     found = messages.classify(writes, stored)
     late = np.zeros(len(writes), np.bool_)
     late[[later for _, later in messages.out_of_order(writes, stored)]] = True
@@ -216,6 +233,11 @@ def _messages(
 def _of_messages(book: Book, table: pa.Table) -> tuple[Writes, messages.StoredMessages]:
     writes = of_kind(WriteKind.MESSAGE, book.rows)
     return writes, messages.matched(writes, table, book.run_tag)
+
+
+def lasted(last_us: int, zero_us: int, offset: clocks.Offset) -> tuple[int, int]:
+    """From the run's zero to the ledger's last word, on the target's clock, microseconds since 1970."""
+    return zero_us + offset.us + offset.unsure, zero_us + offset.us + last_us
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -320,15 +342,6 @@ class Book:
             told = f"they are stored, and dated {clocks.apart(middle)} they were sent"
             note = "; ".join(filter(None, [told, note]))
         return QUESTIONS[id_].answered(int((row_write >= 0).sum()), len(found), offenders, note)
-
-    def lasted(self, zero_us: int, offset: clocks.Offset) -> tuple[int, int]:
-        """From the run's zero to the ledger's last word, on the target's clock, microseconds since 1970."""
-        last = 0
-        for batch in self.rows(LEDGER_STEPS, ("at_us",)):
-            if batch.num_rows:
-                last = max(last, pc.max(batch["at_us"]).as_py())
-        start = zero_us + offset.us + offset.unsure
-        return start, zero_us + offset.us + last
 
     def _named(self, writes: Writes, row: int, facts: WriteFacts) -> Offender:
         person, sequence = int(writes.place[row]) >> 32, int(writes.place[row]) & 0xFFFFFFFF

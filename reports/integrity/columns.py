@@ -29,6 +29,15 @@ def numbers(column: pa.ChunkedArray) -> Numbers:
     return values
 
 
+def parted(table: pa.Table, wanted: Flags) -> tuple[pa.Table, pa.Table]:
+    """The rows that are wanted and those that are not; without a copy where it is all of them, or none."""
+    if wanted.all():
+        return table, table.slice(0, 0)
+    if not wanted.any():
+        return table.slice(0, 0), table
+    return table.filter(pa.array(wanted)), table.filter(pa.array(~wanted))
+
+
 def text(raw: bytes | None) -> str:
     """A 16-byte id as people search for it."""
     return "-" if raw is None else str(uuid.UUID(bytes=raw))

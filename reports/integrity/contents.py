@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -35,16 +36,22 @@ class Accounts:
 
     def fit(self, person: Numbers, user: Numbers) -> Flags:
         """Whether each account (`mixed`) belongs to its person; people without any known account fit all."""
-        fits: Flags = np.isin(_pair(person, user), self.pairs) | ~np.isin(person, self.people)
+        fits: Flags = among(_pair(person, user), self.pairs) | ~among(person, self.people)
         return fits
 
     def ours(self, user: Numbers) -> Flags:
         """Whether each account (`mixed`) is one of the run's people."""
-        found: Flags = np.isin(user, self.users)
+        found: Flags = among(user, self.users)
         return found
 
 
 NO_ACCOUNTS = Accounts(*(np.zeros(0, np.uint64) for _ in range(3)))
+
+
+def among(values: Numbers, known: Numbers) -> Flags:
+    """Which values are known ones: by hashing, where numpy sorts all of them."""
+    found: Flags = pd.Series(values, copy=False).isin(known).to_numpy()
+    return found
 
 
 def accounts(rows: LedgerRows) -> Accounts:

@@ -19,7 +19,7 @@ from harness.client.events.event_key import STATUS
 from harness.core import ids
 from harness.core.ledger import WriteKind
 from harness.evidence.columns import halves
-from reports.integrity.columns import Flags, Integers, Numbers, integers, numbers
+from reports.integrity.columns import Flags, Integers, Numbers, integers, numbers, parted
 from reports.integrity.writes import LedgerRows, Writes, of_kind
 
 DAY_US = 86_400_000_000
@@ -60,8 +60,7 @@ def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredEvents:
     """The rows that this run made, each with its write, and all others."""
     high, low = halves(table["client_event_id"])
     ours, place = ids.places(run_tag, high, low)
-    others = table.filter(pa.array(~ours))
-    table = table.filter(pa.array(ours))
+    table, others = parted(table, ours)
     key, day = numbers(table["dedupe_key"]), integers(table["event_day"])
     return StoredEvents(table, key, day, writes.find(place[ours]), others)
 
@@ -144,7 +143,12 @@ def _key_twice(writes: Writes, stored: StoredEvents) -> Flags:
     """Events whose key stands twice on one day: the unique index is gone, or ignores what it should hold."""
     twice = np.zeros(len(writes), np.bool_)
     mixed = stored.key * np.uint64(0x9E3779B97F4A7C15) ^ stored.day.astype(np.uint64)
-    order = np.argsort(mixed, kind="stable")
+    ordered = np.sort(mixed)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(repeated):
+        return twice
+    order = np.flatnonzero(np.isin(mixed, repeated))
+    order = order[np.argsort(mixed[order], kind="stable")]
     key, day = stored.key[order], stored.day[order]
     same = (key[1:] == key[:-1]) & (day[1:] == day[:-1])
     again = stored.write[order][1:][same]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,20 +40,41 @@ def intended(rows: LedgerRows, kind: WriteKind, details: Iterable[str]) -> pd.Da
     return _framed(LEDGER_WRITES, chosen).join(accounts(rows), on="person")
 
 
-def smaller(rows: LedgerRows) -> LedgerRows:
-    """The ledger without its two large kinds, read once and kept: the others are asked about again and again."""
-    kept: dict[str, pa.Table] = {}
-    large = pa.array([int(kind) for kind in (WriteKind.EVENT, WriteKind.MESSAGE)], pa.uint8())
+class Smaller:
+    """The ledger without its two large kinds, read once and kept: the others are asked about again and again. To be
+    called as `LedgerRows`."""
 
-    def chosen(table: str, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
-        if table not in kept:
-            batches = rows(table, SCHEMAS[table].names)
-            rest = (batch.filter(pc.invert(pc.is_in(batch["kind"], large))) for batch in batches)
-            kept[table] = pa.Table.from_batches((batch for batch in rest if batch.num_rows), SCHEMAS[table])
-        batches_: list[pa.RecordBatch] = kept[table].select(columns).to_batches()
-        return batches_
+    def __init__(self, rows: LedgerRows) -> None:
+        self._rows = rows
+        self._kept: dict[str, pa.Table] = {}
+        self._last_us = 0
 
-    return chosen
+    def __call__(self, table: str, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
+        if table not in self._kept:
+            self._kept[table] = pa.Table.from_batches(self._chosen(table), SCHEMAS[table])
+        batches: list[pa.RecordBatch] = self._kept[table].select(columns).to_batches()
+        return batches
+
+    @property
+    def last_us(self) -> int:
+        """The last instant of any step, also of the large kinds; 0 without any."""
+        self(LEDGER_STEPS, NAME)
+        return self._last_us
+
+    def _chosen(self, table: str) -> Iterator[pa.RecordBatch]:
+        large = (int(WriteKind.EVENT), int(WriteKind.MESSAGE))
+        for batch in self._rows(table, SCHEMAS[table].names):
+            if table == LEDGER_STEPS and batch.num_rows:
+                self._last_us = max(self._last_us, pc.max(batch["at_us"]).as_py())
+            kind = batch["kind"].to_numpy()
+            rest = np.flatnonzero((kind != large[0]) & (kind != large[1]))
+            if len(rest):
+                yield batch.take(pa.array(rest))
+
+
+def smaller(rows: LedgerRows) -> Smaller:
+    """See `Smaller`."""
+    return Smaller(rows)
 
 
 def accounts(rows: LedgerRows) -> pd.DataFrame:

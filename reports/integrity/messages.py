@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from harness.core import ids
 from harness.evidence.columns import halves
-from reports.integrity.columns import Flags, Integers, Numbers, integers
-from reports.integrity.writes import Writes
+from reports.integrity.columns import Flags, Integers, Numbers, integers, parted
+from reports.integrity.writes import NEVER, Writes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,8 +54,8 @@ def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredMessages:
     by_row = _by_row(writes, halves(table["id"]))
     write = np.where(write < 0, by_row, write)
     ours |= by_row >= 0
-    others = table.filter(pa.array(~ours))
-    return StoredMessages(table.filter(pa.array(ours)), integers(table["created_at"])[ours], write[ours], others)
+    mine, others = parted(table, ours)
+    return StoredMessages(mine, integers(table["created_at"])[ours], write[ours], others)
 
 
 def _by_row(writes: Writes, row: tuple[Numbers, Numbers]) -> Integers:
@@ -102,7 +102,7 @@ def out_of_order(writes: Writes, stored: StoredMessages) -> list[tuple[int, int]
     write, group = write[order], group[order]
     sent, acknowledged = writes.first_sent[write], writes.first_acknowledged[write]
     pairs: list[tuple[int, int]] = []
-    for start, end in _runs(group):
+    for start, end in _suspects(group, sent, acknowledged):
         behind = np.minimum.accumulate(acknowledged[start:end][::-1])[::-1]
         for late in np.flatnonzero(behind[1:] < sent[start:end][:-1]):
             early = start + late + 1 + int(np.argmin(acknowledged[start + late + 1 : end]))
@@ -116,11 +116,25 @@ def _groups(table: pa.Table, sender: Numbers) -> Numbers:
     return mixed
 
 
-def _runs(group: Numbers) -> list[tuple[int, int]]:
-    """Begin and end of each stretch of equal values, of those with at least two."""
-    if not len(group):
+def _suspects(group: Numbers, sent: Integers, acknowledged: Integers) -> list[tuple[int, int]]:
+    """Begin and end of each stretch of equal values that holds a row sent after one behind it was acknowledged.
+
+    The smallest acknowledgement behind each row is found for all groups at once: going backwards, each group is lifted
+    above the one before it, so that nothing of a later group is small enough to count in an earlier one.
+    """
+    if len(group) < 2:
         return []
     cuts = np.flatnonzero(group[1:] != group[:-1]) + 1
     begins, ends = np.concatenate(([0], cuts)), np.concatenate((cuts, [len(group)]))
-    long = ends - begins > 1
-    return list(zip(begins[long].tolist(), ends[long].tolist(), strict=True))
+    rank = np.repeat(np.arange(len(begins)), ends - begins)
+    told = acknowledged != NEVER
+    highest = int(acknowledged.max(where=told, initial=0)) + 1
+    lowest = int(acknowledged.min(where=told, initial=0))
+    step = highest - lowest + 1
+    if step * len(begins) >= NEVER // 2:  # instants that no run has
+        return [(a, b) for a, b in zip(begins.tolist(), ends.tolist(), strict=True) if b - a > 1]
+    lifted = np.where(told, acknowledged, highest) - lowest + rank * step
+    behind = np.minimum.accumulate(lifted[::-1])[::-1]
+    late = (rank[1:] == rank[:-1]) & (behind[1:] - rank[1:] * step + lowest < np.minimum(sent[:-1], highest))
+    found = np.unique(rank[:-1][late])
+    return list(zip(begins[found].tolist(), ends[found].tolist(), strict=True))

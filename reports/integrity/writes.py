@@ -43,7 +43,7 @@ class Writes:
     key: Numbers
     marked: Flags
     row: tuple[Numbers, Numbers]
-    sent: Integers
+    sent: npt.NDArray[np.int32]
     first_sent: Integers
     first_acknowledged: Integers
     last_said: Integers
@@ -81,7 +81,8 @@ def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> 
     """
     place, intended, key, flags, content = _noted(kind, rows, marked)
     fates = _Fates(place)
-    for batch in _chosen(kind, rows(LEDGER_STEPS, (*_NAME, "at_us", "step", "row"))):
+    named = ("row",) if kind is WriteKind.MESSAGE else ()  # no other kind is looked for by the server's own ids
+    for batch in _chosen(kind, rows(LEDGER_STEPS, (*_NAME, "at_us", "step", *named))):
         fates.absorb(batch)
     return Writes(
         kind=kind,
@@ -94,13 +95,13 @@ def of_kind(kind: WriteKind, rows: LedgerRows, *, marked: str | None = None) -> 
         first_sent=fates.first_sent,
         first_acknowledged=fates.first_acknowledged,
         last_said=fates.last_said,
-        acknowledged=fates.ever[WriteStep.ACKNOWLEDGED],
-        refused=fates.ever[WriteStep.REFUSED],
-        unsettled=fates.ever[WriteStep.UNSETTLED],
-        unheard=fates.ever[WriteStep.UNANSWERED] | (fates.sent > fates.answers),
-        unsent=fates.ever[WriteStep.UNSENT],
-        dropped=fates.ever[WriteStep.DROPPED],
-        forgotten=fates.ever[WriteStep.FORGOTTEN],
+        acknowledged=fates.ever(WriteStep.ACKNOWLEDGED),
+        refused=fates.ever(WriteStep.REFUSED),
+        unsettled=fates.ever(WriteStep.UNSETTLED),
+        unheard=fates.ever(WriteStep.UNANSWERED) | (fates.sent > fates.answers),
+        unsent=fates.ever(WriteStep.UNSENT),
+        dropped=fates.ever(WriteStep.DROPPED),
+        forgotten=fates.ever(WriteStep.FORGOTTEN),
         content=content,
     )
 
@@ -122,9 +123,10 @@ def facts_of(kind: WriteKind, rows: LedgerRows, places: Iterable[int]) -> dict[i
     found: dict[int, WriteFacts] = {}
     if not len(wanted):
         return found
-    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "subject", "object", "detail", "number", "parts"))):
+    for batch in rows(LEDGER_WRITES, (*_NAME, "subject", "object", "detail", "number", "parts")):
         place = _places(batch)
-        for index in np.flatnonzero(np.isin(place, wanted)):
+        _, among = _at(wanted, place)
+        for index in np.flatnonzero(among & (batch["kind"].to_numpy() == int(kind))):
             row = batch.slice(int(index), 1).to_pylist()[0]
             facts = WriteFacts(row["subject"], row["object"], row["detail"], row["number"], row["parts"] or 0)
             found[int(place[index])] = facts
@@ -141,17 +143,31 @@ def _chosen(kind: WriteKind, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
 def _noted(kind: WriteKind, rows: LedgerRows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags, Numbers]:
     """The writes themselves: place, instant, key, whether the detail is the one asked for, content; sorted by place."""
     pieces: list[tuple[npt.ArrayLike, ...]] = []
-    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "detail", "content"))):
-        flag = pc.fill_null(pc.equal(batch["detail"], pa.scalar(marked, pa.string())), False)  # none asked for: none
+    words = () if marked is None else ("detail",)
+    for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "content", *words))):
+        flag = np.zeros(batch.num_rows, np.bool_)  # none asked for: none
+        if marked is not None:
+            flag = np.asarray(pc.fill_null(pc.equal(batch["detail"], marked), False))
         content = pc.fill_null(batch["content"], 0).to_numpy()
         key_ = batch["key"].to_numpy()
-        pieces.append((_places(batch), batch["at_us"].to_numpy(), key_, np.asarray(flag), content))
-    place, intended, key, flagged, content_ = (
-        _joined([piece[column] for piece in pieces], type_)
-        for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_, np.uint64))
-    )
-    place, first = np.unique(place, return_index=True)
-    return place, intended[first], key[first], flagged[first], content_[first]
+        pieces.append((_places(batch), batch["at_us"].to_numpy(), key_, flag, content))
+    first, columns = np.zeros(0, np.int64), []
+    for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_, np.uint64)):
+        joined = _joined([piece[column] for piece in pieces], type_)
+        if not column:
+            first = _first_of_each(joined)
+        columns.append(joined[first])  # one after the other: they are the most that is in memory
+    place, intended, key, flagged, content_ = columns
+    return place, intended, key, flagged, content_
+
+
+def _first_of_each(place: Places) -> Integers:
+    """The first row of each place, by place."""
+    order = np.argsort(place)  # far quicker than a stable order, which only what stands twice needs
+    ordered = place[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        return np.unique(place, return_index=True)[1]
+    return order
 
 
 class _Fates:
@@ -159,15 +175,20 @@ class _Fates:
 
     def __init__(self, place: Places) -> None:
         size = len(place)
-        self._place = place
-        self.sent, self.answers = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._place, self._begins = place, _begins(place)
+        self.sent, self.answers = np.zeros(size, np.int32), np.zeros(size, np.int32)
         self.first_sent, self.first_acknowledged = np.full(size, NEVER, np.int64), np.full(size, NEVER, np.int64)
         self.last_said = np.full(size, -NEVER, np.int64)
-        self.ever = {step: np.zeros(size, np.bool_) for step in WriteStep}
+        self._steps = np.zeros(size, np.uint16)  # a bit for each step that there was
         self.row = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
 
+    def ever(self, step: WriteStep) -> Flags:
+        """Which writes had that step."""
+        flags: Flags = (self._steps & np.uint16(1 << step)) != 0
+        return flags
+
     def absorb(self, batch: pa.RecordBatch) -> None:
-        at, found = _at(self._place, _places(batch))
+        at, found = self._where(batch)
         row, step, instant = at[found], batch["step"].to_numpy()[found], batch["at_us"].to_numpy()[found]
         sent, acknowledged = step == WriteStep.SENT, step == WriteStep.ACKNOWLEDGED
         np.add.at(self.sent, row[sent], 1)
@@ -175,12 +196,36 @@ class _Fates:
         np.minimum.at(self.first_sent, row[sent], instant[sent])
         np.minimum.at(self.first_acknowledged, row[acknowledged], instant[acknowledged])
         np.maximum.at(self.last_said, row, instant)
-        for kind, ever in self.ever.items():
-            ever[row[step == kind]] = True
+        np.bitwise_or.at(self._steps, row, np.left_shift(np.uint16(1), step.astype(np.uint16)))
+        if "row" not in batch.schema.names:
+            return
         named = np.asarray(pc.is_valid(batch["row"])) & found
         if named.any():
             high, low = halves(pa.chunked_array([batch["row"].filter(pa.array(named))]))
             self.row[0][at[named]], self.row[1][at[named]] = high, low
+
+    def _where(self, batch: pa.RecordBatch) -> tuple[Integers, Flags]:
+        """As `_at`. A person's writes are numbered one after the other, so most stand where counting says."""
+        person, asked = batch["person"].to_numpy().astype(np.int64), _places(batch)
+        if not len(self._place):
+            return np.zeros(len(asked), np.int64), np.zeros(len(asked), np.bool_)
+        begin = self._begins[np.minimum(person, len(self._begins) - 1)]
+        ahead = asked.astype(np.int64) - self._place[begin].astype(np.int64)
+        at = np.clip(begin + ahead, 0, len(self._place) - 1)
+        found: Flags = self._place[at] == asked
+        rest = np.flatnonzero(~found)
+        rest = rest[np.argsort(asked[rest])]  # in order, so that the search goes through memory in order
+        at[rest], found[rest] = _at(self._place, asked[rest])
+        return at, found
+
+
+def _begins(place: Places) -> Integers:
+    """For each person the first of their places; of who has none, another's."""
+    people = int(place[-1] >> np.uint64(32)) + 1 if len(place) else 0
+    if people > max(1_000_000, 4 * len(place)):  # numbers that no run gives: one place for all
+        return np.zeros(1, np.int64)
+    found = np.searchsorted(place, np.arange(people, dtype=np.uint64) << np.uint64(32))
+    return np.minimum(found, max(len(place) - 1, 0))
 
 
 def _joined(parts: Sequence[npt.ArrayLike], kind: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -23,7 +23,6 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.slo import LatencySlo
 from harness.core.tables import Phase, View
 from reports.frames import Frames, latency_series, latency_table, throughput
-from reports.realtime import per_second
 
 HEIGHT = 270
 MAX_POINTS = 600  # a series: more than a wide screen can show
@@ -237,7 +236,7 @@ FRAME_COLOUR = (BLUE, GREEN, ORANGE, PURPLE, SKY, YELLOW, VERMILION, GREY)
 
 def _sockets(frames: Frames, axis: Range1d) -> Drawn | None:
     """Gauges of Realtime; the most within a slot."""
-    table = per_second(frames.realtime)
+    table = frames.gauges
     present = [line for line in SOCKET_LINES if line[0] in table.columns]
     if not present:
         return None
@@ -255,7 +254,7 @@ def _sockets(frames: Frames, axis: Range1d) -> Drawn | None:
 
 def _frames(frames: Frames, axis: Range1d) -> Drawn | None:
     """Frames received by kind."""
-    table = per_second(frames.realtime)
+    table = frames.gauges
     names = [str(name) for name in table.columns if str(name).startswith("frames ")]
     if not names:
         return None
@@ -282,8 +281,7 @@ def _chosen(frames: Frames) -> list[tuple[str, View]]:
 
 
 def _latency(frames: Frames, axis: Range1d, operation: str, view: View) -> Drawn:
-    samples = frames.samples
-    number = samples.loc[(samples["operation"] == operation) & (samples["view"] == view), "count"].sum()
+    number = frames.of(operation, view)["count"].sum()
     width = _slot(frames, float(number) / _last_second(frames))
     table = latency_series(frames, operation, view, width)
     plot = _plot(frames, axis, "ms", f"{operation} {view}")

@@ -74,8 +74,7 @@ class Picture:
 
 def picture(frames: Frames, operation: str, view: str, percentile: float = 95.0) -> Picture | None:
     """p95 of one operation over the run; None with no sample of it."""
-    chosen = frames.samples
-    chosen = chosen[(chosen["operation"] == operation) & (chosen["view"] == view)]
+    chosen = frames.of(operation, view)
     if chosen.empty:
         return None
     end = _end(frames)

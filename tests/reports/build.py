@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -111,6 +111,18 @@ class Run:
     facts: list[DeliveryFact] = field(default_factory=list)
     gauges: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def coded(self, table: str) -> Iterator[pa.RecordBatch]:
+        """Pieces of a table, as of a record that was not closed."""
+        made = {
+            LATENCY: self.latency,
+            ARRIVALS: self.arrivals,
+            HEALTH: self.health,
+            DELIVERY: self.delivery,
+            REALTIME: self.realtime,
+            TRAFFIC: self.traffic,
+        }
+        return iter(made[table]().to_batches())
 
     def latency(self) -> pa.Table:
         names = ("second", "phase", "operation", "view", "outcome", "bucket_us", "count")

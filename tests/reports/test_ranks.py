@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.record import buckets
-from reports.ranks import grouped_percentiles, rank_of, value_at_share
+from reports import ranks
+from reports.ranks import grouped_percentiles, rank_of, value_at_rank, value_at_share
 
 VALUES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 40)), min_size=1, max_size=30)
 PERCENTILE = st.sampled_from([1.0, 50.0, 90.0, 95.0, 99.0, 99.9])
@@ -60,3 +62,35 @@ def test_empty_frames() -> None:
     empty = frame([]).astype({"value_us": "float64", "count": "int64"})
     assert math.isnan(value_at_share(empty, 0.5))
     assert list(grouped_percentiles(empty, ["key"], (95.0,)).columns) == ["key", "samples", "p95"]
+
+
+GROUPED = st.lists(
+    st.tuples(st.sampled_from("ab"), st.integers(0, 4), st.sampled_from([1.0, 2.5, 9.0, math.inf]), st.integers(0, 6)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(GROUPED, PERCENTILE, st.sampled_from([1, 4, 1 << 22]), st.booleans())
+def test_groups_are_those_of_sorting_each_by_itself(
+    rows: list[tuple[str, int, float, int]], percentile: float, cells: int, coded: bool
+) -> None:
+    table = pd.DataFrame(rows, columns=["name", "slot", "value_us", "count"])
+    table = table.astype({"name": "category" if coded else "str", "slot": "int32"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranks, "MOST_CELLS", cells)  # of both ways to find a rank, and a group
+        found = grouped_percentiles(table, ["name", "slot"], (percentile,))
+    keys = sorted({(name, slot) for name, slot, _, _ in rows})
+    assert list(zip(found["name"], found["slot"], strict=True)) == keys
+    for key, samples, value in zip(keys, found["samples"], found[f"p{percentile:g}"], strict=True):
+        own = sorted((value, count) for name, slot, value, count in rows if (name, slot) == key)
+        every = [value for value, count in own for _ in range(count)]
+        assert samples == len(every)
+        assert value == (every[rank_of(percentile, len(every)) - 1] if every else own[0][0])
+
+
+@given(VALUES, st.integers(1, 1200))
+def test_the_value_at_a_rank_is_that_of_the_sorted_samples(pairs: list[tuple[int, int]], rank: int) -> None:
+    samples = sorted(value for value, number in pairs for _ in range(number))
+    rank = min(rank, len(samples))
+    assert value_at_rank(frame(pairs), rank) == samples[rank - 1]
