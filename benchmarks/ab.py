@@ -35,7 +35,8 @@ from harness.record import buckets
 from harness.record.manifest import Manifest
 from reports.ab.judge import answer
 from reports.ab.rounds import Round
-from reports.frames import KEYS, Frames
+from reports.frames import Frames
+from reports.samples import KEYS
 
 MEASURE_S, ROUNDS = 60, 2
 OPERATIONS: dict[tuple[str, str], tuple[float, int]] = {

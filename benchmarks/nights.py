@@ -46,7 +46,8 @@ from harness.history.store import HistoryStore
 from harness.record import buckets
 from harness.record.manifest import Canary, Manifest
 from reports import compare as comparing
-from reports.frames import KEYS, Frames, latency_table
+from reports.frames import Frames, latency_table
+from reports.samples import KEYS
 
 MEASURE_S = 50
 OPERATIONS: dict[str, tuple[float, int]] = {

@@ -80,8 +80,7 @@ class BySecond:
             cell = np.searchsorted(tried, value[at], side="left")  # how many of those tried a delay is above
             cell += second[at].astype("int64") * columns
             counts += np.bincount(cell, weights=count[at], minlength=len(counts))
-        counts = counts.reshape(length, columns)
-        above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+        above = counts.reshape(length, columns)[:, ::-1].cumsum(axis=1)[:, ::-1]
         largest = np.zeros(length)
         np.maximum.at(largest, second, value)
         total = above[:, 0]

@@ -169,6 +169,7 @@ class Notebook:
     attempts: list[tuple[str, Outcome, str]] = field(default_factory=list)
     operations: list[tuple[str, Outcome, float, float]] = field(default_factory=list)
     problems: list[BaseException] = field(default_factory=list)
+    titles: TitleFacts = field(default_factory=TitleFacts)
 
     def connected(self, at: float, seconds: float) -> None:
         """Nobody looks."""
@@ -204,7 +205,6 @@ class World:
     """One loop, one observer, phones of several people. Close it."""
 
     def __init__(self) -> None:
-        self.titles = TitleFacts()
         self.loop = VirtualLoop()
         self.notebook = Notebook()
         self.kit = DeviceKit(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.core.errors import ExitCode
 from harness.core.fault_record import FaultWindow
 from harness.core.outcome import Outcome
@@ -106,7 +108,7 @@ def test_faults_of_the_profile_keep_nobody_out_of_the_targets_account() -> None:
     assert [one for one in found.access if one.bad] == []
 
 
-def sockets(opened: int, ended: int, outcome: Outcome = Outcome.NETWORK, **changes: object) -> Verdict:
+def sockets(opened: int, ended: int, outcome: Outcome = Outcome.NETWORK, **changes: Any) -> Verdict:
     run = visits(["finished"] * 96, **changes)
     for number in range(opened):
         run.add(build.START + number % 50, 5.0, operation="realtime_connect", view=View.SERVER)
