@@ -12,6 +12,7 @@ from harness.core.errors import UsageError
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
+    from harness.core.profile import Profile
     from harness.plan import PlanInputs, Prices
     from harness.plan.beside import Beside, LeverFigure
     from harness.plan.layout import Section
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured, beside the model. levers: of the ones asked for; empty when none were."""
+    """What was measured, beside the model. shipped: None where the profile that ran is not here. levers: of the ones
+    asked for; empty when none were."""
 
-    shipped: Beside
+    shipped: Beside | None
     levers: tuple[LeverFigure, ...]
     lever_title: str
 
@@ -31,8 +33,10 @@ class Measured:
         """For the table."""
         from harness.plan import render_beside
 
-        first = render_beside.beside(self.shipped)
-        return (first, render_beside.levers(self.lever_title, self.levers)) if self.levers else (first,)
+        found = [] if self.shipped is None else [render_beside.beside(self.shipped)]
+        if self.levers:
+            found.append(render_beside.levers(self.lever_title, self.levers))
+        return tuple(found)
 
 
 def read(path: Path, settings: Mapping[str, Setting], inputs: PlanInputs, prices: Prices) -> Measured:
@@ -78,16 +82,16 @@ def _of_levers(
     from harness.config.load import load_profile
     from harness.plan import beside
     from harness.plan.levers import LEVERS, pulled
-    from harness.plan.measured import Share
 
-    profile = load_profile(file.profile)
-    seen = {name: Share(requests=count) for name, count in file.shipped.endpoints.items()}
-    number = counted(round(file.shipped.sessions), "session")
-    source = (
-        f"{path.name} of {file.made_at or 'no date'}, target {file.target or 'unknown'}: {number} of profile "
-        f"{file.profile} as shipped, at that profile's quantities."
-    )
-    shipped = beside.shipped(visible(source), beside.modelled_session(profile), seen, inputs, prices, rows=file.rows)
+    shipped, absent = None, ""
+    try:
+        profile = load_profile(file.profile)
+    except UsageError:
+        if not settings:
+            raise  # there is nothing else to show
+        absent = f" Profile {file.profile} is not here, so the shipped behaviour stands beside no model."
+    else:
+        shipped = _shipped(file, path, profile, inputs, prices)
     if not settings:
         return Measured(shipped, (), "")
     lever = file.of(settings)
@@ -97,5 +101,18 @@ def _of_levers(
         raise UsageError(f"{asked} was not measured", where=str(path), remedy=f"measured are: {known}")
     modelled = all(LEVERS[name].modelled for name in settings)
     moved = inputs.changed(app=pulled(settings, inputs.app)) if modelled else None
-    title = f"{lever.name}: {lever.verdict or 'measured'}, factors of {file.rounds} rounds."
-    return Measured(shipped, beside.levers(inputs, moved, lever.factors, prices), visible(title))
+    title = f"{lever.name}: {lever.verdict or 'measured'}, factors of {file.rounds} rounds.{absent}"
+    return Measured(shipped, beside.levers(inputs, moved, lever.factors, prices, lever.by_endpoint), visible(title))
+
+
+def _shipped(file: LeversFile, path: Path, profile: Profile, inputs: PlanInputs, prices: Prices) -> Beside:
+    from harness.plan import beside
+    from harness.plan.measured import Share
+
+    seen = {name: Share(requests=count) for name, count in file.shipped.endpoints.items()}
+    number = counted(round(file.shipped.sessions), "session")
+    source = (
+        f"{path.name} of {file.made_at or 'no date'}, target {file.target or 'unknown'}: {number} of profile "
+        f"{file.profile} as shipped, at that profile's quantities."
+    )
+    return beside.shipped(visible(source), beside.modelled_session(profile), seen, inputs, prices, rows=file.rows)

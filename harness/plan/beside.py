@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from harness.core.app_client import AppClient
 from harness.core.profile import Profile
 from harness.plan import capacity, cost, measured
+from harness.plan.calls import CallKind
 from harness.plan.cost import Month
 from harness.plan.inputs import PlanInputs
 from harness.plan.measured import MonthFigure, Share
@@ -162,10 +163,20 @@ class LeverFigure:
 
 
 def levers(
-    inputs: PlanInputs, moved: PlanInputs | None, factors: Mapping[str, float], prices: Prices
+    inputs: PlanInputs,
+    moved: PlanInputs | None,
+    factors: Mapping[str, float],
+    prices: Prices,
+    by_endpoint: Mapping[str, float] | None = None,
 ) -> tuple[LeverFigure, ...]:
-    """inputs: without the levers; moved: with them, where they have a model. factors: measured ones, by MEASURES."""
+    """inputs: without the levers; moved: with them, where they have a model. factors: measured ones, by MEASURES.
+
+    by_endpoint: of each endpoint's requests. They outrank the factors of a whole session, which is another one where
+    sessions are short and their page load is most of them.
+    """
     base = capacity.core(inputs, prices)
+    if by_endpoint:
+        factors = {**factors, **session_factors(base, by_endpoint)}
     other = capacity.core(moved, prices) if moved is not None else None
     month = scaled(base, factors)
     bill = cost.monthly(month, base.compute, prices)
@@ -177,6 +188,21 @@ def levers(
     return (*rows, LeverFigure("cost", prices.currency, base.cost.total, after, bill.total))
 
 
+def session_factors(base: capacity.Core, by_endpoint: Mapping[str, float]) -> dict[str, float]:
+    """What factors of endpoints make of the plan's own session. Calls between functions stay."""
+    before, after = dict.fromkeys(SENT, 0.0), dict.fromkeys(SENT, 0.0)
+    for endpoint, of in base.session.sent.items():
+        factor = by_endpoint.get(" ".join(endpoint.name.split()[:2]), 1.0)
+        kinds = ["preflights" if endpoint.name == PREFLIGHT else "requests"]
+        kinds += ["invocations"] if endpoint.kind is CallKind.EDGE else []
+        for kind in kinds:
+            nested = of.nested if kind == "invocations" else 0.0
+            before[kind] += of.requests + nested
+            after[kind] += of.requests * factor + nested
+    return {kind: after[kind] / before[kind] for kind in SENT if before[kind]}
+
+
+SENT = ("requests", "preflights", "invocations")
 FIGURES: tuple[tuple[str, str, Callable[[Month], float]], ...] = (
     ("requests", "", lambda month: month.counted["requests"]),
     ("edge invocations", "", lambda month: month.asked["edge_invocations"]),

@@ -40,11 +40,17 @@ class MeasuredLever(_Read):
     switches: dict[str, Any] = {}
     verdict: str = ""
     effects: dict[str, MeasuredEffect] = {}
+    endpoints: dict[str, MeasuredEffect] = {}
 
     @property
     def factors(self) -> dict[str, float]:
-        """Of what was measured and can be compared."""
-        return {name: one.factor for name, one in self.effects.items() if one.factor is not None}
+        """Of what was measured and can be compared, per session."""
+        return _factors(self.effects)
+
+    @property
+    def by_endpoint(self) -> dict[str, float]:
+        """Likewise, of each endpoint's requests."""
+        return _factors(self.endpoints)
 
 
 class MeasuredArm(_Read):
@@ -77,6 +83,10 @@ class LeversFile(_Read):
             if alike and all(_same(one.settings[name], value) for name, value in settings.items()):
                 return one
         return None
+
+
+def _factors(effects: Mapping[str, MeasuredEffect]) -> dict[str, float]:
+    return {name: one.factor for name, one in effects.items() if one.factor is not None}
 
 
 def _same(one: object, other: object) -> bool:

@@ -69,6 +69,16 @@ def test_measured_factors_of_a_lever(prices: Prices) -> None:
     assert rows["cost"].measured - rows["cost"].shipped > disk - edge  # and more disk operations
 
 
+def test_factors_of_endpoints_outrank_those_of_short_sessions(prices: Prices) -> None:
+    inputs = PlanInputs()
+    base = core(inputs, prices)
+    events = "POST functions/media-swipe-event"
+    batches = next(of.total for one, of in base.session.sent.items() if one.name == events)
+    found = beside.levers(inputs, None, {"invocations": 0.95}, prices, {events: 0.2})
+    edge = next(row for row in found if row.name == "edge invocations")
+    assert edge.shipped - edge.measured == pytest.approx(30 * inputs.sessions * batches * 0.8)
+
+
 # ---- the file of `harness levers` -------------------------------------------------------------------------------
 
 
@@ -134,6 +144,16 @@ def test_a_lever_that_was_not_measured(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--measured", str(levers(tmp_path)), "--lever", "deck_ttl_s=300"])
     assert isinstance(done.exception, UsageError)
     assert "measured are: batch-25, no-rerank" in str(done.exception)
+
+
+def test_a_profile_that_is_not_here_leaves_the_levers(tmp_path: Path) -> None:
+    folder = levers(tmp_path, profile="of-a-colleague")
+    done = CliRunner().invoke(command, ["--measured", str(folder), "--lever", "batch_size=25"])
+    assert done.exit_code == 0, done.output
+    assert "Profile of-a-colleague is not here" in " ".join(done.output.split())
+    assert "MODEL BESIDE MEASURED" not in done.output
+    alone = CliRunner().invoke(command, ["--measured", str(folder)])
+    assert isinstance(alone.exception, UsageError)
 
 
 @pytest.mark.parametrize(
