@@ -32,6 +32,7 @@ class HerdRow(ReportModel):
     calm_peak_per_s: float  # in that calm's busiest second
     peak_per_s: float  # in the busiest second of the herd
     peak_at_s: float
+    in_peak: float  # of these, in the second that is the busiest of all requests together
     extra: float  # requests of the herd beyond the mean
     jitter_s: float | None  # spread with which the expected peak keeps the stated ratio; null: none, or no mean
     expected_per_s: float | None  # the expected peak with that spread
@@ -67,7 +68,7 @@ class HerdReport(ReportModel):
         )
         if self.rows:
             worst = self.rows[0]
-            found += f", most of it {worst.operation} ({count(round(worst.peak_per_s))})"
+            found += f", the largest part {worst.operation} ({count(round(worst.in_peak))})"
         if self.failed_share >= WORTH_TELLING:
             found += f", {percent(self.failed_share, 0)} of its requests failed"
         tried = f"with a jitter of {seconds(self.tried_s)} " if self.tried_s else ""

@@ -58,12 +58,14 @@ def herds(frames: Frames, log: Sequence[FaultLine] = ()) -> Herds | None:
         after = found[place + 1].calm_s if place + 1 < len(found) else end
         until = min(after, trigger.at_s + LONGEST_S + profile.herds.jitter_s, end)
         part = slice(math.floor(trigger.at_s), max(math.floor(trigger.at_s) + 1, math.floor(until)))
-        total = _row("", whole, calm_part, part, profile.herds.ratio, dispersion)
+        peak = part.start + int(whole[part].argmax())
+        total = _row("", whole, calm_part, part, peak, profile.herds.ratio, dispersion)
         rows = [
-            _row(str(name), counts[name].to_numpy(np.float64), calm_part, part, profile.herds.ratio, None)
+            _row(str(name), counts[name].to_numpy(np.float64), calm_part, part, peak, profile.herds.ratio, None)
             for name in counts.columns
         ]
-        shown = sorted((one for one in rows if one.extra >= LEAST), key=lambda one: -one.extra)[:SHOWN]
+        theirs = (one for one in rows if one.extra >= LEAST or one.in_peak - one.mean_per_s >= LEAST / 2)
+        shown = sorted(theirs, key=lambda one: -one.in_peak)[:SHOWN]
         told.append(
             HerdReport(
                 name=trigger.name,
@@ -100,8 +102,11 @@ def _per_second(sent: pd.DataFrame, size: int) -> pd.DataFrame:
     return table.reindex(range(size)).fillna(0.0)
 
 
-def _row(operation: str, counts: Reals, calm: slice, part: slice, ratio: float, dispersion: float | None) -> HerdRow:
-    """dispersion: of the calm's seconds; None: nothing is said of a run's busiest second."""
+def _row(
+    operation: str, counts: Reals, calm: slice, part: slice, peak: int, ratio: float, dispersion: float | None
+) -> HerdRow:
+    """peak: the busiest second of all requests.
+    dispersion: of the calm's seconds; None: nothing is said of a run's busiest second."""
     usual, herd = counts[calm], counts[part]
     mean = float(usual.mean())
     place = int(herd.argmax())
@@ -113,6 +118,7 @@ def _row(operation: str, counts: Reals, calm: slice, part: slice, ratio: float, 
         calm_peak_per_s=float(usual.max()),
         peak_per_s=float(herd[place]),
         peak_at_s=float(part.start + place),
+        in_peak=float(counts[peak]),
         extra=max(0.0, float(_whole_wave(herd - mean))),
         jitter_s=needed,
         expected_per_s=expected,

@@ -46,7 +46,7 @@ def test_the_busiest_second_after_an_outage_against_the_calm_before_it() -> None
     assert herd.whole.jitter_s == 4.5  # 360 beyond the mean over 2 x 40 allowed beyond it
     assert herd.whole.expected_per_s == pytest.approx(120)
     [row] = herd.rows
-    assert (row.operation, row.peak_per_s, row.jitter_s) == ("home_feed", 400, 4.5)
+    assert (row.operation, row.peak_per_s, row.in_peak, row.jitter_s) == ("home_feed", 400, 400, 4.5)
     assert "400 requests in the busiest second" in herd.sentence
     assert herd.failed_share == pytest.approx((380 + 139 * 20) / (400 + 139 * 40), abs=0.02)  # the builder's own errors
     assert "of its requests failed" in herd.sentence
