@@ -173,7 +173,7 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
 
 def _session_s(request: RunRequest) -> float:
     """The longest session of the shipped profile takes about so long."""
-    return min(12.0, request.profile.phases.drain_s)
+    return min(9.0, request.profile.phases.drain_s)
 
 
 def _again(state: LeversState) -> tuple[Lever, ...]:

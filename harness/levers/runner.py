@@ -19,7 +19,7 @@ from harness.levers.counters import SETTLED_S, between, rows_written
 from harness.levers.piece import read_piece
 from harness.levers.state import LeversState, save
 from harness.levers.table import GROUPS, pulled
-from harness.levers.turns import Turn
+from harness.levers.turns import Turn, warmed
 from harness.observe.observer import FAULTS, told
 from harness.record.store import open_run
 from harness.run.resolved_target import target_of
@@ -29,7 +29,6 @@ from harness.run.supervisor import rehearse
 RUNS = "runs"
 START_TAKES_S = 3.0
 """From a run's beginning to its first session, at the very least: its counts are read in between."""
-WARM_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -120,10 +119,9 @@ def _at(job: LeversJob, todo: list[Turn], state: LeversState) -> LeversState:
         for bench in dict.fromkeys(turn.bench for turn in todo):
             access = stack.enter_context(_standing(job, bench))
             counted[bench] = _Counted(access, job.told)
-            _warm(job, counted[bench])
         pending: dict[tuple[str, ...], _Done] = {}  # their rows come with the next reading of the same database
         try:
-            for number, turn in enumerate(todo):
+            for number, turn in enumerate(todo := warmed(todo)):
                 at = counted[turn.bench]
                 done, now = _piece(job, turn, at)
                 if turn.bench in pending:
@@ -204,17 +202,10 @@ def _here(job: LeversJob, at: _Counted, request: RunRequest) -> RunRequest:
     return replace(request, sandbox_url=at.access.url, quirks=(), out=out)
 
 
-def _warm(job: LeversJob, at: _Counted) -> None:
-    """A few sessions that do not count: caches fill, connections open, code is read."""
-    profile = lasting(job.request.profile, WARM_S)
-    request = _here(job, at, replace(job.request, profile=profile, observe=False))
-    with job.watcher() as watcher:
-        rehearse(request, _Noticing(watcher, lambda: None, lambda: None))
-    at.ended = time.monotonic()
-
-
 def _kept(job: LeversJob, state: LeversState, done: _Done, *, tables: dict[str, int], left: int) -> LeversState:
     turn, name = done.turn, done.turn.lever.name if done.turn.lever else ""
+    if not turn.counts:
+        return state
     piece = read_piece(done.folder, group=turn.group, lever=name, round_=turn.round, took_s=done.took_s, tables=tables)
     state = state.with_(piece)
     save(job.folder, state)

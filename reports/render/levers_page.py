@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.counted import counted
 from harness.levers import text as words
 from harness.levers.answer import Effect, LeverAnswer, LeversAnswer
 from harness.plan.text import money, number
@@ -44,6 +45,9 @@ def render(found: LeversAnswer) -> str:
             columns=words.COLUMNS,
             cell=cell,
             dollars=lambda one: dollars(one, found.currency),
+            worth=lambda one: worth(one, found.currency),
+            count=counted(len(found.levers), "lever"),
+            headline=headline(found),
             further=words.further,
             figures=words.figures,
             number=number,
@@ -75,6 +79,26 @@ def bar(effect: Effect) -> Bar | None:
 
 def _place(factor: float) -> float:
     return 50 + 50 * max(-1.0, min(1.0, (factor - 1) / SPAN))
+
+
+def headline(found: LeversAnswer) -> str:
+    """Which saves most, if any does."""
+    shown = [one for one in found.ranked if one.verdict == "measured"]
+    if not shown:
+        return "none was shown to do anything"
+    best = shown[0]
+    if best.dollars is None or best.dollars.likely >= 0:
+        return f"{counted(len(shown), 'lever')} shown to do something; none saves money"
+    return f"{best.name} saves most: {money(-best.dollars.likely, found.currency)} a month"
+
+
+def worth(one: LeverAnswer, currency: str) -> str:
+    """A month's change in a word; its interval is `dollars`."""
+    if one.verdict == "nothing":
+        return "does nothing"
+    if one.dollars is None:
+        return one.verdict
+    return money(one.dollars.likely, currency)
 
 
 def dollars(one: LeverAnswer, currency: str) -> str:

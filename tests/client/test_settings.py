@@ -11,6 +11,7 @@ import pytest
 from harness.client.device import Device
 from harness.client.realtime.phoenix.codec import FrameKind
 from harness.client.screens.app import open_app
+from harness.client.screens.browse.search import Search
 from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.chat.parts import Conversation, conversation_list
 from harness.client.screens.presence import look_away
@@ -187,6 +188,23 @@ def test_decks_ask_to_be_left_as_they_are(rerank: bool) -> None:
         decks = [deck for deck in server.decks() if deck["limit"] == SHIPPED.deck_first]
     assert decks
     assert all(("skipRerank" in deck) is not rerank for deck in decks)
+
+
+@pytest.mark.parametrize("rerank", [True, False])
+def test_searches_ask_to_be_left_as_they_are(rerank: bool) -> None:
+    async def body(phone: Device) -> None:
+        assert await open_app(phone, landing=False)
+        search = Search(phone)
+        search.open()
+        await search.type("night", [0.0] * 4)
+        search.leave()
+
+    with Scripted().serving() as server:
+        with running(server.url, Secrets("anon", "password"), settings=ClientSettings(rerank=rerank)) as engine:
+            drive(engine, body)
+        asked = [heard.body for heard in server.of("media-search")]
+    assert asked
+    assert all(("skipRerank" in one) is not rerank for one in asked)
 
 
 # ---- what is read again ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.levers.piece import Piece
 from harness.levers.state import Asked, LeversState
 from harness.levers.table import GROUPS, LEVERS, Lever, chosen
-from harness.levers.turns import BLOCK, Turn, minutes, turns
+from harness.levers.turns import BLOCK, Turn, minutes, turns, warmed
 
 SOME = st.lists(st.sampled_from(LEVERS), unique_by=lambda lever: lever.name, min_size=1)
 
@@ -71,6 +71,19 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(levers: list[Lever],
         state = state.with_(piece(turn))
     left = state.left(todo)
     assert Counter(turn.key for turn in left) == Counter(turn.key for turn in todo[done:])
+
+
+@given(SOME)
+def test_each_seed_of_a_sandbox_is_warmed_before_anything_counts(levers: list[Lever]) -> None:
+    todo = turns(levers, 2, 1)
+    found = warmed(todo)
+    assert [turn for turn in found if turn.counts] == todo
+    known: set[tuple[tuple[str, ...], int, str]] = set()
+    for turn in found:
+        place = (turn.bench, turn.seed, turn.station)
+        assert turn.counts == (place in known) or not turn.counts
+        known.add(place)
+    assert all(turn.lever is None for turn in found if not turn.counts)
 
 
 def test_all_levers_in_the_short_form_fit_into_half_an_hour() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from harness.client.api import shapes
@@ -93,7 +94,9 @@ async def _fetch(phone: Device, text: str, chip: str) -> Fetched[FoundTitles]:
 
 
 async def _own(phone: Device, text: str, chip: str) -> list[SearchHit]:
-    body = {"query": text, "page": 1, "limit": RESULTS, "filters": {"type": chip}}
+    body: dict[str, Any] = {"query": text, "page": 1, "limit": RESULTS, "filters": {"type": chip}}
+    if not phone.settings.rerank:
+        body["skipRerank"] = True
     own = Fetched.of(await phone.api.request(MEDIA_SEARCH, body=body), shapes.found_titles)
     if own.value is None:
         kind = "" if chip == "all" else f"&kind=eq.{chip}"
