@@ -215,7 +215,8 @@ def _as_it_was(run: RunLike) -> Manifest:
 
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
-    (gauges, changes), traffic = _realtime(run), _frame(run, TRAFFIC)
+    gauges, changes = _realtime(run)
+    traffic, health, arrivals = (_frame(run, name) for name in (TRAFFIC, HEALTH, ARRIVALS))
     facts = _facts(run)
     faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
     deliveries = tuple(account(_in_order(facts), faults))
@@ -224,7 +225,6 @@ def load(run: RunLike) -> Frames:
         frozenset(MEASURED_VIEWS),
         NOT_AN_ANSWER,
     )
-    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,

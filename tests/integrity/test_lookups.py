@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.ledger import WriteKind, WriteStep
-from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
+from harness.core.tables import LEDGER_WRITES, SCHEMAS
 from reports.integrity.messages import _suspects
 from reports.integrity.writes import NEVER, of_kind
 
@@ -33,7 +33,8 @@ def ledger(noted: list[tuple[int, int]], steps: list[Any]) -> Any:
                 for (p, s), at, step, kind in steps
             ]
         schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
-        return pa.Table.from_pylist(found, schema).to_batches(max_chunksize=5)
+        batches: list[pa.RecordBatch] = pa.Table.from_pylist(found, schema).to_batches(max_chunksize=5)
+        return batches
 
     return rows
 
