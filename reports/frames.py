@@ -216,7 +216,7 @@ def _as_it_was(run: RunLike) -> Manifest:
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
     gauges, changes = _realtime(run)
-    traffic, health, arrivals = (_frame(run, name) for name in (TRAFFIC, HEALTH, ARRIVALS))
+    traffic = _frame(run, TRAFFIC)
     facts = _facts(run)
     faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
     deliveries = tuple(account(_in_order(facts), faults))
@@ -225,6 +225,7 @@ def load(run: RunLike) -> Frames:
         frozenset(MEASURED_VIEWS),
         NOT_AN_ANSWER,
     )
+    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,

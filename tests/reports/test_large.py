@@ -31,6 +31,8 @@ sys.modules["large_report"] = large_report
 _spec.loader.exec_module(large_report)
 ROOT, Size, asked, build = large_report.ROOT, large_report.Size, large_report.asked, large_report.build
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 DAY_S = 24 * 3600
 LITTLE = Size(samples=20_000, seconds=240, operations=60, workers=2, messages=100)
 LARGE = Size(samples=1_000_000, seconds=2_880, operations=60, workers=20, messages=5_000)
@@ -40,7 +42,6 @@ BYTES_A_ROW = 120
 """By which the process may grow for each row more, all tables together; 60 as measured."""
 
 
-@pytest.mark.slow
 def test_a_million_samples_take_little_more_than_a_report_of_none(tmp_path: Path) -> None:
     took, rows = {}, {}
     for name, size in (("little", LITTLE), ("large", LARGE)):
@@ -62,7 +63,6 @@ def soak(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_a_record_of_a_day_is_judged_and_drawn_over_the_whole_day(soak: Path) -> None:
     verdict = report(soak)
     assert verdict.exit_code == 0, verdict.reasons
@@ -78,7 +78,6 @@ def test_a_record_of_a_day_is_judged_and_drawn_over_the_whole_day(soak: Path) ->
     assert len(page) < 4_000_000
 
 
-@pytest.mark.slow
 def test_the_charts_of_a_day_have_few_points_and_reach_its_end(soak: Path) -> None:
     frames = load(open_run(soak))
     assert frames.window == (600.0, DAY_S - 600.0)
@@ -97,7 +96,6 @@ def test_the_charts_of_a_day_have_few_points_and_reach_its_end(soak: Path) -> No
     assert len(frames.gauges) == DAY_S
 
 
-@pytest.mark.slow
 def test_a_slow_hour_of_a_day_is_found_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     size = Size(samples=60_000, seconds=DAY_S, operations=4, workers=2, messages=0)
