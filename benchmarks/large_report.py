@@ -87,7 +87,7 @@ def compared(folder: Path, checkouts: list[Path], rounds: int) -> int:
             f"{middle['peak'] / 2**20:>7,.0f} MiB {middle['page'] / 1e6:>5.1f} MB of page"
         )
     ours = said[ROOT]
-    held = min(row["cpu"] for row in ours) <= BAR_S and max(row["peak"] for row in ours) <= BAR_BYTES
+    held = min(row["seconds"] for row in ours) <= BAR_S and max(row["peak"] for row in ours) <= BAR_BYTES
     print("ok" if held else "MISSED")
     return 0 if held else 1
 
@@ -221,7 +221,7 @@ def latency(size: Size, warmup: int, lag_each_s: int, slow: tuple[float, float])
 
     source = np.random.default_rng(1)
     names = [f"operation_{number}" for number in range(size.operations)]
-    speed = np.exp(np.linspace(0, 3, size.operations))  # from 40 ms to 800
+    speed = np.exp(0.05 * np.arange(size.operations))  # from 40 ms to 760 for 60 of them
     for first, last in stretches(size):
         number = size.samples * last // size.seconds - size.samples * first // size.seconds
         lags = lag_each_s * size.workers * (last - first)

@@ -75,12 +75,13 @@ class BySecond:
         if served:
             second = second + (value // 1e6).astype("int32")
         length, columns = int(second.max(initial=0)) + 1, len(tried) + 1
-        counts = np.zeros(length * columns)
+        counted = np.zeros(length * columns)
         for at in stretches(len(value)):
             cell = np.searchsorted(tried, value[at], side="left")  # how many of those tried a delay is above
             cell += second[at].astype("int64") * columns
-            counts += np.bincount(cell, weights=count[at], minlength=len(counts))
-        above = counts.reshape(length, columns)[:, ::-1].cumsum(axis=1)[:, ::-1]
+            counted += np.bincount(cell, weights=count[at], minlength=len(counted))
+        counts = counted.reshape(length, columns)
+        above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
         largest = np.zeros(length)
         np.maximum.at(largest, second, value)
         total = above[:, 0]

@@ -98,7 +98,7 @@ class Frames:
     generator: pd.DataFrame  # KEYS, count, value_us
     arrivals: pd.DataFrame
     health: pd.DataFrame
-    traffic: pd.DataFrame  # what each session sent, per call
+    traffic: pd.DataFrame  # what each session sent, per call: ticket, call, SUMMED
     facts: pd.DataFrame = field(default_factory=pd.DataFrame)  # the delivery table, on one clock
     deliveries: tuple[Delivery, ...] = ()
     gauges: pd.DataFrame = field(default_factory=pd.DataFrame)  # Realtime by second, all workers together
@@ -216,6 +216,7 @@ def _as_it_was(run: RunLike) -> Manifest:
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
     gauges, changes = _realtime(run)
+    traffic = _frame(run, TRAFFIC)
     facts = _facts(run)
     faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
     deliveries = tuple(account(_in_order(facts), faults))
@@ -224,7 +225,7 @@ def load(run: RunLike) -> Frames:
         frozenset(MEASURED_VIEWS),
         NOT_AN_ANSWER,
     )
-    arrivals, health, traffic = (_frame(run, name) for name in (ARRIVALS, HEALTH, TRAFFIC))
+    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,
@@ -265,6 +266,7 @@ def _realtime(run: RunLike) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _frame(run: RunLike, table: str) -> pd.DataFrame:
     """A table of the record; its words are categories. Column by column, each leaves Arrow's memory for numpy's."""
     frame: pd.DataFrame = _coded(run, table).to_pandas(split_blocks=True, self_destruct=True)
+    frame = frame[["ticket", "call", *SUMMED]] if table == TRAFFIC else frame
     for name in SUMMED if table == TRAFFIC else ():
         values = frame[name].to_numpy()
         if values.dtype == np.int64 and len(values) and values.min() >= 0 and values.sum(dtype=np.float64) < 2**31:

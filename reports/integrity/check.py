@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -113,7 +113,7 @@ def checks(
 ) -> tuple[Check, ...]:
     """Every check that the record allows, in the order of the contract. `torn`: workers whose ledger breaks off."""
     zero_us = round(zero_epoch_s * 1e6)
-    small = frames.smaller(run.rows)
+    small = frames.smaller(run.rows, LIBRARY_EVENTS)
     book = Book(run.rows, run_tag, contents.accounts(small), torn)
     rows: list[Check] = []
     happened = store.kept(run.folder, EVENTS, EVENT_COLUMNS)
@@ -132,9 +132,8 @@ def checks(
         rows += _messages(book, *sent, zero_us, offset, changes.gathered(small), span)
         rows += shown.pages(kept, *sent, ahead_us)
     if kept and (seen := view.view(run.folder)) is not None:
-        moved = frames.intended(run.rows, WriteKind.EVENT, LIBRARY_EVENTS)
-        rows += shown.checks(kept, seen, view.touched(small, moved), zero_us + offset.us + offset.unsure)
-    rows += rules(run.folder, run.rows, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
+        rows += shown.checks(kept, seen, view.touched(small, small.events()), zero_us + offset.us + offset.unsure)
+    rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 
 
@@ -180,16 +179,17 @@ def _about_events(
         "I05": found.absent & writes.dropped,
         "left offline": found.absent & writes.forgotten,
     }
-    yield from book.of_writes(writes, asked)
-    yield book.rows_of("event day", stored.table, events.misdated(stored.table), "client_event_id")
-    yield book.unknown("I06", stored.table, found.unknown, "client_event_id")
     late = clocks.misdated(writes, stored.write, created, zero_us, offset)
-    yield book.misdated("I53", writes, stored.table, stored.write, late, zero_us, offset)
     how = Comparison(
         names=CONTENT_FIELDS[EVENTS.name],
         columns={"title": ("subject", "media_item_id"), "type": ("detail", "event_type")},
         others={"person": book.foreign(writes, stored.table, stored.write)},
     )
+    book.look_up(writes, asked, book.shown(writes, stored.table, stored.write, late, stored.write, how))
+    yield from book.of_writes(writes, asked)
+    yield book.rows_of("event day", stored.table, events.misdated(stored.table), "client_event_id")
+    yield book.unknown("I06", stored.table, found.unknown, "client_event_id")
+    yield book.misdated("I53", writes, stored.table, stored.write, late, zero_us, offset)
     yield book.fields_of("I51", writes, stored.table, stored.write, how)
     nobodys = nobody.events(stored.others, book.accounts, span)
     yield book.rows_of("I63", stored.others, nobodys, "id", "user_id", "client_event_id")
@@ -213,11 +213,7 @@ def _messages(
         "I19 refused": found.refused_but_stored,
         "order": late,
     }
-    yield from book.of_writes(writes, asked)
-    yield book.unknown("unknown messages", stored.table, found.unknown, "client_id")
     misdated = clocks.misdated(writes, stored.write, stored.created, zero_us, offset)
-    yield book.misdated("I54", writes, stored.table, stored.write, misdated, zero_us, offset)
-    yield changes.check(changed, stored.table)
     as_sent = np.where(changes.touched(changed, stored.table), -1, stored.write)  # edited or deleted: I58
     how = Comparison(
         names=CONTENT_FIELDS[MESSAGES.name],
@@ -225,6 +221,11 @@ def _messages(
         others={"sender": book.foreign(writes, stored.table, as_sent)},
         also=contents.elsewhere(writes, stored.table, as_sent, book.rows),
     )
+    book.look_up(writes, asked, book.shown(writes, stored.table, stored.write, misdated, as_sent, how))
+    yield from book.of_writes(writes, asked)
+    yield book.unknown("unknown messages", stored.table, found.unknown, "client_id")
+    yield book.misdated("I54", writes, stored.table, stored.write, misdated, zero_us, offset)
+    yield changes.check(changed, stored.table)
     yield book.fields_of("I52", writes, stored.table, as_sent, how)
     nobodys = nobody.messages(stored.others, book.accounts, span, changed)
     yield book.rows_of("I64", stored.others, nobodys, "id", "user_id", "conversation_id")
@@ -258,13 +259,20 @@ class Book:
     run_tag: int
     accounts: contents.Accounts = contents.NO_ACCOUNTS
     torn: frozenset[int] = frozenset()
+    known: dict[WriteKind, dict[int, WriteFacts]] = field(default_factory=dict)  # facts that were looked up
+
+    def facts(self, kind: WriteKind, places: Iterable[int]) -> Mapping[int, WriteFacts]:
+        """Of writes by place; the ledger is gone through for those that nobody asked for yet."""
+        known = self.known.setdefault(kind, {})
+        known.update(facts_of(kind, self.rows, set(places) - known.keys()))
+        return known
 
     def of_writes(self, writes: Writes, asked: Mapping[str, Flags]) -> Iterator[Check]:
         """Questions whose offenders are writes; the ledger is looked through once for all of them."""
         found = {id_: np.flatnonzero(offending) for id_, offending in asked.items()}
         shown = {id_: rows[:SHOWN].tolist() for id_, rows in found.items()}
         places = {int(writes.place[row]) for rows in shown.values() for row in rows}
-        facts = facts_of(writes.kind, self.rows, places)
+        facts = self.facts(writes.kind, places)
         for id_, rows in shown.items():
             offenders = tuple(self._named(writes, row, facts[int(writes.place[row])]) for row in rows)
             yield QUESTIONS[id_].answered(len(writes), len(found[id_]), offenders)
@@ -297,13 +305,10 @@ class Book:
 
     def fields_of(self, id_: str, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Check:
         """Whether rows hold what was sent, with the fields that differ by name."""
-        differ = contents.unlike(writes, table, row_write)
-        for flags in (*how.others.values(), *(() if how.also is None else (how.also,))):
-            differ |= flags
         known = row_write >= 0
-        told = np.flatnonzero(differ & known)
+        told = np.flatnonzero(self._differ(writes, table, row_write, how))
         shown = told[: contents.NAMED_AT_MOST].tolist()
-        facts = facts_of(writes.kind, self.rows, {int(writes.place[row_write[row]]) for row in shown})
+        facts = self.facts(writes.kind, {int(writes.place[row_write[row]]) for row in shown})
         named = contents.named(writes, table, shown, row_write, facts, how.names, how.columns, how.others)
         offenders = tuple(
             self._named(writes, one.write, facts[int(writes.place[one.write])]).model_copy(update={"text": one.text})
@@ -314,6 +319,30 @@ class Book:
         if (blind := looked_at - contents.compared(writes, table, row_write)) > 0:
             note = "; ".join(filter(None, [note, f"content not compared: {count(blind)} rows of an older record"]))
         return QUESTIONS[id_].answered(looked_at, len(told), offenders, note)
+
+    def _differ(self, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Flags:
+        differ = contents.unlike(writes, table, row_write)
+        for flags in (*how.others.values(), *(() if how.also is None else (how.also,))):
+            differ |= flags
+        flags_: Flags = differ & (row_write >= 0)
+        return flags_
+
+    def shown(
+        self, writes: Writes, table: pa.Table, row_write: Integers, late: Flags, as_sent: Integers, how: Comparison
+    ) -> tuple[tuple[Integers, Flags, int], ...]:
+        """What `misdated` of `late` rows and `fields_of` as they were sent will show, for `look_up`."""
+        differ = self._differ(writes, table, as_sent, how)
+        return (row_write, late, SHOWN), (as_sent, differ, contents.NAMED_AT_MOST)
+
+    def look_up(self, writes: Writes, asked: Mapping[str, Flags], about: Iterable[tuple[Integers, Flags, int]]) -> None:
+        """Have the facts at hand of all that will be shown, from one look through the ledger.
+
+        :param asked: as for `of_writes`.
+        :param about: flags over stored rows, with each row's write, and of how many of them facts are shown.
+        """
+        rows = [np.flatnonzero(offending)[:SHOWN] for offending in asked.values()]
+        rows += [row_write[np.flatnonzero(flags)[:most]] for row_write, flags, most in about]
+        self.facts(writes.kind, writes.place[np.concatenate(rows)].tolist())
 
     def misdated(
         self,
@@ -329,7 +358,7 @@ class Book:
         found = np.flatnonzero(late)
         created = integers(table["created_at"])
         away = [clocks.distance_s(writes, int(row_write[r]), int(created[r]), zero_us, offset) for r in found]
-        facts = facts_of(writes.kind, self.rows, {int(writes.place[row_write[row]]) for row in found[:SHOWN]})
+        facts = self.facts(writes.kind, {int(writes.place[row_write[row]]) for row in found[:SHOWN]})
         offenders = tuple(
             self._named(writes, int(row_write[row]), facts[int(writes.place[row_write[row]])]).model_copy(
                 update={"text": f"stored, and dated {clocks.apart(by)} it was sent"}

@@ -33,20 +33,14 @@ def writes(rows: LedgerRows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
     return found.join(accounts(rows), on="person")
 
 
-def intended(rows: LedgerRows, kind: WriteKind, details: Iterable[str]) -> pd.DataFrame:
-    """Writes of one kind with one of some details, and the account that made each; not what became of them."""
-    wanted = pa.array(sorted(details))
-    chosen = [batch.filter(pc.is_in(batch["detail"], wanted)) for batch in _of_kinds(LEDGER_WRITES, rows, [int(kind)])]
-    return _framed(LEDGER_WRITES, chosen).join(accounts(rows), on="person")
-
-
 class Smaller:
     """The ledger without its two large kinds, read once and kept: the others are asked about again and again. To be
     called as `LedgerRows`."""
 
-    def __init__(self, rows: LedgerRows) -> None:
-        self._rows = rows
+    def __init__(self, rows: LedgerRows, details: Iterable[str] = ()) -> None:
+        self._rows, self._details = rows, pa.array(sorted(details), pa.string())
         self._kept: dict[str, pa.Table] = {}
+        self._events: list[pa.RecordBatch] = []
         self._last_us = 0
 
     def __call__(self, table: str, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
@@ -61,20 +55,28 @@ class Smaller:
         self(LEDGER_STEPS, NAME)
         return self._last_us
 
+    def events(self) -> pd.DataFrame:
+        """Events with one of `details`, and the account that made each; not what became of them."""
+        self(LEDGER_WRITES, NAME)
+        return _framed(LEDGER_WRITES, self._events).join(accounts(self), on="person")
+
     def _chosen(self, table: str) -> Iterator[pa.RecordBatch]:
         large = (int(WriteKind.EVENT), int(WriteKind.MESSAGE))
         for batch in self._rows(table, SCHEMAS[table].names):
             if table == LEDGER_STEPS and batch.num_rows:
                 self._last_us = max(self._last_us, pc.max(batch["at_us"]).as_py())
+            if table == LEDGER_WRITES:
+                wanted = pc.and_(pc.equal(batch["kind"], large[0]), pc.is_in(batch["detail"], self._details))
+                self._events.append(batch.filter(wanted))
             kind = batch["kind"].to_numpy()
             rest = np.flatnonzero((kind != large[0]) & (kind != large[1]))
             if len(rest):
                 yield batch.take(pa.array(rest))
 
 
-def smaller(rows: LedgerRows) -> Smaller:
-    """See `Smaller`."""
-    return Smaller(rows)
+def smaller(rows: LedgerRows, details: Iterable[str] = ()) -> Smaller:
+    """See `Smaller`. `details`: of events that `Smaller.events` shall have."""
+    return Smaller(rows, details)
 
 
 def accounts(rows: LedgerRows) -> pd.DataFrame:

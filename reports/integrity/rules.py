@@ -37,20 +37,19 @@ LIBRARY_EVENTS = frozenset({"status", "watchlist", "rating"})
 
 def rules(
     folder: Path,
-    rows: LedgerRows,
-    small: LedgerRows,
+    small: frames.Smaller,
     read_at: pd.Timestamp,
     *,
     ahead_us: int = 0,
     span: tuple[int, int] = (0, 0),
     by_name: bool = True,
 ) -> Iterator[Check]:
-    """Every rule whose tables were read. `small`: the ledger without its large kinds (`frames.smaller`). `read_at`:
+    """Every rule whose tables were read. `small`: the ledger without its large kinds, with LIBRARY_EVENTS. `read_at`:
     when that was, on the generator's clock; the target's is ahead by so many microseconds. `span`: the run's time on
     the target's clock, microseconds since 1970. `by_name`: whether what reading by time left out was asked for; records
     of earlier versions know of the run's own messages only."""
     seen = _Evidence(folder)
-    moved = frames.intended(rows, WriteKind.EVENT, LIBRARY_EVENTS)
+    moved = small.events()
     yield from _talk(seen, small, read_at, ahead_us)
     yield from _answered(seen, small, by_name)
     yield from _served(seen, small)

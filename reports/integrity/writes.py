@@ -142,21 +142,23 @@ def _chosen(kind: WriteKind, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
 
 def _noted(kind: WriteKind, rows: LedgerRows, marked: str | None) -> tuple[Places, Integers, Numbers, Flags, Numbers]:
     """The writes themselves: place, instant, key, whether the detail is the one asked for, content; sorted by place."""
-    pieces: list[tuple[npt.ArrayLike, ...]] = []
+    kinds = (np.uint64, np.int64, np.uint64, np.bool_, np.uint64)
+    pieces: list[list[npt.ArrayLike]] = [[] for _ in kinds]
     words = () if marked is None else ("detail",)
     for batch in _chosen(kind, rows(LEDGER_WRITES, (*_NAME, "at_us", "key", "content", *words))):
         flag = np.zeros(batch.num_rows, np.bool_)  # none asked for: none
         if marked is not None:
             flag = np.asarray(pc.fill_null(pc.equal(batch["detail"], marked), False))
         content = pc.fill_null(batch["content"], 0).to_numpy()
-        key_ = batch["key"].to_numpy()
-        pieces.append((_places(batch), batch["at_us"].to_numpy(), key_, flag, content))
+        found = (_places(batch), batch["at_us"].to_numpy(), batch["key"].to_numpy(), flag, content)
+        for column, values in zip(pieces, found, strict=True):
+            column.append(values)
     first, columns = np.zeros(0, np.int64), []
-    for column, type_ in enumerate((np.uint64, np.int64, np.uint64, np.bool_, np.uint64)):
-        joined = _joined([piece[column] for piece in pieces], type_)
-        if not column:
-            first = _first_of_each(joined)
-        columns.append(joined[first])  # one after the other: they are the most that is in memory
+    for number, type_ in enumerate(kinds):
+        joined = _joined(pieces[number], type_)
+        pieces[number].clear()  # one after the other: they are the most that is in memory
+        first = first if number else _first_of_each(joined)
+        columns.append(joined[first])
     place, intended, key, flagged, content_ = columns
     return place, intended, key, flagged, content_
 
