@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.run.run_request import RunRequest
 
 PAGE = "levers.html"
-SHORT_S, WHOLE_S = 6.0, 40.0
+SHORT_S, WHOLE_S = 4.0, 40.0
 """How long sessions begin in one piece."""
 
 
