@@ -39,6 +39,7 @@ class Meddler(Scripted):
             self.replies.setdefault(heard.endpoint, []).append(data)
             body = orjson.dumps(self.meddle(heard, data))
         head = [f"HTTP/1.1 {came.status_code} X", f"content-length: {len(body)}", "content-type: application/json"]
+        head += [f"content-range: {came.headers['content-range']}"] if "content-range" in came.headers else []
         return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 

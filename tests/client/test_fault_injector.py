@@ -78,7 +78,9 @@ def server() -> Iterator[Server]:
                     found.expired += 1
             if found.slow_s:
                 time.sleep(found.slow_s)
-            head = b"HTTP/1.1 201 Created\r\ncontent-length: %d\r\n\r\n" % len(found.reply)
+            head = b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
+                found.reply
+            )
             self.wfile.write(head + found.reply)
 
         def log_message(self, format: str, *arguments: Any) -> None:

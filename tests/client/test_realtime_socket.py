@@ -283,7 +283,7 @@ def test_without_a_network_no_packet_leaves_and_it_heals(run: Run) -> None:
             await one.joined()
             one.online = False
             one.client.network_lost()
-            assert one.outcomes("realtime_drop") == [(Outcome.NETWORK, "offline")]
+            assert one.outcomes("realtime_drop") == [(Outcome.GAVE_UP, "offline")]
             await until(lambda: one.client.stats.reconnect_count >= 3)
             assert len(server.attempts) == 1
             assert len(one.outcomes("realtime_connect")) == 1

@@ -90,7 +90,8 @@ class Sent:
         if self.future.done():  # the phone has given up on it
             return
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        self.future.set_result(Reply(status, headers or {}, raw, self.at, 0.0, 0.0, 0.0, 0, 0))
+        usually = {b"content-type": b"application/json", b"content-range": b"*/0"}
+        self.future.set_result(Reply(status, usually | (headers or {}), raw, self.at, 0.0, 0.0, 0.0, 0, 0))
 
     def breaks(self) -> None:
         self.future.set_exception(WireError(Outcome.NETWORK, Detail.RESET, sent_at=self.at))
