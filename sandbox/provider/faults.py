@@ -107,9 +107,9 @@ def parse(body: dict[str, Any], now: float) -> tuple[str, ProviderFault]:
 
 
 def _figure(body: dict[str, Any], key: str, default: float | None, highest: float) -> float | None:
-    value = body.get(key, default)
+    value = body.get(key)
     if value is None:
-        return None
+        return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
         raise ProviderFaultError(f"{key} is a number from 0 to {highest:g}")
     return float(value)

@@ -19,6 +19,7 @@ from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.connection import Handle, PhoenixConnection
 from harness.client.realtime.session import RealtimeSession
 from harness.client.screens.chat.keyboard import typing_signal
+from harness.core.client_settings import SHIPPED
 from tests.client.answered import flow
 from tests.client.realtime_stage import Stage
 
@@ -57,7 +58,7 @@ class Page:
                 auth=SimpleNamespace(account=account, user_id=ME),
                 clock=SimpleNamespace(now=lambda: self.stage.now),
                 network=NetworkState(),
-                kit=SimpleNamespace(sockets=None),
+                kit=SimpleNamespace(sockets=None, settings=SHIPPED),
                 notes=SimpleNamespace(saw=lambda *_, **__: None, ticket=1),
                 person=SimpleNamespace(number=1),
             ),

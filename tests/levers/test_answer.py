@@ -100,7 +100,14 @@ def test_what_vanishes_is_a_factor_of_nothing() -> None:
     assert presence.high < 0.01
 
 
-@pytest.mark.parametrize("name", ["batch-25", "presence-off", "broadcast"])
+def test_what_the_plan_has_none_of_saves_nothing() -> None:
+    """At this size presence is over its limit, so the plan bills none."""
+    dollars = lever(found(), "presence-off").dollars
+    assert dollars is not None
+    assert (dollars.low, dollars.likely, dollars.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["batch-25", "broadcast"])
 def test_fewer_of_what_is_billed_is_money(name: str) -> None:
     dollars = lever(found(), name).dollars
     assert dollars is not None

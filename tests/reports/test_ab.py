@@ -222,10 +222,10 @@ def _without(frames: Frames, operation: str) -> Frames:
 
 
 def thinned() -> list[Round]:
-    """A dozen samples of each operation at each deployment."""
+    """A few samples of each operation at each deployment."""
     found = rounds(base={"rate": 1}, head={"rate": 1})
     return [
-        Round(*(_of(side, side.samples.sample(frac=0.1, random_state=1)) for side in (one.base, one.head)))
+        Round(*(_of(side, side.samples.sample(frac=0.04, random_state=1)) for side in (one.base, one.head)))
         for one in found
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox.functions.assistant import breaker
@@ -361,6 +361,7 @@ def test_answers_are_bounded_and_priced(model: str, question: str, limit: int) -
     assert answer(asked, 300).cost == pytest.approx(3 * said.cost)
 
 
+@example({"mode": "dead", "share": None})
 @given(
     st.dictionaries(
         st.sampled_from(["mode", "share", "slow_s", "seconds", "models", "name"]),
