@@ -291,7 +291,7 @@ class Scripted:
             answer = usual(heard, self._tokens)
             self._tokens += heard.endpoint.startswith(("/auth/v1/token", "/auth/v1/signup"))
         usually = {"content-type": "application/json"} | ({"content-range": "*/0"} if heard.method == "HEAD" else {})
-        extra = usually | (answer[2] if len(answer) == 3 else {})
+        extra: dict[str, str] = {**usually, **(answer[2] if len(answer) == 3 else {})}
         body = answer[1] if isinstance(answer[1], bytes) else orjson.dumps(answer[1])
         lines = [f"HTTP/1.1 {answer[0]} X", f"content-length: {len(body)}", *(f"{k}: {v}" for k, v in extra.items())]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
