@@ -16,17 +16,21 @@ from reports.environment import GROWS
 from reports.health_row import HealthRow
 from reports.text import percent, plural
 
+SLACK_S = 1.0
 WHERE = "other programs on this machine, where the target ran too,"
 
 
-def excuse(manifest: Manifest, ratio: float, allowed: float) -> str:
+def excuse(manifest: Manifest, ratio: float, allowed: float, late_s: float = 0.0) -> str:
     """What speaks for them, as a clause; empty where they do not explain it.
 
     :param ratio: the latency, over its limit or over what it was before. :param allowed: the share of slow answers that
-        the objective allows.
+        the objective allows. :param late_s: by how many seconds one answer is over its limit: in its crowded seconds a
+        machine loses no more than the others' share of them, and SLACK_S of those that were just not full.
     """
     found = manifest.neighbours
     if found is None or found.crowded < max(1.0, allowed * found.seconds) or ratio > grown(found):
+        return ""
+    if late_s > found.crowded * found.share + SLACK_S:
         return ""
     return f"{WHERE} had {_figures(found)}"
 

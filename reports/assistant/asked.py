@@ -76,6 +76,7 @@ def _timed(
                 samples=len(took),
                 bad=over,
                 over=value / rule.limit_ms if value >= rule.limit_ms else None,
+                late_s=(value - rule.limit_ms) / 1000.0 if value >= rule.limit_ms else None,
                 status="missed" if value >= rule.limit_ms and over >= SURE_BAD else "held",
                 note=note,
             )
@@ -163,6 +164,7 @@ def patience(rule: Patience, facts: AssistantFacts) -> AssistantRow:
         samples=len(timed),
         bad=len(over),
         over=(slowest.duration_ms or 0) / _allowed(rule, slowest) if over else None,
+        late_s=((slowest.duration_ms or 0) - _allowed(rule, slowest)) / 1000.0 if over else None,
         status="missed" if over else "held",
         note=note,
     )

@@ -35,7 +35,9 @@ def judge(given: Iterable[rules.AssistantRule], facts: AssistantFacts, frames: F
 
 def _excused(row: AssistantRow, frames: Frames) -> AssistantRow:
     """A time over its limit may be the doing of other programs on the sandbox's machine: then it says nothing."""
-    excuse = neighbours.excuse(frames.manifest, row.over, 0.0) if row.status == "missed" and row.over else ""
+    if row.status != "missed" or not row.over or row.late_s is None:
+        return row
+    excuse = neighbours.excuse(frames.manifest, row.over, 0.0, row.late_s)
     return row.model_copy(update={"status": "not asked", "note": f"{row.note}; {excuse}"}) if excuse else row
 
 

@@ -21,6 +21,7 @@ class AssistantRow(ReportModel):
     bad: int = 0
     status: AssistantStatus
     over: float | None = None  # of a time that is over its limit: how many times the limit
+    late_s: float | None = None  # and by how much
     note: str = ""  # why it is missed, or not asked
 
     @property

@@ -68,3 +68,10 @@ def test_the_row_of_a_machine_of_ones_own_is_green() -> None:
     (row,) = neighbours.judge(build.manifest(neighbours=Neighbours(seconds=60, crowded=0, share=0.0)))
     assert (row.level, row.value) == ("valid", "left the target its CPU in all of 60 seconds")
     assert neighbours.judge(build.manifest()) == ()
+
+
+def test_a_few_full_seconds_do_not_explain_an_answer_that_is_later_than_that() -> None:
+    two = build.manifest(neighbours=Neighbours(seconds=18, crowded=2, share=0.72))
+    assert neighbours.excuse(two, 1.32, 0.0, 2.3)
+    assert not neighbours.excuse(two, 1.32, 0.0, 4.7)
+    assert neighbours.excuse(build.manifest(neighbours=Neighbours(seconds=18, crowded=18, share=0.85)), 1.32, 0.0, 4.7)
