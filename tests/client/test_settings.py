@@ -335,6 +335,7 @@ def chat(people: Meeting, members: int, messages: int) -> None:
     people.together(range(members), body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", ["changes", "broadcast_messages", "broadcast"])
 def test_messages_reach_everybody_whichever_way(sandbox: Sandbox, live: Live) -> None:
     members, messages = 3, 4
@@ -350,6 +351,7 @@ def test_messages_reach_everybody_whichever_way(sandbox: Sandbox, live: Live) ->
             assert people.counts["changes"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every_s", "requests"), [(0.0, 16), (1.5, 2)])
 def test_delivery_receipts_go_together(sandbox: Sandbox, every_s: float, requests: int) -> None:
     """Four messages to two others: two receipts each as shipped; gathered, one request of each reader's."""

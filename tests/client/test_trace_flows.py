@@ -24,6 +24,8 @@ from tests.client.stage import drive, running
 from tests.client.trace_flows import Difference, Known, Shape, compare, recorded, shape_of
 from tests.sandbox.signed_in import sql
 
+pytestmark = pytest.mark.slow  # one walk through the whole app for all flows: a minute
+
 PERSON = 5
 SWIPES = 8
 
