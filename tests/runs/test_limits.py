@@ -88,7 +88,7 @@ def test_no_second_is_a_tenth_over_the_limit(
     """With one worker, and with four that share the limit."""
     out = tmp_path / "runs"
     with counting(sandbox.url) as seen:
-        profile, target = prepared(tmp_path, seen.url, sandbox, monkeypatch, rate=0.085)
+        profile, target = prepared(tmp_path, seen.url, sandbox, monkeypatch, rate=0.074)
         options = ("--slo", BRIEF_SLO, "--target", target, "--processes", str(workers))
         run = finish(start(out, profile, *options), out, patience_s=240)
     assert run.manifest["status"] == "complete", run.said
