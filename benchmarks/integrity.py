@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +25,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from by_turns import asked, took
 
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.phase_window import Window
@@ -68,22 +66,8 @@ def main() -> int:
             build(folder, options.writes)
         disk = sum(path.stat().st_size for path in (folder / "ledger").iterdir())
         checkouts = [ROOT, *([options.against.resolve()] if options.against else ())]
-        said = [(checkout, asked(checkout, folder)) for _ in range(options.rounds) for checkout in checkouts]
+        said = [(checkout, asked(__file__, checkout, folder)) for _ in range(options.rounds) for checkout in checkouts]
     return tell(said, disk, options.writes)
-
-
-def asked(checkout: Path, folder: Path) -> dict[str, Any]:
-    """What a checkout finds, and what that takes it."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--look", str(folder)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-        cwd=checkout,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def look(folder: Path) -> None:
@@ -92,21 +76,7 @@ def look(folder: Path) -> None:
     window = Window(phase=Phase.MEASURE, start_s=0.0, end_s=86_400.0)
     run = RunFiles(folder, made.manifest(windows=(window,), record_version=RECORD_VERSION))
     found = checks(run, RUN_TAG, ZERO_EPOCH_S, READ_AT, torn=frozenset())
-    seconds = time.perf_counter() - started
-    took = resource.getrusage(resource.RUSAGE_SELF)
-    broken = {check.id: check.count for check in found if check.count}
-    cpu = took.ru_utime + took.ru_stime
-    print(json.dumps({"cpu": cpu, "seconds": seconds, "peak": peak_bytes(), "found": broken}))
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had. Not of getrusage where it can be helped: that counts the parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({**took(started), "found": {check.id: check.count for check in found if check.count}}))
 
 
 def tell(said: list[tuple[Path, dict[str, Any]]], disk: float, writes: int) -> int:

@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from by_turns import asked, took
 
 ROOT = Path(__file__).resolve().parents[1]
 STRETCH_S = 60
@@ -78,7 +76,7 @@ def compared(folder: Path, checkouts: list[Path], rounds: int) -> int:
     said: dict[Path, list[dict[str, float]]] = {checkout: [] for checkout in checkouts}
     for _ in range(rounds):
         for checkout in checkouts:
-            said[checkout].append(asked(checkout, folder))
+            said[checkout].append(asked(__file__, checkout, folder))
     print(f"{rows_of(folder)}")
     for checkout, rows in said.items():
         middle = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
@@ -92,43 +90,13 @@ def compared(folder: Path, checkouts: list[Path], rounds: int) -> int:
     return 0 if held else 1
 
 
-def asked(checkout: Path, folder: Path) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, __file__, "--look", str(folder)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-        cwd=checkout,
-    )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
 def look(folder: Path) -> None:
     """In a process of its own: from the record to the four files. CPU time from the process' start, imports too."""
     began = time.perf_counter()
     from reports.report import REPORT, report
 
     report(folder)
-    took = resource.getrusage(resource.RUSAGE_SELF)
-    found = {
-        "cpu": took.ru_utime + took.ru_stime,
-        "seconds": time.perf_counter() - began,
-        "peak": peak_bytes(),
-        "page": (folder / REPORT).stat().st_size,
-    }
-    print(json.dumps(found))
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had. Not of getrusage where it can be helped: that counts the parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({**took(began), "page": (folder / REPORT).stat().st_size}))
 
 
 def rows_of(folder: Path) -> str:

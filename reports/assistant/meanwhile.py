@@ -34,6 +34,8 @@ from reports.text import plural
 _READ = (CLIENTS, INDEXES, RELATIONS, SECONDS, STATEMENTS, TEXTS, WAITS)
 MOST_OF_IT = 0.5
 """Of the run's seconds, in which others had the machine: then what fails says nothing of the provider."""
+OF_OBJECTIVES = ", objectives"
+"""Behind the rule's name: what the second row of the rule is called."""
 _OBJECTIVE = "every other objective holds while the provider is broken"
 
 
@@ -69,7 +71,7 @@ def row(
     rule: Isolation, span: tuple[float, float], frames: Frames, facts: AssistantFacts, statement: Dearest | None = None
 ) -> AssistantRow:
     """All objectives but those of the assistant itself, inside `span` and outside of every fault."""
-    name = f"{rule.name}, objectives"
+    name = rule.name + OF_OBJECTIVES
     others = [slo for slo in frames.manifest.slos if not _of_assistant(slo)]
     where = f"from {span[0]:.0f} to {span[1]:.0f} s"
     inside = {one.name: one for one in objectives.judge(within(frames, span), others)}

@@ -12,6 +12,7 @@ from harness.prove.defects import DEFECTS, FAST, PREFLIGHT, STEADY, Defect, chos
 from harness.prove.table import Healthy, Proof, Trial, healthy, markdown, tried
 from harness.prove.trials import SCENARIOS
 from harness.prove.verdicts import Judged, fired
+from reports.assistant.meanwhile import OF_OBJECTIVES
 from reports.integrity.texts import QUESTIONS
 from reports.probes import _WORDS
 from sandbox.switches import Switches
@@ -129,10 +130,6 @@ def test_the_table_says_what_was_not_run_and_what_was_missed() -> None:
     assert "| latency_percent=30 | **missed** |" in text
     assert "| leak | not run |" in text
     assert "0 of 2 defects caught in every trial (3 runs); 0 false alarms" in text
-
-
-OF_OBJECTIVES = ", objectives"
-"""What the second row of an isolation rule is called beside the first (`reports.assistant.meanwhile`)."""
 
 
 def test_every_defect_is_a_set_of_switches_the_sandbox_has_and_a_gate_that_exists() -> None:

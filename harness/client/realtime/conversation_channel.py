@@ -201,27 +201,22 @@ class ConversationChannel:
         commit = epoch_us(change.commit_timestamp)
         key = text(row.get("id")) or text(row.get("user_id"))
         if not self._ours(change):
-            detail = f"{change.table} {change.type}"
-            self._host.notes.saw(
-                FactKind.STRANGE, self.conversation, key, detail, at=change.received_at, mark_us=commit
-            )
+            self._wrong(FactKind.STRANGE, change, key, commit)
             return
         late = commit is not None and self._tracker.misordered(change.table, commit)
         if self._twice(change, key, commit):
-            detail = f"{change.table} {change.type}"
-            self._host.notes.saw(
-                FactKind.DOUBLED, self.conversation, key, detail, at=change.received_at, mark_us=commit
-            )
+            self._wrong(FactKind.DOUBLED, change, key, commit)
         if commit is not None and misdated(change, commit):
-            detail = f"{change.table} {change.type}"
-            self._host.notes.saw(
-                FactKind.MISDATED, self.conversation, key, detail, at=change.received_at, mark_us=commit
-            )
+            self._wrong(FactKind.MISDATED, change, key, commit)
         if change.table == "messages" and change.type in ("INSERT", "UPDATE"):
             self._message(change, key, commit, late=late)
         elif change.table != "messages" and (change.type != "DELETE" or change.table == REACTIONS):
             for holder in tuple(self._holders):
                 holder.noted(change.table, text(row.get("message_id")))
+
+    def _wrong(self, kind: FactKind, change: DatabaseChange, key: str, commit: int | None) -> None:
+        detail = f"{change.table} {change.type}"
+        self._host.notes.saw(kind, self.conversation, key, detail, at=change.received_at, mark_us=commit)
 
     def _told(self, broadcast: BroadcastEvent) -> None:
         payload = broadcast.payload
