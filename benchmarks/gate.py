@@ -25,7 +25,7 @@ import pandas as pd
 
 from reports.compare import LEVEL, WARN
 from reports.drift import step
-from reports.intervals import evidence, of_percentile
+from reports.intervals import evidence, of_percentile, timed_in
 from reports.ranks import value_at_share
 from reports.statistics.many import Groups, alarms, noises
 
@@ -102,7 +102,7 @@ def coverage(rng: np.random.Generator, kind: Kind, samples: int, length: int, re
     held = opened = 0
     for _ in range(repetitions):
         chosen = frame(1e5 * np.exp(kind.draw(rng, samples, length)), length)
-        interval = of_percentile((0.0, float(length)), chosen, 95.0, value_at_share(chosen, 0.95))
+        interval = of_percentile(timed_in((0.0, float(length)), chosen), 95.0, value_at_share(chosen, 0.95))
         if interval is None:  # nothing is claimed
             held, opened = held + 1, opened + 1
             continue

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,7 @@ from reports.chaos_log import as_they_were, read
 from reports.delays import Delays
 from reports.delivery import Delivery, account
 from reports.gauges import CHANGES_OF, per_second
-from reports.intervals import Interval, of_percentile
+from reports.intervals import Interval, of_percentile, timed_in
 from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, percentiles_of
 from reports.samples import Places, counted, gather, part, stretches
@@ -138,7 +138,9 @@ class Frames:
     @cached_property
     def measured_counts(self) -> pd.DataFrame:
         """Likewise of `measured`."""
-        return counted(self.measured)
+        if self.measured is not self._in_measure:
+            return counted(self.measured)
+        return self.counts[self.counts["phase"] == Phase.MEASURE].reset_index(drop=True)
 
     @cached_property
     def latencies(self) -> pd.DataFrame:
@@ -345,7 +347,7 @@ def latency_table(frames: Frames) -> pd.DataFrame:
     """Per operation and view over the measure phase: samples, failed (counts), p50, p90, p95, p99, max in ms.
 
     A percentile that falls on a failure is infinite; `max` is of answers only. How precisely p95 and p99 are known:
-    `interval_of`.
+    `intervals_of`.
     """
     return frames.latencies.copy()
 
@@ -371,13 +373,16 @@ def _ends(chosen: pd.DataFrame) -> tuple[float, int]:
     return largest, int(chosen["count"].to_numpy()[~answered].sum())
 
 
-def interval_of(frames: Frames, operation: str, view: View, percentile: float) -> Interval | None:
-    """The 95 % interval of one operation's percentile over the measure phase, in ms; None as in `reports.intervals`."""
+def intervals_of(
+    frames: Frames, operation: str, view: View, percentiles: Sequence[float]
+) -> tuple[Interval | None, ...]:
+    """The 95 % intervals of one operation's percentiles over the measure phase, in ms; None as in
+    `reports.intervals`."""
     chosen = frames.measured_of(operation, view)
     if chosen.empty:
-        return None
-    value_us = percentiles_of(chosen, (percentile,))[1][0]
-    return of_percentile(frames.window, chosen, percentile, value_us)
+        return (None,) * len(percentiles)
+    values_us, timed = percentiles_of(chosen, percentiles)[1], timed_in(frames.window, chosen)
+    return tuple(of_percentile(timed, *pair) for pair in zip(percentiles, values_us, strict=True))
 
 
 def slowest(frames: Frames, view: View, limit: int = 15) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: S
         empty = pd.DataFrame(columns=[*columns, "samples", *names]).astype({"samples": "int64"})
         return empty.astype(dict.fromkeys(names, "float64"))
     group, labels = _groups(frame, columns)
-    values, place = _distinct(frame["value_us"].to_numpy())
+    values, place = distinct(frame["value_us"].to_numpy())
     samples, below = _running(group, place, frame["count"].to_numpy(), (len(labels), len(values)))
     result = labels.assign(samples=samples)
     for name, percentile in zip(names, percentiles, strict=True):
@@ -95,7 +95,7 @@ def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: S
     return result
 
 
-def _distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
+def distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
     """Each value once, ascending, and which of them each is. They are few, and hashing is far quicker than sorting."""
     place, found = pd.factorize(values)
     order = np.argsort(found)

@@ -41,6 +41,7 @@ from reports.frames import Frames
 from reports.intervals import Evidence, Interval
 from reports.model import ReportModel
 from reports.ranks import percentiles_of, rank_of, share_of
+from reports.samples import among
 from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
 from reports.windows import Sliding, Stretch, incident, slide
 
@@ -168,7 +169,10 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     missed = incident(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.sustained_s)
     moved = disturbance.moved_ms(frames, chosen, slo.view, slo.percentile, value_us) if samples else None
     met = samples > 0 and under >= rank_of(slo.percentile, samples)
-    known = intervals.evidence(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True)
+    timed = intervals.timed_in(frames.window, chosen)
+    known = intervals.evidence(
+        frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True, timed=timed
+    )
     status, note = _status(frames, slo, slo.operation, known, met=met, missed=missed is not None)
     close = known.close and status != "inconclusive"
     if status != "inconclusive":
@@ -202,7 +206,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
         min_samples=slo.min_samples,
         failed=failed,
         share_under=under / samples if samples else None,
-        interval=intervals.of_percentile(frames.window, chosen, slo.percentile, value_us),
+        interval=intervals.of_percentile(timed, slo.percentile, value_us),
         close=close and status != "inconclusive",
         moved=moved,
         **_proof(frames, slo, known),
@@ -215,7 +219,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
 def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
     chosen = frames.measured_of(slo.operations, slo.view)
     samples = int(chosen["count"].sum())
-    counted = chosen["outcome"].isin([str(outcome) for outcome in slo.outcomes])
+    counted = pd.Series(among(chosen, "outcome", slo.outcomes), index=chosen.index)
     bad = int(chosen.loc[counted, "count"].sum())
     value = bad / samples if samples else None
     interval = intervals.of_share(frames.window, chosen, counted)

@@ -19,7 +19,7 @@ from harness.core.visible import visible
 from reports import text
 from reports.database.model import shortened
 from reports.first_screen import first_screen
-from reports.frames import Frames, interval_of, outcome_table, slowest
+from reports.frames import Frames, intervals_of, outcome_table, slowest
 from reports.past import Past
 from reports.realtime import SHOWN_IDS
 from reports.render import charts, spark
@@ -163,6 +163,7 @@ def _latencies(frames: Frames, view: View) -> LatencyTable:
 
 def _latency_row(frames: Frames, view: View, row: pd.Series) -> LatencyRow:
     operation = str(row["operation"])
+    p95, p99 = intervals_of(frames, operation, view, (95.0, 99.0))
     return LatencyRow(
         operation=operation,
         samples=int(row["samples"]),
@@ -172,6 +173,6 @@ def _latency_row(frames: Frames, view: View, row: pd.Series) -> LatencyRow:
         p95=float(row["p95"]),
         p99=float(row["p99"]),
         largest=float(row["max"]),
-        p95_interval=text.span(interval_of(frames, operation, view, 95.0)),
-        p99_interval=text.span(interval_of(frames, operation, view, 99.0)),
+        p95_interval=text.span(p95),
+        p99_interval=text.span(p99),
     )

@@ -20,11 +20,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from reports.ranks import distinct
 
 SLICES = 10
 STUDENT_OVER_NORMAL = (2.262 / 1.960) ** 2
@@ -52,9 +55,19 @@ class Timed:
     count: Floats
     length: int
 
-    @property
+    @cached_property
     def samples(self) -> float:
         return float(self.count.sum())
+
+    @cached_property
+    def values(self) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """Each value once, ascending, and which of them each sample has."""
+        return distinct(self.value)
+
+    @cached_property
+    def correlation(self) -> Correlation | None:
+        """How the ranks of samples at different times go together; None where chance explains it, or they are few."""
+        return _correlation(self)
 
 
 def effective(timed: Timed, share: float, counted: npt.NDArray[np.bool_] | None = None) -> float:
@@ -88,25 +101,43 @@ def from_slices(timed: Timed, counted: npt.NDArray[np.bool_], *, correlated: boo
 
 def from_values(timed: Timed, share: float) -> float:
     """The design effect for the quantile at `share`, by the correlation of the ranks; 1 where chance explains it."""
+    found = timed.correlation
+    if found is None:
+        return 1.0
+    indicator = share_correlation(found.r, share)
+    return max(1.0, (1.0 + float((found.pairs * indicator).sum()) / timed.samples) * few_states(found.states))
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """r: of normal scores, by how many cells of time they are apart; pairs: of samples, so far apart in either
+    direction; states: how many moments it is known from."""
+
+    r: Floats
+    pairs: Floats
+    states: float
+
+
+def _correlation(timed: Timed) -> Correlation | None:
     samples = timed.samples
     if samples < 3 or timed.length < 2:
-        return 1.0
+        return None
     width = max(1, math.ceil(2 * timed.length / samples))
     cells = -(-timed.length // width)
-    score = normal_scores(timed.value, timed.count)
+    score = normal_scores(*timed.values, timed.count)
     place = np.clip(timed.second // width, 0, cells - 1)
     number = np.bincount(place, weights=timed.count, minlength=cells)
     total = np.bincount(place, weights=timed.count * score, minlength=cells)
     square = float((timed.count * score**2).sum())
     if square <= 0.0:
-        return 1.0
+        return None
     variance = square / samples
     pairs = _lagged(number)
     products = _lagged(total)
     pairs[0] -= samples
     products[0] -= square
     if not any(_beyond_chance(products[:near] / variance, pairs[:near]) for near in NEAR):
-        return 1.0
+        return None
     r = np.divide(products, pairs * variance, out=np.zeros_like(products), where=pairs > 0.5)
     last = _still_positive(r)
     pairs, r = pairs[:last], r[:last]
@@ -115,9 +146,8 @@ def from_values(timed: Timed, share: float) -> float:
     for _ in range(3):
         lost = min(0.5, (1.0 + float((both * np.clip(r + lost, 0.0, 1.0)).sum()) / samples) / samples)
     r = np.clip(r + lost, 0.0, 0.999)
-    indicator = share_correlation(r, share)
     states = cells * r[0] / max(r[0] + 2.0 * float(r[1:].sum()), 1e-9)
-    return max(1.0, (1.0 + float((both * indicator).sum()) / samples) * few_states(states))
+    return Correlation(r, both, states)
 
 
 def few_states(states: float) -> float:
@@ -134,10 +164,12 @@ def _beyond_chance(products: Floats, pairs: Floats) -> bool:
     return possible >= 1.0 and float((weight * products).sum()) >= PAIRS_BY_CHANCE * math.sqrt(possible)
 
 
-def normal_scores(value: Floats, count: Floats) -> Floats:
-    """Of each value the normal quantile of its mean rank, all samples weighted by `count`; infinity is the largest."""
-    distinct, place = np.unique(value, return_inverse=True)
-    number = np.bincount(place, weights=count, minlength=len(distinct))
+def normal_scores(values: Floats, place: npt.NDArray[np.int64], count: Floats) -> Floats:
+    """Of each sample the normal quantile of its mean rank, all weighted by `count`; infinity is the largest.
+
+    values, place: as `Timed.values` has them.
+    """
+    number = np.bincount(place, weights=count, minlength=len(values))
     middle = (np.cumsum(number) - number / 2) / max(float(number.sum()), 1.0)
     scores = np.array([NORMAL.inv_cdf(min(max(one, 1e-9), 1 - 1e-9)) for one in middle.tolist()])
     mean = float((scores * number).sum() / max(float(number.sum()), 1.0))

@@ -107,6 +107,7 @@ def test_a_key_longer_than_a_word_is_sorted_column_by_column(rows: list[Any]) ->
 def test_stretches_of_few_rows_give_the_same(rows: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "STRETCH", 3)
+        patch.setattr(samples, "BLOCK", 2)
         check(gather(pieces(rows), VIEWS, NOT_AN_ANSWER), rows)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reports.change_point import change
 from reports.drift import step
-from reports.intervals import evidence, of_percentile
+from reports.intervals import evidence, of_percentile, timed_in
 from reports.ranks import value_at_share
 from reports.statistics import binomial
 from reports.statistics.correlation import Timed, effective, share_correlation
@@ -107,7 +107,7 @@ def test_intervals_cover_the_truth(rho: float, samples: int) -> None:
     rng, truth, covered = np.random.default_rng(7), 100 * math.exp(0.6 * 1.6448536), 0
     for _ in range(80):
         chosen = frame(series(rng, samples, rho))
-        interval = of_percentile((0.0, 60.0), chosen, 95.0, value_at_share(chosen, 0.95))
+        interval = of_percentile(timed_in((0.0, 60.0), chosen), 95.0, value_at_share(chosen, 0.95))
         assert interval is not None
         assert interval.high is None or interval.low < interval.high
         covered += interval.low <= truth and (interval.high is None or truth <= interval.high)
