@@ -34,6 +34,7 @@ from harness.core.session_end import BROKEN_OFF
 from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from harness.record.memory import given_back, let_go
 from harness.record.parts import PartFault
 from harness.record.store import CODED
 from reports.chaos_log import as_they_were, read
@@ -43,7 +44,7 @@ from reports.gauges import CHANGES_OF, per_second
 from reports.intervals import Interval, of_percentile, timed_in
 from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, percentiles_of
-from reports.samples import Places, counted, gather, part, stretches
+from reports.samples import BLOCK, Places, among, counted, gather, part, runs_of, stretches
 
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
 NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
@@ -95,7 +96,7 @@ class Frames:
     manifest: Manifest
     complete: bool
     samples: pd.DataFrame  # KEYS, count, value_us
-    generator: pd.DataFrame  # KEYS, count, value_us
+    generator: pd.DataFrame  # KEYS, count
     arrivals: pd.DataFrame
     health: pd.DataFrame
     traffic: pd.DataFrame  # what each session sent, per call: ticket, call, SUMMED
@@ -215,8 +216,10 @@ def _as_it_was(run: RunLike) -> Manifest:
     return run.manifest.model_copy(update={"chaos": as_they_were(run.manifest.chaos, read(folder))})
 
 
+@given_back()
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
+    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)  # reading takes memory, and samples take the most
     gauges, changes = _realtime(run)
     traffic = _frame(run, TRAFFIC)
     facts = _facts(run)
@@ -227,7 +230,6 @@ def load(run: RunLike) -> Frames:
         frozenset(MEASURED_VIEWS),
         NOT_AN_ANSWER,
     )
-    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,
@@ -262,18 +264,21 @@ def _realtime(run: RunLike) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What of Realtime's millions of rows is asked for, before the samples need the memory."""
     rows = _frame(run, REALTIME)
     names = [name for name in rows["what"].cat.categories if name.startswith(CHANGES_OF)]
-    return per_second(rows), rows[rows["what"].isin(names)].reset_index(drop=True)
+    gauges, changes = per_second(rows), rows[among(rows, "what", names)].reset_index(drop=True)
+    del rows
+    let_go()
+    return gauges, changes
 
 
 def _frame(run: RunLike, table: str) -> pd.DataFrame:
     """A table of the record; its words are categories. Column by column, each leaves Arrow's memory for numpy's."""
     frame: pd.DataFrame = _coded(run, table).to_pandas(split_blocks=True, self_destruct=True)
     frame = frame[["ticket", "call", *SUMMED]] if table == TRAFFIC else frame
-    for name in SUMMED if table == TRAFFIC else ():
-        values = frame[name].to_numpy()
-        if values.dtype == np.int64 and len(values) and values.min() >= 0 and values.sum(dtype=np.float64) < 2**31:
+    for name in frame.columns:
+        values = frame[name].to_numpy() if frame[name].dtype == np.int64 else np.zeros(0)
+        if len(values) and values.min() >= 0 and values.sum(dtype=np.float64) < 2**31:
             frame[name] = values.astype(np.int32)  # no sum of any of them is larger
-    pa.default_memory_pool().release_unused()
+    let_go()
     for name in CODED.get(table, ()):
         words = frame[name].cat
         frame[name] = words.set_categories(sorted(words.categories))  # groups come in the order of their words
@@ -307,10 +312,13 @@ def _in_order(facts: pd.DataFrame) -> Iterator[DeliveryFact]:
     marks = facts["mark_us"].to_numpy(dtype="float64", na_value=np.nan)
     names = ("at_us", "worker", "kind", "person", "conversation", "key", "detail")
     kinds = {str(kind): kind for kind in FactKind}
-    columns = [facts[name].tolist() for name in names]
-    for at, worker, kind, person, conversation, key, detail, mark in zip(*columns, marks.tolist(), strict=True):
-        mark_us = None if math.isnan(mark) else int(mark)
-        yield DeliveryFact(at, worker, kinds[kind], person, conversation, key, detail, mark_us)
+    for some in stretches(len(facts), BLOCK):
+        columns = [facts[name].iloc[some].tolist() for name in names]
+        for at, worker, kind, person, conversation, key, detail, mark in zip(
+            *columns, marks[some].tolist(), strict=True
+        ):
+            mark_us = None if math.isnan(mark) else int(mark)
+            yield DeliveryFact(at, worker, kinds[kind], person, conversation, key, detail, mark_us)
 
 
 def _delivery_samples(manifest: Manifest, deliveries: tuple[Delivery, ...]) -> pa.RecordBatch:
@@ -410,8 +418,8 @@ def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> 
 
 def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
     """Samples per second by outcome: index second (slots of `width_s` with no gaps), one column an outcome present."""
-    parts = [part(frame, frame["view"] == view) for frame in (frames.samples, frames.aborted) if len(frame)]
-    last = max((int(chosen["second"].max()) for chosen in parts if len(chosen)), default=None)
+    parts = [frame.iloc[at] for frame in (frames.samples, frames.aborted) for at in runs_of(frame, "view", view)]
+    last = max((int(chosen["second"].max()) for chosen in parts), default=None)
     if last is None:
         return pd.DataFrame()
     seconds = range(0, last // width_s * width_s + width_s, width_s)

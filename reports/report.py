@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.core.collector import paused
 from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
 from harness.history.store import HistoryStore
@@ -48,6 +49,7 @@ HISTORY = "history.db"
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
 
 
+@paused()
 def report(
     folder: Path,
     baselines: Sequence[Path] = (),
@@ -76,6 +78,7 @@ def report(
     return verdict
 
 
+@paused()
 def rendered(folder: Path) -> str:
     """The page of the run in `folder`, from its record; nothing is written. :raises UsageError: it holds no run."""
     frames, verdict = _judged(folder, (), force=False)
@@ -95,6 +98,7 @@ def earlier(folder: Path, frames: Frames, verdict: Verdict, history: Path | None
         return None
 
 
+@paused()
 def judged(folder: Path) -> Verdict:
     """The verdict of the run in `folder`, from its record, against what it was judged with before, where that is still
     there; nothing is written. :raises UsageError: it holds no run."""

@@ -22,11 +22,14 @@ import pyarrow as pa
 
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
+from harness.record.memory import let_go
 
 NAMES = ("phase", "view", "operation", "outcome")
 KEYS = ["second", "phase", "operation", "view", "outcome", "bucket_us"]
 PHASES = (Phase.WARMUP, Phase.MEASURE, Phase.DRAIN)
 """In order of time, and so they stand in the frames."""
+_OWN = 2
+"""The generator's frame among the three."""
 _WORD = 63
 """Bits of a sort key."""
 STRETCH, BLOCK = 1 << 20, 1 << 16
@@ -38,7 +41,7 @@ Codes = npt.NDArray[np.signedinteger[Any]]
 
 @dataclass(frozen=True)
 class Sorted:
-    """The three frames of a run's samples; columns KEYS, count and value_us."""
+    """The three frames of a run's samples; columns KEYS and count, and value_us where something may fail."""
 
     samples: pd.DataFrame
     aborted: pd.DataFrame
@@ -58,6 +61,7 @@ def gather(
     for piece in pieces:
         if piece.num_rows:
             columns.add(piece)
+    let_go()
     return _split(columns, measured, slow)
 
 
@@ -169,14 +173,14 @@ def _split(columns: _Columns, measured: frozenset[View], slow: Mapping[View, fro
     kinds = np.array([[_frame_of(one, other, measured) for other in outcomes] for one in views], np.int64)
     rows = _in_order(columns, names, values, kinds)
     bounds = rows.bounds()
-    found = [
-        _frame(rows, first, last, names, values, slow) for first, last in reversed(list(itertools.pairwise(bounds)))
-    ]
-    return Sorted(*reversed(found))
+    generator, aborted, samples = (
+        _frame(rows, bounds[kind], bounds[kind + 1], names, values, slow, may_fail=kind != _OWN) for kind in (2, 1, 0)
+    )
+    return Sorted(samples, aborted, generator)
 
 
 def _frame_of(view: str, outcome: str, measured: frozenset[View]) -> int:
-    return 2 if view not in measured else 1 if outcome == Outcome.ABORTED else 0
+    return _OWN if view not in measured else 1 if outcome == Outcome.ABORTED else 0
 
 
 FIELDS = ("kind", "phase", "view", "operation", "second", "outcome", "value")
@@ -354,6 +358,8 @@ def _frame(
     names: Mapping[str, list[str]],
     values: list[int],
     slow: Mapping[View, frozenset[Outcome]],
+    *,
+    may_fail: bool,
 ) -> pd.DataFrame:
     """Of rows that are the last ones there."""
     small = not values or (values[0] >= 0 and values[-1] < 2**32)
@@ -362,7 +368,8 @@ def _frame(
     failed = np.array([[other in by_name.get(one, ()) for other in names["outcome"]] for one in names["view"]], bool)
     codes = {name: np.empty(last - first, _kind_for(len(words) - 1)) for name, words in names.items()}
     second = np.empty(last - first, rows.second)
-    bucket_us, value_us = np.empty(last - first, table.dtype), np.empty(last - first, np.float64)
+    bucket_us = np.empty(last - first, table.dtype)
+    value_us = np.empty(last - first if may_fail else 0, np.float64)
     for begin in reversed(range(first, last, BLOCK)):
         fields = rows.pop(begin)
         at = slice(begin - first, begin - first + len(fields["value"]))
@@ -370,8 +377,9 @@ def _frame(
             codes[name][at] = fields[name]
         second[at] = fields["second"]
         bucket_us[at] = table[fields["value"]]
-        value_us[at] = bucket_us[at]
-        value_us[at][failed[fields["view"], fields["outcome"]]] = np.inf
+        if may_fail:
+            value_us[at] = bucket_us[at]
+            value_us[at][failed[fields["view"], fields["outcome"]]] = np.inf
     words = {
         name: pd.Categorical.from_codes(codes[name], categories=pd.Index(names[name], dtype="str"), validate=False)
         for name in NAMES
@@ -381,7 +389,7 @@ def _frame(
         **{name: words[name] for name in ("phase", "operation", "view", "outcome")},
         "bucket_us": bucket_us,
         "count": rows.count[first:last],
-        "value_us": value_us,
+        **({"value_us": value_us} if may_fail else {}),
     }
     return pd.DataFrame(frame, copy=False)
 
@@ -397,6 +405,18 @@ def part(frame: pd.DataFrame, wanted: pd.Series[bool]) -> pd.DataFrame:
     if number == len(mask):
         return frame
     return frame.iloc[first : first + number] if mask[first : first + number].all() else frame[mask]
+
+
+def own_values(generator: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the generator's own with a `value_us`: nothing of them fails, so that it is what they took."""
+    return generator if "value_us" in generator else generator.rename(columns={"bucket_us": "value_us"})
+
+
+def runs_of(frame: pd.DataFrame, name: str, word: str) -> list[slice]:
+    """Where the rows with `word` in a column of names stand: stretches of them, in order."""
+    mask = np.concatenate([among(frame, name, (word,)), [False]])
+    edges = np.flatnonzero(np.diff(mask, prepend=False)).tolist()
+    return [slice(*ends) for ends in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def among(frame: pd.DataFrame, name: str, words: Iterable[str]) -> npt.NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from reports.first_screen import first_screen
 from reports.frames import Frames, intervals_of, outcome_table, slowest
 from reports.past import Past
 from reports.realtime import SHOWN_IDS
-from reports.render import charts, spark
+from reports.render import spark
 from reports.render.contents import contents
 from reports.render.picture import picture, trend
 from reports.side_by_side import SideBySidePage
@@ -88,6 +88,8 @@ class LatencyTable:
 
 def render(verdict: Verdict, frames: Frames, past: Past | None = None) -> str:
     """The page of a run. `past`: earlier runs, where a history is at hand."""
+    from reports.render import charts  # not before: Bokeh is the largest of what is imported, and judging needs memory
+
     charts_ = charts.draw(frames)
     screen = first_screen(verdict, frames, past)
     good = [row for row in verdict.slos if row.status == "pass"]

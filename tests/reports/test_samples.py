@@ -53,7 +53,7 @@ def pieces(rows: list[Any], size: int = 7, *, coded: bool = False) -> list[pa.Re
 
 def flat(frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
     """Key to count; value_us is part of the key."""
-    names = [*samples.KEYS, "value_us", "count"]
+    names = [*samples.KEYS, "value_us" if "value_us" in frame else "bucket_us", "count"]
     rows = zip(*(frame[name].tolist() for name in names), strict=True)
     found = {row[:-1]: row[-1] for row in rows}
     assert len(found) == len(frame), "each key once"
