@@ -14,6 +14,7 @@ from harness.core.tables import LEDGER_WRITES
 from harness.evidence import store
 from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
 from harness.record.manifest import Manifest, TargetClock
+from harness.record.memory import given_back
 from harness.record.store import RunFiles
 from reports.integrity import changes, contents, events, frames, messages, nobody, shown, view
 from reports.integrity import clock as clocks
@@ -102,6 +103,7 @@ def torn_ledgers(manifest: Manifest) -> frozenset[int]:
     return frozenset(record.worker for record in manifest.roster if record.apart or not record.final)
 
 
+@given_back()
 def checks(
     run: RunFiles,
     run_tag: int,
