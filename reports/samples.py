@@ -22,7 +22,6 @@ import pyarrow as pa
 
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
-from harness.record.memory import let_go
 
 NAMES = ("phase", "view", "operation", "outcome")
 KEYS = ["second", "phase", "operation", "view", "outcome", "bucket_us"]
@@ -32,7 +31,7 @@ _OWN = 2
 """The generator's frame among the three."""
 _WORD = 63
 """Bits of a sort key."""
-STRETCH, BLOCK = 1 << 20, 1 << 16
+STRETCH, BLOCK = 1 << 18, 1 << 16
 """Rows that are worked on at once where that takes memory for each; where they shall stay in the processor's cache."""
 
 Integers = npt.NDArray[np.int64]
@@ -61,7 +60,6 @@ def gather(
     for piece in pieces:
         if piece.num_rows:
             columns.add(piece)
-    let_go()
     return _split(columns, measured, slow)
 
 
