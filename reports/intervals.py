@@ -220,9 +220,10 @@ def timed_in(window: Window, chosen: pd.DataFrame) -> Timed | None:
 def _timed(window: Window, chosen: pd.DataFrame) -> Timed:
     start, end = math.floor(window[0]), math.ceil(window[1])
     second = np.clip(chosen["second"].to_numpy(dtype="int64") - start, 0, max(end - start - 1, 0))
+    valued = "value_us" in chosen  # a share needs none
     return Timed(
         second=second,
-        value=chosen["value_us"].to_numpy(dtype="float64"),
+        value=chosen["value_us"].to_numpy(dtype="float64") if valued else np.zeros(len(second)),
         count=chosen["count"].to_numpy(dtype="float64"),
         length=max(end - start, 1),
     )

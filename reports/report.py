@@ -20,6 +20,7 @@ from harness.plan.capacity import figures as plan_figures
 from harness.plan.inputs import PlanInputs
 from harness.plan.prices import Prices
 from harness.plan.rows import EVENTS
+from harness.record.memory import given_back, let_go
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.assistant.judge import assistant
@@ -106,6 +107,7 @@ def judged(folder: Path) -> Verdict:
     return _judged(folder, before.folders, before.also, force=False)[1]
 
 
+@given_back()
 def _judged(
     folder: Path, baselines: Sequence[Path], also: Sequence[Path] = (), *, force: bool, uncompared: str = ""
 ) -> tuple[Frames, Verdict]:
@@ -124,10 +126,12 @@ def _judged(
     )
     if database is not None:
         database = database.model_copy(update={"compute": beside(database.planned_cores, prices)})
+    traffic = measure(frames, prices)
+    let_go()
     verdict = judge_frames(
         frames,
         found,
-        measure(frames, prices),
+        traffic,
         integrity(run),
         prices.plans,
         faults,
