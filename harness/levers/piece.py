@@ -15,7 +15,7 @@ from harness.core.client_settings import ClientSettings
 from harness.core.delivery_facts import FactKind
 from harness.core.frozen_model import FrozenModel
 from harness.core.tables import View
-from harness.levers import arithmetic
+from harness.levers import arithmetic, swiping
 from harness.observe.keep import kept
 from harness.observe.tables import STATEMENTS
 from harness.record import buckets
@@ -74,7 +74,6 @@ def read_piece(folder: Path, *, group: str, lever: str, round_: int, took_s: flo
     endpoints: defaultdict[str, float] = defaultdict(float)
     for call, number in calls.items():
         endpoints[ENDPOINTS.get(str(call), str(call))] += float(number)
-    visits = [visit for moments in sessions.values() for visit in arithmetic.visits(moments)]
     return Piece(
         group=group,
         lever=lever,
@@ -91,7 +90,7 @@ def read_piece(folder: Path, *, group: str, lever: str, round_: int, took_s: flo
         tables=dict(tables),
         p95=_p95(run),
         people=_people(sessions, facts),
-        expected=_expected(visits, calls, facts, settings),
+        expected=_expected(_swiped(run, sessions, traffic, settings), calls, facts, settings),
         problem=run.manifest.abort_reason or "",
     )
 
@@ -204,14 +203,34 @@ def _people(
     return told
 
 
+def _swiped(
+    run: RunFiles,
+    sessions: Mapping[int, list[swiping.Action]],
+    traffic: pd.DataFrame,
+    settings: ClientSettings,
+) -> swiping.Sent:
+    """A phone keeps what it stored from one session to the next: whatever one person did is looked at as a whole."""
+    people = run.arrivals().to_pandas().set_index("ticket").person
+    did: defaultdict[int, list[swiping.Action]] = defaultdict(list)
+    for ticket, actions in sessions.items():
+        did[int(people.get(ticket, -1 - ticket))] += actions
+    posted = traffic[traffic.call == "swipe_events"]
+    under_way_s = float(posted.seconds.sum() / max(1, posted.requests.sum()))
+    found = swiping.Sent()
+    for actions in did.values():
+        moments = swiping.moments_of(sorted(actions, key=lambda action: action[0]))
+        found += swiping.sent(moments, settings, under_way_s)
+    return found
+
+
 def _expected(
-    visits: list[arithmetic.SwipeVisit], calls: pd.Series, facts: list[arithmetic.Fact], settings: ClientSettings
+    swiped: swiping.Sent, calls: pd.Series, facts: list[arithmetic.Fact], settings: ClientSettings
 ) -> dict[str, float]:
-    posts = sum(arithmetic.posts(visit, settings) for visit in visits)
     direct = float(calls.reindex(["title_event"]).fillna(0).sum())
     others = float(calls[[name for name in calls.index if name in RATED and name != "swipe_events"]].sum())
+    posts = float(swiped.requests)
     return {
-        "event_posts": float(posts),
-        "event_rows": arithmetic.rows_of_events(arithmetic.events_of(visits) + direct, posts + direct, posts + others),
+        "event_posts": posts,
+        "event_rows": arithmetic.rows_of_events(swiped.events + direct, posts + direct, posts + others),
         "message_events": float(arithmetic.message_events(facts, by_changes=settings.live == "changes")),
     }
