@@ -80,10 +80,9 @@ class CatchAllRow(ReportModel):
     @property
     def latency_text(self) -> str:
         """The percentile against its limit."""
-        if self.limit_ms is None:
+        if self.limit_ms is None or self.value_ms is None:
             return ""
-        value = "no time" if self.value_ms is None else ms(self.value_ms)
-        return f"p{self.percentile:g} {value} of {ms(self.limit_ms)}"
+        return f"p{self.percentile:g} {ms(self.value_ms)} of {ms(self.limit_ms)}"
 
     @property
     def faults(self) -> Iterator[str]:
