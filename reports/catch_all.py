@@ -27,7 +27,7 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.retried_calls import RETRIED_CALLS
 from harness.core.slo import CatchAll, LatencySlo
 from harness.core.tables import View
-from reports import disturbance, intervals, neighbours
+from reports import disturbance, endings, intervals, neighbours
 from reports.access import SOCKET_END
 from reports.frames import Frames
 from reports.intervals import Evidence
@@ -155,7 +155,8 @@ def judge(frames: Frames) -> CatchAllVerdict | None:
             continue
         excluded += [one.text for one in catch_all.excluded(name, view)]
         if not any(one.whole for one in catch_all.excluded(name, view)):
-            chosen = samples.of(name, view)
+            ends = view == View.SERVER and bool(endings.beginning(name))
+            chosen = endings.with_begun(samples, name) if ends else samples.of(name, view)
             rows.append(_row(frames, catch_all, name, View(view), chosen, own, judged_by_slo=(name, view) in named))
     rows.sort(key=lambda row: (WORST.index(row.status), -row.failed, row.view, row.name))
     return CatchAllVerdict(rows=tuple(rows), excluded=tuple(dict.fromkeys(excluded)))
@@ -214,6 +215,8 @@ def _row(
         value_ms=None,
         limit_ms=None,
     )
+    if endings.beginning(name):
+        return row.model_copy(update={"note": "an end has no latency; the others are those that did not end"})
     if judged_by_slo:
         return row.model_copy(update={"note": "latency: its SLO"})
     if any(one.latency for one in catch_all.excluded(name, view)):

@@ -18,8 +18,8 @@ what is sure (99 %, three bad samples at least). A limit inside the 95 % interva
 
 An objective cannot be answered (inconclusive) with too few samples, or when a miss may be the doing of the generator's
 own delays (`reports.disturbance`; they only ever add, so what is within its limit is so without them as well), or of
-other programs on the sandbox's machine (`reports.neighbours`): that row alone, not the whole run. Sliding windows (`reports.windows`)
-turn a pass into a fail only where the SLO has `sustained_s`.
+other programs on the sandbox's machine (`reports.neighbours`): that row alone, not the whole run. Sliding windows
+(`reports.windows`) turn a pass into a fail only where the SLO has `sustained_s`.
 """
 
 from __future__ import annotations

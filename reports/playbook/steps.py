@@ -10,8 +10,8 @@ from reports.verdict import Verdict
 
 
 def steps_for(verdict: Verdict) -> tuple[Step, ...]:
-    """Play by play, the one that the gravest trouble opened first, in the table's order where one trouble opens several;
-    each is opened once, by the gravest of what is about it. Empty for a run that missed nothing."""
+    """Play by play, the one that the gravest trouble opened first, in the table's order where one opens several; each
+    is opened once, by the gravest of what is about it. Empty for a run that missed nothing."""
     found = openers(verdict)
     opened = [
         (found.index(opener), play, opener)
