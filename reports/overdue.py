@@ -66,8 +66,9 @@ def told(known: Evidence) -> str:
 
 
 def _excuse(frames: Frames, timed: pd.DataFrame, bound_ms: float, known: Evidence) -> str:
-    """Whose doing it may be, if not the target's: of the least of those that are overdue."""
-    rank = known.samples - known.bad + 1
+    """Whose doing it may be, if not the target's: of the slowest, as many as make it a miss."""
+    decisive = next(bad for bad in range(1, known.bad + 1) if replace(known, bad=bad).missed)
+    rank = known.samples - decisive + 1
     least_us = value_at_rank(timed, rank)
     percentile = 100.0 * rank / known.samples - 1e-9
     moved = disturbance.moved_ms(frames, timed, View.SERVER, percentile, least_us)
