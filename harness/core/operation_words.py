@@ -57,7 +57,7 @@ REALTIME: Mapping[str, str] = {
     "realtime_join": "a channel is joined, until the server took it",
     "realtime_postgres": "a channel's subscription to the database, until it exists",
     "realtime_presence": "a presence channel that joined, until the list of who is there came",
-    "realtime_read_receipt": "a read marker that the phone wrote, until its own channel brought the change",
+    "realtime_read_receipt": "a read marker of the phone's own, from the answer until its channel brought the change",
     "realtime_delivery_receipt": "the same of a delivery receipt",
     "realtime_reaction": "the same of a reaction",
     "realtime_heartbeat": "a heartbeat, until its answer",

@@ -22,7 +22,7 @@ ATTEMPTS: Mapping[str, str] = {
     DELIVERY_RECEIPTS: "realtime_delivery_receipt",
     REACTIONS: "realtime_reaction",
 }
-"""From a write of the phone's own until its change came."""
+"""From the answer to a write of the phone's own until its change came; nothing where that was first."""
 
 
 class ToldAccount:
@@ -55,7 +55,9 @@ class ToldAccount:
 
     def stored(self, key: RowKey, sent: float) -> None:
         """That request, which left at `sent`, was answered well."""
-        self._rows.acknowledged(key, sent, self._host.clock.now())
+        now = self._host.clock.now()
+        if self._rows.acknowledged(key, sent, now):
+            self._took(key[0], now, 0.0)
 
     def polled(self, table: str, data: Any, begun: float, of: str = "") -> None:
         """A poll that was asked for at `begun` brought this. of: the message that it was about."""
@@ -80,15 +82,18 @@ class ToldAccount:
         key = row_key(table, row) if own or table in ATTEMPTS else None
         if key is None:
             return
-        sent = self._rows.heard(key, at)
+        lasted = self._rows.heard(key, at)
         if table not in ATTEMPTS:
             return
         if change.type == "INSERT":
             self._polls.told(table, row)
-        elif table == DELIVERY_RECEIPTS and sent is not None:
+        elif own and table == DELIVERY_RECEIPTS:
             self._again = True
-        if sent is not None:
-            self._host.kit.observer.attempt("WS", ATTEMPTS[table], Outcome.OK, sent, at - sent, change.size, "")
+        if lasted is not None:
+            self._took(table, at - lasted, lasted, change.size)
+
+    def _took(self, table: str, since: float, seconds: float, size: int = 0) -> None:
+        self._host.kit.observer.attempt("WS", ATTEMPTS[table], Outcome.OK, since, seconds, size, "")
 
     def _saw(self, kind: FactKind, key: str, detail: str = "") -> None:
         self._host.notes.saw(kind, self._conversation, key, detail)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 KEPT = 256
 """Rows that are remembered: of what a channel brought, and of what it has to bring."""
+SETTLED_S = 1.0
+"""A poll sees what was committed so long ago, wherever it is answered."""
 DEADLINE_S = 30.0
 """After this a change that did not come will not come (`reports.delivery`)."""
 
@@ -35,13 +37,12 @@ class Untold(NamedTuple):
 class _Asked:
     """One row that has to be told of."""
 
-    __slots__ = ("acknowledged", "first_sent", "known_at", "message", "polled", "sends", "table")
+    __slots__ = ("acknowledged", "first_sent", "heard", "known_at", "message", "polled", "table")
 
     def __init__(self, table: str, message: str, sent: float, *, polled: bool = False) -> None:
         self.table, self.message, self.polled = table, message, polled
         self.first_sent = sent
-        self.sends = [] if polled else [sent]  # of those that nothing was heard of yet
-        self.acknowledged = 0
+        self.acknowledged = self.heard = 0
         self.known_at = 0.0
 
 
@@ -73,21 +74,21 @@ class ToldRows:
         if self._since is None:
             return
         row = self._asked.get(key)
-        if row is not None and not row.polled:
-            row.sends.append(at)
-            return
-        self._ask(key, _Asked(key[0], key[2], at))
+        if row is None or row.polled:
+            self._ask(key, _Asked(key[0], key[2], at))
 
-    def acknowledged(self, key: tuple[str, ...], sent: float, at: float) -> None:
-        """It was answered at `at`: the row is stored."""
+    def acknowledged(self, key: tuple[str, ...], sent: float, at: float) -> bool:
+        """It was answered at `at`: the row is stored. Whether its change came before."""
         row = self._asked.get(key)
         if row is not None and self._since is not None and sent >= self._since and sent > self._forgotten_at:
             row.acknowledged += 1
             row.known_at = max(row.known_at, at)
+            return row.heard >= row.acknowledged
+        return False
 
     def polled(self, key: tuple[str, ...], before: float, at: float) -> None:
         """A poll whose answer was read at `at` brought somebody's row; one that was asked for at `before` did not."""
-        if self._since is None or before < self._since or before <= self._forgotten_at:
+        if self._since is None or before < self._since + SETTLED_S or before <= self._forgotten_at:
             return
         if key in self._asked or hash(key) in self._heard:
             return
@@ -100,7 +101,8 @@ class ToldRows:
         self._brought_at = at
 
     def heard(self, key: tuple[str, ...], at: float) -> float | None:
-        """The channel brought a change of this row. When its own write left; None where no such write is known."""
+        """The channel brought a change of this row. Seconds since the phone's own write was answered; None where no
+        such answer is known yet."""
         if self._since is None:
             return None
         mark = hash(key)
@@ -113,7 +115,8 @@ class ToldRows:
         if row is None or row.polled:
             return None
         self._latest = max(self._latest, row.first_sent)
-        return row.sends.pop(0) if row.sends else None
+        row.heard += 1
+        return max(0.0, at - row.known_at) if row.heard <= row.acknowledged else None
 
     def over(self) -> list[Untold]:
         """The channel was left, or is down: what it passed over."""
