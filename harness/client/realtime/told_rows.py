@@ -15,6 +15,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
+from harness.client.realtime.told_keys import READ_RECEIPTS
+
+WRITTEN_ONCE = frozenset((READ_RECEIPTS, "messages"))
+"""Tables of whose rows no two writes look the same: a change of one is of the write that is known. A delivery receipt
+may be that of a visit before."""
 KEPT = 256
 """Rows that are remembered: of what a channel brought, and of what it has to bring."""
 SETTLED_S = 1.0
@@ -114,7 +119,8 @@ class ToldRows:
         row = self._asked.get(key)
         if row is None or row.polled:
             return None
-        self._latest = max(self._latest, row.first_sent)
+        if key[0] in WRITTEN_ONCE:
+            self._latest = max(self._latest, row.first_sent)
         row.heard += 1
         return max(0.0, at - row.known_at) if row.heard <= row.acknowledged else None
 
