@@ -63,6 +63,13 @@ RULES: dict[str, Question] = {
             "transactions that roll back after the reply; replicas or caches that lag behind",
         ),
         (
+            "list-has",
+            OWN,
+            "The conversation list has every conversation that was just opened",
+            "Somebody opened a conversation and does not find it again.",
+            "get_conversation_summaries_v2 and conversation_participants; caches of its replies",
+        ),
+        (
             "list-newest",
             OWN,
             "The conversation list knows the message sent last",
@@ -192,7 +199,7 @@ RULES: dict[str, Question] = {
             "asked-variants",
             "I42",
             "Variants are of the experiments that were asked for",
-            "People are in experiments that the app does not know.",
+            "People are in experiments that the app does not know, or in none at all.",
             "experiment-assign: keys of its reply",
         ),
         (

@@ -232,6 +232,14 @@ def variants(*keys: str) -> Story:
     return lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data=data)
 
 
+def opened(phone: CheckedPhone) -> None:
+    phone.gets("create_direct_conversation", body={"targetUserId": OTHER}, data={"ok": True, "conversationId": ROOM_2})
+
+
+def in_list(room: str) -> dict[str, Any]:
+    return {"conversation_id": room, "participants": [{"id": ME}], "updated_at": at(9)}
+
+
 def older(*rows: dict[str, Any], cursor: str = "m00", hour: int = 21) -> Story:
     return lambda phone: phone.gets("messages_older", ROOM, at(hour).replace("+", "%2B"), cursor, data=list(rows))
 
@@ -265,7 +273,20 @@ def people(*followers: int | None) -> Story:
 
 CASES: dict[str, list[tuple[Story, Story]]] = {
     "asked-files": [(signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png"))],
-    "asked-variants": [(variants("one"), variants("three"))],
+    "asked-variants": [
+        (variants("one"), variants("three")),
+        (variants(), lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data={})),
+    ],
+    "list-has": [
+        (
+            after(opened, lambda phone: phone.gets("conversation_list", data=[in_list(ROOM), in_list(ROOM_2)])),
+            after(opened, lambda phone: phone.gets("conversation_list", data=[in_list(ROOM)])),
+        ),
+        (
+            after(lambda phone: phone.begins("conversation_list"), opened),
+            after(opened, lambda phone: phone.gets("conversation_list_v1", data=[])),
+        ),
+    ],
     "receipts-stay": [
         (after(delivered(OTHER), delivered(OTHER, THIRD)), after(delivered(OTHER, THIRD), delivered(OTHER)))
     ],

@@ -1,0 +1,40 @@
+"""The figures under one's own name are those of one's own row (I74).
+
+Of people whose follows this run did not write, how many they follow is the same in every look and in the row that was
+read afterwards. It may change once and stay so: a deployment that counts anew now and then does that. How many follow
+them is other people's doing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from reports.integrity.model import Check
+from reports.integrity.shown import Findings
+from reports.integrity.view import Shown, Touched, View
+
+CALL = "own_stats"
+
+
+def checks(kept: Iterable[Shown], seen: View, touched: Touched) -> Iterator[Check]:
+    """Nothing where no such row was read."""
+    moved = {follower for follower, _ in touched.follows}
+    looks: dict[bytes, list[Shown]] = defaultdict(list)
+    for one in kept:
+        if one.call == CALL and one.account in seen.following and one.account in touched.known - moved:
+            looks[one.account].append(one)
+    found = Findings()
+    for account, theirs in looks.items():
+        stored = seen.following[account]
+        theirs.sort(key=lambda one: one.begun_us)
+        found.asked += len(theirs)
+        told = [*(one.first for one in theirs), stored]
+        if sum(before != after for before, after in pairwise(told)) < 2:
+            continue
+        for one in theirs:
+            if one.first != stored:
+                found.finds(one, f"follows {one.first} by what is shown, and {stored} by the row that is stored")
+    if found.asked:
+        yield found.check("I74")
