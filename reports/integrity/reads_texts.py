@@ -23,7 +23,7 @@ RULES: dict[str, Question] = {
         (
             "asked-files",
             FOREIGN,
-            "A signed address is of the file that was asked for",
+            "A signed address, an upload or a removal is of the file that was asked for",
             "People see other people's files.",
             "storage: the path of sign requests; caches of its replies",
         ),

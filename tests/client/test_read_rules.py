@@ -214,6 +214,14 @@ def signed(path: str, came: str) -> Story:
     return lambda phone: phone.gets("avatar_sign", path, data={"signedURL": f"/object/sign/avatars/{came}?token=x"})
 
 
+def removed(*named: str) -> Story:
+    data = [{"name": name, "bucket_id": "chat-media"} for name in named]
+    return after(
+        lambda phone: phone.gets("attachment_remove", body={"prefixes": ["a.png"]}, data=[]),
+        lambda phone: phone.gets("attachment_remove", body={"prefixes": ["a.png"]}, data=data),
+    )
+
+
 def account(**metadata: Any) -> dict[str, Any]:
     """As GoTrue describes somebody."""
     return {"id": ME, "email": "a@x.test", "phone_verified": False, "user_metadata": metadata}
@@ -272,7 +280,10 @@ def people(*followers: int | None) -> Story:
 
 
 CASES: dict[str, list[tuple[Story, Story]]] = {
-    "asked-files": [(signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png"))],
+    "asked-files": [
+        (signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png")),
+        (removed("a.png"), removed("b.png")),
+    ],
     "asked-variants": [
         (variants("one"), variants("three")),
         (variants(), lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data={})),
