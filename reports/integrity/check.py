@@ -149,7 +149,7 @@ def checks(
     if kept and (seen := view.view(run.folder)) is not None:
         touched = view.touched(small, small.events())
         rows += shown.checks(kept, seen, touched, zero_us + offset.us + offset.unsure)
-        rows += own_figures.checks(kept, seen, touched)
+        rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
         rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
     rows += settings_served.checks(kept, run.manifest.probes)
     rows += files_gone.checks(kept, run.folder)

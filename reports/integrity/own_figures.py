@@ -1,8 +1,8 @@
 """The figures under one's own name are those of one's own row (I74).
 
-Of people whose follows this run did not write, how many they follow is the same in every look and in the row that was
-read afterwards. It may change once and stay so: a deployment that counts anew now and then does that. How many follow
-them is other people's doing.
+Of people whose follows this run did not write, nor anybody else in its time, how many they follow is the same in every
+look and in the row that was read afterwards. It may change once and stay so: a deployment that counts anew now and then
+does that. How many follow them is other people's doing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from reports.integrity.view import Shown, Touched, View
 CALL = "own_stats"
 
 
-def checks(kept: Iterable[Shown], seen: View, touched: Touched) -> Iterator[Check]:
-    """Nothing where no such row was read."""
+def checks(kept: Iterable[Shown], seen: View, touched: Touched, zero_us: int) -> Iterator[Check]:
+    """Nothing where no such row was read. zero_us: the run's zero on the target's clock, epoch."""
     moved = {follower for follower, _ in touched.follows}
+    moved |= {follower for follower, theirs in seen.follows.items() if any(at > zero_us for at in theirs.values())}
     looks: dict[bytes, list[Shown]] = defaultdict(list)
     for one in kept:
         if one.call == CALL and one.account in seen.following and one.account in touched.known - moved:

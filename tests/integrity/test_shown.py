@@ -248,7 +248,7 @@ STATS = ENTRY._replace(call="own_stats", subject=None, detail="", first=3)
 
 def stats(seen: View, touched: Touched, *numbers: int) -> list[Check]:
     looks = [STATS._replace(first=number, begun_us=place) for place, number in enumerate(numbers)]
-    return list(own_figures.checks(looks, seen, touched))
+    return list(own_figures.checks(looks, seen, touched, ZERO_US))
 
 
 def test_the_own_figures_are_those_of_the_own_row() -> None:
@@ -268,6 +268,7 @@ def test_the_own_figures_are_those_of_the_own_row() -> None:
         (replace(SEEN, following={ME: 3}), NOTHING, (2, 2)),  # or right after it
         (replace(SEEN, following={ME: 3}), replace(NOTHING, follows=frozenset(((ME, STRANGER),))), (9, 4)),
         (replace(SEEN, following={ME: 3}), replace(NOTHING, known=frozenset()), (9, 4)),
+        (replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US + 1}}), NOTHING, (9, 4)),  # somebody else's run
         (SEEN, NOTHING, (9, 4)),
     ],
 )
