@@ -246,17 +246,22 @@ def test_a_list_is_as_new_as_what_was_acknowledged_before_to_anybody() -> None:
 STATS = ENTRY._replace(call="own_stats", subject=None, detail="", first=3)
 
 
+COUNTED_LATER = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 1}})
+
+
 def stats(seen: View, touched: Touched, *numbers: int) -> list[Check]:
     looks = [STATS._replace(first=number, begun_us=place) for place, number in enumerate(numbers)]
     return list(own_figures.checks(looks, seen, touched, ZERO_US))
 
 
 def test_the_own_figures_are_those_of_the_own_row() -> None:
-    counted = replace(SEEN, following={ME: 3})
+    counted = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 2 * own_figures.WEEK_US}})
     assert [check.status for check in stats(counted, NOTHING, 3, 3)] == ["held"]
     (found,) = stats(counted, NOTHING, 9, 4)
     assert (found.id, found.status, found.count) == ("I74", "broken", 2)
     assert "follows 9 by what is shown, and 3 by the row that is stored" in found.offenders[0].text
+    (found,) = stats(counted, NOTHING, 2)
+    assert (found.status, found.count) == ("broken", 1), "whom they follow they have followed for weeks"
     (found,) = stats(counted, NOTHING, 3, 8, 3)
     assert (found.status, found.count) == ("broken", 1)
 
@@ -264,8 +269,9 @@ def test_the_own_figures_are_those_of_the_own_row() -> None:
 @pytest.mark.parametrize(
     ("seen", "touched", "numbers"),
     [
-        (replace(SEEN, following={ME: 3}), NOTHING, (2, 2, 3)),  # counted anew in mid-run
-        (replace(SEEN, following={ME: 3}), NOTHING, (2, 2)),  # or right after it
+        (COUNTED_LATER, NOTHING, (2, 2, 3)),  # counted anew in mid-run
+        (COUNTED_LATER, NOTHING, (2, 2)),  # or right after it
+        (replace(SEEN, following={ME: 3}), NOTHING, (5, 3)),  # nobody knows whom they followed no longer
         (replace(SEEN, following={ME: 3}), replace(NOTHING, follows=frozenset(((ME, STRANGER),))), (9, 4)),
         (replace(SEEN, following={ME: 3}), replace(NOTHING, known=frozenset()), (9, 4)),
         (replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US + 1}}), NOTHING, (9, 4)),  # somebody else's run
