@@ -37,7 +37,7 @@ def routes(pools: Sequence[asyncpg.Pool], base: str, allowed: Callable[[Request]
 
 
 async def _hand_in(pool: asyncpg.Pool) -> int:
-    """All connections that are free or become so; each is held until the last, because a pool gives the newest first."""
+    """All connections that are free or become so; each is held until the last: a pool gives the newest first."""
     taken: list[PoolConnectionProxy] = []
     try:
         while len(taken) < pool.get_size():

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-import httpx
-
 from harness.egress import database, web
 from harness.egress.gate import Gate
 from harness.observe import questions
@@ -36,11 +34,7 @@ def rows_written(dsn: str, gate: Gate) -> dict[str, int]:
 
 def hand_in(url: str, gate: Gate) -> bool:
     """Have a sandbox tell its counts now. False where nothing does: then they come in `SETTLED_S`."""
-    try:
-        with web.client(gate, timeout=LIMIT_S) as http:
-            return http.post(url + COUNTS_PATH).status_code == 200
-    except httpx.HTTPError:
-        return False
+    return web.told(gate, url + COUNTS_PATH, timeout_s=LIMIT_S)
 
 
 async def _read(dsn: str, gate: Gate) -> dict[str, int]:
