@@ -87,6 +87,7 @@ def test_effects_are_found_and_what_does_nothing_is_nothing() -> None:
     assert batch.effects["invocations"].shown
     posts = batch.rates["event posts per swipe"]
     assert posts.factor == pytest.approx(posts.expected, rel=0.1)
+    assert lever(answered, "retries-none").rates["event posts per swipe"].expected is None, "requests fail there"
     assert lever(answered, "control-same").verdict == "nothing"
     dollars = lever(answered, "control-same").dollars
     assert dollars is not None
