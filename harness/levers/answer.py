@@ -37,6 +37,8 @@ RATES: Mapping[str, tuple[str, str]] = {
 """Name -> what is counted, and of what it is so many."""
 ONLY_IN = {"failed requests per session": "trouble"}
 """Elsewhere a failure is an accident, and accidents come in crowds: a few rounds do not know how they scatter."""
+WITHOUT_ARITHMETIC = frozenset({"trouble"})
+"""Groups whose requests fail: what people did does not say then how often something was sent."""
 SMALLEST = 0.01
 """An effect under a hundredth is nothing that anybody pulls a lever for, however sure it is."""
 Verdict = Literal["measured", "nothing", "unfinished"]
@@ -299,6 +301,8 @@ def _expected(rounds: Sequence[tuple[list[Piece], Piece]], what: str) -> float |
     unit = next(of for counted, of in RATES.values() if counted == what)
     ratios = []
     for beside, piece in rounds:
+        if piece.group in WITHOUT_ARITHMETIC:
+            return None
         mine, theirs = piece.expected.get(what), sum(one.expected.get(what, 0.0) for one in beside)
         units, of = sum(getattr(one, unit) for one in beside), getattr(piece, unit)
         if mine is None or not theirs or not units or not of:

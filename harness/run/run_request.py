@@ -39,6 +39,7 @@ class RunRequest:
     proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()
     sandbox_code: Path | None = None  # checkout whose sandbox is started, instead of the one beside this code
+    questions: bool = True  # the probes before the load, which write a few rows; False: they were asked a moment ago
     preflight: bool = False  # before the load, also where the profile does not ask for it
     accepted: tuple[AcceptedFinding, ...] = ()  # of its findings those that do not count
     fit: bool = False  # run a part of the profile where a sandbox of its own carries no more

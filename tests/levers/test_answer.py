@@ -93,6 +93,21 @@ def test_effects_are_found_and_what_does_nothing_is_nothing() -> None:
     assert (dollars.low, dollars.likely, dollars.high) == (0, 0, 0)
 
 
+def test_there_is_no_arithmetic_where_requests_fail() -> None:
+    beside = chosen(("retries-none",))
+    measured = tuple(
+        one.model_copy(update={"group": "trouble", "lever": "retries-none" if one.lever else ""})
+        for one in pieces()
+        if one.lever in ("", "control-same")
+    )
+    asked = Asked(profile="levers", target="sandbox", seed=5, load_s=8)
+    answered = answer(LeversState(asked=asked, rounds=2, levers=("retries-none",), pieces=measured), beside, dau=None)
+    rate = lever(answered, "retries-none").rates["event posts per swipe"]
+    assert rate.factor == pytest.approx(1, abs=0.05)
+    assert rate.expected is None
+    assert lever(found(), "control-same").rates["event posts per swipe"].expected == 1
+
+
 def test_what_vanishes_is_a_factor_of_nothing() -> None:
     presence = lever(found(), "presence-off").effects["realtime_presence"]
     assert (presence.factor, presence.low, presence.shown) == (0, 0, True)
