@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
@@ -233,7 +234,7 @@ def reacting(people: Meeting, room: Room, *, breaks: bool = False) -> None:
             await conversation.send(f"message {n} of {number}")
             await phone.pause(0.3)
             if breaks and n == 1 + number:
-                sending = phone.background.start(conversation.send("while the socket breaks"))
+                sending = asyncio.create_task(conversation.send("while the socket breaks"))
                 phone.page.realtime.reset()
                 await sending
             assert (await conversation.react(conversation.messages[0], "👍")).good
