@@ -29,7 +29,6 @@ from harness.client.screens.browse.swipe import SwipePage
 from harness.client.screens.chat.keyboard import TOPIC
 from harness.client.screens.chat.parts import Conversation, Inbox, conversation_list
 from harness.client.screens.commute import come_back, go_offline, plan_outages
-from harness.core.distributions import Constant
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
@@ -37,7 +36,6 @@ from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
-from scenarios.chatter import reaction
 from tests.client.chat_server import CONVERSATION, OTHER, ChatServer
 from tests.client.test_commuter import event
 from tests.client.virtual import ME, Sent, VirtualPhone, World
@@ -356,9 +354,7 @@ _run_tags = itertools.count(1)
 
 
 @contextmanager
-def driving(
-    sandbox: Sandbox, url: str = "", **chatter: float
-) -> Iterator[Callable[[Callable[[Device], Awaitable[None]]], Engine]]:
+def driving(sandbox: Sandbox, url: str = "") -> Iterator[Callable[[Callable[[Device], Awaitable[None]]], Engine]]:
     """An engine against the sandbox; call what it yields with a session. Each engine is another person's."""
     tag = next(_run_tags)
     profile = Profile(
@@ -368,7 +364,6 @@ def driving(
         phases=Phases(warmup_s=0, measure_s=60, drain_s=1),
         arrivals=(ArrivalStage(seconds=60, rate=1),),
         mix={"chatter": 1.0},
-        behaviour={"chatter": {name: Constant(dist="constant", value=value) for name, value in chatter.items()}},
     )
     found = sandbox.discovery
     secrets = Secrets(found["anon_key"], found["people"]["password"])
@@ -435,25 +430,6 @@ def test_the_whole_conversation_screen_against_the_sandbox(sandbox: Sandbox) -> 
     assert {"conversation_list", "prefs_probe", "messages_poll", "read_receipts_poll"} <= set(seen)
     assert {"delivery_receipts_poll", "reactions_poll", "last_active", "delivery_receipt", "read_receipt"} <= set(seen)
     assert {"blocked_check", "message_send", "unreact", "mark_read", "prefs_write", "prefs_delete"} <= set(seen)
-
-
-@pytest.mark.parametrize(("share", "left"), [(0.0, 1), (1.0, 0)])
-def test_who_thinks_better_of_a_reaction_takes_it_off(sandbox: Sandbox, share: float, left: int) -> None:
-    people: list[str] = []
-
-    async def session(phone: Device) -> None:
-        conversation = await direct(phone)
-        assert await conversation.open()
-        assert (await conversation.send("hm")).message is not None
-        people.append(phone.user_id)
-        await reaction(phone, conversation)
-        conversation.leave()
-
-    with driving(sandbox, takes_back=share, read_s=0.05) as run:
-        seen = outcomes(run(session))
-    assert seen.get("unreact") == ({Outcome.OK} if share else None)
-    mine = "select 1 from message_reactions where user_id = $1 and created_at > now() - interval '1 minute'"
-    assert len(rows(sandbox, mine, uuid.UUID(people[0]))) == left
 
 
 def test_older_pages_against_the_sandbox(sandbox: Sandbox) -> None:
