@@ -76,15 +76,16 @@ def of_percentile(window: Window, chosen: pd.DataFrame, percentile: float, value
 
 
 def bounds_us(window: Window, chosen: pd.DataFrame, percentile: float) -> tuple[float | None, float | None]:
-    """Two places between which the percentile lies with 95 %, 2.5 % beyond each, in microseconds; None: open.
+    """Two samples between which the percentile lies with at least 95 %, in microseconds; None: open.
 
-    Without the slices and the bucket's width.
+    For a measure of noise, which must rather be too large: ranks rounded outwards, 2.5 % beyond each end. Without the
+    slices and the bucket's width.
     """
     if chosen.empty:
         return None, None
     timed = _timed(window, chosen)
     share = float(share_of(percentile))
-    return order_statistics(timed, share, effective(timed, share))
+    return order_statistics(timed, share, effective(timed, share), outwards=True)
 
 
 def _ends(timed: Timed, share: float, found: Dependence) -> tuple[float | None, float | None]:
@@ -93,18 +94,28 @@ def _ends(timed: Timed, share: float, found: Dependence) -> tuple[float | None, 
     if binomial.rank_bounds(min(_eighth(worth), timed.samples), share)[1] is not None:
         return order_statistics(timed, share, worth)
     worth = min(_eighth(found.worth(LOWER_END)), timed.samples)
-    return _Sorted.of(timed).low(binomial.lower_rank(worth, share, 0.05), worth), None
+    rank, samples = binomial.lower_rank(worth, share, 0.05), _Sorted.of(timed)
+    return samples.low(None if rank is None else samples.rank(rank, worth)), None
 
 
-def order_statistics(timed: Timed, share: float, worth: float) -> tuple[float | None, float | None]:
+def order_statistics(
+    timed: Timed, share: float, worth: float, *, outwards: bool = False
+) -> tuple[float | None, float | None]:
     """The two places between which the quantile at `share` lies with 95 %, `timed` being worth `worth` samples.
 
     None: there is no sample small, or large, enough; a failure is no large one.
+
+    :param outwards: the next samples instead of places between two, with at least 95 %
     """
     worth = min(_eighth(worth), timed.samples)
-    low, high = binomial.rank_bounds(worth, share)
-    samples = _Sorted.of(timed)
-    return samples.low(low, worth), samples.high(high, worth)
+    ranks, samples = binomial.rank_bounds(worth, share), _Sorted.of(timed)
+    low, high = (None if rank is None else samples.rank(rank, worth) for rank in ranks)
+    if outwards:
+        return (
+            None if low is None else samples.recorded(math.floor(low)),
+            None if high is None else samples.recorded(math.ceil(high)),
+        )
+    return samples.low(low), samples.high(high)
 
 
 @dataclass(frozen=True)
@@ -118,38 +129,42 @@ class _Sorted:
     @classmethod
     def of(cls, timed: Timed) -> _Sorted:
         value, place = np.unique(timed.value, return_inverse=True)
-        count = np.bincount(place, weights=timed.count, minlength=len(value))
+        count = np.bincount(place, weights=timed.count, minlength=len(value)).astype("float64")
         return cls(value[count > 0], count[count > 0], np.cumsum(count[count > 0]))
 
-    def low(self, rank: float | None, worth: float) -> float | None:
-        """The place of a rank among `worth` samples; next to a failure, the sample before it. None: there is none."""
+    def rank(self, rank: float, worth: float) -> float:
+        """A rank among `worth` samples as one of all: each of those is a block of these, and its middle is meant."""
+        samples = float(self.below[-1])
+        found = min(max((rank - 0.5) * samples / worth + 0.5, 1.0), samples)
+        return float(round(found)) if abs(found - round(found)) < 1e-6 else found
+
+    def low(self, rank: float | None) -> float | None:
+        """The place of a rank; next to a failure, the sample before it. None: there is none."""
         if rank is None:
             return None
-        whole, part = self._rank(rank, worth)
-        here, next_one = self._sample(whole), self._sample(whole + 1)
+        here, after = self._sample(math.floor(rank)), self._sample(math.floor(rank) + 1)
         if not math.isfinite(here):
             return None
-        return here + part * (next_one - here) if math.isfinite(next_one) else here
+        return here + (rank - math.floor(rank)) * (after - here) if math.isfinite(after) else here
 
-    def high(self, rank: float | None, worth: float) -> float | None:
-        """The place of a rank among `worth` samples; None: there is none, or it lies beyond what is no failure."""
+    def high(self, rank: float | None) -> float | None:
+        """The place of a rank; None: there is none, or it lies beyond what is no failure."""
         if rank is None:
             return None
-        whole, part = self._rank(rank, worth)
-        here = self._sample(whole)
-        found = here + part * (self._sample(whole + 1) - here) if part > 0.0 and math.isfinite(here) else here
-        return found if math.isfinite(found) else None
+        here, after = self._sample(math.floor(rank)), self._sample(math.ceil(rank))
+        return here + (rank - math.floor(rank)) * (after - here) if math.isfinite(after) else None
 
-    def _rank(self, rank: float, worth: float) -> tuple[int, float]:
-        """The rank among all samples, whole and part: each of `worth` is a block of them, and its middle is meant."""
-        samples = float(self.below[-1])
-        exact = min(max((rank - 0.5) * samples / worth + 0.5, 1.0), samples)
-        whole = math.floor(exact + 1e-6)
-        return whole, max(exact - whole, 0.0)
+    def recorded(self, number: int) -> float | None:
+        """The value of one sample, counted from 1; None: a failure."""
+        value = float(self.value[self._at(number)])
+        return value if math.isfinite(value) else None
+
+    def _at(self, number: int) -> int:
+        return min(int(np.searchsorted(self.below, number - 1e-6)), len(self.below) - 1)
 
     def _sample(self, number: int) -> float:
-        """The value of one sample, counted from 1. Those of one bucket lie spread over it."""
-        at = min(int(np.searchsorted(self.below, number - 1e-6)), len(self.below) - 1)
+        """Where one sample is taken to lie: those of one bucket are spread over it."""
+        at = self._at(number)
         value, count = float(self.value[at]), float(self.count[at])
         if count <= 1.0 or not math.isfinite(value):
             return value

@@ -88,7 +88,7 @@ CLAIM = Caution(1.960, 2.262, 0.45, 1.645, larger=True)
 BOTH_ENDS = Caution(1.960, 2.262, 0.30, 1.282)
 """For an interval with two ends: an effect that was measured too small also lets an upper end be shown that should be
 open, so moments are believed least."""
-LOWER_END = Caution(1.645, 1.833, 1.20, 1.282)
+LOWER_END = Caution(1.645, 1.833, 1.50, 1.282)
 """For a lower end alone, which an effect that was measured too small moves less. `benchmarks/gate.py` measures what
 comes of these figures."""
 
@@ -149,7 +149,7 @@ def spread_of_slices(timed: Timed, counted: npt.NDArray[np.bool_]) -> float:
     chance = samples * share * (1.0 - share)
     if timed.length < SLICES or chance <= 0.0:
         return 0.0
-    return SLICES / SLICES_FREEDOM * float(((marked - share * total) ** 2).sum()) / chance
+    return float(SLICES / SLICES_FREEDOM * ((marked - share * total) ** 2).sum() / chance)
 
 
 def from_values(timed: Timed, share: float, counted: npt.NDArray[np.bool_] | None = None) -> tuple[float, float, float]:
@@ -190,7 +190,7 @@ def from_values(timed: Timed, share: float, counted: npt.NDArray[np.bool_] | Non
     return max(1.0, 1.0 + float(added.sum())), float(moments), surprise
 
 
-def within_cells(place: npt.NDArray[np.int64], number: Floats, marked: Floats) -> float:
+def within_cells(place: npt.NDArray[np.int64], number: npt.NDArray[Any], marked: Floats) -> float:
     """What pairs of the same cell add to the design effect, by the counts themselves; 0 where nothing tells.
 
     :param place: each sample's cell

@@ -173,6 +173,9 @@ def test_places_between_samples_lie_within_the_exact_ranks(samples: int, percent
     for place, rank in zip(found, binomial.rank_bounds(float(samples), percentile / 100), strict=True):
         assert (place is None) == (rank is None)
         assert place is None or rank is None or place == pytest.approx(9_000 + 1000 * rank, abs=0.01)
+    low, high = order_statistics(timed, percentile / 100, float(samples), outwards=True)
+    assert low is None or (low <= (found[0] or 0.0) and low % 1000 == 0)
+    assert high is None or (high >= (found[1] or 0.0) and high % 1000 == 0)
 
 
 def test_samples_of_one_bucket_lie_spread_over_it() -> None:
