@@ -3,7 +3,7 @@
     python benchmarks/gate.py [--scale 1.0] [--seed 1]
 
 Nothing is measured but the rules themselves, so every figure is a simulation with a seed. --scale multiplies the
-numbers of repetitions. Some four minutes on one core.
+numbers of repetitions. Some five minutes on one core.
 
 Data: log-normal latencies, sigma 0.6, recorded in buckets as a run records them. "AR(0.9)" is a Gaussian series in
 which neighbouring samples correlate by 0.9; "seconds" are independent samples on top of a level that changes from
