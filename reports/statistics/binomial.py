@@ -121,13 +121,15 @@ def needed_samples(share: float, allowed: float, confidence: float = 0.95) -> in
 def rank_bounds(samples: float, share: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
     """One-based ranks, not rounded, between which the quantile at `share` lies with `confidence`: order statistics.
 
-    None: no sample is small, or large, enough. Whole numbers come from rounding the first down and the second up.
+    None: no sample is small, or large, enough. A rank between two whole ones is a place between two samples (Stigler
+    1977, Hutson 1999); rounded outwards, the ranks are those of the exact interval.
     """
     tail = (1.0 - confidence) / 2
-    return _lower_rank(samples, share, tail), _upper_rank(samples, share, tail)
+    return lower_rank(samples, share, tail), _upper_rank(samples, share, tail)
 
 
-def _lower_rank(samples: float, share: float, tail: float) -> float | None:
+@lru_cache(maxsize=65536)
+def lower_rank(samples: float, share: float, tail: float) -> float | None:
     """The l with P(B <= l - 1) = tail, B binomial: the chance that the l-th smallest is already above the quantile."""
 
     def above(rank: float) -> float:
