@@ -23,6 +23,8 @@ SLOWER_S = 30.0
 LEAST_PHONES = 10
 ENOUGH_SAMPLES = 20
 """Of an objective in a step. The search asks again at both ends of its answer, so a step need not show each alone."""
+AROUND_S = 12.0
+"""Of a step beside its load: start of the generator, evidence, report."""
 SEEDS = 200
 LEVEL_S, LEVEL_SESSIONS = 2.0, 4
 """Stretches in which exactly as many sessions begin as the rate says: what a minute's random arrivals have more or less
@@ -39,6 +41,11 @@ class Timing:
     measure_s: float = 60.0
     drain_s: float = 30.0
     cool_s: float = 5.0
+
+    @property
+    def step_s(self) -> float:
+        """How long a step takes, about: draining ends with the last session, and is shorter than it may be."""
+        return self.settle_s + self.measure_s + self.drain_s + AROUND_S + self.cool_s
 
 
 def timing_for(profile: Profile, settle_s: float | None, measure_s: float, cool_s: float) -> Timing:

@@ -218,6 +218,16 @@ def test_of_100_simulated_searches_95_are_within_a_tenth_and_each_takes_under_15
     assert len(wrong) <= 5, wrong
 
 
+@pytest.mark.parametrize(("within", "confirm"), [(0.08, 1), (0.08, 2), (0.02, 2), (0.5, 3)])
+def test_as_many_steps_are_announced_as_are_usually_made(within: float, confirm: int) -> None:
+    def run(rate: float) -> Step:
+        return Step(rate=rate, word="pass" if rate < 3.5 else "fail")
+
+    limits = SearchLimits(start=1, highest=100, within=within, confirm=confirm)
+    _, steps = searched(run, limits)
+    assert limits.usual_steps == len(steps)
+
+
 def test_impossible_limits_are_refused() -> None:
     with pytest.raises(UsageError, match="cannot be made"):
         SearchLimits(start=5, highest=2)
