@@ -65,10 +65,17 @@ SEARCHES = {
     "cpu": (Throttled("one core, 12 ms a request", ("throttle_cpu_ms=12",), per_second=1000 / 12, named="CPU"),),
     "pool": (
         Throttled(
-            "two connections, 60 ms a transaction", ("rest_pool_size=2", "throttle_transaction_ms=60"), named="pool"
+            "two connections, 60 ms a transaction",
+            ("rest_pool_size=2", "throttle_transaction_ms=60"),
+            named="pool",
+            start="0.5",
         ),
     ),
-    "lock": (Throttled("one lock, 25 ms a transaction", ("throttle_lock_ms=25",), named="locks in the database"),),
+    "lock": (
+        Throttled(
+            "one lock, 25 ms a transaction", ("throttle_lock_ms=25",), named="locks in the database", start="0.5"
+        ),
+    ),
     "realtime": (
         Throttled(
             "40 messages/s of Realtime",
