@@ -168,8 +168,8 @@ def _levelled(
 ) -> npt.NDArray[np.float64]:
     """`unit` with what falls into level stages drawn anew, stretch by stretch; the rest stays where it was.
 
-    Of a stretch that is worth a fraction of a session more, one more comes as often as that; from stretch to stretch the
-    fractions add up (systematic sampling), so the number until any stretch's end is never off by one or more.
+    Of a stretch that is worth a fraction of a session more, one more comes as often as that; from stretch to stretch
+    the fractions add up (systematic sampling), so the number until any stretch's end is never off by one or more.
     """
     if not any(stage.level for stage in stages):
         return unit
@@ -182,7 +182,8 @@ def _levelled(
             continue
         first, end = cumulative[number : number + 2]
         edges = np.append(np.arange(first, end, stage.level), end)
-        counts = np.diff(np.floor(edges + carried).astype(np.int64))
+        ends = np.floor(edges + carried).astype(np.int64)
+        counts = ends[1:] - ends[:-1]
         low, width = np.repeat(edges[:-1], counts), np.repeat(np.diff(edges), counts)
         drawn = low + width * source.random(len(low))
         parts.append(drawn[drawn < end])
