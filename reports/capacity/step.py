@@ -33,6 +33,7 @@ from reports.verdict import Verdict
 GENERATOR = "generator"
 BLOCK_S, FEWEST_BLOCKS, ENOUGH = 3.0, 6, 25
 """Of the measure phase, each with a median: seconds, and at least so many, of so many replies on average."""
+QUARTERS = 4
 UNANSWERED = 2
 """Last blocks of whose requests most had no answer."""
 RISES_SHARE, RISES_MS, SURE = 0.5, 100.0, 3.0
@@ -114,11 +115,13 @@ def grown(rows: pd.DataFrame, start: float, end: float) -> str:
     """Whether the medians of some seconds each, and their upper quartiles, rise by a line that is no accident.
 
     A queue behind a service that is 5 % too slow grows in a minute by no more than short bursts move it, so all of the
-    phase is used, not its two ends. Failures count as slower than every answer. (Least squares; the line's rise is held
+    phase is used, not its two ends. Failures count as slower than every answer. What is asked changes while sessions
+    grow older: each reply counts in relation to others of its operation. (Least squares; the line's rise is held
     against its standard error, as in W. G. Cochran, G. W. Snedecor, Statistical Methods, chapter on regression.)
 
-    :param rows: replies: `second`, `value_us`, `count`.
+    :param rows: replies: `second`, `operation`, `value_us`, `count`.
     """
+    rows = _alike(rows, start, end)
     blocks = min(int((end - start) / BLOCK_S), int(rows["count"].sum() / ENOUGH))
     if blocks < FEWEST_BLOCKS:
         return ""
@@ -133,13 +136,31 @@ def grown(rows: pd.DataFrame, start: float, end: float) -> str:
     if np.isfinite(medians[0]) and not np.isfinite(medians[-UNANSWERED:]).any():
         return f"requests waited longer and longer: median {ms(float(medians[0]))} first, no answer in the end"
     median, upper = _line(medians), _line(uppers)
-    # Of fast and slow calls, a few more slow ones move a median: then the upper quartile stays.
+    # Of fast and slow answers, a few more slow ones move a median: then the upper quartile stays.
     if median.rise < max(RISES_MS, RISES_SHARE * median.mean) or not median.sure or upper.rise < median.rise / 2:
         return ""
     return (
         "requests waited longer and longer: median "
         f"{ms(max(0.0, median.mean - median.rise / 2))} at the begin, {ms(median.mean + median.rise / 2)} at the end"
     )
+
+
+def _alike(rows: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
+    """With times as if every operation were as fast as all together; without those that mostly had no answer.
+
+    How fast one is, is the mean of its medians in quarters of the phase: then it does not matter when it was asked."""
+    whole = value_at_share(rows, 0.5)
+    if not np.isfinite(whole) or not whole:
+        return rows
+    quarter = ((rows["second"] - start) / (end - start) * QUARTERS).astype("int64").clip(0, QUARTERS - 1)
+    medians: dict[str, list[float]] = {}
+    for (name, _), mine in rows.groupby(["operation", quarter], observed=True):
+        medians.setdefault(str(name), []).append(value_at_share(mine, 0.5))
+    known = {name: [one for one in found if np.isfinite(one) and one > 0] for name, found in medians.items()}
+    factors = {name: whole * len(found) / sum(found) for name, found in known.items() if found}
+    rows = rows[rows["operation"].isin(list(factors))]
+    factor = rows["operation"].map(factors).astype("float64")
+    return rows.assign(value_us=rows["value_us"] * factor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,6 @@ class Service:
         late = sorted(took for at, took in judged if start <= at < end)
         if late and late[int(0.95 * (len(late) - 1))] > self.limit_s:
             return Step(rate=rate, word="fail", reason="the objective was missed")
-        inside = [(int(at), round(took * 1e6), 1) for at, took in replies if start <= at < end]
-        reason = grown(pd.DataFrame(inside, columns=["second", "value_us", "count"]), start, end)
+        inside = [(int(at), "call", round(took * 1e6), 1) for at, took in replies if start <= at < end]
+        reason = grown(pd.DataFrame(inside, columns=["second", "operation", "value_us", "count"]), start, end)
         return Step(rate=rate, word="fail" if reason else "pass", reason=reason)

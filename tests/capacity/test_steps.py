@@ -182,11 +182,12 @@ def test_what_gets_slower_and_slower_is_not_carried_although_the_limit_holds() -
     assert rising(load(run_of([20.0] * 200 + [60.0] * 200))) == "", "40 ms more are no queue"
 
 
-def replies(*parts: tuple[float, int], seconds: int = 60) -> pd.DataFrame:
+def replies(*parts: tuple[float, int], operation: str = "call") -> pd.DataFrame:
     """Of a minute, evenly: so many of each latency (ms), part after part."""
     values = [value for value, number in parts for _ in range(number)]
-    at = [10 + seconds * number // len(values) for number in range(len(values))]
-    return pd.DataFrame({"second": at, "value_us": [1000 * one for one in values], "count": 1})
+    at = [10 + 60 * number // len(values) for number in range(len(values))]
+    told = {"second": at, "operation": operation, "value_us": [1000 * one for one in values], "count": 1}
+    return pd.DataFrame(told)
 
 
 def test_what_is_answered_no_more_in_the_end_is_not_carried() -> None:
@@ -204,6 +205,17 @@ def test_a_few_more_slow_calls_among_fast_ones_are_no_queue() -> None:
     chance = random.Random(4)
     mixed = [(400.0 if chance.random() < 0.44 + 0.12 * number / 6000 else 20.0, 1) for number in range(6000)]
     assert grown(replies(*mixed), 10, 70) == ""
+
+
+def test_sessions_that_come_to_their_slower_calls_are_no_queue() -> None:
+    """In each second more decks and fewer feeds, each as fast as ever; until both queue."""
+    feeds = pd.concat([replies((100.0, 1)).assign(second=10 + at) for at in range(60) for _ in range(60 - at)])
+    deck = replies((400.0, 1), operation="deck")
+    decks = pd.concat([deck.assign(second=10 + at) for at in range(60) for _ in range(at)])
+    both = pd.concat([feeds, decks])
+    assert grown(both, 10, 70) == ""
+    queued = both.assign(value_us=both["value_us"] * (1 + (both["second"] - 10) / 30))
+    assert "longer and longer" in grown(queued, 10, 70)
 
 
 @pytest.mark.parametrize(("times", "most", "least"), [(0.95, 3, 0), (1.05, 40, 37), (1.2, 40, 40)])
