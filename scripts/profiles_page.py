@@ -23,14 +23,14 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic import BaseModel
 
 from harness.config.load import load_profile
 from harness.load.child_process import cores
 from harness.record.streams import replacing
-from reports.text import plural, seconds
+from reports.text import percent, plural, seconds
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "scenarios" / "profiles"
@@ -61,6 +61,7 @@ class Measured(BaseModel):
     exit_code: int
     sentence: str
     notes: tuple[str, ...] = ()
+    others: str = ""  # what other programs took of the machine meanwhile; empty: nothing that mattered
     on: str
     cores: int
 
@@ -72,6 +73,7 @@ class Measured(BaseModel):
     @property
     def row(self) -> str:
         why = "" if self.verdict == "pass" else self.sentence.replace("|", "/")
+        why = " ".join(part for part in (why, self.others) if part)
         return (
             f"| `{self.profile}` | {seconds(self.took_s)} | {self.load} | {self.requests:,} | "
             f"{self.verdict} ({self.exit_code}) | {why} |"
@@ -174,8 +176,18 @@ def _run(name: str, out: Path) -> Measured:
             "exit_code": code,
             "sentence": f"{verdict['sentence']}{f' ({late})' if late else ''}",
             "notes": verdict["facts"]["notes"],
+            "others": _others(json.loads((found.parent / "manifest.json").read_text(encoding="utf-8"))),
         }
     )
+
+
+def _others(manifest: Mapping[str, Any]) -> str:
+    """For a row that was measured while the machine had other work: to be measured again when it has none."""
+    found = manifest.get("neighbours")
+    if not found or not found["crowded"]:
+        return ""
+    whole = f"{found['crowded']} of {plural(found['seconds'], 'second')}"
+    return f"**Other programs** had {percent(found['share'], 0)} of the machine's CPU, with none left, in {whole}."
 
 
 def _ended(command: Sequence[str], said: IO[str], limit_s: float) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.profiles_page import Measured, _ended, _last_words, main, page
+from scripts.profiles_page import Measured, _ended, _last_words, _others, main, page
 
 ROOT = Path(__file__).parents[1]
 FITTED = "this sandbox carries about 1.5 sessions/s here; the profile's 2.17/s do not fit, so 0.6 of its load was run"
@@ -24,6 +24,13 @@ def test_a_row_says_how_much_of_the_load_was_run_and_why_it_did_not_pass() -> No
     assert measured().row == "| `smoke` | 1 min 35 s | 1 | 12,345 | pass (0) |  |"
     failed = measured("rehearsal", verdict="fail", exit_code=10, sentence="Decks | late", notes=("x", FITTED))
     assert "| 0.6 | 12,345 | fail (10) | Decks / late |" in failed.row
+
+
+def test_a_row_says_what_other_programs_took_meanwhile() -> None:
+    told = _others({"neighbours": {"seconds": 60, "crowded": 42, "share": 0.47}})
+    assert told == "**Other programs** had 47 % of the machine's CPU, with none left, in 42 of 60 seconds."
+    assert told in measured(others=told).row
+    assert _others({"neighbours": {"seconds": 60, "crowded": 0, "share": 0.0}}) == _others({}) == ""
 
 
 def test_the_page_has_the_shortest_first() -> None:
