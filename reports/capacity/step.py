@@ -25,12 +25,12 @@ from harness.core.tables import View
 from reports.capacity.limiting import gave_way
 from reports.database.stretch import Observation
 from reports.frames import Frames
+from reports.given_up import by_a_rule, for_the_generator
 from reports.ranks import value_at_share
 from reports.slo import SloRow
 from reports.text import ms
 from reports.verdict import Verdict
 
-GENERATOR = "generator"
 BLOCK_S, FEWEST_BLOCKS, ENOUGH = 3.0, 6, 25
 """Of the measure phase, each with a median: seconds, and at least so many, of so many replies on average."""
 QUARTERS = 4
@@ -72,7 +72,7 @@ def step_of(verdict: Verdict, frames: Frames, observation: Observation, rate: fl
 def _answer(verdict: Verdict, frames: Frames) -> tuple[Word, str]:
     if verdict.facts.status != "complete":
         reason = frames.manifest.abort_reason
-        if reason.startswith("abort rule:") and GENERATOR not in reason:
+        if by_a_rule(frames.manifest) and not for_the_generator(frames.manifest):
             return "fail", reason
         return "inconclusive", reason or "the run did not come to its end"
     if verdict.vetoes:
