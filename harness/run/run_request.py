@@ -28,6 +28,7 @@ class RunRequest:
     assistant: tuple[AssistantRule, ...] = ()  # what its assistant's models may take and cost
     target: Target | None = None
     sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
+    sandbox_ours: bool = False  # that sandbox is this process' child: what other programs take of its machine is told
     seed: int | None = None
     processes: int | None = None  # worker processes on this machine; 1: everything in one; None: as many as it takes
     master_port: int | None = None  # set: workers on other machines connect here

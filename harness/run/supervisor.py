@@ -134,7 +134,8 @@ def _carry_out(
         before = _canary("start", log)
         store.update(canary=before)
         stage.now = "while the load's record was closed"
-        alone = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
+        ours = access.own or run_request.sandbox_ours
+        alone = ours and run_request.master_port is None  # with workers elsewhere, whose are they?
         watching: AbstractContextManager[list[CpuSecond]] = watched() if alone else contextlib.nullcontext([])
         with watching as seconds, witness(run_request, access, store) as seen, target_cpu(access.url) as cores:
             LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
