@@ -99,6 +99,7 @@ class Evidence:
     worth: float
     allowed: float
     confidence: float = 0.95
+    apart: bool = False  # the bad ones are of moments that have nothing in common
 
     @property
     def share(self) -> float:
@@ -117,7 +118,8 @@ class Evidence:
     @property
     def missed(self) -> bool:
         """Shown, with more confidence: more than the allowed share is bad, and not by one mishap or two."""
-        return self.bad >= LEAST_BAD and binomial.lower(self.share * self.worth, self.worth, SURE) > self.allowed
+        least = LEAST_APART if self.apart else LEAST_BAD
+        return self.bad >= least and binomial.lower(self.share * self.worth, self.worth, SURE) > self.allowed
 
     @property
     def close(self) -> bool:
@@ -143,9 +145,26 @@ class Evidence:
         independent = binomial.needed_samples(self.share, self.allowed, self.confidence)
         return None if independent is None else math.ceil(independent * self.samples / max(self.worth, 1e-9))
 
+    @property
+    def telling(self) -> int | None:
+        """How many samples like these, bad ones from moments apart, would be a definite miss; None: nothing is bad, or
+        so little more than is allowed that it takes very many."""
+        if self.share <= self.allowed:
+            return None
+        for bad in range(LEAST_APART, MOST_TELLING):
+            samples = math.ceil(bad / self.share - 1e-9)
+            if binomial.lower(bad, samples, SURE) > self.allowed:
+                return max(math.ceil(samples * self.samples / max(self.worth, 1e-9)), self.samples)
+        return None
+
 
 LEAST_BAD = 3
 """A definite miss has at least so many bad samples."""
+LEAST_APART = 2
+"""Two of moments apart are no chance where one in a hundred may be bad: one mishap explains one of them."""
+APART_S = 3.0
+"""Seconds between the first and the last bad one, from which on they are of moments apart."""
+MOST_TELLING = 100
 SURE = 0.99
 """Confidence of a definite miss: it outranks every doubt."""
 
@@ -175,6 +194,12 @@ def evidence(
             else samples / from_slices(timed, wrong)
         )
     return Evidence(samples, counted, min(_eighth(worth), float(samples)), allowed, confidence)
+
+
+def apart(chosen: pd.DataFrame, bad: pd.Series[bool]) -> bool:
+    """Whether the bad ones began at least APART_S seconds apart, so that not one mishap made them all."""
+    seconds = chosen.loc[bad & (chosen["count"] > 0), "second"]
+    return len(seconds) > 0 and int(seconds.max()) - int(seconds.min()) >= APART_S
 
 
 def of_share(window: Window, chosen: pd.DataFrame, counted: pd.Series[bool]) -> Interval | None:

@@ -73,6 +73,15 @@ def lower(bad: float, samples: float, confidence: float = 0.95) -> float:
     return beta_quantile(1.0 - confidence, min(bad, samples), max(samples - bad, 0.0) + 1.0)
 
 
+def as_many_by_chance(events: int, mean: float) -> float:
+    """The probability of at least so many events where `mean` are expected (Poisson), each by itself."""
+    below, term = 0.0, math.exp(-mean)
+    for number in range(events):
+        below += term
+        term *= mean / (number + 1)
+    return max(0.0, 1.0 - below)
+
+
 def clean_samples(allowed: float, confidence: float = 0.95) -> int:
     """The fewest samples that can show a share of at most `allowed`: with not one bad among them. 59 for 5 %."""
     if allowed <= 0.0:

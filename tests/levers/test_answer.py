@@ -24,7 +24,7 @@ DECK, EVENTS = "POST functions/media-swipe-deck", "POST functions/media-swipe-ev
 ACTS: Mapping[str, Mapping[str, float]] = {
     "batch-25": {"requests": 0.9, "invocations": 0.8, "rows": 0.95, "event_posts": 0.1, EVENTS: 0.1},
     "presence-off": {"realtime_presence": 0.0, "realtime_messages": 0.6},
-    "broadcast": {"realtime_changes": 0.0},
+    "broadcast": {"realtime_changes": 0.0, "realtime_broadcasts": 1.5},
 }
 TOTALS = {
     "requests": 1500.0, "preflights": 900.0, "failed": 0.0, "invocations": 300.0, "bytes_in": 5e6, "bytes_out": 1e6,

@@ -114,6 +114,7 @@ class PhoneMemory:
         self.diary: tuple[float, int] | None = None  # when the diary came, and how many titles it counted
         self.direct: dict[str, str] = {}  # other -> the conversation with them
         self.assistant: str | None = None  # its conversation
+        self.told_of: dict[str, float] = {}  # direct conversations -> when the target first told this phone of each
         self.filled: set[str] = set()  # calls whose rows of one's own account exist
         self.listed: dict[str, str | None] = {}  # conversation -> updated_at, as the list showed it last
         self.listed_at = 0.0

@@ -391,6 +391,10 @@ class PhoenixConnection:
             self._observer.attempt("WS", "realtime_frame", Outcome.SERVER_ERROR, at, 0.0, size, frame.detail)
         elif kind is FrameKind.HEARTBEAT:
             self._heartbeat.answered(frame.ref, at, size)
+        elif kind is FrameKind.PRESENCE_STATE and (channel := self.channels.get(frame.topic)) is not None:
+            channel.who_is_there(at, size)
+            if frame.payload is not None:
+                channel.received(frame, at, size)
         elif frame.payload is not None and (channel := self.channels.get(frame.topic)) is not None:
             channel.received(frame, at, size)
 
