@@ -48,7 +48,8 @@ class LeversJob:
 @dataclass
 class _Counted:
     """What a database had written at the beginning of each piece, and when its load ended. access: of the target.
-    known: keys of the events that pieces have recorded there. hands_in: it tells its counts when it is asked to."""
+    known: keys of the events that pieces have recorded there. hands_in: it tells its counts when it is asked to.
+    asked: the questions before a run, whose rows are counted with the piece before."""
 
     access: ResolvedTarget
     told: Callable[[str], None]
@@ -56,6 +57,7 @@ class _Counted:
     rows: Mapping[str, int] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)
     hands_in: bool = False
+    asked: bool = False
 
     def __post_init__(self) -> None:
         self.hands_in = bool(self.access.dsn) and hand_in(self.access.url, Gate(self.access.reach))
@@ -181,8 +183,8 @@ def _piece(job: LeversJob, turn: Turn, at: _Counted) -> tuple[_Done, Mapping[str
     if (early := at.rests_in - START_TAKES_S) > 0:
         job.sleep(early)
     profile = pulled(job.request.profile, GROUPS[turn.group], turn.lever)
-    # What the harness asks before a run writes rows of its own: only where none are counted.
-    request = _here(job, at, replace(job.request, profile=profile, seed=turn.seed, questions=not turn.counts))
+    request = _here(job, at, replace(job.request, profile=profile, seed=turn.seed, questions=not at.asked))
+    at.asked = True
     with job.watcher() as watcher:
         folder = rehearse(request, _Noticing(watcher, begins, ends))
     _came_to_its_end(folder)

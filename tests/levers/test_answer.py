@@ -108,6 +108,29 @@ def test_there_is_no_arithmetic_where_requests_fail() -> None:
     assert lever(found(), "control-same").rates["event posts per swipe"].expected == 1
 
 
+def test_failures_of_one_service_make_no_figure_of_another_less_sure() -> None:
+    draw = random.Random(7)
+    failing = tuple(
+        one.model_copy(
+            update={
+                "group": "trouble",
+                "lever": "retries-none" if one.lever else "",
+                "totals": {name: value * draw.uniform(0.3, 3) for name, value in one.totals.items()},
+            }
+        )
+        for one in pieces()
+        if one.lever in ("", "control-same")
+    )
+    levers = chosen((*NAMES, "retries-none"))
+    asked = Asked(profile="levers", target="sandbox", seed=5, load_s=8)
+    names = tuple(one.name for one in levers)
+    both = LeversState(asked=asked, rounds=2, levers=names, pieces=(*pieces(), *failing))
+    beside, alone = answer(both, levers, dau=None), found()
+    assert lever(beside, "batch-25").rates == lever(alone, "batch-25").rates
+    assert lever(beside, "batch-25").effects == lever(alone, "batch-25").effects
+    assert lever(beside, "retries-none").verdict == "nothing"
+
+
 def test_what_vanishes_is_a_factor_of_nothing() -> None:
     presence = lever(found(), "presence-off").effects["realtime_presence"]
     assert (presence.factor, presence.low, presence.shown) == (0, 0, True)
