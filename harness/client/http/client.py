@@ -104,7 +104,7 @@ class HttpClient:
         self._holds = None if budget is None else HeldClock()
         self._patience: Callable[[], float] = monotonic if self._holds is None else self._holds.patience
         self._fixed = f"host: {origin.authority}\r\naccept-encoding: {manners.offers(origin)}\r\n".encode("ascii")
-        self._connections: set[Connection] = set()
+        self._connections: list[Connection] = []  # six at most; a set keeps the size of its best days
         self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
         self._idle: list[Connection] = []  # the most recently used last
         self._waiting: list[asyncio.Future[Connection | None]] = []  # few, and a deque has half a kilobyte
@@ -304,7 +304,7 @@ class HttpClient:
         if self._budget is not None:
             await self._let_open(self._budget)
         connection = Connection(self, self._loop, self._max_body)
-        self._connections.add(connection)
+        self._connections.append(connection)
         began = monotonic()
         total = deadline - self._patience()
         origin, tls = self.origin, self._tls
