@@ -1,8 +1,8 @@
 """Memory that was given back to the C library, given back to the system.
 
 A worker's loop takes and frees replies of every size among small things that stay, and glibc keeps what lies between
-those: 50 MB after 500 phones had opened the app. `malloc_trim` returns whole free pages (7 ms for those 50 MB, a sixth of
-a millisecond where there is nothing). Python's own arenas, for objects of up to 512 bytes, are not concerned.
+those: 50 MB after 500 phones had opened the app. `malloc_trim` returns whole free pages (7 ms for those 50 MB, a sixth
+of a millisecond where there is nothing). Python's own arenas, for objects of up to 512 bytes, are not concerned.
 """
 
 from __future__ import annotations
