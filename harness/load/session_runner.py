@@ -47,6 +47,11 @@ class SessionRunner:
         self._resting: dict[int, asyncio.TimerHandle] = {}  # when theirs is put away
         self._in_session: dict[Device, None] = {}  # in order of their start
 
+    @property
+    def devices(self) -> int:
+        """How many are whole now: in a session, or just after one. All others are put away."""
+        return len(self._devices)
+
     async def run(self, ticket: Ticket, body: SessionBody, *, slot_was_free: bool) -> None:
         """The session, from its device's turn to its end. A persona's bug costs this session alone."""
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sys import intern
 from typing import Any, NamedTuple
 
 from harness.client.api import shapes
@@ -88,8 +87,5 @@ async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) ->
     if rows is None:
         return Fetched(Outcome.SOFT_FAILURE)
     shown = rows[:limit]
-    # Ten thousand phones remember forty each, of the same titles.
-    leads = FlatRows(
-        Lead, (value for row in shown if row.title is not None for value in (intern(row.title), row.kind, row.actor))
-    )
+    leads = FlatRows(Lead, (value for row in shown if row.title is not None for value in row.lead))
     return Fetched(Outcome.OK, FeedPage(len(shown), leads, shown[-1].cursor if len(rows) > limit else None))
