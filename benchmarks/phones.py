@@ -11,8 +11,8 @@ Memory is resident memory beyond that of the engine after its first session, div
 engine's process: milliseconds to open the app, and share of a core a thousand idle phones for five seconds.
 
 A phone takes up to two descriptors while it rests, so large numbers are shared by several processes, as a run would do
-it. Phones that open at once need several times what they need open, and a process never gives all of that back: on a machine
-that is busy with other things have fewer of them --starts a second.
+it. Phones that open at once need several times what they need open, and a process never gives all of that back: on a
+machine that is busy with other things have fewer of them --starts a second.
 
 Exit code 1 when a bar is missed: 40 KB an open phone, 5 KB a person in no session.
 
