@@ -13,15 +13,26 @@ from typing import Any
 import pytest
 
 from harness.client.api.calls import FOLLOW, LIBRARY_WRITE, SWIPE_EVENTS
+from harness.client.faults.fault_schedule import FaultSchedule
 from harness.client.put_away import put_away, take_up
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.home import Home
 from harness.client.screens.browse.swipe import SwipePage
 from harness.core.outcome import Outcome
+from harness.core.profile import ArrivalStage, Phases, Profile
+from harness.core.scheduled_fault import ChaosEntry
 from tests.client.answered import answer, answered
 from tests.client.stage import OTHER, TITLE
 from tests.client.virtual import ME, Notebook, Sent, VirtualPhone, World
 
+PROFILE = Profile(
+    name="away",
+    people=10,
+    phones=10,
+    phases=Phases(warmup_s=0, measure_s=600, drain_s=1),
+    arrivals=(ArrivalStage(seconds=600, rate=1),),
+    mix={"reader": 1.0},
+)
 FEED = "get_home_feed"
 SHARED = ("api", "auth", "event_sender", "network", "notes", "page", "clock", "behaviour", "local", "background")
 INSTANT = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)")
@@ -231,6 +242,29 @@ def test_what_still_owes_something_is_not_put_away(world: World) -> None:
     assert phone.event_sender.storage.queue
     assert put_away(phone) is None
     assert phone.event_sender.storage.queue, "and is as it was"
+
+
+def test_a_fault_that_was_planned_for_the_last_session_finds_nobody(world: World) -> None:
+    """Its timers may ring when the device was put away: they know the injector, which must know that."""
+    entry = ChaosEntry.model_validate({"at": 0, "for": 600, "fault": "offline", "share": 1.0})
+    plan = PROFILE.model_copy(update={"chaos": (entry,)}).timeline(1).of_phones()
+    schedule = FaultSchedule(plan, world.loop, world.kit.zero)
+    phone = VirtualPhone(replace(world.kit, fault_schedule=schedule), 0).signed_in()
+    injector = phone.fault_injector
+    assert injector is not None
+
+    async def begins() -> None:
+        phone.begin(1, 0.0)
+
+    world.run(begins())
+    session = injector._session
+    world.run(phone.end())
+    assert put_away(phone) is not None
+    (planned,) = plan.entries
+    injector._join_when_due(planned, session)
+    injector._cut(session)
+    injector._outdated(session)
+    injector._kill(None)
 
 
 @pytest.mark.parametrize("what", ["task", "pause", "session", "refresh"])
