@@ -193,8 +193,9 @@ class PreflightCache:
 
     def allows(self, path: str, ask: Ask, now: float) -> bool:
         """Whether the request may leave unasked. What is too old, or does not allow it, is forgotten."""
-        place, known = self._place(hash(path))
-        if not known:
+        hashes, key = self._hashes, hash(path)
+        place = bisect_left(hashes, key)
+        if place == len(hashes) or hashes[place] != key:
             return False
         if now < self._until[place] and not self._grants[place].refuses(ask):
             return True
@@ -205,15 +206,15 @@ class PreflightCache:
         """This was granted now."""
         if len(path) >= self._room:
             return
-        key = hash(path)
-        place, known = self._place(key)
-        if known:
+        hashes, key = self._hashes, hash(path)
+        place = bisect_left(hashes, key)
+        if place < len(hashes) and hashes[place] == key:
             self._until[place], self._grants[place] = now + grant.age_s, grant
             return
-        if len(self._hashes) >= MOST_ENTRIES - 1:
+        if len(hashes) >= MOST_ENTRIES - 1:
             self._purge()
-            place, _ = self._place(key)
-        self._hashes.insert(place, key)
+            place = bisect_left(hashes, key)
+        hashes.insert(place, key)
         self._until.insert(place, now + grant.age_s)
         self._grants.insert(place, grant)
 
@@ -222,12 +223,6 @@ class PreflightCache:
         self._hashes = array("q")
         self._until = array("d")
         self._grants: list[Grant] = []  # all but always the same few
-
-    def _place(self, key: int) -> tuple[int, bool]:
-        """Where it stands or would stand, and whether it does."""
-        hashes = self._hashes
-        place = bisect_left(hashes, key)
-        return place, place < len(hashes) and hashes[place] == key
 
     def _forget(self, first: int, after: int) -> None:
         del self._hashes[first:after]
