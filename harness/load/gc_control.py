@@ -26,7 +26,7 @@ YOUNG = 1
 """The generations looked at each time: 0 and 1. Survivors go to 2, which is not looked at."""
 MEASURE_EVERY = 10
 """Looks between two readings of the process's memory."""
-TRIM_BYTES = 16 * 2**20
+TRIM_BYTES = 4 * 2**20
 """What is free within the process is given back when it has grown by so much."""
 GROWTH = 1.5
 GROWTH_BYTES = 256 * 2**20
