@@ -235,7 +235,9 @@ class RealtimeSession:
         for channel in self._conversations.values():
             channel.gone()
         self._conversations.clear()
-        self._presence = None
+        if self._presence is not None:
+            self._presence.gone()
+            self._presence = None
         if killed:
             client.network_lost()
         client.close()

@@ -359,7 +359,7 @@ class Channel:
 
     def _closed(self, status: Status | None, reason: str) -> None:
         self._cancel_join_timer()
-        self._rejoin_timer.reset()
+        self._rejoin_timer.end()
         self.state = JoinState.CLOSED
         self._connection.detach(self)
         self._pushes.give_up()

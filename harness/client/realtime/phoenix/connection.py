@@ -277,6 +277,10 @@ class PhoenixConnection:
         for channel in tuple(self.channels.values()):
             channel.discard()
         self._disconnect(GOING_AWAY)
+        # All of these know it as it knows them, and what still comes is for none of them.
+        self._backoff.end()
+        self._heartbeat.end()
+        del self._carrier
 
     def _close_empty(self) -> None:
         self._empty_timer = None
