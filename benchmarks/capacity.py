@@ -1,20 +1,22 @@
 """`harness capacity` against sandboxes whose capacity is known: does it find the rate, and name what gives way?
 
-    .venv/bin/python benchmarks/capacity.py [rates|cpu|pool|lock|realtime|all] [--out FOLDER]
+    .venv/bin/python benchmarks/capacity.py [rates|cpu|pool|lock|realtime|all ...] [--out FOLDER] [--only NAME ...]
 
 `rates`: five searches, each against a sandbox that serves so many requests a second; the answer is right when both its
 ends are within 10 % of that rate over the requests of a visit, and it came within 15 minutes. The others: one search
 against a sandbox of which that resource is throttled; right when that resource is named. `cpu` knows its rate as well
 (1000 / ms requests a second). Exit 1 when any answer is wrong.
 
-For a machine that does nothing else: what others take of its CPU is missing from the answer. A search takes 8 to 14
-minutes.
+A search takes 8 to 12 minutes. What was found is kept in FOLDER (results.json): an interrupted benchmark goes on with
+the searches that are missing. For a machine that does nothing else; what others took of its CPU is in the table.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,14 +25,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.record.store import open_run
+from reports.frames import load
+
 DATA = Path(__file__).parent.parent / "tests" / "data"
 VISITS, CHATS = DATA / "capacity.toml", DATA / "chats.toml"
 LOOSE, DELIVERY = DATA / "capacity-slo.toml", DATA / "capacity-delivery-slo.toml"
 OFF, LONGEST_MIN = 0.10, 15.0
-RATES = (60, 80, 100, 120, 150)
-AUTH = 2
-"""Requests of a visit that no throttle counts."""
-TIMING = ("--settle", "15", "--measure", "45", "--confirm", "1", "--steps", "12")
+RATES = (60, 75, 90, 105, 120)
+NOT_COUNTED = ("sign_in", "user")
+"""Requests to auth, which no throttle delays."""
+TIMING = ("--settle", "10", "--measure", "40", "--confirm", "1", "--steps", "12")
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,17 @@ SEARCHES = {
     "cpu": (Throttled("one core, 12 ms a request", ("throttle_cpu_ms=12",), per_second=1000 / 12, named="CPU"),),
     "pool": (
         Throttled(
-            "two connections, 60 ms a transaction", ("rest_pool_size=2", "throttle_transaction_ms=60"), named="pool"
+            "two connections, 60 ms a transaction",
+            ("rest_pool_size=2", "throttle_transaction_ms=60"),
+            named="pool",
+            start="0.5",
         ),
     ),
-    "lock": (Throttled("one lock, 25 ms a transaction", ("throttle_lock_ms=25",), named="locks in the database"),),
+    "lock": (
+        Throttled(
+            "one lock, 25 ms a transaction", ("throttle_lock_ms=25",), named="locks in the database", start="0.5"
+        ),
+    ),
     "realtime": (
         Throttled(
             "40 messages/s of Realtime",
@@ -78,28 +90,60 @@ SEARCHES = {
 }
 
 
-def searched(one: Throttled, out: Path) -> tuple[dict[str, Any], float]:
-    """Its answer, and minutes."""
-    begun = time.monotonic()
+@dataclass(frozen=True)
+class Machine:
+    """CPU seconds of this machine until now: in use, and of this program's children that have ended."""
+
+    at: float
+    busy: float
+    ours: float
+
+    @classmethod
+    def now(cls) -> Machine:
+        fields = [int(word) for word in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]]
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = sum(fields[:8]) - fields[3] - fields[4]
+        return cls(time.monotonic(), used / os.sysconf("SC_CLK_TCK"), children.ru_utime + children.ru_stime)
+
+    def others_since(self, before: Machine) -> float:
+        """Cores that other programs had on average."""
+        return ((self.busy - before.busy) - (self.ours - before.ours)) / max(1e-9, self.at - before.at)
+
+
+def searched(one: Throttled, out: Path) -> dict[str, Any]:
+    """Its answer (`side`), the `true` rate where it is known, minutes, and the cores that others had."""
+    before = Machine.now()
     done = subprocess.run([sys.executable, "-m", "harness", *one.command, "--out", str(out)], check=False)
-    minutes = (time.monotonic() - begun) / 60
+    after = Machine.now()
     if not (out / "answer.json").exists():
         raise SystemExit(f"{one.name}: the search ended with {done.returncode} and no answer")
     (side,) = json.loads((out / "answer.json").read_text(encoding="utf-8"))["sides"]
-    return side, minutes
+    return {
+        "side": side,
+        "true": true_rate(one, side, out),
+        "minutes": (after.at - before.at) / 60,
+        "others": after.others_since(before),
+    }
 
 
-def true_rate(one: Throttled, side: dict[str, Any]) -> float | None:
-    """Sessions a second that it serves, by the requests of the sessions that were seen to pass."""
-    passed = [step["requests"] / step["began"] for step in side["steps"] if step["word"] == "pass" and step["began"]]
-    if one.per_second is None or not passed:
+def true_rate(one: Throttled, side: dict[str, Any], folder: Path) -> float | None:
+    """Sessions a second that it serves, by all requests of all sessions of the steps that passed."""
+    if one.per_second is None:
         return None
-    return one.per_second / (float(sum(passed)) / len(passed) - AUTH)
+    requests = sessions = 0
+    for step in side["steps"]:
+        if step["word"] == "pass":
+            frames = load(open_run(folder / step["run"]).checked())
+            rows = frames.counts[(frames.counts["view"] == "server") & ~frames.counts["operation"].isin(NOT_COUNTED)]
+            requests += int(rows["count"].sum())
+            sessions += int(frames.arrivals["started_us"].notna().sum())
+    return one.per_second * sessions / requests if requests else None
 
 
-def judged(one: Throttled, side: dict[str, Any], minutes: float) -> tuple[str, bool]:
+def judged(one: Throttled, found: dict[str, Any]) -> tuple[str, bool]:
     """A line of the table, and whether the answer is right."""
-    true, low, high = true_rate(one, side), side["low"], side["high"]
+    side, minutes = found["side"], found["minutes"]
+    true, low, high = found["true"], side["low"], side["high"]
     right = minutes <= LONGEST_MIN
     off = "-"
     if one.per_second is not None:
@@ -109,30 +153,41 @@ def judged(one: Throttled, side: dict[str, Any], minutes: float) -> tuple[str, b
             off = " to ".join(f"{end / true - 1:+.1%}" for end in ends)
     if one.named:
         right = right and one.named in side["resource"]
-    found = " to ".join("-" if end is None else f"{end:.3g}" for end in (low, high))
+    ends_found = " to ".join("-" if end is None else f"{end:.3g}" for end in (low, high))
     known = "-" if true is None else f"{true:.3g}"
-    line = f"{one.name:38} {known:>8} {found:>14} {off:>18} {len(side['steps']):>6} {minutes:>8.1f}  {side['resource']}"
+    line = (
+        f"{one.name:36} {known:>7} {ends_found:>14} {off:>18} {len(side['steps']):>5} {minutes:>7.1f} "
+        f"{found['others']:>6.1f}  {side['resource']}"
+    )
     return line + ("" if right else "   WRONG"), right
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("which", nargs="?", default="rates", choices=[*SEARCHES, "all"])
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("which", nargs="*", default=["rates"], help=", ".join([*SEARCHES, "all"]))
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these searches, such as 60/s")
+    parser.add_argument("--out", type=Path, help="where the searches go; one that was interrupted goes on there")
     asked = parser.parse_args()
+    if unknown := set(asked.which) - {*SEARCHES, "all"}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
     out = asked.out or Path(tempfile.mkdtemp(prefix="capacity-"))
-    chosen = [one for which in SEARCHES if asked.which in (which, "all") for one in SEARCHES[which]]
+    out.mkdir(parents=True, exist_ok=True)
+    kept = out / "results.json"
+    known: dict[str, dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    chosen = [one for which in SEARCHES if {which, "all"} & set(asked.which) for one in SEARCHES[which]]
+    chosen = [one for one in chosen if not asked.only or one.name in asked.only]
     lines, right = [], True
-    for number, one in enumerate(chosen):
-        side, minutes = searched(one, out / f"{number}")
-        line, well = judged(one, side, minutes)
+    for one in chosen:
+        if one.name not in known:
+            known[one.name] = searched(one, out / f"{time.time():.0f}")
+            kept.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        line, well = judged(one, known[one.name])
         lines.append(line)
         right = right and well
         print(line, flush=True)
-    print(
-        f"\n{'throttled':38} {'known':>8} {'found':>14} {'off by':>18} {'steps':>6} {'minutes':>8}  what gave way first"
-    )
-    print("\n".join(lines))
+    head = f"{'throttled':36} {'known':>7} {'found':>14} {'off by':>18} {'steps':>5} {'minutes':>7} {'others':>6}"
+    print(f"\n{head}  what gave way first\n" + "\n".join(lines))
+    print(f"\nrates in sessions/s; others: cores that other programs had; kept in {kept}")
     return 0 if right else 1
 
 

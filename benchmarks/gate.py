@@ -3,15 +3,23 @@
     python benchmarks/gate.py [--scale 1.0] [--seed 1]
 
 Nothing is measured but the rules themselves, so every figure is a simulation with a seed. --scale multiplies the
-numbers of repetitions. Under four minutes on one core.
+numbers of repetitions. Some five minutes on one core.
 
-Data: log-normal latencies, sigma 0.6. "AR(0.9)" is a Gaussian series in which neighbouring samples correlate by 0.9;
-"seconds" are independent samples on top of a level that changes from second to second (AR 0.9, sd 0.15).
+Data: log-normal latencies, sigma 0.6, recorded in buckets as a run records them. "AR(0.9)" is a Gaussian series in
+which neighbouring samples correlate by 0.9; "seconds" are independent samples on top of a level that changes from
+second to second (AR 0.9, sd 0.15).
+
+Coverage is that of what is said: of both ends where there are two, of "at least" where the upper end is open because
+samples are too few, or worth too little, to show one. Nothing is claimed above, so nothing can be measured there; both
+sorts of interval have their own figure beside the row's. 93 to 97 % is asked; a row is missed when it lies outside by
+more than two standard errors of its repetitions. "seconds" in one minute is known to reach less in some rows, and has a
+floor of 90 %: sixty seconds hold some three independent levels.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
 import time
@@ -23,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.record import buckets
 from reports.compare import LEVEL, WARN
 from reports.drift import step
 from reports.intervals import evidence, of_percentile, timed_in
@@ -32,6 +41,7 @@ from reports.statistics.many import Groups, alarms, noises
 Floats = npt.NDArray[np.float64]
 SIGMA, SECONDS_SD, RHO = 0.6, 0.15, 0.9
 MINUTE, TEN_MINUTES = 60, 600
+COVERED, WEAK_FLOOR = (0.93, 0.97), 0.90
 SIZES = (40, 84, 143, 600, 2000, 6000)
 OPERATIONS, NOISE, BASELINES = 30, 0.10, 10
 
@@ -46,14 +56,17 @@ class Row:
     high: float
     remark: str = ""
     told: bool = False  # a known weakness: shown, and no bar
+    slack: float = 0.0  # what chance does to so few repetitions
 
     @property
     def held(self) -> bool:
-        return self.told or self.low <= self.value <= self.high
+        return self.told or self.low - self.slack <= self.value <= self.high + self.slack
 
     @property
     def text(self) -> str:
         bar = f">= {self.low:.0%}" if self.high >= 1 else f"<= {self.high:.0%}"
+        if 0 < self.low < self.high < 1:
+            bar = f"{100 * self.low:.0f}-{self.high:.0%}"
         mark = "told" if self.told else "ok  " if self.held else "MISS"
         return f"{mark}  {self.what:<58} {self.value:>7.1%}  {bar:<8}  {self.remark}"
 
@@ -69,10 +82,8 @@ class Kind:
 
 def series(rng: np.random.Generator, length: int, rho: float = RHO) -> Floats:
     """A Gaussian series of variance 1 in which neighbours correlate by `rho`."""
-    values = rng.standard_normal(length)
-    for place in range(1, length):
-        values[place] = rho * values[place - 1] + math.sqrt(1 - rho**2) * values[place]
-    return values
+    values, fresh = rng.standard_normal(length).tolist(), math.sqrt(1 - rho**2)
+    return np.array(list(itertools.accumulate(values, lambda before, new: rho * before + fresh * new)))
 
 
 def seconds_of(samples: int, length: int) -> npt.NDArray[np.int64]:
@@ -93,25 +104,28 @@ KINDS = (
 
 
 def frame(values_us: Floats, length: int) -> pd.DataFrame:
-    return pd.DataFrame({"second": seconds_of(len(values_us), length), "value_us": values_us, "count": 1})
+    recorded = buckets.representative(buckets.index(values_us)).astype("float64")
+    return pd.DataFrame({"second": seconds_of(len(values_us), length), "value_us": recorded, "count": 1})
 
 
 def coverage(rng: np.random.Generator, kind: Kind, samples: int, length: int, repetitions: int) -> Row:
-    """How often the interval of a p95 holds the true one. More than 97 % is honest, where ranks are few or open."""
+    """How often the interval of a p95 holds the true one, and how often each sort of it does."""
     truth = 100.0 * math.exp(kind.spread * NormalDist().inv_cdf(0.95))
-    held = opened = 0
+    held, number = {"both ends": 0, "at least": 0}, {"both ends": 0, "at least": 0}
     for _ in range(repetitions):
         chosen = frame(1e5 * np.exp(kind.draw(rng, samples, length)), length)
         interval = of_percentile(timed_in((0.0, float(length)), chosen), 95.0, value_at_share(chosen, 0.95))
-        if interval is None:  # nothing is claimed
-            held, opened = held + 1, opened + 1
-            continue
-        held += interval.low <= truth and (interval.high is None or truth <= interval.high)
-        opened += interval.high is None
+        assert interval is not None
+        sort = "at least" if interval.high is None else "both ends"
+        number[sort] += 1
+        held[sort] += interval.low <= truth and (interval.high is None or truth <= interval.high)
     name = f"p95 interval covers, {kind.name}, n = {samples:,}, {length} s"
-    # the bar is 93 %; what chance does to so few repetitions is no fault of the rule
-    slack = 2.0 * math.sqrt(0.93 * 0.07 / repetitions)
-    return Row(name, held / repetitions, 0.93 - slack, 1.0, f"open upwards {opened / repetitions:.0%}")
+    parts = [f"{sort} {held[sort] / number[sort]:.1%} of {number[sort]:,}" for sort in number if number[sort]]
+    weak = kind is KINDS[2] and length == MINUTE
+    low, high = (WEAK_FLOOR, 1.0) if weak else COVERED
+    value, slack = sum(held.values()) / repetitions, 0.0 if weak else 2.0 * math.sqrt(0.95 * 0.05 / repetitions)
+    asked = "; below the 93 % asked" if value < COVERED[0] else "; above the 97 % asked" if value > COVERED[1] else ""
+    return Row(name, value, low, high, ", ".join(parts) + asked, slack=slack)
 
 
 def passes(rng: np.random.Generator, kind: Kind, over: float, samples: int, repetitions: int) -> float:
@@ -180,7 +194,7 @@ def main() -> None:
     for kind in KINDS:
         for length in (MINUTE, TEN_MINUTES):
             for samples in SIZES:
-                show(coverage(rng, kind, samples, length, times(300)))
+                show(coverage(rng, kind, samples, length, times(2000)))
     for kind in KINDS:
         for samples in (47, 84, 143, 600, 2000):
             share = passes(rng, kind, 1.1, samples, times(250))

@@ -22,9 +22,11 @@ from harness.core.fault_record import excused
 from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.session_end import BROKEN_OFF, SessionEnd
 from harness.core.tables import View
+from reports import intervals
 from reports.frames import Frames
-from reports.intervals import Evidence
+from reports.intervals import SURE, Evidence
 from reports.model import ReportModel
+from reports.statistics import binomial
 from reports.text import count, plural
 
 AccessStatus = Literal["held", "unshown", "doubt", "missed"]
@@ -32,6 +34,8 @@ ALLOWED = 0.01
 """Share of people, sessions and attempts to get in that may fail."""
 SURE_PEOPLE = 3
 """So many people kept out by a limit are a miss."""
+ENDS_PER_HOUR = 1.0
+"""Of an open socket, at most so many ends an hour: where sockets are open for seconds, few of them are many."""
 SOCKET_END = "realtime_drop"
 """The end of an open socket that its phone did not close: no request, so the catch-all leaves it to this module."""
 CORE_CALLS: dict[str, tuple[str, ...]] = {
@@ -228,16 +232,28 @@ def _sockets(frames: Frames, faults: list[tuple[float, float]]) -> AccessRow | N
     ended = ended[ended["outcome"] != Outcome.GAVE_UP]
     kinds = ended.groupby("outcome", observed=True)["count"].sum().sort_values(ascending=False)
     bad = min(samples, int(kinds.sum()))
+    status = _status(samples, bad)
+    if bad and status != "missed" and _too_often(frames, ended):
+        status = "missed"
     told = f" ({', '.join(f'{kind} {count(int(number))}' for kind, number in kinds.items())})" if bad else ""
     return AccessRow(
         id="sockets",
         title="Realtime sockets stay open until their phone closes them",
         looked_at=samples,
         bad=bad,
-        status=_status(samples, bad),
+        status=status,
         text=f"{count(samples - bad)} of {count(samples)} Realtime sockets stayed open until their phone closed them"
         + told,
     )
+
+
+def _too_often(frames: Frames, ended: pd.DataFrame) -> bool:
+    """Whether so many ends in moments apart, in the time that all sockets together were open, are more than
+    ENDS_PER_HOUR for certain."""
+    if "sockets" not in frames.gauges or not intervals.apart(ended, ended["count"] > 0):
+        return False
+    hours = float(frames.gauges["sockets"].sum()) / 3600.0
+    return hours > 0 and binomial.as_many_by_chance(int(ended["count"].sum()), ENDS_PER_HOUR * hours) < 1.0 - SURE
 
 
 def _status(samples: int, bad: int) -> AccessStatus:

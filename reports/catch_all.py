@@ -6,8 +6,11 @@ limit. A name that a latency SLO judges in that view has its latency left to it.
 
 - held: shown, with 95 % confidence
 - unshown: nothing speaks against it, and the samples are too few to show it
-- doubt: at least half failed, of too few to be sure; the run is inconclusive
-- missed: for certain (99 %, three bad ones at least), or by the figure of as many as could have shown the opposite
+- doubt: a third or more failed, of too few to be sure; the run is inconclusive, and says how many would be a miss
+- missed: for certain (99 %, three bad ones at least; two failures of moments apart), or by the figure of as many as
+  could have shown the opposite
+
+A reply of the server that is overdue (`reports.overdue`) counts like a failure, under the name of latency.
 
 What is nobody's fault here is not counted: what the phone gave up before the limit (it would have come), what the SLO
 file excludes, what people's own tunnels cost, and, of reads that the app tries again by itself, refusals by a limiter
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -29,7 +33,7 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.retried_calls import RETRIED_CALLS
 from harness.core.slo import CatchAll, LatencySlo
 from harness.core.tables import View
-from reports import disturbance, intervals, neighbours
+from reports import disturbance, endings, intervals, neighbours, overdue
 from reports.access import SOCKET_END
 from reports.frames import Frames
 from reports.intervals import Evidence
@@ -61,6 +65,9 @@ class CatchAllRow(ReportModel):
     value_ms: float | None  # null: nothing with a time, or the latency is not judged here
     limit_ms: float | None  # null: judged by a latency SLO, or excluded
     slow: int = 0
+    overdue: int = 0  # of the server's replies: so late that they are as good as none
+    overdue_ms: float | None = None  # from there on; null: not asked
+    telling: int | None = None  # some failed, and so many calls like these would be a definite miss
     latency: RowStatus | None = None
     note: str = ""
 
@@ -82,10 +89,15 @@ class CatchAllRow(ReportModel):
     @property
     def latency_text(self) -> str:
         """The percentile against its limit."""
-        if self.limit_ms is None:
+        if self.limit_ms is None or self.value_ms is None:
             return ""
-        value = "no time" if self.value_ms is None else ms(self.value_ms)
-        return f"p{self.percentile:g} {value} of {ms(self.limit_ms)}"
+        late = f", {self.late_text}" if self.overdue else ""
+        return f"p{self.percentile:g} {ms(self.value_ms)} of {ms(self.limit_ms)}{late}"
+
+    @property
+    def late_text(self) -> str:
+        """`3 of 11 took 5,000 ms or more`."""
+        return f"{count(self.overdue)} of {count(self.samples)} took {ms(self.overdue_ms or 0.0)} or more"
 
     @property
     def faults(self) -> Iterator[str]:
@@ -94,7 +106,17 @@ class CatchAllRow(ReportModel):
             kinds = ", ".join(self.outcomes)
             yield f"{self.name} ({self.view}): {count(self.failed)} of {count(self.samples)} failed ({kinds})"
         if self.latency in ("missed", "doubt") and self.limit_ms is not None:
-            yield f"{self.name} ({self.view}): p{self.percentile:g} {ms(self.value_ms or 0.0)} of {ms(self.limit_ms)}"
+            yield f"{self.name} ({self.view}): {self.latency_text}"
+
+    @property
+    def hint(self) -> str:
+        """What went wrong too rarely to say anything, by name and figure; empty where nothing did, or it is judged."""
+        if self.status != "unshown":
+            return ""
+        bad = f"{count(self.failed)} of {count(self.samples)} failed" if self.telling is not None else ""
+        bad = bad or (self.late_text if self.overdue else "")
+        many = f" ({self.telling} like these would be a miss)" if self.telling is not None else ""
+        return f"{self.name} ({self.view}) {bad}{many}" if bad else ""
 
 
 class CatchAllVerdict(ReportModel):
@@ -120,7 +142,10 @@ class CatchAllVerdict(ReportModel):
         """Of a run in which nothing is missed, in one sentence."""
         unshown = len(self.of("unshown"))
         few = f", {count(unshown)} of them with too few samples to show it" if unshown else ""
-        return f"Nothing else fails or is slow: {plural(len(self.rows), 'kind')} of calls and operations{few}."
+        told = f"Nothing else fails or is slow: {plural(len(self.rows), 'kind')} of calls and operations{few}."
+        hints = [row.hint for row in self.rows if row.hint]
+        more = f"; and {count(len(hints) - NAMED)} more" if len(hints) > NAMED else ""
+        return told + (f" Too rarely to be sure: {'; '.join(hints[:NAMED])}{more}." if hints else "")
 
     @property
     def failing(self) -> bool:
@@ -158,7 +183,8 @@ def judge(frames: Frames) -> CatchAllVerdict | None:
             continue
         excluded += [one.text for one in catch_all.excluded(name, view)]
         if not any(one.whole for one in catch_all.excluded(name, view)):
-            chosen = samples.of(name, view)
+            ends = view == View.SERVER and bool(endings.beginning(name))
+            chosen = endings.with_begun(samples, name) if ends else samples.of(name, view)
             rows.append(_row(frames, catch_all, name, View(view), chosen, own, judged_by_slo=(name, view) in named))
     rows.sort(key=lambda row: (WORST.index(row.status), -row.failed, row.view, row.name))
     return CatchAllVerdict(rows=tuple(rows), excluded=tuple(dict.fromkeys(excluded)))
@@ -203,7 +229,7 @@ def _row(
     failures_of = [o for o in OUTCOMES if o.failed and o not in expected and o != Outcome.GAVE_UP]
     failed = pd.Series(among(chosen, "outcome", failures_of), index=chosen.index)
     allowed = catch_all.allowed_share(name, view)
-    failures, known = _failures(frames, name, view, chosen, failed, allowed, own)
+    failures, known, counted = _failures(frames, name, view, chosen, failed, allowed, own)
     counts = chosen[failed].groupby("outcome")["count"].sum().sort_values(ascending=False)
     row = CatchAllRow(
         name=name,
@@ -217,14 +243,22 @@ def _row(
         percentile=catch_all.percentile,
         value_ms=None,
         limit_ms=None,
+        telling=counted.telling if failures in ("unshown", "doubt") else None,
+        note=overdue.told(counted) if failures == "doubt" else "",
     )
+    if endings.beginning(name):
+        return row.model_copy(update={"note": "an end has no latency; the others are those that did not end"})
     if judged_by_slo:
-        return row.model_copy(update={"note": "latency: its SLO"})
+        return row.model_copy(update={"note": row.note or "latency: its SLO"})
     if any(one.latency for one in catch_all.excluded(name, view)):
-        return row.model_copy(update={"note": "latency: excluded"})
+        return row.model_copy(update={"note": row.note or "latency: excluded"})
     good = among(chosen, "outcome", [o for o in OUTCOMES if o.good])
     timed = chosen[["second", "operation", "bucket_us", "count"]][good | late]
-    return row.model_copy(update=_latency(frames, view, timed, limit_ms, catch_all.percentile))
+    timed = timed.assign(value_us=timed["bucket_us"].astype("float64"))
+    found = _latency(frames, view, timed, limit_ms, catch_all.percentile)
+    if view is View.SERVER and not timed.empty:
+        found = _late(frames, timed, limit_ms * catch_all.overdue_times, allowed, found)
+    return row.model_copy(update={**found, "note": found["note"] or row.note})
 
 
 def _failures(
@@ -235,7 +269,8 @@ def _failures(
     failed: pd.Series[bool],
     allowed: float,
     own: dict[str, int] | None,
-) -> tuple[RowStatus, Evidence]:
+) -> tuple[RowStatus, Evidence, Evidence]:
+    """Status; what was seen; and of that what counts, without what retries hide and people's own tunnels cost."""
     known = _evidence(frames, chosen, failed, allowed, ranked=False)
     counted = known
     if view is View.SERVER:
@@ -247,11 +282,12 @@ def _failures(
         if own is not None and counted.bad:
             lost = int(chosen.loc[failed & (chosen["outcome"] == Outcome.NETWORK), "count"].sum())
             bad = max(0, counted.bad - min(lost, own.get(name, 0)))
-            counted = Evidence(counted.samples, bad, counted.worth, allowed)
+            if bad < counted.bad:  # nobody knows which of them were theirs
+                counted = replace(counted, bad=bad, apart=False)
     status = _status(counted)
-    if status == "unshown" and counted.bad and counted.bad * 2 >= counted.samples:
+    if status == "unshown" and overdue.few(counted):
         status = "doubt"
-    return status, known
+    return status, known, counted
 
 
 def _status(known: Evidence) -> RowStatus:
@@ -265,13 +301,13 @@ def _evidence(frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowe
     if not bad.any():  # as most names of most runs: nothing depends on anything
         samples = int(chosen["count"].sum())
         return Evidence(samples, 0, float(samples), allowed)
-    return intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked)
+    known = intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked)
+    return known if ranked else replace(known, apart=intervals.apart(chosen, bad))
 
 
 def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, percentile: float) -> dict[str, object]:
     if timed.empty:
-        return {"limit_ms": limit_ms, "latency": "unshown"}
-    timed = timed.assign(value_us=timed["bucket_us"].astype("float64"))
+        return {"limit_ms": limit_ms, "latency": "unshown", "note": ""}
     value_us = value_at_rank(timed, math.ceil(percentile / 100.0 * int(timed["count"].sum()) - 1e-9))
     if value_us >= limit_ms * 1000.0 or (timed["value_us"] >= limit_ms * 1000.0).any():
         timed = timed.iloc[_by_value(timed)]
@@ -298,6 +334,19 @@ def _by_value(timed: pd.DataFrame) -> npt.NDArray[np.int64]:
     values, place = distinct(timed["value_us"].to_numpy())
     narrow = np.int16 if len(values) < 2**15 else np.int64
     return np.argsort(place.astype(narrow), kind="stable")
+
+
+def _late(
+    frames: Frames, timed: pd.DataFrame, bound_ms: float, allowed: float, found: dict[str, object]
+) -> dict[str, object]:
+    """`found` with what overdue replies say: of both claims about latency the graver one counts."""
+    late = overdue.judge(frames, timed, bound_ms, allowed)
+    found = {**found, "overdue": late.count, "overdue_ms": bound_ms}
+    if late.status == "held" or found["latency"] == "missed":
+        return found
+    if late.status == "doubt" and found["latency"] == "doubt":
+        return found
+    return {**found, "latency": late.status, "note": late.note}
 
 
 def _sentence(what: str, rows: list[CatchAllRow], kind: Literal["failed", "p"]) -> tuple[str, ...]:

@@ -47,8 +47,6 @@ from reports.frames import Frames
 from reports.ranks import rank_of
 
 LAGS = {View.SERVER: 1, View.E2E: 3, View.DELIVERY: 2}
-MAX_OF_LIMIT = 0.05
-"""How much of its limit a judged percentile may have been moved by, before the objective cannot be answered."""
 LONG_S = 5.0
 """Operations that last longer form groups of their own, so that their long lives do not count for the short ones."""
 PRECISION_US = 20.0

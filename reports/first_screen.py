@@ -49,7 +49,7 @@ class FirstScreen:
 
 def first_screen(verdict: Verdict, frames: Frames, past: Past | None = None) -> FirstScreen:
     """The first screen. `past`: earlier runs, where a history is at hand. What to do is the first step of the verdict's
-    playbook for this trouble, where it has one; else the row's own remedy."""
+    playbook for this trouble, where it has one; else the row's own remedy, never a step for something else."""
     found = troubles(verdict, frames)
     if not found:
         return _passed(verdict, frames, past)
@@ -80,10 +80,10 @@ def _since(first: Trouble, past: Past | None) -> str:
 
 
 def _step(verdict: Verdict) -> str:
-    """Of the playbook: the first step that the leading reason opened, or else the first of all."""
-    steps = getattr(verdict, "playbook", ())
-    opened = [step for step in steps if step.opened_by == verdict.reasons[0]]
-    return next((str(step.text) for step in (*opened, *steps)), "")
+    """Of the playbook: the first step that the leading reason opened. It may name several calls: one of them did."""
+    reason = verdict.reasons[0]
+    opened = [step for step in verdict.playbook if step.opened_by.removesuffix(".") in reason]
+    return next((str(step.text) for step in opened), "")
 
 
 def _remedy(verdict: Verdict, first: Trouble) -> str:

@@ -485,6 +485,12 @@ def sessions(frames: Frames) -> SessionFigures:
     )
 
 
+def recorded_in(frames: Frames, view: View) -> int:
+    """Number of samples of a view that the record holds, and of what the app let go of: what workers count."""
+    let_go = frames.aborted
+    return samples_in(frames, view) + (int(let_go.loc[let_go["view"] == view, "count"].sum()) if len(let_go) else 0)
+
+
 def samples_in(frames: Frames, view: View, phase: Phase | None = None) -> int:
     """Number of samples of a view, in one phase or in all."""
     rows = frames.counts[frames.counts["view"] == view]

@@ -23,7 +23,7 @@ import pandas as pd
 
 from harness.core.tables import Phase, View
 from reports import held_back, neighbours, resources, roster
-from reports.frames import Frames, samples_in
+from reports.frames import Frames, recorded_in
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
 from reports.samples import own_values, part
@@ -205,7 +205,7 @@ def _faults(frames: Frames) -> HealthRow:
 
 
 def _counters(frames: Frames) -> HealthRow:
-    said, stored = frames.manifest.recorded_attempts, samples_in(frames, View.SERVER)
+    said, stored = frames.manifest.recorded_attempts, recorded_in(frames, View.SERVER)
     bound = "the workers' counters and the tables agree"
     if said is None:
         return HealthRow(

@@ -1,10 +1,14 @@
 """How precisely a run knows its figures: 95 % intervals that respect correlation. (pure)
 
-A percentile lies between two of the samples with a probability that only their ranks decide: order statistics with
-exact binomial ranks. A share lies between Clopper and Pearson's bounds. Both are widened by what the samples are worth
-when those of one moment share its conditions (`reports.statistics.correlation`). An interval has no upper end where
-even the largest sample may be below the percentile: of a p95 with fewer than 72 samples, of a p99 with fewer than 368.
-It is never narrower than the buckets that the samples lie in.
+A percentile lies between two places among the samples with a probability that only their ranks decide: order
+statistics with binomial ranks. These are hardly ever whole; rounded outwards they cover 97 or 98 %, so a rank between
+two samples is a place between them (fractional order statistics: Stigler 1977, Hutson 1999), and samples of one bucket
+lie spread over it. A share lies between Clopper and Pearson's bounds. Both are widened by what the samples are worth
+when those of one moment share its conditions (`reports.statistics.correlation`).
+
+An interval has no upper end where even the largest sample may be below the percentile: of a p95 with fewer than 72
+samples, of a p99 with fewer than 368. Then the lower end alone has the 95 %. An interval is never narrower than the
+bucket that its figure lies in.
 
 `benchmarks/gate.py` counts how often the intervals cover the truth, for independent samples and for correlated ones.
 """
@@ -19,13 +23,25 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from harness.record import buckets
 from reports.ranks import share_of
 from reports.statistics import binomial
-from reports.statistics.correlation import SLICES, Timed, effective, from_slices
+from reports.statistics.correlation import (
+    BOTH_ENDS,
+    LOWER_END,
+    SLICES,
+    Dependence,
+    Timed,
+    dependence,
+    effective,
+    from_slices,
+)
 
 NORMAL_Z = 1.960  # two-sided 95 %
 BUCKET = 0.005
 """A recorded value lies within this share of the true one."""
+LEAST_HALF_US = 0.5
+"""Microseconds are whole."""
 FRACTIONS = 8
 """Effective numbers of samples are rounded to an eighth, so that bounds are computed once."""
 
@@ -34,7 +50,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Interval(BaseModel):
-    """A 95 % interval in the unit of its figure. `high` is null when no upper end can be shown."""
+    """A 95 % interval in the unit of its figure. `high` is null when no upper end can be shown: "at least `low`"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     low: float
@@ -52,43 +68,109 @@ def of_percentile(timed: Timed | None, percentile: float, value_us: float) -> In
     if timed is None or not math.isfinite(value_us):
         return None
     share = float(share_of(percentile))
-    low, high = order_statistics(timed, share, effective(timed, share, timed.value <= value_us))
+    low, high = _ends(timed, share, dependence(timed, share, timed.value <= value_us))
     if low is None:
         return None
-    return Interval(low=low * (1.0 - BUCKET) / 1000.0, high=None if high is None else high * (1.0 + BUCKET) / 1000.0)
+    half = max(BUCKET * value_us, LEAST_HALF_US)
+    low, high = min(low, value_us - half), None if high is None else max(high, value_us + half)
+    return Interval(low=max(low, 0.0) / 1000.0, high=None if high is None else high / 1000.0)
 
 
 def bounds_us(window: Window, chosen: pd.DataFrame, percentile: float) -> tuple[float | None, float | None]:
-    """The ends of `of_percentile` in microseconds, without the buckets' width; None: open."""
+    """Two samples between which the percentile lies with at least 95 %, in microseconds; None: open.
+
+    For a measure of noise, which must rather be too large: ranks rounded outwards, 2.5 % beyond each end. Without the
+    slices and the bucket's width.
+    """
     if chosen.empty:
         return None, None
     timed = _timed(window, chosen)
     share = float(share_of(percentile))
-    return order_statistics(timed, share, effective(timed, share))
+    return order_statistics(timed, share, effective(timed, share), outwards=True)
 
 
-def order_statistics(timed: Timed, share: float, worth: float) -> tuple[float | None, float | None]:
-    """The two samples between which the quantile at `share` lies with 95 %, `timed` being worth `worth` of them.
+def _ends(timed: Timed, share: float, found: Dependence) -> tuple[float | None, float | None]:
+    """The two ends; with an open upper one, the lower has all of the 95 %."""
+    worth = found.worth(BOTH_ENDS)
+    if binomial.rank_bounds(min(_eighth(worth), timed.samples), share)[1] is not None:
+        return order_statistics(timed, share, worth)
+    worth = min(_eighth(found.worth(LOWER_END)), timed.samples)
+    rank, samples = binomial.lower_rank(worth, share, 0.05), _Sorted.of(timed)
+    return samples.low(None if rank is None else samples.rank(rank, worth)), None
+
+
+def order_statistics(
+    timed: Timed, share: float, worth: float, *, outwards: bool = False
+) -> tuple[float | None, float | None]:
+    """The two places between which the quantile at `share` lies with 95 %, `timed` being worth `worth` samples.
 
     None: there is no sample small, or large, enough; a failure is no large one.
+
+    :param outwards: the next samples instead of places between two, with at least 95 %
     """
-    samples = timed.samples
-    worth = min(_eighth(worth), samples)
-    values, place = timed.values
-    ranks = np.cumsum(np.bincount(place, weights=timed.count, minlength=len(values)))
-    low, high = binomial.rank_bounds(worth, share)
+    worth = min(_eighth(worth), timed.samples)
+    ranks, samples = binomial.rank_bounds(worth, share), _Sorted.of(timed)
+    low, high = (None if rank is None else samples.rank(rank, worth) for rank in ranks)
+    if outwards:
+        return (
+            None if low is None else samples.recorded(math.floor(low)),
+            None if high is None else samples.recorded(math.ceil(high)),
+        )
+    return samples.low(low), samples.high(high)
 
-    def value_at(rank: float) -> float:
-        return float(values[min(int(np.searchsorted(ranks, rank - 1e-6)), len(values) - 1)])
 
-    first = None if low is None else math.floor(low * samples / worth + 1e-6)
-    last = None if high is None else math.ceil(high * samples / worth - 1e-6)
-    lower = None if first is None or first < 1 else value_at(first)
-    upper = None if last is None or last > samples else value_at(last)
-    return (
-        None if lower is None or not math.isfinite(lower) else lower,
-        None if upper is None or not math.isfinite(upper) else upper,
-    )
+@dataclass(frozen=True)
+class _Sorted:
+    """Each value once, ascending, how many samples it has, and how many lie at or below it."""
+
+    value: Floats
+    count: Floats
+    below: Floats
+
+    @classmethod
+    def of(cls, timed: Timed) -> _Sorted:
+        value, place = timed.values
+        count = np.bincount(place, weights=timed.count, minlength=len(value)).astype("float64")
+        return cls(value[count > 0], count[count > 0], np.cumsum(count[count > 0]))
+
+    def rank(self, rank: float, worth: float) -> float:
+        """A rank among `worth` samples as one of all: each of those is a block of these, and its middle is meant."""
+        samples = float(self.below[-1])
+        found = min(max((rank - 0.5) * samples / worth + 0.5, 1.0), samples)
+        return float(round(found)) if abs(found - round(found)) < 1e-6 else found
+
+    def low(self, rank: float | None) -> float | None:
+        """The place of a rank; next to a failure, the sample before it. None: there is none."""
+        if rank is None:
+            return None
+        here, after = self._sample(math.floor(rank)), self._sample(math.floor(rank) + 1)
+        if not math.isfinite(here):
+            return None
+        return here + (rank - math.floor(rank)) * (after - here) if math.isfinite(after) else here
+
+    def high(self, rank: float | None) -> float | None:
+        """The place of a rank; None: there is none, or it lies beyond what is no failure."""
+        if rank is None:
+            return None
+        here, after = self._sample(math.floor(rank)), self._sample(math.ceil(rank))
+        return here + (rank - math.floor(rank)) * (after - here) if math.isfinite(after) else None
+
+    def recorded(self, number: int) -> float | None:
+        """The value of one sample, counted from 1; None: a failure."""
+        value = float(self.value[self._at(number)])
+        return value if math.isfinite(value) else None
+
+    def _at(self, number: int) -> int:
+        return min(int(np.searchsorted(self.below, number - 1e-6)), len(self.below) - 1)
+
+    def _sample(self, number: int) -> float:
+        """Where one sample is taken to lie: those of one bucket are spread over it."""
+        at = self._at(number)
+        value, count = float(self.value[at]), float(self.count[at])
+        if count <= 1.0 or not math.isfinite(value):
+            return value
+        inside = (min(number, self.below[-1]) - (self.below[at] - count) - 0.5) / count - 0.5
+        return value + float(inside) * float(buckets.width(value))
 
 
 @dataclass(frozen=True)
@@ -100,6 +182,7 @@ class Evidence:
     worth: float
     allowed: float
     confidence: float = 0.95
+    apart: bool = False  # the bad ones are of moments that have nothing in common
 
     @property
     def share(self) -> float:
@@ -118,7 +201,8 @@ class Evidence:
     @property
     def missed(self) -> bool:
         """Shown, with more confidence: more than the allowed share is bad, and not by one mishap or two."""
-        return self.bad >= LEAST_BAD and binomial.lower(self.share * self.worth, self.worth, SURE) > self.allowed
+        least = LEAST_APART if self.apart else LEAST_BAD
+        return self.bad >= least and binomial.lower(self.share * self.worth, self.worth, SURE) > self.allowed
 
     @property
     def close(self) -> bool:
@@ -144,9 +228,26 @@ class Evidence:
         independent = binomial.needed_samples(self.share, self.allowed, self.confidence)
         return None if independent is None else math.ceil(independent * self.samples / max(self.worth, 1e-9))
 
+    @property
+    def telling(self) -> int | None:
+        """How many samples like these, bad ones from moments apart, would be a definite miss; None: nothing is bad, or
+        so little more than is allowed that it takes very many."""
+        if self.share <= self.allowed:
+            return None
+        for bad in range(LEAST_APART, MOST_TELLING):
+            samples = math.ceil(bad / self.share - 1e-9)
+            if binomial.lower(bad, samples, SURE) > self.allowed:
+                return max(math.ceil(samples * self.samples / max(self.worth, 1e-9)), self.samples)
+        return None
+
 
 LEAST_BAD = 3
 """A definite miss has at least so many bad samples."""
+LEAST_APART = 2
+"""Two of moments apart are no chance where one in a hundred may be bad: one mishap explains one of them."""
+APART_S = 3.0
+"""Seconds between the first and the last bad one, from which on they are of moments apart."""
+MOST_TELLING = 100
 SURE = 0.99
 """Confidence of a definite miss: it outranks every doubt."""
 
@@ -178,6 +279,12 @@ def evidence(
             else samples / from_slices(timed, wrong)
         )
     return Evidence(samples, counted, min(_eighth(worth), float(samples)), allowed, confidence)
+
+
+def apart(chosen: pd.DataFrame, bad: pd.Series[bool]) -> bool:
+    """Whether the bad ones began at least APART_S seconds apart, so that not one mishap made them all."""
+    seconds = chosen.loc[bad & (chosen["count"] > 0), "second"]
+    return len(seconds) > 0 and int(seconds.max()) - int(seconds.min()) >= APART_S
 
 
 def of_share(window: Window, chosen: pd.DataFrame, counted: pd.Series[bool]) -> Interval | None:

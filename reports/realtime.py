@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFate, FactKind
+from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFate, FactKind, UntoldRow
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
@@ -45,6 +45,8 @@ WRONG: Mapping[FactKind, str] = {
     FactKind.DOUBLED: "doubled",
     FactKind.MISDATED: "misdated",
     FactKind.STRANGE: "misdelivered",
+    FactKind.UNTOLD: "untold",
+    FactKind.CONTRADICTED: "contradicted",
 }
 """Facts that must not be, and what the verdict calls them."""
 TYPING_LOST_SHARE = 0.01
@@ -79,10 +81,10 @@ class DeliveryLatency(ReportModel):
 
 
 class Wrong(ReportModel):
-    """One thing that must not happen: `what` is lost, doubled, misdated or misdelivered."""
+    """One thing that must not happen: `what` is lost, doubled, misdated, misdelivered, untold or contradicted."""
 
     what: str
-    key: str  # a client id; for doubled and misdelivered rows the row's id
+    key: str  # a client id; of untold rows their message; for the others the row's id
     conversation: str
     person: int  # who should not have missed it, or heard it, or heard it twice
     detail: str = ""
@@ -145,6 +147,8 @@ class Realtime(ReportModel):
     audits: tuple[Audit, ...]
     silences: tuple[Silence, ...] = ()  # times in which nobody heard of any change
     misdated: int = 0
+    untold: int = 0  # receipts and reactions that a channel passed over
+    contradicted: int = 0  # rows that a poll dates otherwise than their change
     warnings: tuple[str, ...] = ()  # what is ephemeral and went missing: no exit code
 
     @property
@@ -165,6 +169,19 @@ class Realtime(ReportModel):
                     f"Realtime told of {plural(self.misdated, 'new row')} under another time than it was written at",
                 ),
                 (
+                    "untold",
+                    self.untold,
+                    f"Realtime never told of {plural(self.untold, 'receipt or reaction', 'receipts and reactions')} "
+                    f"that {'was' if self.untold == 1 else 'were'} stored, on channels that brought later changes"
+                    f"{self._untold_kinds}",
+                ),
+                (
+                    "contradicted",
+                    self.contradicted,
+                    f"A poll dated {plural(self.contradicted, 'row')} otherwise than the change that told of "
+                    f"{'it' if self.contradicted == 1 else 'them'}{self._apart}",
+                ),
+                (
                     "misdelivered",
                     self.misdelivered,
                     f"Realtime delivered {plural(self.misdelivered, 'change')} to somebody who is no member",
@@ -180,6 +197,23 @@ class Realtime(ReportModel):
         told = [f"{polled:,} of them first seen by a poll"] if polled else []
         told += [f"{own:,} on the way back to their sender"] if own else []
         return f", {' and '.join(told)}" if told else ""
+
+    @property
+    def _untold_kinds(self) -> str:
+        """` (3 of message_reactions; 2 first seen by a poll)`."""
+        details = [one.detail for one in self.wrong if one.what == "untold"]
+        tables = Counter(detail.partition(" ")[0] for detail in details)
+        told = [f"{number:,} of {table}" for table, number in sorted(tables.items())]
+        polled = sum(detail.endswith(f" {UntoldRow.POLLED}") for detail in details)
+        told += [f"{polled:,} first seen by a poll"] if polled else []
+        return f" ({'; '.join(told)})" if told else ""
+
+    @property
+    def _apart(self) -> str:
+        """` (message_reactions by -18,000.0 s)`."""
+        first = next((one.detail for one in self.wrong if one.what == "contradicted"), "")
+        table, _, apart = first.partition(" ")
+        return f" ({table} by {apart})" if apart else ""
 
     def _ids(self, what: str) -> str:
         keys = list(dict.fromkeys(one.key for one in self.wrong if one.what == what))
@@ -213,6 +247,8 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
         misdelivered=kinds[FactKind.STRANGE],
         misordered=kinds[FactKind.MISORDERED],
         misdated=kinds[FactKind.MISDATED],
+        untold=sum(one.what == "untold" for one in wrong),
+        contradicted=kinds[FactKind.CONTRADICTED],
         polled=len(polled),
         polled_p95_ms=polled[math.ceil(0.95 * len(polled)) - 1] / 1000 if polled else None,
         members_per_message=kinds[FactKind.HEARD] / stored if stored else None,
@@ -251,7 +287,7 @@ def _wrong(frames: Frames) -> list[Wrong]:
         if one.fate is DeliveryFate.LOST and one.topic is ChannelTopic.CHANGES
     ]
     facts = frames.facts
-    seen = facts[facts["kind"].isin([str(kind) for kind in WRONG])]
+    seen = facts[facts["kind"].isin([str(kind) for kind in WRONG]) & ~_excused(facts)]
     columns = [seen[name] for name in ("kind", "key", "conversation", "person", "detail")]
     return lost + [
         Wrong(
@@ -263,6 +299,12 @@ def _wrong(frames: Frames) -> list[Wrong]:
         )
         for kind, key, conversation, person, detail in zip(*columns, strict=True)
     ]
+
+
+def _excused(facts: pd.DataFrame) -> pd.Series[bool]:
+    """Rows that were written once more and not told of, where the target tells of none: nothing in them changed."""
+    rewritten = (facts["kind"] == FactKind.UNTOLD) & facts["detail"].str.endswith(f" {UntoldRow.REWRITTEN}")
+    return rewritten & (not (facts["kind"] == FactKind.AGAIN).any())
 
 
 def _first_seen(one: Delivery) -> str:

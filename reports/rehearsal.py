@@ -15,6 +15,7 @@ from harness.rehearse.conduct import exit_code
 from harness.rehearse.projection import project
 from harness.rehearse.state import MonthLine, RehearsalState, StepFigure, StepOutcome
 from reports.frames import load
+from reports.given_up import for_the_generator
 from reports.report import report
 from reports.slo import SloRow
 from reports.text import count, figure, percent, ratio
@@ -40,6 +41,7 @@ def judged_step(folder: Path, step: RehearsalStep, inputs: PlanInputs, prices: P
         exit_code=verdict.exit_code,
         sentence=verdict.sentence,
         generator_fit=not verdict.vetoes,
+        generator_ended_it=for_the_generator(frames.manifest),
         machine_share=None if math.isnan(share) else share,
         figures=tuple(_figure(row) for row in verdict.slos if row.kind == "latency"),
         month=_month(verdict, inputs, prices),
@@ -113,9 +115,7 @@ def answer(state: RehearsalState) -> str:
     whole = f"{last.share:.0%} of the planned peak" if state.asked.scale == 1 else (
         f"{last.share * state.asked.scale:.1%} of the planned peak, as asked for by --scale"
     )  # fmt: skip
-    word = {ExitCode.PASS: "was carried", ExitCode.INCONCLUSIVE: "cannot be told"}.get(
-        ExitCode(last.exit_code), "was not carried"
-    )
+    word = {ExitCode.PASS: "was carried", ExitCode.INCONCLUSIVE: "cannot be told"}.get(last.code, "was not carried")
     return f"{whole} ({last.rate:.3g} sessions/s) {word}: {last.sentence}"
 
 

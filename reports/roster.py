@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.core.tables import View
 from harness.record.roster import LOST_S, WorkerRecord
-from reports.frames import Frames, samples_in
+from reports.frames import Frames, recorded_in
 from reports.text import count, percent, plural
 
 TELL_APART_S = 1.0
@@ -60,7 +60,7 @@ def _clocks(frames: Frames) -> list[str]:
 
 def channel(frames: Frames) -> RosterAnswer:
     """What the workers say they sent, what the master wrote down, what the tables hold."""
-    said, stored = frames.manifest.recorded_attempts, samples_in(frames, View.SERVER)
+    said, stored = frames.manifest.recorded_attempts, recorded_in(frames, View.SERVER)
     parts = []
     for record in frames.manifest.roster:
         short = record.sent.samples - record.received.samples

@@ -223,7 +223,7 @@ def _other(sentence: str, row: CatchAllRow | None, frames: Frames) -> Trouble:
         badly=f"{row.failures_text}{'; ' + row.latency_text if row.latency_text else ''}",
         whom=_personas(frames, (row.name,)),
         why=f"at most {percent(row.allowed_share)} may fail; {plural(row.samples, 'sample')}",
-        operation=row.name,
+        operation="" if row.value_ms is None and row.failures == "missed" else row.name,  # nothing to draw
         view=str(row.view),
     )
 

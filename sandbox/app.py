@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox import auth, rest, storage
+from sandbox import auth, counts, rest, storage
 from sandbox.edge_runtime import EdgeRuntime
 from sandbox.functions import routes as functions
 from sandbox.gateway import Gateway, rest_principal
@@ -30,6 +30,7 @@ from sandbox.services import Services
 DISCOVERY_PATH = "/.well-known/movinesta-sandbox"
 REALTIME_PATH = DISCOVERY_PATH + "/realtime"
 PROVIDER_PATH = DISCOVERY_PATH + "/provider"
+COUNTS_PATH = DISCOVERY_PATH + "/counts"
 
 
 def rest_context(services: Services) -> RestContext:
@@ -62,6 +63,7 @@ def build(
             Route(DISCOVERY_PATH, _discovery(discovery), methods=["GET"]),
             *admin.routes(realtime, REALTIME_PATH, _from_this_machine),
             *provider_admin.routes(provider, PROVIDER_PATH, _from_this_machine),
+            *counts.routes((services.pool, services.auth_pool), COUNTS_PATH, _from_this_machine),
         ],
         exception_handlers={HTTPException: _unrouted},
     )

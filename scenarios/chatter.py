@@ -74,9 +74,17 @@ async def one_message(phone: Device, conversation: Conversation) -> None:
     if happens(phone, "delete"):
         await conversation.delete(bubble)
     if happens(phone, "react") and conversation.messages:
-        await conversation.react(
-            phone.behaviour.pick("message", conversation.messages[:10]), phone.behaviour.pick("emoji", EMOJI)
-        )
+        await reaction(phone, conversation)
+
+
+async def reaction(phone: Device, conversation: Conversation) -> None:
+    """An emoji on one of the latest messages; who thinks better of it taps it once more, which takes it off."""
+    message = phone.behaviour.pick("message", conversation.messages[:10])
+    emoji = phone.behaviour.pick("emoji", EMOJI)
+    await conversation.react(message, emoji)
+    if happens(phone, "takes_back"):
+        await phone.pause(phone.behaviour.draws("chatter", "read_s"))
+        await conversation.react(message, emoji)
 
 
 def text(phone: Device) -> str:

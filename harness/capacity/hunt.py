@@ -87,5 +87,5 @@ def _standing(asked: Hunt) -> Iterator[dict[str, RunRequest]]:
                 continue
             watcher = stack.enter_context(asked.watcher())
             access = stack.enter_context(target_of(request, watcher))
-            standing[side] = replace(request, sandbox_url=access.url, quirks=())
+            standing[side] = replace(request, sandbox_url=access.url, sandbox_ours=True, quirks=())
         yield standing

@@ -50,6 +50,12 @@ class SearchLimits:
         if not 0.01 <= self.within <= 1 or self.steps < 1 or self.tries < 1 or not 1 <= self.confirm <= ASKED_AT_MOST:
             raise UsageError("the search's own limits cannot be", where="--within, --steps, --confirm")
 
+    @property
+    def usual_steps(self) -> int:
+        """Of a target that carries up to four times the first rate, where no two steps contradict each other."""
+        doublings, halvings = 3, math.ceil(math.log2(math.log(2) / math.log(1 + self.within)))
+        return min(self.steps, doublings + halvings + 2 * (self.confirm - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:

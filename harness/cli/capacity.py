@@ -17,7 +17,7 @@ from harness.core.errors import ExitCode, UsageError
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
-    from harness.capacity.search import Capacity
+    from harness.capacity.search import Capacity, SearchLimits
     from harness.capacity.state import SearchState
     from harness.run.run_request import RunRequest
     from reports.capacity.answer import CapacityAnswer
@@ -81,6 +81,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.cli import progress
     from harness.config.load import load_profile, load_slo_file
     from reports.capacity_run import judged_step
+    from reports.text import seconds
 
     known_switches(options["quirks"])
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
@@ -105,6 +106,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
         seed=asked_profile.seed if options["seed"] is None else options["seed"],
     )
     folder = _folder(options["out"], resume=options["resume"])
+    click.echo(f"a step takes up to {seconds(timing.step_s)}; {_how_many(limits, len(sides))}")
     state = resumed(folder, asked) if options["resume"] else SearchState(asked=asked)
     sides = {name: _into(request, folder) for name, request in sides.items()}
     try:
@@ -200,6 +202,12 @@ def _highest(requests: Any, asked: float | None, timing: Any) -> float:
                 )
             found.append(rate * min(1.0, allowed))
     return min(found)
+
+
+def _how_many(limits: SearchLimits, sides: int) -> str:
+    """Steps, as they are announced."""
+    usual = limits.usual_steps * sides
+    return f"usually {usual} of them, {max(usual, limits.steps * sides)} at most"
 
 
 def _name(request: RunRequest) -> str:

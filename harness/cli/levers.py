@@ -164,6 +164,8 @@ def _measure(asked: Sequence[Lever], request: RunRequest, options: dict[str, Any
     try:
         state = measure(job, state)
     except KeyboardInterrupt:
+        if (done := states.load(folder)).pieces:  # the signal may have come before the last of them was told of
+            note(done)
         click.echo(visible(f"go on with: harness levers --resume --out {folder}, and the same options"), err=True)
         raise
     found = _answered(state, asked, options)

@@ -112,6 +112,17 @@ class ApiClient:
         """Connections end for good."""
         self._http.close()
 
+    def keep(self) -> tuple[float | None, Any]:
+        """What outlives a session, of plain values: the tokens of a budget, and what the checks know."""
+        return None if self._retries is None else self._retries.tokens, self._checks.keep()
+
+    def remember(self, kept: tuple[float | None, Any]) -> None:
+        """What `keep` gave of the same device. For a new one."""
+        tokens, checks = kept
+        if self._retries is not None and tokens is not None:
+            self._retries.tokens = tokens
+        self._checks.remember(checks)
+
     def request_id(self) -> str:
         """A fresh id for an `x-request-id` header."""
         bits = _NOISE.getrandbits(128)

@@ -12,6 +12,10 @@ LET_GO = "let go"
 """Cancels what the app itself aborts: given to `Task.cancel`, read off the CancelledError where a request ends."""
 
 
+_NO_TABLE = (0, 4)
+"""Down to so many a set is made anew: the larger is the most that it holds in itself, without a table beside it."""
+
+
 async def over(task: asyncio.Task[Any]) -> None:
     """Wait until it has ended, however, and its earlier callbacks have run. Never cancels it, as awaiting it would;
     `asyncio.wait` does the same in five times the time."""
@@ -49,6 +53,11 @@ class BackgroundTasks:
         task.add_done_callback(self._over)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """Whether any of it has not ended."""
+        return bool(self._tasks)
+
     def drop(self) -> None:
         """Stop everything at once."""
         for task in self._tasks:
@@ -67,7 +76,7 @@ class BackgroundTasks:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not self._tasks:
-            self._tasks = set()  # a set keeps the size of its best days
+        if len(self._tasks) in _NO_TABLE:
+            self._tasks = set(self._tasks)  # a set keeps the size of its best days
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SessionClosed):
             self._problem(error)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
-from harness.client.interruptible_sleep import InterruptibleSleep
+from harness.client.interruptible_sleep import InterruptibleSleep, wake
 from harness.core.clock import utc_now
 
 
@@ -33,18 +33,27 @@ class DeviceClock:
 
     async def pause(self, seconds: float) -> None:
         """Think, look, type. :raises SessionClosed: when the run closes."""
-        await self._resting(self._sleep.sleep(seconds))
+        # One frame and no more: a phone that does nothing has four of these.
+        task = asyncio.current_task(self.loop)
+        assert task is not None
+        sleeper = self._sleep.sleeper()
+        timer = self.loop.call_later(seconds, wake, sleeper)
+        self.pausing.add(task)
+        try:
+            await sleeper
+        finally:
+            self.pausing.discard(task)
+            self._sleep.over(sleeper)
+            timer.cancel()
+            del task  # a cancelled one holds the error, which holds this frame
 
     async def held(self, allowed: asyncio.Future[Any]) -> None:
         """Wait for leave to go on. :raises SessionClosed: when the run closes."""
-        await self._resting(self._sleep.until(allowed))
-
-    async def _resting(self, rest: Coroutine[Any, Any, None]) -> None:
         task = asyncio.current_task(self.loop)
         assert task is not None
         self.pausing.add(task)
         try:
-            await rest
+            await self._sleep.until(allowed)
         finally:
             self.pausing.discard(task)
-            del task  # a cancelled one holds the error, which holds this frame
+            del task

@@ -1,8 +1,9 @@
 """One device with one signed-in person: the parts that every session stands on, put together.
 
-A device lives as long as the run and serves one session at a time; between sessions its connections are closed and
-everything a browser keeps (localStorage, session token, event queue) stays. What a tab keeps only in memory is its
-`page`, and every session begins with a new one. People say phone: a variable that holds a device is called `phone`.
+A person's device serves one session at a time; between sessions its connections are closed and everything a browser
+keeps (localStorage, session token, event queue) stays, in a few bytes after a while (`put_away`). What a tab keeps only
+in memory is its `page`, and every session begins with a new one. People say phone: a variable that holds a device is
+called `phone`.
 
 Here is only what concerns several parts at once: a session's begin and end, the network's changes, the page's loads.
 """

@@ -19,16 +19,28 @@ class InterruptibleSleep:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep; :raises SessionClosed: at once when the run is closing or begins to."""
-        if self.closing:
-            raise SessionClosed
-        sleeper = self._loop.create_future()
-        timer = self._loop.call_later(seconds, _wake, sleeper)
-        self._sleepers.add(sleeper)
+        sleeper = self.sleeper()
+        timer = self._loop.call_later(seconds, wake, sleeper)
         try:
             await sleeper
         finally:
-            self._sleepers.discard(sleeper)
+            self.over(sleeper)
             timer.cancel()
+
+    def sleeper(self) -> asyncio.Future[None]:
+        """What somebody awaits whom the run's end shall wake; `wake` it, and say when it is `over`.
+
+        :raises SessionClosed: the run is closing.
+        """
+        if self.closing:
+            raise SessionClosed
+        sleeper = self._loop.create_future()
+        self._sleepers.add(sleeper)
+        return sleeper
+
+    def over(self, sleeper: asyncio.Future[None]) -> None:
+        """Nobody awaits it any more."""
+        self._sleepers.discard(sleeper)
 
     async def until(self, allowed: asyncio.Future[None]) -> None:
         """Wait for something that somebody else sets; :raises SessionClosed: as `sleep`."""
@@ -48,6 +60,7 @@ class InterruptibleSleep:
                 sleeper.set_exception(SessionClosed())
 
 
-def _wake(sleeper: asyncio.Future[None]) -> None:
+def wake(sleeper: asyncio.Future[None]) -> None:
+    """It has slept enough."""
     if not sleeper.done():
         sleeper.set_result(None)

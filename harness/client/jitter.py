@@ -9,17 +9,17 @@ from chaos.fault import draw
 
 
 class Jitter:
-    """Uniform delays from 0 up to `most_s` seconds."""
+    """Uniform delays from 0 up to `most_s` seconds. count: of those that were asked for."""
 
-    __slots__ = ("_count", "_most_s", "_person", "_seed")
+    __slots__ = ("_most_s", "_person", "_seed", "count")
 
     def __init__(self, seed: int, person: int, most_s: float) -> None:
         self._seed, self._person, self._most_s = seed, str(person), most_s
-        self._count = 0
+        self.count = 0
 
     def __call__(self) -> float:
         """The next delay, seconds."""
         if not self._most_s:
             return 0.0
-        self._count += 1
-        return self._most_s * draw(self._seed, "jitter", self._person, self._count)
+        self.count += 1
+        return self._most_s * draw(self._seed, "jitter", self._person, self.count)

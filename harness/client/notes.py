@@ -26,7 +26,7 @@ KEPT_HOLDS = 200
 
 class SessionNotes:
     """One device's. ticket, log: of the session under way, or the last one. copies_writes: whether faults of this run
-    may send a request twice, or late."""
+    may send a request twice, or late. writes_as: the account that the ledger knows this device's writes by."""
 
     __slots__ = (
         "_account_id",
@@ -37,11 +37,11 @@ class SessionNotes:
         "_observer",
         "_person",
         "_realtime",
-        "_writes_as",
         "_zero",
         "copies_writes",
         "log",
         "ticket",
+        "writes_as",
     )
 
     def __init__(
@@ -69,7 +69,7 @@ class SessionNotes:
         self._account_id = account_id
         self._realtime = realtime
         self._intended: float | None = None  # of the session's first operation
-        self._writes_as = ""  # the account that the ledger knows this device's writes by
+        self.writes_as = ""
 
     def begin(self, ticket: int, planned: float) -> None:
         """A session begins that was planned at `planned` s since zero."""
@@ -149,8 +149,8 @@ class SessionNotes:
         """Note in the ledger that this person wants something written, now; `facts` as in `Ledger.intend`."""
         at = self._clock.now() - self._zero
         account = self._account_id()
-        if account is not None and account != self._writes_as:
-            self._writes_as = account
+        if account is not None and account != self.writes_as:
+            self.writes_as = account
             self._ledger.intend(WriteKind.PERSON, self._person, at, subject=account)
         return Write(self, self._ledger.intend(kind, self._person, at, **facts))
 

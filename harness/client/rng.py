@@ -53,6 +53,16 @@ class LightRandom(_Generator):
 
     choices = Random.choices  # draws fractions only
 
+    @property
+    def taken(self) -> int | None:
+        """How many numbers were drawn; None once it has the generator itself, which counts nothing."""
+        return self._taken if self._whole is None else None
+
+    def skip(self, taken: int) -> None:
+        """Go on where one with the same key was after so many numbers. For a new one."""
+        for _ in range(taken):
+            self.random()
+
     def _grown(self) -> Random:
         """The generator itself, where the last draw left it."""
         whole = self._whole

@@ -88,6 +88,7 @@ BEHAVIOUR: Mapping[str, tuple[Quantity, ...]] = {
         _share("edit", "messages", "corrected after it was sent"),
         _share("delete", "messages", "deleted for everybody"),
         _share("react", "messages", "one of the latest ten is answered with an emoji"),
+        _share("takes_back", "reactions", "thought better of: after another look the same emoji is tapped again"),
         _share("attach", "messages", "with a picture"),
         Quantity("attachment_bytes", "bytes", "size of that picture", only_with="attach"),
         _share("scrolls_up", "sessions", "up to one older page: 40 more receipts at most, one more GET in every poll"),

@@ -132,7 +132,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "whole": "true: nothing came behind the last row",
         "oldest_us": "time of the last row, microseconds since 1970; null: none",
         "ids": "ids of the rows, 16 bytes each, one behind the other",
-        "owners": "whose the rows are, likewise; empty where rows do not say",
+        "owners": "whose the rows are, of a list its last messages, likewise; empty where rows do not say",
         "detail": "what else the call's rule compares",
         "first": "a figure of the call's rule; null: none",
         "second": "another figure of the call's rule; null: none",

@@ -13,6 +13,8 @@ Fetch standard: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -174,51 +176,62 @@ def _listed(value: bytes) -> Iterable[bytes]:
 class PreflightCache:
     """What one browser remembers. `now`: seconds of any clock that does not run backwards.
 
-    Keeps no URL, only its hash: nearly every URL of the app is new, and twelve thousand phones remember some hundred
-    each.
+    Keeps no URL, only its hash, in order: nearly every URL of the app is new, and twelve thousand phones remember some
+    hundred each.
     """
 
-    __slots__ = ("_entries", "_random", "_room")
+    __slots__ = ("_grants", "_hashes", "_random", "_room", "_until")
 
     def __init__(self, origin: str = "", random: Random | None = None) -> None:
         """origin: of the server; its length counts as part of each URL."""
-        self._entries: dict[int, tuple[float, Grant]] = {}
         self._room = LONGEST_URL - len(origin)
         self._random = random
+        self.clear()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._hashes)
 
     def allows(self, path: str, ask: Ask, now: float) -> bool:
         """Whether the request may leave unasked. What is too old, or does not allow it, is forgotten."""
-        key = hash(path)
-        found = self._entries.get(key)
-        if found is None:
+        hashes, key = self._hashes, hash(path)
+        place = bisect_left(hashes, key)
+        if place == len(hashes) or hashes[place] != key:
             return False
-        until, grant = found
-        if now < until and not grant.refuses(ask):
+        if now < self._until[place] and not self._grants[place].refuses(ask):
             return True
-        del self._entries[key]
+        self._forget(place, place + 1)
         return False
 
     def learn(self, path: str, grant: Grant, now: float) -> None:
         """This was granted now."""
         if len(path) >= self._room:
             return
-        entries, key = self._entries, hash(path)
-        if key not in entries and len(entries) >= MOST_ENTRIES - 1:
+        hashes, key = self._hashes, hash(path)
+        place = bisect_left(hashes, key)
+        if place < len(hashes) and hashes[place] == key:
+            self._until[place], self._grants[place] = now + grant.age_s, grant
+            return
+        if len(hashes) >= MOST_ENTRIES - 1:
             self._purge()
-        entries[key] = (now + grant.age_s, grant)
+            place = bisect_left(hashes, key)
+        hashes.insert(place, key)
+        self._until.insert(place, now + grant.age_s)
+        self._grants.insert(place, grant)
 
     def clear(self) -> None:
         """The browser is closed."""
-        self._entries.clear()
+        self._hashes = array("q")
+        self._until = array("d")
+        self._grants: list[Grant] = []  # all but always the same few
+
+    def _forget(self, first: int, after: int) -> None:
+        del self._hashes[first:after]
+        del self._until[first:after]
+        del self._grants[first:after]
 
     def _purge(self) -> None:
         """A few in a row go, whichever they are."""
-        keys = list(self._entries)
         if self._random is None:  # a generator has 2.5 KB, and nearly no phone ever needs one
             self._random = Random(0)
-        first = self._random.randint(0, len(keys) - PURGED_AT_ONCE)
-        for key in keys[first : first + PURGED_AT_ONCE]:
-            del self._entries[key]
+        first = self._random.randint(0, len(self._hashes) - PURGED_AT_ONCE)
+        self._forget(first, first + PURGED_AT_ONCE)

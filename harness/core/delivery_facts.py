@@ -25,10 +25,23 @@ class FactKind(StrEnum):
     MISDATED = (
         "misdated"  # a new row whose created_at is not when it was committed. key: row id; detail, mark: as above
     )
+    UNTOLD = "untold"  # a receipt or reaction that a channel passed over. key: message; detail: table and UntoldRow
+    AGAIN = "again"  # the channel told of a row that was written once more. key: table
+    CONTRADICTED = (
+        "contradicted"  # a poll dates a row otherwise than its change. key: row id; detail: table and by what
+    )
     STRANGE = "strange"  # a change whose row is none of this person's. key: row id; detail: table and type
     SAID = "said"  # a typing signal went out on the socket. key: its number; detail: how, "socket" or "http"
     CAUGHT = "caught"  # and arrived. key: its number
     LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: topic
+
+
+class UntoldRow(StrEnum):
+    """How a phone knows of a row that no change told of."""
+
+    WRITTEN = "written"  # it wrote the row itself, and nobody had before
+    REWRITTEN = "rewritten"  # it wrote it; the row may have been there, so that nothing in it changed
+    POLLED = "polled"  # a poll brought somebody else's, where the poll before did not
 
 
 class ChannelTopic(StrEnum):

@@ -71,16 +71,16 @@ def canonical(text: Any) -> str:
 
 
 class Sequence:
-    """The ids of one person, each with the next position: call it for a fresh one."""
+    """The ids of one person, each with the next position: call it for a fresh one. sequence: the last one's."""
 
-    __slots__ = ("_person", "_run_tag", "_sequence")
+    __slots__ = ("_person", "_run_tag", "sequence")
 
     def __init__(self, run_tag: int, person: int, *, worker: int = 0) -> None:
-        self._run_tag, self._person, self._sequence = run_tag, person, worker << WORKER_SHIFT
+        self._run_tag, self._person, self.sequence = run_tag, person, worker << WORKER_SHIFT
 
     def __call__(self) -> str:
-        self._sequence += 1
-        return make(self._run_tag, self._person, self._sequence)
+        self.sequence += 1
+        return make(self._run_tag, self._person, self.sequence)
 
 
 def position(run_tag: int, text: str) -> Position | None:

@@ -24,7 +24,7 @@ OPERATION_NAMES: frozenset[str] = frozenset(_OPERATIONS.split())
 
 _REALTIME = """
 realtime_channel realtime_connect realtime_drop realtime_frame realtime_half_open realtime_heartbeat realtime_join
-realtime_postgres
+realtime_postgres realtime_presence realtime_read_receipt realtime_delivery_receipt realtime_reaction
 """
 _LABELLED = ("realtime_channel", "realtime_join", "realtime_postgres")
 _LABELS = ("conversation", "typing", "presence", "eavesdropper")

@@ -34,6 +34,7 @@ class ArrivalStage(FrozenModel):
     to: Annotated[Number, Field(ge=0)] | None = None  # absent: constant
     herd: bool = False  # its sessions have one cause, such as a push notification; what `herds.jitter_s` spreads
     spread_s: Annotated[Number, Field(ge=0, le=LONGEST_JITTER_S)] = 0.0  # each starts up to so much later, uniformly
+    level: Annotated[int, Field(ge=0)] = 0  # as many as expected in each stretch of so many sessions; 0: Poisson
 
     @property
     def end_rate(self) -> float:

@@ -37,8 +37,8 @@ class ReadSample(NamedTuple):
     """One reply in outline.
 
     account: who asked, 16 bytes, as all ids here. subject: what was asked about. whole: there was nothing behind the
-    last row. oldest_us: that row's time, epoch. ids, owners: of the rows and of whose they are, one behind the other.
-    detail, first, second: what else the call's rule compares.
+    last row. oldest_us: that row's time, epoch. ids, owners: of the rows and of whose they are, one behind the other;
+    of a list of conversations owners are its last messages. detail, first, second: what else the call's rule compares.
     """
 
     account: bytes

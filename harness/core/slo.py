@@ -128,6 +128,7 @@ class CatchAll(FrozenModel):
     percentile: Annotated[Number, Field(ge=50, lt=100)] = 95.0
     server_ms: Annotated[Number, Field(gt=0)] = 2000.0
     e2e_ms: Annotated[Number, Field(gt=0)] = 5000.0
+    overdue_times: Annotated[Number, Field(ge=1)] = 2.5  # its limit: a reply of the server that late is as good as none
     bound: tuple[CatchAllBound, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
 

@@ -210,7 +210,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("whole", pa.bool_()),  # there was nothing behind the last row
             ("oldest_us", pa.int64()),  # time of the last row, epoch; null: none
             ("ids", pa.binary()),  # of the rows, 16 bytes each
-            ("owners", pa.binary()),  # whose they are, likewise; empty where rows do not say
+            ("owners", pa.binary()),  # whose they are, of lists last messages, likewise; empty where rows do not say
             ("detail", pa.string()),
             ("first", pa.int64()),  # figures; null: none
             ("second", pa.int64()),

@@ -33,6 +33,15 @@ def get(gate: Gate, url: str, *, timeout_s: float, headers: Mapping[str, str] | 
         return http.get(url, headers=dict(headers or {}))
 
 
+def told(gate: Gate, url: str, *, timeout_s: float) -> bool:
+    """Whether an empty POST was answered well. False without a reply."""
+    try:
+        with client(gate, timeout=timeout_s) as http:
+            return http.post(url).is_success
+    except httpx.HTTPError:
+        return False
+
+
 @asynccontextmanager
 async def websocket(gate: Gate, url: str) -> AsyncIterator[ClientConnection]:
     """A websocket. A redirect to elsewhere ends it. :raises OSError: :raises websockets.WebSocketException:"""

@@ -21,6 +21,7 @@ from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, unseen, without, written
 from harness.evidence.postgres import DATABASE_FAULTS, PostgresReader
 from harness.evidence.readers_view import readers_view
+from harness.evidence.removed_files import removed_files
 from harness.evidence.rest import DATE_KNOWN_TO_S, RestReader
 from harness.evidence.tables import (
     ASSISTANT,
@@ -69,6 +70,8 @@ class Reader(Protocol):
     ) -> AsyncIterator[pa.RecordBatch]: ...
 
     async def count(self, table: StoredTable, since: str, until: str) -> int: ...
+
+    async def files(self, bucket: str, names: Sequence[str]) -> set[str]: ...
 
     async def clock(self) -> datetime: ...
 
@@ -188,6 +191,7 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
                 batches = [batch async for batch in reader.belonging(table, column, chosen)]
                 rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
         rows |= await readers_view(files, reader)
+        rows |= await removed_files(files, reader)
         if manifest.assistant:
             rows |= await _of_the_assistant(folder, reader, since, until)
     return Evidence(

@@ -17,7 +17,7 @@ from harness.core.errors import TargetError
 from harness.egress import database
 from harness.egress.gate import LOOPBACK, Gate
 from harness.evidence.rows import batch
-from harness.evidence.tables import TEXT_IDS, StoredTable
+from harness.evidence.tables import REMOVED_FILES, TEXT_IDS, StoredTable
 
 BATCH_ROWS = 20_000
 CONNECT_TIMEOUT_S = 10.0
@@ -90,6 +90,14 @@ class PostgresReader:
         where = f"where {column} = any($1::uuid[]) and event_day between $2 and $3"
         async for rows in self._rows(table, where, [UUID(id_) for id_ in ids], first, last):
             yield rows
+
+    async def files(self, bucket: str, names: Sequence[str]) -> set[str]:
+        """Which of these files storage has. :raises TargetError: the database does not let it be read."""
+        async with self._reading(REMOVED_FILES):
+            found = await self._connection.fetch(
+                "select name from storage.objects where bucket_id = $1 and name = any($2::text[])", bucket, list(names)
+            )
+        return {row["name"] for row in found}
 
     async def clock(self) -> datetime:
         """What the database's clock says now."""

@@ -9,9 +9,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from harness.core.errors import TargetError
 from harness.core.tables import READ_SAMPLES
 from harness.evidence import readers, store
-from harness.evidence.tables import ACTORS, READERS, READERS_FOLLOWS, StoredTable
+from harness.evidence.tables import ACTORS, READERS, READERS_FOLLOWS, READERS_MORE, StoredTable
 from harness.record.store import RunFiles
 
 
@@ -25,7 +26,7 @@ async def readers_view(files: RunFiles, reader: ByIds) -> dict[str, int]:
     """What people could see whose replies were kept in outline, as of the run's end: a later reading keeps it, and
     brings none when the run is long over, because others may have followed and written since."""
     folder, rows = files.folder, {}
-    asked = [*READERS, *ACTORS]
+    asked = [*READERS, *ACTORS, *READERS_MORE]
     if (before := [store.kept(folder, table) for table, _ in asked])[0] is not None:
         for (table, _), found in zip(asked, before, strict=True):
             if found is not None:
@@ -47,6 +48,12 @@ async def readers_view(files: RunFiles, reader: ByIds) -> dict[str, int]:
             actors = readers.actors(chosen, pairs)
     for table, column in ACTORS if chosen else ():
         batches = [batch async for batch in reader.belonging(table, column, _texts(actors))]
+        rows[table.file] = store.keep(folder, table, batches, store.DRAFT)
+    for table, column in READERS_MORE if chosen else ():
+        try:
+            batches = [batch async for batch in reader.belonging(table, column, _texts(chosen))]
+        except TargetError:
+            continue
         rows[table.file] = store.keep(folder, table, batches, store.DRAFT)
     return rows
 

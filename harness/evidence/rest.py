@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 import pyarrow as pa
@@ -51,6 +51,7 @@ class RestReader:
     def __init__(self, url: str, service_key: str, gate: Gate = LOOPBACK, limits: WireLimits | None = None) -> None:
         """limits: the target's, which this keeps to as well."""
         headers = {**key_headers(service_key), "accept-profile": "public"}
+        self._storage = url.rstrip("/") + "/storage/v1"
         self._http = web.async_client(
             gate,
             base_url=url.rstrip("/") + "/rest/v1/",
@@ -102,6 +103,23 @@ class RestReader:
             chosen = ",".join(ids[start : start + CHUNK_IDS])
             async for rows in self._pages(table, [(column, f"in.({chosen})"), *days]):
                 yield batch(table, rows)
+
+    async def files(self, bucket: str, names: Sequence[str]) -> set[str]:
+        """Which of these files storage has: it signs addresses of those alone. :raises TargetError: it cannot tell."""
+        found = set()
+        for name in names:
+            address = f"{self._storage}/object/sign/{quote(bucket)}/{quote(name)}"
+            try:
+                reply = await self._http.post(address, json={"expiresIn": 1})
+            except httpx.HTTPError as error:
+                what = f"storage stopped answering: {type(error).__name__} {error}".rstrip()
+                raise TargetError(what, where=bucket, remedy=REMEDY) from error
+            if reply.status_code == 200:
+                found.add(name)
+            elif reply.status_code not in (400, 404):
+                what = f"storage answered {reply.status_code} instead of whether a file is there"
+                raise TargetError(what, where=bucket, remedy=REMEDY)
+        return found
 
     async def clock(self) -> datetime:
         """What the clock of whoever answers says now, from the reply's Date: whole seconds, which servers make once a

@@ -366,8 +366,38 @@ READERS = (
     (READERS_RATINGS, "user_id"),
 )
 """Read for some of those whose replies were kept in outline: what they could see as the run ended, by this column."""
+READERS_STATS = StoredTable(
+    "user_stats",
+    (EvidenceColumn("user_id", _ID), EvidenceColumn("following_count", pa.int64())),
+    "",
+    ("user_id",),
+    kept_as="readers_stats",
+)
+READERS_HINTS = StoredTable(
+    "assistant_suggestions",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("dismissed_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("context_key", pa.string()),
+    ),
+    "",
+    ("created_at", "id"),
+    kept_as="readers_hints",
+)
+READERS_MORE = ((READERS_STATS, "user_id"), (READERS_HINTS, "user_id"))
+"""Likewise; a target that keeps no such table, or lets nobody read it, lacks just that."""
 ACTORS = ((ACTIVITY, "user_id"), (PRIVACY, "user_id"))
 """Read for some of those people and for whom they follow."""
+REMOVED_FILES = StoredTable(
+    "objects",
+    (EvidenceColumn("name", pa.string()), EvidenceColumn("there", pa.bool_())),
+    "",
+    ("name",),
+    kept_as="removed_files",
+)
+"""Files whose removal was acknowledged in the run, and whether storage still has each; asked for by path."""
 TEXT_IDS = frozenset({"client_id"})
 """Columns whose ids the database keeps as free text."""
 TALKED_IN = ((CONVERSATIONS, "id"), (PARTICIPANTS, "conversation_id"))

@@ -251,14 +251,23 @@ def _effects(
 ) -> dict[str, dict[str, Effect]]:
     """Of one kind of measure: lever -> measure -> effect. among: how many measures share the level."""
     found: dict[str, dict[str, Effect]] = {lever: {} for lever in rounds}
+    well = {lever for lever, of in rounds.items() if of and not _troubled(of[0][1])}
+    twice_well = [one for one in twice if not _troubled(one[1])]
     for what in names:
         pairs = {lever: _pairs(of, what, ask, mean=mean) for lever, of in rounds.items()}
-        pooled = scatter(pairs.values(), _pairs(twice, what, ask, mean=mean))
+        everywhere = scatter(pairs.values(), _pairs(twice, what, ask, mean=mean))
+        calm = scatter((pairs[lever] for lever in well), _pairs(twice_well, what, ask, mean=mean))
         for lever, mine in pairs.items():
-            made = compared(mine, pooled, among=among)
+            made = compared(mine, calm if lever in well else everywhere, among=among)
             if made is not None:
                 found[lever][what] = _effect(made)
     return found
+
+
+def _troubled(piece: Piece) -> bool:
+    """Whether its service fails on purpose. How much a figure scatters there says nothing of one that works; the other
+    way round it is the least that it scatters there, and few levers have such a service."""
+    return bool(GROUPS[piece.group].switches)
 
 
 def _pairs(rounds: Sequence[tuple[list[Piece], Piece]], what: str, ask: Asks, *, mean: bool) -> list[Pair]:
@@ -299,6 +308,8 @@ def _expected(rounds: Sequence[tuple[list[Piece], Piece]], what: str) -> float |
     unit = next(of for counted, of in RATES.values() if counted == what)
     ratios = []
     for beside, piece in rounds:
+        if _troubled(piece):  # requests fail: what people did does not say how often something was sent
+            return None
         mine, theirs = piece.expected.get(what), sum(one.expected.get(what, 0.0) for one in beside)
         units, of = sum(getattr(one, unit) for one in beside), getattr(piece, unit)
         if mine is None or not theirs or not units or not of:

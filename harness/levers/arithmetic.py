@@ -1,16 +1,14 @@
 """What the contract's arithmetic would have a piece be: computed from what people did, never from what was sent. (pure)
 
-Events of a swipe: contract 3.8, 3.9 and differences P1. A card on top is one event, a gesture another; the look at the
-last card ends with its page, as an event of its own. Rows: 3.5, 7.3 and 8.2. Who hears a message: realtime 2.5.
+Rows: contract 3.5, 7.3 and 8.2. Who hears a message: realtime 2.5. Swipe events and their requests: `swiping`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from harness.core.client_settings import ClientSettings
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
 ROLLUP = 0.1
@@ -19,33 +17,6 @@ LIMITED = 1.0
 """Rows of `rate_limits` a rated call writes (7.3)."""
 EVENT_TABLES = ("media_events", "rate_limits", "swipe_ingest_hourly_metrics")
 """Where the rows of swipe events go, partitions included, but for labels, which stand in the deck's own."""
-
-
-@dataclass(slots=True)
-class SwipeVisit:
-    """One mount of the swipe page. moments: when something was recorded, seconds; events: how many then."""
-
-    moments: list[float] = field(default_factory=list)
-    events: list[int] = field(default_factory=list)
-
-    def record(self, at: float, events: int = 1) -> None:
-        self.moments.append(at)
-        self.events.append(events)
-
-
-def posts(visit: SwipeVisit, settings: ClientSettings) -> int:
-    """Requests of one visit's events: a full batch leaves at once, another when its first event has waited long enough,
-    what is left when the page is left."""
-    made, held, since = 0, 0, 0.0
-    for at, events in zip(visit.moments, visit.events, strict=True):
-        if held and at - since >= settings.batch_wait_s:
-            made, held = made + 1, 0
-        for _ in range(events):
-            since = since if held else at
-            held += 1
-            if held >= settings.batch_size:
-                made, held = made + 1, 0
-    return made + (held > 0)
 
 
 def rows_of_events(events: float, requests: float, rated: float) -> float:
@@ -76,7 +47,9 @@ def message_events(facts: Iterable[Fact], *, by_changes: bool) -> int:
     By database changes each is one to everybody who listens, whoever wrote it included. By Broadcast it is one that is
     sent, and one to everybody who listens but the sender.
     """
-    listening = {str(ChannelState.LISTENING)} if by_changes else {str(ChannelState.JOINED)}
+    listening = {str(ChannelState.LISTENING)}
+    if not by_changes:  # a channel that has database changes as well hears Broadcast before and after those stand
+        listening.add(str(ChannelState.JOINED))
     ears: defaultdict[str, dict[int, bool]] = defaultdict(dict)
     total = 0
     for fact in sorted(facts, key=lambda fact: fact.at):
@@ -102,32 +75,3 @@ def card_ages(moments: Sequence[tuple[float, str, str, int, float]]) -> list[flo
         elif action == "gesture" and stack:
             ages.append(at - stack.pop(0))
     return ages
-
-
-def visits(moments: Sequence[tuple[float, str, str, int, float]]) -> list[SwipeVisit]:
-    """Of one session's actions, likewise: the events of its visits to the swipe page.
-
-    The first card of a visit is an impression alone; a gesture comes with the next card's. Notes under a card are
-    events of their own.
-    """
-    found: list[SwipeVisit] = []
-    first = False
-    for at, action, subject, _, _ in moments:
-        if action == "open" and subject == "swipe":
-            found.append(SwipeVisit())
-            first = True
-        elif not found:
-            continue
-        elif action == "cards" and first:
-            found[-1].record(at)
-            first = False
-        elif action == "gesture":
-            found[-1].record(at, 2)
-        elif action == "note":
-            found[-1].record(at)
-    return found
-
-
-def events_of(found: Iterable[SwipeVisit]) -> int:
-    """All events of visits."""
-    return sum(sum(visit.events) for visit in found)

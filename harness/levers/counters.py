@@ -1,7 +1,8 @@
 """How many rows a database has written so far, by its own counters.
 
 A connection that goes on to work tells its counts each second; one that falls idle tells the last of them up to ten
-seconds later (PostgreSQL, `pgstat_report_stat`: PGSTAT_IDLE_INTERVAL). Whoever reads earlier misses rows.
+seconds later (PostgreSQL, `pgstat_report_stat`: PGSTAT_IDLE_INTERVAL). Whoever reads earlier misses rows. A sandbox can
+be asked to hand its counts in.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from harness.egress import database
+from harness.egress import database, web
 from harness.egress.gate import Gate
 from harness.observe import questions
 
 SETTLED_S = 10.5
+"""So long after the last request the counts of any database are complete."""
+QUIET_S = 2.0
+"""So long after it nothing goes on behind a reply; then a sandbox's counts can be handed in."""
+COUNTS_PATH = "/.well-known/movinesta-sandbox/counts"
 LIMIT_S = 10.0
 APPLICATION = "movinesta-harness levers"
 SCHEMAS = frozenset({"public", "auth", "realtime", "storage"})
@@ -25,6 +30,11 @@ def rows_written(dsn: str, gate: Gate) -> dict[str, int]:
     :raises OSError, asyncpg.PostgresError, TimeoutError, HarnessError: as the connection (`observe.observer.FAULTS`).
     """
     return asyncio.run(asyncio.wait_for(_read(dsn, gate), LIMIT_S))
+
+
+def hand_in(url: str, gate: Gate) -> bool:
+    """Have a sandbox tell its counts now. False where nothing does: then they come in `SETTLED_S`."""
+    return web.told(gate, url + COUNTS_PATH, timeout_s=LIMIT_S)
 
 
 async def _read(dsn: str, gate: Gate) -> dict[str, int]:

@@ -2,6 +2,10 @@
 
 Only effects that were shown count; the others change nothing. Invocations call by call, Realtime stream by stream,
 egress as a whole, the disk by rows. What a lever does to the size of the machine is not in it.
+
+A lever that sends by Broadcast what came as database changes adds broadcasts in proportion to those changes, not to the
+broadcasts that were there (typing): so many to a change as were measured, times the changes that the plan asks for,
+also those that its poller would not deliver.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ STREAMS = {
     "typing": "realtime_broadcasts",
     "broadcasts": "realtime_broadcasts",
 }
+MOVES = "live"
+"""The setting with which messages go another way."""
 Bound = Callable[[Effect], float]
 
 
@@ -58,7 +64,17 @@ def _change(one: LeverAnswer, plan: CapacityPlan, prices: Prices, bound: Bound) 
     invoked = sum(load.per_day * factor(one.endpoints, load.name) for load in edge)
     streams = [stream for stream in figures.realtime.streams if stream.delivered_per_day > 0]
     messages = sum(stream.delivered_per_day for stream in streams)
-    told = sum(stream.delivered_per_day * factor(one.effects, STREAMS.get(stream.name, "")) for stream in streams)
+    moved = 0.0
+    if MOVES in one.settings and (changes := one.effects["realtime_changes"].shipped):
+        asked = sum(stream.capped_per_day for stream in streams if STREAMS.get(stream.name) == "realtime_changes")
+        more = one.effects["realtime_broadcasts"].shipped * (factor(one.effects, "realtime_broadcasts") - 1.0)
+        moved = asked * more / changes
+
+    def stays(stream: str) -> float:
+        effect = STREAMS.get(stream, "")
+        return 1.0 if moved and effect == "realtime_broadcasts" else factor(one.effects, effect)
+
+    told = moved + sum(stream.delivered_per_day * stays(stream.name) for stream in streams)
     factors = {
         "edge_invocations": invoked / calls if calls else 1.0,
         "realtime_messages": told / messages if messages else 1.0,

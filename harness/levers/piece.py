@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from harness.client.api.endpoints import ENDPOINTS
+from harness.client.events.event_key import STATUS
 from harness.core.call_names import PREFLIGHT
 from harness.core.client_settings import ClientSettings
 from harness.core.delivery_facts import FactKind
 from harness.core.frozen_model import FrozenModel
-from harness.core.tables import View
-from harness.levers import arithmetic
+from harness.core.ledger import WriteKind
+from harness.core.tables import LEDGER_WRITES, View
+from harness.levers import arithmetic, swiping
 from harness.observe.keep import kept
 from harness.observe.tables import STATEMENTS
 from harness.record import buckets
@@ -58,8 +61,18 @@ class Piece(FrozenModel):
     problem: str = ""
 
 
-def read_piece(folder: Path, *, group: str, lever: str, round_: int, took_s: float, tables: Mapping[str, int]) -> Piece:
-    """Of a closed run. tables: rows that the database wrote meanwhile; empty where nobody could look.
+def read_piece(
+    folder: Path,
+    *,
+    group: str,
+    lever: str,
+    round_: int,
+    took_s: float,
+    tables: Mapping[str, int],
+    known: Collection[int] = frozenset(),
+) -> Piece:
+    """Of a closed run. tables: rows that the database wrote meanwhile; empty where nobody could look. known: keys of
+    events that it had before (`recorded_events`).
 
     :raises UsageError: the record cannot be read.
     """
@@ -74,7 +87,6 @@ def read_piece(folder: Path, *, group: str, lever: str, round_: int, took_s: flo
     endpoints: defaultdict[str, float] = defaultdict(float)
     for call, number in calls.items():
         endpoints[ENDPOINTS.get(str(call), str(call))] += float(number)
-    visits = [visit for moments in sessions.values() for visit in arithmetic.visits(moments)]
     return Piece(
         group=group,
         lever=lever,
@@ -91,9 +103,19 @@ def read_piece(folder: Path, *, group: str, lever: str, round_: int, took_s: flo
         tables=dict(tables),
         p95=_p95(run),
         people=_people(sessions, facts),
-        expected=_expected(visits, calls, facts, settings),
+        expected=_expected(run, known, _swiped(run, sessions, traffic, settings), calls, facts, settings),
         problem=run.manifest.abort_reason or "",
     )
+
+
+def recorded_events(run: RunFiles) -> set[int]:
+    """Keys of the rows that its events become. Everything with one key is one row a day, whoever sends it how often:
+    the same people open the same titles in each piece."""
+    found: set[int] = set()
+    for batch in run.rows(LEDGER_WRITES, ("kind", "key", "detail")):
+        rows = batch.to_pandas()
+        found |= set(rows[(rows.kind == int(WriteKind.EVENT)) & (rows.detail != STATUS)].key.tolist())
+    return found
 
 
 def _totals(
@@ -204,14 +226,49 @@ def _people(
     return told
 
 
+@dataclass(frozen=True, slots=True)
+class _Swiped:
+    """sent: what a target should have had. unsent: events that never left a phone."""
+
+    sent: swiping.Sent
+    unsent: int
+
+
+def _swiped(
+    run: RunFiles,
+    sessions: Mapping[int, list[swiping.Action]],
+    traffic: pd.DataFrame,
+    settings: ClientSettings,
+) -> _Swiped:
+    """A phone keeps what it stored from one session to the next: whatever one person did is looked at as a whole."""
+    people = run.arrivals().to_pandas().set_index("ticket").person
+    did: defaultdict[int, list[swiping.Action]] = defaultdict(list)
+    for ticket, actions in sessions.items():
+        did[int(people.get(ticket, -1 - ticket))] += actions
+    posted = traffic[traffic.call == "swipe_events"]
+    under_way_s = float(posted.seconds.sum() / max(1, posted.requests.sum()))
+    sent, recorded = swiping.Sent(), 0
+    for actions in did.values():
+        moments = swiping.moments_of(sorted(actions, key=lambda action: action[0]))
+        sent += swiping.sent(moments, settings, under_way_s)
+        recorded += sum(moment.events for moment in moments)
+    return _Swiped(sent, recorded - sent.events)
+
+
 def _expected(
-    visits: list[arithmetic.SwipeVisit], calls: pd.Series, facts: list[arithmetic.Fact], settings: ClientSettings
+    run: RunFiles,
+    known: Collection[int],
+    swiped: _Swiped,
+    calls: pd.Series,
+    facts: list[arithmetic.Fact],
+    settings: ClientSettings,
 ) -> dict[str, float]:
-    posts = sum(arithmetic.posts(visit, settings) for visit in visits)
+    posts = float(swiped.sent.requests)
+    events = len(recorded_events(run).difference(known)) - swiped.unsent
     direct = float(calls.reindex(["title_event"]).fillna(0).sum())
     others = float(calls[[name for name in calls.index if name in RATED and name != "swipe_events"]].sum())
     return {
-        "event_posts": float(posts),
-        "event_rows": arithmetic.rows_of_events(arithmetic.events_of(visits) + direct, posts + direct, posts + others),
+        "event_posts": posts,
+        "event_rows": arithmetic.rows_of_events(events, posts + direct, posts + others),
         "message_events": float(arithmetic.message_events(facts, by_changes=settings.live == "changes")),
     }

@@ -76,7 +76,7 @@ class Lever:
         return {**(self.settings if self.tenfold is None else self.tenfold), **self.profile}
 
 
-_LATE = "a swipe counts later: when the batch is full, or the page is left"
+_LATE = "a swipe counts later: when the batch is full, the app is put away, or the swipe page opens again"
 _SHORT_DECKS = "a piece's sessions are shorter than people's, who swipe through more than one deck"
 
 LEVERS: tuple[Lever, ...] = (

@@ -10,6 +10,7 @@ from time import monotonic
 from harness.client.auth.token_manager import SignedOut
 from harness.client.device import Device, DeviceKit
 from harness.client.interruptible_sleep import SessionClosed
+from harness.client.put_away import put_away, take_up
 from harness.client.session_log import SessionLogs
 from harness.core.outcome import Outcome
 from harness.core.rows import Notes, Taken
@@ -20,6 +21,10 @@ from harness.schedule.arrivals import Ticket
 
 LATE_S = 0.1
 """A session that starts later than this after its plan counts as late."""
+
+REST_S, LONGER_REST_S = 5.0, 30.0
+"""So long after a session its device is put away, when all that was cancelled has unwound and its sockets are closed;
+and, where something was still under way then, looked at again."""
 
 BACKLOG_SAMPLE = 300
 """Devices whose unsent bytes are counted each second."""
@@ -38,7 +43,14 @@ class SessionRunner:
         self._arrivals = Notes(ARRIVALS)
         self._logs = SessionLogs(kit.worker)
         self._devices: dict[int, Device] = {}
+        self._put_away: dict[int, bytes] = {}  # those of all others who have had a session
+        self._resting: dict[int, asyncio.TimerHandle] = {}  # when theirs is put away
         self._in_session: dict[Device, None] = {}  # in order of their start
+
+    @property
+    def devices(self) -> int:
+        """How many are whole now: in a session, or just after one. All others are put away."""
+        return len(self._devices)
 
     async def run(self, ticket: Ticket, body: SessionBody, *, slot_was_free: bool) -> None:
         """The session, from its device's turn to its end. A persona's bug costs this session alone."""
@@ -82,6 +94,7 @@ class SessionRunner:
                 end = SessionEnd.FAILED
             self._logs.end(device.log)
             device.in_use.release()
+            self._rests(ticket.person, REST_S)
             self.open_sessions -= 1
             del self._in_session[device]
             self._note(ticket, started, self._now(), cause, end)
@@ -135,10 +148,38 @@ class SessionRunner:
         return monotonic() - self.kit.zero
 
     def _device(self, person: int) -> Device:
+        if (rest := self._resting.pop(person, None)) is not None:
+            rest.cancel()
         device = self._devices.get(person)
         if device is None:
-            device = self._devices[person] = Device(self.kit, person)
+            device = Device(self.kit, person)
+            if (kept := self._put_away.get(person)) is not None:
+                take_up(device, kept)
+                del self._put_away[person]
+            self._devices[person] = device
         return device
+
+    def _rests(self, person: int, seconds: float) -> None:
+        """The device is put away in so many seconds, unless it is wanted before."""
+        if (before := self._resting.get(person)) is not None:
+            before.cancel()
+        self._resting[person] = self.kit.loop.call_later(seconds, self._rested, person)
+
+    def _rested(self, person: int) -> None:
+        del self._resting[person]
+        device = self._devices[person]
+        if device.in_use.locked():
+            return  # the end of the session on it sees to it
+        try:
+            kept = put_away(device)
+        except Exception as error:  # the person goes on with this one
+            self._observer.problem(error)
+            return
+        if kept is None:
+            self._rests(person, LONGER_REST_S)
+        else:
+            self._put_away[person] = kept
+            del self._devices[person]
 
     def _cause(self, ticket: Ticket, started: float, *, device_was_free: bool) -> str:
         """Why a session starts late; empty when it does not."""

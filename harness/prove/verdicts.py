@@ -63,6 +63,8 @@ class _Realtime(_VerdictPart):
     doubled: int = 0
     misdated: int = 0
     misdelivered: int = 0
+    untold: int = 0
+    contradicted: int = 0
     silences: tuple[_Silence, ...] = ()
 
 
@@ -127,6 +129,10 @@ class Judged(_VerdictPart):
     facts: _Facts
 
 
+WRONG_DELIVERIES = ("lost", "doubled", "misdated", "misdelivered", "untold", "contradicted")
+"""What Realtime must not do, as the verdict counts it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fired:
     """One gate that accuses the target. at_s: the first sign, seconds of the run; before zero for probes."""
@@ -148,7 +154,7 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
             instants = [one.at_s for one in check.offenders if one.at_s is not None]
             found.append(Fired(check.id, 11, max(0.0, min(instants, default=end))))
     if judged.realtime is not None:
-        counts = {what: getattr(judged.realtime, what) for what in ("lost", "doubled", "misdated", "misdelivered")}
+        counts = {what: getattr(judged.realtime, what) for what in WRONG_DELIVERIES}
         found += [Fired(f"delivery: {what}", 11, end) for what, count in counts.items() if count]
         found += [Fired("delivery: silence", 11, silence.from_s) for silence in judged.realtime.silences]
     found += [Fired(f"SLO: {row.name}", 10, end) for row in judged.slos if row.status == "fail"]

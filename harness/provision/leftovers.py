@@ -1,10 +1,11 @@
 """Rows of synthetic people that stay when the people are deleted, because nothing in the schema refers to them.
 
 Deleting a user takes along what cascades: profile, library, messages, memberships. It leaves swipe events, the deck's
-log, rate limits, files, and the conversations that they opened, whose `created_by` becomes null. So what has to go is
-found while they are still there (`found`), and removed through PostgREST and Storage with the service key once they
-are gone (`removed`), by exact ids: nobody else's row can be among them. A conversation in which somebody else wrote
-stays, unless it was the app's assistant. What the target logs of our deletions (`admin_audit_log`) is its own.
+log, what jobs reckoned for them, the log of the assistant's calls of models, rate limits, files, and the conversations
+that they opened, whose `created_by` becomes null. So what has to go is found while they are still there (`found`), and
+removed through PostgREST and Storage with the service key once they are gone (`removed`), by exact ids: nobody else's
+row can be among them. A conversation in which somebody else wrote stays, unless it was the app's assistant. What the
+target logs of our deletions (`admin_audit_log`) and notes of its models (`openrouter_circuit_breakers`) is its own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,17 @@ from harness.egress.gate import Gate
 from harness.provision.admin_job import resolve, service_key
 from harness.provision.pacing import DEFAULT_PATIENCE, BackoffPolicy
 
-BY_USER = ("rec_impressions", "rec_requests", "media_rank_feature_items_v2", "media_events", "assistant_reply_jobs")
+BY_USER = (
+    "rec_impressions",
+    "rec_requests",
+    "media_rank_feature_items_v2",
+    "media_events",
+    "media_item_daily_users",
+    "media_rerank_cache",
+    "cf_recos",
+    "assistant_reply_jobs",
+    "openrouter_request_log",
+)
 """Tables of the public schema with a `user_id` that refers to nobody."""
 BATCH = 60
 """Ids in one request: an address of some 2,500 characters."""

@@ -42,6 +42,12 @@ def representative(bucket: npt.ArrayLike) -> Integers:
     return middle
 
 
+def width(us: npt.ArrayLike) -> Integers:
+    """Of the bucket that each value lies in: how many microseconds it spans."""
+    wide: Integers = np.left_shift(np.int64(1), np.maximum(index(us) // SUB - 1, 0))
+    return wide
+
+
 BUCKETS = int(index([MAX_US])[0]) + 1
 """How many buckets there are; they are numbered from 0."""
 

@@ -26,6 +26,7 @@ class ProbeAnswer(FrozenModel):
     count: int = 0
     text: str = ""  # what was seen, or why it could not be asked
     ids: tuple[str, ...] = ()  # of rows that should not have been there
+    told: str = ""  # JSON that replies of the run are held against (I76)
 
 
 class Probes(FrozenModel):

@@ -204,5 +204,5 @@ def _both(before: Leftovers | None, now: Leftovers) -> Leftovers:
 def exit_code(state: RehearsalState) -> ExitCode:
     """Of the whole: the last step's, or that of what stopped it; data that was lost in any step counts."""
     codes = [ExitCode.DATA for step in state.steps if step.exit_code == ExitCode.DATA]
-    codes.append(ExitCode(state.stopped_code) if state.stopped else ExitCode(state.steps[-1].exit_code))
+    codes.append(ExitCode(state.stopped_code) if state.stopped else state.steps[-1].code)
     return first_of(codes)

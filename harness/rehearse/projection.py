@@ -105,9 +105,9 @@ def should_leave(steps: Sequence[StepOutcome], rate: float) -> Leave | None:
     if not steps:
         return None
     last = steps[-1]
-    if last.exit_code in (ExitCode.SLO_MISSED, ExitCode.ABORTED, ExitCode.TARGET, ExitCode.INTERNAL):
-        return Leave(f"{last.share:.0%} of the peak was too much already: {last.sentence}", ExitCode(last.exit_code))
-    if not last.generator_fit:
+    if last.code in (ExitCode.SLO_MISSED, ExitCode.ABORTED, ExitCode.TARGET, ExitCode.INTERNAL):
+        return Leave(f"{last.share:.0%} of the peak was too much already: {last.sentence}", last.code)
+    if last.generator_ended_it or not last.generator_fit:
         return Leave(f"the generator was in doubt at {last.share:.0%} already: {last.sentence}", ExitCode.INCONCLUSIVE)
     for one in project(steps, rate):
         if one.low is not None and one.low < one.limit:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from harness.core.errors import UsageError
+from harness.core.errors import ExitCode, UsageError
 from harness.core.frozen_model import FrozenModel
 from harness.provision.leftovers import Leftovers
 from harness.record.preflight_results import PreflightRecord
@@ -61,9 +61,15 @@ class StepOutcome(FrozenModel):
     exit_code: int
     sentence: str
     generator_fit: bool
+    generator_ended_it: bool = False  # an abort rule did, for the generator's sake
     machine_share: float | None  # mean CPU of the generator's machine
     figures: tuple[StepFigure, ...] = ()
     month: tuple[MonthLine, ...] = ()
+
+    @property
+    def code(self) -> ExitCode:
+        """What the step says of the target: nothing, where the generator was what ended it."""
+        return ExitCode.INCONCLUSIVE if self.generator_ended_it else ExitCode(self.exit_code)
 
 
 class RehearsalState(FrozenModel):

@@ -28,6 +28,7 @@ class RunRequest:
     assistant: tuple[AssistantRule, ...] = ()  # what its assistant's models may take and cost
     target: Target | None = None
     sandbox_url: str | None = None  # a sandbox that already runs here, instead of a target
+    sandbox_ours: bool = False  # that sandbox is this process' child: what other programs take of its machine is told
     seed: int | None = None
     processes: int | None = None  # worker processes on this machine; 1: everything in one; None: as many as it takes
     master_port: int | None = None  # set: workers on other machines connect here
@@ -39,6 +40,7 @@ class RunRequest:
     proxy: str | None = None  # API of a proxy server that runs already; None: one is started when chaos needs it
     quirks: tuple[str, ...] = ()
     sandbox_code: Path | None = None  # checkout whose sandbox is started, instead of the one beside this code
+    questions: bool = True  # the probes before the load, which write a few rows; False: they were asked a moment ago
     preflight: bool = False  # before the load, also where the profile does not ask for it
     accepted: tuple[AcceptedFinding, ...] = ()  # of its findings those that do not count
     fit: bool = False  # run a part of the profile where a sandbox of its own carries no more

@@ -129,14 +129,13 @@ def _carry_out(
             f"run {spec.run_id}: {counted(store.manifest.planned_sessions, 'session')} planned, target {access.url}"
         )
         stage.now = "before the load began"
-        probes = probe(access, run_request.profile.people, _answers_a_minute(run_request))
-        store.update(probes=probes)
-        log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
+        _probe(run_request, access, store, log)
         _preflight(run_request, access, store, watcher, log)
         before = _canary("start", log)
         store.update(canary=before)
         stage.now = "while the load's record was closed"
-        alone = access.own and run_request.master_port is None  # with workers elsewhere, whose are they?
+        ours = access.own or run_request.sandbox_ours
+        alone = ours and run_request.master_port is None  # with workers elsewhere, whose are they?
         watching: AbstractContextManager[list[CpuSecond]] = watched() if alone else contextlib.nullcontext([])
         with watching as seconds, witness(run_request, access, store) as seen, target_cpu(access.url) as cores:
             LocustProcess(run_request, access, spec, folder, watcher, front, log=log, evidence_follows=True).drive()
@@ -166,6 +165,15 @@ def _carry_out(
             watcher.problem(f"integrity is not checked: {evidence.problem}")
         ended = open_run(folder).manifest
         log.info("run ended", status=ended.status, reason=ended.abort_reason)
+
+
+def _probe(run_request: RunRequest, access: ResolvedTarget, store: RunStore, log: RunLog) -> None:
+    """What the deployment is like becomes part of the record."""
+    if not run_request.questions:
+        return
+    probes = probe(access, run_request.profile.people, _answers_a_minute(run_request))
+    store.update(probes=probes)
+    log.info("target probed", schema_from=probes.source, answers=len(probes.answers), took_s=probes.took_s)
 
 
 def _preflight(run_request: RunRequest, access: ResolvedTarget, store: RunStore, watcher: Watcher, log: RunLog) -> None:

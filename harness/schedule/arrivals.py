@@ -8,6 +8,9 @@ linear rates R. W. Klein and S. D. Roberts, A time-varying Poisson arrival proce
 
 A stage with `spread_s` has its starts moved later, each by a uniform draw of its own, after that.
 
+A stage with `level` has as many starts as its rate says in each stretch of so many sessions, at uniform instants within
+the stretch (stratified sampling): bursts shorter than a stretch are those of a Poisson process, longer ones are none.
+
 Consequences worth relying on, each with a test: lengthening a schedule leaves its beginning as it was; changing the
 mix moves no instant; the number of workers changes neither instants, personas nor people.
 """
@@ -24,7 +27,7 @@ import numpy.typing as npt
 
 from harness.core.profile import ArrivalStage
 
-_INSTANTS, _PERSONAS, _SPREAD = 0, 1, 2  # positions of the independent random streams; append only
+_INSTANTS, _PERSONAS, _SPREAD, _LEVEL = 0, 1, 2, 3  # positions of the independent random streams; append only
 _MICROSECONDS = 1_000_000
 
 
@@ -98,8 +101,8 @@ def plan(stages: Sequence[ArrivalStage], mix: Mapping[str, float], people: int, 
     :param people: number of distinct people, at least 1.
     :param seed: not negative.
     """
-    streams = np.random.SeedSequence(seed).spawn(3)
-    instants = _spread(stages, *_instants(stages, np.random.default_rng(streams[_INSTANTS])), streams[_SPREAD])
+    streams = np.random.SeedSequence(seed).spawn(4)
+    instants = _spread(stages, *_instants(stages, streams[_INSTANTS], streams[_LEVEL]), streams[_SPREAD])
     personas = tuple(sorted(mix))
     edges = np.cumsum([mix[name] for name in personas])
     uniform = np.random.default_rng(streams[_PERSONAS]).random(len(instants))
@@ -122,11 +125,12 @@ def _edges(stages: Sequence[ArrivalStage]) -> tuple[npt.NDArray[np.float64], npt
 
 
 def _instants(
-    stages: Sequence[ArrivalStage], source: np.random.Generator
+    stages: Sequence[ArrivalStage], seed: np.random.SeedSequence, level_seed: np.random.SeedSequence
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Sorted starts in whole microseconds, and the stage of each."""
     times, cumulative = _edges(stages)
-    unit = _unit_rate_process(float(cumulative[-1]), source)
+    unit = _unit_rate_process(float(cumulative[-1]), np.random.default_rng(seed))
+    unit = _levelled(stages, unit, cumulative, level_seed)
     at = np.clip(np.searchsorted(cumulative, unit, side="right") - 1, 0, len(stages) - 1)
     rate = np.array([stage.rate for stage in stages])[at]
     slope = np.array([_slope(stage) for stage in stages])[at]
@@ -154,6 +158,36 @@ def _spread(
     end = np.nextafter(sum(stage.seconds for stage in stages), 0)
     whole = np.floor(np.minimum(later, end) * _MICROSECONDS) / _MICROSECONDS
     return np.asarray(np.sort(np.where(widths > 0, whole, instants)), dtype=np.float64)
+
+
+def _levelled(
+    stages: Sequence[ArrivalStage],
+    unit: npt.NDArray[np.float64],
+    cumulative: npt.NDArray[np.float64],
+    seed: np.random.SeedSequence,
+) -> npt.NDArray[np.float64]:
+    """`unit` with what falls into level stages drawn anew, stretch by stretch; the rest stays where it was.
+
+    Of a stretch that is worth a fraction of a session more, one more comes as often as that; from stretch to stretch
+    the fractions add up (systematic sampling), so the number until any stretch's end is never off by one or more.
+    """
+    if not any(stage.level for stage in stages):
+        return unit
+    source = np.random.default_rng(seed)
+    carried = source.random()
+    kept = np.array([stage.level == 0 for stage in stages])
+    parts = [unit[kept[np.clip(np.searchsorted(cumulative, unit, side="right") - 1, 0, len(stages) - 1)]]]
+    for number, stage in enumerate(stages):
+        if not stage.level:
+            continue
+        first, end = cumulative[number : number + 2]
+        edges = np.append(np.arange(first, end, stage.level), end)
+        ends = np.floor(edges + carried).astype(np.int64)
+        counts = ends[1:] - ends[:-1]
+        low, width = np.repeat(edges[:-1], counts), np.repeat(np.diff(edges), counts)
+        drawn = low + width * source.random(len(low))
+        parts.append(drawn[drawn < end])
+    return np.sort(np.concatenate(parts))
 
 
 def _unit_rate_process(end: float, source: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -10,6 +10,8 @@ from harness.core.assistant_slo import Isolation
 from harness.core.fault_record import ASKS_PROVIDER
 from harness.core.outcome import Outcome
 from harness.core.tables import View
+from reports import endings
+from reports.access import SOCKET_END
 from reports.assistant.asked import SURE_BAD
 from reports.assistant.facts import AssistantFacts
 from reports.assistant.model import AssistantRow, unasked
@@ -33,6 +35,8 @@ def isolation(rule: Isolation, facts: AssistantFacts, frames: Frames) -> Assista
     worst: tuple[float, str, int, int] = (0.0, "", 0, 0)
     wrong, looked_at = [], 0
     for name, rows in others[inside].groupby("operation"):
+        if name == SOCKET_END or endings.beginning(str(name)):  # nothing but ends: each would be all of them
+            continue
         total, bad = _counts(rows)
         looked_at += total
         if total < rule.min_samples:

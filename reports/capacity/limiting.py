@@ -4,7 +4,8 @@ Asked in this order, because what comes later is often only the echo of what cam
 the target named itself; locks that most of all connections at work wait for (whoever then finds no connection waits for
 the lock, too); the pool and time limits that it named; waits for locks; the database's connections; Realtime dropping
 changes; the CPU of the machine, or of the target's process, where the target is the generator's neighbour; the
-database's own CPU or disk; the API's share of its connections. What none of them shows is said as such.
+database's own CPU or disk; the API's share of its connections; the CPU of the machine where other programs had most of
+it. What none of them shows is said as such.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pandas as pd
 from harness.core.delivery_facts import DeliveryFate
 from harness.core.target_guard import is_loopback
 from harness.observe.tables import SECONDS, WAITS
+from harness.record.manifest import Neighbours
 from reports.database.stretch import Observation
 from reports.frames import SAMPLED, Frames
 from reports.limits import LimitMet
@@ -74,6 +76,7 @@ def gave_way(frames: Frames, met: tuple[LimitMet, ...], observation: Observation
         _one_core,
         _database,
         _pool,
+        _crowded,
     )
     for look in looks:
         if (found := look(seen)) is not None:
@@ -88,6 +91,7 @@ class _Seen:
     seconds: pd.DataFrame  # of the observer, in the measure phase
     waits: pd.DataFrame
     machine_share: float | None  # mean CPU of the generator's machine; None: the target is elsewhere
+    others: float  # of the machine's CPU, what programs had that are not of the run, as far as that is known
     target_cores: float | None  # of the process at the target's port; None likewise
     deliveries: int  # by Realtime, that somebody was promised
     lost: int  # of them, with the channel up
@@ -108,6 +112,7 @@ class _Seen:
             seconds=_within(observation.frame(SECONDS), window),
             waits=_within(observation.frame(WAITS), window),
             machine_share=None if pd.isna(share) else share,
+            others=_others(frames.manifest.neighbours),
             target_cores=frames.manifest.target_cores if here else None,
             deliveries=sum(one.fate in PROMISED for one in frames.deliveries),
             lost=sum(one.fate is DeliveryFate.LOST for one in frames.deliveries),
@@ -177,11 +182,27 @@ def _connections(seen: _Seen) -> GaveWay | None:
     return GaveWay("the database's connections", f"{most:,} of {limit:,} were open")
 
 
+def _others(found: Neighbours | None) -> float:
+    return 0.0 if found is None or not found.seconds else found.share * found.crowded / found.seconds
+
+
 def _machine(seen: _Seen) -> GaveWay | None:
+    """Used up by the target and the generator themselves."""
+    share = seen.machine_share
+    if share is None or share < MACHINE or seen.others > share / 2:
+        return None
+    return GaveWay("the CPU of this machine, where the target runs too", f"{percent(share, 0)} of it was in use")
+
+
+def _crowded(seen: _Seen) -> GaveWay | None:
+    """Asked last: a run that gets little of a full machine, and has another end, shows that one first."""
     share = seen.machine_share
     if share is None or share < MACHINE:
         return None
-    return GaveWay("the CPU of this machine, where the target runs too", f"{percent(share, 0)} of it was in use")
+    return GaveWay(
+        "the CPU of this machine, most of which other programs had",
+        f"{percent(share, 0)} of it was in use, {percent(seen.others, 0)} by other programs",
+    )
 
 
 def _one_core(seen: _Seen) -> GaveWay | None:

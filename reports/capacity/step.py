@@ -10,7 +10,11 @@ Lost or doubled data does not decide a step, which asks for load alone; it is to
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harness.capacity.step import Figure, Step, Word
@@ -21,16 +25,20 @@ from harness.core.tables import View
 from reports.capacity.limiting import gave_way
 from reports.database.stretch import Observation
 from reports.frames import Frames
+from reports.given_up import by_a_rule, for_the_generator
 from reports.ranks import value_at_share
 from reports.slo import SloRow
 from reports.text import ms
 from reports.verdict import Verdict
 
-GENERATOR = "generator"
-RISES_TIMES = 2.0
-UPPER_RISES_TIMES = 1.5
-RISES_MS = 100.0
-THIRD = 3
+BLOCK_S, FEWEST_BLOCKS, ENOUGH = 3.0, 6, 25
+"""Of the measure phase, each with a median: seconds, and at least so many, of so many replies on average."""
+QUARTERS = 4
+UNANSWERED = 2
+"""Last blocks of whose requests most had no answer."""
+RISES_SHARE, RISES_MS, SURE = 0.5, 100.0, 3.0
+"""From begin to end, of the mean; at least; in standard errors. Simulated (tests/capacity/service.py): 5 % beyond the
+service rate is seen, 5 % below it is not."""
 PILED_SHARE = 0.01
 GOOD = (str(Outcome.OK), str(Outcome.CONFLICT))
 
@@ -64,7 +72,7 @@ def step_of(verdict: Verdict, frames: Frames, observation: Observation, rate: fl
 def _answer(verdict: Verdict, frames: Frames) -> tuple[Word, str]:
     if verdict.facts.status != "complete":
         reason = frames.manifest.abort_reason
-        if reason.startswith("abort rule:") and GENERATOR not in reason:
+        if by_a_rule(frames.manifest) and not for_the_generator(frames.manifest):
             return "fail", reason
         return "inconclusive", reason or "the run did not come to its end"
     if verdict.vetoes:
@@ -97,23 +105,84 @@ def _piled(verdict: Verdict) -> str:
 
 
 def rising(frames: Frames) -> str:
-    """Whether requests wait longer and longer; empty when they do not. Medians of the first and the last third of the
-    measure phase, and their upper quartiles; failures count as slower than every answer."""
+    """Whether requests waited longer and longer over the measure phase; empty when they did not."""
     rows = frames.measured
     rows = rows[rows["view"] == View.SERVER]
-    start, end = frames.window
-    third = (end - start) / THIRD
-    first, last = rows[rows["second"] < start + third], rows[rows["second"] >= end - third]
-    if first["count"].sum() < 100 or last["count"].sum() < 100:
+    return grown(rows, *frames.window)
+
+
+def grown(rows: pd.DataFrame, start: float, end: float) -> str:
+    """Whether the medians of some seconds each, and their upper quartiles, rise by a line that is no accident.
+
+    A queue behind a service that is 5 % too slow grows in a minute by no more than short bursts move it, so all of the
+    phase is used, not its two ends. Failures count as slower than every answer. What is asked changes while sessions
+    grow older: each reply counts in relation to others of its operation. (Least squares; the line's rise is held
+    against its standard error, as in W. G. Cochran, G. W. Snedecor, Statistical Methods, chapter on regression.)
+
+    :param rows: replies: `second`, `operation`, `value_us`, `count`.
+    """
+    rows = _alike(rows, start, end)
+    blocks = min(int((end - start) / BLOCK_S), int(rows["count"].sum() / ENOUGH))
+    if blocks < FEWEST_BLOCKS:
         return ""
-    before, after = (value_at_share(part, 0.5) / 1000 for part in (first, last))
-    upper_before, upper_after = (value_at_share(part, 0.75) / 1000 for part in (first, last))
-    if not np.isfinite(before) or after < before * RISES_TIMES or after < before + RISES_MS:
+    edges = start + (end - start) * np.arange(blocks + 1) / blocks
+    number = np.searchsorted(edges, rows["second"].to_numpy(), side="right") - 1
+    parts = [rows[number == block] for block in range(blocks)]
+    medians, uppers = (
+        np.array([value_at_share(part, share) / 1000 for part in parts if len(part)]) for share in (0.5, 0.75)
+    )
+    if len(medians) < FEWEST_BLOCKS:
         return ""
-    if upper_after < upper_before * UPPER_RISES_TIMES:  # of fast and slow calls, a few more slow ones move a median
+    if np.isfinite(medians[0]) and not np.isfinite(medians[-UNANSWERED:]).any():
+        return f"requests waited longer and longer: median {ms(float(medians[0]))} first, no answer in the end"
+    median, upper = _line(medians), _line(uppers)
+    # Of fast and slow answers, a few more slow ones move a median: then the upper quartile stays.
+    if median.rise < max(RISES_MS, RISES_SHARE * median.mean) or not median.sure or upper.rise < median.rise / 2:
         return ""
-    grown = "no answer" if not np.isfinite(after) else ms(after)
-    return f"requests waited longer and longer: median {ms(before)} in the first third, {grown} in the last"
+    return (
+        "requests waited longer and longer: median "
+        f"{ms(max(0.0, median.mean - median.rise / 2))} at the begin, {ms(median.mean + median.rise / 2)} at the end"
+    )
+
+
+def _alike(rows: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
+    """With times as if every operation were as fast as all together; without those that mostly had no answer.
+
+    How fast one is, is the mean of its medians in quarters of the phase: then it does not matter when it was asked."""
+    whole = value_at_share(rows, 0.5)
+    if not np.isfinite(whole) or not whole:
+        return rows
+    quarter = ((rows["second"] - start) / (end - start) * QUARTERS).astype("int64").clip(0, QUARTERS - 1)
+    medians: dict[str, list[float]] = {}
+    for (name, _), mine in rows.groupby(["operation", quarter], observed=True):
+        medians.setdefault(str(name), []).append(value_at_share(mine, 0.5))
+    known = {name: [one for one in found if np.isfinite(one) and one > 0] for name, found in medians.items()}
+    factors = {name: whole * len(found) / sum(found) for name, found in known.items() if found}
+    rows = rows[rows["operation"].isin(list(factors))]
+    factor = rows["operation"].map(factors).astype("float64")
+    return rows.assign(value_us=rows["value_us"] * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    mean: float  # ms
+    rise: float  # from the first to the last
+    error: float  # of the rise, one standard error
+
+    @property
+    def sure(self) -> bool:
+        return self.rise > SURE * self.error
+
+
+def _line(values: npt.NDArray[np.float64]) -> _Line:
+    """Through values in equal distances; those without an answer count as much as the slowest that had one."""
+    known = values[np.isfinite(values)]
+    filled = np.where(np.isfinite(values), values, known.max(initial=0.0))
+    at = np.arange(len(filled)) / (len(filled) - 1) - 0.5
+    mean, spread = float(filled.mean()), float((at**2).sum())
+    rise = float((at * filled).sum()) / spread
+    off = filled - mean - rise * at
+    return _Line(mean, rise, math.sqrt(float((off**2).sum()) / (len(filled) - 2) / spread))
 
 
 def _unknown(row: SloRow) -> bool:

@@ -16,7 +16,21 @@ from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
 from harness.record.manifest import Manifest, TargetClock
 from harness.record.memory import given_back
 from harness.record.store import RunFiles
-from reports.integrity import changes, contents, events, frames, messages, nobody, shown, view
+from reports.integrity import (
+    changes,
+    contents,
+    events,
+    files_gone,
+    frames,
+    hints,
+    lists_newest,
+    messages,
+    nobody,
+    own_figures,
+    settings_served,
+    shown,
+    view,
+)
 from reports.integrity import clock as clocks
 from reports.integrity.columns import Flags, Integers, StoredRows, integers, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
@@ -41,7 +55,7 @@ EVENT_COLUMNS = (
     "parts",
 )
 NEEDS_WHOLE_LEDGER = frozenset(
-    {"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66", "I67", "I68", "I71", "I72"}
+    {"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66", "I67", "I68", "I71", "I72", "I74"}
 )
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
 MESSAGE_COLUMNS = (
@@ -132,8 +146,14 @@ def checks(
         del said
         rows += _messages(book, *sent, zero_us, offset, changes.gathered(small), span)
         rows += shown.pages(kept, *sent, ahead_us)
+        rows += lists_newest.checks(kept, *sent, ahead_us)
     if kept and (seen := view.view(run.folder)) is not None:
-        rows += shown.checks(kept, seen, view.touched(small, small.events()), zero_us + offset.us + offset.unsure)
+        touched = view.touched(small, small.events())
+        rows += shown.checks(kept, seen, touched, zero_us + offset.us + offset.unsure)
+        rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
+        rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
+    rows += settings_served.checks(kept, run.manifest.probes)
+    rows += files_gone.checks(kept, run.folder)
     rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
 

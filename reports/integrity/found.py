@@ -60,6 +60,11 @@ _FOUND: dict[str, str] = {
     "I70": "looks at a conversation {lacks} a message that was acknowledged before",
     "I71": "looks at the diary {counts} other rows than are there",
     "I72": "looks at library entries, ratings and follows {shows} something else than is stored",
+    "I73": "conversations in lists {shows} an older message as the last one than was acknowledged before",
+    "I74": "looks at the own figures {shows} others than are stored",
+    "I75": "answers of the assistant {lacks} the suggestions that were made for them",
+    "I76": "looks at the public settings {shows} others than their version has",
+    "I77": "files whose removal was acknowledged {is} still there",
 }
 _ONE = {"was": "was", "is": "is", "has": "has", "does": "does"}
 _MANY = {"was": "were", "is": "are", "has": "have", "does": "do"}

@@ -23,7 +23,7 @@ RULES: dict[str, Question] = {
         (
             "asked-files",
             FOREIGN,
-            "A signed address is of the file that was asked for",
+            "A signed address, an upload or a removal is of the file that was asked for",
             "People see other people's files.",
             "storage: the path of sign requests; caches of its replies",
         ),
@@ -61,6 +61,13 @@ RULES: dict[str, Question] = {
             "An acknowledged message is in the page of its time",
             "Somebody's own message disappears from their screen.",
             "transactions that roll back after the reply; replicas or caches that lag behind",
+        ),
+        (
+            "list-has",
+            OWN,
+            "The conversation list has every conversation that was just opened",
+            "Somebody opened a conversation and does not find it again.",
+            "get_conversation_summaries_v2 and conversation_participants; caches of its replies",
         ),
         (
             "list-newest",
@@ -192,7 +199,7 @@ RULES: dict[str, Question] = {
             "asked-variants",
             "I42",
             "Variants are of the experiments that were asked for",
-            "People are in experiments that the app does not know.",
+            "People are in experiments that the app does not know, or in none at all.",
             "experiment-assign: keys of its reply",
         ),
         (

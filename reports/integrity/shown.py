@@ -192,7 +192,7 @@ def pages(
     asked = [one for one in kept if one.call == "messages_poll" and one.subject is not None]
     if not asked:
         return
-    rooms = _acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None}, ahead_us)
+    rooms = acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None}, ahead_us)
     found = Findings()
     for one in asked:
         if one.subject is None or one.subject not in rooms or (one.oldest_us is None and not one.whole):
@@ -213,7 +213,7 @@ def pages(
         yield found.check("I70")
 
 
-def _acknowledged(
+def acknowledged(
     writes: Writes, stored: StoredMessages, asked: Iterable[bytes], ahead_us: Mapping[int, int]
 ) -> dict[bytes, tuple[list[int], list[bytes], list[int]]]:
     """By conversation: when each message was acknowledged (ascending), its row, and when that is dated. Of messages

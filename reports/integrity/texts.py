@@ -418,6 +418,41 @@ QUESTIONS = {
             "A title or a person is shown as saved or followed, and is not, or the other way round.",
             "filters of library_entries, ratings and follows; caches whose keys leave out the query or the person",
         ),
+        Question(
+            "I73",
+            "The conversation list is as new as what was acknowledged before",
+            "broken",
+            "The list shows old messages as the last ones: nobody sees that somebody wrote.",
+            "get_conversation_summaries_v2; caches and replicas in front of it",
+        ),
+        Question(
+            "I74",
+            "The figures under one's own name are those of one's own row",
+            "broken",
+            "Somebody is shown how many people somebody else follows.",
+            "caches of user_stats whose keys leave out the query or the person; whatever else writes user_stats",
+        ),
+        Question(
+            "I75",
+            "Suggestions that the assistant made are in its answer",
+            "broken",
+            "Suggestions are made, paid for and counted against the day's limit, and nobody sees them.",
+            "assistant-orchestrator: what it answers after its insert; caches of its replies",
+        ),
+        Question(
+            "I76",
+            "Public settings of one version are the same for everybody",
+            "broken",
+            "Some apps run on other settings than were set.",
+            "public-app-settings: its cache by instance, and caches in front of it; app_settings_meta.version",
+        ),
+        Question(
+            "I77",
+            "A file whose removal was acknowledged is gone",
+            "broken",
+            "A picture behind a deleted message stays, and whoever has its address can see it.",
+            "storage: remove requests and its policies on DELETE; the backend behind storage.objects",
+        ),
     )
 }
 ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -18,9 +18,11 @@ from harness.evidence.tables import (
     PRIVACY,
     READERS_ACCOUNTS,
     READERS_FOLLOWS,
+    READERS_HINTS,
     READERS_LIBRARY,
     READERS_RATINGS,
     READERS_ROOMS,
+    READERS_STATS,
     StoredTable,
 )
 from reports.integrity import conversations, frames
@@ -48,13 +50,22 @@ class Shown(NamedTuple):
     second: int | None
 
 
+class Hint(NamedTuple):
+    """A stored suggestion of the assistant. key: under which it is kept. created_us: epoch, the target's clock."""
+
+    key: str
+    created_us: int
+    dismissed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What was read of some people, by account.
 
     follows, rooms: whom they follow, which conversations they are in, since when (epoch us, the target's clock).
     library, ratings: of titles. activity: of them and of some whom they follow: which rows, dated when. private: whose
-    activity others do not see.
+    activity others do not see. following: how many they follow, by the row that counts them. hints: suggestions that
+    are stored for them. Both are empty where they were not read.
     """
 
     follows: dict[bytes, dict[bytes, int]]
@@ -63,6 +74,8 @@ class View:
     ratings: dict[bytes, dict[bytes, str]]
     activity: dict[bytes, dict[bytes, int]]
     private: frozenset[bytes]
+    following: dict[bytes, int] = field(default_factory=dict)
+    hints: dict[bytes, list[Hint]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,30 @@ def view(folder: Path) -> View | None:
         _by(readers, ratings, "user_id", "title_id", ratings["rating"].tolist()),
         events,
         frozenset(privacy[hidden]["user_id"]),
+        _following(folder),
+        _hints(folder, readers),
     )
+
+
+def _following(folder: Path) -> dict[bytes, int]:
+    stats = store.kept(folder, READERS_STATS)
+    if stats is None:
+        return {}
+    rows = zip(stats["user_id"].to_pylist(), stats["following_count"].to_pylist(), strict=True)
+    return {account: number for account, number in rows if number is not None}
+
+
+def _hints(folder: Path, readers: list[bytes]) -> dict[bytes, list[Hint]]:
+    stored = _kept(folder, READERS_HINTS)
+    if stored is None:
+        return {}
+    stored = stored[stored["context_key"].notna() & stored["created_at"].notna()]
+    found: dict[bytes, list[Hint]] = {account: [] for account in readers}
+    rows = zip(stored["context_key"], _us(stored["created_at"]), stored["dismissed_at"].notna(), strict=True)
+    for account, (key, created_us, dismissed) in zip(stored["user_id"], rows, strict=True):
+        if account in found:
+            found[account].append(Hint(key, created_us, bool(dismissed)))
+    return found
 
 
 def touched(small: LedgerRows, moved: pd.DataFrame) -> Touched:

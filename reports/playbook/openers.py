@@ -41,7 +41,7 @@ def _objectives(verdict: Verdict) -> Iterable[Opener]:
 
 def _rest(verdict: Verdict) -> Iterable[Opener]:
     for row in verdict.catch_all.of("missed") if verdict.catch_all is not None else ():
-        sentence = f"{row.name} ({row.view}): {'; '.join(row.faults)}."
+        sentence = f"{'; '.join(row.faults)}."
         if row.latency == "missed":
             yield Opener("slow", (row.name,), sentence)
         if row.failures == "missed":

@@ -10,9 +10,14 @@ from reports.verdict import Verdict
 
 
 def steps_for(verdict: Verdict) -> tuple[Step, ...]:
-    """Play by play, in the table's order; each is opened once, by the gravest of what is about it. Empty for a run that
-    missed nothing."""
+    """Play by play, the one that the gravest trouble opened first, in the table's order where one opens several; each
+    is opened once, by the gravest of what is about it. Empty for a run that missed nothing."""
     found = openers(verdict)
+    opened = [
+        (found.index(opener), play, opener)
+        for play in PLAYS
+        if (opener := next((one for one in found if play.opens(one)), None)) is not None
+    ]
     return tuple(
         Step(
             play=play.title,
@@ -22,7 +27,6 @@ def steps_for(verdict: Verdict) -> tuple[Step, ...]:
             seen=row.tell(Case(verdict, opener)),
             manual=row.manual,
         )
-        for play in PLAYS
-        if (opener := next((one for one in found if play.opens(one)), None)) is not None
+        for _, play, opener in sorted(opened, key=lambda one: one[0])
         for number, row in enumerate(play.rows, 1)
     )

@@ -72,6 +72,15 @@ def lower(bad: float, samples: float, confidence: float = 0.95) -> float:
     return beta_quantile(1.0 - confidence, min(bad, samples), max(samples - bad, 0.0) + 1.0)
 
 
+def as_many_by_chance(events: int, mean: float) -> float:
+    """The probability of at least so many events where `mean` are expected (Poisson), each by itself."""
+    below, term = 0.0, math.exp(-mean)
+    for number in range(events):
+        below += term
+        term *= mean / (number + 1)
+    return max(0.0, 1.0 - below)
+
+
 def clean_samples(allowed: float, confidence: float = 0.95) -> int:
     """The fewest samples that can show a share of at most `allowed`: with not one bad among them. 59 for 5 %."""
     if allowed <= 0.0:
@@ -111,13 +120,15 @@ def needed_samples(share: float, allowed: float, confidence: float = 0.95) -> in
 def rank_bounds(samples: float, share: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
     """One-based ranks, not rounded, between which the quantile at `share` lies with `confidence`: order statistics.
 
-    None: no sample is small, or large, enough. Whole numbers come from rounding the first down and the second up.
+    None: no sample is small, or large, enough. A rank between two whole ones is a place between two samples (Stigler
+    1977, Hutson 1999); rounded outwards, the ranks are those of the exact interval.
     """
     tail = (1.0 - confidence) / 2
-    return _lower_rank(samples, share, tail), _upper_rank(samples, share, tail)
+    return lower_rank(samples, share, tail), _upper_rank(samples, share, tail)
 
 
-def _lower_rank(samples: float, share: float, tail: float) -> float | None:
+@lru_cache(maxsize=65536)
+def lower_rank(samples: float, share: float, tail: float) -> float | None:
     """The l with P(B <= l - 1) = tail, B binomial: the chance that the l-th smallest is already above the quantile."""
 
     def above(rank: float) -> float:

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.capacity.hunt import AFTER_A_FAILURE
 from harness.capacity.search import Capacity, Next, SearchLimits, decide
 from harness.capacity.step import Step
+from harness.capacity.step_profile import Timing
 from harness.core.errors import UsageError
+from tests.capacity.service import Batch, Service, visits
 
 LIMIT_S = 0.4
 
@@ -173,6 +176,56 @@ def test_one_wrong_answer_is_outvoted() -> None:
     assert found.low is not None
     assert found.high is not None
     assert found.low < 20 <= found.high, found.text
+
+
+TIMING = Timing(settle_s=10.0, measure_s=40.0, drain_s=20.0)
+AROUND_S = 15.0
+"""Of a step beside its load, measured on two busy cores: start of the generator, evidence, report."""
+
+
+def simulated(seed: int) -> tuple[Capacity, float, float, list[str]]:
+    """A search on a service of some strength, with visits of some sort: what it found, what is true, seconds, steps."""
+    chance = random.Random(seed)
+    between = [(0.05, 4, 8), (0.1, 2, 6), (0.3, 2, 8), (3.0, 6, 14), (2.0, 1, 4)]
+    batches = (Batch(after, chance.randint(low, high), after >= 0.3) for after, low, high in between)
+    service = Service(chance.uniform(30, 150), (Batch(0.0, 1), *batches))
+    true = service.carries
+    limits = SearchLimits(start=true * chance.uniform(0.2, 1.6), highest=true * 4, lowest=0.05, steps=12, confirm=1)
+    profile = visits().model_copy(update={"seed": 1000 * seed})
+
+    def run(rate: float) -> Step:
+        if chance.random() < 1 / 30:
+            return Step(rate=rate, word="inconclusive")
+        return service.step(profile, rate, TIMING, chance, noise=0.02)
+
+    found, steps = searched(run, limits)
+    load_s = TIMING.settle_s + TIMING.measure_s + TIMING.drain_s + AROUND_S
+    cool_s = sum(TIMING.cool_s * (AFTER_A_FAILURE if step.word == "fail" else 1) for step in steps)
+    return found, true, load_s * len(steps) + cool_s, [step.text for step in steps]
+
+
+def test_of_100_simulated_searches_95_are_within_a_tenth_and_each_takes_under_15_minutes() -> None:
+    """As `benchmarks/capacity.py` searches: visits of all sorts at services of all strengths, on a machine whose speed
+    differs by 2 % from run to run, and every thirtieth step without an answer. A visit's requests wait for each other,
+    so sessions get longer where the service does not keep up, and its queue hardly does."""
+    wrong = []
+    for seed in range(100):
+        found, true, seconds, steps = simulated(seed)
+        assert seconds < 15 * 60, steps
+        low, high = found.low or 0.0, found.high or math.inf
+        if found.kind != "interval" or not 0.9 * true <= low <= high <= 1.1 * true:
+            wrong.append((true, found.text, steps))
+    assert len(wrong) <= 5, wrong
+
+
+@pytest.mark.parametrize(("within", "confirm"), [(0.08, 1), (0.08, 2), (0.02, 2), (0.5, 3)])
+def test_as_many_steps_are_announced_as_are_usually_made(within: float, confirm: int) -> None:
+    def run(rate: float) -> Step:
+        return Step(rate=rate, word="pass" if rate < 3.5 else "fail")
+
+    limits = SearchLimits(start=1, highest=100, within=within, confirm=confirm)
+    _, steps = searched(run, limits)
+    assert limits.usual_steps == len(steps)
 
 
 def test_impossible_limits_are_refused() -> None:

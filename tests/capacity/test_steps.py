@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import math
+import random
+import re
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from harness.capacity.step_profile import Timing
 from harness.core.delivery_facts import ChannelTopic, DeliveryFate
 from harness.core.outcome import Outcome
 from harness.core.platform_limits import key_of
 from harness.core.tables import View
 from harness.observe.tables import SCHEMAS, SECONDS, WAITS
+from harness.record.manifest import Neighbours
 from reports.capacity.limiting import NOT_KNOWN, gave_way
-from reports.capacity.step import rising, step_of
+from reports.capacity.step import grown, rising, step_of
 from reports.database.stretch import Observation
 from reports.delivery import Delivery
 from reports.frames import Frames, load
 from reports.limits import limits
 from reports.verdict import judge
+from tests.capacity.service import VISIT, Service, visits
 from tests.reports import build
 
 ZERO_S = 1_700_000_000.0
@@ -168,10 +175,61 @@ def test_a_missed_objective_fails_it_and_names_what_gave_way() -> None:
 
 
 def test_what_gets_slower_and_slower_is_not_carried_although_the_limit_holds() -> None:
-    run = run_of([20.0] * 140 + [150.0] * 130 + [300.0] * 130)
-    assert "longer and longer" in rising(load(run))
+    run = run_of([20.0 + 0.9 * number for number in range(360)])
+    assert re.search(r"waited longer and longer: median 3\d\.\d ms at the begin, 33\d", rising(load(run)))
     assert answered(run)[0] == "fail"
     assert rising(load(run_of([20.0, 300.0] * 200))) == ""
+    assert rising(load(run_of([20.0] * 200 + [60.0] * 200))) == "", "40 ms more are no queue"
+
+
+def replies(*parts: tuple[float, int], operation: str = "call") -> pd.DataFrame:
+    """Of a minute, evenly: so many of each latency (ms), part after part."""
+    values = [value for value, number in parts for _ in range(number)]
+    at = [10 + 60 * number // len(values) for number in range(len(values))]
+    told = {"second": at, "operation": operation, "value_us": [1000 * one for one in values], "count": 1}
+    return pd.DataFrame(told)
+
+
+def test_what_is_answered_no_more_in_the_end_is_not_carried() -> None:
+    assert "no answer in the end" in grown(replies((20.0, 500), (math.inf, 100)), 10, 70)
+    assert grown(replies((math.inf, 30), (20.0, 570)), 10, 70) == "", "it was down, and is back"
+
+
+def test_of_too_few_replies_nothing_is_told() -> None:
+    assert grown(replies((20.0, 70), (500.0, 70)), 10, 70) == ""
+    assert grown(replies(), 10, 70) == ""
+
+
+def test_a_few_more_slow_calls_among_fast_ones_are_no_queue() -> None:
+    """The median goes from the fast ones' to the slow ones' when a little more than half of all are slow."""
+    chance = random.Random(4)
+    mixed = [(400.0 if chance.random() < 0.44 + 0.12 * number / 6000 else 20.0, 1) for number in range(6000)]
+    assert grown(replies(*mixed), 10, 70) == ""
+
+
+def test_sessions_that_come_to_their_slower_calls_are_no_queue() -> None:
+    """In each second more decks and fewer feeds, each as fast as ever; until both queue."""
+    feeds = pd.concat([replies((100.0, 1)).assign(second=10 + at) for at in range(60) for _ in range(60 - at)])
+    deck = replies((400.0, 1), operation="deck")
+    decks = pd.concat([deck.assign(second=10 + at) for at in range(60) for _ in range(at)])
+    both = pd.concat([feeds, decks])
+    assert grown(both, 10, 70) == ""
+    queued = both.assign(value_us=both["value_us"] * (1 + (both["second"] - 10) / 30))
+    assert "longer and longer" in grown(queued, 10, 70)
+
+
+@pytest.mark.parametrize(("times", "most", "least"), [(0.95, 3, 0), (1.05, 40, 37), (1.2, 40, 40)])
+def test_five_percent_beyond_a_service_rate_are_seen_and_five_below_it_are_not(
+    times: float, most: int, least: int
+) -> None:
+    """Of 40 simulated steps each."""
+    service = Service(80.0, VISIT)
+    failed = 0
+    for seed in range(40):
+        profile = visits().model_copy(update={"seed": 100 * seed})
+        step = service.step(profile, times * service.carries, Timing(10, 40), random.Random(seed), noise=0.0)
+        failed += step.word == "fail"
+    assert least <= failed <= most
 
 
 def test_a_generator_in_doubt_is_no_failure_of_the_target() -> None:
@@ -231,6 +289,18 @@ def test_a_pool_that_is_used_up_by_waiting_for_a_lock_is_no_pools_fault() -> Non
     assert resource(run, observed_always(active=10, lock_waits=9, connections=14)) == "locks in the database"
     assert resource(run, observed_always(active=10, lock_waits=1)) == "the API's pool of database connections"
     assert resource(run, observed_always(active=10)) == "the API's pool of database connections"
+
+
+def test_a_machine_that_others_fill_is_named_only_where_nothing_else_shows() -> None:
+    run = run_of([900.0] * 400, neighbours=Neighbours(seconds=60, crowded=60, share=0.7))
+    for row in run.seconds:
+        row["machine_share"] = 0.97
+    assert resource(run) == "the CPU of this machine, most of which other programs had"
+    assert resource(run, observed_always(active=2)) == "the API's pool of database connections"
+    mostly_ours = run_of([900.0] * 400, neighbours=Neighbours(seconds=60, crowded=30, share=0.3))
+    for row in mostly_ours.seconds:
+        row["machine_share"] = 0.97
+    assert resource(mostly_ours, observed_always(active=2)) == "the CPU of this machine, where the target runs too"
 
 
 def test_a_process_that_fills_its_core_is_the_cpu_although_the_machine_has_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
@@ -220,6 +221,67 @@ def test_a_message_stored_but_never_delivered_is_found(sandbox: Sandbox) -> None
         lost = [receiver for receiver, fate in fates if fate is DeliveryFate.LOST]
         assert lost
         assert set(lost) == {2}, "only that person's frames were dropped"
+
+
+def reacting(people: Meeting, room: Room, *, breaks: bool = False) -> None:
+    """Two people write and react to what they see. breaks: their sockets end in the midst of it, while writes are under
+    way."""
+
+    async def session(phone: Device, number: int) -> None:
+        conversation = await opened(phone, room.seen_by(number))
+        await people.until(phone, lambda: people.listening(room.conversation) == 2)
+        for n in range(4):
+            await conversation.send(f"message {n} of {number}")
+            await phone.pause(0.3)
+            if breaks and n == 1 + number:
+                sending = asyncio.create_task(conversation.send("while the socket breaks"))
+                phone.page.realtime.reset()
+                await sending
+            assert (await conversation.react(conversation.messages[0], "👍")).good
+            await phone.pause(0.3)
+        await phone.pause(4.0)  # a read marker comes 3 s after the one before
+        await conversation.send("that was all")
+        await phone.pause(SETTLED_S)
+        await people.all(phone, "done", 2)
+        conversation.leave()
+
+    people.together([0, 1], session)
+
+
+def test_receipts_and_reactions_come_back_and_none_is_passed_over(sandbox: Sandbox) -> None:
+    room = room_of(sandbox, 2)
+    with meeting(sandbox, PEOPLE) as people:
+        reacting(people, room)
+        assert not {"untold", "contradicted"} & {*people.kinds()}
+        names = people.names()
+        assert names["realtime_delivery_receipt"] >= 10
+        assert names["realtime_reaction"] >= 4
+        assert names["realtime_read_receipt"] >= 2
+        assert names["realtime_presence"] >= 2
+        assert people.kinds()["again"] == 2, "the second receipt of a live message changes a row that is there"
+
+
+def test_a_chat_whose_sockets_break_is_not_accused(sandbox: Sandbox) -> None:
+    room = room_of(sandbox, 2)
+    with meeting(sandbox, PEOPLE) as people:
+        reacting(people, room, breaks=True)
+        states = [fact.detail for fact in people.note() if fact.kind == "channel" and fact.key == "changes"]
+        assert states.count("down") >= 2
+        assert not {"untold", "contradicted"} & {*people.kinds()}
+
+
+def test_receipts_and_reactions_that_one_person_is_not_told_of_are_found(sandbox: Sandbox) -> None:
+    room = room_of(sandbox, 2)
+    with meeting(sandbox, PEOPLE) as people:
+        people.fault("realtime_drop_one_in", 2, person=room.ids[1], topic=f"conversation-db-{room.conversation}")
+        try:
+            reacting(people, room)
+        finally:
+            people.heal()
+        untold = [fact for fact in people.note() if fact.kind == "untold"]
+        assert untold
+        assert {fact.person for fact in untold} == {1}, "only that person's frames were dropped"
+        assert {fact.conversation for fact in untold} == {room.conversation}
 
 
 def test_a_message_delivered_twice_is_found(sandbox: Sandbox) -> None:

@@ -30,6 +30,7 @@ from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.run_spec import RunSpec, windows_of
 from harness.core.scheduled_fault import ChaosEntry
+from harness.load import session_runner
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 from tests.client.wire.peer import eventually
@@ -220,6 +221,34 @@ def test_a_lost_reply_reached_the_server_and_the_phone_knows_nothing() -> None:
     assert {one.outcome for one in lost} == {Outcome.NETWORK}
     assert set(target.seen.values()) == {1}
     assert len(target.seen) == PEOPLE * EACH
+
+
+def test_the_identical_set_on_phones_that_are_put_away_between_two_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose turn it is counts on: the second session is hit where a longer first one would have been."""
+    monkeypatch.setattr(session_runner, "REST_S", 0.05)
+    found, lost = profile({"fault": "lost_reply", "share": SHARE}), set[tuple[int, int]]()
+    with server() as target:
+        whole = {(one.person, one.number) for one in send(target.url, found).tried if one.code == "lost_reply"}
+    with server() as target, engine(target.url, found) as made:
+        for ticket, numbers in enumerate((range(10), range(10, EACH))):
+            over = [threading.Event() for _ in range(PEOPLE)]
+
+            async def body(phone: Device, numbers: range = numbers) -> None:
+                await phone.auth.sign_in()
+                for number in numbers:
+                    reading = await phone.api.request(MESSAGE_SEND, body={"p": phone.person.number, "n": number})
+                    if reading.code == "lost_reply":
+                        lost.add((phone.person.number, number))
+
+            for person, event in enumerate(over):
+                made.submit(Ticket(ticket * PEOPLE + person, 0.0, "reader", person), body, event.set)
+            assert all(event.wait(20) for event in over)
+            until = time.monotonic() + 20
+            while made.runner.devices and time.monotonic() < until:
+                time.sleep(0.01)
+            assert made.runner.devices == 0
+        assert not list(made.problems)
+    assert lost == whole
 
 
 def test_the_identical_set_with_one_two_and_four_workers() -> None:

@@ -214,6 +214,14 @@ def signed(path: str, came: str) -> Story:
     return lambda phone: phone.gets("avatar_sign", path, data={"signedURL": f"/object/sign/avatars/{came}?token=x"})
 
 
+def removed(*named: str) -> Story:
+    data = [{"name": name, "bucket_id": "chat-media"} for name in named]
+    return after(
+        lambda phone: phone.gets("attachment_remove", body={"prefixes": ["a.png"]}, data=[]),
+        lambda phone: phone.gets("attachment_remove", body={"prefixes": ["a.png"]}, data=data),
+    )
+
+
 def account(**metadata: Any) -> dict[str, Any]:
     """As GoTrue describes somebody."""
     return {"id": ME, "email": "a@x.test", "phone_verified": False, "user_metadata": metadata}
@@ -230,6 +238,20 @@ def shows(user: dict[str, Any]) -> Story:
 def variants(*keys: str) -> Story:
     data = {"ok": True, "assignments": dict.fromkeys(keys, "a")}
     return lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data=data)
+
+
+def opened(phone: CheckedPhone) -> None:
+    phone.gets("create_direct_conversation", body={"targetUserId": OTHER}, data={"ok": True, "conversationId": ROOM_2})
+
+
+def opened_meanwhile(phone: CheckedPhone) -> None:
+    asked = phone.begins("conversation_list")
+    opened(phone)
+    phone.ends(asked, [in_list(ROOM)])
+
+
+def in_list(room: str) -> dict[str, Any]:
+    return {"conversation_id": room, "participants": [{"id": ME}], "updated_at": at(9)}
 
 
 def older(*rows: dict[str, Any], cursor: str = "m00", hour: int = 21) -> Story:
@@ -264,8 +286,24 @@ def people(*followers: int | None) -> Story:
 
 
 CASES: dict[str, list[tuple[Story, Story]]] = {
-    "asked-files": [(signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png"))],
-    "asked-variants": [(variants("one"), variants("three"))],
+    "asked-files": [
+        (signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png")),
+        (removed("a.png"), removed("b.png")),
+    ],
+    "asked-variants": [
+        (variants("one"), variants("three")),
+        (variants(), lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data={})),
+    ],
+    "list-has": [
+        (
+            after(opened, lambda phone: phone.gets("conversation_list", data=[in_list(ROOM), in_list(ROOM_2)])),
+            after(opened, lambda phone: phone.gets("conversation_list", data=[in_list(ROOM)])),
+        ),
+        (
+            opened_meanwhile,
+            after(opened, lambda phone: phone.gets("conversation_list_v1", data=[])),
+        ),
+    ],
     "receipts-stay": [
         (after(delivered(OTHER), delivered(OTHER, THIRD)), after(delivered(OTHER, THIRD), delivered(OTHER)))
     ],

@@ -24,7 +24,7 @@ from sandbox.server import Sandbox
 from tests.engines import engine_of
 
 SESSIONS = 3
-MOST_EACH = 250
+MOST_EACH = 100
 """Objects in cycles that a session may leave: those of an open conversation, whose parts know each other. It left 2,400
 when flights, pollers and the page's reads did."""
 

@@ -28,7 +28,17 @@ from harness.core.tables import LEDGER_WRITES, SCHEMAS
 from harness.evidence import postgres, rest, store
 from harness.evidence.collect import collect
 from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
-from harness.evidence.tables import CONVERSATIONS, LIBRARY, MESSAGES, PARTICIPANTS, RATINGS, TABLES
+from harness.evidence.tables import (
+    CONVERSATIONS,
+    LIBRARY,
+    MESSAGES,
+    PARTICIPANTS,
+    RATINGS,
+    READERS_HINTS,
+    READERS_STATS,
+    REMOVED_FILES,
+    TABLES,
+)
 from harness.record.manifest import Evidence
 from harness.record.store import RunStore, open_run
 from harness.run import checking
@@ -459,3 +469,76 @@ def test_what_people_could_see_is_read_once_and_stays(sandbox: Sandbox, tmp_path
         table.unlink()
     record.update(finished_at="2026-01-01T00:00:00+00:00")
     assert told() == {}, "a run that is long over is not held against what people see today"
+
+
+def path(name: str) -> str:
+    return f"message_attachments/{uuid.UUID(int=1, version=4)}/{uuid.UUID(int=2, version=4)}/{name} 1.png"
+
+
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_removed_files_are_asked_for_and_figures_and_suggestions_read(
+    sandbox: Sandbox, tmp_path: Path, way: str
+) -> None:
+    async def written() -> tuple[uuid.UUID, int]:
+        connection = await asyncpg.connect(sandbox.discovery["dsn"])
+        try:
+            user = await connection.fetchval("select id from auth.users order by id limit 1")
+            await connection.execute(
+                "insert into storage.objects (bucket_id, name) values ('chat-media', $1) on conflict do nothing",
+                path("kept"),
+            )
+            await connection.execute(
+                "insert into assistant_suggestions (user_id, surface, kind, title, body, context_key)"
+                " values ($1, 'home', 'k', 't', 'b', 'home:v1')",
+                user,
+            )
+            return user, await connection.fetchval("select following_count from user_stats where user_id = $1", user)
+        finally:
+            await connection.close()
+
+    user, following = asyncio.run(written())
+    log = ReadLog()
+    for name in ("kept", "gone"):
+        log.sampled(0, 0, 1, "attachment_remove", ReadSample(user.bytes, detail=path(name)))
+    log.sampled(0, 0, 1, "own_stats", ReadSample(user.bytes, first=following))
+    folder = begun(tmp_path, Ledger())
+    record = RunStore(folder, open_run(folder).manifest)
+    record.update(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    for part, rows in made(log.take()):
+        record.append(part, rows)
+    read(sandbox, folder, way)
+    files, stats, made_ = (store.kept(folder, table) for table in (REMOVED_FILES, READERS_STATS, READERS_HINTS))
+    assert files is not None
+    assert stats is not None
+    assert made_ is not None
+    assert files.to_pylist() == [{"name": path("kept"), "there": True}, {"name": path("gone"), "there": False}]
+    assert stats.to_pylist() == [{"user_id": user.bytes, "following_count": following}]
+    assert {(row["user_id"], row["context_key"]) for row in made_.to_pylist()} == {(user.bytes, "home:v1")}
+
+
+def test_a_target_that_hides_its_files_and_suggestions_is_read_all_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
+    async def answers(*statements: str) -> None:
+        connection = await asyncpg.connect(sandbox.discovery["dsn"])
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    log = ReadLog()
+    log.sampled(0, 0, 1, "attachment_remove", ReadSample(bytes(16), detail=path("kept")))
+    log.sampled(0, 0, 1, "own_stats", ReadSample(bytes(16), first=1))
+    folder = begun(tmp_path, Ledger())
+    record = RunStore(folder, open_run(folder).manifest)
+    record.update(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    for part, rows in made(log.take()):
+        record.append(part, rows)
+    tables = ("assistant_suggestions", "user_stats")
+    asyncio.run(answers(*(f"alter table {name} rename to {name}_hidden" for name in tables)))
+    try:
+        read(sandbox, folder, "Postgres")
+    finally:
+        asyncio.run(answers(*(f"alter table {name}_hidden rename to {name}" for name in tables)))
+    assert store.kept(folder, READERS_HINTS) is None
+    assert store.kept(folder, READERS_STATS) is None
+    assert store.kept(folder, REMOVED_FILES) is not None

@@ -3,19 +3,38 @@ run itself, or a transaction under way, may have made the difference."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.client.checks.read_samples import NO_ID
+from harness.client.checks.settings_outline import settings_outline
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
 from harness.core.rows import made
-from harness.evidence import readers
-from harness.evidence.tables import MESSAGES
-from reports.integrity import messages, shown
+from harness.evidence import readers, store
+from harness.evidence.rows import batch
+from harness.evidence.tables import MESSAGES, REMOVED_FILES
+from harness.record.probe_results import ProbeAnswer, Probes
+from harness.record.store import open_run
+from reports.integrity import (
+    files_gone,
+    hints,
+    lists_newest,
+    messages,
+    own_figures,
+    settings_served,
+    shown,
+)
+from reports.integrity.check import integrity
 from reports.integrity.model import Check, Integrity
-from reports.integrity.view import Shown, Touched, View
+from reports.integrity.view import Hint, Shown, Touched, View
 from reports.integrity.view import shown as kept
 from reports.integrity.writes import of_kind
 from tests.integrity.build import CONVERSATION, TAG, ZERO, Story, raw
@@ -200,3 +219,165 @@ def test_those_who_saw_an_empty_feed_are_read_first_and_whole_feeds_only() -> No
     many = [number.to_bytes(16, "big") for number in range(readers.ACTORS_AT_MOST)]
     follows = [(STRANGER, FRIEND), *((FRIEND, one) for one in many), (ME, SHY)]
     assert readers.actors(chosen, follows) == [STRANGER, FRIEND, ME, SHY]
+
+
+def newest(story: Story, *lists: Shown) -> Check:
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+    return next(iter(lists_newest.checks(lists, writes, stored)))
+
+
+def test_a_list_is_as_new_as_what_was_acknowledged_before_to_anybody() -> None:
+    story, ids = talked((1, 1.2), (2, 2.2), (38, 38.1), (3, None))
+    room = LIST._replace(ids=(raw(CONVERSATION),))  # asked for at 40 s
+    for last in ids[1:]:
+        assert newest(story, room._replace(owners=(last,))).status == "held"
+    found = newest(story, room._replace(owners=(ids[0],)), room._replace(owners=(ROWS[0],)))
+    assert (found.status, found.looked_at, found.count) == ("broken", 2, 2), "an older one, and one of before the run"
+    assert found.offenders[0].ids["message"] == str(uuid.UUID(bytes=ids[1]))
+    assert "older than one that was acknowledged before" in found.offenders[0].text
+    assert "shows no message" in newest(story, room._replace(owners=(NO_ID,))).offenders[0].text
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+    early = room._replace(begun_us=6_000_000, owners=(ROWS[0],))  # less than five seconds after the first
+    assert list(lists_newest.checks([early, room], writes, stored)) == [], "and an outline without last messages"
+
+
+STATS = ENTRY._replace(call="own_stats", subject=None, detail="", first=3)
+
+
+COUNTED_LATER = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 1}})
+
+
+def stats(seen: View, touched: Touched, *numbers: int) -> list[Check]:
+    looks = [STATS._replace(first=number, begun_us=place) for place, number in enumerate(numbers)]
+    return list(own_figures.checks(looks, seen, touched, ZERO_US))
+
+
+def test_the_own_figures_are_those_of_the_own_row() -> None:
+    counted = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 2 * own_figures.WEEK_US}})
+    assert [check.status for check in stats(counted, NOTHING, 3, 3)] == ["held"]
+    (found,) = stats(counted, NOTHING, 9, 4)
+    assert (found.id, found.status, found.count) == ("I74", "broken", 2)
+    assert "follows 9 by what is shown, and 3 by the row that is stored" in found.offenders[0].text
+    (found,) = stats(counted, NOTHING, 2)
+    assert (found.status, found.count) == ("broken", 1), "whom they follow they have followed for weeks"
+    (found,) = stats(counted, NOTHING, 3, 8, 3)
+    assert (found.status, found.count) == ("broken", 1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "touched", "numbers"),
+    [
+        (COUNTED_LATER, NOTHING, (2, 2, 3)),  # counted anew in mid-run
+        (COUNTED_LATER, NOTHING, (2, 2)),  # or right after it
+        (replace(SEEN, following={ME: 3}), NOTHING, (5, 3)),  # nobody knows whom they followed no longer
+        (replace(SEEN, following={ME: 3}), replace(NOTHING, follows=frozenset(((ME, STRANGER),))), (9, 4)),
+        (replace(SEEN, following={ME: 3}), replace(NOTHING, known=frozenset()), (9, 4)),
+        (replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US + 1}}), NOTHING, (9, 4)),  # somebody else's run
+        (SEEN, NOTHING, (9, 4)),
+    ],
+)
+def test_figures_that_a_deployment_may_have_counted_anew(
+    seen: View, touched: Touched, numbers: tuple[int, ...]
+) -> None:
+    assert {check.status for check in stats(seen, touched, *numbers)} <= {"held"}
+
+
+HINTS = FEED._replace(call="assistant_suggestions", ids=(), owners=(), detail="home:v1")
+
+
+def hinted(*created_s: float, key: str = "home:v1", dismissed: bool = False) -> View:
+    made = [Hint(key, ZERO_US + round(at * 1e6), dismissed) for at in created_s]
+    return replace(SEEN, hints={ME: made})
+
+
+def asked_hints(seen: View, *looks: Shown, unsure_us: int = 0) -> list[Check]:
+    return list(hints.checks(looks, seen, ZERO_US, unsure_us))
+
+
+def test_suggestions_that_were_made_for_a_question_are_in_its_answer() -> None:
+    seen = hinted(40.5, 40.5, 40.5)  # asked for from 40 s to 41 s
+    assert [check.status for check in asked_hints(seen, HINTS._replace(ids=ROWS[:3]))] == ["held"]
+    (found,) = asked_hints(seen, HINTS)
+    assert (found.id, found.status, found.looked_at) == ("I75", "broken", 1)
+    assert "empty, where 3 suggestions were made for this question, under home:v1" in found.offenders[0].text
+
+
+@pytest.mark.parametrize(
+    ("seen", "looks", "unsure_us"),
+    [
+        (hinted(39.9, 41.1), [HINTS], 0),  # for another question, before or after
+        (hinted(40.5, key="swipe:v1"), [HINTS], 0),
+        (hinted(40.5, dismissed=True), [HINTS], 0),
+        (hinted(*[40.5] * hints.A_DAY), [HINTS], 0),  # so many a day
+        (hinted(40.5), [HINTS, HINTS._replace(begun_us=40_200_000)], 0),  # two questions at once
+        (hinted(40.5), [HINTS, HINTS._replace(begun_us=37_500_000, ids=ROWS[:1])], 1_000_000),
+        (SEEN, [HINTS], 0),  # suggestions were not read
+    ],
+)
+def test_an_assistant_may_be_silent(seen: View, looks: list[Shown], unsure_us: int) -> None:
+    assert {check.status for check in asked_hints(seen, *looks, unsure_us=unsure_us)} <= {"held"}
+
+
+def outline(**settings: object) -> str:
+    told = settings_outline({"version": 7, "settings": settings})
+    assert told is not None
+    return told[1]
+
+
+SERVED = FEED._replace(call="app_settings", ids=(), owners=(), first=7, detail=outline(ttl_ms=30_000, page=20))
+
+
+def before(version: int, told: str) -> Probes:
+    answer = ProbeAnswer(id="fresh settings", status="held", told=json.dumps([version, told]))
+    return Probes(answers=(ProbeAnswer(id="expired token", status="held"), answer))
+
+
+def test_settings_of_one_version_are_the_same_for_everybody() -> None:
+    assert [check.status for check in settings_served.checks([SERVED] * 2, before(7, SERVED.detail))] == ["held"]
+    assert [check.status for check in settings_served.checks([SERVED] * 2, None)] == ["held"]
+    other = SERVED._replace(detail=outline(ttl_ms=30_001, page=20))
+    (found,) = settings_served.checks([other] * 3, before(7, SERVED.detail))
+    assert (found.id, found.status, found.count) == ("I76", "broken", 3), "everybody gets the same wrong one"
+    assert "version 7 has ttl_ms 30001, where 30000 were answered before the load" in found.offenders[0].text
+    (found,) = settings_served.checks([SERVED, other, SERVED], None)
+    assert (found.status, found.count) == ("broken", 1)
+    (found,) = settings_served.checks([SERVED, SERVED, SERVED._replace(detail=outline(page=20))], None)
+    assert "version 7 has ttl_ms nothing, where 30000 others were served" in found.offenders[0].text
+
+
+def test_settings_that_somebody_changed_meanwhile() -> None:
+    newer = SERVED._replace(first=8, detail=outline(ttl_ms=1, page=20))
+    assert list(settings_served.checks([SERVED, newer], before(7, SERVED.detail))) == []
+    assert list(settings_served.checks([newer], before(7, SERVED.detail))) == []
+    assert list(settings_served.checks([], before(7, SERVED.detail))) == []
+
+
+@given(st.dictionaries(st.text(), st.none() | st.integers() | st.floats() | st.text() | st.lists(st.integers())))
+def test_settings_in_outline_are_equal_where_they_are(settings: dict[str, object]) -> None:
+    try:
+        data = orjson.loads(orjson.dumps({"version": 1, "settings": settings}))
+    except (TypeError, orjson.JSONEncodeError):  # lone surrogates, numbers that JSON has not
+        return
+    turned = {"version": 1, "settings": dict(reversed(data["settings"].items()))}
+    assert settings_outline(data) == settings_outline(turned)
+    assert (settings_outline(data) is None) == (not 0 < len(data["settings"]) <= 64)
+
+
+def test_a_file_whose_removal_was_acknowledged_is_gone(tmp_path: Path) -> None:
+    removed = FEED._replace(call="attachment_remove", ids=(), owners=(), detail="message_attachments/a/b/1.png")
+    assert list(files_gone.checks([removed], tmp_path)) == [], "storage was not asked"
+    for there, status in ((False, "held"), (True, "broken")):
+        rows = [{"name": removed.detail, "there": there}, {"name": "another", "there": True}]
+        store.keep(tmp_path, REMOVED_FILES, [batch(REMOVED_FILES, rows)])
+        (found,) = files_gone.checks([removed, FEED], tmp_path)
+        assert (found.id, found.status, found.looked_at) == ("I77", status, 1)
+    assert "1.png was acknowledged as removed, and is there" in found.offenders[0].text
+
+
+def test_older_records_know_nothing_of_it() -> None:
+    record = open_run(Path(__file__).parents[1] / "data" / "records" / "v2-shown").checked()
+    asked_ = {check.id for check in integrity(record).checks}
+    assert asked_ & {"I67", "I70"}
+    assert not asked_ & {"I73", "I74", "I75", "I76", "I77"}

@@ -24,7 +24,7 @@ DECK, EVENTS = "POST functions/media-swipe-deck", "POST functions/media-swipe-ev
 ACTS: Mapping[str, Mapping[str, float]] = {
     "batch-25": {"requests": 0.9, "invocations": 0.8, "rows": 0.95, "event_posts": 0.1, EVENTS: 0.1},
     "presence-off": {"realtime_presence": 0.0, "realtime_messages": 0.6},
-    "broadcast": {"realtime_changes": 0.0},
+    "broadcast": {"realtime_changes": 0.0, "realtime_broadcasts": 1.5},
 }
 TOTALS = {
     "requests": 1500.0, "preflights": 900.0, "failed": 0.0, "invocations": 300.0, "bytes_in": 5e6, "bytes_out": 1e6,
@@ -91,6 +91,44 @@ def test_effects_are_found_and_what_does_nothing_is_nothing() -> None:
     dollars = lever(answered, "control-same").dollars
     assert dollars is not None
     assert (dollars.low, dollars.likely, dollars.high) == (0, 0, 0)
+
+
+def test_there_is_no_arithmetic_where_requests_fail() -> None:
+    beside = chosen(("retries-none",))
+    measured = tuple(
+        one.model_copy(update={"group": "trouble", "lever": "retries-none" if one.lever else ""})
+        for one in pieces()
+        if one.lever in ("", "control-same")
+    )
+    asked = Asked(profile="levers", target="sandbox", seed=5, load_s=8)
+    answered = answer(LeversState(asked=asked, rounds=2, levers=("retries-none",), pieces=measured), beside, dau=None)
+    rate = lever(answered, "retries-none").rates["event posts per swipe"]
+    assert rate.factor == pytest.approx(1, abs=0.05)
+    assert rate.expected is None
+    assert lever(found(), "control-same").rates["event posts per swipe"].expected == 1
+
+
+def test_failures_of_one_service_make_no_figure_of_another_less_sure() -> None:
+    draw = random.Random(7)
+    failing = tuple(
+        one.model_copy(
+            update={
+                "group": "trouble",
+                "lever": "retries-none" if one.lever else "",
+                "totals": {name: value * draw.uniform(0.3, 3) for name, value in one.totals.items()},
+            }
+        )
+        for one in pieces()
+        if one.lever in ("", "control-same")
+    )
+    levers = chosen((*NAMES, "retries-none"))
+    asked = Asked(profile="levers", target="sandbox", seed=5, load_s=8)
+    names = tuple(one.name for one in levers)
+    both = LeversState(asked=asked, rounds=2, levers=names, pieces=(*pieces(), *failing))
+    beside, alone = answer(both, levers, dau=None), found()
+    assert lever(beside, "batch-25").rates == lever(alone, "batch-25").rates
+    assert lever(beside, "batch-25").effects == lever(alone, "batch-25").effects
+    assert lever(beside, "retries-none").verdict == "nothing"
 
 
 def test_what_vanishes_is_a_factor_of_nothing() -> None:

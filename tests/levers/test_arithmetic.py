@@ -1,83 +1,11 @@
-"""The contract's arithmetic, beside the phones' own outbox and beside small cases counted by hand."""
+"""The contract's arithmetic beside small cases counted by hand."""
 
 from __future__ import annotations
 
-import random
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from harness.client.events.outbox import Flush, Outbox, Storage, SwipeEvent
-from harness.client.events.swipe_event import EventReply
-from harness.core.client_settings import ClientSettings
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
-from harness.levers.arithmetic import (
-    Fact,
-    SwipeVisit,
-    card_ages,
-    events_of,
-    message_events,
-    posts,
-    rows_of_events,
-    visits,
-)
-
-ID = "00000000-0000-4000-8000-00000000{:04d}"
-GAPS = st.lists(
-    st.tuples(st.sampled_from((0.05, 0.3, 0.7, 1.2, 1.5, 4.0)), st.integers(min_value=1, max_value=3)), max_size=60
-)
-
-
-def really_sent(visit: SwipeVisit, settings: ClientSettings) -> int:
-    """What a phone's outbox sends for the same moments; every request is answered at once."""
-    box = Outbox(Storage(), random.Random(1), batch=settings.batch_size, wait_s=settings.batch_wait_s)
-    number = sent = 0
-
-    def fly(flushes: list[Flush], now: float) -> None:
-        nonlocal sent
-        for flush in flushes:
-            sent += 1
-            accepted = frozenset(event.client_event_id for event in flush.events)
-            fly(box.answered(flush, EventReply(accepted), now), now)
-
-    box.mount(0.0)
-    for at, events in zip(visit.moments, visit.events, strict=True):
-        while (due := box.next_deadline()) is not None and due <= at:
-            fly(box.tick(due), due)
-        for _ in range(events):
-            number += 1
-            event = SwipeEvent("like", ID.format(number), ID.format(9_999), ID.format(number))
-            fly(box.emit(event, at), at)
-    fly(box.hidden(1e9), 1e9)
-    return sent
-
-
-@given(GAPS, st.sampled_from((1, 3, 10, 25, 50)), st.sampled_from((1.0, 300.0)))
-def test_requests_are_those_of_the_outbox(gaps: list[tuple[float, int]], batch: int, wait_s: float) -> None:
-    visit, at = SwipeVisit(), 0.0
-    for gap, events in gaps:
-        at += gap
-        visit.record(at, events)
-    settings = ClientSettings(batch_size=batch, batch_wait_s=wait_s)
-    assert posts(visit, settings) == really_sent(visit, settings)
-
-
-@pytest.mark.parametrize(
-    ("settings", "requests"),
-    [
-        (ClientSettings(), 11),  # the first card alone, then each gesture with the next card
-        (ClientSettings(batch_size=1), 21),
-        (ClientSettings(batch_size=10, batch_wait_s=300), 3),
-        (ClientSettings(batch_size=25, batch_wait_s=300), 1),
-    ],
-)
-def test_ten_swipes_at_human_pace(settings: ClientSettings, requests: int) -> None:
-    moments = [(0.0, "open", "swipe", 1, 0.0), (0.4, "cards", "", 72, 0.0)]
-    moments += [(2.0 * number + 2, "gesture", "like", 1, 0.0) for number in range(10)]
-    (visit,) = visits(moments)
-    assert events_of([visit]) == 21
-    assert posts(visit, settings) == requests
+from harness.levers.arithmetic import Fact, card_ages, message_events, rows_of_events
 
 
 def test_rows_of_ten_swipes_follow_from_requests() -> None:
@@ -97,6 +25,7 @@ def test_a_message_is_one_to_each_who_listens(members: int) -> None:
     assert message_events([*facts, stored], by_changes=True) == members
     joined = [fact for fact in facts if fact.detail != ChannelState.LISTENING]
     assert message_events([*joined, stored], by_changes=False) == members, "one sent, one to each other"
+    assert message_events([*facts, stored], by_changes=False) == members, "beside database changes for the rest as well"
     gone = [*facts, channel(1, ChannelState.LEFT, 0.9), stored]
     assert message_events(gone, by_changes=True) == members - 1
     assert message_events([stored, *(fact for fact in facts)], by_changes=True) == members, "by time, not by place"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.egress.gate import LOOPBACK
-from harness.levers.counters import SETTLED_S, between, rows_written
+from harness.levers.counters import SETTLED_S, between, hand_in, rows_written
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
 
@@ -49,6 +51,22 @@ def test_inserts_updates_and_deletes_are_rows(sandbox: Sandbox) -> None:
         assert time.monotonic() < end, "the counts never came"
         time.sleep(0.1)
     assert written == 4
+
+
+def test_a_sandbox_hands_in_the_counts_of_connections_that_fell_idle(sandbox: Sandbox) -> None:
+    dsn = sandbox.discovery["dsn"]
+    service = sandbox.discovery["service_key"]
+    key = {"apikey": service, "Authorization": f"Bearer {service}"}
+    names = [f"levers.handed.{number}" for number in range(12)]
+    assert hand_in(sandbox.url, LOOPBACK)
+    before = rows_written(dsn, LOOPBACK)
+    rows = [{"key": name, "scope": "public", "value": 1} for name in names]
+    with httpx.Client(headers=key) as http, ThreadPoolExecutor(6) as together:
+        told = list(together.map(lambda row: http.post(f"{sandbox.url}/rest/v1/app_settings", json=row), rows))
+    assert {reply.status_code for reply in told} == {201}, told[0].text
+    assert hand_in(sandbox.url, LOOPBACK)
+    assert between(before, rows_written(dsn, LOOPBACK)) == {"app_settings": len(rows), "app_settings_meta": len(rows)}
+    assert not hand_in(sandbox.url + "/nothing", LOOPBACK)
 
 
 @given(COUNTS, COUNTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import weakref
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import pyarrow as pa
 import pytest
 
 from harness.client.device import Device
+from harness.core import ids
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
 from harness.core.rows import made
 from harness.core.tables import ARRIVALS, LATENCY
+from harness.load import session_runner
 from harness.load.engine import Engine
 from harness.record.run_log import RUN_LOG, RunLog
 from harness.record.store import tidy
@@ -98,6 +101,50 @@ def test_a_person_is_never_in_two_sessions_and_the_second_is_late_for_it() -> No
         gate.wait()
     assert most == 1
     assert [row["late_cause"] for row in arrivals(engine)] == ["", "phone_busy", "phone_busy"]
+
+
+def test_between_sessions_a_device_is_put_away_and_the_next_one_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_runner, "REST_S", 0.1)
+    made_ids: list[str] = []
+    devices: list[weakref.ref[Device]] = []
+    with running() as engine:
+
+        async def body(phone: Device) -> None:
+            made_ids.append(phone.new_id())
+            phone.local.put("what", phone.person.number, phone.now())
+            devices.append(weakref.ref(phone))
+
+        for number in range(3):
+            gate = Gate(1)
+            engine.submit(Ticket(number, engine.now(), "reader", 7), body, gate)
+            gate.wait()
+            until = time.monotonic() + 15
+            while engine.runner.devices and time.monotonic() < until:
+                time.sleep(0.01)
+            assert engine.runner.devices == 0
+        assert [device() for device in devices] == [None] * 3
+        assert not list(engine.problems)
+    places = [ids.position(1, one) for one in made_ids]
+    assert [(place.person, place.sequence) for place in places if place] == [(7, 1), (7, 2), (7, 3)]
+    assert {row["end"] for row in arrivals(engine)} == {"finished"}
+
+
+def test_nobody_takes_a_device_away_from_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_runner, "REST_S", 0.03)
+    with running() as engine:
+
+        async def body(phone: Device) -> None:
+            await phone.pause(0.02 + phone.person.number * 0.01)
+
+        gate = Gate(40)
+        at = engine.now()
+        for number in range(40):
+            engine.submit(Ticket(number, at + number * 0.02, "reader", number % 4), body, gate)
+        gate.wait()
+        assert not list(engine.problems)
+    assert [row["end"] for row in arrivals(engine)] == ["finished"] * 40
 
 
 def test_closing_ends_thinkers_at_once_and_accounts_for_every_ticket() -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
+
+import pytest
 
 from harness.load.gc_control import GROWTH_BYTES, MEASURE_EVERY, GcControl
 
@@ -67,3 +72,38 @@ def test_old_cycles_are_looked_for_only_when_the_process_has_grown() -> None:
         gc.callbacks.remove(saw)
     assert before == 0
     assert len(full) == 1
+
+
+HOLES = """
+import asyncio
+from harness.load.gc_control import MEASURE_EVERY, GcControl
+from harness.load.health import resident_bytes
+
+def mb() -> float:
+    return resident_bytes() / 1e6
+
+async def main() -> None:
+    collector = GcControl(asyncio.get_running_loop(), resident_bytes)
+    collector.start()
+    before = mb()
+    replies = [bytes(40_000) for _ in range(2_000)]
+    stays = bytes(40_000)  # above them: without it the C library returns them by itself
+    full = mb()
+    replies.clear()
+    kept = mb()
+    for _ in range(MEASURE_EVERY):
+        collector._look()
+    print(full - before, kept - before, mb() - before)
+    collector.stop()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries return memory in their own way")
+def test_memory_that_is_free_goes_back_to_the_system() -> None:
+    told = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, timeout=60, check=True)
+    full, kept, left = map(float, told.stdout.split())
+    assert full > 60
+    assert kept > full / 2, "it went back by itself, and this shows nothing"
+    assert left < full / 4

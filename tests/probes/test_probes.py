@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -70,6 +71,9 @@ def statuses(found: Probes) -> dict[str, str]:
 def test_the_application_as_shipped_keeps_its_promises(asked: Probes) -> None:
     assert statuses(asked) == {id_: "held" for id_, _ in QUESTIONS}, asked.answers
     assert all(check.status == "held" for check in probes.checks(asked))
+    version, outline = json.loads(next(answer.told for answer in asked.answers if answer.id == "fresh settings"))
+    assert version >= 0
+    assert json.loads(outline)["ux.presence.online_ttl_ms"] > 0, "what phones get is held against it (I76)"
 
 
 def test_every_schema_fact_is_read_and_is_the_shipped_one(asked: Probes) -> None:

@@ -46,8 +46,9 @@ class DryRun(MutationRun):
 
     def _through(self, sandbox: LineProcess, company: tuple[Mutant, ...], seed: int) -> ThroughProxy:
         name = "+".join(sorted(one.name for one in company)) or CONTROL
-        self.ran.append((name, seed - self.profile.seed))
-        return self.answer(name, seed)
+        more = seed - self.profile.seed
+        self.ran.append((name, more))
+        return self.answer(name, more)
 
 
 def planned(out: Path, noted: list[MutantTrial], **more: Any) -> MutationPlan:
@@ -78,12 +79,12 @@ def test_what_answered_is_not_run_again(tmp_path: Path) -> None:
 
 
 def test_a_run_without_an_answer_is_made_again_with_another_seed(tmp_path: Path) -> None:
-    def answer(name: str, seed: int) -> ThroughProxy:
+    def answer(name: str, more: int) -> ThroughProxy:
         if name == CONTROL:
             return through(tmp_path)
-        if name == NAMES[0] and seed > SPARE_SEED:
+        if name == NAMES[0] and more:
             raise HarnessError("gone", where="x", remedy="y")
-        return through(tmp_path, 20 if name == NAMES[0] or (name == NAMES[1] and seed < SPARE_SEED) else 0)
+        return through(tmp_path, 20 if name == NAMES[0] or (name == NAMES[1] and not more) else 0)
 
     noted: list[MutantTrial] = []
     run = DryRun(planned(tmp_path, noted), answer=answer)

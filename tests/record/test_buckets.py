@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.record.buckets import BUCKETS, MAX_US, RELATIVE_ERROR, Histogram, index, percentile, representative
+from harness.record.buckets import BUCKETS, MAX_US, RELATIVE_ERROR, Histogram, index, percentile, representative, width
 
 settings.register_profile("patient", deadline=None)  # test machines are busy
 settings.load_profile("patient")
@@ -41,6 +41,15 @@ def test_buckets_are_numbered_without_gaps_and_find_themselves() -> None:
     assert np.array_equal(index(representative(every))[:-1], every[:-1])
     assert np.all(np.diff(representative(every)) > 0)
     assert BUCKETS < 4096
+
+
+def test_a_bucket_is_as_wide_as_what_lies_in_it() -> None:
+    every = np.arange(1, BUCKETS - 1)
+    middle = representative(every)
+    first = middle - (width(middle) - 1) // 2
+    assert np.array_equal(index(first), every)
+    assert np.array_equal(index(first + width(middle) - 1), every)
+    assert np.array_equal(index(first + width(middle)), every + 1)
 
 
 @given(values, values)

@@ -103,6 +103,14 @@ def test_too_few_samples_stop_nothing_and_a_generator_in_doubt_does() -> None:
     assert leave.code == ExitCode.INCONCLUSIVE
 
 
+def test_a_step_that_the_generator_ended_says_nothing_of_the_target() -> None:
+    given_up = step(0.1, 100, code=ExitCode.ABORTED).model_copy(update={"generator_ended_it": True})
+    leave = should_leave([given_up], 20)
+    assert leave is not None
+    assert leave.code == given_up.code == ExitCode.INCONCLUSIVE
+    assert leave.why.startswith("the generator was in doubt at 10%")
+
+
 def test_a_generator_that_will_have_no_cpu_left_is_no_miss_of_the_target() -> None:
     leave = should_leave([step(0.01, 100, machine=0.02), step(0.1, 100, machine=0.2)], 20)
     assert leave is not None

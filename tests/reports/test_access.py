@@ -131,6 +131,29 @@ def test_sockets_that_phones_close_or_their_own_tunnels_end_are_nobodys_fault() 
     assert "realtime_drop" not in [one.name for one in found.catch_all.rows]
 
 
+def open_for(each_s: int, ended_at: tuple[int, ...], opened: int = 60) -> Verdict:
+    """Sixty sockets, open so many seconds each, one after the other; some ended by the target."""
+    run = visits(["finished"] * 96)
+    for number in range(opened):
+        run.add(build.START + number % 50, 5.0, operation="realtime_connect", view=View.SERVER)
+    for second in range(build.START, build.END):
+        run.gauges.append({"second": second, "worker": 0, "what": "sockets", "value": opened * each_s // 60})
+    for second in ended_at:
+        run.add(build.START + second, 0.0, operation="realtime_drop", view=View.SERVER, outcome=Outcome.NETWORK)
+    return judge(run.finished())
+
+
+def test_two_ends_in_minutes_of_open_sockets_are_more_than_one_an_hour() -> None:
+    found = open_for(4, (10, 40))
+    assert found.exit_code == ExitCode.SLO_MISSED
+    assert "58 of 60 Realtime sockets stayed open until their phone closed them (network 2)" in found.sentence
+
+
+def test_two_ends_in_hours_of_open_sockets_or_of_one_moment_are_not() -> None:
+    for found in (open_for(120, (10, 40)), open_for(4, (10, 11)), open_for(4, (10,))):
+        assert (row(found, "sockets").status, found.exit_code) == ("unshown", ExitCode.PASS)
+
+
 def test_an_slo_file_can_leave_the_ends_of_sockets_out() -> None:
     out = CatchAll(exclude=(Exclusion(name="realtime_drop", reason="the proxy of this office ends them"),))
     found = sockets(60, 12, catch_all=out)

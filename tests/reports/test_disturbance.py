@@ -103,22 +103,34 @@ def test_a_generator_that_kept_up_is_never_doubted(
         view,
     )
     row = slo.judge(load(run), [build.latency_slo(limit_ms=limit, view=view)])[0]
-    assert row.status in ("pass", "fail"), (row.note, row.moved)
+    assert row.moved is not None
+    near = row.value is not None and 0 <= row.value - limit <= row.moved
+    assert row.status in ("pass", "fail") or near, (row.note, row.moved)
+    assert row.moved < 0.05 * limit
 
 
 @settings(max_examples=5, deadline=None, phases=NO_SHRINKING)
 @given(starved=st.floats(60, 400), number=st.integers(100, 900), seed=st.integers(0, 10**6))
-def test_a_starved_generator_is_always_doubted(starved: float, number: int, seed: int) -> None:
+def test_what_only_a_starved_generator_missed_is_never_a_fail(starved: float, number: int, seed: int) -> None:
     run = disturbed(lognormal(60, 0.3, number, seed), lambda _: starved, seed)
     row = slo.judge(load(run), [build.latency_slo(limit_ms=250.0)])[0]
-    assert row.status == "inconclusive"
-    assert "the generator's own delays could have moved p95 by up to" in row.note
+    assert row.value is not None
+    assert row.status == ("pass" if row.value < 250.0 else "inconclusive")
+    assert row.status == "pass" or "the generator's own delays could have added up to" in row.note
 
 
-def test_only_the_objective_that_the_delay_could_move_is_doubted() -> None:
+def test_a_definite_miss_stays_one_beside_a_starved_generator() -> None:
+    run = disturbed(lognormal(2000, 0.3, 600, 1), lambda _: 60.0, 1)
+    row = slo.judge(load(run), [build.latency_slo(limit_ms=250.0)])[0]
+    assert row.status == "fail"
+    assert row.moved == pytest.approx(60.0, abs=15.0)
+
+
+def test_only_the_objective_that_the_delay_could_turn_is_doubted() -> None:
     run = disturbed(lognormal(60, 0.3, 600, 1), lambda _: 18.0, 1)
-    tight, wide = slo.judge(load(run), [build.latency_slo(limit_ms=150.0), build.latency_slo(limit_ms=1500.0)])
-    assert (tight.status, wide.status) == ("inconclusive", "pass")
+    limits = (80.0, 100.0, 150.0, 1500.0)
+    below, tight, above, wide = slo.judge(load(run), [build.latency_slo(limit_ms=limit) for limit in limits])
+    assert [one.status for one in (below, tight, above, wide)] == ["fail", "inconclusive", "pass", "pass"], tight.value
     assert tight.moved == wide.moved
     assert tight.moved == pytest.approx(18.0, abs=3.0)
 

@@ -116,6 +116,14 @@ def test_counters_must_agree_with_the_tables() -> None:
     assert rows(fit().finished(recorded_attempts=None))["counters"].level == "suspect"
 
 
+def test_what_the_app_let_go_of_is_in_the_tables_too() -> None:
+    run = fit()
+    for _ in range(3):
+        run.add(20, 9.0, outcome=Outcome.ABORTED)
+    assert rows(run.finished(recorded_attempts=53))["counters"].level == "valid"
+    assert rows(run.finished(recorded_attempts=50))["counters"].level == "invalid"
+
+
 def test_a_worker_that_fell_silent_or_never_spoke_is_a_veto() -> None:
     run = fit(workers=2).finished(workers=2)
     assert rows(run)["worker roster"].level == "valid"

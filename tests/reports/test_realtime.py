@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, FactKind
 from harness.core.errors import ExitCode
 from harness.core.tables import View
@@ -116,6 +118,8 @@ def test_doubled_and_misdelivered_are_failures_on_data() -> None:
         (FactKind.DOUBLED, "doubled"),
         (FactKind.STRANGE, "misdelivered"),
         (FactKind.MISDATED, "misdated"),
+        (FactKind.UNTOLD, "untold"),
+        (FactKind.CONTRADICTED, "contradicted"),
     ):
         run = chat()
         run.facts.append(DeliveryFact(T, 0, kind, 2, ROOM, "row7", "messages INSERT"))
@@ -131,6 +135,33 @@ def test_doubled_and_misdelivered_are_failures_on_data() -> None:
             "\n".join(terminal.plain(found, build_folder())),
         ):
             assert what in text or "row7" in text
+
+
+def test_what_a_channel_passed_over_is_named_by_its_table() -> None:
+    run = chat()
+    for key, how in (("row7", "message_reactions written"), ("row8", "message_read_receipts polled")):
+        run.facts.append(DeliveryFact(T, 0, FactKind.UNTOLD, 2, ROOM, key, how))
+    run.facts.append(DeliveryFact(T, 0, FactKind.CONTRADICTED, 2, ROOM, "row9", "message_reactions -18,000.0 s"))
+    found = verdict(run)
+    assert found.realtime is not None
+    assert (found.realtime.untold, found.realtime.contradicted) == (2, 1)
+    assert found.realtime.reasons == (
+        "Realtime never told of 2 receipts and reactions that were stored, on channels that brought later changes "
+        "(1 of message_reactions; 1 of message_read_receipts; 1 first seen by a poll): row7, row8.",
+        "A poll dated 1 row otherwise than the change that told of it (message_reactions by -18,000.0 s): row9.",
+    )
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_receipt_written_once_more_is_missed_only_where_the_target_tells_of_such(tells: bool) -> None:
+    run = chat()
+    run.facts.append(DeliveryFact(T, 0, FactKind.UNTOLD, 2, ROOM, "row7", "message_delivery_receipts rewritten"))
+    if tells:
+        run.facts.append(DeliveryFact(T, 0, FactKind.AGAIN, 1, ROOM, "message_delivery_receipts"))
+    found = verdict(run)
+    assert found.exit_code == (ExitCode.DATA if tells else ExitCode.PASS)
+    assert found.realtime is not None
+    assert found.realtime.untold == int(tells)
 
 
 def test_an_outage_misses_the_objective_but_loses_no_data() -> None:

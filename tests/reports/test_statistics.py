@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.record import buckets
 from reports.change_point import change
 from reports.drift import step
-from reports.intervals import evidence, of_percentile, timed_in
+from reports.intervals import evidence, of_percentile, order_statistics, timed_in
 from reports.ranks import value_at_share
 from reports.statistics import binomial
-from reports.statistics.correlation import Timed, effective, share_correlation
+from reports.statistics.correlation import BOTH_ENDS, CLAIM, LOWER_END, Dependence, Timed, effective, share_correlation
 from reports.statistics.many import Groups, alarms, more_often, noises, student_tail
 
 SHARES = st.floats(0.001, 0.999)
@@ -100,6 +101,126 @@ def test_correlated_samples_are_worth_fewer(rho: float, least: float, most: floa
     chosen = frame(series(rng, 2000, rho))
     timed = Timed(chosen["second"].to_numpy(), chosen["value_us"].to_numpy(), np.ones(len(chosen)), 60)
     assert least <= effective(timed, 0.95) <= most
+
+
+def recorded(values: np.ndarray, length: int = 60) -> pd.DataFrame:
+    """As a run records them: by bucket."""
+    chosen = frame(values, length)
+    return chosen.assign(value_us=buckets.representative(buckets.index(chosen["value_us"])).astype("float64"))
+
+
+def sorted_samples(values: list[int], counts: list[int] | None = None) -> Timed:
+    """All of one second: what counts is their order."""
+    number = np.array(counts or [1] * len(values), dtype="float64")
+    return Timed(np.zeros(len(values), dtype="int64"), np.array(values, dtype="float64"), number, 60)
+
+
+VALUES_US = st.lists(st.integers(300, 20_000_000), min_size=2, max_size=300)
+SAMPLED = st.sampled_from([50.0, 75.0, 90.0, 95.0, 99.0])
+
+
+@given(values=VALUES_US, failed=st.integers(0, 3), percentile=SAMPLED)
+@settings(deadline=None, max_examples=60)
+def test_an_interval_holds_its_figure_and_is_wider_than_a_bucket(
+    values: list[int], failed: int, percentile: float
+) -> None:
+    place = np.arange(len(values) + failed)
+    kept = buckets.representative(buckets.index(values)).astype("float64")
+    chosen = pd.DataFrame(
+        {"second": place % 60, "value_us": np.concatenate([kept, np.full(failed, np.inf)]), "count": 1}
+    )
+    value = value_at_share(chosen, percentile / 100)
+    interval = of_percentile(timed_in((0.0, 60.0), chosen), percentile, value)
+    if interval is None:
+        return
+    half = value * buckets.RELATIVE_ERROR / 1000
+    assert interval.low <= value / 1000 - half
+    assert interval.high is None or value / 1000 + half <= interval.high < math.inf
+
+
+@given(values=VALUES_US, at=st.integers(0, 10**6), more=st.integers(1, 10**7), percentile=SAMPLED)
+@settings(deadline=None, max_examples=60)
+def test_a_slower_sample_never_makes_an_end_smaller(values: list[int], at: int, more: int, percentile: float) -> None:
+    slower = list(values)
+    slower[at % len(values)] += more
+    ends = []
+    for sampled in (values, slower):
+        kept = buckets.representative(buckets.index(sampled))
+        ends.append(order_statistics(sorted_samples(kept.tolist()), percentile / 100, float(len(values))))
+    for before, after in zip(*ends, strict=True):
+        assert (before is None) == (after is None)
+        assert before is None or after is None or after >= before - 1e-6
+
+
+@given(values=VALUES_US, part=st.floats(0.05, 1.0), percentile=SAMPLED)
+@settings(deadline=None, max_examples=60)
+def test_samples_that_are_worth_less_never_make_an_interval_narrower(
+    values: list[int], part: float, percentile: float
+) -> None:
+    timed = sorted_samples(values)
+    low, high = order_statistics(timed, percentile / 100, float(len(values)))
+    lower, higher = order_statistics(timed, percentile / 100, max(2.0, part * len(values)))
+    assert (lower or 0.0) <= (low or 0.0) + 1e-6
+    assert (math.inf if higher is None else higher) >= (math.inf if high is None else high) - 1e-6
+
+
+@given(samples=st.integers(2, 800), percentile=SAMPLED)
+@settings(deadline=None, max_examples=60)
+def test_places_between_samples_lie_within_the_exact_ranks(samples: int, percentile: float) -> None:
+    """Not a whole rank wider than the binomial distribution asks, not one narrower."""
+    timed = sorted_samples(list(range(10_000, 10_000 + 1000 * samples, 1000)))
+    found = order_statistics(timed, percentile / 100, float(samples))
+    for place, rank in zip(found, binomial.rank_bounds(float(samples), percentile / 100), strict=True):
+        assert (place is None) == (rank is None)
+        assert place is None or rank is None or place == pytest.approx(9_000 + 1000 * rank, abs=0.01)
+    low, high = order_statistics(timed, percentile / 100, float(samples), outwards=True)
+    assert low is None or (low <= (found[0] or 0.0) and low % 1000 == 0)
+    assert high is None or (high >= (found[1] or 0.0) and high % 1000 == 0)
+
+
+def test_samples_of_one_bucket_lie_spread_over_it() -> None:
+    """A million of the same bucket: the ends lie inside it, low before high, where their ranks are."""
+    (width,) = buckets.width([100_000]).tolist()
+    low, high = order_statistics(sorted_samples([100_000], [1_000_000]), 0.5, 1e6)
+    assert low is not None
+    assert high is not None
+    assert 100_000 - 0.002 * width < low < 100_000 < high < 100_000 + 0.002 * width
+
+
+def test_a_failure_opens_the_upper_end() -> None:
+    values = [1000 + place for place in range(95)]
+    timed = sorted_samples([*values, *[0] * 5])
+    with_failures = Timed(timed.second, np.where(timed.value > 0, timed.value, np.inf), timed.count, 60)
+    low, high = order_statistics(with_failures, 0.95, 100.0)
+    assert low is not None
+    assert (low < 1095, high) == (True, None)
+
+
+@pytest.mark.parametrize(("samples", "open_ended"), [(40, True), (600, False)])
+def test_intervals_cover_95_percent_and_not_98(samples: int, open_ended: bool) -> None:
+    """With forty samples no upper end can be shown: "at least" has the 95 % for itself."""
+    rng, truth, held, opened = np.random.default_rng(23), 100 * math.exp(0.6 * 1.6448536), 0, 0
+    for _ in range(500):
+        chosen = recorded(rng.standard_normal(samples))
+        interval = of_percentile(timed_in((0.0, 60.0), chosen), 95.0, value_at_share(chosen, 0.95))
+        assert interval is not None
+        opened += interval.high is None
+        held += interval.low <= truth and (interval.high is None or truth <= interval.high)
+    assert 0.93 <= held / 500 <= 0.97
+    assert (opened == 500) if open_ended else (opened <= 40)
+
+
+def test_what_a_measured_dependence_is_worth() -> None:
+    """Explained spread is not counted twice, unexplained is; few moments are believed less; never more than samples."""
+    explained = Dependence(1000.0, effect=8.0, moments=1e9, surprise=9.0, spread=10.0)
+    assert explained.worth(BOTH_ENDS) == pytest.approx(1000 / 8, rel=1e-3)
+    assert explained.worth(CLAIM) == pytest.approx(1000 / (10 * (2.262 / 1.960) ** 2))
+    stall = Dependence(1000.0, effect=2.0, moments=1e9, surprise=9.0, spread=10.0)
+    assert stall.worth(BOTH_ENDS) == stall.worth(CLAIM) == pytest.approx(1000 / (10 * (2.262 / 1.960) ** 2))
+    few = Dependence(1000.0, effect=8.0, moments=6.0, surprise=9.0)
+    assert few.worth(BOTH_ENDS) < few.worth(CLAIM) < few.worth(LOWER_END) < 1000 / 8
+    chance = Dependence(1000.0, effect=1.2, moments=6.0, surprise=1.2, spread=1.5)
+    assert {chance.worth(caution) for caution in (CLAIM, BOTH_ENDS, LOWER_END)} == {1000.0}
 
 
 @pytest.mark.parametrize(("rho", "samples"), [(0.0, 40), (0.0, 600), (0.9, 84), (0.9, 600)])

@@ -41,6 +41,7 @@ SMALL = ["--dau", "10000", "--minutes", "0.1", "--hold", "0.8", "--step", "0.5",
 ENDED = (0, 10, 11, 20)  # a busy machine may be slow, and its generator doubted; the rehearsal comes to its end
 THEIRS = {
     "public.admin_audit_log",  # what the deployment notes of deletions
+    "public.openrouter_circuit_breakers",  # of its models, one row each
     "public.swipe_ingest_hourly_metrics",  # and of its own hours
     "public.swipe_ingest_hourly_issue_counts",
     "public.media_items",  # the catalogue is everybody's, whoever's search brought a title

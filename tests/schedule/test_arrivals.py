@@ -162,6 +162,46 @@ def test_a_spread_moves_its_own_sessions_later_and_nobody_elses(
     assert np.all((moved >= start) & (moved <= end + spread))
 
 
+@given(curves, seeds, st.integers(1, 40))
+def test_level_arrivals_are_never_off_by_more_than_one_at_the_end_of_a_stretch(
+    stages: list[ArrivalStage], seed: int, level: int
+) -> None:
+    """Every stretch of so many sessions, of each stage, has them; to one, because a part of a session cannot come."""
+    found = plan([one.model_copy(update={"level": level}) for one in stages], MIX, 9, seed)
+    assert abs(len(found) - expected_sessions(stages)) < 1 + 1e-6
+    until, begun = 0.0, 0.0
+    for one in stages:
+        sessions = one.seconds * (one.rate + one.end_rate) / 2
+        if one.rate == one.end_rate and one.rate:  # where a stretch's end is a matter of division
+            for full in range(1, int(sessions / level) + 1):
+                at = until + full * level / one.rate
+                assert abs((found.instants_s < at).sum() - (begun + full * level)) < 1 + 1e-3
+        until, begun = until + one.seconds, begun + sessions
+    assert np.all(np.diff(found.instants_s) >= 0)
+    assert found.instants_s[-1] < until if len(found) else True
+
+
+@given(curves, stage, curves, seeds, st.integers(1, 40))
+def test_a_level_stage_leaves_the_others_sessions_where_they_were(
+    before: list[ArrivalStage], level: ArrivalStage, after: list[ArrivalStage], seed: int, sessions: int
+) -> None:
+    calm = plan([*before, level, *after], MIX, 9, seed).instants_s
+    changed = plan([*before, level.model_copy(update={"level": sessions}), *after], MIX, 9, seed).instants_s
+    start = sum(one.seconds for one in before)
+    end = start + level.seconds
+    assert np.array_equal(calm[calm < start], changed[changed < start])
+    assert np.array_equal(calm[calm >= end], changed[changed >= end])
+
+
+def test_within_a_stretch_level_arrivals_are_random() -> None:
+    found = plan([ArrivalStage(seconds=2000, rate=5, level=10)], MIX, 9, 4).instants_s
+    into = np.sort(found % 2.0) / 2.0  # each stretch takes two seconds
+    distance = np.max(np.abs(into - (np.arange(len(into)) + 0.5) / len(into)))
+    assert distance < 1.95 / len(into) ** 0.5  # Kolmogorov-Smirnov, 0.1 %
+    gaps = np.diff(found)
+    assert 0.1 < np.mean(gaps < 0.05) < 0.35, "of a Poisson process 22 % of the gaps are so short, of an even one none"
+
+
 def test_a_herd_that_is_spread_is_flat() -> None:
     stages = [ArrivalStage(seconds=1, rate=6000, spread_s=20), ArrivalStage(seconds=25, rate=0.001)]
     counts = np.bincount(plan(stages, MIX, 7, 3).instants_s.astype(int), minlength=22)

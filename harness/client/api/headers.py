@@ -79,6 +79,15 @@ def _preflight(common: bytes, ask: Ask) -> bytes:
     return b"".join((common, ANY, USER_AGENT, ask.lines()))
 
 
+@lru_cache(maxsize=8)  # the same for all devices of a worker
+def _keys(anon_key: str, origin: str) -> tuple[bytes, bytes, bytes]:
+    """The page's origin, the key, and what stands for a signed-in person's token where there is none."""
+    common = f"origin: {origin}\r\n".encode() if origin else b""
+    # A new key is no token: the gateway makes one of it where no other stands.
+    signed_out = b"" if is_new(anon_key) else b"authorization: Bearer " + anon_key.encode() + b"\r\n"
+    return common, b"apikey: " + anon_key.encode() + b"\r\n", signed_out
+
+
 class HeaderProfiles:
     """One device's. request_id: makes the ids that edge calls carry. origin: of the app's page; "" where the program
     has none, or the page came from the server itself."""
@@ -86,10 +95,7 @@ class HeaderProfiles:
     __slots__ = ("_apikey", "_common", "_request_id", "_signed_out")
 
     def __init__(self, anon_key: str, request_id: Callable[[], str], *, origin: str = "") -> None:
-        self._common = f"origin: {origin}\r\n".encode() if origin else b""
-        self._apikey = b"apikey: " + anon_key.encode() + b"\r\n"
-        # A new key is no token: the gateway makes one of it where no other stands.
-        self._signed_out = b"" if is_new(anon_key) else b"authorization: Bearer " + anon_key.encode() + b"\r\n"
+        self._common, self._apikey, self._signed_out = _keys(anon_key, origin)
         self._request_id = request_id
 
     def block(self, call: Call, authorization: bytes | None) -> bytes:

@@ -38,19 +38,19 @@ def failed(call: Call, status: int | None, *, good: bool) -> bool:
 
 
 class Retries:
-    """One phone's. random: uniform in [0, 1)."""
+    """One phone's. random: uniform in [0, 1). tokens: what retries may cost under a budget."""
 
-    __slots__ = ("_policy", "_random", "_ratio", "_tokens")
+    __slots__ = ("_policy", "_random", "_ratio", "tokens")
 
     def __init__(self, policy: RetryPolicy, ratio: float, random: Callable[[], float]) -> None:
         self._policy = policy
         self._ratio = ratio
         self._random = random
-        self._tokens = FIRST_TOKENS
+        self.tokens = FIRST_TOKENS
 
     def began(self) -> None:
         """A call is made for the first time."""
-        self._tokens = min(MOST_TOKENS, self._tokens + self._ratio)
+        self.tokens = min(MOST_TOKENS, self.tokens + self._ratio)
 
     def delay(self, failures: int) -> float | None:
         """Seconds until the next attempt after the `failures`-th failed one, counted from 1; None: give up."""
@@ -63,7 +63,7 @@ class Retries:
         if policy is RetryPolicy.EXPONENTIAL:
             return step
         if policy is RetryPolicy.BUDGET:
-            if self._tokens < 1:
+            if self.tokens < 1:
                 return None
-            self._tokens -= 1
+            self.tokens -= 1
         return step * self._random()

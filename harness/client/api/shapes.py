@@ -44,6 +44,11 @@ class FeedRow(NamedTuple):
         """Where the page after this row starts."""
         return Cursor(self.created_at, self.row)
 
+    @property
+    def lead(self) -> tuple[str | None, str | None, str | None]:
+        """Title, its kind, and who did it: what the row leads on to."""
+        return self.title, self.kind, self.actor
+
 
 class SearchHit(NamedTuple):
     """One title of a search result that is in the catalogue."""
@@ -88,11 +93,11 @@ def _card(deck_id: str, request: str | None, card: Any) -> Card | None:
     return Card(
         deck_id,
         request,
-        title,
+        intern(title),  # of a catalogue that all phones are shown
         position if type(position := get("position")) is int else None,
         key if type(key := get("dedupeKey")) is str else None,
         intern(source) if type(source := get("source")) is str else None,
-        why if type(why := get("why")) is str else None,
+        intern(why) if type(why := get("why")) is str else None,
         intern(kind) if type(kind := get("kind")) is str else None,
     )
 
@@ -106,7 +111,7 @@ def feed(data: Any) -> list[FeedRow] | None:
             row["created_at"],
             row["id"],
             intern(actor) if type(actor := row.get("user_id")) is str else None,
-            title if type(title := row.get("media_item_id")) is str else None,
+            intern(title) if type(title := row.get("media_item_id")) is str else None,
             intern(kind)
             if type(item := row.get("media_item")) is dict and type(kind := item.get("kind")) is str
             else None,

@@ -64,6 +64,10 @@ class Account:
         """Go on with another session's tokens."""
         self._set(fresh.access_token, fresh.refresh_token, fresh.expires_at)
 
+    def keep(self) -> tuple[str, str, str, float]:
+        """What another one is made with."""
+        return self.user_id, self.access_token, self.refresh_token, self.expires_at
+
     def due(self, now: float) -> bool:
         """Whether the next request refreshes first."""
         return self.expires_at - now < REFRESH_MARGIN_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from harness.client.api import retry
 from harness.client.api.call import Call
@@ -79,6 +80,21 @@ class TokenManager:
         """:raises SignedOut: when a refused refresh ended the session, and nobody has signed in since."""
         if self.account is None and self.lost is not None:
             raise SignedOut(limited=self.lost is Outcome.RATE_LIMITED)
+
+    @property
+    def busy(self) -> bool:
+        """Whether tokens are being renewed."""
+        return self.account is not None and self.account.refreshing.locked()
+
+    def keep(self) -> tuple[Any, ...]:
+        """What outlives a session, of plain values."""
+        account = self.account
+        return None if account is None else account.keep(), self.lost, self._was_in, self._withheld
+
+    def remember(self, kept: tuple[Any, ...]) -> None:
+        """What `keep` gave of the same device. For a new one."""
+        account, self.lost, self._was_in, self._withheld = kept
+        self.account = None if account is None else Account(*account)
 
     def page_loaded(self) -> None:
         """A page begins with an empty store; the account lies in the device's storage."""

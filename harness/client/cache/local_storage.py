@@ -36,6 +36,14 @@ class LocalStorage:
         """Remember; `now` in seconds of the phone's clock."""
         self._kept[what] = (now, value)
 
+    def keep(self) -> dict[str, tuple[float, Any]]:
+        """All of it."""
+        return self._kept
+
+    def remember(self, kept: dict[str, tuple[float, Any]]) -> None:
+        """What `keep` gave of the same device."""
+        self._kept = kept
+
     def young(self, what: str, max_age_s: float, now: float) -> Any:
         """What was stored less than so long ago; None when there is nothing, or it is older."""
         stored = self._kept.get(what)

@@ -50,6 +50,19 @@ class CachedQuery(NamedTuple, Generic[T]):
     abortable: bool = False
 
 
+class _Known:
+    """What the page knows of one read: as it was last asked for, the fetch under way, and how and when the last one
+    ended (None, 0.0: none has). One object, where four tables would be half of what an open page holds."""
+
+    __slots__ = ("end", "flight", "landed_at", "query")
+
+    def __init__(self, query: CachedQuery[Any]) -> None:
+        self.query = query
+        self.flight: _Flight | None = None
+        self.end: Outcome | None = None
+        self.landed_at = 0.0
+
+
 class _Flight:
     """One fetch under way. current: what it brings is wanted; not once it was overtaken or let go of.
     again: a failed try is followed by another; not once the last screen that showed it was left."""
@@ -100,16 +113,12 @@ class Queries:
         self._network = network
         self._background = background
         self.cache = QueryCache(settings.stale_factor, on_focus=settings.refetch_on_focus)
-        self._known: dict[Key, CachedQuery[Any]] = {}
-        self._flights: dict[Key, _Flight] = {}
-        self._ends: dict[Key, Outcome] = {}
-        self._landed_at: dict[Key, float] = {}
+        self._known: dict[Key, _Known] = {}
         self._at_close: list[Callable[[], None]] = []
 
     def prefetch(self, query: CachedQuery[T]) -> None:
         """Fetch what no screen shows yet, unless it is fresh. Nobody waits for it."""
-        self._known[query.key] = query
-        self._wanted_again(query.key)
+        self._wanted(query)
         if self.cache.prefetch(query.key, query.rules, self._clock.now()):
             self._fetch_soon(query.key)
 
@@ -120,13 +129,14 @@ class Queries:
 
     async def landed(self, query: CachedQuery[Any]) -> Outcome:
         """Wait for the fetch under way and say how it ended; OK when there is none to wait for."""
-        flight = self._flights.get(query.key)
-        if flight is None:
+        known = self._known.get(query.key)
+        if known is None or known.flight is None:
             return Outcome.OK
+        flight: _Flight | None = known.flight
         while flight is not None:
             await over(flight.task)
-            flight = None if flight.current else self._flights.get(query.key)
-        return self._ends.get(query.key, Outcome.GAVE_UP)
+            flight = None if flight.current else known.flight
+        return known.end or Outcome.GAVE_UP
 
     async def settled(self, query: CachedQuery[T]) -> Fetched[T]:
         """What is known of it once no fetch of it is under way."""
@@ -134,16 +144,17 @@ class Queries:
         value = self.cache.value(query.key, self._clock.now())
         if value is not None:
             return Fetched(Outcome.OK, value)
-        return Fetched(self._ends.get(query.key, Outcome.GAVE_UP))
+        known = self._known.get(query.key)
+        return Fetched(Outcome.GAVE_UP if known is None else known.end or Outcome.GAVE_UP)
 
     def landed_at(self, query: CachedQuery[Any]) -> float:
         """When its last fetch ended, as loop time; 0.0 before the first."""
-        return self._landed_at.get(query.key, 0.0)
+        known = self._known.get(query.key)
+        return 0.0 if known is None else known.landed_at
 
     def mount(self, query: CachedQuery[T]) -> None:
         """A screen begins to show it."""
-        self._known[query.key] = query
-        self._wanted_again(query.key)
+        self._wanted(query)
         if self.cache.mount(query.key, query.rules, self._clock.now()):
             self._fetch_soon(query.key)
 
@@ -151,13 +162,13 @@ class Queries:
         """That screen is left."""
         now = self._clock.now()
         self.cache.unmount(query.key, query.rules, now)
-        if self.cache.shown(query.key) or (flight := self._flights.get(query.key)) is None:
+        known = self._known.get(query.key)
+        if self.cache.shown(query.key) or known is None or (flight := known.flight) is None:
             return
         flight.again = False
         if query.abortable:
-            del self._flights[query.key]
+            known.flight, known.end = None, Outcome.GAVE_UP
             _let_go(flight)
-            self._ends[query.key] = Outcome.GAVE_UP
             self.cache.failed(query.key, now)
 
     async def refetch(self, query: CachedQuery[Any]) -> Outcome:
@@ -175,7 +186,7 @@ class Queries:
         """The app wrote into what it remembers of it: fresh now, and a poll counts its interval from here."""
         now = self._clock.now()
         self.cache.written(query.key, now)
-        self._landed_at[query.key] = now
+        self._known_as(query).landed_at = now
 
     async def keep_fresh(self, query: CachedQuery[Any], every_s: Callable[[], float]) -> None:
         """A screen's poll, until cancelled: fetched again so long after its last fetch ended or the app wrote into what
@@ -184,9 +195,9 @@ class Queries:
         It rests while the app is not on screen. A poll that finds no network waits for it, as every read does.
         """
         clock, network = self._clock, self._network
-        rested_at = self._landed_at.get(query.key, clock.now())
+        rested_at = self.landed_at(query) or clock.now()
         while True:
-            wait = max(rested_at, self._landed_at.get(query.key, rested_at)) + every_s() - clock.now()
+            wait = max(rested_at, self.landed_at(query)) + every_s() - clock.now()
             if wait > 0:
                 await clock.pause(wait)
             elif network.visible:
@@ -219,39 +230,49 @@ class Queries:
         Screens and reads know each other. Who leaves that to the garbage collector, which here looks at new things only
         (`harness.load.gc_control`), keeps every page of every session.
         """
-        for flight in self._flights.values():
-            flight.current = False
+        for known in self._known.values():
+            if known.flight is not None:
+                known.flight.current = False
+            known.flight = known.end = None
         for call in self._at_close:
             call()
         self._at_close.clear()
-        for kept in (self._known, self._flights, self._ends, self._landed_at):
-            kept.clear()
+        self._known.clear()
         self.cache.clear()
 
     def _fetch_soon(self, key: Key) -> None:
-        query, before = self._known[key], self._flights.get(key)
+        known = self._known[key]
+        query, before = known.query, known.flight
         if before is not None:  # overtaken; on the wire it goes on, unless its function listens to the abort signal
             before.current = False
             if query.abortable:
                 _let_go(before)
-        flight = self._flights[key] = _Flight(key, self._landed)
+        flight = known.flight = _Flight(key, self._landed)
         flight.task = self._background.start(self._fetch(query, flight))
         # A task cancelled before its first step never reaches its own `finally`.
         flight.task.add_done_callback(flight.ended)
 
-    def _wanted_again(self, key: Key) -> None:
-        if (flight := self._flights.get(key)) is not None:
-            flight.again = True
+    def _known_as(self, query: CachedQuery[Any]) -> _Known:
+        known = self._known.get(query.key)
+        if known is None:
+            known = self._known[query.key] = _Known(query)
+        return known
+
+    def _wanted(self, query: CachedQuery[Any]) -> None:
+        """Somebody asks for it, as it is now; a failed try of its fetch is followed by another again."""
+        known = self._known_as(query)
+        known.query = query
+        if known.flight is not None:
+            known.flight.again = True
 
     def _landed(self, flight: _Flight) -> None:
         del flight.task  # whose context holds the flight: together they would outlive everything that they hold
         if not flight.current:
             return
         key, fetched, now = flight.key, flight.fetched, self._clock.now()
-        del self._flights[key]
-        self._landed_at[key] = now
         outcome = Outcome.GAVE_UP if fetched is None else fetched.outcome
-        self._ends[key] = outcome
+        known = self._known[key]
+        known.flight, known.landed_at, known.end = None, now, outcome
         if fetched is not None and outcome.good:
             self.cache.succeeded(key, fetched.value, now)
         else:

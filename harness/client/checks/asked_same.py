@@ -24,6 +24,8 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         before, who = memory.direct.get(other), other
         if len(memory.direct) < CONVERSATIONS:
             memory.direct[other] = id_
+    if id_ not in memory.told_of and len(memory.told_of) < CONVERSATIONS:
+        memory.told_of[id_] = reply.at
     if before is None:
         return 0
     if before != id_:

@@ -8,6 +8,7 @@ were lost. Not asked under planned faults, whose skewed clocks date rows into th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from sys import intern
 
@@ -15,6 +16,7 @@ from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.phone_memory import FEED_ROWS, FeedRowSeen, FeedSeen, PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
 from harness.core.counted import counted
+from harness.core.flat_rows import FlatRows
 from harness.core.read_log import ReadSeverity
 
 LATE = timedelta(minutes=5)
@@ -29,7 +31,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     before, memory.feed = memory.feed, now
     if before is None or not (before.rows or now.rows):
         return 0
-    ids, known = {row.id for row in now.rows}, {row.id for row in before.rows}
+    ids, known = set(now.rows.column("id")), set(before.rows.column("id"))
     overlap = before.at - reply.begun  # both may be under way at once
     expected = before.rows if overlap <= 0 else _settled(before.rows, now, before, overlap)
     gone = [row for row in _newer(expected, now) if row.id not in ids]
@@ -42,7 +44,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     settled = _settled(now.rows, before, now, reply.at - before.begun)
     strange = [row for row in _newer(settled, before) if row.id not in known]
     if strange:
-        familiar = {row.actor for row in before.rows} | {reply.me}
+        familiar = {*before.rows.column("actor"), reply.me}
         foreign = [row for row in strange if row.actor not in familiar]
         row = (foreign or strange)[0]
         owners = ", ".join(list(dict.fromkeys(row.actor for row in foreign or strange))[:NAMED])
@@ -53,19 +55,18 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
 
 
 def _seen(reply: CheckedReply) -> FeedSeen:
-    rows = [
-        FeedRowSeen(intern(at), intern(id_), intern(actor))  # many phones are shown the same rows
-        for row in reply.rows[:FEED_ROWS]
-        if type(at := row.get("created_at")) is str
-        and type(id_ := row.get("id")) is str
-        and type(actor := row.get("user_id")) is str
-    ]
+    values: list[str] = []
+    for row in reply.rows[:FEED_ROWS]:
+        at, id_, actor = row.get("created_at"), row.get("id"), row.get("user_id")
+        if type(at) is str and type(id_) is str and type(actor) is str:
+            values += intern(at), intern(id_), intern(actor)  # many phones are shown the same rows
+    rows = FlatRows(FeedRowSeen, values)
     limit = reply.asked("p_limit")
     whole = type(limit) is int and len(reply.rows) <= min(limit, FEED_ROWS) and len(rows) == len(reply.rows)
     return FeedSeen(rows, whole, reply.call, reply.begun, reply.at)
 
 
-def _newer(rows: list[FeedRowSeen], than: FeedSeen) -> list[FeedRowSeen]:
+def _newer(rows: Sequence[FeedRowSeen], than: FeedSeen) -> Sequence[FeedRowSeen]:
     """Those that `than` would hold if they were in that feed: newer than its last row."""
     if than.whole:
         return rows
@@ -75,7 +76,7 @@ def _newer(rows: list[FeedRowSeen], than: FeedSeen) -> list[FeedRowSeen]:
     return [row for row in rows if row > last]
 
 
-def _settled(rows: list[FeedRowSeen], feed: FeedSeen, other: FeedSeen, behind_s: float) -> list[FeedRowSeen]:
+def _settled(rows: Sequence[FeedRowSeen], feed: FeedSeen, other: FeedSeen, behind_s: float) -> list[FeedRowSeen]:
     """Those that existed when `feed` was read: by the database's own clock, as the newest rows show it.
 
     :param behind_s: `feed` was read at most so many seconds before `other`.

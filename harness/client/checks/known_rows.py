@@ -30,7 +30,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         return 1
     if call in ACCOUNT:
         if reply.rows:
-            memory.filled.add(call)
+            memory.filled += () if call in memory.filled else (call,)
         elif call in memory.filled:
             found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
         return int(call in memory.filled)

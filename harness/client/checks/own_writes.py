@@ -12,7 +12,14 @@ from urllib.parse import unquote
 
 import orjson
 
-from harness.client.checks.phone_memory import DELETED, MessageText, OwnMessage, PhoneMemory, WrittenMarker
+from harness.client.checks.phone_memory import (
+    DELETED,
+    OWN_MESSAGES,
+    MessageText,
+    OwnMessage,
+    PhoneMemory,
+    WrittenMarker,
+)
 from harness.core.outcome import Outcome
 
 Arguments = tuple[str, ...]
@@ -203,8 +210,8 @@ def _sent(memory: PhoneMemory, arguments: Arguments, body: Any, data: Any, outco
     id_, created = _member(row, "id"), _member(row, "created_at")
     if outcome is not Outcome.OK or not id_ or not created or type(body) is not dict:
         return
-    if len(memory.sent) == memory.sent.maxlen:
-        memory.texts.forget(memory.sent[0].id)
+    if len(memory.sent) == OWN_MESSAGES:
+        memory.texts.forget(memory.sent.pop(0).id)
     memory.sent.append(OwnMessage(_member(body, "conversation_id"), id_, created, at))
     memory.texts.settle(id_, MessageText.of(body.get("text"), body.get("client_id")), at)
 

@@ -6,11 +6,11 @@ and some tens of kilobytes of pages for as long as a page is open (`forget_page`
 
 from __future__ import annotations
 
-from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.client.checks.settled import SettledWrites
 from harness.client.checks.title_facts import TitleFacts
+from harness.core.flat_rows import FlatRows
 
 OWN_MESSAGES = 12
 TITLES = 32
@@ -73,7 +73,7 @@ class FeedRowSeen(NamedTuple):
 class FeedSeen(NamedTuple):
     """The beginning of the feed as it was shown last, newest first. whole: there was nothing older."""
 
-    rows: list[FeedRowSeen]
+    rows: FlatRows[FeedRowSeen]
     whole: bool
     call: str
     begun: float
@@ -109,12 +109,13 @@ class PhoneMemory:
         self.names: SettledWrites[str, tuple[str, str]] = SettledWrites(1)
         self.welcomed = False  # this phone told the target so of its account
         self.texts: SettledWrites[str, MessageText] = SettledWrites(OWN_MESSAGES)
-        self.sent: deque[OwnMessage] = deque(maxlen=OWN_MESSAGES)
+        self.sent: list[OwnMessage] = []  # the last OWN_MESSAGES; a deque has half a kilobyte
         self.active_at: float | None = None  # a library write of this phone that the feed tells of was acknowledged
         self.diary: tuple[float, int] | None = None  # when the diary came, and how many titles it counted
         self.direct: dict[str, str] = {}  # other -> the conversation with them
         self.assistant: str | None = None  # its conversation
-        self.filled: set[str] = set()  # calls whose rows of one's own account exist
+        self.told_of: dict[str, float] = {}  # direct conversations -> when the target first told this phone of each
+        self.filled: tuple[str, ...] = ()  # calls whose rows of one's own account exist
         self.listed: dict[str, str | None] = {}  # conversation -> updated_at, as the list showed it last
         self.listed_at = 0.0
         self.followed_at = 0.0  # when whom one follows changed last
@@ -126,6 +127,14 @@ class PhoneMemory:
         self.shown: dict[str, int] = {}  # call -> the own row's hash
         self.marked: dict[tuple[str, str], list[MarkerSeen]] = {}  # (conversation, person) -> values, oldest first
         self.marked_at: dict[str, float] = {}  # conversation -> when its markers were shown last
+
+    def keep(self) -> dict[str, Any]:
+        """What it knows that a new one does not; of plain values, and nothing of the titles."""
+        return {name: value for name, value in vars(self).items() if name != "titles" and not _as_new(name, value)}
+
+    def remember(self, kept: dict[str, Any]) -> None:
+        """What `keep` gave of the same phone. For a new one."""
+        vars(self).update(kept)
 
     def forget_page(self) -> None:
         """The app was closed, or lost its connections: what was on screen goes, but for an outline."""
@@ -154,3 +163,10 @@ class PhoneMemory:
     def feed_comparable(self, begun: float) -> bool:
         """Whether a feed that was asked for at `begun` and came now is one of a time in which nobody was followed."""
         return self.following == 0 and begun >= self.followed_at
+
+
+_NEW = vars(PhoneMemory())
+
+
+def _as_new(name: str, value: object) -> bool:
+    return value.fresh if isinstance(value, SettledWrites) else bool(value == _NEW[name])

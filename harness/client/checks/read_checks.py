@@ -58,6 +58,15 @@ class ReadChecks:
         self._problem = problem
         self._turns: dict[str, int] = {}
 
+    def keep(self) -> tuple[dict[str, Any], dict[str, int]]:
+        """What outlives a session, of plain values."""
+        return self.memory.keep(), self._turns
+
+    def remember(self, kept: tuple[dict[str, Any], dict[str, int]]) -> None:
+        """What `keep` gave of the same phone. For a new one."""
+        memory, self._turns = kept
+        self.memory.remember(memory)
+
     def begins(self, call: str, arguments: tuple[str, ...], body: Any) -> None:
         """A request leaves. `body`: as before encoding, or the bytes themselves."""
         change = BEGINS.get(call)

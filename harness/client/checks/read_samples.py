@@ -1,4 +1,4 @@
-"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I72). (pure)
+"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I77). (pure)
 
 One function a call. It says nothing about replies that are not of their usual shape: the rules that look at replies as
 they arrive do, and so do those of the reply's classification.
@@ -16,12 +16,15 @@ from harness.client.checks.asked_many import FEEDS, LIMITS
 from harness.client.checks.list_stays import MANY
 from harness.client.checks.owner import LISTS
 from harness.client.checks.read_rule import CheckedReply
+from harness.client.checks.settings_outline import settings_outline
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
 Outline = Callable[[CheckedReply], ReadSample | None]
 ToldOutline = Callable[[CheckedReply, Outcome], ReadSample | None]
-TRIED_AT_MOST, NAME_AT_MOST = 12, 80
+TRIED_AT_MOST, NAME_AT_MOST, PATH_AT_MOST = 12, 80, 400
+NO_ID = bytes(16)
+"""Where a row has no such id."""
 
 
 def _feed(reply: CheckedReply) -> ReadSample | None:
@@ -38,11 +41,13 @@ def _feed(reply: CheckedReply) -> ReadSample | None:
 
 
 def _list(reply: CheckedReply) -> ReadSample | None:
-    """All conversations. The last row's time says nothing here."""
+    """All conversations; owners: of each the last message. The last row's time says nothing here."""
     ids, account = _ids(reply, "conversation_id"), _raw(reply.me)
     if ids is None or account is None or type(reply.data) is not list:
         return None
-    return ReadSample(account, None, len(reply.rows) < MANY, None, ids)
+    last = [NO_ID if (id_ := row.get("last_message_id")) is None else _raw(id_) for row in reply.rows]
+    named = b"".join(raw for raw in last if raw is not None) if None not in last else b""
+    return ReadSample(account, None, len(reply.rows) < MANY, None, ids, named)
 
 
 def _page(reply: CheckedReply) -> ReadSample | None:
@@ -70,6 +75,40 @@ def _diary(reply: CheckedReply) -> ReadSample | None:
     if type(watched) is not int or type(rated) is not int:
         return None
     return ReadSample(account, first=watched, second=rated)
+
+
+def _stats(reply: CheckedReply) -> ReadSample | None:
+    """How many people one follows, by the row that counts them."""
+    following = reply.rows[0].get("following_count") if len(reply.rows) == 1 else None
+    account = _raw(reply.me)
+    if account is None or type(following) is not int or reply.arguments[0] != reply.me:
+        return None
+    return ReadSample(account, first=following)
+
+
+def _hints(reply: CheckedReply) -> ReadSample | None:
+    """Suggestions of the assistant; detail: the key under which the server keeps them."""
+    data, account = _object(reply.data), _raw(reply.me)
+    key, listed = data.get("contextKey"), data.get("suggestions")
+    if account is None or type(key) is not str or type(listed) is not list:
+        return None
+    ids = _joined(_object(one).get("id") for one in listed)
+    return None if ids is None else ReadSample(account, ids=ids, detail=key[:PATH_AT_MOST])
+
+
+def _settings(reply: CheckedReply) -> ReadSample | None:
+    """The public settings; first: their version."""
+    told, account = settings_outline(reply.data), _raw(reply.me)
+    return None if told is None or account is None else ReadSample(account, detail=told[1], first=told[0])
+
+
+def _removed(reply: CheckedReply) -> ReadSample | None:
+    """A file whose removal was acknowledged; detail: its path. Not under planned faults, which may send it twice."""
+    named, account = reply.asked("prefixes"), _raw(reply.me)
+    if reply.copies or account is None or type(named) is not list or len(named) != 1 or not reply.rows:
+        return None
+    path = named[0]
+    return ReadSample(account, detail=path) if type(path) is str and len(path) <= PATH_AT_MOST else None
 
 
 def _title(reply: CheckedReply) -> ReadSample | None:
@@ -170,6 +209,10 @@ SAMPLED: Mapping[str, Outline] = {
     "diary_stats": _diary,
     "library_entry": _title,
     "own_rating": _title,
+    "own_stats": _stats,
+    "assistant_suggestions": _hints,
+    "app_settings": _settings,
+    "attachment_remove": _removed,
 }
 SAMPLED_ALWAYS: Mapping[str, ToldOutline] = {"assistant_reply": _assistant}
 """Calls whose bad replies are kept as well."""

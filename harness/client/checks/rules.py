@@ -16,6 +16,7 @@ from harness.client.checks.feed_next import FEED_NEXT
 from harness.client.checks.feed_parts import FEED_PARTS
 from harness.client.checks.feed_stays import FEED_STAYS
 from harness.client.checks.known_rows import KNOWN_ROWS
+from harness.client.checks.list_has import LIST_HAS
 from harness.client.checks.list_newest import LIST_NEWEST
 from harness.client.checks.list_stays import LIST_STAYS
 from harness.client.checks.marker_forward import MARKER_FORWARD
@@ -52,6 +53,7 @@ RULES: tuple[ReadRule, ...] = (
     DECK_CARDS,
     FEED_NEXT,
     OWN_MESSAGE,
+    LIST_HAS,
     LIST_NEWEST,
     OWN_LIBRARY,
     OWN_FOLLOWS,

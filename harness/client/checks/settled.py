@@ -43,6 +43,11 @@ class SettledWrites(Generic[K, V]):
         self._kept: dict[K, _LastWrite[V]] = {}
         self._blurred: set[K] | None = None  # made when there is one: seven empty sets a phone are 1.5 KB
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was ever told it."""
+        return not (self.used or self._kept or self._blurred) and self._limit > 0
+
     def __contains__(self, key: K) -> bool:
         return key in self._kept
 

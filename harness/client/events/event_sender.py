@@ -77,6 +77,21 @@ class EventSender:
         network.watch(self._network_changed, lasting=True)
 
     @property
+    def owes(self) -> bool:
+        """Whether anything of it is still on its way: stored, in a request, or without an answer."""
+        return bool(self.storage.queue or self._sends or self._intended or self._tried or self._timer)
+
+    def keep(self) -> tuple[int, float, bool, int] | None:
+        """What a device that owes nothing has to know of its back-off; None: more than a few numbers can say."""
+        storage, taken = self.storage, self._rng.taken
+        return None if taken is None else (storage.fail_count, storage.next_at, storage.writable, taken)
+
+    def remember(self, kept: tuple[int, float, bool, int]) -> None:
+        """What `keep` gave of the same device. For a new one."""
+        self.storage.fail_count, self.storage.next_at, self.storage.writable, taken = kept
+        self._rng.skip(taken)
+
+    @property
     def mounted(self) -> bool:
         """Whether a swipe page is open."""
         return self._outbox.mounted

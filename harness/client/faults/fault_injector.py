@@ -74,6 +74,20 @@ class FaultInjector:
         self._hit: set[str] = set()
         self._session: asyncio.Task[object] | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether messages are held on their way in."""
+        return bool(self._held)
+
+    def keep(self) -> tuple[dict[str, int], set[str], set[str]]:
+        """What outlives a session, of plain values: which turn it is, and which entries it has met."""
+        return dict(self._turns), self._met, self._hit
+
+    def remember(self, kept: tuple[dict[str, int], set[str], set[str]]) -> None:
+        """What `keep` gave of the same phone. For a new one."""
+        turns, self._met, self._hit = kept
+        self._turns.update(turns)
+
     # ---- the session ----------------------------------------------------------------------------------------
 
     def begin(self, persona: str) -> None:

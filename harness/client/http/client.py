@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from time import monotonic
 from urllib.parse import quote
 
@@ -35,6 +36,11 @@ NEVER_LEFT = "held back until it was cancelled"
 """Argument of the CancelledError of a send that waited for the limits and was never written."""
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~|^`{}\\"
+
+
+@lru_cache(maxsize=8)  # the same for all phones of a worker
+def _fixed(origin: Origin, manners: WireManners) -> bytes:
+    return f"host: {origin.authority}\r\naccept-encoding: {manners.offers(origin)}\r\n".encode("ascii")
 
 
 class HttpClient:
@@ -103,8 +109,8 @@ class HttpClient:
         self._budget = budget
         self._holds = None if budget is None else HeldClock()
         self._patience: Callable[[], float] = monotonic if self._holds is None else self._holds.patience
-        self._fixed = f"host: {origin.authority}\r\naccept-encoding: {manners.offers(origin)}\r\n".encode("ascii")
-        self._connections: set[Connection] = set()
+        self._fixed = _fixed(origin, manners)
+        self._connections: list[Connection] = []  # six at most; a set keeps the size of its best days
         self._busy_slots = 0  # connections open, being opened, or promised to someone who waits
         self._idle: list[Connection] = []  # the most recently used last
         self._waiting: list[asyncio.Future[Connection | None]] = []  # few, and a deque has half a kilobyte
@@ -304,7 +310,7 @@ class HttpClient:
         if self._budget is not None:
             await self._let_open(self._budget)
         connection = Connection(self, self._loop, self._max_body)
-        self._connections.add(connection)
+        self._connections.append(connection)
         began = monotonic()
         total = deadline - self._patience()
         origin, tls = self.origin, self._tls

@@ -83,7 +83,8 @@ class RealtimeClient:
     tls: None means `shared_context()` for https; ignored for http. token: the person's access token, None while
     signed out. online: whether the phone has a network; without one connecting fails at once and leaves no attempt.
     observer: hears of attempts, the phone's own fits: `realtime_connect`, `realtime_join`, `realtime_heartbeat`,
-    `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_half_open`, `realtime_frame`, all of method WS.
+    `realtime_drop`, `realtime_channel`, `realtime_postgres`, `realtime_presence`, `realtime_half_open`,
+    `realtime_frame`, and of conversations `told_account.ATTEMPTS`, all of method WS.
     stats: to share one between clients. tally: frames by kind and second, for the whole worker.
     through: what messages pass on their way in, for faults. gate: where sockets may go.
     budget: the worker's share of the target's limits. later: seconds added to each wait before connecting anew.

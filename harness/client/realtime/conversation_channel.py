@@ -7,7 +7,6 @@ typing channel is beside it. Here is also where it is written down what came, fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Protocol
 
 from harness.client.api import chat_shapes as shapes
@@ -25,11 +24,11 @@ from harness.client.realtime.client import (
 )
 from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.codec import text
+from harness.client.realtime.told_account import ToldAccount
+from harness.client.realtime.told_keys import DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS, epoch_us
 from harness.core.client_settings import Live
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
 
-READ_RECEIPTS, DELIVERY_RECEIPTS = "message_read_receipts", "message_delivery_receipts"
-REACTIONS = "message_reactions"
 DATED = frozenset(("messages", REACTIONS, DELIVERY_RECEIPTS))
 """Tables whose new rows are dated by the database."""
 TRANSACTION_S = 60.0
@@ -59,13 +58,23 @@ class Listener(Protocol):
 class ConversationChannel:
     """One conversation on one page. member: False for a test of the service, which listens where it must not hear."""
 
-    def __init__(self, host: RealtimeHost, client: RealtimeClient, summary: Summary, *, member: bool = True) -> None:
+    def __init__(
+        self,
+        host: RealtimeHost,
+        client: RealtimeClient,
+        summary: Summary,
+        *,
+        member: bool = True,
+        as_sent: bool = True,
+    ) -> None:
+        """as_sent: False where faults of this run may drop, delay or reorder what comes."""
         self.conversation = summary.conversation
         self._host = host
         self._client = client
         self._member = member
         self._members = frozenset((*summary.others, host.auth.user_id))
         self._tracker = ChangeTracker()
+        self.told = ToldAccount(host, summary.conversation) if member and as_sent else None
         self._holders: list[Listener] = []
         self._states: dict[ChannelTopic, ChannelState] = {}
         self._said = 0
@@ -143,6 +152,8 @@ class ConversationChannel:
     def _enter(self, topic: ChannelTopic, state: ChannelState) -> None:
         self._states[topic] = state
         mark = self._tracker.latest_us if topic is ChannelTopic.CHANGES else None
+        if self.told is not None and topic is ChannelTopic.CHANGES:
+            self.told.enters(state)
         if self._member:
             self._host.notes.saw(FactKind.CHANNEL, self.conversation, str(topic), str(state), mark_us=mark)
 
@@ -203,6 +214,8 @@ class ConversationChannel:
         if not self._ours(change):
             self._wrong(FactKind.STRANGE, change, key, commit)
             return
+        if self.told is not None:
+            self.told.brought(change)
         late = commit is not None and self._tracker.misordered(change.table, commit)
         if self._twice(change, key, commit):
             self._wrong(FactKind.DOUBLED, change, key, commit)
@@ -275,14 +288,3 @@ def misdated(change: DatabaseChange, commit_us: int) -> bool:
         return False
     created = epoch_us(text(change.record.get("created_at")) or None)
     return created is not None and abs(commit_us - created) > TRANSACTION_S * 1_000_000
-
-
-def epoch_us(text: str | None) -> int | None:
-    """Microseconds of an ISO instant with its offset; None for anything else."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if instant.tzinfo is None else round(instant.timestamp() * 1_000_000)

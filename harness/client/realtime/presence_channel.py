@@ -41,6 +41,10 @@ class PresenceChannel:
             self._client.remove(self._channel, twice=True)
             self._channel = None
 
+    def gone(self) -> None:
+        """The page is gone, and the client with it."""
+        self._channel = None
+
     def track(self) -> None:
         """Say that this person is here, or away while the app is hidden. `last_seen` differs every time, so that the
         server never finds it to be the same."""

@@ -6,16 +6,29 @@ worker has no sockets (`realtime = false` in the profile) there is nothing here,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.client.api.chat_shapes import Summary
+from harness.client.api.classify import Reading
 from harness.client.realtime.client import Channel, RealtimeClient
 from harness.client.realtime.conversation_channel import ConversationChannel, Listener
 from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.connection import Through
 from harness.client.realtime.presence_channel import PresenceChannel
+from harness.client.realtime.told_keys import RowKey
 from harness.core.delivery_facts import ChannelTopic, FactKind
+from harness.core.outcome import Outcome
 
 USERS_OF_A_LOAD = 3
 """User objects, and so joins of the presence channel, of a page load with a stored session; one after signing in."""
+
+
+Answered = Callable[[Reading], object]
+"""Told how the request ended that wrote a row."""
+
+
+def _nobody(_reading: Reading) -> None:
+    """No channel is open that could tell of it."""
 
 
 class RealtimeSession:
@@ -131,7 +144,9 @@ class RealtimeSession:
             client.set_auth(token)
         channel = self._conversations.get(summary.conversation)
         if channel is None:
-            channel = self._conversations[summary.conversation] = ConversationChannel(self._host, client, summary)
+            channel = self._conversations[summary.conversation] = ConversationChannel(
+                self._host, client, summary, as_sent=self._through is None
+            )
             channel.join()
             self.enter_presence()  # where only chats have it
         channel.hold(listener)
@@ -147,6 +162,16 @@ class RealtimeSession:
             self._presence.leave()
             self._presence = None
         self._audit()
+
+    def leaves(self, conversation: str, key: RowKey) -> Answered:
+        """A request leaves that writes this row of a conversation; call what comes back with how it ended. Where the
+        conversation is open, its channel has to tell of the row."""
+        channel = self._conversations.get(conversation)
+        told = None if channel is None else channel.told
+        if told is None:
+            return _nobody
+        sent = told.leaves(key)
+        return lambda reading: told.stored(key, sent) if reading.outcome is Outcome.OK else None
 
     def overhear(self, conversation: str) -> ConversationChannel | None:
         """Listen to a conversation that this person is no member of, which no app does: whatever comes is a leak of
@@ -210,7 +235,9 @@ class RealtimeSession:
         for channel in self._conversations.values():
             channel.gone()
         self._conversations.clear()
-        self._presence = None
+        if self._presence is not None:
+            self._presence.gone()
+            self._presence = None
         if killed:
             client.network_lost()
         client.close()

@@ -191,6 +191,7 @@ class Socket(asyncio.Protocol):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+            response.headers.clear()  # the library keeps the answer for as long as the socket is open
             if self._connection is not None:
                 self._connection.opened(self)
         elif isinstance(problem, InvalidStatus):

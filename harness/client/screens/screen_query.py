@@ -28,6 +28,10 @@ async def _gone() -> Outcome:
     return Outcome.GAVE_UP
 
 
+async def _nothing() -> queries.Fetched[bool]:
+    return queries.Fetched(Outcome.GAVE_UP)
+
+
 class ScreenQuery:
     """One read with its observers taken together. Does nothing until mounted.
 
@@ -102,8 +106,9 @@ class ScreenQuery:
             self._poller = None
 
     def _page_gone(self) -> None:
-        """Forget whose screen it was: the two know each other."""
+        """Forget whose screen it was: the two know each other, and it and its read do."""
         self._fetch, self._every_s = _gone, None
+        self._read = self._read._replace(fetch=_nothing)
 
     async def _fetched(self) -> queries.Fetched[bool]:
         outcome = await self._fetch()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
+from harness.client.checks.settings_outline import settings_outline
 from harness.probes.context import ProbeContext, rows_of
 from harness.record.probe_results import ProbeAnswer
 
@@ -27,10 +29,12 @@ async def ask(context: ProbeContext) -> ProbeAnswer:
             break
         await asyncio.sleep(POLL_S)
     late = served != in_force
+    outline = settings_outline(reply.json())
     return ProbeAnswer(
         id=ID,
         status="broken" if late else "held",
         asked=1,
         count=int(late),
         text=f"version {served} was served while {in_force} is in force",
+        told="" if outline is None else json.dumps(outline),
     )

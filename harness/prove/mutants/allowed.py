@@ -82,6 +82,7 @@ ALLOWED: tuple[Allowed, ...] = (
             "message_edit/stored_twice",
             "message_delete/stored_twice",
             "attachment_remove/stored_twice",
+            "suggestion_shown/stored_twice",
         ),
         "an upsert, update or delete by key: doing it twice leaves what doing it once leaves",
     ),

@@ -62,7 +62,10 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "assistant_status": ("assistant_reply",),
     "realtime:join": ("realtime_join_conversation",),
     "realtime:system": ("realtime_postgres_conversation",),
-    "realtime:presence": ("realtime_join_presence",),
+    "realtime:presence": ("realtime_join_presence", "realtime_presence"),
+    "realtime:message_read_receipts": ("realtime_read_receipt",),
+    "realtime:message_delivery_receipts": ("realtime_delivery_receipt",),
+    "realtime:message_reactions": ("realtime_reaction",),
     "realtime:heartbeat": ("realtime_heartbeat",),
 }
 """Operations of people that a call is part of, beyond the one that has its name."""

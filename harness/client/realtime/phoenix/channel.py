@@ -68,6 +68,7 @@ class Channel:
     """
 
     __slots__ = (
+        "_awaits_state",
         "_connection",
         "_join_at",
         "_join_timer",
@@ -99,6 +100,7 @@ class Channel:
         self.postgres_at: float | None = None
         self._used = False
         self._presence = presence
+        self._awaits_state = False  # joined, and nobody has said who is there
         self._token: str | None = None
         self._join_token: str | None = None  # as it was when the join was made, perhaps before the socket was open
         self._positions: dict[int, int] = {}  # the server's number of a binding to its position
@@ -276,6 +278,7 @@ class Channel:
         self._notice = ""
         self.state = JoinState.JOINED
         self.subscribed_at = at
+        self._awaits_state = self._presence
         self._rejoin_timer.reset()
         for push in self._pushes.take_kept():
             self._write(push)
@@ -356,7 +359,7 @@ class Channel:
 
     def _closed(self, status: Status | None, reason: str) -> None:
         self._cancel_join_timer()
-        self._rejoin_timer.reset()
+        self._rejoin_timer.end()
         self.state = JoinState.CLOSED
         self._connection.detach(self)
         self._pushes.give_up()
@@ -419,6 +422,14 @@ class Channel:
             self.postgres_at = at
         if self._listeners.system is not None:
             self._connection.tell(self._listeners.system, notice)
+
+    def who_is_there(self, at: float, size: int) -> None:
+        """The list of who is there came, which nobody reads. The server sends it after each join."""
+        if self._awaits_state and self.subscribed_at is not None:
+            self._awaits_state = False
+            self._connection.report(
+                "realtime_presence", Outcome.OK, self.subscribed_at, at - self.subscribed_at, size, ""
+            )
 
     def _say(self, status: Status, reason: str) -> None:
         if self._listeners.status is not None:

@@ -277,6 +277,10 @@ class PhoenixConnection:
         for channel in tuple(self.channels.values()):
             channel.discard()
         self._disconnect(GOING_AWAY)
+        # All of these know it as it knows them, and what still comes is for none of them.
+        self._backoff.end()
+        self._heartbeat.end()
+        del self._carrier
 
     def _close_empty(self) -> None:
         self._empty_timer = None
@@ -391,6 +395,10 @@ class PhoenixConnection:
             self._observer.attempt("WS", "realtime_frame", Outcome.SERVER_ERROR, at, 0.0, size, frame.detail)
         elif kind is FrameKind.HEARTBEAT:
             self._heartbeat.answered(frame.ref, at, size)
+        elif kind is FrameKind.PRESENCE_STATE and (channel := self.channels.get(frame.topic)) is not None:
+            channel.who_is_there(at, size)
+            if frame.payload is not None:
+                channel.received(frame, at, size)
         elif frame.payload is not None and (channel := self.channels.get(frame.topic)) is not None:
             channel.received(frame, at, size)
 

@@ -56,6 +56,12 @@ class Heartbeat:
         """The app asked for the end of the socket."""
         self._ref = None
 
+    def end(self) -> None:
+        """The connection is closed for good: forget it, because the two know each other."""
+        self.stop()
+        self.forget()
+        del self._connection
+
     def _wait(self) -> None:
         self._timer = self._connection.wheel.after(self._connection.generation.heartbeat_s, self._due)
 

@@ -116,6 +116,14 @@ class Wheel:
         self._buckets[tick].append(timer)
 
 
+def _at_once(_tries: int) -> float:
+    return 0.0
+
+
+def _nothing() -> None:
+    pass
+
+
 class Backoff:
     """The JavaScript clients' retry timer: counts its tries, waits longer for each, starts over when reset."""
 
@@ -141,6 +149,11 @@ class Backoff:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def end(self) -> None:
+        """Plan nothing ever again, and forget whose it is: the two know each other."""
+        self.reset()
+        self._delay, self._action = _at_once, _nothing
 
     def _fire(self) -> None:
         self._timer = None

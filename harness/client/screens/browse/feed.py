@@ -12,6 +12,7 @@ from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import FEED
 from harness.client.cache.query_cache import FRIENDS_WATCHING as FRIENDS_WATCHING_RULES
 from harness.client.device import Device
+from harness.core.flat_rows import FlatRows
 from harness.core.outcome import Outcome
 
 PAGE = 40
@@ -31,7 +32,7 @@ class FeedPage(NamedTuple):
     """What one request brought: rows on screen, those of them with a title, and where the next page starts if any."""
 
     rows: int
-    leads: tuple[Lead, ...]
+    leads: FlatRows[Lead]
     next: Cursor | None
 
 
@@ -86,5 +87,5 @@ async def _page(phone: Device, call: Call, limit: int, cursor: Cursor | None) ->
     if rows is None:
         return Fetched(Outcome.SOFT_FAILURE)
     shown = rows[:limit]
-    leads = tuple(Lead(row.title, row.kind, row.actor) for row in shown if row.title is not None)
+    leads = FlatRows(Lead, (value for row in shown if row.title is not None for value in row.lead))
     return Fetched(Outcome.OK, FeedPage(len(shown), leads, shown[-1].cursor if len(rows) > limit else None))

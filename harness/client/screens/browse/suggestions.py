@@ -21,7 +21,7 @@ from harness.core.actions import UserAction
 from harness.core.outcome import Outcome
 
 LIMIT = 3
-STALE_S = 60.0
+RULES = Rules(stale_s=60.0)
 EVERY_S: Mapping[str, float] = {
     "swipe": 120.0,
     "search": 120.0,
@@ -79,7 +79,7 @@ class HintChip:
             return
         phone.notes.did(UserAction.SURFACE, ":".join(key[3:]))
         before = self._query
-        query = CachedQuery(key, lambda: self._suggestions(key, surface, told), Rules(stale_s=STALE_S))
+        query = CachedQuery(key, lambda: self._suggestions(key, surface, told), RULES)
         self._query = query
         phone.page.queries.mount(query)
         self._stop(before)

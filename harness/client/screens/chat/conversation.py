@@ -20,14 +20,8 @@ from harness.client.api.calls import DELIVERY_RECEIPTS_POLL, MESSAGES_POLL, REAC
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
 from harness.client.realtime.client import Sent
-from harness.client.realtime.conversation_channel import (
-    CHANGES,
-    DELIVERY_RECEIPTS,
-    REACTIONS,
-    READ_RECEIPTS,
-    TOLD_EVENT,
-    ConversationChannel,
-)
+from harness.client.realtime.conversation_channel import CHANGES, TOLD_EVENT, ConversationChannel
+from harness.client.realtime.told_keys import DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS
 from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.chat.attachments import SignedFiles
 from harness.client.screens.chat.keyboard import Keyboard
@@ -87,8 +81,8 @@ class Conversation:
             phone, summary.conversation, self._own_name, lambda: self.joined, lambda: self._channel
         )
         self._messages = self._polled(self._load_pages, MESSAGES_STALE_S)
-        self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL))
-        self._reactions = self._polled(lambda: self._get(REACTIONS_POLL))
+        self._read_receipts = self._polled(lambda: self._get(READ_RECEIPTS_POLL, READ_RECEIPTS))
+        self._reactions = self._polled(lambda: self._get(REACTIONS_POLL, REACTIONS))
         self._always = (self._messages, self._read_receipts, self._reactions)
         self._delivery_receipts = self._polled(self._load_delivery_receipts)
         self._other = OtherPerson(phone, summary.others[0]) if self._kind == "direct" else None
@@ -299,10 +293,16 @@ class Conversation:
 
     async def _load_delivery_receipts(self) -> Outcome:
         own = self._last_own or ""
-        return (await self.phone.api.request(DELIVERY_RECEIPTS_POLL, self.summary.conversation, own)).outcome
+        return await self._get(DELIVERY_RECEIPTS_POLL, DELIVERY_RECEIPTS, own)
 
-    async def _get(self, call: Call) -> Outcome:
-        return (await self.phone.api.request(call, self.summary.conversation)).outcome
+    async def _get(self, call: Call, table: str, *of: str) -> Outcome:
+        """of: the message it is about. What the poll brings, the channel has to have told of."""
+        begun = self.phone.now()
+        reading = await self.phone.api.request(call, self.summary.conversation, *of)
+        told = None if self._channel is None else self._channel.told
+        if reading.outcome.good and told is not None:
+            told.polled(table, reading.data, begun, *of)
+        return reading.outcome
 
     # ---- writing --------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from harness.client.api.calls import DELIVERY_RECEIPT, READ_RECEIPT
 from harness.client.api.chat_shapes import ChatMessage
 from harness.client.api.classify import Reading
 from harness.client.device import Device
-from harness.client.realtime.conversation_channel import epoch_us
+from harness.client.realtime.told_keys import RowKey, delivery_key, epoch_us, read_key
 from harness.client.screens.chat.read_marker import ReadMarker
 from harness.client.write import Write
 from harness.core.ledger import WriteKind
@@ -43,7 +43,8 @@ class ReceiptWriter:
         """One delivery receipt; the server dates it."""
         body = {"conversation_id": conversation, "message_id": message, "user_id": self._phone.user_id}
         write = self._phone.notes.write(WriteKind.DELIVERED, subject=conversation, object_=message)
-        return await self._write(write, DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
+        key = delivery_key(self._phone.user_id, message)
+        return await self._write(write, key, DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, body)
 
     async def delivered_together(self, conversation: str, messages: Sequence[str]) -> None:
         """One request for several messages, each once: the upsert takes no row twice."""
@@ -55,9 +56,12 @@ class ReceiptWriter:
         ]
         for write in writes:
             write.sent()
+        leaves, user = self._phone.page.realtime.leaves, self._phone.user_id
+        stored = [leaves(conversation, delivery_key(user, row["message_id"])) for row in rows]
         reading = await self._request(DELIVERY_RECEIPT, calls.DELIVERY_RECEIPT_INSERT, rows)
-        for write in writes:
+        for write, answered in zip(writes, stored, strict=True):
             write.answered(reading)
+            answered(reading)
 
     async def read(self, conversation: str, message: str, clock: Callable[[], str] | None = None) -> Reading:
         """The read marker, dated by the phone: it may go backwards."""
@@ -69,12 +73,15 @@ class ReceiptWriter:
             "last_read_at": at,
         }
         write = self._phone.notes.write(WriteKind.READ, subject=conversation, object_=message, key=epoch_us(at) or 0)
-        return await self._write(write, READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
+        key = read_key(self._phone.user_id, message, at)
+        return await self._write(write, key, READ_RECEIPT, calls.READ_RECEIPT_INSERT, body)
 
-    async def _write(self, write: Write, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
+    async def _write(self, write: Write, key: RowKey, upsert: Call, insert: Call, body: dict[str, Any]) -> Reading:
         write.sent()
+        stored = self._phone.page.realtime.leaves(body["conversation_id"], key)
         reading = await self._request(upsert, insert, body)
         write.answered(reading)
+        stored(reading)
         return reading
 
     async def _request(self, upsert: Call, insert: Call, body: Any) -> Reading:

@@ -18,7 +18,9 @@ from harness.client.api.calls import BLOCKED_CHECK, MESSAGE_SEND
 from harness.client.api.chat_shapes import ChatMessage, Summary
 from harness.client.device import Device
 from harness.client.message_content import message_content
-from harness.client.realtime.conversation_channel import epoch_us, told_payload
+from harness.client.realtime.conversation_channel import told_payload
+from harness.client.realtime.session import Answered
+from harness.client.realtime.told_keys import RowKey, epoch_us, own_message, reaction_key
 from harness.client.write import Write
 from harness.core.actions import UserAction
 from harness.core.delivery_facts import FactKind
@@ -104,6 +106,7 @@ class Sender:
             row_sent = self._row(bubble)
             write = self._written(bubble, row_sent)
             write.sent()
+            self._leaves(own_message(phone.user_id, bubble.client_id))
             sent = await phone.api.request(MESSAGE_SEND, body=row_sent)
             operation.ends(sent.outcome)
             bubble.outcome = sent.outcome
@@ -117,6 +120,9 @@ class Sender:
             elif sent.outcome.good:
                 bubble.outcome = Outcome.SOFT_FAILURE
                 operation.ends(Outcome.SOFT_FAILURE)
+
+    def _leaves(self, key: RowKey) -> Answered:
+        return self._phone.page.realtime.leaves(self._summary.conversation, key)
 
     def _written(self, bubble: Bubble, row: dict[str, Any]) -> Write:
         """The message's place in the ledger, made with the first try; a try again is the same write."""
@@ -210,8 +216,10 @@ class Sender:
             await steps.enter_async_context(phone.network_mode.mutation())
             write = phone.notes.write(WriteKind.REACTION, subject=message.id, detail=emoji)
             write.sent()
+            stored = self._leaves(reaction_key(phone.user_id, message.id, emoji))
             reading = await phone.api.request(calls.REACT, body=row)
             write.answered(reading)
+            stored(reading)
             if reading.outcome is Outcome.CONFLICT:
                 phone.notes.did(UserAction.REACTED)
                 write = phone.notes.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)

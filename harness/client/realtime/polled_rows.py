@@ -1,0 +1,96 @@
+"""What is new in a conversation's polls, and whether they date a row as its change did. (pure)
+
+A row that one poll brings and the poll before did not was committed after that one was asked for. Who wrote a row, and
+when, never changes; so a poll and a change that say different things of one row cannot both be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from harness.client.realtime.told_keys import DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS, epoch_us
+
+KEPT = 64
+"""Rows of changes whose time is remembered; so many of a poll, the last ones, are compared."""
+ROUNDED_US = 2_000
+
+
+class PolledRows:
+    """Of one open conversation. Rows of any JSON; what is no row is left out."""
+
+    __slots__ = ("_dated", "_deliveries", "_reactions", "_reads")
+
+    def __init__(self) -> None:
+        self._reads: tuple[float, dict[str, str]] | None = None  # asked for at; user -> last_read_at as it stood
+        self._deliveries: tuple[float, str, set[str]] | None = None  # asked for at; message; users
+        self._reactions: tuple[float, str] | None = None  # asked for at; id of the newest, "" for none
+        self._dated: dict[str, int] = {}  # row id -> created_at, as its change told
+
+    def new(self, table: str, of: str, rows: list[Any], begun: float) -> tuple[float | None, list[dict[str, Any]]]:
+        """When the poll before was asked for, None without one, and the rows that it did not have."""
+        rows = [row for row in rows if type(row) is dict]
+        if table == READ_RECEIPTS:
+            return self._new_reads(rows, begun)
+        if table == DELIVERY_RECEIPTS:
+            return self._new_deliveries(rows, begun, of)
+        return self._new_reactions(rows, begun) if table == REACTIONS else (None, [])
+
+    def _new_reads(self, rows: list[dict[str, Any]], begun: float) -> tuple[float | None, list[dict[str, Any]]]:
+        before, self._reads = (
+            self._reads,
+            (begun, {str(row.get("user_id")): str(row.get("last_read_at")) for row in rows}),
+        )
+        if before is None:
+            return None, []
+        return before[0], [
+            row for row in rows if before[1].get(str(row.get("user_id"))) != str(row.get("last_read_at"))
+        ]
+
+    def _new_deliveries(
+        self, rows: list[dict[str, Any]], begun: float, of: str
+    ) -> tuple[float | None, list[dict[str, Any]]]:
+        before, self._deliveries = self._deliveries, (begun, of, {str(row.get("user_id")) for row in rows})
+        if before is None or before[1] != of:
+            return None, []
+        return before[0], [row for row in rows if str(row.get("user_id")) not in before[2]]
+
+    def _new_reactions(self, rows: list[dict[str, Any]], begun: float) -> tuple[float | None, list[dict[str, Any]]]:
+        """They come oldest first."""
+        before, self._reactions = self._reactions, (begun, str(rows[-1].get("id")) if rows else "")
+        if before is None:
+            return None, []
+        fresh: list[dict[str, Any]] = []
+        for row in reversed(rows):
+            if row.get("id") == before[1]:
+                return before[0], fresh
+            fresh.append(row)
+        return (before[0], fresh) if not before[1] else (None, [])  # the newest one was taken off: nobody knows
+
+    def told(self, table: str, row: Any) -> None:
+        """A change told of a new row."""
+        id_, created = row.get("id"), row.get("created_at")
+        if table == READ_RECEIPTS or type(id_) is not str or type(created) is not str:
+            return
+        created_us = epoch_us(created)
+        if created_us is None:
+            return
+        if len(self._dated) >= KEPT:
+            del self._dated[next(iter(self._dated))]
+        self._dated[id_] = created_us
+
+    def contradicted(self, table: str, rows: list[Any]) -> Iterator[tuple[str, str]]:
+        """Ids of rows that were told of under another time, each once, and by how much."""
+        if not self._dated or table == READ_RECEIPTS:
+            return
+        for row in islice(reversed(rows), KEPT):
+            id_ = row.get("id") if type(row) is dict else None
+            if type(id_) is not str or id_ not in self._dated:
+                continue
+            created = row.get("created_at")
+            created_us = epoch_us(created) if type(created) is str else None
+            told_us = self._dated[id_]
+            if created_us is not None and abs(created_us - told_us) > ROUNDED_US:
+                del self._dated[id_]
+                yield id_, f"{(created_us - told_us) / 1e6:+,.1f} s"

@@ -1,0 +1,90 @@
+"""Replies in outline: what is kept of each kind for the rules that are asked after the run, and of what nothing is."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from harness.client.checks.read_checks import ReadChecks
+from harness.client.checks.read_rule import CheckedReply
+from harness.client.checks.read_samples import NO_ID
+from harness.core.outcome import Outcome
+from harness.core.read_log import ReadSample
+
+ME, OTHER, ROOM, ROOM_2, MESSAGE = (str(uuid.UUID(int=number, version=4)) for number in range(1, 6))
+MINE = uuid.UUID(ME).bytes
+
+
+def outline(
+    call: str,
+    data: Any,
+    *arguments: str,
+    body: Any = None,
+    me: str = ME,
+    copies: bool = False,
+    outcome: Outcome = Outcome.OK,
+) -> ReadSample | None:
+    """What a phone keeps of one reply."""
+    kept: list[ReadSample] = []
+
+    def fails(error: Exception) -> None:
+        raise error
+
+    checks = ReadChecks(lambda *_: None, lambda *_: None, fails, lambda *_: True, lambda _, sample: kept.append(sample))
+    checks.ends(CheckedReply(call, me, arguments, body, data, copies=copies), outcome)
+    return kept[0] if kept else None
+
+
+def raw(*ids: str) -> bytes:
+    return b"".join(uuid.UUID(id_).bytes for id_ in ids)
+
+
+def in_list(room: str, last: Any) -> dict[str, Any]:
+    return {"conversation_id": room, "participants": [{"id": ME}], "last_message_id": last}
+
+
+def test_a_list_has_the_last_message_of_each_conversation() -> None:
+    found = outline("conversation_list", [in_list(ROOM, MESSAGE), in_list(ROOM_2, None)])
+    assert found == ReadSample(MINE, ids=raw(ROOM, ROOM_2), owners=raw(MESSAGE) + NO_ID)
+    found = outline("conversation_list", [in_list(ROOM, 7)])
+    assert found == ReadSample(MINE, ids=raw(ROOM)), "no id: nothing is said of last messages, all of the rest"
+
+
+def test_figures_suggestions_settings_and_removals() -> None:
+    figures = {"followers_count": 9, "following_count": 4}
+    assert outline("own_stats", figures, ME) == ReadSample(MINE, first=4)
+    hints = {"ok": True, "contextKey": "home:v1", "suggestions": [{"id": ROOM}, {"id": ROOM_2}]}
+    assert outline("assistant_suggestions", hints) == ReadSample(MINE, ids=raw(ROOM, ROOM_2), detail="home:v1")
+    assert outline("assistant_suggestions", {**hints, "suggestions": []}) == ReadSample(MINE, detail="home:v1")
+    settings = {"ok": True, "version": 3, "settings": {"b": 1, "a": "x" * 100}}
+    found = outline("app_settings", settings)
+    assert found is not None
+    assert found.first == 3
+    assert found.detail.startswith('{"a":"checksum ')
+    assert found.detail.endswith('"b":1}')
+    removed = outline("attachment_remove", [{"name": "a.png"}], body={"prefixes": ["a.png"]})
+    assert removed == ReadSample(MINE, detail="a.png")
+
+
+@pytest.mark.parametrize(
+    ("call", "data", "more"),
+    [
+        ("own_stats", {"following_count": 4}, {"arguments": (OTHER,)}),
+        ("own_stats", [], {"arguments": (ME,)}),
+        ("own_stats", {"following_count": "4"}, {"arguments": (ME,)}),
+        ("assistant_suggestions", {"suggestions": []}, {}),
+        ("assistant_suggestions", {"contextKey": "k", "suggestions": [{"id": "no id"}]}, {}),
+        ("assistant_suggestions", {"contextKey": "k", "suggestions": []}, {"outcome": Outcome.SERVER_ERROR}),
+        ("app_settings", {"version": 3, "settings": {}}, {}),
+        ("app_settings", {"version": "3", "settings": {"a": 1}}, {}),
+        ("app_settings", {"version": 3, "settings": {"a": 1}}, {"me": ""}),
+        ("attachment_remove", [], {"body": {"prefixes": ["a.png"]}}),  # nothing was removed
+        ("attachment_remove", [{"name": "a.png"}], {"body": {"prefixes": ["a.png"]}, "copies": True}),
+        ("attachment_remove", [{"name": "a.png"}], {"body": {"prefixes": ["a.png", "b.png"]}}),
+    ],
+)
+def test_nothing_is_kept_of_what_says_nothing(call: str, data: Any, more: dict[str, Any]) -> None:
+    rest = {name: value for name, value in more.items() if name != "arguments"}
+    assert outline(call, data, *more.get("arguments", ()), **rest) is None
