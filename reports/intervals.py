@@ -129,8 +129,7 @@ class _Sorted:
 
     @classmethod
     def of(cls, timed: Timed) -> _Sorted:
-        value, place = timed.values
-        count = np.bincount(place, weights=timed.count, minlength=len(value)).astype("float64")
+        value, count = timed.values[0], timed.number
         return cls(value[count > 0], count[count > 0], np.cumsum(count[count > 0]))
 
     def rank(self, rank: float, worth: float) -> float:

@@ -64,6 +64,12 @@ class Timed:
         return distinct(self.value)
 
     @cached_property
+    def number(self) -> Floats:
+        """How many samples each of the `values` has."""
+        values, place = self.values
+        return np.bincount(place, weights=self.count, minlength=len(values)).astype(np.float64)
+
+    @cached_property
     def correlation(self) -> Correlation | None:
         """How the ranks of samples at different times go together; None where they do not, or are few."""
         return _correlation(self)
@@ -204,7 +210,7 @@ def _correlation(timed: Timed) -> Correlation | None:
         return None
     width = max(1, math.ceil(2 * timed.length / samples))
     cells = -(-timed.length // width)
-    score = normal_scores(*timed.values, timed.count)
+    score = normal_scores(timed.number)[timed.values[1]]
     place = timed.cell(width)
     number = np.bincount(place, weights=timed.count, minlength=cells)
     total = np.bincount(place, weights=timed.count * score, minlength=cells)
@@ -251,16 +257,12 @@ def _surprise(products: Floats, pairs: Floats) -> float:
     return float((weight * products).sum()) / math.sqrt(possible) if possible >= 1.0 else 0.0
 
 
-def normal_scores(values: Floats, place: npt.NDArray[np.int64], count: Floats) -> Floats:
-    """Of each sample the normal quantile of its mean rank, all weighted by `count`; infinity is the largest.
-
-    values, place: as `Timed.values` has them.
-    """
-    number = np.bincount(place, weights=count, minlength=len(values))
+def normal_scores(number: Floats) -> Floats:
+    """Of each value, ascending, the normal quantile of the mean rank of the `number` of samples that have it."""
     middle = (np.cumsum(number) - number / 2) / max(float(number.sum()), 1.0)
     scores = np.array([NORMAL.inv_cdf(min(max(one, 1e-9), 1 - 1e-9)) for one in middle.tolist()])
     mean = float((scores * number).sum() / max(float(number.sum()), 1.0))
-    centred: Floats = (scores - mean)[place]
+    centred: Floats = scores - mean
     return centred
 
 
