@@ -7,7 +7,8 @@ echoes. "direct" are as many messages on sockets without a proxy, in the same pr
 delay of the machine can be told from the proxy's. Memory is the proxy process's resident one, over 50 sockets that pay
 for code and pools; the kernel's buffers are not in it. Two descriptors a socket: the limit is raised as far as it goes.
 The client connects from, and the server listens on, one address of 127.0.0.0/8 for every 10,000 sockets, each with a
-proxy of the same process, so that ports do not run out.
+proxy of the same process, so that ports do not run out. Where the hard limit is too low for one process, start several
+of these beside each other.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ MOST = 50_000
 AT_ONCE = 200
 TALKING = 0.05
 PATIENCE_S = 120.0
+KINDS: tuple[tuple[str, list[dict[str, Any]]], ...] = (
+    ("no fault", []),
+    ("ws_delay and latency both ways", [DELAY, *LATENCY]),
+)
 FRAME = b"\x82\xfe\x00\x96abcd"
 """Head of a masked binary message of 150 bytes; its mask is never looked at."""
 
@@ -229,7 +234,7 @@ async def compare(options: argparse.Namespace) -> None:
         f"{'proxy':<30}{'opened/s':>9}{'CPU us':>8}{'KB each':>9}{'messages':>9}{'CPU us':>8}{'p50 ms':>9}{'p99 ms':>9}"
     )
     with server(places, first) as upstreams:
-        for name, toxics in (("no fault", []), ("ws_delay and latency both ways", [DELAY, *LATENCY])):
+        for name, toxics in KINDS:
             with proxies(upstreams, last, toxics) as (ports, pid):
                 process, direct, crowd = psutil.Process(pid), Crowd(upstreams), Crowd(ports)
                 await crowd.open(50)
