@@ -32,7 +32,7 @@ import psutil
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.proxy import DELAY, HANDSHAKE, LATENCY, SWITCHED, cores, pin
+from benchmarks.proxy import DELAY, HANDSHAKE, LATENCY, SWITCHED, cores, cpu_s, pin
 
 A_PLACE = 10_000
 """Sockets for each loopback address."""
@@ -215,11 +215,6 @@ class Member(asyncio.Protocol):
 # ---- the table ------------------------------------------------------------------------------------------------------
 
 
-def cpu_s(process: psutil.Process) -> float:
-    used = process.cpu_times()
-    return float(used.user + used.system)
-
-
 def in_ms(delays: Sequence[float]) -> str:
     cuts = statistics.quantiles(delays, n=100, method="inclusive")
     return f"{cuts[49] * 1000:>9.2f}{cuts[98] * 1000:>9.2f}"
@@ -239,13 +234,13 @@ async def compare(options: argparse.Namespace) -> None:
                 process, direct, crowd = psutil.Process(pid), Crowd(upstreams), Crowd(ports)
                 await crowd.open(50)
                 await direct.open(200)
-                resident, used = process.memory_info().rss, cpu_s(process)
+                resident, used = process.memory_info().rss, cpu_s(pid)
                 took = await crowd.open(count - 50)
-                opening = cpu_s(process) - used
+                opening = cpu_s(pid) - used
                 kb = (process.memory_info().rss - resident) / 1024 / (count - 50)
-                used = cpu_s(process)
+                used = cpu_s(pid)
                 await asyncio.gather(crowd.talk(options.seconds), direct.talk(options.seconds))
-                talking = cpu_s(process) - used
+                talking = cpu_s(pid) - used
                 opened = count - 50
                 print(
                     f"{name:<30}{opened / took:>9.0f}{opening / opened * 1e6:>8.0f}{kb:>9.1f}{crowd.sent:>9}"
