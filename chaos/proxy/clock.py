@@ -7,7 +7,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from time import monotonic
 
-from chaos.proxy.alarm import Alarm, alarm
+from chaos.proxy.alarm import Alarm, LoopAlarm, alarm
 
 NEAR_S = 1.0
 """What waits longer has a timer of the loop's, which a cancel takes away at once."""
@@ -70,6 +70,7 @@ class LoopClock:
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None
+        self._make_alarm = LoopAlarm  # for connections that still end: it leaves no descriptor behind
         self._waiting.clear()
         self._millisecond.clear()
         self._next = _NEVER
