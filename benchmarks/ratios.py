@@ -104,10 +104,10 @@ def looked_at(names: Sequence[str], looks: int) -> tuple[dict[str, list[float]],
     return found, sum(spread(ratios) > STEADY for ratios in found.values())
 
 
-def keep(names: Sequence[str], reason: str, path: Path) -> int:
+def keep(names: Sequence[str], reason: str, path: Path, looks: int) -> int:
     """Write down what some looks found, and say what changed."""
     kept = {name: one for name, one in keeping.read(path).items() if name in BY_NAME}
-    found, unsteady = looked_at(names, KEPT_LOOKS)
+    found, unsteady = looked_at(names, looks)
     print()
     for name in names:
         ratio, was = statistics.median(found[name]), kept.get(name)
@@ -136,7 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=BY_NAME, metavar="NAME", help=f"of {', '.join(BY_NAME)}")
     parser.add_argument("--looks", type=int, help="measure so many times, and tell how far they lie apart")
-    parser.add_argument("--keep", metavar="WHY", help="measure, and write down what counts from now on")
+    parser.add_argument("--keep", metavar="WHY", help=f"measure ({KEPT_LOOKS} looks), and write down what counts")
     parser.add_argument("--kept", type=Path, default=keeping.FILE, help="another file of kept figures")
     parser.add_argument("--module", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -145,7 +145,7 @@ def main() -> int:
         return 0
     names = options.only or list(BY_NAME)
     if options.keep:
-        return keep(names, options.keep, options.kept)
+        return keep(names, options.keep, options.kept, options.looks or KEPT_LOOKS)
     if options.looks:
         return int(looked_at(names, options.looks)[1] > 0)
     kept = keeping.read(options.kept)

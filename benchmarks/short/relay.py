@@ -17,7 +17,7 @@ from short.bare import BareConnection, opened
 from short.judging import Turn
 from short.turns import by_turns, cores, cpu_of, pin
 
-CONNECTIONS, EACH, TURNS = 64, 20, 15
+CONNECTIONS, EACH, TURNS = 64, 30, 15
 
 
 async def asking(connections: list[BareConnection]) -> None:

@@ -13,7 +13,7 @@ from short.judging import Turn
 from short.turns import by_turns, cpu
 
 SIZE = Size(samples=100_000, seconds=600, operations=30, workers=4, messages=1_000)
-TURNS = 3
+TURNS = 2
 
 
 def looked() -> dict[str, list[Turn]]:
