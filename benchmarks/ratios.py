@@ -34,12 +34,13 @@ from short.turns import cores, pin
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_LOOKS = 5
 LONGEST_S = 300.0
+MEASURED = ("harness", "chaos", "reports", "scenarios")
 BY_NAME = {one.name: one for one in RATIOS}
 
 
 def look(names: Sequence[str]) -> dict[str, float]:
     """Measure these, and what comes with them. :raises SystemExit: a short form that failed itself."""
-    found = {}
+    found: dict[str, float] = {}
     for module in dict.fromkeys(BY_NAME[name].module for name in names):
         command = [sys.executable, __file__, "--module", module]
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=LONGEST_S, check=False)
@@ -106,8 +107,8 @@ def looked_at(names: Sequence[str], looks: int) -> tuple[dict[str, list[float]],
 
 def keep(names: Sequence[str], reason: str, path: Path, looks: int) -> int:
     """Write down what some looks found, and say what changed."""
-    kept = {name: one for name, one in keeping.read(path).items() if name in BY_NAME}
     found, unsteady = looked_at(names, looks)
+    kept = keeping.read(path)
     print()
     for name in names:
         ratio, was = statistics.median(found[name]), kept.get(name)
@@ -119,12 +120,13 @@ def keep(names: Sequence[str], reason: str, path: Path, looks: int) -> int:
 
 
 def commit() -> str:
-    """Of the checkout; "+" after it when something is not committed."""
+    """Of the checkout; "+" after it when something in what is measured is not committed."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
-    return git("rev-parse", "--short=8", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    changed = git("status", "--porcelain", "-uno", "--", *MEASURED)
+    return git("rev-parse", "--short=8", "HEAD") + ("+" if changed else "")
 
 
 def python() -> str:

@@ -35,14 +35,14 @@ RATIOS = (
         "session",
         "session",
         "a request of a session: screens, device, JSON, checks, ledger, record",
-        "a recorded request on a bare connection, its body parsed",
+        "a recorded request on a bare connection, its reply parsed and visited",
         "harness/client, harness/load, harness/record; benchmarks/session.py says which part",
     ),
     Ratio(
         "read checks",
         "session",
         "the read rules on the replies of some sessions",
-        "orjson.loads of the same replies",
+        "a visit to every value in the same replies",
         "harness/client/checks; benchmarks/read_checks.py says which call",
     ),
     Ratio(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -46,7 +48,7 @@ def cpu(work: Callable[[], object], times: int = 1) -> Cost:
 
 def cpu_of(pid: int) -> float:
     """CPU seconds of another process, to the nanosecond where Linux tells."""
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return time.clock_gettime((~pid << 3) | 2)  # as clock_getcpuclockid() of glibc makes it
     import psutil
 
@@ -54,8 +56,9 @@ def cpu_of(pid: int) -> float:
     return float(used.user + used.system)
 
 
+@functools.cache
 def cores() -> tuple[int, int]:
-    """Of what answers, and of what is measured: the first and the last that we may use."""
+    """Of what answers, and of what is measured: the first and the last that we might use before anything was pinned."""
     there = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     return there[0], there[-1]
 
