@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import itertools
 import random
-import tempfile
 from array import array
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from record import OPERATIONS, reports
+from record import OPERATIONS
 from session_log import ACTIONS, CALLS, QUESTIONS, REQUESTS, rng, session
 
 from harness.config.load import load_profile
 from harness.core.outcome import Outcome
 from harness.core.rows import made
-from harness.core.run_spec import RunSpec, windows_of
+from harness.core.run_spec import windows_of
 from harness.core.tables import View
-from harness.load.aggregator import Aggregator, Report
-from harness.record.manifest import Manifest
 from harness.record.recorder import Recorder
-from harness.record.store import RunStore
-from harness.schedule.agreed import drawn
 from short.judging import Turn
 from short.turns import by_turns, cpu
 
 TURNS, TIMES = 15, 160
-RATE, SECONDS = 5_000, 10
+RATE = 5_000
 
 
 def looked() -> dict[str, list[Turn]]:
-    """Log, dice, recorder, master."""
-    found = {
+    """Log, dice, recorder."""
+    return {
         "session log": by_turns(cpu(session, TIMES), cpu(plain_session, 2 * TIMES), TURNS),
         "dice": by_turns(cpu(rng, 3 * TIMES), cpu(plain_dice, 6 * TIMES), TURNS),
         "recorder": recorder(),
     }
-    with master() as (ours, reference):
-        found["master"] = by_turns(ours, reference, TURNS)
-    return found
 
 
 def plain_session() -> None:
@@ -85,53 +72,3 @@ def recorder() -> list[Turn]:
         np.unique(np.array(which) * 10_000.0 + np.rint(np.array(worth) * 1000), return_counts=True)
 
     return by_turns(cpu(sampled, 15), cpu(plain, 30), TURNS)
-
-
-@contextlib.contextmanager
-def master() -> Iterator[tuple[Callable[[], float], Callable[[], float]]]:
-    """What takes a worker's reports into a record, and what only reads and writes them."""
-    packed = reports(RATE, SECONDS, 0)
-    profile = load_profile("smoke")
-    with tempfile.TemporaryDirectory() as folder:
-        spec = RunSpec(
-            run_id="short",
-            run_tag=1,
-            folder="",
-            url="http://127.0.0.1:1",
-            seed=1,
-            profile=profile,
-            email_pattern="p{index}@x.test",
-            windows=windows_of(profile),
-        )
-        manifest = Manifest(
-            run_id="short",
-            status="running",
-            started_at="2026-01-01T00:00:00+00:00",
-            seed=1,
-            profile=profile,
-            slos=(),
-            target_name="t",
-            target_url=spec.url,
-            target_environment="sandbox",
-            windows=spec.windows,
-            planned_sessions=0,
-            plan_digest="0" * 64,
-            workers=1,
-            versions={},
-        )
-        aggregator = Aggregator(spec, RunStore.create(Path(folder) / "run", manifest), drawn(spec), 1, io.StringIO())
-
-        numbers = itertools.count(1)
-
-        def taken() -> None:
-            for message in packed:  # by another number each time: what comes again is not written down again
-                aggregator.take(Report.unpack({**message, "sequence": next(numbers)}))
-
-        def copied() -> None:
-            for message in packed:
-                for _, data, _ in message["batches"]:
-                    for batch in pa.ipc.open_stream(data):
-                        with pa.ipc.new_stream(pa.BufferOutputStream(), batch.schema) as writer:
-                            writer.write_batch(batch)
-
-        yield cpu(taken, 3), cpu(copied, 40)

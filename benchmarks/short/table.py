@@ -74,13 +74,6 @@ RATIOS = (
         "harness/record/recorder.py, harness/record/buckets.py; benchmarks/record.py",
     ),
     Ratio(
-        "master",
-        "notes",
-        "a worker's report taken into the record",
-        "its columns read, and written as Arrow's stream by pyarrow",
-        "harness/load/aggregator.py, harness/record/store.py; benchmarks/record.py",
-    ),
-    Ratio(
         "integrity",
         "integrity",
         "the check of 100,000 writes",
