@@ -30,9 +30,7 @@ from typing import Any, cast
 import httpx
 import psutil
 import uvloop
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.proxy import DELAY, HANDSHAKE, LATENCY, SWITCHED, cores, cpu_s, pin
+from proxy import DELAY, HANDSHAKE, LATENCY, SWITCHED, cores, cpu_s, pin
 
 A_PLACE = 10_000
 """Sockets for each loopback address."""
