@@ -54,10 +54,10 @@ def cores() -> tuple[int, int]:
 
 def cpu_s(pid: int) -> float:
     """Seconds of CPU that a process has used. On Linux by its own clock: the counts of /proc move in steps of 10 ms."""
-    if sys.platform.startswith("linux"):
-        return time.clock_gettime((~pid << 3) | 2)  # as clock_getcpuclockid has it
-    used = psutil.Process(pid).cpu_times()
-    return float(used.user + used.system)
+    if not sys.platform.startswith("linux"):
+        used = psutil.Process(pid).cpu_times()
+        return float(used.user + used.system)
+    return time.clock_gettime((~pid << 3) | 2)  # as clock_getcpuclockid has it
 
 
 # ---- processes that this script starts of itself ------------------------------------------------------------------
