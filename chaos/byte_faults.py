@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from chaos.fault import Fault, Layer, draw
+from chaos.fault import Fault, Layer, draw, draws
 
 KIB = 1024
 SLACK_S = 0.0005  # chunks due within this share one wake-up
+MOST_AHEAD = 16  # numbers drawn at once on a busy connection
 
 
 class StageTimer(Protocol):
@@ -67,7 +68,7 @@ class FaultStage:
     on_hit, on_seen: told of each connection or message that it hits, and of each message that it concerns.
     """
 
-    __slots__ = ("after", "context", "count", "fault", "label", "on_hit", "on_seen", "share")
+    __slots__ = ("after", "ahead", "context", "count", "fault", "label", "on_hit", "on_seen", "share")
 
     room: ClassVar[float] = math.inf
     """Bytes held back in this direction before the source is no longer read; the least of all stages counts."""
@@ -90,6 +91,7 @@ class FaultStage:
         self.on_hit = on_hit
         self.on_seen = on_seen
         self.count = 0
+        self.ahead: list[float] = []  # the numbers of the next turns, the next one last
         self.begin()
 
     def begin(self) -> None:
@@ -124,8 +126,14 @@ class FaultStage:
 
     def draw(self) -> float:
         """The next number in [0, 1) of this fault on this connection."""
+        if not self.ahead:
+            last = self.count + min(
+                self.count, MOST_AHEAD - 1
+            )  # many at once cost a half, but whoever is idle needs none
+            turns = range(last, self.count - 1, -1)
+            self.ahead = draws(self.context.seed, self.label, self.context.key, turns)
         self.count += 1
-        return draw(self.context.seed, self.label, self.context.key, self.count - 1)
+        return self.ahead.pop()
 
     def draw_more(self, what: str) -> float:
         """Another number for the same turn, so that how much does not disturb whom."""
@@ -138,7 +146,7 @@ class DelayedStage(FaultStage):
     Subclasses say when in `due`, or override `feed` and `hold` several pieces.
     """
 
-    __slots__ = ("last", "queue", "timer")
+    __slots__ = ("behind", "head", "last", "timer")
 
     room = 4096 * KIB
     one_a_turn: ClassVar[bool] = False
@@ -146,7 +154,8 @@ class DelayedStage(FaultStage):
 
     def begin(self) -> None:
         super().begin()
-        self.queue: deque[tuple[float, bytes | None]] = deque()
+        self.head: tuple[float, bytes | None] | None = None
+        self.behind: deque[tuple[float, bytes | None]] | None = None  # made when needed: an empty one takes 600 bytes
         self.timer: StageTimer | None = None
         self.last = 0.0
 
@@ -159,15 +168,32 @@ class DelayedStage(FaultStage):
         return now
 
     def feed(self, data: bytes) -> None:
-        self.hold(data, self.due(data, self.context.clock.time()))
+        now = self.context.clock.time()
+        due = self.due(data, now)
+        if due <= now and self.head is None:  # nothing to wait for
+            self.after.feed(data)
+        else:
+            self.hold(data, due)
 
     def eof(self) -> None:
-        self.hold(None, self.eof_due(self.context.clock.time()))
+        now = self.context.clock.time()
+        due = self.eof_due(now)
+        if due <= now and self.head is None:
+            self.after.eof()
+        else:
+            self.hold(None, due)
 
     def hold(self, piece: bytes | None, due: float) -> None:
         """Keep a piece (None is the end of the stream) until `due`."""
-        self.last = due = max(due, self.last)
-        self.queue.append((due, piece))
+        if due < self.last:
+            due = self.last
+        self.last = due
+        if self.head is None:
+            self.head = (due, piece)
+        elif self.behind is None:
+            self.behind = deque(((due, piece),))
+        else:
+            self.behind.append((due, piece))
         if piece is not None:
             self.context.holds(len(piece))
         if self.timer is None and due != math.inf:
@@ -175,14 +201,19 @@ class DelayedStage(FaultStage):
 
     def _tick(self) -> None:
         self.timer = None
-        clock, queue = self.context.clock, self.queue
+        clock = self.context.clock
         limit = clock.time() + SLACK_S
-        while queue and queue[0][0] <= limit:
-            self._let_go(queue.popleft()[1])
+        while (head := self.head) is not None and head[0] <= limit:
+            self.head = self.behind.popleft() if self.behind else None
+            if (piece := head[1]) is not None:
+                self.context.holds(-len(piece))
+                self.after.feed(piece)
+            else:
+                self.after.eof()
             if self.one_a_turn:
                 break
-        if queue and self.timer is None and queue[0][0] != math.inf:
-            self.timer = clock.call_at(queue[0][0], self._tick)
+        if (head := self.head) is not None and self.timer is None and head[0] != math.inf:
+            self.timer = clock.call_at(head[0], self._tick)
 
     def _let_go(self, piece: bytes | None) -> None:
         if piece is None:
@@ -194,13 +225,19 @@ class DelayedStage(FaultStage):
     def release(self) -> None:
         self._stop_timer()
         self.last = 0.0
-        queue, self.queue = self.queue, deque()
-        for _, piece in queue:
+        head, behind = self.head, self.behind
+        self._forget()
+        if head is not None:
+            self._let_go(head[1])
+        for _, piece in behind or ():
             self._let_go(piece)
 
     def dispose(self) -> None:
         self._stop_timer()
-        self.queue.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.head = self.behind = None
 
     def _stop_timer(self) -> None:
         if self.timer is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import ClassVar, Self, TypeVar
 
@@ -98,9 +99,27 @@ def draw(seed: int, fault: str, key: str, sequence: int) -> float:
     :param key: whom it concerns: a person, or a connection where no person is known.
     :param sequence: which of their operations, requests, chunks or frames, counted from 0.
     """
-    text = f"{fault}\0{key}\0{sequence}".encode()
-    digest = blake2b(text, digest_size=8, key=(seed % 2**64).to_bytes(8, "big")).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2**53
+    (number,) = draws(seed, fault, key, range(sequence, sequence + 1))
+    return number
+
+
+def draws(seed: int, fault: str, key: str, sequence: Iterable[int]) -> list[float]:
+    """What `draw` gives for each of `sequence`, in a third of its time."""
+    begun, found = _begun(seed, fault), []
+    for turn in sequence:
+        drawn = begun.copy()
+        drawn.update(f"{key}\0{turn}".encode())
+        found.append((int.from_bytes(drawn.digest(), "big") >> 11) / _DRAWS)
+    return found
+
+
+_DRAWS = 2**53  # how many different numbers there are
+
+
+@lru_cache(maxsize=1024)
+def _begun(seed: int, fault: str) -> blake2b:
+    """What all draws of one fault have in common."""
+    return blake2b(f"{fault}\0".encode(), digest_size=8, key=(seed % 2**64).to_bytes(8, "big"))
 
 
 def hits(seed: int, fault: str, key: str, sequence: int, share: float) -> bool:

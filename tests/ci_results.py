@@ -5,7 +5,9 @@ A pytest plugin, loaded by `-p tests.ci_results`:
     --record FILE     write down every test report of this run, as JSON lines, and with which status it ended
     --closing FOLDER  run nothing: report what the files of FOLDER hold, each test once, as pytest's own summary
 
-and `python -m tests.ci_results FOLDER`, which names the tests that failed and may be asked again, a line each.
+A step that is no test run and failed has left `NAME.problem` in that folder: its text is a failure of the summary.
+
+Also `python -m tests.ci_results FOLDER`, which names the tests that failed and may be asked again, a line each.
 
 A test that was asked twice counts by its second answer if `tests/asked-again.toml` names it, with a reason and a date;
 any other one fails, and so does an entry of that file whose date has passed.
@@ -91,6 +93,11 @@ def read_all(folder: Path) -> tuple[list[Answers], Answers]:
     return [read(path) for path in sorted(folder.glob("*.jsonl")) if path.name != AGAIN], read(folder / AGAIN)
 
 
+def problems(folder: Path) -> dict[str, str]:
+    """What steps that are no test runs said when they failed, by step."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.problem"))}
+
+
 def _failed(reports: Iterable[Mapping[str, Any]]) -> bool:
     return any(report["outcome"] == "failed" for report in reports)
 
@@ -169,6 +176,7 @@ class Summary:
 
     def __init__(self, folder: Path, today: date) -> None:
         self._closing = close(*read_all(folder), tracked(), today)
+        self._closing.problems |= problems(folder)
 
     def pytest_collection(self) -> bool:
         return True

@@ -183,3 +183,27 @@ def test_when_nearly_everything_fails_nothing_is_asked_again(folder: Path) -> No
     cases = f'import pytest\n@pytest.mark.parametrize("n", range({MOST_AGAIN + 1}))\ndef test_bad(n): assert 0\n'
     (folder / "test_some.py").write_text(cases)
     assert ask_twice(folder) == []
+
+
+def test_a_step_that_is_no_test_run_fails_with_what_it_said(folder: Path) -> None:
+    run_pytest(folder, "-k", "good", "--record", "results/fast.jsonl")
+    (folder / "results" / "ratios.problem").write_text("wire, GET is 31% worse, 3 times running\n")
+    (folder / "results" / "other.said").write_text("all is well\n")
+    status, lines = run_pytest(folder, "--closing", "results")
+    assert status == 1
+    assert "1 failed, 1 passed in" in lines[-1]
+    assert any("wire, GET is 31% worse" in line for line in lines), lines
+    assert not any("all is well" in line for line in lines), lines
+
+
+def test_what_ci_judges_beside_tests_reaches_the_summary_when_it_fails(tmp_path: Path) -> None:
+    """The function of `.ci/run` itself."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    start = script.index("judged() {")
+    function = script[start : script.index("\n}\n", start) + 3]
+    steps = "judged good echo well\njudged bad sh -c 'echo no; exit 3'\necho on"
+    command = f"set -euo pipefail; results={tmp_path}\n{function}{steps}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["well", "no", "on"]
+    assert {path.name: path.read_text() for path in tmp_path.glob("*.problem")} == {"bad.problem": "no\n"}
+    assert "\njudged ratios make ratios\n" in script

@@ -1,9 +1,9 @@
 """Records what a sandbox of ours answers to phones: every request of a run that holds all seven personas.
 
-    cd benchmarks && python -m replay.record FILE [--profile smoke]
+    cd benchmarks && python -m replay.record FILE [--profile smoke] [--few 3]
 
 The run goes through a proxy that passes everything on as it is and keeps it. Some 90 s; the sandbox's own cost does not
-matter here.
+matter here. `--few` keeps the answers to so many people: `benchmarks/short/few.gz`, on which CI measures, was made so.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class KeepingProxy(MutatingProxy):
         )
 
 
-def record(path: Path, profile: str = PROFILE) -> Recording:
-    """Run the profile once against a sandbox, and write down what it answered."""
+def record(path: Path, profile: str = PROFILE, few: int | None = None) -> Recording:
+    """Run the profile once against a sandbox, and write down what it answered; to `few` people, or to all."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -68,16 +68,18 @@ def record(path: Path, profile: str = PROFILE) -> Recording:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
-    proxy.recording.save(path)
-    return proxy.recording
+    recording = proxy.recording if few is None else proxy.recording.of_few(few)
+    recording.save(path)
+    return recording
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--profile", default=PROFILE)
+    parser.add_argument("--few", type=int, help="of so many people alone")
     options = parser.parse_args()
-    made = record(options.file, options.profile)
+    made = record(options.file, options.profile, options.few)
     answers = [one for rows in made.shapes.values() for _, one in rows]
     size = sum(len(one.body) for one in answers)
     print(f"{len(answers):,} answers of {len(made.shapes)} shapes to {len(made.people)} people, {size / 1e6:.1f} MB")

@@ -13,12 +13,15 @@ class HalfOpenStage(DelayedStage):
     __slots__ = ()
     room = 64 * KIB
 
-    def hold(self, piece: bytes | None, due: float) -> None:
-        super().hold(piece, math.inf)
+    def due(self, data: bytes, now: float) -> float:
+        return math.inf
+
+    def eof_due(self, now: float) -> float:
+        return math.inf
 
     def end(self) -> None:
         """What lay there is stale: as a NAT box that forgot the connection, answer it with a reset."""
-        held = bool(self.queue)
+        held = self.head is not None
         self.dispose()
         if held:
             self.context.reset()

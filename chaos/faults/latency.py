@@ -16,9 +16,10 @@ class LatencyStage(DelayedStage):
 
     def due(self, data: bytes, now: float) -> float:
         fault = self.fault
-        if not fault.jitter:
-            return now + fault.latency / 1000
-        return now + max(0.0, fault.latency + (2 * self.draw() - 1) * fault.jitter) / 1000
+        delay: float = fault.latency
+        if fault.jitter:
+            delay += (2 * self.draw() - 1) * fault.jitter
+        return now + delay / 1000 if delay > 0 else now
 
 
 @register

@@ -20,9 +20,15 @@ class ResetPeerStage(DelayedStage):
         super().begin()
         self.reset_timer: StageTimer | None = None
 
+    def due(self, data: bytes, now: float) -> float:
+        return math.inf
+
+    def eof_due(self, now: float) -> float:
+        return math.inf
+
     def hold(self, piece: bytes | None, due: float) -> None:
         """Kept in case the fault ends first; the first piece starts the timer."""
-        super().hold(piece, math.inf)
+        super().hold(piece, due)
         if self.reset_timer is None:
             clock = self.context.clock
             self.reset_timer = clock.call_at(clock.time() + self.fault.timeout / 1000, self.context.reset)

@@ -73,9 +73,10 @@ class SessionEndpoint(asyncio.Protocol):
     # ---- the end of the chain of stages ---------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
-        if self.transport is not None:
+        transport = self.transport
+        if transport is not None:
             self.sent += len(data)
-            self.transport.write(data)
+            transport.write(data)
 
     def eof(self) -> None:
         if not self.finished:

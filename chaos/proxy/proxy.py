@@ -29,7 +29,16 @@ class Proxy:
     seed: of every draw. connect_timeout_s: after which a silent upstream counts as refused.
     """
 
-    def __init__(self, name: str, listen: str, upstream: Upstream, *, seed: int, connect_timeout_s: float = 10) -> None:
+    def __init__(
+        self,
+        name: str,
+        listen: str,
+        upstream: Upstream,
+        clock: LoopClock,
+        *,
+        seed: int,
+        connect_timeout_s: float = 10,
+    ) -> None:
         self.name = name
         self.listen = listen
         self.upstream = upstream
@@ -41,7 +50,7 @@ class Proxy:
         self.sessions: set[ProxySession] = set()
         self.accepted = 0
         self.loop = asyncio.get_running_loop()
-        self.clock = LoopClock(self.loop)
+        self.clock = clock
         self._server: asyncio.Server | None = None
         self._received, self._sent = [0, 0], [0, 0]
         self._copies: set[asyncio.Task[None]] = set()

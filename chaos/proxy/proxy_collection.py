@@ -13,6 +13,7 @@ import chaos.faults  # noqa: F401 - loads them
 from chaos.fault import Fault, InvalidFault, Layer, find, registered
 from chaos.proxy.address import Address, AddressError, Upstream
 from chaos.proxy.bodies import ProxyBody, ToxicBody, checked_name, lowered, missing, within_int64
+from chaos.proxy.clock import LoopClock
 from chaos.proxy.errors import ProxyApiError, bad_body, bad_value, proxy_not_found, toxic_not_found
 from chaos.proxy.guard import may_forward
 from chaos.proxy.journal import Journal, JournalCause, JournalEvent
@@ -46,6 +47,7 @@ class ProxyCollection:
         self.proxies: dict[str, Proxy] = {}
         self.journal = Journal()
         self.leases = Leases(asyncio.get_running_loop())
+        self._clock = LoopClock(asyncio.get_running_loop())
         self._one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,7 +79,7 @@ class ProxyCollection:
         listen = self._listen(body.listen or "")
         if body.enabled is False:
             listen = body.listen or ""  # as it was given, until it is bound
-        proxy = Proxy(body.name, listen, self._upstream(body.upstream), seed=self.settings.seed)
+        proxy = Proxy(body.name, listen, self._upstream(body.upstream), self._clock, seed=self.settings.seed)
         if body.enabled is not False:
             await self._start(proxy)
         self.proxies[body.name] = proxy
@@ -179,6 +181,7 @@ class ProxyCollection:
         async with self._one_at_a_time:
             for proxy in self.proxies.values():
                 await proxy.stop()
+            self._clock.close()
 
     # ---- toxics -----------------------------------------------------------------------------------------------
 

@@ -590,6 +590,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
     "known-rows": [
         (replied("app_settings", {"ok": True, "settings": {}}), replied("app_settings", {})),
         (own("title_page", {"id": TITLE}, TITLE), lambda phone: phone.gets("title_page", TITLE, data=[])),
+        (own("own_profile", {"id": ME}), lambda phone: phone.gets("own_profile", ME, data=[])),
         (
             lambda phone: phone.gets("own_stats", ME, data=[]),
             after(own("own_stats", {"user_id": ME}), lambda phone: phone.gets("own_stats", ME, data=[])),

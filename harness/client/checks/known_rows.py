@@ -1,8 +1,9 @@
 """Nothing is empty where the phone knows that there is something (I47). (pure)
 
-It knows its own account's rows, and that a function answers one row, once they were shown; titles because a deck, a
-feed or a search named them; and of its feed that what it put into its library leaves a row there (contract 4), as does
-whatever its diary counts. The public settings come as an object, be it an empty one (contract 6.1).
+It knows its own account's rows, and that a function answers one row, once they were shown; its profile, which is made
+with the account (contract 1.4), from the begin; titles because a deck, a feed or a search named them; and of its feed
+that what it put into its library leaves a row there (contract 4), as does whatever its diary counts. The public
+settings come as an object, be it an empty one (contract 6.1).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from harness.core.read_log import ReadSeverity
 ACCOUNT = frozenset(
     ("own_profile", "own_profile_public", "own_stats", "own_preferences", "diary_stats", "title_rating_summary")
 )
+PROFILE = "own_profile"
 TITLES = frozenset(("title_detail", "title_preview", "title_page", "hero_details", "seed_title"))
 SETTINGS = "app_settings"
 _LOST = ReadSeverity.LOST
@@ -33,7 +35,9 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
             memory.filled += () if call in memory.filled else (call,)
         elif call in memory.filled:
             found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
-        return int(call in memory.filled)
+        elif call == PROFILE:
+            found.append(ReadViolation(_LOST, reply.me, f"{reply.me} has no profile, which every account has"))
+        return int(call in memory.filled or call == PROFILE)
     if call == SETTINGS:
         if type(reply.data) is not dict or type(reply.data.get("settings")) is not dict:
             found.append(ReadViolation(_LOST, "", "the public settings are answered without settings"))
