@@ -34,7 +34,7 @@ import pandas as pd
 from harness.record import buckets
 from reports.compare import LEVEL, WARN
 from reports.drift import step
-from reports.intervals import evidence, of_percentile
+from reports.intervals import evidence, of_percentile, timed_in
 from reports.ranks import value_at_share
 from reports.statistics.many import Groups, alarms, noises
 
@@ -114,7 +114,7 @@ def coverage(rng: np.random.Generator, kind: Kind, samples: int, length: int, re
     held, number = {"both ends": 0, "at least": 0}, {"both ends": 0, "at least": 0}
     for _ in range(repetitions):
         chosen = frame(1e5 * np.exp(kind.draw(rng, samples, length)), length)
-        interval = of_percentile((0.0, float(length)), chosen, 95.0, value_at_share(chosen, 0.95))
+        interval = of_percentile(timed_in((0.0, float(length)), chosen), 95.0, value_at_share(chosen, 0.95))
         assert interval is not None
         sort = "at least" if interval.high is None else "both ends"
         number[sort] += 1

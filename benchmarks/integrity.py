@@ -40,7 +40,10 @@ from tests.reports import build as made
 RUN_TAG = 0x5EED5EED
 ZERO_EPOCH_S = 1_795_780_800.0
 READ_AT = pd.Timestamp(ZERO_EPOCH_S, unit="s", tz="UTC") + pd.Timedelta(days=1)
-PEOPLE = 100_000
+PEOPLE, FEWEST = 100_000, 1_000
+"""People in a large ledger; writes in the smallest one, which has room for what is planted."""
+TURN_US = 10_000_000
+"""In which each of them writes once: two that change places are dated further off than any commit takes."""
 MESSAGE_SHARE = 0.2
 TITLES = 20_000
 LIMIT_S, LIMIT_RSS, LIMIT_DISK = 20.0, float(2 << 30), 2e9
@@ -57,6 +60,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--look", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.writes < FEWEST:
+        parser.error(f"--writes {options.writes}: at least {FEWEST}, so that there is room for what is planted")
     if options.look is not None:
         look(options.look)
         return 0
@@ -104,11 +109,12 @@ def tell(said: list[tuple[Path, dict[str, Any]]], disk: float, writes: int) -> i
 def build(folder: Path, writes: int) -> None:
     rng = np.random.default_rng(1)
     messages = int(writes * MESSAGE_SHARE)
+    people = min(PEOPLE, messages // 2)  # each writes two messages at least
     (folder / "ledger").mkdir(parents=True)
     (folder / "stored").mkdir()
     parts = [
-        Part(WriteKind.EVENT, writes - messages, 0, rng),
-        Part(WriteKind.MESSAGE, messages, writes - messages, rng),
+        Part(WriteKind.EVENT, writes - messages, 0, people, rng),
+        Part(WriteKind.MESSAGE, messages, writes - messages, people, rng),
     ]
     for table in (LEDGER_WRITES, LEDGER_STEPS):
         with pq.ParquetWriter(folder / f"{table}.parquet", SCHEMAS[table], compression="zstd") as writer:
@@ -125,13 +131,13 @@ def keep(folder: Path, table: StoredTable, rows: pa.Table) -> None:
 
 
 class Part:
-    """All writes of one kind: people take turns, one write each, one a microsecond."""
+    """All writes of one kind: people take turns, one write each."""
 
-    def __init__(self, kind: WriteKind, size: int, start: int, rng: np.random.Generator) -> None:
-        self.kind, self.size = kind, size
+    def __init__(self, kind: WriteKind, size: int, start: int, people: int, rng: np.random.Generator) -> None:
+        self.kind, self.size, self.people = kind, size, people
         number = np.arange(start, start + size, dtype=np.uint64)
-        self.person, self.sequence = number % np.uint64(PEOPLE), number // np.uint64(PEOPLE) + np.uint64(1)
-        self.at = number.astype(np.int64) * 100
+        self.person, self.sequence = number % np.uint64(people), number // np.uint64(people) + np.uint64(1)
+        self.at = number.astype(np.int64) * (TURN_US // people)
         self.key = rng.integers(0, 2**63, size, dtype=np.int64).astype(np.uint64)
         self.content = rng.integers(1, 2**63, size, dtype=np.int64).astype(np.uint64)
         self.titles = rng.integers(0, 2**63, (TITLES, 2), dtype=np.int64)
@@ -179,7 +185,7 @@ class Part:
 
     def next_of_same(self, row: int) -> int:
         """The next message of the same person."""
-        return row + PEOPLE
+        return row + self.people
 
     def stored_events(self, *, lost: list[int], doubled: list[int]) -> pa.Table:
         rows = np.concatenate([np.delete(np.arange(self.size), lost), doubled])

@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harness.core.fault_record import excused
@@ -36,8 +38,8 @@ from reports.access import SOCKET_END
 from reports.frames import Frames
 from reports.intervals import Evidence
 from reports.model import ReportModel
-from reports.ranks import value_at_rank
-from reports.samples import Places, part
+from reports.ranks import distinct, value_at_rank
+from reports.samples import Places, among, part
 from reports.text import count, ms, plural
 
 RowStatus = Literal["held", "unshown", "doubt", "missed"]
@@ -218,13 +220,14 @@ def _row(
     judged_by_slo: bool,
 ) -> CatchAllRow:
     limit_ms = catch_all.limit_ms(name, view)
-    gave_up = chosen["outcome"] == Outcome.GAVE_UP
     late = chosen["bucket_us"] >= limit_ms * 1000.0
-    chosen = chosen[~gave_up | late]
+    counts = ~(chosen["outcome"] == Outcome.GAVE_UP) | late
+    chosen, late = part(chosen, counts), late[counts]
     expected = {outcome for one in catch_all.excluded(name, view) for outcome in one.outcomes}
     if own is not None and (view is View.E2E or name.startswith("realtime_")):
         expected.add(Outcome.NETWORK)
-    failed = chosen["outcome"].isin([o for o in OUTCOMES if o.failed and o not in expected and o != Outcome.GAVE_UP])
+    failures_of = [o for o in OUTCOMES if o.failed and o not in expected and o != Outcome.GAVE_UP]
+    failed = pd.Series(among(chosen, "outcome", failures_of), index=chosen.index)
     allowed = catch_all.allowed_share(name, view)
     failures, known, counted = _failures(frames, name, view, chosen, failed, allowed, own)
     counts = chosen[failed].groupby("outcome")["count"].sum().sort_values(ascending=False)
@@ -249,7 +252,9 @@ def _row(
         return row.model_copy(update={"note": row.note or "latency: its SLO"})
     if any(one.latency for one in catch_all.excluded(name, view)):
         return row.model_copy(update={"note": row.note or "latency: excluded"})
-    timed = chosen[chosen["outcome"].isin([o for o in OUTCOMES if o.good]) | late.loc[chosen.index]]
+    good = among(chosen, "outcome", [o for o in OUTCOMES if o.good])
+    timed = chosen[["second", "operation", "bucket_us", "count"]][good | late]
+    timed = timed.assign(value_us=timed["bucket_us"].astype("float64"))
     found = _latency(frames, view, timed, limit_ms, catch_all.percentile)
     if view is View.SERVER and not timed.empty:
         found = _late(frames, timed, limit_ms * catch_all.overdue_times, allowed, found)
@@ -303,10 +308,9 @@ def _evidence(frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowe
 def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, percentile: float) -> dict[str, object]:
     if timed.empty:
         return {"limit_ms": limit_ms, "latency": "unshown", "note": ""}
-    timed = timed.assign(value_us=timed["bucket_us"].astype("float64"))
     value_us = value_at_rank(timed, math.ceil(percentile / 100.0 * int(timed["count"].sum()) - 1e-9))
     if value_us >= limit_ms * 1000.0 or (timed["value_us"] >= limit_ms * 1000.0).any():
-        timed = timed.sort_values("value_us", kind="stable")
+        timed = timed.iloc[_by_value(timed)]
     slow = timed["value_us"] >= limit_ms * 1000.0
     known = _evidence(frames, timed, slow, 1.0 - percentile / 100.0, ranked=True)
     status, note = _status(known), ""
@@ -325,11 +329,17 @@ def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, p
     }
 
 
+def _by_value(timed: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """The order of its rows by value, equal ones as they stand: values are few, and short numbers sort quickly."""
+    values, place = distinct(timed["value_us"].to_numpy())
+    narrow = np.int16 if len(values) < 2**15 else np.int64
+    return np.argsort(place.astype(narrow), kind="stable")
+
+
 def _late(
     frames: Frames, timed: pd.DataFrame, bound_ms: float, allowed: float, found: dict[str, object]
 ) -> dict[str, object]:
     """`found` with what overdue replies say: of both claims about latency the graver one counts."""
-    timed = timed.assign(value_us=timed["bucket_us"].astype("float64"))
     late = overdue.judge(frames, timed, bound_ms, allowed)
     found = {**found, "overdue": late.count, "overdue_ms": bound_ms}
     if late.status == "held" or found["latency"] == "missed":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import pandas as pd
 
 from harness.core.tables import View
 from reports.ranks import values_at_shares
-from reports.samples import part, stretches
+from reports.samples import own_values, part, stretches
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 """Quantiles of the lag that are tried as e, beside each second's own largest lag."""
@@ -24,7 +25,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class Delays:
-    """Loop lag and lateness of the `generator`'s rows (columns second, view, value_us, count)."""
+    """Loop lag and lateness of the `generator`'s rows (columns second, view, bucket_us, count)."""
 
     def __init__(self, generator: pd.DataFrame) -> None:
         self._generator = generator
@@ -50,7 +51,12 @@ class Delays:
         return BySecond.of(self._of(View.LATENESS), self.tried, served=False)
 
     def _of(self, view: View) -> pd.DataFrame:
-        return part(self._generator[["second", "view", "value_us", "count"]], self._generator["view"] == view)
+        return own_values(part(self._generator, self._generator["view"] == view))
+
+
+def _second(due: npt.NDArray[Any], delay_us: npt.NDArray[Any], served: bool) -> Integers:
+    second: Integers = due.astype(np.int64)
+    return second + delay_us.astype(np.int64) // 1_000_000 if served else second
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,18 @@ class BySecond:
     @classmethod
     def of(cls, rows: pd.DataFrame, tried: Floats, *, served: bool) -> BySecond:
         """Delays by the second they were due in, or `served` in."""
-        value, count = rows["value_us"].to_numpy(dtype="float64"), rows["count"].to_numpy()
-        second = rows["second"].to_numpy()
-        if served:
-            second = second + (value // 1e6).astype("int32")
-        length, columns = int(second.max(initial=0)) + 1, len(tried) + 1
+        delay, count, due = (rows[name].to_numpy() for name in ("value_us", "count", "second"))
+        length = 1 + max([0, *(int(_second(due[at], delay[at], served).max()) for at in stretches(len(delay)))])
+        columns, largest = len(tried) + 1, np.zeros(length)
         counted = np.zeros(length * columns)
-        for at in stretches(len(value)):
-            cell = np.searchsorted(tried, value[at], side="left")  # how many of those tried a delay is above
-            cell += second[at].astype("int64") * columns
+        for at in stretches(len(delay)):
+            value, second = delay[at].astype("float64"), _second(due[at], delay[at], served)
+            cell = np.searchsorted(tried, value, side="left")  # how many of those tried a delay is above
+            cell += second * columns
             counted += np.bincount(cell, weights=count[at], minlength=len(counted))
+            np.maximum.at(largest, second, value)
         counts = counted.reshape(length, columns)
         above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
-        largest = np.zeros(length)
-        np.maximum.at(largest, second, value)
         total = above[:, 0]
         table = np.concatenate([above[:, 1:] / np.maximum(total, 1.0)[:, None], largest[:, None]], axis=1)
         table[total == 0] = np.nan

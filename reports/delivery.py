@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact, DeliveryFate, FactKind
 
@@ -51,10 +52,10 @@ LATER_S = 1.0
 EARLY_S = 5.0
 """How long a frame is kept whose send has not been seen yet: clocks of two machines differ by less."""
 MICROSECONDS = 1_000_000
+_DEADLINE_US = round(DEADLINE_S * MICROSECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message, or typing signal, and one who should have got it. Instants and lengths in microseconds."""
 
     topic: ChannelTopic
@@ -117,9 +118,13 @@ class Accounts:
         self._early: dict[str, list[DeliveryFact]] = {}
         self._early_order: deque[tuple[int, str]] = deque()
 
-    def add(self, fact: DeliveryFact) -> Iterator[Delivery]:
-        """Take in the next fact; what is settled by then comes out."""
-        yield from self._settle(fact.at_us - round(DEADLINE_S * MICROSECONDS))
+    def settled(self, now_us: int) -> Iterable[Delivery]:
+        """What has been decided by then."""
+        due = now_us - _DEADLINE_US
+        return self._settle(due) if self._queue and self._queue[0].sent_us < due else ()
+
+    def add(self, fact: DeliveryFact) -> None:
+        """Take in the next fact, after what was `settled` by then."""
         if fact.kind is FactKind.CHANNEL:
             self._channel(fact)
         elif fact.kind is FactKind.SENT:
@@ -209,12 +214,16 @@ class Accounts:
                 del self._open[message.key]
             waited = None if until_us is None else until_us + round(DEADLINE_S * MICROSECONDS)
             for person, member in message.members.items():
-                fate = _fate(message, member, waited, None if self._troubled(message, member) else self._slowest)
+                heard = member.heard_us is not None
+                slowest = None if heard or self._troubled(message, member) else self._slowest
+                fate = _fate(message, member, waited, slowest)
                 if fate is not None:
                     yield _delivery(message, person, member, fate)
 
     def _troubled(self, message: _Open, member: _Expected) -> bool:
         """Whether a fault may have held up what the channel should have brought."""
+        if not self._faults:
+            return False
         ended = member.channel.ended_us
         until = message.sent_us + round(DEADLINE_S * MICROSECONDS) if ended is None else ended
         return any(start < until and message.sent_us < end for start, end in self._faults)
@@ -333,5 +342,6 @@ def account(facts: Iterable[DeliveryFact], faults: Sequence[tuple[float, float]]
     """
     accounts = Accounts(faults)
     for fact in facts:
-        yield from accounts.add(fact)
+        yield from accounts.settled(fact.at_us)
+        accounts.add(fact)
     yield from accounts.close()

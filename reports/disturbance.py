@@ -50,6 +50,8 @@ LAGS = {View.SERVER: 1, View.E2E: 3, View.DELIVERY: 2}
 LONG_S = 5.0
 """Operations that last longer form groups of their own, so that their long lives do not count for the short ones."""
 PRECISION_US = 20.0
+MOST_SLOTS = 1 << 20
+"""Seconds that are counted one by one, whether they have a sample or not."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -84,6 +86,16 @@ def _held(chosen: pd.DataFrame, generator: pd.DataFrame, view: View) -> int:
     return int(rows.loc[rows["second"].isin(chosen["second"].unique()), "count"].sum())
 
 
+def _numbered(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Each key once, ascending, and which of them each is; by counting where they lie close together."""
+    low = int(keys.min())
+    if int(keys.max()) - low > 4 * len(keys) + MOST_SLOTS:
+        groups, group = np.unique(keys, return_inverse=True)
+        return groups, group
+    there = np.bincount(keys - low) > 0
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[keys - low]
+
+
 class _Bound:
     """B(x) of the module's text: how many samples would surely have taken longer than x without the generator."""
 
@@ -93,7 +105,7 @@ class _Bound:
         began = chosen["second"].to_numpy(dtype="int64")
         lasted = np.where(np.isfinite(self._value), self._value, 0.0) / 1e6
         ended = began + np.floor(lasted).astype("int64")
-        groups, group = np.unique(2 * ended + (lasted >= LONG_S), return_inverse=True)
+        groups, group = _numbered(2 * ended + (lasted >= LONG_S))
         last = groups // 2
         first = last.copy()
         if view is not View.SERVER:
@@ -106,7 +118,9 @@ class _Bound:
         largest = np.where(unknown, math.inf, lags * lag.largest + starts * np.nan_to_num(late.largest))
         stratum = np.minimum(np.log2(np.maximum(largest, 1.0)), 63).astype("int64")
         self._lost = np.zeros((64, len(tried)))  # stratum x tried: the sum of n * G(e)
-        np.add.at(self._lost, stratum, population[:, None] * np.minimum(1.0, missed))
+        beyond = population[:, None] * np.minimum(1.0, missed)
+        for place in range(len(tried)):
+            self._lost[:, place] = np.bincount(stratum, weights=beyond[:, place], minlength=len(self._lost))
         self._tried = (lags + starts) * tried
         self._largest = largest[group]
         self._stratum = stratum[group]

@@ -30,7 +30,7 @@ from reports import neighbours
 from reports.change_point import change
 from reports.frames import Frames
 from reports.ranks import grouped_percentiles
-from reports.samples import part
+from reports.samples import part, stretches
 from reports.text import ms, percent
 
 OPERATIONS = ("home_feed", "swipe_events", "message_send")
@@ -168,8 +168,11 @@ def _sliced(samples: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
 def _thickens(frames: Frames, start: float, end: float) -> bool:
     """Whether attempts became more and more frequent. Sessions arrive at random: a fuller half alone says little."""
     attempts = part(frames.measured, frames.measured["view"] == View.SERVER)
-    place = ((attempts["second"].to_numpy() - start) * SLICES / (end - start)).astype("int64").clip(0, SLICES - 1)
-    counts = np.bincount(place, weights=attempts["count"].to_numpy(), minlength=SLICES).astype("int64").tolist()
+    second, number, found = attempts["second"].to_numpy(), attempts["count"].to_numpy(), np.zeros(SLICES)
+    for at in stretches(len(second)):
+        place = ((second[at] - start) * SLICES / (end - start)).astype("int64").clip(0, SLICES - 1)
+        found += np.bincount(place, weights=number[at], minlength=SLICES)
+    counts = found.astype("int64").tolist()
     half = SLICES // 2
     return sum(counts[half:]) > GROWTH * sum(counts[:half]) and _kendall(counts) >= KENDALL
 

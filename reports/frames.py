@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,16 +34,17 @@ from harness.core.session_end import BROKEN_OFF
 from harness.core.tables import ARRIVALS, DELIVERY, HEALTH, LATENCY, REALTIME, SCHEMAS, TRAFFIC, Phase, View
 from harness.record import buckets
 from harness.record.manifest import Manifest
+from harness.record.memory import given_back, let_go
 from harness.record.parts import PartFault
 from harness.record.store import CODED
 from reports.chaos_log import as_they_were, read
 from reports.delays import Delays
 from reports.delivery import Delivery, account
 from reports.gauges import CHANGES_OF, per_second
-from reports.intervals import Interval, of_percentile
+from reports.intervals import Interval, of_percentile, timed_in
 from reports.model import ReportModel
 from reports.ranks import grouped_percentiles, percentiles_of
-from reports.samples import Places, counted, gather, part, stretches
+from reports.samples import BLOCK, Places, among, counted, gather, part, runs_of, stretches
 
 MEASURED_VIEWS = (View.SERVER, View.E2E, View.DELIVERY)
 NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
@@ -55,6 +56,11 @@ NOT_AN_ANSWER: dict[View, frozenset[Outcome]] = {
 
 SUMMED = ("requests", "failed", "rows", "bytes_out", "bytes_in")
 """Columns of the traffic table that are only ever added up."""
+NARROWED = {
+    TRAFFIC: SUMMED,
+    HEALTH: ("lag_p50_us", "lag_p99_us", "lag_max_us", "gc_us", "gc_max_us", "descriptor_limit", "backlog_bytes"),
+}
+"""Columns that take half the memory where their sums allow it."""
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
 
@@ -95,7 +101,7 @@ class Frames:
     manifest: Manifest
     complete: bool
     samples: pd.DataFrame  # KEYS, count, value_us
-    generator: pd.DataFrame  # KEYS, count, value_us
+    generator: pd.DataFrame  # KEYS, count
     arrivals: pd.DataFrame
     health: pd.DataFrame
     traffic: pd.DataFrame  # what each session sent, per call: ticket, call, SUMMED
@@ -138,7 +144,9 @@ class Frames:
     @cached_property
     def measured_counts(self) -> pd.DataFrame:
         """Likewise of `measured`."""
-        return counted(self.measured)
+        if self.measured is not self._in_measure:
+            return counted(self.measured)
+        return self.counts[self.counts["phase"] == Phase.MEASURE].reset_index(drop=True)
 
     @cached_property
     def latencies(self) -> pd.DataFrame:
@@ -213,19 +221,16 @@ def _as_it_was(run: RunLike) -> Manifest:
     return run.manifest.model_copy(update={"chaos": as_they_were(run.manifest.chaos, read(folder))})
 
 
+@given_back()
 def load(run: RunLike) -> Frames:
     """Frames of a run. Rows of several workers with the same key are added up."""
+    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)  # reading takes memory, and samples take the most
     gauges, changes = _realtime(run)
     traffic = _frame(run, TRAFFIC)
     facts = _facts(run)
     faults = [(window.start_s, window.end_s) for window in run.manifest.chaos if window.kind == "chaos"]
     deliveries = tuple(account(_in_order(facts), faults))
-    rows = gather(
-        itertools.chain(run.coded(LATENCY), [_delivery_samples(run.manifest, deliveries)]),
-        frozenset(MEASURED_VIEWS),
-        NOT_AN_ANSWER,
-    )
-    arrivals, health = _frame(run, ARRIVALS), _frame(run, HEALTH)
+    rows = gather(_latency_rows(run, deliveries), frozenset(MEASURED_VIEWS), NOT_AN_ANSWER)
     return Frames(
         manifest=_as_it_was(run),
         complete=run.complete,
@@ -241,6 +246,12 @@ def load(run: RunLike) -> Frames:
         faults=run.faults,
         aborted=rows.aborted,
     )
+
+
+def _latency_rows(run: RunLike, deliveries: tuple[Delivery, ...]) -> Iterator[pa.RecordBatch]:
+    yield from run.coded(LATENCY)
+    let_go()  # packing and sorting come next, which take the most
+    yield _delivery_samples(run.manifest, deliveries)
 
 
 def _coded(run: RunLike, table: str) -> pa.Table:
@@ -260,18 +271,21 @@ def _realtime(run: RunLike) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What of Realtime's millions of rows is asked for, before the samples need the memory."""
     rows = _frame(run, REALTIME)
     names = [name for name in rows["what"].cat.categories if name.startswith(CHANGES_OF)]
-    return per_second(rows), rows[rows["what"].isin(names)].reset_index(drop=True)
+    gauges, changes = per_second(rows), rows[among(rows, "what", names)].reset_index(drop=True)
+    del rows
+    let_go()
+    return gauges, changes
 
 
 def _frame(run: RunLike, table: str) -> pd.DataFrame:
     """A table of the record; its words are categories. Column by column, each leaves Arrow's memory for numpy's."""
     frame: pd.DataFrame = _coded(run, table).to_pandas(split_blocks=True, self_destruct=True)
     frame = frame[["ticket", "call", *SUMMED]] if table == TRAFFIC else frame
-    for name in SUMMED if table == TRAFFIC else ():
+    for name in NARROWED.get(table, ()):
         values = frame[name].to_numpy()
         if values.dtype == np.int64 and len(values) and values.min() >= 0 and values.sum(dtype=np.float64) < 2**31:
             frame[name] = values.astype(np.int32)  # no sum of any of them is larger
-    pa.default_memory_pool().release_unused()
+    let_go()
     for name in CODED.get(table, ()):
         words = frame[name].cat
         frame[name] = words.set_categories(sorted(words.categories))  # groups come in the order of their words
@@ -305,10 +319,13 @@ def _in_order(facts: pd.DataFrame) -> Iterator[DeliveryFact]:
     marks = facts["mark_us"].to_numpy(dtype="float64", na_value=np.nan)
     names = ("at_us", "worker", "kind", "person", "conversation", "key", "detail")
     kinds = {str(kind): kind for kind in FactKind}
-    columns = [facts[name].tolist() for name in names]
-    for at, worker, kind, person, conversation, key, detail, mark in zip(*columns, marks.tolist(), strict=True):
-        mark_us = None if math.isnan(mark) else int(mark)
-        yield DeliveryFact(at, worker, kinds[kind], person, conversation, key, detail, mark_us)
+    for some in stretches(len(facts), BLOCK):
+        columns = [facts[name].iloc[some].tolist() for name in names]
+        for at, worker, kind, person, conversation, key, detail, mark in zip(
+            *columns, marks[some].tolist(), strict=True
+        ):
+            mark_us = None if math.isnan(mark) else int(mark)
+            yield DeliveryFact(at, worker, kinds[kind], person, conversation, key, detail, mark_us)
 
 
 def _delivery_samples(manifest: Manifest, deliveries: tuple[Delivery, ...]) -> pa.RecordBatch:
@@ -345,7 +362,7 @@ def latency_table(frames: Frames) -> pd.DataFrame:
     """Per operation and view over the measure phase: samples, failed (counts), p50, p90, p95, p99, max in ms.
 
     A percentile that falls on a failure is infinite; `max` is of answers only. How precisely p95 and p99 are known:
-    `interval_of`.
+    `intervals_of`.
     """
     return frames.latencies.copy()
 
@@ -371,13 +388,16 @@ def _ends(chosen: pd.DataFrame) -> tuple[float, int]:
     return largest, int(chosen["count"].to_numpy()[~answered].sum())
 
 
-def interval_of(frames: Frames, operation: str, view: View, percentile: float) -> Interval | None:
-    """The 95 % interval of one operation's percentile over the measure phase, in ms; None as in `reports.intervals`."""
+def intervals_of(
+    frames: Frames, operation: str, view: View, percentiles: Sequence[float]
+) -> tuple[Interval | None, ...]:
+    """The 95 % intervals of one operation's percentiles over the measure phase, in ms; None as in
+    `reports.intervals`."""
     chosen = frames.measured_of(operation, view)
     if chosen.empty:
-        return None
-    value_us = percentiles_of(chosen, (percentile,))[1][0]
-    return of_percentile(frames.window, chosen, percentile, value_us)
+        return (None,) * len(percentiles)
+    values_us, timed = percentiles_of(chosen, percentiles)[1], timed_in(frames.window, chosen)
+    return tuple(of_percentile(timed, *pair) for pair in zip(percentiles, values_us, strict=True))
 
 
 def slowest(frames: Frames, view: View, limit: int = 15) -> pd.DataFrame:
@@ -405,8 +425,8 @@ def latency_series(frames: Frames, operation: str, view: View, width_s: int) -> 
 
 def throughput(frames: Frames, view: View, width_s: int) -> pd.DataFrame:
     """Samples per second by outcome: index second (slots of `width_s` with no gaps), one column an outcome present."""
-    parts = [part(frame, frame["view"] == view) for frame in (frames.samples, frames.aborted) if len(frame)]
-    last = max((int(chosen["second"].max()) for chosen in parts if len(chosen)), default=None)
+    parts = [frame.iloc[at] for frame in (frames.samples, frames.aborted) for at in runs_of(frame, "view", view)]
+    last = max((int(chosen["second"].max()) for chosen in parts), default=None)
     if last is None:
         return pd.DataFrame()
     seconds = range(0, last // width_s * width_s + width_s, width_s)

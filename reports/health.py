@@ -26,7 +26,7 @@ from reports import held_back, neighbours, resources, roster
 from reports.frames import Frames, recorded_in
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
-from reports.samples import part
+from reports.samples import own_values, part
 from reports.text import count, ms, percent, plural
 
 LAG_VALID_MS, LAG_INVALID_MS = 5.0, 20.0
@@ -110,7 +110,7 @@ def _lag(frames: Frames) -> HealthRow:
             if frames.manifest.status == "aborted"
             else "run again; a worker that records samples but no lag is a defect of the harness",
         )
-    lag = value_at_share(rows, 0.99) / 1000.0
+    lag = value_at_share(own_values(rows), 0.99) / 1000.0
     level: Level = "valid" if lag < LAG_VALID_MS else "invalid" if lag > LAG_INVALID_MS else "suspect"
     return HealthRow(
         check="loop lag",

@@ -15,6 +15,7 @@ from harness.core.wire_limits import WireLimits
 from reports.frames import Frames
 from reports.health_row import HealthRow, Level
 from reports.ranks import value_at_share
+from reports.samples import own_values
 from reports.text import count, percent, plural, seconds
 
 MAX_HELD = 0.01
@@ -50,7 +51,7 @@ def judge(frames: Frames) -> tuple[HealthRow, ...]:
 
 def _waits(frames: Frames) -> pd.DataFrame:
     rows = frames.generator
-    rows = rows[(rows["view"] == View.HELD) & (rows["phase"] == Phase.MEASURE) & (rows["value_us"] >= NOTICED_US)]
+    rows = rows[(rows["view"] == View.HELD) & (rows["phase"] == Phase.MEASURE) & (rows["bucket_us"] >= NOTICED_US)]
     return rows[rows["operation"].isin((REQUESTS, CONNECTIONS))]
 
 
@@ -71,7 +72,7 @@ def _value(waits: pd.DataFrame, held: int, requests: int) -> str:
     if not held:
         return "held nothing back"
     mean_s = float((waits["bucket_us"] * waits["count"]).sum()) / held / 1e6
-    p95_s = value_at_share(waits, 0.95) / 1e6
+    p95_s = value_at_share(own_values(waits), 0.95) / 1e6
     return (
         f"{count(held)} waits for {plural(requests, 'request')}, {seconds(round(mean_s, 2))} on average, "
         f"p95 {seconds(round(p95_s, 2))}"

@@ -57,15 +57,16 @@ class Interval(BaseModel):
     high: float | None
 
 
-def of_percentile(window: Window, chosen: pd.DataFrame, percentile: float, value_us: float) -> Interval | None:
-    """The interval of `percentile`, whose value in `chosen` is `value_us`, in milliseconds.
+def of_percentile(timed: Timed | None, percentile: float, value_us: float) -> Interval | None:
+    """The interval of `percentile`, whose value among the samples is `value_us`, in milliseconds.
 
     None where the value is a failure, where neither end can be shown, or where all samples are of so few seconds that
     nothing tells whether they depend on each other.
+
+    :param timed: as `timed_in` gives them
     """
-    if not math.isfinite(value_us) or not measurable(window, chosen):
+    if timed is None or not math.isfinite(value_us):
         return None
-    timed = _timed(window, chosen)
     share = float(share_of(percentile))
     low, high = _ends(timed, share, dependence(timed, share, timed.value <= value_us))
     if low is None:
@@ -128,8 +129,7 @@ class _Sorted:
 
     @classmethod
     def of(cls, timed: Timed) -> _Sorted:
-        value, place = np.unique(timed.value, return_inverse=True)
-        count = np.bincount(place, weights=timed.count, minlength=len(value)).astype("float64")
+        value, count = timed.values[0], timed.number
         return cls(value[count > 0], count[count > 0], np.cumsum(count[count > 0]))
 
     def rank(self, rank: float, worth: float) -> float:
@@ -259,17 +259,19 @@ def evidence(
     *,
     ranked: bool,
     confidence: float = 0.95,
+    timed: Timed | None = None,
 ) -> Evidence:
     """What `chosen` says about the claim that at most `allowed` of it is bad.
 
     :param ranked: bad means slow, so the correlation of the values tells something about that of being bad
+    :param timed: `timed_in` of the same, where it is at hand
     """
     samples = int(chosen["count"].sum())
     wrong = bad.to_numpy(dtype="bool")
     counted = int(chosen["count"].to_numpy()[wrong].sum())
     worth = float(samples)
-    if samples and measurable(window, chosen):
-        timed = _timed(window, chosen)
+    timed = timed_in(window, chosen) if timed is None and samples else timed
+    if timed is not None:
         worth = (
             effective(timed, 1.0 - allowed, ~wrong)
             if ranked and 0.0 < allowed < 1.0
@@ -309,16 +311,25 @@ def measurable(window: Window, chosen: pd.DataFrame) -> bool:
     """Whether there are samples, of at least ten different seconds; fewer than ten samples: of one second each."""
     if chosen.empty:
         return False
-    samples = int(chosen["count"].sum())
-    return samples > 0 and int(chosen.loc[chosen["count"] > 0, "second"].nunique()) >= min(SLICES, samples)
+    second, count = chosen["second"].to_numpy(), chosen["count"].to_numpy()
+    samples = int(count.sum())
+    if samples <= 0:
+        return False
+    return any(len(np.unique(second[:few][count[:few] > 0])) >= min(SLICES, samples) for few in (1024, len(second)))
+
+
+def timed_in(window: Window, chosen: pd.DataFrame) -> Timed | None:
+    """Samples by time, of which several figures can be asked; None where they are not `measurable`."""
+    return _timed(window, chosen) if measurable(window, chosen) else None
 
 
 def _timed(window: Window, chosen: pd.DataFrame) -> Timed:
     start, end = math.floor(window[0]), math.ceil(window[1])
     second = np.clip(chosen["second"].to_numpy(dtype="int64") - start, 0, max(end - start - 1, 0))
+    valued = "value_us" in chosen  # a share needs none
     return Timed(
         second=second,
-        value=chosen["value_us"].to_numpy(dtype="float64"),
+        value=chosen["value_us"].to_numpy(dtype="float64") if valued else np.zeros(len(second)),
         count=chosen["count"].to_numpy(dtype="float64"),
         length=max(end - start, 1),
     )

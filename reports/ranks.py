@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reports.samples import stretches
+
 MOST_CELLS = 1 << 22
 """Of a grid of groups and values, or of keys; beyond that, sorting takes less memory."""
 Integers = npt.NDArray[np.int64]
@@ -68,10 +70,15 @@ def percentiles_of(frame: pd.DataFrame, percentiles: Sequence[float]) -> tuple[i
 
 def _cumulated(frame: pd.DataFrame) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     """Each value once, ascending, and how many samples are at or below it."""
-    place, values = pd.factorize(frame["value_us"].to_numpy())
-    order = np.argsort(values)
-    counts = np.bincount(place, weights=frame["count"].to_numpy(), minlength=len(values))
-    return values[order], np.cumsum(counts[order])
+    value, count = frame["value_us"].to_numpy(), frame["count"].to_numpy()
+    values, counts = [value[:0]], [np.zeros(0, np.float64)]
+    for at in stretches(len(value)):
+        place, found = pd.factorize(value[at])
+        values.append(found)
+        counts.append(np.bincount(place, weights=count[at], minlength=len(found)).astype(np.float64))
+    ascending, place = distinct(np.concatenate(values))
+    number = np.bincount(place, weights=np.concatenate(counts), minlength=len(ascending))
+    return ascending, np.cumsum(number)
 
 
 def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: Sequence[float]) -> pd.DataFrame:
@@ -85,7 +92,7 @@ def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: S
         empty = pd.DataFrame(columns=[*columns, "samples", *names]).astype({"samples": "int64"})
         return empty.astype(dict.fromkeys(names, "float64"))
     group, labels = _groups(frame, columns)
-    values, place = _distinct(frame["value_us"].to_numpy())
+    values, place = distinct(frame["value_us"].to_numpy())
     samples, below = _running(group, place, frame["count"].to_numpy(), (len(labels), len(values)))
     result = labels.assign(samples=samples)
     for name, percentile in zip(names, percentiles, strict=True):
@@ -95,7 +102,7 @@ def grouped_percentiles(frame: pd.DataFrame, keys: Sequence[str], percentiles: S
     return result
 
 
-def _distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
+def distinct(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
     """Each value once, ascending, and which of them each is. They are few, and hashing is far quicker than sorting."""
     place, found = pd.factorize(values)
     order = np.argsort(found)

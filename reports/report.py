@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.core.collector import paused
 from harness.core.errors import HarnessError, UsageError
 from harness.core.secret_filter import WORDS
 from harness.history.store import HistoryStore
@@ -19,6 +20,7 @@ from harness.plan.capacity import figures as plan_figures
 from harness.plan.inputs import PlanInputs
 from harness.plan.prices import Prices
 from harness.plan.rows import EVENTS
+from harness.record.memory import given_back, let_go
 from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.assistant.judge import assistant
@@ -48,6 +50,7 @@ HISTORY = "history.db"
 VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
 
 
+@paused()
 def report(
     folder: Path,
     baselines: Sequence[Path] = (),
@@ -76,6 +79,7 @@ def report(
     return verdict
 
 
+@paused()
 def rendered(folder: Path) -> str:
     """The page of the run in `folder`, from its record; nothing is written. :raises UsageError: it holds no run."""
     frames, verdict = _judged(folder, (), force=False)
@@ -95,6 +99,7 @@ def earlier(folder: Path, frames: Frames, verdict: Verdict, history: Path | None
         return None
 
 
+@paused()
 def judged(folder: Path) -> Verdict:
     """The verdict of the run in `folder`, from its record, against what it was judged with before, where that is still
     there; nothing is written. :raises UsageError: it holds no run."""
@@ -102,6 +107,7 @@ def judged(folder: Path) -> Verdict:
     return _judged(folder, before.folders, before.also, force=False)[1]
 
 
+@given_back()
 def _judged(
     folder: Path, baselines: Sequence[Path], also: Sequence[Path] = (), *, force: bool, uncompared: str = ""
 ) -> tuple[Frames, Verdict]:
@@ -120,10 +126,12 @@ def _judged(
     )
     if database is not None:
         database = database.model_copy(update={"compute": beside(database.planned_cores, prices)})
+    traffic = measure(frames, prices)
+    let_go()
     verdict = judge_frames(
         frames,
         found,
-        measure(frames, prices),
+        traffic,
         integrity(run),
         prices.plans,
         faults,

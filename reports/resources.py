@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.health_row import HealthRow
+from reports.samples import part
 from reports.text import count, ms, percent, plural, size
 
 DESCRIPTORS_USED = 0.8
@@ -34,7 +35,8 @@ class _Resource:
 
 def judge(rows: pd.DataFrame) -> tuple[HealthRow, ...]:
     """A row for each resource that was recorded. `rows`: the health table, of the measure phase."""
-    return tuple(one.row(one.check, _recorded(rows, one)) for one in _RESOURCES if not _recorded(rows, one).empty)
+    recorded = ((one, _recorded(rows, one)) for one in _RESOURCES)
+    return tuple(one.row(one.check, found) for one, found in recorded if not found.empty)
 
 
 def not_checked(rows: pd.DataFrame) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def not_checked(rows: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _recorded(rows: pd.DataFrame, resource: _Resource) -> pd.DataFrame:
-    return rows.dropna(subset=list(resource.columns))
+    return part(rows, rows[list(resource.columns)].notna().all(axis=1))
 
 
 def _share(column: str, of: str) -> Callable[[str, pd.DataFrame], HealthRow]:

@@ -41,6 +41,7 @@ from reports.frames import Frames
 from reports.intervals import Evidence, Interval
 from reports.model import ReportModel
 from reports.ranks import percentiles_of, rank_of, share_of
+from reports.samples import Integers, among
 from reports.text import DASH, MINUS, count, ms, percent, plural, seconds
 from reports.windows import Sliding, Stretch, incident, slide
 
@@ -168,7 +169,10 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     missed = incident(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), slo.sustained_s)
     moved = disturbance.moved_ms(frames, chosen, slo.view, slo.percentile, value_us) if samples else None
     met = samples > 0 and under >= rank_of(slo.percentile, samples)
-    known = intervals.evidence(frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True)
+    timed = intervals.timed_in(frames.window, chosen)
+    known = intervals.evidence(
+        frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True, timed=timed
+    )
     status, note = _status(frames, slo, slo.operation, known, met=met, missed=missed is not None)
     close = known.close and status != "inconclusive"
     if status != "inconclusive":
@@ -202,7 +206,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
         min_samples=slo.min_samples,
         failed=failed,
         share_under=under / samples if samples else None,
-        interval=intervals.of_percentile(frames.window, chosen, slo.percentile, value_us),
+        interval=intervals.of_percentile(timed, slo.percentile, value_us),
         close=close and status != "inconclusive",
         moved=moved,
         **_proof(frames, slo, known),
@@ -213,9 +217,8 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
 
 
 def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
-    chosen = frames.measured_of(slo.operations, slo.view)
+    chosen, counted = _by_second(frames, slo)
     samples = int(chosen["count"].sum())
-    counted = chosen["outcome"].isin([str(outcome) for outcome in slo.outcomes])
     bad = int(chosen.loc[counted, "count"].sum())
     value = bad / samples if samples else None
     interval = intervals.of_share(frames.window, chosen, counted)
@@ -254,6 +257,26 @@ def judge_share(frames: Frames, slo: ShareSlo) -> SloRow:
         status=status,
         note=note,
     )
+
+
+def _by_second(frames: Frames, slo: ShareSlo) -> tuple[pd.DataFrame, pd.Series[bool]]:
+    """How many samples each second has (columns second, count), and which rows are of those that are counted: of
+    millions of rows of many operations a share needs no more."""
+    rows = [frames.measured_of(name, slo.view) for name in dict.fromkeys(slo.operations)]
+    each = [one for one in rows if len(one)]
+    if not each:
+        none: Integers = np.zeros(0, np.int64)
+        return pd.DataFrame({"second": none, "count": none}), pd.Series(none, dtype="bool")
+    low = min(int(one["second"].min()) for one in each)
+    length = max(int(one["second"].max()) for one in each) - low + 1
+    number = np.zeros((2, length))
+    for one in each:
+        cell = one["second"].to_numpy(dtype="int64") - low
+        cell += length * among(one, "outcome", slo.outcomes)
+        number += np.bincount(cell, weights=one["count"].to_numpy(), minlength=2 * length).reshape(2, length)
+    which, at = np.nonzero(number)
+    found = pd.DataFrame({"second": at + low, "count": number[which, at].astype(np.int64)})
+    return found, pd.Series(which, dtype="bool")
 
 
 def _percentile_us(chosen: pd.DataFrame, percentile: float) -> float:

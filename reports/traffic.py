@@ -18,6 +18,7 @@ from harness.plan.inputs import MIX
 from harness.plan.measured import Share, month_figures, planned_session
 from reports.frames import Frames
 from reports.model import ReportModel
+from reports.samples import part
 
 ALL = "all"
 SUMMED = ["requests", "rows", "bytes_out", "bytes_in"]
@@ -89,7 +90,7 @@ class Traffic(ReportModel):
 def measure(frames: Frames, prices: Prices) -> Traffic | None:
     """Of a run; None when no session has ended, or when the record is older than its table of traffic."""
     ended = frames.arrivals[frames.arrivals["end"] == "finished"]
-    sent = frames.traffic.loc[frames.traffic["ticket"].isin(ended["ticket"]), ["ticket", "call", *SUMMED]]
+    sent = part(frames.traffic, frames.traffic["ticket"].isin(ended["ticket"]))
     if sent.empty:
         return None
     mix = dict(frames.manifest.profile.mix)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -87,10 +86,10 @@ def slide(
         counted = float(count[part].sum()), float(count[part & bad.to_numpy()].sum())
         return Stretch(float(start + first), float(start + last + width), int(counted[0]), int(counted[1]))
 
-    runs = [
-        [at for at, _ in run] for bad_run, run in groupby(enumerate(over.tolist()), lambda item: item[1]) if bad_run
-    ]
-    longest = max((stretch(run[0], run[-1]) for run in runs), key=lambda one: one.length_s, default=None)
+    edges = np.flatnonzero(np.diff(over.astype(np.int8), prepend=0, append=0))
+    begins, ends = edges[::2], edges[1::2] - 1
+    most = int(np.argmax(ends - begins)) if len(edges) else None
+    longest = None if most is None else stretch(int(begins[most]), int(ends[most]))
     marked = (bad if slow is None else slow).to_numpy()
     heavy = _sums(np.bincount(second, np.where(marked, count, 0.0), minlength=length), width)
     worst = int(np.argmax(_lower(heavy, total, NORMAL_Z)))

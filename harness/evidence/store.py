@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -83,6 +85,55 @@ def kept(
         if name in found.column_names and found[name].null_count:
             raise _damaged(path, f"it has rows without {name}")
     return found
+
+
+class KeptTable:
+    """A table as it was read, column by column: each is read when it is asked for and not held here, so that ten
+    million rows take no more memory than the columns in use. As far as `pyarrow.Table`: `num_rows` and `[name]`."""
+
+    def __init__(
+        self, folder: Path, table: StoredTable, columns: Sequence[str], wanted: npt.NDArray[np.bool_] | None = None
+    ) -> None:
+        self._folder, self._table, self._columns, self._wanted = folder, table, tuple(columns), wanted
+
+    @property
+    def num_rows(self) -> int:
+        if self._wanted is not None:
+            return int(np.count_nonzero(self._wanted))
+        return int(pq.read_metadata(path_of(self._folder, self._table)).num_rows)
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        """:raises UsageError: the file is damaged, or was removed."""
+        found = kept(self._folder, self._table, (name,))
+        if found is None:
+            raise _damaged(path_of(self._folder, self._table), "it is no longer there")
+        return found[name] if self._wanted is None else found[name].filter(pa.array(self._wanted))
+
+    def parted(self, wanted: npt.NDArray[np.bool_]) -> tuple[KeptTable, pa.Table]:
+        """The rows that are wanted, and the others, which are few as a rule, in memory."""
+        rest = pa.table({name: self._without(name, wanted) for name in self._columns})
+        if wanted.all():
+            return self, rest
+        chosen = wanted
+        if self._wanted is not None:
+            chosen = self._wanted.copy()
+            chosen[chosen] = wanted
+        return KeptTable(self._folder, self._table, self._columns, chosen), rest
+
+    def _without(self, name: str, wanted: npt.NDArray[np.bool_]) -> pa.ChunkedArray:
+        if wanted.all():
+            return pa.chunked_array([], self._table.schema.field(name).type)
+        return self[name].filter(pa.array(~wanted))
+
+
+def by_column(folder: Path, table: StoredTable, columns: Sequence[str]) -> KeptTable | None:
+    """A table as it was read, of which more than a few columns would not fit into memory; None when it was not read.
+
+    :raises UsageError: the file is damaged; further damage shows as columns are read.
+    """
+    if kept(folder, table, [name for name in table.told_apart_by if name in columns]) is None:
+        return None
+    return KeptTable(folder, table, columns)
 
 
 def _damaged(path: Path, why: str) -> UsageError:

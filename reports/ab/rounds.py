@@ -12,6 +12,7 @@ import pandas as pd
 from harness.core.tables import View
 from reports.ab.paired import Samples, pooled
 from reports.frames import Frames
+from reports.samples import own_values
 
 SLICE_S = 6.0
 """What lasts longer mostly hits both; a session's requests mostly fit in."""
@@ -84,7 +85,7 @@ def _sliced(frames: Frames, round_: Round, first: int) -> Iterable[tuple[Key, Sa
     span, zero = round_.span, frames.manifest.zero_epoch_s
     assert span is not None
     assert zero is not None
-    lag = frames.generator[frames.generator["view"] == View.LAG]
+    lag = own_values(frames.generator[frames.generator["view"] == View.LAG])
     rows = pd.concat([frames.measured, lag], ignore_index=True)
     at = zero + rows["second"].to_numpy(dtype="float64") + 0.5
     inside = (at >= span[0]) & (at < span[1])

@@ -19,7 +19,7 @@ from harness.core.content import NOT_NOTED, differing
 from harness.core.ledger import WriteKind
 from harness.evidence.tables import CONTENT_FIELDS, MESSAGES
 from reports.integrity import frames
-from reports.integrity.columns import Flags, numbers, text
+from reports.integrity.columns import Flags, StoredRows, numbers, text
 from reports.integrity.model import SHOWN, Check, Offender
 from reports.integrity.texts import QUESTIONS
 from reports.integrity.writes import LedgerRows
@@ -66,8 +66,10 @@ def _number(value: object) -> int:
     return int(value) if isinstance(value, int | np.integer) else NOT_NOTED  # a float is a column of nulls
 
 
-def touched(changes: Changes, table: pa.Table) -> Flags:
+def touched(changes: Changes, table: StoredRows) -> Flags:
     """Rows of messages that somebody changed, or tried to."""
+    if not changes:
+        return np.zeros(table.num_rows, np.bool_)
     known = pa.array(list(changes), pa.binary(16))
     return np.asarray(pc.is_in(table["id"], value_set=known), dtype=np.bool_)
 
@@ -80,12 +82,13 @@ def allowed(changes: list[Change]) -> list[Change]:
     return [last, *(one for one in changes if one is not last and (not one.acknowledged or one.done_us > last.sent_us))]
 
 
-def check(changes: Changes, table: pa.Table) -> Check:
+def check(changes: Changes, table: StoredRows) -> Check:
     """Whether changed messages hold what they were changed into. `table`: stored messages."""
-    content, parts = numbers(table["content"]), numbers(table["parts"])
+    rows = np.flatnonzero(touched(changes, table)).tolist()
+    content, parts, key = numbers(table["content"]), numbers(table["parts"]), table["id"]
     looked_at, blind, offenders = 0, 0, []
-    for row in np.flatnonzero(touched(changes, table)).tolist():
-        id_ = table["id"][row].as_py()
+    for row in rows:
+        id_ = key[row].as_py()
         may = allowed(changes[id_])
         if not may:
             continue

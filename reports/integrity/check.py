@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from harness.core import ids
 from harness.core.ledger import WriteKind
@@ -15,6 +14,7 @@ from harness.core.tables import LEDGER_WRITES
 from harness.evidence import store
 from harness.evidence.tables import CONTENT_FIELDS, EVENTS, MESSAGES
 from harness.record.manifest import Manifest, TargetClock
+from harness.record.memory import given_back
 from harness.record.store import RunFiles
 from reports.integrity import (
     changes,
@@ -32,7 +32,7 @@ from reports.integrity import (
     view,
 )
 from reports.integrity import clock as clocks
-from reports.integrity.columns import Flags, Integers, integers, text
+from reports.integrity.columns import Flags, Integers, StoredRows, integers, text
 from reports.integrity.model import SHOWN, UNCHECKED, Check, Integrity, Offender
 from reports.integrity.reads import joined, reads
 from reports.integrity.rules import LIBRARY_EVENTS, rules
@@ -117,6 +117,7 @@ def torn_ledgers(manifest: Manifest) -> frozenset[int]:
     return frozenset(record.worker for record in manifest.roster if record.apart or not record.final)
 
 
+@given_back()
 def checks(
     run: RunFiles,
     run_tag: int,
@@ -130,7 +131,7 @@ def checks(
     small = frames.smaller(run.rows, LIBRARY_EVENTS)
     book = Book(run.rows, run_tag, contents.accounts(small), torn)
     rows: list[Check] = []
-    happened = store.kept(run.folder, EVENTS, EVENT_COLUMNS)
+    happened = store.by_column(run.folder, EVENTS, EVENT_COLUMNS)
     made = None if happened is None else _of_events(book, happened)
     offset = _by_rows(made, zero_us) if clock is None else clocks.measured(clock)
     span = lasted(small.last_us, zero_us, offset)
@@ -140,7 +141,7 @@ def checks(
         made = None  # the most that is in memory; messages are the next
     ahead_us = {clock.worker: clock.offset_us for clock in run.manifest.clocks}
     kept = list(view.shown(run.rows, ahead_us))
-    if (said := store.kept(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
+    if (said := store.by_column(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
         sent = _of_messages(book, said)
         del said
         rows += _messages(book, *sent, zero_us, offset, changes.gathered(small), span)
@@ -167,7 +168,7 @@ def _by_rows(made: tuple[Writes, events.StoredEvents] | None, zero_us: int) -> c
 
 def _events(
     book: Book,
-    table: pa.Table,
+    table: StoredRows,
     zero_us: int,
     offset: clocks.Offset = clocks.NO_OFFSET,
     span: tuple[int, int] = (0, 0),
@@ -175,7 +176,7 @@ def _events(
     return _about_events(book, *_of_events(book, table), zero_us, offset, span)
 
 
-def _of_events(book: Book, table: pa.Table) -> tuple[Writes, events.StoredEvents]:
+def _of_events(book: Book, table: StoredRows) -> tuple[Writes, events.StoredEvents]:
     writes = events.gathered(book.rows)
     return writes, events.matched(writes, table, book.run_tag)
 
@@ -251,7 +252,7 @@ def _messages(
     yield book.rows_of("I64", stored.others, nobodys, "id", "user_id", "conversation_id")
 
 
-def _of_messages(book: Book, table: pa.Table) -> tuple[Writes, messages.StoredMessages]:
+def _of_messages(book: Book, table: StoredRows) -> tuple[Writes, messages.StoredMessages]:
     writes = of_kind(WriteKind.MESSAGE, book.rows)
     return writes, messages.matched(writes, table, book.run_tag)
 
@@ -297,24 +298,28 @@ class Book:
             offenders = tuple(self._named(writes, row, facts[int(writes.place[row])]) for row in rows)
             yield QUESTIONS[id_].answered(len(writes), len(found[id_]), offenders)
 
-    def unknown(self, id_: str, table: pa.Table, rows: Iterable[int], column: str) -> Check:
+    def unknown(self, id_: str, table: StoredRows, rows: Iterable[int], column: str) -> Check:
         """A question whose offenders are rows with an id of this run that nobody made, as far as the ledgers tell."""
-        makers = {int(row): self._maker(table[column][int(row)].as_py()) for row in rows}
+        asked = [int(row) for row in rows]
+        named = table[column] if asked else None
+        makers = {row: self._maker(named[row].as_py()) for row in asked} if named is not None else {}
         known = {row: worker for row, worker in makers.items() if worker is not None}
         judged = [row for row, worker in known.items() if worker not in self.torn]
         if judged:
             return self.rows_of(id_, table, judged, column)
         return self.rows_of(id_, table, list(known), column).doubted()
 
-    def rows_of(self, id_: str, table: pa.Table, rows: Iterable[int], *columns: str) -> Check:
+    def rows_of(self, id_: str, table: StoredRows, rows: Iterable[int], *columns: str) -> Check:
         """A question whose offenders are stored rows."""
         found = [int(row) for row in rows]
+        named = {column: table[column] for column in columns} if found else {}
         offenders = tuple(
-            Offender(ids={column: text(table[column][row].as_py()) for column in columns}) for row in found[:SHOWN]
+            Offender(ids={column: text(values[row].as_py()) for column, values in named.items()})
+            for row in found[:SHOWN]
         )
         return QUESTIONS[id_].answered(table.num_rows, len(found), offenders)
 
-    def foreign(self, writes: Writes, table: pa.Table, row_write: Integers) -> Flags:
+    def foreign(self, writes: Writes, table: StoredRows, row_write: Integers) -> Flags:
         """Rows that carry another person's account than that of whoever made their id."""
         found = np.zeros(table.num_rows, np.bool_)
         known = np.flatnonzero(row_write >= 0)
@@ -323,7 +328,7 @@ class Book:
         found[known] = ~self.accounts.fit(person, user) & (user != 0)
         return found
 
-    def fields_of(self, id_: str, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Check:
+    def fields_of(self, id_: str, writes: Writes, table: StoredRows, row_write: Integers, how: Comparison) -> Check:
         """Whether rows hold what was sent, with the fields that differ by name."""
         known = row_write >= 0
         told = np.flatnonzero(self._differ(writes, table, row_write, how))
@@ -340,7 +345,7 @@ class Book:
             note = "; ".join(filter(None, [note, f"content not compared: {count(blind)} rows of an older record"]))
         return QUESTIONS[id_].answered(looked_at, len(told), offenders, note)
 
-    def _differ(self, writes: Writes, table: pa.Table, row_write: Integers, how: Comparison) -> Flags:
+    def _differ(self, writes: Writes, table: StoredRows, row_write: Integers, how: Comparison) -> Flags:
         differ = contents.unlike(writes, table, row_write)
         for flags in (*how.others.values(), *(() if how.also is None else (how.also,))):
             differ |= flags
@@ -348,7 +353,7 @@ class Book:
         return flags_
 
     def shown(
-        self, writes: Writes, table: pa.Table, row_write: Integers, late: Flags, as_sent: Integers, how: Comparison
+        self, writes: Writes, table: StoredRows, row_write: Integers, late: Flags, as_sent: Integers, how: Comparison
     ) -> tuple[tuple[Integers, Flags, int], ...]:
         """What `misdated` of `late` rows and `fields_of` as they were sent will show, for `look_up`."""
         differ = self._differ(writes, table, as_sent, how)
@@ -368,7 +373,7 @@ class Book:
         self,
         id_: str,
         writes: Writes,
-        table: pa.Table,
+        table: StoredRows,
         row_write: Integers,
         late: Flags,
         zero_us: int,

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.evidence.store import KeptTable
+
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint64]
+
+
+class StoredRows(Protocol):
+    """Rows of a stored table: a `pyarrow.Table`, or one of which columns are read as they are asked for."""
+
+    @property
+    def num_rows(self) -> int: ...
+    def __getitem__(self, name: str, /) -> pa.ChunkedArray: ...
 
 
 def integers(column: pa.ChunkedArray) -> Integers:
@@ -29,8 +40,11 @@ def numbers(column: pa.ChunkedArray) -> Numbers:
     return values
 
 
-def parted(table: pa.Table, wanted: Flags) -> tuple[pa.Table, pa.Table]:
+def parted(table: StoredRows, wanted: Flags) -> tuple[StoredRows, pa.Table]:
     """The rows that are wanted and those that are not; without a copy where it is all of them, or none."""
+    if isinstance(table, KeptTable):
+        return table.parted(wanted)
+    assert isinstance(table, pa.Table)
     if wanted.all():
         return table, table.slice(0, 0)
     if not wanted.any():

@@ -19,7 +19,7 @@ from harness.core.content import NOT_NOTED, differing
 from harness.core.ledger import WriteKind
 from harness.core.tables import LEDGER_WRITES
 from harness.evidence.columns import halves
-from reports.integrity.columns import Flags, Integers, Numbers, numbers
+from reports.integrity.columns import Flags, Integers, Numbers, StoredRows, numbers
 from reports.integrity.writes import LedgerRows, WriteFacts, Writes
 
 NAMED_AT_MOST = 5_000
@@ -78,7 +78,7 @@ def _pair(person: Numbers, user: Numbers) -> Numbers:
     return both
 
 
-def unlike(writes: Writes, table: pa.Table, row_write: Integers) -> Flags:
+def unlike(writes: Writes, table: StoredRows, row_write: Integers) -> Flags:
     """Rows whose content is another than their write's. Rows and writes without content are not compared."""
     found = np.zeros(table.num_rows, np.bool_)
     known = np.flatnonzero(row_write >= 0)
@@ -87,14 +87,14 @@ def unlike(writes: Writes, table: pa.Table, row_write: Integers) -> Flags:
     return found
 
 
-def compared(writes: Writes, table: pa.Table, row_write: Integers) -> int:
+def compared(writes: Writes, table: StoredRows, row_write: Integers) -> int:
     """How many rows have a content on both sides."""
     known = np.flatnonzero(row_write >= 0)
     both = (writes.content[row_write[known]] != NOT_NOTED) & (numbers(table["content"])[known] != NOT_NOTED)
     return int(both.sum())
 
 
-def elsewhere(writes: Writes, table: pa.Table, row_write: Integers, rows: LedgerRows) -> Flags:
+def elsewhere(writes: Writes, table: StoredRows, row_write: Integers, rows: LedgerRows) -> Flags:
     """Messages that stand in another conversation than they were sent to, which their content leaves out."""
     sent = np.zeros(len(writes), np.uint64)
     for batch in rows(LEDGER_WRITES, ("kind", "person", "sequence", "subject")):
@@ -121,7 +121,7 @@ class Named:
 
 def named(
     writes: Writes,
-    table: pa.Table,
+    table: StoredRows,
     rows: Iterable[int],
     row_write: Integers,
     facts: Mapping[int, WriteFacts],
@@ -135,15 +135,18 @@ def named(
     :param columns: further fields: the attribute of `WriteFacts` and the stored column that hold them.
     :param others: further fields by flags over the stored rows: where they are set, the field differs.
     """
-    parts = numbers(table["parts"])
-    content = numbers(table["content"])
-    found = []
+    rows = list(rows)
+    found: list[Named] = []
+    if not rows:
+        return found
+    parts, content = numbers(table["parts"]), numbers(table["content"])
+    beside = {column: table[column] for _, column in columns.values()}
     for row in rows:
         write = int(row_write[row])
         fact = facts[int(writes.place[write])]
         fields, texts = [name for name, flags in others.items() if flags[row]], []
         for name, (attribute, column) in columns.items():
-            sent, stored = getattr(fact, attribute), table[column][row].as_py()
+            sent, stored = getattr(fact, attribute), beside[column][row].as_py()
             if sent is not None and stored is not None and sent != stored:
                 fields.append(name)
                 texts.append(f"{name}: {_shown(sent)} was sent, {_shown(stored)} is stored")

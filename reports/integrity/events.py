@@ -16,11 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harness.client.events.event_key import STATUS
-from harness.core import ids
 from harness.core.ledger import WriteKind
-from harness.evidence.columns import halves
-from reports.integrity.columns import Flags, Integers, Numbers, integers, numbers, parted
-from reports.integrity.writes import LedgerRows, Writes, of_kind
+from reports.integrity.columns import Flags, Integers, Numbers, StoredRows, integers, numbers, parted
+from reports.integrity.writes import LedgerRows, Writes, found_by, of_kind
 
 DAY_US = 86_400_000_000
 CLOCK_ERROR_US = 2_000_000
@@ -32,7 +30,7 @@ class StoredEvents:
     """The rows of `media_events`, as far as this run made them; `write` is the row of `Writes` each belongs to.
     others: rows with ids of other runs, of the server itself, or of nobody."""
 
-    table: pa.Table
+    table: StoredRows
     key: npt.NDArray[np.uint64]
     day: Integers  # days since 1970
     write: Integers  # -1: this run made its id, and the ledger does not know it
@@ -56,13 +54,12 @@ class EventClasses:
     unknown: Integers  # rows of the stored table that carry an id of this run which no person made
 
 
-def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredEvents:
+def matched(writes: Writes, table: StoredRows, run_tag: int) -> StoredEvents:
     """The rows that this run made, each with its write, and all others."""
-    high, low = halves(table["client_event_id"])
-    ours, place = ids.places(run_tag, high, low)
-    table, others = parted(table, ours)
-    key, day = numbers(table["dedupe_key"]), integers(table["event_day"])
-    return StoredEvents(table, key, day, writes.find(place[ours]), others)
+    ours, write = found_by(writes, table["client_event_id"], run_tag)
+    mine, others = parted(table, ours)
+    key, day = numbers(mine["dedupe_key"]), integers(mine["event_day"])
+    return StoredEvents(mine, key, day, write[ours], others)
 
 
 def gathered(rows: LedgerRows) -> Writes:
@@ -102,7 +99,7 @@ def classify(writes: Writes, stored: StoredEvents, zero_epoch_us: int) -> EventC
     )
 
 
-def misdated(table: pa.Table) -> Integers:
+def misdated(table: StoredRows) -> Integers:
     """Rows whose day is not that of their creation. Both are the server's; around midnight either may be meant."""
     created = integers(table["created_at"])
     day = integers(table["event_day"])

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from harness.core import ids
 from harness.evidence.columns import halves
-from reports.integrity.columns import Flags, Integers, Numbers, integers, parted
-from reports.integrity.writes import NEVER, Writes
+from reports.integrity.columns import Flags, Integers, Numbers, StoredRows, integers, parted
+from reports.integrity.writes import NEVER, Writes, found_by
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,7 +22,7 @@ class StoredMessages:
     """The rows of `messages` that this run made; `write` is the row of `Writes` each belongs to, -1 for none.
     others: all other rows."""
 
-    table: pa.Table
+    table: StoredRows
     created: Integers  # microseconds since 1970
     write: Integers
     others: pa.Table
@@ -42,14 +41,13 @@ class MessageClasses:
     unknown: Integers  # rows of the stored table with an id of this run that nobody made
 
 
-def matched(writes: Writes, table: pa.Table, run_tag: int) -> StoredMessages:
+def matched(writes: Writes, table: StoredRows, run_tag: int) -> StoredMessages:
     """The rows that this run made, each with its write, and all others."""
     write = np.full(table.num_rows, -1, np.int64)
     ours = np.zeros(table.num_rows, np.bool_)
     for column in ("meta_client_id", "client_id"):  # the column proper has the last word
-        tagged, place = ids.places(run_tag, *halves(table[column]))
-        found = writes.find(place[tagged])
-        write[np.flatnonzero(tagged)] = np.where(found >= 0, found, write[tagged])
+        tagged, found = found_by(writes, table[column], run_tag)
+        write = np.where(tagged & (found >= 0), found, write)
         ours |= tagged
     by_row = _by_row(writes, halves(table["id"]))
     write = np.where(write < 0, by_row, write)
@@ -97,7 +95,7 @@ def out_of_order(writes: Writes, stored: StoredMessages) -> list[tuple[int, int]
     """
     once = np.flatnonzero(stored.write >= 0)
     write = stored.write[once]
-    group = _groups(stored.table.take(pa.array(once)), writes.place[write] >> np.uint64(32))
+    group = _groups(stored.table["conversation_id"].take(pa.array(once)), writes.place[write] >> np.uint64(32))
     order = np.lexsort((stored.created[once], group))
     write, group = write[order], group[order]
     sent, acknowledged = writes.first_sent[write], writes.first_acknowledged[write]
@@ -110,8 +108,8 @@ def out_of_order(writes: Writes, stored: StoredMessages) -> list[tuple[int, int]
     return pairs
 
 
-def _groups(table: pa.Table, sender: Numbers) -> Numbers:
-    high, low = halves(table["conversation_id"])
+def _groups(conversation: pa.ChunkedArray, sender: Numbers) -> Numbers:
+    high, low = halves(conversation)
     mixed: Numbers = (high ^ low) * np.uint64(0x9E3779B97F4A7C15) ^ sender
     return mixed
 

@@ -229,7 +229,8 @@ def acknowledged(
     for worker, by in ahead_us.items():
         heard = np.where(maker == np.uint64(worker), heard + by, heard)
     order = np.argsort(heard, kind="stable")
-    chosen = stored.table.select(["conversation_id", "id"]).take(pa.array(rows[order]))
+    taken = pa.array(rows[order])
+    chosen = pa.table({name: stored.table[name].take(taken) for name in ("conversation_id", "id")})
     found: dict[bytes, tuple[list[int], list[bytes], list[int]]] = defaultdict(lambda: ([], [], []))
     for room, id_, at, dated in zip(
         chosen["conversation_id"].to_pylist(),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.core import ids
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES
 from harness.evidence.columns import halves
@@ -131,6 +132,19 @@ def facts_of(kind: WriteKind, rows: LedgerRows, places: Iterable[int]) -> dict[i
             facts = WriteFacts(row["subject"], row["object"], row["detail"], row["number"], row["parts"] or 0)
             found[int(place[index])] = facts
     return found
+
+
+def found_by(writes: Writes, column: pa.ChunkedArray, run_tag: int) -> tuple[Flags, Integers]:
+    """Which of these client-made ids carry the run's tag, and the row of `Writes` of each; -1 where there is none.
+    Piece by piece: the halves of all ids at once are more than everything else."""
+    tagged, row = np.zeros(len(column), np.bool_), np.full(len(column), -1, np.int64)
+    first = 0
+    for chunk in column.chunks:
+        at = slice(first, first + len(chunk))
+        tagged[at], place = ids.places(run_tag, *halves(pa.chunked_array([chunk])))
+        row[at][tagged[at]] = writes.find(place[tagged[at]])
+        first = at.stop
+    return tagged, row
 
 
 def _chosen(kind: WriteKind, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

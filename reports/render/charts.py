@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bokeh.core.property.validation import validate
 from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, PrintfTickFormatter, Range1d
@@ -71,6 +72,11 @@ def draw(frames: Frames) -> Charts:
     """Every chart of a run; none for a run without samples."""
     if frames.samples.empty:
         return Charts(library="", script="", charts=())
+    with validate(False):  # of what we set ourselves, each property of each model
+        return _draw(frames)
+
+
+def _draw(frames: Frames) -> Charts:
     axis = Range1d(start=0, end=max(_last_second(frames), 1))
     drawn = [
         _throughput(frames, axis),

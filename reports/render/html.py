@@ -19,10 +19,10 @@ from harness.core.visible import visible
 from reports import text
 from reports.database.model import shortened
 from reports.first_screen import first_screen
-from reports.frames import Frames, interval_of, outcome_table, slowest
+from reports.frames import Frames, intervals_of, outcome_table, slowest
 from reports.past import Past
 from reports.realtime import SHOWN_IDS
-from reports.render import charts, spark
+from reports.render import spark
 from reports.render.contents import contents
 from reports.render.picture import picture, trend
 from reports.side_by_side import SideBySidePage
@@ -88,6 +88,8 @@ class LatencyTable:
 
 def render(verdict: Verdict, frames: Frames, past: Past | None = None) -> str:
     """The page of a run. `past`: earlier runs, where a history is at hand."""
+    from reports.render import charts  # not before: Bokeh is the largest of what is imported, and judging needs memory
+
     charts_ = charts.draw(frames)
     screen = first_screen(verdict, frames, past)
     good = [row for row in verdict.slos if row.status == "pass"]
@@ -163,6 +165,7 @@ def _latencies(frames: Frames, view: View) -> LatencyTable:
 
 def _latency_row(frames: Frames, view: View, row: pd.Series) -> LatencyRow:
     operation = str(row["operation"])
+    p95, p99 = intervals_of(frames, operation, view, (95.0, 99.0))
     return LatencyRow(
         operation=operation,
         samples=int(row["samples"]),
@@ -172,6 +175,6 @@ def _latency_row(frames: Frames, view: View, row: pd.Series) -> LatencyRow:
         p95=float(row["p95"]),
         p99=float(row["p99"]),
         largest=float(row["max"]),
-        p95_interval=text.span(interval_of(frames, operation, view, 95.0)),
-        p99_interval=text.span(interval_of(frames, operation, view, 99.0)),
+        p95_interval=text.span(p95),
+        p99_interval=text.span(p99),
     )

@@ -30,24 +30,23 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
 
 def _fraction(x: float, a: float, b: float) -> float:
     """The continued fraction of the incomplete beta function, by Lentz's method."""
-    c, d = 1.0, 1.0 / _not_zero(1.0 - (a + b) * x / (a + 1.0))
+    c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
+    d = 1.0 / (d if d > TINY or d < -TINY else TINY)
     total = d
     for m in range(1, 100_000):
         even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
         factor = 1.0
         for term in (even, odd):
-            d = 1.0 / _not_zero(1.0 + term * d)
-            c = _not_zero(1.0 + term / c)
+            d = 1.0 + term * d
+            d = 1.0 / (d if d > TINY or d < -TINY else TINY)
+            c = 1.0 + term / c
+            c = c if c > TINY or c < -TINY else TINY
             factor = c * d
             total *= factor
         if abs(factor - 1.0) < 1e-12:
             break
     return total
-
-
-def _not_zero(value: float) -> float:
-    return value if abs(value) > TINY else TINY
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:

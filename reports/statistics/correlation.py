@@ -24,11 +24,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from reports.ranks import distinct
 
 SLICES = 10
 SLICES_FREEDOM = SLICES - 1
@@ -51,9 +54,29 @@ class Timed:
     count: Floats
     length: int
 
-    @property
+    @cached_property
     def samples(self) -> float:
         return float(self.count.sum())
+
+    @cached_property
+    def values(self) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """Each value once, ascending, and which of them each sample has."""
+        return distinct(self.value)
+
+    @cached_property
+    def number(self) -> Floats:
+        """How many samples each of the `values` has."""
+        values, place = self.values
+        return np.bincount(place, weights=self.count, minlength=len(values)).astype(np.float64)
+
+    @cached_property
+    def correlation(self) -> Correlation | None:
+        """How the ranks of samples at different times go together; None where they do not, or are few."""
+        return _correlation(self)
+
+    def cell(self, width: int) -> npt.NDArray[np.int64]:
+        """Each sample's place among the cells of `width` seconds that the window has."""
+        return np.clip(self.second // width, 0, -(-self.length // width) - 1)
 
 
 @dataclass(frozen=True)
@@ -155,18 +178,45 @@ def spread_of_slices(timed: Timed, counted: npt.NDArray[np.bool_]) -> float:
 def from_values(timed: Timed, share: float, counted: npt.NDArray[np.bool_] | None = None) -> tuple[float, float, float]:
     """The design effect for the quantile at `share`, by the correlation of the ranks; from how many independent
     moments it is known; and how many standard deviations of chance that correlation is worth."""
-    samples, nothing = timed.samples, (1.0, math.inf, 0.0)
+    found = timed.correlation
+    if found is None:
+        return 1.0, math.inf, 0.0
+    added = found.pairs * share_correlation(found.r, share) / timed.samples
+    if counted is not None:
+        place, marked = timed.cell(found.width), np.where(counted, timed.count, 0.0)
+        added[0] = max(added[0], within_cells(place, found.number, marked))
+    return max(1.0, 1.0 + float(added.sum())), found.moments, found.surprise
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Of the ranks of samples in cells of `width` seconds, each of which holds some `number` of them.
+
+    r: of normal scores, by how many cells they are apart; pairs: of samples, so far apart in either direction; moments:
+    independent ones that it is known from; surprise: how far it lies beyond what chance gives, in standard deviations.
+    """
+
+    r: Floats
+    pairs: Floats
+    moments: float
+    surprise: float
+    width: int
+    number: npt.NDArray[Any]
+
+
+def _correlation(timed: Timed) -> Correlation | None:
+    samples = timed.samples
     if samples < 3 or timed.length < 2:
-        return nothing
+        return None
     width = max(1, math.ceil(2 * timed.length / samples))
     cells = -(-timed.length // width)
-    score = normal_scores(timed.value, timed.count)
-    place = np.clip(timed.second // width, 0, cells - 1)
+    score = normal_scores(timed.number)[timed.values[1]]
+    place = timed.cell(width)
     number = np.bincount(place, weights=timed.count, minlength=cells)
     total = np.bincount(place, weights=timed.count * score, minlength=cells)
     square = float((timed.count * score**2).sum())
     if square <= 0.0:
-        return nothing
+        return None
     variance = square / samples
     pairs = _lagged(number)
     products = _lagged(total)
@@ -174,7 +224,7 @@ def from_values(timed: Timed, share: float, counted: npt.NDArray[np.bool_] | Non
     products[0] -= square
     surprise = max(_surprise(products[:near] / variance, pairs[:near]) for near in NEAR)
     if surprise <= 0.0:
-        return nothing
+        return None
     r = np.divide(products, pairs * variance, out=np.zeros_like(products), where=pairs > 0.5)
     last = _still_positive(r)
     pairs, r = pairs[:last], r[:last]
@@ -183,11 +233,8 @@ def from_values(timed: Timed, share: float, counted: npt.NDArray[np.bool_] | Non
     for _ in range(3):
         lost = min(0.5, (1.0 + float((both * np.clip(r + lost, 0.0, 1.0)).sum()) / samples) / samples)
     r = np.clip(r + lost, 0.0, 0.999)
-    added = both * share_correlation(r, share) / samples
-    if counted is not None:
-        added[0] = max(added[0], within_cells(place, number, np.where(counted, timed.count, 0.0)))
     moments = cells * r[0] / max(r[0] + 2.0 * float(r[1:].sum()), 1e-9)
-    return max(1.0, 1.0 + float(added.sum())), float(moments), surprise
+    return Correlation(r, both, float(moments), surprise, width, number)
 
 
 def within_cells(place: npt.NDArray[np.int64], number: npt.NDArray[Any], marked: Floats) -> float:
@@ -210,14 +257,12 @@ def _surprise(products: Floats, pairs: Floats) -> float:
     return float((weight * products).sum()) / math.sqrt(possible) if possible >= 1.0 else 0.0
 
 
-def normal_scores(value: Floats, count: Floats) -> Floats:
-    """Of each value the normal quantile of its mean rank, all samples weighted by `count`; infinity is the largest."""
-    distinct, place = np.unique(value, return_inverse=True)
-    number = np.bincount(place, weights=count, minlength=len(distinct))
+def normal_scores(number: Floats) -> Floats:
+    """Of each value, ascending, the normal quantile of the mean rank of the `number` of samples that have it."""
     middle = (np.cumsum(number) - number / 2) / max(float(number.sum()), 1.0)
     scores = np.array([NORMAL.inv_cdf(min(max(one, 1e-9), 1 - 1e-9)) for one in middle.tolist()])
     mean = float((scores * number).sum() / max(float(number.sum()), 1.0))
-    centred: Floats = (scores - mean)[place]
+    centred: Floats = scores - mean
     return centred
 
 

@@ -114,7 +114,7 @@ def test_a_push_to_main_and_a_pull_request_after_it(checkout: Path) -> None:
     assert "Compared with nothing" in (checkout / "runs/ci/comment.md").read_text()
 
     pull = job(checkout, "pull_request", 2)
-    steps = pull.run(smoke_of(checkout, "--quirk", "event_silent_loss=3"))
+    steps = pull.run(smoke_of(checkout, "--quirk", "event_silent_loss=1"))
     run = {step.name: step for step in steps}["Run, judge, report"]
     assert run.code == 11, run.said
     assert pull.failed

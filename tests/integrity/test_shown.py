@@ -365,6 +365,24 @@ def test_settings_in_outline_are_equal_where_they_are(settings: dict[str, object
     assert (settings_outline(data) is None) == (not 0 < len(data["settings"]) <= 64)
 
 
+def test_pages_and_lists_are_asked_of_a_table_that_is_read_column_by_column(tmp_path: Path) -> None:
+    story, ids = talked((1, 1.2), (2, 2.2), (38, 38.1), (3, None))
+    story.message(2.5, None, id=ROWS[0])  # nobody's
+    whole = story.stored(MESSAGES)
+    store.keep(tmp_path, MESSAGES, whole.to_batches(max_chunksize=2))
+    by_column = store.by_column(tmp_path, MESSAGES, whole.column_names)
+    assert by_column is not None
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    lists = [LIST._replace(ids=(raw(CONVERSATION),), owners=(last,)) for last in (ids[0], ids[1], ROWS[0])]
+    pages = [PAGE._replace(ids=(ids[1],)), PAGE._replace(ids=(ids[1], ids[0]))]
+    found = []
+    for table in (whole, by_column):
+        stored = messages.matched(writes, table, TAG)
+        found.append([*lists_newest.checks(lists, writes, stored), *shown.pages(pages, writes, stored)])
+    assert [(check.id, check.looked_at, check.count) for check in found[0]] == [("I73", 3, 2), ("I70", 4, 1)]
+    assert found[0] == found[1]
+
+
 def test_a_file_whose_removal_was_acknowledged_is_gone(tmp_path: Path) -> None:
     removed = FEED._replace(call="attachment_remove", ids=(), owners=(), detail="message_attachments/a/b/1.png")
     assert list(files_gone.checks([removed], tmp_path)) == [], "storage was not asked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from harness.core.outcome import Outcome
 from harness.core.tables import LATENCY, SCHEMAS, Phase, View
 from reports import samples
 from reports.frames import MEASURED_VIEWS, NOT_AN_ANSWER
-from reports.samples import Places, Sorted, counted, gather, part
+from reports.samples import Places, Sorted, among, counted, gather, part, runs_of
 
 VIEWS = frozenset(MEASURED_VIEWS)
 ROWS = st.lists(
@@ -53,7 +54,7 @@ def pieces(rows: list[Any], size: int = 7, *, coded: bool = False) -> list[pa.Re
 
 def flat(frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
     """Key to count; value_us is part of the key."""
-    names = [*samples.KEYS, "value_us", "count"]
+    names = [*samples.KEYS, "value_us" if "value_us" in frame else "bucket_us", "count"]
     rows = zip(*(frame[name].tolist() for name in names), strict=True)
     found = {row[:-1]: row[-1] for row in rows}
     assert len(found) == len(frame), "each key once"
@@ -107,6 +108,7 @@ def test_a_key_longer_than_a_word_is_sorted_column_by_column(rows: list[Any]) ->
 def test_stretches_of_few_rows_give_the_same(rows: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "STRETCH", 3)
+        patch.setattr(samples, "BLOCK", 2)
         check(gather(pieces(rows), VIEWS, NOT_AN_ANSWER), rows)
 
 
@@ -135,6 +137,18 @@ def test_counts_by_name_are_those_of_the_rows(rows: list[Any]) -> None:
         name = (key[1], key[3], key[2], key[4])
         expected[name] = expected.get(name, 0) + number
     assert dict(zip(zip(*(by_name[n] for n in samples.NAMES), strict=True), by_name["count"], strict=True)) == expected
+
+
+@given(ROWS, st.sets(st.sampled_from(["ok", "timeout", "rejected", "strange"])))
+def test_names_are_found_by_their_codes_as_by_their_words(rows: list[Any], wanted: set[str]) -> None:
+    frame = gather(pieces(rows), VIEWS, NOT_AN_ANSWER).samples
+    for one in (frame, frame.astype(dict.fromkeys(samples.NAMES, "str"))):
+        assert among(one, "outcome", wanted).tolist() == one["outcome"].isin(wanted).tolist()
+        for view in ("server", "e2e", "nothing"):
+            runs = runs_of(one, "view", view)
+            stand = [at for run in runs for at in range(run.start, run.stop)]
+            assert stand == np.flatnonzero(one["view"] == view).tolist()
+            assert all(run.stop < later.start for run, later in itertools.pairwise(runs)), "as few as there may be"
 
 
 @given(st.lists(st.booleans(), max_size=8))

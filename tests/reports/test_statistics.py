@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.record import buckets
 from reports.change_point import change
 from reports.drift import step
-from reports.intervals import evidence, of_percentile, order_statistics
+from reports.intervals import evidence, of_percentile, order_statistics, timed_in
 from reports.ranks import value_at_share
 from reports.statistics import binomial
 from reports.statistics.correlation import BOTH_ENDS, CLAIM, LOWER_END, Dependence, Timed, effective, share_correlation
@@ -130,7 +130,7 @@ def test_an_interval_holds_its_figure_and_is_wider_than_a_bucket(
         {"second": place % 60, "value_us": np.concatenate([kept, np.full(failed, np.inf)]), "count": 1}
     )
     value = value_at_share(chosen, percentile / 100)
-    interval = of_percentile((0.0, 60.0), chosen, percentile, value)
+    interval = of_percentile(timed_in((0.0, 60.0), chosen), percentile, value)
     if interval is None:
         return
     half = value * buckets.RELATIVE_ERROR / 1000
@@ -202,7 +202,7 @@ def test_intervals_cover_95_percent_and_not_98(samples: int, open_ended: bool) -
     rng, truth, held, opened = np.random.default_rng(23), 100 * math.exp(0.6 * 1.6448536), 0, 0
     for _ in range(500):
         chosen = recorded(rng.standard_normal(samples))
-        interval = of_percentile((0.0, 60.0), chosen, 95.0, value_at_share(chosen, 0.95))
+        interval = of_percentile(timed_in((0.0, 60.0), chosen), 95.0, value_at_share(chosen, 0.95))
         assert interval is not None
         opened += interval.high is None
         held += interval.low <= truth and (interval.high is None or truth <= interval.high)
@@ -228,7 +228,7 @@ def test_intervals_cover_the_truth(rho: float, samples: int) -> None:
     rng, truth, covered = np.random.default_rng(7), 100 * math.exp(0.6 * 1.6448536), 0
     for _ in range(80):
         chosen = frame(series(rng, samples, rho))
-        interval = of_percentile((0.0, 60.0), chosen, 95.0, value_at_share(chosen, 0.95))
+        interval = of_percentile(timed_in((0.0, 60.0), chosen), 95.0, value_at_share(chosen, 0.95))
         assert interval is not None
         assert interval.high is None or interval.low < interval.high
         covered += interval.low <= truth and (interval.high is None or truth <= interval.high)
