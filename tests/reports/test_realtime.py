@@ -10,10 +10,11 @@ from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact
 from harness.core.errors import ExitCode
 from harness.core.tables import View
 from harness.plan.files import load_prices
+from harness.prove.verdicts import Judged, warned
 from harness.record.clocks import ClockOffset
 from reports.frames import load
 from reports.render import html as render_html
-from reports.render import junit, summary, terminal
+from reports.render import junit, summary, terminal, verdict_json
 from reports.verdict import Verdict, judge, judge_frames
 from tests.reports import build
 
@@ -271,6 +272,8 @@ def test_typing_and_presence_that_go_missing_are_warned_of_and_change_no_exit_co
     )
     assert "warning: 4 of 4 typing signals" in "\n".join(terminal.plain(judged, Path("runs/x")))
     assert "warning: 4 of 4 typing signals" in summary.render(judged)
+    as_proved = Judged.model_validate_json(verdict_json.render(judged))
+    assert warned(as_proved) == ("warning: typing", "warning: presence"), "a proof reads them by these words"
 
 
 def test_rates_of_an_aborted_run_divide_by_what_was_measured() -> None:
