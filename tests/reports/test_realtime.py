@@ -149,7 +149,23 @@ def test_what_a_channel_passed_over_is_named_by_its_table() -> None:
     assert found.realtime.reasons == (
         "Realtime never told of 2 receipts and reactions that were stored, on channels that brought later changes "
         "(1 of message_reactions; 1 of message_read_receipts; 1 first seen by a poll): row7, row8.",
-        "A poll dated 1 row otherwise than the change that told of it (message_reactions by -18,000.0 s): row9.",
+        "Polls and answers show 1 row otherwise than the change that told of it "
+        "(message_reactions by -18,000.0 s): row9.",
+    )
+
+
+def test_a_message_that_is_told_of_under_another_id_than_its_sender_was_answered() -> None:
+    run = chat(missing=(3, 4))
+    for number in (3, 4):
+        run.facts.append(heard(number, 2, 200)._replace(detail=f"other{number}"))
+    run.facts.append(heard(5, 2, 300)._replace(key="m-unknown", detail="other5"))  # of nobody whose answer is known
+    found = verdict(run)
+    assert found.exit_code == ExitCode.DATA
+    assert found.realtime is not None
+    assert (found.realtime.lost, found.realtime.contradicted) == (0, 2)
+    assert found.realtime.reasons == (
+        "Polls and answers show 2 rows otherwise than the change that told of them "
+        "(messages under another id): m3, m4.",
     )
 
 
