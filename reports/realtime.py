@@ -40,7 +40,7 @@ WRITES: dict[str, tuple[str, ...]] = {
 CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_DIFFS, PRESENCE_STATES = "frames presence_diff", "frames presence_state"
 PRESENCE_FRAMES = (PRESENCE_DIFFS, PRESENCE_STATES)
-PRESENCE_JOIN = "realtime_join_presence"
+PRESENCE_JOIN, PRESENCE_HEARD = "realtime_join_presence", "realtime_presence"
 WRONG: Mapping[FactKind, str] = {
     FactKind.DOUBLED: "doubled",
     FactKind.MISDATED: "misdated",
@@ -342,7 +342,9 @@ def _warnings(frames: Frames, total: pd.Series) -> Iterator[str]:
         yield f"{lost:,} of {plural(known, 'typing signal')} never reached a chat that was open."
     samples = frames.counts
     good = samples[(samples["operation"] == PRESENCE_JOIN) & (samples["outcome"] == Outcome.OK)]
-    joins, states = int(good["count"].sum()), int(total.get(PRESENCE_STATES, 0))
+    joins, heard = int(good["count"].sum()), samples[samples["operation"] == PRESENCE_HEARD]
+    # The server tells some channels twice, so frames are no measure of channels; older records have nothing else.
+    states = int(heard["count"].sum()) if len(heard) else int(total.get(PRESENCE_STATES, 0))
     if states < math.floor(STATES_SHARE * joins):
         yield f"{joins - states:,} of {plural(joins, 'presence channel')} joined and never heard who is there."
     if joins > 1 and not total.get(PRESENCE_DIFFS, 0) and _peaks(frames.gauges).get("sockets", 0) > 1:

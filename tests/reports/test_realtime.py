@@ -292,6 +292,20 @@ def test_typing_and_presence_that_go_missing_are_warned_of_and_change_no_exit_co
     assert warned(as_proved) == ("warning: typing", "warning: presence"), "a proof reads them by these words"
 
 
+@pytest.mark.parametrize(("heard", "told"), [(7, True), (10, False)])
+def test_presence_channels_that_hear_nothing_are_counted_by_channel_and_not_by_frame(heard: int, told: bool) -> None:
+    """A server may tell one channel twice: one list of three that is dropped is still more frames than channels."""
+    run = chat()
+    run.spread([50.0] * 10, operation="realtime_join_presence")
+    run.spread([5.0] * heard, operation="realtime_presence")
+    for what in ("frames presence_state", "frames presence_diff"):
+        run.gauges.append({"second": build.START + 1, "worker": 0, "what": what, "value": 15})
+    found = verdict(run).realtime
+    assert found is not None
+    wanted = ("3 of 10 presence channels joined and never heard who is there.",) if told else ()
+    assert found.warnings == wanted
+
+
 def test_rates_of_an_aborted_run_divide_by_what_was_measured() -> None:
     def rate(*, complete: bool) -> float:
         run = chat()
