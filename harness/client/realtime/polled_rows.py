@@ -29,12 +29,13 @@ ROUNDED_US = 2_000
 class PolledRows:
     """Of one open conversation. Rows of any JSON; what is no row is left out."""
 
-    __slots__ = ("_dated", "_deliveries", "_named", "_reactions", "_reads")
+    __slots__ = ("_dated", "_deliveries", "_named", "_reactions", "_reads", "_shown")
 
     def __init__(self) -> None:
         self._reads: tuple[float, dict[str, str]] | None = None  # asked for at; user -> last_read_at as it stood
         self._deliveries: tuple[float, str, set[str]] | None = None  # asked for at; message; users
         self._reactions: tuple[float, str] | None = None  # asked for at; id of the newest, "" for none
+        self._shown: dict[str, list[Any]] = {}  # table -> what its newest poll brought
         self._dated: dict[str, int] = {}  # row id -> created_at, as its change told
         self._named: dict[RowKey, str] = {}  # whose and of what it is -> row id, as its change told
 
@@ -78,25 +79,45 @@ class PolledRows:
             fresh.append(row)
         return (before[0], fresh) if not before[1] else (None, [])  # the newest one was taken off: nobody knows
 
-    def told(self, table: str, row: Any) -> None:
-        """A change told of a new row."""
+    def told(self, table: str, row: Any) -> str:
+        """A change told of a new row. The id under which the poll before showed it, where that is another one; else
+        empty."""
         id_, created = row.get("id"), row.get("created_at")
         if table == READ_RECEIPTS or type(id_) is not str or type(created) is not str:
-            return
+            return ""
         created_us = epoch_us(created)
         if created_us is None:
-            return
+            return ""
         if len(self._dated) >= KEPT:
             del self._dated[next(iter(self._dated))]
         self._dated[id_] = created_us
-        if (key := row_key(table, row)) is not None:
-            if len(self._named) >= KEPT:
-                del self._named[next(iter(self._named))]
-            self._named[key] = id_
+        key = row_key(table, row)
+        if key is None:
+            return ""
+        if other := self._shown_as(table, key, id_, created_us):
+            return other
+        if len(self._named) >= KEPT:
+            del self._named[next(iter(self._named))]
+        self._named[key] = id_
+        return ""
+
+    def _shown_as(self, table: str, key: RowKey, id_: str, created_us: int) -> str:
+        for row in islice(reversed(self._shown.get(table, ())), KEPT):
+            if type(row) is not dict or row_key(table, row) != key:
+                continue
+            other, created = row.get("id"), row.get("created_at")
+            shown_us = epoch_us(created) if type(created) is str else None
+            if type(other) is not str or shown_us is None or abs(shown_us - created_us) > ROUNDED_US:
+                continue
+            return other if other != id_ else ""
+        return ""
 
     def contradicted(self, table: str, rows: list[Any]) -> Iterator[tuple[str, str]]:
         """Ids of rows that were told of under another time or id, each once, and by how much."""
-        if not self._dated or table == READ_RECEIPTS:
+        if table == READ_RECEIPTS:
+            return
+        self._shown[table] = rows
+        if not self._dated:
             return
         for row in islice(reversed(rows), KEPT):
             id_ = row.get("id") if type(row) is dict else None
