@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFate, FactKind, UntoldRow
+from harness.core.delivery_facts import ANOTHER_ID, ChannelState, ChannelTopic, DeliveryFate, FactKind, UntoldRow
 from harness.core.outcome import Outcome
 from harness.core.tables import Phase, View
 from harness.plan.prices import PlanPrices
@@ -40,7 +40,7 @@ WRITES: dict[str, tuple[str, ...]] = {
 CHANGE_FRAMES, BROADCAST_FRAMES = "frames postgres_changes", "frames broadcast"
 PRESENCE_DIFFS, PRESENCE_STATES = "frames presence_diff", "frames presence_state"
 PRESENCE_FRAMES = (PRESENCE_DIFFS, PRESENCE_STATES)
-PRESENCE_JOIN = "realtime_join_presence"
+PRESENCE_JOIN, PRESENCE_HEARD = "realtime_join_presence", "realtime_presence"
 WRONG: Mapping[FactKind, str] = {
     FactKind.DOUBLED: "doubled",
     FactKind.MISDATED: "misdated",
@@ -84,7 +84,7 @@ class Wrong(ReportModel):
     """One thing that must not happen: `what` is lost, doubled, misdated, misdelivered, untold or contradicted."""
 
     what: str
-    key: str  # a client id; of untold rows their message; for the others the row's id
+    key: str  # a message's client id; of untold rows their message; for the others the row's id
     conversation: str
     person: int  # who should not have missed it, or heard it, or heard it twice
     detail: str = ""
@@ -148,7 +148,7 @@ class Realtime(ReportModel):
     silences: tuple[Silence, ...] = ()  # times in which nobody heard of any change
     misdated: int = 0
     untold: int = 0  # receipts and reactions that a channel passed over
-    contradicted: int = 0  # rows that a poll dates otherwise than their change
+    contradicted: int = 0  # rows that a poll, or a send's answer, shows otherwise than their change
     warnings: tuple[str, ...] = ()  # what is ephemeral and went missing: no exit code
 
     @property
@@ -178,7 +178,7 @@ class Realtime(ReportModel):
                 (
                     "contradicted",
                     self.contradicted,
-                    f"A poll dated {plural(self.contradicted, 'row')} otherwise than the change that told of "
+                    f"Polls and answers show {plural(self.contradicted, 'row')} otherwise than the change that told of "
                     f"{'it' if self.contradicted == 1 else 'them'}{self._apart}",
                 ),
                 (
@@ -210,10 +210,11 @@ class Realtime(ReportModel):
 
     @property
     def _apart(self) -> str:
-        """` (message_reactions by -18,000.0 s)`."""
+        """` (message_reactions by -18,000.0 s)`, ` (messages under another id)`."""
         first = next((one.detail for one in self.wrong if one.what == "contradicted"), "")
         table, _, apart = first.partition(" ")
-        return f" ({table} by {apart})" if apart else ""
+        how = "under" if apart == ANOTHER_ID else "by"
+        return f" ({table} {how} {apart})" if apart else ""
 
     def _ids(self, what: str) -> str:
         keys = list(dict.fromkeys(one.key for one in self.wrong if one.what == what))
@@ -248,7 +249,7 @@ def figures(frames: Frames, plans: Mapping[str, PlanPrices]) -> Realtime | None:
         misordered=kinds[FactKind.MISORDERED],
         misdated=kinds[FactKind.MISDATED],
         untold=sum(one.what == "untold" for one in wrong),
-        contradicted=kinds[FactKind.CONTRADICTED],
+        contradicted=sum(one.what == "contradicted" for one in wrong),
         polled=len(polled),
         polled_p95_ms=polled[math.ceil(0.95 * len(polled)) - 1] / 1000 if polled else None,
         members_per_message=kinds[FactKind.HEARD] / stored if stored else None,
@@ -289,15 +290,33 @@ def _wrong(frames: Frames) -> list[Wrong]:
     facts = frames.facts
     seen = facts[facts["kind"].isin([str(kind) for kind in WRONG]) & ~_excused(facts)]
     columns = [seen[name] for name in ("kind", "key", "conversation", "person", "detail")]
-    return lost + [
-        Wrong(
-            what=WRONG[FactKind(kind)],
-            key=key,
-            conversation=conversation,
-            person=int(person),
-            detail=detail,
-        )
-        for kind, key, conversation, person, detail in zip(*columns, strict=True)
+    return (
+        lost
+        + _renamed(facts)
+        + [
+            Wrong(
+                what=WRONG[FactKind(kind)],
+                key=key,
+                conversation=conversation,
+                person=int(person),
+                detail=detail,
+            )
+            for kind, key, conversation, person, detail in zip(*columns, strict=True)
+        ]
+    )
+
+
+def _renamed(facts: pd.DataFrame) -> list[Wrong]:
+    """Messages that were heard under another id than the answer to their sender gave, each once: what a phone then says
+    of them, a receipt or a reaction, is about nothing."""
+    told = facts[facts["kind"].isin([FactKind.STORED, FactKind.HEARD]) & (facts["detail"] != "")]
+    answered = told[told["kind"] == FactKind.STORED].drop_duplicates("key").set_index("key")["detail"]
+    heard = told[(told["kind"] == FactKind.HEARD) & told["key"].isin(answered.index)]
+    other = heard[heard["detail"] != heard["key"].map(answered)].drop_duplicates("key")
+    columns = [other[name] for name in ("key", "conversation", "person")]
+    return [
+        Wrong(what="contradicted", key=key, conversation=room, person=int(person), detail=f"messages {ANOTHER_ID}")
+        for key, room, person in zip(*columns, strict=True)
     ]
 
 
@@ -323,7 +342,9 @@ def _warnings(frames: Frames, total: pd.Series) -> Iterator[str]:
         yield f"{lost:,} of {plural(known, 'typing signal')} never reached a chat that was open."
     samples = frames.counts
     good = samples[(samples["operation"] == PRESENCE_JOIN) & (samples["outcome"] == Outcome.OK)]
-    joins, states = int(good["count"].sum()), int(total.get(PRESENCE_STATES, 0))
+    joins, heard = int(good["count"].sum()), samples[samples["operation"] == PRESENCE_HEARD]
+    # The server tells some channels twice, so frames are no measure of channels; older records have nothing else.
+    states = int(heard["count"].sum()) if len(heard) else int(total.get(PRESENCE_STATES, 0))
     if states < math.floor(STATES_SHARE * joins):
         yield f"{joins - states:,} of {plural(joins, 'presence channel')} joined and never heard who is there."
     if joins > 1 and not total.get(PRESENCE_DIFFS, 0) and _peaks(frames.gauges).get("sockets", 0) > 1:

@@ -28,12 +28,17 @@ class FactKind(StrEnum):
     UNTOLD = "untold"  # a receipt or reaction that a channel passed over. key: message; detail: table and UntoldRow
     AGAIN = "again"  # the channel told of a row that was written once more. key: table
     CONTRADICTED = (
-        "contradicted"  # a poll dates a row otherwise than its change. key: row id; detail: table and by what
+        "contradicted"  # a poll shows a row otherwise than its change. key: row id; detail: table, and seconds apart or
+        # ANOTHER_ID
     )
     STRANGE = "strange"  # a change whose row is none of this person's. key: row id; detail: table and type
     SAID = "said"  # a typing signal went out on the socket. key: its number; detail: how, "socket" or "http"
     CAUGHT = "caught"  # and arrived. key: its number
     LEAKED = "leaked"  # a channel that was left is still held, or still speaks. key: topic
+
+
+ANOTHER_ID = "another id"
+"""In the detail of a contradicted row."""
 
 
 class UntoldRow(StrEnum):

@@ -66,6 +66,7 @@ class _Realtime(_VerdictPart):
     untold: int = 0
     contradicted: int = 0
     silences: tuple[_Silence, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class _Everything(_VerdictPart):
@@ -129,6 +130,8 @@ class Judged(_VerdictPart):
     facts: _Facts
 
 
+EPHEMERAL = {"typing": "typing signal", "presence": "presence channel"}
+"""What may go missing without an exit code: its name, and the words that its warnings have."""
 WRONG_DELIVERIES = ("lost", "doubled", "misdated", "misdelivered", "untold", "contradicted")
 """What Realtime must not do, as the verdict counts it."""
 
@@ -173,3 +176,9 @@ def fired(judged: Judged) -> tuple[Fired, ...]:
         found += [Fired(f"baseline: {operation}", 12, end) for operation in dict.fromkeys(r.operation for r in slower)]
     found += [Fired(f"drift: {row.operation}", 12, end) for row in judged.drift if row.drifts]
     return tuple(found)
+
+
+def warned(judged: Judged) -> tuple[str, ...]:
+    """`warning: typing`: what is ephemeral and went missing, as the verdict says beside its exit code."""
+    told = judged.realtime.warnings if judged.realtime is not None else ()
+    return tuple(f"warning: {name}" for name, words in EPHEMERAL.items() if any(words in one for one in told))

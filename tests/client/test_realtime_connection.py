@@ -439,6 +439,43 @@ def test_a_refreshed_token_is_found_at_the_next_heartbeat(generation: Generation
     assert [said.payload["access_token"] for said in stage.said("access_token")] == ["T2"]
 
 
+@BOTH
+def test_a_join_that_is_left_before_its_answer_is_an_attempt_that_lasted_so_long(generation: Generation) -> None:
+    stage = Stage(generation)
+    stage.channel("other").joined()
+    stage.joins = "silent"
+    watched, again = stage.channel("b").subscribe(), stage.channel("c").subscribe()
+    stage.run(7)
+    stage.attempts.clear()
+    stage.connection.remove(again.channel, twice=True)  # as presence: the app joins it again, nobody waits
+    stage.connection.remove(watched.channel)
+    stage.connection.remove(watched.channel)
+    [(name, outcome, _, seconds, code)] = stage.attempts
+    assert (name, outcome, code) == ("realtime_join", Outcome.GAVE_UP, "left")
+    assert seconds == pytest.approx(7, abs=0.01)
+    stage.run(60)
+    stage.connection.close()
+    assert stage.outcomes("realtime_join") == [(Outcome.GAVE_UP, "left")]
+
+
+@BOTH
+def test_a_join_that_was_never_sent_or_has_ended_is_not_given_up(generation: Generation) -> None:
+    stage = Stage(generation)
+    joined = stage.channel("a").joined()
+    stage.connection.remove(joined.channel)
+    stage.joins = "silent"
+    late = stage.channel("b").subscribe()
+    stage.run(generation.join_timeout_s + 0.5)
+    stage.connection.remove(late.channel)
+    assert stage.outcomes("realtime_join") == [(Outcome.OK, ""), (Outcome.TIMEOUT, "no reply")]
+    closed = Stage(generation)
+    closed.accepts = None
+    unsent = closed.channel().subscribe()
+    closed.run(3)
+    closed.connection.remove(unsent.channel)
+    assert closed.outcomes("realtime_join") == []
+
+
 # ---- pushes -----------------------------------------------------------------------------------------------------
 
 

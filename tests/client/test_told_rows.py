@@ -271,6 +271,45 @@ def test_a_poll_that_dates_a_row_otherwise_than_its_change_is_told_once() -> Non
     assert [*polls.contradicted(REACTIONS, early)] == []
 
 
+def test_a_poll_that_shows_a_row_under_another_id_than_its_change_is_told_once() -> None:
+    polls = PolledRows()
+    polls.told(REACTIONS, reaction("r9"))
+    polls.told(REACTIONS, reaction("r2", user="me"))
+    others = [
+        reaction("r1", created="2026-11-30 12:00:00.500Z"),
+        reaction("r2", user="me"),
+        reaction("r3", user="they"),
+    ]
+    assert [*polls.contradicted(REACTIONS, others)] == [("r1", "another id")]
+    assert [*polls.contradicted(REACTIONS, others)] == []
+    receipt = {"message_id": "m1", "user_id": "you", "created_at": "2026-11-30T12:00:00Z"}
+    polls.told(DELIVERY_RECEIPTS, {"id": "d9", **receipt})
+    assert [*polls.contradicted(DELIVERY_RECEIPTS, [{"id": "d1", **receipt}])] == [("d1", "another id")]
+
+
+def test_a_change_that_comes_after_the_poll_with_another_id_is_told_once() -> None:
+    """As after an own reaction: its answer asks for all of them, and the change comes last."""
+    polls = PolledRows()
+    shown = ["no row", reaction("r1"), reaction("r2", user="me")]
+    assert [*polls.contradicted(REACTIONS, shown)] == []
+    assert polls.told(REACTIONS, reaction("r2", user="me")) == ""
+    assert polls.told(REACTIONS, reaction("r9", created="2026-11-30 12:00:00.500Z")) == "r1"
+    assert [*polls.contradicted(REACTIONS, shown)] == []
+    assert polls.told(REACTIONS, reaction("r3", created="2026-11-30T12:00:02Z")) == "", "made anew"
+    assert polls.told(DELIVERY_RECEIPTS, reaction("d1")) == "", "another table's"
+
+
+def test_a_reaction_that_was_taken_off_and_made_again_is_another_row() -> None:
+    """Whichever of them a late poll shows."""
+    polls = PolledRows()
+    first, second = reaction("r1"), reaction("r2", created="2026-11-30T12:00:01.5+00:00")
+    polls.told(REACTIONS, first)
+    assert [*polls.contradicted(REACTIONS, [second])] == []
+    polls.told(REACTIONS, second)
+    assert [*polls.contradicted(REACTIONS, [first])] == []
+    assert [*polls.contradicted(REACTIONS, [second])] == []
+
+
 @given(
     st.dictionaries(st.sampled_from(["user_id", "message_id", "emoji", "last_read_at", "id"]), st.none() | st.text())
 )

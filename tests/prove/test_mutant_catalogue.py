@@ -239,7 +239,61 @@ def test_the_score_leaves_out_what_may_live_and_what_was_not_hit() -> None:
     assert "2 of 4 mutants killed (50.0%)" in text
     assert "| home_feed/foreign | 5 of 6 | 0 | **survived** |" in text
     assert "may live: postgrest-js" in text
-    assert "| empty | 1 | 0 | 0 | 0 | 0 | 0 |" in text
+    assert "| empty | 1 | 0 | 0 | 0 | 0 | 0 | 0 |" in text
+
+
+TYPING_LOST = "22 of 101 typing signals never reached a chat that was open."
+NOBODY_THERE = "51 of 120 presence channels joined and never heard who is there."
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "parts", "fate", "gate"),
+    [
+        ("realtime:typing/dropped", 0, {"warnings": [TYPING_LOST]}, "warned", "warning: typing"),
+        ("realtime:presence/silence", 0, {"warnings": [TYPING_LOST, NOBODY_THERE]}, "warned", "warning: presence"),
+        ("realtime:presence/silence", 0, {"warnings": [TYPING_LOST]}, "survived", ""),
+        ("realtime:typing/dropped", 0, {"warnings": []}, "survived", ""),
+        ("realtime:messages/dropped", 0, {"warnings": [TYPING_LOST, NOBODY_THERE]}, "survived", ""),
+        ("typing_broadcast/server_error", 0, {"warnings": [TYPING_LOST]}, "survived", ""),
+        ("presence/no_reply", 0, {"warnings": [NOBODY_THERE]}, "survived", ""),
+        ("realtime:typing/dropped", 20, {"warnings": [TYPING_LOST]}, "no answer", ""),
+        ("realtime:typing/dropped", 11, {"warnings": [TYPING_LOST], "lost": 3}, "killed", "delivery: lost"),
+    ],
+)
+def test_of_what_is_ephemeral_a_warning_is_told_and_no_kill(
+    name: str, code: int, parts: dict[str, Any], fate: str, gate: str
+) -> None:
+    found = tried(mutant(name), judged(code, realtime=parts), code, MutantTally(mutant=name, seen=9, hits=3))
+    assert (found.fate, found.gate) == (fate, gate)
+
+
+def test_a_run_that_fails_elsewhere_may_warn_of_the_place() -> None:
+    name = "realtime:typing/silence"
+    elsewhere = judged(10, slos=[slo("Other", "swipe_deck")], realtime={"warnings": [TYPING_LOST]})
+    found = tried(mutant(name), elsewhere, 10, MutantTally(mutant=name, seen=9, hits=3))
+    assert (found.fate, found.gate, found.gates) == ("warned", "warning: typing", ("SLO: Other",))
+
+
+def test_a_warning_that_healthy_runs_have_too_is_no_sign() -> None:
+    name = "realtime:typing/late"
+    told = judged(0, realtime={"warnings": [TYPING_LOST]})
+    hit = MutantTally(mutant=name, seen=9, hits=3)
+    assert tried(mutant(name), told, 0, hit, ("warning: typing",)).fate == "survived"
+    assert tried(mutant(name), told, 0, hit, ("warning: presence",)).fate == "warned"
+
+
+def test_the_score_counts_what_was_warned_of_and_tells_it_apart() -> None:
+    trials = [
+        trial("home_feed/empty", "killed"),
+        trial("realtime:typing/dropped", "warned", gate="warning: typing"),
+        trial("home_feed/foreign", "survived"),
+        trial("realtime:system/refused", "survived"),
+    ]
+    found = score(trials, known(mutants()))
+    assert found == Score(killed=1, warned=1, survived=1, allowed=1)
+    text = markdown(trials, known(mutants()), "2026-11-30")
+    assert "2 of 3 mutants killed (66.7%), 1 of them by a warning alone" in text
+    assert "| dropped | 0 | 1 | 0 | 0 | 0 | 0 | 0 |" in text
 
 
 def test_the_journal_survives_a_cut_line_and_keeps_the_last_word(tmp_path: Path) -> None:

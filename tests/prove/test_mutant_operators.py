@@ -295,6 +295,16 @@ def test_reordered_swaps_two() -> None:
     assert state.held == {}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_id_of_a_delivery_receipt_is_left_alone(seed: int) -> None:
+    """Whether there is one for everybody is all that is shown."""
+    state = MutantState(seed, "realtime:message_delivery_receipts")
+    row = {"id": A, "message_id": B}
+    said = Envelope(2, "t", "postgres_changes", {"ids": [1], "data": {"record": row}}, None, None)
+    assert signal("other_id").deliver(SocketMessage(1, "t", said.encoded(), said), state) is not None
+    assert state.changed == "message_id"
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_change_reaches_the_wrong_channel(version: int) -> None:
     state, wrong = MutantState(), signal("wrong_recipient")

@@ -106,6 +106,20 @@ def test_an_alarm_of_the_healthy_run_ends_it_and_a_doubt_does_not_hold(tmp_path:
     assert not doubt.controls_passed
 
 
+def test_what_a_healthy_run_warns_of_too_is_no_sign(tmp_path: Path) -> None:
+    name = "realtime:typing/dropped"
+    lost: dict[str, Any] = {"realtime": {"warnings": ["22 of 101 typing signals never reached a chat that was open."]}}
+    for control, fate in ((lost, "survived"), ({}, "warned")):
+        parts: dict[str, dict[str, Any]] = {CONTROL: control, name: lost}
+        plan = MutationPlan((mutant(name),), tmp_path, lambda _: None, lambda _: None)
+
+        def answer(who: str, _: int, parts: dict[str, dict[str, Any]] = parts) -> ThroughProxy:
+            return through(tmp_path, reached=(name,), **parts[who])
+
+        run = DryRun(plan, answer=answer)
+        assert [one.fate for one in run.run()] == [fate]
+
+
 def test_directories_of_killed_mutants_are_removed_and_those_of_survivors_kept(tmp_path: Path) -> None:
     def answer(name: str, seed: int) -> ThroughProxy:
         folder = tmp_path / name.partition("/")[2]

@@ -114,6 +114,15 @@ def test_waits_that_the_phone_gave_up_after_long_count_like_replies_as_long() ->
     assert (early.latency, early.overdue) == ("unshown", 0)
 
 
+def test_joins_that_no_answer_came_to_in_chats_that_were_left_are_a_miss() -> None:
+    """As long as people stayed in half a minute's chats, of which one join in three was not answered."""
+    waited = {7: 5_300.0, 10: 6_400.0, 12: 5_800.0, 20: 6_500.0, 31: 8_700.0, 36: 5_300.0}
+    given_up = [(second, took_ms, Outcome.GAVE_UP) for second, took_ms in waited.items()]
+    _, row = judged([*given_up, (21, 10_000.0, Outcome.TIMEOUT), *((2 * n, 6.0, Outcome.OK) for n in range(16))])
+    assert row.status == "missed"
+    assert row.overdue >= len(given_up)
+
+
 def test_over_the_limit_and_not_overdue_is_for_the_percentile_alone() -> None:
     _, row = judged(slow((0, 4, 8), 11, 3_000.0))
     assert (row.latency, row.slow, row.overdue) == ("unshown", 3, 0)

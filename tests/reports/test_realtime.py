@@ -10,10 +10,11 @@ from harness.core.delivery_facts import ChannelState, ChannelTopic, DeliveryFact
 from harness.core.errors import ExitCode
 from harness.core.tables import View
 from harness.plan.files import load_prices
+from harness.prove.verdicts import Judged, warned
 from harness.record.clocks import ClockOffset
 from reports.frames import load
 from reports.render import html as render_html
-from reports.render import junit, summary, terminal
+from reports.render import junit, summary, terminal, verdict_json
 from reports.verdict import Verdict, judge, judge_frames
 from tests.reports import build
 
@@ -148,7 +149,23 @@ def test_what_a_channel_passed_over_is_named_by_its_table() -> None:
     assert found.realtime.reasons == (
         "Realtime never told of 2 receipts and reactions that were stored, on channels that brought later changes "
         "(1 of message_reactions; 1 of message_read_receipts; 1 first seen by a poll): row7, row8.",
-        "A poll dated 1 row otherwise than the change that told of it (message_reactions by -18,000.0 s): row9.",
+        "Polls and answers show 1 row otherwise than the change that told of it "
+        "(message_reactions by -18,000.0 s): row9.",
+    )
+
+
+def test_a_message_that_is_told_of_under_another_id_than_its_sender_was_answered() -> None:
+    run = chat(missing=(3, 4))
+    for number in (3, 4):
+        run.facts.append(heard(number, 2, 200)._replace(detail=f"other{number}"))
+    run.facts.append(heard(5, 2, 300)._replace(key="m-unknown", detail="other5"))  # of nobody whose answer is known
+    found = verdict(run)
+    assert found.exit_code == ExitCode.DATA
+    assert found.realtime is not None
+    assert (found.realtime.lost, found.realtime.contradicted) == (0, 2)
+    assert found.realtime.reasons == (
+        "Polls and answers show 2 rows otherwise than the change that told of them "
+        "(messages under another id): m3, m4.",
     )
 
 
@@ -271,6 +288,22 @@ def test_typing_and_presence_that_go_missing_are_warned_of_and_change_no_exit_co
     )
     assert "warning: 4 of 4 typing signals" in "\n".join(terminal.plain(judged, Path("runs/x")))
     assert "warning: 4 of 4 typing signals" in summary.render(judged)
+    as_proved = Judged.model_validate_json(verdict_json.render(judged))
+    assert warned(as_proved) == ("warning: typing", "warning: presence"), "a proof reads them by these words"
+
+
+@pytest.mark.parametrize(("heard", "told"), [(7, True), (10, False)])
+def test_presence_channels_that_hear_nothing_are_counted_by_channel_and_not_by_frame(heard: int, told: bool) -> None:
+    """A server may tell one channel twice: one list of three that is dropped is still more frames than channels."""
+    run = chat()
+    run.spread([50.0] * 10, operation="realtime_join_presence")
+    run.spread([5.0] * heard, operation="realtime_presence")
+    for what in ("frames presence_state", "frames presence_diff"):
+        run.gauges.append({"second": build.START + 1, "worker": 0, "what": what, "value": 15})
+    found = verdict(run).realtime
+    assert found is not None
+    wanted = ("3 of 10 presence channels joined and never heard who is there.",) if told else ()
+    assert found.warnings == wanted
 
 
 def test_rates_of_an_aborted_run_divide_by_what_was_measured() -> None:

@@ -14,7 +14,7 @@ from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.polled_rows import PolledRows
 from harness.client.realtime.told_keys import DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS, RowKey, row_key
 from harness.client.realtime.told_rows import ToldRows, Untold
-from harness.core.delivery_facts import ChannelState, FactKind, UntoldRow
+from harness.core.delivery_facts import ANOTHER_ID, ChannelState, FactKind, UntoldRow
 from harness.core.outcome import Outcome
 
 ATTEMPTS: Mapping[str, str] = {
@@ -86,7 +86,8 @@ class ToldAccount:
         if table not in ATTEMPTS:
             return
         if change.type == "INSERT":
-            self._polls.told(table, row)
+            if other := self._polls.told(table, row):
+                self._saw(FactKind.CONTRADICTED, other, f"{table} {ANOTHER_ID}")
         elif own and table == DELIVERY_RECEIPTS:
             self._again = True
         if lasted is not None:

@@ -58,7 +58,8 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(("suggested_stats/foreign",), "the people with most followers are the same list for everybody"),
     Allowed(("conversation_list*/reordered",), "the app sorts the list by itself"),
     Allowed(
-        ("realtime:system/unanswered",), "the app hears no notices; a subscription that is none shows in what is lost"
+        ("realtime:system/unanswered", "realtime:system/refused"),
+        "the app hears no notices; a subscription that is none shows in what is lost",
     ),
     Allowed(
         ("swipe_events/stored_twice_anew", "title_event/stored_twice_anew"),

@@ -25,6 +25,7 @@ account; a title's language, which the search filters by in the database. Change
 UNREAD_OF: Mapping[str, frozenset[str]] = {
     "onboarding_deck": frozenset(("rtTomatoMeter", "imdbRating")),  # a poster and its title is all that is shown
     "tmdb_search": frozenset(("overview",)),
+    "realtime:message_delivery_receipts": frozenset(("id",)),  # what is shown is whether everybody's is there
 }
 """The same, of one call."""
 
@@ -87,7 +88,8 @@ class FieldEdit:
 
 
 def edited(data: Any, test: FieldTest, change: FieldChange, seed: int, call: str = "") -> FieldEdit:
-    """Change one field, drawn by the seed from those that have a value which passes the test. call: whose reply."""
+    """Change one field, drawn by the seed from those that have a value which passes the test. call: whose reply, or
+    which message of Realtime."""
     unread = UNREAD | UNREAD_OF.get(call, frozenset())
     names = {key for holder, key in leaves(data) if isinstance(key, str) and key not in unread and test(holder[key])}
     if not names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from harness.core.frozen_model import FrozenModel
@@ -12,11 +12,12 @@ from harness.prove.mutants.areas import STORED, area
 from harness.prove.mutants.catalogue import Mutant
 from harness.prove.mutants.places import ChannelPlace, Place
 from harness.prove.mutants.tally import MutantTally
-from harness.prove.verdicts import ALARMS, Judged, fired
+from harness.prove.verdicts import ALARMS, Judged, fired, warned
 
-Fate = Literal["killed", "survived", "unnamed", "no answer", "not hit"]
-"""unnamed: the run failed, and its reasons lead somewhere else, so it counts as survived. no answer: the run was
-inconclusive or died, twice. not hit: it had nothing to spoil, so the run says nothing of it."""
+Fate = Literal["killed", "warned", "survived", "unnamed", "no answer", "not hit"]
+"""warned: no exit code is about it by design, and the verdict warns of it; counts with the killed. unnamed: the run
+failed, and its reasons lead somewhere else, so it counts as survived. no answer: the run was inconclusive or died,
+twice. not hit: it had nothing to spoil, so the run says nothing of it."""
 
 TARGET = 0.95
 """Share of killed mutants from which on the verdict counts as tested."""
@@ -120,8 +121,11 @@ def named(place: Place, judged: Judged) -> str:
     return next(found, "")
 
 
-def tried(mutant: Mutant, judged: Judged | None, code: int, tally: MutantTally) -> MutantTrial:
-    """What one run says of one mutant. judged: None when the run left no verdict."""
+def tried(
+    mutant: Mutant, judged: Judged | None, code: int, tally: MutantTally, usual: Collection[str] = ()
+) -> MutantTrial:
+    """What one run says of one mutant. judged: None when the run left no verdict. usual: warnings that healthy runs
+    have too, which are no sign."""
     trial = MutantTrial(
         mutant=mutant.name, fate="survived", exit_code=code, seen=tally.seen, hits=tally.hits, changed=tally.changed
     )
@@ -131,12 +135,21 @@ def tried(mutant: Mutant, judged: Judged | None, code: int, tally: MutantTally) 
         return trial.model_copy(update={"fate": "not hit"})
     gates = tuple(one.gate for one in fired(judged))
     facts = {"gates": gates, "sentence": judged.sentence, "exit_code": judged.exit_code}
+    warning = next((one for one in warned(judged) if one not in usual and _warns_of(mutant.place, one)), "")
+    told = {"fate": "warned", "gate": warning} if warning else {}
     if judged.exit_code == 0:
-        return trial.model_copy(update=facts)
+        return trial.model_copy(update={**facts, **told})
     if judged.exit_code not in ALARMS:
         return trial.model_copy(update={**facts, "fate": "no answer"})
     gate = next((gate for gate in gates if names(mutant.place, gate, judged)), named(mutant.place, judged))
-    return trial.model_copy(update={**facts, "fate": "killed" if gate else "unnamed", "gate": gate})
+    if gate:
+        return trial.model_copy(update={**facts, "fate": "killed", "gate": gate})
+    return trial.model_copy(update={**facts, "fate": "unnamed", **told})
+
+
+def _warns_of(place: Place, warning: str) -> bool:
+    """Only messages that are ephemeral themselves: nobody loses data by them."""
+    return isinstance(place, ChannelPlace) and place.name.partition(":")[2] == warning.partition(": ")[2]
 
 
 def tried_beside(mutant: Mutant, judged: Judged | None, code: int, tally: MutantTally) -> MutantTrial | None:
@@ -179,9 +192,10 @@ def _only(place: Place, gate: str, judged: Judged) -> bool:
 
 
 class Score(FrozenModel):
-    """killed of judged, and the rest. allowed: survivors that may live; not_hit: nothing said."""
+    """killed and warned of judged, and the rest. allowed: survivors that may live; not_hit: nothing said."""
 
     killed: int = 0
+    warned: int = 0
     survived: int = 0
     unnamed: int = 0
     no_answer: int = 0
@@ -190,17 +204,22 @@ class Score(FrozenModel):
 
     @property
     def judged(self) -> int:
-        return self.killed + self.survived + self.unnamed + self.no_answer
+        return self.told + self.survived + self.unnamed + self.no_answer
+
+    @property
+    def told(self) -> int:
+        """By an exit code, or, of what is ephemeral, by a warning."""
+        return self.killed + self.warned
 
     @property
     def share(self) -> float:
         """0 when nothing was judged."""
-        return self.killed / self.judged if self.judged else 0.0
+        return self.told / self.judged if self.judged else 0.0
 
 
 def score(trials: Iterable[MutantTrial], known: Mapping[str, Mutant]) -> Score:
     """Mutants that may live are left out, whatever became of them."""
-    counts = dict.fromkeys(("killed", "survived", "unnamed", "no_answer", "not_hit", "allowed"), 0)
+    counts = dict.fromkeys(("killed", "warned", "survived", "unnamed", "no_answer", "not_hit", "allowed"), 0)
     for trial in trials:
         allowed = trial.mutant in known and bool(reason(known[trial.mutant]))
         counts["allowed" if allowed else trial.fate.replace(" ", "_")] += 1
@@ -209,8 +228,9 @@ def score(trials: Iterable[MutantTrial], known: Mapping[str, Mutant]) -> Score:
 
 def line(found: Score) -> str:
     """The result in a sentence."""
+    warned_of = f", {found.warned} of them by a warning alone (ephemeral, no exit code)" if found.warned else ""
     return (
-        f"{found.killed} of {found.judged} mutants killed ({found.share:.1%}): {found.survived} survived, "
+        f"{found.told} of {found.judged} mutants killed ({found.share:.1%}){warned_of}: {found.survived} survived, "
         f"{found.unnamed} failed the run under another name, {found.no_answer} without an answer; beside them "
         f"{found.allowed} that may live and {found.not_hit} that had nothing to spoil."
     )
@@ -220,13 +240,13 @@ def markdown(trials: Sequence[MutantTrial], known: Mapping[str, Mutant], made_at
     """The table as a section for a document: by operator, then every mutant that lives."""
     lines = [line(score(trials, known)), *(("", note) if note else ()), "", f"{made_at}.", ""]
     lines += [
-        "| operator | killed | survived | unnamed | no answer | may live | not hit |",
-        "|---|---|---|---|---|---|---|",
+        "| operator | killed | warned | survived | unnamed | no answer | may live | not hit |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     operators = sorted({trial.mutant.partition("/")[2] for trial in trials})
     for operator in operators:
         part = score([one for one in trials if one.mutant.endswith(f"/{operator}")], known)
-        figures = (part.killed, part.survived, part.unnamed, part.no_answer, part.allowed, part.not_hit)
+        figures = (part.killed, part.warned, part.survived, part.unnamed, part.no_answer, part.allowed, part.not_hit)
         lines.append(f"| {operator} | {' | '.join(map(str, figures))} |")
     living = [one for one in trials if one.fate in ("survived", "unnamed", "no answer")]
     if living:

@@ -39,7 +39,7 @@ from harness.prove.mutants.catalogue import Mutant
 from harness.prove.mutants.sandboxes import FreshSandboxes, LineProcess
 from harness.prove.mutants.table import MutantTrial, tried, tried_beside
 from harness.prove.mutants.tally import Tally
-from harness.prove.verdicts import ALARMS, Judged
+from harness.prove.verdicts import ALARMS, Judged, warned
 
 ROOT = Path(__file__).resolve().parents[3]
 PROFILE = ROOT / "scenarios" / "profiles" / "prove-mutants.toml"
@@ -101,6 +101,7 @@ class MutationRun:
     asked_alone: int = 0
     killed_alone: int = 0
     unreached: tuple[str, ...] = ()  # places none of whose mutants has anything to spoil
+    _usual: set[str] = field(default_factory=set)  # warnings of healthy runs
     _running: set[subprocess.Popen[str]] = field(default_factory=set)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -170,6 +171,8 @@ class MutationRun:
                 self.controls.append(run)
                 told = run.judged.sentence if run.judged is not None else "no verdict"
                 self.plan.say(f"healthy (seed {seed}): exit code {run.code} in {run.seconds:.0f} s; {told}")
+                if run.judged is not None:
+                    self._usual |= {*warned(run.judged)}
                 if run.judged is None or run.code in ALARMS:
                     raise HarnessError(
                         f"a healthy run through the proxy ends with exit code {run.code}: {told}",
@@ -233,7 +236,7 @@ class MutationRun:
                 if self._stopped:
                     break
                 continue
-            trial = self._stamped(tried(one, run.judged, run.code, run.tally.of(one.name)), seed, run)
+            trial = self._stamped(tried(one, run.judged, run.code, run.tally.of(one.name), self._usual), seed, run)
             if trial.fate in ("killed", "not hit"):
                 shutil.rmtree(run.out, ignore_errors=True)
             if trial.fate != "no answer" or self._stopped:

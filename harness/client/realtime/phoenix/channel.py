@@ -342,10 +342,13 @@ class Channel:
 
     def leave(self, *, quiet: bool = False, twice: bool = False) -> None:
         """Close here at once; the server is told and its answer not awaited. twice: unsubscribed and then removed, of
-        which each tells the server."""
+        which each tells the server; so does the app with what it joins again at once, and nobody waits for its join.
+        Any other join that was sent and has no answer was waited for in vain: an attempt that gave up."""
         if self.state is JoinState.CLOSED:
             self._connection.detach(self)
             return
+        if self.state is JoinState.JOINING and self._join_written_at is not None and not twice:
+            self._report_join(Outcome.GAVE_UP, "left")
         if self.join_ref is not None and self._connection.connected:
             for _ in range(2 if twice else 1):
                 self._connection.push(self, self._connection.new_ref(), "phx_leave", {})

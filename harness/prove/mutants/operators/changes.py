@@ -35,7 +35,7 @@ class ChangeField(SignalOperator):
         change = message.envelope.change if message.envelope is not None else None
         if message.envelope is None or change is None:
             return None
-        edit = rows.edited(change.get("record"), type(self).test, type(self).change, state.seed)
+        edit = rows.edited(change.get("record"), type(self).test, type(self).change, state.seed, state.call)
         if not edit.field:
             return None
         state.changed = edit.field
