@@ -67,6 +67,9 @@ def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Ite
             _rooms(found["I69"], one, seen, zero_us)
         elif one.call == "people_followed":
             _followed(found["I72"], one, seen, touched)
+        elif one.call == "library_list":
+            _others_library(found["I67"], one, seen)
+            _library(found["I72"], one, seen, touched, zero_us)
         elif one.call == "diary_stats":
             _figures(found["I71"], one, seen, touched)
         elif one.subject is not None and one.call in ("library_entry", "own_rating"):
@@ -171,6 +174,37 @@ def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touch
     stored = (seen.library if one.call == "library_entry" else seen.ratings)[one.account].get(title, "")
     if _plain(stored) != _plain(one.detail):
         found.finds(one, f"shown as {one.detail or 'nothing'}, and stored as {stored or 'nothing'}", title=title)
+
+
+def _others_library(found: Findings, one: Shown, seen: View) -> None:
+    """No row of a library is another person's: a row never changes hands, whatever is written to it."""
+    found.asked += len(one.owners)
+    strange = [row for row in one.owners if seen.entries.get(row, one.account) != one.account]
+    if strange:
+        words = f"shown {len(strange)} of {len(one.owners)} rows of other people's libraries"
+        found.finds(one, words, of=seen.entries[strange[0]], row=strange[0])
+
+
+def _library(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """The titles of a library and what is noted of each, but for those that somebody wrote to in the run."""
+    statuses = one.detail.split(",") if one.ids else []
+    listed = {
+        title: status
+        for title, row, status in zip(one.ids, one.owners, statuses, strict=True)
+        if _sure(one, title, touched) and seen.entries.get(row, one.account) == one.account
+    }
+    until, noted = zero_us + one.begun_us - OPEN_US, seen.noted.get(one.account, {})
+    stored = seen.library[one.account]
+    sure = {t: status for t, status in stored.items() if _sure(one, t, touched) and noted.get(t, 0) < until}
+    found.asked += len(sure)
+    gone = [title for title in sure if title not in one.ids]
+    if more := [title for title in listed if title not in stored]:
+        found.finds(one, f"{len(more)} titles are listed that are not in their library", title=more[0])
+    elif one.whole and gone:
+        found.finds(one, f"{len(gone)} of {len(sure)} titles of their library are missing", title=gone[0])
+    elif wrong := [title for title, status in sure.items() if listed.get(title, status) != status]:
+        words = f"{len(wrong)} titles are not as they are stored, one {listed[wrong[0]]} instead of {sure[wrong[0]]}"
+        found.finds(one, words, title=wrong[0])
 
 
 def _sure(one: Shown, title: bytes, touched: Touched) -> bool:

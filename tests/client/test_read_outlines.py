@@ -52,6 +52,15 @@ def test_a_list_has_the_last_message_of_each_conversation() -> None:
     assert found == ReadSample(MINE, ids=raw(ROOM)), "no id: nothing is said of last messages, all of the rest"
 
 
+def test_a_library_has_titles_rows_and_statuses() -> None:
+    rows = [{"id": MESSAGE, "title_id": ROOM, "status": "watched"}, {"id": OTHER, "title_id": ROOM_2, "status": "x"}]
+    found = outline("library_list", rows, ME)
+    assert found == ReadSample(MINE, ids=raw(ROOM, ROOM_2), owners=raw(MESSAGE, OTHER), detail="watched,x")
+    assert outline("library_list", [], ME) == ReadSample(MINE)
+    assert outline("library_list", rows, OTHER) is None
+    assert outline("library_list", [{**rows[0], "status": None}], ME) is None
+
+
 def test_figures_suggestions_settings_and_removals() -> None:
     figures = {"followers_count": 9, "following_count": 4}
     assert outline("own_stats", figures, ME) == ReadSample(MINE, first=4)

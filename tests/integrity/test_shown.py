@@ -57,6 +57,8 @@ SEEN = View(
         SHY: {ROWS[3]: LONG_AGO},
     },
     private=frozenset((SHY,)),
+    entries={ROWS[0]: ME, ROWS[1]: ME, ROWS[2]: STRANGER, ROWS[3]: STRANGER},
+    noted={ME: {FILM: LONG_AGO, SERIES: LONG_AGO}},
 )
 NOTHING = Touched(frozenset((ME,)), frozenset(), frozenset())
 FEED = Shown(40_000_000, 41_000_000, ME, "home_feed", None, True, None, ROWS[:3], (ME, ME, FRIEND), "", None, None)
@@ -65,7 +67,10 @@ FOLLOWED = FEED._replace(call="people_followed", ids=(FRIEND, SHY), owners=())
 DIARY = FEED._replace(call="diary_stats", ids=(), owners=(), first=1, second=1)
 ENTRY = FEED._replace(call="library_entry", ids=(), owners=(), subject=FILM, detail="watched")
 RATING = ENTRY._replace(call="own_rating", detail="8")
-HEALTHY = [FEED, LIST, FOLLOWED, DIARY, ENTRY, RATING, ENTRY._replace(subject=ROOM, detail="")]
+WROTE_FILM = replace(NOTHING, titles=frozenset(((ME, FILM),)))
+NOTED_LATE = replace(SEEN, noted={ME: {FILM: LONG_AGO, SERIES: ZERO_US + 39_000_000}})
+LIBRARY = FEED._replace(call="library_list", ids=(FILM, SERIES), owners=ROWS[:2], detail="watched,watching")
+HEALTHY = [FEED, LIST, FOLLOWED, DIARY, ENTRY, RATING, ENTRY._replace(subject=ROOM, detail=""), LIBRARY]
 
 
 def asked(one: Shown | list[Shown], seen: View = SEEN, touched: Touched = NOTHING) -> dict[str, Check]:
@@ -75,11 +80,11 @@ def asked(one: Shown | list[Shown], seen: View = SEEN, touched: Touched = NOTHIN
 def test_what_is_as_it_is_stored_holds() -> None:
     found = asked(HEALTHY)
     assert {id_: (check.status, check.looked_at) for id_, check in found.items()} == {
-        "I67": ("held", 5),
+        "I67": ("held", 7),
         "I68": ("held", 3),
         "I69": ("held", 2),
         "I71": ("held", 2),
-        "I72": ("held", 5),
+        "I72": ("held", 7),
     }
 
 
@@ -108,6 +113,10 @@ def test_what_is_as_it_is_stored_holds() -> None:
         (ENTRY._replace(detail=""), "I72", "library_entry: shown as nothing, and stored as watched"),
         (ENTRY._replace(subject=ROOM), "I72", "shown as watched, and stored as nothing"),
         (RATING._replace(detail="3"), "I72", "own_rating: shown as 3, and stored as 8.0"),
+        (LIBRARY._replace(ids=(FILM,), owners=ROWS[:1], detail="watched"), "I72", "1 of 2 titles of their library"),
+        (LIBRARY._replace(ids=(), owners=(), detail=""), "I72", "2 of 2 titles of their library are missing"),
+        (LIBRARY._replace(ids=(FILM, ROOM)), "I72", "1 titles are listed that are not in their library"),
+        (LIBRARY._replace(detail="watched,watched"), "I72", "1 titles are not as they are stored, one watched instead"),
     ],
 )
 def test_what_a_target_shows_wrongly_is_named(one: Shown, id_: str, words: str) -> None:
@@ -115,6 +124,15 @@ def test_what_a_target_shows_wrongly_is_named(one: Shown, id_: str, words: str) 
     assert list(broken) == [id_]
     assert words in broken[id_].offenders[0].text
     assert broken[id_].offenders[0].ids["person"] == str(uuid.UUID(bytes=ME))
+
+
+@pytest.mark.parametrize("titles", [(FILM, SERIES), (ROOM, OTHER_ROOM), (FILM, ROOM)])
+@pytest.mark.parametrize("touched", [NOTHING, replace(NOTHING, titles=frozenset(((ME, FILM), (ME, ROOM))))])
+def test_somebody_elses_library_is_foreign_whatever_titles_it_has(titles: tuple[bytes, ...], touched: Touched) -> None:
+    found = asked(LIBRARY._replace(ids=titles, owners=ROWS[2:4]), SEEN, touched)["I67"]
+    assert found.status == "broken"
+    assert "library_list: shown 2 of 2 rows of other people's libraries" in found.offenders[0].text
+    assert found.offenders[0].ids["of"] == str(uuid.UUID(bytes=STRANGER))
 
 
 def test_foreign_rows_are_what_is_said_first() -> None:
@@ -146,6 +164,11 @@ def test_foreign_rows_are_what_is_said_first() -> None:
         (LIST._replace(ids=(ROOM,)), replace(SEEN, rooms={ME: {ROOM: 0, OTHER_ROOM: ZERO_US + 39_000_000}}), NOTHING),
         (FOLLOWED._replace(ids=(), whole=False), SEEN, NOTHING),
         # titles that the run wrote to
+        (LIBRARY._replace(ids=(SERIES,), owners=ROWS[1:2], detail="watching"), SEEN, WROTE_FILM),
+        (LIBRARY._replace(detail="dropped,watching"), SEEN, WROTE_FILM),
+        (LIBRARY._replace(ids=(FILM,), owners=ROWS[:1], detail="watched", whole=False), SEEN, NOTHING),
+        (LIBRARY._replace(ids=(FILM,), owners=ROWS[:1], detail="watched"), NOTED_LATE, NOTHING),
+        (LIBRARY._replace(detail="watched,watched"), NOTED_LATE, NOTHING),
         (DIARY._replace(first=2), SEEN, replace(NOTHING, titles=frozenset(((ME, ROOM),)))),
         (DIARY._replace(first=0, second=0), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
         (RATING._replace(detail=""), SEEN, NOTHING),  # as shipped nobody may read ratings

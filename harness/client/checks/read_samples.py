@@ -122,6 +122,17 @@ def _title(reply: CheckedReply) -> ReadSample | None:
     return ReadSample(account, title, detail=value) if type(value) is str else None
 
 
+def _library(reply: CheckedReply) -> ReadSample | None:
+    """The own library; ids: titles, owners: of each its row, detail: the statuses in the same order."""
+    account, titles, rows = _raw(reply.me), _ids(reply, "title_id"), _ids(reply, "id")
+    statuses = [status for row in reply.rows if type(status := row.get("status")) is str and "," not in status]
+    if account is None or reply.arguments[0] != reply.me or type(reply.data) is not list:
+        return None
+    if titles is None or rows is None or len(statuses) != len(reply.rows):
+        return None
+    return ReadSample(account, None, len(reply.rows) < LIMITS["library_list"], None, titles, rows, ",".join(statuses))
+
+
 def _assistant(reply: CheckedReply, outcome: Outcome) -> ReadSample | None:
     """A reply of the assistant, good or bad, without its words: how it ended, which models were tried, how long it is.
 
@@ -207,6 +218,7 @@ SAMPLED: Mapping[str, Outline] = {
     "messages_poll": _page,
     "people_followed": _followed,
     "diary_stats": _diary,
+    "library_list": _library,
     "library_entry": _title,
     "own_rating": _title,
     "own_stats": _stats,
