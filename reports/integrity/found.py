@@ -54,7 +54,7 @@ _FOUND: dict[str, str] = {
     "I66": "stored reviews {was} written by nobody",
     "I61": "ratings {is} not as last acknowledged",
     "I65": "receipts, reactions or library entries {was} made by nobody",
-    "I67": "looks {shows} people or conversations that are not theirs",
+    "I67": "looks {shows} people, conversations or entries that are not theirs",
     "I68": "looks at a feed {lacks} something that its people did",
     "I69": "looks at the conversation list {lacks} an own conversation",
     "I70": "looks at a conversation {lacks} a message that was acknowledged before",

@@ -378,10 +378,11 @@ QUESTIONS = {
         ),
         Question(
             "I67",
-            "Nobody is shown people or conversations that are not theirs",
+            "Nobody is shown people, conversations or entries that are not theirs",
             "broken",
-            "People see what others did whom they do not follow, or conversations that they are not in.",
-            "auth.uid() in get_home_feed_v2 and get_conversation_summaries_v2; caches whose keys leave out the person",
+            "People see what others did whom they do not follow, or others' conversations or libraries.",
+            "auth.uid() in get_home_feed_v2 and get_conversation_summaries_v2; the policy of library_entries;"
+            " caches whose keys leave out the person",
         ),
         Question(
             "I68",

@@ -65,8 +65,8 @@ class View:
     follows, rooms: whom they follow, which conversations they are in, since when (epoch us, the target's clock).
     library, ratings: of titles. activity: of them and of some whom they follow: which rows, dated when. private: whose
     activity others do not see. following: how many they follow, by the row that counts them. hints: suggestions that
-    are stored for them. Both are empty where they were not read. entries: of rows of libraries, whose each is. noted: when
-    each title of a library was written last (epoch us, the target's clock, or a phone's whose write it is).
+    are stored for them. Both are empty where they were not read. entries: of rows of libraries, whose each is. noted:
+    when each title of a library was written last (epoch us, the target's clock, or a phone's whose write it is).
     """
 
     follows: dict[bytes, dict[bytes, int]]

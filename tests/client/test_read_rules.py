@@ -285,6 +285,15 @@ def people(*followers: int | None) -> Story:
     return replied("suggested_stats", [{"user_id": OTHER, "followers_count": one} for one in followers])
 
 
+def ordered(call: str, column: str, *hours: int) -> Story:
+    """Rows of these times, of other things each."""
+    rows = [{"id": str(n), "title_id": str(n), "user_id": ME, column: at(hour)} for n, hour in enumerate(hours)]
+    arguments = (TITLE,) if call == "title_reviews" else (ME,)
+    if call == "title_reviews":
+        rows = [row | {"title_id": TITLE} for row in rows]
+    return lambda phone: phone.gets(call, *arguments, data=rows)
+
+
 CASES: dict[str, list[tuple[Story, Story]]] = {
     "asked-files": [
         (signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png")),
@@ -408,6 +417,16 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "page-order": [
+        (ordered("stories_lists", "updated_at", 9, 8, 8), ordered("stories_lists", "updated_at", 8, 8, 9)),
+        (ordered("public_lists", "updated_at", 9, 8), ordered("public_lists", "updated_at", 8, 9)),
+        (ordered("library_list", "updated_at", 9, 8), ordered("library_list", "updated_at", 9, 7, 8)),
+        (ordered("title_reviews", "created_at", 9, 8), ordered("title_reviews", "created_at", 8, 9)),
+        (
+            own("list_items", {"list_id": ROOM, "position": 3}, ROOM),
+            lambda phone: phone.gets(
+                "list_items", ROOM, data=[{"list_id": ROOM, "position": place} for place in (1, 3, 2)]
+            ),
+        ),
         (people(None, 9, 9, 4), people(9, 4, 5)),
         (lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*PAGE[::-1])),
         (lambda phone: phone.feeds(*FEED), lambda phone: phone.feeds(FEED[0], *FEED)),
