@@ -27,6 +27,7 @@ from reports.integrity import (
     messages,
     nobody,
     own_figures,
+    pages_dated,
     settings_served,
     shown,
     view,
@@ -146,6 +147,7 @@ def checks(
         rows += _messages(book, *sent, zero_us, offset, changes.gathered(small), span)
         rows += shown.pages(kept, *sent, ahead_us)
         rows += lists_newest.checks(kept, *sent, ahead_us)
+        rows += pages_dated.checks(kept, sent[1])
     if kept and (seen := view.view(run.folder)) is not None:
         touched = view.touched(small, small.events())
         rows += shown.checks(kept, seen, touched, zero_us + offset.us + offset.unsure)

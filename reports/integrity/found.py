@@ -65,6 +65,7 @@ _FOUND: dict[str, str] = {
     "I75": "answers of the assistant {lacks} the suggestions that were made for them",
     "I76": "looks at the public settings {shows} others than their version has",
     "I77": "files whose removal was acknowledged {is} still there",
+    "I78": "messages in pages {is} dated otherwise than they are stored",
 }
 _ONE = {"was": "was", "is": "is", "has": "has", "does": "does"}
 _MANY = {"was": "were", "is": "are", "has": "have", "does": "do"}

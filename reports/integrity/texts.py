@@ -454,6 +454,13 @@ QUESTIONS = {
             "A picture behind a deleted message stays, and whoever has its address can see it.",
             "storage: remove requests and its policies on DELETE; the backend behind storage.objects",
         ),
+        Question(
+            "I78",
+            "Messages are shown under the time that is stored",
+            "broken",
+            "Pages begin and end elsewhere, and people see when something was said that was said at another time.",
+            "created_at in the select of messages; time zones of views, caches and proxies in front of messages",
+        ),
     )
 }
 ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from harness.client.api import calls
+from harness.client.api.call import Call
 from harness.client.checks.asked_order import ORDERS, OrderedBy, asked_order, out_of_order
 
 
 def test_every_address_that_names_an_order_is_held_to_it() -> None:
-    named = {name.lower() for name, one in vars(calls).items() if isinstance(one, calls.Call) and "&order=" in one.path}
+    named = {name.lower() for name, one in vars(calls).items() if isinstance(one, Call) and "&order=" in one.path}
     assert named - set(ORDERS) == {"read_receipts_poll", "delivery_receipts_poll", "reactions_poll"}
     assert ORDERS["stories_lists"] == (OrderedBy("updated_at", True, True), OrderedBy("created_at", True, True))
     assert ORDERS["list_items"] == (OrderedBy("position", False, False),)

@@ -52,6 +52,21 @@ def test_a_list_has_the_last_message_of_each_conversation() -> None:
     assert found == ReadSample(MINE, ids=raw(ROOM)), "no id: nothing is said of last messages, all of the rest"
 
 
+def test_a_page_has_the_date_of_each_message() -> None:
+    at = [1_772_355_600_500_000, 1_772_355_600_000_000]
+    rows = [
+        {"id": MESSAGE, "created_at": "2026-03-01T09:00:00.5+00:00"},
+        {"id": OTHER, "created_at": "2026-03-01T09:00:00+00:00"},
+    ]
+    found = outline("messages_poll", rows, ROOM)
+    dated = b"".join(one.to_bytes(16) for one in at)
+    assert found == ReadSample(MINE, uuid.UUID(ROOM).bytes, True, at[1], raw(MESSAGE, OTHER), dated)
+    rows[0]["created_at"] = "never"
+    assert outline("messages_poll", rows, ROOM) == ReadSample(
+        MINE, uuid.UUID(ROOM).bytes, True, at[1], raw(MESSAGE, OTHER)
+    )
+
+
 def test_a_library_has_titles_rows_and_statuses() -> None:
     rows = [{"id": MESSAGE, "title_id": ROOM, "status": "watched"}, {"id": OTHER, "title_id": ROOM_2, "status": "x"}]
     found = outline("library_list", rows, ME)

@@ -500,6 +500,16 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "message-stays": [
+        (
+            after(lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(message(7, 22), *PAGE)),
+            after(
+                lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*(a | {"created_at": at(1)} for a in PAGE))
+            ),
+        ),
+        (
+            after(listing((ROOM, at(9), ME)), lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*PAGE)),
+            after(listing((ROOM, at(9), ME)), lambda phone: phone.polls()),
+        ),
         (after(older(*PAGE), older(*PAGE[2:], cursor="m01", hour=19)), after(older(*PAGE), older())),
         (
             after(lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(message(7, 22), *PAGE)),
@@ -516,7 +526,18 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
                 lambda phone: phone.sends("x"), lambda phone: phone.polls(message(50, 9, ME, text="x", client_id="c"))
             ),
             after(lambda phone: phone.sends("x"), lambda phone: phone.polls(message(2, 8))),
-        )
+        ),
+        (
+            after(
+                lambda phone: phone.sends("x"),
+                lambda phone: phone.polls(
+                    {**message(50, 9, ME, text="x", client_id="c"), "created_at": "2026-03-01T11:00:00+02:00"}
+                ),
+            ),
+            after(
+                lambda phone: phone.sends("x"), lambda phone: phone.polls(message(50, 4, ME, text="x", client_id="c"))
+            ),
+        ),
     ],
     "own-text": [
         (own_text(HEY), own_text(HEY[:5])),
@@ -771,6 +792,16 @@ def test_a_full_page_ends_before_older_messages() -> None:
     phone = CheckedPhone()
     phone.polls(*PAGE)
     phone.polls(*(message(50 + n, 23) for n in range(40, 0, -1)))  # forty newer ones
+    assert "message-stays" not in phone.broken
+
+
+def test_a_conversation_without_a_last_message_may_be_empty() -> None:
+    phone = CheckedPhone()
+    phone.gets("conversation_list", data=[in_list(ROOM) | {"last_message_id": None}])
+    phone.polls()
+    asked = phone.begins("messages_poll", ROOM_2)
+    phone.gets("conversation_list", data=[in_list(room) | {"last_message_id": "x"} for room in (ROOM, ROOM_2)])
+    phone.ends(asked, [])  # asked for before the list came
     assert "message-stays" not in phone.broken
 
 

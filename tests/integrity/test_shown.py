@@ -29,6 +29,7 @@ from reports.integrity import (
     lists_newest,
     messages,
     own_figures,
+    pages_dated,
     settings_served,
     shown,
 )
@@ -213,6 +214,28 @@ def test_a_page_holds_what_was_acknowledged_before_to_anybody() -> None:
     assert list(late) == [], "acknowledged after the page, by a clock that is a minute behind"
     oldest = round(ZERO.timestamp() * 1e6) + 1_500_000
     assert page(story, PAGE._replace(ids=(ids[1],), whole=False, oldest_us=oldest)).status == "held"
+
+
+def test_messages_are_dated_as_they_are_stored_whoever_looks() -> None:
+    story, ids = talked((1, 1.2), (2, 2.2))
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+    made_at = dict(zip(stored.table["id"].to_pylist(), stored.created.tolist(), strict=True))
+    before_the_run = bytes([99]) * 16
+
+    def dates(*by: int) -> dict[str, Check]:
+        at = [*(made_at[id_] + late for id_, late in zip(ids[::-1], by, strict=True)), 7]
+        one = PAGE._replace(ids=(*ids[::-1], before_the_run), owners=tuple(t.to_bytes(16) for t in at))
+        return {check.id: check for check in pages_dated.checks([one], stored)}
+
+    found = dates(0, 1_000)["I78"]
+    assert (found.status, found.looked_at) == ("held", 2)
+    found = dates(-18_000_000_000, -18_000_000_000)["I78"]
+    assert (found.status, found.count) == ("broken", 1)
+    words = "messages_poll: 2 of 2 messages are dated otherwise than they are stored, one by -18,000.0 s"
+    assert words in found.offenders[0].text
+    assert dates(0, 2_500)["I78"].status == "broken"
+    assert list(pages_dated.checks([PAGE._replace(ids=(ids[1], ids[0]))], stored)) == [], "of an older record"
 
 
 def test_the_first_replies_are_kept_and_then_one_a_second() -> None:

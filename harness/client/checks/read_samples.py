@@ -1,4 +1,4 @@
-"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I77). (pure)
+"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I78). (pure)
 
 One function a call. It says nothing about replies that are not of their usual shape: the rules that look at replies as
 they arrive do, and so do those of the reply's classification.
@@ -51,11 +51,14 @@ def _list(reply: CheckedReply) -> ReadSample | None:
 
 
 def _page(reply: CheckedReply) -> ReadSample | None:
-    """The newest messages of a conversation."""
+    """The newest messages of a conversation; owners: when each is dated, epoch us in 16 bytes."""
     ids, account, subject = _ids(reply, "id"), _raw(reply.me), _raw(reply.arguments[0])
     if ids is None or account is None or subject is None or type(reply.data) is not list:
         return None
-    return ReadSample(account, subject, len(reply.rows) < LIMITS["messages_poll"], _oldest(reply), ids)
+    dated = [_instant(row.get("created_at")) for row in reply.rows]
+    told = b"".join(at.to_bytes(16, "big") for at in dated if at is not None and at > 0)
+    told = told if len(told) == len(ids) else b""
+    return ReadSample(account, subject, len(reply.rows) < LIMITS["messages_poll"], _oldest(reply), ids, told)
 
 
 def _followed(reply: CheckedReply) -> ReadSample | None:
@@ -205,7 +208,11 @@ def _raw(text: Any) -> bytes | None:
 
 
 def _oldest(reply: CheckedReply) -> int | None:
-    at = reply.rows[-1].get("created_at") if reply.rows else None
+    return _instant(reply.rows[-1].get("created_at")) if reply.rows else None
+
+
+def _instant(at: Any) -> int | None:
+    """Epoch us."""
     try:
         return round(datetime.fromisoformat(at).timestamp() * 1e6) if type(at) is str else None
     except ValueError:
