@@ -33,6 +33,7 @@ PAST_US = 600_000_000
 """Rows of the feed that are this much older than the run are nobody's of the run, whatever a phone's clock says."""
 HEARD_US = 5_000_000
 """A message that was acknowledged so long before a page was asked for is on it, whoever asks: the run's own clocks."""
+FOLLOWED = frozenset(("people_followed", "stories_followed"))
 NAMED = 3
 
 
@@ -65,7 +66,7 @@ def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Ite
         elif one.call in LISTS:
             _others_rooms(found["I67"], one, seen)
             _rooms(found["I69"], one, seen, zero_us)
-        elif one.call == "people_followed":
+        elif one.call in FOLLOWED:
             _followed(found["I72"], one, seen, touched)
         elif one.call == "library_list":
             _others_library(found["I67"], one, seen)
@@ -141,13 +142,11 @@ def _rooms(found: Findings, one: Shown, seen: View, zero_us: int) -> None:
 
 
 def _followed(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
-    """Whom one follows, but for those whom this run followed or no longer follows."""
-    if not one.whole:
-        return
+    """Whom one follows, but for those whom this run followed or no longer follows; of a part, nobody else."""
     sure = {who for who in seen.follows[one.account] if (one.account, who) not in touched.follows}
     there = {who for who in one.ids if (one.account, who) not in touched.follows}
     found.asked += len(sure)
-    if gone := sure - there:
+    if one.whole and (gone := sure - there):
         found.finds(one, f"{len(gone)} of {len(sure)} whom they follow are missing", followed=min(gone))
     elif more := there - sure:
         found.finds(one, f"{len(more)} whom they do not follow are listed as followed", followed=min(more))

@@ -52,6 +52,16 @@ def test_a_list_has_the_last_message_of_each_conversation() -> None:
     assert found == ReadSample(MINE, ids=raw(ROOM)), "no id: nothing is said of last messages, all of the rest"
 
 
+def test_of_people_one_follows_it_is_known_whether_they_are_all() -> None:
+    for call, limit in (("people_followed", 900), ("stories_followed", 40)):
+        assert outline(call, [{"followed_id": OTHER}] * (limit - 1), ME) == ReadSample(
+            MINE, ids=raw(OTHER) * (limit - 1)
+        )
+        found = outline(call, [{"followed_id": OTHER}] * limit, ME)
+        assert found is not None
+        assert not found.whole
+
+
 def test_a_page_has_the_date_of_each_message() -> None:
     at = [1_772_355_600_500_000, 1_772_355_600_000_000]
     rows = [

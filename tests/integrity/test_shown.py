@@ -65,6 +65,7 @@ NOTHING = Touched(frozenset((ME,)), frozenset(), frozenset())
 FEED = Shown(40_000_000, 41_000_000, ME, "home_feed", None, True, None, ROWS[:3], (ME, ME, FRIEND), "", None, None)
 LIST = FEED._replace(call="conversation_list", ids=(ROOM, OTHER_ROOM), owners=())
 FOLLOWED = FEED._replace(call="people_followed", ids=(FRIEND, SHY), owners=())
+STORIES = FOLLOWED._replace(call="stories_followed")
 DIARY = FEED._replace(call="diary_stats", ids=(), owners=(), first=1, second=1)
 ENTRY = FEED._replace(call="library_entry", ids=(), owners=(), subject=FILM, detail="watched")
 RATING = ENTRY._replace(call="own_rating", detail="8")
@@ -109,6 +110,8 @@ def test_what_is_as_it_is_stored_holds() -> None:
         (LIST._replace(ids=()), "I69", "2 of 2 conversations are missing"),
         (FOLLOWED._replace(ids=(FRIEND,)), "I72", "1 of 2 whom they follow are missing"),
         (FOLLOWED._replace(ids=(FRIEND, SHY, STRANGER)), "I72", "1 whom they do not follow are listed as followed"),
+        (STORIES._replace(ids=(STRANGER,), whole=False), "I72", "1 whom they do not follow are listed as followed"),
+        (STORIES._replace(ids=(SHY,)), "I72", "stories_followed: 1 of 2 whom they follow are missing"),
         (DIARY._replace(first=2), "I71", "counts 2 titles as watched, where 1 are stored"),
         (DIARY._replace(second=0), "I71", "counts 0 titles as rated, where 1 are stored"),
         (ENTRY._replace(detail=""), "I72", "library_entry: shown as nothing, and stored as watched"),

@@ -66,7 +66,7 @@ def _followed(reply: CheckedReply) -> ReadSample | None:
     ids, account = _ids(reply, "followed_id"), _raw(reply.me)
     if ids is None or account is None or reply.arguments[0] != reply.me or type(reply.data) is not list:
         return None
-    return ReadSample(account, None, len(reply.rows) < MANY, None, ids)
+    return ReadSample(account, None, len(reply.rows) < LIMITS.get(reply.call, MANY), None, ids)
 
 
 def _diary(reply: CheckedReply) -> ReadSample | None:
@@ -224,6 +224,7 @@ SAMPLED: Mapping[str, Outline] = {
     **dict.fromkeys(sorted(LISTS), _list),
     "messages_poll": _page,
     "people_followed": _followed,
+    "stories_followed": _followed,
     "diary_stats": _diary,
     "library_list": _library,
     "library_entry": _title,
