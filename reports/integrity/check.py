@@ -24,6 +24,7 @@ from reports.integrity import (
     frames,
     hints,
     lists_newest,
+    lists_shown,
     messages,
     nobody,
     own_figures,
@@ -153,6 +154,7 @@ def checks(
         rows += shown.checks(kept, seen, touched, zero_us + offset.us + offset.unsure)
         rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
         rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
+    rows += lists_shown.checks(kept, run.folder, zero_us + offset.us - offset.unsure)
     rows += settings_served.checks(kept, run.manifest.probes)
     rows += files_gone.checks(kept, run.folder)
     rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)

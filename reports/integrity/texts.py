@@ -461,6 +461,13 @@ QUESTIONS = {
             "Pages begin and end elsewhere, and people see when something was said that was said at another time.",
             "created_at in the select of messages; time zones of views, caches and proxies in front of messages",
         ),
+        Question(
+            "I79",
+            "Lists and their titles are shown as they are stored",
+            "broken",
+            "Stories and public lists are without covers, or not there, and nothing says that anything failed.",
+            "policies of lists and list_items; caches in front of them; a join or filter that lost rows",
+        ),
     )
 }
 ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}

@@ -9,7 +9,7 @@ import pytest
 
 from harness.client.checks.read_checks import ReadChecks
 from harness.client.checks.read_rule import CheckedReply
-from harness.client.checks.read_samples import NO_ID
+from harness.client.checks.read_samples import NO_ID, asked_for
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
@@ -60,6 +60,19 @@ def test_of_people_one_follows_it_is_known_whether_they_are_all() -> None:
         found = outline(call, [{"followed_id": OTHER}] * limit, ME)
         assert found is not None
         assert not found.whole
+
+
+def test_of_lists_it_is_kept_what_was_asked_for() -> None:
+    rows = [{"list_id": ROOM, "title_id": MESSAGE}]
+    ask = f"{ROOM},{ROOM_2}"
+    for call in ("list_items", "stories_items"):
+        found = outline(call, rows, ask)
+        assert found == ReadSample(MINE, ids=raw(MESSAGE), owners=raw(ROOM), detail=ask.replace("-", ""))
+        assert asked_for(found.detail) == (raw(ROOM), raw(ROOM_2))
+    found = outline("stories_lists", [{"id": ROOM, "user_id": OTHER}], f"{ME},{OTHER}")
+    assert found is not None
+    assert (found.ids, found.owners, asked_for(found.detail)) == (raw(ROOM), raw(OTHER), (raw(ME), raw(OTHER)))
+    assert asked_for("") == ()
 
 
 def test_a_page_has_the_date_of_each_message() -> None:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -20,13 +22,14 @@ from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
 from harness.core.rows import made
 from harness.evidence import readers, store
 from harness.evidence.rows import batch
-from harness.evidence.tables import MESSAGES, REMOVED_FILES
+from harness.evidence.tables import MESSAGES, READERS_LIST_ITEMS, READERS_LISTS, REMOVED_FILES
 from harness.record.probe_results import ProbeAnswer, Probes
 from harness.record.store import open_run
 from reports.integrity import (
     files_gone,
     hints,
     lists_newest,
+    lists_shown,
     messages,
     own_figures,
     pages_dated,
@@ -414,6 +417,47 @@ def test_settings_in_outline_are_equal_where_they_are(settings: dict[str, object
     assert (settings_outline(data) is None) == (not 0 < len(data["settings"]) <= 64)
 
 
+def test_public_lists_and_titles_of_lists_are_there(tmp_path: Path) -> None:
+    early, late = (datetime.fromtimestamp((ZERO_US + by) / 1e6, UTC) for by in (-5_000_000, 39_000_000))
+    ask = ",".join(one.hex() for one in (ME, FRIEND))
+    stories = FEED._replace(call="stories_lists", ids=(ROWS[0],), owners=(FRIEND,), detail=ask)
+    titles = stories._replace(
+        call="list_items", ids=(FILM, SERIES), owners=ROWS[:2], detail=f"{ROWS[0].hex()},{ROWS[1].hex()}"
+    )
+    assert list(lists_shown.checks([stories, titles], tmp_path, ZERO_US)) == [], "nobody read them"
+    rows = [
+        {"id": id_, "updated_at": at, "user_id": of, "is_public": public}
+        for id_, of, at, public in (
+            (ROWS[0], FRIEND, early, True),
+            (ROWS[1], FRIEND, early, False),
+            (ROWS[2], FRIEND, late, True),
+            (ROWS[3], STRANGER, early, True),
+        )
+    ]
+    store.keep(tmp_path, READERS_LISTS, [batch(READERS_LISTS, [{**row, **hexed(row)} for row in rows])])
+    rows = [
+        {"id": ME, "created_at": at, "list_id": of, "title_id": title}
+        for of, title, at in ((ROWS[0], FILM, early), (ROWS[1], SERIES, early), (ROWS[1], FILM, late))
+    ]
+    store.keep(tmp_path, READERS_LIST_ITEMS, [batch(READERS_LIST_ITEMS, [{**row, **hexed(row)} for row in rows])])
+    healthy = [stories, titles, titles._replace(call="stories_items"), titles._replace(ids=(), owners=(), whole=False)]
+    (found,) = lists_shown.checks(healthy, tmp_path, ZERO_US)
+    assert (found.id, found.status, found.looked_at) == ("I79", "held", 5)
+    for bad, words in (
+        (stories._replace(ids=(), owners=()), "stories_lists: 1 of 1 public lists are missing"),
+        (titles._replace(ids=(), owners=()), "list_items: 2 of 2 titles of lists are missing"),
+        (titles._replace(ids=(FILM, FILM)), "1 of 2 titles of lists are missing"),
+    ):
+        (found,) = lists_shown.checks([bad], tmp_path, ZERO_US)
+        assert found.status == "broken"
+        assert words in found.offenders[0].text
+
+
+def hexed(row: dict[str, Any]) -> dict[str, Any]:
+    """With its ids as readers bring them."""
+    return {name: str(uuid.UUID(bytes=value)) for name, value in row.items() if isinstance(value, bytes)}
+
+
 def test_a_file_whose_removal_was_acknowledged_is_gone(tmp_path: Path) -> None:
     removed = FEED._replace(call="attachment_remove", ids=(), owners=(), detail="message_attachments/a/b/1.png")
     assert list(files_gone.checks([removed], tmp_path)) == [], "storage was not asked"
@@ -429,4 +473,4 @@ def test_older_records_know_nothing_of_it() -> None:
     record = open_run(Path(__file__).parents[1] / "data" / "records" / "v2-shown").checked()
     asked_ = {check.id for check in integrity(record).checks}
     assert asked_ & {"I67", "I70"}
-    assert not asked_ & {"I73", "I74", "I75", "I76", "I77"}
+    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79"}

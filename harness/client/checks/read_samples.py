@@ -1,4 +1,4 @@
-"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I78). (pure)
+"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I79). (pure)
 
 One function a call. It says nothing about replies that are not of their usual shape: the rules that look at replies as
 they arrive do, and so do those of the reply's classification.
@@ -136,6 +136,26 @@ def _library(reply: CheckedReply) -> ReadSample | None:
     return ReadSample(account, None, len(reply.rows) < LIMITS["library_list"], None, titles, rows, ",".join(statuses))
 
 
+def _of_many(key: str, column: str) -> Outline:
+    """Rows that were asked for by several ids of one column; ids: another one's, owners: that one's, detail: what was
+    asked for, `asked_for`."""
+
+    def outline(reply: CheckedReply) -> ReadSample | None:
+        account, ids, owners = _raw(reply.me), _ids(reply, column), _ids(reply, key)
+        wanted = reply.arguments[0].replace("-", "")
+        if account is None or ids is None or owners is None or type(reply.data) is not list:
+            return None
+        return ReadSample(account, None, len(reply.rows) < LIMITS[reply.call], None, ids, owners, wanted)
+
+    return outline
+
+
+def asked_for(detail: str) -> tuple[bytes, ...]:
+    """The ids that a reply of several was asked for."""
+    found = (_raw(one) for one in detail.split(","))
+    return tuple(one for one in found if one is not None)
+
+
 def _assistant(reply: CheckedReply, outcome: Outcome) -> ReadSample | None:
     """A reply of the assistant, good or bad, without its words: how it ended, which models were tried, how long it is.
 
@@ -227,6 +247,9 @@ SAMPLED: Mapping[str, Outline] = {
     "stories_followed": _followed,
     "diary_stats": _diary,
     "library_list": _library,
+    "list_items": _of_many("list_id", "title_id"),
+    "stories_items": _of_many("list_id", "title_id"),
+    "stories_lists": _of_many("user_id", "id"),
     "library_entry": _title,
     "own_rating": _title,
     "own_stats": _stats,
