@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.owner import LISTS
+from harness.client.checks.read_samples import NO_ID
 from harness.core import ids
 from reports.integrity.columns import text
 from reports.integrity.messages import StoredMessages
@@ -220,13 +221,14 @@ def _plain(value: str) -> str:
 def pages(
     kept: list[Shown], writes: Writes, stored: StoredMessages, ahead_us: Mapping[int, int] = MappingProxyType({})
 ) -> Iterator[Check]:
-    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for (I70).
-    ahead_us: as of `reports.integrity.view.shown`."""
+    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for, and the
+    last one that the list showed its reader (I70). ahead_us: as of `reports.integrity.view.shown`."""
     asked = [one for one in kept if one.call == "messages_poll" and one.subject is not None]
     if not asked:
         return
     rooms = acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None}, ahead_us)
     found = Findings()
+    _listed(found, kept, asked)
     for one in asked:
         if one.subject is None or one.subject not in rooms or (one.oldest_us is None and not one.whole):
             continue
@@ -244,6 +246,23 @@ def pages(
             found.finds(one, words, conversation=one.subject, message=gone[0])
     if found.asked:
         yield found.check("I70")
+
+
+def _listed(found: Findings, kept: list[Shown], asked: list[Shown]) -> None:
+    """Whole pages have the message that the list before showed as the last one: deleting leaves its row."""
+    lists: dict[bytes, list[Shown]] = defaultdict(list)
+    for one in kept:
+        if one.call in LISTS and len(one.owners) == len(one.ids):
+            lists[one.account].append(one)
+    for page in asked:
+        before = [one for one in lists[page.account] if one.at_us <= page.begun_us]
+        if not page.whole or page.subject is None or not before:
+            continue
+        newest = max(before, key=lambda one: one.at_us)
+        last = dict(zip(newest.ids, newest.owners, strict=True)).get(page.subject, NO_ID)
+        found.asked += last != NO_ID
+        if last != NO_ID and last not in page.ids:
+            found.finds(page, "the message is missing that the list showed as the last one", message=last)
 
 
 def acknowledged(

@@ -628,6 +628,10 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "known-rows": [
+        (
+            after(people(), own("own_stats", {"followers_count": 0}), people(3)),
+            after(own("own_stats", {"followers_count": 0}), people()),
+        ),
         (replied("app_settings", {"ok": True, "settings": {}}), replied("app_settings", {})),
         (own("title_page", {"id": TITLE}, TITLE), lambda phone: phone.gets("title_page", TITLE, data=[])),
         (own("own_profile", {"id": ME}), lambda phone: phone.gets("own_profile", ME, data=[])),

@@ -222,6 +222,26 @@ def test_a_page_holds_what_was_acknowledged_before_to_anybody() -> None:
     assert page(story, PAGE._replace(ids=(ids[1],), whole=False, oldest_us=oldest)).status == "held"
 
 
+def test_a_whole_page_has_the_last_message_of_the_list_before() -> None:
+    story, (first, last) = talked((38, 38.1), (39, 39.1))
+    room = raw(CONVERSATION)
+    listed = LIST._replace(begun_us=30_000_000, at_us=31_000_000, ids=(ROOM, room), owners=(NO_ID, last))
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+
+    def pages(ids: tuple[bytes, ...], one: Shown = listed, **more: Any) -> list[str]:
+        looks = [one, PAGE._replace(ids=ids, **more)]
+        return [check.status for check in shown.pages(looks, writes, stored)]
+
+    assert pages((last, first)) == ["held"]
+    assert pages((first,)) == ["broken"]
+    assert pages(()) == ["broken"]
+    assert pages((first,), whole=False) == []
+    assert pages((first,), account=FRIEND) == [], "others' lists may be older"
+    assert pages((first,), listed._replace(at_us=40_500_000)) == [], "the list came after the page was asked for"
+    assert pages((first,), listed._replace(owners=(NO_ID, NO_ID))) == []
+
+
 def test_messages_are_dated_as_they_are_stored_whoever_looks() -> None:
     story, ids = talked((1, 1.2), (2, 2.2))
     writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)

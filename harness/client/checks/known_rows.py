@@ -2,8 +2,8 @@
 
 It knows its own account's rows, and that a function answers one row, once they were shown; its profile, which is made
 with the account (contract 1.4), from the begin; titles because a deck, a feed or a search named them; and of its feed
-that what it put into its library leaves a row there (contract 4), as does whatever its diary counts. The public
-settings come as an object, be it an empty one (contract 6.1).
+that what it put into its library leaves a row there (contract 4), as does whatever its diary counts. Suggested people
+come from the table of the own figures. The public settings come as an object, be it an empty one (contract 6.1).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ ACCOUNT = frozenset(
 )
 PROFILE = "own_profile"
 TITLES = frozenset(("title_detail", "title_preview", "title_page", "hero_details", "seed_title"))
+SUGGESTED = "suggested_stats"
 SETTINGS = "app_settings"
 _LOST = ReadSeverity.LOST
 
@@ -38,6 +39,10 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         elif call == PROFILE:
             found.append(ReadViolation(_LOST, reply.me, f"{reply.me} has no profile, which every account has"))
         return int(call in memory.filled or call == PROFILE)
+    if call == SUGGESTED:
+        if not reply.rows and "own_stats" in memory.filled:
+            found.append(ReadViolation(_LOST, "", "nobody's figures are there, where one's own were shown before"))
+        return int("own_stats" in memory.filled)
     if call == SETTINGS:
         if type(reply.data) is not dict or type(reply.data.get("settings")) is not dict:
             found.append(ReadViolation(_LOST, "", "the public settings are answered without settings"))
@@ -59,4 +64,4 @@ def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) 
     return 1
 
 
-KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS | {SETTINGS}, _check)
+KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS | {SUGGESTED, SETTINGS}, _check)
