@@ -18,7 +18,7 @@ from reports.integrity.model import Check
 from reports.integrity.shown import OPEN_US, Findings
 from reports.integrity.view import Shown
 
-LISTS = "stories_lists"
+LISTS, PUBLIC = "stories_lists", "public_lists"
 ITEMS = frozenset(("list_items", "stories_items"))
 Stored = dict[bytes, dict[bytes, int]]
 """Whose or of which list -> lists or titles -> since when, epoch us, the target's clock."""
@@ -29,6 +29,8 @@ def checks(kept: Iterable[Shown], folder: Path, zero_us: int) -> Iterator[Check]
     found = Findings()
     lists, items = _lists(folder), _items(folder)
     for one in kept:
+        if one.call == PUBLIC:
+            _public(found, one, lists, zero_us)
         if not one.whole or (one.call != LISTS and one.call not in ITEMS):
             continue
         stored, what = (lists, "public lists") if one.call == LISTS else (items, "titles of lists")
@@ -43,6 +45,18 @@ def checks(kept: Iterable[Shown], folder: Path, zero_us: int) -> Iterator[Check]
             found.finds(one, words, of=gone[0][0], row=gone[0][1])
     if found.asked:
         yield found.check("I79")
+
+
+def _public(found: Findings, one: Shown, lists: Stored, zero_us: int) -> None:
+    """Of the lists that were read, those of everybody's newest that are newer than the last one shown."""
+    if not one.whole and one.oldest_us is None:
+        return
+    after = 0 if one.whole or one.oldest_us is None else one.oldest_us
+    until = zero_us + one.begun_us - OPEN_US
+    expected = [id_ for theirs in lists.values() for id_, since in theirs.items() if after < since < until]
+    found.asked += len(expected)
+    if gone := [id_ for id_ in expected if id_ not in one.ids]:
+        found.finds(one, f"{len(gone)} of {len(expected)} public lists are missing", row=gone[0])
 
 
 def _lists(folder: Path) -> Stored:

@@ -629,6 +629,21 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
     ],
     "known-rows": [
         (
+            replied("title_rating_summary", [{"title_id": TITLE}], {"p_title_id": TITLE}),
+            replied("title_rating_summary", [], {"p_title_id": TITLE}),
+        ),
+        (
+            lambda phone: phone.gets("profile_cards", f"{ME},{OTHER},{THIRD}", data=[{"id": OTHER}]),
+            lambda phone: phone.gets("profile_cards", f"{ME},{OTHER},{THIRD}", data=[]),
+        ),
+        (
+            after(
+                lambda phone: phone.gets("suggested_profiles", "", data=[]),
+                lambda phone: phone.gets("suggested_profiles", OTHER, data=[]),
+            ),
+            lambda phone: phone.gets("suggested_profiles", f"{ME},{OTHER},{THIRD}", data=[]),
+        ),
+        (
             after(people(), own("own_stats", {"followers_count": 0}), people(3)),
             after(own("own_stats", {"followers_count": 0}), people()),
         ),

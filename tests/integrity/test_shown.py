@@ -460,11 +460,22 @@ def test_public_lists_and_titles_of_lists_are_there(tmp_path: Path) -> None:
         for of, title, at in ((ROWS[0], FILM, early), (ROWS[1], SERIES, early), (ROWS[1], FILM, late))
     ]
     store.keep(tmp_path, READERS_LIST_ITEMS, [batch(READERS_LIST_ITEMS, [{**row, **hexed(row)} for row in rows])])
-    healthy = [stories, titles, titles._replace(call="stories_items"), titles._replace(ids=(), owners=(), whole=False)]
+    oldest = ZERO_US - 6_000_000
+    newest = stories._replace(call="public_lists", ids=ROWS[:4], owners=(), detail="", whole=False, oldest_us=oldest)
+    healthy = [
+        newest,
+        newest._replace(ids=(), oldest_us=ZERO_US),
+        stories,
+        titles,
+        titles._replace(call="stories_items"),
+        titles._replace(ids=(), owners=(), whole=False),
+    ]
     (found,) = lists_shown.checks(healthy, tmp_path, ZERO_US)
-    assert (found.id, found.status, found.looked_at) == ("I79", "held", 5)
+    assert (found.id, found.status, found.looked_at) == ("I79", "held", 7)
     for bad, words in (
         (stories._replace(ids=(), owners=()), "stories_lists: 1 of 1 public lists are missing"),
+        (newest._replace(ids=(), whole=True), "public_lists: 2 of 2 public lists are missing"),
+        (newest._replace(ids=ROWS[:1]), "public_lists: 1 of 2 public lists are missing"),
         (titles._replace(ids=(), owners=()), "list_items: 2 of 2 titles of lists are missing"),
         (titles._replace(ids=(FILM, FILM)), "1 of 2 titles of lists are missing"),
     ):

@@ -150,6 +150,15 @@ def _of_many(key: str, column: str) -> Outline:
     return outline
 
 
+def _public_lists(reply: CheckedReply) -> ReadSample | None:
+    """The newest public lists; oldest_us: when the last of them was changed."""
+    ids, account = _ids(reply, "id"), _raw(reply.me)
+    if ids is None or account is None or type(reply.data) is not list:
+        return None
+    oldest = _instant(reply.rows[-1].get("updated_at")) if reply.rows else None
+    return ReadSample(account, None, len(reply.rows) < LIMITS["public_lists"], oldest, ids)
+
+
 def asked_for(detail: str) -> tuple[bytes, ...]:
     """The ids that a reply of several was asked for."""
     found = (_raw(one) for one in detail.split(","))
@@ -249,6 +258,7 @@ SAMPLED: Mapping[str, Outline] = {
     "library_list": _library,
     "list_items": _of_many("list_id", "title_id"),
     "stories_items": _of_many("list_id", "title_id"),
+    "public_lists": _public_lists,
     "stories_lists": _of_many("user_id", "id"),
     "library_entry": _title,
     "own_rating": _title,
