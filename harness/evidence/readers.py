@@ -7,12 +7,12 @@ seconds. Those who were shown an empty feed come first, then those whose feed wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import pyarrow as pa
 
 from harness.client.checks.asked_many import FEEDS
-from harness.client.checks.read_samples import SAMPLED_ALWAYS
+from harness.client.checks.read_samples import SAMPLED_ALWAYS, asked_for
 
 READERS_AT_MOST = 120
 ACTORS_AT_MOST = 150
@@ -20,6 +20,9 @@ ACTORS_AT_MOST = 150
 RECENT_S = 900.0
 """So long after a run its readers' view is still that of the run."""
 SAMPLE_COLUMNS = ("account", "call", "ids")
+ASKED_COLUMNS = ("call", "detail")
+ASKED_AT_MOST = 200
+"""Lists, and people whose lists are read: some thousand rows."""
 
 
 def chosen(samples: Iterable[pa.RecordBatch]) -> list[bytes]:
@@ -32,6 +35,16 @@ def chosen(samples: Iterable[pa.RecordBatch]) -> list[bytes]:
             place = 2 if call not in FEEDS else (1 if ids else 0)
             places[account] = min(places.get(account, place), place)
     return sorted(places, key=places.__getitem__)[:READERS_AT_MOST]
+
+
+def asked(samples: Iterable[pa.RecordBatch], calls: Container[str]) -> list[bytes]:
+    """What replies to these calls were asked for, the first ones. samples: `ASKED_COLUMNS`."""
+    found: dict[bytes, None] = {}
+    for batch in samples:
+        for call, detail in zip(*(batch[name].to_pylist() for name in ASKED_COLUMNS), strict=True):
+            if call in calls and len(found) < ASKED_AT_MOST:
+                found.update(dict.fromkeys(asked_for(detail)))
+    return list(found)[:ASKED_AT_MOST]
 
 
 def actors(readers: Iterable[bytes], follows: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from harness.core.errors import TargetError
 from harness.core.tables import READ_SAMPLES
 from harness.evidence import readers, store
-from harness.evidence.tables import ACTORS, READERS, READERS_FOLLOWS, READERS_MORE, StoredTable
+from harness.evidence.tables import ACTORS, READERS, READERS_ASKED, READERS_FOLLOWS, READERS_MORE, StoredTable
 from harness.record.store import RunFiles
 
 
@@ -26,9 +26,9 @@ async def readers_view(files: RunFiles, reader: ByIds) -> dict[str, int]:
     """What people could see whose replies were kept in outline, as of the run's end: a later reading keeps it, and
     brings none when the run is long over, because others may have followed and written since."""
     folder, rows = files.folder, {}
-    asked = [*READERS, *ACTORS, *READERS_MORE]
-    if (before := [store.kept(folder, table) for table, _ in asked])[0] is not None:
-        for (table, _), found in zip(asked, before, strict=True):
+    asked = [table for table, *_ in (*READERS, *ACTORS, *READERS_MORE, *READERS_ASKED)]
+    if (before := [store.kept(folder, table) for table in asked])[0] is not None:
+        for table, found in zip(asked, before, strict=True):
             if found is not None:
                 rows[table.file] = store.keep(folder, table, found.to_batches(), store.DRAFT)
         return rows
@@ -49,9 +49,12 @@ async def readers_view(files: RunFiles, reader: ByIds) -> dict[str, int]:
     for table, column in ACTORS if chosen else ():
         batches = [batch async for batch in reader.belonging(table, column, _texts(actors))]
         rows[table.file] = store.keep(folder, table, batches, store.DRAFT)
-    for table, column in READERS_MORE if chosen else ():
+    more = [(table, column, chosen) for table, column in READERS_MORE]
+    for table, column, calls in READERS_ASKED:
+        more.append((table, column, readers.asked(files.rows(READ_SAMPLES, readers.ASKED_COLUMNS), calls)))
+    for table, column, ids in more if chosen else ():
         try:
-            batches = [batch async for batch in reader.belonging(table, column, _texts(chosen))]
+            batches = [batch async for batch in reader.belonging(table, column, _texts(ids))] if ids else []
         except TargetError:
             continue
         rows[table.file] = store.keep(folder, table, batches, store.DRAFT)

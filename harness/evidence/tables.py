@@ -388,6 +388,35 @@ READERS_HINTS = StoredTable(
 )
 READERS_MORE = ((READERS_STATS, "user_id"), (READERS_HINTS, "user_id"))
 """Likewise; a target that keeps no such table, or lets nobody read it, lacks just that."""
+READERS_LISTS = StoredTable(
+    "lists",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("updated_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("is_public", pa.bool_()),
+    ),
+    "",
+    ("updated_at", "id"),
+    kept_as="readers_lists",
+)
+READERS_LIST_ITEMS = StoredTable(
+    "list_items",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("list_id", _ID),
+        EvidenceColumn("title_id", _ID),
+    ),
+    "",
+    ("created_at", "id"),
+    kept_as="readers_list_items",
+)
+READERS_ASKED = (
+    (READERS_LISTS, "user_id", frozenset(("stories_lists",))),
+    (READERS_LIST_ITEMS, "list_id", frozenset(("list_items", "stories_items"))),
+)
+"""Likewise, of what replies to these calls were asked for, whoever asked: the column that it is named by."""
 ACTORS = ((ACTIVITY, "user_id"), (PRIVACY, "user_id"))
 """Read for some of those people and for whom they follow."""
 REMOVED_FILES = StoredTable(

@@ -24,9 +24,11 @@ from reports.integrity import (
     frames,
     hints,
     lists_newest,
+    lists_shown,
     messages,
     nobody,
     own_figures,
+    pages_dated,
     settings_served,
     shown,
     view,
@@ -147,11 +149,13 @@ def checks(
         rows += _messages(book, *sent, zero_us, offset, changes.gathered(small), span)
         rows += shown.pages(kept, *sent, ahead_us)
         rows += lists_newest.checks(kept, *sent, ahead_us)
+        rows += pages_dated.checks(kept, sent[1])
     if kept and (seen := view.view(run.folder)) is not None:
         touched = view.touched(small, small.events())
         rows += shown.checks(kept, seen, touched, zero_us + offset.us + offset.unsure)
         rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
         rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
+    rows += lists_shown.checks(kept, run.folder, zero_us + offset.us - offset.unsure)
     rows += settings_served.checks(kept, run.manifest.probes)
     rows += files_gone.checks(kept, run.folder)
     rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)

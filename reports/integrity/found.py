@@ -54,7 +54,7 @@ _FOUND: dict[str, str] = {
     "I66": "stored reviews {was} written by nobody",
     "I61": "ratings {is} not as last acknowledged",
     "I65": "receipts, reactions or library entries {was} made by nobody",
-    "I67": "looks {shows} people or conversations that are not theirs",
+    "I67": "looks {shows} people, conversations or entries that are not theirs",
     "I68": "looks at a feed {lacks} something that its people did",
     "I69": "looks at the conversation list {lacks} an own conversation",
     "I70": "looks at a conversation {lacks} a message that was acknowledged before",
@@ -65,6 +65,8 @@ _FOUND: dict[str, str] = {
     "I75": "answers of the assistant {lacks} the suggestions that were made for them",
     "I76": "looks at the public settings {shows} others than their version has",
     "I77": "files whose removal was acknowledged {is} still there",
+    "I78": "messages in pages {is} dated otherwise than they are stored",
+    "I79": "public lists and titles of lists {is} missing where they were asked for",
 }
 _ONE = {"was": "was", "is": "is", "has": "has", "does": "does"}
 _MANY = {"was": "were", "is": "are", "has": "have", "does": "do"}

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.owner import LISTS
+from harness.client.checks.read_samples import NO_ID
 from harness.core import ids
 from reports.integrity.columns import text
 from reports.integrity.messages import StoredMessages
@@ -33,6 +34,7 @@ PAST_US = 600_000_000
 """Rows of the feed that are this much older than the run are nobody's of the run, whatever a phone's clock says."""
 HEARD_US = 5_000_000
 """A message that was acknowledged so long before a page was asked for is on it, whoever asks: the run's own clocks."""
+FOLLOWED = frozenset(("people_followed", "stories_followed"))
 NAMED = 3
 
 
@@ -65,8 +67,11 @@ def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Ite
         elif one.call in LISTS:
             _others_rooms(found["I67"], one, seen)
             _rooms(found["I69"], one, seen, zero_us)
-        elif one.call == "people_followed":
+        elif one.call in FOLLOWED:
             _followed(found["I72"], one, seen, touched)
+        elif one.call == "library_list":
+            _others_library(found["I67"], one, seen)
+            _library(found["I72"], one, seen, touched, zero_us)
         elif one.call == "diary_stats":
             _figures(found["I71"], one, seen, touched)
         elif one.subject is not None and one.call in ("library_entry", "own_rating"):
@@ -138,13 +143,11 @@ def _rooms(found: Findings, one: Shown, seen: View, zero_us: int) -> None:
 
 
 def _followed(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
-    """Whom one follows, but for those whom this run followed or no longer follows."""
-    if not one.whole:
-        return
+    """Whom one follows, but for those whom this run followed or no longer follows; of a part, nobody else."""
     sure = {who for who in seen.follows[one.account] if (one.account, who) not in touched.follows}
     there = {who for who in one.ids if (one.account, who) not in touched.follows}
     found.asked += len(sure)
-    if gone := sure - there:
+    if one.whole and (gone := sure - there):
         found.finds(one, f"{len(gone)} of {len(sure)} whom they follow are missing", followed=min(gone))
     elif more := there - sure:
         found.finds(one, f"{len(more)} whom they do not follow are listed as followed", followed=min(more))
@@ -173,6 +176,37 @@ def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touch
         found.finds(one, f"shown as {one.detail or 'nothing'}, and stored as {stored or 'nothing'}", title=title)
 
 
+def _others_library(found: Findings, one: Shown, seen: View) -> None:
+    """No row of a library is another person's: a row never changes hands, whatever is written to it."""
+    found.asked += len(one.owners)
+    strange = [row for row in one.owners if seen.entries.get(row, one.account) != one.account]
+    if strange:
+        words = f"shown {len(strange)} of {len(one.owners)} rows of other people's libraries"
+        found.finds(one, words, of=seen.entries[strange[0]], row=strange[0])
+
+
+def _library(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """The titles of a library and what is noted of each, but for those that somebody wrote to in the run."""
+    statuses = one.detail.split(",") if one.ids else []
+    listed = {
+        title: status
+        for title, row, status in zip(one.ids, one.owners, statuses, strict=True)
+        if _sure(one, title, touched) and seen.entries.get(row, one.account) == one.account
+    }
+    until, noted = zero_us + one.begun_us - OPEN_US, seen.noted.get(one.account, {})
+    stored = seen.library[one.account]
+    sure = {t: status for t, status in stored.items() if _sure(one, t, touched) and noted.get(t, 0) < until}
+    found.asked += len(sure)
+    gone = [title for title in sure if title not in one.ids]
+    if more := [title for title in listed if title not in stored]:
+        found.finds(one, f"{len(more)} titles are listed that are not in their library", title=more[0])
+    elif one.whole and gone:
+        found.finds(one, f"{len(gone)} of {len(sure)} titles of their library are missing", title=gone[0])
+    elif wrong := [title for title, status in sure.items() if listed.get(title, status) != status]:
+        words = f"{len(wrong)} titles are not as they are stored, one {listed[wrong[0]]} instead of {sure[wrong[0]]}"
+        found.finds(one, words, title=wrong[0])
+
+
 def _sure(one: Shown, title: bytes, touched: Touched) -> bool:
     return (one.account, title) not in touched.titles
 
@@ -187,13 +221,14 @@ def _plain(value: str) -> str:
 def pages(
     kept: list[Shown], writes: Writes, stored: StoredMessages, ahead_us: Mapping[int, int] = MappingProxyType({})
 ) -> Iterator[Check]:
-    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for (I70).
-    ahead_us: as of `reports.integrity.view.shown`."""
+    """A page of a conversation holds every message that was acknowledged to anybody before it was asked for, and the
+    last one that the list showed its reader (I70). ahead_us: as of `reports.integrity.view.shown`."""
     asked = [one for one in kept if one.call == "messages_poll" and one.subject is not None]
     if not asked:
         return
     rooms = acknowledged(writes, stored, {one.subject for one in asked if one.subject is not None}, ahead_us)
     found = Findings()
+    _listed(found, kept, asked)
     for one in asked:
         if one.subject is None or one.subject not in rooms or (one.oldest_us is None and not one.whole):
             continue
@@ -211,6 +246,23 @@ def pages(
             found.finds(one, words, conversation=one.subject, message=gone[0])
     if found.asked:
         yield found.check("I70")
+
+
+def _listed(found: Findings, kept: list[Shown], asked: list[Shown]) -> None:
+    """Whole pages have the message that the list before showed as the last one: deleting leaves its row."""
+    lists: dict[bytes, list[Shown]] = defaultdict(list)
+    for one in kept:
+        if one.call in LISTS and len(one.owners) == len(one.ids):
+            lists[one.account].append(one)
+    for page in asked:
+        before = [one for one in lists[page.account] if one.at_us <= page.begun_us]
+        if not page.whole or page.subject is None or not before:
+            continue
+        newest = max(before, key=lambda one: one.at_us)
+        last = dict(zip(newest.ids, newest.owners, strict=True)).get(page.subject, NO_ID)
+        found.asked += last != NO_ID
+        if last != NO_ID and last not in page.ids:
+            found.finds(page, "the message is missing that the list showed as the last one", message=last)
 
 
 def acknowledged(

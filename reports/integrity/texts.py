@@ -378,10 +378,11 @@ QUESTIONS = {
         ),
         Question(
             "I67",
-            "Nobody is shown people or conversations that are not theirs",
+            "Nobody is shown people, conversations or entries that are not theirs",
             "broken",
-            "People see what others did whom they do not follow, or conversations that they are not in.",
-            "auth.uid() in get_home_feed_v2 and get_conversation_summaries_v2; caches whose keys leave out the person",
+            "People see what others did whom they do not follow, or others' conversations or libraries.",
+            "auth.uid() in get_home_feed_v2 and get_conversation_summaries_v2; the policy of library_entries;"
+            " caches whose keys leave out the person",
         ),
         Question(
             "I68",
@@ -452,6 +453,20 @@ QUESTIONS = {
             "broken",
             "A picture behind a deleted message stays, and whoever has its address can see it.",
             "storage: remove requests and its policies on DELETE; the backend behind storage.objects",
+        ),
+        Question(
+            "I78",
+            "Messages are shown under the time that is stored",
+            "broken",
+            "Pages begin and end elsewhere, and people see when something was said that was said at another time.",
+            "created_at in the select of messages; time zones of views, caches and proxies in front of messages",
+        ),
+        Question(
+            "I79",
+            "Lists and their titles are shown as they are stored",
+            "broken",
+            "Stories and public lists are without covers, or not there, and nothing says that anything failed.",
+            "policies of lists and list_items; caches in front of them; a join or filter that lost rows",
         ),
     )
 }

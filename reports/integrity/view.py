@@ -65,7 +65,8 @@ class View:
     follows, rooms: whom they follow, which conversations they are in, since when (epoch us, the target's clock).
     library, ratings: of titles. activity: of them and of some whom they follow: which rows, dated when. private: whose
     activity others do not see. following: how many they follow, by the row that counts them. hints: suggestions that
-    are stored for them. Both are empty where they were not read.
+    are stored for them. Both are empty where they were not read. entries: of rows of libraries, whose each is. noted:
+    when each title of a library was written last (epoch us, the target's clock, or a phone's whose write it is).
     """
 
     follows: dict[bytes, dict[bytes, int]]
@@ -76,6 +77,8 @@ class View:
     private: frozenset[bytes]
     following: dict[bytes, int] = field(default_factory=dict)
     hints: dict[bytes, list[Hint]] = field(default_factory=dict)
+    entries: dict[bytes, bytes] = field(default_factory=dict)
+    noted: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ def view(folder: Path) -> View | None:
         frozenset(privacy[hidden]["user_id"]),
         _following(folder),
         _hints(folder, readers),
+        dict(zip(library["id"], library["user_id"], strict=True)),
+        _by(readers, library, "user_id", "title_id", _us(library["updated_at"])),
     )
 
 

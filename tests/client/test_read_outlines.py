@@ -9,7 +9,7 @@ import pytest
 
 from harness.client.checks.read_checks import ReadChecks
 from harness.client.checks.read_rule import CheckedReply
-from harness.client.checks.read_samples import NO_ID
+from harness.client.checks.read_samples import NO_ID, asked_for
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
@@ -50,6 +50,53 @@ def test_a_list_has_the_last_message_of_each_conversation() -> None:
     assert found == ReadSample(MINE, ids=raw(ROOM, ROOM_2), owners=raw(MESSAGE) + NO_ID)
     found = outline("conversation_list", [in_list(ROOM, 7)])
     assert found == ReadSample(MINE, ids=raw(ROOM)), "no id: nothing is said of last messages, all of the rest"
+
+
+def test_of_people_one_follows_it_is_known_whether_they_are_all() -> None:
+    for call, limit in (("people_followed", 900), ("stories_followed", 40)):
+        assert outline(call, [{"followed_id": OTHER}] * (limit - 1), ME) == ReadSample(
+            MINE, ids=raw(OTHER) * (limit - 1)
+        )
+        found = outline(call, [{"followed_id": OTHER}] * limit, ME)
+        assert found is not None
+        assert not found.whole
+
+
+def test_of_lists_it_is_kept_what_was_asked_for() -> None:
+    rows = [{"list_id": ROOM, "title_id": MESSAGE}]
+    ask = f"{ROOM},{ROOM_2}"
+    for call in ("list_items", "stories_items"):
+        found = outline(call, rows, ask)
+        assert found == ReadSample(MINE, ids=raw(MESSAGE), owners=raw(ROOM), detail=ask.replace("-", ""))
+        assert asked_for(found.detail) == (raw(ROOM), raw(ROOM_2))
+    found = outline("stories_lists", [{"id": ROOM, "user_id": OTHER}], f"{ME},{OTHER}")
+    assert found is not None
+    assert (found.ids, found.owners, asked_for(found.detail)) == (raw(ROOM), raw(OTHER), (raw(ME), raw(OTHER)))
+    assert asked_for("") == ()
+
+
+def test_a_page_has_the_date_of_each_message() -> None:
+    at = [1_772_355_600_500_000, 1_772_355_600_000_000]
+    rows = [
+        {"id": MESSAGE, "created_at": "2026-03-01T09:00:00.5+00:00"},
+        {"id": OTHER, "created_at": "2026-03-01T09:00:00+00:00"},
+    ]
+    found = outline("messages_poll", rows, ROOM)
+    dated = b"".join(one.to_bytes(16) for one in at)
+    assert found == ReadSample(MINE, uuid.UUID(ROOM).bytes, True, at[1], raw(MESSAGE, OTHER), dated)
+    rows[0]["created_at"] = "never"
+    assert outline("messages_poll", rows, ROOM) == ReadSample(
+        MINE, uuid.UUID(ROOM).bytes, True, at[1], raw(MESSAGE, OTHER)
+    )
+
+
+def test_a_library_has_titles_rows_and_statuses() -> None:
+    rows = [{"id": MESSAGE, "title_id": ROOM, "status": "watched"}, {"id": OTHER, "title_id": ROOM_2, "status": "x"}]
+    found = outline("library_list", rows, ME)
+    assert found == ReadSample(MINE, ids=raw(ROOM, ROOM_2), owners=raw(MESSAGE, OTHER), detail="watched,x")
+    assert outline("library_list", [], ME) == ReadSample(MINE)
+    assert outline("library_list", rows, OTHER) is None
+    assert outline("library_list", [{**rows[0], "status": None}], ME) is None
 
 
 def test_figures_suggestions_settings_and_removals() -> None:

@@ -285,6 +285,15 @@ def people(*followers: int | None) -> Story:
     return replied("suggested_stats", [{"user_id": OTHER, "followers_count": one} for one in followers])
 
 
+def ordered(call: str, column: str, *hours: int) -> Story:
+    """Rows of these times, of other things each."""
+    rows = [{"id": str(n), "title_id": str(n), "user_id": ME, column: at(hour)} for n, hour in enumerate(hours)]
+    arguments = (TITLE,) if call == "title_reviews" else (ME,)
+    if call == "title_reviews":
+        rows = [row | {"title_id": TITLE} for row in rows]
+    return lambda phone: phone.gets(call, *arguments, data=rows)
+
+
 CASES: dict[str, list[tuple[Story, Story]]] = {
     "asked-files": [
         (signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png")),
@@ -408,6 +417,16 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "page-order": [
+        (ordered("stories_lists", "updated_at", 9, 8, 8), ordered("stories_lists", "updated_at", 8, 8, 9)),
+        (ordered("public_lists", "updated_at", 9, 8), ordered("public_lists", "updated_at", 8, 9)),
+        (ordered("library_list", "updated_at", 9, 8), ordered("library_list", "updated_at", 9, 7, 8)),
+        (ordered("title_reviews", "created_at", 9, 8), ordered("title_reviews", "created_at", 8, 9)),
+        (
+            own("list_items", {"list_id": ROOM, "position": 3}, ROOM),
+            lambda phone: phone.gets(
+                "list_items", ROOM, data=[{"list_id": ROOM, "position": place} for place in (1, 3, 2)]
+            ),
+        ),
         (people(None, 9, 9, 4), people(9, 4, 5)),
         (lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*PAGE[::-1])),
         (lambda phone: phone.feeds(*FEED), lambda phone: phone.feeds(FEED[0], *FEED)),
@@ -481,6 +500,16 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "message-stays": [
+        (
+            after(lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(message(7, 22), *PAGE)),
+            after(
+                lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*(a | {"created_at": at(1)} for a in PAGE))
+            ),
+        ),
+        (
+            after(listing((ROOM, at(9), ME)), lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(*PAGE)),
+            after(listing((ROOM, at(9), ME)), lambda phone: phone.polls()),
+        ),
         (after(older(*PAGE), older(*PAGE[2:], cursor="m01", hour=19)), after(older(*PAGE), older())),
         (
             after(lambda phone: phone.polls(*PAGE), lambda phone: phone.polls(message(7, 22), *PAGE)),
@@ -497,7 +526,18 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
                 lambda phone: phone.sends("x"), lambda phone: phone.polls(message(50, 9, ME, text="x", client_id="c"))
             ),
             after(lambda phone: phone.sends("x"), lambda phone: phone.polls(message(2, 8))),
-        )
+        ),
+        (
+            after(
+                lambda phone: phone.sends("x"),
+                lambda phone: phone.polls(
+                    {**message(50, 9, ME, text="x", client_id="c"), "created_at": "2026-03-01T11:00:00+02:00"}
+                ),
+            ),
+            after(
+                lambda phone: phone.sends("x"), lambda phone: phone.polls(message(50, 4, ME, text="x", client_id="c"))
+            ),
+        ),
     ],
     "own-text": [
         (own_text(HEY), own_text(HEY[:5])),
@@ -588,6 +628,25 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         )
     ],
     "known-rows": [
+        (
+            replied("title_rating_summary", [{"title_id": TITLE}], {"p_title_id": TITLE}),
+            replied("title_rating_summary", [], {"p_title_id": TITLE}),
+        ),
+        (
+            lambda phone: phone.gets("profile_cards", f"{ME},{OTHER},{THIRD}", data=[{"id": OTHER}]),
+            lambda phone: phone.gets("profile_cards", f"{ME},{OTHER},{THIRD}", data=[]),
+        ),
+        (
+            after(
+                lambda phone: phone.gets("suggested_profiles", "", data=[]),
+                lambda phone: phone.gets("suggested_profiles", OTHER, data=[]),
+            ),
+            lambda phone: phone.gets("suggested_profiles", f"{ME},{OTHER},{THIRD}", data=[]),
+        ),
+        (
+            after(people(), own("own_stats", {"followers_count": 0}), people(3)),
+            after(own("own_stats", {"followers_count": 0}), people()),
+        ),
         (replied("app_settings", {"ok": True, "settings": {}}), replied("app_settings", {})),
         (own("title_page", {"id": TITLE}, TITLE), lambda phone: phone.gets("title_page", TITLE, data=[])),
         (own("own_profile", {"id": ME}), lambda phone: phone.gets("own_profile", ME, data=[])),
@@ -752,6 +811,16 @@ def test_a_full_page_ends_before_older_messages() -> None:
     phone = CheckedPhone()
     phone.polls(*PAGE)
     phone.polls(*(message(50 + n, 23) for n in range(40, 0, -1)))  # forty newer ones
+    assert "message-stays" not in phone.broken
+
+
+def test_a_conversation_without_a_last_message_may_be_empty() -> None:
+    phone = CheckedPhone()
+    phone.gets("conversation_list", data=[in_list(ROOM) | {"last_message_id": None}])
+    phone.polls()
+    asked = phone.begins("messages_poll", ROOM_2)
+    phone.gets("conversation_list", data=[in_list(room) | {"last_message_id": "x"} for room in (ROOM, ROOM_2)])
+    phone.ends(asked, [])  # asked for before the list came
     assert "message-stays" not in phone.broken
 
 

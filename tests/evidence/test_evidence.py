@@ -35,6 +35,8 @@ from harness.evidence.tables import (
     PARTICIPANTS,
     RATINGS,
     READERS_HINTS,
+    READERS_LIST_ITEMS,
+    READERS_LISTS,
     READERS_STATS,
     REMOVED_FILES,
     TABLES,
@@ -479,7 +481,7 @@ def path(name: str) -> str:
 def test_removed_files_are_asked_for_and_figures_and_suggestions_read(
     sandbox: Sandbox, tmp_path: Path, way: str
 ) -> None:
-    async def written() -> tuple[uuid.UUID, int]:
+    async def written() -> tuple[uuid.UUID, int, uuid.UUID, uuid.UUID]:
         connection = await asyncpg.connect(sandbox.discovery["dsn"])
         try:
             user = await connection.fetchval("select id from auth.users order by id limit 1")
@@ -492,15 +494,20 @@ def test_removed_files_are_asked_for_and_figures_and_suggestions_read(
                 " values ($1, 'home', 'k', 't', 'b', 'home:v1')",
                 user,
             )
-            return user, await connection.fetchval("select following_count from user_stats where user_id = $1", user)
+            following = await connection.fetchval("select following_count from user_stats where user_id = $1", user)
+            public = await connection.fetchrow("select id, user_id from lists where is_public order by id limit 1")
+            assert public is not None
+            return user, following, public["id"], public["user_id"]
         finally:
             await connection.close()
 
-    user, following = asyncio.run(written())
+    user, following, list_, of = asyncio.run(written())
     log = ReadLog()
     for name in ("kept", "gone"):
         log.sampled(0, 0, 1, "attachment_remove", ReadSample(user.bytes, detail=path(name)))
     log.sampled(0, 0, 1, "own_stats", ReadSample(user.bytes, first=following))
+    log.sampled(0, 0, 1, "stories_lists", ReadSample(user.bytes, detail=of.hex))
+    log.sampled(0, 0, 1, "list_items", ReadSample(user.bytes, detail=list_.hex))
     folder = begun(tmp_path, Ledger())
     record = RunStore(folder, open_run(folder).manifest)
     record.update(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
@@ -512,6 +519,12 @@ def test_removed_files_are_asked_for_and_figures_and_suggestions_read(
     assert stats is not None
     assert made_ is not None
     assert files.to_pylist() == [{"name": path("kept"), "there": True}, {"name": path("gone"), "there": False}]
+    lists, items = store.kept(folder, READERS_LISTS), store.kept(folder, READERS_LIST_ITEMS)
+    assert lists is not None
+    assert items is not None
+    assert {(row["id"], row["is_public"]) for row in lists.to_pylist()} >= {(list_.bytes, True)}
+    assert {row["user_id"] for row in lists.to_pylist()} == {of.bytes}
+    assert {row["list_id"] for row in items.to_pylist()} == {list_.bytes}
     assert stats.to_pylist() == [{"user_id": user.bytes, "following_count": following}]
     assert {(row["user_id"], row["context_key"]) for row in made_.to_pylist()} == {(user.bytes, "home:v1")}
 

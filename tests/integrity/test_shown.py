@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -20,15 +22,17 @@ from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
 from harness.core.rows import made
 from harness.evidence import readers, store
 from harness.evidence.rows import batch
-from harness.evidence.tables import MESSAGES, REMOVED_FILES
+from harness.evidence.tables import MESSAGES, READERS_LIST_ITEMS, READERS_LISTS, REMOVED_FILES
 from harness.record.probe_results import ProbeAnswer, Probes
 from harness.record.store import open_run
 from reports.integrity import (
     files_gone,
     hints,
     lists_newest,
+    lists_shown,
     messages,
     own_figures,
+    pages_dated,
     settings_served,
     shown,
 )
@@ -57,15 +61,21 @@ SEEN = View(
         SHY: {ROWS[3]: LONG_AGO},
     },
     private=frozenset((SHY,)),
+    entries={ROWS[0]: ME, ROWS[1]: ME, ROWS[2]: STRANGER, ROWS[3]: STRANGER},
+    noted={ME: {FILM: LONG_AGO, SERIES: LONG_AGO}},
 )
 NOTHING = Touched(frozenset((ME,)), frozenset(), frozenset())
 FEED = Shown(40_000_000, 41_000_000, ME, "home_feed", None, True, None, ROWS[:3], (ME, ME, FRIEND), "", None, None)
 LIST = FEED._replace(call="conversation_list", ids=(ROOM, OTHER_ROOM), owners=())
 FOLLOWED = FEED._replace(call="people_followed", ids=(FRIEND, SHY), owners=())
+STORIES = FOLLOWED._replace(call="stories_followed")
 DIARY = FEED._replace(call="diary_stats", ids=(), owners=(), first=1, second=1)
 ENTRY = FEED._replace(call="library_entry", ids=(), owners=(), subject=FILM, detail="watched")
 RATING = ENTRY._replace(call="own_rating", detail="8")
-HEALTHY = [FEED, LIST, FOLLOWED, DIARY, ENTRY, RATING, ENTRY._replace(subject=ROOM, detail="")]
+WROTE_FILM = replace(NOTHING, titles=frozenset(((ME, FILM),)))
+NOTED_LATE = replace(SEEN, noted={ME: {FILM: LONG_AGO, SERIES: ZERO_US + 39_000_000}})
+LIBRARY = FEED._replace(call="library_list", ids=(FILM, SERIES), owners=ROWS[:2], detail="watched,watching")
+HEALTHY = [FEED, LIST, FOLLOWED, DIARY, ENTRY, RATING, ENTRY._replace(subject=ROOM, detail=""), LIBRARY]
 
 
 def asked(one: Shown | list[Shown], seen: View = SEEN, touched: Touched = NOTHING) -> dict[str, Check]:
@@ -75,11 +85,11 @@ def asked(one: Shown | list[Shown], seen: View = SEEN, touched: Touched = NOTHIN
 def test_what_is_as_it_is_stored_holds() -> None:
     found = asked(HEALTHY)
     assert {id_: (check.status, check.looked_at) for id_, check in found.items()} == {
-        "I67": ("held", 5),
+        "I67": ("held", 7),
         "I68": ("held", 3),
         "I69": ("held", 2),
         "I71": ("held", 2),
-        "I72": ("held", 5),
+        "I72": ("held", 7),
     }
 
 
@@ -103,11 +113,17 @@ def test_what_is_as_it_is_stored_holds() -> None:
         (LIST._replace(ids=()), "I69", "2 of 2 conversations are missing"),
         (FOLLOWED._replace(ids=(FRIEND,)), "I72", "1 of 2 whom they follow are missing"),
         (FOLLOWED._replace(ids=(FRIEND, SHY, STRANGER)), "I72", "1 whom they do not follow are listed as followed"),
+        (STORIES._replace(ids=(STRANGER,), whole=False), "I72", "1 whom they do not follow are listed as followed"),
+        (STORIES._replace(ids=(SHY,)), "I72", "stories_followed: 1 of 2 whom they follow are missing"),
         (DIARY._replace(first=2), "I71", "counts 2 titles as watched, where 1 are stored"),
         (DIARY._replace(second=0), "I71", "counts 0 titles as rated, where 1 are stored"),
         (ENTRY._replace(detail=""), "I72", "library_entry: shown as nothing, and stored as watched"),
         (ENTRY._replace(subject=ROOM), "I72", "shown as watched, and stored as nothing"),
         (RATING._replace(detail="3"), "I72", "own_rating: shown as 3, and stored as 8.0"),
+        (LIBRARY._replace(ids=(FILM,), owners=ROWS[:1], detail="watched"), "I72", "1 of 2 titles of their library"),
+        (LIBRARY._replace(ids=(), owners=(), detail=""), "I72", "2 of 2 titles of their library are missing"),
+        (LIBRARY._replace(ids=(FILM, ROOM)), "I72", "1 titles are listed that are not in their library"),
+        (LIBRARY._replace(detail="watched,watched"), "I72", "1 titles are not as they are stored, one watched instead"),
     ],
 )
 def test_what_a_target_shows_wrongly_is_named(one: Shown, id_: str, words: str) -> None:
@@ -115,6 +131,15 @@ def test_what_a_target_shows_wrongly_is_named(one: Shown, id_: str, words: str) 
     assert list(broken) == [id_]
     assert words in broken[id_].offenders[0].text
     assert broken[id_].offenders[0].ids["person"] == str(uuid.UUID(bytes=ME))
+
+
+@pytest.mark.parametrize("titles", [(FILM, SERIES), (ROOM, OTHER_ROOM), (FILM, ROOM)])
+@pytest.mark.parametrize("touched", [NOTHING, replace(NOTHING, titles=frozenset(((ME, FILM), (ME, ROOM))))])
+def test_somebody_elses_library_is_foreign_whatever_titles_it_has(titles: tuple[bytes, ...], touched: Touched) -> None:
+    found = asked(LIBRARY._replace(ids=titles, owners=ROWS[2:4]), SEEN, touched)["I67"]
+    assert found.status == "broken"
+    assert "library_list: shown 2 of 2 rows of other people's libraries" in found.offenders[0].text
+    assert found.offenders[0].ids["of"] == str(uuid.UUID(bytes=STRANGER))
 
 
 def test_foreign_rows_are_what_is_said_first() -> None:
@@ -146,6 +171,11 @@ def test_foreign_rows_are_what_is_said_first() -> None:
         (LIST._replace(ids=(ROOM,)), replace(SEEN, rooms={ME: {ROOM: 0, OTHER_ROOM: ZERO_US + 39_000_000}}), NOTHING),
         (FOLLOWED._replace(ids=(), whole=False), SEEN, NOTHING),
         # titles that the run wrote to
+        (LIBRARY._replace(ids=(SERIES,), owners=ROWS[1:2], detail="watching"), SEEN, WROTE_FILM),
+        (LIBRARY._replace(detail="dropped,watching"), SEEN, WROTE_FILM),
+        (LIBRARY._replace(ids=(FILM,), owners=ROWS[:1], detail="watched", whole=False), SEEN, NOTHING),
+        (LIBRARY._replace(ids=(FILM,), owners=ROWS[:1], detail="watched"), NOTED_LATE, NOTHING),
+        (LIBRARY._replace(detail="watched,watched"), NOTED_LATE, NOTHING),
         (DIARY._replace(first=2), SEEN, replace(NOTHING, titles=frozenset(((ME, ROOM),)))),
         (DIARY._replace(first=0, second=0), SEEN, replace(NOTHING, titles=frozenset(((ME, FILM),)))),
         (RATING._replace(detail=""), SEEN, NOTHING),  # as shipped nobody may read ratings
@@ -190,6 +220,48 @@ def test_a_page_holds_what_was_acknowledged_before_to_anybody() -> None:
     assert list(late) == [], "acknowledged after the page, by a clock that is a minute behind"
     oldest = round(ZERO.timestamp() * 1e6) + 1_500_000
     assert page(story, PAGE._replace(ids=(ids[1],), whole=False, oldest_us=oldest)).status == "held"
+
+
+def test_a_whole_page_has_the_last_message_of_the_list_before() -> None:
+    story, (first, last) = talked((38, 38.1), (39, 39.1))
+    room = raw(CONVERSATION)
+    listed = LIST._replace(begun_us=30_000_000, at_us=31_000_000, ids=(ROOM, room), owners=(NO_ID, last))
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+
+    def pages(ids: tuple[bytes, ...], one: Shown = listed, **more: Any) -> list[str]:
+        looks = [one, PAGE._replace(ids=ids, **more)]
+        return [check.status for check in shown.pages(looks, writes, stored)]
+
+    assert pages((last, first)) == ["held"]
+    assert pages((first,)) == ["broken"]
+    assert pages(()) == ["broken"]
+    assert pages((first,), whole=False) == []
+    assert pages((first,), account=FRIEND) == [], "others' lists may be older"
+    assert pages((first,), listed._replace(at_us=40_500_000)) == [], "the list came after the page was asked for"
+    assert pages((first,), listed._replace(owners=(NO_ID, NO_ID))) == []
+
+
+def test_messages_are_dated_as_they_are_stored_whoever_looks() -> None:
+    story, ids = talked((1, 1.2), (2, 2.2))
+    writes = of_kind(WriteKind.MESSAGE, story.ledger_rows)
+    stored = messages.matched(writes, story.stored(MESSAGES), TAG)
+    made_at = dict(zip(stored.table["id"].to_pylist(), stored.created.tolist(), strict=True))
+    before_the_run = bytes([99]) * 16
+
+    def dates(*by: int) -> dict[str, Check]:
+        at = [*(made_at[id_] + late for id_, late in zip(ids[::-1], by, strict=True)), 7]
+        one = PAGE._replace(ids=(*ids[::-1], before_the_run), owners=tuple(t.to_bytes(16) for t in at))
+        return {check.id: check for check in pages_dated.checks([one], stored)}
+
+    found = dates(0, 1_000)["I78"]
+    assert (found.status, found.looked_at) == ("held", 2)
+    found = dates(-18_000_000_000, -18_000_000_000)["I78"]
+    assert (found.status, found.count) == ("broken", 1)
+    words = "messages_poll: 2 of 2 messages are dated otherwise than they are stored, one by -18,000.0 s"
+    assert words in found.offenders[0].text
+    assert dates(0, 2_500)["I78"].status == "broken"
+    assert list(pages_dated.checks([PAGE._replace(ids=(ids[1], ids[0]))], stored)) == [], "of an older record"
 
 
 def test_the_first_replies_are_kept_and_then_one_a_second() -> None:
@@ -383,6 +455,58 @@ def test_pages_and_lists_are_asked_of_a_table_that_is_read_column_by_column(tmp_
     assert found[0] == found[1]
 
 
+def test_public_lists_and_titles_of_lists_are_there(tmp_path: Path) -> None:
+    early, late = (datetime.fromtimestamp((ZERO_US + by) / 1e6, UTC) for by in (-5_000_000, 39_000_000))
+    ask = ",".join(one.hex() for one in (ME, FRIEND))
+    stories = FEED._replace(call="stories_lists", ids=(ROWS[0],), owners=(FRIEND,), detail=ask)
+    titles = stories._replace(
+        call="list_items", ids=(FILM, SERIES), owners=ROWS[:2], detail=f"{ROWS[0].hex()},{ROWS[1].hex()}"
+    )
+    assert list(lists_shown.checks([stories, titles], tmp_path, ZERO_US)) == [], "nobody read them"
+    rows = [
+        {"id": id_, "updated_at": at, "user_id": of, "is_public": public}
+        for id_, of, at, public in (
+            (ROWS[0], FRIEND, early, True),
+            (ROWS[1], FRIEND, early, False),
+            (ROWS[2], FRIEND, late, True),
+            (ROWS[3], STRANGER, early, True),
+        )
+    ]
+    store.keep(tmp_path, READERS_LISTS, [batch(READERS_LISTS, [{**row, **hexed(row)} for row in rows])])
+    rows = [
+        {"id": ME, "created_at": at, "list_id": of, "title_id": title}
+        for of, title, at in ((ROWS[0], FILM, early), (ROWS[1], SERIES, early), (ROWS[1], FILM, late))
+    ]
+    store.keep(tmp_path, READERS_LIST_ITEMS, [batch(READERS_LIST_ITEMS, [{**row, **hexed(row)} for row in rows])])
+    oldest = ZERO_US - 6_000_000
+    newest = stories._replace(call="public_lists", ids=ROWS[:4], owners=(), detail="", whole=False, oldest_us=oldest)
+    healthy = [
+        newest,
+        newest._replace(ids=(), oldest_us=ZERO_US),
+        stories,
+        titles,
+        titles._replace(call="stories_items"),
+        titles._replace(ids=(), owners=(), whole=False),
+    ]
+    (found,) = lists_shown.checks(healthy, tmp_path, ZERO_US)
+    assert (found.id, found.status, found.looked_at) == ("I79", "held", 7)
+    for bad, words in (
+        (stories._replace(ids=(), owners=()), "stories_lists: 1 of 1 public lists are missing"),
+        (newest._replace(ids=(), whole=True), "public_lists: 2 of 2 public lists are missing"),
+        (newest._replace(ids=ROWS[:1]), "public_lists: 1 of 2 public lists are missing"),
+        (titles._replace(ids=(), owners=()), "list_items: 2 of 2 titles of lists are missing"),
+        (titles._replace(ids=(FILM, FILM)), "1 of 2 titles of lists are missing"),
+    ):
+        (found,) = lists_shown.checks([bad], tmp_path, ZERO_US)
+        assert found.status == "broken"
+        assert words in found.offenders[0].text
+
+
+def hexed(row: dict[str, Any]) -> dict[str, Any]:
+    """With its ids as readers bring them."""
+    return {name: str(uuid.UUID(bytes=value)) for name, value in row.items() if isinstance(value, bytes)}
+
+
 def test_a_file_whose_removal_was_acknowledged_is_gone(tmp_path: Path) -> None:
     removed = FEED._replace(call="attachment_remove", ids=(), owners=(), detail="message_attachments/a/b/1.png")
     assert list(files_gone.checks([removed], tmp_path)) == [], "storage was not asked"
@@ -398,4 +522,4 @@ def test_older_records_know_nothing_of_it() -> None:
     record = open_run(Path(__file__).parents[1] / "data" / "records" / "v2-shown").checked()
     asked_ = {check.id for check in integrity(record).checks}
     assert asked_ & {"I67", "I70"}
-    assert not asked_ & {"I73", "I74", "I75", "I76", "I77"}
+    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79"}

@@ -2,8 +2,9 @@
 
 It knows its own account's rows, and that a function answers one row, once they were shown; its profile, which is made
 with the account (contract 1.4), from the begin; titles because a deck, a feed or a search named them; and of its feed
-that what it put into its library leaves a row there (contract 4), as does whatever its diary counts. The public
-settings come as an object, be it an empty one (contract 6.1).
+that what it put into its library leaves a row there (contract 4), as does whatever its diary counts. Suggested people
+come from the table of the own figures, people and titles in lists have their rows, and ratings are summed up of every
+title. The public settings come as an object, be it an empty one (contract 6.1).
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ ACCOUNT = frozenset(
 )
 PROFILE = "own_profile"
 TITLES = frozenset(("title_detail", "title_preview", "title_page", "hero_details", "seed_title"))
+SUMMARY = "title_rating_summary"
+BY_IDS = frozenset(("library_titles", "profile_cards", "suggested_profiles"))
+SEVERAL = 3
+"""Of so many titles or people that a list named one is there: not all have gone since."""
+SUGGESTED = "suggested_stats"
 SETTINGS = "app_settings"
 _LOST = ReadSeverity.LOST
 
@@ -31,18 +37,34 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
             found.append(ReadViolation(_LOST, title, f"title {title} was shown before, and is not there"))
         return 1
     if call in ACCOUNT:
-        if reply.rows:
-            memory.filled += () if call in memory.filled else (call,)
-        elif call in memory.filled:
-            found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
-        elif call == PROFILE:
-            found.append(ReadViolation(_LOST, reply.me, f"{reply.me} has no profile, which every account has"))
-        return int(call in memory.filled or call == PROFILE)
+        return _one_row(reply, memory, found)
+    if call in BY_IDS:
+        asked = reply.arguments[0].count(",") + 1 if reply.arguments[0] else 0
+        if asked >= SEVERAL and not reply.rows:
+            found.append(ReadViolation(_LOST, "", f"none of the {asked} rows is there whose ids were shown before"))
+        return int(asked >= SEVERAL)
+    if call == SUGGESTED:
+        if not reply.rows and "own_stats" in memory.filled:
+            found.append(ReadViolation(_LOST, "", "nobody's figures are there, where one's own were shown before"))
+        return int("own_stats" in memory.filled)
     if call == SETTINGS:
         if type(reply.data) is not dict or type(reply.data.get("settings")) is not dict:
             found.append(ReadViolation(_LOST, "", "the public settings are answered without settings"))
         return 1
     return _feed(reply, memory, found)
+
+
+def _one_row(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
+    call = reply.call
+    if reply.rows:
+        memory.filled += () if call in memory.filled else (call,)
+    elif call in memory.filled:
+        found.append(ReadViolation(_LOST, reply.me, f"{call} of {reply.me} had a row, and has none"))
+    elif call == PROFILE:
+        found.append(ReadViolation(_LOST, reply.me, f"{reply.me} has no profile, which every account has"))
+    elif call == SUMMARY:
+        found.append(ReadViolation(_LOST, "", "a title has no summary of ratings, be it one of none"))
+    return int(call in memory.filled or call in (PROFILE, SUMMARY))
 
 
 def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
@@ -59,4 +81,4 @@ def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) 
     return 1
 
 
-KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS | {SETTINGS}, _check)
+KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | BY_IDS | FEEDS | {SUGGESTED, SETTINGS}, _check)

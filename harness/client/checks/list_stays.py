@@ -42,6 +42,11 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
                     found.append(ReadViolation(ReadSeverity.LOST, id_, detail))
     memory.listed = now if len(now) <= CONVERSATIONS else dict(list(now.items())[:CONVERSATIONS])
     memory.listed_at = reply.at
+    memory.silent = frozenset(
+        room
+        for row in rows
+        if type(room := row.get("conversation_id")) is str and type(row.get("last_message_id")) is not str
+    )
     return asked
 
 

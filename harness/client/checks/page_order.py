@@ -1,28 +1,28 @@
 """Pages are in their order and hold each row once; a later page lies behind its cursor (I43). (pure)
 
-Feed and messages are ordered by (created_at, id), newest first (contract 4, 5.3); suggested people by their followers.
+Feed and messages are ordered by (created_at, id), newest first (contract 4, 5.3); all others as their addresses ask.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import pairwise
 from urllib.parse import unquote
 
+from harness.client.checks.asked_order import ORDERS, out_of_order
 from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
 from harness.core.read_log import ReadSeverity
 
 ORDERED = frozenset(("messages_poll", "messages_older", "home_feed", "friends_watching"))
-FALLING = {"suggested_stats": "followers_count"}
-"""Calls whose rows are asked for with the largest of a column first; rows without a value stand before them."""
 _LAST = ("~", "")
 """Sorts after every instant."""
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:
-    if reply.call in FALLING:
-        return _falling(reply, FALLING[reply.call], found)
+    if reply.call not in ORDERED:
+        if (wrong := out_of_order(reply.rows, ORDERS[reply.call])) is not None:
+            found.append(ReadViolation(ReadSeverity.WRONG, "", wrong))
+        return len(reply.rows)
     before = first = _cursor(reply)
     for row in reply.rows:
         at, id_ = row.get("created_at"), row.get("id")
@@ -36,14 +36,6 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
             found.append(ReadViolation(ReadSeverity.WRONG, id_, f"row {id_} {why}"))
         before = key
     return len(reply.rows)
-
-
-def _falling(reply: CheckedReply, column: str, found: list[ReadViolation]) -> int:
-    values = [value for row in reply.rows if type(value := row.get(column)) is int]
-    wrong = next((pair for pair in pairwise(values) if pair[0] < pair[1]), None)
-    if wrong is not None:
-        found.append(ReadViolation(ReadSeverity.WRONG, "", f"{column} {wrong[1]} stands behind {wrong[0]}"))
-    return len(values)
 
 
 def _cursor(reply: CheckedReply) -> tuple[str, str]:
@@ -61,4 +53,4 @@ def earlier(key: tuple[str, str], other: tuple[str, str]) -> bool:
         return other is _LAST
 
 
-PAGE_ORDER = ReadRule("page-order", ORDERED | frozenset(FALLING), _check)
+PAGE_ORDER = ReadRule("page-order", ORDERED | frozenset(ORDERS), _check)

@@ -118,6 +118,7 @@ class PhoneMemory:
         self.filled: tuple[str, ...] = ()  # calls whose rows of one's own account exist
         self.listed: dict[str, str | None] = {}  # conversation -> updated_at, as the list showed it last
         self.listed_at = 0.0
+        self.silent: frozenset[str] = frozenset()  # conversations that the list showed without a last message
         self.followed_at = 0.0  # when whom one follows changed last
         self.following = 0  # such writes on their way
         self.feed: FeedSeen | None = None

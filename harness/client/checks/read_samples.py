@@ -1,4 +1,4 @@
-"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I77). (pure)
+"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I79). (pure)
 
 One function a call. It says nothing about replies that are not of their usual shape: the rules that look at replies as
 they arrive do, and so do those of the reply's classification.
@@ -51,11 +51,14 @@ def _list(reply: CheckedReply) -> ReadSample | None:
 
 
 def _page(reply: CheckedReply) -> ReadSample | None:
-    """The newest messages of a conversation."""
+    """The newest messages of a conversation; owners: when each is dated, epoch us in 16 bytes."""
     ids, account, subject = _ids(reply, "id"), _raw(reply.me), _raw(reply.arguments[0])
     if ids is None or account is None or subject is None or type(reply.data) is not list:
         return None
-    return ReadSample(account, subject, len(reply.rows) < LIMITS["messages_poll"], _oldest(reply), ids)
+    dated = [_instant(row.get("created_at")) for row in reply.rows]
+    told = b"".join(at.to_bytes(16, "big") for at in dated if at is not None and at > 0)
+    told = told if len(told) == len(ids) else b""
+    return ReadSample(account, subject, len(reply.rows) < LIMITS["messages_poll"], _oldest(reply), ids, told)
 
 
 def _followed(reply: CheckedReply) -> ReadSample | None:
@@ -63,7 +66,7 @@ def _followed(reply: CheckedReply) -> ReadSample | None:
     ids, account = _ids(reply, "followed_id"), _raw(reply.me)
     if ids is None or account is None or reply.arguments[0] != reply.me or type(reply.data) is not list:
         return None
-    return ReadSample(account, None, len(reply.rows) < MANY, None, ids)
+    return ReadSample(account, None, len(reply.rows) < LIMITS.get(reply.call, MANY), None, ids)
 
 
 def _diary(reply: CheckedReply) -> ReadSample | None:
@@ -120,6 +123,46 @@ def _title(reply: CheckedReply) -> ReadSample | None:
     if isinstance(value, int | float):
         value = f"{float(value):g}"
     return ReadSample(account, title, detail=value) if type(value) is str else None
+
+
+def _library(reply: CheckedReply) -> ReadSample | None:
+    """The own library; ids: titles, owners: of each its row, detail: the statuses in the same order."""
+    account, titles, rows = _raw(reply.me), _ids(reply, "title_id"), _ids(reply, "id")
+    statuses = [status for row in reply.rows if type(status := row.get("status")) is str and "," not in status]
+    if account is None or reply.arguments[0] != reply.me or type(reply.data) is not list:
+        return None
+    if titles is None or rows is None or len(statuses) != len(reply.rows):
+        return None
+    return ReadSample(account, None, len(reply.rows) < LIMITS["library_list"], None, titles, rows, ",".join(statuses))
+
+
+def _of_many(key: str, column: str) -> Outline:
+    """Rows that were asked for by several ids of one column; ids: another one's, owners: that one's, detail: what was
+    asked for, `asked_for`."""
+
+    def outline(reply: CheckedReply) -> ReadSample | None:
+        account, ids, owners = _raw(reply.me), _ids(reply, column), _ids(reply, key)
+        wanted = reply.arguments[0].replace("-", "")
+        if account is None or ids is None or owners is None or type(reply.data) is not list:
+            return None
+        return ReadSample(account, None, len(reply.rows) < LIMITS[reply.call], None, ids, owners, wanted)
+
+    return outline
+
+
+def _public_lists(reply: CheckedReply) -> ReadSample | None:
+    """The newest public lists; oldest_us: when the last of them was changed."""
+    ids, account = _ids(reply, "id"), _raw(reply.me)
+    if ids is None or account is None or type(reply.data) is not list:
+        return None
+    oldest = _instant(reply.rows[-1].get("updated_at")) if reply.rows else None
+    return ReadSample(account, None, len(reply.rows) < LIMITS["public_lists"], oldest, ids)
+
+
+def asked_for(detail: str) -> tuple[bytes, ...]:
+    """The ids that a reply of several was asked for."""
+    found = (_raw(one) for one in detail.split(","))
+    return tuple(one for one in found if one is not None)
 
 
 def _assistant(reply: CheckedReply, outcome: Outcome) -> ReadSample | None:
@@ -194,7 +237,11 @@ def _raw(text: Any) -> bytes | None:
 
 
 def _oldest(reply: CheckedReply) -> int | None:
-    at = reply.rows[-1].get("created_at") if reply.rows else None
+    return _instant(reply.rows[-1].get("created_at")) if reply.rows else None
+
+
+def _instant(at: Any) -> int | None:
+    """Epoch us."""
     try:
         return round(datetime.fromisoformat(at).timestamp() * 1e6) if type(at) is str else None
     except ValueError:
@@ -206,7 +253,13 @@ SAMPLED: Mapping[str, Outline] = {
     **dict.fromkeys(sorted(LISTS), _list),
     "messages_poll": _page,
     "people_followed": _followed,
+    "stories_followed": _followed,
     "diary_stats": _diary,
+    "library_list": _library,
+    "list_items": _of_many("list_id", "title_id"),
+    "stories_items": _of_many("list_id", "title_id"),
+    "public_lists": _public_lists,
+    "stories_lists": _of_many("user_id", "id"),
     "library_entry": _title,
     "own_rating": _title,
     "own_stats": _stats,

@@ -55,6 +55,14 @@ ALLOWED: tuple[Allowed, ...] = (
         ("*_poll/repeated", "people_followed/repeated", "people_stats/repeated", "profiles_public/repeated"),
         "the app keys its rows by id (or by message and person), so a second one replaces the first by itself",
     ),
+    Allowed(
+        ("stories_followed/reordered",),
+        "its address asks for no order: the database gives the rows as they come, and the app shows them so",
+    ),
+    Allowed(
+        ("stories_items/other_figure",),
+        "a title's place in its list: the app shows the titles in the order in which they come, and no place",
+    ),
     Allowed(("suggested_stats/foreign",), "the people with most followers are the same list for everybody"),
     Allowed(("conversation_list*/reordered",), "the app sorts the list by itself"),
     Allowed(

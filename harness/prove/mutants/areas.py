@@ -63,6 +63,8 @@ STORED: Mapping[str, str] = {
     "I75": "assistant",
     "I76": "opening",
     "I77": "messages",
+    "I78": "messages",
+    "I79": "lists",
     "delivery": "live",
 }
 """Rules of stored rows: the area of the calls that write these rows. Rules about several areas are left out."""
