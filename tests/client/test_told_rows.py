@@ -54,6 +54,26 @@ def test_a_row_is_passed_over_when_a_later_write_came_back() -> None:
     assert untold(rows) == []
 
 
+def test_of_a_row_that_is_taken_away_again_nobody_has_to_be_told() -> None:
+    rows = listening()
+    written(rows, REACTION, 2.0, 2.1)
+    rows.gone(REACTION)
+    comes_back(rows, 3.0, 3.5)
+    assert untold(rows) == []
+    rows = listening()
+    rows.polled(REACTION, 3.0, 4.0)
+    rows.not_among(REACTIONS, set(), 3.9)  # asked for before it was known
+    rows.not_among(READ_RECEIPTS, set(), 5.0)
+    rows.not_among(REACTIONS, {REACTION}, 5.0)
+    comes_back(rows, 5.0, 5.5)
+    assert untold(rows) == [(REACTIONS, "m1", 1, 1)]
+    rows = listening()
+    rows.polled(REACTION, 3.0, 4.0)
+    rows.not_among(REACTIONS, set(), 5.0)
+    comes_back(rows, 5.0, 5.5)
+    assert untold(rows) == []
+
+
 def test_a_delivery_receipt_that_comes_back_may_be_an_earlier_one() -> None:
     rows = listening()
     written(rows, READ, 2.0, 2.1)

@@ -41,7 +41,9 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     if call in BY_IDS:
         asked = reply.arguments[0].count(",") + 1 if reply.arguments[0] else 0
         if asked >= SEVERAL and not reply.rows:
-            found.append(ReadViolation(_LOST, "", f"none of the {asked} rows is there whose ids were shown before"))
+            found.append(
+                ReadViolation(_LOST, "", f"none of {counted(asked, 'row')} is there whose ids were shown before")
+            )
         return int(asked >= SEVERAL)
     if call == SUGGESTED:
         if not reply.rows and "own_stats" in memory.filled:

@@ -173,6 +173,12 @@ class RealtimeSession:
         sent = told.leaves(key)
         return lambda reading: told.stored(key, sent) if reading.outcome is Outcome.OK else None
 
+    def removes(self, conversation: str, key: RowKey) -> None:
+        """A request leaves that takes this row of a conversation away."""
+        channel = self._conversations.get(conversation)
+        if channel is not None and channel.told is not None:
+            channel.told.removes(key)
+
     def overhear(self, conversation: str) -> ConversationChannel | None:
         """Listen to a conversation that this person is no member of, which no app does: whatever comes is a leak of
         the service. Ends with the page."""

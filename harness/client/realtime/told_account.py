@@ -53,6 +53,10 @@ class ToldAccount:
         self._rows.leaves(key, at)
         return at
 
+    def removes(self, key: RowKey) -> None:
+        """A request leaves that takes this row away."""
+        self._rows.gone(key)
+
     def stored(self, key: RowKey, sent: float) -> None:
         """That request, which left at `sent`, was answered well."""
         now = self._host.clock.now()
@@ -64,6 +68,9 @@ class ToldAccount:
         if self._rows.since is None or type(data) is not list:
             return
         now, me = self._host.clock.now(), self._host.auth.user_id
+        if table == REACTIONS:
+            there = {key for row in data if (key := row_key(table, row)) is not None}
+            self._rows.not_among(table, there, begun)
         before, rows = self._polls.new(table, of, data, begun)
         for row in rows if before is not None else ():
             key = row_key(table, row) if row.get("user_id") != me else None

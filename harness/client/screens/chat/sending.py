@@ -204,9 +204,10 @@ class Sender:
 
     async def react(self, message: ChatMessage, emoji: str) -> Outcome:
         """Put an emoji on a message; the same one again takes it off, which the app learns from a 409."""
-        phone = self._phone
+        phone, conversation = self._phone, self._summary.conversation
+        key = reaction_key(phone.user_id, message.id, emoji)
         row = {
-            "conversation_id": self._summary.conversation,
+            "conversation_id": conversation,
             "message_id": message.id,
             "user_id": phone.user_id,
             "emoji": emoji,
@@ -216,7 +217,7 @@ class Sender:
             await steps.enter_async_context(phone.network_mode.mutation())
             write = phone.notes.write(WriteKind.REACTION, subject=message.id, detail=emoji)
             write.sent()
-            stored = self._leaves(reaction_key(phone.user_id, message.id, emoji))
+            stored = self._leaves(key)
             reading = await phone.api.request(calls.REACT, body=row)
             write.answered(reading)
             stored(reading)
@@ -224,6 +225,7 @@ class Sender:
                 phone.notes.did(UserAction.REACTED)
                 write = phone.notes.write(WriteKind.UNREACTION, subject=message.id, detail=emoji)
                 write.sent()
+                phone.page.realtime.removes(conversation, key)
                 reading = await phone.api.request(calls.UNREACT, message.id, phone.user_id, quote(emoji))
                 write.answered(reading)
             operation.ends(reading.outcome)
