@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
-from harness.client.api import calls
+from harness.client.api import calls, chat_calls
 from harness.client.api.call import Call
 from harness.client.checks.asked_order import ORDERS, OrderedBy, asked_order, out_of_order
 
 
 def test_every_address_that_names_an_order_is_held_to_it() -> None:
-    named = {name.lower() for name, one in vars(calls).items() if isinstance(one, Call) and "&order=" in one.path}
-    assert named - set(ORDERS) == {"read_receipts_poll", "delivery_receipts_poll", "reactions_poll"}
+    named = {
+        one.name: asked_order(parse_qs(one.path.partition("?")[2])["order"][0])
+        for one in (*vars(calls).values(), *vars(chat_calls).values())
+        if isinstance(one, Call) and "&order=" in one.path
+    }
+    for by_id in ("read_receipts_poll", "delivery_receipts_poll", "reactions_poll", "messages_poll", "messages_older"):
+        del named[by_id]
+    assert named == ORDERS
     assert ORDERS["stories_lists"] == (OrderedBy("updated_at", True, True), OrderedBy("created_at", True, True))
     assert ORDERS["list_items"] == (OrderedBy("position", False, False),)
     assert ORDERS["landing_titles"][0] == OrderedBy("tmdb_popularity", True, False)
     assert ORDERS["search_titles"][-1] == OrderedBy("tmdb_title", False, True)
-    assert asked_order("/rest/v1/lists?select=id") == ()
+    assert asked_order("") == ()
 
 
 @pytest.mark.parametrize(
@@ -42,12 +49,12 @@ def test_every_address_that_names_an_order_is_held_to_it() -> None:
     ],
 )
 def test_rows_stand_as_postgres_sorts_them(order: str, values: list[Any], wrong: str | None) -> None:
-    by = asked_order(f"/x?select=at&order={order}&limit=9")
+    by = asked_order(order)
     assert out_of_order([{by[0].column: value} for value in values], by) == wrong
 
 
 def test_a_second_column_counts_among_equals_and_what_is_not_there_says_nothing() -> None:
-    order = asked_order("/x?order=a.desc,b.asc")
+    order = asked_order("a.desc,b.asc")
     assert out_of_order([{"a": 2, "b": 9}, {"a": 1, "b": 1}, {"a": 1, "b": 2}], order) is None
     assert out_of_order([{"a": 1, "b": 2}, {"a": 1, "b": 1}], order) == "b 1 stands behind 2"
     assert out_of_order([{"b": 2}, {"b": 1}, {"a": 2}, {"a": 2, "b": 1}, {"a": 2}], order) is None

@@ -633,15 +633,12 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             replied("title_rating_summary", [], {"p_title_id": TITLE}),
         ),
         (
-            lambda phone: phone.gets("profile_cards", f"{ME},{OTHER},{THIRD}", data=[{"id": OTHER}]),
-            lambda phone: phone.gets("profile_cards", f"{ME},{OTHER},{THIRD}", data=[]),
-        ),
-        (
             after(
-                lambda phone: phone.gets("suggested_profiles", "", data=[]),
-                lambda phone: phone.gets("suggested_profiles", OTHER, data=[]),
+                lambda phone: phone.gets("library_titles", f"{TITLE},{TITLE_2},x", data=[{"id": TITLE}]),
+                lambda phone: phone.gets("library_titles", f"{TITLE},{TITLE_2}", data=[]),
+                lambda phone: phone.gets("suggested_profiles", f"{ME},{OTHER},{THIRD}", data=[]),
             ),
-            lambda phone: phone.gets("suggested_profiles", f"{ME},{OTHER},{THIRD}", data=[]),
+            lambda phone: phone.gets("library_titles", f"{TITLE},{TITLE_2},x", data=[]),
         ),
         (
             after(people(), own("own_stats", {"followers_count": 0}), people(3)),

@@ -10,16 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
 
-from harness.client.api import calls, chat_calls
-from harness.client.api.call import Call
 from harness.client.checks.read_rule import JsonRow
 
 DATED = ("_at", "_date")
 """How columns end whose texts are days or instants."""
-LOOKED_UP = frozenset(("delivery_receipts_poll", "read_receipts_poll", "reactions_poll"))
-"""The app looks their rows up by id, in whatever order they come."""
 
 
 class OrderedBy(NamedTuple):
@@ -30,10 +25,10 @@ class OrderedBy(NamedTuple):
     nulls_first: bool
 
 
-def asked_order(path: str) -> tuple[OrderedBy, ...]:
-    """What a path asks for; nothing said of nulls means that they are the largest (Postgres)."""
+def asked_order(order: str) -> tuple[OrderedBy, ...]:
+    """What an `order=` says; nothing said of nulls means that they are the largest (Postgres)."""
     found = []
-    for one in parse_qs(path.partition("?")[2]).get("order", [""])[0].split(","):
+    for one in order.split(","):
         column, *words = one.split(".")
         if column:
             falling = "desc" in words
@@ -77,7 +72,25 @@ def _told(value: Any) -> str:
 
 
 ORDERS: Mapping[str, tuple[OrderedBy, ...]] = {
-    one.name: order
-    for one in (*vars(calls).values(), *vars(chat_calls).values())
-    if isinstance(one, Call) and one.name not in LOOKED_UP and (order := asked_order(one.path))
+    call: asked_order(order)
+    for call, order in {
+        "title_reviews": "created_at.desc",
+        "trending_titles": "trend_score.desc",
+        "landing_titles": (
+            "tmdb_popularity.desc.nullslast,tmdb_vote_count.desc.nullslast,tmdb_vote_average.desc.nullslast,"
+            "tmdb_release_date.desc.nullslast,tmdb_first_air_date.desc.nullslast"
+        ),
+        "search_titles": (
+            "tmdb_release_date.desc.nullslast,tmdb_first_air_date.desc.nullslast,tmdb_title.asc.nullsfirst"
+        ),
+        "public_lists": "updated_at.desc",
+        "list_items": "position.asc",
+        "suggested_ratings": "rating.desc",
+        "suggested_stats": "followers_count.desc",
+        "stories_lists": "updated_at.desc,created_at.desc",
+        "stories_items": "position.asc,created_at.asc",
+        "library_list": "updated_at.desc",
+        "recent_watched": "updated_at.desc",
+    }.items()
 }
+"""Of the paths. Messages have a rule of their own; receipts and reactions are looked up by id, in any order."""

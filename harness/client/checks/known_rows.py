@@ -3,7 +3,7 @@
 It knows its own account's rows, and that a function answers one row, once they were shown; its profile, which is made
 with the account (contract 1.4), from the begin; titles because a deck, a feed or a search named them; and of its feed
 that what it put into its library leaves a row there (contract 4), as does whatever its diary counts. Suggested people
-come from the table of the own figures, people and titles in lists have their rows, and ratings are summed up of every
+come from the table of the own figures, titles in lists have their rows, and ratings are summed up of every
 title. The public settings come as an object, be it an empty one (contract 6.1).
 """
 
@@ -21,9 +21,9 @@ ACCOUNT = frozenset(
 PROFILE = "own_profile"
 TITLES = frozenset(("title_detail", "title_preview", "title_page", "hero_details", "seed_title"))
 SUMMARY = "title_rating_summary"
-BY_IDS = frozenset(("library_titles", "profile_cards", "suggested_profiles"))
+NAMED = "library_titles"
 SEVERAL = 3
-"""Of so many titles or people that a list named one is there: not all have gone since."""
+"""Of so many titles that a list named one is there: not all have gone since."""
 SUGGESTED = "suggested_stats"
 SETTINGS = "app_settings"
 _LOST = ReadSeverity.LOST
@@ -38,13 +38,11 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
         return 1
     if call in ACCOUNT:
         return _one_row(reply, memory, found)
-    if call in BY_IDS:
-        asked = reply.arguments[0].count(",") + 1 if reply.arguments[0] else 0
-        if asked >= SEVERAL and not reply.rows:
-            found.append(
-                ReadViolation(_LOST, "", f"none of {counted(asked, 'row')} is there whose ids were shown before")
-            )
-        return int(asked >= SEVERAL)
+    if call == NAMED:
+        several = reply.arguments[0].count(",") + 1 >= SEVERAL
+        if several and not reply.rows:
+            found.append(ReadViolation(_LOST, "", "not one of the titles is there that one's own list named"))
+        return int(several)
     if call == SUGGESTED:
         if not reply.rows and "own_stats" in memory.filled:
             found.append(ReadViolation(_LOST, "", "nobody's figures are there, where one's own were shown before"))
@@ -83,4 +81,4 @@ def _feed(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) 
     return 1
 
 
-KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | BY_IDS | FEEDS | {SUGGESTED, SETTINGS}, _check)
+KNOWN_ROWS = ReadRule("known-rows", ACCOUNT | TITLES | FEEDS | {NAMED, SUGGESTED, SETTINGS}, _check)
