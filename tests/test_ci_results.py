@@ -206,4 +206,4 @@ def test_what_ci_judges_beside_tests_reaches_the_summary_when_it_fails(tmp_path:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["well", "no", "on"]
     assert {path.name: path.read_text() for path in tmp_path.glob("*.problem")} == {"bad.problem": "no\n"}
-    assert "\njudged ratios make ratios\n" in script
+    assert "judged ratios make ratios\n" in script

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -57,7 +58,7 @@ class FilteredLog:
         os.close(self._in)
         self._in = -1
         self._pump.join(PATIENCE_S)
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # what a full disk did not take is written once more by closing
             self._file.close()
         self._look_again()
 
