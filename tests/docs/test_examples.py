@@ -38,4 +38,4 @@ def test_the_files_of_the_how_tos_are_right(tmp_path: Path) -> None:
     assert len(load_slo_file(tmp_path / "slo.toml").slo) == 2
     (tmp_path / "chatty.toml").write_text(block("docs/own-persona.md", "toml"))
     profile = load_profile(tmp_path / "chatty.toml")
-    assert dict(profile.mix) == {"chatter": 0.7, "reader": 0.3}
+    assert dict(profile.mix) == {"chatter": 0.3, "reader": 0.7}
