@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.client.realtime.polled_rows import PolledRows
+from harness.client.realtime.told_account import ToldAccount
 from harness.client.realtime.told_keys import (
     DELIVERY_RECEIPTS,
     REACTIONS,
@@ -19,7 +22,9 @@ from harness.client.realtime.told_keys import (
     row_key,
 )
 from harness.client.realtime.told_rows import DEADLINE_S, KEPT, ToldRows
+from harness.core.delivery_facts import ChannelState
 
+NAMES = ("id", "user_id", "message_id", "last_read_message_id", "last_read_at", "emoji", "created_at")
 AT = "2026-11-30T12:00:00.000Z"
 READ, REACTION, RECEIPT = read_key("me", "m1", AT), reaction_key("me", "m1", "👍"), delivery_key("me", "m1")
 
@@ -62,16 +67,26 @@ def test_of_a_row_that_is_taken_away_again_nobody_has_to_be_told() -> None:
     assert untold(rows) == []
     rows = listening()
     rows.polled(REACTION, 3.0, 4.0)
-    rows.not_among(REACTIONS, set(), 3.9)  # asked for before it was known
-    rows.not_among(READ_RECEIPTS, set(), 5.0)
-    rows.not_among(REACTIONS, {REACTION}, 5.0)
+    rows.not_among(REACTIONS, [], 3.9)  # asked for before it was known
+    rows.not_among(READ_RECEIPTS, [], 5.0)
+    rows.not_among(REACTIONS, [REACTION], 5.0)
     comes_back(rows, 5.0, 5.5)
     assert untold(rows) == [(REACTIONS, "m1", 1, 1)]
     rows = listening()
     rows.polled(REACTION, 3.0, 4.0)
-    rows.not_among(REACTIONS, set(), 5.0)
+    rows.not_among(REACTIONS, [], 5.0)
     comes_back(rows, 5.0, 5.5)
     assert untold(rows) == []
+
+
+@given(rows=st.lists(st.none() | st.integers() | st.text() | st.dictionaries(st.sampled_from(NAMES), st.text())))
+@pytest.mark.parametrize("table", [DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS])
+def test_a_poll_may_bring_any_json(table: str, rows: list[Any]) -> None:
+    host: Any = SimpleNamespace(clock=SimpleNamespace(now=lambda: 5.0), auth=SimpleNamespace(user_id="me"))
+    account = ToldAccount(host, "c1")
+    account.enters(ChannelState.LISTENING)
+    for begun in (7.0, 9.0):
+        account.polled(table, rows, begun, "m1")
 
 
 def test_a_delivery_receipt_that_comes_back_may_be_an_earlier_one() -> None:

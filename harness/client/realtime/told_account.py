@@ -69,8 +69,7 @@ class ToldAccount:
             return
         now, me = self._host.clock.now(), self._host.auth.user_id
         if table == REACTIONS:
-            there = {key for row in data if (key := row_key(table, row)) is not None}
-            self._rows.not_among(table, there, begun)
+            self._rows.not_among(table, (row_key(table, row) for row in data if type(row) is dict), begun)
         before, rows = self._polls.new(table, of, data, begun)
         for row in rows if before is not None else ():
             key = row_key(table, row) if row.get("user_id") != me else None

@@ -12,7 +12,7 @@ Each phone judges what its own channels bring, so that nothing has to be kept of
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Set
+from collections.abc import Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 from harness.client.realtime.told_keys import READ_RECEIPTS
@@ -101,18 +101,21 @@ class ToldRows:
         row.acknowledged, row.known_at = 1, at
         self._ask(key, row)
 
-    def gone(self, key: tuple[str, ...]) -> None:
+    def gone(self, key: Hashable) -> None:
         """The row is taken away again. A change is examined after its commit, as whoever listens would see its row
         then (walrus, `realtime.apply_rls`): of a row that is not there any more nobody is told."""
         self._asked.pop(key, None)
 
-    def not_among(self, table: str, keys: Set[Hashable], begun: float) -> None:
-        """A poll of `table` that was asked for at `begun` brought these: what another poll had brought, and this one
-        does not, is gone."""
-        missing = [key for key, row in self._asked.items() if row.polled and row.table == table and key not in keys]
-        for key in missing:
-            if self._asked[key].known_at < begun:
-                del self._asked[key]
+    def not_among(self, table: str, keys: Iterable[Hashable], begun: float) -> None:
+        """A poll of `table` that was asked for at `begun` brought these: what another poll had brought before, and this
+        one does not, is gone. Where nothing is waited for that a poll brought, none of them is looked at."""
+        waiting = [
+            key for key, row in self._asked.items() if row.polled and row.table == table and row.known_at < begun
+        ]
+        there = set(keys) if waiting else ()
+        for key in waiting:
+            if key not in there:
+                self.gone(key)
 
     def brought(self, at: float) -> None:
         """The channel brought a change of whatever kind."""
