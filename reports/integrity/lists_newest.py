@@ -11,9 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from harness.client.checks.owner import LISTS
 from harness.client.checks.read_samples import NO_ID
 from reports.integrity.columns import text
@@ -33,7 +30,7 @@ def checks(
     if not rooms:
         return
     known = acknowledged(writes, stored, rooms, ahead_us)
-    dated = _dated(stored, rooms)
+    dated = stored.dated("conversation_id", rooms)
     found = Findings()
     for one in lists:
         for room, last in zip(one.ids, one.owners, strict=True):
@@ -49,11 +46,3 @@ def checks(
                 found.finds(one, words, conversation=room, message=ids[newest])
     if found.asked:
         yield found.check("I73")
-
-
-def _dated(stored: StoredMessages, rooms: set[bytes]) -> dict[bytes, int]:
-    """When each message of these conversations is dated, microseconds since 1970."""
-    mine = pc.is_in(stored.table["conversation_id"], value_set=pa.array(sorted(rooms), pa.binary(16)))
-    rows = pc.indices_nonzero(mine)
-    created = stored.created[rows.to_numpy()].tolist()
-    return dict(zip(stored.table["id"].take(rows).to_pylist(), created, strict=True))

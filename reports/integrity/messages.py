@@ -7,10 +7,12 @@ id, by the one in its meta, or by the row id that the server answered with.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.evidence.columns import halves
 from reports.integrity.columns import Flags, Integers, Numbers, StoredRows, integers, parted
@@ -26,6 +28,16 @@ class StoredMessages:
     created: Integers  # microseconds since 1970
     write: Integers
     others: pa.Table
+
+    def dated(self, column: str, wanted: Iterable[bytes]) -> dict[bytes, int]:
+        """When each message was made whose `column` is among `wanted`, microseconds since 1970, by id. Whoever wrote
+        it: the assistant's and another run's are messages as well."""
+        values = pa.array(sorted(wanted), pa.binary(16))
+        found: dict[bytes, int] = {}
+        for table, created in ((self.table, self.created), (self.others, integers(self.others["created_at"]))):
+            rows = pc.indices_nonzero(pc.is_in(table[column], value_set=values))
+            found |= zip(table["id"].take(rows).to_pylist(), created[rows.to_numpy()].tolist(), strict=True)
+        return found
 
 
 @dataclass(frozen=True, eq=False, slots=True)

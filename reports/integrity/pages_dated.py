@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from reports.integrity.messages import StoredMessages
 from reports.integrity.model import Check
 from reports.integrity.shown import Findings
@@ -21,9 +18,7 @@ def checks(kept: Iterable[Shown], stored: StoredMessages) -> Iterator[Check]:
     pages_ = [one for one in kept if one.call == "messages_poll" and one.ids and len(one.owners) == len(one.ids)]
     if not pages_:
         return
-    wanted = pa.array(sorted({id_ for one in pages_ for id_ in one.ids}), pa.binary(16))
-    rows = pc.indices_nonzero(pc.is_in(stored.table["id"], value_set=wanted))
-    dated = dict(zip(stored.table["id"].take(rows).to_pylist(), stored.created[rows.to_numpy()].tolist(), strict=True))
+    dated = stored.dated("id", {id_ for one in pages_ for id_ in one.ids})
     found = Findings()
     for one in pages_:
         told = {id_: int.from_bytes(at) for id_, at in zip(one.ids, one.owners, strict=True) if id_ in dated}
