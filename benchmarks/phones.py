@@ -39,17 +39,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replay.engine import serving
 from replay.record import PROFILE, record
-from replay.recording import copies
 from session import TARGET_CORE, WORKER_CORE, replaying, resident_mb, scaled
 
 from harness.client.device import Device
 from harness.client.screens.app import open_app
 from harness.client.screens.browse.swipe import SwipePage
-from harness.core.people import Secrets
-from harness.core.run_spec import RunSpec, windows_of
-from harness.core.secret import Secret
-from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 
 SIZES, SHORT = (1_000, 5_000, 12_500, 20_000), (300,)
@@ -94,22 +90,7 @@ class Crowd:
     def __init__(self, url: str, people: int, starts_per_s: float) -> None:
         self._starts_per_s = starts_per_s
         profile = scaled(PROFILE, 1.0, 3600.0, people, people).model_copy(update={"realtime": True})
-        spec = RunSpec(
-            run_id="phones",
-            run_tag=1,
-            folder="",
-            url=url,
-            seed=1,
-            profile=profile,
-            email_pattern="p_{index:06d}@replay.test",
-            user_ids=tuple(copies(people)),
-            windows=windows_of(profile),
-        )
-        secrets = Secrets(anon_key=Secret("replay"), password=Secret("replay"), jwt_secret=Secret("5eed" * 16))
-        self.engine = Engine(spec, secrets, zero=time.time(), worker=0)
-        threading.Thread(target=self.engine.serve, daemon=True).start()
-        while not self.engine.ready:
-            time.sleep(0.01)
+        self.engine, _ = serving(url, profile, "phones")
         self.here = self.gone = 0
         self._tickets = 0
         self._away: asyncio.Event

@@ -1,19 +1,15 @@
-"""A worker's engine as it is, without Locust around it, against the replay; and sessions in waves."""
+"""Sessions in waves, on an engine against the replay."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-from replay.recording import copies
+from replay.engine import serving
 
 from harness.client.device import Device
-from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
-from harness.core.run_spec import RunSpec, windows_of
-from harness.core.secret import Secret
 from harness.load.engine import Engine
 from harness.schedule.arrivals import Ticket
 
@@ -78,23 +74,7 @@ def waves(url: str, people: int, *, realtime: bool = False) -> Iterator[Waves]:
         mix={"reader": 1.0},
         realtime=realtime,
     )
-    spec = RunSpec(
-        run_id="short",
-        run_tag=1,
-        folder="",
-        url=url,
-        seed=1,
-        profile=profile,
-        email_pattern="p_{index:06d}@replay.test",
-        user_ids=tuple(copies(people)),
-        windows=windows_of(profile),
-    )
-    secrets = Secrets(anon_key=Secret("replay"), password=Secret("replay"), jwt_secret=Secret("5eed" * 16))
-    engine = Engine(spec, secrets, zero=time.time(), worker=0)
-    thread = threading.Thread(target=engine.serve, daemon=True)
-    thread.start()
-    while not engine.ready:
-        time.sleep(0.01)
+    engine, thread = serving(url, profile, "short")
     try:
         yield Waves(engine)
     finally:

@@ -15,6 +15,7 @@ from harness.client.realtime.conversation_channel import ConversationChannel, Li
 from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.connection import Through
 from harness.client.realtime.presence_channel import PresenceChannel
+from harness.client.realtime.told_account import ToldAccount
 from harness.client.realtime.told_keys import RowKey
 from harness.core.delivery_facts import ChannelTopic, FactKind
 from harness.core.outcome import Outcome
@@ -166,8 +167,7 @@ class RealtimeSession:
     def leaves(self, conversation: str, key: RowKey) -> Answered:
         """A request leaves that writes this row of a conversation; call what comes back with how it ended. Where the
         conversation is open, its channel has to tell of the row."""
-        channel = self._conversations.get(conversation)
-        told = None if channel is None else channel.told
+        told = self._told(conversation)
         if told is None:
             return _nobody
         sent = told.leaves(key)
@@ -175,9 +175,13 @@ class RealtimeSession:
 
     def removes(self, conversation: str, key: RowKey) -> None:
         """A request leaves that takes this row of a conversation away."""
+        told = self._told(conversation)
+        if told is not None:
+            told.removes(key)
+
+    def _told(self, conversation: str) -> ToldAccount | None:
         channel = self._conversations.get(conversation)
-        if channel is not None and channel.told is not None:
-            channel.told.removes(key)
+        return None if channel is None else channel.told
 
     def overhear(self, conversation: str) -> ConversationChannel | None:
         """Listen to a conversation that this person is no member of, which no app does: whatever comes is a leak of
