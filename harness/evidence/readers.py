@@ -1,6 +1,6 @@
 """Whose view of the target is read after a run: of people some of whose replies are in the record. (pure)
 
-Rules that need the target's state hold a reply in outline against what its reader could see (I67 to I75). A run has
+Rules that need the target's state hold a reply in outline against what its reader could see (I67 to I79). A run has
 thousands of readers, and a person may follow hundreds: so many of them are looked at that their rows are read in
 seconds. Those who were shown an empty feed come first, then those whose feed was kept, in the order of the run.
 """
