@@ -9,6 +9,7 @@ after it fell idle (PostgreSQL, `pgstat_report_stat`: PGSTAT_IDLE_INTERVAL). One
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import asyncpg
 import orjson
@@ -40,11 +41,9 @@ async def _hand_in(pool: asyncpg.Pool) -> int:
     """All connections that are free or become so; each is held until the last: a pool gives the newest first."""
     taken: list[PoolConnectionProxy] = []
     try:
-        while len(taken) < pool.get_size():
-            taken.append(await pool.acquire(timeout=FREE_WITHIN_S))
-    except TimeoutError:
-        pass  # busy, or leaked
-    try:
+        with suppress(TimeoutError):  # one is busy, or leaked
+            while len(taken) < pool.get_size():
+                taken.append(await pool.acquire(timeout=FREE_WITHIN_S))
         for connection in taken:
             await connection.execute(HAND_IN)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,10 +69,10 @@ def read_piece(
     round_: int,
     took_s: float,
     tables: Mapping[str, int],
-    known: Collection[int] = frozenset(),
+    new_events: int,
 ) -> Piece:
-    """Of a closed run. tables: rows that the database wrote meanwhile; empty where nobody could look. known: keys of
-    events that it had before (`recorded_events`).
+    """Of a closed run. tables: rows that the database wrote meanwhile; empty where nobody could look. new_events: how
+    many of its `recorded_events` the database did not have before.
 
     :raises UsageError: the record cannot be read.
     """
@@ -103,7 +103,7 @@ def read_piece(
         tables=dict(tables),
         p95=_p95(run),
         people=_people(sessions, facts),
-        expected=_expected(run, known, _swiped(run, sessions, traffic, settings), calls, facts, settings),
+        expected=_expected(new_events, _swiped(run, sessions, traffic, settings), calls, facts, settings),
         problem=run.manifest.abort_reason or "",
     )
 
@@ -256,15 +256,14 @@ def _swiped(
 
 
 def _expected(
-    run: RunFiles,
-    known: Collection[int],
+    new_events: int,
     swiped: _Swiped,
     calls: pd.Series,
     facts: list[arithmetic.Fact],
     settings: ClientSettings,
 ) -> dict[str, float]:
     posts = float(swiped.sent.requests)
-    events = len(recorded_events(run).difference(known)) - swiped.unsent
+    events = new_events - swiped.unsent
     direct = float(calls.reindex(["title_event"]).fillna(0).sum())
     others = float(calls[[name for name in calls.index if name in RATED and name != "swipe_events"]].sum())
     return {

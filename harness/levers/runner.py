@@ -219,8 +219,8 @@ def _kept(
     job: LeversJob, state: LeversState, done: _Done, at: _Counted, *, tables: dict[str, int], left: int
 ) -> LeversState:
     turn, name = done.turn, done.turn.lever.name if done.turn.lever else ""
-    known = frozenset(at.known)
-    at.known |= recorded_events(open_run(done.folder))
+    fresh = recorded_events(open_run(done.folder)) - at.known
+    at.known |= fresh
     if not turn.counts:
         return state
     piece = read_piece(
@@ -230,7 +230,7 @@ def _kept(
         round_=turn.round,
         took_s=done.took_s,
         tables=tables,
-        known=known,
+        new_events=len(fresh),
     )
     state = state.with_(piece)
     save(job.folder, state)
