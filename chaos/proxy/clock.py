@@ -11,6 +11,9 @@ from chaos.proxy.alarm import Alarm, LoopAlarm, alarm
 
 NEAR_S = 1.0
 """What waits longer has a timer of the loop's, which a cancel takes away at once."""
+LOOP_EARLY_S = 0.0015
+"""uvloop rounds a wait to whole milliseconds, and counts from a time of its own that may be one old: by so much a timer
+of the loop's may be early, and has to be late instead."""
 _NEVER = 1 << 62
 
 
@@ -57,7 +60,7 @@ class LoopClock:
         if wait <= 0:
             return self._loop.call_soon(callback)
         if wait > NEAR_S:
-            return self._loop.call_later(wait, callback)
+            return self._loop.call_later(wait + LOOP_EARLY_S, callback)
         waiting = _Waiting((callback,))
         self._waiting[millisecond] = [waiting]
         heappush(self._millisecond, millisecond)

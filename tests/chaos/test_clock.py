@@ -45,6 +45,24 @@ def test_every_timer_is_called_once_in_time_but_for_those_cancelled(alarm: type[
     assert max(early) <= 0.0005 + 1e-6
 
 
+def test_what_waits_for_more_than_a_second_is_not_early_either() -> None:
+    early: list[float] = []
+
+    async def main() -> None:
+        clock, dice = LoopClock(asyncio.get_running_loop()), random.Random(5)
+        for number in range(1000):
+            due = clock.time() + 1.01 + dice.uniform(0, 0.2)
+            clock.call_at(due, lambda due=due: early.append(due - clock.time()))  # type: ignore[misc]
+            if number % 20 == 0:
+                await asyncio.sleep(0)
+        while len(early) < 1000:  # noqa: ASYNC110 - a timer's effect is what is looked for
+            await asyncio.sleep(0.02)
+        clock.close()
+
+    on_loop(main())
+    assert max(early) <= 0.0005 + 1e-6
+
+
 @pytest.mark.parametrize("alarm", ALARMS)
 def test_a_timer_that_fails_stops_no_other_and_an_earlier_one_is_not_held_up(
     alarm: type[LoopAlarm | KernelAlarm],
