@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
+from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 AGAIN_S = 20.0
 """After so many seconds a further signal cuts short what the first one left to be cleaned up."""
 
+AT_ONCE_S = 0.01
+
 Listener = Callable[[int, FrameType | None], None]
+Unraisable = Callable[["sys.UnraisableHookArgs"], Any]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -90,8 +97,25 @@ class Interrupts:
         self._raised_s = self._waiting = None
         self.heard = 0
         logging.getLogger("asyncio").addFilter(_is_news)  # for good: a loop says it when its task is collected
-        with listening(self.hear):
-            yield
+        before = sys.unraisablehook
+        sys.unraisablehook = partial(self._swallowed, before)
+        try:
+            with listening(self.hear):
+                yield
+        finally:
+            sys.unraisablehook = before
+
+    def _swallowed(self, others: Unraisable, unraisable: sys.UnraisableHookArgs) -> None:
+        """An exception came where Python takes none: in a finalizer, or in what a weak reference calls. Ours is raised
+        once more behind it; from within here it would be swallowed, too."""
+        if not isinstance(unraisable.exc_value, Interrupted):
+            others(unraisable)
+            return
+        self._raised_s = None
+        number = signal.Signals[unraisable.exc_value.signal]
+        again = threading.Timer(AT_ONCE_S, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

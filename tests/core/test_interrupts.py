@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -25,6 +26,23 @@ def test_the_first_signal_is_raised_and_the_next_ones_only_when_it_is_long_ago()
     with pytest.raises(Interrupted, match="SIGHUP"):
         interrupts.hear(signal.SIGHUP)
     assert interrupts.heard == 3
+
+
+def test_a_signal_that_comes_in_a_finalizer_is_raised_behind_it() -> None:
+    """Python swallows what is raised there."""
+
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):  # the handler runs in here
+                pass
+
+    def work() -> None:
+        Finalized()
+        time.sleep(5)
+
+    with Interrupts().installed(), pytest.raises(Interrupted, match="SIGINT"):
+        work()
 
 
 def test_held_signals_are_raised_once_behind_the_outermost_block() -> None:
