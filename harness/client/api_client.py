@@ -38,7 +38,7 @@ from harness.client.preflights import Denied, Passed, Preflights
 from harness.client.write import OFFLINE, carried
 from harness.core import ids
 from harness.core.outcome import Outcome
-from harness.core.read_log import ReadSample
+from harness.core.read_log import KeptReply, ReadSample
 from harness.core.retry_policies import RetryPolicy
 
 _NOISE = random.Random()
@@ -74,7 +74,7 @@ class ApiClient:
         self._notes = notes
         self._observer = observer
         told = observer.checked, self._violated, observer.problem, observer.samples, self._sampled
-        self._checks = ReadChecks(*told, titles=observer.titles)
+        self._checks = ReadChecks(*told, titles=observer.titles, prints=observer.prints, printed=self._printed)
         self._open_http = open_http
         self._http = open_http()
         self._resent = 0  # requests that the wire wrote twice
@@ -174,6 +174,9 @@ class ApiClient:
 
     def _sampled(self, reply: CheckedReply, sample: ReadSample) -> None:
         self._observer.sampled(reply.begun, reply.at, self._notes.person, reply.call, sample)
+
+    def _printed(self, reply: CheckedReply, kept: KeptReply) -> None:
+        self._observer.printed(reply.begun, reply.at, self._notes.person, reply.call, kept)
 
     async def _tried(self, call: Call, arguments: tuple[str, ...], body: Any, raw: bytes | None) -> Reading:
         """The tries of a request; the last one's reading."""

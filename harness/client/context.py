@@ -14,7 +14,7 @@ from harness.client.api.classify import Reading
 from harness.client.checks.title_facts import TitleFacts
 from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
-from harness.core.read_log import ReadSample, ReadSeverity
+from harness.core.read_log import KeptReply, ReadSample, ReadSeverity
 
 
 class Observer(Protocol):
@@ -42,6 +42,10 @@ class Observer(Protocol):
     def samples(self, call: str, at: float) -> bool: ...
 
     def sampled(self, begun: float, at: float, person: int, call: str, sample: ReadSample) -> None: ...
+
+    def prints(self, call: str, empty: bool, at: float) -> bool: ...
+
+    def printed(self, begun: float, at: float, person: int, call: str, kept: KeptReply) -> None: ...
 
     def violated(
         self,

@@ -13,8 +13,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from harness.core.reply_print import ReplyPrint
 from harness.core.rows import Notes, Rows
-from harness.core.tables import READ_CHECKS, READ_SAMPLES, VIOLATIONS
+from harness.core.tables import READ_CHECKS, READ_PRINTS, READ_SAMPLES, VIOLATIONS
 
 EXAMPLES_A_SECOND = 20
 """Violations of one rule that are written down in one second of the run."""
@@ -52,6 +53,21 @@ class ReadSample(NamedTuple):
     second: int | None = None
 
 
+PRINTS_AT_ONCE, PRINTS_APART_S, PRINTS_APART = 3, 2.0, 0.15
+"""Replies of one call that a worker keeps in numbers: the first three, then one each two seconds, or as far apart as
+15 % of the time since the first one: some sixty in a day."""
+
+
+class KeptReply(NamedTuple):
+    """A question that is asked again after the run, and what was answered. arguments: of the call's path, a list as
+    JSON. body: as JSON, `null` where there was none."""
+
+    account: bytes
+    arguments: str
+    body: str
+    shown: ReplyPrint
+
+
 class ReadLog:
     """One worker's. Owned by its event loop; not thread-safe."""
 
@@ -64,6 +80,8 @@ class ReadLog:
         self._written: dict[str, int] = {}  # by rule, within that second
         self._samples = Notes(READ_SAMPLES)
         self._allowed: dict[str, tuple[float, float]] = {}  # call -> samples that it may have now, and when that was
+        self._prints = Notes(READ_PRINTS)
+        self._printed: dict[tuple[str, bool], tuple[int, float, float]] = {}  # how many, the first and the last instant
 
     def checked(self, call: str, rule: str, asked: int) -> None:
         """A rule was asked of so many rows or replies of a call."""
@@ -107,6 +125,20 @@ class ReadLog:
         account, *rest = sample
         self._samples.add((begun_us, at_us, self._worker, person, account, call, *rest))
 
+    def wants_print(self, call: str, empty: bool, at: float) -> bool:
+        """Whether a reply of that call is to be kept in numbers, `at` seconds on any clock; each yes counts. empty: it
+        has no rows; these are counted for themselves."""
+        number, first, last = self._printed.get((call, empty), (0, at, at))
+        if number >= PRINTS_AT_ONCE and at - last < max(PRINTS_APART_S, (at - first) * PRINTS_APART):
+            return False
+        self._printed[call, empty] = number + 1, first, at
+        return True
+
+    def keep_print(self, begun_us: int, at_us: int, person: int, call: str, kept: KeptReply) -> None:
+        """A reply in numbers: asked and read then, run time."""
+        account, arguments, body, shown = kept
+        self._prints.add((begun_us, at_us, self._worker, person, account, call, arguments, body, *shown))
+
     def take(self) -> list[Rows]:
         """What was noted since the last take; empty when nothing was."""
         counted = [
@@ -115,4 +147,4 @@ class ReadLog:
         ]
         self._asked, self._broken = {}, {}
         checks = [Rows(READ_CHECKS, counted)] if counted else []
-        return [*self._violations.take(), *checks, *self._samples.take()]
+        return [*self._violations.take(), *checks, *self._samples.take(), *self._prints.take()]

@@ -14,6 +14,8 @@
     violations.parquet what was wrong with replies, as phones found it (`harness.core.read_log`); examples, bounded
     read_checks.parquet  how often each rule of reading was asked of each call's replies, and how often it was broken
     read_samples.parquet  some of the replies: who was shown which rows (`harness.core.read_log`)
+    read_prints.parquet  a few replies of each call in numbers, with their questions (`harness.core.reply_print`)
+    read_again.parquet   what some of these questions were answered after the run (`harness.probes.ask_again`)
     ledger/*.parquet   every intended write, and what became of it (`harness.core.ledger`)
     stream/*.arrows    the same tables as they are written, one Arrow IPC stream per table;
                        read when the run died before they were compacted into the Parquet files
@@ -41,6 +43,8 @@ ACTIONS = "actions"
 VIOLATIONS = "violations"
 READ_CHECKS = "read_checks"
 READ_SAMPLES = "read_samples"
+READ_PRINTS = "read_prints"
+READ_AGAIN = "read_again"
 LEDGER_WRITES = "ledger/writes"
 LEDGER_STEPS = "ledger/steps"
 STREAM_FOLDER = "stream"
@@ -214,6 +218,34 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("detail", pa.string()),
             ("first", pa.int64()),  # figures; null: none
             ("second", pa.int64()),
+        ]
+    ),
+    READ_PRINTS: pa.schema(  # harness.core.read_log.KeptReply
+        [
+            ("begun_us", pa.int64()),  # before the first byte was sent
+            ("at_us", pa.int64()),  # when the reply was read
+            ("worker", pa.int32()),
+            ("person", pa.int32()),  # who asked
+            ("account", pa.binary(16)),  # and as whom
+            ("call", pa.string()),
+            ("arguments", pa.string()),  # of the call's path, a list as JSON
+            ("body", pa.string()),  # JSON
+            ("keys", pa.string()),  # of the rows, separated by commas
+            ("fields", pa.string()),  # names, likewise
+            ("values", pa.binary()),  # `harness.core.reply_print`
+        ]
+    ),
+    READ_AGAIN: pa.schema(  # answers to questions of read_prints
+        [
+            ("asked_us", pa.int64()),
+            ("account", pa.binary(16)),
+            ("call", pa.string()),
+            ("arguments", pa.string()),
+            ("body", pa.string()),
+            ("keys", pa.string()),  # null: it was not answered well
+            ("fields", pa.string()),
+            ("values", pa.binary()),
+            ("made", pa.binary()),  # 8 bytes a row: when it was stored, epoch us, the target's clock; 0: not said
         ]
     ),
     LEDGER_WRITES: pa.schema(

@@ -13,7 +13,7 @@ from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.platform_limits import key_of, limit_of
-from harness.core.read_log import ReadLog, ReadSample, ReadSeverity
+from harness.core.read_log import KeptReply, ReadLog, ReadSample, ReadSeverity
 from harness.core.rows import Notes, Taken
 from harness.core.secret_filter import WORDS
 from harness.core.tables import DELIVERY, View
@@ -48,6 +48,7 @@ class RecordingObserver:
         self.reads = ReadLog(worker)
         self.checked = self.reads.checked
         self.samples = self.reads.wants
+        self.prints = self.reads.wants_print
         self.titles = TitleFacts()
         self.attempts: deque[Attempt] = deque()
         self.problems: deque[str] = deque(maxlen=KEPT_PROBLEMS)
@@ -105,6 +106,11 @@ class RecordingObserver:
         """A reply in outline, asked at `begun` and read at `at` (loop time)."""
         zero = self._zero
         self.reads.sampled(round((begun - zero) * 1e6), round((at - zero) * 1e6), person, call, sample)
+
+    def printed(self, begun: float, at: float, person: int, call: str, kept: KeptReply) -> None:
+        """A reply in numbers, likewise."""
+        zero = self._zero
+        self.reads.keep_print(round((begun - zero) * 1e6), round((at - zero) * 1e6), person, call, kept)
 
     def problem(self, error: BaseException) -> None:
         """Our own code failed beside a session; not where a session's end, or that of its sign-in, was on its way."""

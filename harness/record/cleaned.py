@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from harness.core.secret_filter import WORDS, SecretFilter
 
-TOLD = frozenset({"conversation", "key", "detail", "subject", "what"})
+TOLD = frozenset({"conversation", "key", "detail", "subject", "what", "keys", "fields", "arguments", "body"})
 """The record's columns that may hold a target's words; the others hold names of ours."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 

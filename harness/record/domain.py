@@ -22,7 +22,9 @@ from harness.core.tables import (
     LATENCY,
     LEDGER_STEPS,
     LEDGER_WRITES,
+    READ_AGAIN,
     READ_CHECKS,
+    READ_PRINTS,
     READ_SAMPLES,
     REALTIME,
     TRAFFIC,
@@ -43,6 +45,9 @@ REQUIRED: dict[str, frozenset[str]] = {
     VIOLATIONS: frozenset({"at_us", "worker", "ticket", "person", "call", "rule", "severity"}),
     READ_CHECKS: frozenset({"worker", "call", "rule", "asked", "broken"}),
     READ_SAMPLES: frozenset({"begun_us", "at_us", "worker", "person", "call", "ids"}),
+    READ_PRINTS: frozenset({"begun_us", "at_us", "worker", "person", "account", "call", "arguments", "body"})
+    | frozenset({"keys", "fields", "values"}),
+    READ_AGAIN: frozenset({"asked_us", "account", "call", "arguments", "body"}),
     LEDGER_WRITES: frozenset({"kind", "person", "sequence", "at_us", "key"}),
     LEDGER_STEPS: frozenset({"kind", "person", "sequence", "at_us", "step", "outcome"}),
 }
@@ -131,7 +136,7 @@ def _integer(table: str, name: str, values: pa.ChunkedArray | pa.Array, end_s: f
         return "" if abs(low) < 2**53 and abs(high) < 2**53 else "has instants that no clock shows"
     if name == "second":
         return "" if low >= -SPAN_S and high <= end_s + SPAN_S else f"has seconds outside the run: {low} to {high}"
-    if name.endswith("at_us") or name in ("begun_us", "planned_us", "started_us", "ended_us"):
+    if name.endswith("at_us") or name in ("begun_us", "asked_us", "planned_us", "started_us", "ended_us"):
         reach = int((end_s + SPAN_S) * 1e6)
         return "" if low >= -reach and high <= reach else f"has instants outside the run: {low} to {high} us"
     return "" if low >= 0 and high <= MOST else f"has figures that no run has: {low} to {high}"

@@ -31,6 +31,7 @@ from harness.core.tables import (
     LEDGER_WRITES,
     MANIFEST,
     READ_CHECKS,
+    READ_PRINTS,
     READ_SAMPLES,
     REALTIME,
     SCHEMAS,
@@ -48,7 +49,7 @@ from harness.record.versions import FIRST_VERSION, RECORD_VERSION, older_names
 
 __all__ = ["RunFiles", "RunStore", "from_bytes", "open_run", "tidy", "to_bytes"]
 
-UNSORTED = (LEDGER_WRITES, LEDGER_STEPS, VIOLATIONS, READ_CHECKS, READ_SAMPLES)
+UNSORTED = (LEDGER_WRITES, LEDGER_STEPS, VIOLATIONS, READ_CHECKS, READ_SAMPLES, READ_PRINTS)
 """Tables that stay in the order in which they were written: they grow with the traffic, and readers sort by name."""
 TABLES = (LATENCY, ARRIVALS, HEALTH, TRAFFIC, ACTIONS, DELIVERY, REALTIME, *UNSORTED)
 LATENCY_KEY = [name for name in SCHEMAS[LATENCY].names if name != "count"]

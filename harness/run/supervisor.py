@@ -41,6 +41,7 @@ from harness.load.sizing import check_workers, processes_for
 from harness.observe.keep import keep
 from harness.observe.observer import Observations
 from harness.probes.ask import probe
+from harness.probes.ask_again import ask_again
 from harness.record.manifest import Canary, Manifest, Neighbours
 from harness.record.run_log import RunLog
 from harness.record.store import RunStore, open_run
@@ -160,6 +161,7 @@ def _carry_out(
         )
         stage.now = "right after what the target stored was read"
         _check_all_lived(access, front, store, log)
+        _ask_again(access, folder, watcher, log)
         log.info("evidence read", source=evidence.source, rows=evidence.rows, problem=evidence.problem)
         if evidence.problem:
             watcher.problem(f"integrity is not checked: {evidence.problem}")
@@ -224,6 +226,23 @@ def _neighbours(ended: Manifest, seconds: Sequence[CpuSecond], log: RunLog) -> N
     if found is not None:
         log.info("other programs", seconds=found.seconds, crowded=found.crowded, share=found.share)
     return found
+
+
+def _ask_again(access: ResolvedTarget, folder: Path, watcher: Watcher, log: RunLog) -> None:
+    """What was shown under load is held against what the target says at rest."""
+    if open_run(folder).manifest.status == "aborted":
+        return
+    again = ask_again(folder, access)
+    log.info(
+        "asked again",
+        asked=again.asked,
+        answered=again.answered,
+        people=again.people,
+        problem=again.problem,
+        took_s=again.took_s,
+    )
+    if again.problem:
+        watcher.problem(f"not all questions were asked again after the run: {again.problem}")
 
 
 def _target_cores(ended: Manifest, seconds: Sequence[CoreSecond]) -> float | None:

@@ -31,6 +31,7 @@ from reports.integrity import (
     pages_dated,
     settings_served,
     shown,
+    shown_again,
     view,
 )
 from reports.integrity import clock as clocks
@@ -77,7 +78,8 @@ MESSAGE_COLUMNS = (
 
 def integrity(run: RunFiles) -> Integrity:
     """The data check of a run: from its ledger and what was read of its target, and from what phones were shown."""
-    return joined(_stored(run), reads(run.rows))
+    again = shown_again.checks(run.rows, shown_again.earliest_zero_us(run.manifest), _ahead_us(run))
+    return joined(_stored(run), (*reads(run.rows), *again))
 
 
 def _stored(run: RunFiles) -> Integrity:
@@ -141,7 +143,7 @@ def checks(
         del happened
         rows += _about_events(book, *made, zero_us, offset, span)
         made = None  # the most that is in memory; messages are the next
-    ahead_us = {clock.worker: clock.offset_us for clock in run.manifest.clocks}
+    ahead_us = _ahead_us(run)
     kept = list(view.shown(run.rows, ahead_us))
     if (said := store.by_column(run.folder, MESSAGES, MESSAGE_COLUMNS)) is not None:
         sent = _of_messages(book, said)
@@ -160,6 +162,11 @@ def checks(
     rows += files_gone.checks(kept, run.folder)
     rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)
     return tuple(sorted(rows, key=lambda row: ORDER[row.id]))
+
+
+def _ahead_us(run: RunFiles) -> dict[int, int]:
+    """What has to be added to each worker's instants to have them on the run's clock."""
+    return {clock.worker: clock.offset_us for clock in run.manifest.clocks}
 
 
 def _by_rows(made: tuple[Writes, events.StoredEvents] | None, zero_us: int) -> clocks.Offset:

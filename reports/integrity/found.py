@@ -66,6 +66,7 @@ _FOUND: dict[str, str] = {
     "I76": "looks at the public settings {shows} others than their version has",
     "I77": "files whose removal was acknowledged {is} still there",
     "I78": "messages in pages {is} dated otherwise than they are stored",
+    "I80": "answers {is} others than the same questions bring after the run",
     "I79": "public lists and titles of lists {is} missing where they were asked for",
 }
 _ONE = {"was": "was", "is": "is", "has": "has", "does": "does"}

@@ -468,6 +468,13 @@ QUESTIONS = {
             "Stories and public lists are without covers, or not there, and nothing says that anything failed.",
             "policies of lists and list_items; caches in front of them; a join or filter that lost rows",
         ),
+        Question(
+            "I80",
+            "What is shown under load is what the target says at rest",
+            "broken",
+            "People see other titles, names and lists than there are, for as long as many use the app.",
+            "caches and whatever else answers before the tables do; replicas that lag; replies that were mixed up",
+        ),
     )
 }
 ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}

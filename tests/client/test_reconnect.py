@@ -87,6 +87,11 @@ class Herald:
 
     def sampled(self, *_: Any) -> None: ...
 
+    def prints(self, *_: Any) -> bool:
+        return False
+
+    def printed(self, *_: Any) -> None: ...
+
     def problem(self, error: BaseException) -> None:
         self.problems.append(error)
 

@@ -198,6 +198,11 @@ class Notebook:
 
     def sampled(self, *_: Any) -> None: ...
 
+    def prints(self, *_: Any) -> bool:
+        return False
+
+    def printed(self, *_: Any) -> None: ...
+
     def saw(self, *fact: Any) -> None:
         raise AssertionError("these phones have no sockets")
 

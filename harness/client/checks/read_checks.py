@@ -10,13 +10,13 @@ from harness.client.checks.phone_memory import PhoneMemory
 from harness.client.checks.read_rule import CheckedReply, ReadViolation
 from harness.client.checks.read_samples import SAMPLED, SAMPLED_ALWAYS
 from harness.client.checks.rules import ONE_IN, RULES_OF_CALL
+from harness.client.checks.shown_again import AGAIN, Again, kept_reply
 from harness.client.checks.title_facts import TitleFacts
 from harness.core.outcome import Outcome
-from harness.core.read_log import ReadSample
+from harness.core.read_log import KeptReply, ReadSample
+from harness.core.reply_print import rows_at
 
-WATCHED = (
-    frozenset(RULES_OF_CALL) | frozenset(BEGINS) | frozenset(ENDS) | frozenset(SAMPLED) | frozenset(SAMPLED_ALWAYS)
-)
+WATCHED = frozenset((*RULES_OF_CALL, *BEGINS, *ENDS, *SAMPLED, *SAMPLED_ALWAYS, *AGAIN))
 """Calls of whose requests or replies anything is to be known."""
 
 LONGEST = 400
@@ -30,6 +30,12 @@ Samples = Callable[[str, float], bool]
 """Asked whether a reply is to be kept in outline: call, loop time."""
 Sampled = Callable[[CheckedReply, ReadSample], None]
 """Told the outline of one that is."""
+
+
+Printed = Callable[[CheckedReply, KeptReply], None]
+"""Told a reply in numbers."""
+Prints = Callable[[str, bool, float], bool]
+"""Asked whether a reply is to be kept in numbers: call, whether it is empty, loop time."""
 
 
 def no_samples(_call: str, _at: float) -> bool:
@@ -48,11 +54,15 @@ class ReadChecks:
         samples: Samples = no_samples,
         sampled: Sampled | None = None,
         titles: TitleFacts | None = None,
+        prints: Prints | None = None,
+        printed: Printed | None = None,
     ) -> None:
         """problem: told of a rule that failed itself, which costs the request nothing. titles: of all phones."""
         self.memory = PhoneMemory(titles)
         self._samples = samples
         self._sampled = sampled
+        self._prints = prints
+        self._printed = printed
         self._checked = checked
         self._violated = violated
         self._problem = problem
@@ -92,10 +102,8 @@ class ReadChecks:
             self._keep_whatever(reply, outcome)
         if outcome is not Outcome.OK:
             return
-        if (outline := SAMPLED.get(call)) is not None and reply.me and self._samples(call, reply.at):
-            sample = outline(reply)
-            if sample is not None and self._sampled is not None:
-                self._sampled(reply, sample)
+        if reply.me:
+            self._keep(reply)
         rules = RULES_OF_CALL.get(call)
         if rules is None or not self._chosen(call):
             return
@@ -108,11 +116,28 @@ class ReadChecks:
                     self._violated(call, rule.id, ReadViolation(severity, subject[:LONGEST], detail[:LONGEST]))
                 found.clear()
 
+    def _keep(self, reply: CheckedReply) -> None:
+        """Of a good reply what is asked about after the run."""
+        call = reply.call
+        if (outline := SAMPLED.get(call)) is not None and self._samples(call, reply.at):
+            sample = outline(reply)
+            if sample is not None and self._sampled is not None:
+                self._sampled(reply, sample)
+        if (again := AGAIN.get(call)) is not None and not reply.copies:
+            self._print(reply, again)
+
     def _keep_whatever(self, reply: CheckedReply, outcome: Outcome) -> None:
         if reply.me and self._sampled is not None and self._samples(reply.call, reply.at):
             sample = SAMPLED_ALWAYS[reply.call](reply, outcome)
             if sample is not None:
                 self._sampled(reply, sample)
+
+    def _print(self, reply: CheckedReply, how: Again) -> None:
+        if self._prints is None or self._printed is None:
+            return
+        rows = rows_at(reply.data, how.under) if how.under else reply.rows
+        if self._prints(reply.call, not rows, reply.at) and (kept := kept_reply(reply, rows, how)) is not None:
+            self._printed(reply, kept)
 
     def _chosen(self, call: str) -> bool:
         one_in = ONE_IN.get(call)

@@ -56,7 +56,9 @@ select {_TITLE} from public.media_items m
 where tmdb_media_type = $1 and tmdb_id = $2 and tmdb_status is distinct from 'failed'
 """
 _BY_IMDB_SQL = f"select {_TITLE} from public.media_items m where omdb_imdb_id = $1 and tmdb_id is not null"
-_KNOWN_SQL = "select tmdb_id from public.media_items where tmdb_id = any($1::integer[])"
+_SHOWN_SQL = """
+select tmdb_id from public.media_items where tmdb_id = any($1::integer[]) and (tmdb_title ilike $2 or tmdb_name ilike $2)
+"""
 # Seven hexadecimal digits of a name's hash are its number: the same on every server, and never negative.
 _PEOPLE = """
 with people as (
@@ -164,7 +166,7 @@ async def _search(connection: asyncpg.Connection, kind: str, params: Mapping[str
     wanted = None if kind == "multi" else kind
     rows = await connection.fetch(_SEARCH_SQL, wanted, like, year, tmdb_shapes.PAGE_SIZE, offset)
     known = rows[0]["total"] if rows else 0
-    foreign = [] if year else await _foreign(connection, query, kind)
+    foreign = [] if year else await _foreign(connection, query, like, kind)
     shown = [dict(row) for row in rows]
     if page == 1 or rows:  # the foreign ones stand behind the last of the catalogue's
         left = tmdb_shapes.PAGE_SIZE - len(shown)
@@ -174,11 +176,11 @@ async def _search(connection: asyncpg.Connection, kind: str, params: Mapping[str
     )
 
 
-async def _foreign(connection: asyncpg.Connection, query: str, kind: str) -> list[int]:
-    """Those that the catalogue has not taken in yet."""
+async def _foreign(connection: asyncpg.Connection, query: str, like: str, kind: str) -> list[int]:
+    """Those that are not among the catalogue's: TMDb's answer does not depend on what somebody took over from it."""
     numbers = extra_titles.matches(query, kind)
-    taken = {row["tmdb_id"] for row in await connection.fetch(_KNOWN_SQL, numbers)}
-    return [number for number in numbers if number not in taken]
+    shown = {row["tmdb_id"] for row in await connection.fetch(_SHOWN_SQL, numbers, like)}
+    return [number for number in numbers if number not in shown]
 
 
 async def _discover(connection: asyncpg.Connection, kind: str, params: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,161 @@
+"""After a run, some of its questions once more: as the same people, past any proxy of the run, into its record (I80).
+
+Only what asks and changes nothing (`harness.client.checks.shown_again`), at the pace that the target allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.client.api import calls, chat_calls
+from harness.client.api.call import Call
+from harness.client.checks.shown_again import AGAIN
+from harness.client.http.paced import paced
+from harness.core.reply_print import key_of, printed, rows_at
+from harness.core.resolved_target import ResolvedTarget
+from harness.core.tables import READ_AGAIN, READ_PRINTS, SCHEMAS
+from harness.egress import web
+from harness.egress.gate import Gate
+from harness.probes import again_chosen
+from harness.probes.again_chosen import Asked
+from harness.probes.ask import NO_USE
+from harness.probes.context import SignedInPerson, signed_in
+from harness.record.cleaned import cleaned
+from harness.record.parts import measured, path_of
+from harness.record.store import RunStore, open_run
+from harness.record.streams import replacing, writing
+
+TIMEOUT_S = 30.0
+AT_ONCE = 2
+"""People who ask side by side, each one question after the other."""
+CALLS: Mapping[str, Call] = {
+    call.name: call
+    for module in (chat_calls, calls)
+    for call in vars(module).values()
+    if isinstance(call, Call) and call.name in AGAIN
+}
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """How it went. problem: why fewer were asked than were chosen; empty: all were."""
+
+    asked: int = 0
+    answered: int = 0
+    people: int = 0
+    problem: str = ""
+    took_s: float = 0.0
+
+
+def ask_again(folder: Path, access: ResolvedTarget) -> AskedAgain:
+    """Ask, and keep the answers in numbers. Never raises for what the target does.
+
+    :raises HarnessError: the record cannot be written.
+    """
+    began = time.monotonic()
+    files = open_run(folder)
+    zero = files.manifest.zero_epoch_s
+    chosen = again_chosen.chosen(files.rows(READ_PRINTS, again_chosen.COLUMNS)) if zero is not None else {}
+    if zero is None or not chosen:
+        return AskedAgain()
+    rows, problem, people = asyncio.run(_asked(access, chosen, zero))
+    if rows:
+        _keep(folder, rows)
+    answered = sum(row[_KEYS] is not None for row in rows)
+    return AskedAgain(len(rows), answered, people, problem, round(time.monotonic() - began, 2))
+
+
+async def _asked(
+    access: ResolvedTarget, chosen: Mapping[int, Sequence[Asked]], zero: float
+) -> tuple[list[Row], str, int]:
+    client = web.async_client(
+        Gate(access.reach), base_url=access.url, timeout=TIMEOUT_S, event_hooks=paced(access.limits)
+    )
+    waiting, rows, problems, people = list(chosen.items()), list[Row](), list[str](), list[int]()
+
+    async def ask(http: httpx.AsyncClient) -> None:
+        while waiting and not problems:
+            number, questions = waiting.pop(0)
+            try:
+                me = await signed_in(http, access, number)
+            except NO_USE as error:
+                refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 429
+                if refused or not isinstance(error, httpx.HTTPStatusError):
+                    problems.append(f"signing in again ended with {type(error).__name__}")
+                continue  # an account of the run's own, say
+            people.append(number)
+            for question in questions:
+                if bytes.fromhex(me.user_id.replace("-", "")) == question.account:
+                    rows.append(await _answer(http, access, me, question, zero))
+
+    async with client as http:
+        await asyncio.gather(*(ask(http) for _ in range(AT_ONCE)))
+    return rows, problems[0] if problems else "", len(people)
+
+
+async def _answer(
+    http: httpx.AsyncClient, access: ResolvedTarget, me: SignedInPerson, question: Asked, zero: float
+) -> Row:
+    call, how, asked_us = CALLS[question.call], AGAIN[question.call], round((time.time() - zero) * 1e6)
+    nothing = (asked_us, *question, None, None, None, None)
+    try:
+        arguments = orjson.loads(question.arguments)
+        reply = await http.request(
+            call.method,
+            call.path.format(*arguments),
+            headers=_headers(call, access, me),
+            content=None if question.body == "null" else question.body.encode(),
+        )
+        if reply.status_code != 200:
+            return nothing
+        rows = rows_at(reply.json(), how.under)
+        shown = printed(rows, how.key)
+    except NO_USE:
+        return nothing
+    made: dict[str, bytes] = {}
+    for row in rows:
+        named = key_of(row, how.key)
+        if named is not None:
+            made.setdefault(named, _instant(row.get(how.made)).to_bytes(8, "big"))
+    dates = b"".join(made[key] for key in shown.keys.split(",")) if shown.keys else b""
+    return (asked_us, *question, *shown, dates)
+
+
+def _headers(call: Call, access: ResolvedTarget, me: SignedInPerson) -> dict[str, str]:
+    lines = dict(line.split(": ", 1) for line in call.headers.decode().splitlines())
+    own = {"apikey": access.anon_key.reveal(), "authorization": f"Bearer {me.token}"}
+    return {"content-type": "application/json"} | lines | own if call.method != "GET" else lines | own
+
+
+def _instant(at: Any) -> int:
+    """Epoch us; 0 for none."""
+    try:
+        return max(0, round(datetime.fromisoformat(at).timestamp() * 1e6)) if type(at) is str else 0
+    except ValueError:
+        return 0
+
+
+_KEYS = SCHEMAS[READ_AGAIN].names.index("keys")
+
+
+def _keep(folder: Path, rows: Sequence[Row]) -> None:
+    schema, path = SCHEMAS[READ_AGAIN], path_of(folder, READ_AGAIN)
+    columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    batch = cleaned(pa.RecordBatch.from_arrays(columns, schema=schema), None)
+    with writing(path), replacing(path) as draft:
+        pq.write_table(pa.Table.from_batches([batch]), draft, compression="zstd")
+    record = RunStore(folder, open_run(folder).manifest)
+    parts = record.manifest.parts
+    record.update(parts=parts if parts is None else parts | measured(folder, [READ_AGAIN]))

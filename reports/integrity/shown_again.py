@@ -1,0 +1,178 @@
+"""What was shown under load is what the target says at rest, to the same people and the same questions (I80).
+
+Rows that were stored before somebody asked have to be in the answer. What else differs counts by majority: a row that
+somebody changes between two looks differs as well, and that is no fault. So of one call a field is wrong, an answer
+empty or its rows unknown, when that is so of more than half of the replies in which it could be told, of three at
+least, and of more than one row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from harness.client.checks.shown_again import AGAIN, Again
+from harness.core.reply_print import ONLY, ReplyPrint
+from harness.core.tables import READ_AGAIN, READ_PRINTS
+from harness.record.manifest import Manifest
+from reports.integrity import clock as clocks
+from reports.integrity.columns import text
+from reports.integrity.model import SHOWN, Check, Offender
+from reports.integrity.texts import QUESTIONS
+from reports.integrity.writes import LedgerRows
+from reports.text import plural
+
+SETTLED_US = 10_000_000
+"""What was stored so long before a question is seen by it, whichever transaction wrote it."""
+REPLIES_AT_LEAST, ENTITIES_AT_LEAST = 3, 2
+EMPTY, UNKNOWN = "", "rows"
+"""What a reply may be, beside having another field."""
+Rows = Mapping[str, Mapping[str, int]]
+
+
+class Question(NamedTuple):
+    """`harness.probes.again_chosen.Asked`."""
+
+    account: bytes
+    call: str
+    arguments: str
+    body: str
+
+
+class Reply(NamedTuple):
+    """As it was shown. begun_us, at_us: run time."""
+
+    question: Question
+    begun_us: int
+    at_us: int
+    rows: Rows
+
+
+class Answer(NamedTuple):
+    """After the run. made: when each row was stored, epoch us, the target's clock; 0: not said."""
+
+    rows: Rows
+    made: Mapping[str, int]
+
+
+class Vote(NamedTuple):
+    """Of one reply about one thing. keys: of the rows that are otherwise."""
+
+    reply: Reply
+    otherwise: bool
+    keys: Sequence[str]
+    words: str
+
+    def entities(self) -> list[object]:
+        """What it is about: rows, or where they have no key the question."""
+        return [key if key != ONLY else self.reply.question for key in self.keys] or [self.reply.question]
+
+
+@dataclass(slots=True)
+class _Found:
+    asked: int = 0
+    broken: int = 0
+    offenders: list[Offender] = field(default_factory=list)
+
+    def finds(self, reply: Reply, words: str, key: str) -> None:
+        self.broken += 1
+        if len(self.offenders) < SHOWN:
+            ids = {"person": text(reply.question.account)} | ({"row": key} if key not in ("", ONLY) else {})
+            said = f"{reply.question.call}: {words}"
+            self.offenders.append(Offender(ids=ids, text=said, at_s=round(reply.at_us / 1e6, 3)))
+
+
+def checks(
+    rows: LedgerRows, zero_us: int | None = None, ahead_us: Mapping[int, int] = MappingProxyType({})
+) -> Iterator[Check]:
+    """Nothing where nothing was asked again. rows: of the run. zero_us, ahead_us: `earliest_zero_us`, and as of
+    `reports.integrity.view.shown`."""
+    answers = _answers(rows)
+    if not answers:
+        return
+    found, votes = _Found(), defaultdict[tuple[str, str], list[Vote]](list)
+    for reply in _replies(rows, answers, ahead_us):
+        answer, how = answers[reply.question], AGAIN[reply.question.call]
+        if zero_us is not None and how.made:
+            _stored_before(found, reply, answer, zero_us)
+        for what, vote in _votes(reply, answer, how):
+            votes[reply.question.call, what].append(vote)
+    for cast in votes.values():
+        found.asked += len(cast)
+        against = [vote for vote in cast if vote.otherwise]
+        entities = {entity for vote in against for entity in vote.entities()}
+        if len(cast) < REPLIES_AT_LEAST or 2 * len(against) <= len(cast):
+            continue
+        if len(entities) >= ENTITIES_AT_LEAST:
+            for vote in against:
+                found.finds(vote.reply, vote.words, vote.keys[0] if vote.keys else "")
+    if found.asked:
+        yield QUESTIONS["I80"].answered(found.asked, found.broken, tuple(found.offenders))
+
+
+def _stored_before(found: _Found, reply: Reply, answer: Answer, zero_us: int) -> None:
+    until = zero_us + reply.begun_us - SETTLED_US
+    expected = [key for key, made in answer.made.items() if 0 < made < until]
+    found.asked += len(expected)
+    if gone := [key for key in expected if key not in reply.rows]:
+        words = f"{len(gone)} of {plural(len(expected), 'row')} missing that had been stored before it was asked"
+        found.finds(reply, words, gone[0])
+
+
+def _votes(reply: Reply, answer: Answer, how: Again) -> Iterator[tuple[str, Vote]]:
+    if answer.rows and not how.grows:
+        words = f"empty, where the same question brings {plural(len(answer.rows), 'row')} after the run"
+        yield EMPTY, Vote(reply, not reply.rows, (), words)
+    if reply.rows and not how.leaves:
+        strange = [key for key in reply.rows if key not in answer.rows]
+        words = f"{len(strange)} of {plural(len(reply.rows), 'row')} unknown to the same question after the run"
+        yield UNKNOWN, Vote(reply, 2 * len(strange) > len(reply.rows), strange, words)
+    same = {
+        key: (row, answer.rows[key])
+        for key, row in reply.rows.items()
+        if key in answer.rows and all(row.get(name) == answer.rows[key].get(name) for name in how.only_with)
+    }
+    for name in dict.fromkeys(name for pair in same.values() for row in pair for name in row):
+        if name.startswith(how.moves or ("\0",)):
+            continue
+        there = [key for key, (row, again) in same.items() if name in row or name in again]
+        other = [key for key in there if same[key][0].get(name) != same[key][1].get(name)]
+        words = f"another {name} than the same question brings after the run"
+        yield f"field {name}", Vote(reply, 2 * len(other) > len(there), other, words)
+
+
+def earliest_zero_us(manifest: Manifest) -> int | None:
+    """The run's zero on the target's clock, the earliest that it can be; None where that clock was not measured."""
+    evidence, zero = manifest.evidence, manifest.zero_epoch_s
+    if evidence is None or evidence.clock is None or zero is None:
+        return None
+    offset = clocks.measured(evidence.clock)
+    return round(zero * 1e6) + offset.us - offset.unsure
+
+
+def _answers(rows: LedgerRows) -> dict[Question, Answer]:
+    found: dict[Question, Answer] = {}
+    names = ("account", "call", "arguments", "body", "keys", "fields", "values", "made")
+    for *question, keys, fields, values, made in _rows(rows, READ_AGAIN, names):
+        if None not in (keys, fields, values, made) and question[1] in AGAIN:
+            again = ReplyPrint(keys, fields, values).rows()
+            dates = (int.from_bytes(made[at : at + 8], "big") for at in range(0, len(made), 8))
+            found[Question(*question)] = Answer(again, dict(zip(again, dates, strict=False)))
+    return found
+
+
+def _replies(rows: LedgerRows, answers: Mapping[Question, Answer], ahead_us: Mapping[int, int]) -> Iterator[Reply]:
+    names = ("worker", "begun_us", "at_us", "account", "call", "arguments", "body", "keys", "fields", "values")
+    for worker, begun_us, at_us, *question, keys, fields, values in _rows(rows, READ_PRINTS, names):
+        asked = Question(*question)
+        if asked in answers:
+            by = ahead_us.get(worker, 0)
+            yield Reply(asked, begun_us + by, at_us + by, ReplyPrint(keys, fields, values).rows())
+
+
+def _rows(rows: LedgerRows, table: str, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    for batch in rows(table, names):
+        yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
