@@ -48,7 +48,9 @@ LIBRARIES: dict[str, frozenset[str]] = {
             "UndefinedTableError",
         }
     ),
-    "httpx": frozenset({"AsyncClient", "Client", "HTTPError", "Headers", "Limits", "Request", "Response", "Timeout"}),
+    "httpx": frozenset(
+        {"AsyncClient", "Client", "HTTPError", "HTTPStatusError", "Headers", "Limits", "Request", "Response", "Timeout"}
+    ),
     "socket": frozenset({"gaierror", "gethostname"}),
     "websockets": frozenset(
         {

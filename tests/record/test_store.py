@@ -137,8 +137,8 @@ def test_streams_and_parquet_tell_the_same(tmp_path: Path) -> None:
     assert after.actions()["at_us"].to_pylist() == [4, 9]
     assert sorted(path.name for path in store.folder.iterdir()) == [
         *("actions.parquet", "arrivals.parquet", "delivery.parquet", "health.parquet", "latency.parquet", "ledger"),
-        *("manifest.json", "read_checks.parquet", "read_samples.parquet", "realtime.parquet"),
-        *("traffic.parquet", "violations.parquet"),
+        *("manifest.json", "read_checks.parquet", "read_prints.parquet", "read_samples.parquet"),
+        *("realtime.parquet", "traffic.parquet", "violations.parquet"),
     ]
     assert pq.ParquetFile(store.folder / "latency.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
     assert after.latency().select(["second", "bucket_us", "count"]).to_pylist() == [
