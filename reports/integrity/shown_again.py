@@ -25,7 +25,7 @@ from reports.integrity.texts import QUESTIONS
 from reports.integrity.writes import LedgerRows
 from reports.text import plural
 
-SETTLED_US = 10_000_000
+SETTLED_US = 5_000_000
 """What was stored so long before a question is seen by it, whichever transaction wrote it."""
 REPLIES_AT_LEAST, ENTITIES_AT_LEAST = 3, 2
 EMPTY, UNKNOWN = "", "rows"

@@ -135,7 +135,7 @@ def test_figures_that_move_and_messages_that_were_edited_are_left_alone() -> Non
 
 
 def test_a_row_that_was_stored_before_is_missed_in_a_single_reply() -> None:
-    early, late = ZERO_US + 49_000_000, ZERO_US + 51_000_000
+    early, late = ZERO_US + 54_000_000, ZERO_US + 56_000_000
     check = told("title_reviews", [([REVIEWS[0]], REVIEWS)], made_us=(early, early))
     assert check is not None
     assert check.status == "broken"
@@ -143,7 +143,7 @@ def test_a_row_that_was_stored_before_is_missed_in_a_single_reply() -> None:
     assert check.offenders[0].ids["row"] == "r2"
     check = told("title_reviews", [([REVIEWS[0]], REVIEWS)], made_us=(early, late))
     assert check is not None
-    assert check.status == "held", "ten seconds are left to whichever transaction wrote it"
+    assert check.status == "held", "five seconds are left to whichever transaction wrote it"
 
 
 def test_what_was_not_answered_again_asks_nothing() -> None:
