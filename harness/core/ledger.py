@@ -46,8 +46,8 @@ class WriteKind(IntEnum):
     # a watchlist event whether it goes on (1) or off (-1)
     EVENT = 0
     MESSAGE = 1  # messages row, by client id; subject: conversation, number: its members
-    EDIT = 2  # messages UPDATE; object: the row
-    DELETE = 3  # messages UPDATE to a system message; object: the row
+    EDIT = 2  # messages UPDATE; object: the row, key: the time that it says, epoch us
+    DELETE = 3  # messages UPDATE to a system message; likewise
     DELIVERED = 4  # message_delivery_receipts upsert; subject: conversation, object: message
     READ = 5  # message_read_receipts upsert; subject: conversation, object: message, key: its time, epoch us
     REACTION = 6  # message_reactions row; subject: message; detail: emoji

@@ -69,6 +69,8 @@ MESSAGE_COLUMNS = (
     "meta_client_id",
     "message_type",
     "length",
+    "changed_body",
+    "changed_meta",
     "triggered_by_message_id",
     "content",
     "parts",
