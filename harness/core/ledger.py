@@ -56,10 +56,11 @@ class WriteKind(IntEnum):
     UNLIBRARY = 9  # its removal
     DECK = 10  # rec_requests, rec_impressions; subject: rec_request_id, object: deck, key: limit, number: cards
     PERSON = 11  # no write: subject is the account behind the person's number; a newcomer adds one to it
-    FOLLOW = 12  # follows row; subject: the other's account
+    FOLLOW = 12  # follows row; subject: the other's account, key: the time that it says, epoch us
     UNFOLLOW = 13  # its removal
     REVIEW = 14  # reviews row; subject: title
     RATING = 15  # ratings upsert; subject: title
+    SEEN = 16  # profiles UPDATE of last_seen_at; subject: the account, key: the time, epoch us
 
 
 class WriteStep(IntEnum):

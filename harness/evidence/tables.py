@@ -393,6 +393,14 @@ READERS_HINTS = StoredTable(
     ("created_at", "id"),
     kept_as="readers_hints",
 )
+LAST_SEEN = StoredTable(
+    "profiles",
+    (EvidenceColumn("id", _ID), EvidenceColumn("last_seen_at", _INSTANT)),
+    "",
+    ("id",),
+    kept_as="last_seen",
+)
+"""Read for people who wrote it in this run."""
 READERS_MORE = ((READERS_STATS, "user_id"), (READERS_HINTS, "user_id"))
 """Likewise; a target that keeps no such table, or lets nobody read it, lacks just that."""
 READERS_LISTS = StoredTable(

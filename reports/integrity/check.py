@@ -57,7 +57,10 @@ EVENT_COLUMNS = (
     "parts",
 )
 NEEDS_WHOLE_LEDGER = frozenset(
-    {"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66", "I67", "I68", "I71", "I72", "I74"}
+    {
+        *("I30", "I56", "I57", "I58", "I59", "I59 dated", "I60", "I61", "I62", "I65", "I66"),
+        *("I67", "I68", "I71", "I72", "I74", "last seen"),
+    }
 )
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
 MESSAGE_COLUMNS = (

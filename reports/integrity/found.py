@@ -50,6 +50,8 @@ _FOUND: dict[str, str] = {
     "I30": "library entries {is} not as last acknowledged",
     "I62": "library entries {holds} another kind of title than was sent",
     "I59": "follows {is} not as last acknowledged",
+    "I59 dated": "follows {is} dated otherwise than they were made",
+    "last seen": "people {was} seen last before they said that they were there",
     "I60": "acknowledged reviews {is} missing or altered",
     "I66": "stored reviews {was} written by nobody",
     "I61": "ratings {is} not as last acknowledged",

@@ -212,8 +212,8 @@ def test_a_deletion_says_when_it_was_made(body: str, meta: str, words: str) -> N
     """The app shows it below the message."""
     story = Story()
     sent = message_content({**NOTHING, "body": orjson.dumps(DELETED).decode(), "meta": dict(DELETED)})
-    noted = {"subject": CONVERSATION, "object_": ROW, "content": sent, "key": ZERO_US + 1_250_000}
-    entry = story.ledger.intend(WriteKind.DELETE, 1, 1.0, **noted)
+    key = ZERO_US + 1_250_000
+    entry = story.ledger.intend(WriteKind.DELETE, 1, 1.0, subject=CONVERSATION, object_=ROW, content=sent, key=key)
     story.ledger.step(entry, SENT, 1.0)
     story.ledger.step(entry, YES, 2.0)
     row = dict.fromkeys(column.name for column in MESSAGES.read) | NOTHING

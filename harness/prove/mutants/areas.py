@@ -58,6 +58,8 @@ STORED: Mapping[str, str] = {
     **dict.fromkeys(("I23", "I24", "I25", "I26", "I27", "I28", "I55", "I56", "I57"), "receipts"),
     **dict.fromkeys(("I30", "I60", "I61", "I62", "I66"), "library"),
     "I59": "people",
+    "I59 dated": "people",
+    "last seen": "opening",
     "I73": "chats",
     "I74": "feed",
     "I75": "assistant",
