@@ -7,6 +7,8 @@ was under way, is as good.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from reports.integrity.clock import TOLERANCE_US, apart
@@ -25,11 +27,12 @@ def misdated(writes: Frame, stored: Frame, zero_us: int) -> tuple[Frame, int]:
     :param stored: `KEY`, created_at.
     :param zero_us: the run's zero on the target's clock, epoch.
     """
-    dated = stored[stored["created_at"].notna()].drop_duplicates(KEY).set_index(KEY)["created_at"]
+    there = stored[stored["created_at"].notna()]
+    at: dict[Any, Any] = dict(zip(zip(*(there[name] for name in KEY), strict=True), there["created_at"], strict=True))
     wrong, judged = [], 0
     for pair, tries in writes.sort_values("sent_us").groupby(KEY):
         overlapping = (tries["sent_us"] < tries["done_us"].shift()).any()
-        if pair not in dated.index or overlapping or tries["unheard"].any() or not tries["acknowledged"].all():
+        if pair not in at or overlapping or tries["unheard"].any() or not tries["acknowledged"].all():
             continue
         after = tries["status"].eq(GONE).cumsum()
         last = tries[(after == after.iloc[-1]) & tries["status"].ne(GONE)]
@@ -37,7 +40,7 @@ def misdated(writes: Frame, stored: Frame, zero_us: int) -> tuple[Frame, int]:
             continue
         judged += 1
         maker = last.iloc[0]
-        at_us = (dated[pair] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(microseconds=1)
+        at_us = (at[pair] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(microseconds=1)
         begun, ended = (zero_us + int(maker[name]) for name in ("sent_us", "done_us"))
         if at_us != int(maker["key"]) and not begun - TOLERANCE_US <= at_us <= ended + TOLERANCE_US:
             wrong.append({**maker, "why": f"dated {apart((at_us - int(maker['key'])) / 1e6)} it was made"})

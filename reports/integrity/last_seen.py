@@ -6,6 +6,8 @@ sides are on one clock. A later time is nobody's concern: other phones of the sa
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from reports.integrity.clock import apart
@@ -19,16 +21,16 @@ def outdated(writes: Frame, stored: Frame) -> tuple[Frame, int]:
         unheard.
     :param stored: id (account), last_seen_at.
     """
-    at = stored.drop_duplicates("id").set_index("id")["last_seen_at"]
+    at: dict[Any, Any] = dict(zip(stored["id"], stored["last_seen_at"], strict=True))
     wrong, judged = [], 0
     for account, tries in writes[writes["key"] > 0].groupby("account"):
         known = tries[tries["acknowledged"]]
-        if known.empty or account not in at.index:
+        if known.empty or account not in at:
             continue
         judged += 1
-        last = known.loc[known["sent_us"].idxmax()]
-        unsure = tries["unheard"] | ~tries["acknowledged"] | (tries["done_us"] > last["sent_us"])
-        oldest = min(int(last["key"]), int(tries[unsure]["key"].min() if unsure.any() else last["key"]))
+        last_us = known["sent_us"].max()
+        may_be_last = tries["unheard"] | ~tries["acknowledged"] | (tries["done_us"] > last_us)
+        oldest = int(tries[may_be_last | (tries["sent_us"] == last_us)]["key"].min())
         if pd.isna(at[account]):
             wrong.append({"account_id": account, "why": "said when they were there, and no time is stored"})
             continue

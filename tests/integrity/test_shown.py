@@ -7,6 +7,7 @@ import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -362,7 +363,9 @@ HINTS = FEED._replace(call="assistant_suggestions", ids=(), owners=(), detail="h
 
 
 def hinted(*created_s: float, key: str = "home:v1", dismissed: bool = False) -> View:
-    made = [Hint(key, ZERO_US + round(at * 1e6), dismissed) for at in created_s]
+    made = [
+        Hint(id_, key, ZERO_US + round(at * 1e6), dismissed) for id_, at in zip(cycle(ROWS), created_s, strict=False)
+    ]
     return replace(SEEN, hints={ME: made})
 
 
@@ -376,6 +379,10 @@ def test_suggestions_that_were_made_for_a_question_are_in_its_answer() -> None:
     (found,) = asked_hints(seen, HINTS)
     assert (found.id, found.status, found.looked_at) == ("I75", "broken", 1)
     assert "empty, where 3 suggestions were made for this question, under home:v1" in found.offenders[0].text
+    (found,) = asked_hints(seen, HINTS._replace(ids=(STRANGER, FRIEND)))  # those that somebody had before
+    assert (found.id, found.status, found.looked_at) == ("I75", "broken", 1)
+    assert "2 suggestions, and none of the 3 that were made for this question" in found.offenders[0].text
+    assert [check.status for check in asked_hints(seen, HINTS._replace(ids=(STRANGER, ROWS[0])))] == ["held"]
 
 
 @pytest.mark.parametrize(
