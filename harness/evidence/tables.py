@@ -427,9 +427,24 @@ READERS_LIST_ITEMS = StoredTable(
     ("created_at", "id"),
     kept_as="readers_list_items",
 )
+READERS_JOBS = StoredTable(
+    "assistant_reply_jobs",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("updated_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("conversation_id", _ID),
+        EvidenceColumn("status", pa.string()),
+    ),
+    "",
+    ("created_at", "id"),
+    kept_as="readers_jobs",
+)
 READERS_ASKED = (
     (READERS_LISTS, "user_id", frozenset(("stories_lists",))),
     (READERS_LIST_ITEMS, "list_id", frozenset(("list_items", "stories_items"))),
+    (READERS_JOBS, "conversation_id", frozenset(("assistant_status",))),
 )
 """Likewise, of what replies to these calls were asked for, whoever asked: the column that it is named by."""
 ACTORS = ((ACTIVITY, "user_id"), (PRIVACY, "user_id"))

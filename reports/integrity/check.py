@@ -17,6 +17,7 @@ from harness.record.manifest import Manifest, TargetClock
 from harness.record.memory import given_back
 from harness.record.store import RunFiles
 from reports.integrity import (
+    assistant_busy,
     changes,
     contents,
     events,
@@ -161,6 +162,7 @@ def checks(
         rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
         rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
     rows += lists_shown.checks(kept, run.folder, zero_us + offset.us - offset.unsure)
+    rows += assistant_busy.checks(kept, run.folder, zero_us + offset.us, offset.unsure)
     rows += settings_served.checks(kept, run.manifest.probes)
     rows += files_gone.checks(kept, run.folder)
     rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)

@@ -65,6 +65,7 @@ _FOUND: dict[str, str] = {
     "I73": "conversations in lists {shows} an older message as the last one than was acknowledged before",
     "I74": "looks at the own figures {shows} others than are stored",
     "I75": "answers of the assistant {lacks} the suggestions that were made for them",
+    "assistant typing": "looks at the assistant {shows} it typing where no answer was to come",
     "I76": "looks at the public settings {shows} others than their version has",
     "I77": "files whose removal was acknowledged {is} still there",
     "I78": "messages in pages {is} dated otherwise than they are stored",

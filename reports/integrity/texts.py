@@ -455,6 +455,13 @@ QUESTIONS = {
             "assistant-orchestrator: what it answers after its insert; caches of its replies",
         ),
         Question(
+            "assistant typing",
+            "The assistant types when an answer is to come",
+            "broken",
+            "Somebody waits for an answer that nobody makes.",
+            "assistant_reply_status_v1: caches and replicas in front of it; jobs that are not closed",
+        ),
+        Question(
             "I76",
             "Public settings of one version are the same for everybody",
             "broken",

@@ -63,6 +63,7 @@ STORED: Mapping[str, str] = {
     "I73": "chats",
     "I74": "feed",
     "I75": "assistant",
+    "assistant typing": "assistant",
     "I76": "opening",
     "I77": "messages",
     "I78": "messages",

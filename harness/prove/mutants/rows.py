@@ -25,6 +25,7 @@ account; a title's language, which the search filters by in the database. Change
 UNREAD_OF: Mapping[str, frozenset[str]] = {
     "onboarding_deck": frozenset(("rtTomatoMeter", "imdbRating")),  # a poster and its title is all that is shown
     "tmdb_search": frozenset(("overview",)),
+    "assistant_status": frozenset(("attempts", "retryAfterSec")),  # it goes by whether there is typing or waiting
     "realtime:message_delivery_receipts": frozenset(("id",)),  # what is shown is whether everybody's is there
 }
 """The same, of one call."""
