@@ -126,10 +126,6 @@ ALLOWED: tuple[Allowed, ...] = (
         "the app drops every result that does not say which kind of title it is, and as shipped none says so (contract"
         " 6.4)",
     ),
-    Allowed(
-        ("assistant_status/other_text", "assistant_status/other_time"),
-        "of an answer to come the app goes by whether it is made or waits, not by its kind nor when it is tried again",
-    ),
     Allowed(("assistant_suggestions/other_time",), "the app neither shows a suggestion's date nor sorts by it"),
     Allowed(
         ("sign_in/other_time", "token_refresh/other_time", "user/other_time"),
