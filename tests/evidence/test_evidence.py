@@ -574,6 +574,13 @@ def test_last_seen_times_and_answers_to_come_are_read_of_those_concerned(
     assert {(row["conversation_id"], row["status"]) for row in jobs.to_pylist()} == {(room.bytes, "done")}
     told = {check.id: check for check in integrity(open_run(folder)).checks}
     assert told["last seen"].offenders[0].text == "seen last 5.0 h before they wrote it"
+    record.update(finished_at="2026-01-01T00:00:00+00:00")
+    read(sandbox, folder, way)
+    assert store.kept(folder, LAST_SEEN) == seen, "as it was when the run ended"
+    for table in (folder / "stored").glob("last_seen*"):
+        table.unlink()
+    read(sandbox, folder, way)
+    assert store.kept(folder, LAST_SEEN) is None, "long over: others may have written since"
     assert "has a message waiting, and no answer was to come" in told["assistant typing"].offenders[0].text
 
 
