@@ -2,12 +2,13 @@
 
 A sent message has its text three times: in its column, in `body`, in `meta` (contract 5.4). An edit writes the first
 two and empties `meta`; a deletion leaves a body that is JSON in a JSON string, and no text (contract 5.5). Instants of
-edits and deletions are the phone's own and are left out.
+edits and deletions are the phone's own and stand apart from it (`changed_at`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -41,6 +42,18 @@ def message_content(row: Mapping[str, Any]) -> Content:
         row.get("attachment_url"),
         _text(body.get("clientId")),
     )
+
+
+def changed_at(value: Any) -> datetime | None:
+    """When a message was deleted, or else edited, as its `body` or its `meta` says; None where neither is said, and for
+    what is no instant."""
+    members = _members(value)
+    told = members.get("deletedAt", members.get("editedAt"))
+    try:
+        instant = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    return None if instant is None or instant.tzinfo is None else instant
 
 
 def _members(value: Any) -> Mapping[str, Any]:

@@ -46,8 +46,8 @@ class WriteKind(IntEnum):
     # a watchlist event whether it goes on (1) or off (-1)
     EVENT = 0
     MESSAGE = 1  # messages row, by client id; subject: conversation, number: its members
-    EDIT = 2  # messages UPDATE; object: the row
-    DELETE = 3  # messages UPDATE to a system message; object: the row
+    EDIT = 2  # messages UPDATE; object: the row, key: the time that it says, epoch us
+    DELETE = 3  # messages UPDATE to a system message; likewise
     DELIVERED = 4  # message_delivery_receipts upsert; subject: conversation, object: message
     READ = 5  # message_read_receipts upsert; subject: conversation, object: message, key: its time, epoch us
     REACTION = 6  # message_reactions row; subject: message; detail: emoji
@@ -56,10 +56,11 @@ class WriteKind(IntEnum):
     UNLIBRARY = 9  # its removal
     DECK = 10  # rec_requests, rec_impressions; subject: rec_request_id, object: deck, key: limit, number: cards
     PERSON = 11  # no write: subject is the account behind the person's number; a newcomer adds one to it
-    FOLLOW = 12  # follows row; subject: the other's account
+    FOLLOW = 12  # follows row; subject: the other's account, key: the time that it says, epoch us
     UNFOLLOW = 13  # its removal
     REVIEW = 14  # reviews row; subject: title
     RATING = 15  # ratings upsert; subject: title
+    SEEN = 16  # profiles UPDATE of last_seen_at; subject: the account, key: the time, epoch us
 
 
 class WriteStep(IntEnum):

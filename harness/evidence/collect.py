@@ -19,6 +19,7 @@ from harness.egress.gate import LOOPBACK, Gate
 from harness.evidence import store, unfound
 from harness.evidence.columns import id_texts
 from harness.evidence.dated import COLUMNS, DATED, WRITERS, Dated, accounts, unseen, without, written
+from harness.evidence.last_seen import last_seen
 from harness.evidence.postgres import DATABASE_FAULTS, PostgresReader
 from harness.evidence.readers_view import readers_view
 from harness.evidence.removed_files import removed_files
@@ -192,6 +193,7 @@ async def _read(files: RunFiles, reader: Reader) -> Evidence:
                 rows[table.name] = store.keep(folder, table, batches, store.DRAFT)
         rows |= await readers_view(files, reader)
         rows |= await removed_files(files, reader)
+        rows |= await last_seen(files, reader)
         if manifest.assistant:
             rows |= await _of_the_assistant(folder, reader, since, until)
     return Evidence(

@@ -8,6 +8,7 @@ seconds. Those who were shown an empty feed come first, then those whose feed wa
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -23,6 +24,11 @@ SAMPLE_COLUMNS = ("account", "call", "ids")
 ASKED_COLUMNS = ("call", "detail")
 ASKED_AT_MOST = 200
 """Lists, and people whose lists are read: some thousand rows."""
+
+
+def long_over(finished_at: str | None, now: datetime) -> bool:
+    """Whether a run that ended then, ISO, is over for longer than what people see is still that of the run."""
+    return finished_at is not None and (now - datetime.fromisoformat(finished_at)).total_seconds() > RECENT_S
 
 
 def chosen(samples: Iterable[pa.RecordBatch]) -> list[bytes]:

@@ -32,8 +32,7 @@ async def readers_view(files: RunFiles, reader: ByIds) -> dict[str, int]:
             if found is not None:
                 rows[table.file] = store.keep(folder, table, found.to_batches(), store.DRAFT)
         return rows
-    ended = files.manifest.finished_at
-    if ended is not None and (datetime.now(UTC) - datetime.fromisoformat(ended)).total_seconds() > readers.RECENT_S:
+    if readers.long_over(files.manifest.finished_at, datetime.now(UTC)):
         return rows
     chosen = readers.chosen(files.rows(READ_SAMPLES, readers.SAMPLE_COLUMNS))
     for table, column in READERS if chosen else ():

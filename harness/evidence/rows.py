@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.client.events.event_key import short
-from harness.evidence.tables import StoredTable
+from harness.evidence.tables import EvidenceColumn, StoredTable
 
 
 def batch(table: StoredTable, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
@@ -19,13 +19,17 @@ def batch(table: StoredTable, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBat
     :raises ValueError, KeyError: a column is missing, or holds what it cannot hold.
     """
     columns = [
-        pa.array(_converted(column.name, column.type, [row[column.name] for row in rows]), column.type)
-        for column in table.columns
+        pa.array(_converted(column.name, column.type, _values(column, rows)), column.type) for column in table.columns
     ]
     if table.content is not None:
         contents = [table.content(row) for row in rows]
         columns += [pa.array([content[place] for content in contents], pa.uint64()) for place in range(2)]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+
+
+def _values(column: EvidenceColumn, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    made_of = column.made_of
+    return [row[column.name] for row in rows] if made_of is None else [made_of(row) for row in rows]
 
 
 def _converted(name: str, kind: pa.DataType, values: Iterable[Any]) -> list[Any]:

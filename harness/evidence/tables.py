@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.client.events import event_key
-from harness.client.message_content import MESSAGE_FIELDS, message_content
+from harness.client.message_content import MESSAGE_FIELDS, changed_at, message_content
 from harness.core.content import Content, content_of
 
 FOLDER = "stored"
@@ -27,12 +27,16 @@ _INSTANT = pa.timestamp("us", tz="UTC")
 
 @dataclass(frozen=True, slots=True)
 class EvidenceColumn:
-    """One column: its name in the record, and where it comes from in the target's table."""
+    """One column: its name in the record, and where it comes from in the target's table.
+
+    made_of: its value, of a row as it was read: of columns that are read for the content alone.
+    """
 
     name: str
     type: pa.DataType
     source: str = ""  # PostgREST select expression; empty: the name itself
     sql: str = ""  # the same for Postgres; empty: the source
+    made_of: Callable[[Mapping[str, Any]], Any] | None = None
 
     @property
     def rest(self) -> str:
@@ -70,7 +74,7 @@ class StoredTable:
     @property
     def read(self) -> tuple[EvidenceColumn, ...]:
         """What is asked of the target."""
-        return (*self.columns, *self.only_for_content)
+        return (*(column for column in self.columns if column.made_of is None), *self.only_for_content)
 
     @property
     def told_apart_by(self) -> tuple[str, ...]:
@@ -129,6 +133,9 @@ MESSAGES = StoredTable(
         EvidenceColumn("message_type", pa.string()),
         EvidenceColumn("triggered_by_message_id", _ID),
         EvidenceColumn("length", pa.int32(), "text", "text"),  # of the text, in code points
+        # when it was edited or deleted, as the app shows it: by `body`, and by `meta`
+        EvidenceColumn("changed_body", _INSTANT, made_of=lambda row: changed_at(row["body"])),
+        EvidenceColumn("changed_meta", _INSTANT, made_of=lambda row: changed_at(row["meta"])),
     ),
     "created_at",
     ("created_at", "id"),
@@ -386,6 +393,14 @@ READERS_HINTS = StoredTable(
     ("created_at", "id"),
     kept_as="readers_hints",
 )
+LAST_SEEN = StoredTable(
+    "profiles",
+    (EvidenceColumn("id", _ID), EvidenceColumn("last_seen_at", _INSTANT)),
+    "",
+    ("id",),
+    kept_as="last_seen",
+)
+"""Read for people who wrote it in this run."""
 READERS_MORE = ((READERS_STATS, "user_id"), (READERS_HINTS, "user_id"))
 """Likewise; a target that keeps no such table, or lets nobody read it, lacks just that."""
 READERS_LISTS = StoredTable(
@@ -412,9 +427,24 @@ READERS_LIST_ITEMS = StoredTable(
     ("created_at", "id"),
     kept_as="readers_list_items",
 )
+READERS_JOBS = StoredTable(
+    "assistant_reply_jobs",
+    (
+        EvidenceColumn("id", _ID),
+        EvidenceColumn("created_at", _INSTANT),
+        EvidenceColumn("updated_at", _INSTANT),
+        EvidenceColumn("user_id", _ID),
+        EvidenceColumn("conversation_id", _ID),
+        EvidenceColumn("status", pa.string()),
+    ),
+    "",
+    ("created_at", "id"),
+    kept_as="readers_jobs",
+)
 READERS_ASKED = (
     (READERS_LISTS, "user_id", frozenset(("stories_lists",))),
     (READERS_LIST_ITEMS, "list_id", frozenset(("list_items", "stories_items"))),
+    (READERS_JOBS, "conversation_id", frozenset(("assistant_status",))),
 )
 """Likewise, of what replies to these calls were asked for, whoever asked: the column that it is named by."""
 ACTORS = ((ACTIVITY, "user_id"), (PRIVACY, "user_id"))

@@ -1,7 +1,8 @@
 """Edited and deleted messages: the row holds what the last acknowledged change left (contract 5.5).
 
 Changes of one message follow one another as the phone sent them. Where one had no clear answer, or two were under way
-at once, either may have come last: the row may hold what any of those left.
+at once, either may have come last: the row may hold what any of those left. So it is with the time that the app shows
+beside such a message: the phone wrote it into the body and into `meta`, and there it stands.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import pyarrow.compute as pc
 from harness.core.content import NOT_NOTED, differing
 from harness.core.ledger import WriteKind
 from harness.evidence.tables import CONTENT_FIELDS, MESSAGES
+from reports.integrity import clock as clocks
 from reports.integrity import frames
-from reports.integrity.columns import Flags, StoredRows, numbers, text
+from reports.integrity.columns import NO_INSTANT, Flags, StoredRows, integers, numbers, text
 from reports.integrity.model import SHOWN, Check, Offender
 from reports.integrity.texts import QUESTIONS
 from reports.integrity.writes import LedgerRows
@@ -27,7 +29,10 @@ from reports.integrity.writes import LedgerRows
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a message. Instants in microseconds of the run; done is infinite where no word came."""
+    """One change of a message. Instants in microseconds of the run; done is infinite where no word came.
+
+    dated_us: the time that it says, epoch; 0 in records from before that was noted.
+    """
 
     deletes: bool
     sent_us: float
@@ -35,6 +40,7 @@ class Change:
     acknowledged: bool
     content: int
     parts: int
+    dated_us: int = 0
 
 
 Changes = dict[bytes, list[Change]]
@@ -52,6 +58,7 @@ def gathered(rows: LedgerRows) -> Changes:
             row["acknowledged"],
             _number(row["content"]),
             _number(row["parts"]),
+            _number(row["key"]),
         )
         found.setdefault(row["object"], []).append(change)
     return found
@@ -86,8 +93,10 @@ def check(changes: Changes, table: StoredRows) -> Check:
     """Whether changed messages hold what they were changed into. `table`: stored messages."""
     rows = np.flatnonzero(touched(changes, table)).tolist()
     content, parts, key = numbers(table["content"]), numbers(table["parts"]), table["id"]
+    told = [integers(table[name])[rows].tolist() for name in ("changed_body", "changed_meta")]
+    dated = any(us != NO_INSTANT for one in told for us in one)  # records from before these were read have none
     looked_at, blind, offenders = 0, 0, []
-    for row in rows:
+    for place, row in enumerate(rows):
         id_ = key[row].as_py()
         may = allowed(changes[id_])
         if not may:
@@ -101,5 +110,22 @@ def check(changes: Changes, table: StoredRows) -> Check:
             offenders.append(
                 Offender(ids={"message": text(id_)}, text=f"{what}: {', '.join(fields) or 'content'} differ")
             )
+        elif dated and (words := _misdated(may, int(content[row]), [one[place] for one in told])):
+            offenders.append(Offender(ids={"message": text(id_)}, text=words))
     note = f"content not compared: {blind} rows of an older record" if blind else ""
     return QUESTIONS["I58"].answered(looked_at, len(offenders), tuple(offenders[:SHOWN]), note)
+
+
+def _misdated(may: list[Change], content: int, told: list[int]) -> str:
+    """In words, when a row that holds what somebody left tells of another time than they wrote; "" when it does not.
+    told: by its body and by its meta, epoch microseconds or `NO_INSTANT`."""
+    held = [change for change in may if change.content == content]
+    if not all(change.dated_us for change in held):
+        return ""
+    odd = next((us for us in told if all(us != change.dated_us for change in held)), None)
+    if odd is None:
+        return ""
+    done = "deleted" if held[0].deletes else "edited"
+    if odd == NO_INSTANT:
+        return f"{done}, and the row does not say when"
+    return f"{done}, and dated {clocks.apart((odd - held[0].dated_us) / 1e6)} it was"

@@ -17,6 +17,7 @@ from harness.record.manifest import Manifest, TargetClock
 from harness.record.memory import given_back
 from harness.record.store import RunFiles
 from reports.integrity import (
+    assistant_busy,
     changes,
     contents,
     events,
@@ -58,7 +59,10 @@ EVENT_COLUMNS = (
     "parts",
 )
 NEEDS_WHOLE_LEDGER = frozenset(
-    {"I30", "I56", "I57", "I58", "I59", "I60", "I61", "I62", "I65", "I66", "I67", "I68", "I71", "I72", "I74"}
+    {
+        *("I30", "I56", "I57", "I58", "I59", "I59 dated", "I60", "I61", "I62", "I65", "I66"),
+        *("I67", "I68", "I71", "I72", "I74", "last seen"),
+    }
 )
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
 MESSAGE_COLUMNS = (
@@ -70,6 +74,8 @@ MESSAGE_COLUMNS = (
     "meta_client_id",
     "message_type",
     "length",
+    "changed_body",
+    "changed_meta",
     "triggered_by_message_id",
     "content",
     "parts",
@@ -158,6 +164,7 @@ def checks(
         rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
         rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
     rows += lists_shown.checks(kept, run.folder, zero_us + offset.us - offset.unsure)
+    rows += assistant_busy.checks(kept, run.folder, zero_us + offset.us, offset.unsure)
     rows += settings_served.checks(kept, run.manifest.probes)
     rows += files_gone.checks(kept, run.folder)
     rows += rules(run.folder, small, read_at, ahead_us=offset.us, span=span, by_name=clock is not None)

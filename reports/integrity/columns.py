@@ -15,6 +15,8 @@ from harness.evidence.store import KeptTable
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint64]
+NO_INSTANT = int(np.iinfo(np.int64).min)
+"""A null among instants (`integers`)."""
 
 
 class StoredRows(Protocol):
@@ -29,7 +31,7 @@ def integers(column: pa.ChunkedArray) -> Integers:
     """Whole numbers, days or instants as 64-bit integers; nulls become the smallest one."""
     if pa.types.is_date32(column.type):
         column = column.cast(pa.int32())
-    filled = pc.fill_null(column.cast(pa.int64()), np.iinfo(np.int64).min)
+    filled = pc.fill_null(column.cast(pa.int64()), NO_INSTANT)
     values: Integers = filled.to_numpy()
     return values
 

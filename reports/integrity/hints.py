@@ -1,6 +1,7 @@
 """Suggestions that the assistant made for somebody's question are in the answer to it (I75).
 
-A row under the key that the answer names, dated between question and answer, was made for this question. As shipped
+A row under the key that the answer names, dated between question and answer, was made for this question, and is in the
+answer: one without any of these is an old one, or another question's. As shipped
 the answer may be empty for many reasons (contract 6.6: proactivity, a suggestion that was waved away, so many a day),
 and none of these lets a row be made. Left out are people who came near the limit of a day, and who waved one away: of
 two questions at once the second may then be answered with nothing.
@@ -8,7 +9,6 @@ two questions at once the second may then be answered with nothing.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -33,8 +33,10 @@ def checks(kept: Iterable[Shown], seen: View, zero_us: int, unsure_us: int) -> I
     found = Findings()
     for one in asked:
         begun, at = zero_us + one.begun_us - unsure_us, zero_us + one.at_us + unsure_us
-        made = sorted(hint.created_us for hint in seen.hints[one.account] if hint.key == one.detail)
-        rows = bisect_left(made, at + 1) - bisect_left(made, begun)
+        made = [
+            hint.id for hint in seen.hints[one.account] if hint.key == one.detail and begun <= hint.created_us <= at
+        ]
+        rows = len(made)
         apart = 2 * unsure_us + one.at_us - one.begun_us
         alone = sum(abs(begun_us - one.begun_us) <= apart for begun_us in begins[one.account, one.detail]) == 1
         if not rows or not alone or _silent(seen, one.account, at):
@@ -42,6 +44,9 @@ def checks(kept: Iterable[Shown], seen: View, zero_us: int, unsure_us: int) -> I
         found.asked += 1
         if not one.ids:
             found.finds(one, f"empty, where {rows} suggestions were made for this question, under {one.detail}")
+        elif not set(made) & set(one.ids):
+            told = f"{len(one.ids)} suggestions, and none of the {rows} that were made for this question"
+            found.finds(one, f"{told}, under {one.detail}")
     if found.asked:
         yield found.check("I75")
 

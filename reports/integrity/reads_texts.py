@@ -203,6 +203,13 @@ RULES: dict[str, Question] = {
             "experiment-assign: keys of its reply",
         ),
         (
+            "asked-suggestions",
+            "I42",
+            "Suggestions are for the screen that asked",
+            "Somebody is shown hints about another screen, title or conversation than the one before them.",
+            "assistant-orchestrator: its context key; caches of its replies whose keys leave out the body",
+        ),
+        (
             "page-order",
             "I43",
             "Pages are in their order, without repeats, behind their cursor",
@@ -236,6 +243,13 @@ RULES: dict[str, Question] = {
             "Figures agree with each other and with what was written",
             "The diary counts wrongly.",
             "get_diary_stats, get_title_rating_summary_v1",
+        ),
+        (
+            "assistant-state",
+            "I48",
+            "The assistant types when there is an answer to be made",
+            "The app shows the assistant typing for ever, or not at all.",
+            "assistant_reply_status_v1; caches of its replies",
         ),
     )
 }

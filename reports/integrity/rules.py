@@ -15,6 +15,7 @@ from harness.evidence.tables import (
     FEATURES,
     FOLLOWS,
     IMPRESSIONS,
+    LAST_SEEN,
     LIBRARY,
     MESSAGES,
     PARTICIPANTS,
@@ -25,7 +26,17 @@ from harness.evidence.tables import (
     REVIEWS,
     StoredTable,
 )
-from reports.integrity import conversations, decks, frames, library, nobody, receipts, reviews
+from reports.integrity import (
+    conversations,
+    decks,
+    follows_dated,
+    frames,
+    last_seen,
+    library,
+    nobody,
+    receipts,
+    reviews,
+)
 from reports.integrity.columns import text
 from reports.integrity.model import SHOWN, Check, Offender
 from reports.integrity.texts import QUESTIONS
@@ -68,10 +79,10 @@ class _Evidence:
     def of(self, *tables: StoredTable) -> list[pd.DataFrame] | None:
         """All of them, or None when one was not read."""
         for table in tables:
-            if table.name not in self._frames:
+            if table.file not in self._frames:
                 found = store.kept(self._folder, table)
-                self._frames[table.name] = None if found is None else conversations.frame(found)
-        frames_ = [self._frames[table.name] for table in tables]
+                self._frames[table.file] = None if found is None else conversations.frame(found)
+        frames_ = [self._frames[table.file] for table in tables]
         return None if any(frame is None for frame in frames_) else [frame for frame in frames_ if frame is not None]
 
 
@@ -179,6 +190,12 @@ def _social(seen: _Evidence, rows: LedgerRows, moved: pd.DataFrame, span: tuple[
         writes = writes.assign(status=_states(writes, WriteKind.FOLLOW))
         wrong, judged = library.differing(writes, found[0].assign(status=library.THERE), ("follower_id", "followed_id"))
         yield _asked("I59", judged, wrong, "follower_id", "followed_id")
+        odd, judged = follows_dated.misdated(writes, found[0], span[0])
+        yield _asked("I59 dated", judged, odd, "follower_id", "followed_id")
+    if (found := seen.of(LAST_SEEN)) is not None:
+        writes = frames.writes(rows, [WriteKind.SEEN]).rename(columns={"subject": "account"})
+        odd, judged = last_seen.outdated(writes, found[0])
+        yield _asked("last seen", judged, odd, "account_id")
     if (found := seen.of(REVIEWS)) is not None:
         writes = frames.writes(rows, [WriteKind.REVIEW])
         writes = writes[writes["user_id"].notna()].rename(columns={"subject": "title_id"})

@@ -349,6 +349,20 @@ QUESTIONS = {
             "insert and delete on follows, and what answers them before they commit",
         ),
         Question(
+            "I59 dated",
+            "Follows are dated as they were made",
+            "broken",
+            "Somebody is told of a new follower at another time, and lists of followers have another order.",
+            "created_at of follows, which the phone sends: triggers and defaults on the table, time zones in between",
+        ),
+        Question(
+            "last seen",
+            "Nobody was seen last before their phone said that they were there",
+            "broken",
+            "Others see somebody as long gone who is there now.",
+            "the UPDATE of profiles.last_seen_at: its policy, what answers it before it commits, time zones in between",
+        ),
+        Question(
             "I60",
             "Every acknowledged review is stored as it was written",
             "broken",
@@ -439,6 +453,13 @@ QUESTIONS = {
             "broken",
             "Suggestions are made, paid for and counted against the day's limit, and nobody sees them.",
             "assistant-orchestrator: what it answers after its insert; caches of its replies",
+        ),
+        Question(
+            "assistant typing",
+            "The assistant types when an answer is to come",
+            "broken",
+            "Somebody waits for an answer that nobody makes.",
+            "assistant_reply_status_v1: caches and replicas in front of it; jobs that are not closed",
         ),
         Question(
             "I76",

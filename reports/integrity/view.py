@@ -53,6 +53,7 @@ class Shown(NamedTuple):
 class Hint(NamedTuple):
     """A stored suggestion of the assistant. key: under which it is kept. created_us: epoch, the target's clock."""
 
+    id: bytes
     key: str
     created_us: int
     dismissed: bool
@@ -144,10 +145,10 @@ def _hints(folder: Path, readers: list[bytes]) -> dict[bytes, list[Hint]]:
         return {}
     stored = stored[stored["context_key"].notna() & stored["created_at"].notna()]
     found: dict[bytes, list[Hint]] = {account: [] for account in readers}
-    rows = zip(stored["context_key"], _us(stored["created_at"]), stored["dismissed_at"].notna(), strict=True)
-    for account, (key, created_us, dismissed) in zip(stored["user_id"], rows, strict=True):
+    dates, dismissed = _us(stored["created_at"]), stored["dismissed_at"].notna()
+    for account, *row in zip(stored["user_id"], stored["id"], stored["context_key"], dates, dismissed, strict=True):
         if account in found:
-            found[account].append(Hint(key, created_us, bool(dismissed)))
+            found[account].append(Hint(*row))
     return found
 
 

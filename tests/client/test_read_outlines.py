@@ -111,6 +111,9 @@ def test_figures_suggestions_settings_and_removals() -> None:
     assert found.first == 3
     assert found.detail.startswith('{"a":"checksum ')
     assert found.detail.endswith('"b":1}')
+    busy = {"ok": True, "is_typing": False, "is_queued": True, "jobKind": "reply"}
+    status = outline("assistant_status", busy, body={"p_conversation_id": ROOM})
+    assert status == ReadSample(MINE, raw(ROOM), detail=ROOM, first=0, second=1)
     removed = outline("attachment_remove", [{"name": "a.png"}], body={"prefixes": ["a.png"]})
     assert removed == ReadSample(MINE, detail="a.png")
 
@@ -124,6 +127,8 @@ def test_figures_suggestions_settings_and_removals() -> None:
         ("assistant_suggestions", {"suggestions": []}, {}),
         ("assistant_suggestions", {"contextKey": "k", "suggestions": [{"id": "no id"}]}, {}),
         ("assistant_suggestions", {"contextKey": "k", "suggestions": []}, {"outcome": Outcome.SERVER_ERROR}),
+        ("assistant_status", {"is_typing": True}, {"body": {"p_conversation_id": ROOM}}),
+        ("assistant_status", {"is_typing": True, "is_queued": False}, {"body": {"p_conversation_id": "x"}}),
         ("app_settings", {"version": 3, "settings": {}}, {}),
         ("app_settings", {"version": "3", "settings": {"a": 1}}, {}),
         ("app_settings", {"version": 3, "settings": {"a": 1}}, {"me": ""}),

@@ -240,6 +240,17 @@ def variants(*keys: str) -> Story:
     return lambda phone: phone.gets("experiments", body={"keys": ["one", "two"]}, data=data)
 
 
+def suggested(surface: str, context: dict[str, str], key: str) -> Story:
+    body = {"surface": surface, "context": context, "limit": 3}
+    data = {"ok": True, "contextKey": key, "suggestions": []}
+    return lambda phone: phone.gets("assistant_suggestions", body=body, data=data)
+
+
+def typing(is_typing: bool | None, is_queued: bool | None, *kind: str) -> Story:
+    data = {"ok": True, "is_typing": is_typing, "is_queued": is_queued, **dict(zip(("jobKind",), kind, strict=False))}
+    return lambda phone: phone.gets("assistant_status", body={"p_conversation_id": ROOM}, data=data)
+
+
 def opened(phone: CheckedPhone) -> None:
     phone.gets("create_direct_conversation", body={"targetUserId": OTHER}, data={"ok": True, "conversationId": ROOM_2})
 
@@ -298,6 +309,27 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
     "asked-files": [
         (signed("a%2Fb.png", "a/b.png"), signed("a%2Fb.png", "c/b.png")),
         (removed("a.png"), removed("b.png")),
+    ],
+    "asked-suggestions": [
+        (suggested("home", {}, '{"surface":"home"}'), suggested("home", {}, '{"surface":"swipe","sessionId":"s1"}')),
+        (
+            suggested("home", {}, '{"surface":"home"}|goal:weekend:|goalv3:7'),
+            suggested("swipe", {"sessionId": "s1"}, '{"surface":"swipe","sessionId":"s2"}'),
+        ),
+        (
+            suggested("search", {"query": "  The  Thing "}, '{"surface":"search","query":"the thing"}'),
+            suggested("search", {"query": "the thing"}, '{"surface":"search","query":"alien"}'),
+        ),
+        (
+            suggested("title", {"titleId": TITLE}, f'{{"surface":"title","titleId":"{TITLE}"}}'),
+            suggested("title", {"titleId": TITLE}, '{"surface":"title"}'),
+        ),
+    ],
+    "assistant-state": [
+        (typing(False, False), typing(True, False)),
+        (typing(True, False, "reply"), typing(False, False, "reply")),
+        (typing(False, True, "reply"), typing(True, True, "reply")),
+        (typing(None, None), typing(False, True)),
     ],
     "asked-variants": [
         (variants("one"), variants("three")),

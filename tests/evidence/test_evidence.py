@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -30,11 +30,13 @@ from harness.evidence.collect import collect
 from harness.evidence.dated import COLUMNS, DATED, unseen, without, written
 from harness.evidence.tables import (
     CONVERSATIONS,
+    LAST_SEEN,
     LIBRARY,
     MESSAGES,
     PARTICIPANTS,
     RATINGS,
     READERS_HINTS,
+    READERS_JOBS,
     READERS_LIST_ITEMS,
     READERS_LISTS,
     READERS_STATS,
@@ -527,6 +529,59 @@ def test_removed_files_are_asked_for_and_figures_and_suggestions_read(
     assert {row["list_id"] for row in items.to_pylist()} == {list_.bytes}
     assert stats.to_pylist() == [{"user_id": user.bytes, "following_count": following}]
     assert {(row["user_id"], row["context_key"]) for row in made_.to_pylist()} == {(user.bytes, "home:v1")}
+
+
+@pytest.mark.parametrize("way", ["PostgREST", "Postgres"])
+def test_last_seen_times_and_answers_to_come_are_read_of_those_concerned(
+    sandbox: Sandbox, tmp_path: Path, way: str
+) -> None:
+    """Nobody else's; and judged: somebody was there later than is stored, and waits for an answer that nobody makes."""
+    room = uuid.uuid4()
+    now = datetime.now(UTC)
+    job = "insert into assistant_reply_jobs (user_id, conversation_id, user_message_id, status, dedupe_key, updated_at)"
+
+    async def stored() -> uuid.UUID:
+        connection = await asyncpg.connect(sandbox.discovery["dsn"])
+        try:
+            user = await connection.fetchval("select id from auth.users order by id limit 1")
+            seen = now - timedelta(hours=5)
+            await connection.execute("update profiles set last_seen_at = $2 where id = $1", user, seen)
+            for place, of in enumerate((room, uuid.uuid4())):
+                values = (user, of, uuid.uuid4(), "done", f"{of}:{place}", now)
+                await connection.execute(f"{job} values ($1, $2, $3, $4, $5, $6)", *values)
+            assert isinstance(user, uuid.UUID)
+            return user
+        finally:
+            await connection.close()
+
+    user = asyncio.run(stored())
+    ledger, log = Ledger(), ReadLog()
+    entry = ledger.intend(WriteKind.SEEN, 1, 1.0, subject=str(user), key=round(now.timestamp() * 1e6))
+    ledger.step(entry, WriteStep.SENT, 1.0)
+    ledger.step(entry, WriteStep.ACKNOWLEDGED, 2.0)
+    status = ReadSample(user.bytes, room.bytes, detail=room.hex, first=0, second=1)
+    log.sampled(60_000_000, 60_100_000, 1, "assistant_status", status)
+    folder = begun(tmp_path, ledger)
+    record = RunStore(folder, open_run(folder).manifest)
+    record.update(finished_at=now.isoformat(timespec="seconds"))
+    for part, rows in made(log.take()):
+        record.append(part, rows)
+    read(sandbox, folder, way)
+    seen, jobs = store.kept(folder, LAST_SEEN), store.kept(folder, READERS_JOBS)
+    assert seen is not None
+    assert jobs is not None
+    assert [row["id"] for row in seen.to_pylist()] == [user.bytes]
+    assert {(row["conversation_id"], row["status"]) for row in jobs.to_pylist()} == {(room.bytes, "done")}
+    told = {check.id: check for check in integrity(open_run(folder)).checks}
+    assert told["last seen"].offenders[0].text == "seen last 5.0 h before they wrote it"
+    record.update(finished_at="2026-01-01T00:00:00+00:00")
+    read(sandbox, folder, way)
+    assert store.kept(folder, LAST_SEEN) == seen, "as it was when the run ended"
+    for table in (folder / "stored").glob("last_seen*"):
+        table.unlink()
+    read(sandbox, folder, way)
+    assert store.kept(folder, LAST_SEEN) is None, "long over: others may have written since"
+    assert "has a message waiting, and no answer was to come" in told["assistant typing"].offenders[0].text
 
 
 def test_a_target_that_hides_its_files_and_suggestions_is_read_all_the_same(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 def alter(folder: Path, table: StoredTable, change: Alter) -> None:
     path = store.path_of(folder, table)
-    rows = change(pq.read_table(path).to_pandas(types_mapper=pd.ArrowDtype))
+    rows = change(pq.read_table(path, schema=table.schema).to_pandas(types_mapper=pd.ArrowDtype))
     pq.write_table(pa.Table.from_pandas(rows, table.schema, preserve_index=False), path)
 
 

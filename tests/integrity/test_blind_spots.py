@@ -53,7 +53,7 @@ def judged(folder: Path) -> Verdict:
 
 def alter(folder: Path, table: StoredTable, change: Alter) -> None:
     path = store.path_of(folder, table)
-    rows = change(pq.read_table(path).to_pandas(types_mapper=pd.ArrowDtype), folder)
+    rows = change(pq.read_table(path, schema=table.schema).to_pandas(types_mapper=pd.ArrowDtype), folder)
     pq.write_table(pa.Table.from_pandas(rows, table.schema, preserve_index=False), path)
 
 

@@ -6,11 +6,15 @@ import uuid
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from harness.client.message_content import message_content
 from harness.core.content import UNKNOWN, Content
 from harness.core.ledger import WriteKind, WriteStep
+from harness.evidence.rows import batch
 from harness.evidence.tables import EVENTS, MESSAGES
 from reports.integrity import changes, contents, events, nobody, receipts, reviews
 from reports.integrity import clock as clocks
@@ -22,6 +26,8 @@ from tests.integrity.test_events import ZERO_US, classes, of
 SENT, YES, NO, SILENCE = WriteStep.SENT, WriteStep.ACKNOWLEDGED, WriteStep.REFUSED, WriteStep.UNANSWERED
 ANN, BOB = str(uuid.UUID(int=41, version=4)), str(uuid.UUID(int=42, version=4))
 ROW = str(uuid.UUID(int=99, version=4))
+NOTHING = {"text": None, "message_type": "system", "attachment_url": None, "client_id": None}
+INSTANT = pa.timestamp("us", tz="UTC")
 SPAN = (ZERO_US, ZERO_US + 60_000_000)
 
 
@@ -187,6 +193,44 @@ def test_a_change_that_nobody_noted_the_content_of_is_not_compared() -> None:
     story.message(1.0, None, id=raw(ROW), content=5, parts=1)
     check = changes.check(changes.gathered(story.ledger_rows), story.stored(MESSAGES))
     assert (check.count, check.note) == (0, "content not compared: 1 rows of an older record")
+
+
+DELETED = {"type": "system", "text": "", "deleted": True, "deletedAt": "2026-11-27T12:00:01.250Z"}
+EARLY = "2026-11-27T07:00:01.250Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "meta", "words"),
+    [
+        (DELETED["deletedAt"], DELETED["deletedAt"], ""),
+        (DELETED["deletedAt"], EARLY, "deleted, and dated 5.0 h before it was"),
+        (EARLY, DELETED["deletedAt"], "deleted, and dated 5.0 h before it was"),
+        (DELETED["deletedAt"], "yesterday", "deleted, and the row does not say when"),
+    ],
+)
+def test_a_deletion_says_when_it_was_made(body: str, meta: str, words: str) -> None:
+    """The app shows it below the message."""
+    story = Story()
+    sent = message_content({**NOTHING, "body": orjson.dumps(DELETED).decode(), "meta": dict(DELETED)})
+    key = ZERO_US + 1_250_000
+    entry = story.ledger.intend(WriteKind.DELETE, 1, 1.0, subject=CONVERSATION, object_=ROW, content=sent, key=key)
+    story.ledger.step(entry, SENT, 1.0)
+    story.ledger.step(entry, YES, 2.0)
+    row = dict.fromkeys(column.name for column in MESSAGES.read) | NOTHING
+    row |= {"id": ROW, "created_at": "2026-11-27T12:00:00+00:00"}
+    row |= {"body": orjson.dumps({**DELETED, "deletedAt": body}).decode(), "meta": {**DELETED, "deletedAt": meta}}
+    table = pa.Table.from_batches([batch(MESSAGES, [row])])
+    check = changes.check(changes.gathered(story.ledger_rows), table)
+    assert [one.text for one in check.offenders] == ([words] if words else [])
+    before = table.set_column(table.schema.get_field_index("changed_meta"), "changed_meta", [pa.nulls(1, INSTANT)])
+    before = before.set_column(table.schema.get_field_index("changed_body"), "changed_body", [pa.nulls(1, INSTANT)])
+    assert changes.check(changes.gathered(story.ledger_rows), before).count == 0  # evidence of an earlier version
+
+
+def test_of_two_edits_under_way_at_once_either_may_say_when() -> None:
+    may = [changes.Change(False, 1, 4, True, 7, 0, 5_000_000), changes.Change(False, 3, 5, True, 7, 0, 6_000_000)]
+    assert [changes._misdated(may, 7, [us, us]) for us in (5_000_000, 6_000_000)] == ["", ""]
+    assert changes._misdated(may, 7, [5_000_000, 5_500_000]) == "edited, and dated 0.5 s after it was"
 
 
 def test_a_receipt_that_was_acknowledged_and_is_not_there() -> None:

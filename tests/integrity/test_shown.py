@@ -7,6 +7,7 @@ import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
 from harness.core.rows import made
 from harness.evidence import readers, store
 from harness.evidence.rows import batch
-from harness.evidence.tables import MESSAGES, READERS_LIST_ITEMS, READERS_LISTS, REMOVED_FILES
+from harness.evidence.tables import MESSAGES, READERS_JOBS, READERS_LIST_ITEMS, READERS_LISTS, REMOVED_FILES
 from harness.record.probe_results import ProbeAnswer, Probes
 from harness.record.store import open_run
 from reports.integrity import (
+    assistant_busy,
     files_gone,
     hints,
     lists_newest,
@@ -362,7 +364,9 @@ HINTS = FEED._replace(call="assistant_suggestions", ids=(), owners=(), detail="h
 
 
 def hinted(*created_s: float, key: str = "home:v1", dismissed: bool = False) -> View:
-    made = [Hint(key, ZERO_US + round(at * 1e6), dismissed) for at in created_s]
+    made = [
+        Hint(id_, key, ZERO_US + round(at * 1e6), dismissed) for id_, at in zip(cycle(ROWS), created_s, strict=False)
+    ]
     return replace(SEEN, hints={ME: made})
 
 
@@ -376,6 +380,10 @@ def test_suggestions_that_were_made_for_a_question_are_in_its_answer() -> None:
     (found,) = asked_hints(seen, HINTS)
     assert (found.id, found.status, found.looked_at) == ("I75", "broken", 1)
     assert "empty, where 3 suggestions were made for this question, under home:v1" in found.offenders[0].text
+    (found,) = asked_hints(seen, HINTS._replace(ids=(STRANGER, FRIEND)))  # those that somebody had before
+    assert (found.id, found.status, found.looked_at) == ("I75", "broken", 1)
+    assert "2 suggestions, and none of the 3 that were made for this question" in found.offenders[0].text
+    assert [check.status for check in asked_hints(seen, HINTS._replace(ids=(STRANGER, ROWS[0])))] == ["held"]
 
 
 @pytest.mark.parametrize(
@@ -392,6 +400,37 @@ def test_suggestions_that_were_made_for_a_question_are_in_its_answer() -> None:
 )
 def test_an_assistant_may_be_silent(seen: View, looks: list[Shown], unsure_us: int) -> None:
     assert {check.status for check in asked_hints(seen, *looks, unsure_us=unsure_us)} <= {"held"}
+
+
+STATUS = FEED._replace(call="assistant_status", subject=raw(CONVERSATION), ids=(), owners=(), first=0, second=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "made_s", "changed_s", "unsure_s", "holds"),
+    [
+        ("done", 30.0, 39.0, 0.0, True),  # asked at 40 s: what closed it may not have been seen yet
+        ("done", 30.0, 37.5, 0.0, False),
+        ("failed", 30.0, 37.5, 0.0, False),
+        ("done", 30.0, 37.5, 1.0, True),
+        ("processing", 30.0, 37.5, 0.0, True),
+        ("pending", 40.9, 40.9, 0.0, True),
+        ("pending", 41.1, 41.1, 0.0, False),  # made after the answer came
+        ("pending", 41.1, 41.1, 0.2, True),
+    ],
+)
+def test_who_is_told_that_the_assistant_is_busy_has_an_answer_to_come(
+    tmp_path: Path, status: str, made_s: float, changed_s: float, unsure_s: float, holds: bool
+) -> None:
+    assert list(assistant_busy.checks([STATUS], tmp_path, ZERO_US, 0)) == [], "jobs were not read"
+    at = [datetime.fromtimestamp(ZERO_US / 1e6 + seconds, UTC).isoformat() for seconds in (made_s, changed_s)]
+    row = {"id": ROWS[0], "user_id": ME, "conversation_id": raw(CONVERSATION)}
+    rows = [hexed(row) | {"created_at": at[0], "updated_at": at[1], "status": status}]
+    store.keep(tmp_path, READERS_JOBS, [batch(READERS_JOBS, rows)])
+    idle, others = STATUS._replace(second=0), STATUS._replace(account=STRANGER, second=0)
+    (found,) = assistant_busy.checks([STATUS, idle, others], tmp_path, ZERO_US, round(unsure_s * 1e6))
+    assert (found.id, found.looked_at, found.status) == ("assistant typing", 3, "held" if holds else "broken")
+    (found,) = assistant_busy.checks([STATUS._replace(account=STRANGER, first=1)], tmp_path, ZERO_US, 0)
+    assert "the assistant types, and no answer was to come" in found.offenders[0].text, "it is somebody else's"
 
 
 def outline(**settings: object) -> str:

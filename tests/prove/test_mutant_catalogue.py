@@ -230,7 +230,7 @@ def test_the_score_leaves_out_what_may_live_and_what_was_not_hit() -> None:
         trial("home_feed/server_error", "killed"),
         trial("home_feed/stale", "unnamed", gates=("SLO: x",)),
         trial("home_feed/wrong_content_type", "survived"),
-        trial("react/stored_twice", "not hit"),
+        trial("message_send/stored_twice", "not hit"),
     ]
     found = score(trials, known(mutants()))
     assert found == Score(killed=2, survived=1, unnamed=1, not_hit=1, allowed=1)

@@ -150,6 +150,25 @@ def test_foreign_is_another_persons_reply() -> None:
     assert replied("foreign", ROWS[:1], state, asked(who="b")) is None
 
 
+def test_a_reply_that_differs_in_what_the_app_does_not_read_is_no_other() -> None:
+    waiting = {
+        "ok": True,
+        "is_typing": False,
+        "is_queued": True,
+        "jobKind": "reply",
+        "nextRunAt": "2026-11-29T22:00:00Z",
+    }
+    later = waiting | {"nextRunAt": "2026-11-29T22:00:07Z", "retryAfterSec": 3}
+    idle = {"ok": True, "is_typing": False, "is_queued": False}
+    for name, who in (("stale", "a"), ("foreign", "b")):
+        state = MutantState(call="assistant_status")
+        state.memory.note(asked(who=who), made(200, waiting))
+        assert replied(name, later, state) is None
+        assert replied(name, idle, state) == waiting
+        state.call = "another_call"
+        assert replied(name, later, state) == waiting
+
+
 def test_people_without_a_token_are_told_apart_by_name() -> None:
     state = MutantState()
     state.memory.note(asked("POST", body={"email": "b@x"}, authorization="Bearer anon"), made(200, {"id": B}))

@@ -34,7 +34,7 @@ def test_everybody_at_once_breaks_no_rule(sandbox: Sandbox, tmp_path: Path) -> N
     assert sum(broken.values()) == 0
     assert set(asked) >= ASKED
     told = {check["id"]: check["status"] for check in run.verdict["integrity"]["checks"]}
-    against = ("I67", "I68", "I69", "I71", "I72", "I74", "I75", "I76", "I79", "I80")
+    against = ("I67", "I68", "I69", "I71", "I72", "I74", "I75", "I76", "I79", "I80", "last seen")
     assert {told.get(id_) for id_ in against} == {"held"}, "against what people could see"
     assert told["I41 owner"] == "held"
     assert {check.status for check in reads(record.rows)} == {"held"}

@@ -99,6 +99,16 @@ def _hints(reply: CheckedReply) -> ReadSample | None:
     return None if ids is None else ReadSample(account, ids=ids, detail=key[:PATH_AT_MOST])
 
 
+def _status(reply: CheckedReply) -> ReadSample | None:
+    """What the assistant does; subject and detail: the conversation. first, second: whether it types, and whether it
+    has a message waiting."""
+    data, account, asked = _object(reply.data), _raw(reply.me), reply.asked("p_conversation_id")
+    typing, queued, subject = data.get("is_typing"), data.get("is_queued"), _raw(asked)
+    if account is None or subject is None or type(typing) is not bool or type(queued) is not bool:
+        return None
+    return ReadSample(account, subject, detail=asked, first=int(typing), second=int(queued))
+
+
 def _settings(reply: CheckedReply) -> ReadSample | None:
     """The public settings; first: their version."""
     told, account = settings_outline(reply.data), _raw(reply.me)
@@ -264,6 +274,7 @@ SAMPLED: Mapping[str, Outline] = {
     "own_rating": _title,
     "own_stats": _stats,
     "assistant_suggestions": _hints,
+    "assistant_status": _status,
     "app_settings": _settings,
     "attachment_remove": _removed,
 }

@@ -10,7 +10,9 @@ from harness.client.checks.asked_ids import ASKED_IDS
 from harness.client.checks.asked_many import ASKED_MANY
 from harness.client.checks.asked_same import ASKED_SAME
 from harness.client.checks.asked_search import ASKED_SEARCH
+from harness.client.checks.asked_suggestions import ASKED_SUGGESTIONS
 from harness.client.checks.asked_variants import ASKED_VARIANTS
+from harness.client.checks.assistant_state import ASSISTANT_STATE
 from harness.client.checks.deck_cards import DECK_CARDS
 from harness.client.checks.feed_next import FEED_NEXT
 from harness.client.checks.feed_parts import FEED_PARTS
@@ -47,6 +49,8 @@ RULES: tuple[ReadRule, ...] = (
     ASKED_EVENTS,
     ASKED_SAME,
     ASKED_VARIANTS,
+    ASKED_SUGGESTIONS,
+    ASSISTANT_STATE,
     FEED_PARTS,
     PAGE_ORDER,
     PAGE_ONCE,

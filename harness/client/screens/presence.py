@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.client.api.calls import PRESENCE
 from harness.client.device import Device
 from harness.client.network_state import NetworkChange
+from harness.client.realtime.told_keys import epoch_us
+from harness.core.ledger import WriteKind
 
 
 async def touch_presence(phone: Device) -> None:
@@ -14,7 +16,10 @@ async def touch_presence(phone: Device) -> None:
     if last is not None and now - last < phone.settings.last_seen_every_s:
         return
     phone.page.last_seen_at = now
-    await phone.api.request(PRESENCE, phone.user_id, body={"last_seen_at": phone.clock.wall_clock()})
+    at = phone.clock.wall_clock()
+    write = phone.notes.write(WriteKind.SEEN, subject=phone.user_id, key=epoch_us(at) or 0)
+    write.sent()
+    write.answered(await phone.api.request(PRESENCE, phone.user_id, body={"last_seen_at": at}))
 
 
 async def heartbeat(phone: Device) -> None:

@@ -25,6 +25,8 @@ account; a title's language, which the search filters by in the database. Change
 UNREAD_OF: Mapping[str, frozenset[str]] = {
     "onboarding_deck": frozenset(("rtTomatoMeter", "imdbRating")),  # a poster and its title is all that is shown
     "tmdb_search": frozenset(("overview",)),
+    # of an answer to come the app shows that it is made or waits, not its kind nor when it is tried again
+    "assistant_status": frozenset(("jobKind", "attempts", "nextRunAt", "retryAfterSec")),
     "realtime:message_delivery_receipts": frozenset(("id",)),  # what is shown is whether everybody's is there
 }
 """The same, of one call."""
@@ -100,6 +102,18 @@ def edited(data: Any, test: FieldTest, change: FieldChange, seed: int, call: str
         if key == field and test(holder[key]):
             holder[key] = change(holder[key])
     return FieldEdit(copy, field) if copy != data else FieldEdit(data)
+
+
+def alike(one: Any, other: Any, call: str) -> bool:
+    """Whether two replies to a call differ in nothing, or only in what the app does not read."""
+    unread = UNREAD | UNREAD_OF.get(call, frozenset())
+    return bool(one == other or _read(one, unread) == _read(other, unread))
+
+
+def _read(data: Any, unread: frozenset[str]) -> Any:
+    if isinstance(data, dict):
+        return {key: _read(value, unread) for key, value in data.items() if key not in unread}
+    return [_read(value, unread) for value in data] if isinstance(data, list) else data
 
 
 def leaves(data: Any) -> Iterator[tuple[Any, Any]]:

@@ -23,6 +23,7 @@ from harness.client.api.classify import Reading
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
+from harness.client.realtime.told_keys import epoch_us
 from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.browse.title import ORIGIN, SEARCH, send_title_event
 from harness.client.screens.screen import Screen
@@ -159,9 +160,10 @@ async def rate(phone: Device, title: str, kind: str | None, half_stars: int) -> 
 async def follow(phone: Device, other: str) -> Outcome:
     """Somebody already followed counts as followed."""
     phone.notes.did(UserAction.FOLLOW)
-    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": phone.clock.wall_clock()}
+    at = phone.clock.wall_clock()
+    body = {"follower_id": phone.user_id, "followed_id": other, "created_at": at}
     with phone.notes.operation("follow") as operation:
-        write = phone.notes.write(WriteKind.FOLLOW, subject=other)
+        write = phone.notes.write(WriteKind.FOLLOW, subject=other, key=epoch_us(at) or 0)
         reading = await _carried(write, phone.api.request(FOLLOW, body=body))
         operation.ends(reading.outcome)
     if reading.outcome.good or reading.outcome is Outcome.CONFLICT:

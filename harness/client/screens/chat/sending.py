@@ -165,34 +165,35 @@ class Sender:
             "client_id": bubble.client_id,
             "meta": {"editedAt": edited_at},
         }
-        return await self._patch(calls.MESSAGE_EDIT, bubble, bubble.message, row)
+        return await self._patch(calls.MESSAGE_EDIT, bubble, bubble.message, row, edited_at)
 
     async def delete(self, bubble: Bubble) -> Outcome:
         """Delete for everybody. The new body is JSON in a JSON string, and the client id goes (trap T44)."""
         if bubble.message is None:
             return Outcome.GAVE_UP
-        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": self._phone.clock.wall_clock()}
+        deleted_at = self._phone.clock.wall_clock()
+        deleted = {"type": "system", "text": "", "deleted": True, "deletedAt": deleted_at}
         row = {
             "body": orjson.dumps(deleted).decode(),
             "message_type": "system",
             "text": None,
             "client_id": None,
-            "meta": {"deleted": True, "deletedAt": deleted["deletedAt"]},
+            "meta": {"deleted": True, "deletedAt": deleted_at},
             "attachment_url": None,
         }
-        outcome = await self._patch(calls.MESSAGE_DELETE, bubble, bubble.message, row)
+        outcome = await self._patch(calls.MESSAGE_DELETE, bubble, bubble.message, row, deleted_at)
         if outcome.good and bubble.attachment is not None:
             await self._phone.api.request(calls.ATTACHMENT_REMOVE, body={"prefixes": [bubble.attachment.path]})
         return outcome
 
-    async def _patch(self, call: Call, bubble: Bubble, message: ChatMessage, row: dict[str, Any]) -> Outcome:
+    async def _patch(self, call: Call, bubble: Bubble, message: ChatMessage, row: dict[str, Any], at: str) -> Outcome:
         phone = self._phone
         async with AsyncExitStack() as steps:
             operation = steps.enter_context(phone.notes.operation(call.name))
             await steps.enter_async_context(phone.network_mode.mutation())
             kind = WriteKind.EDIT if call is calls.MESSAGE_EDIT else WriteKind.DELETE
             facts = {"subject": self._summary.conversation, "object_": message.id}
-            write = phone.notes.write(kind, **facts, content=message_content(row))
+            write = phone.notes.write(kind, **facts, key=epoch_us(at) or 0, content=message_content(row))
             write.sent()
             reading = await phone.api.request(call, message.id, self._summary.conversation, phone.user_id, body=row)
             write.answered(reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.prove.mutants.exchange import CallReply, CallRequest
 from harness.prove.mutants.operators.base import CallOperator, MutantState
 from harness.prove.mutants.places import Kind
+from harness.prove.mutants.rows import alike
 
 
 class Foreign(CallOperator):
@@ -13,4 +14,6 @@ class Foreign(CallOperator):
 
     def reply(self, request: CallRequest, reply: CallReply, state: MutantState) -> CallReply | None:
         other = state.memory.foreign(request)
-        return reply.with_body(other.body) if other is not None and reply.good and other.json != reply.json else None
+        if other is None or not reply.good or alike(other.json, reply.json, state.call):
+            return None
+        return reply.with_body(other.body)

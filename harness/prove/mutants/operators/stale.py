@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.prove.mutants.exchange import CallReply, CallRequest
 from harness.prove.mutants.operators.base import CallOperator, MutantState
 from harness.prove.mutants.places import Kind
+from harness.prove.mutants.rows import alike
 
 
 class Stale(CallOperator):
@@ -13,4 +14,6 @@ class Stale(CallOperator):
 
     def reply(self, request: CallRequest, reply: CallReply, state: MutantState) -> CallReply | None:
         old = state.memory.earlier(request)
-        return reply.with_body(old.body) if old is not None and reply.good and old.json != reply.json else None
+        if old is None or not reply.good or alike(old.json, reply.json, state.call):
+            return None
+        return reply.with_body(old.body)
