@@ -337,11 +337,13 @@ def _status(known: Evidence) -> RowStatus:
     return "held" if known.met else "unshown"
 
 
-def _evidence(frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool) -> Evidence:
+def _evidence(
+    frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool, limit_us: float = 0.0
+) -> Evidence:
     if not bad.any():  # as most names of most runs: nothing depends on anything
         samples = int(chosen["count"].sum())
         return Evidence(samples, 0, float(samples), allowed)
-    known = intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked)
+    known = intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked, limit_us=limit_us)
     return known if ranked else replace(known, apart=intervals.apart(chosen, bad))
 
 
@@ -352,8 +354,8 @@ def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, p
     if value_us >= limit_ms * 1000.0 or (timed["value_us"] >= limit_ms * 1000.0).any():
         timed = timed.iloc[_by_value(timed)]
     slow = timed["value_us"] >= limit_ms * 1000.0
-    known = _evidence(frames, timed, slow, 1.0 - percentile / 100.0, ranked=True)
-    status, note = _status(known), ""
+    known = _evidence(frames, timed, slow, 1.0 - percentile / 100.0, ranked=True, limit_us=limit_ms * 1000.0)
+    status, note = _status(known), known.told
     if status == "missed":
         moved = disturbance.moved_ms(frames, timed, view, percentile, value_us)
         if moved is not None and value_us / 1000.0 - moved < limit_ms:
