@@ -468,6 +468,13 @@ QUESTIONS = {
             "Stories and public lists are without covers, or not there, and nothing says that anything failed.",
             "policies of lists and list_items; caches in front of them; a join or filter that lost rows",
         ),
+        Question(
+            "I82",
+            "Read markers are shown as new as was acknowledged before",
+            "broken",
+            "Senders do not see that a message was read, or when, and unread counts come back.",
+            "last_read_at in the select of message_read_receipts; time zones of views; caches in front of it",
+        ),
     )
 }
 ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}

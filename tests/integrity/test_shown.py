@@ -27,9 +27,11 @@ from harness.record.probe_results import ProbeAnswer, Probes
 from harness.record.store import open_run
 from reports.integrity import (
     files_gone,
+    frames,
     hints,
     lists_newest,
     lists_shown,
+    markers_shown,
     messages,
     own_figures,
     pages_dated,
@@ -262,6 +264,76 @@ def test_messages_are_dated_as_they_are_stored_whoever_looks() -> None:
     assert words in found.offenders[0].text
     assert dates(0, 2_500)["I78"].status == "broken"
     assert list(pages_dated.checks([PAGE._replace(ids=(ids[1], ids[0]))], stored)) == [], "of an older record"
+
+
+MARKED_US = 1_772_355_600_000_000
+FIVE_HOURS_US = 18_000_000_000
+
+
+class Markers:
+    """What people marked, and what polls of 40 s then say of each marker."""
+
+    def __init__(self) -> None:
+        self.story = Story()
+        self.story.ledger.intend(WriteKind.PERSON, 1, 0.0, subject=str(uuid.UUID(bytes=ME)))
+
+    def write(self, sent: float, heard: float | None, key: int, step: WriteStep = WriteStep.ACKNOWLEDGED) -> None:
+        ledger = self.story.ledger
+        entry = ledger.intend(WriteKind.READ, 1, sent, subject=CONVERSATION, key=key)
+        ledger.step(entry, WriteStep.SENT, sent)
+        if heard is not None:
+            ledger.step(entry, step, heard)
+
+    def poll(self, *times: int, who: tuple[bytes, ...] = (ME,), **changes: Any) -> list[Check]:
+        owners = tuple(at.to_bytes(16) for at in times)
+        one = FEED._replace(
+            call="read_receipts_poll", account=FRIEND, subject=raw(CONVERSATION), ids=who, owners=owners
+        )
+        writes = frames.writes(self.story.ledger_rows, [WriteKind.READ])
+        return list(markers_shown.checks([one._replace(**changes)], writes))
+
+
+def marked(*writes: tuple[float, float | None, int]) -> Markers:
+    found = Markers()
+    for write in writes:
+        found.write(*write)
+    return found
+
+
+def test_a_marker_that_others_poll_is_as_new_as_what_was_acknowledged_before() -> None:
+    twice = marked((10, 10.2, MARKED_US), (20, 20.2, MARKED_US + 10_000_000))
+    (found,) = twice.poll(MARKED_US + 10_000_000)
+    assert (found.id, found.status, found.looked_at) == ("I82", "held", 1)
+    assert twice.poll(MARKED_US + 90_000_000)[0].status == "held", "of a later session, or another phone"
+    (found,) = twice.poll(MARKED_US + 10_000_000 - FIVE_HOURS_US)
+    assert (found.status, found.offenders[0].ids["of"]) == ("broken", str(uuid.UUID(bytes=ME)))
+    assert "shows a read marker 18,000.0 s older than what was acknowledged" in found.offenders[0].text
+    assert twice.poll(MARKED_US)[0].status == "broken", "the one before"
+    assert twice.poll(0)[0].offenders[0].text.endswith("without a time")
+
+
+def test_a_marker_that_may_be_another_writes_accuses_nobody() -> None:
+    at_once = marked((10, 12, MARKED_US), (11, 13, MARKED_US + 1_000_000))
+    assert at_once.poll(MARKED_US)[0].status == "held", "either may be stored last"
+    assert at_once.poll(MARKED_US - FIVE_HOURS_US)[0].status == "broken"
+    unheard = marked((20, 20.2, MARKED_US), (19, None, MARKED_US - 1_000_000))
+    assert unheard.poll(MARKED_US - 1_000_000)[0].status == "held", "may be stored at any time"
+    turned_back = marked((20, 20.2, MARKED_US), (39, 39.2, MARKED_US - 90_000_000))
+    assert turned_back.poll(MARKED_US - 90_000_000)[0].status == "held", "a clock that was set"
+    by_the_server = marked((20, 20.2, MARKED_US), (30, 30.2, 0))
+    assert by_the_server.poll(MARKED_US - FIVE_HOURS_US) == []
+
+
+def test_markers_of_which_nothing_is_known_are_not_asked() -> None:
+    one = marked((20, 20.2, MARKED_US))
+    assert one.poll() == [], "of an older record"
+    assert one.poll(who=()) == [], "marked unread"
+    assert one.poll(7, who=(STRANGER,)) == [], "of nobody of this run"
+    assert one.poll(7, begun_us=25_000_000) == [], "acknowledged less than five seconds before"
+    assert one.poll(7, MARKED_US, who=(ME, ME)) == [], "rows that are there twice are another rule's"
+    refused = Markers()
+    refused.write(20, 20.2, MARKED_US, WriteStep.REFUSED)
+    assert refused.poll(7) == []
 
 
 def test_the_first_replies_are_kept_and_then_one_a_second() -> None:
@@ -524,4 +596,4 @@ def test_older_records_know_nothing_of_it() -> None:
     record = open_run(Path(__file__).parents[1] / "data" / "records" / "v2-shown").checked()
     asked_ = {check.id for check in integrity(record).checks}
     assert asked_ & {"I67", "I70"}
-    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79"}
+    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79", "I82"}
