@@ -114,6 +114,7 @@ def test_a_library_has_titles_rows_and_statuses() -> None:
 def test_figures_suggestions_settings_and_removals() -> None:
     figures = {"followers_count": 9, "following_count": 4}
     assert outline("own_stats", figures, ME) == ReadSample(MINE, first=4)
+    assert outline("own_stats", [], ME) == ReadSample(MINE), "no row at all"
     hints = {"ok": True, "contextKey": "home:v1", "suggestions": [{"id": ROOM}, {"id": ROOM_2}]}
     assert outline("assistant_suggestions", hints) == ReadSample(MINE, ids=raw(ROOM, ROOM_2), detail="home:v1")
     assert outline("assistant_suggestions", {**hints, "suggestions": []}) == ReadSample(MINE, detail="home:v1")
@@ -131,7 +132,7 @@ def test_figures_suggestions_settings_and_removals() -> None:
     ("call", "data", "more"),
     [
         ("own_stats", {"following_count": 4}, {"arguments": (OTHER,)}),
-        ("own_stats", [], {"arguments": (ME,)}),
+        ("own_stats", [], {"arguments": (OTHER,)}),
         ("own_stats", {"following_count": "4"}, {"arguments": (ME,)}),
         ("assistant_suggestions", {"suggestions": []}, {}),
         ("assistant_suggestions", {"contextKey": "k", "suggestions": [{"id": "no id"}]}, {}),

@@ -395,7 +395,7 @@ STATS = ENTRY._replace(call="own_stats", subject=None, detail="", first=3)
 COUNTED_LATER = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 1}})
 
 
-def stats(seen: View, touched: Touched, *numbers: int) -> list[Check]:
+def stats(seen: View, touched: Touched, *numbers: int | None) -> list[Check]:
     looks = [STATS._replace(first=number, begun_us=place) for place, number in enumerate(numbers)]
     return list(own_figures.checks(looks, seen, touched, ZERO_US))
 
@@ -412,10 +412,17 @@ def test_the_own_figures_are_those_of_the_own_row() -> None:
     assert (found.status, found.count) == ("broken", 1)
 
 
+def test_own_figures_that_are_stored_are_not_empty() -> None:
+    counted = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 2 * own_figures.WEEK_US}})
+    (found,) = stats(counted, NOTHING, None, None)
+    assert (found.status, found.count) == ("broken", 2)
+    assert "own_stats: empty, where the row that is stored says that they follow 3" in found.offenders[0].text
+
+
 @pytest.mark.parametrize(
     ("seen", "touched", "numbers"),
     [
-        (COUNTED_LATER, NOTHING, (2, 2, 3)),  # counted anew in mid-run
+        (COUNTED_LATER, NOTHING, (None, None)),  # the row may have been made in mid-run  # counted anew in mid-run
         (COUNTED_LATER, NOTHING, (2, 2)),  # or right after it
         (replace(SEEN, following={ME: 3}), NOTHING, (5, 3)),  # nobody knows whom they followed no longer
         (replace(SEEN, following={ME: 3}), replace(NOTHING, follows=frozenset(((ME, STRANGER),))), (9, 4)),
@@ -425,7 +432,7 @@ def test_the_own_figures_are_those_of_the_own_row() -> None:
     ],
 )
 def test_figures_that_a_deployment_may_have_counted_anew(
-    seen: View, touched: Touched, numbers: tuple[int, ...]
+    seen: View, touched: Touched, numbers: tuple[int | None, ...]
 ) -> None:
     assert {check.status for check in stats(seen, touched, *numbers)} <= {"held"}
 

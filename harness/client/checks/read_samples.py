@@ -92,7 +92,10 @@ def _diary(reply: CheckedReply) -> ReadSample | None:
 
 
 def _stats(reply: CheckedReply) -> ReadSample | None:
-    """How many people one follows, by the row that counts them."""
+    """How many people one follows, by the row that counts them; none: there is no row."""
+    if not reply.data and reply.arguments[0] == reply.me:
+        account = _raw(reply.me)
+        return None if account is None else ReadSample(account)
     following = reply.rows[0].get("following_count") if len(reply.rows) == 1 else None
     account = _raw(reply.me)
     if account is None or type(following) is not int or reply.arguments[0] != reply.me:
