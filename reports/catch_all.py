@@ -10,9 +10,10 @@ limit. A name that a latency SLO judges in that view has its latency left to it.
 - missed: for certain (99 %, three bad ones at least; two failures of moments apart), or by the figure of as many as
   could have shown the opposite
 
-A reply of the server that is overdue (`reports.overdue`) counts like a failure, under the name of latency.
+A reply of the server that is overdue (`reports.overdue`) counts like a failure, under the name of latency. So does,
+under its own, a request that people left after waiting many times what it usually takes (`reports.let_go`).
 
-What is nobody's fault here is not counted: what the phone gave up before the limit (it would have come), what the SLO
+What is nobody's fault here is not counted: what the phone gave up sooner (it would have come), what the SLO
 file excludes, what people's own tunnels cost, and, of reads that the app tries again by itself, refusals by a limiter
 (`reports.hidden` tells them) up to a tenth, with which one read in a thousand still fails.
 """
@@ -33,10 +34,11 @@ from harness.core.outcome import OUTCOMES, Outcome
 from harness.core.retried_calls import RETRIED_CALLS
 from harness.core.slo import CatchAll, LatencySlo
 from harness.core.tables import View
-from reports import disturbance, endings, intervals, neighbours, overdue
+from reports import disturbance, endings, intervals, let_go, neighbours, overdue
 from reports.access import SOCKET_END
 from reports.frames import Frames
 from reports.intervals import Evidence
+from reports.let_go import LetGo
 from reports.model import ReportModel
 from reports.ranks import distinct, value_at_rank
 from reports.samples import Places, among, part
@@ -67,6 +69,9 @@ class CatchAllRow(ReportModel):
     slow: int = 0
     overdue: int = 0  # of the server's replies: so late that they are as good as none
     overdue_ms: float | None = None  # from there on; null: not asked
+    left: int = 0  # of those that failed: requests that people left after waiting far longer than usual
+    left_ms: float | None = None  # as long at least; null: not sure, or not asked
+    usual_ms: float | None = None  # the median reply beside them
     telling: int | None = None  # some failed, and so many calls like these would be a definite miss
     latency: RowStatus | None = None
     note: str = ""
@@ -100,11 +105,21 @@ class CatchAllRow(ReportModel):
         return f"{count(self.overdue)} of {count(self.samples)} took {ms(self.overdue_ms or 0.0)} or more"
 
     @property
+    def left_text(self) -> str:
+        """`7 of 21 never answered: people left after 1,000 ms and more, where a reply takes 21.3 ms`."""
+        after = f"people left after {ms(self.left_ms or 0.0)} and more, where a reply takes {ms(self.usual_ms or 0.0)}"
+        return f"{count(self.left)} of {count(self.samples)} never answered: {after}"
+
+    @property
     def faults(self) -> Iterator[str]:
         """What was missed, or is in doubt, by name and figure."""
         if self.failures in ("missed", "doubt"):
             kinds = ", ".join(self.outcomes)
-            yield f"{self.name} ({self.view}): {count(self.failed)} of {count(self.samples)} failed ({kinds})"
+            failed = f"{count(self.failed)} of {count(self.samples)} failed ({kinds})"
+            told = self.left_text if self.left else failed
+            if self.left and self.failed > self.left:
+                told = f"{failed}; {self.left_text}"
+            yield f"{self.name} ({self.view}): {told}"
         if self.latency in ("missed", "doubt") and self.limit_ms is not None:
             yield f"{self.name} ({self.view}): {self.latency_text}"
 
@@ -219,16 +234,18 @@ def _row(
     *,
     judged_by_slo: bool,
 ) -> CatchAllRow:
+    allowed = catch_all.allowed_share(name, view)
+    expected = {outcome for one in catch_all.excluded(name, view) for outcome in one.outcomes}
+    ask = view is View.SERVER and Outcome.GAVE_UP not in expected
     limit_ms = catch_all.limit_ms(name, view)
+    left = let_go.judge(frames, chosen, limit_ms, allowed) if ask else LetGo()
     late = chosen["bucket_us"] >= limit_ms * 1000.0
     counts = ~(chosen["outcome"] == Outcome.GAVE_UP) | late
     chosen, late = part(chosen, counts), late[counts]
-    expected = {outcome for one in catch_all.excluded(name, view) for outcome in one.outcomes}
     if own is not None and (view is View.E2E or name.startswith("realtime_")):
         expected.add(Outcome.NETWORK)
     failures_of = [o for o in OUTCOMES if o.failed and o not in expected and o != Outcome.GAVE_UP]
     failed = pd.Series(among(chosen, "outcome", failures_of), index=chosen.index)
-    allowed = catch_all.allowed_share(name, view)
     failures, known, counted = _failures(frames, name, view, chosen, failed, allowed, own)
     counts = chosen[failed].groupby("outcome")["count"].sum().sort_values(ascending=False)
     row = CatchAllRow(
@@ -246,6 +263,8 @@ def _row(
         telling=counted.telling if failures in ("unshown", "doubt") else None,
         note=overdue.told(counted) if failures == "doubt" else "",
     )
+    if left.status != "held":
+        row = _with_left(row, left)
     if endings.beginning(name):
         return row.model_copy(update={"note": "an end has no latency; the others are those that did not end"})
     if judged_by_slo:
@@ -259,6 +278,27 @@ def _row(
     if view is View.SERVER and not timed.empty:
         found = _late(frames, timed, limit_ms * catch_all.overdue_times, allowed, found)
     return row.model_copy(update={**found, "note": found["note"] or row.note})
+
+
+def _with_left(row: CatchAllRow, left: LetGo) -> CatchAllRow:
+    """The row with the requests that people left in vain among those that failed."""
+    samples = row.samples + left.count - left.late
+    failed = row.failed + left.count
+    status = min((row.failures, left.status), key=WORST.index)
+    return row.model_copy(
+        update={
+            "samples": samples,
+            "failed": failed,
+            "outcomes": {**row.outcomes, str(Outcome.GAVE_UP): left.count},
+            "at_most": Evidence(samples, failed, float(samples), row.allowed_share).upper,
+            "failures": status,
+            "left": left.count,
+            "left_ms": left.bound_ms,
+            "usual_ms": left.usual_ms,
+            "telling": None if status == "missed" else row.telling,
+            "note": left.note if status == "doubt" and left.note else "" if status == "missed" else row.note,
+        }
+    )
 
 
 def _failures(
@@ -297,11 +337,13 @@ def _status(known: Evidence) -> RowStatus:
     return "held" if known.met else "unshown"
 
 
-def _evidence(frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool) -> Evidence:
+def _evidence(
+    frames: Frames, chosen: pd.DataFrame, bad: pd.Series[bool], allowed: float, *, ranked: bool, limit_us: float = 0.0
+) -> Evidence:
     if not bad.any():  # as most names of most runs: nothing depends on anything
         samples = int(chosen["count"].sum())
         return Evidence(samples, 0, float(samples), allowed)
-    known = intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked)
+    known = intervals.evidence(frames.window, chosen, bad, allowed, ranked=ranked, limit_us=limit_us)
     return known if ranked else replace(known, apart=intervals.apart(chosen, bad))
 
 
@@ -312,8 +354,8 @@ def _latency(frames: Frames, view: View, timed: pd.DataFrame, limit_ms: float, p
     if value_us >= limit_ms * 1000.0 or (timed["value_us"] >= limit_ms * 1000.0).any():
         timed = timed.iloc[_by_value(timed)]
     slow = timed["value_us"] >= limit_ms * 1000.0
-    known = _evidence(frames, timed, slow, 1.0 - percentile / 100.0, ranked=True)
-    status, note = _status(known), ""
+    known = _evidence(frames, timed, slow, 1.0 - percentile / 100.0, ranked=True, limit_us=limit_ms * 1000.0)
+    status, note = _status(known), known.told
     if status == "missed":
         moved = disturbance.moved_ms(frames, timed, view, percentile, value_us)
         if moved is not None and value_us / 1000.0 - moved < limit_ms:

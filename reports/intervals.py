@@ -16,7 +16,7 @@ bucket that its figure lies in.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.record import buckets
 from reports.ranks import share_of
-from reports.statistics import binomial
+from reports.statistics import binomial, growing
 from reports.statistics.correlation import (
     BOTH_ENDS,
     LOWER_END,
@@ -182,10 +182,17 @@ class Evidence:
     allowed: float
     confidence: float = 0.95
     apart: bool = False  # the bad ones are of moments that have nothing in common
+    moments: int = 0  # so many tell, however correlated, that no accident made it (`_told`); 0: they do not
+    told: str = ""  # by what
 
     @property
     def share(self) -> float:
         return self.bad / self.samples if self.samples else 0.0
+
+    @property
+    def weight(self) -> float:
+        """What the samples are worth against the claim."""
+        return max(self.worth, float(self.moments))
 
     @property
     def upper(self) -> float:
@@ -201,14 +208,14 @@ class Evidence:
     def missed(self) -> bool:
         """Shown, with more confidence: more than the allowed share is bad, and not by one mishap or two."""
         least = LEAST_APART if self.apart else LEAST_BAD
-        return self.bad >= least and binomial.lower(self.share * self.worth, self.worth, SURE) > self.allowed
+        return self.bad >= least and binomial.lower(self.share * self.weight, self.weight, SURE) > self.allowed
 
     @property
     def close(self) -> bool:
         """The allowed share lies inside the 95 % interval of what was seen, and something bad was."""
-        bad = self.share * self.worth
+        bad = self.share * self.weight
         return self.bad > 0 and (
-            binomial.lower(bad, self.worth, 0.975) <= self.allowed < binomial.upper(bad, self.worth, 0.975)
+            binomial.lower(bad, self.weight, 0.975) <= self.allowed < binomial.upper(bad, self.weight, 0.975)
         )
 
     @property
@@ -246,6 +253,9 @@ LEAST_APART = 2
 """Two of moments apart are no chance where one in a hundred may be bad: one mishap explains one of them."""
 APART_S = 3.0
 """Seconds between the first and the last bad one, from which on they are of moments apart."""
+NEARLY_ALL = 0.9
+FAR = 2.0
+"""Nine of ten samples over twice their limit: nothing that wanders around it comes so far."""
 MOST_TELLING = 100
 SURE = 0.99
 """Confidence of a definite miss: it outranks every doubt."""
@@ -260,11 +270,13 @@ def evidence(
     ranked: bool,
     confidence: float = 0.95,
     timed: Timed | None = None,
+    limit_us: float = 0.0,
 ) -> Evidence:
     """What `chosen` says about the claim that at most `allowed` of it is bad.
 
     :param ranked: bad means slow, so the correlation of the values tells something about that of being bad
     :param timed: `timed_in` of the same, where it is at hand
+    :param limit_us: from there on values are bad, where they are
     """
     samples = int(chosen["count"].sum())
     wrong = bad.to_numpy(dtype="bool")
@@ -277,7 +289,24 @@ def evidence(
             if ranked and 0.0 < allowed < 1.0
             else samples / from_slices(timed, wrong)
         )
-    return Evidence(samples, counted, min(_eighth(worth), float(samples)), allowed, confidence)
+    known = Evidence(samples, counted, min(_eighth(worth), float(samples)), allowed, confidence)
+    if ranked and timed is not None and known.share > allowed and not known.missed:
+        return _told(known, timed, limit_us)
+    return known
+
+
+def _told(known: Evidence, timed: Timed, limit_us: float) -> Evidence:
+    """With the moments of a series that grows all along, or is far over its limit nearly throughout: such are no
+    accident of one run, however much its samples depend on each other."""
+    values = growing.moments(timed)
+    if len(values) < growing.FEWEST:
+        return known
+    far = float(timed.count[timed.value >= FAR * limit_us].sum()) if limit_us else 0.0
+    if far >= NEARLY_ALL * timed.samples:
+        return replace(known, moments=len(values), told=f"nearly all were over {FAR:g} times the limit")
+    if growing.grows(values):
+        return replace(known, moments=len(values), told="it grew nearly all along")
+    return known
 
 
 def apart(chosen: pd.DataFrame, bad: pd.Series[bool]) -> bool:

@@ -47,8 +47,8 @@ def judge(frames: Frames, timed: pd.DataFrame, bound_ms: float, allowed: float) 
     known = intervals.evidence(frames.window, timed, late, allowed, ranked=False)
     known = replace(known, apart=intervals.apart(timed, late))
     if known.apart and known.missed:
-        excuse = _excuse(frames, timed, bound_ms, known)
-        return Overdue(count, "doubt" if excuse else "missed", excuse)
+        note = excuse(frames, timed, bound_ms, known)
+        return Overdue(count, "doubt" if note else "missed", note)
     if few(known):
         return Overdue(count, "doubt", told(known))
     return Overdue(count)
@@ -65,7 +65,7 @@ def told(known: Evidence) -> str:
     return "too few to be sure" + (f"; {telling} like these would be a miss" if telling is not None else "")
 
 
-def _excuse(frames: Frames, timed: pd.DataFrame, bound_ms: float, known: Evidence) -> str:
+def excuse(frames: Frames, timed: pd.DataFrame, bound_ms: float, known: Evidence) -> str:
     """Whose doing it may be, if not the target's: of the slowest, as many as make it a miss."""
     decisive = next(bad for bad in range(1, known.bad + 1) if replace(known, bad=bad).missed)
     rank = known.samples - decisive + 1

@@ -14,7 +14,8 @@ What a pass takes is the objective's `claim` (a profile's own outranks the file'
 - `point`: the figure decides, as it does for runs of seconds whose defects are known.
 
 A miss is one by the figure and by enough samples to have shown the opposite; with fewer, or against `min_samples`, only
-what is sure (99 %, three bad samples at least). A limit inside the 95 % interval is marked as too close to call.
+what is sure (99 %, three bad samples at least; of latencies that grow all along, or are far over their limit nearly
+throughout, however correlated they are). A limit inside the 95 % interval is marked as too close to call.
 
 An objective cannot be answered (inconclusive) with too few samples, or when a miss may be the doing of the generator's
 own delays (`reports.disturbance`; they only ever add, so what is within its limit is so without them as well), or of
@@ -171,7 +172,13 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     met = samples > 0 and under >= rank_of(slo.percentile, samples)
     timed = intervals.timed_in(frames.window, chosen)
     known = intervals.evidence(
-        frames.window, chosen, bad, float(1 - share_of(slo.percentile)), ranked=True, timed=timed
+        frames.window,
+        chosen,
+        bad,
+        float(1 - share_of(slo.percentile)),
+        ranked=True,
+        timed=timed,
+        limit_us=slo.limit_ms * 1000.0,
     )
     status, note = _status(frames, slo, slo.operation, known, met=met, missed=missed is not None)
     close = known.close and status != "inconclusive"
@@ -188,7 +195,7 @@ def judge_latency(frames: Frames, slo: LatencySlo) -> SloRow:
     if not note:
         note = _stretch_note(slo, missed) if met and missed else _latency_note(slo, value, close, failed, samples)
     unshown = _unshown_note(frames, known) if status == "pass" else ""
-    note = _joined(note, unshown and f"met, but {unshown}")
+    note = _joined(note, unshown and f"met, but {unshown}", known.told if status == "fail" else "")
     margin = None if value is None else slo.limit_ms - value
     return SloRow(
         name=slo.name,

@@ -26,6 +26,7 @@ from reports.integrity import (
     hints,
     lists_newest,
     lists_shown,
+    markers_shown,
     messages,
     nobody,
     own_figures,
@@ -61,7 +62,7 @@ EVENT_COLUMNS = (
 NEEDS_WHOLE_LEDGER = frozenset(
     {
         *("I30", "I56", "I57", "I58", "I59", "I59 dated", "I60", "I61", "I62", "I65", "I66"),
-        *("I67", "I68", "I71", "I72", "I74", "last seen"),
+        *("I67", "I68", "I71", "I72", "I74", "I82", "last seen"),
     }
 )
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
@@ -163,6 +164,7 @@ def checks(
         rows += shown.checks(kept, seen, touched, zero_us + offset.us + offset.unsure)
         rows += own_figures.checks(kept, seen, touched, zero_us + offset.us - offset.unsure)
         rows += hints.checks(kept, seen, zero_us + offset.us, offset.unsure)
+    rows += markers_shown.checks(kept, frames.writes(small, [WriteKind.READ]), ahead_us)
     rows += lists_shown.checks(kept, run.folder, zero_us + offset.us - offset.unsure)
     rows += assistant_busy.checks(kept, run.folder, zero_us + offset.us, offset.unsure)
     rows += settings_served.checks(kept, run.manifest.probes)

@@ -2,7 +2,9 @@
 
 Of people whose follows this run did not write, nor anybody else in its time, how many they follow is the same in every
 look and in the row that was read afterwards. It may change once and stay so, as on a deployment that counts anew at
-times, and grow by no more than they followed in the week before. How many follow them is other people's doing.
+times, and grow by no more than they followed in the week before. How many follow them is other people's doing. An
+answer without a row is wrong where one is stored and they have followed somebody for more than a week: it was there
+then.
 """
 
 from __future__ import annotations
@@ -36,8 +38,12 @@ def checks(kept: Iterable[Shown], seen: View, touched: Touched, zero_us: int) ->
         told = [*(one.first for one in theirs), stored]
         once = sum(before != after for before, after in pairwise(told)) < 2
         lately = sum(at > zero_us - WEEK_US for at in seen.follows[account].values())
+        long_there = len(seen.follows[account]) > lately
         for one in theirs:
-            if one.first != stored and not (once and one.first is not None and stored - one.first <= lately):
+            if one.first is None:
+                if long_there:
+                    found.finds(one, f"empty, where the row that is stored says that they follow {stored}")
+            elif one.first != stored and not (once and stored - one.first <= lately):
                 found.finds(one, f"follows {one.first} by what is shown, and {stored} by the row that is stored")
     if found.asked:
         yield found.check("I74")

@@ -496,6 +496,13 @@ QUESTIONS = {
             "People see other titles, names and lists than there are, for as long as many use the app.",
             "caches and whatever else answers before the tables do; replicas that lag; replies that were mixed up",
         ),
+        Question(
+            "I82",
+            "Read markers are shown as new as was acknowledged before",
+            "broken",
+            "Senders do not see that a message was read, or when, and unread counts come back.",
+            "last_read_at in the select of message_read_receipts; time zones of views; caches in front of it",
+        ),
     )
 }
 ORDER = {id_: place for place, id_ in enumerate(QUESTIONS)}

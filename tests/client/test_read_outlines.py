@@ -75,6 +75,18 @@ def test_of_lists_it_is_kept_what_was_asked_for() -> None:
     assert asked_for("") == ()
 
 
+def test_read_markers_have_whose_they_are_and_their_times() -> None:
+    rows: list[dict[str, object]] = [
+        {"user_id": ME, "last_read_at": "2026-03-01T09:00:00.5+00:00", "last_read_message_id": MESSAGE},
+        {"user_id": OTHER, "last_read_at": None, "last_read_message_id": None},
+    ]
+    found = outline("read_receipts_poll", rows, ROOM)
+    times = (1_772_355_600_500_000).to_bytes(16) + bytes(16)
+    assert found == ReadSample(MINE, uuid.UUID(ROOM).bytes, ids=raw(ME, OTHER), owners=times)
+    assert outline("read_receipts_poll", rows, ROOM, copies=True) is None
+    assert outline("read_receipts_poll", [{"user_id": 7}], ROOM) is None
+
+
 def test_a_page_has_the_date_of_each_message() -> None:
     at = [1_772_355_600_500_000, 1_772_355_600_000_000]
     rows = [
@@ -102,6 +114,7 @@ def test_a_library_has_titles_rows_and_statuses() -> None:
 def test_figures_suggestions_settings_and_removals() -> None:
     figures = {"followers_count": 9, "following_count": 4}
     assert outline("own_stats", figures, ME) == ReadSample(MINE, first=4)
+    assert outline("own_stats", [], ME) == ReadSample(MINE), "no row at all"
     hints = {"ok": True, "contextKey": "home:v1", "suggestions": [{"id": ROOM}, {"id": ROOM_2}]}
     assert outline("assistant_suggestions", hints) == ReadSample(MINE, ids=raw(ROOM, ROOM_2), detail="home:v1")
     assert outline("assistant_suggestions", {**hints, "suggestions": []}) == ReadSample(MINE, detail="home:v1")
@@ -122,7 +135,7 @@ def test_figures_suggestions_settings_and_removals() -> None:
     ("call", "data", "more"),
     [
         ("own_stats", {"following_count": 4}, {"arguments": (OTHER,)}),
-        ("own_stats", [], {"arguments": (ME,)}),
+        ("own_stats", [], {"arguments": (OTHER,)}),
         ("own_stats", {"following_count": "4"}, {"arguments": (ME,)}),
         ("assistant_suggestions", {"suggestions": []}, {}),
         ("assistant_suggestions", {"contextKey": "k", "suggestions": [{"id": "no id"}]}, {}),

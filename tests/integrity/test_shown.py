@@ -29,9 +29,11 @@ from harness.record.store import open_run
 from reports.integrity import (
     assistant_busy,
     files_gone,
+    frames,
     hints,
     lists_newest,
     lists_shown,
+    markers_shown,
     messages,
     own_figures,
     pages_dated,
@@ -266,6 +268,76 @@ def test_messages_are_dated_as_they_are_stored_whoever_looks() -> None:
     assert list(pages_dated.checks([PAGE._replace(ids=(ids[1], ids[0]))], stored)) == [], "of an older record"
 
 
+MARKED_US = 1_772_355_600_000_000
+FIVE_HOURS_US = 18_000_000_000
+
+
+class Markers:
+    """What people marked, and what polls of 40 s then say of each marker."""
+
+    def __init__(self) -> None:
+        self.story = Story()
+        self.story.ledger.intend(WriteKind.PERSON, 1, 0.0, subject=str(uuid.UUID(bytes=ME)))
+
+    def write(self, sent: float, heard: float | None, key: int, step: WriteStep = WriteStep.ACKNOWLEDGED) -> None:
+        ledger = self.story.ledger
+        entry = ledger.intend(WriteKind.READ, 1, sent, subject=CONVERSATION, key=key)
+        ledger.step(entry, WriteStep.SENT, sent)
+        if heard is not None:
+            ledger.step(entry, step, heard)
+
+    def poll(self, *times: int, who: tuple[bytes, ...] = (ME,), **changes: Any) -> list[Check]:
+        owners = tuple(at.to_bytes(16) for at in times)
+        one = FEED._replace(
+            call="read_receipts_poll", account=FRIEND, subject=raw(CONVERSATION), ids=who, owners=owners
+        )
+        writes = frames.writes(self.story.ledger_rows, [WriteKind.READ])
+        return list(markers_shown.checks([one._replace(**changes)], writes))
+
+
+def marked(*writes: tuple[float, float | None, int]) -> Markers:
+    found = Markers()
+    for write in writes:
+        found.write(*write)
+    return found
+
+
+def test_a_marker_that_others_poll_is_as_new_as_what_was_acknowledged_before() -> None:
+    twice = marked((10, 10.2, MARKED_US), (20, 20.2, MARKED_US + 10_000_000))
+    (found,) = twice.poll(MARKED_US + 10_000_000)
+    assert (found.id, found.status, found.looked_at) == ("I82", "held", 1)
+    assert twice.poll(MARKED_US + 90_000_000)[0].status == "held", "of a later session, or another phone"
+    (found,) = twice.poll(MARKED_US + 10_000_000 - FIVE_HOURS_US)
+    assert (found.status, found.offenders[0].ids["of"]) == ("broken", str(uuid.UUID(bytes=ME)))
+    assert "shows a read marker 18,000.0 s older than what was acknowledged" in found.offenders[0].text
+    assert twice.poll(MARKED_US)[0].status == "broken", "the one before"
+    assert twice.poll(0)[0].offenders[0].text.endswith("without a time")
+
+
+def test_a_marker_that_may_be_another_writes_accuses_nobody() -> None:
+    at_once = marked((10, 12, MARKED_US), (11, 13, MARKED_US + 1_000_000))
+    assert at_once.poll(MARKED_US)[0].status == "held", "either may be stored last"
+    assert at_once.poll(MARKED_US - FIVE_HOURS_US)[0].status == "broken"
+    unheard = marked((20, 20.2, MARKED_US), (19, None, MARKED_US - 1_000_000))
+    assert unheard.poll(MARKED_US - 1_000_000)[0].status == "held", "may be stored at any time"
+    turned_back = marked((20, 20.2, MARKED_US), (39, 39.2, MARKED_US - 90_000_000))
+    assert turned_back.poll(MARKED_US - 90_000_000)[0].status == "held", "a clock that was set"
+    by_the_server = marked((20, 20.2, MARKED_US), (30, 30.2, 0))
+    assert by_the_server.poll(MARKED_US - FIVE_HOURS_US) == []
+
+
+def test_markers_of_which_nothing_is_known_are_not_asked() -> None:
+    one = marked((20, 20.2, MARKED_US))
+    assert one.poll() == [], "of an older record"
+    assert one.poll(who=()) == [], "marked unread"
+    assert one.poll(7, who=(STRANGER,)) == [], "of nobody of this run"
+    assert one.poll(7, begun_us=25_000_000) == [], "acknowledged less than five seconds before"
+    assert one.poll(7, MARKED_US, who=(ME, ME)) == [], "rows that are there twice are another rule's"
+    refused = Markers()
+    refused.write(20, 20.2, MARKED_US, WriteStep.REFUSED)
+    assert refused.poll(7) == []
+
+
 def test_the_first_replies_are_kept_and_then_one_a_second() -> None:
     log = ReadLog()
     assert sum(log.wants("home_feed", 0.0) for _ in range(SAMPLES_AT_ONCE + 50)) == SAMPLES_AT_ONCE
@@ -325,7 +397,7 @@ STATS = ENTRY._replace(call="own_stats", subject=None, detail="", first=3)
 COUNTED_LATER = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 1}})
 
 
-def stats(seen: View, touched: Touched, *numbers: int) -> list[Check]:
+def stats(seen: View, touched: Touched, *numbers: int | None) -> list[Check]:
     looks = [STATS._replace(first=number, begun_us=place) for place, number in enumerate(numbers)]
     return list(own_figures.checks(looks, seen, touched, ZERO_US))
 
@@ -342,10 +414,17 @@ def test_the_own_figures_are_those_of_the_own_row() -> None:
     assert (found.status, found.count) == ("broken", 1)
 
 
+def test_own_figures_that_are_stored_are_not_empty() -> None:
+    counted = replace(SEEN, following={ME: 3}, follows={ME: {FRIEND: ZERO_US - 2 * own_figures.WEEK_US}})
+    (found,) = stats(counted, NOTHING, None, None)
+    assert (found.status, found.count) == ("broken", 2)
+    assert "own_stats: empty, where the row that is stored says that they follow 3" in found.offenders[0].text
+
+
 @pytest.mark.parametrize(
     ("seen", "touched", "numbers"),
     [
-        (COUNTED_LATER, NOTHING, (2, 2, 3)),  # counted anew in mid-run
+        (COUNTED_LATER, NOTHING, (None, None)),  # the row may have been made in mid-run  # counted anew in mid-run
         (COUNTED_LATER, NOTHING, (2, 2)),  # or right after it
         (replace(SEEN, following={ME: 3}), NOTHING, (5, 3)),  # nobody knows whom they followed no longer
         (replace(SEEN, following={ME: 3}), replace(NOTHING, follows=frozenset(((ME, STRANGER),))), (9, 4)),
@@ -355,7 +434,7 @@ def test_the_own_figures_are_those_of_the_own_row() -> None:
     ],
 )
 def test_figures_that_a_deployment_may_have_counted_anew(
-    seen: View, touched: Touched, numbers: tuple[int, ...]
+    seen: View, touched: Touched, numbers: tuple[int | None, ...]
 ) -> None:
     assert {check.status for check in stats(seen, touched, *numbers)} <= {"held"}
 
@@ -563,4 +642,4 @@ def test_older_records_know_nothing_of_it() -> None:
     record = open_run(Path(__file__).parents[1] / "data" / "records" / "v2-shown").checked()
     asked_ = {check.id for check in integrity(record).checks}
     assert asked_ & {"I67", "I70"}
-    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79"}
+    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79", "I82"}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.distributions import Constant
 from harness.core.errors import ExitCode
 from harness.core.outcome import Outcome
 from harness.core.slo import CatchAll
@@ -121,6 +122,69 @@ def test_joins_that_no_answer_came_to_in_chats_that_were_left_are_a_miss() -> No
     _, row = judged([*given_up, (21, 10_000.0, Outcome.TIMEOUT), *((2 * n, 6.0, Outcome.OK) for n in range(16))])
     assert row.status == "missed"
     assert row.overdue >= len(given_up)
+
+
+# ---- requests that people left ------------------------------------------------------------------------------------
+
+
+LEFT = slow((1, 4, 8), 11, 1_500.0, Outcome.GAVE_UP)
+
+
+def test_requests_that_people_left_after_many_times_the_usual_wait_were_not_answered() -> None:
+    found, row = judged(LEFT)
+    assert (row.failures, row.samples, row.failed, row.left) == ("missed", 11, 3, 3)
+    assert found.exit_code == ExitCode.SLO_MISSED
+    assert "unfollow (server): 3 of 11 never answered: people left after 1,000 ms and more, where a reply takes 20" in (
+        found.sentence
+    )
+
+
+def test_those_beyond_the_latency_limit_are_counted_once() -> None:
+    _, row = judged(
+        [
+            *slow((0,), 1, 3_000.0, Outcome.GAVE_UP),
+            *((5 + second, took_ms, outcome) for second, took_ms, outcome in LEFT),
+        ]
+    )
+    assert (row.failures, row.samples, row.failed, row.left) == ("missed", 12, 4, 4)
+
+
+def test_requests_let_go_of_soon_are_the_apps_own_way() -> None:
+    found, row = judged(slow((0, 4, 8), 11, 700.0, Outcome.GAVE_UP))
+    assert (row.failures, row.left, found.exit_code) == ("unshown", 0, ExitCode.PASS)
+
+
+def test_where_replies_take_as_long_the_target_is_slow_and_people_leave_some() -> None:
+    as_long = [(2 + 15 * n, 1_600.0, Outcome.OK) for n in range(3)]
+    _, row = judged([*LEFT, *as_long])
+    assert (row.failures, row.left) == ("unshown", 0)
+
+
+def test_one_stall_in_which_people_left_accuses_nobody() -> None:
+    stall = [(20 + n, 1_500.0, Outcome.GAVE_UP) for n in range(3)]
+    _, row = judged([*stall, *((30 + 2 * n, 20.0, Outcome.OK) for n in range(12))])
+    assert (row.failures, row.left) == ("unshown", 0)
+
+
+@pytest.mark.parametrize(("persona", "left"), [("chatter", 0), ("swiper", 3)])
+def test_what_people_in_tunnels_left_is_nobodys_fault(persona: str, left: int) -> None:
+    """Each of three people waited once: where it may have been their tunnel, nobody is accused."""
+    run = run_with(LEFT, profile=build.profile(behaviour={"chatter": {"tunnels": Constant(dist="constant", value=2)}}))
+    for ticket in range(3):
+        run.session(
+            build.START + 20 * ticket, build.START + 20 * ticket, build.START + 20 * ticket + 15, persona=persona
+        )
+        call = {"ticket": ticket, "worker": 0, "call": "unfollow", "requests": 3, "failed": 0, "seconds": 1.5}
+        run.requests.append(call | {"bytes_out": 0, "bytes_in": 0, "rows": 0})
+    found = judge(run.finished()).catch_all
+    assert found is not None
+    assert next(row for row in found.rows if row.name == "unfollow").left == left
+
+
+def test_a_crowded_machine_puts_what_people_left_in_doubt_as_far_as_it_explains_it() -> None:
+    found, row = judged(LEFT, neighbours=Neighbours(seconds=60, crowded=40, share=0.6))
+    assert (row.failures, found.exit_code) == ("doubt", ExitCode.INCONCLUSIVE)
+    assert "other programs on this machine" in found.sentence
 
 
 def test_over_the_limit_and_not_overdue_is_for_the_percentile_alone() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.record import buckets
 from reports.change_point import change
 from reports.drift import step
-from reports.intervals import evidence, of_percentile, order_statistics, timed_in
+from reports.intervals import Evidence, evidence, of_percentile, order_statistics, timed_in
 from reports.ranks import value_at_share
 from reports.statistics import binomial
 from reports.statistics.correlation import BOTH_ENDS, CLAIM, LOWER_END, Dependence, Timed, effective, share_correlation
@@ -242,6 +242,48 @@ def test_a_p95_above_its_limit_hardly_ever_passes(samples: int) -> None:
         chosen = frame(rng.standard_normal(samples))
         passed += evidence((0.0, 60.0), chosen, chosen["value_us"] >= limit_us, 0.05, ranked=True).met
     assert passed <= 6
+
+
+WINDOW_S = 40
+
+
+def told_of(values_ms: list[float], limit_ms: float, percentile: float) -> Evidence:
+    """One sample a second."""
+    us = [value * 1000.0 for value in values_ms]
+    samples = pd.DataFrame({"second": range(len(us)), "value_us": us, "count": 1})
+    bad = samples["value_us"] >= limit_ms * 1000.0
+    allowed = 1 - percentile / 100
+    return evidence((0, len(us)), samples, bad, allowed, ranked=True, limit_us=limit_ms * 1000.0)
+
+
+@pytest.mark.parametrize("fails_from_s", [math.inf, 25])
+def test_a_latency_that_grows_by_a_second_a_second_is_a_definite_miss(fails_from_s: float) -> None:
+    values = [1000.0 * at + 300.0 * (at % 3) if at < fails_from_s else math.inf for at in range(WINDOW_S)]
+    known = told_of(values, 15_000.0, 75)
+    assert known.worth < 5, "they depend on each other as much as samples can"
+    assert known.missed
+    assert (known.close, known.told) == (False, "it grew nearly all along")
+    assert not told_of(values, 35_000.0, 75).missed, "within its limit for long enough"
+
+
+def test_what_is_far_over_its_limit_nearly_throughout_is_a_definite_miss() -> None:
+    values = [30.0] * 3 + [900.0 + 200.0 * math.sin(at / 8) for at in range(WINDOW_S - 3)]
+    known = told_of(values, 300.0, 75)
+    assert known.worth < 5
+    assert (known.missed, known.told) == (True, "nearly all were over 2 times the limit")
+    assert not told_of(values, 600.0, 75).missed, "it may have wandered there"
+
+
+@pytest.mark.parametrize("percentile", [75, 95])
+def test_what_wanders_around_its_limit_is_hardly_ever_a_definite_miss(percentile: float) -> None:
+    source, missed = np.random.default_rng(3), 0
+    limit_ms = 100 * math.exp(0.3 * stats.norm.ppf(percentile / 100))
+    for _ in range(300):
+        level = [float(source.normal())]
+        for _ in range(WINDOW_S - 1):
+            level.append(0.9 * level[-1] + math.sqrt(1 - 0.81) * float(source.normal()))
+        missed += bool(told_of([100 * math.exp(0.3 * z) for z in level], limit_ms, percentile).moments)
+    assert missed <= 3
 
 
 def test_a_step_is_seen_and_a_level_run_left_alone() -> None:

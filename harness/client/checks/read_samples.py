@@ -1,4 +1,4 @@
-"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I79). (pure)
+"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I82). (pure)
 
 One function a call. It says nothing about replies that are not of their usual shape: the rules that look at replies as
 they arrive do, and so do those of the reply's classification.
@@ -61,6 +61,17 @@ def _page(reply: CheckedReply) -> ReadSample | None:
     return ReadSample(account, subject, len(reply.rows) < LIMITS["messages_poll"], _oldest(reply), ids, told)
 
 
+def _markers(reply: CheckedReply) -> ReadSample | None:
+    """The read markers of a conversation; ids: whose, owners: when each is dated, epoch us in 16 bytes, 0 for no time.
+    Not under planned faults, which may store an older one again."""
+    whose, account, subject = _ids(reply, "user_id"), _raw(reply.me), _raw(reply.arguments[0])
+    if reply.copies or whose is None or account is None or subject is None or type(reply.data) is not list:
+        return None
+    dated = [_instant(row.get("last_read_at")) for row in reply.rows]
+    told = b"".join(max(0, at or 0).to_bytes(16, "big") for at in dated)
+    return ReadSample(account, subject, ids=whose, owners=told)
+
+
 def _followed(reply: CheckedReply) -> ReadSample | None:
     """Everybody whom one follows."""
     ids, account = _ids(reply, "followed_id"), _raw(reply.me)
@@ -81,7 +92,10 @@ def _diary(reply: CheckedReply) -> ReadSample | None:
 
 
 def _stats(reply: CheckedReply) -> ReadSample | None:
-    """How many people one follows, by the row that counts them."""
+    """How many people one follows, by the row that counts them; none: there is no row."""
+    if not reply.data and reply.arguments[0] == reply.me:
+        account = _raw(reply.me)
+        return None if account is None else ReadSample(account)
     following = reply.rows[0].get("following_count") if len(reply.rows) == 1 else None
     account = _raw(reply.me)
     if account is None or type(following) is not int or reply.arguments[0] != reply.me:
@@ -262,6 +276,7 @@ SAMPLED: Mapping[str, Outline] = {
     **dict.fromkeys(sorted(FEEDS), _feed),
     **dict.fromkeys(sorted(LISTS), _list),
     "messages_poll": _page,
+    "read_receipts_poll": _markers,
     "people_followed": _followed,
     "stories_followed": _followed,
     "diary_stats": _diary,
