@@ -122,4 +122,3 @@ def test_a_target_that_is_gone_or_knows_nobody_costs_nothing_but_the_question(sa
 
 def test_a_run_that_kept_nothing_asks_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     assert again(tmp_path, access(sandbox.url), ReadLog())[0] == AskedAgain()
-

@@ -57,7 +57,8 @@ where tmdb_media_type = $1 and tmdb_id = $2 and tmdb_status is distinct from 'fa
 """
 _BY_IMDB_SQL = f"select {_TITLE} from public.media_items m where omdb_imdb_id = $1 and tmdb_id is not null"
 _SHOWN_SQL = """
-select tmdb_id from public.media_items where tmdb_id = any($1::integer[]) and (tmdb_title ilike $2 or tmdb_name ilike $2)
+select tmdb_id from public.media_items
+where tmdb_id = any($1::integer[]) and (tmdb_title ilike $2 or tmdb_name ilike $2)
 """
 # Seven hexadecimal digits of a name's hash are its number: the same on every server, and never negative.
 _PEOPLE = """
