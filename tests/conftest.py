@@ -30,7 +30,7 @@ GROUP = re.compile(r"@(runs|realtime|tests/[^@:]+\.py)$")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow-slice", metavar="COMMIT", help="of the slow tests only the eighth that this hash picks")
+    parser.addoption("--slow-slice", metavar="COMMIT", help="of the slow tests only the sixteenth that this hash picks")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for the marks

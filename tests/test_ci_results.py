@@ -92,8 +92,8 @@ def test_the_shipped_list_has_reasons_dates_and_tests_that_exist() -> None:
         assert f"def {name.partition('[')[0]}(" in (ROOT / module).read_text(encoding="utf-8"), entry.id
 
 
-def test_eight_commits_in_a_row_of_slices_run_every_slow_test_once_and_long_ones_apart() -> None:
-    limits = {f"tests/test_{number}.py::test_it": 900.0 if number % 10 == 0 else 60.0 for number in range(80)}
+def test_sixteen_commits_in_a_row_of_slices_run_every_slow_test_once_and_long_ones_apart() -> None:
+    limits = {f"tests/test_{number}.py::test_it": 900.0 if number % 10 == 0 else 60.0 for number in range(160)}
     found = slices(limits | {"tests/test_day.py::test_it": LONGEST_S + 1})
     assert sorted(name for one in found for name in one) == sorted(limits)
     assert {len(one) for one in found} == {10}
