@@ -188,11 +188,16 @@ def simulate(times: int, only: str | None, seed: int = 1) -> None:
 # ---- real ------------------------------------------------------------------------------------------------------------
 
 
+HOSTED = "delay_feed_ms=40"
+"""A feed as long as a hosted one's: a third of a sandbox's own five milliseconds is never called slower."""
+
+
 def real(times: int, out: Path) -> None:
     for percent in (0, 10, 30):
         for number in range(times):
             folder = out / f"{percent}-{number}"
             command = [sys.executable, "-m", "harness", "ab", "--out", str(folder), "--seed", str(100 + number)]
+            command += ["--base-quirk", HOSTED, "--head-quirk", HOSTED]
             command += ["--head-quirk", f"feed_latency_percent={percent}"] if percent else []
             begun = time.monotonic()
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=600)
