@@ -41,7 +41,15 @@ def message_content(row: Mapping[str, Any]) -> Content:
         _text(meta.get("type")),
         row.get("attachment_url"),
         _text(body.get("clientId")),
+        *(said for said in (_unlike_deleted(body), _unlike_deleted(meta)) if said is not None),
     )
+
+
+def _unlike_deleted(members: Mapping[str, Any]) -> str | None:
+    """What a deletion says instead of being one: the app goes by this mark. None where it is one, and for the rest."""
+    if "deletedAt" not in members and "deleted" not in members:
+        return None
+    return None if members.get("deleted") is True else f"deleted: {members.get('deleted')}"
 
 
 def changed_at(value: Any) -> datetime | None:
