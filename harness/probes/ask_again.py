@@ -37,6 +37,10 @@ from harness.record.store import RunStore, open_run
 from harness.record.streams import replacing, writing
 
 TIMEOUT_S = 30.0
+ALL_S = 60.0
+"""For all of it: whatever a target does, the run comes to its end."""
+LARGEST = 16_000_000
+"""Bytes of one answer."""
 AT_ONCE = 2
 """People who ask side by side, each one question after the other."""
 CALLS: Mapping[str, Call] = {
@@ -101,7 +105,11 @@ async def _asked(
                     rows.append(await _answer(http, access, me, question, zero))
 
     async with client as http:
-        await asyncio.gather(*(ask(http) for _ in range(AT_ONCE)))
+        try:
+            async with asyncio.timeout(ALL_S):
+                await asyncio.gather(*(ask(http) for _ in range(AT_ONCE)))
+        except TimeoutError:
+            problems.append(f"the target took more than {ALL_S:.0f} s")
     return rows, problems[0] if problems else "", len(people)
 
 
@@ -112,15 +120,14 @@ async def _answer(
     nothing = (asked_us, *question, None, None, None, None)
     try:
         arguments = orjson.loads(question.arguments)
-        reply = await http.request(
-            call.method,
-            call.path.format(*arguments),
-            headers=_headers(call, access, me),
-            content=None if question.body == "null" else question.body.encode(),
+        body = None if question.body == "null" else question.body.encode()
+        request = http.build_request(
+            call.method, call.path.format(*arguments), headers=_headers(call, access, me), content=body
         )
-        if reply.status_code != 200:
+        found = await _read(http, request)
+        if found is None:
             return nothing
-        rows = rows_at(reply.json(), how.under)
+        rows = rows_at(orjson.loads(found), how.under)
         shown = printed(rows, how.key)
     except NO_USE:
         return nothing
@@ -131,6 +138,20 @@ async def _answer(
             made.setdefault(named, _instant(row.get(how.made)).to_bytes(8, "big"))
     dates = b"".join(made[key] for key in shown.keys.split(",")) if shown.keys else b""
     return (asked_us, *question, *shown, dates)
+
+
+async def _read(http: httpx.AsyncClient, request: httpx.Request) -> bytes | None:
+    """The body of a good answer that is not too large."""
+    reply = await http.send(request, stream=True)
+    try:
+        found = bytearray()
+        async for piece in reply.aiter_bytes():
+            found += piece
+            if reply.status_code != 200 or len(found) > LARGEST:
+                return None
+        return bytes(found) if reply.status_code == 200 else None
+    finally:
+        await reply.aclose()
 
 
 def _headers(call: Call, access: ResolvedTarget, me: SignedInPerson) -> dict[str, str]:

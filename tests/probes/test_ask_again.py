@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import orjson
@@ -73,7 +77,7 @@ def test_the_same_people_are_told_the_same(sandbox: Sandbox, tmp_path: Path) -> 
     (check,) = shown_again.checks(files.rows)
     assert check.status == "held"
     assert check.looked_at > 20
-    assert READ_AGAIN in (files.manifest.parts or {READ_AGAIN: None})
+    assert (files.folder / f"{READ_AGAIN}.parquet").is_file()
 
 
 def test_what_a_layer_in_between_made_up_is_found(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -118,6 +122,59 @@ def test_a_target_that_is_gone_or_knows_nobody_costs_nothing_but_the_question(sa
     assert list(shown_again.checks(files.rows)) == []
     told, _ = again(tmp_path, replace(target, password=Secret("wrong")), asyncio.run(_shown(target)), "stranger")
     assert (told.asked, told.people, told.problem) == (0, 0, "")
+
+
+class _Hostile(BaseHTTPRequestHandler):
+    """Signs anybody in, and answers questions without end: quickly, or a byte now and then."""
+
+    pause_s = 0.0
+    user = ""
+
+    def do_POST(self) -> None:
+        self._say(orjson.dumps({"access_token": "t", "user": {"id": self.user}}))
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"[" * (1 if self.pause_s else 1_000_000))
+                self.wfile.flush()
+                time.sleep(self.pause_s)
+
+    def _say(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(("pause_s", "answered", "problem"), [(0.0, 5, ""), (0.1, 0, "the target took more than 1 s")])
+def test_an_answer_without_end_ends(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pause_s: float,
+    answered: int,
+    problem: str,
+) -> None:
+    target = access(sandbox.url)
+    log, me = asyncio.run(_shown(target)), asyncio.run(_signed_in(target))
+    monkeypatch.setattr("harness.probes.ask_again.ALL_S", 1.0 if pause_s else 30.0)
+    handler = type("Hostile", (_Hostile,), {"pause_s": pause_s, "user": str(uuid.UUID(bytes=me))})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        begun = time.monotonic()
+        told, _ = again(tmp_path, replace(target, url=f"http://127.0.0.1:{server.server_port}"), log)
+        assert time.monotonic() - begun < 30
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (told.asked, told.answered, told.problem) == (answered, 0, problem)
 
 
 def test_a_run_that_kept_nothing_asks_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
