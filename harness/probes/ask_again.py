@@ -94,14 +94,14 @@ async def _asked(
             number, questions = waiting.pop(0)
             try:
                 me = await signed_in(http, access, number)
+                account = bytes.fromhex(me.user_id.replace("-", ""))
             except NO_USE as error:
-                refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 429
-                if refused or not isinstance(error, httpx.HTTPStatusError):
-                    problems.append(f"signing in again ended with {type(error).__name__}")
-                continue  # an account of the run's own, say
+                if reason := _why_no_more(error):
+                    problems.append(reason)
+                continue  # whoever signed up in the run is none of the target's people, say
             people.append(number)
             for question in questions:
-                if bytes.fromhex(me.user_id.replace("-", "")) == question.account:
+                if account == question.account:
                     rows.append(await _answer(http, access, me, question, zero))
 
     async with client as http:
@@ -111,6 +111,13 @@ async def _asked(
         except TimeoutError:
             problems.append(f"the target took more than {ALL_S:.0f} s")
     return rows, problems[0] if problems else "", len(people)
+
+
+def _why_no_more(error: Exception) -> str:
+    """Why nobody else is to be signed in; empty where it was this one alone."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return "the target's sign-in limit is reached" if error.response.status_code == 429 else ""
+    return f"no reply to a sign-in ({type(error).__name__})" if isinstance(error, httpx.HTTPError) else ""
 
 
 async def _answer(

@@ -118,7 +118,7 @@ def test_a_target_that_is_gone_or_knows_nobody_costs_nothing_but_the_question(sa
     target = access(sandbox.url)
     log = asyncio.run(_shown(target))
     told, files = again(tmp_path, replace(target, url="http://127.0.0.1:9"), log, "gone")
-    assert (told.asked, told.problem) == (0, "signing in again ended with ConnectError")
+    assert (told.asked, told.problem) == (0, "no reply to a sign-in (ConnectError)")
     assert list(shown_again.checks(files.rows)) == []
     told, _ = again(tmp_path, replace(target, password=Secret("wrong")), asyncio.run(_shown(target)), "stranger")
     assert (told.asked, told.people, told.problem) == (0, 0, "")
@@ -149,6 +149,13 @@ class _Hostile(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None: ...
+
+
+def test_whose_id_is_none_is_not_asked_as(sandbox: Sandbox, tmp_path: Path) -> None:
+    target = access(sandbox.url)
+    log = asyncio.run(_shown(target))
+    told, _ = again(tmp_path, replace(target, user_ids=("nobody",)), log)
+    assert (told.asked, told.problem) == (0, "")
 
 
 @pytest.mark.parametrize(("pause_s", "answered", "problem"), [(0.0, 5, ""), (0.1, 0, "the target took more than 1 s")])
