@@ -365,7 +365,12 @@ def _night(out: Path, done: list[RealNight], kind: str, number: int, *, busy: bo
     verdicts = sorted(folder.glob(f"*Z-*/{VERDICT}"))
     if not verdicts:
         raise SystemExit(f"{kind}, night {number}: no verdict (exit {ran.returncode}):\n{ran.stderr[-2000:]}")
-    comparison = json.loads(verdicts[-1].read_text(encoding="utf-8"))["comparison"] or {"rows": []}
+    verdict = json.loads(verdicts[-1].read_text(encoding="utf-8"))
+    comparison = verdict["comparison"] or {"rows": []}
+    if not comparison["rows"] and (kind, number) != ("same", 0):
+        raise SystemExit(
+            f"{kind}, night {number}: compared with nothing (exit {ran.returncode}): {verdict['sentence']}"
+        )
     accused = {row["operation"]: None for row in comparison["rows"] if row["change"] == "regressed"}
     night = RealNight(kind, number, ran.returncode, tuple(accused), round(time.monotonic() - begun, 1))
     done.append(night)
