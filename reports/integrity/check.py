@@ -62,7 +62,7 @@ EVENT_COLUMNS = (
 NEEDS_WHOLE_LEDGER = frozenset(
     {
         *("I30", "I56", "I57", "I58", "I59", "I59 dated", "I60", "I61", "I62", "I65", "I66"),
-        *("I67", "I68", "I71", "I72", "I74", "I82", "last seen"),
+        *("I67", "I68", "I71", "I72", "I74", "I81", "last seen"),
     }
 )
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""

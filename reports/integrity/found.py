@@ -71,7 +71,7 @@ _FOUND: dict[str, str] = {
     "I78": "messages in pages {is} dated otherwise than they are stored",
     "I80": "answers {is} others than the same questions bring after the run",
     "I79": "public lists and titles of lists {is} missing where they were asked for",
-    "I82": "read markers in polls {is} older than was acknowledged before",
+    "I81": "read markers in polls {is} older than was acknowledged before",
 }
 _ONE = {"was": "was", "is": "is", "has": "has", "does": "does"}
 _MANY = {"was": "were", "is": "are", "has": "have", "does": "do"}

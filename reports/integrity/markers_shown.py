@@ -1,4 +1,4 @@
-"""Read markers that a poll shows are as new as what was acknowledged before it (I82).
+"""Read markers that a poll shows are as new as what was acknowledged before it (I81).
 
 Of each marker the write counts that was acknowledged last, to the phone that made it, so long before the poll as a
 page has to know a message (I70). What stands may also be of any write that was under way beside that one, after it, or
@@ -59,7 +59,7 @@ def checks(
                 words = f"shows a read marker {by}"
                 found.finds(one, words, conversation=one.subject or b"", of=who)
     if found.asked:
-        yield found.check("I82")
+        yield found.check("I81")
 
 
 def _marks(writes: pd.DataFrame, ahead_us: Mapping[int, int]) -> dict[tuple[bytes | None, bytes], list[Mark]]:

@@ -3,7 +3,7 @@
 Asked after the run, of replies that were kept in outline (`harness.core.read_log`) and of people whose view was read
 (`harness.evidence.readers`). Nothing is said about what this run's own writes may have changed between the reply and
 the end, nor about what was written shortly before a reply: transactions that were still open then. What else is asked
-of kept replies (I73 to I82) has modules of its own.
+of kept replies (I73 to I81) has modules of its own.
 """
 
 from __future__ import annotations

@@ -497,7 +497,7 @@ QUESTIONS = {
             "caches and whatever else answers before the tables do; replicas that lag; replies that were mixed up",
         ),
         Question(
-            "I82",
+            "I81",
             "Read markers are shown as new as was acknowledged before",
             "broken",
             "Senders do not see that a message was read, or when, and unread counts come back.",

@@ -305,7 +305,7 @@ def marked(*writes: tuple[float, float | None, int]) -> Markers:
 def test_a_marker_that_others_poll_is_as_new_as_what_was_acknowledged_before() -> None:
     twice = marked((10, 10.2, MARKED_US), (20, 20.2, MARKED_US + 10_000_000))
     (found,) = twice.poll(MARKED_US + 10_000_000)
-    assert (found.id, found.status, found.looked_at) == ("I82", "held", 1)
+    assert (found.id, found.status, found.looked_at) == ("I81", "held", 1)
     assert twice.poll(MARKED_US + 90_000_000)[0].status == "held", "of a later session, or another phone"
     (found,) = twice.poll(MARKED_US + 10_000_000 - FIVE_HOURS_US)
     assert (found.status, found.offenders[0].ids["of"]) == ("broken", str(uuid.UUID(bytes=ME)))
@@ -642,4 +642,4 @@ def test_older_records_know_nothing_of_it() -> None:
     record = open_run(Path(__file__).parents[1] / "data" / "records" / "v2-shown").checked()
     asked_ = {check.id for check in integrity(record).checks}
     assert asked_ & {"I67", "I70"}
-    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79", "I82"}
+    assert not asked_ & {"I73", "I74", "I75", "I76", "I77", "I78", "I79", "I81"}

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.config.load import load_profile
+from harness.core.tables import READ_AGAIN
 from harness.record.store import TABLES
 from harness.schedule.arrivals import plan
 from sandbox.server import Sandbox
@@ -116,7 +117,7 @@ def test_the_log_tells_what_happened_line_by_line(passed: Run) -> None:
 def test_report_renders_again_from_the_record_alone(passed: Run, tmp_path: Path) -> None:
     folder = tmp_path / passed.folder.name
     folder.mkdir()
-    for name in ("manifest.json", *(f"{table}.parquet" for table in TABLES)):
+    for name in ("manifest.json", *(f"{table}.parquet" for table in (*TABLES, READ_AGAIN))):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(passed.folder / name, folder / name)
     for of_the_target in ("stored", "observed"):

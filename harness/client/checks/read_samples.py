@@ -1,4 +1,4 @@
-"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I82). (pure)
+"""Replies in outline, for rules that need the target's own state and are asked after the run (I67 to I81). (pure)
 
 One function a call. It says nothing about replies that are not of their usual shape: the rules that look at replies as
 they arrive do, and so do those of the reply's classification.

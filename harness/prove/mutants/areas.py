@@ -68,7 +68,7 @@ STORED: Mapping[str, str] = {
     "I77": "messages",
     "I78": "messages",
     "I79": "lists",
-    "I82": "receipts",
+    "I81": "receipts",
     "delivery": "live",
 }
 """Rules of stored rows: the area of the calls that write these rows. Rules about several areas are left out."""
