@@ -129,9 +129,10 @@ class _Hostile(BaseHTTPRequestHandler):
 
     pause_s = 0.0
     user = ""
+    sign_in = 200
 
     def do_POST(self) -> None:
-        self._say(orjson.dumps({"access_token": "t", "user": {"id": self.user}}))
+        self._say(self.sign_in, orjson.dumps({"access_token": "t", "user": {"id": self.user}}))
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -142,13 +143,25 @@ class _Hostile(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(self.pause_s)
 
-    def _say(self, body: bytes) -> None:
-        self.send_response(200)
+    def _say(self, status: int, body: bytes) -> None:
+        self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None: ...
+
+
+@contextlib.contextmanager
+def hostile(**how: object) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Hostile", (_Hostile,), how))
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_whose_id_is_none_is_not_asked_as(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -170,18 +183,19 @@ def test_an_answer_without_end_ends(
     target = access(sandbox.url)
     log, me = asyncio.run(_shown(target)), asyncio.run(_signed_in(target))
     monkeypatch.setattr("harness.probes.ask_again.ALL_S", 1.0 if pause_s else 30.0)
-    handler = type("Hostile", (_Hostile,), {"pause_s": pause_s, "user": str(uuid.UUID(bytes=me))})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with hostile(pause_s=pause_s, user=str(uuid.UUID(bytes=me))) as url:
         begun = time.monotonic()
-        told, _ = again(tmp_path, replace(target, url=f"http://127.0.0.1:{server.server_port}"), log)
+        told, _ = again(tmp_path, replace(target, url=url), log)
         assert time.monotonic() - begun < 30
-    finally:
-        server.shutdown()
-        server.server_close()
     assert (told.asked, told.answered, told.problem) == (answered, 0, problem)
+
+
+def test_a_limit_of_sign_ins_is_called_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    target = access(sandbox.url)
+    log = asyncio.run(_shown(target))
+    with hostile(sign_in=429) as url:
+        told, _ = again(tmp_path, replace(target, url=url), log)
+    assert (told.asked, told.problem) == (0, "the target's sign-in limit is reached")
 
 
 def test_a_run_that_kept_nothing_asks_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
