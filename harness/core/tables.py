@@ -85,6 +85,14 @@ class View(StrEnum):
     LIMIT = "limit"
 
 
+_OF_A_REPLY = (
+    ("begun_us", pa.int64()),  # before the first byte was sent
+    ("at_us", pa.int64()),  # when the reply was read
+    ("worker", pa.int32()),
+    ("person", pa.int32()),  # who asked
+    ("account", pa.binary(16)),  # and as whom
+    ("call", pa.string()),
+)
 SCHEMAS: dict[str, pa.Schema] = {
     LATENCY: pa.schema(
         [
@@ -204,12 +212,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     READ_SAMPLES: pa.schema(  # harness.core.read_log.ReadSample
         [
-            ("begun_us", pa.int64()),  # before the first byte was sent
-            ("at_us", pa.int64()),  # when the reply was read
-            ("worker", pa.int32()),
-            ("person", pa.int32()),  # who asked
-            ("account", pa.binary(16)),  # and as whom
-            ("call", pa.string()),
+            *_OF_A_REPLY,
             ("subject", pa.binary(16)),  # what was asked about, where it has an id
             ("whole", pa.bool_()),  # there was nothing behind the last row
             ("oldest_us", pa.int64()),  # time of the last row, epoch; null: none
@@ -222,12 +225,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     READ_PRINTS: pa.schema(  # harness.core.read_log.KeptReply
         [
-            ("begun_us", pa.int64()),  # before the first byte was sent
-            ("at_us", pa.int64()),  # when the reply was read
-            ("worker", pa.int32()),
-            ("person", pa.int32()),  # who asked
-            ("account", pa.binary(16)),  # and as whom
-            ("call", pa.string()),
+            *_OF_A_REPLY,
             ("arguments", pa.string()),  # of the call's path, a list as JSON
             ("body", pa.string()),  # JSON
             ("keys", pa.string()),  # of the rows, separated by commas

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.core.errors import TargetError
 from harness.core.ledger import WriteKind
 from harness.core.tables import LEDGER_WRITES
 from harness.evidence import readers, store
-from harness.evidence.tables import LAST_SEEN, StoredTable
+from harness.evidence.readers_view import ByIds
+from harness.evidence.tables import LAST_SEEN
 from harness.record.store import RunFiles
 
 ASKED_AT_MOST = 500
-
-
-class ByIds(Protocol):
-    """Somebody who can read rows by an id that they hold."""
-
-    def belonging(self, table: StoredTable, column: str, ids: Sequence[str]) -> AsyncIterator[pa.RecordBatch]: ...
 
 
 async def last_seen(files: RunFiles, reader: ByIds) -> dict[str, int]:
@@ -36,9 +28,10 @@ async def last_seen(files: RunFiles, reader: ByIds) -> dict[str, int]:
         return {}
     people: dict[bytes, None] = {}
     for written in files.rows(LEDGER_WRITES, ("kind", "subject")):
-        if len(people) < ASKED_AT_MOST:
-            mine = written.filter(pc.equal(written["kind"], int(WriteKind.SEEN)))["subject"]
-            people.update(dict.fromkeys(mine.drop_null().to_pylist()))
+        mine = written.filter(pc.equal(written["kind"], int(WriteKind.SEEN)))["subject"]
+        people.update(dict.fromkeys(mine.drop_null().to_pylist()))
+        if len(people) >= ASKED_AT_MOST:
+            break
     asked = [str(uuid.UUID(bytes=account)) for account in list(people)[:ASKED_AT_MOST]]
     if not asked:
         return {}

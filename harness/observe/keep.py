@@ -10,28 +10,18 @@ import pyarrow.parquet as pq
 from harness.core.errors import UsageError
 from harness.observe.observer import Observations
 from harness.observe.tables import FOLDER, SCHEMAS
-from harness.record.cleaned import cleaned
+from harness.record.added import add_tables
 from harness.record.manifest import Observed
-from harness.record.parts import measured, path_of
-from harness.record.store import RunStore, open_run
-from harness.record.streams import replacing, writing
+from harness.record.parts import path_of
 
 
 def keep(folder: Path, found: Observations) -> Observed:
     """Write the tables and name them in the manifest. :raises HarnessError: the disk is full or failing."""
-    written = [name for name, rows in found.rows.items() if rows]
-    for name in written:
-        path = path_of(folder, name)
-        with writing(path):
-            path.parent.mkdir(exist_ok=True)
-            with replacing(path) as draft:
-                pq.write_table(pa.Table.from_batches([_batch(name, found)]), draft, compression="zstd")
     told = Observed(
         problem=found.problem, missing=tuple(found.missing), asked=found.asked, took_s=round(found.took_s, 3)
     )
-    record = RunStore(folder, open_run(folder).manifest)
-    parts = record.manifest.parts
-    record.update(observed=told, parts=parts if parts is None else parts | measured(folder, written))
+    batches = {name: _batch(name, found) for name, rows in found.rows.items() if rows}
+    add_tables(folder, batches, observed=told)
     return told
 
 
@@ -39,7 +29,7 @@ def _batch(name: str, found: Observations) -> pa.RecordBatch:
     schema = SCHEMAS[name]
     columns = list(zip(*found.rows[name], strict=True))
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return cleaned(pa.RecordBatch.from_arrays(arrays, schema=schema), None)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def kept(folder: Path, name: str) -> pa.Table:

@@ -9,21 +9,21 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harness.client.api import calls, chat_calls
 from harness.client.api.call import Call
 from harness.client.checks.shown_again import AGAIN
 from harness.client.http.paced import paced
+from harness.core import ids
+from harness.core.instants import epoch_us
 from harness.core.reply_print import key_of, printed, rows_at
 from harness.core.resolved_target import ResolvedTarget
+from harness.core.rows import Row, Rows
 from harness.core.tables import READ_AGAIN, READ_PRINTS, SCHEMAS
 from harness.egress import web
 from harness.egress.gate import Gate
@@ -31,10 +31,8 @@ from harness.probes import again_chosen
 from harness.probes.again_chosen import Asked
 from harness.probes.ask import NO_USE
 from harness.probes.context import SignedInPerson, signed_in
-from harness.record.cleaned import cleaned
-from harness.record.parts import measured, path_of
-from harness.record.store import RunStore, open_run
-from harness.record.streams import replacing, writing
+from harness.record.added import add_tables
+from harness.record.store import open_run
 
 TIMEOUT_S = 30.0
 ALL_S = 60.0
@@ -49,7 +47,6 @@ CALLS: Mapping[str, Call] = {
     for call in vars(module).values()
     if isinstance(call, Call) and call.name in AGAIN
 }
-Row = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def ask_again(folder: Path, access: ResolvedTarget) -> AskedAgain:
         return AskedAgain()
     rows, problem, people = asyncio.run(_asked(access, chosen, zero))
     if rows:
-        _keep(folder, rows)
+        add_tables(folder, {READ_AGAIN: Rows(READ_AGAIN, rows).batch()})
     answered = sum(row[_KEYS] is not None for row in rows)
     return AskedAgain(len(rows), answered, people, problem, round(time.monotonic() - began, 2))
 
@@ -94,7 +91,7 @@ async def _asked(
             number, questions = waiting.pop(0)
             try:
                 me = await signed_in(http, access, number)
-                account = bytes.fromhex(me.user_id.replace("-", ""))
+                account = ids.raw(me.user_id)
             except NO_USE as error:
                 if reason := _why_no_more(error):
                     problems.append(reason)
@@ -142,7 +139,7 @@ async def _answer(
     for row in rows:
         named = key_of(row, how.key)
         if named is not None:
-            made.setdefault(named, _instant(row.get(how.made)).to_bytes(8, "big"))
+            made.setdefault(named, max(0, epoch_us(_text(row.get(how.made))) or 0).to_bytes(8, "big"))
     dates = b"".join(made[key] for key in shown.keys.split(",")) if shown.keys else b""
     return (asked_us, *question, *shown, dates)
 
@@ -167,23 +164,8 @@ def _headers(call: Call, access: ResolvedTarget, me: SignedInPerson) -> dict[str
     return {"content-type": "application/json"} | lines | own if call.method != "GET" else lines | own
 
 
-def _instant(at: Any) -> int:
-    """Epoch us; 0 for none."""
-    try:
-        return max(0, round(datetime.fromisoformat(at).timestamp() * 1e6)) if type(at) is str else 0
-    except ValueError:
-        return 0
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else None
 
 
 _KEYS = SCHEMAS[READ_AGAIN].names.index("keys")
-
-
-def _keep(folder: Path, rows: Sequence[Row]) -> None:
-    schema, path = SCHEMAS[READ_AGAIN], path_of(folder, READ_AGAIN)
-    columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
-    batch = cleaned(pa.RecordBatch.from_arrays(columns, schema=schema), None)
-    with writing(path), replacing(path) as draft:
-        pq.write_table(pa.Table.from_batches([batch]), draft, compression="zstd")
-    record = RunStore(folder, open_run(folder).manifest)
-    parts = record.manifest.parts
-    record.update(parts=parts if parts is None else parts | measured(folder, [READ_AGAIN]))

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,17 @@ FOLLOWED = frozenset(("people_followed", "stories_followed"))
 NAMED = 3
 
 
+class Looked(Protocol):
+    """Somebody's look at something: who asked what, and when it was answered, microseconds of the run."""
+
+    @property
+    def account(self) -> bytes: ...
+    @property
+    def call(self) -> str: ...
+    @property
+    def at_us(self) -> int: ...
+
+
 @dataclass(slots=True)
 class Findings:
     """Of one rule."""
@@ -46,9 +58,10 @@ class Findings:
     asked: int = 0
     offenders: list[Offender] = field(default_factory=list)
 
-    def finds(self, one: Shown, words: str, **ids: bytes) -> None:
+    def finds(self, one: Looked, words: str, **ids: bytes | str) -> None:
         """A reply that breaks it."""
-        named = {"person": text(one.account), **{name: text(raw) for name, raw in ids.items()}}
+        named = {name: id_ if isinstance(id_, str) else text(id_) for name, id_ in ids.items()}
+        named = {"person": text(one.account), **named}
         self.offenders.append(Offender(ids=named, text=f"{one.call}: {words}", at_s=round(one.at_us / 1e6, 3)))
 
     def check(self, id_: str) -> Check:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from harness.client.checks.shown_again import AGAIN, Again
 from harness.core.reply_print import ONLY, ReplyPrint
 from harness.core.tables import READ_AGAIN, READ_PRINTS
+from harness.probes.again_chosen import Asked
 from harness.record.manifest import Manifest
 from reports.integrity import clock as clocks
-from reports.integrity.columns import text
-from reports.integrity.model import SHOWN, Check, Offender
-from reports.integrity.texts import QUESTIONS
+from reports.integrity.model import Check
+from reports.integrity.shown import Findings
 from reports.integrity.writes import LedgerRows
 from reports.text import plural
 
@@ -33,22 +32,21 @@ EMPTY, UNKNOWN = "", "rows"
 Rows = Mapping[str, Mapping[str, int]]
 
 
-class Question(NamedTuple):
-    """`harness.probes.again_chosen.Asked`."""
-
-    account: bytes
-    call: str
-    arguments: str
-    body: str
-
-
 class Reply(NamedTuple):
     """As it was shown. begun_us, at_us: run time."""
 
-    question: Question
+    question: Asked
     begun_us: int
     at_us: int
     rows: Rows
+
+    @property
+    def account(self) -> bytes:
+        return self.question.account
+
+    @property
+    def call(self) -> str:
+        return self.question.call
 
 
 class Answer(NamedTuple):
@@ -66,23 +64,14 @@ class Vote(NamedTuple):
     keys: Sequence[str]
     words: str
 
+    @property
+    def row(self) -> dict[str, str]:
+        """The first of them, by name; nothing where it has none."""
+        return {"row": self.keys[0]} if self.keys and self.keys[0] != ONLY else {}
+
     def entities(self) -> list[object]:
         """What it is about: rows, or where they have no key the question."""
         return [key if key != ONLY else self.reply.question for key in self.keys] or [self.reply.question]
-
-
-@dataclass(slots=True)
-class _Found:
-    asked: int = 0
-    broken: int = 0
-    offenders: list[Offender] = field(default_factory=list)
-
-    def finds(self, reply: Reply, words: str, key: str) -> None:
-        self.broken += 1
-        if len(self.offenders) < SHOWN:
-            ids = {"person": text(reply.question.account)} | ({"row": key} if key not in ("", ONLY) else {})
-            said = f"{reply.question.call}: {words}"
-            self.offenders.append(Offender(ids=ids, text=said, at_s=round(reply.at_us / 1e6, 3)))
 
 
 def checks(
@@ -93,13 +82,13 @@ def checks(
     answers = _answers(rows)
     if not answers:
         return
-    found, votes = _Found(), defaultdict[tuple[str, str], list[Vote]](list)
+    found, votes = Findings(), defaultdict[tuple[str, str], list[Vote]](list)
     for reply in _replies(rows, answers, ahead_us):
-        answer, how = answers[reply.question], AGAIN[reply.question.call]
+        answer, how = answers[reply.question], AGAIN[reply.call]
         if zero_us is not None and how.made:
             _stored_before(found, reply, answer, zero_us)
         for what, vote in _votes(reply, answer, how):
-            votes[reply.question.call, what].append(vote)
+            votes[reply.call, what].append(vote)
     for cast in votes.values():
         found.asked += len(cast)
         against = [vote for vote in cast if vote.otherwise]
@@ -108,18 +97,18 @@ def checks(
             continue
         if len(entities) >= ENTITIES_AT_LEAST:
             for vote in against:
-                found.finds(vote.reply, vote.words, vote.keys[0] if vote.keys else "")
+                found.finds(vote.reply, vote.words, **vote.row)
     if found.asked:
-        yield QUESTIONS["I80"].answered(found.asked, found.broken, tuple(found.offenders))
+        yield found.check("I80")
 
 
-def _stored_before(found: _Found, reply: Reply, answer: Answer, zero_us: int) -> None:
+def _stored_before(found: Findings, reply: Reply, answer: Answer, zero_us: int) -> None:
     until = zero_us + reply.begun_us - SETTLED_US
     expected = [key for key, made in answer.made.items() if 0 < made < until]
     found.asked += len(expected)
     if gone := [key for key in expected if key not in reply.rows]:
         words = f"{len(gone)} of {plural(len(expected), 'row')} missing that had been stored before it was asked"
-        found.finds(reply, words, gone[0])
+        found.finds(reply, words, row=gone[0])
 
 
 def _votes(reply: Reply, answer: Answer, how: Again) -> Iterator[tuple[str, Vote]]:
@@ -153,21 +142,21 @@ def earliest_zero_us(manifest: Manifest) -> int | None:
     return round(zero * 1e6) + offset.us - offset.unsure
 
 
-def _answers(rows: LedgerRows) -> dict[Question, Answer]:
-    found: dict[Question, Answer] = {}
+def _answers(rows: LedgerRows) -> dict[Asked, Answer]:
+    found: dict[Asked, Answer] = {}
     names = ("account", "call", "arguments", "body", "keys", "fields", "values", "made")
     for *question, keys, fields, values, made in _rows(rows, READ_AGAIN, names):
         if None not in (keys, fields, values, made) and question[1] in AGAIN:
             again = ReplyPrint(keys, fields, values).rows()
             dates = (int.from_bytes(made[at : at + 8], "big") for at in range(0, len(made), 8))
-            found[Question(*question)] = Answer(again, dict(zip(again, dates, strict=False)))
+            found[Asked(*question)] = Answer(again, dict(zip(again, dates, strict=False)))
     return found
 
 
-def _replies(rows: LedgerRows, answers: Mapping[Question, Answer], ahead_us: Mapping[int, int]) -> Iterator[Reply]:
+def _replies(rows: LedgerRows, answers: Mapping[Asked, Answer], ahead_us: Mapping[int, int]) -> Iterator[Reply]:
     names = ("worker", "begun_us", "at_us", "account", "call", "arguments", "body", "keys", "fields", "values")
     for worker, begun_us, at_us, *question, keys, fields, values in _rows(rows, READ_PRINTS, names):
-        asked = Question(*question)
+        asked = Asked(*question)
         if asked in answers:
             by = ahead_us.get(worker, 0)
             yield Reply(asked, begun_us + by, at_us + by, ReplyPrint(keys, fields, values).rows())

@@ -20,7 +20,7 @@ from harness.client.events.swipe_event import event_reply
 from harness.client.realtime.client import Binding
 from harness.client.realtime.phoenix import refusal
 from harness.client.realtime.phoenix.generation import GENERATIONS
-from harness.client.realtime.told_keys import epoch_us
+from harness.core.instants import epoch_us
 from harness.core.ledger import Ledger, WriteKind, WriteStep
 from tests.client.json_trees import DEEP, ID, nested, trees
 from tests.client.realtime_stage import Stage

@@ -6,7 +6,7 @@ import pytest
 
 from harness.client.realtime.conversation_channel import misdated
 from harness.client.realtime.phoenix.events import DatabaseChange
-from harness.client.realtime.told_keys import epoch_us
+from harness.core.instants import epoch_us
 
 COMMIT = epoch_us("2026-11-29T22:00:01.5+00:00")
 

@@ -30,8 +30,6 @@ Samples = Callable[[str, float], bool]
 """Asked whether a reply is to be kept in outline: call, loop time."""
 Sampled = Callable[[CheckedReply, ReadSample], None]
 """Told the outline of one that is."""
-
-
 Printed = Callable[[CheckedReply, KeptReply], None]
 """Told a reply in numbers."""
 Prints = Callable[[str, bool, float], bool]

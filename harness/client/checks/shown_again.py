@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import orjson
 
 from harness.client.checks.read_rule import CheckedReply, JsonRow
+from harness.core import ids
 from harness.core.read_log import KeptReply
 from harness.core.reply_print import printed
 
@@ -78,9 +79,9 @@ def kept_reply(reply: CheckedReply, rows: Sequence[JsonRow], how: Again) -> Kept
     """The question, and the reply's rows in numbers; None for a question too long to keep, or of another kind."""
     try:
         arguments, body = orjson.dumps(reply.arguments).decode(), orjson.dumps(reply.body).decode()
-        account = bytes.fromhex(reply.me.replace("-", ""))
+        account = ids.raw(reply.me)
     except (TypeError, ValueError):  # bytes of a body that is no JSON
         return None
-    if len(arguments) + len(body) > QUESTION_AT_MOST or len(account) != 16:
+    if len(arguments) + len(body) > QUESTION_AT_MOST:
         return None
     return KeptReply(account, arguments, body, printed(rows, how.key))

@@ -25,9 +25,10 @@ from harness.client.realtime.client import (
 from harness.client.realtime.host import RealtimeHost
 from harness.client.realtime.phoenix.codec import text
 from harness.client.realtime.told_account import ToldAccount
-from harness.client.realtime.told_keys import DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS, epoch_us
+from harness.client.realtime.told_keys import DELIVERY_RECEIPTS, REACTIONS, READ_RECEIPTS
 from harness.core.client_settings import Live
 from harness.core.delivery_facts import ChannelState, ChannelTopic, FactKind
+from harness.core.instants import epoch_us
 
 DATED = frozenset(("messages", REACTIONS, DELIVERY_RECEIPTS))
 """Tables whose new rows are dated by the database."""

@@ -16,10 +16,10 @@ from harness.client.realtime.told_keys import (
     REACTIONS,
     READ_RECEIPTS,
     RowKey,
-    epoch_us,
     row_key,
 )
 from harness.core.delivery_facts import ANOTHER_ID
+from harness.core.instants import epoch_us
 
 KEPT = 64
 """Rows of changes whose id and time are remembered; so many of a poll, the last ones, are compared."""

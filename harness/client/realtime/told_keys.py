@@ -7,8 +7,9 @@ Of messages only the phone's own are named, by client id: they show how far a ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
+
+from harness.core.instants import epoch_us
 
 READ_RECEIPTS, DELIVERY_RECEIPTS = "message_read_receipts", "message_delivery_receipts"
 REACTIONS = "message_reactions"
@@ -53,14 +54,3 @@ def read_key(user: str, message: str, at: str) -> RowKey:
 def reaction_key(user: str, message: str, emoji: str) -> RowKey:
     """A reaction."""
     return REACTIONS, user, message, emoji
-
-
-def epoch_us(text: str | None) -> int | None:
-    """Microseconds of an ISO instant with its offset; None for anything else."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if instant.tzinfo is None else round(instant.timestamp() * 1_000_000)

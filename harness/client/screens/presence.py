@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.client.api.calls import PRESENCE
 from harness.client.device import Device
 from harness.client.network_state import NetworkChange
-from harness.client.realtime.told_keys import epoch_us
+from harness.core.instants import epoch_us
 from harness.core.ledger import WriteKind
 
 

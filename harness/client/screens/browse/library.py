@@ -23,13 +23,13 @@ from harness.client.api.classify import Reading
 from harness.client.cache.queries import CachedQuery, Fetched
 from harness.client.cache.query_cache import DIARY_STATS as DIARY_RULES
 from harness.client.device import Device
-from harness.client.realtime.told_keys import epoch_us
 from harness.client.screens.browse.suggestions import HintChip
 from harness.client.screens.browse.title import ORIGIN, SEARCH, send_title_event
 from harness.client.screens.screen import Screen
 from harness.client.write import Write
 from harness.core.actions import UserAction
 from harness.core.content import content_of
+from harness.core.instants import epoch_us
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 

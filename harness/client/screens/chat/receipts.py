@@ -16,9 +16,10 @@ from harness.client.api.calls import DELIVERY_RECEIPT, READ_RECEIPT
 from harness.client.api.chat_shapes import ChatMessage
 from harness.client.api.classify import Reading
 from harness.client.device import Device
-from harness.client.realtime.told_keys import RowKey, delivery_key, epoch_us, read_key
+from harness.client.realtime.told_keys import RowKey, delivery_key, read_key
 from harness.client.screens.chat.read_marker import ReadMarker
 from harness.client.write import Write
+from harness.core.instants import epoch_us
 from harness.core.ledger import WriteKind
 
 NO_SUCH_CONSTRAINT = "42P10"

@@ -20,10 +20,11 @@ from harness.client.device import Device
 from harness.client.message_content import message_content
 from harness.client.realtime.conversation_channel import told_payload
 from harness.client.realtime.session import Answered
-from harness.client.realtime.told_keys import RowKey, epoch_us, own_message, reaction_key
+from harness.client.realtime.told_keys import RowKey, own_message, reaction_key
 from harness.client.write import Write
 from harness.core.actions import UserAction
 from harness.core.delivery_facts import FactKind
+from harness.core.instants import epoch_us
 from harness.core.ledger import WriteKind
 from harness.core.outcome import Outcome
 
