@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= runs
-PYTEST_WORKERS ?= 2
+# Tests wait more than they work, so three share two cores; slow ones measure, and have one each.
+test: PYTEST_WORKERS ?= 3
+test-all: PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install smoke test test-all trace prove lint format docs bench ratios lock clean up
