@@ -16,7 +16,7 @@ from harness.record.manifest import Canary, Manifest
 from reports.model import ReportModel
 
 BUSIER = 1.4
-"""Canaries of one idle machine differ by less; one busy core of two makes one and a half."""
+"""Canaries of one idle machine differ by 5 %; one busy core of two makes 1.4 to 2.3."""
 GROWS = 4
 """A machine that is slower by x is taken to make an operation slower by up to x to this."""
 

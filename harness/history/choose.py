@@ -21,7 +21,7 @@ from harness.history.model import Night
 COUNT = 7
 """Baseline runs: with three runs on the other side enough for an exact test (docs/numbers.md), and a week of nights."""
 CANARY_RATIO = 1.4
-"""Canaries of one idle machine differ by less; one busy core of two makes one and a half."""
+"""Canaries of one idle machine differ by 5 %; one busy core of two makes 1.4 to 2.3."""
 WITH, FEWEST = 2, 5
 """Nights before this one that stand with it, and the fewest that have to be left as a baseline then."""
 STALE_DAYS, STALE_RUNS = 14, 5

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+from collections import Counter
+
 import pytest
 
 from harness.core.errors import ExitCode
+from harness.load.child_process import cores
 from harness.record.manifest import Canary
+from harness.run import canary as canary_module
 from harness.run.canary import sing
 from reports.compare import compare
 from reports.environment import busier
@@ -71,6 +78,30 @@ def test_the_report_shows_the_machine() -> None:
     found = judge(run(1, machine=canary(12.0)))
     assert [row.cpu_ms for row in found.facts.machine] == [12.0, 12.0]
     assert "machine, end of the run" in summary.render(found)
+
+
+def test_threads_of_the_canary_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handed out piece by piece the work measures who wakes whom: two threads share a core of an idle machine then."""
+    worked: Counter[int] = Counter()
+    monkeypatch.setattr(canary_module, "_hash", lambda: worked.update([threading.get_ident()]))
+    sing("start")
+    assert sorted(worked.values()) == [1 + canary_module.REPEATS] * min(canary_module.MOST_THREADS, cores())
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads cannot be bound here")
+def test_round_trips_of_the_canary_stay_on_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    echo = canary_module._echo
+
+    def looked(server: socket.socket) -> None:
+        seen.append(os.sched_getaffinity(0))
+        echo(server)
+
+    monkeypatch.setattr(canary_module, "_echo", looked)
+    mine = os.sched_getaffinity(0)
+    sing("start")
+    assert seen == [{core} for core in sorted(mine)[: canary_module.MOST_CORES]]
+    assert os.sched_getaffinity(0) == mine, "whoever asks stays where it was"
 
 
 def test_the_canary_measures() -> None:
