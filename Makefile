@@ -56,6 +56,7 @@ format: $(STAMP) ## let ruff rewrite what it can
 
 docs: $(STAMP) ## write the tables in docs/ that are made from code
 	$(BIN)/python scripts/personas_page.py
+	$(BIN)/python scripts/which_profile_page.py
 	$(BIN)/python scripts/coverage_page.py
 	$(BIN)/python scripts/verdict_schema.py
 	$(BIN)/python scripts/columns_page.py

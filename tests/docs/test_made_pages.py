@@ -17,7 +17,7 @@ from harness.observe.tables import SCHEMAS as OBSERVED
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("script", ["columns_page.py", "operations_page.py"])
+@pytest.mark.parametrize("script", ["columns_page.py", "operations_page.py", "which_profile_page.py"])
 def test_the_page_is_as_the_code_makes_it(script: str) -> None:
     command = [sys.executable, f"scripts/{script}", "--check"]
     assert subprocess.run(command, cwd=ROOT, check=False, timeout=100).returncode == 0, f"run: make docs ({script})"
