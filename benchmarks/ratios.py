@@ -1,6 +1,6 @@
 """Has one of our own costs become worse? Short forms of the benchmarks, as ratios, held against kept figures.
 
-    python benchmarks/ratios.py [--only NAME...]                 # what `.ci/run` does, about a minute
+    python benchmarks/ratios.py [--only NAME...]                 # what `make ratios` does, about a minute
     python benchmarks/ratios.py --looks 5                        # how far looks lie apart, nothing judged
     python benchmarks/ratios.py --keep "WHY" [--only NAME...]    # five looks, and their medians are what counts now
 

@@ -102,7 +102,13 @@ def show(path: Path, run_id: str) -> None:
 
 @history.command()
 @click.argument("operation")
-@click.option("--view", type=click.Choice(["server", "e2e", "delivery"]), default="server", show_default=True)
+@click.option(
+    "--view",
+    type=click.Choice(["server", "e2e", "delivery"]),
+    default="server",
+    show_default=True,
+    help="Of a request, of what a person does, or of what Realtime brings.",
+)
 @click.option("--profile", help="Of this profile; needed where the history has several.")
 @click.option("--target", help="Of this target; likewise.")
 @click.pass_obj

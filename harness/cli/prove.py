@@ -17,7 +17,7 @@ from harness.cli.arguments import OutFolder
 @click.option("--only", multiple=True, metavar="NAME", help="This defect alone; with --mutants a glob. Repeatable.")
 @click.option("--fast", is_flag=True, help="Four defects, one seed, one healthy run.")
 @click.option("--baseline", "baselines", multiple=True, type=click.Path(path_type=Path), help="Of an earlier proof.")
-@click.option("--out", type=OutFolder(), default=Path("runs/prove"), show_default=True)
+@click.option("--out", type=OutFolder(), default=Path("runs/prove"), show_default=True, help="Where the proof goes.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="Runs side by side, of those that measure no time.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted proof in --out; what answered stays.")
 @click.option("--list", "listed", is_flag=True, help="Name the defects and their gates, or the mutants; run nothing.")

@@ -40,7 +40,7 @@ PAGE = "rehearsal.md"
     show_default=True,
     help="Shares of that, rising. Repeatable.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of schedules and behaviour.")
 @click.option("--slo", "slo_file", type=click.Path(), help="SLO file (TOML) instead of the shipped one.")
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes on this machine.")
 @click.option(

@@ -20,10 +20,10 @@ def sandbox() -> None:
 
 @sandbox.command("up")
 @click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 picks a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--people", type=int, default=200, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that it listens on.")
+@click.option("--people", type=int, default=200, show_default=True, help="Accounts that it is seeded with.")
 @click.option("--catalogue", type=int, default=600, show_default=True, help="Titles.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of people, titles and histories.")
 @click.option("--quirk", "quirks", multiple=True, metavar="NAME=VALUE", help="Named switch; `harness sandbox quirks`.")
 @click.option(
     "--realtime", multiple=True, metavar="NAME=VALUE", help="Realtime setting, or plan=free; docs/sandbox.md."

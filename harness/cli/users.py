@@ -6,6 +6,8 @@ import click
 
 from harness.core.visible import visible_lines
 
+CONCURRENCY = "Requests at a time; they keep to the target's requests_per_second all the same."
+
 
 @click.group()
 def users() -> None:
@@ -15,7 +17,7 @@ def users() -> None:
 @users.command("provision")
 @click.option("--target", "target_file", type=click.Path(), required=True, help="Target file (TOML).")
 @click.option("--count", type=click.IntRange(min=1), required=True, help="How many there should be in the end.")
-@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help=CONCURRENCY)
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def users_provision(target_file: str, count: int, concurrency: int, allow_production: bool) -> None:
     """Create the people that are missing. Safe to repeat and to interrupt."""
@@ -30,7 +32,7 @@ def users_provision(target_file: str, count: int, concurrency: int, allow_produc
 
 @users.command("cleanup")
 @click.option("--target", "target_file", type=click.Path(), required=True, help="Target file (TOML).")
-@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True)
+@click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help=CONCURRENCY)
 @click.option("--dry-run", is_flag=True, help="Only say who would be removed.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def users_cleanup(target_file: str, concurrency: int, dry_run: bool, allow_production: bool) -> None:

@@ -15,12 +15,15 @@ from harness.cli import cli
 from harness.cli.environment import commands
 from harness.client.checks.rules import RULES
 from harness.core.errors import ExitCode
+from harness.plan import LEVERS
 from harness.preflight.checkout.lints import CHECKOUT_LINTS
 from harness.preflight.lints import LINTS
 from harness.preflight.outside.questions import QUESTIONS
 from harness.prove.defects import DEFECTS
 from harness.prove.mutants.allowed import reason
 from harness.prove.mutants.catalogue import mutants
+from reports.integrity.reads_texts import RULES as RULE_TEXTS
+from reports.integrity.texts import QUESTIONS as QUESTIONS_OF_DATA
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_CHILDREN = {"HARNESS_PERMIT", "HARNESS_ANON_KEY", "HARNESS_PEOPLE_PASSWORD", "HARNESS_JWT_SECRET"}
@@ -125,3 +128,29 @@ def test_the_index_has_every_page() -> None:
 def test_the_blind_spots_count_the_mutants_that_may_live() -> None:
     live = sum(bool(reason(one)) for one in mutants())
     assert f"{live} of all {len(mutants()):,} may live" in text("docs/what-the-verdict-sees.md")
+
+
+def test_every_option_says_what_it_is() -> None:
+    silent = [
+        f"{path} {option.opts[0]}"
+        for path, command in commands(cli)
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    assert silent == []
+
+
+def test_every_lever_of_the_plan_has_its_row() -> None:
+    assert sorted(set(LEVERS) - names_in_tables("docs/plan.md")) == []
+
+
+def test_the_rules_that_nothing_asks_are_said() -> None:
+    """Of the contract's invariants; I15 is asked as "event day"."""
+    asked = set(re.findall(r"I\d\d", f"{sorted(QUESTIONS_OF_DATA)} {[one.id for one in RULE_TEXTS.values()]}")) | {
+        "I15"
+    }
+    never = set(re.findall(r"^## (I\d\d)", text("docs/contract/invariants.md"), re.MULTILINE)) - asked
+    said = text("docs/what-the-verdict-sees.md").partition("## What it does not see")[2]
+    named = set(re.findall(r"I\d\d", said.replace("I31 to I40", " ".join(f"I{n}" for n in range(31, 41)))))
+    assert never <= named
+    assert named & asked <= {"I80"}
