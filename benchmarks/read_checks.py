@@ -30,7 +30,7 @@ from harness.client.screens.chat.parts import Conversation, conversation_list
 from harness.core.outcome import Outcome
 from harness.core.people import Secrets
 from harness.core.profile import ArrivalStage, Phases, Profile
-from harness.core.read_log import ReadLog, ReadSample, ReadSeverity
+from harness.core.read_log import ReadLog, ReadSample, ReadViolation
 from harness.core.run_spec import RunSpec, windows_of
 from harness.load.engine import Engine
 from harness.record.run_log import NO_LOG
@@ -136,8 +136,8 @@ def replayed(steps: Iterable[Step]) -> dict[str, list[float]]:
     def sampled(reply: CheckedReply, sample: ReadSample) -> None:
         log.sampled(round(reply.begun * 1e6), round(reply.at * 1e6), 0, reply.call, sample)
 
-    def violated(call: str, rule: str, found: object) -> None:
-        log.violated(0, 0, 0, call, rule, ReadSeverity.WRONG, "", "")
+    def violated(call: str, rule: str, found: ReadViolation) -> None:
+        log.violated(0, 0, 0, call, rule, found)
 
     for reply, outcome in steps:
         checks = phones.setdefault(reply.me, ReadChecks(log.checked, violated, raises, log.wants, sampled))

@@ -27,7 +27,7 @@ from harness.client.background_tasks import LET_GO
 from harness.client.cache.network_mode import NetworkMode
 from harness.client.cache.queries import in_fetch, tried_again
 from harness.client.checks.read_checks import WATCHED, ReadChecks
-from harness.client.checks.read_rule import CheckedReply, ReadViolation
+from harness.client.checks.read_rule import CheckedReply
 from harness.client.clock import DeviceClock
 from harness.client.context import Attempts, Credentials, Exchange, Observer
 from harness.client.http.client import NEVER_LEFT, HttpClient, WireError
@@ -38,7 +38,7 @@ from harness.client.preflights import Denied, Passed, Preflights
 from harness.client.write import OFFLINE, carried
 from harness.core import ids
 from harness.core.outcome import Outcome
-from harness.core.read_log import KeptReply, ReadSample
+from harness.core.read_log import KeptReply, ReadSample, ReadViolation
 from harness.core.retry_policies import RetryPolicy
 
 _NOISE = random.Random()
@@ -170,7 +170,7 @@ class ApiClient:
 
     def _violated(self, call: str, rule: str, found: ReadViolation) -> None:
         notes = self._notes
-        self._observer.violated(self._clock.now(), notes.ticket, notes.person, call, rule, *found)
+        self._observer.violated(self._clock.now(), notes.ticket, notes.person, call, rule, found)
 
     def _sampled(self, reply: CheckedReply, sample: ReadSample) -> None:
         self._observer.sampled(reply.begun, reply.at, self._notes.person, reply.call, sample)

@@ -14,7 +14,7 @@ from harness.client.api.classify import Reading
 from harness.client.checks.title_facts import TitleFacts
 from harness.core.delivery_facts import FactKind
 from harness.core.outcome import Outcome
-from harness.core.read_log import KeptReply, ReadSample, ReadSeverity
+from harness.core.read_log import KeptReply, ReadSample, ReadViolation
 
 
 class Observer(Protocol):
@@ -47,17 +47,7 @@ class Observer(Protocol):
 
     def printed(self, begun: float, at: float, person: int, call: str, kept: KeptReply) -> None: ...
 
-    def violated(
-        self,
-        at: float,
-        ticket: int,
-        person: int,
-        call: str,
-        rule: str,
-        severity: ReadSeverity,
-        subject: str,
-        detail: str,
-    ) -> None: ...
+    def violated(self, at: float, ticket: int, person: int, call: str, rule: str, found: ReadViolation) -> None: ...
 
     def saw(
         self, at: float, kind: FactKind, person: int, conversation: str, key: str, detail: str, mark_us: int | None

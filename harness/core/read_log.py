@@ -58,6 +58,15 @@ PRINTS_AT_ONCE, PRINTS_APART_S, PRINTS_APART = 3, 2.0, 0.15
 15 % of the time since the first one: some sixty in a day."""
 
 
+class ReadViolation(NamedTuple):
+    """What is wrong with a reply. subject: id of the row or person that it is about; detail: what was found, in words
+    that name whose it is."""
+
+    severity: ReadSeverity
+    subject: str
+    detail: str
+
+
 class KeptReply(NamedTuple):
     """A question that is asked again after the run, and what was answered. arguments: of the call's path, a list as
     JSON. body: as JSON, `null` where there was none."""
@@ -88,17 +97,7 @@ class ReadLog:
         pair = (call, rule)
         self._asked[pair] = self._asked.get(pair, 0) + asked
 
-    def violated(
-        self,
-        at_us: int,
-        ticket: int,
-        person: int,
-        call: str,
-        rule: str,
-        severity: ReadSeverity,
-        subject: str,
-        detail: str,
-    ) -> None:
+    def violated(self, at_us: int, ticket: int, person: int, call: str, rule: str, found: ReadViolation) -> None:
         """And was broken by one of them. `at_us`: run time."""
         pair = (call, rule)
         self._broken[pair] = self._broken.get(pair, 0) + 1
@@ -108,6 +107,7 @@ class ReadLog:
         written = self._written.get(rule, 0)
         if written < EXAMPLES_A_SECOND:
             self._written[rule] = written + 1
+            severity, subject, detail = found
             self._violations.add((at_us, self._worker, ticket, person, call, rule, str(severity), subject, detail))
 
     def wants(self, call: str, at: float) -> bool:

@@ -13,7 +13,7 @@ from harness.core.delivery_facts import FactKind
 from harness.core.ledger import Ledger
 from harness.core.outcome import Outcome
 from harness.core.platform_limits import key_of, limit_of
-from harness.core.read_log import KeptReply, ReadLog, ReadSample, ReadSeverity
+from harness.core.read_log import KeptReply, ReadLog, ReadSample, ReadViolation
 from harness.core.rows import Notes, Taken
 from harness.core.secret_filter import WORDS
 from harness.core.tables import DELIVERY, View
@@ -87,20 +87,10 @@ class RecordingObserver:
         at_us = round((at - self._zero) * 1e6)
         self.facts.add((at_us, self.worker, str(kind), person, conversation, key, detail, mark_us))
 
-    def violated(
-        self,
-        at: float,
-        ticket: int,
-        person: int,
-        call: str,
-        rule: str,
-        severity: ReadSeverity,
-        subject: str,
-        detail: str,
-    ) -> None:
+    def violated(self, at: float, ticket: int, person: int, call: str, rule: str, found: ReadViolation) -> None:
         """A reply that was read at `at` (loop time) breaks a rule."""
         at_us = round((at - self._zero) * 1e6)
-        self.reads.violated(at_us, ticket, person, call, rule, severity, subject, detail)
+        self.reads.violated(at_us, ticket, person, call, rule, found)
 
     def sampled(self, begun: float, at: float, person: int, call: str, sample: ReadSample) -> None:
         """A reply in outline, asked at `begun` and read at `at` (loop time)."""

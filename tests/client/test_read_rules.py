@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from harness.client.api import calls, chat_calls
 from harness.client.api.call import Call
 from harness.client.checks.read_checks import ReadChecks
-from harness.client.checks.read_rule import CheckedReply, ReadViolation
+from harness.client.checks.read_rule import CheckedReply
 from harness.client.checks.rules import ONE_IN, RULES, RULES_OF_CALL
 from harness.client.checks.settled import SettledWrites
 from harness.core.call_names import CALL_NAMES
 from harness.core.outcome import Outcome
-from harness.core.read_log import EXAMPLES_A_SECOND, ReadLog, ReadSeverity
+from harness.core.read_log import EXAMPLES_A_SECOND, ReadLog, ReadSeverity, ReadViolation
 from reports.integrity.reads_texts import RULES as TEXTS
 from tests.client.json_trees import DEEP, nested
 
@@ -985,8 +985,9 @@ def test_a_flood_is_counted_completely_and_written_down_in_part() -> None:
     log = ReadLog(3)
     for n in range(1000):
         log.checked("home_feed", "owner", 2)
-        log.violated(1_000_000 + n, 1, 7, "home_feed", "owner", ReadSeverity.FOREIGN, "x", "y")
-        log.violated(2_000_000 if n == 999 else 1_000_000, 1, 7, "home_feed", "other", ReadSeverity.LOST, "x", "y")
+        foreign, lost = ReadViolation(ReadSeverity.FOREIGN, "x", "y"), ReadViolation(ReadSeverity.LOST, "x", "y")
+        log.violated(1_000_000 + n, 1, 7, "home_feed", "owner", foreign)
+        log.violated(2_000_000 if n == 999 else 1_000_000, 1, 7, "home_feed", "other", lost)
     violations, counts = (rows.batch().to_pylist() for rows in log.take())
     assert len(violations) == 2 * EXAMPLES_A_SECOND + 1
     assert {row["worker"] for row in violations} == {3}

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule
 from harness.config.load import load_profile, load_slo_file
+from harness.core.read_log import ReadViolation
 
 ROOT = Path(__file__).resolve().parents[2]
 

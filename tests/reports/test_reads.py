@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from harness.core.ledger import Ledger, WriteKind
-from harness.core.read_log import ReadLog, ReadSeverity
+from harness.core.read_log import ReadLog, ReadSeverity, ReadViolation
 from harness.core.rows import made
 from harness.core.tables import SCHEMAS
 from reports.integrity.model import UNCHECKED, Integrity
@@ -28,7 +28,7 @@ def rows_of(log: ReadLog, ledger: Ledger | None = None) -> Callable[[str, Any], 
 
 
 def violated(log: ReadLog, rule: str, severity: ReadSeverity, detail: str = "d", subject: str = "") -> None:
-    log.violated(2_500_000, 4, 7, "own_profile", rule, severity, subject, detail)
+    log.violated(2_500_000, 4, 7, "own_profile", rule, ReadViolation(severity, subject, detail))
 
 
 def test_nothing_asked_is_no_check() -> None:

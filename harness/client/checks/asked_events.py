@@ -8,8 +8,8 @@ from __future__ import annotations
 import orjson
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, text
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 LISTS = ("acceptedClientEventIds", "rejectedClientEventIds", "retryClientEventIds")
 REPLACED = "CLIENT_EVENT_ID_REPLACED"

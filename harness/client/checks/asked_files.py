@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, shown
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 MEMBERS = {"avatar_sign": "signedURL", "attachment_sign": "signedURL", "attachment_upload": "Key"}
 REMOVE = "attachment_remove"

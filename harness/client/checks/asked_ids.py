@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, listed, text
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, listed, text
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 Wanted = Callable[[CheckedReply], frozenset[Any]]
 

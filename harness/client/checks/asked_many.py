@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 LIMITS: Mapping[str, int] = {
     "messages_poll": 40,

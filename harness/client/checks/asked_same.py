@@ -6,8 +6,8 @@ A direct conversation is the same for a pair each time (5.2), and so is the one 
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import CONVERSATIONS, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from json import JSONDecodeError, JSONDecoder
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, shown
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 TELLS: Mapping[str, str] = {
     "title": "titleId",

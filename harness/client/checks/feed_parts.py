@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, text
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 PARTS = (("actor_profile", "user_id"), ("media_item", "media_item_id"))
 """A part may be an object of nulls, and is then of nobody."""

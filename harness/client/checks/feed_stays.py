@@ -14,10 +14,10 @@ from sys import intern
 
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.phone_memory import FEED_ROWS, FeedRowSeen, FeedSeen, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule
 from harness.core.counted import counted
 from harness.core.flat_rows import FlatRows
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 LATE = timedelta(minutes=5)
 """Rows may be dated this much before they can be seen."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from harness.client.checks.asked_many import FEEDS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule
 from harness.core.counted import counted
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 ACCOUNT = frozenset(
     ("own_profile", "own_profile_public", "own_stats", "own_preferences", "diary_stats", "title_rating_summary")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from harness.client.checks.list_stays import MANY
 from harness.client.checks.owner import LISTS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, strings
+from harness.client.checks.read_rule import CheckedReply, ReadRule, strings
 from harness.core.counted import counted
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from harness.client.checks.owner import LISTS
 from harness.client.checks.phone_memory import CONVERSATIONS, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule
 from harness.core.counted import counted
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 OVERLAP = timedelta(seconds=10)
 MANY = 900

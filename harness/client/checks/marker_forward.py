@@ -8,8 +8,8 @@ requests twice.
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import MARKERS, MarkerSeen, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 KEPT = 3
 """Values of one marker."""

@@ -11,9 +11,9 @@ from datetime import datetime
 from urllib.parse import unquote
 
 from harness.client.checks.phone_memory import OPEN_PAGES, MessagePage, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
+from harness.client.checks.read_rule import CheckedReply, ReadRule
 from harness.core.counted import counted
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 PAGE = 40
 _NOW = ("~", "")

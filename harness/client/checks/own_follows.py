@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, strings
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, strings
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 MANY: Mapping[str, int] = {"people_followed": 900, "stories_followed": 40}
 """A list of so many may be cut: by the target's row limit, or by the one that was asked for."""

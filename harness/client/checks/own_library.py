@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.client.checks.asked_many import LIMITS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, listed, shown
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, listed, shown
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 RATINGS = frozenset(("own_rating", "own_ratings"))
 ENTRIES = frozenset(("library_entry", "library_statuses", "library_list"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from harness.client.checks.phone_memory import PhoneMemory, WrittenMarker
-from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation, shown
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, shown
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 ROUNDED = timedelta(milliseconds=2)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from harness.client.checks.message_stays import PAGE, dated_otherwise
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, shown
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, shown
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "own_profile": ("id", "username", "display_name", "avatar_url"),

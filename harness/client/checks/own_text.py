@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.client.checks.phone_memory import MessageText, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation, shown
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, shown
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 
 def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation]) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, text
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, text
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 OWN_ROWS: Mapping[str, str] = {"own_profile": "id"}
 """Of the app's other reads of own rows no reply says whose it is."""

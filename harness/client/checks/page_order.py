@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from harness.client.checks.asked_order import ORDERS, out_of_order
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 ORDERED = frozenset(("messages_poll", "messages_older", "home_feed", "friends_watching"))
 _LAST = ("~", "")

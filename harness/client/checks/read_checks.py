@@ -7,13 +7,13 @@ from typing import Any
 
 from harness.client.checks.own_writes import BEGINS, ENDS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadViolation
+from harness.client.checks.read_rule import CheckedReply
 from harness.client.checks.read_samples import SAMPLED, SAMPLED_ALWAYS
 from harness.client.checks.rules import ONE_IN, RULES_OF_CALL
 from harness.client.checks.shown_again import AGAIN, Again, kept_reply
 from harness.client.checks.title_facts import TitleFacts
 from harness.core.outcome import Outcome
-from harness.core.read_log import KeptReply, ReadSample
+from harness.core.read_log import KeptReply, ReadSample, ReadViolation
 from harness.core.reply_print import rows_at
 
 WATCHED = frozenset((*RULES_OF_CALL, *BEGINS, *ENDS, *SAMPLED, *SAMPLED_ALWAYS, *AGAIN))

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.core.read_log import ReadSeverity
+from harness.core.read_log import ReadViolation
 
 JsonRow = dict[str, Any]
-
-
-class ReadViolation(NamedTuple):
-    """What is wrong with a reply. subject: id of the row or person that it is about; detail: what was found, in words
-    that name whose it is."""
-
-    severity: ReadSeverity
-    subject: str
-    detail: str
 
 
 @dataclass(eq=False, slots=True)

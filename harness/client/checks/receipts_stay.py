@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.client.checks.phone_memory import RECEIPTS, PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, ReadRule, ReadViolation, strings
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, ReadRule, strings
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 MANY = 900
 """A longer list may be cut by the target's row limit."""

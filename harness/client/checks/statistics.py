@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 STARS = ("stars_1", "stars_2", "stars_3", "stars_4", "stars_5")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.client.checks.asked_many import DECKS, FEEDS
 from harness.client.checks.phone_memory import PhoneMemory
-from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule, ReadViolation
-from harness.core.read_log import ReadSeverity
+from harness.client.checks.read_rule import CheckedReply, JsonRow, ReadRule
+from harness.core.read_log import ReadSeverity, ReadViolation
 
 TABLE = frozenset(
     (
