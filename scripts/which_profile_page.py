@@ -6,6 +6,7 @@ python scripts/which_profile_page.py --check    # exit 1 when that would change 
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from harness.config.load import PROFILES, load_profile
 from harness.core.profile import Profile
+from harness.run.plan_limits import peak_of
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "which-profile.md"
 TABLE = re.compile(r"(<!-- profiles: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -56,15 +58,23 @@ def table(profiles: list[Profile]) -> str:
 
 
 def head() -> Iterator[str]:
-    yield "| profile | what it is | minutes | sessions/s | people |"
-    yield "|---|---|---|---|---|"
+    yield "| profile | what it is | minutes | sessions/s | requests/s | phones | people |"
+    yield "|---|---|---|---|---|---|---|"
 
 
 def row(profile: Profile) -> str:
-    """One profile, with its busiest rate."""
+    """One profile, with its busiest rate, and the limit of requests that a target file has to allow."""
     rate = max(max(stage.rate, stage.rate if stage.to is None else stage.to) for stage in profile.arrivals)
     what = profile.description.rstrip(".")
-    return f"| `{profile.name}` | {what} | {minutes(profile):.1f} | {rate:.3g} | {profile.people:,} |"
+    requests = rounded_up(peak_of(profile, profile.seed).requests_per_second)
+    figures = f"{minutes(profile):.1f} | {rate:.3g} | {requests:,} | {profile.phones:,} | {profile.people:,}"
+    return f"| `{profile.name}` | {what} | {figures} |"
+
+
+def rounded_up(value: float) -> int:
+    """To two digits."""
+    unit = 10 ** max(0, math.floor(math.log10(value)) - 1)
+    return math.ceil(value / unit) * unit
 
 
 def minutes(profile: Profile) -> float:

@@ -13,6 +13,7 @@ import pytest
 from harness.cli.init import FILES, PROJECT
 from harness.config.load import load_profile, load_slo_file, load_target
 from harness.config.slo_reach import out_of_reach
+from harness.core.ownership import new_claim
 
 BIN = Path(sys.executable).parent
 
@@ -68,6 +69,7 @@ def test_its_files_are_right_and_the_profile_brings_the_samples() -> None:
     slos = load_slo_file(PROJECT / "slo.toml")
     assert out_of_reach(profile, slos.slo) == []
     target = load_target(PROJECT / "targets" / "staging.toml")
+    assert "harness doctor --target staging --claim" in (PROJECT / "README.md").read_text(encoding="utf-8")
     limits = target.limits[target.host]
     assert limits.phones is not None
     assert profile.phones <= limits.phones
@@ -87,3 +89,12 @@ def test_the_two_commands_end_with_a_verdict(tmp_path: Path) -> None:
             assert objective in done.stdout
     [run] = (tmp_path / "runs").iterdir()
     assert (run / "report.html").stat().st_size > 100_000
+
+
+def test_the_claim_that_a_hosted_target_needs_has_its_place(tmp_path: Path) -> None:
+    text = (PROJECT / "targets" / "staging.toml").read_text(encoding="utf-8")
+    assert "harness doctor --target staging --claim" in text
+    filled = tmp_path / "staging.toml"
+    claim = new_claim()
+    filled.write_text(text.replace("# [ownership]", "[ownership]").replace('# claim = "load-..."', f'claim = "{claim}"'))
+    assert load_target(filled).ownership.claim == claim
