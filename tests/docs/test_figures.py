@@ -11,10 +11,13 @@ import pytest
 
 import chaos.faults  # noqa: F401 - registers them
 from chaos.fault import Layer, registered
+from chaos.network_model import LINKS
 from harness.cli import cli
 from harness.cli.environment import commands
 from harness.client.checks.rules import RULES
 from harness.core.errors import ExitCode
+from harness.core.slo import DatabaseLimits
+from harness.doctor.checks import CHECKS
 from harness.plan import LEVERS
 from harness.preflight.checkout.lints import CHECKOUT_LINTS
 from harness.preflight.lints import LINTS
@@ -26,6 +29,7 @@ from reports.integrity.reads_texts import RULES as RULE_TEXTS
 from reports.integrity.texts import QUESTIONS as QUESTIONS_OF_DATA
 
 ROOT = Path(__file__).resolve().parents[2]
+WORDS = {10: "Ten", 11: "Eleven", 12: "Twelve"}
 FOR_CHILDREN = {"HARNESS_PERMIT", "HARNESS_ANON_KEY", "HARNESS_PEOPLE_PASSWORD", "HARNESS_JWT_SECRET"}
 """What a command hands to its own processes; nobody sets them."""
 
@@ -154,3 +158,23 @@ def test_the_rules_that_nothing_asks_are_said() -> None:
     named = set(re.findall(r"I\d\d", said.replace("I31 to I40", " ".join(f"I{n}" for n in range(31, 41)))))
     assert never <= named
     assert named & asked <= {"I80"}
+
+
+def test_every_check_of_the_doctor_has_its_row() -> None:
+    assert sorted({one.id for one in CHECKS} - set(first_cells("docs/doctor.md"))) == []
+
+
+def test_every_emulated_link_is_named() -> None:
+    assert sorted(name for name in LINKS if f"`{name}`" not in text("docs/chaos.md")) == []
+
+
+def test_every_kind_of_rule_about_the_assistant_has_its_row() -> None:
+    kinds = re.findall(r'^    kind: Literal\["(\w+)"\]', text("harness/core/assistant_slo.py"), re.MULTILINE)
+    assert len(kinds) > 5
+    assert sorted(set(kinds) - names_in_tables("docs/assistant.md")) == []
+
+
+def test_every_limit_of_the_database_is_shown() -> None:
+    page = text("docs/database.md")
+    assert [name for name in DatabaseLimits.model_fields if f"\n    {name} = " not in page] == []
+    assert f"{WORDS[len(DatabaseLimits.model_fields)]} figures stand beside the manual's limits" in page
