@@ -96,5 +96,7 @@ def test_the_claim_that_a_hosted_target_needs_has_its_place(tmp_path: Path) -> N
     assert "harness doctor --target staging --claim" in text
     filled = tmp_path / "staging.toml"
     claim = new_claim()
-    filled.write_text(text.replace("# [ownership]", "[ownership]").replace('# claim = "load-..."', f'claim = "{claim}"'))
+    filled.write_text(
+        text.replace("# [ownership]", "[ownership]").replace('# claim = "load-..."', f'claim = "{claim}"')
+    )
     assert load_target(filled).ownership.claim == claim

@@ -178,3 +178,10 @@ def test_every_limit_of_the_database_is_shown() -> None:
     page = text("docs/database.md")
     assert [name for name in DatabaseLimits.model_fields if f"\n    {name} = " not in page] == []
     assert f"{WORDS[len(DatabaseLimits.model_fields)]} figures stand beside the manual's limits" in page
+
+
+def test_nobody_is_told_to_install_a_package_of_our_name_from_an_index() -> None:
+    """None is published: whoever registered the name would be run."""
+    places = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *(ROOT / "harness").rglob("*.py")]
+    told = [path.name for path in places if re.search(r"pip install\W+movinesta-harness", path.read_text("utf-8"))]
+    assert told == []

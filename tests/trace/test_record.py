@@ -27,7 +27,7 @@ UMD = Path(__file__).resolve().parents[1] / "node/node_modules/@supabase/supabas
 def missing() -> str:
     """What a recording needs and this machine has not."""
     if importlib.util.find_spec("playwright") is None:
-        return "Playwright is not installed; pip install 'movinesta-harness[trace]'"
+        return "Playwright is not installed; .venv/bin/pip install -e '.[trace]'"
     if shutil.which("chromium") is None or shutil.which("npm") is None:
         return "Chromium or npm is missing; `make test-all` installs both"
     return "" if UMD.is_file() else "tests/node/node_modules is missing; run `npm ci` in tests/node"

@@ -23,7 +23,7 @@ FLAGS = (
     "--no-first-run",
 )
 KEY_MS = 60
-EXTRA = "pip install 'movinesta-harness[trace]'"
+EXTRA = "in the harness's checkout: .venv/bin/pip install -e '.[trace]'"
 HIDE = """state => {
   Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
   Object.defineProperty(document, "hidden", { configurable: true, get: () => state === "hidden" });
