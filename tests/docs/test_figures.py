@@ -15,6 +15,7 @@ from chaos.network_model import LINKS
 from harness.cli import cli
 from harness.cli.environment import commands
 from harness.client.checks.rules import RULES
+from harness.config.load import PROFILES, load_profile
 from harness.core.errors import ExitCode
 from harness.core.slo import DatabaseLimits
 from harness.doctor.checks import CHECKS
@@ -27,9 +28,10 @@ from harness.prove.mutants.allowed import reason
 from harness.prove.mutants.catalogue import mutants
 from reports.integrity.reads_texts import RULES as RULE_TEXTS
 from reports.integrity.texts import QUESTIONS as QUESTIONS_OF_DATA
+from scripts.which_profile_page import group
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = {10: "Ten", 11: "Eleven", 12: "Twelve"}
+WORDS = dict(enumerate(("Ten", "Eleven", "Twelve", "Thirteen", "Fourteen", "Fifteen", "Sixteen"), 10))
 FOR_CHILDREN = {"HARNESS_PERMIT", "HARNESS_ANON_KEY", "HARNESS_PEOPLE_PASSWORD", "HARNESS_JWT_SECRET"}
 """What a command hands to its own processes; nobody sets them."""
 
@@ -185,3 +187,8 @@ def test_nobody_is_told_to_install_a_package_of_our_name_from_an_index() -> None
     places = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *(ROOT / "harness").rglob("*.py")]
     told = [path.name for path in places if re.search(r"pip install\W+movinesta-harness", path.read_text("utf-8"))]
     assert told == []
+
+
+def test_the_readme_counts_the_profiles_with_faults() -> None:
+    faulty = [path.stem for path in PROFILES.glob("*.toml") if group(load_profile(path.stem)) == "faults"]
+    assert f"{WORDS[len(faulty)].lower()} with faults" in " ".join(text("README.md").split())
