@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.history.packed import FOLDER
-from reports.compare import Comparison
+from reports.compare_rows import Comparison
 from reports.model import ReportModel
 
 VERDICT = "verdict.json"

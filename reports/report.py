@@ -25,7 +25,8 @@ from harness.record.store import RunFiles, open_run
 from harness.record.streams import replacing
 from reports.assistant.judge import assistant
 from reports.chaos_log import read
-from reports.compare import Comparison, compare
+from reports.compare import compare
+from reports.compare_rows import Comparison
 from reports.database.before import Earlier
 from reports.database.compute import beside
 from reports.database.figures import earlier_of

@@ -14,7 +14,8 @@ from harness.core.tables import View
 from harness.record.manifest import Manifest
 from reports import text
 from reports.circumstances import differing
-from reports.compare import Comparison, compare
+from reports.compare import compare
+from reports.compare_rows import Comparison
 from reports.frames import Frames, latency_table, outcome_table
 from reports.recovery.model import FaultReport, Recovery
 

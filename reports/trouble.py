@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.core.tables import View
 from reports.catch_all import CatchAllRow
-from reports.compare import CompareRow
+from reports.compare_rows import CompareRow
 from reports.drift import DriftRow
 from reports.frames import Frames
 from reports.integrity.model import Check

@@ -26,7 +26,7 @@ from reports import slo as objectives
 from reports.access import AccessRow
 from reports.assistant.model import AssistantRow
 from reports.catch_all import CatchAllVerdict
-from reports.compare import Comparison
+from reports.compare_rows import Comparison
 from reports.coverage.judged_run import judged_run
 from reports.coverage.model import Coverage
 from reports.coverage.session import beside

@@ -26,7 +26,8 @@ from reports.ab.model import CODES, AbAnswer, RoundRuns, Word
 from reports.ab.paired import Ratio, Samples, ratio
 from reports.ab.rounds import Key, Round, Sides, sides
 from reports.circumstances import differing
-from reports.compare import BODY_FLOOR_MS, FASTER, FLOOR_MS, ORDER, WARN, Change, CompareRow, Differing
+from reports.compare import BODY_FLOOR_MS, FASTER, FLOOR_MS, WARN
+from reports.compare_rows import ORDER, Change, CompareRow, Differing
 from reports.disturbance import LAGS
 from reports.frames import MEASURED_VIEWS
 from reports.statistics.many import alarms, more_often

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.core.errors import ExitCode
-from reports.compare import CompareRow, Differing
+from reports.compare_rows import CompareRow, Differing
 from reports.model import ReportModel
 
 Word = Literal["pass", "fail", "inconclusive"]

@@ -11,7 +11,7 @@ from harness.core.tables import Phase, View
 from harness.plan.beside import BesideRow
 from harness.record.manifest import Manifest
 from reports.assistant.model import AssistantRow
-from reports.compare import Comparison
+from reports.compare_rows import Comparison
 from reports.database.model import DatabaseView
 from reports.drift import DriftRow
 from reports.frames import Frames

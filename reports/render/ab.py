@@ -10,7 +10,7 @@ from harness.ci.marker import marker
 from harness.core.visible import visible
 from reports.ab.judge import slower
 from reports.ab.model import AbAnswer
-from reports.compare import CompareRow
+from reports.compare_rows import CompareRow
 from reports.render.ci_comment import as_code, as_url
 from reports.render.junit import clean
 from reports.render.lines import columns, wrapped

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.ci.annotations import Annotation, Level
 from harness.core.errors import ExitCode
 from harness.core.visible import visible
-from reports.compare import CompareRow
+from reports.compare_rows import CompareRow
 from reports.verdict import Verdict
 
 

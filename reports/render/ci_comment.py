@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from harness.ci.marker import marker
 from harness.core.visible import visible
-from reports.compare import CompareRow
+from reports.compare_rows import CompareRow
 from reports.render import summary
 from reports.render.summary import MARK, md
 from reports.text import plural

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from harness.core.visible import visible
 from reports.catch_all import CatchAllVerdict
-from reports.compare import Comparison
+from reports.compare_rows import Comparison
 from reports.coverage.model import Coverage
 from reports.database.model import DatabaseView, shortened
 from reports.findings import Finding

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.core.visible import visible
-from reports.compare import CompareRow, Comparison
+from reports.compare_rows import CompareRow, Comparison
 from reports.coverage.model import Coverage
 from reports.database.model import DatabaseView
 from reports.integrity.model import Integrity

@@ -8,7 +8,8 @@ import pytest
 from harness.core.errors import UsageError
 from harness.core.outcome import Outcome
 from harness.core.tables import View
-from reports.compare import Comparison, compare
+from reports.compare import compare
+from reports.compare_rows import Comparison
 from reports.frames import Frames, load
 from reports.render import html as render_html
 from reports.render import terminal
