@@ -71,7 +71,7 @@ def _other(command: Shown) -> tuple[Way, str]:
         return Way.AT_ONCE, ""
     if command.program in ("curl", "locust"):
         return Way.STAGED, ""
-    if command.program in ("git", "cd", "export", "docker", "pip"):
+    if command.program in ("git", "cd", "export", "docker", "pip", "set", ".", "sed"):
         return Way.OPTIONS, "a program of others, with what only the reader has"
     if command.page in CLUSTERS:
         return Way.OPTIONS, "needs a cluster or a cloud; tests/runs/test_kubernetes_commands.py runs what they start"
