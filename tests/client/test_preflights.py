@@ -12,7 +12,7 @@ import pytest
 
 from harness.client.api import calls, chat_calls
 from harness.client.api.call import Call, function, table, upsert
-from harness.client.api.calls import EXPERIMENTS, USER
+from harness.client.api.calls import EXPERIMENTS, ONBOARDING_LIKES, USER
 from harness.client.api.chat_calls import ATTACHMENT_UPLOAD, TYPING_BROADCAST
 from harness.client.api.classify import Reading
 from harness.client.api.headers import preflight_ask
@@ -31,6 +31,7 @@ from tests.client.test_resent import rows
 
 ORIGIN = "https://movinesta.app"
 KEYS = "apikey,authorization"
+WITHOUT_REQUEST_ID = "authorization, x-client-info, apikey, content-type"
 SEARCH = function("media_search", "media-search", require_auth=False)
 READ = table("people_followed", "follows?select=followed_id&follower_id=eq.{}")
 
@@ -290,13 +291,12 @@ def test_a_read_is_tried_again_and_asks_again(server: Scripted) -> None:
 
 
 def test_what_is_refused_as_shipped_is_no_failure_of_the_call(server: Scripted) -> None:
-    """P22: experiment-assign does not allow `x-request-id`."""
-    allowed = "authorization, x-client-info, apikey, content-type"
-    server.script = refusing("experiment-assign", access_control_allow_headers=allowed)
-    reading, done = one_call(server, EXPERIMENTS)
+    """P22: onboarding-initial-likes does not allow `x-request-id`."""
+    server.script = refusing("onboarding-initial-likes", access_control_allow_headers=WITHOUT_REQUEST_ID)
+    reading, done = one_call(server, ONBOARDING_LIKES)
     assert (reading.outcome, reading.status) == (Outcome.NETWORK, 0)
-    assert told(server) == ["OPTIONS experiment-assign"]
-    assert done.names["experiments"] == 0
+    assert told(server) == ["OPTIONS onboarding-initial-likes"]
+    assert done.names["onboarding_likes"] == 0
     assert [one.code for one in done.engine.attempts if one.name == "preflight"][
         -1
     ] == "header not allowed: x-request-id"
@@ -304,16 +304,24 @@ def test_what_is_refused_as_shipped_is_no_failure_of_the_call(server: Scripted) 
 
 
 def test_any_other_refusal_of_such_a_call_is_a_failure(server: Scripted) -> None:
-    server.script = refusing("experiment-assign", access_control_allow_headers="apikey")
+    server.script = refusing("onboarding-initial-likes", access_control_allow_headers="apikey")
+    _, done = one_call(server, ONBOARDING_LIKES)
+    assert done.outcomes("onboarding_likes") == {"network": 1}
+    assert done.outcomes("preflight") == {"ok": 1, "rejected": 1}
+
+
+def test_what_the_shipped_function_allows_is_a_failure_where_it_is_refused(server: Scripted) -> None:
+    """experiment-assign, run by itself, names the header (contract 6.5, observed)."""
+    server.script = refusing("experiment-assign", access_control_allow_headers=WITHOUT_REQUEST_ID)
     _, done = one_call(server, EXPERIMENTS)
     assert done.outcomes("experiments") == {"network": 1}
     assert done.outcomes("preflight") == {"ok": 1, "rejected": 1}
 
 
 def test_what_was_refused_as_shipped_goes_out_when_the_target_allows_it(server: Scripted) -> None:
-    reading, done = one_call(server, EXPERIMENTS)
+    reading, done = one_call(server, ONBOARDING_LIKES)
     assert reading.outcome is Outcome.OK
-    assert done.outcomes("experiments") == {"ok": 1}
+    assert done.outcomes("onboarding_likes") == {"ok": 1}
 
 
 def test_a_write_that_was_kept_back_is_known_not_to_have_left(server: Scripted) -> None:
