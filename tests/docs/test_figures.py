@@ -96,7 +96,10 @@ def test_every_fault_has_its_row() -> None:
 
 def test_every_question_of_preflight_has_its_row_with_its_severity() -> None:
     rows = dict(re.findall(r"^\| `(\w+)`: [^|]* \| (\w+) \|", text("docs/preflight.md"), re.MULTILINE))
-    assert rows == {one.id: one.severity for one in (*LINTS, *QUESTIONS, *CHECKOUT_LINTS)}
+    asked = {one.id: one.severity for one in LINTS}
+    asked |= {one.id: one.severity for one in QUESTIONS}
+    asked |= {one.id: one.severity for one in CHECKOUT_LINTS}
+    assert rows == asked
 
 
 def test_every_exit_code_has_its_row() -> None:
