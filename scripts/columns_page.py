@@ -20,8 +20,8 @@ from harness.core.ledger import WriteKind, WriteStep
 from harness.core.outcome import OUTCOMES
 from harness.core.session_end import SessionEnd
 from harness.core.tables import SCHEMAS, View
-from harness.evidence.tables import ACTORS, READERS, TALKED_IN, WRITTEN_BY, StoredTable
-from harness.evidence.tables import TABLES as STORED
+from harness.evidence import tables as evidence
+from harness.evidence.tables import StoredTable
 from harness.observe.tables import SCHEMAS as OBSERVED
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "notebook.md"
@@ -46,9 +46,9 @@ def written(page: str) -> str:
 
 
 def stored_tables() -> list[StoredTable]:
-    """What is read from the target, each file once."""
-    tables = [*STORED, *(table for table, _ in (*TALKED_IN, *WRITTEN_BY, *READERS, *ACTORS))]
-    return list({table.file: table for table in tables}.values())
+    """What is read from the target, each file once: those of the run's own rows first."""
+    others = (table for table in vars(evidence).values() if isinstance(table, StoredTable))
+    return list({table.file: table for table in (*evidence.TABLES, *others)}.values())
 
 
 def _lines() -> Iterator[str]:

@@ -12,6 +12,7 @@ from harness.core.column_words import COLUMNS, TABLES, words
 from harness.core.operation_names import NAMES_OF_VIEW, REALTIME_NAMES
 from harness.core.operation_words import DELIVERIES, OPERATIONS, REALTIME
 from harness.core.tables import SCHEMAS, View
+from harness.evidence import tables as evidence
 from harness.observe.tables import SCHEMAS as OBSERVED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,3 +49,10 @@ def test_the_list_has_every_name_that_an_slo_may_judge() -> None:
     plain = {name for view, names in NAMES_OF_VIEW.items() for name in names if view is not View.SERVER}
     plain |= NAMES_OF_VIEW[View.SERVER] - REALTIME_NAMES | set(REALTIME)
     assert [name for name in sorted(plain) if f"\n| `{name}` |" not in page] == []
+
+
+def test_every_table_that_is_read_from_the_target_has_its_row() -> None:
+    page = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    files = {table.file for table in vars(evidence).values() if isinstance(table, evidence.StoredTable)}
+    assert len(files) > 25
+    assert [name for name in sorted(files) if f"\n| `{name}` |" not in page] == []
