@@ -32,6 +32,8 @@ from scripts.which_profile_page import group
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = dict(enumerate(("Ten", "Eleven", "Twelve", "Thirteen", "Fourteen", "Fifteen", "Sixteen"), 10))
+EVERYWHERE = {"path", "method", "header"}
+"""What all HTTP faults of the proxy take; said below the table."""
 FOR_CHILDREN = {"HARNESS_PERMIT", "HARNESS_ANON_KEY", "HARNESS_PEOPLE_PASSWORD", "HARNESS_JWT_SECRET"}
 """What a command hands to its own processes; nobody sets them."""
 
@@ -195,3 +197,21 @@ def test_nobody_is_told_to_install_a_package_of_our_name_from_an_index() -> None
 def test_the_readme_counts_the_profiles_with_faults() -> None:
     faulty = [path.stem for path in PROFILES.glob("*.toml") if group(load_profile(path.stem)) == "faults"]
     assert f"{WORDS[len(faulty)].lower()} with faults" in " ".join(text("README.md").split())
+
+
+@pytest.mark.parametrize(
+    ("page", "layers"),
+    [("docs/chaos.md", (Layer.PHONE,)), ("docs/chaos-proxy.md", (Layer.STREAM, Layer.HTTP, Layer.FRAME))],
+)
+def test_every_parameter_of_a_fault_is_named_with_its_default(page: str, layers: tuple[Layer, ...]) -> None:
+    rows = re.findall(r"^\| (`[^|]*)\|([^|]*)\|", text(page), re.MULTILINE)
+    missing = []
+    for name, fault in registered(*layers).items():
+        told = next(parameters for names, parameters in rows if f"`{name}`" in names)
+        for parameter, field in fault.model_fields.items():
+            if parameter in EVERYWHERE:
+                continue
+            number = isinstance(field.default, int | float) and field.default != 0
+            if f"`{parameter}`" not in told or (number and f"({field.default:g}" not in told):
+                missing.append(f"{name}: {parameter} ({field.default})")
+    assert missing == []
