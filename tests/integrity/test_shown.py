@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.client.checks.read_samples import NO_ID
+from harness.client.checks.read_rule import CheckedReply
+from harness.client.checks.read_samples import NO_ID, SAMPLED
 from harness.client.checks.settings_outline import settings_outline
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
@@ -320,6 +321,12 @@ def test_a_marker_that_may_be_another_writes_accuses_nobody() -> None:
     assert at_once.poll(MARKED_US - FIVE_HOURS_US)[0].status == "broken"
     unheard = marked((20, 20.2, MARKED_US), (19, None, MARKED_US - 1_000_000))
     assert unheard.poll(MARKED_US - 1_000_000)[0].status == "held", "may be stored at any time"
+    late = marked((10, 10.2, MARKED_US + 9_000_000))
+    late.write(5, 9, MARKED_US, WriteStep.UNANSWERED)  # the phone waits no longer, and it is stored afterwards
+    assert late.poll(MARKED_US)[0].status == "held"
+    late = marked((10, 10.2, MARKED_US + 9_000_000))
+    late.write(5, 9, MARKED_US, WriteStep.UNSETTLED)  # a gateway that gave up
+    assert late.poll(MARKED_US)[0].status == "held"
     turned_back = marked((20, 20.2, MARKED_US), (39, 39.2, MARKED_US - 90_000_000))
     assert turned_back.poll(MARKED_US - 90_000_000)[0].status == "held", "a clock that was set"
     by_the_server = marked((20, 20.2, MARKED_US), (30, 30.2, 0))
@@ -354,6 +361,15 @@ def test_an_outline_comes_back_as_it_was_noted() -> None:
     assert log.take() == []
     on_the_runs_clock = kept(lambda table, columns: [rows[0][1].select(columns)], {3: 90, 4: 7})
     assert [(one.begun_us, one.at_us) for one in on_the_runs_clock] == [(91, 92)]
+
+
+@pytest.mark.parametrize("told", ["2026-01-01T12:00:00", "2026-01-01", "infinity", "", None])
+def test_an_instant_of_no_zone_is_not_taken_for_one_of_this_machine(told: str | None) -> None:
+    page = CheckedReply("messages_poll", str(uuid.UUID(bytes=ME)), (CONVERSATION,), None, [])
+    page.data = [{"id": str(uuid.UUID(bytes=one)), "created_at": told} for one in ROWS]
+    kept_ = SAMPLED["messages_poll"](page)
+    assert kept_ is not None
+    assert (kept_.oldest_us, kept_.owners) == (None, b"")
 
 
 def test_those_who_saw_an_empty_feed_are_read_first_and_whole_feeds_only() -> None:
@@ -487,11 +503,11 @@ STATUS = FEED._replace(call="assistant_status", subject=raw(CONVERSATION), ids=(
 @pytest.mark.parametrize(
     ("status", "made_s", "changed_s", "unsure_s", "holds"),
     [
-        ("done", 30.0, 39.0, 0.0, True),  # asked at 40 s: what closed it may not have been seen yet
-        ("done", 30.0, 37.5, 0.0, False),
-        ("failed", 30.0, 37.5, 0.0, False),
-        ("done", 30.0, 37.5, 1.0, True),
-        ("processing", 30.0, 37.5, 0.0, True),
+        ("done", 5.0, 10.5, 0.0, True),  # asked at 40 s: what closed it may not have been seen yet
+        ("done", 5.0, 9.5, 0.0, False),
+        ("failed", 5.0, 9.5, 0.0, False),
+        ("done", 5.0, 9.5, 1.0, True),
+        ("processing", 5.0, 9.5, 0.0, True),
         ("pending", 40.9, 40.9, 0.0, True),
         ("pending", 41.1, 41.1, 0.0, False),  # made after the answer came
         ("pending", 41.1, 41.1, 0.2, True),
@@ -510,6 +526,22 @@ def test_who_is_told_that_the_assistant_is_busy_has_an_answer_to_come(
     assert (found.id, found.looked_at, found.status) == ("assistant typing", 3, "held" if holds else "broken")
     (found,) = assistant_busy.checks([STATUS._replace(account=STRANGER, first=1)], tmp_path, ZERO_US, 0)
     assert "the assistant types, and no answer was to come" in found.offenders[0].text, "it is somebody else's"
+
+
+def test_of_assistants_whose_jobs_were_not_read_nothing_is_said(tmp_path: Path) -> None:
+    rooms = [number.to_bytes(16, "big") for number in range(1, readers.ASKED_AT_MOST + 11)]
+    busy = [STATUS._replace(subject=room, detail=str(uuid.UUID(bytes=room))) for room in rooms for _ in range(2)]
+    log = ReadLog()
+    for one in busy:
+        log.sampled(0, 1, 1, one.call, ReadSample(one.account, one.subject, detail=one.detail, first=0, second=1))
+    samples = [taken for _, taken in made(log.take())]
+    read = readers.asked([taken.select(readers.ASKED_COLUMNS) for taken in samples], {STATUS.call})
+    at = datetime.fromtimestamp(ZERO_US / 1e6, UTC).isoformat()
+    row = {"created_at": at, "updated_at": at, "status": "processing"}
+    rows = [row | hexed({"id": room, "user_id": ME, "conversation_id": room}) for room in read]
+    store.keep(tmp_path, READERS_JOBS, [batch(READERS_JOBS, rows)])
+    (found,) = assistant_busy.checks(busy, tmp_path, ZERO_US, 0)
+    assert (found.status, found.looked_at) == ("held", 2 * readers.ASKED_AT_MOST)
 
 
 def outline(**settings: object) -> str:
