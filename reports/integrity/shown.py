@@ -53,20 +53,24 @@ class Looked(Protocol):
 
 @dataclass(slots=True)
 class Findings:
-    """Of one rule."""
+    """Of one rule. count: of what breaks it, however many are shown of them."""
 
     asked: int = 0
+    count: int = 0
     offenders: list[Offender] = field(default_factory=list)
 
     def finds(self, one: Looked, words: str, **ids: bytes | str) -> None:
         """A reply that breaks it."""
+        self.count += 1
+        if len(self.offenders) >= SHOWN:
+            return
         named = {name: id_ if isinstance(id_, str) else text(id_) for name, id_ in ids.items()}
         named = {"person": text(one.account), **named}
         self.offenders.append(Offender(ids=named, text=f"{one.call}: {words}", at_s=round(one.at_us / 1e6, 3)))
 
     def check(self, id_: str) -> Check:
         """What comes of it."""
-        return QUESTIONS[id_].answered(self.asked, len(self.offenders), tuple(self.offenders[:SHOWN]))
+        return QUESTIONS[id_].answered(self.asked, self.count, tuple(self.offenders))
 
 
 def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Iterator[Check]:

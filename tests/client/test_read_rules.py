@@ -246,7 +246,7 @@ def suggested(surface: str, context: dict[str, str], key: str) -> Story:
     return lambda phone: phone.gets("assistant_suggestions", body=body, data=data)
 
 
-def typing(is_typing: bool | None, is_queued: bool | None, *kind: str) -> Story:
+def typing(is_typing: bool | None, is_queued: bool | None, *kind: str | None) -> Story:
     data = {"ok": True, "is_typing": is_typing, "is_queued": is_queued, **dict(zip(("jobKind",), kind, strict=False))}
     return lambda phone: phone.gets("assistant_status", body={"p_conversation_id": ROOM}, data=data)
 
@@ -330,6 +330,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         (typing(True, False, "reply"), typing(False, False, "reply")),
         (typing(False, True, "reply"), typing(True, True, "reply")),
         (typing(None, None), typing(False, True)),
+        (typing(False, False, None), typing(True, False, None)),
     ],
     "asked-variants": [
         (variants("one"), variants("three")),
