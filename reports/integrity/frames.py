@@ -28,14 +28,15 @@ def writes(rows: LedgerRows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
     noted = _frame(LEDGER_WRITES, rows, wanted)
     steps = _frame(LEDGER_STEPS, rows, wanted)
     sent = steps[steps["step"] == WriteStep.SENT].groupby(NAME)["at_us"].min().rename("sent_us")
-    said = steps[steps["step"] != WriteStep.SENT].groupby(NAME)
-    done = said["at_us"].max().rename("done_us")
-    clash = said["outcome"].agg(lambda codes: bool((codes == OUTCOME_CODE[Outcome.CONFLICT]).any())).rename("conflict")
+    said = steps[steps["step"] != WriteStep.SENT]
+    words = said.assign(
+        acknowledged=said["step"] == WriteStep.ACKNOWLEDGED, conflict=said["outcome"] == OUTCOME_CODE[Outcome.CONFLICT]
+    ).groupby(NAME)
+    done = words["at_us"].max().rename("done_us")
     tries = steps["step"].map({WriteStep.SENT: 1, **dict.fromkeys(_UNCLEAR, 0)}).fillna(-1)
     silent = steps.assign(tries=tries).groupby(NAME)["tries"].sum().gt(0).rename("unheard")
-    yes = said["step"].agg(lambda words: bool((words == WriteStep.ACKNOWLEDGED).any())).rename("acknowledged")
     found = noted.drop_duplicates(NAME)
-    for column in (sent, done, yes, clash, silent):
+    for column in (sent, done, words["acknowledged"].any(), words["conflict"].any(), silent):
         found = found.join(column, on=NAME)
     for name in ("acknowledged", "conflict", "unheard"):
         found[name] = found[name].astype("boolean").fillna(False).astype(bool)
