@@ -622,12 +622,18 @@ def test_public_lists_and_titles_of_lists_are_there(tmp_path: Path) -> None:
             (ROWS[1], FRIEND, early, False),
             (ROWS[2], FRIEND, late, True),
             (ROWS[3], STRANGER, early, True),
+            (ROWS[4], FRIEND, None, True),  # a deployment without the date: nobody knows since when it is there
         )
     ]
     store.keep(tmp_path, READERS_LISTS, [batch(READERS_LISTS, [{**row, **hexed(row)} for row in rows])])
     rows = [
         {"id": ME, "created_at": at, "list_id": of, "title_id": title}
-        for of, title, at in ((ROWS[0], FILM, early), (ROWS[1], SERIES, early), (ROWS[1], FILM, late))
+        for of, title, at in (
+            (ROWS[0], FILM, early),
+            (ROWS[1], SERIES, early),
+            (ROWS[1], FILM, late),
+            (ROWS[0], SERIES, None),
+        )
     ]
     store.keep(tmp_path, READERS_LIST_ITEMS, [batch(READERS_LIST_ITEMS, [{**row, **hexed(row)} for row in rows])])
     oldest = ZERO_US - 6_000_000
