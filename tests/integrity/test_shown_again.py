@@ -180,7 +180,9 @@ def test_of_more_reactions_than_are_kept_one_that_was_taken_off_lets_another_in(
     assert [one.ids["row"] for one in check.offenders] == ["r50"]
 
 
-@pytest.mark.parametrize("call", ["home_feed", "friends_watching", "conversation_list", "suggested_overlap"])
+@pytest.mark.parametrize(
+    "call", ["home_feed", "friends_watching", "conversation_list", "suggested_overlap", "search_titles"]
+)
 def test_what_people_made_in_the_run_was_not_there_before(call: str) -> None:
     """On a fresh target nobody has done anything, and whoever opens the app first has no conversation."""
     rows = [{"id": "1", "conversation_id": "1", "user_id": "1", "title_id": "1"}]

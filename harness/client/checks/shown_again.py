@@ -66,7 +66,7 @@ AGAIN: Mapping[str, Again] = {
     **_each(("library_titles", "landing_titles", "trending_media"), _TITLES),
     **_each(("title_reviewers", "profile_cards", "profiles_public", "suggested_profiles"), Again()),
     "people_search": Again(floats=True),  # asks for no order
-    "search_titles": replace(_TITLES, fills=_FOUND),
+    "search_titles": replace(_TITLES, fills=_FOUND, grows=True, floats=True),  # the app adds what TMDb knows
     "title_reviews": Again(made="created_at", first="newest", grows=True, leaves=True),
     "public_lists": Again(made="updated_at", first="newest", leaves=True),
     "stories_lists": Again(made="updated_at", first="newest"),
@@ -87,7 +87,6 @@ AGAIN: Mapping[str, Again] = {
         ("delivery_receipts_poll", "reactions_poll"), Again(made="created_at", first="oldest", grows=True, leaves=True)
     ),
     "own_profile_public": Again(key=()),
-    # searches of TMDb add to the catalogue
     "media_search": Again(under=("results",), moves=_TITLES.moves, fills=_FOUND, grows=True, leaves=True),
     "tmdb_search": Again(
         key=("media_type", "id"), under=("data", "results"), moves=("popularity", "vote_", "known_for")
