@@ -212,6 +212,13 @@ def test_titles_that_were_brought_up_to_date() -> None:
     check = told("search_titles", found)
     assert check is not None
     assert check.status == "held", "the app fetches the scores of what it finds"
+    unscored = [
+        ([row | {"tmdb_release_date": "2019-05-17"}], [row | {"tmdb_release_date": "2019-01-01"}]) for row in TITLES
+    ]
+    for call in ("search_titles", "media_search"):
+        check = told(call, unscored)
+        assert check is not None
+        assert check.status == "held", "and writes those without one"
     check = told("search_titles", [(after, before) for before, after in found])
     assert check is not None
     assert check.status == "broken"

@@ -56,8 +56,9 @@ _FIGURES = ("tmdb_popularity", "tmdb_vote_", "omdb_imdb_votes")
 _TITLES = Again(
     moves=(*_FIGURES, "tmdb_raw.popularity", "tmdb_raw.vote_", "omdb_fetched_at", "omdb_status", "omdb_error")
 )
-_FOUND = ("tmdb_", "omdb_")
-"""What the app fetches of titles that a search found (contract 6.2, 6.4)."""
+_FOUND = replace(_TITLES, moves=(*_TITLES.moves, "tmdb_release_date"), fills=("tmdb_", "omdb_"), grows=True)
+"""The app itself adds titles to what a search finds, fetches their scores, and writes the first of January of its year
+as the date of one without a score."""
 _PEOPLE = Again(key=("user_id",), moves=("followers_count", "following_count"))
 _MESSAGES = Again(only_with=("meta.editedAt", "meta.deletedAt", "meta.deleted", "text"), grows=True, leaves=True)
 AGAIN: Mapping[str, Again] = {
@@ -66,7 +67,7 @@ AGAIN: Mapping[str, Again] = {
     **_each(("library_titles", "landing_titles", "trending_media"), _TITLES),
     **_each(("title_reviewers", "profile_cards", "profiles_public", "suggested_profiles"), Again()),
     "people_search": Again(floats=True),  # asks for no order
-    "search_titles": replace(_TITLES, fills=_FOUND, grows=True, floats=True),  # the app adds what TMDb knows
+    "search_titles": replace(_FOUND, floats=True),
     "title_reviews": Again(made="created_at", first="newest", grows=True, leaves=True),
     "public_lists": Again(made="updated_at", first="newest", leaves=True),
     "stories_lists": Again(made="updated_at", first="newest"),
@@ -87,7 +88,7 @@ AGAIN: Mapping[str, Again] = {
         ("delivery_receipts_poll", "reactions_poll"), Again(made="created_at", first="oldest", grows=True, leaves=True)
     ),
     "own_profile_public": Again(key=()),
-    "media_search": Again(under=("results",), moves=_TITLES.moves, fills=_FOUND, grows=True, leaves=True),
+    "media_search": replace(_FOUND, under=("results",), leaves=True),
     "tmdb_search": Again(
         key=("media_type", "id"), under=("data", "results"), moves=("popularity", "vote_", "known_for")
     ),
