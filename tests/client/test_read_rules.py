@@ -274,6 +274,11 @@ def ratings(*told: str) -> Story:
     return after(*(own(one.split()[0], {"id": TITLE, "omdb_imdb_rating": one.split()[1]}, TITLE) for one in told))
 
 
+def released(*told: str) -> Story:
+    """A title's date, read from the catalogue one time after the other."""
+    return after(*(own("library_titles", {"id": TITLE, "tmdb_release_date": one}, TITLE) for one in told))
+
+
 def listed(*told: int) -> Story:
     row = {"list_id": ROOM, "title_id": TITLE}
     return after(
@@ -374,6 +379,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             ratings("title_preview 7", "library_titles 8", "title_preview 7"),
         ),
         (listed(7, 8), listed(7, 8, 7)),
+        (released("2019-05-17", "2019-01-01", "2019-05-17"), listed(7, 8, 7)),  # searches write one, syncs the other
         (cards("actors", "a", "a", "b"), cards("actors", "a", "b", "a")),
         (cards("retrieval_score", 1, 2, 1), cards("title", "a", "b", "a")),
     ],
