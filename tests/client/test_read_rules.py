@@ -382,6 +382,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         (released("2019-05-17", "2019-01-01", "2019-05-17"), listed(7, 8, 7)),  # searches write one, syncs the other
         (cards("actors", "a", "a", "b"), cards("actors", "a", "b", "a")),
         (cards("retrieval_score", 1, 2, 1), cards("title", "a", "b", "a")),
+        (cards("releaseDate", "2019-05-17", "2019-01-01", "2019-05-17"), cards("releaseYear", 2019, 2020, 2019)),
     ],
     "owner": [
         (own("own_profile", {"id": ME}), own("own_profile", {"id": OTHER})),
