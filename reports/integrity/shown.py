@@ -86,14 +86,14 @@ def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Ite
             _others_rooms(found["I67"], one, seen)
             _rooms(found["I69"], one, seen, zero_us)
         elif one.call in FOLLOWED:
-            _followed(found["I72"], one, seen, touched)
+            _followed(found["I72"], one, seen, touched, zero_us)
         elif one.call == "library_list":
             _others_library(found["I67"], one, seen)
             _library(found["I72"], one, seen, touched, zero_us)
         elif one.call == "diary_stats":
             _figures(found["I71"], one, seen, touched)
         elif one.subject is not None and one.call in ("library_entry", "own_rating"):
-            _title(found["I72"], one, one.subject, seen, touched)
+            _title(found["I72"], one, one.subject, seen, touched, zero_us)
     return (findings.check(id_) for id_, findings in found.items() if findings.asked)
 
 
@@ -160,14 +160,16 @@ def _rooms(found: Findings, one: Shown, seen: View, zero_us: int) -> None:
         found.finds(one, f"{len(gone)} of {len(expected)} conversations are missing", conversation=gone[0])
 
 
-def _followed(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
-    """Whom one follows, but for those whom this run followed or no longer follows; of a part, nobody else."""
-    sure = {who for who in seen.follows[one.account] if (one.account, who) not in touched.follows}
+def _followed(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """Whom one follows, but for those whom this run followed or no longer follows, and whom somebody else, as the same
+    person, followed since; of a part, nobody else."""
+    until, follows = zero_us + one.begun_us - OPEN_US, seen.follows[one.account]
+    sure = {who for who, since in follows.items() if since < until and (one.account, who) not in touched.follows}
     there = {who for who in one.ids if (one.account, who) not in touched.follows}
     found.asked += len(sure)
     if one.whole and (gone := sure - there):
         found.finds(one, f"{len(gone)} of {len(sure)} whom they follow are missing", followed=min(gone))
-    elif more := there - sure:
+    elif more := there - follows.keys():
         found.finds(one, f"{len(more)} whom they do not follow are listed as followed", followed=min(more))
 
 
@@ -184,10 +186,13 @@ def _figures(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
             found.finds(one, f"counts {told} titles as {what}, where {least} are stored{more}")
 
 
-def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touched) -> None:
-    """What is shown of a title that this run did not write to is what is stored."""
+def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touched, zero_us: int) -> None:
+    """What is shown of a title that this run did not write to, nor anybody else since, is what is stored."""
     if not _sure(one, title, touched) or (one.call == "own_rating" and not one.detail):
         return  # as shipped nobody may read ratings (trap T16), so none is shown
+    noted = seen.noted.get(one.account, {}).get(title, 0)
+    if one.call == "library_entry" and noted >= zero_us + one.begun_us - OPEN_US:
+        return
     found.asked += 1
     stored = (seen.library if one.call == "library_entry" else seen.ratings)[one.account].get(title, "")
     if _plain(stored) != _plain(one.detail):
