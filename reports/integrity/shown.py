@@ -91,7 +91,7 @@ def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Ite
             _others_library(found["I67"], one, seen)
             _library(found["I72"], one, seen, touched, zero_us)
         elif one.call == "diary_stats":
-            _figures(found["I71"], one, seen, touched)
+            _figures(found["I71"], one, seen, touched, zero_us)
         elif one.subject is not None and one.call in ("library_entry", "own_rating"):
             _title(found["I72"], one, one.subject, seen, touched, zero_us)
     return (findings.check(id_) for id_, findings in found.items() if findings.asked)
@@ -173,16 +173,20 @@ def _followed(found: Findings, one: Shown, seen: View, touched: Touched, zero_us
         found.finds(one, f"{len(more)} whom they do not follow are listed as followed", followed=min(more))
 
 
-def _figures(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
-    """The diary counts the rows that are there, but for titles that this run wrote to."""
-    open_ = sum(account == one.account for account, _ in touched.titles)
+def _figures(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """The diary counts the rows that are there, but for titles that this run wrote to, or anybody else since."""
+    until, noted = zero_us + one.begun_us - OPEN_US, seen.noted.get(one.account, {})
+    late = {title for title, at in noted.items() if at >= until and _sure(one, title, touched)}
+    open_ = sum(account == one.account for account, _ in touched.titles) + len(late)
     library, ratings = seen.library[one.account], seen.ratings[one.account]
-    watched = sum(_sure(one, title, touched) and status == "watched" for title, status in library.items())
+    watched = sum(
+        status == "watched" and title not in late and _sure(one, title, touched) for title, status in library.items()
+    )
     rated = sum(_sure(one, title, touched) for title in ratings)
     for what, told, least in (("watched", one.first, watched), ("rated", one.second, rated)):
         found.asked += 1
         if told is not None and not least <= told <= least + open_:
-            more = f" and {open_} that this run wrote to" if open_ else ""
+            more = f" and {open_} that were written to since" if open_ else ""
             found.finds(one, f"counts {told} titles as {what}, where {least} are stored{more}")
 
 

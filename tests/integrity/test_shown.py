@@ -168,6 +168,7 @@ def test_foreign_rows_are_what_is_said_first() -> None:
         (FEED._replace(ids=ROWS[:2], owners=(ME, ME)), replace(SEEN, follows={ME: {FRIEND: ZERO_US}}), NOTHING),
         (FOLLOWED._replace(ids=(SHY,)), replace(SEEN, follows={ME: {FRIEND: ZERO_US + 39_000_000, SHY: 0}}), NOTHING),
         (ENTRY._replace(subject=SERIES, detail=""), NOTED_LATE, NOTHING),
+        (DIARY._replace(first=0), replace(SEEN, noted={ME: {FILM: ZERO_US + 39_000_000}}), NOTHING),
         # people whose activity was not read, or whose writes nobody can tell
         (FEED._replace(ids=(), owners=()), replace(SEEN, activity={ME: {}}), NOTHING),
         (FEED._replace(ids=(), owners=(STRANGER,)), SEEN, replace(NOTHING, known=frozenset())),
