@@ -41,8 +41,9 @@ from reports.integrity import (
     settings_served,
     shown,
 )
-from reports.integrity.check import integrity
+from reports.integrity.check import in_words, integrity
 from reports.integrity.model import Check, Integrity
+from reports.integrity.texts import QUESTIONS
 from reports.integrity.view import Hint, Shown, Touched, View
 from reports.integrity.view import shown as kept
 from reports.integrity.writes import of_kind
@@ -677,6 +678,16 @@ def test_a_file_whose_removal_was_acknowledged_is_gone(tmp_path: Path) -> None:
         (found,) = files_gone.checks([removed, FEED], tmp_path)
         assert (found.id, found.status, found.looked_at) == ("I77", status, 1)
     assert "1.png was acknowledged as removed, and is there" in found.offenders[0].text
+
+
+def test_replies_that_are_wrong_are_not_called_lost_data() -> None:
+    found = [asked(FEED._replace(ids=(), owners=()))["I68"], asked(LIST._replace(ids=()))["I69"]]
+    assert in_words(found, 40) == "2 checks of 40 found replies that say something else than is stored"
+    found.append(QUESTIONS["I03"].answered(3, 1, ()))
+    assert in_words(found, 40) == (
+        "1 check of 40 found data that is lost, doubled or misplaced, "
+        "and 2 checks found replies that say something else than is stored"
+    )
 
 
 def test_older_records_know_nothing_of_it() -> None:
