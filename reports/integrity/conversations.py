@@ -44,7 +44,8 @@ def stale(conversations: Frame, messages: Frame) -> Frame:
     newest = messages.groupby("conversation_id")["created_at"].max()
     joined = conversations.join(newest.rename("newest"), on="id")
     older = joined[joined["updated_at"] < joined["newest"]]
-    said = set(zip(messages["conversation_id"], messages["created_at"], strict=True))
+    theirs = messages[messages["conversation_id"].isin(older["id"])]
+    said = set(zip(theirs["conversation_id"], theirs["created_at"], strict=True))
     moved = [pair in said for pair in zip(older["id"], older["updated_at"], strict=True)]
     at_once = (older["newest"] - older["updated_at"]) <= pd.Timedelta(seconds=AT_ONCE_S)
     return older[~(pd.Series(moved, index=older.index, dtype=bool) & at_once)]
