@@ -1,10 +1,11 @@
 """Times in which no change reached anybody, though rows were written and channels looked well. (pure)
 
-Realtime asks row-level security for all subscribers of its changes in one statement. When that raises for one of them,
-the poll brings nothing to anybody, and is tried again for ever: sockets stay open, channels stay joined, heartbeats are
-answered, and a message that is lost here looks like one lost there. What tells this apart from single losses is that it
-holds for everybody at once, which also needs less patience: short chats, of which nobody can say what they would have
-heard, say it together.
+One poller reads the changes for all, and asks row-level security for all subscribers in one statement. When that raises
+for one of them, the poll brings nothing to anybody, and is tried again for ever; when more is written than the poller
+gets through, everybody waits; when it tells of more than it may in a second, it leaves out what comes next. Sockets
+stay open meanwhile, channels stay joined, heartbeats are answered: from outside one looks like the other, and so none
+of them is named alone. What tells this apart from single losses is that it holds for everybody at once, which also
+needs less patience: short chats, of which nobody can say what they would have heard, say it together.
 
 From the record alone. A message is unheard when its row is stored, no phone ever had its frame, and a channel of its
 conversation listened from before it was sent until WAIT_S after it was stored (one that turned out broken does not
@@ -35,9 +36,14 @@ MESSAGES = 3
 SEVERAL = 2
 """People, and conversations, that waited in vain."""
 HEARTBEAT = "realtime_heartbeat"
+CAUSES = (
+    "One poller serves all: it may be behind or down, over its limit of events a second, or stopped by a policy that "
+    "raises for one subscriber"
+)
 REMEDY = (
-    "look into Realtime's log for the error that its poller meets, mend the policy that raises, or drop the binding "
-    "of the one who subscribed"
+    "look into Realtime's log for what its poller met; where it was behind, have fewer rows and subscribers on the "
+    "publication, or write less; where a policy raised, mend the policy that raises, or drop the binding of the one "
+    "who subscribed"
 )
 PLAYBOOK = "11, if realtime.list_changes dominates: 2, reduce Postgres Changes usage"
 _HEARD = [str(kind) for kind in (FactKind.HEARD, FactKind.DOUBLED, FactKind.MISORDERED, FactKind.STRANGE)]
@@ -66,8 +72,7 @@ class Silence(ReportModel):
         messages, conversations = plural(self.messages, "stored message"), plural(self.conversations, "conversation")
         return (
             f"No change was delivered to anybody {when}, while {plural(self.channels, 'channel')} of {whose} were "
-            f"open{answered}: {messages} in {conversations} went unheard. Row-level security that raises for one "
-            "subscriber does this to all"
+            f"open{answered}: {messages} in {conversations} went unheard. {CAUSES}"
         )
 
     @property

@@ -5,7 +5,8 @@ second are written down with their names; all of them are counted.
 
 What only the target's own state can answer (is everybody in this feed followed, is this list complete) is asked after
 the run, of a sample of replies in outline: who asked, when, and the ids that came. Of each call the first few hundred
-and then one a second are kept, so that a short run is looked at as a whole and a long one costs some megabytes.
+and then one a second are kept, so that a short run is looked at as a whole. A row costs 32 bytes: pages of forty
+messages that are polled all day 100 MB a worker.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ WIDTH = 4
 """Bytes of one value."""
 ONLY = "-"
 """Key of the row where there is one."""
+NULL = crc32(b"null")
+"""The number of a field that is there and holds nothing."""
 
 
 class ReplyPrint(NamedTuple):
@@ -45,7 +47,9 @@ def printed(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> ReplyPrint
     """key: names of the columns that tell rows apart; none where there is one row, whose key is `ONLY`. Rows that have
     no such columns are left out, and of several with one key all but the first."""
     flat: dict[str, dict[str, int]] = {}
-    for row in rows[:ROWS_AT_MOST]:
+    for row in rows:
+        if len(flat) >= ROWS_AT_MOST:
+            break
         named = key_of(row, key)
         if named is not None and named not in flat:
             flat[named] = {name: _number(value) for name, value in _leaves(row)}

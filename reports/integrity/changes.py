@@ -7,12 +7,9 @@ beside such a message: the phone wrote it into the body and into `meta`, and the
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -50,23 +47,12 @@ Changes = dict[bytes, list[Change]]
 def gathered(rows: LedgerRows) -> Changes:
     """All changes of the ledger."""
     found: Changes = {}
-    for row in _ordered(frames.writes(rows, [WriteKind.EDIT, WriteKind.DELETE])):
-        change = Change(
-            row["kind"] == WriteKind.DELETE,
-            row["sent_us"],
-            row["done_us"],
-            row["acknowledged"],
-            _number(row["content"]),
-            _number(row["parts"]),
-            _number(row["key"]),
-        )
-        found.setdefault(row["object"], []).append(change)
+    writes = frames.writes(rows, [WriteKind.EDIT, WriteKind.DELETE]).sort_values("sent_us")
+    columns = (writes[name] for name in ("kind", "sent_us", "done_us", "acknowledged", "content", "parts", "key"))
+    for message, kind, sent, done, acknowledged, *numbers_ in zip(writes["object"], *columns, strict=True):
+        change = Change(kind == WriteKind.DELETE, sent, done, acknowledged, *map(_number, numbers_))
+        found.setdefault(message, []).append(change)
     return found
-
-
-def _ordered(writes: pd.DataFrame) -> Iterable[dict[Hashable, Any]]:
-    rows: list[dict[Hashable, Any]] = writes.sort_values("sent_us").to_dict("records")
-    return rows
 
 
 def _number(value: object) -> int:

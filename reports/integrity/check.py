@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,6 +66,8 @@ NEEDS_WHOLE_LEDGER = frozenset(
     }
 )
 """Questions about what was written last, or by whom: a ledger that breaks off cannot answer them."""
+OF_REPLIES = frozenset({*(f"I{number}" for number in range(67, 82) if number != 77), "assistant typing"})
+"""Questions about what people were shown; I77 is about what storage has."""
 MESSAGE_COLUMNS = (
     "id",
     "created_at",
@@ -109,7 +111,7 @@ def _stored(run: RunFiles) -> Integrity:
     broken = [row for row in rows if row.status == "broken"]
     writes = sum(batch.num_rows for batch in run.rows(LEDGER_WRITES, ("kind",)))
     if broken:
-        text_ = f"{plural(len(broken), 'check')} of {len(rows)} found data that is lost, doubled or misplaced"
+        text_ = in_words(broken, len(rows))
     else:
         text_ = f"all {plural(len(rows), 'check')} over {count(writes)} writes held"
     if torn:
@@ -118,6 +120,18 @@ def _stored(run: RunFiles) -> Integrity:
     if not found.at_rest:
         text_ += "; the target was still writing when it was read"
     return Integrity(status="broken" if broken else "held", text=text_, source=found.source, writes=writes, checks=rows)
+
+
+def in_words(broken: Sequence[Check], of: int) -> str:
+    """What broken checks found: what became of the data, and what people were told of it, which may be whole."""
+    shown_ = sum(row.id in OF_REPLIES for row in broken)
+    lost, among = len(broken) - shown_, f" of {of}"
+    told = [f"{plural(lost, 'check')}{among} found data that is lost, doubled or misplaced"] if lost else []
+    if shown_:
+        told.append(
+            f"{plural(shown_, 'check')}{'' if lost else among} found replies that say something else than is stored"
+        )
+    return ", and ".join(told)
 
 
 def torn_ledgers(manifest: Manifest) -> frozenset[int]:

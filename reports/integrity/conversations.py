@@ -13,6 +13,8 @@ import pyarrow as pa
 Frame = pd.DataFrame
 SKEW_S = 2.0
 """Read receipts carry the phone's clock; so much of it is nobody's fault."""
+AT_ONCE_S = 30.0
+"""So long the transactions of two messages of one conversation may be open side by side."""
 
 
 def frame(table: pa.Table) -> Frame:
@@ -36,10 +38,17 @@ def strangers(messages: Frame, participants: Frame) -> Frame:
 
 
 def stale(conversations: Frame, messages: Frame) -> Frame:
-    """Conversations that are older than their newest message (I21)."""
+    """Conversations that are older than their newest message (I21). Each message moves its conversation to the begin of
+    its own transaction (contract 8.2), and of two at once the older one may get to it last: what stands is then that
+    one's instant, not long before the newest."""
     newest = messages.groupby("conversation_id")["created_at"].max()
     joined = conversations.join(newest.rename("newest"), on="id")
-    return joined[joined["updated_at"] < joined["newest"]]
+    older = joined[joined["updated_at"] < joined["newest"]]
+    theirs = messages[messages["conversation_id"].isin(older["id"])]
+    said = set(zip(theirs["conversation_id"], theirs["created_at"], strict=True))
+    moved = [pair in said for pair in zip(older["id"], older["updated_at"], strict=True)]
+    at_once = (older["newest"] - older["updated_at"]) <= pd.Timedelta(seconds=AT_ONCE_S)
+    return older[~(pd.Series(moved, index=older.index, dtype=bool) & at_once)]
 
 
 def mixed_pairs(conversations: Frame, participants: Frame) -> Frame:

@@ -16,6 +16,7 @@ from reports.integrity.conversations import Frame
 from reports.integrity.library import GONE
 
 KEY = ["follower_id", "followed_id"]
+ZERO, MICROSECOND = pd.Timestamp(0, tz="UTC"), pd.Timedelta(microseconds=1)
 
 
 def misdated(writes: Frame, stored: Frame, zero_us: int) -> tuple[Frame, int]:
@@ -28,20 +29,31 @@ def misdated(writes: Frame, stored: Frame, zero_us: int) -> tuple[Frame, int]:
     :param zero_us: the run's zero on the target's clock, epoch.
     """
     there = stored[stored["created_at"].notna()]
-    at: dict[Any, Any] = dict(zip(zip(*(there[name] for name in KEY), strict=True), there["created_at"], strict=True))
-    wrong, judged = [], 0
-    for pair, tries in writes.sort_values("sent_us").groupby(KEY):
-        overlapping = (tries["sent_us"] < tries["done_us"].shift()).any()
-        if pair not in at or overlapping or tries["unheard"].any() or not tries["acknowledged"].all():
-            continue
-        after = tries["status"].eq(GONE).cumsum()
-        last = tries[(after == after.iloc[-1]) & tries["status"].ne(GONE)]
-        if last.empty or last["conflict"].iloc[0] or not int(last["key"].iloc[0]):
-            continue
-        judged += 1
-        maker = last.iloc[0]
-        at_us = (at[pair] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(microseconds=1)
-        begun, ended = (zero_us + int(maker[name]) for name in ("sent_us", "done_us"))
-        if at_us != int(maker["key"]) and not begun - TOLERANCE_US <= at_us <= ended + TOLERANCE_US:
-            wrong.append({**maker, "why": f"dated {apart((at_us - int(maker['key'])) / 1e6)} it was made"})
-    return pd.DataFrame(wrong, columns=[*writes.columns, "why"]), judged
+    pairs, dates = zip(*(there[name] for name in KEY), strict=True), (there["created_at"] - ZERO) // MICROSECOND
+    at: dict[Any, int] = dict(zip(pairs, dates, strict=True))
+    makers = _makers(writes[pd.Series(_pairs(writes), index=writes.index, dtype=object).isin(at)])
+    wrong, why = [], []
+    columns = (makers[name] for name in ("key", "sent_us", "done_us"))
+    for place, (pair, said, sent, done) in enumerate(zip(_pairs(makers), *columns, strict=True)):
+        begun, ended = zero_us + int(sent) - TOLERANCE_US, zero_us + int(done) + TOLERANCE_US
+        if at[pair] != said and not begun <= at[pair] <= ended:
+            wrong.append(place)
+            why.append(f"dated {apart((at[pair] - int(said)) / 1e6)} it was made")
+    return makers.iloc[wrong].assign(why=why), len(makers)
+
+
+def _makers(writes: Frame) -> Frame:
+    """Of each follow that can be judged the try that made it: the first one after the last removal."""
+    tries = writes.sort_values("sent_us", kind="stable")
+    grouped = tries.groupby(KEY)
+    unclear = tries["unheard"] | ~tries["acknowledged"] | (tries["sent_us"] < grouped["done_us"].shift())
+    removed = tries["status"].eq(GONE)
+    removals = removed.groupby([tries[name] for name in KEY])
+    last = (removals.cumsum() == removals.transform("sum")) & ~removed
+    sure = ~unclear.groupby([tries[name] for name in KEY]).transform("any")
+    made = tries[last].drop_duplicates(KEY)
+    return made[sure[made.index] & ~made["conflict"] & (made["key"] > 0)]
+
+
+def _pairs(frame: Frame) -> list[tuple[bytes, bytes]]:
+    return list(zip(*(frame[name] for name in KEY), strict=True))

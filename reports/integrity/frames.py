@@ -15,29 +15,33 @@ from harness.core.tables import LEDGER_STEPS, LEDGER_WRITES, SCHEMAS
 from reports.integrity.writes import LedgerRows
 
 NAME = ["kind", "person", "sequence"]
+_UNCLEAR = (WriteStep.UNSETTLED, WriteStep.UNANSWERED, WriteStep.DROPPED, WriteStep.FORGOTTEN)
+"""Steps that end no request: a gateway that gave up, a phone that waits no longer, and what no request carried."""
 
 
 def writes(rows: LedgerRows, kinds: Iterable[WriteKind]) -> pd.DataFrame:
     """Writes of some kinds: the ledger's columns, user_id (None where a person has several accounts), sent_us, done_us
-    (of the last word, or the largest number there is when there was none), acknowledged, conflict (whether an answer
-    said that it is there already) and unheard (whether a request that carried it got no answer)."""
+    (when nothing more can come of it: the last word, or infinite), acknowledged, conflict (whether an answer said that
+    it is there already) and unheard (whether a request that carried it got no clear answer, and so may be carried out
+    at any time, also when the next one was acknowledged)."""
     wanted = [int(kind) for kind in kinds]
     noted = _frame(LEDGER_WRITES, rows, wanted)
     steps = _frame(LEDGER_STEPS, rows, wanted)
     sent = steps[steps["step"] == WriteStep.SENT].groupby(NAME)["at_us"].min().rename("sent_us")
-    said = steps[steps["step"] != WriteStep.SENT].groupby(NAME)
-    done = said["at_us"].max().rename("done_us")
-    clash = said["outcome"].agg(lambda codes: bool((codes == OUTCOME_CODE[Outcome.CONFLICT]).any())).rename("conflict")
-    tries = steps["step"].map({WriteStep.SENT: 1, WriteStep.DROPPED: 0, WriteStep.FORGOTTEN: 0}).fillna(-1)
+    said = steps[steps["step"] != WriteStep.SENT]
+    words = said.assign(
+        acknowledged=said["step"] == WriteStep.ACKNOWLEDGED, conflict=said["outcome"] == OUTCOME_CODE[Outcome.CONFLICT]
+    ).groupby(NAME)
+    done = words["at_us"].max().rename("done_us")
+    tries = steps["step"].map({WriteStep.SENT: 1, **dict.fromkeys(_UNCLEAR, 0)}).fillna(-1)
     silent = steps.assign(tries=tries).groupby(NAME)["tries"].sum().gt(0).rename("unheard")
-    yes = said["step"].agg(lambda words: bool((words == WriteStep.ACKNOWLEDGED).any())).rename("acknowledged")
     found = noted.drop_duplicates(NAME)
-    for column in (sent, done, yes, clash, silent):
+    for column in (sent, done, words["acknowledged"].any(), words["conflict"].any(), silent):
         found = found.join(column, on=NAME)
     for name in ("acknowledged", "conflict", "unheard"):
         found[name] = found[name].astype("boolean").fillna(False).astype(bool)
     found["sent_us"] = found["sent_us"].fillna(found["at_us"])
-    found["done_us"] = found["done_us"].fillna(float("inf"))
+    found["done_us"] = found["done_us"].fillna(float("inf")).where(~found["unheard"], float("inf"))
     return found.join(accounts(rows), on="person")
 
 

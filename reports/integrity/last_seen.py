@@ -23,9 +23,9 @@ def outdated(writes: Frame, stored: Frame) -> tuple[Frame, int]:
     """
     at: dict[Any, Any] = dict(zip(stored["id"], stored["last_seen_at"], strict=True))
     wrong, judged = [], 0
-    for account, tries in writes[writes["key"] > 0].groupby("account"):
+    for account, tries in writes[(writes["key"] > 0) & writes["account"].isin(at)].groupby("account"):
         known = tries[tries["acknowledged"]]
-        if known.empty or account not in at:
+        if known.empty:
             continue
         judged += 1
         last_us = known["sent_us"].max()

@@ -21,7 +21,7 @@ from reports.integrity.view import Shown
 LISTS, PUBLIC = "stories_lists", "public_lists"
 ITEMS = frozenset(("list_items", "stories_items"))
 Stored = dict[bytes, dict[bytes, int]]
-"""Whose or of which list -> lists or titles -> since when, epoch us, the target's clock."""
+"""Whose or of which list -> lists or titles -> since when, epoch us, the target's clock; without those of no date."""
 
 
 def checks(kept: Iterable[Shown], folder: Path, zero_us: int) -> Iterator[Check]:
@@ -64,7 +64,7 @@ def _lists(folder: Path) -> Stored:
     found: Stored = defaultdict(dict)
     if (kept := store.kept(folder, READERS_LISTS)) is not None:
         for row in kept.to_pylist():
-            if row["is_public"]:
+            if row["is_public"] and row["updated_at"] is not None:
                 found[row["user_id"]][row["id"]] = _us(row["updated_at"])
     return found
 
@@ -73,7 +73,8 @@ def _items(folder: Path) -> Stored:
     found: Stored = defaultdict(dict)
     if (kept := store.kept(folder, READERS_LIST_ITEMS)) is not None:
         for row in kept.to_pylist():
-            found[row["list_id"]][row["title_id"]] = _us(row["created_at"])
+            if row["created_at"] is not None:
+                found[row["list_id"]][row["title_id"]] = _us(row["created_at"])
     return found
 
 

@@ -26,8 +26,8 @@ CALL = "read_receipts_poll"
 
 
 class Mark(NamedTuple):
-    """A write of a marker. Instants in microseconds of the run; done_us is infinite without a word; marked_us: epoch,
-    on the phone's clock, 0 where the server dated it."""
+    """A write of a marker. Instants in microseconds of the run; done_us is infinite where a request that carried it had
+    no clear answer; marked_us: epoch, on the phone's clock, 0 where the server dated it."""
 
     sent_us: float
     done_us: float

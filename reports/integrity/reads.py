@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.core.ledger import WriteKind
@@ -21,6 +20,7 @@ from reports.integrity.writes import LedgerRows
 from reports.text import count, plural
 
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+AT_A_TIME = 10_000
 COLUMNS = ("at_us", "person", "call", "rule", "severity", "subject", "detail")
 
 
@@ -40,12 +40,12 @@ class ReadExample:
 def reads(rows: LedgerRows) -> tuple[Check, ...]:
     """One check for each rule that was asked anything; none in a record older than these rules. `rows`: of the run."""
     asked, broken = counts(rows)
-    examples = _examples(rows)
+    examples, severities = _examples(rows)
     if not asked and not broken:
         return ()
     people = _people(rows) if examples else {}
     found = [
-        _check(rule, question, asked[rule], broken[rule], examples[rule], people)
+        _check(rule, question, asked[rule], broken[rule], examples[rule], severities[rule], people)
         for rule, question in RULES.items()
         if asked[rule] or broken[rule]
     ]
@@ -68,20 +68,20 @@ def counts(rows: LedgerRows) -> tuple[dict[str, int], dict[str, int]]:
     return asked, broken
 
 
-def _examples(rows: LedgerRows) -> defaultdict[str, list[ReadExample]]:
-    """By rule, those of foreign data first, then in the order of time."""
+def _examples(rows: LedgerRows) -> tuple[defaultdict[str, list[ReadExample]], defaultdict[str, set[str]]]:
+    """By rule the first ones that are shown, those of foreign data first, then in the order of time; and how grave any
+    of them is. A target that is broken for a day leaves millions, of which no more than a piece is in memory."""
     found: defaultdict[str, list[ReadExample]] = defaultdict(list)
-    for row in _rows(rows(VIOLATIONS, COLUMNS)):
-        found[row.rule].append(row)
-    for of_rule in found.values():
-        of_rule.sort(key=lambda one: (one.severity != ReadSeverity.FOREIGN, one.at_us))
-    return found
-
-
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[ReadExample]:
-    for batch in batches:
-        for row in batch.to_pylist():
-            yield ReadExample(**row)
+    severities: defaultdict[str, set[str]] = defaultdict(set)
+    for batch in rows(VIOLATIONS, COLUMNS):
+        for start in range(0, batch.num_rows, AT_A_TIME):
+            for row in batch.slice(start, AT_A_TIME).to_pylist():
+                severities[row["rule"]].add(row["severity"])
+                found[row["rule"]].append(ReadExample(**row))
+            for of_rule in found.values():
+                of_rule.sort(key=lambda one: (one.severity != ReadSeverity.FOREIGN, one.at_us))
+                del of_rule[SHOWN:]
+    return found, severities
 
 
 def joined(stored: Integrity, checks: Sequence[Check]) -> Integrity:
@@ -101,14 +101,19 @@ def joined(stored: Integrity, checks: Sequence[Check]) -> Integrity:
 
 
 def _check(
-    rule: str, question: Question, asked: int, broken: int, examples: Sequence[ReadExample], people: dict[str, int]
+    rule: str,
+    question: Question,
+    asked: int,
+    broken: int,
+    examples: Sequence[ReadExample],
+    severities: set[str],
+    people: dict[str, int],
 ) -> Check:
-    severities = {example.severity for example in examples}
     if ReadSeverity.FOREIGN in severities and not question.id.startswith(FOREIGN):
         question = Question(
             f"{FOREIGN} {rule}", RULES["owner"].title, "broken", RULES["owner"].meaning, question.look_at
         )
-    offenders = tuple(_offender(example, people) for example in examples[:SHOWN])
+    offenders = tuple(_offender(example, people) for example in examples)
     check = question.answered(max(asked, broken), broken, offenders)
     return check.doubted() if severities == {ReadSeverity.NOTED} else check
 

@@ -53,20 +53,24 @@ class Looked(Protocol):
 
 @dataclass(slots=True)
 class Findings:
-    """Of one rule."""
+    """Of one rule. count: of what breaks it, however many are shown of them."""
 
     asked: int = 0
+    count: int = 0
     offenders: list[Offender] = field(default_factory=list)
 
     def finds(self, one: Looked, words: str, **ids: bytes | str) -> None:
         """A reply that breaks it."""
+        self.count += 1
+        if len(self.offenders) >= SHOWN:
+            return
         named = {name: id_ if isinstance(id_, str) else text(id_) for name, id_ in ids.items()}
         named = {"person": text(one.account), **named}
         self.offenders.append(Offender(ids=named, text=f"{one.call}: {words}", at_s=round(one.at_us / 1e6, 3)))
 
     def check(self, id_: str) -> Check:
         """What comes of it."""
-        return QUESTIONS[id_].answered(self.asked, len(self.offenders), tuple(self.offenders[:SHOWN]))
+        return QUESTIONS[id_].answered(self.asked, self.count, tuple(self.offenders))
 
 
 def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Iterator[Check]:
@@ -82,14 +86,14 @@ def checks(kept: list[Shown], seen: View, touched: Touched, zero_us: int) -> Ite
             _others_rooms(found["I67"], one, seen)
             _rooms(found["I69"], one, seen, zero_us)
         elif one.call in FOLLOWED:
-            _followed(found["I72"], one, seen, touched)
+            _followed(found["I72"], one, seen, touched, zero_us)
         elif one.call == "library_list":
             _others_library(found["I67"], one, seen)
             _library(found["I72"], one, seen, touched, zero_us)
         elif one.call == "diary_stats":
-            _figures(found["I71"], one, seen, touched)
+            _figures(found["I71"], one, seen, touched, zero_us)
         elif one.subject is not None and one.call in ("library_entry", "own_rating"):
-            _title(found["I72"], one, one.subject, seen, touched)
+            _title(found["I72"], one, one.subject, seen, touched, zero_us)
     return (findings.check(id_) for id_, findings in found.items() if findings.asked)
 
 
@@ -156,34 +160,43 @@ def _rooms(found: Findings, one: Shown, seen: View, zero_us: int) -> None:
         found.finds(one, f"{len(gone)} of {len(expected)} conversations are missing", conversation=gone[0])
 
 
-def _followed(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
-    """Whom one follows, but for those whom this run followed or no longer follows; of a part, nobody else."""
-    sure = {who for who in seen.follows[one.account] if (one.account, who) not in touched.follows}
+def _followed(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """Whom one follows, but for those whom this run followed or no longer follows, and whom somebody else, as the same
+    person, followed since; of a part, nobody else."""
+    until, follows = zero_us + one.begun_us - OPEN_US, seen.follows[one.account]
+    sure = {who for who, since in follows.items() if since < until and (one.account, who) not in touched.follows}
     there = {who for who in one.ids if (one.account, who) not in touched.follows}
     found.asked += len(sure)
     if one.whole and (gone := sure - there):
         found.finds(one, f"{len(gone)} of {len(sure)} whom they follow are missing", followed=min(gone))
-    elif more := there - sure:
+    elif more := there - follows.keys():
         found.finds(one, f"{len(more)} whom they do not follow are listed as followed", followed=min(more))
 
 
-def _figures(found: Findings, one: Shown, seen: View, touched: Touched) -> None:
-    """The diary counts the rows that are there, but for titles that this run wrote to."""
-    open_ = sum(account == one.account for account, _ in touched.titles)
+def _figures(found: Findings, one: Shown, seen: View, touched: Touched, zero_us: int) -> None:
+    """The diary counts the rows that are there, but for titles that this run wrote to, or anybody else since."""
+    until, noted = zero_us + one.begun_us - OPEN_US, seen.noted.get(one.account, {})
+    late = {title for title, at in noted.items() if at >= until and _sure(one, title, touched)}
+    open_ = sum(account == one.account for account, _ in touched.titles) + len(late)
     library, ratings = seen.library[one.account], seen.ratings[one.account]
-    watched = sum(_sure(one, title, touched) and status == "watched" for title, status in library.items())
+    watched = sum(
+        status == "watched" and title not in late and _sure(one, title, touched) for title, status in library.items()
+    )
     rated = sum(_sure(one, title, touched) for title in ratings)
     for what, told, least in (("watched", one.first, watched), ("rated", one.second, rated)):
         found.asked += 1
         if told is not None and not least <= told <= least + open_:
-            more = f" and {open_} that this run wrote to" if open_ else ""
+            more = f" and {open_} that were written to since" if open_ else ""
             found.finds(one, f"counts {told} titles as {what}, where {least} are stored{more}")
 
 
-def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touched) -> None:
-    """What is shown of a title that this run did not write to is what is stored."""
+def _title(found: Findings, one: Shown, title: bytes, seen: View, touched: Touched, zero_us: int) -> None:
+    """What is shown of a title that this run did not write to, nor anybody else since, is what is stored."""
     if not _sure(one, title, touched) or (one.call == "own_rating" and not one.detail):
         return  # as shipped nobody may read ratings (trap T16), so none is shown
+    noted = seen.noted.get(one.account, {}).get(title, 0)
+    if one.call == "library_entry" and noted >= zero_us + one.begun_us - OPEN_US:
+        return
     found.asked += 1
     stored = (seen.library if one.call == "library_entry" else seen.ratings)[one.account].get(title, "")
     if _plain(stored) != _plain(one.detail):

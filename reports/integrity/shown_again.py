@@ -1,9 +1,12 @@
 """What was shown under load is what the target says at rest, to the same people and the same questions (I80).
 
-Rows that were stored before somebody asked have to be in the answer. What else differs counts by majority: a row that
-somebody changes between two looks differs as well, and that is no fault. So of one call a field is wrong, an answer
-empty or its rows unknown, when that is so of more than half of the replies in which it could be told, of three at
-least, and of more than one row.
+Rows that were stored before somebody asked have to be in the answer. A reply that had no place for all of them has the
+first ones: those that come, in its order, before one that it has. What moved up since, because another one was deleted,
+is nobody's fault.
+
+What else differs counts by majority: a row that somebody changes between two looks differs as well, and that is no
+fault. So of one call a field is wrong, an answer empty or its rows unknown, when that is so of more than half of the
+replies in which it could be told, of three at least, and of more than one row.
 """
 
 from __future__ import annotations
@@ -13,19 +16,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from harness.client.checks.asked_many import LIMITS
 from harness.client.checks.shown_again import AGAIN, Again
-from harness.core.reply_print import ONLY, ReplyPrint
+from harness.core.reply_print import FIELDS_AT_MOST, NULL, ONLY, ROWS_AT_MOST, ReplyPrint
 from harness.core.tables import READ_AGAIN, READ_PRINTS
 from harness.probes.again_chosen import Asked
 from harness.record.manifest import Manifest
 from reports.integrity import clock as clocks
 from reports.integrity.model import Check
-from reports.integrity.shown import Findings
+from reports.integrity.shown import OPEN_US, Findings
 from reports.integrity.writes import LedgerRows
 from reports.text import plural
 
-SETTLED_US = 5_000_000
-"""What was stored so long before a question is seen by it, whichever transaction wrote it."""
 REPLIES_AT_LEAST, ENTITIES_AT_LEAST = 3, 2
 EMPTY, UNKNOWN = "", "rows"
 """What a reply may be, beside having another field."""
@@ -33,12 +35,13 @@ Rows = Mapping[str, Mapping[str, int]]
 
 
 class Reply(NamedTuple):
-    """As it was shown. begun_us, at_us: run time."""
+    """As it was shown. begun_us, at_us: run time. fields: names of those that were kept."""
 
     question: Asked
     begun_us: int
     at_us: int
     rows: Rows
+    fields: Sequence[str]
 
     @property
     def account(self) -> bytes:
@@ -50,10 +53,11 @@ class Reply(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """After the run. made: when each row was stored, epoch us, the target's clock; 0: not said."""
+    """After the run. made: when each row was stored, epoch us, the target's clock; 0: not said. fields: as above."""
 
     rows: Rows
     made: Mapping[str, int]
+    fields: Sequence[str]
 
 
 class Vote(NamedTuple):
@@ -86,7 +90,7 @@ def checks(
     for reply in _replies(rows, answers, ahead_us):
         answer, how = answers[reply.question], AGAIN[reply.call]
         if zero_us is not None and how.made:
-            _stored_before(found, reply, answer, zero_us)
+            _stored_before(found, reply, answer, how, zero_us)
         for what, vote in _votes(reply, answer, how):
             votes[reply.call, what].append(vote)
     for cast in votes.values():
@@ -102,20 +106,30 @@ def checks(
         yield found.check("I80")
 
 
-def _stored_before(found: Findings, reply: Reply, answer: Answer, zero_us: int) -> None:
-    until = zero_us + reply.begun_us - SETTLED_US
-    expected = [key for key, made in answer.made.items() if 0 < made < until]
+def _stored_before(found: Findings, reply: Reply, answer: Answer, how: Again, zero_us: int) -> None:
+    after, until = 0, zero_us + reply.begun_us - OPEN_US
+    if not _whole(reply.call, reply.rows):
+        there = [made for key in reply.rows if (made := answer.made.get(key, 0))]
+        if not there or not how.first:
+            return
+        after, until = (min(there), until) if how.first == "newest" else (0, min(max(there), until))
+    expected = [key for key, made in answer.made.items() if after < made < until]
     found.asked += len(expected)
     if gone := [key for key in expected if key not in reply.rows]:
         words = f"{len(gone)} of {plural(len(expected), 'row')} missing that had been stored before it was asked"
         found.finds(reply, words, row=gone[0])
 
 
+def _whole(call: str, rows: Rows) -> bool:
+    """Whether there was nothing behind the last row."""
+    return len(rows) < min(LIMITS.get(call, ROWS_AT_MOST), ROWS_AT_MOST)
+
+
 def _votes(reply: Reply, answer: Answer, how: Again) -> Iterator[tuple[str, Vote]]:
     if answer.rows and not how.grows:
         words = f"empty, where the same question brings {plural(len(answer.rows), 'row')} after the run"
         yield EMPTY, Vote(reply, not reply.rows, (), words)
-    if reply.rows and not how.leaves:
+    if reply.rows and not how.leaves and not (how.floats and not _whole(reply.call, answer.rows)):
         strange = [key for key in reply.rows if key not in answer.rows]
         words = f"{len(strange)} of {plural(len(reply.rows), 'row')} unknown to the same question after the run"
         yield UNKNOWN, Vote(reply, 2 * len(strange) > len(reply.rows), strange, words)
@@ -124,13 +138,23 @@ def _votes(reply: Reply, answer: Answer, how: Again) -> Iterator[tuple[str, Vote
         for key, row in reply.rows.items()
         if key in answer.rows and all(row.get(name) == answer.rows[key].get(name) for name in how.only_with)
     }
+    kept = _kept(reply.fields, answer.fields)
     for name in dict.fromkeys(name for pair in same.values() for row in pair for name in row):
-        if name.startswith(how.moves or ("\0",)):
+        if name.startswith(how.moves) or (kept is not None and name not in kept):
             continue
         there = [key for key, (row, again) in same.items() if name in row or name in again]
+        if name.startswith(how.fills):
+            there = [key for key in there if same[key][0].get(name, NULL) != NULL or same[key][1].get(name) == NULL]
+            if not there:
+                continue
         other = [key for key in there if same[key][0].get(name) != same[key][1].get(name)]
         words = f"another {name} than the same question brings after the run"
         yield f"field {name}", Vote(reply, 2 * len(other) > len(there), other, words)
+
+
+def _kept(one: Sequence[str], other: Sequence[str]) -> frozenset[str] | None:
+    """Fields of which both have the numbers; None: all."""
+    return None if max(len(one), len(other)) < FIELDS_AT_MOST else frozenset(one) & frozenset(other)
 
 
 def earliest_zero_us(manifest: Manifest) -> int | None:
@@ -149,7 +173,7 @@ def _answers(rows: LedgerRows) -> dict[Asked, Answer]:
         if None not in (keys, fields, values, made) and question[1] in AGAIN:
             again = ReplyPrint(keys, fields, values).rows()
             dates = (int.from_bytes(made[at : at + 8], "big") for at in range(0, len(made), 8))
-            found[Asked(*question)] = Answer(again, dict(zip(again, dates, strict=False)))
+            found[Asked(*question)] = Answer(again, dict(zip(again, dates, strict=False)), fields.split(","))
     return found
 
 
@@ -159,7 +183,8 @@ def _replies(rows: LedgerRows, answers: Mapping[Asked, Answer], ahead_us: Mappin
         asked = Asked(*question)
         if asked in answers:
             by = ahead_us.get(worker, 0)
-            yield Reply(asked, begun_us + by, at_us + by, ReplyPrint(keys, fields, values).rows())
+            rows_ = ReplyPrint(keys, fields, values).rows()
+            yield Reply(asked, begun_us + by, at_us + by, rows_, fields.split(","))
 
 
 def _rows(rows: LedgerRows, table: str, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

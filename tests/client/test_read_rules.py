@@ -246,7 +246,7 @@ def suggested(surface: str, context: dict[str, str], key: str) -> Story:
     return lambda phone: phone.gets("assistant_suggestions", body=body, data=data)
 
 
-def typing(is_typing: bool | None, is_queued: bool | None, *kind: str) -> Story:
+def typing(is_typing: bool | None, is_queued: bool | None, *kind: str | None) -> Story:
     data = {"ok": True, "is_typing": is_typing, "is_queued": is_queued, **dict(zip(("jobKind",), kind, strict=False))}
     return lambda phone: phone.gets("assistant_status", body={"p_conversation_id": ROOM}, data=data)
 
@@ -272,6 +272,11 @@ def older(*rows: dict[str, Any], cursor: str = "m00", hour: int = 21) -> Story:
 def ratings(*told: str) -> Story:
     """`call rating`, one after the other, of one title."""
     return after(*(own(one.split()[0], {"id": TITLE, "omdb_imdb_rating": one.split()[1]}, TITLE) for one in told))
+
+
+def released(*told: str) -> Story:
+    """A title's date, read from the catalogue one time after the other."""
+    return after(*(own("library_titles", {"id": TITLE, "tmdb_release_date": one}, TITLE) for one in told))
 
 
 def listed(*told: int) -> Story:
@@ -330,6 +335,7 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
         (typing(True, False, "reply"), typing(False, False, "reply")),
         (typing(False, True, "reply"), typing(True, True, "reply")),
         (typing(None, None), typing(False, True)),
+        (typing(False, False, None), typing(True, False, None)),
     ],
     "asked-variants": [
         (variants("one"), variants("three")),
@@ -373,8 +379,10 @@ CASES: dict[str, list[tuple[Story, Story]]] = {
             ratings("title_preview 7", "library_titles 8", "title_preview 7"),
         ),
         (listed(7, 8), listed(7, 8, 7)),
+        (released("2019-05-17", "2019-01-01", "2019-05-17"), listed(7, 8, 7)),  # searches write one, syncs the other
         (cards("actors", "a", "a", "b"), cards("actors", "a", "b", "a")),
         (cards("retrieval_score", 1, 2, 1), cards("title", "a", "b", "a")),
+        (cards("releaseDate", "2019-05-17", "2019-01-01", "2019-05-17"), cards("releaseYear", 2019, 2020, 2019)),
     ],
     "owner": [
         (own("own_profile", {"id": ME}), own("own_profile", {"id": OTHER})),

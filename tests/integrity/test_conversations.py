@@ -34,6 +34,15 @@ def test_a_conversation_is_as_new_as_its_newest_message(updated: float, stale: b
     assert list(conversations.stale(rooms, MESSAGES)["id"]) == ([b"c1"] if stale else [])
 
 
+@pytest.mark.parametrize(("apart", "stale"), [(0.004, False), (29, False), (31, True)])
+def test_of_two_messages_at_once_the_older_one_may_move_its_conversation_last(apart: float, stale: bool) -> None:
+    said = MESSAGES[:2].assign(created_at=[at(5), at(5 + apart)])
+    rooms = frame({"id": b"c1", "updated_at": at(5)}, columns="id updated_at")
+    assert len(conversations.stale(rooms, said)) == stale
+    rooms = frame({"id": b"c1", "updated_at": at(4.999)}, columns="id updated_at")
+    assert len(conversations.stale(rooms, said)) == 1, "the instant of no message"
+
+
 def marks(*messages: bytes) -> pd.DataFrame:
     """Bob said that he has read these, one after the other."""
     rows = ({"conversation_id": b"c1", "user_id": b"bob", "message_id": message} for message in messages)

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.client.checks.read_samples import NO_ID
+from harness.client.checks.read_rule import CheckedReply
+from harness.client.checks.read_samples import NO_ID, SAMPLED
 from harness.client.checks.settings_outline import settings_outline
 from harness.core.ledger import WriteKind, WriteStep
 from harness.core.read_log import SAMPLES_AT_ONCE, ReadLog, ReadSample
@@ -40,8 +41,9 @@ from reports.integrity import (
     settings_served,
     shown,
 )
-from reports.integrity.check import integrity
+from reports.integrity.check import in_words, integrity
 from reports.integrity.model import Check, Integrity
+from reports.integrity.texts import QUESTIONS
 from reports.integrity.view import Hint, Shown, Touched, View
 from reports.integrity.view import shown as kept
 from reports.integrity.writes import of_kind
@@ -165,6 +167,9 @@ def test_foreign_rows_are_what_is_said_first() -> None:
         ),
         # a follow of the run's time by somebody else's phone
         (FEED._replace(ids=ROWS[:2], owners=(ME, ME)), replace(SEEN, follows={ME: {FRIEND: ZERO_US}}), NOTHING),
+        (FOLLOWED._replace(ids=(SHY,)), replace(SEEN, follows={ME: {FRIEND: ZERO_US + 39_000_000, SHY: 0}}), NOTHING),
+        (ENTRY._replace(subject=SERIES, detail=""), NOTED_LATE, NOTHING),
+        (DIARY._replace(first=0), replace(SEEN, noted={ME: {FILM: ZERO_US + 39_000_000}}), NOTHING),
         # people whose activity was not read, or whose writes nobody can tell
         (FEED._replace(ids=(), owners=()), replace(SEEN, activity={ME: {}}), NOTHING),
         (FEED._replace(ids=(), owners=(STRANGER,)), SEEN, replace(NOTHING, known=frozenset())),
@@ -320,6 +325,12 @@ def test_a_marker_that_may_be_another_writes_accuses_nobody() -> None:
     assert at_once.poll(MARKED_US - FIVE_HOURS_US)[0].status == "broken"
     unheard = marked((20, 20.2, MARKED_US), (19, None, MARKED_US - 1_000_000))
     assert unheard.poll(MARKED_US - 1_000_000)[0].status == "held", "may be stored at any time"
+    late = marked((10, 10.2, MARKED_US + 9_000_000))
+    late.write(5, 9, MARKED_US, WriteStep.UNANSWERED)  # the phone waits no longer, and it is stored afterwards
+    assert late.poll(MARKED_US)[0].status == "held"
+    late = marked((10, 10.2, MARKED_US + 9_000_000))
+    late.write(5, 9, MARKED_US, WriteStep.UNSETTLED)  # a gateway that gave up
+    assert late.poll(MARKED_US)[0].status == "held"
     turned_back = marked((20, 20.2, MARKED_US), (39, 39.2, MARKED_US - 90_000_000))
     assert turned_back.poll(MARKED_US - 90_000_000)[0].status == "held", "a clock that was set"
     by_the_server = marked((20, 20.2, MARKED_US), (30, 30.2, 0))
@@ -354,6 +365,15 @@ def test_an_outline_comes_back_as_it_was_noted() -> None:
     assert log.take() == []
     on_the_runs_clock = kept(lambda table, columns: [rows[0][1].select(columns)], {3: 90, 4: 7})
     assert [(one.begun_us, one.at_us) for one in on_the_runs_clock] == [(91, 92)]
+
+
+@pytest.mark.parametrize("told", ["2026-01-01T12:00:00", "2026-01-01", "infinity", "", None])
+def test_an_instant_of_no_zone_is_not_taken_for_one_of_this_machine(told: str | None) -> None:
+    page = CheckedReply("messages_poll", str(uuid.UUID(bytes=ME)), (CONVERSATION,), None, [])
+    page.data = [{"id": str(uuid.UUID(bytes=one)), "created_at": told} for one in ROWS]
+    kept_ = SAMPLED["messages_poll"](page)
+    assert kept_ is not None
+    assert (kept_.oldest_us, kept_.owners) == (None, b"")
 
 
 def test_those_who_saw_an_empty_feed_are_read_first_and_whole_feeds_only() -> None:
@@ -487,11 +507,11 @@ STATUS = FEED._replace(call="assistant_status", subject=raw(CONVERSATION), ids=(
 @pytest.mark.parametrize(
     ("status", "made_s", "changed_s", "unsure_s", "holds"),
     [
-        ("done", 30.0, 39.0, 0.0, True),  # asked at 40 s: what closed it may not have been seen yet
-        ("done", 30.0, 37.5, 0.0, False),
-        ("failed", 30.0, 37.5, 0.0, False),
-        ("done", 30.0, 37.5, 1.0, True),
-        ("processing", 30.0, 37.5, 0.0, True),
+        ("done", 5.0, 10.5, 0.0, True),  # asked at 40 s: what closed it may not have been seen yet
+        ("done", 5.0, 9.5, 0.0, False),
+        ("failed", 5.0, 9.5, 0.0, False),
+        ("done", 5.0, 9.5, 1.0, True),
+        ("processing", 5.0, 9.5, 0.0, True),
         ("pending", 40.9, 40.9, 0.0, True),
         ("pending", 41.1, 41.1, 0.0, False),  # made after the answer came
         ("pending", 41.1, 41.1, 0.2, True),
@@ -510,6 +530,22 @@ def test_who_is_told_that_the_assistant_is_busy_has_an_answer_to_come(
     assert (found.id, found.looked_at, found.status) == ("assistant typing", 3, "held" if holds else "broken")
     (found,) = assistant_busy.checks([STATUS._replace(account=STRANGER, first=1)], tmp_path, ZERO_US, 0)
     assert "the assistant types, and no answer was to come" in found.offenders[0].text, "it is somebody else's"
+
+
+def test_of_assistants_whose_jobs_were_not_read_nothing_is_said(tmp_path: Path) -> None:
+    rooms = [number.to_bytes(16, "big") for number in range(1, readers.ASKED_AT_MOST + 11)]
+    busy = [STATUS._replace(subject=room, detail=str(uuid.UUID(bytes=room))) for room in rooms for _ in range(2)]
+    log = ReadLog()
+    for one in busy:
+        log.sampled(0, 1, 1, one.call, ReadSample(one.account, one.subject, detail=one.detail, first=0, second=1))
+    samples = [taken for _, taken in made(log.take())]
+    read = readers.asked([taken.select(readers.ASKED_COLUMNS) for taken in samples], {STATUS.call})
+    at = datetime.fromtimestamp(ZERO_US / 1e6, UTC).isoformat()
+    row = {"created_at": at, "updated_at": at, "status": "processing"}
+    rows = [row | hexed({"id": room, "user_id": ME, "conversation_id": room}) for room in read]
+    store.keep(tmp_path, READERS_JOBS, [batch(READERS_JOBS, rows)])
+    (found,) = assistant_busy.checks(busy, tmp_path, ZERO_US, 0)
+    assert (found.status, found.looked_at) == ("held", 2 * readers.ASKED_AT_MOST)
 
 
 def outline(**settings: object) -> str:
@@ -590,12 +626,18 @@ def test_public_lists_and_titles_of_lists_are_there(tmp_path: Path) -> None:
             (ROWS[1], FRIEND, early, False),
             (ROWS[2], FRIEND, late, True),
             (ROWS[3], STRANGER, early, True),
+            (ROWS[4], FRIEND, None, True),  # a deployment without the date: nobody knows since when it is there
         )
     ]
     store.keep(tmp_path, READERS_LISTS, [batch(READERS_LISTS, [{**row, **hexed(row)} for row in rows])])
     rows = [
         {"id": ME, "created_at": at, "list_id": of, "title_id": title}
-        for of, title, at in ((ROWS[0], FILM, early), (ROWS[1], SERIES, early), (ROWS[1], FILM, late))
+        for of, title, at in (
+            (ROWS[0], FILM, early),
+            (ROWS[1], SERIES, early),
+            (ROWS[1], FILM, late),
+            (ROWS[0], SERIES, None),
+        )
     ]
     store.keep(tmp_path, READERS_LIST_ITEMS, [batch(READERS_LIST_ITEMS, [{**row, **hexed(row)} for row in rows])])
     oldest = ZERO_US - 6_000_000
@@ -636,6 +678,16 @@ def test_a_file_whose_removal_was_acknowledged_is_gone(tmp_path: Path) -> None:
         (found,) = files_gone.checks([removed, FEED], tmp_path)
         assert (found.id, found.status, found.looked_at) == ("I77", status, 1)
     assert "1.png was acknowledged as removed, and is there" in found.offenders[0].text
+
+
+def test_replies_that_are_wrong_are_not_called_lost_data() -> None:
+    found = [asked(FEED._replace(ids=(), owners=()))["I68"], asked(LIST._replace(ids=()))["I69"]]
+    assert in_words(found, 40) == "2 checks of 40 found replies that say something else than is stored"
+    found.append(QUESTIONS["I03"].answered(3, 1, ()))
+    assert in_words(found, 40) == (
+        "1 check of 40 found data that is lost, doubled or misplaced, "
+        "and 2 checks found replies that say something else than is stored"
+    )
 
 
 def test_older_records_know_nothing_of_it() -> None:

@@ -130,11 +130,15 @@ class _Hostile(BaseHTTPRequestHandler):
     pause_s = 0.0
     user = ""
     sign_in = 200
+    page = b""
 
     def do_POST(self) -> None:
         self._say(self.sign_in, orjson.dumps({"access_token": "t", "user": {"id": self.user}}))
 
     def do_GET(self) -> None:
+        if self.page:
+            self._say(206, self.page)
+            return
         self.send_response(200)
         self.end_headers()
         with contextlib.suppress(OSError):
@@ -188,6 +192,14 @@ def test_an_answer_without_end_ends(
         told, _ = again(tmp_path, replace(target, url=url), log)
         assert time.monotonic() - begun < 30
     assert (told.asked, told.answered, told.problem) == (answered, 0, problem)
+
+
+def test_a_page_of_more_rows_is_an_answer(sandbox: Sandbox, tmp_path: Path) -> None:
+    target = access(sandbox.url)
+    log, me = asyncio.run(_shown(target)), asyncio.run(_signed_in(target))
+    with hostile(user=str(uuid.UUID(bytes=me)), page=b'[{"id": "t"}]') as url:
+        told, _ = again(tmp_path, replace(target, url=url), log)
+    assert (told.asked, told.answered) == (5, 5)
 
 
 def test_a_limit_of_sign_ins_is_called_one(sandbox: Sandbox, tmp_path: Path) -> None:

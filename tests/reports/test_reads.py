@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,24 @@ def test_foreign_data_comes_first_and_says_who_saw_whose_what() -> None:
     )
     assert len(others) == 1
     assert found.text.startswith("somebody was shown what belongs to somebody else: 2 rules of reading broken")
+
+
+def test_of_millions_of_violations_no_more_are_in_memory_than_are_shown() -> None:
+    log = ReadLog()
+    log.checked("own_profile", "owner", 3_000_000)
+    for second in range(3_000):
+        for _ in range(20):
+            log.violated(second * 1_000_000, 4, 7, "own_profile", "owner", ReadSeverity.WRONG, "", f"of {second}")
+    log.violated(9_000_000_000, 4, 7, "own_profile", "owner", ReadSeverity.FOREIGN, "", "the gravest")
+    rows = rows_of(log)
+    tracemalloc.start()
+    (check,) = reads(rows)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (check.count, check.offenders[0].ids["found"]) == (60_001, "the gravest")
+    others = [one.ids["found"] for one in check.offenders[1:]]
+    assert others == [f"of {number // 20}" for number in range(len(others))]
+    assert most < 16_000_000
 
 
 @pytest.mark.parametrize(("severity", "foreign"), [(ReadSeverity.FOREIGN, True), (ReadSeverity.LOST, False)])

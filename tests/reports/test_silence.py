@@ -75,6 +75,7 @@ def test_one_that_lasts_is_told_with_its_beginning_and_who_listened() -> None:
     said = one.sentence
     assert said.startswith("No change was delivered to anybody from 29.2 s on, while 4 channels of 4 people were open")
     assert "2 heartbeats came back" in said
+    assert "it may be behind or down, over its limit of events a second, or stopped by a policy" in said, "nobody knows"
 
 
 def test_it_fails_the_run_by_its_name_wherever_a_verdict_is_read(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def _check(reply: CheckedReply, memory: PhoneMemory, found: list[ReadViolation])
     typing, queued = data.get("is_typing"), data.get("is_queued")
     if type(typing) is not bool or type(queued) is not bool:
         return 0
-    job, detail = "jobKind" in data, ""
+    job, detail = data.get("jobKind") is not None, ""
     if typing and queued:
         detail = "the assistant is said to type and to have the message waiting, both at once"
     elif job and not (typing or queued):

@@ -7,7 +7,6 @@ they arrive do, and so do those of the reply's classification.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,6 +16,7 @@ from harness.client.checks.list_stays import MANY
 from harness.client.checks.owner import LISTS
 from harness.client.checks.read_rule import CheckedReply
 from harness.client.checks.settings_outline import settings_outline
+from harness.core.instants import epoch_us
 from harness.core.outcome import Outcome
 from harness.core.read_log import ReadSample
 
@@ -265,11 +265,8 @@ def _oldest(reply: CheckedReply) -> int | None:
 
 
 def _instant(at: Any) -> int | None:
-    """Epoch us."""
-    try:
-        return round(datetime.fromisoformat(at).timestamp() * 1e6) if type(at) is str else None
-    except ValueError:
-        return None
+    """Epoch us; None also for an instant without an offset, which is nobody's but the writer's."""
+    return epoch_us(at) if type(at) is str else None
 
 
 SAMPLED: Mapping[str, Outline] = {

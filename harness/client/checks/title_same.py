@@ -24,10 +24,11 @@ NESTED: Mapping[str, str] = {"list_items": "media_items", **dict.fromkeys(FEEDS,
 """Calls whose rows hold a title's columns in a member."""
 OWN_NAMES = frozenset(("id", "kind"))
 """Columns without the source's name in front."""
-UNSAID = ("tmdb_raw", "omdb_fetched_at", "omdb_status", "omdb_error")
-"""Columns of the catalogue's upkeep, or too large to look at."""
+UNSAID = ("tmdb_raw", "omdb_fetched_at", "omdb_status", "omdb_error", "tmdb_release_date", "omdb_imdb_id")
+"""Columns of the catalogue's upkeep, or too large to look at; and two that the app itself writes to titles without a
+score, as far as the search that found them knew, and takes from TMDb again with their next sync (contract 6.4)."""
 CARD_FACTS = (
-    *("title", "overview", "releaseDate", "releaseYear", "runtimeMinutes", "posterUrl", "language", "country"),
+    *("title", "overview", "releaseYear", "runtimeMinutes", "posterUrl", "language", "country"),
     *("imdbRating", "rtTomatoMeter", "director", "writer", "actors", "rated", "metascore", "awards", "boxOffice"),
 )
 
