@@ -1,0 +1,272 @@
+"""The plan's busiest hour as it is: 10,400 open phones with sockets and presence, all requests and preflights.
+
+    python benchmarks/peak.py [--scale 1] [--minutes 10] [--record FILE] [--tls]
+
+A whole `harness run`: the profile is the one that `harness plan --write` makes of 500,000 people a day, the target file
+names a replay of a sandbox on loopback; ledger and read checks are on, and the run is judged and its page written as
+always. Everything of the harness (supervisor, master, two worker processes or as many as descriptors demand) has one
+core, the replay the other, in as many processes as its own descriptors demand. A run ramps for a mean session, settles
+for another, and is then measured: 27 minutes in all, of which ten count.
+
+What is not as it would be:
+
+- Presence. One channel for everybody asks for 6 million messages a second, which no server delivers. The replay tells
+  everybody who joins who is there, and delivers changes of that at the platform's limit (`scenarios/prices.toml`).
+- A replay stores nothing and checks no token: the run says that integrity is not checked, its verdict is not the point.
+- Database changes are those of rows that phones insert, each heard by two; what servers write is left out.
+
+Where one core does not carry the plan, a share of it is run: the given --scale, or the one that a calibration of some
+two minutes finds (short sessions, CALIBRATION of the rate), so that the workers have HEALTHY of their core. Every phone
+then hears as much as in the full crowd, and each list of who is there is as long. Cores and memory are extrapolated to
+the full peak and named so; loop lag, lateness and losses, which more load makes no better, are as measured.
+
+Printed: requests and preflights a second beside the plan's, CPU a request of workers and target, cores in all, loop
+lag, how late sessions begin against their plan (the record has no instant for each later request: those wait on the
+same loop, whose lag is looked at each 10 ms), what was lost, resident memory of the workers. Exit code 1 when a bar is
+missed (1.5 cores in all, 5 ms, 5 ms, none, 800 MB), by measurement or by extrapolation, or there was no run to the end.
+
+Without --record a recording is made first (a sandbox and a smoke run, some 90 s). --tls has the phones encrypt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import resource
+import secrets
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planned.figures import Recorded, Used, bars, recorded
+from planned.order import SOURCES, Asked, keys, length_s, profile_file, target_file
+from planned.watching import Look, Span, watched
+from replay.process import TARGET_CORE, Shared, certificate, replaying
+from replay.record import record
+from session import WORKER_CORE
+
+from harness.config.load import load_profile
+from harness.core.errors import UsageError
+from harness.core.profile import Profile
+from harness.egress.sources import SOURCES_ENV
+from harness.load import child_process
+from harness.load.sizing import processes_for
+from harness.plan import CapacityPlan, PlanInputs, load_prices, make
+
+MINUTES, PROCESSES = 10.0, 2
+HEALTHY = 0.5
+"""Of a core: beyond it, a generator's figures are in doubt (docs/numbers.md)."""
+CALIBRATION, CALIBRATION_MINUTES = 0.05, 0.5
+"""Of the rate; and of a session, so that as many are open as begin in half a minute."""
+PATIENCE_S = 900.0
+"""Beyond a run's own length: to start, to judge, to write its page."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One run. session_minutes: the plan's mean one, or a shorter one."""
+
+    scale: float
+    hold_s: float
+    session_minutes: float | None
+    processes: int | None
+    tls: bool
+    out: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of it. told: the replay's tally."""
+
+    asked: Asked
+    profile: Profile
+    found: Recorded
+    used: Used
+    told: dict[str, Any]
+    workers: int
+    targets: int
+    verdict: str
+    folder: Path
+
+
+def planned(session_minutes: float | None) -> tuple[CapacityPlan, PlanInputs]:
+    """The plan of its default day, or of that day with sessions of another length."""
+    inputs = PlanInputs()
+    if session_minutes is not None:
+        inputs = inputs.changed(session_minutes=session_minutes)
+    return make(inputs, load_prices()), inputs
+
+
+def made(recording: Path, wanted: Wanted) -> Made:
+    """One run, measured. :raises SystemExit: it could not be made."""
+    plan, inputs = planned(wanted.session_minutes)
+    asked = Asked.of(plan, wanted.scale)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    profile_path = profile_file(plan, inputs, wanted.scale, wanted.hold_s, wanted.out)
+    profile = load_profile(profile_path)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = processes_for(profile.phones, hard, child_process.cores())
+    workers = processes_for(profile.phones, hard, child_process.cores(), wanted.processes or max(PROCESSES, needed))
+    shared = Shared(
+        processes=needed,
+        presence_per_s=asked.presence_limit,
+        crowd=max(1, round(needed / wanted.scale)),
+        certificate=certificate(wanted.out) if wanted.tls else None,
+    )
+    told: dict[str, Any] = {}
+    targets: list[int] = []
+    with replaying(recording, profile.people, told, shared, pids=targets) as url:
+        environ = {**os.environ, **keys(secrets.token_hex(32)), SOURCES_ENV: ",".join(SOURCES)}
+        if shared.certificate is not None:
+            environ["SSL_CERT_FILE"] = str(shared.certificate)
+        command = [sys.executable, "-m", "harness", "run", str(profile_path), "--processes", str(workers)]
+        command += ["--target", str(target_file(url, wanted.out)), "--out", str(wanted.out / "runs")]
+        log = wanted.out / "run.log"
+        with (
+            log.open("w") as lines,
+            subprocess.Popen(command, env=environ, stdout=lines, stderr=subprocess.STDOUT) as process,
+            contextlib.ExitStack() as stack,
+        ):
+            stack.callback(process.terminate)  # an interrupt of ours ends it in order
+            os.sched_setaffinity(process.pid, {WORKER_CORE})
+            with watched(process.pid, targets) as looks:
+                process.wait(length_s(profile) + PATIENCE_S)
+    folder = run_folder(wanted.out / "runs", log)
+    found = recorded(folder)
+    return Made(
+        asked=asked,
+        profile=profile,
+        found=found,
+        used=used_by(looks, found, targets),
+        told=told,
+        workers=workers,
+        targets=needed,
+        verdict=_verdict(folder),
+        folder=folder,
+    )
+
+
+def run_folder(runs: Path, log: Path) -> Path:
+    """The run that was just made. :raises SystemExit: there is none; with what it said."""
+    folders = sorted(runs.iterdir()) if runs.exists() else []
+    if not folders:
+        raise SystemExit(f"no run was made:\n{log.read_text(encoding='utf-8')[-2000:]}")
+    return folders[-1]
+
+
+def _verdict(folder: Path) -> str:
+    path = folder / "verdict.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["verdict"]) if path.exists() else "not judged"
+
+
+def used_by(looks: list[Look], found: Recorded, targets: list[int]) -> Used:
+    """Of the measure phase; memory of workers before it from the last look before the run's zero."""
+    span = Span(looks, found.start, found.end)
+    before = [sum(one.resident.get(pid, 0) for pid in found.pids) for one in looks if one.at <= found.zero]
+    return Used(
+        workers=span.cores(found.pids),
+        others=span.cores(span.others((*found.pids, *targets))),
+        target=span.cores(targets),
+        resident_before_mb=(before[-1] if before else 0) / 1e6,
+        resident_mb=span.most_mb(found.pids),
+    )
+
+
+def scale_that_fits(one: Made, full: Asked) -> float:
+    """The share of the peak at which the workers have HEALTHY of their core, by what a request cost in a calibration;
+    hundredths, so that two calibrations mostly say the same."""
+    cost_s = one.used.workers * one.found.seconds / max(one.found.all_requests, 1)
+    carried = HEALTHY / cost_s / (full.requests + full.preflights)
+    return min(1.0, max(0.01, math.floor(100 * carried) / 100))
+
+
+def show(one: Made) -> None:
+    """All that was found."""
+    asked, found, used, scale = one.asked, one.found, one.used, one.asked.scale
+    number = max(found.all_requests, 1)
+    part = "the whole of the plan's peak" if scale >= 1 else f"{scale:.4g} of the plan's peak"
+    print(f"{part}, {found.seconds:g} s, {one.workers} workers on a core, the replay in {one.targets} on another")
+
+    def row(name: str, value: float, plan: float | None = None, note: str = "") -> None:
+        of_plan = "" if plan is None else f" (plan {plan:,.0f})"
+        print(f"  {name:34} {value:>9,.0f}{of_plan}{note}")
+
+    row("sessions open", found.phones, asked.phones)
+    row("sockets open", found.sockets)
+    row("people who have had a session", found.people, one.profile.people)
+    row("requests/s", found.requests / found.seconds, asked.requests)
+    row("preflights/s", found.preflights / found.seconds, asked.preflights)
+    row("with a failure as their answer", found.failed, note=f", {found.failed / number:.2%}")
+    beside = {
+        "presence diffs": f" (the app asks for {asked.presence:,.0f}; the limit is {asked.presence_limit:,.0f})",
+        "changes": f" (the app asks for {asked.changes:,.0f})",
+    }
+    for name, per_s in found.frames.items():
+        row(f"{name}/s", per_s, note=beside.get(name, ""))
+    for name, cores in (("workers", used.workers), ("master and supervisor", used.others), ("target", used.target)):
+        print(f"  {name:34} {cores:9.3f} of a core, {cores * found.seconds / number * 1e6:6.1f} us a request")
+    per_core = number / found.seconds / max(used.workers, 1e-9)
+    row("requests/s a core of workers", per_core, note=", preflights with them")
+    print(f"  {'loop lag p50, p99, ms':34} {found.lag_ms[0]:9.2f} {found.lag_ms[1]:9.2f}")
+    print(f"  {'sessions begin late p50, p99, ms':34} {found.late_ms[0]:9.2f} {found.late_ms[1]:9.2f}")
+    row("MB of workers before, and at most", used.resident_before_mb, note=f" {used.resident_mb:9,.0f}")
+    asked_of = max(one.told["requests"], 1)
+    told = f"{one.told['exact'] / asked_of:.0%} as recorded, {one.told['unknown'] / asked_of:.2%} by nobody recorded"
+    print(f"  replay: {one.told['requests']:,} requests in all, {told}; {one.told['bytes'] / asked_of:,.0f} bytes each")
+    print(f"  the run's own verdict: {one.verdict} ({one.folder.name})")
+    print(f"  lost: {', '.join(f'{name} {count}' for name, count in found.lost.items())}")
+    for bar in bars(found, used, scale):
+        print(f"  bar  {bar.text}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=float, help="share of the peak; found by a calibration when absent")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of the measure phase")
+    parser.add_argument("--session-minutes", type=float, help="mean length of a session instead of the plan's")
+    parser.add_argument("--processes", type=int, help="worker processes; 2, or as many as the phones need")
+    parser.add_argument("--record", type=Path, help="a recording that exists; made when missing")
+    parser.add_argument("--tls", action="store_true", help="the replay speaks TLS")
+    parser.add_argument("--out", type=Path, help="keep profile, target file and runs there")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {TARGET_CORE})  # who looks on is no part of what is measured
+    with tempfile.TemporaryDirectory(prefix="peak-") as scratch:
+        out = options.out or Path(scratch)
+        recording = options.record or out / "recording.gz"
+        out.mkdir(parents=True, exist_ok=True)
+        if not recording.exists():
+            record(recording)
+        try:
+            scale = options.scale or calibrated(recording, options, out / "calibration")
+            one = made(recording, _wanted(options, scale, options.minutes * 60, options.session_minutes, out / "peak"))
+        except UsageError as error:
+            raise SystemExit(str(error)) from None
+        show(one)
+    return 0 if all(bar.met for bar in bars(one.found, one.used, scale)) else 1
+
+
+def calibrated(recording: Path, options: argparse.Namespace, out: Path) -> float:
+    """The scale that a short run finds."""
+    hold_s = CALIBRATION_MINUTES * 60
+    one = made(recording, _wanted(options, CALIBRATION, hold_s, CALIBRATION_MINUTES, out))
+    plan, _ = planned(options.session_minutes)
+    scale = scale_that_fits(one, Asked.of(plan, 1.0))
+    cost_us = one.used.workers * one.found.seconds / max(one.found.all_requests, 1) * 1e6
+    print(f"calibration: {cost_us:.0f} us a request of short sessions, so {scale:g} of the peak fits a core")
+    return scale
+
+
+def _wanted(
+    options: argparse.Namespace, scale: float, hold_s: float, session_minutes: float | None, out: Path
+) -> Wanted:
+    return Wanted(scale, hold_s, session_minutes, options.processes, options.tls, out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
