@@ -38,12 +38,16 @@ from replay.recording import (
     acknowledged,
     asked_ids,
     copies,
+    gateway,
     rows_by_id,
     shape,
     stored,
 )
 
 REALTIME = b"GET /realtime/v1/websocket"
+NOT_RECORDED = (
+    b"HTTP/1.1 404 X\r\naccess-control-allow-origin: *\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+)
 TICK_S = 0.05
 """Between two looks at what Realtime has to tell."""
 
@@ -68,6 +72,8 @@ class Replay:
                 by_person.setdefault(person, []).append((person, answer))
             self._shapes[key] = {person: itertools.cycle(some) for person, some in by_person.items()}
             self._shapes[key][""] = itertools.cycle(rows)
+            if key.startswith("OPTIONS "):
+                self._shapes.setdefault(gateway(*key.split(" ", 1)), self._shapes[key])
         self._rows = rows_by_id(recording)
         self._heads = {id(answer): _head(answer) for rows in recording.shapes.values() for _, answer in rows}
 
@@ -87,9 +93,11 @@ class Replay:
         else:
             key = shape(method, asked)
             some = self._shapes.get(key)
+            if some is None and method == "OPTIONS":
+                some = self._shapes.get(gateway(method, asked))
             if some is None:
                 self.unknown += 1
-                return b"HTTP/1.1 404 X\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+                return NOT_RECORDED
             whose, found = next(some.get(double) or some[""])
             if method == "GET" and key.startswith("GET /rest/v1/") and (ids := asked_ids(asked)):
                 rows = self._rows.get(key, {})  # of this person none are known: what was asked for, or nothing

@@ -26,7 +26,8 @@ sys.path.append(str(BENCHMARKS))  # as a script has it
 
 from planned.order import keys, target_file  # noqa: E402
 from replay.process import Shared, certificate, replaying  # noqa: E402
-from replay.recording import copies  # noqa: E402
+from replay.recording import Recording, acknowledged, copies  # noqa: E402
+from replay.server import Replay  # noqa: E402
 from short.turns import RECORDING  # noqa: E402
 
 PEOPLE, CROWD = 30, 3
@@ -167,6 +168,24 @@ def test_typing_is_told_to_the_other_one_alone(phones: Any) -> None:
         with pytest.raises(TimeoutError):
             one.hears(topic, "broadcast", within_s=0.3)
     assert told["told"]["broadcasts"] == 1
+
+
+@pytest.mark.parametrize("items", [False, True], ids=["one item", "several items"])
+def test_swipes_are_acknowledged_by_the_ids_that_were_sent(items: bool) -> None:
+    asked = {"events": [{"clientEventId": f"id-{number}"} for number in range(2)]}
+    body = {"items": [asked, {"events": [{"clientEventId": "id-2"}]}]} if items else asked
+    reply = acknowledged(b'{"ok":true,"acceptedClientEventIds":["recorded"]}', json.dumps(body).encode())
+    assert json.loads(reply)["acceptedClientEventIds"] == ["id-0", "id-1", *(["id-2"] if items else [])]
+
+
+def test_a_preflight_that_nobody_recorded_is_granted_as_others_of_its_gateway_are() -> None:
+    replay = Replay(Recording.load(RECORDING), PEOPLE)
+    granted = replay.answer("OPTIONS", "/rest/v1/nothing_like_it?select=*", b"", b"")
+    assert granted.startswith(b"HTTP/1.1 200")
+    assert b"access-control-allow-methods: GET, HEAD, PUT, PATCH" in granted
+    assert replay.unknown == 0
+    assert replay.answer("GET", "/rest/v1/nothing_like_it?select=*", b"", b"").startswith(b"HTTP/1.1 404")
+    assert replay.unknown == 1
 
 
 def test_a_run_finds_its_people_and_that_nothing_is_stored(tmp_path: Path) -> None:
