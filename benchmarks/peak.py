@@ -16,9 +16,9 @@ What is not as it would be:
 - Database changes are those of rows that phones insert, each heard by two; what servers write is left out.
 
 Where one core does not carry the plan, a share of it is run: the given --scale, or the one that a calibration of some
-two minutes finds (short sessions, CALIBRATION of the rate), so that the workers have HEALTHY of their core. Every phone
-then hears as much as in the full crowd, and each list of who is there is as long. Cores and memory are extrapolated to
-the full peak and named so; loop lag, lateness and losses, which more load makes no better, are as measured.
+two minutes finds (short sessions at a fifth of the rate), so that the workers have half of their core. Every phone then
+hears as much as in the full crowd, and each list of who is there is as long. Cores and memory are extrapolated to the
+full peak and named so; loop lag, lateness and losses, which more load makes no better, are as measured.
 
 Printed: requests and preflights a second beside the plan's, CPU a request of workers and target, cores in all, loop
 lag, how late sessions begin against their plan (the record has no instant for each later request: those wait on the
@@ -33,7 +33,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import os
 import resource
 import secrets
@@ -45,11 +44,11 @@ from pathlib import Path
 from typing import Any
 
 from planned.figures import Recorded, Used, bars, recorded
-from planned.order import SOURCES, Asked, keys, length_s, profile_file, target_file
+from planned.order import SOURCES, Asked, keys, length_s, profile_file, share_that_fits, target_file
 from planned.watching import Look, Span, watched
-from replay.process import TARGET_CORE, Shared, certificate, replaying
+from replay.process import Shared, certificate, replaying
 from replay.record import record
-from session import WORKER_CORE
+from short.turns import cores, pin
 
 from harness.config.load import load_profile
 from harness.core.errors import UsageError
@@ -60,10 +59,9 @@ from harness.load.sizing import processes_for
 from harness.plan import CapacityPlan, PlanInputs, load_prices, make
 
 MINUTES, PROCESSES = 10.0, 2
-HEALTHY = 0.5
-"""Of a core: beyond it, a generator's figures are in doubt (docs/numbers.md)."""
-CALIBRATION, CALIBRATION_MINUTES = 0.05, 0.5
-"""Of the rate; and of a session, so that as many are open as begin in half a minute."""
+CALIBRATION, CALIBRATION_MINUTES = 0.2, 0.5
+"""Of the rate, at which what workers do without any request is next to nothing; and of a session, so that as many are
+open as begin in half a minute."""
 PATIENCE_S = 900.0
 """Beyond a run's own length: to start, to judge, to write its page."""
 
@@ -121,23 +119,26 @@ def made(recording: Path, wanted: Wanted) -> Made:
     )
     told: dict[str, Any] = {}
     targets: list[int] = []
-    with replaying(recording, profile.people, told, shared, pids=targets) as url:
+    target_core, harness_core = cores()
+    log, runs = wanted.out / "run.log", wanted.out / "runs"
+    before = set(runs.iterdir()) if runs.exists() else set()
+    with replaying(recording, profile.people, told, shared, pids=targets, core=target_core) as url:
         environ = {**os.environ, **keys(secrets.token_hex(32)), SOURCES_ENV: ",".join(SOURCES)}
         if shared.certificate is not None:
             environ["SSL_CERT_FILE"] = str(shared.certificate)
         command = [sys.executable, "-m", "harness", "run", str(profile_path), "--processes", str(workers)]
-        command += ["--target", str(target_file(url, wanted.out)), "--out", str(wanted.out / "runs")]
-        log = wanted.out / "run.log"
+        command += ["--target", str(target_file(url, wanted.out)), "--out", str(runs)]
+        print(f"{profile.description} At most {length_s(profile) / 60:.1f} min; its words: {log}", flush=True)
         with (
             log.open("w") as lines,
             subprocess.Popen(command, env=environ, stdout=lines, stderr=subprocess.STDOUT) as process,
             contextlib.ExitStack() as stack,
         ):
             stack.callback(process.terminate)  # an interrupt of ours ends it in order
-            os.sched_setaffinity(process.pid, {WORKER_CORE})
+            pin(harness_core, process.pid)
             with watched(process.pid, targets) as looks:
                 process.wait(length_s(profile) + PATIENCE_S)
-    folder = run_folder(wanted.out / "runs", log)
+    folder = made_since(before, runs, log)
     found = recorded(folder)
     return Made(
         asked=asked,
@@ -152,12 +153,12 @@ def made(recording: Path, wanted: Wanted) -> Made:
     )
 
 
-def run_folder(runs: Path, log: Path) -> Path:
-    """The run that was just made. :raises SystemExit: there is none; with what it said."""
-    folders = sorted(runs.iterdir()) if runs.exists() else []
+def made_since(before: set[Path], runs: Path, log: Path) -> Path:
+    """The run's folder. :raises SystemExit: there is none; with what it said."""
+    folders = set(runs.iterdir()) - before if runs.exists() else set()
     if not folders:
         raise SystemExit(f"no run was made:\n{log.read_text(encoding='utf-8')[-2000:]}")
-    return folders[-1]
+    return max(folders)
 
 
 def _verdict(folder: Path) -> str:
@@ -168,22 +169,16 @@ def _verdict(folder: Path) -> str:
 def used_by(looks: list[Look], found: Recorded, targets: list[int]) -> Used:
     """Of the measure phase; memory of workers before it from the last look before the run's zero."""
     span = Span(looks, found.start, found.end)
+    others = span.others((*found.pids, *targets))
     before = [sum(one.resident.get(pid, 0) for pid in found.pids) for one in looks if one.at <= found.zero]
     return Used(
         workers=span.cores(found.pids),
-        others=span.cores(span.others((*found.pids, *targets))),
+        others=span.cores(others),
         target=span.cores(targets),
         resident_before_mb=(before[-1] if before else 0) / 1e6,
         resident_mb=span.most_mb(found.pids),
+        others_mb=span.most_mb(others),
     )
-
-
-def scale_that_fits(one: Made, full: Asked) -> float:
-    """The share of the peak at which the workers have HEALTHY of their core, by what a request cost in a calibration;
-    hundredths, so that two calibrations mostly say the same."""
-    cost_s = one.used.workers * one.found.seconds / max(one.found.all_requests, 1)
-    carried = HEALTHY / cost_s / (full.requests + full.preflights)
-    return min(1.0, max(0.01, math.floor(100 * carried) / 100))
 
 
 def show(one: Made) -> None:
@@ -209,13 +204,14 @@ def show(one: Made) -> None:
     }
     for name, per_s in found.frames.items():
         row(f"{name}/s", per_s, note=beside.get(name, ""))
-    for name, cores in (("workers", used.workers), ("master and supervisor", used.others), ("target", used.target)):
-        print(f"  {name:34} {cores:9.3f} of a core, {cores * found.seconds / number * 1e6:6.1f} us a request")
+    for name, taken in (("workers", used.workers), ("master and supervisor", used.others), ("target", used.target)):
+        print(f"  {name:34} {taken:9.3f} of a core, {found.us_a_request(taken):6.1f} us a request")
     per_core = number / found.seconds / max(used.workers, 1e-9)
     row("requests/s a core of workers", per_core, note=", preflights with them")
     print(f"  {'loop lag p50, p99, ms':34} {found.lag_ms[0]:9.2f} {found.lag_ms[1]:9.2f}")
     print(f"  {'sessions begin late p50, p99, ms':34} {found.late_ms[0]:9.2f} {found.late_ms[1]:9.2f}")
     row("MB of workers before, and at most", used.resident_before_mb, note=f" {used.resident_mb:9,.0f}")
+    row("MB of master and supervisor", used.others_mb)
     asked_of = max(one.told["requests"], 1)
     told = f"{one.told['exact'] / asked_of:.0%} as recorded, {one.told['unknown'] / asked_of:.2%} by nobody recorded"
     print(f"  replay: {one.told['requests']:,} requests in all, {told}; {one.told['bytes'] / asked_of:,.0f} bytes each")
@@ -235,13 +231,13 @@ def main() -> int:
     parser.add_argument("--tls", action="store_true", help="the replay speaks TLS")
     parser.add_argument("--out", type=Path, help="keep profile, target file and runs there")
     options = parser.parse_args()
-    os.sched_setaffinity(0, {TARGET_CORE})  # who looks on is no part of what is measured
     with tempfile.TemporaryDirectory(prefix="peak-") as scratch:
         out = options.out or Path(scratch)
         recording = options.record or out / "recording.gz"
         out.mkdir(parents=True, exist_ok=True)
         if not recording.exists():
             record(recording)
+        pin(cores()[0])  # who looks on is no part of what is measured
         try:
             scale = options.scale or calibrated(recording, options, out / "calibration")
             one = made(recording, _wanted(options, scale, options.minutes * 60, options.session_minutes, out / "peak"))
@@ -256,9 +252,9 @@ def calibrated(recording: Path, options: argparse.Namespace, out: Path) -> float
     hold_s = CALIBRATION_MINUTES * 60
     one = made(recording, _wanted(options, CALIBRATION, hold_s, CALIBRATION_MINUTES, out))
     plan, _ = planned(options.session_minutes)
-    scale = scale_that_fits(one, Asked.of(plan, 1.0))
-    cost_us = one.used.workers * one.found.seconds / max(one.found.all_requests, 1) * 1e6
-    print(f"calibration: {cost_us:.0f} us a request of short sessions, so {scale:g} of the peak fits a core")
+    cost_us = one.found.us_a_request(one.used.workers)
+    scale = share_that_fits(cost_us, Asked.of(plan, 1.0))
+    print(f"calibration: {cost_us:.0f} us a request of short sessions, so {scale:g} of the peak is run", flush=True)
     return scale
 
 

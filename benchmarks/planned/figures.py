@@ -56,6 +56,10 @@ class Recorded:
     def all_requests(self) -> int:
         return self.requests + self.preflights
 
+    def us_a_request(self, cores: float) -> float:
+        """Microseconds, of what takes so many cores."""
+        return cores * self.seconds / max(self.all_requests, 1) * 1e6
+
 
 def recorded(folder: Path) -> Recorded:
     """Read a closed run. :raises SystemExit: it was not carried out to its end."""
@@ -151,13 +155,15 @@ def _lost(manifest: Manifest, began: int, unanswered: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Used:
-    """Of the machine. Cores in the measure phase; MB resident before the first session, and at most."""
+    """Of the machine, in the measure phase. MB are resident memory at most: of the workers before the first session, of
+    the workers, of the others. What processes share counts in each."""
 
     workers: float
     others: float  # master and supervisor
     target: float
     resident_before_mb: float
     resident_mb: float
+    others_mb: float
 
     @property
     def cores(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ LONGEST_DRAIN_S = 60.0
 """Sessions that are open at the end have nothing more to show: their queues are sent, and they close."""
 SOURCES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 """Two connections a phone, and those that were closed within a minute, are more than one address has ports."""
+HEALTHY = 0.5
+"""Of a core: beyond it, a generator's figures are in doubt (docs/numbers.md)."""
 ANON, SERVICE, JWT = "PEAK_ANON_KEY", "PEAK_SERVICE_KEY", "PEAK_JWT_SECRET"
 
 
@@ -52,6 +55,13 @@ class Asked:
             presence_limit=streams["presence"].limit * scale,
             changes=streams["database changes"].peak * scale,
         )
+
+
+def share_that_fits(cost_us: float, full: Asked) -> float:
+    """The share of the peak at which workers have HEALTHY of a core, where a request costs them so much; hundredths, so
+    that two calibrations mostly say the same."""
+    carried = HEALTHY * 1e6 / max(cost_us, 1e-9) / (full.requests + full.preflights)
+    return min(1.0, max(0.01, math.floor(100 * carried) / 100))
 
 
 def profile_file(plan: CapacityPlan, inputs: PlanInputs, scale: float, hold_s: float, folder: Path) -> Path:

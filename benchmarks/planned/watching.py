@@ -66,9 +66,9 @@ class Span:
 
     def cores(self, pids: Iterable[int]) -> float:
         """CPU of these processes together, mean. :raises SystemExit: nobody looked."""
-        first, last = self._inside()[0], self._inside()[-1]
-        used = sum(last.cpu_s.get(pid, 0.0) - first.cpu_s.get(pid, 0.0) for pid in pids)
-        return used / (last.at - first.at)
+        inside = self._inside()
+        begun, took = inside[0].cpu_s, inside[-1].at - inside[0].at
+        return sum(max(one.cpu_s.get(pid, 0.0) for one in inside) - begun.get(pid, 0.0) for pid in pids) / took
 
     def most_mb(self, pids: Iterable[int]) -> float:
         """Resident memory of these processes together, at most."""

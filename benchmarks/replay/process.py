@@ -60,7 +60,8 @@ def replaying(
                 subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True, cwd=BENCHMARKS)
             )
             running.append(process)
-            os.sched_setaffinity(process.pid, {core})
+            if hasattr(os, "sched_setaffinity"):
+                os.sched_setaffinity(process.pid, {core})
             return str(_line(process)["url"])
 
         try:

@@ -21,7 +21,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # as a script has it
 
 from planned.figures import Recorded, Used, bars  # noqa: E402
-from planned.order import Asked, profile_file  # noqa: E402
+from planned.order import Asked, profile_file, share_that_fits  # noqa: E402
 from planned.watching import Look, Span, look  # noqa: E402
 from short.turns import RECORDING  # noqa: E402
 
@@ -42,7 +42,7 @@ FOUND = Recorded(
     start=960.0,
     end=1_560.0,
 )
-USED = Used(workers=0.9, others=0.1, target=0.4, resident_before_mb=300.0, resident_mb=790.0)
+USED = Used(workers=0.9, others=0.1, target=0.4, resident_before_mb=300.0, resident_mb=790.0, others_mb=300.0)
 PLAN = make(PlanInputs(), load_prices())
 
 
@@ -76,7 +76,7 @@ def test_each_bar_can_be_missed_alone(found: Recorded, used: Used, name: str) ->
 def test_a_share_of_the_peak_is_extrapolated_and_says_so(
     scale: float, before: float, grown: float, cores: float
 ) -> None:
-    used = Used(cores, 0.0, 0.0, before, before + grown)
+    used = Used(cores, 0.0, 0.0, before, before + grown, 0.0)
     found = {bar.name: bar for bar in bars(FOUND, used, scale)}
     assert found["cores in all"].value == pytest.approx(cores / scale)
     assert found["resident memory of workers, MB"].value == pytest.approx(before + grown / scale)
@@ -118,6 +118,15 @@ def test_cpu_and_memory_of_a_stretch_are_those_of_the_looks_in_it() -> None:
     assert span.others([1]) == {2}
 
 
+def test_who_ends_or_comes_in_between_is_counted_for_what_it_did() -> None:
+    ended = [Look(float(at), {7: 10.0 + at} if at < 5 else {}, {}) for at in range(11)]
+    came = [Look(float(at), {} if at < 5 else {8: at - 5.0}, {}) for at in range(11)]
+    assert Span(ended, 0.0, 10.0).cores([7]) == pytest.approx(0.4)
+    assert Span(came, 0.0, 10.0).cores([8]) == pytest.approx(0.5)
+    with pytest.raises(SystemExit):
+        Span(ended, 0.5, 1.5).cores([7])
+
+
 def test_a_look_sees_a_process_and_its_children() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
@@ -129,12 +138,26 @@ def test_a_look_sees_a_process_and_its_children() -> None:
         child.communicate(b"\n")
 
 
+@given(cost_us=st.floats(1.0, 1e5))
+def test_the_share_that_fits_leaves_workers_half_of_their_core(cost_us: float) -> None:
+    full = Asked.of(PLAN, 1.0)
+    scale, whole = share_that_fits(cost_us, full), cost_us / 1e6 * (full.requests + full.preflights)
+    assert 0.01 <= scale <= 1
+    assert scale * whole <= 0.5 or scale == 0.01
+    assert (scale + 0.01) * whole > 0.5 or scale == 1, "the largest hundredth"
+
+
+def test_what_a_request_costs_is_of_requests_and_preflights() -> None:
+    assert FOUND.us_a_request(0.9) == pytest.approx(0.9 * 600 / 6_000_000 * 1e6)
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize("more", [(), ("--tls",)], ids=["plain", "tls"])
 def test_a_tiny_peak_runs_from_the_plan_to_its_bars(tmp_path: Path, more: tuple[str, ...]) -> None:
     command = [sys.executable, str(BENCHMARKS / "peak.py"), "--scale", "0.02", "--session-minutes", "0.1"]
     command += ["--minutes", "0.15", "--record", str(RECORDING), "--out", str(tmp_path), *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     told = done.stdout
     assert done.returncode in (0, 1), (
         done.stderr
