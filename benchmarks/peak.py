@@ -36,6 +36,7 @@ import json
 import os
 import resource
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,7 +138,10 @@ def made(recording: Path, wanted: Wanted) -> Made:
             stack.callback(process.terminate)  # an interrupt of ours ends it in order
             pin(harness_core, process.pid)
             with watched(process.pid, targets) as looks:
-                process.wait(length_s(profile) + PATIENCE_S)
+                try:
+                    process.wait(length_s(profile) + PATIENCE_S)
+                except subprocess.TimeoutExpired:
+                    raise SystemExit(f"the run did not end in time; its words: {log}") from None
     folder = made_since(before, runs, log)
     found = recorded(folder)
     return Made(
@@ -231,6 +235,7 @@ def main() -> int:
     parser.add_argument("--tls", action="store_true", help="the replay speaks TLS")
     parser.add_argument("--out", type=Path, help="keep profile, target file and runs there")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # with all that was started
     with tempfile.TemporaryDirectory(prefix="peak-") as scratch:
         out = options.out or Path(scratch)
         recording = options.record or out / "recording.gz"

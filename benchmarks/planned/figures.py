@@ -114,11 +114,11 @@ def _samples(run: RunFiles) -> tuple[Counter[tuple[str, str]], dict[View, Counte
         frame = frame[frame["phase"] == Phase.MEASURE]
         attempts = frame[frame["view"] == View.SERVER].groupby(["operation", "outcome"], observed=True)["count"].sum()
         for name, number in attempts.items():
-            operation, outcome = name  # type: ignore[misc]  # of two columns
+            operation, outcome = name
             counts[str(operation), str(outcome)] += int(number)
         for view, spread in spreads.items():
             for value, number in frame[frame["view"] == view].groupby("bucket_us")["count"].sum().items():
-                spread[int(value)] += int(number)  # type: ignore[call-overload]  # an integer column
+                spread[int(value)] += int(number)
     return counts, spreads
 
 
@@ -130,7 +130,8 @@ def _ends(spread: Counter[int]) -> tuple[float, float]:
 
 def _table(run: RunFiles, name: str) -> pd.DataFrame:
     tables = {ARRIVALS: run.arrivals, HEALTH: run.health, REALTIME: run.realtime}
-    return tables[name]().to_pandas()
+    frame: pd.DataFrame = tables[name]().to_pandas()
+    return frame
 
 
 def _inside(frame: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from replay.control import SERVICE_KEY
 
 from harness.config.load import load_profile
 from harness.core.profile import ArrivalStage, Profile
+from harness.doctor.checks.generator import VALID_SHARE
 from harness.plan import CapacityPlan, PlanInputs, profile_toml
 
 PROFILE = "peak"
@@ -18,8 +19,6 @@ LONGEST_DRAIN_S = 60.0
 """Sessions that are open at the end have nothing more to show: their queues are sent, and they close."""
 SOURCES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 """Two connections a phone, and those that were closed within a minute, are more than one address has ports."""
-HEALTHY = 0.5
-"""Of a core: beyond it, a generator's figures are in doubt (docs/numbers.md)."""
 ANON, SERVICE, JWT = "PEAK_ANON_KEY", "PEAK_SERVICE_KEY", "PEAK_JWT_SECRET"
 
 
@@ -58,9 +57,9 @@ class Asked:
 
 
 def share_that_fits(cost_us: float, full: Asked) -> float:
-    """The share of the peak at which workers have HEALTHY of a core, where a request costs them so much; hundredths, so
-    that two calibrations mostly say the same."""
-    carried = HEALTHY * 1e6 / max(cost_us, 1e-9) / (full.requests + full.preflights)
+    """The share of the peak at which workers have as much of a core as leaves their figures beyond doubt, where a
+    request costs them so much; hundredths, so that two calibrations mostly say the same."""
+    carried = VALID_SHARE * 1e6 / max(cost_us, 1e-9) / (full.requests + full.preflights)
     return min(1.0, max(0.01, math.floor(100 * carried) / 100))
 
 

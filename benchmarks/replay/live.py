@@ -36,6 +36,8 @@ class Socket(Protocol):
 
     vsn: str
 
+    def __hash__(self) -> int: ...
+
     def bindings(self, topic: str) -> Mapping[str, int]:
         """What it asked for there: tables, with the numbers that it was given for them."""
         ...
