@@ -69,9 +69,11 @@ PATIENCE_S = 900.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """One run. session_minutes: the plan's mean one, or a shorter one."""
+    """One run. session_minutes: the plan's mean one, or a shorter one. crowd: phones of the full peak; lists of who is
+    there name as many."""
 
     scale: float
+    crowd: float
     hold_s: float
     session_minutes: float | None
     processes: int | None
@@ -115,7 +117,7 @@ def made(recording: Path, wanted: Wanted) -> Made:
     shared = Shared(
         processes=needed,
         presence_per_s=asked.presence_limit,
-        crowd=max(1, round(needed / wanted.scale)),
+        crowd=max(1, round(needed * wanted.crowd / asked.phones)),
         certificate=certificate(wanted.out) if wanted.tls else None,
     )
     told: dict[str, Any] = {}
@@ -244,29 +246,28 @@ def main() -> int:
             record(recording)
         pin(cores()[0])  # who looks on is no part of what is measured
         try:
-            scale = options.scale or calibrated(recording, options, out / "calibration")
-            one = made(recording, _wanted(options, scale, options.minutes * 60, options.session_minutes, out / "peak"))
+            plan, _ = planned(options.session_minutes)
+            full = Asked.of(plan, 1.0)
+            scale = options.scale or calibrated(recording, full, options, out / "calibration")
+            hold_s, sessions = options.minutes * 60, options.session_minutes
+            one = made(
+                recording,
+                Wanted(scale, full.phones, hold_s, sessions, options.processes, options.tls, out / "peak"),
+            )
         except UsageError as error:
             raise SystemExit(str(error)) from None
         show(one)
     return 0 if all(bar.met for bar in bars(one.found, one.used, scale)) else 1
 
 
-def calibrated(recording: Path, options: argparse.Namespace, out: Path) -> float:
+def calibrated(recording: Path, full: Asked, options: argparse.Namespace, out: Path) -> float:
     """The scale that a short run finds."""
-    hold_s = CALIBRATION_MINUTES * 60
-    one = made(recording, _wanted(options, CALIBRATION, hold_s, CALIBRATION_MINUTES, out))
-    plan, _ = planned(options.session_minutes)
+    hold_s, sessions = CALIBRATION_MINUTES * 60, CALIBRATION_MINUTES
+    one = made(recording, Wanted(CALIBRATION, full.phones, hold_s, sessions, options.processes, options.tls, out))
     cost_us = one.found.us_a_request(one.used.workers)
-    scale = share_that_fits(cost_us, Asked.of(plan, 1.0))
+    scale = share_that_fits(cost_us, full)
     print(f"calibration: {cost_us:.0f} us a request of short sessions, so {scale:g} of the peak is run", flush=True)
     return scale
-
-
-def _wanted(
-    options: argparse.Namespace, scale: float, hold_s: float, session_minutes: float | None, out: Path
-) -> Wanted:
-    return Wanted(scale, hold_s, session_minutes, options.processes, options.tls, out)
 
 
 if __name__ == "__main__":
