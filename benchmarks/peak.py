@@ -18,7 +18,8 @@ What is not as it would be:
 Where one core does not carry the plan, a share of it is run: the given --scale, or the one that a calibration of some
 two minutes finds (short sessions at a fifth of the rate), so that the workers have half of their core. Every phone then
 hears as much as in the full crowd, and each list of who is there is as long. Cores and memory are extrapolated to the
-full peak and named so; loop lag, lateness and losses, which more load makes no better, are as measured.
+full peak and named so (what processes do without any request is multiplied with it: the smaller the share, the worse it
+looks); loop lag, lateness and losses, which more load makes no better, are as measured.
 
 Printed: requests and preflights a second beside the plan's, CPU a request of workers and target, cores in all, loop
 lag, how late sessions begin against their plan (the record has no instant for each later request: those wait on the
