@@ -26,7 +26,8 @@ lag, how late sessions begin against their plan (the record has no instant for e
 same loop, whose lag is looked at each 10 ms), what was lost, resident memory of the workers. Exit code 1 when a bar is
 missed (1.5 cores in all, 5 ms, 5 ms, none, 800 MB), by measurement or by extrapolation, or there was no run to the end.
 
-Without --record a recording is made first (a sandbox and a smoke run, some 90 s). --tls has the phones encrypt.
+Without --record a recording is made first (a sandbox and a run of all personas, a minute or two). --tls has the phones
+encrypt.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ from harness.load.sizing import processes_for
 from harness.plan import CapacityPlan, PlanInputs, load_prices, make
 
 MINUTES, PROCESSES = 10.0, 2
+RECORDED = "prove-mutants"
+"""The profile in which all personas make nearly each call of the app, within half a minute."""
 CALIBRATION, CALIBRATION_MINUTES = 0.2, 0.5
 """Of the rate, at which what workers do without any request is next to nothing; and of a session, so that as many are
 open as begin in half a minute."""
@@ -244,7 +247,7 @@ def main() -> int:
         recording = options.record or out / "recording.gz"
         out.mkdir(parents=True, exist_ok=True)
         if not recording.exists():
-            record(recording)
+            record(recording, RECORDED)
         pin(cores()[0])  # who looks on is no part of what is measured
         try:
             plan, _ = planned(options.session_minutes)

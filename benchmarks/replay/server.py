@@ -19,6 +19,7 @@ import signal
 import socket
 import ssl
 import sys
+import uuid
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,8 +44,15 @@ from replay.recording import (
     shape,
     stored,
 )
+from replay.sign_up import SIGN_UP, newcomers, signed_up
 
 REALTIME = b"GET /realtime/v1/websocket"
+GRANTED = (
+    b"HTTP/1.1 200 X\r\naccess-control-allow-origin: *\r\naccess-control-allow-methods: GET, HEAD, PUT, PATCH, "
+    b"POST, DELETE\r\naccess-control-allow-headers: authorization, apikey, content-type, prefer, range, x-client-info, "
+    b"x-upsert\r\ncontent-length: 0\r\n\r\n"
+)
+"""To a preflight of a gateway that nobody recorded anything of."""
 NOT_RECORDED = (
     b"HTTP/1.1 404 X\r\naccess-control-allow-origin: *\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 )
@@ -60,7 +68,9 @@ class Replay:
         self.live = live
         self._recording = recording
         self._people = copies(people)
-        self._double = dict(zip(self._people, itertools.cycle(recording.people), strict=False))
+        new = newcomers(recording)
+        settled = [one for one in recording.people if one not in new] or recording.people
+        self._double = dict(zip(self._people, itertools.cycle(settled), strict=False))
         self._bearers: dict[bytes, str] = {}
         self._turns: dict[tuple[str, str], itertools.cycle[Answer]] = {
             key: itertools.cycle(answers) for key, answers in recording.exact.items()
@@ -97,7 +107,7 @@ class Replay:
                 some = self._shapes.get(gateway(method, asked))
             if some is None:
                 self.unknown += 1
-                return NOT_RECORDED
+                return GRANTED if method == "OPTIONS" else NOT_RECORDED
             whose, found = next(some.get(double) or some[""])
             if method == "GET" and key.startswith("GET /rest/v1/") and (ids := asked_ids(asked)):
                 rows = self._rows.get(key, {})  # of this person none are known: what was asked for, or nothing
@@ -116,7 +126,11 @@ class Replay:
         if target.startswith(MESSAGES):
             return stored(found.body, body)
         content = found.body
-        if found.echoed:
+        if target.startswith(SIGN_UP):
+            new = str(uuid.uuid4())
+            content, recorded = signed_up(content, body, new)
+            self._double[new] = recorded
+        elif found.echoed:
             sent = [one for one in UUID.findall(body) if one != me.encode()]
             for recorded, place in found.echoed:
                 if place < len(sent):

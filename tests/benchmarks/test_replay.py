@@ -16,6 +16,7 @@ import jwt
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from harness.client.auth.account import Account
 from harness.client.realtime.conversation_channel import CHANGES, TABLES, TYPING
 from harness.client.realtime.presence_channel import PRESENCE
 from harness.config.load import load_target, resolve_keys
@@ -26,7 +27,7 @@ sys.path.append(str(BENCHMARKS))  # as a script has it
 
 from planned.order import keys, target_file  # noqa: E402
 from replay.process import Shared, certificate, replaying  # noqa: E402
-from replay.recording import Recording, acknowledged, copies  # noqa: E402
+from replay.recording import Answer, Recording, acknowledged, copies  # noqa: E402
 from replay.server import Replay  # noqa: E402
 from short.turns import RECORDING  # noqa: E402
 
@@ -186,6 +187,35 @@ def test_a_preflight_that_nobody_recorded_is_granted_as_others_of_its_gateway_ar
     assert replay.unknown == 0
     assert replay.answer("GET", "/rest/v1/nothing_like_it?select=*", b"", b"").startswith(b"HTTP/1.1 404")
     assert replay.unknown == 1
+    assert replay.answer("OPTIONS", "/storage/v1/object/a", b"", b"").startswith(b"HTTP/1.1 200")
+    assert replay.unknown == 2
+
+
+def test_each_who_signs_up_is_somebody_new_and_answered_as_the_recorded_one() -> None:
+    old = "0f1e2d3c-4b5a-4697-8879-6a5b4c3d2e1f"
+    account = Account.minted(old, "old@x.test", SECRET, now=0.0, epoch=0.0)
+    told = {"access_token": account.access_token, "refresh_token": "r", "expires_in": 3600}
+    told["user"] = {"id": old, "email": "old@x.test"}
+    recording = Recording()
+    recording.note("", "POST", "/auth/v1/signup", b"{}", Answer(200, [], json.dumps(told).encode()))
+    recording.note(old, "GET", f"/rest/v1/profiles?id=eq.{old}", b"", Answer(200, [], f'[{{"id":"{old}"}}]'.encode()))
+    replay = Replay(recording, PEOPLE)
+    known = set()
+    for number in range(2):
+        asked = json.dumps({"email": f"new-{number}@x.test"}).encode()
+        reply = replay.answer("POST", "/auth/v1/signup", b"", asked)
+        data = json.loads(reply.partition(b"\r\n\r\n")[2])
+        new = Account.from_reply(data, now=0.0)
+        assert new is not None
+        assert data["user"] == {"id": new.user_id, "email": f"new-{number}@x.test"}
+        claims = jwt.decode(new.access_token, options={"verify_signature": False})
+        assert claims["sub"] == new.user_id
+        mine = replay.answer(
+            "GET", f"/rest/v1/profiles?id=eq.{new.user_id}", f"Bearer {new.access_token}".encode(), b""
+        )
+        assert json.loads(mine.partition(b"\r\n\r\n")[2]) == [{"id": new.user_id}]
+        known.add(new.user_id)
+    assert len(known | {old}) == 3
 
 
 def test_a_run_finds_its_people_and_that_nothing_is_stored(tmp_path: Path) -> None:
