@@ -128,8 +128,8 @@ class Replay:
         content = found.body
         if target.startswith(SIGN_UP):
             new = str(uuid.uuid4())
-            content, recorded = signed_up(content, body, new)
-            self._double[new] = recorded
+            content, old = signed_up(content, body, new)
+            self._double[new] = old
         elif found.echoed:
             sent = [one for one in UUID.findall(body) if one != me.encode()]
             for recorded, place in found.echoed:
