@@ -40,8 +40,9 @@ from pathlib import Path
 from typing import Any
 
 from replay.engine import serving
+from replay.process import TARGET_CORE, replaying
 from replay.record import PROFILE, record
-from session import TARGET_CORE, WORKER_CORE, replaying, resident_mb, scaled
+from session import WORKER_CORE, resident_mb, scaled
 
 from harness.client.device import Device
 from harness.client.screens.app import open_app

@@ -24,18 +24,18 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from replay.parts import Parts, divided
+from replay.process import TARGET_CORE, replaying
 from replay.record import PROFILE, record
 from replay.recording import copies
 
@@ -55,7 +55,7 @@ from harness.schedule.arrivals import plan
 
 WARMUP_S, DRAIN_S = 10.0, 20.0
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-TARGET_CORE, WORKER_CORE = 0, 1
+WORKER_CORE = 1
 LOOKS_PER_S = 100
 PEERS = {"wire": "our wire alone", "fast": "FastHttpUser"}
 
@@ -98,20 +98,6 @@ class Cost:
     @property
     def cpu_s(self) -> float:
         return sum(self.threads.values())
-
-
-@contextlib.contextmanager
-def replaying(recording: Path, people: int, told: dict[str, Any]) -> Iterator[str]:
-    """A replay on the target's core; `told` gets its tally at the end."""
-    command = [sys.executable, "-m", "replay.server", str(recording.resolve()), "--people", str(people)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent) as process:
-        assert process.stdout is not None
-        os.sched_setaffinity(process.pid, {TARGET_CORE})
-        try:
-            yield str(json.loads(process.stdout.readline())["url"])
-        finally:
-            process.send_signal(signal.SIGTERM)
-            told.update(json.loads(process.stdout.readline()))
 
 
 def scaled(name: str, rate: float, seconds: float, people: int, phones: int) -> Profile:

@@ -1,4 +1,4 @@
-"""Records what a sandbox of ours answers to phones: every request of a run that holds all seven personas.
+"""Records what a sandbox of ours answers to phones: every request of a run (`prove-mutants` has all personas).
 
     cd benchmarks && python -m replay.record FILE [--profile smoke] [--few 3]
 

@@ -109,6 +109,11 @@ def shape(method: str, target: str) -> str:
     return f"{method} {path}?{'&'.join(sorted({name for name, _ in parse_qsl(parts.query)}))}"
 
 
+def gateway(method: str, target: str) -> str:
+    """Who answers preflights: it does not matter what they are about."""
+    return f"{method} {'/'.join(target.split('/', 3)[:3])}"
+
+
 def copies(people: int) -> list[str]:
     """Ids of a replay's people, by number."""
     return [str(uuid.UUID(int=(0x5EED << 112) | (4 << 76) | (8 << 60) | number)) for number in range(people)]
@@ -136,8 +141,9 @@ def asked_ids(target: str) -> list[str]:
 
 
 def acknowledged(reply: bytes, asked: bytes) -> bytes:
-    """The swipe endpoint's reply, for the events of this request (contract 3.3)."""
-    events = orjson.loads(asked).get("events", ())
+    """The swipe endpoint's reply, for the events of this request, of one item or of several (contract 3.3)."""
+    told = orjson.loads(asked)
+    events = [event for item in (told, *told.get("items", ())) for event in item.get("events", ())]
     ids = [event["clientEventId"] for event in events if "clientEventId" in event]
     return orjson.dumps({**orjson.loads(reply), "acceptedClientEventIds": ids})
 

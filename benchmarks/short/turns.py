@@ -7,17 +7,14 @@ import functools
 import gc
 import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import orjson
+from replay.process import replaying
 
 from short.judging import Turn
 
-BENCHMARKS = Path(__file__).resolve().parents[1]
 RECORDING = Path(__file__).with_name("few.gz")
 """Answers of a sandbox to three people (`replay/record.py --few 3`)."""
 
@@ -72,12 +69,5 @@ def pin(core: int, pid: int = 0) -> None:
 @contextlib.contextmanager
 def replay(people: int, core: int) -> Iterator[str]:
     """A target that answers from the recording, in a process of its own; its URL."""
-    command = [sys.executable, "-m", "replay.server", str(RECORDING), "--people", str(people)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=BENCHMARKS) as process:
-        assert process.stdout is not None
-        pin(core, process.pid)
-        try:
-            yield str(orjson.loads(process.stdout.readline())["url"])
-        finally:
-            process.terminate()
-            process.communicate()
+    with replaying(RECORDING, people, {}, core=core) as url:
+        yield url

@@ -10,12 +10,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import uvloop
+from replay.process import BENCHMARKS
 from wire import BATCH, HEADERS
 
 from harness.client.http.client import HttpClient, Origin
 from short.bare import BareConnection, opened
 from short.judging import Turn
-from short.turns import BENCHMARKS, by_turns, cores, pin
+from short.turns import by_turns, cores, pin
 
 CONNECTIONS, EACH, TURNS = 20, 100, 25
 PATH = "/functions/v1/x"
