@@ -57,7 +57,7 @@ def hunt(asked: Hunt, state: SearchState) -> tuple[SearchState, dict[str, Capaci
                 asked.told(state.steps[-1].text)
                 failed = state.steps[-1].word == "fail"
                 asked.sleep(asked.timing.cool_s * (AFTER_A_FAILURE if failed else 1.0))
-    return state, answers
+    return state, {side: answers[side] for side in asked.sides}  # whichever was done first
 
 
 def _turns(sides: Mapping[str, RunRequest], state: SearchState) -> Sequence[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.capacity.search import Capacity
+from harness.capacity.hunt import Hunt, hunt
+from harness.capacity.search import Capacity, SearchLimits
 from harness.capacity.state import Asked, SearchState, resumed, save
 from harness.capacity.step import Figure, Step
 from harness.capacity.step_profile import at_rate, highest_rate, objectives, people_for, timing_for
@@ -15,6 +18,7 @@ from harness.config.load import load_profile, load_slo_file
 from harness.core.errors import UsageError
 from harness.core.slo import Claim
 from harness.plan import PlanInputs, load_prices
+from harness.run.run_request import RunRequest
 from harness.schedule.arrivals import plan
 from reports.capacity.answer import CapacityAnswer, SideAnswer, compared, first_to_give_way, knee, side_answer
 from reports.capacity.limiting import NOT_KNOWN
@@ -135,3 +139,26 @@ def test_the_page_shows_every_step_and_loads_nothing() -> None:
     assert "default-src 'none'" in page
     for title in ("Latency against throughput", "Good work against throughput", "Errors against throughput"):
         assert title in page
+
+
+def test_answers_of_two_deployments_keep_their_order_whichever_was_found_first(tmp_path: Path) -> None:
+    """Each stands beside its target by its place: an answer that came first under the other's name would praise it."""
+    asked = Asked(
+        profile="smoke", targets=("old", "new"), start=1, lowest=0.1, highest=2, within=0.5, steps=9, tries=2,
+        confirm=1, settle_s=9, measure_s=9, cool_s=1, seed=1,
+    )  # fmt: skip
+    state = SearchState(asked=asked)
+    found = (step(1, side="A"), step(1, side="B"), step(2, "fail", side="B"), step(1.4, "fail", side="A"))
+    for one in (*found, step(1.2, "fail", side="B")):
+        state = state.with_(one)
+    profile = load_profile("smoke")
+    ask = RunRequest(profile, "smoke", (), tmp_path, sandbox_url="http://127.0.0.1:9")
+    limits = SearchLimits(start=1, highest=2, lowest=0.1, within=0.5, steps=9, confirm=1)
+    made = Hunt({"A": ask, "B": ask}, limits, timing_for(profile, None, 60, 5), tmp_path, _nobody, _nobody, nullcontext)
+    _, answers = hunt(made, state)
+    assert list(answers) == ["A", "B"]
+    assert (answers["A"].high, answers["B"].high) == (1.4, 1.2)
+
+
+def _nobody(*_: object) -> Any:
+    raise AssertionError("every step was made already")
