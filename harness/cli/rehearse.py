@@ -71,6 +71,7 @@ def rehearse(target_file: str, **options: Any) -> None:
     from harness.cli import progress
     from harness.cli.preflight import accepted_in
     from harness.config.load import load_slo_file, load_target
+    from harness.core.people import email_pattern
     from harness.plan import PlanInputs, load_prices, make
     from harness.rehearse import ask, conduct, state
     from harness.run.run_request import RunRequest
@@ -80,6 +81,8 @@ def rehearse(target_file: str, **options: Any) -> None:
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
     asked = state.AskedRehearsal(
         target=target.name,
+        url=target.url,
+        people=f"{email_pattern(target.people)}, tag {target.people.tag}",
         dau=options["dau"],
         sessions_per_day=options["sessions_per_day"],
         session_minutes=options["session_minutes"],

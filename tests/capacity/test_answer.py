@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,36 @@ def test_a_search_is_resumed_only_as_what_it_was(tmp_path: Path) -> None:
         resumed(folder, asked.model_copy(update={"within": 0.2}))
     with pytest.raises(UsageError, match="no search to go on with"):
         resumed(folder / "elsewhere", asked)
+
+
+def test_a_search_goes_on_against_the_same_deployment_alone(tmp_path: Path) -> None:
+    """A target file that was changed meanwhile has the same name: half of the answer would be another deployment's."""
+    asked = Asked(
+        profile="smoke", targets=("a",), urls=("https://one.example.com",), objectives_digest="1", start=1, lowest=0.1,
+        highest=9, within=0.1, steps=9, tries=2, confirm=2, settle_s=9, measure_s=9, cool_s=1, seed=1,
+    )  # fmt: skip
+    save(tmp_path, SearchState(asked=asked).with_(step(1)))
+    with pytest.raises(UsageError, match=r"urls was .*one.example.com.*, now .*two.example.com"):
+        resumed(tmp_path, asked.model_copy(update={"urls": ("https://two.example.com",)}))
+    with pytest.raises(UsageError, match=r"objectives_digest was 1, now 2"):
+        resumed(tmp_path, asked.model_copy(update={"objectives_digest": "2"}))
+    text = (tmp_path / "capacity.json").read_text(encoding="utf-8")
+    (tmp_path / "capacity.json").write_text(text.replace('"version": 1', '"version": 2'), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"cannot be gone on with: version: .* 1"):
+        resumed(tmp_path, asked)
+
+
+def test_profile_and_objectives_have_the_same_digest_in_every_process() -> None:
+    ask = "from harness.cli.capacity import _digest; from harness.config.load import *; " + (
+        "print(_digest(load_profile('nightly')), _digest(load_slo_file()))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", ask], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True, text=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
 
 
 def test_the_page_shows_every_step_and_loads_nothing() -> None:
