@@ -57,6 +57,7 @@ PAGE = "rehearsal.md"
 @click.option("--keep", is_flag=True, help="Leave people and rows; `--resume` without it removes them.")
 @click.option("--out", type=OutFolder(), help="Where the rehearsal goes; runs/rehearsal-TIME by default.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted rehearsal in --out.")
+@click.option("--clean-up", "no_load", is_flag=True, help="With --resume: no more load, remove what was made.")
 @click.option("--dry-run", is_flag=True, help="Say everything that would be sent and written, and send nothing.")
 @click.option("--allow-production", is_flag=True, help="Needed for a target whose environment is production.")
 def rehearse(target_file: str, **options: Any) -> None:
@@ -66,7 +67,8 @@ def rehearse(target_file: str, **options: Any) -> None:
 
     A step is left out when the smaller ones say that it would miss its objectives, or that the generator would give
     way. People are made with the target's tag and removed with everything that they wrote. One file, rehearsal.json in
-    --out, is all that a rehearsal remembers: --resume goes on where it was interrupted.
+    --out, is all that a rehearsal remembers: --resume goes on where it was interrupted, --resume --clean-up gives the
+    rest up.
     """
     from harness.cli import progress
     from harness.cli.preflight import accepted_in
@@ -77,6 +79,8 @@ def rehearse(target_file: str, **options: Any) -> None:
     from harness.run.run_request import RunRequest
     from reports import rehearsal as told_by
 
+    if options["no_load"] and (options["keep"] or options["dry_run"] or not options["resume"]):
+        raise click.UsageError("--clean-up goes with --resume and --out, and with neither --keep nor --dry-run")
     target = load_target(target_file)
     slos = load_slo_file(options["slo_file"]) if options["slo_file"] else load_slo_file()
     asked = state.AskedRehearsal(
@@ -91,12 +95,16 @@ def rehearse(target_file: str, **options: Any) -> None:
         shares=options["shares"],
         seed=options["seed"],
     )
+    folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
+    now = state.RehearsalState(asked=asked)
+    if options["resume"] and not options["dry_run"]:
+        now = state.resumed(folder, asked, to_clean_up=options["no_load"])
+        asked = now.asked
     inputs = PlanInputs().changed(
         dau=asked.dau, sessions_per_day=asked.sessions_per_day, session_minutes=asked.session_minutes
     )
     prices = load_prices()
     made = make(inputs, prices)
-    folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
     if options["dry_run"]:
         with tempfile.TemporaryDirectory(prefix="harness-dry-run-") as draft:
             steps = ask.steps_of(asked, made, inputs, Path(draft))
@@ -104,7 +112,6 @@ def rehearse(target_file: str, **options: Any) -> None:
             click.echo(visible(line))
         click.echo("dry run: nothing was sent, nothing was written")
         return
-    now = state.resumed(folder, asked) if options["resume"] else state.RehearsalState(asked=asked)
     work = conduct.Rehearsal(
         request=RunRequest(
             profile=(steps := ask.steps_of(asked, made, inputs, folder))[-1].profile,
@@ -127,12 +134,15 @@ def rehearse(target_file: str, **options: Any) -> None:
         accepted=accepted_in(options["accepted_file"]),
         fail_on=options["fail_on"],
         keep=options["keep"],
+        no_load=options["no_load"],
         concurrency=options["concurrency"],
     )
     try:
         now = conduct.conduct(work, now)
     except BaseException:
-        click.echo(visible(f"go on with: harness rehearse --resume --out {folder}, and the same options"), err=True)
+        again = f"harness rehearse --resume --out {folder}"
+        click.echo(visible(f"go on with: {again}, and the same options"), err=True)
+        click.echo(visible(f"no more load, and remove what was made: {again} --clean-up --target FILE"), err=True)
         raise
     _write(folder, now)
     click.echo(visible(told_by.answer(now)))

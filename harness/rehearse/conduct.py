@@ -2,7 +2,7 @@
 
 Stages: guard, doctor, preflight, provision, doctor again for what needs people, steps, clean-up. Whatever ends the
 steps (preflight's findings, an objective missed, a projection that says no, the last step done), the clean-up follows;
-a signal or an error does not, and `--resume` goes on where it was.
+after a signal or an error it does not, and `--resume` goes on where it was, or with the clean-up alone (`no_load`).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Rehearsal:
     """Everything that a rehearsal works with.
 
     keep: people stay, and so does what they wrote. fail_on: from which severity on a finding of preflight ends it.
+    no_load: nothing more is asked, made or loaded; what is there is cleaned up.
     """
 
     request: RunRequest  # its profile is replaced by each step's
@@ -48,6 +49,7 @@ class Rehearsal:
     accepted: Sequence[AcceptedFinding] = ()
     fail_on: FailOn = "high"
     keep: bool = False
+    no_load: bool = False
     concurrency: int = 8
 
     def save(self, state: RehearsalState) -> RehearsalState:
@@ -62,6 +64,8 @@ def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
     """
     if state.cleaned:
         return state
+    if work.no_load:
+        return _cleaned(work, _given_up(work, state))
     guard(work)
     state = work.save(state)
     if state.leftovers is None and not state.stopped and len(state.steps) < len(work.steps):
@@ -70,6 +74,15 @@ def conduct(work: Rehearsal, state: RehearsalState) -> RehearsalState:
         work.told(f"people are kept; remove them later: harness rehearse --resume --out {work.folder}")
         return state
     return _cleaned(work, state)
+
+
+def _given_up(work: Rehearsal, state: RehearsalState) -> RehearsalState:
+    """What is left to be done is not; whatever the target, its limits or its window say by now."""
+    if state.stopped or state.leftovers is not None or len(state.steps) == len(work.steps):
+        return state
+    left = ", ".join(f"{step.share:.0%}" for step in work.steps[len(state.steps) :])
+    why = f"{left} of the peak {'was' if ',' not in left else 'were'} not run: given up, only the clean-up was wanted"
+    return work.save(state.model_copy(update={"stopped": why, "stopped_code": int(ExitCode.ABORTED)}))
 
 
 def guard(work: Rehearsal) -> None:

@@ -15,6 +15,8 @@ from harness.record.resumed_state import changed, first_problem
 from harness.record.streams import replacing
 
 FILE = "rehearsal.json"
+WHOSE = ("target", "url", "people")
+"""Of what was asked: which deployment, and which of its people."""
 
 
 class AskedRehearsal(FrozenModel):
@@ -101,8 +103,11 @@ def save(folder: Path, state: RehearsalState) -> None:
         draft.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def resumed(folder: Path, asked: AskedRehearsal) -> RehearsalState:
-    """The state in a folder. :raises UsageError: there is none, it cannot be read, or it is of another rehearsal."""
+def resumed(folder: Path, asked: AskedRehearsal, *, to_clean_up: bool = False) -> RehearsalState:
+    """The state in a folder. to_clean_up: only whose people they are has to be the same.
+
+    :raises UsageError: there is none, it cannot be read, or it is of another rehearsal.
+    """
     path = folder / FILE
     try:
         state = RehearsalState.model_validate_json(path.read_bytes())
@@ -116,6 +121,8 @@ def resumed(folder: Path, asked: AskedRehearsal) -> RehearsalState:
             where=str(path),
             remedy="go on with the version of the harness that wrote it; people that it made: harness users cleanup",
         ) from error
+    if to_clean_up:
+        asked = state.asked.model_copy(update={name: getattr(asked, name) for name in WHOSE})
     if other := changed(state.asked, asked):
         raise UsageError(
             f"the rehearsal in this folder asked something else: {'; '.join(other)}",

@@ -1,0 +1,86 @@
+"""What a rehearsal that is given up still does, against a real sandbox: no load, nothing made, everything removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli.rehearse import rehearse
+from harness.config.load import load_target
+from harness.core.people import email_pattern
+from harness.load.discovery import discover
+from harness.provision import provision
+from harness.rehearse.state import FILE, AskedRehearsal, RehearsalState, save
+from sandbox.options import SandboxOptions
+from sandbox.server import Sandbox
+from tests.sandbox.signed_in import sql
+
+TARGET = """
+name = "given-up"
+url = "{url}"
+environment = "production"
+[keys]
+anon_env = "GIVEN_UP_ANON"
+service_env = "GIVEN_UP_SERVICE"
+[people]
+password_env = "GIVEN_UP_PASSWORD"
+tag = "gup"
+domain = "gup.example.com"
+[[window]]
+begins = 2020-01-01T00:00:00Z
+ends = 2020-01-01T01:00:00Z
+"""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxOptions(people=3, catalogue=60)) as running:
+        yield running
+
+
+def test_a_rehearsal_is_given_up_and_cleaned_up_without_any_more_load(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its window is over and its target is sick: neither the guard nor the doctor would let it come to its clean-up."""
+    known = discover(sandbox.url)
+    monkeypatch.setenv("GIVEN_UP_ANON", "eyJhbGciOiJIUzI1NiJ9.e30.of-another-project")
+    monkeypatch.setenv("GIVEN_UP_SERVICE", known.service_key.reveal())
+    monkeypatch.setenv("GIVEN_UP_PASSWORD", "a-password-of-theirs")
+    file, out = tmp_path / "target.toml", tmp_path / "out"
+    file.write_text(TARGET.format(url=sandbox.url), encoding="utf-8")
+    target = load_target(str(file))
+    provision(target, 2, allow_production=True)
+    (ours,) = (
+        row["id"] for row in sql(sandbox, "select id from auth.users where email like '%000000@gup.example.com'")
+    )
+    sql(sandbox, f"insert into public.rate_limits (key, window_start) values ('user:{ours}', now())")
+    asked = AskedRehearsal(
+        target=target.name, url=target.url, people=f"{email_pattern(target.people)}, tag gup", dau=5_000.0,
+        sessions_per_day=1.5, session_minutes=0.1, hold_minutes=2.0, scale=1.0, shares=(0.5, 1.0), seed=1,
+    )  # fmt: skip
+    save(out, RehearsalState(asked=asked, provisioned="all are there"))
+    given = ["--target", str(file), "--out", str(out), "--resume", "--allow-production"]
+    refused = CliRunner().invoke(rehearse, [*given, "--dau", "5000"])
+    assert refused.exit_code != 0, "the same options were not given"
+    done = CliRunner().invoke(rehearse, [*given, "--clean-up"])
+    assert done.exit_code == 30, done.output
+    found = json.loads((out / FILE).read_text(encoding="utf-8"))
+    assert found["cleaned"]
+    assert found["stopped"] == "50%, 100% of the peak were not run: given up, only the clean-up was wanted"
+    assert not found["steps"]
+    assert "1 rate_limits" in found["cleaned"]
+    left = "select count(*) as n from auth.users where email like '%gup.example.com'"
+    assert sql(sandbox, left)[0]["n"] == 0
+    assert [path.name for path in out.iterdir() if path.is_dir()] == [], "no run was begun"
+    assert "only the clean-up was wanted" in (out / "rehearsal.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("more", [[], ["--resume", "--keep"], ["--resume", "--dry-run"]])
+def test_a_clean_up_is_asked_for_alone(more: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(rehearse, ["--target", "x.toml", "--out", str(tmp_path), "--clean-up", *more])
+    assert done.exit_code == 2
+    assert "--clean-up goes with --resume" in done.output
