@@ -13,7 +13,7 @@ import click
 from harness.cli.arguments import Finite, HttpUrl, OutFolder
 from harness.cli.run import known_switches
 from harness.core.counted import counted
-from harness.core.errors import ExitCode, UsageError
+from harness.core.errors import ExitCode, HarnessError, UsageError
 from harness.core.visible import visible
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
             ),
             state,
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, HarnessError):
         click.echo(visible(f"go on with: harness capacity --resume --out {folder}, and the same options"), err=True)
         raise
     answer = _answer(state, answers, options["dau"])

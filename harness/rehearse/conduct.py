@@ -24,6 +24,7 @@ from harness.rehearse.ask import RehearsalStep, people_of
 from harness.rehearse.before import PREFLIGHT_PEOPLE, FailOn, doctored, grave, preflighted
 from harness.rehearse.projection import project, should_leave
 from harness.rehearse.state import RehearsalState, StepOutcome, save
+from harness.run.ended_by_hand import refuse_to_go_on
 from harness.run.plan_limits import largest_scale, peak_of
 from harness.run.run_request import RunRequest, Watcher
 from harness.run.supervisor import rehearse as run
@@ -178,6 +179,7 @@ def _stepped(work: Rehearsal, state: RehearsalState) -> RehearsalState:
                 f"{step.share:.3g} of the peak: {step.rate:.3g} sessions/s, {counted(step.sessions, 'session')}"
             )
             folder = run(replace(work.request, profile=step.profile, out=work.folder), watcher)
+        refuse_to_go_on(folder)
         outcome = work.judge(folder, step)
         work.told(f"{step.share:.0%} of the peak: {outcome.verdict}; {outcome.sentence}")
         state = work.save(state.model_copy(update={"steps": (*state.steps, outcome)}))
