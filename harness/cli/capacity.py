@@ -81,6 +81,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
     from harness.capacity.state import Asked, SearchState, resumed
     from harness.cli import progress
     from harness.config.load import load_profile, load_slo_file
+    from harness.record.held import held
     from reports.capacity_run import judged_step
     from reports.text import seconds
 
@@ -110,6 +111,7 @@ def capacity(profile: str, target_files: tuple[str, ...], urls: tuple[str, ...],
         seed=asked_profile.seed if options["seed"] is None else options["seed"],
     )
     folder = _folder(options["out"], resume=options["resume"])
+    click.get_current_context().with_resource(held(folder, "search"))
     click.echo(f"a step takes up to {seconds(timing.step_s)}; {_how_many(limits, len(sides))}")
     state = resumed(folder, asked) if options["resume"] else SearchState(asked=asked)
     sides = {name: _into(request, folder) for name, request in sides.items()}

@@ -75,6 +75,7 @@ def rehearse(target_file: str, **options: Any) -> None:
     from harness.config.load import load_slo_file, load_target
     from harness.core.people import email_pattern
     from harness.plan import PlanInputs, load_prices, make
+    from harness.record.held import held
     from harness.rehearse import ask, conduct, state
     from harness.run.run_request import RunRequest
     from reports import rehearsal as told_by
@@ -97,6 +98,8 @@ def rehearse(target_file: str, **options: Any) -> None:
     )
     folder = _folder(options["out"], resume=options["resume"], dry=options["dry_run"])
     now = state.RehearsalState(asked=asked)
+    if not options["dry_run"]:
+        click.get_current_context().with_resource(held(folder, "rehearsal"))
     if options["resume"] and not options["dry_run"]:
         now = state.resumed(folder, asked, to_clean_up=options["no_load"])
         asked = now.asked

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from harness.cli.capacity import capacity
 from harness.cli.rehearse import rehearse
 from harness.config.load import load_target
+from harness.core.errors import UsageError
 from harness.core.people import email_pattern
 from harness.load.discovery import discover
 from harness.provision import provision
+from harness.record.held import held
 from harness.rehearse.state import FILE, AskedRehearsal, RehearsalState, save
 from sandbox.options import SandboxOptions
 from sandbox.server import Sandbox
@@ -84,3 +89,24 @@ def test_a_clean_up_is_asked_for_alone(more: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(rehearse, ["--target", "x.toml", "--out", str(tmp_path), "--clean-up", *more])
     assert done.exit_code == 2
     assert "--clean-up goes with --resume" in done.output
+
+
+def test_a_folder_is_one_process_alone_until_that_is_gone(tmp_path: Path) -> None:
+    """Who lost the connection to a rehearsal that still runs, and resumes it, would load the target twice."""
+    ask = "import sys, time, pathlib; from harness.record.held import held\n"
+    ask += "with held(pathlib.Path(sys.argv[1]), 'rehearsal'): print('there', flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", ask, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True)
+    file = tmp_path / "target.toml"
+    file.write_text(TARGET.format(url="http://127.0.0.1:9"), encoding="utf-8")
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "there\n"
+        for command in ([rehearse, "--target", str(file)], [capacity, "--url", "http://127.0.0.1:9"]):
+            done = CliRunner().invoke(command[0], [*command[1:], "--out", str(tmp_path / "out")])
+            assert isinstance(done.exception, UsageError)
+            assert "another process is at work on this" in done.exception.what
+    finally:
+        other.kill()
+        other.wait()
+    with held(tmp_path / "out", "rehearsal"):
+        pass

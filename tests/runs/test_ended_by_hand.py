@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from harness.ab import conduct as pairs
+from harness.ab.conduct import Pair
 from harness.capacity import hunt as hunting
 from harness.capacity.hunt import Hunt, hunt
 from harness.capacity.search import SearchLimits
@@ -112,6 +114,24 @@ def test_a_rehearsal_whose_step_was_ended_goes_no_further_and_keeps_no_step(
     monkeypatch.setattr(conduct, "run", lambda request, watcher: ended(tmp_path / "run", reason))
     with pytest.raises(raised):
         conduct._stepped(work, RehearsalState(asked=asked, provisioned="all are there"))
+
+
+@pytest.mark.parametrize(("reason", "raised"), BY_HAND)
+def test_two_deployments_are_not_loaded_again_when_one_run_was_ended(
+    reason: str, raised: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def a_round(pair: Pair, where: object, number: int) -> dict[str, Path]:
+        made.append(number)
+        assert made == [0], "the load came back"
+        return {"base": ended(tmp_path / "base", "", "complete"), "head": ended(tmp_path / "head", reason)}
+
+    monkeypatch.setattr(pairs, "_round", a_round)
+    where = dict.fromkeys(("base", "head"), ("--url", "http://127.0.0.1:9"))
+    pair = Pair({}, where, "smoke", (), {}, 4, 1, tmp_path, lambda: nullcontext(Quiet()))
+    with pytest.raises(raised):
+        pairs.conduct(pair)
 
 
 def _unasked(*_: object) -> Any:
